@@ -1,0 +1,23 @@
+"""Kinemacolor: give a black-and-white film the colours of a picture you choose."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kinemacolor.api import colorize as colorize
+    from kinemacolor.errors import KinemacolorError as KinemacolorError
+    from kinemacolor.session import Session as Session
+    from kinemacolor.weights import load_model as load_model
+
+__all__ = ["KinemacolorError", "Session", "colorize", "load_model"]
+__version__ = "0.1.0"
+
+_HOMES = {"KinemacolorError": "errors", "Session": "session", "colorize": "api", "load_model": "weights"}
+
+
+def __getattr__(name: str) -> Any:
+    """Importing kinemacolor is quick: torch comes with the first thing that needs it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'kinemacolor' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"kinemacolor.{_HOMES[name]}"), name)

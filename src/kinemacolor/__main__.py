@@ -1,0 +1,3 @@
+from kinemacolor.cli import main
+
+main()

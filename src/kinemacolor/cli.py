@@ -1,0 +1,258 @@
+"""The command line. Nothing heavy is imported before a verb runs."""
+
+import json
+import os
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from kinemacolor.console import progress, say
+from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, ResourceError, UsageError
+from kinemacolor.options import EdgeFilter, EncodingOptions, SessionOptions
+
+app = typer.Typer(
+    name="kinemacolor",
+    help="Give a black-and-white film the colours of a picture you choose.\n\n"
+    "`kinemacolor FILM -r PICTURE` is short for `kinemacolor colorize FILM -r PICTURE`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+models_app = typer.Typer(help="The models and their weights.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+
+Source = Annotated[Path, typer.Argument(metavar="FILM", help="A film, a picture, or a folder of numbered pictures.")]
+References = Annotated[list[Path], typer.Option("--reference", "-r", help="A colour picture; repeat for several.")]
+ModelName = Annotated[str, typer.Option("--model", help="Which model; see `kinemacolor models list`.")]
+Size = Annotated[int | None, typer.Option("--size", min=64, max=1080, help="Working size: short side in px.")]
+Saturation = Annotated[float | None, typer.Option("--saturation", min=0, max=4, help="Gain on the chroma.")]
+Edge = Annotated[EdgeFilter, typer.Option("--edge-filter", help="Align chroma with the film's edges.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+Json = Annotated[bool, typer.Option("--json", help="Write a report as JSON to standard output.")]
+
+
+@app.command()
+def colorize(
+    film: Source,
+    reference: References,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The result; default FILM.color.*")] = None,
+    model: ModelName = "kinema",
+    size: Size = None,
+    saturation: Saturation = None,
+    edge_filter: Edge = SessionOptions.edge_filter,
+    device: Device = SessionOptions.device,
+    start: Annotated[str, typer.Option(help="Begin here: seconds, or H:MM:SS.")] = "0",
+    end: Annotated[str | None, typer.Option(help="Stop before here: seconds, or H:MM:SS.")] = None,
+    vcodec: Annotated[str | None, typer.Option(help="h264, h265, prores, vp9, av1, ffv1, ...")] = None,
+    pix_fmt: Annotated[str | None, typer.Option(help="FFmpeg's pixel format, such as yuv444p10le.")] = None,
+    crf: Annotated[float | None, typer.Option(min=0, max=63, help="Constant quality; smaller is better.")] = None,
+    lossless: Annotated[bool, typer.Option("--lossless", help="Store without loss (FFV1 in .mkv).")] = False,
+    preset: Annotated[str, typer.Option(help="Speed of x264 and x265.")] = EncodingOptions.preset,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing result.")] = False,
+    quiet: Quiet = False,
+    json_report: Json = False,
+) -> None:
+    """Colorize FILM with the colours of a reference picture."""
+    from kinemacolor.render import Job, Report, default_output, preflight, render
+    from kinemacolor.weights import load_model
+
+    job = Job(
+        source=film,
+        references=tuple(reference),
+        output=output or default_output(film),
+        session=SessionOptions(short_side=size, saturation=saturation, edge_filter=edge_filter, device=device),
+        encoding=EncodingOptions(vcodec=vcodec, pix_fmt=pix_fmt, crf=crf, lossless=lossless, preset=preset),
+        start_seconds=_seconds(start, "--start"),
+        end_seconds=None if end is None else _seconds(end, "--end"),
+        overwrite=overwrite,
+    )
+    prepared = preflight(job)
+    network = load_model(model)
+    for warning in prepared.warnings:
+        say(f"note: {warning}", quiet=quiet)
+    try:
+        with progress(film.name, quiet=quiet) as advance:
+            report = render(prepared, network, lambda at: advance(at.frames, at.expected))
+    except PartialError as error:
+        if json_report and isinstance(error.report, Report):
+            print(json.dumps(asdict(error.report), indent=2))
+        raise
+    for warning in report.warnings[len(prepared.warnings) :]:
+        say(f"note: {warning}", quiet=quiet)
+    rate = report.frames / max(report.seconds, 1e-6)
+    say(
+        f"{report.result}: {report.frames} frames in {report.seconds:.1f} s ({rate:.1f}/s), "
+        f"mean confidence {report.mean_confidence:.2f}",
+        quiet=quiet,
+    )
+    if json_report:
+        print(json.dumps(asdict(report), indent=2))
+
+
+@app.command()
+def preview(
+    film: Source,
+    reference: References,
+    at: Annotated[list[str], typer.Option("--at", help="A time: seconds, or H:MM:SS; repeat for several.")] = ["0"],  # noqa: B006
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The picture; default FILM.preview.png")] = None,
+    model: ModelName = "kinema",
+    size: Size = None,
+    saturation: Saturation = None,
+    edge_filter: Edge = SessionOptions.edge_filter,
+    device: Device = SessionOptions.device,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing picture.")] = False,
+) -> None:
+    """One picture of frames at given times: gray, coloured, and how sure the model is."""
+    from kinemacolor.preview import preview_picture
+    from kinemacolor.weights import load_model
+
+    target = output or film.with_name(f"{film.stem}.preview.png")
+    if target.exists() and not overwrite:
+        raise UsageError(f"{target} exists: name another result with -o, or add --overwrite")
+    options = SessionOptions(short_side=size, saturation=saturation, edge_filter=edge_filter, device=device)
+    preview_picture(film, reference, [_seconds(time, "--at") for time in at], target, load_model(model), options)
+    say(f"{target}: gray, colour, confidence (bright: sure)")
+
+
+@app.command()
+def verify(
+    source: Annotated[Path, typer.Argument(help="The film as it was.")],
+    result: Annotated[Path, typer.Argument(help="The film as it became.")],
+    json_report: Json = False,
+) -> None:
+    """Prove that RESULT is SOURCE with colours: frames, timestamps, streams, luma. Exit 0 or 5."""
+    from kinemacolor.verify import verify_film
+
+    checks = verify_film(source, result)
+    for check in checks:
+        say(f"{'ok  ' if check.passed else 'FAIL'} {check.name}: {check.detail}")
+    if json_report:
+        print(json.dumps([asdict(check) for check in checks], indent=2))
+    failed = [check.name for check in checks if not check.passed]
+    if failed:
+        raise PartialError(f"{result} differs from {source} in {', '.join(failed)}")
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("--output", "-o", help="Where the result goes.")] = Path("kinemacolor-demo"),
+    quiet: Quiet = False,
+) -> None:
+    """Colorize the bundled sample with the built-in weights, and say where the result lies."""
+    from kinemacolor.demo import run_demo
+
+    with progress("demo", quiet=quiet) as advance:
+        made = run_demo(folder, lambda at: advance(at.frames, at.expected))
+    say(f"The coloured film:  {made.film}\nBefore and after:   {made.picture}")
+
+
+@app.command()
+def evaluate(
+    films: Annotated[Path, typer.Argument(help="A folder of colour films, or of folders of frames.")],
+    model: ModelName = "kinema",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write the table here (JSON).")] = None,
+    only: Annotated[str, typer.Option(help="Films whose names match this pattern.")] = "*",
+    jobs: Annotated[int, typer.Option(min=1, help="Films at a time.")] = os.cpu_count() or 1,
+    quiet: Quiet = False,
+) -> None:
+    """Measure a model on films that have colour, with the first frame as reference; a Markdown table."""
+    from kinemacolor.evaluation import evaluate_films, markdown_table
+
+    with progress("evaluate", quiet=quiet, unit="films") as advance:
+        rows = evaluate_films(films, model, only=only, jobs=jobs, on_progress=advance)
+    if output:
+        output.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")
+    print(markdown_table(rows))
+
+
+@app.command()
+def bench(
+    film: Annotated[Path | None, typer.Argument(help="A film to time; default the bundled sample.")] = None,
+    long: Annotated[bool, typer.Option("--long", help="Also a generated 480p film of ten minutes.")] = False,
+    json_report: Json = False,
+) -> None:
+    """Time every stage: core-seconds per frame, peak memory."""
+    from kinemacolor.benchmark import bench_film, bench_long, markdown
+
+    rows = [bench_film(film)]
+    if long:
+        rows.append(bench_long())
+    print(json.dumps([asdict(row) for row in rows], indent=2) if json_report else markdown(rows))
+
+
+@app.command()
+def doctor() -> None:
+    """What works on this machine."""
+    from kinemacolor.doctor import examine
+
+    healthy = True
+    for finding in examine():
+        healthy &= finding.works or finding.optional
+        mark = "ok  " if finding.works else ("-   " if finding.optional else "FAIL")
+        print(f"{mark} {finding.name}: {finding.detail}")
+    if not healthy:
+        raise UsageError("something that is needed does not work: see the lines marked FAIL")
+
+
+@models_app.command("list")
+def list_models(json_report: Json = False) -> None:
+    """The models, their size, weights and licence."""
+    from kinemacolor.weights import describe_models
+
+    rows = describe_models()
+    if json_report:
+        print(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        print(f"{row['name']}  {row['parameters']:,} parameters  {row['licence']}  trained on: {row['trained_on']}")
+
+
+def _seconds(text: str, option: str) -> float:
+    """Seconds of "90", "1:30" or "0:01:30.5"."""
+    try:
+        parts = [float(part) for part in text.split(":")]
+    except ValueError:
+        parts = []
+    if not 1 <= len(parts) <= 3 or any(part < 0 for part in parts):
+        raise UsageError(f"{option} {text!r} is no time: write seconds (90.5) or H:MM:SS (0:01:30.5)")
+    total = 0.0
+    for part in parts:
+        total = total * 60 + part
+    return total
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)  # a second one stops at once
+    raise Interrupted("stopped; what was done is kept as *.partial.*")
+
+
+def run(arguments: list[str]) -> int:
+    """The command line as a function: gives the exit code."""
+    verbs = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in verbs | {"models"}:
+        arguments = ["colorize", *arguments]
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+    try:
+        app(arguments)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    except KinemacolorError as error:
+        say(f"kinemacolor: {error}")
+        return error.exit_code
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error):
+            raise
+        say("kinemacolor: out of memory: try a smaller --size, or close other programs")
+        return ResourceError.exit_code
+    return 0
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,151 @@
+"""Colour spaces: sRGB, CIE Lab (D65, 2°) and the Y'CbCr of films; the gamut of a display.
+
+sRGB is gamma-encoded, 0..1. Lab has L 0..100 and a, b in Lab units (about -110..110).
+Colour stands on the third axis from the end: tensors are ``... 3 H W``.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+# IEC 61966-2-1 primaries and the D65 white of ASTM E308, rounded as scikit-image rounds them.
+_XYZ_FROM_RGB = torch.tensor(
+    [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]],
+    dtype=torch.float64,
+)
+_RGB_FROM_XYZ = torch.linalg.inv(_XYZ_FROM_RGB)
+_WHITE = torch.tensor([0.95047, 1.0, 1.08883], dtype=torch.float64)
+
+
+def rgb_to_lab(rgb: Tensor) -> Tensor:
+    """``... 3 H W`` sRGB 0..1 to Lab, any float dtype (half precision is computed in float32)."""
+    exact = _widen(rgb)
+    xyz = _mix(_XYZ_FROM_RGB / _WHITE[:, None], _linear_from_srgb(exact))
+    f = torch.where(xyz > 0.008856, xyz.clamp_min(1e-12).pow(1 / 3), 7.787 * xyz + 16 / 116)
+    x, y, z = f.unbind(-3)
+    return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], -3).to(rgb.dtype)
+
+
+def lab_to_rgb(lab: Tensor, *, clip: bool = True) -> Tensor:
+    """``... 3 H W`` Lab to sRGB.
+
+    Clipped to 0..1, or with ``clip=False`` extended beyond: the transfer curve is then mirrored
+    below zero, so that colours outside the gamut can still be told from each other.
+    """
+    exact = _widen(lab)
+    luma, a, b = exact.unbind(-3)
+    y = (luma + 16) / 116
+    f = torch.stack([y + a / 500, y, y - b / 200], -3)
+    xyz = torch.where(f > 0.2068966, f.pow(3), (f - 16 / 116) / 7.787)
+    linear = _mix(_RGB_FROM_XYZ * _WHITE, xyz)
+    rgb = _srgb_from_linear(linear)
+    return (rgb.clamp(0, 1) if clip else rgb).to(lab.dtype)
+
+
+def luma_from_gray(gray: Tensor) -> Tensor:
+    """L 0..100 of neutral colours whose three sRGB values are all ``gray`` 0..1, any shape."""
+    exact = _widen(gray)
+    y = _linear_from_srgb(exact)
+    f = torch.where(y > 0.008856, y.clamp_min(1e-12).pow(1 / 3), 7.787 * y + 16 / 116)
+    return (116 * f - 16).to(gray.dtype)
+
+
+def into_gamut(lab: Tensor, *, steps: int = 14) -> Tensor:
+    """The same L and hue with the chroma scaled down, where needed, until sRGB can show it.
+
+    ``lab`` is ``... 3 H W``. The largest factor in 0..1 is found by bisection between gray, which
+    every display shows, and the colour itself; ``steps`` halvings leave an error under 2^-steps
+    of the chroma. L is unchanged, where clipping RGB would move it by up to 20.
+    """
+    exact = _widen(lab)
+    luma, chroma = exact[..., :1, :, :], exact[..., 1:, :, :]
+
+    def shown(scale: Tensor) -> Tensor:
+        rgb = lab_to_rgb(torch.cat([luma, chroma * scale], -3), clip=False)
+        return ((rgb >= -1e-6) & (rgb <= 1 + 1e-6)).all(-3, keepdim=True)
+
+    inside, outside = torch.zeros_like(luma), torch.ones_like(luma)
+    inside = torch.where(shown(outside), outside, inside)
+    for _ in range(steps):
+        middle = (inside + outside) / 2
+        fits = shown(middle)
+        inside, outside = torch.where(fits, middle, inside), torch.where(fits, outside, middle)
+    return torch.cat([luma, chroma * inside], -3).to(lab.dtype)
+
+
+@dataclass(frozen=True)
+class YCbCr:
+    """Y'CbCr as a film stores it (ITU-T H.273): weights of red and blue in Y', bits, range.
+
+    Limited range has Y' in 16..235 and Cb, Cr in 16..240, times 2^(depth - 8).
+    """
+
+    red: float
+    blue: float
+    depth: int
+    full_range: bool
+
+    def gray(self, luma: Tensor) -> Tensor:
+        """Y' 0..1 of integer luma codes (any shape, any integer or float dtype), float32."""
+        if self.full_range:
+            return luma.float() / float(2**self.depth - 1)
+        return ((luma.float() / self._unit - 16) / 219).clamp(0, 1)
+
+    def chroma(self, gray: Tensor, chroma: Tensor) -> Tensor:
+        """Cb and Cr codes (``... 2 H W`` float32, whole numbers) that show ``chroma`` at the film's own luma.
+
+        ``gray`` is Y' 0..1, ``... 1 H W``; ``chroma`` is ab, ``... 2 H W``. The colour is the L of
+        ``gray`` with that ab. Where a display cannot show its Cb and Cr together with the film's
+        Y', both are scaled down until it can: Y' stays what it is.
+        """
+        rgb = lab_to_rgb(torch.cat([luma_from_gray(gray), chroma], -3), clip=False)
+        r, g, b = rgb.unbind(-3)
+        green = 1 - self.red - self.blue
+        y = self.red * r + green * g + self.blue * b
+        to_red, to_blue = r - y, b - y
+        to_green = -(self.red * to_red + self.blue * to_blue) / green
+        room = torch.ones_like(y)
+        here = gray.squeeze(-3)
+        for step in (to_red, to_green, to_blue):
+            limit = torch.where(step > 0, 1 - here, here)
+            room = torch.minimum(room, limit / step.abs().clamp_min(1e-9))
+        cb, cr = to_blue * room / (2 * (1 - self.blue)), to_red * room / (2 * (1 - self.red))
+        codes = torch.stack([cb, cr], -3) * self._span + 2 ** (self.depth - 1)
+        whole: Tensor = codes.round().clamp(0, 2**self.depth - 1)
+        return whole
+
+    def rgb(self, luma: Tensor, chroma: Tensor) -> Tensor:
+        """sRGB 0..1 (``... 3 H W``) of luma codes ``... 1 H W`` and chroma codes ``... 2 H W``, clipped."""
+        y = self.gray(luma).squeeze(-3)
+        cb, cr = ((chroma.float() - 2 ** (self.depth - 1)) / self._span).unbind(-3)
+        r, b = y + 2 * (1 - self.red) * cr, y + 2 * (1 - self.blue) * cb
+        g = (y - self.red * r - self.blue * b) / (1 - self.red - self.blue)
+        return torch.stack([r, g, b], -3).clamp(0, 1)
+
+    @property
+    def _unit(self) -> float:
+        return 2.0 ** (self.depth - 8)
+
+    @property
+    def _span(self) -> float:
+        return 2.0**self.depth - 1 if self.full_range else 224 * self._unit
+
+
+def _widen(x: Tensor) -> Tensor:
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def _mix(matrix: Tensor, x: Tensor) -> Tensor:
+    """``matrix`` 3 3 applied to the colour axis of ``... 3 H W``."""
+    return torch.einsum("ij,...jhw->...ihw", matrix.to(x), x)
+
+
+def _linear_from_srgb(x: Tensor) -> Tensor:
+    return torch.where(x > 0.04045, ((x.clamp_min(0) + 0.055) / 1.055).pow(2.4), x / 12.92)
+
+
+def _srgb_from_linear(x: Tensor) -> Tensor:
+    size = x.abs()
+    curve = torch.where(size > 0.0031308, 1.055 * size.clamp_min(1e-12).pow(1 / 2.4) - 0.055, 12.92 * size)
+    return torch.copysign(curve, x)

@@ -1,0 +1,71 @@
+"""The interface that training, evaluation and rendering share."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import NamedTuple, Self
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What a session must know of a model.
+
+    ``short_side`` is the working size in px, ``block`` the number of frames seen together,
+    ``saturation`` the published gain of its chroma.
+    """
+
+    name: str
+    short_side: int
+    block: int = 1
+    saturation: float = 1.0
+
+
+@dataclass(frozen=True)
+class State:
+    """What a model carries from frame to frame; tensors have the batch first. Never mutated."""
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same state on another device."""
+        return self._each(lambda tensor: tensor.to(device))
+
+    def detach(self) -> Self:
+        """The same state, cut from the graph that made it."""
+        return self._each(Tensor.detach)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Self:
+        tensors = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{name: change(x) for name, x in tensors.items() if isinstance(x, Tensor)})
+
+
+class Step(NamedTuple):
+    """Answer to a block of frames: ab ``B T 2 h w``, confidence 0..1 ``B T 1 h w``, the state after it."""
+
+    chroma: Tensor
+    confidence: Tensor
+    state: State
+    aux: Mapping[str, Tensor] = {}
+
+
+class Colorizer(nn.Module, ABC):
+    """A network that gives gray frames the chroma of references.
+
+    Cutting a film at multiples of ``spec.block`` changes nothing, rows of a batch are
+    independent, any frame of at least 64 px a side keeps its size.
+    """
+
+    spec: ModelSpec
+
+    @abstractmethod
+    def init_state(self, references: Tensor, *, in_shot: bool = False) -> State:
+        """The state before the first frame.
+
+        ``references`` is ``B R 3 H W`` Lab, their order of no matter; ``in_shot`` says that they
+        are frames of the film itself.
+        """
+
+    @abstractmethod
+    def forward(self, luma: Tensor, state: State) -> Step:
+        """Colours for ``luma``, ``B T 1 h w``, L 0..100, the frames that follow ``state``."""

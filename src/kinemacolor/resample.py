@@ -1,0 +1,64 @@
+"""Between the film's size and the model's: gray goes down, chroma comes back up."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kinemacolor.arrays import Codes, Floats
+
+LONGEST_ASPECT = 4  # beyond it pictures are squeezed, so that the work stays bounded
+Pixels = TypeVar("Pixels", bound=NDArray[Any])
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How stored frames lie before the model: upright, with square pixels, at the working size.
+
+    ``height`` and ``width`` are the film's, in px; ``turns`` quarter turns (counter-clockwise) set
+    it upright; ``working`` is the model's (rows, columns).
+    """
+
+    height: int
+    width: int
+    turns: int
+    working: tuple[int, int]
+
+    @classmethod
+    def of(
+        cls, height: int, width: int, short_side: int, *, pixel_aspect: Fraction | None = None, rotation: int = 0
+    ) -> "Geometry":
+        """``rotation`` is the display rotation in degrees, counter-clockwise."""
+        turns = round(rotation / 90) % 4
+        across = width * float(pixel_aspect or 1)
+        shown = (across, height) if turns % 2 else (height, across)
+        return cls(height, width, turns, working_size(shown[0], shown[1], short_side))
+
+    def down(self, plane: Codes) -> Codes:
+        """Film codes H W to upright codes at the working size, averaged over what they cover."""
+        rows, columns = self.working[::-1] if self.turns % 2 else self.working
+        return np.ascontiguousarray(np.rot90(resize(plane, (rows, columns)), self.turns))
+
+    def up(self, field: Floats, size: tuple[int, int]) -> Floats:
+        """A working-size field h w C back to stored orientation at ``size`` (rows, columns), bilinear."""
+        return resize(np.ascontiguousarray(np.rot90(field, -self.turns)), size)
+
+
+def working_size(height: float, width: float, short_side: int) -> tuple[int, int]:
+    """Rows and columns whose shorter is ``short_side`` px, with the aspect of the picture (at most 4)."""
+    aspect = min(max(width / height, 1 / LONGEST_ASPECT), LONGEST_ASPECT)
+    if aspect >= 1:
+        return short_side, round(short_side * aspect)
+    return round(short_side / aspect), short_side
+
+
+def resize(picture: Pixels, size: tuple[int, int]) -> Pixels:
+    """``H W`` or ``H W C`` at another (rows, columns): averaged when smaller, bilinear when larger."""
+    if picture.shape[:2] == size:
+        return picture
+    smaller = size[0] < picture.shape[0] and size[1] < picture.shape[1]
+    result = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    return result.reshape(*size, *picture.shape[2:])  # type: ignore[return-value]

@@ -1,0 +1,144 @@
+"""One shot, streamed: gray frames in, colours out, at the film's own size.
+
+Only this module knows inference mode, autocast and devices.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from kinemacolor.arrays import Bytes, Codes, Floats
+from kinemacolor.color import YCbCr, luma_from_gray, rgb_to_lab
+from kinemacolor.models.base import Colorizer
+from kinemacolor.options import EdgeFilter, SessionOptions
+from kinemacolor.resample import Geometry, resize, working_size
+from kinemacolor.video.pixels import luma_of_rgb
+
+FULL_RGB = YCbCr(0.2126, 0.0722, 8, full_range=True)
+
+
+class Painted(NamedTuple):
+    """One frame at the working size, upright: ab ``h w 2`` and confidence ``h w``, 0..1."""
+
+    chroma: Floats
+    confidence: Floats
+
+
+class Session:
+    """Colours for consecutive frames of one shot.
+
+    ``references`` are sRGB pictures ``H W 3`` uint8 of any size. ``pixel_aspect`` and ``rotation``
+    (degrees, counter-clockwise) say how stored frames are shown.
+
+    >>> session = Session(load_model("kinema"), [picture], height=1080, width=1920)  # doctest: +SKIP
+    >>> rgb, confidence = session.colorize(frame)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        model: Colorizer,
+        references: Sequence[Bytes],
+        *,
+        height: int,
+        width: int,
+        options: SessionOptions | None = None,
+        pixel_aspect: Fraction | None = None,
+        rotation: int = 0,
+        in_shot: bool = False,
+    ) -> None:
+        if not references:
+            raise ValueError("a session needs at least one reference")
+        self.options = options or SessionOptions()
+        self.device = choose_device(self.options.device)
+        self.model = model.to(self.device).eval()
+        short_side = self.options.short_side or model.spec.short_side
+        self.geometry = Geometry.of(height, width, short_side, pixel_aspect=pixel_aspect, rotation=rotation)
+        chosen = self.options.saturation
+        self.saturation = model.spec.saturation if chosen is None else chosen
+        with self._inference():
+            pictures = reference_batch(references, short_side).to(self.device)
+            self._state = self.model.init_state(pictures, in_shot=in_shot)
+
+    def advance(self, luma: Codes, coding: YCbCr) -> list[Painted]:
+        """The next frames: stored luma ``T H W`` codes of ``coding``."""
+        small = np.stack([self.geometry.down(plane) for plane in luma])
+        with self._inference():
+            gray = coding.gray(torch.from_numpy(small).to(self.device))
+            step = self.model(luma_from_gray(gray)[None, :, None], self._state)
+            self._state = step.state.detach()
+            chroma = (step.chroma[0] * self.saturation).permute(0, 2, 3, 1).float().cpu().numpy()
+            confidence = step.confidence[0, :, 0].float().cpu().numpy()
+        return [Painted(np.ascontiguousarray(ab), trust) for ab, trust in zip(chroma, confidence, strict=True)]
+
+    def chroma_planes(
+        self, luma: Codes, painted: Painted, size: tuple[int, int], native: YCbCr, target: YCbCr
+    ) -> Codes:
+        """Cb and Cr codes of ``target``, ``2 *size``, for a stored luma plane ``H W`` of ``native``."""
+        with self._inference():
+            gray = native.gray(torch.from_numpy(resize(luma, size)))
+            chroma = _align(self.geometry.up(painted.chroma, size), gray.numpy(), self.options.edge_filter)
+            codes = target.chroma(gray[None], torch.from_numpy(chroma).permute(2, 0, 1))
+            return codes.to(torch.uint8 if target.depth == 8 else torch.uint16).numpy()
+
+    def colorize(self, frame: Bytes) -> tuple[Bytes, Floats]:
+        """The next frame, ``H W`` gray or ``H W 3`` sRGB uint8: its colours ``H W 3`` and its confidence ``H W``.
+
+        Only the luma of a coloured frame is looked at.
+        """
+        luma = luma_of_rgb(frame, FULL_RGB) if frame.ndim == 3 else frame
+        size = luma.shape[0], luma.shape[1]
+        (painted,) = self.advance(luma[None], FULL_RGB)
+        chroma = self.chroma_planes(luma, painted, size, FULL_RGB, FULL_RGB)
+        rgb = FULL_RGB.rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma))
+        confidence = self.geometry.up(painted.confidence, size)
+        return (rgb * 255).round().to(torch.uint8).permute(1, 2, 0).numpy(), confidence
+
+    @contextmanager
+    def _inference(self) -> Iterator[None]:
+        # float32 throughout: on a CPU bfloat16 is four to seven times slower, and kinema's GPU time is not in it.
+        with torch.inference_mode():
+            yield
+
+
+def reference_batch(references: Sequence[Bytes], short_side: int) -> Tensor:
+    """Pictures ``H W 3`` sRGB as one ``1 R 3 h w`` Lab tensor.
+
+    A single one keeps its aspect; several take the mean (geometric) of theirs.
+    """
+    aspects = [picture.shape[1] / picture.shape[0] for picture in references]
+    aspect = float(np.exp(np.mean(np.log(aspects))))
+    size = working_size(1, aspect, short_side)
+    pictures = np.stack([resize(picture, size) for picture in references])
+    return rgb_to_lab(torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255)[None]
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` is CUDA, then Apple's MPS, then the CPU.
+
+    Raises ValueError for a device that this machine lacks.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    device = torch.device(name)
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not present.get(device.type, True):
+        raise ValueError(f"this machine has no {name} device: use --device cpu")
+    return device
+
+
+def _align(chroma: Floats, gray: Floats, edge_filter: EdgeFilter) -> Floats:
+    """Chroma ``H W 2`` smoothed inside the edges of ``gray``, ``H W`` 0..1."""
+    if edge_filter == "none":
+        return chroma
+    guide = (gray * 255).astype(np.uint8)
+    if edge_filter == "fgs":
+        channels = [cv2.ximgproc.fastGlobalSmootherFilter(guide, plane, 500, 4) for plane in cv2.split(chroma)]
+        return np.stack(channels, -1)
+    aligned = cv2.ximgproc.guidedFilter(gray, chroma, radius=max(4, min(gray.shape) // 54), eps=1e-4)
+    return aligned.astype(np.float32, copy=False)

@@ -1,0 +1,166 @@
+"""Which encoder and pixel format a result gets, decided before the first frame."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import av
+
+from kinemacolor.errors import UsageError
+from kinemacolor.options import EncodingOptions
+from kinemacolor.video.info import VideoInfo
+from kinemacolor.video.pictures import SUFFIXES
+from kinemacolor.video.pixels import depth_of, is_rgb, planar_name, subsampling_of
+
+ENCODERS = {"h264": "libx264", "h265": "libx265", "hevc": "libx265", "prores": "prores_ks", "vp9": "libvpx-vp9"}
+ENCODERS["av1"] = "libsvtav1"
+_BY_FORMAT = {"mp4": "h264", "mov": "h264", "ipod": "h264", "matroska": "h264", "webm": "vp9", "avi": "h264"}
+_BY_FORMAT |= {"ogv": "vp8", "mxf": "mpeg2video", "nut": "ffv1", "mpegts": "h264", "flv": "h264"}
+_QUALITY = {"libx264": ("crf", 16), "libx265": ("crf", 18), "libvpx-vp9": ("crf", 22), "libsvtav1": ("crf", 22)}
+_BITS_PER_PIXEL = {"libx264": 0.35, "libx265": 0.3, "libvpx-vp9": 0.3, "libsvtav1": 0.25, "ffv1": 8.0, "prores_ks": 4.0}
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A settled choice: FFmpeg's encoder, pixel format, bit depth and private options."""
+
+    name: str
+    pixel_format: str
+    depth: int
+    options: dict[str, str] = field(default_factory=dict)
+    picture_suffix: str | None = None
+
+    @property
+    def is_rgb(self) -> bool:
+        return self.picture_suffix is not None or is_rgb(av.VideoFormat(self.pixel_format, 16, 16))
+
+    @property
+    def subsampling(self) -> str:
+        """That of the chroma planes the writer takes: RGB is made from full ones."""
+        return "444" if self.is_rgb else subsampling_of(av.VideoFormat(self.pixel_format, 16, 16))
+
+    @property
+    def bits_per_pixel(self) -> float:
+        """A generous guess, for the estimate of disk space only."""
+        if self.options.get("qp") == "0" or "lossless" in self.options.values() or self.picture_suffix:
+            return 16.0
+        return _BITS_PER_PIXEL.get(self.name, 2.0) * self.depth / 8
+
+
+def choose_encoder(info: VideoInfo, output: Path, options: EncodingOptions) -> Encoder:
+    """Fit container, encoder and pixel format to the source.
+
+    Raises UsageError where they cannot fit, naming what would.
+    """
+    if is_picture_output(output):
+        return _pictures(info, output)
+    container, supported = _container(output)
+    if options.lossless and options.vcodec is None and container == "matroska":
+        wanted = "ffv1"
+    else:
+        wanted = options.vcodec or _BY_FORMAT.get(container, "h264")
+    name = ENCODERS.get(wanted, wanted)
+    try:
+        codec = av.Codec(name, "w")
+    except (av.error.FFmpegError, ValueError) as error:
+        raise UsageError(f"there is no encoder {wanted!r}: take one of {', '.join(sorted(ENCODERS))}, ffv1") from error
+    if codec.type != "video":
+        raise UsageError(f"{wanted!r} does not encode pictures: take one of {', '.join(sorted(ENCODERS))}, ffv1")
+    if codec.canonical_name not in supported:
+        raise UsageError(f"{output.suffix} cannot hold {wanted}: use .mkv, or another --vcodec")
+    offered = [pixels.name for pixels in codec.video_formats or ()]
+    pixel_format = options.pix_fmt or _pixel_format(info, name, offered)
+    if pixel_format not in offered:
+        raise UsageError(f"{wanted} cannot store {pixel_format}: it offers {', '.join(offered)}")
+    pixels = av.VideoFormat(pixel_format, 16, 16)
+    subsampling = subsampling_of(pixels)
+    if not is_rgb(pixels) and subsampling == "400":
+        raise UsageError(f"{pixel_format} has no colour: choose a --pix-fmt with chroma, such as yuv420p")
+    if name.startswith("libx26") and (
+        (info.width % 2 and subsampling != "444") or (info.height % 2 and subsampling == "420")
+    ):
+        raise UsageError(
+            f"{pixel_format} needs an even picture size, the film is {info.width}x{info.height}: use yuv444p"
+        )
+    return Encoder(name, pixel_format, depth_of(pixels), _private_options(name, options))
+
+
+def is_picture_output(output: Path) -> bool:
+    """A folder (a name without suffix), or one picture."""
+    return output.suffix.lower() in SUFFIXES or not output.suffix or output.is_dir()
+
+
+def _pictures(info: VideoInfo, output: Path) -> Encoder:
+    if not output.suffix or output.is_dir():
+        return Encoder("pictures", "rgb", 16 if info.depth > 8 else 8, picture_suffix=".png")
+    if info.frames_expected not in (None, 1):
+        raise UsageError(f"{output.name} is one picture, the film has {info.frames_expected}: name a folder or a film")
+    return Encoder("pictures", "rgb", 16 if info.depth > 8 else 8, picture_suffix=output.suffix.lower())
+
+
+def _container(output: Path) -> tuple[str, set[str]]:
+    try:
+        made = av.open("/dev/null", "w", format=_format_name(output))
+    except (av.error.FFmpegError, ValueError) as error:
+        raise UsageError(f"no container is known by {output.suffix!r}: name the result .mp4, .mov or .mkv") from error
+    return made.format.name, made.supported_codecs
+
+
+def _format_name(output: Path) -> str:
+    names = {"mkv": "matroska", "m4v": "mp4", "ts": "mpegts", "mka": "matroska"}
+    suffix = output.suffix[1:].lower()
+    return names.get(suffix, suffix)
+
+
+def _pixel_format(info: VideoInfo, name: str, offered: list[str]) -> str:
+    """The offered format nearest to the source: its depth or the next deeper, its subsampling or the next finer."""
+    odd = info.width % 2 or info.height % 2
+    if (name == "libx264" and info.subsampling in ("400", "420")) or name in ("libx265", "libvpx-vp9", "libsvtav1"):
+        preferred = ["444" if odd else "420"]
+    elif info.subsampling == "400":
+        preferred = ["422", "420", "444"] if name == "prores_ks" else ["420", "444"]
+    elif name == "libx264" and not info.has_luma_plane:
+        preferred = ["444" if odd else "420"]
+    else:
+        preferred = [info.subsampling]
+    if odd and name.startswith("libx26"):
+        preferred = ["444"]
+    depths = [depth for depth in (8, 9, 10, 12, 14, 16) if depth >= info.depth]
+    shallower = [depth for depth in (16, 14, 12, 10, 9, 8) if depth < info.depth]
+    for depth in depths + shallower:
+        for subsampling in [*preferred, "422", "444", "420"]:
+            if planar_name(subsampling, depth) in offered:
+                return planar_name(subsampling, depth)
+    return offered[0]
+
+
+def _private_options(name: str, options: EncodingOptions) -> dict[str, str]:
+    chosen: dict[str, str] = {}
+    if name in ("libx264", "libx265"):
+        chosen["preset"] = options.preset
+    if options.lossless:
+        return chosen | _lossless(name, options)
+    if name in _QUALITY:
+        key, usual = _QUALITY[name]
+        chosen[key] = str(usual if options.crf is None else options.crf)
+    elif options.crf is not None:
+        raise UsageError(f"{name} has no --crf: leave it out")
+    if name == "libx265":
+        chosen["x265-params"] = "log-level=error"
+    return chosen
+
+
+def _lossless(name: str, options: EncodingOptions) -> dict[str, str]:
+    if options.crf is not None:
+        raise UsageError("--lossless and --crf exclude each other")
+    known = {
+        "ffv1": {},
+        "utvideo": {},
+        "rawvideo": {},
+        "huffyuv": {},
+        "libx264": {"qp": "0"},
+        "libx265": {"x265-params": "lossless=1:log-level=error"},
+        "libvpx-vp9": {"lossless": "1"},
+    }
+    if name not in known:
+        raise UsageError(f"{name} is not lossless: use --vcodec ffv1 (.mkv), h264, h265 or vp9")
+    return known[name]

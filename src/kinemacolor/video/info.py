@@ -1,0 +1,93 @@
+"""What a film is: its pictures' size, depth and colour, its clock, and blocks of its frames."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from kinemacolor.arrays import Codes
+from kinemacolor.color import YCbCr
+
+UNSPECIFIED = 2
+_WEIGHTS = {  # ITU-T H.273 MatrixCoefficients: (Kr, Kb)
+    1: (0.2126, 0.0722),
+    4: (0.30, 0.11),
+    5: (0.299, 0.114),
+    6: (0.299, 0.114),
+    7: (0.212, 0.087),
+    9: (0.2627, 0.0593),
+    10: (0.2627, 0.0593),
+}
+
+
+@dataclass(frozen=True)
+class ColorTags:
+    """Code points of ITU-T H.273 (2: unspecified), as FFmpeg numbers them, and the range."""
+
+    matrix: int = UNSPECIFIED
+    primaries: int = UNSPECIFIED
+    transfer: int = UNSPECIFIED
+    full_range: bool = False
+
+    @property
+    def luma_weights(self) -> tuple[float, float]:
+        """Weights of red and blue in Y'."""
+        return _WEIGHTS[self.matrix]
+
+    def coding(self, depth: int) -> YCbCr:
+        """The Y'CbCr of these tags at ``depth`` bits."""
+        red, blue = self.luma_weights
+        return YCbCr(red, blue, depth, self.full_range)
+
+    def with_matrix_for(self, height: int) -> "ColorTags":
+        """A film without a matrix gets the one that players assume: BT.709 from 720 rows, else BT.601."""
+        if self.matrix in _WEIGHTS:
+            return self
+        return ColorTags(1 if height >= 720 else 6, self.primaries, self.transfer, self.full_range)
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """A film as it is stored. ``width`` and ``height`` are before rotation, in px.
+
+    ``has_luma_plane`` is false where the luma must be computed from RGB. ``subsampling`` is
+    "400", "420", "422", "444", "440", "411" or "410". ``display_rotation`` is in degrees,
+    counter-clockwise. ``frames`` is what the container claims, None where it claims nothing.
+    """
+
+    path: Path
+    width: int
+    height: int
+    pixel_format: str
+    depth: int
+    subsampling: str
+    has_luma_plane: bool
+    has_alpha: bool
+    time_base: Fraction
+    rate: Fraction | None
+    frames: int | None
+    duration_seconds: float | None
+    colors: ColorTags
+    sample_aspect: Fraction | None = None
+    display_rotation: int = 0
+    field_order: int = 0
+    codec: str = ""
+    is_pictures: bool = False
+
+    @property
+    def frames_expected(self) -> int | None:
+        """Frames as claimed, or else from duration and rate; None where neither is known."""
+        if self.frames or self.duration_seconds is None or self.rate is None:
+            return self.frames
+        return max(1, round(self.duration_seconds * self.rate))
+
+
+@dataclass(frozen=True)
+class FrameBlock:
+    """Consecutive frames: ``luma`` T H W as stored, uint8 or uint16 codes; ``pts`` in time-base ticks."""
+
+    luma: Codes
+    pts: tuple[int, ...]
+    durations: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.pts)

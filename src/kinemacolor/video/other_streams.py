@@ -1,0 +1,119 @@
+"""All of a source but its pictures: sound, subtitles, attachments, chapters, metadata."""
+
+from collections.abc import Iterator
+
+import av
+
+from kinemacolor.video.info import VideoInfo
+from kinemacolor.video.output import FULL
+from kinemacolor.video.reader import main_video
+
+OWN_METADATA = {
+    *("major_brand", "minor_version", "compatible_brands", "encoder"),
+    *("handler_name", "vendor_id", "duration", "creation_time_utc"),
+}
+
+
+class OtherStreams:
+    """Copies packet by packet into ``target``, in step with the new pictures.
+
+    Only what lies between ``start_seconds`` and ``end_seconds`` is copied, and moved so that it
+    starts at zero. What the container cannot hold is told in ``warnings``.
+    """
+
+    def __init__(
+        self,
+        target: av.container.OutputContainer,
+        info: VideoInfo,
+        start_seconds: float,
+        end_seconds: float | None,
+        warnings: list[str],
+    ) -> None:
+        self._target, self._start, self._end = target, start_seconds, end_seconds
+        self._warnings = warnings
+        self._copies: dict[int, av.stream.Stream] = {}
+        self._held: av.Packet[av.stream.Stream] | None = None
+        self._source = av.open(str(info.path), metadata_errors="replace")
+        video = main_video(self._source, info.path)
+        copy_metadata(video.metadata, target.streams.video[0].metadata)
+        copy_metadata(self._source.metadata, target.metadata)
+        for stream in self._source.streams:
+            if stream.index != video.index:
+                self._add(stream)
+        if not start_seconds and end_seconds is None and self._source.chapters():
+            target.set_chapters(self._source.chapters())
+        self._packets = self._demux()
+
+    def copy_until(self, seconds: float | None) -> None:
+        """Copy what belongs before ``seconds`` of the result; None copies the rest."""
+        while (packet := self._held or next(self._packets, None)) is not None:
+            self._held = packet
+            if seconds is not None and _seconds(packet) > seconds:
+                return
+            self._held = None
+            packet.stream = self._copies[packet.stream.index]
+            self._target.mux(packet)
+
+    def close(self) -> None:
+        self._source.close()
+
+    def _add(self, stream: av.stream.Stream) -> None:
+        name = f"{stream.type} stream {stream.index}"
+        container = self._target.format.name
+        if isinstance(stream, av.stream.AttachmentStream):
+            if container == "matroska":
+                attached = self._target.add_attachment(stream.name or "", stream.mimetype or "", stream.data)
+                copy_metadata(stream.metadata, attached.metadata)
+            else:
+                self._warnings.append(f"{name} is left out: only .mkv holds attachments")
+        elif stream.type == "data" or stream.codec_context is None:
+            # A timecode track is made anew from the metadata; an Ogg skeleton is the container's own.
+            if stream.name not in (None, "tmcd", "none"):
+                self._warnings.append(f"{name} ({stream.name}) is left out: data is not copied")
+        elif stream.codec_context.codec.canonical_name not in self._target.supported_codecs:
+            codec = stream.codec_context.codec.canonical_name
+            self._warnings.append(f"{name} ({codec}) is left out: {container} cannot hold it")
+        else:
+            copy = self._target.add_stream_from_template(stream)
+            copy.time_base = stream.time_base
+            copy.disposition = stream.disposition
+            copy_metadata(stream.metadata, copy.metadata)
+            self._copies[stream.index] = copy
+
+    def _demux(self) -> Iterator["av.Packet[av.stream.Stream]"]:
+        wanted = [stream for stream in self._source.streams if stream.index in self._copies]
+        if not wanted:
+            return
+        for stream in self._source.streams:
+            if stream.index not in self._copies:
+                stream.discard = av.stream.Discard.all
+        if self._start > 0:
+            self._source.seek(int(self._start * av.time_base))
+        try:
+            for packet in self._source.demux(wanted):
+                if packet.dts is None and packet.pts is None:
+                    continue
+                seconds = _seconds(packet)
+                if seconds >= self._start and (self._end is None or seconds < self._end):
+                    _shift(packet, -self._start)
+                    yield packet
+        except (av.error.FFmpegError, OSError) as error:
+            if error.errno in FULL:
+                raise
+            self._warnings.append(f"sound and other streams end early: {error}")
+
+
+def copy_metadata(source: dict[str, str], target: dict[str, str]) -> None:
+    """All but what a container writes about itself."""
+    target.update({key: value for key, value in source.items() if key.lower() not in OWN_METADATA})
+
+
+def _seconds(packet: "av.Packet[av.stream.Stream]") -> float:
+    ticks = packet.dts if packet.dts is not None else packet.pts
+    return float((ticks or 0) * packet.time_base)
+
+
+def _shift(packet: "av.Packet[av.stream.Stream]", seconds: float) -> None:
+    ticks = round(seconds / packet.time_base)
+    packet.pts = None if packet.pts is None else packet.pts + ticks
+    packet.dts = None if packet.dts is None else packet.dts + ticks

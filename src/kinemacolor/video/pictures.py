@@ -1,0 +1,126 @@
+"""Picture files: one picture or a folder of numbered ones as a film, and colour pictures as references."""
+
+import re
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from kinemacolor.arrays import Bytes, Codes
+from kinemacolor.errors import InputError
+from kinemacolor.video.info import ColorTags, VideoInfo
+from kinemacolor.video.pixels import luma_of_rgb
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
+PICTURES_RATE = Fraction(24)
+
+
+def find_pictures(path: Path) -> list[Path]:
+    """The pictures of a numbered folder in the order of their last number, or the one picture named.
+
+    Empty if ``path`` is neither: then it is a film, or nothing.
+    """
+    if path.is_dir():
+        found = [file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")]
+        return sorted(found, key=_frame_number)
+    return [path] if path.is_file() and path.suffix.lower() in SUFFIXES else []
+
+
+def _frame_number(file: Path) -> tuple[int, str]:
+    numbers = re.findall(r"\d+", file.stem)
+    return (int(numbers[-1]) if numbers else -1, file.name)
+
+
+def probe_pictures(path: Path, pictures: list[Path]) -> VideoInfo:
+    """A folder of pictures, or one picture, as a film of 24 frames a second."""
+    picture = _read_pixels(pictures[0])
+    height, width = picture.shape[:2]
+    gray = picture.ndim == 2
+    return VideoInfo(
+        path=path,
+        width=width,
+        height=height,
+        pixel_format="gray" if gray else "rgb",
+        depth=picture.itemsize * 8,
+        subsampling="400" if gray else "444",
+        has_luma_plane=gray,
+        has_alpha=False,
+        time_base=1 / PICTURES_RATE,
+        rate=PICTURES_RATE,
+        frames=len(pictures),
+        duration_seconds=float(len(pictures) / PICTURES_RATE),
+        colors=ColorTags(matrix=1, primaries=1, transfer=13, full_range=True),
+        codec=pictures[0].suffix[1:].lower(),
+        is_pictures=True,
+    )
+
+
+def read_luma(path: Path, colors: ColorTags) -> Codes:
+    """H W codes of one picture at its own depth, turned as its EXIF orientation says."""
+    picture = _read_pixels(path)
+    return picture if picture.ndim == 2 else luma_of_rgb(picture, colors.coding(picture.itemsize * 8))
+
+
+def _read_pixels(path: Path) -> Codes:
+    """H W, or H W 3 in RGB order, uint8 or uint16."""
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror})") from error
+    picture = cv2.imdecode(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH) if data.size else None
+    if picture is None:
+        raise InputError(f"{path} is damaged or no picture: open it in another program, or leave it out")
+    if picture.dtype not in (np.uint8, np.uint16):
+        raise InputError(f"{path} has {picture.dtype} samples: convert it to 8 or 16 bits")
+    ordered = picture if picture.ndim == 2 else np.ascontiguousarray(picture[..., ::-1])
+    return ordered.astype(picture.dtype, copy=False)
+
+
+def write_picture(path: Path, rgb: Codes) -> None:
+    """``H W 3`` R'G'B', uint8 or uint16, in the format of the suffix.
+
+    Raises OSError where the file system refuses.
+    """
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 95] if path.suffix.lower() in (".jpg", ".jpeg") else []
+    if rgb.dtype == np.uint16 and path.suffix.lower() not in (".png", ".tif", ".tiff"):
+        rgb = np.rint(rgb / 257).astype(np.uint8)
+    _, data = cv2.imencode(path.suffix.lower(), np.ascontiguousarray(rgb[..., ::-1]), quality)
+    data.tofile(path)
+
+
+def read_reference(path: Path) -> Bytes:
+    """``H W 3`` sRGB of a colour picture: orientation and ICC profile applied, CMYK converted, alpha on white.
+
+    Raises InputError if it cannot be read.
+    """
+    if not path.exists():
+        raise InputError(f"the reference {path} does not exist: check the name")
+    try:
+        with Image.open(path) as image:
+            turned = ImageOps.exif_transpose(image)
+            return np.asarray(_to_srgb(turned))
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"the reference {path} cannot be read as a picture ({error}): give a png or jpeg") from error
+
+
+def _to_srgb(image: Image.Image) -> Image.Image:
+    if "A" in image.getbands() or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        backdrop = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(backdrop, rgba).convert("RGB")
+    profile = image.info.get("icc_profile")
+    if profile and image.mode in ("RGB", "CMYK"):
+        try:
+            source = ImageCms.ImageCmsProfile(BytesIO(profile))
+            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        except ImageCms.PyCMSError:
+            converted = None  # a damaged profile: the colours as they stand are the best guess
+        if converted is not None:
+            return converted
+    if image.mode.startswith("I;16") or image.mode == "I":
+        eight = (np.asarray(image).astype(np.float64) / 257).clip(0, 255).astype(np.uint8)
+        return Image.fromarray(eight).convert("RGB")
+    return image.convert("RGB")

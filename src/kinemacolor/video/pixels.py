@@ -1,0 +1,131 @@
+"""Pixel formats: the luma plane of any decoded frame, and frames built from planes."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+
+from kinemacolor.arrays import Codes
+from kinemacolor.color import YCbCr
+from kinemacolor.errors import InputError
+from kinemacolor.video.info import UNSPECIFIED, ColorTags
+
+_FACTORS = {"420": (2, 2), "422": (1, 2), "444": (1, 1), "440": (2, 1), "411": (1, 4), "410": (4, 4)}  # rows, columns
+_DEPTHS = (8, 9, 10, 12, 14, 16)
+
+
+def subsampling_of(pixels: av.VideoFormat) -> str:
+    """How much smaller the chroma planes are: "420" and so on, "400" where there are none."""
+    if not any(component.is_chroma for component in pixels.components):
+        return "400"
+    factors = (16 // pixels.chroma_height(16), 16 // pixels.chroma_width(16))
+    return next((name for name, known in _FACTORS.items() if known == factors), "444")
+
+
+def is_rgb(pixels: av.VideoFormat) -> bool:
+    return bool(pixels.is_rgb or pixels.has_palette)
+
+
+def depth_of(pixels: av.VideoFormat) -> int:
+    """Bits of one luma or colour sample.
+
+    Raises InputError for samples that are not integers of 8 to 16 bits.
+    """
+    bits = 8 if pixels.has_palette else max(component.bits for component in pixels.components)
+    if "f16" in pixels.name or "f32" in pixels.name or bits > 16:
+        raise InputError(f"pixel format {pixels.name} is not supported: convert the film to integers of 8 to 16 bits")
+    return next(depth for depth in _DEPTHS if depth >= bits)
+
+
+def planar_name(subsampling: str, depth: int) -> str:
+    """FFmpeg's name of the planar Y'CbCr format, little-endian."""
+    stem = "gray" if subsampling == "400" else f"yuv{subsampling}p"
+    return stem if depth == 8 else f"{stem}{depth}le"
+
+
+def chroma_factors(subsampling: str) -> tuple[int, int]:
+    """How many rows and columns of luma share one chroma sample."""
+    return _FACTORS[subsampling]
+
+
+def chroma_shape(height: int, width: int, subsampling: str) -> tuple[int, int]:
+    """Rows and columns of the chroma planes."""
+    rows, columns = _FACTORS[subsampling]
+    return -(-height // rows), -(-width // columns)
+
+
+def luma_plane(frame: av.VideoFrame, colors: ColorTags) -> Codes:
+    """H W codes at native depth: the stored plane itself, or Y' computed from RGB (full range)."""
+    pixels = frame.format
+    if is_rgb(pixels):
+        depth = depth_of(pixels)
+        return luma_of_rgb(_rgb_array(frame, depth), colors.coding(depth))
+    canonical = planar_name(subsampling_of(pixels), depth_of(pixels))
+    plain = pixels.name.replace("yuvj", "yuv").replace("yuva", "yuv")
+    if plain != canonical and plain not in ("nv12", "nv21", "nv16", "nv24"):
+        frame = frame.reformat(format=canonical)
+    return plane_view(frame, 0).copy()
+
+
+def luma_of_rgb(rgb: Codes, coding: YCbCr) -> Codes:
+    """Y' of ``H W 3`` R'G'B' at the same depth and full range; gray pixels keep their value exactly."""
+    weights = np.array([coding.red, 1 - coding.red - coding.blue, coding.blue], np.float32)
+    luma: Codes = np.rint(rgb.astype(np.float32) @ weights).astype(rgb.dtype)
+    return luma
+
+
+def _rgb_array(frame: av.VideoFrame, depth: int) -> Codes:
+    planar = frame.reformat(format="gbrp" if depth == 8 else f"gbrp{depth}le")
+    green, blue, red = (plane_view(planar, index) for index in range(3))
+    return np.stack([red, green, blue], -1)
+
+
+def plane_view(frame: av.VideoFrame, index: int) -> Codes:
+    """One plane of a planar frame as rows × columns, sharing its memory."""
+    plane = frame.planes[index]
+    wide = max(component.bits for component in frame.format.components) > 8
+    dtype = np.dtype(np.uint16 if wide else np.uint8)
+    rows = np.frombuffer(memoryview(plane), dtype).reshape(-1, plane.line_size // dtype.itemsize)
+    return rows[: plane.height, : plane.width]
+
+
+def rescale_codes(codes: Codes, depth: int, wanted: int, *, full_range: bool) -> Codes:
+    """Luma codes at another bit depth, rounded; without a change of depth the same array.
+
+    A deeper limited range is exact (a shift); a deeper full range stretches end to end.
+    """
+    if depth == wanted:
+        return codes
+    dtype = np.uint8 if wanted == 8 else np.uint16
+    if wanted > depth and not full_range:
+        return np.left_shift(codes.astype(np.uint16), wanted - depth)
+    factor = Fraction(2**wanted - 1, 2**depth - 1) if full_range else Fraction(2**wanted, 2**depth)
+    table = np.rint(np.arange(2**depth) * float(factor)).clip(0, 2**wanted - 1).astype(dtype)
+    return np.take(table, codes)
+
+
+def build_frame(planes: tuple[Codes, Codes, Codes], pixel_format: str, colors: ColorTags) -> av.VideoFrame:
+    """A frame of planar Y'CbCr planes, tagged with its colours."""
+    height, width = planes[0].shape
+    frame = av.VideoFrame(width, height, pixel_format)
+    for index, plane in enumerate(planes):
+        plane_view(frame, index)[:] = plane
+    tag_colors(frame, colors)
+    return frame
+
+
+def tag_colors(target: av.VideoFrame | av.VideoCodecContext, colors: ColorTags) -> None:
+    """Write the colour tags onto a frame or an encoder."""
+    target.color_range = 2 if colors.full_range else 1
+    target.colorspace = colors.matrix
+    target.color_primaries = colors.primaries
+    target.color_trc = colors.transfer
+
+
+def tags_of(source: av.VideoCodecContext, pixels: av.VideoFormat) -> ColorTags:
+    """The colour tags of a decoder; RGB and gray without a range are full range, as swscale takes them."""
+    full = pixels.name.startswith("yuvj") or is_rgb(pixels) or source.color_range == 2
+    if source.color_range == 0 and subsampling_of(pixels) == "400":
+        full = True
+    matrix = UNSPECIFIED if source.colorspace == 0 or is_rgb(pixels) else source.colorspace
+    return ColorTags(matrix, source.color_primaries, source.color_trc, full)

@@ -1,0 +1,243 @@
+"""Decoding: what a film is (`probe`), and its frames as a stream (`VideoReader`)."""
+
+import logging
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+
+from kinemacolor.arrays import Codes
+from kinemacolor.errors import InputError
+from kinemacolor.video.info import FrameBlock, VideoInfo
+from kinemacolor.video.pictures import find_pictures, probe_pictures, read_luma
+from kinemacolor.video.pixels import depth_of, is_rgb, luma_plane, subsampling_of, tags_of
+
+log = logging.getLogger(__name__)
+
+
+def probe(path: Path) -> VideoInfo:
+    """Look at a film, a picture or a folder of numbered pictures; its first frame is decoded.
+
+    Raises InputError for what cannot be opened or holds no picture.
+    """
+    pictures = find_pictures(path)
+    if pictures:
+        return probe_pictures(path, pictures)
+    with _open(path) as container:
+        stream = main_video(container, path)
+        frame = _first_frame(container, stream, path)
+        pixels, context = frame.format, stream.codec_context
+        duration = _duration_seconds(container, stream)
+        return VideoInfo(
+            path=path,
+            width=frame.width,
+            height=frame.height,
+            pixel_format=pixels.name,
+            depth=depth_of(pixels),
+            subsampling="444" if is_rgb(pixels) else subsampling_of(pixels),
+            has_luma_plane=not is_rgb(pixels),
+            has_alpha=any(component.is_alpha for component in pixels.components),
+            time_base=stream.time_base or Fraction(1, 1000),
+            rate=stream.average_rate or stream.guessed_rate,
+            frames=stream.frames or None,
+            duration_seconds=duration,
+            colors=tags_of(context, pixels).with_matrix_for(frame.height),
+            sample_aspect=stream.sample_aspect_ratio or None,
+            display_rotation=frame.rotation,
+            field_order=context.field_order,
+            codec=context.name,
+        )
+
+
+class VideoReader:
+    """The frames of a film from ``start_seconds`` up to ``end_seconds``, as blocks, each decoded once.
+
+    After `blocks` has ended, ``corrupt_packets`` counts what had to be skipped and ``ended_early``
+    says, in words, if the film stopped before its own end; None if it did not.
+    """
+
+    def __init__(self, path: Path, *, start_seconds: float = 0, end_seconds: float | None = None) -> None:
+        self.info = probe(path)
+        self.start_seconds = start_seconds
+        self.end_seconds = end_seconds
+        self.corrupt_packets = 0
+        self.ended_early: str | None = None
+        self._container: av.container.InputContainer | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._container is not None:
+            self._container.close()
+
+    def blocks(self, size: int) -> Iterator[FrameBlock]:
+        """Blocks of ``size`` frames, the last one perhaps shorter.
+
+        Raises InputError where the size or the pixel format changes in the middle of the film.
+        """
+        frames = self._pictures() if self.info.is_pictures else self._decoded()
+        pending: list[tuple[Codes, int, int]] = []
+        for item in frames:
+            pending.append(item)
+            if len(pending) == size:
+                yield _block(pending)
+                pending = []
+        if pending:
+            yield _block(pending)
+
+    def _pictures(self) -> Iterator[tuple[Codes, int, int]]:
+        pictures = find_pictures(self.info.path)
+        for index, picture in enumerate(pictures):
+            seconds = float(index * self.info.time_base)
+            if self._wanted(seconds):
+                luma = read_luma(picture, self.info.colors)
+                if luma.shape != (self.info.height, self.info.width) or luma.itemsize * 8 != self.info.depth:
+                    raise InputError(
+                        f"{picture.name} is {luma.shape[1]}x{luma.shape[0]} at {luma.itemsize * 8} bits, the pictures "
+                        f"before it {self.info.width}x{self.info.height} at {self.info.depth}: make them all alike"
+                    )
+                yield luma, index, 1
+
+    def _decoded(self) -> Iterator[tuple[Codes, int, int]]:
+        for frame in self.frames():
+            yield luma_plane(frame, self.info.colors), frame.pts or 0, frame.duration
+
+    def frames(self) -> Iterator[av.VideoFrame]:
+        """The decoded frames of a film that is no folder of pictures, each with a pts and a duration."""
+        info = self.info
+        with _open(info.path) as container:
+            self._container = container
+            stream = main_video(container, info.path)
+            stream.codec_context.thread_type = "AUTO"
+            usual = round(1 / (info.rate * info.time_base)) if info.rate else 1
+            if self.start_seconds > 0:
+                container.seek(int(self.start_seconds / info.time_base), stream=stream)
+            previous: int | None = None
+            for frame in self._frames(container, stream):
+                following = 0 if previous is None else previous + usual
+                pts = following if frame.pts is None else frame.pts
+                frame.pts = pts if previous is None else max(pts, previous + 1)
+                frame.duration = frame.duration or usual
+                previous = frame.pts
+                seconds = float(previous * info.time_base)
+                if self.end_seconds is not None and seconds >= self.end_seconds:
+                    return
+                if self._wanted(seconds):
+                    self._check_same(frame, seconds)
+                    yield frame
+
+    def _check_same(self, frame: av.VideoFrame, seconds: float) -> None:
+        info = self.info
+        if (frame.width, frame.height, frame.format.name) != (info.width, info.height, info.pixel_format):
+            raise InputError(
+                f"{info.path.name}: at {seconds:.2f} s the picture becomes {frame.width}x{frame.height} "
+                f"{frame.format.name} (before: {info.width}x{info.height} {info.pixel_format}): split the film there"
+            )
+
+    def _wanted(self, seconds: float) -> bool:
+        # Half a millisecond: containers round time stamps, users type what they were shown.
+        late = self.end_seconds is not None and seconds >= self.end_seconds
+        return seconds >= self.start_seconds - 5e-4 and not late
+
+    def _frames(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+        """Every frame that can be decoded; damage is counted, never raised."""
+        decoded, reached = 0, 0.0
+        packets = container.demux()
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                break
+            except (av.error.FFmpegError, OSError) as error:
+                self.ended_early = f"the file cannot be read beyond {reached:.2f} s ({error})"
+                break
+            if packet.pts is not None:
+                reached = max(reached, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+            if packet.stream.index != stream.index:
+                continue
+            try:
+                frames = packet.decode()
+            except av.error.FFmpegError as error:
+                self.corrupt_packets += 1
+                log.warning("damaged packet at %.2f s skipped (%s)", reached, error)
+                continue
+            self.corrupt_packets += packet.is_corrupt
+            decoded += len(frames)
+            yield from (frame for frame in frames if isinstance(frame, av.VideoFrame))
+        self.ended_early = self.ended_early or self._shortfall(container, decoded, reached)
+
+    def _shortfall(self, container: av.container.InputContainer, decoded: int, reached: float) -> str | None:
+        """A truncated Matroska file ends like a whole one: compare with what its header claims."""
+        if self.start_seconds > 0:
+            decoded = self.info.frames or 0  # the count is not known after a seek
+        missing = (self.info.frames or 0) - decoded - self.corrupt_packets
+        if missing > 0 and reached < (self.info.duration_seconds or 0) - 0.25:
+            return f"the film ends after {decoded} of {self.info.frames} frames"
+        claimed = (container.duration or 0) / av.time_base + max(0, (container.start_time or 0) / av.time_base)
+        slack = max(0.5, 3 / float(self.info.rate or 10))
+        if claimed - reached > slack:
+            return f"the file ends at {reached:.2f} s of {claimed:.2f} s"
+        return None
+
+
+def main_video(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+    """The first moving picture; cover art does not count.
+
+    Raises InputError if there is none.
+    """
+    for stream in container.streams.video:
+        if not stream.disposition & av.stream.Disposition.attached_pic and stream.codec_context is not None:
+            # Without this flag a decoder crops the left side only to a multiple of its alignment.
+            stream.codec_context.flags |= av.codec.context.Flags.unaligned
+            return stream
+    raise InputError(f"{path} holds no picture stream: give a film, a picture or a folder of numbered pictures")
+
+
+def _open(path: Path) -> av.container.InputContainer:
+    if not path.exists():
+        raise InputError(f"{path} does not exist: check the name")
+    if path.is_dir():
+        raise InputError(f"the folder {path} holds no pictures (png, jpg, tif, webp, bmp)")
+    try:
+        return av.open(str(path), metadata_errors="replace")
+    except PermissionError as error:
+        raise InputError(f"{path} may not be read: check its permissions") from error
+    except (av.error.FFmpegError, OSError) as error:
+        raise InputError(
+            f"{path} cannot be read as a film ({error.strerror}): it is another kind of file, or cut off before its "
+            f"index. Play it in another program, or fetch it again"
+        ) from error
+
+
+def _first_frame(container: av.container.InputContainer, stream: av.VideoStream, path: Path) -> av.VideoFrame:
+    packets = container.demux(stream)
+    while True:
+        try:
+            frames = next(packets).decode()
+        except StopIteration:
+            break
+        except (av.error.FFmpegError, OSError) as error:
+            if isinstance(error, av.error.InvalidDataError):
+                continue
+            raise InputError(f"{path} cannot be decoded ({error})") from error
+        if frames:
+            return frames[0]
+    raise InputError(f"{path} holds no frame that can be decoded ({stream.codec_context.name})")
+
+
+def _duration_seconds(container: av.container.InputContainer, stream: av.VideoStream) -> float | None:
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    return container.duration / av.time_base if container.duration else None
+
+
+def _block(items: list[tuple[Codes, int, int]]) -> FrameBlock:
+    luma, pts, durations = zip(*items, strict=True)
+    return FrameBlock(np.stack(luma), tuple(pts), tuple(durations))

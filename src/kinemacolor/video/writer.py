@@ -1,0 +1,185 @@
+"""Encoding: a result that keeps all of its source but the chroma, whole or not at all."""
+
+import shutil
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import torch
+
+from kinemacolor.arrays import Codes
+from kinemacolor.color import YCbCr
+from kinemacolor.errors import KinemacolorError
+from kinemacolor.video.encoding import Encoder
+from kinemacolor.video.info import VideoInfo
+from kinemacolor.video.other_streams import OWN_METADATA, OtherStreams
+from kinemacolor.video.output import FilmWriter, partial_name, writing
+from kinemacolor.video.pictures import find_pictures, write_picture
+from kinemacolor.video.pixels import build_frame, planar_name, rescale_codes
+
+# What MP4 stores where every player looks; anything else needs its newer key-value atoms.
+_STANDARD_MP4_KEYS = {
+    *("title", "artist", "album_artist", "album", "composer", "genre", "date", "comment", "copyright", "grouping"),
+    *("creation_time", "description", "synopsis", "show", "episode_id", "network", "lyrics", "location", "timecode"),
+}
+
+
+def open_writer(
+    output: Path, info: VideoInfo, encoder: Encoder, start_seconds: float = 0, end_seconds: float | None = None
+) -> FilmWriter:
+    """The writer for this kind of result: film, folder of pictures, or one picture."""
+    if encoder.picture_suffix:
+        return PictureWriter(output, info, encoder)
+    return VideoWriter(output, info, encoder, start_seconds, end_seconds)
+
+
+class VideoWriter:
+    """A film in a container, with the source's clock, tags and other streams.
+
+    Where ``start_seconds`` is not zero the clock starts at zero again.
+    """
+
+    def __init__(
+        self,
+        output: Path,
+        info: VideoInfo,
+        encoder: Encoder,
+        start_seconds: float = 0,
+        end_seconds: float | None = None,
+    ) -> None:
+        self.output, self.info, self.encoder = output, info, encoder
+        self.partial = partial_name(output)
+        self.warnings: list[str] = []
+        # Formats that are not planar Y'CbCr are made from its planes by swscale.
+        self._planes = planar_name(encoder.subsampling, encoder.depth)
+        self._shift = -round(start_seconds / info.time_base)
+        self._others: OtherStreams | None = None
+        self._closed = False
+        with writing(self.partial):
+            self._container = av.open(str(self.partial), "w", container_options=self._container_options())
+            self._stream = self._add_video()
+            if not info.is_pictures:
+                self._others = OtherStreams(self._container, info, start_seconds, end_seconds, self.warnings)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._close()
+            return
+        with suppress(KinemacolorError):  # the first failure is the one to report
+            self._close()
+
+    def write(self, luma: Codes, chroma: Codes, pts: int, duration: int) -> None:
+        codes = rescale_codes(luma, self.info.depth, self.encoder.depth, full_range=self.info.colors.full_range)
+        frame = build_frame((codes, chroma[0], chroma[1]), self._planes, self.info.colors)
+        if self._planes != self.encoder.pixel_format:
+            frame = frame.reformat(format=self.encoder.pixel_format, dst_color_range=2 if self.encoder.is_rgb else None)
+        frame.pts, frame.time_base, frame.duration = pts + self._shift, self.info.time_base, duration
+        with writing(self.partial):
+            if self._others:
+                self._others.copy_until(float(frame.pts * self.info.time_base))
+            self._container.mux(self._stream.encode(frame))
+
+    def commit(self) -> None:
+        with writing(self.partial):
+            if self._others:
+                self._others.copy_until(None)
+            self._close()
+            self.partial.replace(self.output)
+
+    def _close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            with writing(self.partial):
+                self._container.mux(self._stream.encode(None))
+        finally:
+            with writing(self.partial):
+                self._container.close()
+            if self._others:
+                self._others.close()
+
+    def _add_video(self) -> av.VideoStream:
+        info, encoder = self.info, self.encoder
+        stream = self._container.add_stream(encoder.name, rate=info.rate, options=encoder.options)
+        assert isinstance(stream, av.VideoStream)
+        context = stream.codec_context
+        context.width, context.height, context.pix_fmt = info.width, info.height, encoder.pixel_format
+        context.time_base = stream.time_base = info.time_base
+        context.framerate = info.rate or Fraction(25)
+        context.color_range = 2 if info.colors.full_range else 1
+        context.colorspace = 0 if encoder.is_rgb else info.colors.matrix
+        context.color_primaries, context.color_trc = info.colors.primaries, info.colors.transfer
+        context.thread_type = "AUTO"
+        if info.sample_aspect:
+            context.sample_aspect_ratio = info.sample_aspect
+        if info.field_order > 1:
+            context.field_order = info.field_order
+        if info.display_rotation:
+            stream.set_display_rotation(info.display_rotation)
+        return stream
+
+    def _container_options(self) -> dict[str, str]:
+        if self.info.is_pictures or self.output.suffix.lower() not in (".mp4", ".mov", ".m4v"):
+            return {}
+        with av.open(str(self.info.path), metadata_errors="replace") as source:
+            unusual = {key.partition("-")[0] for key in source.metadata} - OWN_METADATA - _STANDARD_MP4_KEYS
+        return {"movflags": "use_metadata_tags"} if unusual else {}
+
+
+class PictureWriter:
+    """A folder of pictures named after the source's, or one picture."""
+
+    def __init__(self, output: Path, info: VideoInfo, encoder: Encoder) -> None:
+        self.output, self.info, self.encoder = output, info, encoder
+        self.partial = partial_name(output)
+        self.warnings: list[str] = []
+        sources = find_pictures(info.path) if info.is_pictures else []
+        self._names = [f"{source.stem}{encoder.picture_suffix}" for source in sources]
+        self._is_folder = not output.suffix
+        self._count = 0
+        if self._is_folder:
+            shutil.rmtree(self.partial, ignore_errors=True)
+            with writing(self.partial):
+                self.partial.mkdir()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+    def write(self, luma: Codes, chroma: Codes, pts: int, duration: int) -> None:
+        codes = rescale_codes(luma, self.info.depth, self.encoder.depth, full_range=self.info.colors.full_range)
+        rgb = _rgb_of_planes(codes, chroma, self.info.colors.coding(self.encoder.depth))
+        with writing(self.partial):
+            write_picture(self._target(pts), rgb)
+        self._count += 1
+
+    def commit(self) -> None:
+        with writing(self.partial):
+            if self._is_folder and self.output.exists():
+                shutil.rmtree(self.output)
+            self.partial.replace(self.output)
+
+    def _target(self, pts: int) -> Path:
+        if not self._is_folder:
+            return self.partial
+        return self.partial / (self._names[pts] if self._names else f"{self._count:06d}{self.encoder.picture_suffix}")
+
+
+def _rgb_of_planes(luma: Codes, chroma: Codes, coding: YCbCr) -> Codes:
+    """R'G'B' codes of full-size Y'CbCr planes, H W 3."""
+    rgb = coding.rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma))
+    codes = (rgb * (2**coding.depth - 1)).round().permute(1, 2, 0).contiguous().numpy()
+    ordered: Codes = codes.astype(luma.dtype)
+    return ordered
