@@ -93,8 +93,9 @@ class OtherStreams:
             for packet in self._source.demux(wanted):
                 if packet.dts is None and packet.pts is None:
                     continue
-                seconds = _seconds(packet)
-                if seconds >= self._start and (self._end is None or seconds < self._end):
+                # Sound may begin before zero: an encoder's priming.
+                early = self._start > 0 and _seconds(packet) < self._start
+                if not early and (self._end is None or _seconds(packet) < self._end):
                     _shift(packet, -self._start)
                     yield packet
         except (av.error.FFmpegError, OSError) as error:

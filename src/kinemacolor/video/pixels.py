@@ -16,7 +16,7 @@ _DEPTHS = (8, 9, 10, 12, 14, 16)
 
 def subsampling_of(pixels: av.VideoFormat) -> str:
     """How much smaller the chroma planes are: "420" and so on, "400" where there are none."""
-    if not any(component.is_chroma for component in pixels.components):
+    if len(pixels.components) < 3:
         return "400"
     factors = (16 // pixels.chroma_height(16), 16 // pixels.chroma_width(16))
     return next((name for name, known in _FACTORS.items() if known == factors), "444")

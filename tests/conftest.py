@@ -1,0 +1,92 @@
+"""Small films and pictures that tests share."""
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from kinemacolor.models.base import Colorizer
+from kinemacolor.weights import load_model
+
+SIZE = (72, 96)  # rows, columns
+
+
+def scene(index: int, size: tuple[int, int] = SIZE) -> np.ndarray:
+    """Frame ``index`` of a small colour film: soft shapes that drift, H W 3 uint8."""
+    height, width = size
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    columns = columns + 2 * index
+    red = 128 + 90 * np.sin(columns / 17) * np.cos(rows / 13)
+    green = 128 + 80 * np.sin(columns / 29 + 1)
+    blue = 128 + 70 * np.cos(rows / 11 + columns / 41)
+    texture = 25 * np.sin(columns / 2.3) * np.sin(rows / 3.1)
+    return np.stack([red + texture, green + texture, blue + texture], -1).clip(0, 255).astype(np.uint8)
+
+
+def write_film(
+    path: Path,
+    frames: int = 8,
+    size: tuple[int, int] = SIZE,
+    *,
+    codec: str = "libx264",
+    pix_fmt: str = "yuv420p",
+    pts: Sequence[int] | None = None,
+    time_base: Fraction = Fraction(1, 90000),
+    rate: Fraction = Fraction(24),
+    sound: bool = False,
+    options: dict[str, str] | None = None,
+    container_options: dict[str, str] | None = None,
+    prepare: Callable[[Any, Any], None] | None = None,
+) -> Path:
+    """Encode the scene; ``prepare`` gets the container and the video stream before the first frame."""
+    ticks = list(pts) if pts is not None else [round(index / rate / time_base) for index in range(frames)]
+    with av.open(str(path), "w", container_options=container_options or {}) as container:
+        stream = container.add_stream(codec, rate=rate, options=options or {})
+        stream.width, stream.height, stream.pix_fmt = size[1], size[0], pix_fmt
+        stream.codec_context.time_base = stream.time_base = time_base
+        speaker = container.add_stream("aac", rate=48000, layout="mono") if sound else None
+        if prepare:
+            prepare(container, stream)
+        for index, tick in enumerate(ticks):
+            frame = av.VideoFrame.from_ndarray(scene(index, size), "rgb24").reformat(format=pix_fmt)
+            frame.pts, frame.time_base = tick, time_base
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+        if speaker:
+            tone = np.sin(np.arange(1024 * 20) / 20).astype(np.float32)[None]
+            for index in range(20):
+                chunk = av.AudioFrame.from_ndarray(tone[:, index * 1024 : (index + 1) * 1024], "fltp", "mono")
+                chunk.sample_rate, chunk.pts = 48000, index * 1024
+                container.mux(speaker.encode(chunk))
+            container.mux(speaker.encode(None))
+    return path
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """Eight frames of H.264 with sound."""
+    return write_film(tmp_path / "film.mp4", sound=True)
+
+
+@pytest.fixture
+def reference(tmp_path: Path) -> Path:
+    """A colour still of the scene."""
+    path = tmp_path / "still.png"
+    cv2.imwrite(str(path), scene(0)[..., ::-1])
+    return path
+
+
+@pytest.fixture(scope="session")
+def kinema() -> Colorizer:
+    return load_model("kinema")
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(0)

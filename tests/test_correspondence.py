@@ -1,0 +1,63 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from kinemacolor.correspondence import match, match_nearby
+
+
+def unit(*shape: int) -> torch.Tensor:
+    return F.normalize(torch.randn(*shape, dtype=torch.float64), dim=-1)
+
+
+def naive(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, temperature: float) -> tuple:
+    cosine = query @ keys.transpose(-1, -2)
+    return (cosine / temperature).softmax(-1) @ values, cosine.amax(-1)
+
+
+@pytest.mark.parametrize("temperature", [0.01, 0.1, 1.0])
+def test_match_is_softmax_attention_whatever_the_tile(temperature: float) -> None:
+    query, keys, values = unit(2, 37, 8), unit(2, 23, 8), torch.randn(2, 23, 3, dtype=torch.float64)
+    wanted = naive(query, keys, values, temperature)
+    for rows in (5, 37, 100):
+        found = match(query, keys, values, temperature=temperature, rows=rows)
+        torch.testing.assert_close(found, wanted)
+
+
+def test_match_of_a_key_with_itself_copies_its_value() -> None:
+    keys, values = unit(1, 50, 32), torch.randn(1, 50, 2, dtype=torch.float64)
+    warped, cosine = match(keys, keys, values, temperature=0.005)
+    torch.testing.assert_close(warped, values, atol=1e-3, rtol=0)
+    torch.testing.assert_close(cosine, torch.ones(1, 50, dtype=torch.float64))
+
+
+def test_match_stays_finite_at_a_temperature_that_overflows() -> None:
+    warped, cosine = match(unit(1, 9, 4).float(), unit(1, 9, 4).float(), torch.ones(1, 9, 1), temperature=1e-4)
+    assert torch.allclose(warped, torch.ones_like(warped), atol=1e-5)
+    assert torch.isfinite(cosine).all()
+
+
+@pytest.mark.parametrize(("height", "width", "radius"), [(7, 9, 2), (5, 5, 1), (4, 6, 9)])
+def test_match_nearby_is_attention_within_the_window(height: int, width: int, radius: int) -> None:
+    query, keys = unit(2, height, width, 6), unit(2, height, width, 6)
+    values = torch.randn(2, height, width, 3, dtype=torch.float64)
+    warped, cosine = match_nearby(query, keys, values, temperature=0.2, radius=radius)
+    for row in range(height):
+        for column in range(width):
+            rows = slice(max(0, row - radius), row + radius + 1)
+            columns = slice(max(0, column - radius), column + radius + 1)
+            near = keys[:, rows, columns].flatten(1, 2), values[:, rows, columns].flatten(1, 2)
+            wanted, best = naive(query[:, row, column, None], *near, 0.2)
+            torch.testing.assert_close(warped[:, row, column], wanted[:, 0])
+            torch.testing.assert_close(cosine[:, row, column], best[:, 0])
+
+
+def test_both_can_be_trained_through() -> None:
+    query, keys = unit(1, 4, 5, 6).requires_grad_(), unit(1, 4, 5, 6)
+    values = torch.randn(1, 4, 5, 2, dtype=torch.float64)
+    match_nearby(query, keys, values, temperature=0.1, radius=1)[0].sum().backward()
+    assert query.grad is not None
+    assert query.grad.abs().sum() > 0
+    flat = query.detach().flatten(1, 2).requires_grad_()
+    match(flat, keys.flatten(1, 2), values.flatten(1, 2), temperature=0.1)[0].sum().backward()
+    assert flat.grad is not None
+    assert flat.grad.abs().sum() > 0

@@ -1,0 +1,113 @@
+"""The laws that every model keeps (docs/design.md, "The interface")."""
+
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from kinemacolor.models.base import Colorizer, State, Step
+from kinemacolor.weights import MODELS, load_model
+
+pytestmark = pytest.mark.parametrize("name", sorted(MODELS))
+
+
+@pytest.fixture
+def model(name: str) -> Colorizer:
+    return load_model(name)
+
+
+def film(batch: int = 2, frames: int = 4, height: int = 64, width: int = 80, seed: int = 0) -> torch.Tensor:
+    """B T 1 h w, L 0..100: soft shapes that drift."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(batch, 1, 9, 9, generator=generator)
+    still = torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(0, 1) * 100
+    return torch.stack([still.roll(index, -1) for index in range(frames)], 1)
+
+
+def pictures(batch: int = 2, count: int = 1, height: int = 64, width: int = 80) -> torch.Tensor:
+    """B R 3 H W Lab."""
+    luma = film(batch, count, height, width, seed=1)
+    chroma = torch.randn(batch, count, 2, 6, 6).repeat_interleave(height // 6 + 1, 3).repeat_interleave(width // 6 + 1, 4)
+    return torch.cat([luma, 30 * chroma[..., :height, :width]], 2)
+
+
+def run(model: Colorizer, luma: torch.Tensor, references: torch.Tensor, cuts: list[int]) -> Step:
+    state, steps = model.init_state(references), []
+    for part in luma.split(cuts, 1):
+        step = model(part, state)
+        steps.append(step)
+        state = step.state
+    return Step(torch.cat([s.chroma for s in steps], 1), torch.cat([s.confidence for s in steps], 1), state)
+
+
+@torch.inference_mode()
+def test_cutting_at_multiples_of_the_block_changes_nothing(model: Colorizer) -> None:
+    n = model.spec.block
+    luma, references = film(frames=4 * n), pictures()
+    whole, cut = run(model, luma, references, [4 * n]), run(model, luma, references, [n, 2 * n, n])
+    torch.testing.assert_close(whole.chroma, cut.chroma, atol=1e-3, rtol=1e-4)
+    torch.testing.assert_close(whole.confidence, cut.confidence, atol=1e-4, rtol=1e-4)
+
+
+@torch.inference_mode()
+def test_batch_rows_are_independent(model: Colorizer) -> None:
+    luma, references = film(), pictures()
+    both = run(model, luma, references, [4])
+    for row in range(2):
+        alone = run(model, luma[row : row + 1], references[row : row + 1], [4])
+        torch.testing.assert_close(alone.chroma[0], both.chroma[row], atol=1e-3, rtol=1e-4)
+
+
+@torch.inference_mode()
+def test_states_are_never_mutated(model: Colorizer) -> None:
+    state = model.init_state(pictures())
+    state = model(film(frames=1), state).state
+
+    def tensors(of: State) -> list[torch.Tensor]:
+        values = (getattr(of, field.name) for field in dataclasses.fields(of))
+        return [value for value in values if isinstance(value, torch.Tensor)]
+
+    before = [tensor.clone() for tensor in tensors(state)]
+    first = model(film(frames=2), state)
+    again = model(film(frames=2), state)
+    assert all(torch.equal(a, b) for a, b in zip(before, tensors(state), strict=True))
+    assert torch.equal(first.chroma, again.chroma)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        state.keys = None  # type: ignore[attr-defined, misc]
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("size", [(64, 64), (65, 97), (113, 71), (64, 200)])
+def test_any_size_comes_back(model: Colorizer, size: tuple[int, int]) -> None:
+    step = model(film(1, 2, *size), model.init_state(pictures(1, 1, 70, 90)))
+    assert step.chroma.shape == (1, 2, 2, *size)
+    assert step.confidence.shape == (1, 2, 1, *size)
+    assert torch.isfinite(step.chroma).all()
+    assert 0 <= step.confidence.min() <= step.confidence.max() <= 1
+
+
+@torch.inference_mode()
+def test_the_order_of_references_does_not_matter(model: Colorizer) -> None:
+    luma, references = film(), pictures(count=3)
+    one, other = run(model, luma, references, [4]), run(model, luma, references.flip(1), [4])
+    torch.testing.assert_close(one.chroma, other.chroma, atol=1e-3, rtol=1e-4)
+
+
+@torch.inference_mode()
+def test_chroma_is_in_lab_units(model: Colorizer) -> None:
+    chroma = run(model, film(), pictures(), [4]).chroma
+    assert 1 < chroma.abs().max() <= 128
+
+
+def test_states_move_and_detach(model: Colorizer) -> None:
+    state = model(film(frames=1), model.init_state(pictures())).state
+    change: list[Callable[[State], State]] = [State.detach, lambda of: of.to("cpu")]
+    for each in change:
+        made = each(state)
+        assert type(made) is type(state)
+    assert not any(
+        value.requires_grad
+        for field in dataclasses.fields(state)
+        if isinstance(value := getattr(state.detach(), field.name), torch.Tensor)
+    )
