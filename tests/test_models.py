@@ -28,7 +28,9 @@ def film(batch: int = 2, frames: int = 4, height: int = 64, width: int = 80, see
 def pictures(batch: int = 2, count: int = 1, height: int = 64, width: int = 80) -> torch.Tensor:
     """B R 3 H W Lab."""
     luma = film(batch, count, height, width, seed=1)
-    chroma = torch.randn(batch, count, 2, 6, 6).repeat_interleave(height // 6 + 1, 3).repeat_interleave(width // 6 + 1, 4)
+    chroma = (
+        torch.randn(batch, count, 2, 6, 6).repeat_interleave(height // 6 + 1, 3).repeat_interleave(width // 6 + 1, 4)
+    )
     return torch.cat([luma, 30 * chroma[..., :height, :width]], 2)
 
 

@@ -13,7 +13,7 @@ from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions, SessionOptions
 from kinemacolor.pipeline import prefetch
 from kinemacolor.references import load_references
-from kinemacolor.session import Session
+from kinemacolor.session import Session, choose_device
 from kinemacolor.video.encoding import Encoder, choose_encoder, is_picture_output
 from kinemacolor.video.info import FrameBlock, VideoInfo
 from kinemacolor.video.output import partial_name
@@ -102,6 +102,7 @@ def preflight(job: Job) -> Prepared:
     references = load_references(job.references)
     if not references:
         raise UsageError("no reference: give a colour picture with -r")
+    choose_device(job.session.device)
     _check_output(job)
     _check_cut(job, info)
     encoder = choose_encoder(info, job.output, job.encoding)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from kinemacolor.arrays import Bytes, Codes, Floats
 from kinemacolor.color import YCbCr, luma_from_gray, rgb_to_lab
+from kinemacolor.errors import UsageError
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EdgeFilter, SessionOptions
 from kinemacolor.resample import Geometry, resize, working_size
@@ -121,14 +122,17 @@ def reference_batch(references: Sequence[Bytes], short_side: int) -> Tensor:
 def choose_device(name: str) -> torch.device:
     """``auto`` is CUDA, then Apple's MPS, then the CPU.
 
-    Raises ValueError for a device that this machine lacks.
+    Raises UsageError for a device that this machine lacks.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    device = torch.device(name)
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(f"there is no device {name!r}: use auto, cpu, cuda or mps") from error
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not present.get(device.type, True):
-        raise ValueError(f"this machine has no {name} device: use --device cpu")
+        raise UsageError(f"this machine has no {name} device: use --device cpu")
     return device
 
 

@@ -34,6 +34,7 @@ class _Tally:
     """Differences gathered frame by frame; luma in levels of the source, time in seconds."""
 
     frames: tuple[int, int] = (0, 0)
+    moved: Fraction | None = None
     late: float = 0.0
     largest: int = 0
     total: float = 0.0
@@ -48,17 +49,49 @@ def verify_film(source: Path, result: Path) -> list[Check]:
     """
     before, after = probe(source), probe(result)
     tally = _compare_frames(source, result, before, after)
-    tick = max(before.time_base, after.time_base)
-    clocks = f"largest difference {tally.late:.6f} s, {_ticks(before, after)}"
     checks = [
         Check("frames", tally.frames[0] == tally.frames[1], f"{tally.frames[0]} and {tally.frames[1]}"),
-        Check("timestamps", tally.late <= float(tick) / 2 + 1e-9, clocks),
+        _clock(tally, before, after),
         _geometry(before, after),
         _luma(tally, before, after),
     ]
     if not before.is_pictures and not after.is_pictures:
         checks += [_tags(before, after), *_streams(source, result)]
     return checks
+
+
+def _clock(tally: _Tally, before: VideoInfo, after: VideoInfo) -> Check:
+    """Timestamps agree to a rounding of the coarser clock, or all streams have moved together.
+
+    A container without negative time (Matroska) moves everything where sound begins before zero.
+    """
+    tick = float(max(before.time_base, after.time_base)) + 1e-9
+    moved = float(tally.moved or 0)
+    words = f"largest difference {max(tally.late, abs(moved)):.6f} s, {_ticks(before, after)}"
+    if before.is_pictures or after.is_pictures:
+        return Check("timestamps", tally.late <= tick, words)
+    if abs(moved) > tick / 2:
+        sound = _sound_moved(before.path, after.path)
+        together = bool(sound) and all(abs(other - moved) <= tick for other in sound)
+        return Check("timestamps", together and tally.late <= tick, f"{words}; moved by {moved:.6f} s with the sound")
+    return Check("timestamps", tally.late + abs(moved) <= tick, words)
+
+
+def _sound_moved(source: Path, result: Path) -> list[float]:
+    """By how many seconds the first packet of each sound stream has moved."""
+    return [after - before for before, after in zip(_sound_starts(source), _sound_starts(result), strict=False)]
+
+
+def _sound_starts(path: Path) -> list[float]:
+    """Seconds of the first packet of each sound stream."""
+    starts: dict[int, float] = {}
+    with av.open(str(path), metadata_errors="replace") as film:
+        for packet in film.demux(film.streams.audio) if film.streams.audio else ():
+            if packet.pts is not None:
+                starts.setdefault(packet.stream.index, float(packet.pts * packet.time_base))
+            if len(starts) == len(film.streams.audio):
+                break
+    return [starts[index] for index in sorted(starts)]
 
 
 def _ticks(before: VideoInfo, after: VideoInfo) -> str:
@@ -69,15 +102,13 @@ def _ticks(before: VideoInfo, after: VideoInfo) -> str:
 
 def _compare_frames(source: Path, result: Path, before: VideoInfo, after: VideoInfo) -> _Tally:
     tally = _Tally()
-    first: tuple[Fraction, Fraction] | None = None
     for one, other in zip_longest(_frames(source), _frames(result)):
         tally.frames = (tally.frames[0] + (one is not None), tally.frames[1] + (other is not None))
         if one is None or other is None:
             continue
-        times = one[1] * before.time_base, other[1] * after.time_base
-        first = first or times
-        clock = (times[1] - first[1]) - (times[0] - first[0]) if before.is_pictures else times[1] - times[0]
-        tally.late = max(tally.late, abs(float(clock)))
+        moved = other[1] * after.time_base - one[1] * before.time_base
+        tally.moved = moved if tally.moved is None else tally.moved
+        tally.late = max(tally.late, abs(float(moved - tally.moved)))
         _compare_luma(tally, one[0], other[0], before, after)
     return tally
 

@@ -14,6 +14,8 @@ from kinemacolor.correspondence import match, match_nearby
 from kinemacolor.features import EfficientNetLite0
 from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
 
+SPLIT = 2  # a cell carries SPLIT x SPLIT colours
+
 
 @dataclass(frozen=True)
 class KinemaOptions:
@@ -27,10 +29,10 @@ class KinemaOptions:
     ``certainty`` the slope of the logistic curve around it: fitted on pairs of training clips.
     """
 
-    temperature: float = 0.03
-    history_temperature: float = 0.02
+    temperature: float = 0.025
+    history_temperature: float = 0.04
     radius: int = 6
-    decay: float = 0.01
+    decay: float = 0.002
     gate_slope: float = 20.0
     anchor: float = 0.04
     doubt: float = 0.555
@@ -83,7 +85,7 @@ class Kinema(Colorizer):
             state = KinemaState(state.keys, state.colors, keys, colors, similarity)
             trust = torch.sigmoid(self.options.certainty * (similarity - self.options.doubt))
             size = frame.shape[-2:]
-            chroma.append(_spread(F.pixel_shuffle(_channels_first(colors), 2), size))
+            chroma.append(_spread(F.pixel_shuffle(_channels_first(colors), SPLIT), size))
             confidence.append(_spread(_channels_first(trust), size))
         return Step(torch.stack(chroma, 1), torch.stack(confidence, 1), state)
 
@@ -125,8 +127,8 @@ class Kinema(Colorizer):
 
 def _cells(chroma: Tensor, height: int, width: int) -> Tensor:
     """Chroma B 2 H W as the mean of each quarter of each cell: B height width 8."""
-    quarters = F.adaptive_avg_pool2d(chroma, (2 * height, 2 * width))
-    return F.pixel_unshuffle(quarters, 2).permute(0, 2, 3, 1)
+    parts = F.adaptive_avg_pool2d(chroma, (SPLIT * height, SPLIT * width))
+    return F.pixel_unshuffle(parts, SPLIT).permute(0, 2, 3, 1)
 
 
 def _channels_first(x: Tensor) -> Tensor:

@@ -86,11 +86,16 @@ def choose_encoder(info: VideoInfo, output: Path, options: EncodingOptions) -> E
 
 def is_picture_output(output: Path) -> bool:
     """A folder (a name without suffix), or one picture."""
-    return output.suffix.lower() in SUFFIXES or not output.suffix or output.is_dir()
+    return output.suffix.lower() in SUFFIXES or is_folder_name(output)
+
+
+def is_folder_name(output: Path) -> bool:
+    """No suffix, or that of a coloured folder (``scans.color``), or a folder that is there already."""
+    return output.suffix in ("", ".color") or output.is_dir()
 
 
 def _pictures(info: VideoInfo, output: Path) -> Encoder:
-    if not output.suffix or output.is_dir():
+    if is_folder_name(output):
         return Encoder("pictures", "rgb", 16 if info.depth > 8 else 8, picture_suffix=".png")
     if info.frames_expected not in (None, 1):
         raise UsageError(f"{output.name} is one picture, the film has {info.frames_expected}: name a folder or a film")

@@ -13,7 +13,7 @@ import torch
 from kinemacolor.arrays import Codes
 from kinemacolor.color import YCbCr
 from kinemacolor.errors import KinemacolorError
-from kinemacolor.video.encoding import Encoder
+from kinemacolor.video.encoding import Encoder, is_folder_name
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.other_streams import OWN_METADATA, OtherStreams
 from kinemacolor.video.output import FilmWriter, partial_name, writing
@@ -144,7 +144,7 @@ class PictureWriter:
         self.warnings: list[str] = []
         sources = find_pictures(info.path) if info.is_pictures else []
         self._names = [f"{source.stem}{encoder.picture_suffix}" for source in sources]
-        self._is_folder = not output.suffix
+        self._is_folder = is_folder_name(output)
         self._count = 0
         if self._is_folder:
             shutil.rmtree(self.partial, ignore_errors=True)

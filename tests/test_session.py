@@ -1,0 +1,152 @@
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from conftest import scene
+from kinemacolor.color import YCbCr, rgb_to_lab
+from kinemacolor.errors import UsageError
+from kinemacolor.models.base import Colorizer
+from kinemacolor.options import SessionOptions
+from kinemacolor.resample import Geometry, resize, working_size
+from kinemacolor.session import FULL_RGB, Session, choose_device, reference_batch
+
+SMALL = SessionOptions(short_side=64)
+
+
+def gray_of(rgb: np.ndarray) -> np.ndarray:
+    return np.rint(rgb @ np.array([0.2126, 0.7152, 0.0722])).astype(np.uint8)
+
+
+def chroma_error(result: np.ndarray, truth: np.ndarray) -> float:
+    """Mean ab distance."""
+    lab = [rgb_to_lab(torch.from_numpy(p.copy()).permute(2, 0, 1).float() / 255)[1:] for p in (result, truth)]
+    return float((lab[0] - lab[1]).norm(dim=0).mean())
+
+
+def test_frames_in_a_loop_take_the_colours_of_the_reference(kinema: Colorizer) -> None:
+    session = Session(kinema, [scene(0)], height=72, width=96, options=SMALL)
+    for index in range(4):
+        rgb, confidence = session.colorize(gray_of(scene(index)))
+        assert rgb.shape == (72, 96, 3)
+        assert confidence.shape == (72, 96)
+        gray = np.repeat(gray_of(scene(index))[..., None], 3, 2)
+        assert chroma_error(rgb, scene(index)) < 0.5 * chroma_error(gray, scene(index))
+
+
+def test_a_coloured_frame_is_seen_by_its_luma_alone(kinema: Colorizer) -> None:
+    frames = scene(3), np.repeat(gray_of(scene(3))[..., None], 3, 2)
+    one, other = (Session(kinema, [scene(0)], height=72, width=96, options=SMALL).colorize(f)[0] for f in frames)
+    assert np.array_equal(one, other)
+
+
+def test_luma_of_the_result_is_that_of_the_frame(kinema: Colorizer) -> None:
+    gray = gray_of(scene(2))
+    rgb, _ = Session(kinema, [scene(0)], height=72, width=96, options=SMALL).colorize(gray)
+    assert np.abs(gray_of(rgb).astype(int) - gray).max() <= 1
+
+
+def test_a_still_film_does_not_flicker(kinema: Colorizer) -> None:
+    """Grain of two levels on a still picture: chroma may move by a quarter unit a frame in the mean."""
+    session = Session(kinema, [scene(5)], height=72, width=96, options=SMALL)
+    generator = np.random.default_rng(0)
+    still, last, changes = gray_of(scene(0)).astype(float), None, []
+    for _ in range(8):
+        noisy = (still + generator.normal(0, 2, still.shape)).clip(0, 255).astype(np.uint8)
+        (painted,) = session.advance(noisy[None], FULL_RGB)
+        if last is not None:
+            changes.append(np.abs(painted.chroma - last).mean())
+        last = painted.chroma
+    assert max(changes) < 1.0
+    assert np.mean(changes[2:]) < 0.5
+
+
+def test_saturation_scales_chroma(kinema: Colorizer) -> None:
+    def chroma(saturation: float) -> np.ndarray:
+        options = SessionOptions(short_side=64, saturation=saturation)
+        session = Session(kinema, [scene(0)], height=72, width=96, options=options)
+        return session.advance(gray_of(scene(1))[None], FULL_RGB)[0].chroma
+
+    assert np.allclose(chroma(0.5), chroma(1.0) / 2, atol=1e-4)
+    assert np.abs(chroma(0)).max() == 0
+
+
+def test_unrelated_references_are_doubted(kinema: Colorizer) -> None:
+    checks = np.kron(np.indices((9, 12)).sum(0) % 2, np.ones((8, 8)))[..., None] * [[[255, 40, 40]]]
+    doubts = {}
+    for name, picture in (("own", scene(0)), ("other", checks.astype(np.uint8))):
+        session = Session(kinema, [picture], height=72, width=96, options=SMALL)
+        doubts[name] = session.colorize(gray_of(scene(1)))[1].mean()
+    assert doubts["own"] > doubts["other"] + 0.2
+
+
+@pytest.mark.parametrize("edge_filter", ["none", "fgs", "guided"])
+def test_edge_filters_keep_flat_colour_flat(kinema: Colorizer, edge_filter: str) -> None:
+    options = SessionOptions(short_side=64, edge_filter=edge_filter)
+    session = Session(kinema, [scene(0)], height=72, width=96, options=options)
+    rgb, _ = session.colorize(gray_of(scene(1)))
+    assert chroma_error(rgb, scene(1)) < chroma_error(np.repeat(gray_of(scene(1))[..., None], 3, 2), scene(1))
+
+
+def test_a_sideways_film_is_seen_upright(kinema: Colorizer) -> None:
+    """Stored frames lie on their side; the colours come back lying on their side too."""
+    upright = Session(kinema, [scene(0)], height=72, width=96, options=SMALL)
+    turned = Session(kinema, [scene(0)], height=96, width=72, options=SMALL, rotation=90)
+    gray = gray_of(scene(2))
+    one, _ = upright.colorize(gray)
+    stored = np.ascontiguousarray(np.rot90(gray, -1))
+    other, _ = turned.colorize(stored)
+    assert np.abs(np.rot90(other, 1).astype(int) - one).mean() < 1.5
+
+
+def test_chroma_codes_fit_depth_and_subsampling(kinema: Colorizer) -> None:
+    session = Session(kinema, [scene(0)], height=72, width=96, options=SMALL)
+    native, target = YCbCr(0.2126, 0.0722, 8, False), YCbCr(0.2126, 0.0722, 10, False)
+    luma = gray_of(scene(1))
+    (painted,) = session.advance(luma[None], native)
+    codes = session.chroma_planes(luma, painted, (36, 48), native, target)
+    assert codes.shape == (2, 36, 48)
+    assert codes.dtype == np.uint16
+    assert 64 <= codes.min() < 512 < codes.max() <= 960
+
+
+@pytest.mark.parametrize(
+    ("shape", "wanted"), [((1080, 1920), (216, 384)), ((1920, 1080), (384, 216)), ((1, 1), (216, 216))]
+)
+def test_working_size_keeps_the_aspect(shape: tuple[int, int], wanted: tuple[int, int]) -> None:
+    assert working_size(*shape, 216) == wanted
+    assert max(working_size(1, 10_000, 216)) == 4 * 216
+
+
+def test_pixel_aspect_counts() -> None:
+    assert Geometry.of(576, 720, 216, pixel_aspect=Fraction(64, 45)).working == (216, 384)
+    assert Geometry.of(576, 720, 216, pixel_aspect=Fraction(64, 45), rotation=90).working == (384, 216)
+
+
+def test_down_and_up_are_inverse_for_smooth_fields() -> None:
+    geometry = Geometry.of(240, 320, 64, rotation=270)
+    plane = np.linspace(0, 255, 240 * 320).reshape(240, 320).astype(np.uint8)
+    small = geometry.down(plane)
+    assert small.shape == geometry.working == (85, 64)
+    back = geometry.up(small.astype(np.float32), (240, 320))
+    assert np.abs(back - plane).mean() < 2
+
+
+def test_resize_keeps_depth_and_channels() -> None:
+    assert resize(np.zeros((10, 12, 2), np.float32), (5, 6)).shape == (5, 6, 2)
+    assert resize(np.full((10, 12), 60000, np.uint16), (20, 6)).max() == 60000
+
+
+def test_several_references_share_one_size() -> None:
+    batch = reference_batch([np.zeros((100, 200, 3), np.uint8), np.zeros((200, 100, 3), np.uint8)], 64)
+    assert batch.shape == (1, 2, 3, 64, 64)
+    assert reference_batch([np.zeros((100, 200, 3), np.uint8)], 64).shape == (1, 1, 3, 64, 128)
+
+
+def test_misuse_is_a_value_error(kinema: Colorizer) -> None:
+    with pytest.raises(ValueError, match="at least one reference"):
+        Session(kinema, [], height=10, width=10)
+    if not torch.cuda.is_available():
+        with pytest.raises(UsageError, match="no cuda"):
+            choose_device("cuda")
