@@ -4,24 +4,28 @@ Descriptors are unit vectors, so a product of two is their cosine. Softmax(cosin
 weighs the keys (Deep Exemplar, Eq. 3-4); the largest cosine says how good the match is (Eq. 5).
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
-def match(query: Tensor, keys: Tensor, values: Tensor, *, temperature: float, rows: int = 324) -> tuple[Tensor, Tensor]:
-    """Every query looks at every key.
+def match(
+    query: Tensor, keys: Tensor, values: Tensor, *, temperatures: Sequence[float], rows: int = 324
+) -> tuple[list[Tensor], Tensor]:
+    """Every query looks at every key, once for each temperature.
 
-    ``query`` B N C, ``keys`` B M C, ``values`` B M V. Gives the weighted values B N V and the
-    largest cosine B N. At most ``rows`` rows of the N M matrix stand in memory at a time.
+    ``query`` B N C, ``keys`` B M C, ``values`` B M V. Gives for each temperature the weighted
+    values B N V, and the largest cosine B N. At most ``rows`` rows of the N M matrix stand in
+    memory at a time.
     """
-    warped, similarity = [], []
+    parts = []
     for part in torch.split(query, rows, 1):
-        logits = (part / temperature) @ keys.transpose(1, 2)
-        weights, cosine = _attention(logits, temperature)
-        warped.append(weights @ values)
-        similarity.append(cosine)
-    return torch.cat(warped, 1), torch.cat(similarity, 1)
+        cosines = part @ keys.transpose(1, 2)
+        parts.append([_weights(cosines, t) @ values for t in temperatures] + [cosines.amax(-1)])
+    *warped, similarity = (torch.cat(column, 1) for column in zip(*parts, strict=True))
+    return warped, similarity
 
 
 def match_nearby(
@@ -42,22 +46,23 @@ def match_nearby(
         strides = (padded.stride(0), width * size, size, 1)
         return padded.as_strided((batch, height, window * width, size), strides)
 
-    logits = (query / temperature) @ windows(keys).transpose(2, 3)
+    cosines = query @ windows(keys).transpose(2, 3)
     column = torch.arange(width, device=query.device)
     near = (column[:, None] - column).abs() <= radius
     row = torch.arange(height, device=query.device)[:, None] + torch.arange(-radius, radius + 1, device=query.device)
     inside = (row >= 0) & (row < height)
     allowed = near[None, :, None, :] & inside[:, None, :, None]
-    logits = logits.masked_fill(~allowed.reshape(height, width, window * width), -torch.inf)
-    weights, cosine = _attention(logits, temperature)
-    return weights @ windows(values), cosine
+    cosines = cosines.masked_fill(~allowed.reshape(height, width, window * width), -torch.inf)
+    return _weights(cosines, temperature) @ windows(values), cosines.amax(-1)
 
 
-def _attention(logits: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """Softmax over the last axis, and the largest cosine.
+def _weights(cosines: Tensor, temperature: float) -> Tensor:
+    """Softmax of cosines / temperature over the last axis.
 
-    A weight under e^-80 of the largest is raised to that: it adds nothing, and a CPU multiplies
-    the denormal numbers it would otherwise become six times slower.
+    Cosines lie within 2 of each other, so a low temperature makes weights under e^-80. They add
+    nothing, but a CPU multiplies such denormal numbers six times slower: they are raised to e^-80.
     """
-    top = logits.amax(-1, keepdim=True)
-    return torch.maximum(logits, top - 80).softmax(-1), top[..., 0] * temperature
+    logits = cosines / temperature
+    if 2 / temperature > 80:
+        logits = torch.maximum(logits, logits.amax(-1, keepdim=True) - 80)
+    return logits.softmax(-1)

@@ -25,8 +25,10 @@ class KinemaOptions:
     the last frame is searched, in cells of the 1/4 grid. ``decay`` is what a colour loses in
     similarity with each frame it is carried, ``anchor`` how much better than the reference history must
     be to weigh the same, ``gate_slope`` how sharply the better source wins.
-    ``doubt`` is the similarity at which a match is as often right (ab error under 12) as wrong,
-    ``certainty`` the slope of the logistic curve around it: fitted on pairs of training clips.
+    ``fallback_temperature`` gives the broad average that places fade to whose confidence is under
+    ``enough``. The confidence is
+    logistic in ``certainty`` (weight of the place's similarity, of the picture's median, offset):
+    the chance that a copied colour is right within 10 Lab units, fitted on pairs of training clips.
     """
 
     temperature: float = 0.025
@@ -35,8 +37,9 @@ class KinemaOptions:
     decay: float = 0.002
     gate_slope: float = 20.0
     anchor: float = 0.04
-    doubt: float = 0.555
-    certainty: float = 16.0
+    fallback_temperature: float = 0.07
+    enough: float = 0.6
+    certainty: tuple[float, float, float] = (5.7, 8.4, -8.0)
 
 
 @dataclass(frozen=True)
@@ -81,11 +84,11 @@ class Kinema(Colorizer):
         chroma, confidence = [], []
         for frame in luma.unbind(1):
             keys = self._describe(frame)
-            colors, similarity = self._colors(keys, state)
+            colors, fallback, similarity, trust = self._colors(keys, state)
             state = KinemaState(state.keys, state.colors, keys, colors, similarity)
-            trust = torch.sigmoid(self.options.certainty * (similarity - self.options.doubt))
             size = frame.shape[-2:]
-            chroma.append(_spread(F.pixel_shuffle(_channels_first(colors), SPLIT), size))
+            shown = torch.lerp(fallback, colors, (trust / self.options.enough).clamp(max=1))
+            chroma.append(_spread(F.pixel_shuffle(_channels_first(shown), SPLIT), size))
             confidence.append(_spread(_channels_first(trust), size))
         return Step(torch.stack(chroma, 1), torch.stack(confidence, 1), state)
 
@@ -104,25 +107,37 @@ class Kinema(Colorizer):
             maps.append(_spread(unit, (height, width)))
         return F.normalize(torch.cat(maps, 1), dim=1).permute(0, 2, 3, 1).contiguous()
 
-    def _colors(self, keys: Tensor, state: KinemaState) -> tuple[Tensor, Tensor]:
-        """Colours B h w V for descriptors B h w C, and their similarity B h w 1.
+    def _colors(self, keys: Tensor, state: KinemaState) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """For descriptors B h w C: colours and their fallback B h w V, similarity and confidence B h w 1.
+
+        How alike the picture as a whole is to the reference tells a chance match from a true one:
+        the same cosine means much less between two scenes than within one.
+        """
+        options = self.options
+        temperatures = options.temperature, options.fallback_temperature
+        warped, cosine = match(keys.flatten(1, 2), state.keys, state.colors, temperatures=temperatures)
+        colors, fallback = (flat.reshape(*keys.shape[:3], -1) for flat in warped)
+        similarity = cosine.reshape(*keys.shape[:3], 1)
+        if state.history_keys.shape[1:] == keys.shape[1:]:
+            colors, similarity = self._remember(keys, colors, similarity, state)
+        here, whole, offset = options.certainty
+        typical = cosine.median(1).values[:, None, None, None]
+        return colors, fallback, similarity, torch.sigmoid(here * similarity + whole * typical + offset)
+
+    def _remember(self, keys: Tensor, colors: Tensor, similarity: Tensor, state: KinemaState) -> tuple[Tensor, Tensor]:
+        """Colours B h w V and similarity B h w 1, where history knows better than the reference.
 
         History is worth the weakest link of its chain: the similarity with which its colours were
         once found, or that of today's match to it, whichever is less.
         """
         options = self.options
-        warped, cosine = match(keys.flatten(1, 2), state.keys, state.colors, temperature=options.temperature)
-        warped = warped.reshape(*keys.shape[:3], -1)
-        similarity = cosine.reshape(*keys.shape[:3], 1)
-        if state.history_keys.shape[1:] != keys.shape[1:]:
-            return warped, similarity
         known = torch.cat([state.history_colors, state.history_similarity], -1)
         carried, link = match_nearby(
             keys, state.history_keys, known, temperature=options.history_temperature, radius=options.radius
         )
         chain = torch.minimum(carried[..., -1:], link[..., None]) - options.decay
         gate = torch.sigmoid(options.gate_slope * (chain - similarity - options.anchor))
-        return torch.lerp(warped, carried[..., :-1], gate), torch.maximum(similarity, chain)
+        return torch.lerp(colors, carried[..., :-1], gate), torch.maximum(similarity, chain)
 
 
 def _cells(chroma: Tensor, height: int, width: int) -> Tensor:
