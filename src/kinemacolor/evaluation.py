@@ -5,10 +5,11 @@ at the working size: 384×216 for films of that size.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from kinemacolor.arrays import Bytes, Floats
 from kinemacolor.color import lab_to_rgb, rgb_to_lab
 from kinemacolor.errors import InputError
 from kinemacolor.metrics import Motion, colorfulness, psnr
+from kinemacolor.models.base import Colorizer
 from kinemacolor.resample import resize, working_size
 from kinemacolor.video.colored import colored_frames
 from kinemacolor.weights import load_model
@@ -73,36 +75,34 @@ def evaluate_films(
 
 
 def evaluate_film(film: Path, model_name: str) -> Row:
-    """One film, frame by frame, with bounded memory."""
-    model = load_model(model_name)
-    tally: list[tuple[float, ...]] = []
-    state, previous = None, None
+    """One film, with bounded memory."""
+    tally, previous = [], None
     with torch.inference_mode():
-        for picture in colored_frames(film):
-            size = working_size(picture.shape[0], picture.shape[1], model.spec.short_side)
-            truth = torch.from_numpy(resize(picture, size)).permute(2, 0, 1)[None].float() / 255
-            lab = rgb_to_lab(truth)
-            luma = lab[:, :1]
-            state = state or model.init_state(lab[None], in_shot=True)
-            step = model(luma[None], state)
-            state = step.state
-            chroma = step.chroma[0]
-            result = lab_to_rgb(torch.cat([luma, chroma], 1))
-            gray = lab_to_rgb(torch.cat([luma, torch.zeros_like(chroma)], 1))
-            current = _Seen(_plane(chroma), _plane(lab[:, 1:]), (luma[0, 0] * 2.55).byte().numpy())
-            tally.append(
-                (
-                    psnr(result, truth),
-                    psnr(gray, truth),
-                    colorfulness(result[0]),
-                    colorfulness(truth[0]),
-                    *_changes(previous, current),
-                    float(step.confidence.mean()),
-                )
-            )
+        for truth, lab, chroma, confidence in _colorized(film, load_model(model_name)):
+            luma = lab[:1]
+            result = lab_to_rgb(torch.cat([luma, chroma]))
+            gray = lab_to_rgb(torch.cat([luma, torch.zeros_like(chroma)]))
+            current = _Seen(_plane(chroma), _plane(lab[1:]), (luma[0] * 2.55).byte().numpy())
+            decibels = psnr(result, truth), psnr(gray, truth)
+            vivid = colorfulness(result), colorfulness(truth)
+            tally.append((*decibels, *vivid, *_changes(previous, current), float(confidence.mean())))
             previous = current
     means = [float(np.nanmean(column)) if not np.isnan(column).all() else math.nan for column in np.array(tally).T]
     return Row(film.name, len(tally), *means)
+
+
+def _colorized(film: Path, model: Colorizer) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """For every frame: true sRGB ``3 h w`` and Lab, predicted ab ``2 h w``, confidence ``1 h w``."""
+    pictures, state = colored_frames(film), None
+    while block := list(islice(pictures, model.spec.block)):
+        size = working_size(block[0].shape[0], block[0].shape[1], model.spec.short_side)
+        frames = np.stack([resize(picture, size) for picture in block])
+        truth = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255
+        lab = rgb_to_lab(truth)
+        state = state or model.init_state(lab[None, :1], in_shot=True)
+        step = model(lab[None, :, :1], state)
+        state = step.state
+        yield from zip(truth, lab, step.chroma[0], step.confidence[0], strict=True)
 
 
 def mean_row(rows: list[Row], name: str) -> Row:
@@ -141,7 +141,7 @@ def _one_thread_each(jobs: int) -> None:
 
 
 def _plane(chroma: Tensor) -> Floats:
-    plane: Floats = np.ascontiguousarray(chroma[0].permute(1, 2, 0).numpy())
+    plane: Floats = np.ascontiguousarray(chroma.permute(1, 2, 0).numpy())
     return plane
 
 

@@ -40,7 +40,7 @@ def warp(picture: Floats, flow: Flow) -> Floats:
     columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     x, y = columns + flow[..., 0], rows + flow[..., 1]
     warped = cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return warped.astype(np.float32, copy=False)
+    return warped.astype(np.float32, copy=False).reshape(picture.shape)
 
 
 def visible_in_both(forward: Flow, backward: Flow) -> NDArray[np.bool_]:

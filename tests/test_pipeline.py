@@ -1,0 +1,67 @@
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from kinemacolor.pipeline import prefetch
+
+
+def test_items_come_in_order() -> None:
+    assert list(prefetch(range(100), 3)) == list(range(100))
+    assert list(prefetch([])) == []
+
+
+def test_the_maker_runs_ahead_but_only_so_far() -> None:
+    made: list[int] = []
+
+    def make() -> Iterator[int]:
+        for index in range(50):
+            made.append(index)
+            yield index
+
+    items = prefetch(make(), 2)
+    assert next(items) == 0
+    time.sleep(0.3)
+    assert 3 <= len(made) <= 4
+    items.close()
+
+
+def test_an_error_arrives_in_its_place() -> None:
+    def make() -> Iterator[int]:
+        yield 1
+        raise OSError("broken")
+
+    items = prefetch(make())
+    assert next(items) == 1
+    with pytest.raises(OSError, match="broken"):
+        next(items)
+
+
+def test_closing_stops_the_thread_and_closes_the_source() -> None:
+    closed = threading.Event()
+
+    def make() -> Iterator[int]:
+        try:
+            while True:
+                yield 0
+        finally:
+            closed.set()
+
+    before = threading.active_count()
+    items = prefetch(make())
+    next(items)
+    items.close()
+    assert closed.wait(5)
+    assert threading.active_count() == before
+
+
+def test_stages_in_a_chain_close_each_other() -> None:
+    before = threading.active_count()
+    outer = prefetch(x + 1 for x in prefetch(iter(range(1_000_000))))
+    assert next(outer) == 1
+    outer.close()
+    deadline = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() == before
