@@ -19,20 +19,22 @@ def test_match_is_softmax_attention_whatever_the_tile(temperature: float) -> Non
     query, keys, values = unit(2, 37, 8), unit(2, 23, 8), torch.randn(2, 23, 3, dtype=torch.float64)
     wanted = naive(query, keys, values, temperature)
     for rows in (5, 37, 100):
-        (warped, again), cosine = match(query, keys, values, temperatures=(temperature, 0.3), rows=rows)
+        (warped, again), cosine, best = match(query, keys, values, temperatures=(temperature, 0.3), rows=rows)
         torch.testing.assert_close((warped, cosine), wanted)
         torch.testing.assert_close(again, naive(query, keys, values, 0.3)[0])
+        assert torch.equal(best, (query @ keys.transpose(1, 2)).argmax(-1))
 
 
 def test_match_of_a_key_with_itself_copies_its_value() -> None:
     keys, values = unit(1, 50, 32), torch.randn(1, 50, 2, dtype=torch.float64)
-    (warped,), cosine = match(keys, keys, values, temperatures=[0.005])
+    (warped,), cosine, best = match(keys, keys, values, temperatures=[0.005])
     torch.testing.assert_close(warped, values, atol=1e-3, rtol=0)
     torch.testing.assert_close(cosine, torch.ones(1, 50, dtype=torch.float64))
+    assert torch.equal(best[0], torch.arange(50))
 
 
 def test_match_stays_finite_at_a_temperature_that_overflows() -> None:
-    (warped,), cosine = match(unit(1, 9, 4).float(), unit(1, 9, 4).float(), torch.ones(1, 9, 1), temperatures=[1e-4])
+    (warped,), cosine, _ = match(unit(1, 9, 4).float(), unit(1, 9, 4).float(), torch.ones(1, 9, 1), temperatures=[1e-4])
     assert torch.allclose(warped, torch.ones_like(warped), atol=1e-5)
     assert torch.isfinite(cosine).all()
 

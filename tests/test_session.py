@@ -48,7 +48,7 @@ def test_luma_of_the_result_is_that_of_the_frame(kinema: Colorizer) -> None:
 
 
 def test_a_still_film_does_not_flicker(kinema: Colorizer) -> None:
-    """Grain of two levels on a still picture: chroma may move by a quarter unit a frame in the mean."""
+    """Grain of two levels on a still picture: once history has settled, ab moves by less than half a unit a frame."""
     session = Session(kinema, [scene(5)], height=72, width=96, options=SMALL)
     generator = np.random.default_rng(0)
     still, last, changes = gray_of(scene(0)).astype(float), None, []
@@ -58,8 +58,7 @@ def test_a_still_film_does_not_flicker(kinema: Colorizer) -> None:
         if last is not None:
             changes.append(np.abs(painted.chroma - last).mean())
         last = painted.chroma
-    assert max(changes) < 1.0
-    assert np.mean(changes[2:]) < 0.5
+    assert max(changes[2:]) < 0.5
 
 
 def test_saturation_scales_chroma(kinema: Colorizer) -> None:

@@ -5,27 +5,34 @@ weighs the keys (Deep Exemplar, Eq. 3-4); the largest cosine says how good the m
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
-def match(
-    query: Tensor, keys: Tensor, values: Tensor, *, temperatures: Sequence[float], rows: int = 324
-) -> tuple[list[Tensor], Tensor]:
+class Match(NamedTuple):
+    """Weighted values B N V for each temperature; the largest product B N and its key's index B N."""
+
+    warped: list[Tensor]
+    similarity: Tensor
+    best: Tensor
+
+
+def match(query: Tensor, keys: Tensor, values: Tensor, *, temperatures: Sequence[float], rows: int = 324) -> Match:
     """Every query looks at every key, once for each temperature.
 
-    ``query`` B N C, ``keys`` B M C, ``values`` B M V. Gives for each temperature the weighted
-    values B N V, and the largest cosine B N. At most ``rows`` rows of the N M matrix stand in
-    memory at a time.
+    ``query`` B N C, ``keys`` B M C, ``values`` B M V. At most ``rows`` rows of the N M matrix stand
+    in memory at a time.
     """
     parts = []
     for part in torch.split(query, rows, 1):
         cosines = part @ keys.transpose(1, 2)
-        parts.append([_weights(cosines, t) @ values for t in temperatures] + [cosines.amax(-1)])
-    *warped, similarity = (torch.cat(column, 1) for column in zip(*parts, strict=True))
-    return warped, similarity
+        top, best = cosines.max(-1)
+        parts.append([_weights(cosines, top, t) @ values for t in temperatures] + [top, best])
+    *warped, similarity, best = (torch.cat(column, 1) for column in zip(*parts, strict=True))
+    return Match(warped, similarity, best)
 
 
 def match_nearby(
@@ -53,16 +60,14 @@ def match_nearby(
     inside = (row >= 0) & (row < height)
     allowed = near[None, :, None, :] & inside[:, None, :, None]
     cosines = cosines.masked_fill(~allowed.reshape(height, width, window * width), -torch.inf)
-    return _weights(cosines, temperature) @ windows(values), cosines.amax(-1)
+    top = cosines.amax(-1)
+    return _weights(cosines, top, temperature) @ windows(values), top
 
 
-def _weights(cosines: Tensor, temperature: float) -> Tensor:
-    """Softmax of cosines / temperature over the last axis.
+def _weights(products: Tensor, top: Tensor, temperature: float) -> Tensor:
+    """Softmax of products / temperature over the last axis; ``top`` is their largest.
 
-    Cosines lie within 2 of each other, so a low temperature makes weights under e^-80. They add
-    nothing, but a CPU multiplies such denormal numbers six times slower: they are raised to e^-80.
+    A weight under e^-60 of the largest is raised to that: it adds nothing, and a CPU multiplies
+    the denormal numbers it would otherwise become six times slower.
     """
-    logits = cosines / temperature
-    if 2 / temperature > 80:
-        logits = torch.maximum(logits, logits.amax(-1, keepdim=True) - 80)
-    return logits.softmax(-1)
+    return (torch.maximum(products, top[..., None] - 60 * temperature) / temperature).softmax(-1)

@@ -4,7 +4,8 @@ Nothing here is trained for colour. The backbone was trained on ImageNet; what i
 the rest stands in docs/results.md.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,44 +16,62 @@ from kinemacolor.features import EfficientNetLite0
 from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
 
 SPLIT = 2  # a cell carries SPLIT x SPLIT colours
+ROWS = 54  # places are measured in cells of a picture this high (or wide, if upright)
 
 
 @dataclass(frozen=True)
 class KinemaOptions:
-    """Numbers of the matching.
+    """Numbers of the matching, chosen on training clips.
 
     ``temperature`` and ``history_temperature`` divide cosines before softmax. ``radius`` is how far
     the last frame is searched, in cells of the 1/4 grid. ``decay`` is what a colour loses in
     similarity with each frame it is carried, ``anchor`` how much better than the reference history must
-    be to weigh the same, ``gate_slope`` how sharply the better source wins.
-    ``fallback_temperature`` gives the broad average that places fade to whose confidence is under
-    ``enough``. The confidence is
-    logistic in ``certainty`` (weight of the place's similarity, of the picture's median, offset):
-    the chance that a copied colour is right within 10 Lab units, fitted on pairs of training clips.
+    be to weigh the same, ``gate_slope`` how sharply the better source wins. ``steadiness`` is the
+    cosine that a match loses one cell away from the remembered place, ``apart`` how many cells two
+    references lie from each other in that reckoning.
+
+    The confidence is logistic in ``certainty`` (weight of the place's similarity, of the picture's
+    median, offset): the chance that a copied colour is right within 10 Lab units. Places with less
+    than ``enough`` of it fade to a broad average, at ``fallback_temperature``.
     """
 
     temperature: float = 0.025
     history_temperature: float = 0.04
     radius: int = 6
     decay: float = 0.002
-    gate_slope: float = 20.0
     anchor: float = 0.04
-    fallback_temperature: float = 0.07
-    enough: float = 0.6
+    gate_slope: float = 20.0
+    steadiness: float = 0.0007
+    apart: float = 20.0
     certainty: tuple[float, float, float] = (5.7, 8.4, -8.0)
+    enough: float = 0.6
+    fallback_temperature: float = 0.07
 
 
 @dataclass(frozen=True)
 class KinemaState(State):
-    """References as tokens (B N C, B N V); the last frame (B g w C), its colours (B g w V) and how
-    well the reference explained them (B g w 1). The last three are empty before the first frame.
+    """References and the last frame, as cells.
+
+    ``keys`` B N C+P+2 are descriptors with the terms of `_place_terms`, ``colors`` B N V, ``places``
+    B N P. Of the last frame, empty before the first: descriptors B g w C, colours B g w V, how well
+    the reference explained them B g w 1, and where in it they came from B g w P.
     """
 
     keys: Tensor
     colors: Tensor
-    history_keys: Tensor
-    history_colors: Tensor
-    history_similarity: Tensor
+    places: Tensor
+    past_keys: Tensor
+    past_colors: Tensor
+    past_similarity: Tensor
+    past_places: Tensor
+
+
+class _Found(NamedTuple):
+    """For every cell: colours B h w V, their similarity B h w 1, their place in the reference B h w P."""
+
+    colors: Tensor
+    similarity: Tensor
+    places: Tensor
 
 
 class Kinema(Colorizer):
@@ -70,26 +89,37 @@ class Kinema(Colorizer):
         self.features = EfficientNetLite0()
 
     def init_state(self, references: Tensor, *, in_shot: bool = False) -> KinemaState:
-        batch = references.shape[0]
+        batch, count = references.shape[:2]
         pictures = references.flatten(0, 1)
-        keys = self._describe(pictures[:, :1])
-        colors = _cells(pictures[:, 1:], keys.shape[1], keys.shape[2])
+        described = self._describe(pictures[:, :1])
+        height, width = described.shape[1:3]
+        colors = _cells(pictures[:, 1:], height, width).reshape(batch, -1, 2 * SPLIT**2)
+        places = _places(count, height, width, self.options.apart / 2**0.5).to(colors).expand(batch, -1, -1)
+        keys = torch.cat([described.reshape(batch, -1, described.shape[-1]), _place_terms(places)], -1)
         none = keys.new_zeros(batch, 0, 0, 0)
-        return KinemaState(
-            keys.reshape(batch, -1, keys.shape[-1]), colors.reshape(batch, -1, colors.shape[-1]), none, none, none
-        )
+        return KinemaState(keys, colors, places, none, none, none, none)
 
     def forward(self, luma: Tensor, state: State) -> Step:
         assert isinstance(state, KinemaState)
         chroma, confidence = [], []
         for frame in luma.unbind(1):
             keys = self._describe(frame)
-            colors, fallback, similarity, trust = self._colors(keys, state)
-            state = KinemaState(state.keys, state.colors, keys, colors, similarity)
-            size = frame.shape[-2:]
-            shown = torch.lerp(fallback, colors, (trust / self.options.enough).clamp(max=1))
-            chroma.append(_spread(F.pixel_shuffle(_channels_first(shown), SPLIT), size))
-            confidence.append(_spread(_channels_first(trust), size))
+            past = self._recall(keys, state)
+            found, fallback, typical = self._match(keys, past, state)
+            if past is not None:
+                found = self._merge(found, past)
+            state = replace(
+                state,
+                past_keys=keys,
+                past_colors=found.colors,
+                past_similarity=found.similarity,
+                past_places=found.places,
+            )
+            here, whole, offset = self.options.certainty
+            trust = torch.sigmoid(here * found.similarity + whole * typical + offset)
+            shown = torch.lerp(fallback, found.colors, (trust / self.options.enough).clamp(max=1))
+            chroma.append(_spread(F.pixel_shuffle(_channels_first(shown), SPLIT), frame.shape[-2:]))
+            confidence.append(_spread(_channels_first(trust), frame.shape[-2:]))
         return Step(torch.stack(chroma, 1), torch.stack(confidence, 1), state)
 
     def _describe(self, luma: Tensor) -> Tensor:
@@ -107,37 +137,63 @@ class Kinema(Colorizer):
             maps.append(_spread(unit, (height, width)))
         return F.normalize(torch.cat(maps, 1), dim=1).permute(0, 2, 3, 1).contiguous()
 
-    def _colors(self, keys: Tensor, state: KinemaState) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """For descriptors B h w C: colours and their fallback B h w V, similarity and confidence B h w 1.
-
-        How alike the picture as a whole is to the reference tells a chance match from a true one:
-        the same cosine means much less between two scenes than within one.
-        """
-        options = self.options
-        temperatures = options.temperature, options.fallback_temperature
-        warped, cosine = match(keys.flatten(1, 2), state.keys, state.colors, temperatures=temperatures)
-        colors, fallback = (flat.reshape(*keys.shape[:3], -1) for flat in warped)
-        similarity = cosine.reshape(*keys.shape[:3], 1)
-        if state.history_keys.shape[1:] == keys.shape[1:]:
-            colors, similarity = self._remember(keys, colors, similarity, state)
-        here, whole, offset = options.certainty
-        typical = cosine.median(1).values[:, None, None, None]
-        return colors, fallback, similarity, torch.sigmoid(here * similarity + whole * typical + offset)
-
-    def _remember(self, keys: Tensor, colors: Tensor, similarity: Tensor, state: KinemaState) -> tuple[Tensor, Tensor]:
-        """Colours B h w V and similarity B h w 1, where history knows better than the reference.
+    def _recall(self, keys: Tensor, state: KinemaState) -> _Found | None:
+        """What each cell, B h w C, was in the last frame; None before the first.
 
         History is worth the weakest link of its chain: the similarity with which its colours were
         once found, or that of today's match to it, whichever is less.
         """
+        if state.past_keys.shape[1:] != keys.shape[1:]:
+            return None
         options = self.options
-        known = torch.cat([state.history_colors, state.history_similarity], -1)
+        known = torch.cat([state.past_colors, state.past_similarity, state.past_places], -1)
         carried, link = match_nearby(
-            keys, state.history_keys, known, temperature=options.history_temperature, radius=options.radius
+            keys, state.past_keys, known, temperature=options.history_temperature, radius=options.radius
         )
-        chain = torch.minimum(carried[..., -1:], link[..., None]) - options.decay
-        gate = torch.sigmoid(options.gate_slope * (chain - similarity - options.anchor))
-        return torch.lerp(colors, carried[..., :-1], gate), torch.maximum(similarity, chain)
+        colors, similarity, places = torch.split(carried, [state.past_colors.shape[-1], 1, state.places.shape[-1]], -1)
+        return _Found(colors, torch.minimum(similarity, link[..., None]) - options.decay, places)
+
+    def _match(self, keys: Tensor, past: _Found | None, state: KinemaState) -> tuple[_Found, Tensor, Tensor]:
+        """The reference's answer for descriptors B h w C; its broad average B h w V; the median cosine B 1 1 1.
+
+        A place remembered by a strong chain draws the match to itself. How alike the picture as a
+        whole is to the reference tells a chance match from a true one.
+        """
+        grid, options = keys.shape[:3], self.options
+        wanted, pull = state.places.new_zeros(*grid, state.places.shape[-1]), keys.new_zeros(*grid, 1)
+        if past is not None:
+            wanted, pull = past.places, options.steadiness * (2 * past.similarity - 1).clamp(0, 1)
+        query = torch.cat([keys, 2 * pull * wanted, -pull, -pull * wanted.square().sum(-1, keepdim=True)], -1)
+        temperatures = options.temperature, options.fallback_temperature
+        warped, product, best = match(query.flatten(1, 2), state.keys, state.colors, temperatures=temperatures)
+        colors, fallback = (flat.reshape(*grid, -1) for flat in warped)
+        places = state.places.gather(1, best[..., None].expand(-1, -1, wanted.shape[-1])).reshape(wanted.shape)
+        cosine = product.reshape(*grid, 1) + pull * (places - wanted).square().sum(-1, keepdim=True)
+        typical = cosine.flatten(1).median(1).values[:, None, None, None]
+        return _Found(colors, cosine, places), fallback, typical
+
+    def _merge(self, found: _Found, past: _Found) -> _Found:
+        """The better of reference and history, softly."""
+        gate = torch.sigmoid(self.options.gate_slope * (past.similarity - found.similarity - self.options.anchor))
+        return _Found(
+            torch.lerp(found.colors, past.colors, gate),
+            torch.maximum(found.similarity, past.similarity),
+            torch.where(gate > 0.5, past.places, found.places),
+        )
+
+
+def _places(count: int, height: int, width: int, apart: float) -> Tensor:
+    """Row and column of every cell of every reference, and one axis for each: 1 (count height width) 2+count."""
+    scale = ROWS / min(height, width)
+    row, column = torch.meshgrid(torch.arange(height) * scale, torch.arange(width) * scale, indexing="ij")
+    where = torch.stack([row, column], -1).reshape(1, -1, 2).expand(count, -1, -1)
+    which = (apart * torch.eye(count))[:, None].expand(-1, height * width, -1)
+    return torch.cat([where, which], -1).reshape(1, count * height * width, 2 + count)
+
+
+def _place_terms(places: Tensor) -> Tensor:
+    """What a key needs so that a product with a query holds minus the squared distance of their places."""
+    return torch.cat([places, places.square().sum(-1, keepdim=True), torch.ones_like(places[..., :1])], -1)
 
 
 def _cells(chroma: Tensor, height: int, width: int) -> Tensor:
