@@ -22,7 +22,11 @@ ASSETS = Path(kinemacolor.__file__).parent / "assets"
 # as film, only three small frames of the result, as evidence.
 FILMS = {
     "dog-walk": ("sample/dog-walk.mp4", ["STILL"], (0, 20, 40)),
-    "grand-prix": ("legacy/Shepard_Calais_1906_FrenchGP.ogv", ["legacy/photo-pairs/ref8.JPEG"], (20, 110, 200)),
+    "grand-prix": (
+        "legacy/Shepard_Calais_1906_FrenchGP.ogv",
+        ["image-train/imagenet_sample_im/000477.jpg"],
+        (20, 110, 200),
+    ),
     "chaplin": ("legacy/chaplin.mp4", ["legacy/photo-pairs/ref8.JPEG"], (10, 90, 200)),
 }
 

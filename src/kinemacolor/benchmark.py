@@ -24,7 +24,7 @@ from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.writer import open_writer
 from kinemacolor.weights import load_model
 
-LONG_SECONDS, LONG_RATE, LONG_SIZE = 600, 16, (480, 854)
+LONG_SECONDS, LONG_RATE, LONG_SIZE = 600, 10, (480, 854)
 STAGES = ("decode", "prepare", "features", "match", "chroma", "encode")
 
 

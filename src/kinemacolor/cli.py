@@ -174,15 +174,17 @@ def evaluate(
 @app.command()
 def bench(
     film: Annotated[Path | None, typer.Argument(help="A film to time; default the bundled sample.")] = None,
+    reference: Annotated[Path | None, typer.Option("--reference", "-r", help="Default the sample's still.")] = None,
+    model: ModelName = "kinema",
     long: Annotated[bool, typer.Option("--long", help="Also a generated 480p film of ten minutes.")] = False,
     json_report: Json = False,
 ) -> None:
     """Time every stage: core-seconds per frame, peak memory."""
     from kinemacolor.benchmark import bench_film, bench_long, markdown
 
-    rows = [bench_film(film)]
+    rows = [bench_film(film, reference, model)]
     if long:
-        rows.append(bench_long())
+        rows.append(bench_long(model))
     print(json.dumps([asdict(row) for row in rows], indent=2) if json_report else markdown(rows))
 
 

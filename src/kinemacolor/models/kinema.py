@@ -48,7 +48,7 @@ class KinemaOptions:
     certainty: tuple[float, float] = (9.0, -3.5)
     kinship: tuple[float, float] = (60.0, 0.56)
     luck: float = 0.25
-    fallback_temperature: float = 0.07
+    fallback_temperature: float = 0.1
 
 
 @dataclass(frozen=True)
