@@ -100,6 +100,24 @@ def test_a_photograph_and_a_folder_of_scans_are_films(kinema: Colorizer, referen
     assert rendered(kinema, scans, reference, tmp_path / "scans.mp4").frames == 3
 
 
+def test_a_folder_that_is_overwritten_keeps_what_else_is_in_it(
+    kinema: Colorizer, reference: Path, tmp_path: Path
+) -> None:
+    scans, target = tmp_path / "scans", tmp_path / "target"
+    scans.mkdir()
+    target.mkdir()
+    cv2.imwrite(str(scans / "1.png"), cv2.cvtColor(scene(1), cv2.COLOR_RGB2GRAY))
+    rendered(kinema, scans, reference, target)
+    (target / "notes.txt").write_text("mine")
+    (target / "1.png").write_bytes(b"older")
+    with pytest.raises(UsageError, match="exists"):
+        rendered(kinema, scans, reference, target)
+    rendered(kinema, scans, reference, target, overwrite=True)
+    assert (target / "notes.txt").read_text() == "mine"
+    assert colour_of(target / "1.png") > 5
+    assert not (tmp_path / "target.partial").exists()
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 64), (65, 63), (72, 2), (3, 400)])
 def test_odd_and_tiny_sizes_are_kept(kinema: Colorizer, reference: Path, tmp_path: Path, size: tuple[int, int]) -> None:
     source = write_film(tmp_path / "in.mkv", 2, size, codec="ffv1", pix_fmt="gray", time_base=Fraction(1, 1000))

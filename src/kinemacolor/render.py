@@ -182,7 +182,7 @@ def _check_output(job: Job) -> None:
     if output.exists():
         if any(output.samefile(path) for path in (job.source, *job.references)):
             raise UsageError(f"{output} is an input of this job: name another result with -o")
-        if not job.overwrite:
+        if not job.overwrite and not _is_empty_folder(output):
             raise UsageError(f"{output} exists: name another result with -o, or add --overwrite")
         if output.is_dir() and not is_picture_output(output):
             raise UsageError(f"{output} is a folder: name a file")
@@ -195,6 +195,10 @@ def _check_output(job: Job) -> None:
     except OSError as error:
         reason = f"nothing can be written in {output.parent} ({error.strerror})"
         raise UsageError(f"{reason}: choose another folder") from error
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and next(path.iterdir(), None) is None
 
 
 def _check_cut(job: Job, info: VideoInfo) -> None:

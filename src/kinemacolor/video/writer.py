@@ -1,6 +1,5 @@
 """Encoding: a result that keeps all of its source but the chroma, whole or not at all."""
 
-import shutil
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -147,9 +146,10 @@ class PictureWriter:
         self._is_folder = is_folder_name(output)
         self._count = 0
         if self._is_folder:
-            shutil.rmtree(self.partial, ignore_errors=True)
             with writing(self.partial):
-                self.partial.mkdir()
+                self.partial.mkdir(exist_ok=True)
+                for old in find_pictures(self.partial):
+                    old.unlink()
 
     def __enter__(self) -> Self:
         return self
@@ -167,9 +167,12 @@ class PictureWriter:
 
     def commit(self) -> None:
         with writing(self.partial):
-            if self._is_folder and self.output.exists():
-                shutil.rmtree(self.output)
-            self.partial.replace(self.output)
+            if not self.output.is_dir():
+                self.partial.replace(self.output)
+                return
+            for picture in find_pictures(self.partial):  # whatever else is in the folder stays
+                picture.replace(self.output / picture.name)
+            self.partial.rmdir()
 
     def _target(self, pts: int) -> Path:
         if not self._is_folder:
