@@ -180,15 +180,26 @@ def test_streams_that_the_container_cannot_hold_are_named(tmp_path: Path) -> Non
     assert any("attachment" in warning for warning in writer.warnings)
 
 
-def test_field_order_is_kept(tmp_path: Path) -> None:
-    source = write_film(
-        tmp_path / "in.mkv",
-        codec="ffv1",
-        time_base=Fraction(1, 1000),
-        prepare=lambda container, stream: setattr(stream.codec_context, "field_order", 2),
-    )
-    assert probe(source).field_order == 2
-    assert copy_with_chroma(source, tmp_path / "out.mkv", lossless=True).field_order == 2
+@pytest.mark.parametrize(
+    ("order", "name", "options"),
+    [
+        (2, "out.mkv", {"lossless": True}),
+        (3, "out.mkv", {"lossless": True}),
+        (3, "h264.mkv", {}),
+        (2, "h264.mp4", {}),
+        (2, "out.mov", {"vcodec": "prores"}),
+    ],
+)
+def test_field_order_is_kept(tmp_path: Path, order: int, name: str, options: dict) -> None:
+    def prepare(container: Any, stream: Any) -> None:
+        stream.codec_context.field_order = order
+
+    source = write_film(tmp_path / "in.mkv", codec="ffv1", time_base=Fraction(1, 1000), prepare=prepare)
+    assert probe(source).field_order == order
+    assert copy_with_chroma(source, tmp_path / name, **options).field_order == order
+    with av.open(str(tmp_path / name)) as container:
+        assert next(container.decode(video=0)).interlaced_frame
+    assert failures(source, tmp_path / name) == []
 
 
 def choice(info: VideoInfo, name: str, **options: Any) -> tuple[str, str]:

@@ -234,6 +234,8 @@ def _warnings(info: VideoInfo, encoder: Encoder) -> list[str]:
             f"the film is {HDR_TRANSFERS[info.colors.transfer]}: its luma is read as if it were standard, "
             f"so colours of bright parts are approximate"
         )
+    if info.is_interlaced:
+        found.append("the film is interlaced: it is coloured as whole frames, and its field order is kept")
     if info.has_alpha:
         found.append("the film's transparency is left out")
     if encoder.depth < info.depth:

@@ -168,7 +168,7 @@ def _tags(before: VideoInfo, after: VideoInfo) -> Check:
     differs = [
         name for name in ("matrix", "primaries", "transfer", "full_range") if getattr(one, name) != getattr(other, name)
     ]
-    if before.field_order > 1 and before.field_order != after.field_order:
+    if before.is_interlaced and before.field_order != after.field_order:
         differs.append("field order")
     return Check("colour tags", not differs, "kept" if not differs else f"{', '.join(differs)} changed")
 

@@ -74,6 +74,15 @@ class VideoInfo:
     is_pictures: bool = False
 
     @property
+    def is_interlaced(self) -> bool:
+        return self.field_order > 1
+
+    @property
+    def top_field_first(self) -> bool:
+        """Which field of an interlaced frame is shown first (AVFieldOrder: 2 and 5 show the top one)."""
+        return self.field_order in (2, 5)
+
+    @property
     def frames_expected(self) -> int | None:
         """Frames as claimed, or else from duration and rate; None where neither is known."""
         if self.frames or self.duration_seconds is None or self.rate is None:

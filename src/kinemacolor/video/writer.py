@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 import av
+import av.filter
 import torch
 
 from kinemacolor.arrays import Codes
@@ -56,6 +57,7 @@ class VideoWriter:
         self._planes = planar_name(encoder.subsampling, encoder.depth)
         self._shift = -round(start_seconds / info.time_base)
         self._others: OtherStreams | None = None
+        self._fields: av.filter.Graph | None = None
         self._closed = False
         with writing(self.partial):
             self._container = av.open(str(self.partial), "w", container_options=self._container_options())
@@ -81,9 +83,10 @@ class VideoWriter:
         if self._planes != self.encoder.pixel_format:
             frame = frame.reformat(format=self.encoder.pixel_format, dst_color_range=2 if self.encoder.is_rgb else None)
         frame.pts, frame.time_base, frame.duration = pts + self._shift, self.info.time_base, duration
+        frame = self._mark_fields(frame)
         with writing(self.partial):
             if self._others:
-                self._others.copy_until(float(frame.pts * self.info.time_base))
+                self._others.copy_until(float((pts + self._shift) * self.info.time_base))
             self._container.mux(self._stream.encode(frame))
 
     def commit(self) -> None:
@@ -120,11 +123,24 @@ class VideoWriter:
         context.thread_type = "AUTO"
         if info.sample_aspect:
             context.sample_aspect_ratio = info.sample_aspect
-        if info.field_order > 1:
+        if info.is_interlaced:
             context.field_order = info.field_order
+            context.flags |= av.codec.context.Flags.interlaced_dct | av.codec.context.Flags.interlaced_me
         if info.display_rotation:
             stream.set_display_rotation(info.display_rotation)
         return stream
+
+    def _mark_fields(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """Encoders take the order of fields from the frames; only a filter can set it there."""
+        if not self.info.is_interlaced:
+            return frame
+        if self._fields is None:
+            self._fields = _field_setter(frame, self.info)
+        self._fields.push(frame)
+        marked = self._fields.pull()
+        assert isinstance(marked, av.VideoFrame)
+        marked.duration = frame.duration
+        return marked
 
     def _container_options(self) -> dict[str, str]:
         if self.info.is_pictures or self.output.suffix.lower() not in (".mp4", ".mov", ".m4v"):
@@ -132,6 +148,17 @@ class VideoWriter:
         with av.open(str(self.info.path), metadata_errors="replace") as source:
             unusual = {key.partition("-")[0] for key in source.metadata} - OWN_METADATA - _STANDARD_MP4_KEYS
         return {"movflags": "use_metadata_tags"} if unusual else {}
+
+
+def _field_setter(frame: av.VideoFrame, info: VideoInfo) -> av.filter.Graph:
+    graph = av.filter.Graph()
+    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=info.time_base)
+    setter = graph.add("setfield", "tff" if info.top_field_first else "bff")
+    sink = graph.add("buffersink")
+    source.link_to(setter)
+    setter.link_to(sink)
+    graph.configure()
+    return graph
 
 
 class PictureWriter:
