@@ -65,7 +65,7 @@ def test_wrong_usage_exits_2(arguments: list[str], capsys: pytest.CaptureFixture
     assert "Usage" in said(capsys)
 
 
-@pytest.mark.parametrize("time", ["abc", "1:2:3:4", "-5", ""])
+@pytest.mark.parametrize("time", ["abc", "1:2:3:4", "-5", "", "nan", "inf"])
 def test_a_time_that_is_none_exits_2(film: Path, reference: Path, tmp_path: Path, time: str) -> None:
     assert colorize(film, reference, tmp_path / "out.mp4", f"--start={time}") == 2
 
@@ -78,6 +78,7 @@ def test_a_time_that_is_none_exits_2(film: Path, reference: Path, tmp_path: Path
         (["--model", "nonsense"], "there is no model"),
         (["--vcodec", "nonsense"], "no encoder"),
         (["--device", "nonsense"], "device"),
+        (["--device", "meta"], "device"),
     ],
 )
 def test_options_that_do_not_fit_exit_2(
@@ -203,6 +204,9 @@ def test_preview_is_one_picture(film: Path, reference: Path, tmp_path: Path) -> 
     assert run(arguments) == 2
     assert run([*arguments, "--overwrite"]) == 0
     assert run([*arguments, "--overwrite", "--at", "99"]) == 2
+    start = ["preview", str(film), "-r", str(reference)]
+    for name in ("no/look.png", "look.xyz", "look", reference.name):
+        assert run([*start, "--overwrite", "-o", str(tmp_path / name)]) == 2
 
 
 def test_the_demo_leaves_a_film_and_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -238,6 +242,7 @@ def test_evaluate_prints_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert rows[0]["psnr"] > rows[0]["psnr_gray"] + 3
     assert "| **mean of 2** |" in capsys.readouterr().out
     assert run(["evaluate", str(tmp_path), "--only", "none*"]) == 3
+    assert run(["evaluate", str(tmp_path), "-o", str(tmp_path / "no" / "table.json")]) == 2
 
 
 def test_bench_times_every_stage(film: Path, capsys: pytest.CaptureFixture[str]) -> None:

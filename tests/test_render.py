@@ -100,22 +100,31 @@ def test_a_photograph_and_a_folder_of_scans_are_films(kinema: Colorizer, referen
     assert rendered(kinema, scans, reference, tmp_path / "scans.mp4").frames == 3
 
 
-def test_a_folder_that_is_overwritten_keeps_what_else_is_in_it(
-    kinema: Colorizer, reference: Path, tmp_path: Path
-) -> None:
+def test_a_folder_takes_a_result_only_while_it_is_empty(kinema: Colorizer, reference: Path, tmp_path: Path) -> None:
     scans, target = tmp_path / "scans", tmp_path / "target"
     scans.mkdir()
     target.mkdir()
     cv2.imwrite(str(scans / "1.png"), cv2.cvtColor(scene(1), cv2.COLOR_RGB2GRAY))
     rendered(kinema, scans, reference, target)
     (target / "notes.txt").write_text("mine")
-    (target / "1.png").write_bytes(b"older")
-    with pytest.raises(UsageError, match="exists"):
-        rendered(kinema, scans, reference, target)
-    rendered(kinema, scans, reference, target, overwrite=True)
+    with pytest.raises(UsageError, match="not empty"):
+        rendered(kinema, scans, reference, target, overwrite=True)
     assert (target / "notes.txt").read_text() == "mine"
-    assert colour_of(target / "1.png") > 5
-    assert not (tmp_path / "target.partial").exists()
+
+
+def test_scans_of_one_stem_all_come_back(kinema: Colorizer, reference: Path, tmp_path: Path) -> None:
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    for name in ("1.png", "1.jpg", "2.png"):
+        cv2.imwrite(str(scans / name), cv2.cvtColor(scene(1), cv2.COLOR_RGB2GRAY))
+    rendered(kinema, scans, reference, tmp_path / "out")
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["1.jpg.png", "1.png.png", "2.png.png"]
+
+
+def test_pictures_of_a_sideways_film_are_upright(kinema: Colorizer, reference: Path, tmp_path: Path) -> None:
+    source = write_film(tmp_path / "in.mp4", 2, prepare=lambda _, stream: stream.set_display_rotation(90))
+    rendered(kinema, source, reference, tmp_path / "out")
+    assert cv2.imread(str(tmp_path / "out" / "000000.png")).shape == (96, 72, 3)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 64), (65, 63), (72, 2), (3, 400)])
@@ -212,6 +221,60 @@ def test_nothing_overwrites_an_input_or_an_older_result(film: Path, reference: P
         preflight(job(film, reference, older))
     preflight(job(film, reference, older, overwrite=True))
     assert older.read_bytes() == b"mine"
+
+
+def test_no_input_is_ever_written_over(film: Path, reference: Path, tmp_path: Path) -> None:
+    """Neither by the result nor by the ``*.partial.*`` that it is written as."""
+    earlier = film.rename(tmp_path / "f.partial.mp4")
+    scans, kept = tmp_path / "s.partial", tmp_path / "scans"
+    for folder in (scans, kept):
+        folder.mkdir()
+        cv2.imwrite(str(folder / "1.png"), scene(0))
+    for source, output in [
+        (earlier, tmp_path / "f.mp4"),
+        (scans, tmp_path / "s"),
+        (kept / "1.png", kept),
+        (kept, kept / "out.mp4"),
+    ]:
+        with pytest.raises(UsageError, match="is an input"):
+            preflight(job(source, reference, output, overwrite=True))
+    assert earlier.stat().st_size > 0
+    assert len(list(scans.iterdir())) == len(list(kept.iterdir())) == 1
+
+
+def test_an_earlier_partial_result_is_not_lost(film: Path, reference: Path, tmp_path: Path) -> None:
+    (tmp_path / "out.partial.mp4").write_bytes(b"an hour of work")
+    with pytest.raises(UsageError, match=r"out\.partial\.mp4 exists"):
+        preflight(job(film, reference, tmp_path / "out.mp4"))
+    preflight(job(film, reference, tmp_path / "out.mp4", overwrite=True))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".ts"])
+def test_a_cut_counts_from_where_the_film_begins(
+    kinema: Colorizer, reference: Path, tmp_path: Path, suffix: str
+) -> None:
+    """The clock starts at ten seconds, and the only keyframe is the first frame."""
+    ticks = [900_000 + 3750 * index for index in range(48)]
+    source = write_film(tmp_path / f"in{suffix}", pts=ticks, options={"g": "250"})
+    report = rendered(kinema, source, reference, tmp_path / "out.mp4", start_seconds=1, end_seconds=1.5)
+    assert report.frames == 12
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert next(container.decode(video=0)).pts == 0
+
+
+def test_joined_recordings_end_where_the_clock_jumps_back(kinema: Colorizer, reference: Path, tmp_path: Path) -> None:
+    one = write_film(tmp_path / "one.ts", 48, sound=True)
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(one.read_bytes() * 2)
+    with pytest.raises(PartialError, match="jumps back") as caught:
+        rendered(kinema, joined, reference, tmp_path / "out.mp4")
+    assert isinstance(caught.value.report, Report)
+    assert caught.value.report.frames >= 47
+
+
+def test_names_with_colons_are_names(kinema: Colorizer, film: Path, reference: Path, tmp_path: Path) -> None:
+    source = film.rename(tmp_path / "a:b.mp4")
+    assert rendered(kinema, source, reference, tmp_path / "x:y.mp4").frames == 8
 
 
 def test_folders_that_are_missing_or_closed_are_named(film: Path, reference: Path, tmp_path: Path) -> None:

@@ -170,6 +170,55 @@ def test_subtitles_and_attachments_are_kept_where_the_container_can(tmp_path: Pa
     assert failures(source, tmp_path / "out.mkv") == []
 
 
+def with_cover(path: Path) -> Path:
+    """A film with a picture attached as cover art."""
+    film = write_film(path.with_name("bare.mp4"), sound=True)
+    picture = path.with_name("cover.jpg")
+    cv2.imwrite(str(picture), scene(0))
+    with av.open(str(film)) as source, av.open(str(picture)) as cover, av.open(str(path), "w") as target:
+        copies = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
+        art = target.add_stream_from_template(cover.streams.video[0])
+        art.disposition = av.stream.Disposition.attached_pic
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = copies[packet.stream.index]
+                target.mux(packet)
+        packet = next(cover.demux())
+        packet.stream = art
+        target.mux(packet)
+    return path
+
+
+def test_cover_art_is_kept(tmp_path: Path) -> None:
+    source = with_cover(tmp_path / "in.mp4")
+    copy_with_chroma(source, tmp_path / "out.mp4")
+    (cover,) = [check for check in verify_film(source, tmp_path / "out.mp4") if check.name == "cover art streams"]
+    assert cover.passed
+    assert failures(source, tmp_path / "out.mp4") == []
+
+
+def remuxed(source: Path, target: Path, *, sound_later: int = 0, title: str | None = None) -> Path:
+    """The same packets in a new file; the sound moved by some ticks of its clock."""
+    with av.open(str(source)) as before, av.open(str(target), "w") as after:
+        copies = {stream.index: after.add_stream_from_template(stream) for stream in before.streams}
+        if title:
+            after.metadata["title"] = title
+        for packet in before.demux():
+            if packet.dts is not None:
+                if packet.stream.type == "audio":
+                    packet.pts, packet.dts = packet.pts + sound_later, packet.dts + sound_later
+                packet.stream = copies[packet.stream.index]
+                after.mux(packet)
+    return target
+
+
+def test_verify_sees_sound_that_moved_and_titles_that_went(tmp_path: Path, film: Path) -> None:
+    titled = remuxed(film, tmp_path / "titled.mp4", title="A film")
+    assert failures(titled, remuxed(titled, tmp_path / "same.mp4", title="A film")) == []
+    assert failures(titled, remuxed(titled, tmp_path / "bare.mp4")) == ["metadata"]
+    assert failures(film, remuxed(film, tmp_path / "late.mp4", sound_later=4800)) == ["audio streams"]
+
+
 def test_streams_that_the_container_cannot_hold_are_named(tmp_path: Path) -> None:
     source = with_subtitles_and_font(tmp_path / "in.mkv")
     info = probe(source)
@@ -232,6 +281,9 @@ def test_the_codec_follows_container_depth_and_size(tmp_path: Path) -> None:
         ("x.mp4", {"pix_fmt": "yuv410p"}, "cannot store"),
         ("x.mp4", {"pix_fmt": "gray"}, "no colour"),
         ("x.xyz", {}, "no container"),
+        ("x.avi", {}, "no container"),
+        ("x.mkv", {"vcodec": "rawvideo"}, "does not say"),
+        ("x.mp4", {"preset": "nonsense"}, "refuses"),
         ("x.mov", {"vcodec": "prores", "crf": 10}, "no --crf"),
         ("x.mov", {"vcodec": "prores", "lossless": True}, "not lossless"),
         ("x.mkv", {"lossless": True, "crf": 1, "vcodec": "h264"}, "exclude"),
@@ -313,4 +365,4 @@ def test_full_disks_are_told_from_other_refusals(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
     with pytest.raises(UsageError, match="cannot be written"), writing(tmp_path):
         raise PermissionError(13, "denied")
-    assert partial_name(Path("a/film.color.mp4")) == Path("a/film.color.partial.mp4")
+    assert partial_name(Path("/a/film.color.mp4")) == Path("/a/film.color.partial.mp4")

@@ -1,6 +1,7 @@
 """The command line. Nothing heavy is imported before a verb runs."""
 
 import json
+import math
 import os
 import signal
 import sys
@@ -110,11 +111,14 @@ def preview(
 ) -> None:
     """One picture of frames at given times: gray, coloured, and how sure the model is."""
     from kinemacolor.preview import preview_picture
+    from kinemacolor.render import check_target
     from kinemacolor.weights import load_model
 
-    target = output or film.with_name(f"{film.stem}.preview.png")
-    if target.exists() and not overwrite:
-        raise UsageError(f"{target} exists: name another result with -o, or add --overwrite")
+    whole = film.resolve()
+    target = output or whole.with_name(f"{whole.stem}.preview.png")
+    check_target(target, (film, *reference), overwrite=overwrite)
+    if target.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise UsageError(f"{target} is no picture's name: end it with .png or .jpg")
     options = SessionOptions(short_side=size, saturation=saturation, edge_filter=edge_filter, device=device)
     preview_picture(film, reference, [_seconds(time, "--at") for time in at], target, load_model(model), options)
     say(f"{target}: gray, colour, confidence (bright: sure)")
@@ -164,11 +168,13 @@ def evaluate(
     """Measure a model on films that have colour, with the first frame as reference; a Markdown table."""
     from kinemacolor.evaluation import evaluate_films, markdown_table
 
+    if output and not output.absolute().parent.is_dir():
+        raise UsageError(f"the folder {output.parent} does not exist: make it first")
     with progress("evaluate", quiet=quiet, unit="films") as advance:
         rows = evaluate_films(films, model, only=only, jobs=jobs, on_progress=advance)
+    print(markdown_table(rows))
     if output:
         output.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")
-    print(markdown_table(rows))
 
 
 @app.command()
@@ -221,7 +227,7 @@ def _seconds(text: str, option: str) -> float:
         parts = [float(part) for part in text.split(":")]
     except ValueError:
         parts = []
-    if not 1 <= len(parts) <= 3 or any(part < 0 for part in parts):
+    if not 1 <= len(parts) <= 3 or not all(0 <= part < math.inf for part in parts):
         raise UsageError(f"{option} {text!r} is no time: write seconds (90.5) or H:MM:SS (0:01:30.5)")
     total = 0.0
     for part in parts:

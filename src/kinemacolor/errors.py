@@ -1,5 +1,8 @@
 """What a user can mend. Each class is one exit code of the command line."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -47,3 +50,12 @@ class Interrupted(KinemacolorError):  # noqa: N818
     """The user asked to stop; what was made is kept."""
 
     exit_code = 130
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """A file system that refuses becomes an InputError that names ``path``."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path} may not be read ({error.strerror}): check its permissions") from error

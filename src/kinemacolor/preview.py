@@ -44,6 +44,9 @@ def preview_picture(
         luma = _display_luma(block.luma[0], info.depth, info.colors.full_range)
         turns = round(info.display_rotation / 90) % 4
         luma = np.ascontiguousarray(np.rot90(luma, turns))
+        aspect = float(info.sample_aspect or 1)
+        across = aspect if turns % 2 == 0 else 1 / aspect
+        luma = resize(luma, (luma.shape[0], max(1, round(luma.shape[1] * across))))
         session = Session(model, pictures, height=luma.shape[0], width=luma.shape[1], options=options)
         rgb, confidence = session.colorize(luma)
         rows.append(before_and_after(luma, rgb, confidence))

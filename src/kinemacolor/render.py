@@ -1,8 +1,9 @@
 """A film, references and options become a coloured film: checks first, then frames in a stream."""
 
+import math
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -14,9 +15,10 @@ from kinemacolor.options import EncodingOptions, SessionOptions
 from kinemacolor.pipeline import prefetch
 from kinemacolor.references import load_references
 from kinemacolor.session import Session, choose_device
-from kinemacolor.video.encoding import Encoder, choose_encoder, is_picture_output
+from kinemacolor.video.encoding import Encoder, choose_encoder, is_folder_name
 from kinemacolor.video.info import FrameBlock, VideoInfo
 from kinemacolor.video.output import partial_name
+from kinemacolor.video.pictures import SUFFIXES
 from kinemacolor.video.pixels import chroma_shape
 from kinemacolor.video.reader import VideoReader, probe
 from kinemacolor.video.writer import open_writer
@@ -85,12 +87,13 @@ class _Frame(NamedTuple):
 def default_output(source: Path) -> Path:
     """``film.mp4`` becomes ``film.color.mp4`` beside it; kinds that cannot be written become ``.mp4``."""
     if source.is_dir():
-        return source.with_name(f"{source.name}.color")
+        folder = source.resolve()
+        return folder.with_name(f"{folder.name}.color")
     suffix = source.suffix.lower()
     return source.with_name(f"{source.stem}.color{suffix if suffix in _KEPT_SUFFIXES else '.mp4'}")
 
 
-_KEPT_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
+_KEPT_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", *SUFFIXES)
 
 
 def preflight(job: Job) -> Prepared:
@@ -103,7 +106,7 @@ def preflight(job: Job) -> Prepared:
     if not references:
         raise UsageError("no reference: give a colour picture with -r")
     choose_device(job.session.device)
-    _check_output(job)
+    check_target(job.output, (job.source, *job.references), overwrite=job.overwrite)
     _check_cut(job, info)
     encoder = choose_encoder(info, job.output, job.encoding)
     expected = _frames_expected(job, info)
@@ -177,19 +180,26 @@ def encode_size(info: VideoInfo, encoder: Encoder) -> tuple[int, int]:
     return chroma_shape(info.height, info.width, encoder.subsampling)
 
 
-def _check_output(job: Job) -> None:
-    output = job.output
-    if output.exists():
-        if any(output.samefile(path) for path in (job.source, *job.references)):
-            raise UsageError(f"{output} is an input of this job: name another result with -o")
-        if not job.overwrite and not _is_empty_folder(output):
-            raise UsageError(f"{output} exists: name another result with -o, or add --overwrite")
-        if output.is_dir() and not is_picture_output(output):
-            raise UsageError(f"{output} is a folder: name a file")
-    if not output.parent.is_dir():
-        raise UsageError(f"the folder {output.parent} does not exist: make it first")
-    trial = partial_name(output).with_name(f".{output.name}.trial")
+def check_target(output: Path, inputs: Sequence[Path], *, overwrite: bool) -> None:
+    """Nothing that exists is lost by writing ``output`` and its ``*.partial.*``, and both can be written.
+
+    Raises UsageError with a way out.
+    """
+    partial = partial_name(output)
     try:
+        if not output.absolute().parent.is_dir():
+            raise UsageError(f"the folder {output.parent} does not exist: make it first")
+        for target in (output, partial):
+            for path in inputs:
+                if _overlap(target.resolve(), path.resolve()):
+                    raise UsageError(f"{target} is an input of this job, or holds one: name another result with -o")
+            if not target.exists():
+                continue
+            if target.is_dir() and (target == partial or next(target.iterdir(), None) is not None):
+                raise UsageError(f"the folder {target} is not empty: name a new one with -o, or empty it")
+            if not target.is_dir() and (is_folder_name(output) or not overwrite):
+                raise UsageError(f"{target} exists: name another result with -o, or add --overwrite")
+        trial = partial.with_name(f".{partial.name}.trial")
         trial.touch()
         trial.unlink()
     except OSError as error:
@@ -197,13 +207,14 @@ def _check_output(job: Job) -> None:
         raise UsageError(f"{reason}: choose another folder") from error
 
 
-def _is_empty_folder(path: Path) -> bool:
-    return path.is_dir() and next(path.iterdir(), None) is None
+def _overlap(target: Path, source: Path) -> bool:
+    return target == source or target in source.parents or (source.is_dir() and source in target.parents)
 
 
 def _check_cut(job: Job, info: VideoInfo) -> None:
-    if job.start_seconds < 0 or (job.end_seconds is not None and job.end_seconds <= job.start_seconds):
-        raise UsageError(f"--start {job.start_seconds:g} and --end {job.end_seconds:g} leave nothing between them")
+    end = math.inf if job.end_seconds is None else job.end_seconds
+    if not 0 <= job.start_seconds < end:
+        raise UsageError(f"--start {job.start_seconds:g} and --end {end:g} leave nothing between them")
     if info.duration_seconds is not None and job.start_seconds > info.duration_seconds:
         raise UsageError(f"--start {job.start_seconds:g} is behind the end of the film ({info.duration_seconds:.2f} s)")
 

@@ -9,15 +9,20 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.stream import AttachmentStream
 
 from kinemacolor.arrays import Codes
 from kinemacolor.video.info import VideoInfo
+from kinemacolor.video.other_streams import OWN_METADATA
 from kinemacolor.video.pixels import rescale_codes
-from kinemacolor.video.reader import VideoReader, main_video, probe
+from kinemacolor.video.reader import VideoReader, main_video, open_film, probe
 
 LOSSLESS = ("ffv1", "utvideo", "huffyuv", "ffvhuff", "rawvideo")
 # Of a lossy result: the mean error of luma that is still this film, in 8-bit levels.
 LOSSY_MEAN_LEVELS = 3.0
+# Containers round to milliseconds, twice at worst; a packet of sound lasts twenty.
+SOUND_TOLERANCE_SECONDS = 0.0025
+MOST_MOVED_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -56,42 +61,25 @@ def verify_film(source: Path, result: Path) -> list[Check]:
         _luma(tally, before, after),
     ]
     if not before.is_pictures and not after.is_pictures:
-        checks += [_tags(before, after), *_streams(source, result)]
+        checks += [_tags(before, after), *_streams(source, result, float(tally.moved or 0))]
     return checks
 
 
 def _clock(tally: _Tally, before: VideoInfo, after: VideoInfo) -> Check:
     """Timestamps agree to a rounding of the coarser clock, or all streams have moved together.
 
-    A container without negative time (Matroska) moves everything where sound begins before zero.
+    A container without negative time (Matroska) moves everything where sound begins before zero;
+    that the other streams have moved by the same is checked with them.
     """
     tick = float(max(before.time_base, after.time_base)) + 1e-9
     moved = float(tally.moved or 0)
     words = f"largest difference {max(tally.late, abs(moved)):.6f} s, {_ticks(before, after)}"
     if before.is_pictures or after.is_pictures:
         return Check("timestamps", tally.late <= tick, words)
-    if abs(moved) > tick / 2:
-        sound = _sound_moved(before.path, after.path)
-        together = bool(sound) and all(abs(other - moved) <= tick for other in sound)
-        return Check("timestamps", together and tally.late <= tick, f"{words}; moved by {moved:.6f} s with the sound")
-    return Check("timestamps", tally.late + abs(moved) <= tick, words)
-
-
-def _sound_moved(source: Path, result: Path) -> list[float]:
-    """By how many seconds the first packet of each sound stream has moved."""
-    return [after - before for before, after in zip(_sound_starts(source), _sound_starts(result), strict=False)]
-
-
-def _sound_starts(path: Path) -> list[float]:
-    """Seconds of the first packet of each sound stream."""
-    starts: dict[int, float] = {}
-    with av.open(str(path), metadata_errors="replace") as film:
-        for packet in film.demux(film.streams.audio) if film.streams.audio else ():
-            if packet.pts is not None:
-                starts.setdefault(packet.stream.index, float(packet.pts * packet.time_base))
-            if len(starts) == len(film.streams.audio):
-                break
-    return [starts[index] for index in sorted(starts)]
+    with open_film(before.path) as source:
+        most = MOST_MOVED_SECONDS if source.streams.audio else tick
+    together = " (all streams together)" if abs(moved) > tick else ""
+    return Check("timestamps", tally.late <= tick and abs(moved) <= most, words + together)
 
 
 def _ticks(before: VideoInfo, after: VideoInfo) -> str:
@@ -173,36 +161,62 @@ def _tags(before: VideoInfo, after: VideoInfo) -> Check:
     return Check("colour tags", not differs, "kept" if not differs else f"{', '.join(differs)} changed")
 
 
-def _streams(source: Path, result: Path) -> Iterator[Check]:
-    one, other = _packets(source), _packets(result)
-    for kind in ("audio", "subtitle"):
-        before, after = one.get(kind, []), other.get(kind, [])
-        if before or after:
-            yield Check(f"{kind} streams", before == after, _stream_words(before, after))
-    with av.open(str(source), metadata_errors="replace") as a, av.open(str(result), metadata_errors="replace") as b:
-        chapters = [len(a.chapters()), len(b.chapters())]
+def _streams(source: Path, result: Path, moved: float) -> Iterator[Check]:
+    with open_film(source) as one, open_film(result) as other:
+        yield _metadata(one.metadata, other.metadata)
+        chapters = [_chapters(film) for film in (one, other)]
         if any(chapters):
-            yield Check("chapters", chapters[0] == chapters[1], f"{chapters[0]} and {chapters[1]}")
-        attachments = [sum(stream.type == "attachment" for stream in film.streams) for film in (a, b)]
-        if any(attachments):
-            yield Check("attachments", attachments[0] == attachments[1], f"{attachments[0]} and {attachments[1]}")
+            yield Check("chapters", chapters[0] == chapters[1], f"{len(chapters[0])} and {len(chapters[1])}")
+        attached = [sorted(s.data for s in film.streams if isinstance(s, AttachmentStream)) for film in (one, other)]
+        if any(attached):
+            yield Check("attachments", attached[0] == attached[1], f"{len(attached[0])} and {len(attached[1])}")
+        before, after = _packets(one, source), _packets(other, result)
+    for kind in sorted(before.keys() | after.keys()):
+        found = _differences(before.get(kind, []), after.get(kind, []), moved)
+        words = found or f"{len(before[kind])}, every packet the same and in its time"
+        yield Check(f"{kind} streams", not found, words)
 
 
-def _stream_words(before: list[str], after: list[str]) -> str:
-    if before == after:
-        return f"{len(before)}, every packet the same"
-    return f"{len(before)} became {len(after)}" if len(before) != len(after) else "their packets differ"
+def _metadata(before: dict[str, str], after: dict[str, str]) -> Check:
+    kept = {key.lower(): value for key, value in after.items()}
+    wanted = {key: value for key, value in before.items() if key.lower() not in OWN_METADATA}
+    lost = [key for key, value in wanted.items() if kept.get(key.lower()) != value]
+    return Check("metadata", not lost, f"{len(wanted)} kept" if not lost else f"lost or changed: {', '.join(lost)}")
 
 
-def _packets(path: Path) -> dict[str, list[str]]:
-    """A hash over the packets of each audio and subtitle stream, by kind."""
-    with av.open(str(path), metadata_errors="replace") as film:
-        video = main_video(film, path)
-        hashes = {s.index: hashlib.sha256() for s in film.streams if s.type in ("audio", "subtitle")}
-        video.discard = av.stream.Discard.all
-        for packet in film.demux([film.streams[index] for index in hashes]) if hashes else ():
-            hashes[packet.stream.index].update(bytes(packet))
-        found: dict[str, list[str]] = {}
-        for index, digest in hashes.items():
-            found.setdefault(film.streams[index].type, []).append(digest.hexdigest())
-        return found
+def _chapters(film: av.container.InputContainer) -> list[tuple[str, int]]:
+    """Titles, and starts in milliseconds."""
+    return [(c["metadata"].get("title", ""), round(c["start"] * (c["time_base"] or 1) * 1000)) for c in film.chapters()]
+
+
+def _packets(film: av.container.InputContainer, path: Path) -> dict[str, list[list[tuple[float, str]]]]:
+    """Time in seconds and hash of every packet, by stream, by kind: sound, subtitles, cover art."""
+    video = main_video(film, path)
+    wanted = [s for s in film.streams if s.index != video.index and s.type in ("audio", "subtitle", "video")]
+    streams: dict[int, list[tuple[float, str]]] = {s.index: [] for s in wanted}
+    video.discard = av.stream.Discard.all
+    for packet in film.demux(wanted) if wanted else ():
+        if packet.size:
+            data = bytes(packet)
+            if packet.stream.type == "audio" and data[:1] == b"\xff" and data[1:2] and data[1] & 0xF6 == 0xF0:
+                data = data[7:] if data[1] & 1 else data[9:]  # AAC in a transport stream carries an ADTS header
+            seconds = float((packet.pts or 0) * packet.time_base)
+            streams[packet.stream.index].append((seconds, hashlib.sha256(data).hexdigest()))
+    found: dict[str, list[list[tuple[float, str]]]] = {}
+    for stream in wanted:
+        kind = "cover art" if stream.type == "video" else stream.type
+        found.setdefault(kind, []).append(streams[stream.index])
+    return found
+
+
+def _differences(before: list[list[tuple[float, str]]], after: list[list[tuple[float, str]]], moved: float) -> str:
+    """What differs between two lists of streams, in words; empty if nothing does."""
+    if len(before) != len(after):
+        return f"{len(before)} became {len(after)}"
+    for one, other in zip(before, after, strict=True):
+        if [digest for _, digest in one] != [digest for _, digest in other]:
+            return f"packets differ ({len(one)} and {len(other)})"
+        late = max((abs(b[0] - a[0] - moved) for a, b in zip(one, other, strict=True)), default=0.0)
+        if late > SOUND_TOLERANCE_SECONDS:
+            return f"moved against the pictures by up to {late:.3f} s"
+    return ""

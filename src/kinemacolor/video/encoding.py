@@ -1,6 +1,7 @@
 """Which encoder and pixel format a result gets, decided before the first frame."""
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -13,8 +14,7 @@ from kinemacolor.video.pixels import depth_of, is_rgb, planar_name, subsampling_
 
 ENCODERS = {"h264": "libx264", "h265": "libx265", "hevc": "libx265", "prores": "prores_ks", "vp9": "libvpx-vp9"}
 ENCODERS["av1"] = "libsvtav1"
-_BY_FORMAT = {"mp4": "h264", "mov": "h264", "ipod": "h264", "matroska": "h264", "webm": "vp9", "avi": "h264"}
-_BY_FORMAT |= {"ogv": "vp8", "mxf": "mpeg2video", "nut": "ffv1", "mpegts": "h264", "flv": "h264"}
+_CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 _QUALITY = {"libx264": ("crf", 16), "libx265": ("crf", 18), "libvpx-vp9": ("crf", 22), "libsvtav1": ("crf", 22)}
 _BITS_PER_PIXEL = {"libx264": 0.35, "libx265": 0.3, "libvpx-vp9": 0.3, "libsvtav1": 0.25, "ffv1": 8.0, "prores_ks": 4.0}
 
@@ -57,7 +57,7 @@ def choose_encoder(info: VideoInfo, output: Path, options: EncodingOptions) -> E
     if options.lossless and options.vcodec is None and container == "matroska":
         wanted = "ffv1"
     else:
-        wanted = options.vcodec or _BY_FORMAT.get(container, "h264")
+        wanted = options.vcodec or ("vp9" if container == "webm" else "h264")
     name = ENCODERS.get(wanted, wanted)
     try:
         codec = av.Codec(name, "w")
@@ -66,8 +66,10 @@ def choose_encoder(info: VideoInfo, output: Path, options: EncodingOptions) -> E
     if codec.type != "video":
         raise UsageError(f"{wanted!r} does not encode pictures: take one of {', '.join(sorted(ENCODERS))}, ffv1")
     if codec.canonical_name not in supported:
-        raise UsageError(f"{output.suffix} cannot hold {wanted}: use .mkv, or another --vcodec")
+        raise UsageError(f"{output.suffix} cannot hold {wanted}: use another container or --vcodec")
     offered = [pixels.name for pixels in codec.video_formats or ()]
+    if not offered:
+        raise UsageError(f"{wanted} does not say what it stores: take one of {', '.join(sorted(ENCODERS))}, ffv1")
     pixel_format = options.pix_fmt or _pixel_format(info, name, offered)
     if pixel_format not in offered:
         raise UsageError(f"{wanted} cannot store {pixel_format}: it offers {', '.join(offered)}")
@@ -81,7 +83,24 @@ def choose_encoder(info: VideoInfo, output: Path, options: EncodingOptions) -> E
         raise UsageError(
             f"{pixel_format} needs an even picture size, the film is {info.width}x{info.height}: use yuv444p"
         )
-    return Encoder(name, pixel_format, depth_of(pixels), _private_options(name, options))
+    encoder = Encoder(name, pixel_format, depth_of(pixels), _private_options(name, options))
+    _try(encoder, info)
+    return encoder
+
+
+def _try(encoder: Encoder, info: VideoInfo) -> None:
+    """Open the encoder once, so that what it refuses is known before the first frame."""
+    trial = av.CodecContext.create(encoder.name, "w")
+    assert isinstance(trial, av.VideoCodecContext)
+    trial.width, trial.height, trial.pix_fmt = info.width, info.height, encoder.pixel_format
+    trial.time_base, trial.framerate = info.time_base, info.rate or Fraction(25)
+    trial.options = encoder.options
+    try:
+        trial.open()
+    except (av.error.FFmpegError, ValueError) as error:
+        raise UsageError(
+            f"{encoder.name} refuses {encoder.pixel_format} {encoder.options} for this film ({error})"
+        ) from error
 
 
 def is_picture_output(output: Path) -> bool:
@@ -103,17 +122,12 @@ def _pictures(info: VideoInfo, output: Path) -> Encoder:
 
 
 def _container(output: Path) -> tuple[str, set[str]]:
-    try:
-        made = av.open("/dev/null", "w", format=_format_name(output))
-    except (av.error.FFmpegError, ValueError) as error:
-        raise UsageError(f"no container is known by {output.suffix!r}: name the result .mp4, .mov or .mkv") from error
+    """FFmpeg's name, and the codecs it holds. Only containers that keep every timestamp."""
+    name = _CONTAINERS.get(output.suffix.lower())
+    if name is None:
+        raise UsageError(f"{output.suffix} is no container for a result: name it {', '.join(_CONTAINERS)}")
+    made = av.open("/dev/null", "w", format=name)
     return made.format.name, made.supported_codecs
-
-
-def _format_name(output: Path) -> str:
-    names = {"mkv": "matroska", "m4v": "mp4", "ts": "mpegts", "mka": "matroska"}
-    suffix = output.suffix[1:].lower()
-    return names.get(suffix, suffix)
 
 
 def _pixel_format(info: VideoInfo, name: str, offered: list[str]) -> str:
@@ -159,8 +173,6 @@ def _lossless(name: str, options: EncodingOptions) -> dict[str, str]:
         raise UsageError("--lossless and --crf exclude each other")
     known = {
         "ffv1": {},
-        "utvideo": {},
-        "rawvideo": {},
         "huffyuv": {},
         "libx264": {"qp": "0"},
         "libx265": {"x265-params": "lossless=1:log-level=error"},

@@ -52,6 +52,7 @@ class VideoInfo:
     ``has_luma_plane`` is false where the luma must be computed from RGB. ``subsampling`` is
     "400", "420", "422", "444", "440", "411" or "410". ``display_rotation`` is in degrees,
     counter-clockwise. ``frames`` is what the container claims, None where it claims nothing.
+    ``origin_seconds`` is where the film's clock begins; times that a user gives count from there.
     """
 
     path: Path
@@ -72,6 +73,7 @@ class VideoInfo:
     field_order: int = 0
     codec: str = ""
     is_pictures: bool = False
+    origin_seconds: float = 0.0
 
     @property
     def is_interlaced(self) -> bool:

@@ -6,7 +6,7 @@ import av
 
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.output import FULL
-from kinemacolor.video.reader import main_video
+from kinemacolor.video.reader import main_video, open_film
 
 OWN_METADATA = {
     *("major_brand", "minor_version", "compatible_brands", "encoder"),
@@ -33,7 +33,10 @@ class OtherStreams:
         self._warnings = warnings
         self._copies: dict[int, av.stream.Stream] = {}
         self._held: av.Packet[av.stream.Stream] | None = None
-        self._source = av.open(str(info.path), metadata_errors="replace")
+        self._source = open_film(info.path)
+        self._origin = info.origin_seconds if start_seconds else 0.0
+        self._last_dts: dict[int, int] = {}
+        self._dropped = 0
         video = main_video(self._source, info.path)
         copy_metadata(video.metadata, target.streams.video[0].metadata)
         copy_metadata(self._source.metadata, target.metadata)
@@ -51,10 +54,20 @@ class OtherStreams:
             if seconds is not None and _seconds(packet) > seconds:
                 return
             self._held = None
-            packet.stream = self._copies[packet.stream.index]
+            index = packet.stream.index
+            if packet.dts is not None and packet.dts <= self._last_dts.get(index, packet.dts - 1):
+                self._dropped += 1
+                continue
+            if packet.dts is not None:
+                self._last_dts[index] = packet.dts
+            packet.stream = self._copies[index]
             self._target.mux(packet)
 
     def close(self) -> None:
+        if self._dropped:
+            self._warnings.append(
+                f"{self._dropped} packets of sound or subtitles run backwards in time and are left out"
+            )
         self._source.close()
 
     def _add(self, stream: av.stream.Stream) -> None:
@@ -88,15 +101,20 @@ class OtherStreams:
             if stream.index not in self._copies:
                 stream.discard = av.stream.Discard.all
         if self._start > 0:
-            self._source.seek(int(self._start * av.time_base))
+            self._source.seek(int((self._start + self._origin) * av.time_base))
         try:
             for packet in self._source.demux(wanted):
-                if packet.dts is None and packet.pts is None:
+                if not packet.size:
                     continue
+                if packet.stream.disposition & av.stream.Disposition.attached_pic:
+                    packet.pts = packet.dts = 0
+                    yield packet
+                    continue
+                seconds = _seconds(packet) - self._origin
                 # Sound may begin before zero: an encoder's priming.
-                early = self._start > 0 and _seconds(packet) < self._start
-                if not early and (self._end is None or _seconds(packet) < self._end):
-                    _shift(packet, -self._start)
+                early = self._start > 0 and seconds < self._start
+                if not early and (self._end is None or seconds < self._end):
+                    _shift(packet, -(self._start + self._origin))
                     yield packet
         except (av.error.FFmpegError, OSError) as error:
             if error.errno in FULL:

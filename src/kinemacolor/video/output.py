@@ -36,6 +36,7 @@ class FilmWriter(Protocol):
 
 def partial_name(output: Path) -> Path:
     """``film.color.mp4`` is written as ``film.color.partial.mp4``."""
+    output = output.absolute()
     return output.with_name(f"{output.stem}.partial{output.suffix}")
 
 

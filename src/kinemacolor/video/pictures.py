@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from kinemacolor.arrays import Bytes, Codes
-from kinemacolor.errors import InputError
+from kinemacolor.errors import InputError, reading
 from kinemacolor.video.info import ColorTags, VideoInfo
 from kinemacolor.video.pixels import luma_of_rgb
 
@@ -47,7 +47,7 @@ def probe_pictures(path: Path, pictures: list[Path]) -> VideoInfo:
         depth=picture.itemsize * 8,
         subsampling="400" if gray else "444",
         has_luma_plane=gray,
-        has_alpha=False,
+        has_alpha=_has_alpha(pictures[0]),
         time_base=1 / PICTURES_RATE,
         rate=PICTURES_RATE,
         frames=len(pictures),
@@ -56,6 +56,14 @@ def probe_pictures(path: Path, pictures: list[Path]) -> VideoInfo:
         codec=pictures[0].suffix[1:].lower(),
         is_pictures=True,
     )
+
+
+def _has_alpha(path: Path) -> bool:
+    try:
+        with Image.open(path) as image:
+            return "A" in image.getbands() or "transparency" in image.info
+    except (UnidentifiedImageError, OSError, ValueError):
+        return False  # OpenCV reads some kinds that Pillow does not
 
 
 def read_luma(path: Path, colors: ColorTags) -> Codes:
@@ -88,7 +96,7 @@ def write_picture(path: Path, rgb: Codes) -> None:
     if rgb.dtype == np.uint16 and path.suffix.lower() not in (".png", ".tif", ".tiff"):
         rgb = np.rint(rgb / 257).astype(np.uint8)
     _, data = cv2.imencode(path.suffix.lower(), np.ascontiguousarray(rgb[..., ::-1]), quality)
-    data.tofile(path)
+    path.write_bytes(data.tobytes())
 
 
 def read_reference(path: Path) -> Bytes:
@@ -96,12 +104,13 @@ def read_reference(path: Path) -> Bytes:
 
     Raises InputError if it cannot be read.
     """
-    if not path.exists():
-        raise InputError(f"the reference {path} does not exist: check the name")
+    with reading(path):
+        if not path.exists():
+            raise InputError(f"the reference {path} does not exist: check the name")
     try:
         with Image.open(path) as image:
             turned = ImageOps.exif_transpose(image)
-            return np.asarray(_to_srgb(turned))
+            return np.array(_to_srgb(turned))
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"the reference {path} cannot be read as a picture ({error}): give a png or jpeg") from error
 

@@ -11,7 +11,7 @@ import av
 import numpy as np
 
 from kinemacolor.arrays import Codes
-from kinemacolor.errors import InputError
+from kinemacolor.errors import InputError, reading
 from kinemacolor.video.info import FrameBlock, VideoInfo
 from kinemacolor.video.pictures import find_pictures, probe_pictures, read_luma
 from kinemacolor.video.pixels import depth_of, is_rgb, luma_plane, subsampling_of, tags_of
@@ -24,10 +24,11 @@ def probe(path: Path) -> VideoInfo:
 
     Raises InputError for what cannot be opened or holds no picture.
     """
-    pictures = find_pictures(path)
+    with reading(path):
+        pictures = find_pictures(path)
     if pictures:
         return probe_pictures(path, pictures)
-    with _open(path) as container:
+    with open_film(path) as container:
         stream = main_video(container, path)
         frame = _first_frame(container, stream, path)
         pixels, context = frame.format, stream.codec_context
@@ -50,6 +51,7 @@ def probe(path: Path) -> VideoInfo:
             display_rotation=frame.rotation,
             field_order=context.field_order,
             codec=context.name,
+            origin_seconds=float((stream.start_time or 0) * (stream.time_base or 0)),
         )
 
 
@@ -112,26 +114,49 @@ class VideoReader:
     def frames(self) -> Iterator[av.VideoFrame]:
         """The decoded frames of a film that is no folder of pictures, each with a pts and a duration."""
         info = self.info
-        with _open(info.path) as container:
+        with open_film(info.path) as container:
             self._container = container
             stream = main_video(container, info.path)
             stream.codec_context.thread_type = "AUTO"
-            usual = round(1 / (info.rate * info.time_base)) if info.rate else 1
-            if self.start_seconds > 0:
-                container.seek(int(self.start_seconds / info.time_base), stream=stream)
-            previous: int | None = None
-            for frame in self._frames(container, stream):
-                following = 0 if previous is None else previous + usual
-                pts = following if frame.pts is None else frame.pts
-                frame.pts = pts if previous is None else max(pts, previous + 1)
-                frame.duration = frame.duration or usual
-                previous = frame.pts
-                seconds = float(previous * info.time_base)
+            for frame in self._dated(self._from_start(container, stream)):
+                seconds = float((frame.pts or 0) * info.time_base) - info.origin_seconds
                 if self.end_seconds is not None and seconds >= self.end_seconds:
                     return
                 if self._wanted(seconds):
                     self._check_same(frame, seconds)
                     yield frame
+
+    def _from_start(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+        """All frames from one at or before ``start_seconds``: by seeking if that works, else from the beginning."""
+        if self.start_seconds > 0:
+            wanted = self.start_seconds + self.info.origin_seconds
+            container.seek(int(wanted / self.info.time_base), stream=stream)
+            frames = self._frames(container, stream)
+            first = next(frames, None)
+            if first is not None and first.pts is not None and first.pts * self.info.time_base <= wanted:
+                yield first
+                yield from frames
+                return
+            self.corrupt_packets, self.ended_early = 0, None
+            container.seek(0)
+        yield from self._frames(container, stream)
+
+    def _dated(self, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+        """The frames with a pts that grows and a duration; a clock that jumps back ends the film."""
+        info = self.info
+        usual = max(1, round(1 / (info.rate * info.time_base))) if info.rate else 1
+        previous: int | None = None
+        for frame in frames:
+            following = 0 if previous is None else previous + usual
+            pts = following if frame.pts is None else frame.pts
+            if previous is not None and (previous - pts) * info.time_base > 1:
+                at = float(previous * info.time_base) - info.origin_seconds
+                self.ended_early = f"its clock jumps back at {at:.2f} s (joined recordings?): split the film there"
+                return
+            frame.pts = pts if previous is None else max(pts, previous + 1)
+            frame.duration = frame.duration or usual
+            previous = frame.pts
+            yield frame
 
     def _check_same(self, frame: av.VideoFrame, seconds: float) -> None:
         info = self.info
@@ -200,13 +225,16 @@ def main_video(container: av.container.InputContainer, path: Path) -> av.VideoSt
     raise InputError(f"{path} holds no picture stream: give a film, a picture or a folder of numbered pictures")
 
 
-def _open(path: Path) -> av.container.InputContainer:
-    if not path.exists():
-        raise InputError(f"{path} does not exist: check the name")
-    if path.is_dir():
-        raise InputError(f"the folder {path} holds no pictures (png, jpg, tif, webp, bmp)")
+def open_film(path: Path) -> av.container.InputContainer:
+    """Raises InputError for what cannot be opened."""
+    with reading(path):
+        if not path.exists():
+            raise InputError(f"{path} does not exist: check the name")
+        if path.is_dir():
+            raise InputError(f"the folder {path} holds no pictures (png, jpg, tif, webp, bmp)")
     try:
-        return av.open(str(path), metadata_errors="replace")
+        # An absolute path is never taken for a URL, whatever colons its name has.
+        return av.open(str(path.absolute()), metadata_errors="replace")
     except PermissionError as error:
         raise InputError(f"{path} may not be read: check its permissions") from error
     except (av.error.FFmpegError, OSError) as error:

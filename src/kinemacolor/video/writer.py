@@ -8,6 +8,7 @@ from typing import Self
 
 import av
 import av.filter
+import numpy as np
 import torch
 
 from kinemacolor.arrays import Codes
@@ -19,6 +20,7 @@ from kinemacolor.video.other_streams import OWN_METADATA, OtherStreams
 from kinemacolor.video.output import FilmWriter, partial_name, writing
 from kinemacolor.video.pictures import find_pictures, write_picture
 from kinemacolor.video.pixels import build_frame, planar_name, rescale_codes
+from kinemacolor.video.reader import open_film
 
 # What MP4 stores where every player looks; anything else needs its newer key-value atoms.
 _STANDARD_MP4_KEYS = {
@@ -55,12 +57,14 @@ class VideoWriter:
         self.warnings: list[str] = []
         # Formats that are not planar Y'CbCr are made from its planes by swscale.
         self._planes = planar_name(encoder.subsampling, encoder.depth)
-        self._shift = -round(start_seconds / info.time_base)
+        cut = start_seconds + info.origin_seconds if start_seconds else 0
+        self._shift = -round(cut / info.time_base)
         self._others: OtherStreams | None = None
         self._fields: av.filter.Graph | None = None
         self._closed = False
         with writing(self.partial):
-            self._container = av.open(str(self.partial), "w", container_options=self._container_options())
+            target = str(self.partial.absolute())
+            self._container = av.open(target, "w", container_options=self._container_options())
             self._stream = self._add_video()
             if not info.is_pictures:
                 self._others = OtherStreams(self._container, info, start_seconds, end_seconds, self.warnings)
@@ -145,7 +149,7 @@ class VideoWriter:
     def _container_options(self) -> dict[str, str]:
         if self.info.is_pictures or self.output.suffix.lower() not in (".mp4", ".mov", ".m4v"):
             return {}
-        with av.open(str(self.info.path), metadata_errors="replace") as source:
+        with open_film(self.info.path) as source:
             unusual = {key.partition("-")[0] for key in source.metadata} - OWN_METADATA - _STANDARD_MP4_KEYS
         return {"movflags": "use_metadata_tags"} if unusual else {}
 
@@ -162,21 +166,21 @@ def _field_setter(frame: av.VideoFrame, info: VideoInfo) -> av.filter.Graph:
 
 
 class PictureWriter:
-    """A folder of pictures named after the source's, or one picture."""
+    """A folder of pictures named after the source's, or one picture; films are turned upright."""
 
     def __init__(self, output: Path, info: VideoInfo, encoder: Encoder) -> None:
         self.output, self.info, self.encoder = output, info, encoder
         self.partial = partial_name(output)
         self.warnings: list[str] = []
         sources = find_pictures(info.path) if info.is_pictures else []
-        self._names = [f"{source.stem}{encoder.picture_suffix}" for source in sources]
+        stems = [source.stem for source in sources]
+        alike = len(set(stems)) < len(stems)  # 1.png beside 1.jpg
+        self._names = [f"{source.name if alike else source.stem}{encoder.picture_suffix}" for source in sources]
         self._is_folder = is_folder_name(output)
         self._count = 0
         if self._is_folder:
             with writing(self.partial):
-                self.partial.mkdir(exist_ok=True)
-                for old in find_pictures(self.partial):
-                    old.unlink()
+                self.partial.mkdir()
 
     def __enter__(self) -> Self:
         return self
@@ -189,17 +193,14 @@ class PictureWriter:
         codes = rescale_codes(luma, self.info.depth, self.encoder.depth, full_range=self.info.colors.full_range)
         rgb = _rgb_of_planes(codes, chroma, self.info.colors.coding(self.encoder.depth))
         with writing(self.partial):
-            write_picture(self._target(pts), rgb)
+            write_picture(self._target(pts), np.rot90(rgb, round(self.info.display_rotation / 90)))
         self._count += 1
 
     def commit(self) -> None:
         with writing(self.partial):
-            if not self.output.is_dir():
-                self.partial.replace(self.output)
-                return
-            for picture in find_pictures(self.partial):  # whatever else is in the folder stays
-                picture.replace(self.output / picture.name)
-            self.partial.rmdir()
+            if self._is_folder and self.output.exists():
+                self.output.rmdir()  # preflight made sure that it is empty
+            self.partial.replace(self.output)
 
     def _target(self, pts: int) -> Path:
         if not self._is_folder:
