@@ -173,6 +173,11 @@ def test_a_16_bit_png_is_a_reference_too(film: Path, tmp_path: Path) -> None:
 # The other verbs.
 
 
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("kinemacolor 0.")
+
+
 def test_verify_tells_a_faithful_result_from_another_film(
     film: Path, reference: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,14 +12,13 @@ from typing import Annotated
 
 import typer
 
+from kinemacolor import __version__
 from kinemacolor.console import progress, say
 from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, ResourceError, UsageError
 from kinemacolor.options import EdgeFilter, EncodingOptions, SessionOptions
 
 app = typer.Typer(
     name="kinemacolor",
-    help="Give a black-and-white film the colours of a picture you choose.\n\n"
-    "`kinemacolor FILM -r PICTURE` is short for `kinemacolor colorize FILM -r PICTURE`.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -36,6 +35,22 @@ Edge = Annotated[EdgeFilter, typer.Option("--edge-filter", help="Align chroma wi
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Write a report as JSON to standard output.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"kinemacolor {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def kinemacolor(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")] = False,
+) -> None:
+    """Give a black-and-white film the colours of a picture you choose.
+
+    `kinemacolor FILM -r PICTURE` is short for `kinemacolor colorize FILM -r PICTURE`.
+    """
 
 
 @app.command()

@@ -1,6 +1,5 @@
 """Decoding: what a film is (`probe`), and its frames as a stream (`VideoReader`)."""
 
-import logging
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -15,8 +14,6 @@ from kinemacolor.errors import InputError, reading
 from kinemacolor.video.info import FrameBlock, VideoInfo
 from kinemacolor.video.pictures import find_pictures, probe_pictures, read_luma
 from kinemacolor.video.pixels import depth_of, is_rgb, luma_plane, subsampling_of, tags_of
-
-log = logging.getLogger(__name__)
 
 
 def probe(path: Path) -> VideoInfo:
@@ -189,9 +186,8 @@ class VideoReader:
                 continue
             try:
                 frames = packet.decode()
-            except av.error.FFmpegError as error:
+            except av.error.FFmpegError:
                 self.corrupt_packets += 1
-                log.warning("damaged packet at %.2f s skipped (%s)", reached, error)
                 continue
             self.corrupt_packets += packet.is_corrupt
             decoded += len(frames)
