@@ -1,10 +1,10 @@
 """One shot, streamed: gray frames in, colours out, at the film's own size.
 
-Only this module knows inference mode, autocast and devices.
+Only this module knows inference mode and devices. All is float32: on a CPU bfloat16 is four to
+seven times slower.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -62,14 +62,14 @@ class Session:
         self.geometry = Geometry.of(height, width, short_side, pixel_aspect=pixel_aspect, rotation=rotation)
         chosen = self.options.saturation
         self.saturation = model.spec.saturation if chosen is None else chosen
-        with self._inference():
+        with torch.inference_mode():
             pictures = reference_batch(references, short_side).to(self.device)
             self._state = self.model.init_state(pictures, in_shot=in_shot)
 
     def advance(self, luma: Codes, coding: YCbCr) -> list[Painted]:
         """The next frames: stored luma ``T H W`` codes of ``coding``."""
         small = np.stack([self.geometry.down(plane) for plane in luma])
-        with self._inference():
+        with torch.inference_mode():
             gray = coding.gray(torch.from_numpy(small).to(self.device))
             step = self.model(luma_from_gray(gray)[None, :, None], self._state)
             self._state = step.state.detach()
@@ -81,7 +81,7 @@ class Session:
         self, luma: Codes, painted: Painted, size: tuple[int, int], native: YCbCr, target: YCbCr
     ) -> Codes:
         """Cb and Cr codes of ``target``, ``2 *size``, for a stored luma plane ``H W`` of ``native``."""
-        with self._inference():
+        with torch.inference_mode():
             gray = native.gray(torch.from_numpy(resize(luma, size)))
             chroma = _align(self.geometry.up(painted.chroma, size), gray.numpy(), self.options.edge_filter)
             codes = target.chroma(gray[None], torch.from_numpy(chroma).permute(2, 0, 1))
@@ -92,19 +92,13 @@ class Session:
 
         Only the luma of a coloured frame is looked at.
         """
-        luma = luma_of_rgb(frame, FULL_RGB) if frame.ndim == 3 else frame
+        luma = luma_of_rgb(frame, FULL_RGB) if frame.ndim == 3 else np.ascontiguousarray(frame)
         size = luma.shape[0], luma.shape[1]
         (painted,) = self.advance(luma[None], FULL_RGB)
         chroma = self.chroma_planes(luma, painted, size, FULL_RGB, FULL_RGB)
         rgb = FULL_RGB.rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma))
         confidence = self.geometry.up(painted.confidence, size)
         return (rgb * 255).round().to(torch.uint8).permute(1, 2, 0).numpy(), confidence
-
-    @contextmanager
-    def _inference(self) -> Iterator[None]:
-        # float32 throughout: on a CPU bfloat16 is four to seven times slower, and kinema's GPU time is not in it.
-        with torch.inference_mode():
-            yield
 
 
 def reference_batch(references: Sequence[Bytes], short_side: int) -> Tensor:
