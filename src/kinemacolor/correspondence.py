@@ -70,4 +70,4 @@ def _weights(products: Tensor, top: Tensor, temperature: float) -> Tensor:
     A weight under e^-60 of the largest is raised to that: it adds nothing, and a CPU multiplies
     the denormal numbers it would otherwise become six times slower.
     """
-    return (torch.maximum(products, top[..., None] - 60 * temperature) / temperature).softmax(-1)
+    return torch.maximum(products, top[..., None] - 60 * temperature).div_(temperature).softmax(-1)
