@@ -18,8 +18,7 @@ from kinemacolor.video.colored import colored_frames
 
 HERE = Path(__file__).parent / "pictures"
 ASSETS = Path(kinemacolor.__file__).parent / "assets"
-# name: film, references, frames to keep. In docs/ because their licence allows it; chaplin.mp4 is not committed here
-# as film, only three small frames of the result, as evidence.
+# name: film, references, frames to keep. Of chaplin.mp4 only these three small frames are committed, as evidence.
 FILMS = {
     "dog-walk": ("sample/dog-walk.mp4", ["STILL"], (0, 20, 40)),
     "grand-prix": (

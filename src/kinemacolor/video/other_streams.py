@@ -10,7 +10,7 @@ from kinemacolor.video.reader import main_video, open_film
 
 OWN_METADATA = {
     *("major_brand", "minor_version", "compatible_brands", "encoder"),
-    *("handler_name", "vendor_id", "duration", "creation_time_utc"),
+    *("handler_name", "vendor_id", "duration"),
 }
 
 
