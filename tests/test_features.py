@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from kinemacolor.features import EfficientNetLite0, SameConv2d
+from kinemacolor.features import VGG19, EfficientNetLite0, ResNet101, SameConv2d, vgg19_places
 
 
 @pytest.mark.parametrize("size", [(64, 64), (65, 97), (216, 384), (70, 113)])
@@ -35,3 +35,64 @@ def test_shipped_weights_see_structure(kinema: torch.nn.Module) -> None:
         for a, b, c in zip(backbone(one), backbone(noisy), backbone(other), strict=True):
             a, b, c = (F.instance_norm(m) for m in (a, b, c))
             assert F.cosine_similarity(a, b).mean() > F.cosine_similarity(a, c).mean() + 0.1
+
+
+def test_vgg19_stops_at_its_last_tap_and_gives_its_taps_in_order() -> None:
+    vgg = VGG19(("relu1_2", "relu3_1"), width=1 / 16)
+    assert [name for name, _ in vgg.named_children()] == ["conv1_1", "conv1_2", "conv2_1", "conv2_2", "conv3_1"]
+    first, second = vgg(torch.rand(2, 3, 32, 48))
+    assert first.shape == (2, 4, 32, 48)
+    assert second.shape == (2, 16, 8, 12)
+
+
+def test_vgg19_places_are_torchvisions() -> None:
+    places = vgg19_places()
+    assert [places[name] for name in ("conv1_1", "conv1_2", "conv2_1", "conv3_1", "conv4_4", "conv5_4")] == [
+        0, 2, 5, 10, 25, 34,
+    ]  # fmt: skip
+
+
+@torch.inference_mode()
+def test_variants_of_vgg19_want_their_own_colours() -> None:
+    rgb = torch.rand(1, 3, 16, 16)
+    inputs = {}
+    for variant in ("caffe", "torchvision", "normalised"):
+        vgg = VGG19(("relu1_1",), variant=variant)
+        vgg.conv1_1.weight.zero_()
+        vgg.conv1_1.bias.zero_()
+        for channel in range(3):  # copies the standardised picture, once as it is and once negated
+            vgg.conv1_1.weight[channel, channel, 1, 1] = 1
+            vgg.conv1_1.weight[channel + 3, channel, 1, 1] = -1
+        (seen,) = vgg(rgb)
+        inputs[variant] = seen[:, :3] - seen[:, 3:6]
+    caffe = torch.stack([rgb[:, 2] * 255 - 103.939, rgb[:, 1] * 255 - 116.779, rgb[:, 0] * 255 - 123.68], 1)
+    torch.testing.assert_close(inputs["caffe"], caffe, atol=1e-2, rtol=0)
+    torch.testing.assert_close(inputs["normalised"], caffe, atol=1e-2, rtol=0)
+    torch.testing.assert_close(inputs["torchvision"][:, 0], (rgb[:, 0] - 0.485) / 0.229)
+
+
+@torch.inference_mode()
+def test_resnet101_gives_the_maps_of_the_long_term_paper() -> None:
+    maps = ResNet101(width=1 / 16).eval()(torch.rand(1, 3, 64, 96))
+    assert [tuple(x.shape[1:]) for x in maps] == [(16, 32, 48), (32, 16, 24), (64, 8, 12), (64, 8, 12)]
+
+
+def test_resnet101_has_torchvisions_names_and_size() -> None:
+    network = ResNet101()
+    keys = set(network.state_dict())
+    assert {"conv1.weight", "layer1.0.downsample.1.running_var", "layer3.18.bn3.bias"} <= keys
+    assert not any(key.startswith(("layer3.19", "layer4", "fc")) for key in keys)
+    assert sum(parameter.numel() for parameter in network.parameters()) == 22_996_160
+
+
+@torch.inference_mode()
+def test_frozen_statistics_stay_while_training() -> None:
+    network = ResNet101(width=1 / 16).train()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    network(torch.rand(2, 3, 32, 32))
+    assert all(torch.equal(before[key], value) for key, value in network.state_dict().items())
+    norm, x = network.bn1, torch.randn(1, 4, 5, 5)
+    norm.running_mean.copy_(torch.randn(4))
+    norm.running_var.copy_(torch.rand(4) + 0.5)
+    wanted = torch.nn.functional.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias)
+    torch.testing.assert_close(norm(x), wanted)

@@ -30,13 +30,15 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
 def lab_to_rgb(lab: Tensor, *, clip: bool = True) -> Tensor:
     """``... 3 H W`` Lab to sRGB.
 
-    Clipped to 0..1, or with ``clip=False`` extended beyond: the transfer curve is then mirrored
-    below zero, so that colours outside the gamut can still be told from each other.
+    Clipped to 0..1 (and Z to no less than 0, as scikit-image does), or with ``clip=False`` extended
+    beyond: the transfer curve is then mirrored below zero, so that colours outside the gamut can
+    still be told from each other.
     """
     exact = _widen(lab)
     luma, a, b = exact.unbind(-3)
     y = (luma + 16) / 116
-    f = torch.stack([y + a / 500, y, y - b / 200], -3)
+    z = y - b / 200
+    f = torch.stack([y + a / 500, y, z.clamp_min(0) if clip else z], -3)
     xyz = torch.where(f > 0.2068966, f.pow(3), (f - 16 / 116) / 7.787)
     linear = _mix(_RGB_FROM_XYZ * _WHITE, xyz)
     rgb = _srgb_from_linear(linear)

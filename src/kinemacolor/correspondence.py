@@ -27,12 +27,31 @@ def match(query: Tensor, keys: Tensor, values: Tensor, *, temperatures: Sequence
     in memory at a time.
     """
     parts = []
-    for part in torch.split(query, rows, 1):
-        cosines = part @ keys.transpose(1, 2)
-        top, best = cosines.max(-1)
-        parts.append([_weights(cosines, top, t) @ values for t in temperatures] + [top, best])
+    with torch.autocast(query.device.type, enabled=False):
+        columns, values = keys.float().transpose(1, 2), values.float()
+        for part in torch.split(query.float(), rows, 1):
+            cosines = part @ columns
+            top, best = cosines.max(-1)
+            parts.append([_weights(cosines, top, t) @ values for t in temperatures] + [top, best])
     *warped, similarity, best = (torch.cat(column, 1) for column in zip(*parts, strict=True))
     return Match(warped, similarity, best)
+
+
+def warp(query: Tensor, keys: Tensor, values: Tensor, *, temperature: float | None, rows: int) -> tuple[Tensor, Tensor]:
+    """Values B N V and similarity B N for every query (Deep Exemplar, Eq. 4-5); shapes as in `match`.
+
+    Without a temperature the value of the best key is copied: the limit of a small one, exactly.
+    """
+    found = match(query, keys, values, temperatures=[] if temperature is None else [temperature], rows=rows)
+    if temperature is None:
+        return values.gather(1, found.best[..., None].expand(-1, -1, values.shape[-1])), found.similarity
+    return found.warped[0], found.similarity
+
+
+def centred_unit(x: Tensor) -> Tensor:
+    """Descriptors B N C less their mean over N, at length 1: what Eq. 3 of Deep Exemplar multiplies."""
+    exact = x.float()
+    return F.normalize(exact - exact.mean(1, keepdim=True), dim=-1)
 
 
 def match_nearby(
@@ -53,6 +72,7 @@ def match_nearby(
         strides = (padded.stride(0), width * size, size, 1)
         return padded.as_strided((batch, height, window * width, size), strides)
 
+    query, keys, values = query.float(), keys.float(), values.float()
     cosines = query @ windows(keys).transpose(2, 3)
     column = torch.arange(width, device=query.device)
     near = (column[:, None] - column).abs() <= radius

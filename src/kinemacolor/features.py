@@ -3,8 +3,13 @@
 A backbone takes ``B 3 h w`` sRGB 0..1 (gray: three equal channels) and gives a tuple of maps.
 """
 
+from typing import Literal
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+VGGVariant = Literal["caffe", "torchvision", "normalised"]
 
 
 class SameConv2d(nn.Conv2d):
@@ -74,3 +79,136 @@ class EfficientNetLite0(nn.Module):
             if index in self.taps:
                 maps.append(x)
         return tuple(maps)
+
+
+class VGG19(nn.Module):
+    """VGG19 (Simonyan and Zisserman 2014) as far as its last tap, with Caffe's layer names.
+
+    Gives the outputs named by ``taps``, in network order, such as ``("relu2_2", "relu5_2")``. The
+    variant says where the weights come from: ``caffe`` wants BGR 0..255 less the mean colour,
+    ``torchvision`` RGB standardised; ``normalised`` (Gatys et al. 2016) is Caffe's with every
+    channel's mean activation scaled to 1, and reflects at borders where the others pad with zeros.
+    ``width`` scales the channels.
+    """
+
+    widths = ((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,) * 4)
+
+    def __init__(self, taps: tuple[str, ...], *, variant: VGGVariant = "caffe", width: float = 1) -> None:
+        super().__init__()
+        self.taps, self.variant = taps, variant
+        border: Literal["zeros", "reflect"] = "reflect" if variant == "normalised" else "zeros"
+        width_in = 3
+        for stage, widths in enumerate(self.widths, 1):
+            for layer, full in enumerate(widths, 1):
+                if f"relu{stage}_{layer}" <= taps[-1]:
+                    width_out = int(full * width)
+                    conv = nn.Conv2d(width_in, width_out, 3, padding=1, padding_mode=border)
+                    self.add_module(f"conv{stage}_{layer}", conv)
+                    width_in = width_out
+
+    def forward(self, rgb: Tensor) -> tuple[Tensor, ...]:
+        x, maps, stage = self._standardise(rgb), [], "1"
+        for name, conv in self.named_children():
+            if name[4] != stage:
+                x, stage = F.max_pool2d(x, 2), name[4]
+            x = F.relu(conv(x))
+            if name.replace("conv", "relu") in self.taps:
+                maps.append(x)
+        return tuple(maps)
+
+    def _standardise(self, rgb: Tensor) -> Tensor:
+        if self.variant == "torchvision":
+            return imagenet_standardised(rgb)
+        return (rgb.flip(-3) - rgb.new_tensor([0.40760392, 0.45795686, 0.48501961])[:, None, None]) * 255
+
+
+def imagenet_standardised(rgb: Tensor) -> Tensor:
+    """``B 3 h w`` sRGB 0..1 less ImageNet's mean, over its deviation, as torchvision's networks want it."""
+    mean, deviation = rgb.new_tensor([0.485, 0.456, 0.406]), rgb.new_tensor([0.229, 0.224, 0.225])
+    return (rgb - mean[:, None, None]) / deviation[:, None, None]
+
+
+class ResNet101(nn.Module):
+    """ResNet-101 (He et al. 2016) for matching (Long-term, 3.2): no first max-pool, nothing behind layer3.18.
+
+    Gives the outputs of layer1.1, layer2.2, layer3.2 and layer3.18: 256, 512, 1024, 1024 channels
+    at 1/2, 1/4, 1/8, 1/8 of the picture. Names are torchvision's; batch statistics are frozen.
+    ``width`` scales the channels.
+    """
+
+    taps = ("layer1.1", "layer2.2", "layer3.2", "layer3.18")
+    widths = (256, 512, 1024, 1024)
+    _stages = ((3, 64, 1), (4, 128, 2), (19, 256, 2))  # blocks, inner width, stride of the first
+
+    def __init__(self, *, width: float = 1) -> None:
+        super().__init__()
+        width_in = int(64 * width)
+        self.conv1 = nn.Conv2d(3, width_in, 7, 2, 3, bias=False)
+        self.bn1 = _FrozenBatchNorm2d(width_in)
+        for number, (count, inner, stride) in enumerate(self._stages, 1):
+            stage = nn.Sequential()
+            for index in range(count):
+                block = _Bottleneck(width_in, int(inner * width), stride if index == 0 else 1)
+                stage.append(block)
+                width_in = 4 * int(inner * width)
+            self.add_module(f"layer{number}", stage)
+
+    def forward(self, rgb: Tensor) -> tuple[Tensor, ...]:
+        x = F.relu(self.bn1(self.conv1(rgb)))
+        maps = []
+        for number in range(1, len(self._stages) + 1):
+            stage = self.get_submodule(f"layer{number}")
+            for name, block in stage.named_children():
+                x = block(x)
+                if f"layer{number}.{name}" in self.taps:
+                    maps.append(x)
+        return tuple(maps)
+
+
+class _Bottleneck(nn.Module):
+    def __init__(self, width_in: int, inner: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(width_in, inner, 1, bias=False)
+        self.bn1 = _FrozenBatchNorm2d(inner)
+        self.conv2 = nn.Conv2d(inner, inner, 3, stride, 1, bias=False)
+        self.bn2 = _FrozenBatchNorm2d(inner)
+        self.conv3 = nn.Conv2d(inner, 4 * inner, 1, bias=False)
+        self.bn3 = _FrozenBatchNorm2d(4 * inner)
+        self.downsample = nn.Sequential()
+        if stride > 1 or width_in != 4 * inner:
+            self.downsample.append(nn.Conv2d(width_in, 4 * inner, 1, stride, bias=False))
+            self.downsample.append(_FrozenBatchNorm2d(4 * inner))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.bn1(self.conv1(x)))
+        y = F.relu(self.bn2(self.conv2(y)))
+        return F.relu(self.bn3(self.conv3(y)) + self.downsample(x))
+
+
+class _FrozenBatchNorm2d(nn.Module):
+    """Batch normalisation with the statistics it was trained with, also while the rest is trained."""
+
+    weight: Tensor
+    bias: Tensor
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        for name, value in (("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", 1.0)):
+            self.register_buffer(name, torch.full((channels,), value))
+
+    def forward(self, x: Tensor) -> Tensor:
+        scale = self.weight * (self.running_var + 1e-5).rsqrt()
+        return torch.addcmul((self.bias - self.running_mean * scale)[:, None, None], x, scale[:, None, None])
+
+
+def vgg19_places() -> dict[str, int]:
+    """Layers of VGG19 and their places in torchvision's ``features``."""
+    places, place = {}, 0
+    for stage, widths in enumerate(VGG19.widths, 1):
+        for layer in range(1, len(widths) + 1):
+            places[f"conv{stage}_{layer}"] = place
+            place += 2
+        place += 1
+    return places

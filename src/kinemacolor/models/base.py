@@ -3,24 +3,27 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import NamedTuple, Self
+from typing import ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
+
+from kinemacolor.options import EdgeFilter
 
 
 @dataclass(frozen=True)
 class ModelSpec:
     """What a session must know of a model.
 
-    ``short_side`` is the working size in px, ``block`` the number of frames seen together,
-    ``saturation`` the published gain of its chroma.
+    ``short_side`` is the working size in px, ``block`` the number of frames seen together.
+    ``saturation`` and ``edge_filter`` are what its published recipe does to the chroma afterwards.
     """
 
     name: str
     short_side: int
     block: int = 1
     saturation: float = 1.0
+    edge_filter: EdgeFilter = "none"
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,16 @@ class Colorizer(nn.Module, ABC):
 
     Cutting a film at multiples of ``spec.block`` changes nothing, rows of a batch are
     independent, any frame of at least 64 px a side keeps its size.
+
+    ``parts`` names the sets of weights that a model is made of, each with the submodule that holds
+    it; ``options_type`` is what its constructor takes. ``notices`` is what a user must know of the
+    weights it was loaded with.
     """
 
     spec: ModelSpec
+    parts: ClassVar[Mapping[str, str]]
+    options_type: ClassVar[type]
+    notices: tuple[str, ...] = ()
 
     @abstractmethod
     def init_state(self, references: Tensor, *, in_shot: bool = False) -> State:

@@ -5,6 +5,7 @@ the rest stands in docs/results.md.
 """
 
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -85,6 +86,8 @@ class Kinema(Colorizer):
     """
 
     spec = ModelSpec("kinema", short_side=216)
+    parts = MappingProxyType({"kinema": ""})
+    options_type = KinemaOptions
 
     def __init__(self, options: KinemaOptions | None = None) -> None:
         super().__init__()

@@ -1,0 +1,195 @@
+"""Color2Embed (Zhao et al. 2021): one vector of colour for a whole reference, and a U-Net that it steers.
+
+No correspondence is sought, so nothing says where a colour comes from. Frames are independent of
+each other. Equation numbers are the paper's.
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from types import MappingProxyType
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kinemacolor.color import lab_to_rgb
+from kinemacolor.features import VGG19, vgg19_places
+from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
+from kinemacolor.models.layers import pad_to_multiple
+
+REFERENCE = 256  # px a side of the reference that the encoder sees
+UNKNOWN = 0.5  # the published network has no notion of confidence
+
+
+@dataclass(frozen=True)
+class Color2EmbedOptions:
+    """``width`` scales all channels."""
+
+    width: float = 1
+
+
+@dataclass(frozen=True)
+class Color2EmbedState(State):
+    """The colour embedding z of the references, B C 1 1 (Eq. 1)."""
+
+    embedding: Tensor
+
+
+class Color2Embed(Colorizer):
+    """The published network for frames of any size; several references give the mean of their embeddings."""
+
+    spec = ModelSpec("color2embed", short_side=256)
+    options_type = Color2EmbedOptions
+    parts = MappingProxyType({"color2embed-encoder": "encoder", "color2embed-unet": "unet"})
+
+    def __init__(self, options: Color2EmbedOptions | None = None) -> None:
+        super().__init__()
+        self.options = options or Color2EmbedOptions()
+        self.encoder = ColorEncoder(self.options.width)
+        self.unet = ColorUNet(self.options.width)
+
+    def init_state(self, references: Tensor, *, in_shot: bool = False) -> Color2EmbedState:
+        batch, count = references.shape[:2]
+        rgb = lab_to_rgb(references).flatten(0, 1)
+        if rgb.shape[-2:] != (REFERENCE, REFERENCE):
+            rgb = F.interpolate(rgb, (REFERENCE, REFERENCE), mode="bilinear", antialias=True)
+        return Color2EmbedState(self.encoder(rgb).reshape(batch, count, -1, 1, 1).mean(1))
+
+    def forward(self, luma: Tensor, state: State) -> Step:
+        assert isinstance(state, Color2EmbedState)
+        batch, frames, _, height, width = luma.shape
+        padded = pad_to_multiple(luma, 16).flatten(0, 1)
+        embedding = state.embedding.repeat_interleave(frames, 0)
+        chroma: Tensor = 110 * self.unet((padded - 50) / 50, embedding)[..., :height, :width]
+        return Step(chroma.reshape(batch, frames, 2, height, width), torch.full_like(luma, UNKNOWN), state)
+
+
+class ColorEncoder(nn.Module):
+    """Reference sRGB B 3 256 256 to its embedding B 512 1 1 (Eq. 1)."""
+
+    def __init__(self, width: float = 1) -> None:
+        super().__init__()
+        full, half = int(512 * width), int(256 * width)
+        self.vgg = VGG19(("relu5_2",), variant="torchvision", width=width)
+        self.convs = nn.Sequential()
+        for kernel, stride, padding in ((4, 2, 2), (3, 1, 1)) * 2:
+            self.convs.append(nn.Conv2d(full, full, kernel, stride, padding)).append(nn.LeakyReLU(0.2))
+        self.dense = nn.Sequential(
+            nn.Conv2d(full, half, 1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(half, half, 1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(half, full, 1),
+        )
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        (x,) = self.vgg(rgb)
+        embedding: Tensor = self.dense(self.convs(x).mean((2, 3), keepdim=True))
+        return embedding
+
+
+class ColorUNet(nn.Module):
+    """(L - 50) / 50, B 1 h w, and an embedding give ab / 110, B 2 h w (Eq. 2-3); sides are multiples of 16."""
+
+    def __init__(self, width: float = 1) -> None:
+        super().__init__()
+        sizes = [int(full * width) for full in (64, 128, 256, 512, 512)]
+        self.inlet = nn.Sequential()
+        for width_in in (1, sizes[0]):
+            self.inlet.append(nn.Conv2d(width_in, sizes[0], 3, padding=1))
+            self.inlet.append(nn.BatchNorm2d(sizes[0])).append(nn.LeakyReLU(0.1))
+        self.down = nn.ModuleList(_Down(a, b) for a, b in pairwise(sizes))
+        self.up = nn.ModuleList()
+        color, width_in = int(512 * width), sizes[-1]
+        for skip, out, kernel in zip(sizes[-2::-1], (256, 128, 64, 64), (3, 3, 5, 5), strict=True):
+            self.up.append(_Up(width_in, skip, int(out * width), kernel, color))
+            width_in = int(out * width)
+        self.outlet = nn.Sequential(
+            nn.Conv2d(width_in, width_in, 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(width_in, 2, 3, padding=1)
+        )
+
+    def forward(self, luma: Tensor, embedding: Tensor) -> Tensor:
+        x = self.inlet(luma)
+        skips = []
+        for down in self.down:
+            skips.append(x)
+            x = down(x)
+        for up in self.up:
+            x = up(x, skips.pop(), embedding)
+        return torch.tanh(self.outlet(x))
+
+
+class _Down(nn.Module):
+    """Half the size, then a residual block scaled to keep its variance."""
+
+    def __init__(self, width_in: int, width: int) -> None:
+        super().__init__()
+        self.halve = nn.Conv2d(width_in, width_in, 4, 2, 1)
+        self.bottle = nn.Conv2d(width_in, width, 1)
+        self.conv1 = nn.Conv2d(width, width, 3, padding=1)
+        self.norm = nn.BatchNorm2d(width)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.bottle(F.leaky_relu(self.halve(x), 0.1))
+        y: Tensor = self.conv2(F.leaky_relu(self.norm(self.conv1(x)), 0.2))
+        return (y + x) / math.sqrt(2)
+
+
+class _Up(nn.Module):
+    """Twice the size, a quarter of the encoder's channels, then the embedding (Figure 3)."""
+
+    def __init__(self, width_in: int, width_skip: int, width: int, kernel: int, color: int) -> None:
+        super().__init__()
+        self.shortcut = nn.Conv2d(width_in, width, 1)
+        self.conv1 = nn.Conv2d(width_in + -(-width_skip // 4), width, 1)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1)
+        self.modulated = ModulatedConv2d(width, kernel, color)
+
+    def forward(self, x: Tensor, skip: Tensor, embedding: Tensor) -> Tensor:
+        x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+        y = F.leaky_relu(self.conv1(torch.cat([x, skip[:, ::4]], 1)), 0.2)
+        y = self.modulated(F.leaky_relu(self.conv2(y), 0.2), embedding)
+        result: Tensor = y + self.shortcut(x)
+        return result
+
+
+class ModulatedConv2d(nn.Module):
+    """Convolution whose kernel an embedding scales by input channel and which is then normalised (Eq. 4-7)."""
+
+    def __init__(self, width: int, kernel: int, color: int) -> None:
+        super().__init__()
+        self.modulation = nn.Conv2d(color, width, 1)
+        self.weight = nn.Parameter(torch.randn(1, width, width, kernel, kernel))
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        batch, width, height, columns = x.shape
+        kernel = self.weight.shape[-1]
+        scale = self.modulation(embedding)[:, None] / math.sqrt(width * kernel**2)
+        weight = self.weight * scale.reshape(batch, 1, width, 1, 1)
+        weight = weight * (weight.square().sum((2, 3, 4), keepdim=True) + 1e-8).rsqrt()
+        y = F.conv2d(x.reshape(1, -1, height, columns), weight.flatten(0, 1), padding=kernel // 2, groups=batch)
+        return y.reshape(batch, width, height, columns)
+
+
+def official_encoder_names() -> dict[str, str]:
+    """Modules of `ColorEncoder` and their names in the published ``colorEncoder``."""
+    names = {f"vgg.{name}": f"vgg.vgg_feature.{place}" for name, place in vgg19_places().items()}
+    names |= {f"convs.{place}": f"feature2vector.{place}" for place in (0, 2, 4, 6)}
+    return names | {f"dense.{place}": f"feature2vector.{place + 9}" for place in (0, 2, 4)}
+
+
+def official_unet_names() -> dict[str, str]:
+    """Modules of `ColorUNet` and their names in the published ``colorUNet``."""
+    names = {f"inlet.{index}": f"inc.double_conv.{index}" for index in (0, 1, 3, 4)}
+    for index in range(4):
+        names[f"down.{index}.halve"] = f"down{index + 1}.main.0"
+        names[f"down.{index}.bottle"] = f"down{index + 1}.main.2.bottle_conv"
+        for ours, place in (("conv1", 0), ("norm", 1), ("conv2", 3)):
+            names[f"down.{index}.{ours}"] = f"down{index + 1}.main.2.double_conv.{place}"
+        for ours, theirs in (("shortcut", "conv_s"), ("conv1", "conv_cat.0"), ("conv2", "conv_cat.2")):
+            names[f"up.{index}.{ours}"] = f"up{index + 1}.{theirs}"
+        names[f"up.{index}.modulated"] = f"up{index + 1}.SDFT"
+        names[f"up.{index}.modulated.modulation"] = f"up{index + 1}.SDFT.modulation"
+    return names | {f"outlet.{index}": f"outc.{index}" for index in (0, 2)}

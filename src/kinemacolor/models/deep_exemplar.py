@@ -1,0 +1,203 @@
+"""Deep Exemplar-based Video Colorization (Zhang et al. 2019).
+
+A correspondence net warps the reference's chroma to the frame, a colorization net joins it with
+the last frame's colours. Equation and table numbers are the paper's.
+"""
+
+from dataclasses import dataclass, replace
+from itertools import product, zip_longest
+from types import MappingProxyType
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kinemacolor.color import lab_to_rgb
+from kinemacolor.correspondence import centred_unit, warp
+from kinemacolor.features import VGG19, VGGVariant
+from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
+from kinemacolor.models.layers import NormedConv2d, ResidualBlock, Rise, fit, pad_to_multiple, positions
+
+GRID = 4  # a cell of the matching is GRID x GRID pixels
+TILE = 648  # rows of the correlation matrix that stand in memory at a time
+
+
+@dataclass(frozen=True)
+class DeepExemplarOptions:
+    """``temperature`` of Eq. 4: 0.01 in the paper; None copies the best match, as the published code does.
+
+    ``vgg`` says which VGG19 the weights are; ``width`` scales all channels.
+    """
+
+    temperature: float | None = None
+    vgg: VGGVariant = "caffe"
+    width: float = 1
+
+
+@dataclass(frozen=True)
+class DeepExemplarState(State):
+    """Of the references: unit descriptors B N C and chroma B N 2. The last frame's (L - 50, ab), B 3 h w."""
+
+    keys: Tensor
+    colors: Tensor
+    last: Tensor
+
+
+class DeepExemplar(Colorizer):
+    """The published network for frames of any size and any number of references, seen as one."""
+
+    spec = ModelSpec("deep-exemplar", short_side=216, saturation=1.25, edge_filter="fgs")
+    options_type = DeepExemplarOptions
+    parts = MappingProxyType(
+        {
+            "vgg19": "vgg",
+            "deep-exemplar-correspondence": "correspondence",
+            "deep-exemplar-colorization": "colorization",
+        }
+    )
+
+    def __init__(self, options: DeepExemplarOptions | None = None) -> None:
+        super().__init__()
+        self.options = options or DeepExemplarOptions()
+        width = self.options.width
+        self.vgg = VGG19(("relu2_2", "relu3_2", "relu4_2", "relu5_2"), variant=self.options.vgg, width=width)
+        self.correspondence = CorrespondenceNet(width)
+        self.colorization = ColorizationNet(7, width)
+
+    def init_state(self, references: Tensor, *, in_shot: bool = False) -> DeepExemplarState:
+        """As the original, the first frame follows black, or the reference where that is a frame of the film."""
+        batch, count = references.shape[:2]
+        pictures = pad_to_multiple(references, 8).flatten(0, 1)
+        phi = self.correspondence.phi(self._describe(lab_to_rgb(pictures)))
+        keys, colors = (positions(x, batch) for x in (phi, F.avg_pool2d(pictures[:, 1:], GRID)))
+        last = references.new_zeros(batch, 3, 1, 1)
+        if in_shot and count == 1:
+            last = references[:, 0] - references.new_tensor([50.0, 0, 0])[:, None, None]
+        return DeepExemplarState(centred_unit(keys), colors, last)
+
+    def forward(self, luma: Tensor, state: State) -> Step:
+        assert isinstance(state, DeepExemplarState)
+        height, width = luma.shape[-2:]
+        answers = []
+        for frame in pad_to_multiple(luma, 8).unbind(1):
+            guide = self._warp(frame, state)
+            last = fit(state.last, frame.shape[-2:])
+            ab = self.colorization(torch.cat([frame - 50, guide, last], 1))
+            state = replace(state, last=torch.cat([frame - 50, ab], 1))
+            answers.append(torch.cat([ab, guide], 1)[..., :height, :width])
+        chroma, warped, similarity = torch.stack(answers, 1).float().tensor_split([2, 4], 2)
+        aux = {"warped": warped, "similarity": similarity}
+        return Step(chroma, similarity.clamp(0, 1), state, aux)
+
+    def _warp(self, frame: Tensor, state: DeepExemplarState) -> Tensor:
+        """Reference chroma for the frame B 1 h w, and its similarity: B 3 h w (Eq. 3-5)."""
+        theta = self.correspondence.theta(self._describe(frame.expand(-1, 3, -1, -1) / 100))
+        query = centred_unit(positions(theta, frame.shape[0]))
+        colors, similarity = warp(query, state.keys, state.colors, temperature=self.options.temperature, rows=TILE)
+        found = torch.cat([colors, similarity[..., None]], -1).transpose(1, 2)
+        return F.interpolate(found.reshape(-1, 3, *theta.shape[-2:]), scale_factor=GRID)
+
+    def _describe(self, rgb: Tensor) -> Tensor:
+        described: Tensor = self.correspondence([F.normalize(x, dim=1) for x in self.vgg(rgb)])
+        return described
+
+
+class CorrespondenceNet(nn.Module):
+    """Four VGG maps become one descriptor map on the 1/4 grid (Table 2; the code has 3 residual blocks)."""
+
+    def __init__(self, width: float = 1) -> None:
+        super().__init__()
+        full, half, inner, out = (int(size * width) for size in (512, 256, 128, 64))
+
+        def up() -> nn.Module:
+            return nn.Upsample(scale_factor=2)
+
+        self.relu2 = nn.Sequential(NormedConv2d(inner, inner), NormedConv2d(inner, out, stride=2))
+        self.relu3 = nn.Sequential(NormedConv2d(half, inner), NormedConv2d(inner, out))
+        self.relu4 = nn.Sequential(NormedConv2d(full, half), NormedConv2d(half, out), up())
+        self.relu5 = nn.Sequential(NormedConv2d(full, half), up(), NormedConv2d(half, out), up())
+        self.residual = nn.Sequential(*(ResidualBlock(half) for _ in range(3)))
+        self.theta = nn.Conv2d(half, half, 1)
+        self.phi = nn.Conv2d(half, half, 1)
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        """relu2_2, 3_2, 4_2, 5_2 of pictures whose sides are multiples of 8; gives B 256 h/4 w/4."""
+        branches = [branch(x) for branch, x in zip((self.relu2, self.relu3, self.relu4, self.relu5), maps, strict=True)]
+        (height, width), (found_height, found_width) = branches[0].shape[-2:], branches[-1].shape[-2:]
+        # a side that is no multiple of 16 lost half a cell of relu5, two cells here: one on each side
+        row, column = (height - found_height) // 2, (width - found_width) // 2
+        branches[-1] = F.pad(branches[-1], (column, column, row, row), "replicate")
+        described: Tensor = self.residual(torch.cat(branches, 1))
+        return described
+
+
+class ColorizationNet(nn.Module):
+    """Encoder and decoder with skip connections (Table 3): B 7 h w gives ab, B 2 h w; sides are multiples of 8.
+
+    The input is L - 50, warped ab, similarity, and the last frame's (L - 50, ab).
+    """
+
+    widths = ((32, 64, 64), (128,) * 2, (256,) * 3, (512,) * 3, (512,) * 3, (512,) * 3, (512,) * 3)
+    dilations = (1, 1, 1, 1, 2, 2, 1)
+
+    def __init__(self, width_in: int, width: float = 1) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList()
+        for widths, dilation in zip(self.widths, self.dilations, strict=True):
+            block = nn.Sequential()
+            for full in widths:
+                block.append(nn.Conv2d(width_in, int(full * width), 3, padding=dilation, dilation=dilation))
+                block.append(nn.ReLU())
+                width_in = int(full * width)
+            self.blocks.append(block)
+        small, middle, large, full = (int(size * width) for size in (64, 128, 256, 512))
+        self.halve = nn.ModuleList(nn.Conv2d(c, c, 1, 2, groups=c, bias=False) for c in (small, middle, large))
+        self.rise = nn.ModuleList(
+            [
+                Rise(full, large, large, [nn.ReLU(), nn.ReLU()]),
+                Rise(large, middle, middle, [nn.ReLU()]),
+                Rise(middle, small, middle, [nn.LeakyReLU(0.2)]),
+            ]
+        )
+        self.ab = nn.Conv2d(middle, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        skips = []
+        for block, halve in zip_longest(self.blocks, self.halve):
+            x = F.instance_norm(block(x))
+            if halve is not None:
+                skips.append(x)
+                x = halve(x)
+        quarter, half, whole = self.rise
+        x = F.instance_norm(quarter(x, skips[2]))
+        x = F.instance_norm(half(x, skips[1]))
+        return torch.tanh(self.ab(whole(x, skips[0]))) * 128
+
+
+def official_correspondence_names() -> dict[str, str]:
+    """Modules of `CorrespondenceNet` and their names in the published ``nonlocal_net``."""
+    names = {"theta": "theta", "phi": "phi"}
+    for stage in (2, 3, 4, 5):
+        second = (2, 6) if stage == 5 else (1, 5)  # an enlargement stands between the two of layer5
+        for index, place in ((0, 1), second):
+            names[f"relu{stage}.{index}.conv"] = f"layer{stage}_1.{place}"
+            names[f"relu{stage}.{index}.prelu"] = f"layer{stage}_1.{place + 2}"
+    for block, part in product(range(3), ("conv1", "conv2", "prelu")):
+        names[f"residual.{block}.{part}"] = f"layer.{block}.{part}"
+    return names
+
+
+def official_colorization_names() -> dict[str, str]:
+    """Modules of `ColorizationNet` and their names in the published ``colornet``."""
+    names = {"ab": "conv10_ab", "blocks.0.0": "conv1_1.0", "blocks.0.2": "conv1_1.2", "blocks.0.4": "conv1_2"}
+    for block, widths in list(enumerate(ColorizationNet.widths))[1:]:
+        for index in range(len(widths)):
+            names[f"blocks.{block}.{2 * index}"] = f"conv{block + 1}_{index + 1}"
+    for index, skip in enumerate(("1_2", "2_2", "3_3")):
+        names[f"halve.{index}"] = f"conv{skip}norm_ss"
+        names[f"rise.{2 - index}.short"] = f"conv{skip}_short"
+    for index, convs in enumerate((2, 1, 1)):
+        names[f"rise.{index}.up"] = f"conv{index + 8}_1.1"
+        for layer in range(convs):
+            names[f"rise.{index}.convs.{2 * layer}"] = f"conv{index + 8}_{layer + 2}"
+    return names

@@ -1,0 +1,97 @@
+"""Layers that the published networks share."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class NormedConv2d(nn.Module):
+    """3×3 convolution that reflects at the borders, instance normalisation, PReLU with one slope."""
+
+    def __init__(self, width_in: int, width: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width_in, width, 3, stride, 1, padding_mode="reflect")
+        self.prelu = nn.PReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.prelu(F.instance_norm(self.conv(x)), self.prelu.weight)
+
+
+class ResidualBlock(nn.Module):
+    """Two reflecting 3×3 convolutions with instance normalisation; one PReLU, used twice (Deep Exemplar, 3.2)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(width, width, 3, padding=1, padding_mode="reflect")
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, padding_mode="reflect")
+        self.prelu = nn.PReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.prelu(F.instance_norm(self.conv1(x)), self.prelu.weight)
+        return F.prelu(x + F.instance_norm(self.conv2(y)), self.prelu.weight)
+
+
+class UpConv2d(nn.Conv2d):
+    """Nearest-neighbour enlargement by 2, then a 3×3 convolution with a border of zeros, in one.
+
+    Each output sees only 2 × 2 different inputs, so the kernel falls into four kernels of 2 × 2,
+    one for each quarter of a pixel: the same sums with 4/9 of the products.
+    """
+
+    def __init__(self, width_in: int, width: int) -> None:
+        super().__init__(width_in, width, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, _, height, width = x.shape
+        quarters = torch.cat([self._quarter(row, column) for row in (0, 1) for column in (0, 1)])
+        y = F.conv2d(x, quarters, padding=1).reshape(batch, 2, 2, -1, height + 1, width + 1)
+        parts = [y[:, i, j, :, i : i + height, j : j + width] for i in (0, 1) for j in (0, 1)]
+        joined = torch.stack(parts, 2).reshape(batch, -1, height, width)
+        assert self.bias is not None
+        return F.pixel_shuffle(joined, 2).add_(self.bias[:, None, None])
+
+    def _quarter(self, row: int, column: int) -> Tensor:
+        first, middle, last = self.weight.unbind(2)
+        pair = torch.stack([first, middle + last] if row == 0 else [first + middle, last], 2)
+        first, middle, last = pair.unbind(3)
+        return torch.stack([first, middle + last] if column == 0 else [first + middle, last], 3)
+
+
+class Rise(nn.Module):
+    """Twice the size, plus the encoder's map, and convolutions, one for each activation."""
+
+    def __init__(self, width_in: int, width_skip: int, width: int, activations: list[nn.Module]) -> None:
+        super().__init__()
+        self.up = UpConv2d(width_in, width)
+        self.short = nn.Conv2d(width_skip, width, 3, padding=1)
+        self.convs = nn.Sequential()
+        for activation in activations:
+            self.convs.append(nn.Conv2d(width, width, 3, padding=1)).append(activation)
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        y: Tensor = self.convs(F.relu(self.up(x) + self.short(skip)))
+        return y
+
+
+def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
+    """``... h w`` with its last rows and columns repeated until both sizes are multiples."""
+    height, width = x.shape[-2:]
+    border = (0, -width % multiple, 0, -height % multiple)
+    if not any(border):
+        return x
+    padded = F.pad(x.flatten(0, -4), border, mode="replicate")
+    return padded.reshape(*x.shape[:-2], *padded.shape[-2:])
+
+
+def fit(x: Tensor, size: Sequence[int]) -> Tensor:
+    """``B C h w`` at another size, bilinear."""
+    if x.shape[-2:] == tuple(size):
+        return x
+    return F.interpolate(x, tuple(size), mode="bilinear", align_corners=False)
+
+
+def positions(x: Tensor, batch: int) -> Tensor:
+    """Maps ``batch·R C h w`` as one list of positions for each row of the batch, ``batch R·h·w C``."""
+    return x.permute(0, 2, 3, 1).reshape(batch, -1, x.shape[1])
