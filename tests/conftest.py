@@ -1,6 +1,7 @@
 """Small films and pictures that tests share."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from kinemacolor.models.base import Colorizer
 from kinemacolor.weights import load_model
 
 SIZE = (72, 96)  # rows, columns
+if "PYTEST_XDIST_WORKER" in os.environ:
+    torch.set_num_threads(1)  # a worker for each core is enough
 
 
 def scene(index: int, size: tuple[int, int] = SIZE) -> np.ndarray:
@@ -90,3 +93,11 @@ def kinema() -> Colorizer:
 @pytest.fixture(autouse=True)
 def seeded() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def away_from_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test touches the real user's folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KINEMACOLOR_HOME", str(tmp_path_factory.mktemp("home")))
+        yield

@@ -15,12 +15,12 @@ FLOORS = [
     {"arrays", "errors", "options", "color", "features", "correspondence", "pipeline", "console"},
     {"video", "resample"},
     {"models", "references", "metrics", "verify"},
-    {"weights", "session"},
+    {"weights", "checkpoints", "session"},
     {"evaluation", "preview"},
     {"render"},
     {"api", "demo", "doctor"},
-    {"benchmark"},
-    {"cli"},
+    {"benchmark", "benchmark_networks"},
+    {"cli", "cli_models"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 

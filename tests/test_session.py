@@ -8,9 +8,10 @@ from conftest import scene
 from kinemacolor.color import YCbCr, rgb_to_lab
 from kinemacolor.errors import UsageError
 from kinemacolor.models.base import Colorizer
-from kinemacolor.options import SessionOptions
+from kinemacolor.options import Precision, SessionOptions
 from kinemacolor.resample import Geometry, resize, working_size
 from kinemacolor.session import FULL_RGB, Session, choose_device, reference_batch
+from kinemacolor.weights import MODELS, load_model
 
 SMALL = SessionOptions(short_side=64)
 
@@ -149,3 +150,53 @@ def test_misuse_is_a_value_error(kinema: Colorizer) -> None:
     if not torch.cuda.is_available():
         with pytest.raises(UsageError, match="no cuda"):
             choose_device("cuda")
+
+
+def tiny(name: str) -> Colorizer:
+    torch.manual_seed(0)
+    kind = MODELS[name]
+    return kind(kind.options_type(width=1 / 16)).eval() if name != "kinema" else load_model("kinema")
+
+
+def test_the_published_recipe_is_the_models_own_default() -> None:
+    model, picture = tiny("deep-exemplar"), [scene(0)]
+    published = Session(model, picture, height=72, width=96)
+    assert (published.saturation, published.edge_filter) == (1.25, "fgs")
+    plain = Session(model, picture, height=72, width=96, options=SessionOptions(saturation=1, edge_filter="none"))
+    assert (plain.saturation, plain.edge_filter) == (1, "none")
+    gray = gray_of(scene(1))
+    (one,), (other,) = published.advance(gray[None], FULL_RGB), plain.advance(gray[None], FULL_RGB)
+    assert np.allclose(one.chroma, 1.25 * other.chroma, atol=1e-3)
+
+
+@pytest.mark.parametrize("rotation", [0, 90])
+def test_crop_sees_the_middle_only(kinema: Colorizer, rotation: int) -> None:
+    """What a session of the cut film would give, in the middle; gray and unsure outside."""
+    whole, still = scene(1, (96, 96)), scene(0, (96, 96))
+    cut = slice(21, 75)  # 54 rows of 96 columns are 16:9
+    options = SessionOptions(short_side=54, crop=True)
+    session = Session(kinema, [still], height=96, width=96, options=options, rotation=rotation)
+    rgb, confidence = session.colorize(np.ascontiguousarray(np.rot90(gray_of(whole), -(rotation // 90))))
+    rgb, confidence = np.rot90(rgb, rotation // 90), np.rot90(confidence, rotation // 90)
+    assert not confidence[:20].any()
+    assert np.ptp(rgb[:20].astype(int), axis=2).max() <= 1
+    part = Session(kinema, [still[cut]], height=54, width=96, options=SessionOptions(short_side=54))
+    wanted, _ = part.colorize(np.ascontiguousarray(gray_of(whole)[cut]))
+    assert np.abs(rgb[cut].astype(int) - wanted).mean() < 1
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+@pytest.mark.parametrize(("precision", "chroma_bound"), [("bfloat16", 0.03), ("float16", 0.005)])
+def test_half_precision_stays_near(name: str, precision: Precision, chroma_bound: float) -> None:
+    """Untrained recurrent networks magnify rounding, so of theirs only the match is compared."""
+    answers = []
+    for chosen in ("float32", precision):
+        options = SessionOptions(short_side=72, precision=chosen)  # type: ignore[arg-type]
+        session = Session(tiny(name), [scene(0)], height=72, width=96, options=options)
+        luma = np.stack([gray_of(scene(index)) for index in range(3)])
+        answers.append([np.stack(parts) for parts in zip(*session.advance(luma, FULL_RGB), strict=True)])
+    (chroma, confidence), (chroma_half, confidence_half) = answers
+    assert np.isfinite(chroma_half).all()
+    assert np.abs(confidence - confidence_half).mean() < (0.1 if precision == "bfloat16" else 0.04)
+    if name in ("kinema", "color2embed"):
+        assert np.abs(chroma - chroma_half).mean() < chroma_bound * np.abs(chroma).mean()

@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -17,6 +18,7 @@ import numpy as np
 
 from kinemacolor.arrays import Codes
 from kinemacolor.demo import REFERENCE, SAMPLE
+from kinemacolor.features import VGG19, EfficientNetLite0, ResNet101
 from kinemacolor.models.base import Colorizer
 from kinemacolor.render import Job, encode_size, preflight, render
 from kinemacolor.session import Session
@@ -134,31 +136,37 @@ def _time_stages(film: Path, reference: Path, model: Colorizer, count: int) -> d
         _watch_features(model, clock)
         native, target = info.colors.coding(info.depth), info.colors.coding(encoder.depth)
         with VideoReader(film) as reader, clock.time("decode"):
-            blocks = [block for block, _ in zip(reader.blocks(1), range(count), strict=False)]
+            blocks = list(islice(reader.blocks(model.spec.block), -(-count // model.spec.block)))
         made: list[Codes] = []
         for block in blocks:
             with clock.time("prepare"):
-                session.geometry.down(block.luma[0])
+                for luma in block.luma:
+                    session.geometry.down(luma)
             with clock.time("match"):
-                (painted,) = session.advance(block.luma, native)
+                answers = session.advance(block.luma, native)
             with clock.time("chroma"):
-                made.append(session.chroma_planes(block.luma[0], painted, encode_size(info, encoder), native, target))
+                size = encode_size(info, encoder)
+                for luma, painted in zip(block.luma, answers, strict=True):
+                    made.append(session.chroma_planes(luma, painted, size, native, target))
+        frames = [frame for block in blocks for frame in zip(block.luma, block.pts, block.durations, strict=True)]
         with clock.time("encode"), open_writer(prepared.job.output, info, encoder) as writer:
-            for block, chroma in zip(blocks, made, strict=True):
-                writer.write(block.luma[0], chroma, block.pts[0], block.durations[0])
+            for (luma, pts, duration), chroma in zip(frames, made, strict=True):
+                writer.write(luma, chroma, pts, duration)
     clock.spent["match"] -= clock.spent["features"] + clock.spent["prepare"]
-    return {stage: spent / len(blocks) for stage, spent in clock.spent.items()}
+    return {stage: spent / len(frames) for stage, spent in clock.spent.items()}
 
 
 def _watch_features(model: Colorizer, clock: _Clock) -> None:
     """Count the time inside the backbone apart from the rest of the network."""
-    backbone = getattr(model, "features", None)
-    if backbone is None:
-        return
     begun: list[float] = []
-    backbone.register_forward_pre_hook(lambda *_: begun.append(time.process_time()))
+
+    def begin(*_: object) -> None:
+        begun.append(time.process_time())
 
     def finish(*_: object) -> None:
         clock.spent["features"] += time.process_time() - begun.pop()
 
-    backbone.register_forward_hook(finish)
+    for backbone in model.modules():
+        if isinstance(backbone, EfficientNetLite0 | VGG19 | ResNet101):
+            backbone.register_forward_pre_hook(begin)
+            backbone.register_forward_hook(finish)

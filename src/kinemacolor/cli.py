@@ -5,6 +5,7 @@ import math
 import os
 import signal
 import sys
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
@@ -13,9 +14,10 @@ from typing import Annotated
 import typer
 
 from kinemacolor import __version__
+from kinemacolor.cli_models import Json, models_app
 from kinemacolor.console import progress, say
 from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, ResourceError, UsageError
-from kinemacolor.options import EdgeFilter, EncodingOptions, SessionOptions
+from kinemacolor.options import EdgeFilter, EncodingOptions, Precision, SessionOptions
 
 app = typer.Typer(
     name="kinemacolor",
@@ -23,7 +25,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-models_app = typer.Typer(help="The models and their weights.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 
 Source = Annotated[Path, typer.Argument(metavar="FILM", help="A film, a picture, or a folder of numbered pictures.")]
@@ -31,10 +32,11 @@ References = Annotated[list[Path], typer.Option("--reference", "-r", help="A col
 ModelName = Annotated[str, typer.Option("--model", help="Which model; see `kinemacolor models list`.")]
 Size = Annotated[int | None, typer.Option("--size", min=64, max=1080, help="Working size: short side in px.")]
 Saturation = Annotated[float | None, typer.Option("--saturation", min=0, max=4, help="Gain on the chroma.")]
-Edge = Annotated[EdgeFilter, typer.Option("--edge-filter", help="Align chroma with the film's edges.")]
+Edge = Annotated[EdgeFilter | None, typer.Option("--edge-filter", help="Align chroma with the film's edges.")]
+Crop = Annotated[bool, typer.Option("--crop", help="See the middle 16:9 only, as the published script does.")]
+Accuracy = Annotated[Precision, typer.Option("--precision", help="Of the networks; float16 is for GPUs.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
-Json = Annotated[bool, typer.Option("--json", help="Write a report as JSON to standard output.")]
 
 
 def _version(wanted: bool) -> None:
@@ -62,6 +64,8 @@ def colorize(
     size: Size = None,
     saturation: Saturation = None,
     edge_filter: Edge = SessionOptions.edge_filter,
+    crop: Crop = SessionOptions.crop,
+    precision: Accuracy = SessionOptions.precision,
     device: Device = SessionOptions.device,
     start: Annotated[str, typer.Option(help="Begin here: seconds, or H:MM:SS.")] = "0",
     end: Annotated[str | None, typer.Option(help="Stop before here: seconds, or H:MM:SS.")] = None,
@@ -82,7 +86,7 @@ def colorize(
         source=film,
         references=tuple(reference),
         output=output or default_output(film),
-        session=SessionOptions(short_side=size, saturation=saturation, edge_filter=edge_filter, device=device),
+        session=SessionOptions(size, saturation, edge_filter, crop, precision, device),
         encoding=EncodingOptions(vcodec=vcodec, pix_fmt=pix_fmt, crf=crf, lossless=lossless, preset=preset),
         start_seconds=_seconds(start, "--start"),
         end_seconds=None if end is None else _seconds(end, "--end"),
@@ -99,7 +103,7 @@ def colorize(
         if json_report and isinstance(error.report, Report):
             print(json.dumps(asdict(error.report), indent=2))
         raise
-    for warning in report.warnings[len(prepared.warnings) :]:
+    for warning in report.warnings[len(network.notices) + len(prepared.warnings) :]:
         say(f"note: {warning}", quiet=quiet)
     rate = report.frames / max(report.seconds, 1e-6)
     say(
@@ -121,6 +125,8 @@ def preview(
     size: Size = None,
     saturation: Saturation = None,
     edge_filter: Edge = SessionOptions.edge_filter,
+    crop: Crop = SessionOptions.crop,
+    precision: Accuracy = SessionOptions.precision,
     device: Device = SessionOptions.device,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing picture.")] = False,
 ) -> None:
@@ -134,7 +140,7 @@ def preview(
     check_target(target, (film, *reference), overwrite=overwrite)
     if target.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UsageError(f"{target} is no picture's name: end it with .png or .jpg")
-    options = SessionOptions(short_side=size, saturation=saturation, edge_filter=edge_filter, device=device)
+    options = SessionOptions(size, saturation, edge_filter, crop, precision, device)
     preview_picture(film, reference, [_seconds(time, "--at") for time in at], target, load_model(model), options)
     say(f"{target}: gray, colour, confidence (bright: sure)")
 
@@ -198,15 +204,23 @@ def bench(
     reference: Annotated[Path | None, typer.Option("--reference", "-r", help="Default the sample's still.")] = None,
     model: ModelName = "kinema",
     long: Annotated[bool, typer.Option("--long", help="Also a generated 480p film of ten minutes.")] = False,
+    networks: Annotated[bool, typer.Option("--networks", help="Instead all networks, and the papers' tables.")] = False,
     json_report: Json = False,
 ) -> None:
-    """Time every stage: core-seconds per frame, peak memory."""
+    """Time every stage: core-seconds per frame, peak memory. Or the networks against the originals' order of work."""
+    if networks:
+        from kinemacolor import benchmark_networks
+
+        rows, tables = benchmark_networks.bench_networks(), benchmark_networks.bench_tables()
+        both = {"networks": [asdict(row) for row in rows], "tables": [asdict(entry) for entry in tables]}
+        print(json.dumps(both, indent=2) if json_report else benchmark_networks.markdown(rows, tables))
+        return
     from kinemacolor.benchmark import bench_film, bench_long, markdown
 
-    rows = [bench_film(film, reference, model)]
+    films = [bench_film(film, reference, model)]
     if long:
-        rows.append(bench_long(model))
-    print(json.dumps([asdict(row) for row in rows], indent=2) if json_report else markdown(rows))
+        films.append(bench_long(model))
+    print(json.dumps([asdict(row) for row in films], indent=2) if json_report else markdown(films))
 
 
 @app.command()
@@ -221,19 +235,6 @@ def doctor() -> None:
         print(f"{mark} {finding.name}: {finding.detail}")
     if not healthy:
         raise UsageError("something that is needed does not work: see the lines marked FAIL")
-
-
-@models_app.command("list")
-def list_models(json_report: Json = False) -> None:
-    """The models, their size, weights and licence."""
-    from kinemacolor.weights import describe_models
-
-    rows = describe_models()
-    if json_report:
-        print(json.dumps(rows, indent=2))
-        return
-    for row in rows:
-        print(f"{row['name']}  {row['parameters']:,} parameters  {row['licence']}  trained on: {row['trained_on']}")
 
 
 def _seconds(text: str, option: str) -> float:
@@ -255,6 +256,10 @@ def _stop(number: int, frame: FrameType | None) -> None:
     raise Interrupted("stopped; what was done is kept as *.partial.*")
 
 
+def _tell(message: Warning | str, *where: object, **more: object) -> None:
+    say(f"kinemacolor: {message}")
+
+
 def run(arguments: list[str]) -> int:
     """The command line as a function: gives the exit code."""
     verbs = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
@@ -263,7 +268,9 @@ def run(arguments: list[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     try:
-        app(arguments)
+        with warnings.catch_warnings():
+            warnings.showwarning = _tell
+            app(arguments)
     except SystemExit as ended:
         return int(ended.code or 0)
     except KinemacolorError as error:

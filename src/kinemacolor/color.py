@@ -20,7 +20,7 @@ _WHITE = torch.tensor([0.95047, 1.0, 1.08883], dtype=torch.float64)
 
 def rgb_to_lab(rgb: Tensor) -> Tensor:
     """``... 3 H W`` sRGB 0..1 to Lab, any float dtype (half precision is computed in float32)."""
-    exact = _widen(rgb)
+    exact = widen(rgb)
     xyz = _mix(_XYZ_FROM_RGB / _WHITE[:, None], _linear_from_srgb(exact))
     f = torch.where(xyz > 0.008856, xyz.clamp_min(1e-12).pow(1 / 3), 7.787 * xyz + 16 / 116)
     x, y, z = f.unbind(-3)
@@ -34,7 +34,7 @@ def lab_to_rgb(lab: Tensor, *, clip: bool = True) -> Tensor:
     beyond: the transfer curve is then mirrored below zero, so that colours outside the gamut can
     still be told from each other.
     """
-    exact = _widen(lab)
+    exact = widen(lab)
     luma, a, b = exact.unbind(-3)
     y = (luma + 16) / 116
     z = y - b / 200
@@ -47,7 +47,7 @@ def lab_to_rgb(lab: Tensor, *, clip: bool = True) -> Tensor:
 
 def luma_from_gray(gray: Tensor) -> Tensor:
     """L 0..100 of neutral colours whose three sRGB values are all ``gray`` 0..1, any shape."""
-    exact = _widen(gray)
+    exact = widen(gray)
     y = _linear_from_srgb(exact)
     f = torch.where(y > 0.008856, y.clamp_min(1e-12).pow(1 / 3), 7.787 * y + 16 / 116)
     return (116 * f - 16).to(gray.dtype)
@@ -60,7 +60,7 @@ def into_gamut(lab: Tensor, *, steps: int = 14) -> Tensor:
     every display shows, and the colour itself; ``steps`` halvings leave an error under 2^-steps
     of the chroma. L is unchanged, where clipping RGB would move it by up to 20.
     """
-    exact = _widen(lab)
+    exact = widen(lab)
     luma, chroma = exact[..., :1, :, :], exact[..., 1:, :, :]
 
     def shown(scale: Tensor) -> Tensor:
@@ -134,7 +134,8 @@ class YCbCr:
         return 2.0**self.depth - 1 if self.full_range else 224 * self._unit
 
 
-def _widen(x: Tensor) -> Tensor:
+def widen(x: Tensor) -> Tensor:
+    """Half precision as float32; the rest as it is."""
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 

@@ -5,11 +5,14 @@ weighs the keys (Deep Exemplar, Eq. 3-4); the largest cosine says how good the m
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from kinemacolor.color import widen
 
 
 class Match(NamedTuple):
@@ -27,10 +30,10 @@ def match(query: Tensor, keys: Tensor, values: Tensor, *, temperatures: Sequence
     in memory at a time.
     """
     parts = []
-    with torch.autocast(query.device.type, enabled=False):
-        columns, values = keys.float().transpose(1, 2), values.float()
-        for part in torch.split(query.float(), rows, 1):
-            cosines = part @ columns
+    query, keys, values = widen(query), widen(keys), widen(values)
+    with _float32(query.device):
+        for part in torch.split(query, rows, 1):
+            cosines = part @ keys.transpose(1, 2)
             top, best = cosines.max(-1)
             parts.append([_weights(cosines, top, t) @ values for t in temperatures] + [top, best])
     *warped, similarity, best = (torch.cat(column, 1) for column in zip(*parts, strict=True))
@@ -50,7 +53,7 @@ def warp(query: Tensor, keys: Tensor, values: Tensor, *, temperature: float | No
 
 def centred_unit(x: Tensor) -> Tensor:
     """Descriptors B N C less their mean over N, at length 1: what Eq. 3 of Deep Exemplar multiplies."""
-    exact = x.float()
+    exact = widen(x)
     return F.normalize(exact - exact.mean(1, keepdim=True), dim=-1)
 
 
@@ -63,6 +66,14 @@ def match_nearby(
     B h w. A row of queries meets the 2 radius + 1 rows of keys around it as one matrix product:
     the windows overlap in memory and are never copied.
     """
+    query, keys, values = widen(query), widen(keys), widen(values)
+    with _float32(query.device):
+        return _match_nearby(query, keys, values, temperature, radius)
+
+
+def _match_nearby(
+    query: Tensor, keys: Tensor, values: Tensor, temperature: float, radius: int
+) -> tuple[Tensor, Tensor]:
     batch, height, width, _ = query.shape
     window = 2 * radius + 1
 
@@ -72,7 +83,6 @@ def match_nearby(
         strides = (padded.stride(0), width * size, size, 1)
         return padded.as_strided((batch, height, window * width, size), strides)
 
-    query, keys, values = query.float(), keys.float(), values.float()
     cosines = query @ windows(keys).transpose(2, 3)
     column = torch.arange(width, device=query.device)
     near = (column[:, None] - column).abs() <= radius
@@ -82,6 +92,12 @@ def match_nearby(
     cosines = cosines.masked_fill(~allowed.reshape(height, width, window * width), -torch.inf)
     top = cosines.amax(-1)
     return _weights(cosines, top, temperature) @ windows(values), top
+
+
+def _float32(device: torch.device) -> AbstractContextManager[object]:
+    """Inside, no autocast: products of unit vectors tell matches apart in their fourth digit."""
+    known = torch.amp.is_autocast_available(device.type)
+    return torch.autocast(device.type, enabled=False) if known else nullcontext()
 
 
 def _weights(products: Tensor, top: Tensor, temperature: float) -> Tensor:

@@ -11,7 +11,7 @@ import cv2
 import torch
 
 from kinemacolor.errors import KinemacolorError
-from kinemacolor.weights import MODELS, load_model
+from kinemacolor.weights import MODELS, verify_weights
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,17 @@ def _encoder(name: str, *, optional: bool) -> Finding:
 
 def _model(name: str) -> Finding:
     try:
-        model = load_model(name)
+        checks = verify_weights(name)
     except KinemacolorError as error:
         return Finding(f"model {name}", False, str(error))
-    return Finding(f"model {name}", True, f"{sum(p.numel() for p in model.parameters()):,} parameters")
+    damaged = [check.detail for check in checks if check.state == "damaged"]
+    missing = [check.part for check in checks if check.state == "missing"]
+    if damaged:
+        return Finding(f"model {name}", False, "; ".join(damaged))
+    if missing:
+        detail = f"not imported: {', '.join(missing)}; see `kinemacolor models info {name}`"
+        return Finding(f"model {name}", False, detail, optional=True)
+    return Finding(f"model {name}", True, f"weights checked: {', '.join(check.part for check in checks)}")
 
 
 def _cuda() -> str:

@@ -107,11 +107,11 @@ class VGG19(nn.Module):
                     width_in = width_out
 
     def forward(self, rgb: Tensor) -> tuple[Tensor, ...]:
-        x, maps, stage = self._standardise(rgb), [], "1"
+        x, maps, stage = self._standardise(rgb).contiguous(memory_format=torch.channels_last), [], "1"
         for name, conv in self.named_children():
             if name[4] != stage:
                 x, stage = F.max_pool2d(x, 2), name[4]
-            x = F.relu(conv(x))
+            x = F.relu(conv(x), inplace=True)
             if name.replace("conv", "relu") in self.taps:
                 maps.append(x)
         return tuple(maps)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 EdgeFilter = Literal["none", "fgs", "guided"]
+Precision = Literal["float32", "float16", "bfloat16"]
 
 
 @dataclass(frozen=True)
@@ -12,12 +13,17 @@ class SessionOptions:
 
     ``short_side`` is the working size in px, ``saturation`` a gain on chroma, ``edge_filter`` what
     aligns chroma with the film's edges: none, fgs (fast global smoother, lambda 500, sigma 4, as
-    Deep Exemplar's script) or guided (He et al. 2013). ``device`` is auto, cpu, cuda or mps.
+    Deep Exemplar's script) or guided (He et al. 2013). With ``crop`` only the middle 16:9 of film
+    and references is looked at, as that script does, and what lies outside stays gray.
+    ``precision`` is that of the networks; matching is always float32. ``device`` is auto, cpu,
+    cuda or mps.
     """
 
     short_side: int | None = None
     saturation: float | None = None
-    edge_filter: EdgeFilter = "none"
+    edge_filter: EdgeFilter | None = None
+    crop: bool = False
+    precision: Precision = "float32"
     device: str = "auto"
 
 

@@ -157,7 +157,7 @@ def render(prepared: Prepared, model: Colorizer, on_progress: Callable[[Progress
         mean_confidence=trust / frames,
         corrupt_packets=reader.corrupt_packets,
         ended_early=reader.ended_early,
-        warnings=prepared.warnings + writer.warnings + _reader_warnings(reader),
+        warnings=[*model.notices, *prepared.warnings, *writer.warnings, *_reader_warnings(reader)],
         settings=_settings(prepared, session),
     )
     if report.ended_early:
@@ -267,7 +267,9 @@ def _settings(prepared: Prepared, session: Session) -> dict[str, object]:
         "references": [str(path) for path in job.references],
         "working_size": list(session.geometry.working),
         "saturation": session.saturation,
-        "edge_filter": job.session.edge_filter,
+        "edge_filter": session.edge_filter,
+        "crop": job.session.crop,
+        "precision": job.session.precision,
         "device": str(session.device),
         "encoder": encoder.name,
         "pixel_format": encoder.pixel_format,

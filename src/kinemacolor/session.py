@@ -1,10 +1,11 @@
 """One shot, streamed: gray frames in, colours out, at the film's own size.
 
-Only this module knows inference mode and devices. All is float32: on a CPU bfloat16 is four to
-seven times slower.
+Only this module knows inference mode, autocast and devices. Half precision is a choice, never the
+default: on a CPU bfloat16 is four to seven times slower.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -59,17 +60,20 @@ class Session:
         self.device = choose_device(self.options.device)
         self.model = model.to(self.device).eval()
         short_side = self.options.short_side or model.spec.short_side
-        self.geometry = Geometry.of(height, width, short_side, pixel_aspect=pixel_aspect, rotation=rotation)
+        self.geometry = Geometry.of(
+            height, width, short_side, pixel_aspect=pixel_aspect, rotation=rotation, crop=self.options.crop
+        )
         chosen = self.options.saturation
         self.saturation = model.spec.saturation if chosen is None else chosen
-        with torch.inference_mode():
-            pictures = reference_batch(references, short_side).to(self.device)
+        self.edge_filter: EdgeFilter = self.options.edge_filter or model.spec.edge_filter
+        with self._inference():
+            pictures = reference_batch(references, short_side, crop=self.options.crop).to(self.device)
             self._state = self.model.init_state(pictures, in_shot=in_shot)
 
     def advance(self, luma: Codes, coding: YCbCr) -> list[Painted]:
         """The next frames: stored luma ``T H W`` codes of ``coding``."""
         small = np.stack([self.geometry.down(plane) for plane in luma])
-        with torch.inference_mode():
+        with self._inference():
             gray = coding.gray(torch.from_numpy(small).to(self.device))
             step = self.model(luma_from_gray(gray)[None, :, None], self._state)
             self._state = step.state.detach()
@@ -83,7 +87,7 @@ class Session:
         """Cb and Cr codes of ``target``, ``2 *size``, for a stored luma plane ``H W`` of ``native``."""
         with torch.inference_mode():
             gray = native.gray(torch.from_numpy(resize(luma, size)))
-            chroma = _align(self.geometry.up(painted.chroma, size), gray.numpy(), self.options.edge_filter)
+            chroma = _align(self.geometry.up(painted.chroma, size), gray, self.edge_filter)
             codes = target.chroma(gray[None], torch.from_numpy(chroma).permute(2, 0, 1))
             return codes.to(torch.uint8 if target.depth == 8 else torch.uint16).numpy()
 
@@ -100,12 +104,21 @@ class Session:
         confidence = self.geometry.up(painted.confidence, size)
         return (rgb * 255).round().to(torch.uint8).permute(1, 2, 0).numpy(), confidence
 
+    @contextmanager
+    def _inference(self) -> Iterator[None]:
+        """Without gradients, and with the networks at the chosen precision."""
+        kind, precision = self.device.type, self.options.precision
+        with torch.inference_mode(), torch.autocast(kind, getattr(torch, precision), enabled=precision != "float32"):
+            yield
 
-def reference_batch(references: Sequence[Bytes], short_side: int) -> Tensor:
-    """Pictures ``H W 3`` sRGB as one ``1 R 3 h w`` Lab tensor.
+
+def reference_batch(references: Sequence[Bytes], short_side: int, *, crop: bool = False) -> Tensor:
+    """Pictures ``H W 3`` sRGB as one ``1 R 3 h w`` Lab tensor, of their middle 16:9 if to be cropped.
 
     A single one keeps its aspect; several take the mean (geometric) of theirs.
     """
+    if crop:
+        references = [_middle_of(picture) for picture in references]
     aspects = [picture.shape[1] / picture.shape[0] for picture in references]
     aspect = float(np.exp(np.mean(np.log(aspects))))
     size = working_size(1, aspect, short_side)
@@ -130,13 +143,19 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
-def _align(chroma: Floats, gray: Floats, edge_filter: EdgeFilter) -> Floats:
+def _middle_of(picture: Bytes) -> Bytes:
+    geometry = Geometry.of(picture.shape[0], picture.shape[1], 64, crop=True)
+    return picture[geometry.window(picture.shape[0], picture.shape[1])]
+
+
+def _align(chroma: Floats, gray: Tensor, edge_filter: EdgeFilter) -> Floats:
     """Chroma ``H W 2`` smoothed inside the edges of ``gray``, ``H W`` 0..1."""
     if edge_filter == "none":
         return chroma
-    guide = (gray * 255).astype(np.uint8)
     if edge_filter == "fgs":
+        guide = (luma_from_gray(gray) * 2.55).byte().numpy()
         channels = [cv2.ximgproc.fastGlobalSmootherFilter(guide, plane, 500, 4) for plane in cv2.split(chroma)]
         return np.stack(channels, -1)
-    aligned = cv2.ximgproc.guidedFilter(gray, chroma, radius=max(4, min(gray.shape) // 54), eps=1e-4)
+    radius = max(4, min(gray.shape) // 54)
+    aligned = cv2.ximgproc.guidedFilter(gray.numpy(), chroma, radius=radius, eps=1e-4)
     return aligned.astype(np.float32, copy=False)

@@ -1,77 +1,345 @@
-"""Models by name: what they are, and their weights, checked before they are used."""
+"""Models by name: what they are, and their weights, checked before they are used.
+
+A model is made of parts (`Colorizer.parts`). One part is one safetensors file and one row of a
+manifest: the package's for what is known and what ships, the user's for what was imported.
+"""
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
-from importlib.resources import as_file, files
-from pathlib import Path
+from http.client import HTTPException
+from importlib.resources import files
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+from urllib.parse import unquote, urldefrag, urlsplit
+from uuid import uuid4
 
+import platformdirs
+import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
-from kinemacolor.errors import UsageError, WeightsError
+from kinemacolor.errors import ResourceError, UsageError, WeightsError
 from kinemacolor.models.base import Colorizer
+from kinemacolor.models.color2embed import Color2Embed
+from kinemacolor.models.deep_exemplar import DeepExemplar
 from kinemacolor.models.kinema import Kinema
+from kinemacolor.models.long_term import LongTerm
 
-MODELS: dict[str, type[Colorizer]] = {"kinema": Kinema}
+MODELS: dict[str, type[Colorizer]] = {
+    "kinema": Kinema,
+    "deep-exemplar": DeepExemplar,
+    "color2embed": Color2Embed,
+    "long-term": LongTerm,
+}
 DEFAULT_MODEL = "kinema"
+SEED = 0  # of the weights that nobody trained
+
+PartState = Literal["built in", "imported", "untrained"]
+
+
+class WeightsNotice(UserWarning):
+    """What a user must know of the weights that a model was loaded with."""
 
 
 @dataclass(frozen=True)
 class WeightsEntry:
-    """One row of the manifest: where weights come from and what may be done with them."""
+    """One row of a manifest: where a part's weights come from and what may be done with them.
 
-    file: str
-    sha256: str
+    ``file`` and its ``sha256`` are ours, absent until there are any. ``url`` lists where the published
+    file lies; what must be known of its sha256 stands behind it, as ``#sha256=`` and first digits.
+    An import learns ``source`` (a file's name), its sha256, and the ``options`` that the model needs.
+    """
+
     licence: str
-    trained_on: str
     provenance: str
+    trained_on: str
+    non_commercial: bool = False
+    url: list[str] | None = None
+    file: str | None = None
+    sha256: str | None = None
+    source: str | None = None
+    source_sha256: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StoredPart:
+    """A part of a model as it is on this machine; ``path`` is None where it is untrained."""
+
+    name: str
+    state: PartState
+    path: Path | None
+    entry: WeightsEntry
+
+
+@dataclass(frozen=True)
+class PartCheck:
+    """Whether a part's file is what its manifest says."""
+
+    part: str
+    state: Literal["ok", "missing", "damaged"]
+    detail: str
+
+
+def user_folder() -> Path:
+    """Where imported weights and their manifest lie: ``KINEMACOLOR_HOME``, or where the system keeps such data."""
+    chosen = os.environ.get("KINEMACOLOR_HOME")
+    return Path(chosen) if chosen else platformdirs.user_data_path("kinemacolor", appauthor=False)
+
+
+def user_file(part: str) -> Path:
+    """Where a part's weights lie once they are imported."""
+    return user_folder() / "weights" / f"{part}.safetensors"
 
 
 @cache
 def manifest() -> dict[str, WeightsEntry]:
-    """The weights that ship with the package, by model name."""
-    rows = json.loads(files("kinemacolor").joinpath("assets/weights.json").read_text(encoding="utf-8"))
-    return {name: WeightsEntry(**row) for name, row in rows.items()}
+    """The package's rows, by part."""
+    return _rows(files("kinemacolor").joinpath("assets/weights.json").read_text(encoding="utf-8"))
 
 
-def load_model(name: str = DEFAULT_MODEL) -> Colorizer:
-    """A model with its weights, on the CPU, ready to colorize.
+def user_manifest() -> dict[str, WeightsEntry]:
+    """The rows of what the user imported, by part. Raises WeightsError where they are damaged."""
+    path = user_folder() / "weights.json"
+    try:
+        return _rows(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise WeightsError(f"{path} cannot be read ({error}): delete it and import the weights again") from error
 
-    Raises UsageError for an unknown name, WeightsError where the weights are missing or not the
-    ones of the manifest.
+
+@contextmanager
+def staging() -> Iterator[Path]:
+    """A folder beside the imported weights, gone at the end; from here a file moves there in one step."""
+    weights = user_folder() / "weights"
+    with writing(weights):
+        weights.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.TemporaryDirectory(dir=weights, prefix=".import-")
+    with folder as path:
+        yield Path(path)
+
+
+def store_parts(parts: Mapping[str, tuple[WeightsEntry, Mapping[str, Tensor]]], folder: Path) -> None:
+    """Writes parts and their rows into the `staging` folder, and moves them to where they belong when all are there."""
+    rows = user_manifest()
+    with writing(user_folder()):
+        for part, (entry, tensors) in parts.items():
+            path = folder / user_file(part).name
+            save_file(dict(tensors), path)
+            rows[part] = replace(entry, file=path.name, sha256=file_sha256(path))
+        text = json.dumps({part: asdict(row) for part, row in rows.items()}, indent=2) + "\n"
+        (folder / "weights.json").write_text(text, encoding="utf-8")
+        for part in parts:
+            (folder / user_file(part).name).replace(user_file(part))
+        (folder / "weights.json").replace(user_folder() / "weights.json")
+
+
+def fetch(url: str, folder: Path) -> tuple[str, Path]:
+    """Download a file; gives its name, and where it lies under a name of ours.
+
+    ``#sha256=`` behind the URL says what its sha256 begins with. Raises UsageError for what is
+    not https, WeightsError where it cannot be had or is another file.
+    """
+    address, fragment = urldefrag(url)
+    where = urlsplit(address)
+    if where.scheme not in ("https", "file") and (where.scheme, where.hostname) != ("http", "127.0.0.1"):
+        raise UsageError(f"{url} is not fetched, only https:// is: download it yourself and name the file")
+    name = PurePosixPath(unquote(where.path)).name
+    path = folder / (uuid4().hex + PurePosixPath(name).suffix)
+    wanted = fragment.removeprefix("sha256=") or None
+    try:
+        torch.hub.download_url_to_file(address, str(path), wanted, progress=sys.stderr.isatty())
+    except (OSError, HTTPException, RuntimeError) as error:
+        raise WeightsError(
+            f"{address} was not fetched ({error}): download it by hand, then `kinemacolor models import MODEL FILE`"
+        ) from error
+    return name, path
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """A disk that is full or refuses becomes a ResourceError that names ``path``."""
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise ResourceError(f"{path} may not be written ({error}): make space, or choose another folder") from error
+
+
+def stored_parts(name: str) -> tuple[StoredPart, ...]:
+    """The parts of a model; what the user imported comes before what is built in.
+
+    Raises UsageError for an unknown model, WeightsError for a damaged manifest.
     """
     if name not in MODELS:
         raise UsageError(f"there is no model {name!r}: choose one of {', '.join(sorted(MODELS))}")
-    model = MODELS[name]()
-    entry = manifest()[name]
-    with as_file(files("kinemacolor").joinpath("assets", entry.file)) as path:
-        check_weights(path, entry)
-        try:
-            model.load_state_dict(load_file(path))
-        except (SafetensorError, RuntimeError) as error:
-            raise WeightsError(f"{path} does not fit {name} ({error}): install kinemacolor again") from error
+    imported = user_manifest()
+    return tuple(_stored(part, imported.get(part)) for part in MODELS[name].parts)
+
+
+def blank_model(name: str) -> Colorizer:
+    """A model without numbers, on the meta device: its modules, names and shapes."""
+    with torch.device("meta"):
+        return MODELS[name](MODELS[name].options_type())
+
+
+def blank_parts() -> dict[str, dict[str, Tensor]]:
+    """Names and shapes of the tensors of every part of every model, on the meta device."""
+    blanks = [blank_model(name) for name in MODELS]
+    return {part: model.get_submodule(path).state_dict() for model in blanks for part, path in model.parts.items()}
+
+
+def load_model(name: str = DEFAULT_MODEL, *, options: object = None) -> Colorizer:
+    """A model with its weights, on the CPU, ready to colorize.
+
+    ``options`` is an ``options_type`` of the model; without it, those that the weights need. What is
+    not here stays as a fixed seed makes it, which a WeightsNotice and ``notices`` say loudly.
+    Raises UsageError for an unknown name, WeightsError where weights are missing that ship with
+    the package, or are not the ones of the manifest.
+    """
+    parts = stored_parts(name)
+    kind = MODELS[name]
+    trained = all(part.path for part in parts)
+    with torch.device("meta" if trained else "cpu"), torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(SEED)
+        model = kind(options or recorded_options(name))
+    for part in parts:
+        if part.path:
+            module = model.get_submodule(kind.parts[part.name])
+            try:
+                module.load_state_dict(read_part(part), assign=True)
+            except RuntimeError as error:
+                raise WeightsError(f"{part.path} does not fit {name} ({error}): {_remedy(part)}") from error
+    model.notices = _notices(name, parts)
+    for notice in model.notices:
+        warnings.warn(notice, WeightsNotice, stacklevel=2)
     return model.eval()
 
 
-def describe_models() -> list[dict[str, object]]:
-    """Name, parameter count, licence and provenance of every model."""
-    rows: list[dict[str, object]] = []
-    for name, kind in MODELS.items():
-        entry = manifest()[name]
-        parameters = sum(parameter.numel() for parameter in kind().parameters())
-        rows.append({"name": name, "parameters": parameters} | asdict(entry))
-    return rows
+def recorded_options(name: str) -> Any:
+    """The options that a model's stored weights need; the defaults for all else. Raises as `stored_parts`."""
+    recorded = {key: value for part in stored_parts(name) for key, value in part.entry.options.items()}
+    try:
+        return MODELS[name].options_type(**recorded)
+    except TypeError as error:
+        raise WeightsError(f"the weights of {name} want unknown options ({error}): import them again") from error
 
 
-def check_weights(path: Path, entry: WeightsEntry) -> None:
+def read_part(part: StoredPart) -> dict[str, Tensor]:
+    """A part's tensors, by their names in its submodule. Raises WeightsError unless they are the manifest's."""
+    assert part.path
+    check_weights(part.path, part.entry, _remedy(part))
+    try:
+        tensors: dict[str, Tensor] = load_file(part.path)
+    except SafetensorError as error:
+        raise WeightsError(f"{part.path} cannot be read ({error}): {_remedy(part)}") from error
+    return tensors
+
+
+def check_weights(path: Path, entry: WeightsEntry, remedy: str = "install kinemacolor again") -> None:
     """Raises WeightsError unless ``path`` holds exactly what the manifest says."""
     if not path.is_file():
-        raise WeightsError(f"the weights {path} are missing: install kinemacolor again")
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+        raise WeightsError(f"the weights {path} are missing: {remedy}")
+    try:
+        found = file_sha256(path)
+    except OSError as error:
+        raise WeightsError(f"the weights {path} cannot be read ({error.strerror}): {remedy}") from error
     if found != entry.sha256:
         raise WeightsError(
             f"the weights {path} are damaged or of another version (sha256 {found[:12]}…, wanted "
-            f"{entry.sha256[:12]}…): install kinemacolor again"
+            f"{str(entry.sha256)[:12]}…): {remedy}"
         )
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file, read piece by piece."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def verify_weights(name: str | None = None) -> list[PartCheck]:
+    """Reads every part of a model, or of all, and compares it with its manifest. Raises as `stored_parts`."""
+    parts = {part.name: part for model in ([name] if name else MODELS) for part in stored_parts(model)}
+    return [_check(part) for part in parts.values()]
+
+
+def describe_model(name: str) -> dict[str, Any]:
+    """What a model is and what its weights are, ready for JSON. Nothing is loaded. Raises as `stored_parts`."""
+    parts, blank = stored_parts(name), blank_model(name)
+    rows: list[dict[str, Any]] = [
+        {"part": part.name, "parameters": _count(blank.get_submodule(blank.parts[part.name])), "state": part.state}
+        | asdict(replace(part.entry, file=str(part.path) if part.path else None))
+        for part in parts
+    ]
+    states = {part.state for part in parts}
+    return {
+        "name": name,
+        "parameters": _count(blank),
+        "short_side": blank.spec.short_side,
+        "block": blank.spec.block,
+        "weights": next(state for state in ("untrained", "imported", "built in") if state in states),
+        **{key: "; ".join(dict.fromkeys(row[key] for row in rows)) for key in ("licence", "trained_on", "provenance")},
+        "parts": rows,
+    }
+
+
+def describe_models() -> list[dict[str, Any]]:
+    """`describe_model` of every model."""
+    return [describe_model(name) for name in MODELS]
+
+
+def _rows(text: str) -> dict[str, WeightsEntry]:
+    return {name: WeightsEntry(**row) for name, row in json.loads(text).items()}
+
+
+def _stored(part: str, imported: WeightsEntry | None) -> StoredPart:
+    path, entry = user_file(part), manifest()[part]
+    if imported and path.is_file():
+        return StoredPart(part, "imported", path, imported)
+    if entry.file:
+        return StoredPart(part, "built in", Path(str(files("kinemacolor").joinpath("assets", entry.file))), entry)
+    return StoredPart(part, "untrained", None, entry)
+
+
+def _remedy(part: StoredPart) -> str:
+    if part.state == "built in":
+        return "install kinemacolor again"
+    return f"import them again (`kinemacolor models import --help`; they came from {part.entry.source})"
+
+
+def _notices(name: str, parts: tuple[StoredPart, ...]) -> tuple[str, ...]:
+    untrained = [part.name for part in parts if part.state == "untrained"]
+    private = [f"{part.name} ({part.entry.licence})" for part in parts if part.path and part.entry.non_commercial]
+    notices = []
+    if untrained:
+        notices.append(
+            f"{name}: {', '.join(untrained)} {'is' if len(untrained) == 1 else 'are'} UNTRAINED: its colours mean "
+            f"nothing; `kinemacolor models import {name} FILE...` brings the published weights, "
+            f"see `kinemacolor models info {name}`"
+        )
+    if private:
+        notices.append(f"{name}: {', '.join(private)}: for non-commercial use only")
+    return tuple(notices)
+
+
+def _check(part: StoredPart) -> PartCheck:
+    if not part.path:
+        return PartCheck(part.name, "missing", "not imported")
+    try:
+        read_part(part)
+    except WeightsError as error:
+        return PartCheck(part.name, "damaged", str(error))
+    return PartCheck(part.name, "ok", str(part.path))
+
+
+def _count(module: torch.nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinemacolor.models.layers import positions
+from kinemacolor.models.layers import instance_norm, positions
 
 
 class CNNTransformer(nn.Module):
@@ -44,7 +44,7 @@ class _ParallelLayer(nn.Module):
 
     def forward(self, maps: list[Tensor], tokens: Tensor, code: Tensor) -> tuple[list[Tensor], Tensor]:
         batch = tokens.shape[0]
-        maps = [F.instance_norm(self.convs(group)) for group in maps]
+        maps = [instance_norm(self.convs(group)) for group in maps]
         tokens = self.transformer(tokens, code)
         fused = [
             self.to_maps(torch.cat([group, as_map(part, group)], 1))

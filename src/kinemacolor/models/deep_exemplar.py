@@ -12,11 +12,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinemacolor.color import lab_to_rgb
+from kinemacolor.color import lab_to_rgb, widen
 from kinemacolor.correspondence import centred_unit, warp
 from kinemacolor.features import VGG19, VGGVariant
 from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
-from kinemacolor.models.layers import NormedConv2d, ResidualBlock, Rise, fit, pad_to_multiple, positions
+from kinemacolor.models.layers import (
+    NormedConv2d,
+    ResidualBlock,
+    Rise,
+    fit,
+    instance_norm,
+    pad_to_multiple,
+    pixels_first,
+    positions,
+)
 
 GRID = 4  # a cell of the matching is GRID x GRID pixels
 TILE = 648  # rows of the correlation matrix that stand in memory at a time
@@ -85,7 +94,7 @@ class DeepExemplar(Colorizer):
             ab = self.colorization(torch.cat([frame - 50, guide, last], 1))
             state = replace(state, last=torch.cat([frame - 50, ab], 1))
             answers.append(torch.cat([ab, guide], 1)[..., :height, :width])
-        chroma, warped, similarity = torch.stack(answers, 1).float().tensor_split([2, 4], 2)
+        chroma, warped, similarity = torch.stack(answers, 1).tensor_split([2, 4], 2)
         aux = {"warped": warped, "similarity": similarity}
         return Step(chroma, similarity.clamp(0, 1), state, aux)
 
@@ -98,7 +107,7 @@ class DeepExemplar(Colorizer):
         return F.interpolate(found.reshape(-1, 3, *theta.shape[-2:]), scale_factor=GRID)
 
     def _describe(self, rgb: Tensor) -> Tensor:
-        described: Tensor = self.correspondence([F.normalize(x, dim=1) for x in self.vgg(rgb)])
+        described: Tensor = self.correspondence([F.normalize(widen(x), dim=1) for x in self.vgg(rgb)])
         return described
 
 
@@ -147,30 +156,30 @@ class ColorizationNet(nn.Module):
             block = nn.Sequential()
             for full in widths:
                 block.append(nn.Conv2d(width_in, int(full * width), 3, padding=dilation, dilation=dilation))
-                block.append(nn.ReLU())
+                block.append(nn.ReLU(inplace=True))
                 width_in = int(full * width)
             self.blocks.append(block)
         small, middle, large, full = (int(size * width) for size in (64, 128, 256, 512))
         self.halve = nn.ModuleList(nn.Conv2d(c, c, 1, 2, groups=c, bias=False) for c in (small, middle, large))
         self.rise = nn.ModuleList(
             [
-                Rise(full, large, large, [nn.ReLU(), nn.ReLU()]),
-                Rise(large, middle, middle, [nn.ReLU()]),
-                Rise(middle, small, middle, [nn.LeakyReLU(0.2)]),
+                Rise(full, large, large, [nn.ReLU(inplace=True), nn.ReLU(inplace=True)]),
+                Rise(large, middle, middle, [nn.ReLU(inplace=True)]),
+                Rise(middle, small, middle, [nn.LeakyReLU(0.2, inplace=True)]),
             ]
         )
         self.ab = nn.Conv2d(middle, 2, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        skips = []
+        skips, x = [], pixels_first(x)
         for block, halve in zip_longest(self.blocks, self.halve):
-            x = F.instance_norm(block(x))
+            x = instance_norm(block(x))
             if halve is not None:
                 skips.append(x)
                 x = halve(x)
         quarter, half, whole = self.rise
-        x = F.instance_norm(quarter(x, skips[2]))
-        x = F.instance_norm(half(x, skips[1]))
+        x = instance_norm(quarter(x, skips[2]))
+        x = instance_norm(half(x, skips[1]))
         return torch.tanh(self.ab(whole(x, skips[0]))) * 128
 
 

@@ -1,6 +1,7 @@
 """Layers that the published networks share."""
 
 from collections.abc import Sequence
+from itertools import product
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +17,7 @@ class NormedConv2d(nn.Module):
         self.prelu = nn.PReLU()
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.prelu(F.instance_norm(self.conv(x)), self.prelu.weight)
+        return F.prelu(instance_norm(self.conv(x)), self.prelu.weight)
 
 
 class ResidualBlock(nn.Module):
@@ -29,8 +30,8 @@ class ResidualBlock(nn.Module):
         self.prelu = nn.PReLU()
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.prelu(F.instance_norm(self.conv1(x)), self.prelu.weight)
-        return F.prelu(x + F.instance_norm(self.conv2(y)), self.prelu.weight)
+        y = F.prelu(instance_norm(self.conv1(x)), self.prelu.weight)
+        return F.prelu(x + instance_norm(self.conv2(y)), self.prelu.weight)
 
 
 class UpConv2d(nn.Conv2d):
@@ -45,12 +46,14 @@ class UpConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         batch, _, height, width = x.shape
-        quarters = torch.cat([self._quarter(row, column) for row in (0, 1) for column in (0, 1)])
-        y = F.conv2d(x, quarters, padding=1).reshape(batch, 2, 2, -1, height + 1, width + 1)
-        parts = [y[:, i, j, :, i : i + height, j : j + width] for i in (0, 1) for j in (0, 1)]
-        joined = torch.stack(parts, 2).reshape(batch, -1, height, width)
+        quarters = torch.cat([self._quarter(row, column) for row, column in product((0, 1), (0, 1))])
         assert self.bias is not None
-        return F.pixel_shuffle(joined, 2).add_(self.bias[:, None, None])
+        y = F.conv2d(pixels_first(x), quarters, self.bias.repeat(4), padding=1).permute(0, 2, 3, 1)
+        y = y.reshape(batch, height + 1, width + 1, 2, 2, -1)
+        enlarged = y.new_empty(batch, height, 2, width, 2, self.out_channels)
+        for i, j in product((0, 1), (0, 1)):
+            enlarged[:, :, i, :, j] = y[:, i : i + height, j : j + width, i, j]
+        return enlarged.reshape(batch, 2 * height, 2 * width, -1).permute(0, 3, 1, 2)
 
     def _quarter(self, row: int, column: int) -> Tensor:
         first, middle, last = self.weight.unbind(2)
@@ -71,8 +74,18 @@ class Rise(nn.Module):
             self.convs.append(nn.Conv2d(width, width, 3, padding=1)).append(activation)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        y: Tensor = self.convs(F.relu(self.up(x) + self.short(skip)))
+        y: Tensor = self.convs(self.up(x).add_(self.short(pixels_first(skip))).relu_())
         return y
+
+
+def pixels_first(x: Tensor) -> Tensor:
+    """The same maps with the channels of a pixel side by side in memory, where large convolutions are fastest."""
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def instance_norm(x: Tensor) -> Tensor:
+    """Every channel of every picture to mean 0 and variance 1; fastest with channels apart in memory."""
+    return F.instance_norm(x.contiguous())
 
 
 def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:

@@ -18,7 +18,7 @@ from kinemacolor.correspondence import centred_unit, warp
 from kinemacolor.features import ResNet101
 from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
 from kinemacolor.models.cnn_transformer import Attention, CNNTransformer, as_map, position_code, split_tokens
-from kinemacolor.models.layers import NormedConv2d, ResidualBlock, Rise, pad_to_multiple, positions
+from kinemacolor.models.layers import NormedConv2d, ResidualBlock, Rise, instance_norm, pad_to_multiple, positions
 
 GRID = 4  # a cell of the matching is GRID x GRID pixels
 TILE = 648  # rows of the correlation matrix that stand in memory at a time
@@ -104,7 +104,7 @@ class LongTerm(Colorizer):
         for block in torch.split(pad_to_multiple(luma, 8), self.spec.block, 1):
             answer, state = self._colorize(block, state)
             answers.append(answer[..., :height, :width])
-        parts = torch.cat(answers, 1).float().tensor_split([2, 4, 5, 7], 2)
+        parts = torch.cat(answers, 1).tensor_split([2, 4, 5, 7], 2)
         chroma, warped, similarity, augmented, similarity2 = parts
         confidence = torch.maximum(similarity, similarity2).clamp(0, 1)
         aux = {"warped": warped, "similarity": similarity, "augmented": augmented, "augmented_similarity": similarity2}
@@ -263,7 +263,7 @@ class ColorizationSubnet(nn.Module):
         """The encoder's maps at 1, 1/2, 1/4 and 1/8."""
         maps = []
         for block in (*self.down, self.enter):
-            guides = F.instance_norm(block(guides))
+            guides = instance_norm(block(guides))
             maps.append(guides)
         return maps
 
@@ -271,8 +271,8 @@ class ColorizationSubnet(nn.Module):
         """Chroma of the last group of ``encoded``, whose finer maps are ``skips``."""
         maps, _ = self.parallel(encoded, hidden, code)
         x, (whole, half, quarter) = maps[-1], skips
-        x = F.instance_norm(self.rise[0](x, quarter))
-        x = F.instance_norm(self.rise[1](x, half))
+        x = instance_norm(self.rise[0](x, quarter))
+        x = instance_norm(self.rise[1](x, half))
         return torch.tanh(self.ab(self.rise[2](x, whole))) * 128
 
 

@@ -1,0 +1,38 @@
+"""What a network costs, counted on tensors without data."""
+
+from dataclasses import dataclass
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from kinemacolor.models.base import Colorizer
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Parameters; GFLOP (a multiplication and an addition are two) once a reference and for each frame."""
+
+    parameters: int
+    reference_gflop: float
+    frame_gflop: float
+
+
+def cost(kind: type[Colorizer], *, height: int | None = None, width: int | None = None) -> Cost:
+    """Cost of a model with one reference and frames of one size, by default 16:9 at its working size.
+
+    Frames are counted where history exists, in whole blocks.
+    """
+    with torch.device("meta"), torch.inference_mode():
+        model = kind().eval()
+        side = model.spec.short_side
+        height, width = height or side, width or side * 16 // 9
+        state = model.init_state(torch.zeros(1, 1, 3, height, width))
+        luma = torch.zeros(1, model.spec.block, 1, height, width)
+        with FlopCounterMode(display=False) as reference:
+            model.init_state(torch.zeros(1, 1, 3, height, width))
+        state = model(luma, state).state
+        with FlopCounterMode(display=False) as frames:
+            model(luma, state)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    each = frames.get_total_flops() / model.spec.block
+    return Cost(parameters, reference.get_total_flops() / 1e9, each / 1e9)
