@@ -109,8 +109,17 @@ def _run_whole(film: Path, reference: Path, model_name: str) -> tuple[int, float
         core, wall = time.process_time(), time.monotonic()
         report = render(prepared, model)
         core, wall = time.process_time() - core, time.monotonic() - wall
+    return report.frames, core, wall, peak_memory_mb()
+
+
+def peak_memory_mb() -> float:
+    """The most memory that this process held; getrusage on Linux would count in the one that started it."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(peak.split()[1]) * 1024 / 1e6
     unit = 1 if sys.platform == "darwin" else 1024
-    return report.frames, core, wall, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 class _Clock:

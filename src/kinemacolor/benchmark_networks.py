@@ -4,8 +4,6 @@ Machines differ and are noisy, so what counts is a ratio of two things timed in 
 """
 
 import multiprocessing
-import resource
-import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -15,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from kinemacolor.benchmark import peak_memory_mb
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.color2embed import Color2Embed
 from kinemacolor.models.cost import cost
@@ -51,7 +50,7 @@ class TableRow:
     ratio: float
 
 
-def bench_networks(rounds: int = 5) -> list[NetworkRow]:
+def bench_networks(rounds: int = 3) -> list[NetworkRow]:
     """A row for each model, weights of no matter; peak memory is that of a fresh process without the original."""
     context = multiprocessing.get_context("spawn")
     rows = []
@@ -62,7 +61,7 @@ def bench_networks(rounds: int = 5) -> list[NetworkRow]:
     return rows
 
 
-def bench_tables(rounds: int = 3) -> list[TableRow]:
+def bench_tables(rounds: int = 2) -> list[TableRow]:
     """Color2Embed's Table 1 and Long-term's Table 3."""
     with torch.inference_mode():
         squares = {side: _embed_seconds(side, rounds) for side in PUBLISHED_COLOR2EMBED}
@@ -124,8 +123,7 @@ def _peak_memory_mb(name: str) -> float:
         state = model.init_state(reference[:, None])
         for _ in range(2):
             state = model(luma, state).state
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    return peak_memory_mb()
 
 
 def _scene(name: str) -> tuple[Colorizer, Tensor, Tensor]:

@@ -32,14 +32,18 @@ def list_models(json_report: Json = False) -> None:
 @models_app.command("info")
 def info(model: Name, json_report: Json = False) -> None:
     """What a model is, and what is known of each part of its weights."""
-    from kinemacolor.weights import describe_model
+    from kinemacolor.models.cost import cost
+    from kinemacolor.weights import MODELS, describe_model
 
     about = describe_model(model)
+    price = cost(MODELS[model])
+    about["gflop"] = {"reference": round(price.reference_gflop, 1), "frame": round(price.frame_gflop, 1)}
     if json_report:
         print(json.dumps(about, indent=2))
         return
     size, block = about["short_side"], about["block"]
     print(f"{model}: {about['parameters']:,} parameters, short side {size} px, {block} frame(s) at a time")
+    print(f"{price.frame_gflop:.0f} GFLOP a frame of 16:9, {price.reference_gflop:.0f} once a reference")
     for part in about["parts"]:
         use = " (non-commercial use only)" if part["non_commercial"] else ""
         print(f"\n{part['part']}: {part['parameters']:,} parameters, {part['state']}")
