@@ -15,7 +15,7 @@ FLOORS = [
     {"arrays", "errors", "options", "color", "features", "correspondence", "pipeline", "console"},
     {"video", "resample"},
     {"models", "references", "metrics", "verify"},
-    {"weights", "checkpoints", "session"},
+    {"store", "weights", "formats", "checkpoints", "metrics_weights", "session"},
     {"evaluation", "preview"},
     {"render"},
     {"api", "demo", "doctor"},

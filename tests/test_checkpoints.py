@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import tarfile
 import threading
 import zipfile
@@ -36,7 +37,8 @@ from kinemacolor.models.deep_exemplar import (
     official_colorization_names,
     official_correspondence_names,
 )
-from kinemacolor.weights import MODELS, load_model, manifest, stored_parts, user_file, user_folder
+from kinemacolor.store import user_file, user_folder
+from kinemacolor.weights import MODELS, load_model, manifest, stored_parts
 
 TensorDict = dict[str, Tensor]
 NORMALISED = (2, 5, 9, 12, 16, 19, 22, 25, 29, 32, 35, 38, 42, 45)  # as in vgg_normalized.pth, to conv5_2
@@ -181,7 +183,7 @@ def test_every_vgg19_brings_its_variant_there_and_back(variant: str, tmp_path: P
         exported = export_weights("deep-exemplar", tmp_path / f"out-{official}", official=official)
         import_weights("deep-exemplar", exported)
         assert assert_loaded("deep-exemplar", parts).options.vgg == variant
-    assert load_model("deep-exemplar", options=TinyExemplarOptions(vgg="caffe")).options.vgg == "caffe"
+    assert load_model("deep-exemplar", temperature=0.5).options.vgg == variant
 
 
 def test_a_model_registered_with_resnet101_takes_torchvision_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,9 +330,8 @@ def test_archives_are_looked_through_and_write_nowhere_else(archive: str, tmp_pa
     assert_loaded("deep-exemplar", parts)
     after = {path for path in tmp_path.rglob("*") if "home" not in path.parts}
     assert after - before == {tmp_path / "deep" / "er" / archive}
-    assert sorted(path.name for path in user_folder().rglob("*") if path.is_file()) == sorted(
-        [*(f"{part}.safetensors" for part in parts), "weights.json"]
-    )
+    names = [user_file(part).name for part in parts] + [f"{part}.json" for part in parts]
+    assert sorted(path.name for path in user_folder().rglob("*") if path.is_file()) == sorted(names)
 
 
 def test_archives_without_or_with_two_of_a_part_are_refused(tmp_path: Path) -> None:
@@ -388,7 +389,7 @@ def test_missing_parts_are_fetched_and_their_hash_is_checked(
     second = f"file://{vgg19}"
     point_to(monkeypatch, "deep-exemplar", f"{address}/release.zip#sha256={'0' * 8}", second)
     assert run(["models", "import", "deep-exemplar"]) == 4
-    assert "invalid hash value" in capsys.readouterr().err
+    assert "is not the published file" in capsys.readouterr().err
     assert nothing_is_stored()
     point_to(monkeypatch, "deep-exemplar", f"{address}/release.zip#sha256={digest[:8]}", second)
     assert run(["models", "import", "deep-exemplar"]) == 0
@@ -444,3 +445,64 @@ def test_own_files_that_tell_nonsense_are_refused(tmp_path: Path) -> None:
     assert user_file("kinema").is_file()
     assert [part.state for part in stored_parts("kinema")] == ["imported"]
     load_model("kinema")
+
+
+def test_a_damaged_member_of_an_archive_is_told_and_nothing_is_stored(tmp_path: Path) -> None:
+    files = save(tmp_path / "in", published("deep-exemplar", truth("deep-exemplar")))
+    inside = {path.name: path.read_bytes() for path in files}
+    inside["colornet_iter_76000.pth"] = inside["colornet_iter_76000.pth"][:-200]
+    with pytest.raises(WeightsError, match=r"colornet_iter_76000\.pth in release\.zip is"):
+        import_weights("deep-exemplar", [packed(tmp_path / "release.zip", inside)])
+    assert nothing_is_stored()
+
+
+@pytest.mark.parametrize("length", [2, 18, 60])
+def test_an_old_file_cut_in_its_first_bytes_is_damaged(length: int, tmp_path: Path) -> None:
+    path = tmp_path / "old.pth"
+    torch.save({"a": torch.ones(3)}, path, _use_new_zipfile_serialization=False)
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(WeightsError, match=r"old\.pth"):
+        import_weights("deep-exemplar", [path])
+
+
+def test_numbers_that_are_none_are_refused(tmp_path: Path) -> None:
+    parts = truth("deep-exemplar")
+    files = published("deep-exemplar", parts)
+    first = next(iter(files["colornet_iter_76000.pth"]))
+    files["colornet_iter_76000.pth"] = files["colornet_iter_76000.pth"] | {
+        first: torch.full_like(files["colornet_iter_76000.pth"][first], torch.nan)
+    }
+    with pytest.raises(WeightsError, match=f"1 not finite.*{re.escape(first)}"):
+        import_weights("deep-exemplar", save(tmp_path, files))
+    assert nothing_is_stored()
+
+
+def test_torchvisions_vgg19_has_its_own_licence(tmp_path: Path) -> None:
+    parts = truth("deep-exemplar")
+    placed = renamed(parts["vgg19"], {k: f"features.{v}" for k, v in vgg19_places().items()})
+    (stored,) = import_weights("deep-exemplar", save(tmp_path, {"vgg19.pth": placed}))
+    assert "torchvision" in stored.entry.licence
+
+
+def test_an_address_that_fails_gives_way_to_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (file,) = save(tmp_path, {"vgg19_conv.pth": truth("deep-exemplar")["vgg19"]})
+    urls = [(tmp_path / "none.zip").as_uri(), file.as_uri()]
+    rows = {part: replace(row, url=urls if part == "vgg19" else None) for part, row in manifest().items()}
+    for module in ("weights", "checkpoints"):
+        monkeypatch.setattr(f"kinemacolor.{module}.manifest", lambda: rows)
+    (stored,) = import_weights("deep-exemplar")
+    assert stored.name == "vgg19"
+    with pytest.raises(WeightsError, match="no address is known"):
+        import_weights("color2embed")
+
+
+def test_an_import_over_another_leaves_one_file_for_each_part(tmp_path: Path) -> None:
+    files = save(tmp_path / "in", published("color2embed", truth("color2embed")))
+    import_weights("color2embed", files)
+    before = {user_file(part) for part in MODELS["color2embed"].parts}
+    changed = {part: {k: v + 1 for k, v in of.items()} for part, of in truth("color2embed").items()}
+    other = published("color2embed", changed)
+    import_weights("color2embed", save(tmp_path / "more", other))
+    after = {user_file(part) for part in MODELS["color2embed"].parts}
+    assert not before & after
+    assert set(user_folder().rglob("*.safetensors")) == after

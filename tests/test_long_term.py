@@ -201,3 +201,17 @@ def test_position_code_by_hand() -> None:
         for wavelength in (1, 10000**0.5):
             wanted += [math.sin(angle / wavelength), math.cos(angle / wavelength)]
     torch.testing.assert_close(code[0, 3], torch.tensor(wanted))
+
+
+@torch.inference_mode()
+def test_the_store_sums_in_full_precision(model: LongTerm) -> None:
+    state, luma = model.init_state(lab(1, 1, 3, 64, 64)), lab(1, 6, 3, 64, 64)[:, :, :1]
+    with torch.autocast("cpu", torch.bfloat16):
+        assert model(luma, state).state.store.dtype == torch.float32  # type: ignore[attr-defined]
+
+
+def test_every_parameter_learns(model: LongTerm) -> None:
+    """From the third block on: what is written after the first is asked by the second, but as its own tokens."""
+    step = model.train()(lab(1, 9, 3, 64, 64)[:, :, :1], model.init_state(lab(1, 1, 3, 64, 64)))
+    step.chroma.square().mean().backward()
+    assert not [name for name, parameter in model.named_parameters() if parameter.grad is None]

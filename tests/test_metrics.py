@@ -3,9 +3,19 @@ import math
 import numpy as np
 import pytest
 import torch
-from skimage.metrics import peak_signal_noise_ratio
+from skimage.color import deltaE_ciede2000
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from kinemacolor.metrics import Motion, colorfulness, optical_flow, psnr, visible_in_both, warp
+from kinemacolor.metrics.confidence import ause, correlation
+from kinemacolor.metrics.motion import (
+    Motion,
+    color_distribution_consistency,
+    color_histogram,
+    optical_flow,
+    visible_in_both,
+    warp,
+)
+from kinemacolor.metrics.picture import ab_error, ciede2000, colorfulness, psnr, psnr_uint8_wraparound, ssim
 
 
 def texture(shift: int = 0, size: int = 96) -> np.ndarray:
@@ -24,6 +34,68 @@ def test_psnr_by_hand_and_against_scikit_image() -> None:
         peak_signal_noise_ratio(one.numpy(), other.numpy(), data_range=1), abs=1e-4
     )
     assert psnr(truth, truth) == math.inf
+
+
+def test_the_faulty_psnr_lies_above_the_true_one() -> None:
+    truth = np.full((2, 2, 3), 100, np.uint8)
+    result = truth.copy()
+    result[0, 0] = 117  # 17² = 289 wraps to 33; of four pixels one is wrong
+    assert psnr_uint8_wraparound(result, truth) == pytest.approx(10 * math.log10(255**2 / (33 / 4)))
+    true = psnr(torch.from_numpy(result).float() / 255, torch.from_numpy(truth).float() / 255)
+    assert true == pytest.approx(10 * math.log10(255**2 / (289 / 4)), abs=1e-4)
+    assert psnr_uint8_wraparound(truth, result) == psnr_uint8_wraparound(result, truth)  # -17 is 239, 239² ends in 33
+    assert psnr_uint8_wraparound(truth + np.uint8(16), truth) == math.inf  # 16² = 256 wraps to 0
+    assert psnr_uint8_wraparound(truth + np.uint8(15), truth) == pytest.approx(20 * math.log10(17))
+    with pytest.raises(ValueError, match="uint8"):
+        psnr_uint8_wraparound(result.astype(np.float32), truth)
+
+
+@pytest.mark.parametrize("size", [(11, 11), (37, 52)])
+def test_ssim_is_that_of_scikit_image(size: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    truth = torch.rand(3, *size)
+    result = (truth + 0.2 * torch.randn(3, *size)).clamp(0, 1)
+    window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    known = structural_similarity(result.numpy(), truth.numpy(), channel_axis=0, data_range=1, **window)
+    assert ssim(result, truth) == pytest.approx(known, abs=1e-6)
+    assert ssim(truth, truth) == pytest.approx(1)
+    with pytest.raises(ValueError, match="11×11"):
+        ssim(truth[..., :10], result[..., :10])
+
+
+def test_ab_error_by_hand() -> None:
+    truth = torch.zeros(2, 1, 2)
+    result = torch.tensor([[[3.0, 0.0]], [[4.0, 1.0]]])  # 5 and 1 away
+    assert ab_error(result, truth) == 3
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "difference"),
+    [  # Sharma, Wu and Dalal 2005, Table 1: pairs 1, 7, 9, 13, 16, 17, 25, 31
+        ((50, 2.6772, -79.7751), (50, 0, -82.7485), 2.0425),
+        ((50, 0, 0), (50, -1, 2), 2.3669),
+        ((50, 2.49, -0.001), (50, -2.49, 0.0009), 7.1792),
+        ((50, -0.001, 2.49), (50, 0.0009, -2.49), 4.8045),
+        ((50, 2.5, 0), (50, 0, -2.5), 4.3065),
+        ((50, 2.5, 0), (73, 25, -18), 27.1492),
+        ((60.2574, -34.0099, 36.2677), (60.4626, -34.1751, 39.4387), 1.2644),
+        ((63.0109, -31.0961, -5.8663), (62.8187, -29.7946, -4.0864), 1.2630),
+    ],
+)
+def test_ciede2000_gives_the_published_pairs(one: tuple[float], other: tuple[float], difference: float) -> None:
+    first, second = (torch.tensor(lab, dtype=torch.float64)[:, None, None] for lab in (one, other))
+    assert ciede2000(first, second) == pytest.approx(difference, abs=1e-4)
+    assert ciede2000(second, first) == pytest.approx(difference, abs=1e-4)
+
+
+def test_ciede2000_is_that_of_scikit_image() -> None:
+    torch.manual_seed(0)
+    spread, middle = torch.tensor([50.0, 90, 90])[:, None, None], torch.tensor([50.0, 0, 0])[:, None, None]
+    one, other = (middle + spread * (2 * torch.rand(3, 60, 50, dtype=torch.float64) - 1) for _ in range(2))
+    one[1:, :5] = other[1:, 3:8] = 0  # grays
+    known = deltaE_ciede2000(one.permute(1, 2, 0).numpy(), other.permute(1, 2, 0).numpy())
+    assert ciede2000(one, other) == pytest.approx(known.mean(), abs=1e-9)
+    assert ciede2000(one, one) == 0
 
 
 def test_colorfulness_by_hand() -> None:
@@ -63,3 +135,73 @@ def test_chroma_that_moves_with_the_picture_does_not_change() -> None:
     assert motion.chroma_change(*flickering) == pytest.approx(8, abs=2)
     blind = Motion(motion.backward, np.zeros_like(motion.seen))
     assert math.isnan(blind.chroma_change(*moving))
+
+
+def test_warp_error_by_hand() -> None:
+    still = np.zeros((4, 6, 2), np.float32)
+    seen = np.ones((4, 6), bool)
+    seen[:, 3:] = False
+    first, second = np.zeros((2, 4, 6, 3), np.float32)
+    second[:, 3:] = 1  # not seen in both
+    second[0, 0] = (0.3, 0, 0)  # one of twelve pixels, one of three channels: 0.09 / 36
+    assert Motion(still, seen).warp_error(first, second) == pytest.approx(1000 * 0.09 / 36)
+    assert math.isnan(Motion(still, np.zeros_like(seen)).warp_error(first, second))
+
+
+def test_warp_error_follows_the_motion() -> None:
+    first, second = texture(), texture(3)
+    motion = Motion.between(first, second)
+    moving = [np.stack([t.astype(np.float32) / 255] * 3, -1) for t in (first, second)]
+    assert motion.warp_error(*moving) < 5
+    assert motion.warp_error(moving[0], moving[1] + 0.1) == pytest.approx(10, abs=4)
+    resting = Motion(np.zeros_like(motion.backward), motion.seen)
+    assert resting.warp_error(*moving) > 5 * motion.warp_error(*moving)
+
+
+def test_colour_distributions_by_hand() -> None:
+    black, half, white = (np.zeros((2, 2, 3), np.uint8) for _ in range(3))
+    half[0], white[:] = 255, 255
+    shares = color_histogram(half)
+    assert shares.shape == (3, 256)
+    assert (shares[:, 0] == 0.5).all()
+    assert (shares[:, 255] == 0.5).all()
+
+    def cdc(*frames: np.ndarray) -> float:
+        return color_distribution_consistency([color_histogram(frame) for frame in frames])
+
+    assert cdc(half, half, half, half, half) == 0
+    assert cdc(black, white) == pytest.approx(math.log(2))  # nothing in common
+    # (1, 0) and (½, ½) have the middle (¾, ¼)
+    between = (math.log(4 / 3) + math.log(2 / 3) / 2 + math.log(2) / 2) / 2
+    assert cdc(black, half) == pytest.approx(between)
+    # 1 apart: JS(b, w), JS(w, b), JS(b, b), JS(b, b); 2 apart: JS(b, b), JS(w, b), JS(b, b); 4 apart: JS(b, b)
+    assert cdc(black, white, black, black, black) == pytest.approx(math.log(2) * (2 / 4 + 1 / 3 + 0) / 3)
+    red = black.copy()
+    red[..., 0] = 255
+    assert cdc(black, red) == pytest.approx(math.log(2) / 3)
+    assert math.isnan(cdc(black))
+
+
+def test_correlation_by_hand() -> None:
+    error = np.array([[0.0, 1], [2, 3]], np.float32)
+    assert correlation(1 - error / 3, error) == pytest.approx(1)
+    assert correlation(error, error) == pytest.approx(-1)
+    confidence = np.array([[0.9, 0.2], [0.4, 0.1]], np.float32)
+    assert correlation(confidence, error) == pytest.approx(-np.corrcoef(confidence.ravel(), error.ravel())[0, 1])
+    assert math.isnan(correlation(np.ones_like(error), error))
+
+
+def test_ause_by_hand() -> None:
+    error = np.array([[0.0, 1], [2, 3]], np.float32)
+    assert ause(-error, error, steps=4) == pytest.approx(0)
+    # constant confidence keeps the mean 1.5; the oracle has 1.5, 1, ½, 0
+    gaps = np.array([0, 0.5, 1, 1.5])
+    assert ause(np.ones_like(error), error, steps=4) == pytest.approx((gaps[:-1] + gaps[1:]).sum() / 2 / 4 / 1.5)
+    # confidence that is the wrong way round keeps 1.5, 2, 2.5, 3
+    gaps = np.array([0, 1, 2, 3])
+    assert ause(error, error, steps=4) == pytest.approx((gaps[:-1] + gaps[1:]).sum() / 2 / 4 / 1.5)
+    assert math.isnan(ause(error, np.zeros_like(error)))
+    generator = np.random.default_rng(0)
+    many = generator.random(5000).astype(np.float32)
+    told = [ause(noise * generator.random(5000).astype(np.float32) - many, many) for noise in (0.1, 1, 10)]
+    assert told == sorted(told)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -8,7 +9,7 @@ from conftest import scene
 from kinemacolor.color import YCbCr, rgb_to_lab
 from kinemacolor.errors import UsageError
 from kinemacolor.models.base import Colorizer
-from kinemacolor.options import Precision, SessionOptions
+from kinemacolor.options import EdgeFilter, Precision, SessionOptions
 from kinemacolor.resample import Geometry, resize, working_size
 from kinemacolor.session import FULL_RGB, Session, choose_device, reference_batch
 from kinemacolor.weights import MODELS, load_model
@@ -170,17 +171,18 @@ def test_the_published_recipe_is_the_models_own_default() -> None:
 
 
 @pytest.mark.parametrize("rotation", [0, 90])
-def test_crop_sees_the_middle_only(kinema: Colorizer, rotation: int) -> None:
+@pytest.mark.parametrize("edge_filter", ["none", "fgs", "guided"])
+def test_crop_sees_the_middle_only(kinema: Colorizer, rotation: int, edge_filter: EdgeFilter) -> None:
     """What a session of the cut film would give, in the middle; gray and unsure outside."""
     whole, still = scene(1, (96, 96)), scene(0, (96, 96))
     cut = slice(21, 75)  # 54 rows of 96 columns are 16:9
-    options = SessionOptions(short_side=54, crop=True)
+    options = SessionOptions(short_side=54, crop=True, edge_filter=edge_filter)
     session = Session(kinema, [still], height=96, width=96, options=options, rotation=rotation)
     rgb, confidence = session.colorize(np.ascontiguousarray(np.rot90(gray_of(whole), -(rotation // 90))))
     rgb, confidence = np.rot90(rgb, rotation // 90), np.rot90(confidence, rotation // 90)
-    assert not confidence[:20].any()
-    assert np.ptp(rgb[:20].astype(int), axis=2).max() <= 1
-    part = Session(kinema, [still[cut]], height=54, width=96, options=SessionOptions(short_side=54))
+    assert not confidence[:21].any()
+    assert np.ptp(rgb[:21].astype(int), axis=2).max() <= 1
+    part = Session(kinema, [still[cut]], height=54, width=96, options=replace(options, crop=False))
     wanted, _ = part.colorize(np.ascontiguousarray(gray_of(whole)[cut]))
     assert np.abs(rgb[cut].astype(int) - wanted).mean() < 1
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
-from kinemacolor.options import EncodingOptions, SessionOptions
+from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, SessionOptions
 from kinemacolor.render import Job, Report, preflight, render
-from kinemacolor.weights import DEFAULT_MODEL, load_model
+from kinemacolor.weights import load_model
 
 AnyPath = str | PathLike[str]
 
@@ -21,6 +21,7 @@ def colorize(
     encoding: EncodingOptions | None = None,
     start_seconds: float = 0,
     end_seconds: float | None = None,
+    in_shot: bool = False,
     overwrite: bool = False,
 ) -> Report:
     """Colorize a film, a picture or a folder of numbered pictures.
@@ -37,6 +38,7 @@ def colorize(
         encoding=encoding or EncodingOptions(),
         start_seconds=start_seconds,
         end_seconds=end_seconds,
+        in_shot=in_shot,
         overwrite=overwrite,
     )
     prepared = preflight(job)

@@ -9,12 +9,14 @@ import lzma
 import pickle
 import re
 import shutil
+import struct
 import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath
 from typing import IO, Any
 
@@ -23,55 +25,25 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from kinemacolor.errors import UsageError, WeightsError
-from kinemacolor.features import vgg19_places
-from kinemacolor.models.color2embed import official_encoder_names, official_unet_names
-from kinemacolor.models.deep_exemplar import official_colorization_names, official_correspondence_names
-from kinemacolor.weights import (
-    MODELS,
-    StoredPart,
-    WeightsEntry,
-    blank_parts,
-    fetch,
-    file_sha256,
-    manifest,
-    read_part,
-    recorded_options,
-    staging,
-    store_parts,
-    stored_parts,
-    writing,
-)
-
-Parts = Mapping[str, Mapping[str, Tensor]]  # tensors by part and by our names
+from kinemacolor.errors import ResourceError, UsageError, WeightsError
+from kinemacolor.formats import Format, Parts, own_format, published_formats
+from kinemacolor.store import NO_SPACE, WeightsEntry, fetch, file_sha256, staging, store_parts, writing
+from kinemacolor.weights import MODELS, StoredPart, blank_parts, manifest, read_part, recorded_options, stored_parts
 
 CHECKPOINT = re.compile(r"(.*/)?[^/.][^/]*\.(pth|pt|ckpt|safetensors)")  # the members of an archive to look at
 LARGEST = 4 << 30  # bytes of a checkpoint in an archive
 TOLD = ("licence", "provenance", "trained_on", "non_commercial", "options")  # what our own files say of their parts
 COUNTER = "num_batches_tracked"  # inference never reads it; old files have none
 DAMAGED = (OSError, EOFError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, AssertionError)
-BROKEN = (pickle.UnpicklingError, SafetensorError, zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError)
-
-
-@dataclass(frozen=True)
-class Format:
-    """One kind of file: for every part in it, our modules and their names there.
-
-    ``file`` is what its authors call it, ``leftover`` a pattern of keys we have no use for, ``options``
-    what a model with these weights needs, ``boxes`` the dictionaries that the keys lie in.
-    """
-
-    name: str
-    file: str
-    modules: Mapping[str, Mapping[str, str]]
-    leftover: str = ""
-    options: Mapping[str, str] = field(default_factory=dict)
-    boxes: tuple[str, ...] = ()
-
-    def key(self, part: str, ours: str) -> str:
-        """What a tensor of a part is called in the file."""
-        module, _, leaf = ours.rpartition(".")
-        return f"{self.modules[part][module]}.{leaf}"
+BROKEN = (
+    struct.error,
+    pickle.UnpicklingError,
+    SafetensorError,
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+)
 
 
 @dataclass(frozen=True)
@@ -86,40 +58,6 @@ class _Checkpoint:
 
     def row(self, part: str) -> WeightsEntry:
         return replace(manifest()[part], source=self.label, source_sha256=self.sha256, **self.rows.get(part, {}))
-
-
-def published_formats(blank: Parts) -> list[Format]:
-    """The files of other authors that fill parts of ``blank``."""
-    places = vgg19_places()
-    caffe = {"vgg19": {layer: layer for layer in places}}
-    placed = {"vgg19": {layer: f"features.{place}" for layer, place in places.items()}}
-    # a layer for the border before each; place 0 turns RGB into Caffe's BGR, which our VGG19 does itself
-    normalised = {"vgg19": {layer: str(place + i + 2) for i, (layer, place) in enumerate(places.items())}}
-    embed = {
-        "color2embed-encoder": {ours: f"colorEncoder.{name}" for ours, name in official_encoder_names().items()},
-        "color2embed-unet": {ours: f"colorUNet.{name}" for ours, name in official_unet_names().items()},
-    }
-    twice = r"(colorEncoder\.vgg\.(vgg_model|vgg_feature\.3[24])|g_optim)\..*"
-    nonlocal_net = {"deep-exemplar-correspondence": official_correspondence_names()}
-    colornet = {"deep-exemplar-colorization": official_colorization_names()}
-    resnet101 = {"resnet101": {module: module for module in _modules(blank.get("resnet101", ()))}}
-    rows = [
-        Format("Caffe's VGG19", "vgg19_conv.pth", caffe, r"conv5_[34]\..*", {"vgg": "caffe"}),
-        Format("torchvision's VGG19", "vgg19.pth", placed, r"(features\.3[24]|classifier)\..*", {"vgg": "torchvision"}),
-        Format("a normalised VGG19", "vgg_normalized.pth", normalised, r"(0|48|51)\..*", {"vgg": "normalised"}),
-        Format("Deep Exemplar's correspondence net", "nonlocal_net.pth", nonlocal_net),
-        Format("Deep Exemplar's colorization net", "colornet.pth", colornet),
-        Format("torchvision's ResNet-101", "resnet101.pth", resnet101, r"(layer3\.(19|2[0-2])|layer4|fc)\..*"),
-        Format("Color2Embed's checkpoint", "color2embed.pt", embed, twice, boxes=("colorEncoder", "colorUNet")),
-    ]
-    return [row for row in rows if row.modules.keys() <= blank.keys()]
-
-
-def own_format(name: str, blank: Parts) -> Format:
-    """Our own file of a whole model: the keys of its state dict."""
-    paths = {part: f"{path}." if path else "" for part, path in MODELS[name].parts.items()}
-    modules = {part: {module: prefix + module for module in _modules(blank[part])} for part, prefix in paths.items()}
-    return Format(f"Kinemacolor's {name}", f"{name}.safetensors", modules)
 
 
 def import_weights(name: str, files: Sequence[Path | str] = ()) -> list[StoredPart]:
@@ -172,9 +110,9 @@ def _read(name: str, file: Path | str, folder: Path) -> list[_Checkpoint]:
     blank = blank_parts()
     known = [*published_formats(blank), *(own_format(model, blank) for model in MODELS)]
     found, errors = [], []
-    for member, place in _members(label, path, folder):
+    for member, place in members(label, path, folder):
+        tensors, metadata = _load(member, place)
         try:
-            tensors, metadata = _load(member, place)
             kind = _recognise(member, tensors, known, blank)
         except WeightsError as problem:
             errors.append(str(problem))
@@ -190,30 +128,40 @@ def _read(name: str, file: Path | str, folder: Path) -> list[_Checkpoint]:
     return found
 
 
-def _members(label: str, path: Path, folder: Path) -> list[tuple[str, Path]]:
-    """A checkpoint itself, or those in an archive, copied out under names of our own."""
+def members(label: str, path: Path, folder: Path) -> Iterator[tuple[str, Path]]:
+    """A checkpoint itself, or those in an archive one by one, each copied out under a name of ours while it is read."""
 
-    def copy(inside: str, stream: IO[bytes] | None, size: int) -> tuple[str, Path]:
+    @contextmanager
+    def copied(inside: str, stream: IO[bytes] | None, size: int) -> Iterator[tuple[str, Path]]:
         member = f"{PurePosixPath(inside).name} in {label}"
         if size > LARGEST or stream is None:
             raise WeightsError(f"{member} has {size >> 30} GiB, more than any model here: name another file")
-        with stream, tempfile.NamedTemporaryFile(dir=folder, suffix=PurePath(inside).suffix, delete=False) as sink:
+        with stream, tempfile.NamedTemporaryFile(dir=folder, suffix=PurePath(inside).suffix) as sink:
             shutil.copyfileobj(stream, sink)
-        return member, Path(sink.name)
+            sink.flush()
+            yield member, Path(sink.name)
 
     try:
         if zipfile.is_zipfile(path) and path.suffix != ".safetensors":
             with zipfile.ZipFile(path) as zipped:
                 if not any(name.endswith("/data.pkl") for name in zipped.namelist()):  # else PyTorch's own zip file
-                    files = [i for i in zipped.infolist() if CHECKPOINT.fullmatch(i.filename)]
-                    return [copy(i.filename, zipped.open(i), i.file_size) for i in files]
+                    for entry in zipped.infolist():
+                        if CHECKPOINT.fullmatch(entry.filename):
+                            with copied(entry.filename, zipped.open(entry), entry.file_size) as copy:
+                                yield copy
+                    return
         elif tarfile.is_tarfile(path):
             with tarfile.open(path) as packed:
-                members = [m for m in packed if m.isfile() and CHECKPOINT.fullmatch(m.name)]
-                return [copy(m.name, packed.extractfile(m), m.size) for m in members]
+                for inner in packed:
+                    if inner.isfile() and CHECKPOINT.fullmatch(inner.name):
+                        with copied(inner.name, packed.extractfile(inner), inner.size) as copy:
+                            yield copy
+            return
     except (*DAMAGED, *BROKEN) as error:
+        if isinstance(error, OSError) and error.errno in NO_SPACE:
+            raise ResourceError(f"{folder} is full ({error.strerror}): make space") from error
         raise WeightsError(f"{label} is a damaged archive ({error}): get it again") from error
-    return [(label, path)]
+    yield label, path
 
 
 def _load(label: str, path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -242,9 +190,13 @@ def _flat(loaded: object) -> dict[str, Tensor]:
     flat = {}
     for name, value in loaded.items() if isinstance(loaded, dict) else ():
         for inner, tensor in value.items() if isinstance(value, dict) else [("", value)]:
-            if isinstance(tensor, Tensor) and tensor.layout is torch.strided and tensor.device.type == "cpu":
+            plain = isinstance(tensor, Tensor) and tensor.layout is torch.strided and tensor.device.type == "cpu"
+            if plain and not (tensor.is_quantized or tensor.is_complex()):
                 words = f"{name}.{inner}".strip(".").split(".")
-                flat[".".join(word for word in words if word not in ("module", "state_dict"))] = tensor
+                key = ".".join(word for word in words if word not in ("module", "state_dict"))
+                if key in flat:
+                    raise ValueError(f"{key} twice")
+                flat[key] = tensor
     return flat
 
 
@@ -265,7 +217,7 @@ def _recognise(label: str, tensors: Mapping[str, Tensor], known: list[Format], b
 def _fit(label: str, tensors: Mapping[str, Tensor], kind: Format, blank: Parts) -> Parts:
     """The tensors by our names, of our shapes and types. Raises WeightsError that names what does not fit."""
     parts: dict[str, dict[str, Tensor]] = {part: {} for part in kind.modules}
-    missing, misshapen, left = [], [], dict(tensors)
+    missing, misshapen, unreal, left = [], [], [], dict(tensors)
     for part, ours, like in ((p, *item) for p in kind.modules for item in blank[p].items()):
         key = kind.key(part, ours)
         left.pop(key, None)
@@ -274,10 +226,12 @@ def _fit(label: str, tensors: Mapping[str, Tensor], kind: Format, blank: Parts) 
             missing.append(key)
         elif tensor.shape != like.shape:
             misshapen.append(f"{key} is {list(tensor.shape)}, wanted {list(like.shape)}")
+        elif not torch.isfinite(tensor).all():
+            unreal.append(key)
         else:
             parts[part][ours] = tensor.detach().to(like.dtype).clone(memory_format=torch.contiguous_format)
     spare = [key for key in left if not (key.endswith(COUNTER) or re.fullmatch(kind.leftover, key))]
-    lists = {"missing": missing, "left over": spare, "of a wrong shape": misshapen}
+    lists = {"missing": missing, "left over": spare, "of a wrong shape": misshapen, "not finite": unreal}
     faults = [f"{len(k)} {what} ({'; '.join(k[:3])}{'; …' if len(k) > 3 else ''})" for what, k in lists.items() if k]
     if faults:
         raise WeightsError(f"{label} looks like {kind.name}, but {', '.join(faults)}: get the published file")
@@ -287,7 +241,8 @@ def _fit(label: str, tensors: Mapping[str, Tensor], kind: Format, blank: Parts) 
 def _rows(label: str, kind: Format, metadata: Mapping[str, str], known: list[Format]) -> dict[str, dict[str, Any]]:
     """What a file says of its parts; our own files hold their rows."""
     if not kind.file.endswith(".safetensors"):
-        return {part: {"provenance": kind.name, "options": kind.options} for part in kind.modules}
+        row = {"provenance": kind.name, "options": kind.options} | ({"licence": kind.licence} if kind.licence else {})
+        return dict.fromkeys(kind.modules, row)
     try:
         told = json.loads(metadata.get("parts", "{}"))
         rows = {part: {key: told[part][key] for key in TOLD} for part in kind.modules if part in told}
@@ -301,15 +256,26 @@ def _rows(label: str, kind: Format, metadata: Mapping[str, str], known: list[For
 
 
 def _fetch_missing(name: str, missing: list[StoredPart], folder: Path) -> list[_Checkpoint]:
-    """The published files with the missing parts, each from the first address that has it."""
+    """The published files with the missing parts, each from the first address that has it.
+
+    Parts without any address are left out. Raises WeightsError where nothing is to be had, or
+    something at none of its addresses.
+    """
     found: list[_Checkpoint] = []
     for part in missing:
+        problems = []
         for url in part.entry.url or ():
-            if not any(part.name in checkpoint.parts for checkpoint in found):
+            if any(part.name in checkpoint.parts for checkpoint in found):
+                break
+            try:
                 found += _read(name, url, folder)
-        if not any(part.name in checkpoint.parts for checkpoint in found):
-            where = f"get it by hand ({part.entry.provenance}), then `kinemacolor models import {name} FILE`"
-            raise WeightsError(f"no address is known for {part.name}: {where}")
+            except WeightsError as problem:
+                problems.append(str(problem))
+        if problems and not any(part.name in checkpoint.parts for checkpoint in found):
+            raise WeightsError("\n".join(problems))
+    if missing and not found:
+        sources = "; ".join(dict.fromkeys(part.entry.provenance for part in missing))
+        raise WeightsError(f"no address is known for {name} ({sources}): `kinemacolor models import {name} FILE`")
     return found
 
 
@@ -343,7 +309,3 @@ def _write(path: Path, kind: Format, parts: list[tuple[StoredPart, dict[str, Ten
         boxed = {b: {k.partition(".")[2]: t for k, t in tensors.items() if k.startswith(b)} for b in kind.boxes}
         torch.save(boxed or tensors, path)
     return path
-
-
-def _modules(tensors: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(key.rpartition(".")[0] for key in tensors))

@@ -17,7 +17,7 @@ from kinemacolor import __version__
 from kinemacolor.cli_models import Json, models_app
 from kinemacolor.console import progress, say
 from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, ResourceError, UsageError
-from kinemacolor.options import EdgeFilter, EncodingOptions, Precision, SessionOptions
+from kinemacolor.options import DEFAULT_MODEL, EdgeFilter, EncodingOptions, Precision, SessionOptions
 
 app = typer.Typer(
     name="kinemacolor",
@@ -35,6 +35,7 @@ Saturation = Annotated[float | None, typer.Option("--saturation", min=0, max=4, 
 Edge = Annotated[EdgeFilter | None, typer.Option("--edge-filter", help="Align chroma with the film's edges.")]
 Crop = Annotated[bool, typer.Option("--crop", help="See the middle 16:9 only, as the published script does.")]
 Accuracy = Annotated[Precision, typer.Option("--precision", help="Of the networks; float16 is for GPUs.")]
+InShot = Annotated[bool, typer.Option("--in-shot", help="The references are frames of this film.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 
@@ -60,12 +61,13 @@ def colorize(
     film: Source,
     reference: References,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The result; default FILM.color.*")] = None,
-    model: ModelName = "kinema",
+    model: ModelName = DEFAULT_MODEL,
     size: Size = None,
     saturation: Saturation = None,
     edge_filter: Edge = SessionOptions.edge_filter,
     crop: Crop = SessionOptions.crop,
     precision: Accuracy = SessionOptions.precision,
+    in_shot: InShot = False,
     device: Device = SessionOptions.device,
     start: Annotated[str, typer.Option(help="Begin here: seconds, or H:MM:SS.")] = "0",
     end: Annotated[str | None, typer.Option(help="Stop before here: seconds, or H:MM:SS.")] = None,
@@ -90,6 +92,7 @@ def colorize(
         encoding=EncodingOptions(vcodec=vcodec, pix_fmt=pix_fmt, crf=crf, lossless=lossless, preset=preset),
         start_seconds=_seconds(start, "--start"),
         end_seconds=None if end is None else _seconds(end, "--end"),
+        in_shot=in_shot,
         overwrite=overwrite,
     )
     prepared = preflight(job)
@@ -121,7 +124,7 @@ def preview(
     reference: References,
     at: Annotated[list[str], typer.Option("--at", help="A time: seconds, or H:MM:SS; repeat for several.")] = ["0"],  # noqa: B006
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The picture; default FILM.preview.png")] = None,
-    model: ModelName = "kinema",
+    model: ModelName = DEFAULT_MODEL,
     size: Size = None,
     saturation: Saturation = None,
     edge_filter: Edge = SessionOptions.edge_filter,
@@ -180,13 +183,16 @@ def demo(
 @app.command()
 def evaluate(
     films: Annotated[Path, typer.Argument(help="A folder of colour films, or of folders of frames.")],
-    model: ModelName = "kinema",
+    model: ModelName = DEFAULT_MODEL,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write the table here (JSON).")] = None,
     only: Annotated[str, typer.Option(help="Films whose names match this pattern.")] = "*",
     jobs: Annotated[int, typer.Option(min=1, help="Films at a time.")] = os.cpu_count() or 1,
     quiet: Quiet = False,
 ) -> None:
-    """Measure a model on films that have colour, with the first frame as reference; a Markdown table."""
+    """Measure a model on films that have colour, with the first frame as reference; a Markdown table.
+
+    It is the bare network that is measured, without the gain and the edge filter of its published recipe.
+    """
     from kinemacolor.evaluation import evaluate_films, markdown_table
 
     if output and not output.absolute().parent.is_dir():
@@ -202,7 +208,7 @@ def evaluate(
 def bench(
     film: Annotated[Path | None, typer.Argument(help="A film to time; default the bundled sample.")] = None,
     reference: Annotated[Path | None, typer.Option("--reference", "-r", help="Default the sample's still.")] = None,
-    model: ModelName = "kinema",
+    model: ModelName = DEFAULT_MODEL,
     long: Annotated[bool, typer.Option("--long", help="Also a generated 480p film of ten minutes.")] = False,
     networks: Annotated[bool, typer.Option("--networks", help="Instead all networks, and the papers' tables.")] = False,
     json_report: Json = False,

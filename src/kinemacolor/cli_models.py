@@ -69,14 +69,20 @@ def import_model(
         typer.Argument(metavar="[FILE|URL]...", help="Published files, or archives; default: fetch what is missing."),
     ] = None,
 ) -> None:
-    """Check published weights and keep them for MODEL. Nothing is kept unless all of it fits."""
+    """Check published weights and keep them for MODEL, or for `metrics`. Nothing is kept unless all of it fits."""
     from kinemacolor.checkpoints import import_weights
+    from kinemacolor.metrics_weights import import_metrics
+    from kinemacolor.weights import stored_parts
 
-    parts = import_weights(model, [file if "://" in file else Path(file) for file in files or ()])
+    paths = [file if "://" in file else Path(file) for file in files or ()]
+    parts = import_metrics(paths) if model == "metrics" else import_weights(model, paths)
     for part in parts:
         say(f"{part.name}: imported from {part.entry.source}, sha256 {part.entry.sha256}")
     if not parts:
         say(f"{model} has all its weights: name a file to replace some")
+    if model != "metrics":
+        untrained = [part.name for part in stored_parts(model) if part.state == "untrained"]
+        say(f"still untrained: {', '.join(untrained)}", quiet=not untrained)
 
 
 @models_app.command("export")
@@ -86,11 +92,11 @@ def export_model(
     official: Annotated[bool, typer.Option("--official", help="The files of the authors, not ours.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
-    """Write the weights of MODEL as one safetensors file, or as its authors' files."""
+    """Write the weights of MODEL as one safetensors file, or as its authors' files, less what no network here uses."""
     from kinemacolor.checkpoints import export_weights
 
     for path in export_weights(model, target, official=official, overwrite=overwrite):
-        say(f"{path}")
+        print(path)
 
 
 @models_app.command("verify")
@@ -98,10 +104,13 @@ def verify_models(
     model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Default: all.")] = None,
     json_report: Json = False,
 ) -> None:
-    """Read the weights again and compare them with their checksums. Exit 0 or 4."""
+    """Read the weights, also those of `metrics`, again and compare them with their checksums. Exit 0 or 4."""
+    from kinemacolor.metrics_weights import verify_metrics
     from kinemacolor.weights import verify_weights
 
-    checks = verify_weights(model)
+    checks = [] if model == "metrics" else verify_weights(model)
+    if model in (None, "metrics"):
+        checks += verify_metrics()
     if json_report:
         print(json.dumps([asdict(check) for check in checks], indent=2))
     else:

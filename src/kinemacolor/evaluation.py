@@ -5,6 +5,7 @@ at the working size: 384×216 for films of that size.
 """
 
 import math
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -20,11 +21,12 @@ from torch import Tensor
 from kinemacolor.arrays import Bytes, Floats
 from kinemacolor.color import lab_to_rgb, rgb_to_lab
 from kinemacolor.errors import InputError
-from kinemacolor.metrics import Motion, colorfulness, psnr
+from kinemacolor.metrics.motion import Motion
+from kinemacolor.metrics.picture import colorfulness, psnr
 from kinemacolor.models.base import Colorizer
 from kinemacolor.resample import resize, working_size
 from kinemacolor.video.colored import colored_frames
-from kinemacolor.weights import load_model
+from kinemacolor.weights import WeightsNotice, load_model, weights_notices
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ def evaluate_films(
     films = sorted(path for path in _films(folder) if fnmatch(path.name, only))
     if not films:
         raise InputError(f"{folder} holds no film that matches {only!r}: give a folder of films or of frame folders")
+    for notice in weights_notices(model):
+        warnings.warn(notice, WeightsNotice, stacklevel=2)
     rows = []
     with ProcessPoolExecutor(jobs, initializer=_one_thread_each, initargs=(jobs,)) as pool:
         for row in pool.map(evaluate_film, films, [model] * len(films)):
@@ -137,6 +141,7 @@ def _films(folder: Path) -> list[Path]:
 
 
 def _one_thread_each(jobs: int) -> None:
+    warnings.simplefilter("ignore", WeightsNotice)  # the parent has told
     torch.set_num_threads(max(1, torch.get_num_threads() // jobs))
 
 

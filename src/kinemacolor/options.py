@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+DEFAULT_MODEL = "kinema"
 EdgeFilter = Literal["none", "fgs", "guided"]
 Precision = Literal["float32", "float16", "bfloat16"]
 

@@ -28,7 +28,10 @@ HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 
 @dataclass(frozen=True)
 class Job:
-    """One film to colorize. ``start_seconds`` and ``end_seconds`` cut it; the result starts at zero again."""
+    """One film to colorize. ``start_seconds`` and ``end_seconds`` cut it; the result starts at zero again.
+
+    ``in_shot`` says that the references are frames of the film itself.
+    """
 
     source: Path
     references: tuple[Path, ...]
@@ -37,6 +40,7 @@ class Job:
     encoding: EncodingOptions = field(default_factory=EncodingOptions)
     start_seconds: float = 0
     end_seconds: float | None = None
+    in_shot: bool = False
     overwrite: bool = False
 
 
@@ -129,6 +133,7 @@ def render(prepared: Prepared, model: Colorizer, on_progress: Callable[[Progress
         options=job.session,
         pixel_aspect=info.sample_aspect,
         rotation=info.display_rotation,
+        in_shot=job.in_shot,
     )
     started = time.monotonic()
     frames, trust = 0, 0.0
@@ -269,6 +274,7 @@ def _settings(prepared: Prepared, session: Session) -> dict[str, object]:
         "saturation": session.saturation,
         "edge_filter": session.edge_filter,
         "crop": job.session.crop,
+        "in_shot": job.in_shot,
         "precision": job.session.precision,
         "device": str(session.device),
         "encoder": encoder.name,

@@ -87,7 +87,9 @@ class Session:
         """Cb and Cr codes of ``target``, ``2 *size``, for a stored luma plane ``H W`` of ``native``."""
         with torch.inference_mode():
             gray = native.gray(torch.from_numpy(resize(luma, size)))
-            chroma = _align(self.geometry.up(painted.chroma, size), gray, self.edge_filter)
+            chroma = self.geometry.up(painted.chroma, size)
+            seen = self.geometry.window(*size)
+            chroma[seen] = _align(np.ascontiguousarray(chroma[seen]), gray[seen], self.edge_filter)
             codes = target.chroma(gray[None], torch.from_numpy(chroma).permute(2, 0, 1))
             return codes.to(torch.uint8 if target.depth == 8 else torch.uint16).numpy()
 
@@ -153,9 +155,9 @@ def _align(chroma: Floats, gray: Tensor, edge_filter: EdgeFilter) -> Floats:
     if edge_filter == "none":
         return chroma
     if edge_filter == "fgs":
-        guide = (luma_from_gray(gray) * 2.55).byte().numpy()
+        guide = (luma_from_gray(gray) * 2.55).byte().contiguous().numpy()
         channels = [cv2.ximgproc.fastGlobalSmootherFilter(guide, plane, 500, 4) for plane in cv2.split(chroma)]
         return np.stack(channels, -1)
     radius = max(4, min(gray.shape) // 54)
-    aligned = cv2.ximgproc.guidedFilter(gray.numpy(), chroma, radius=radius, eps=1e-4)
+    aligned = cv2.ximgproc.guidedFilter(np.ascontiguousarray(gray.numpy()), chroma, radius=radius, eps=1e-4)
     return aligned.astype(np.float32, copy=False)

@@ -4,35 +4,27 @@ A model is made of parts (`Colorizer.parts`). One part is one safetensors file a
 manifest: the package's for what is known and what ships, the user's for what was imported.
 """
 
-import hashlib
 import json
-import os
-import sys
-import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
-from http.client import HTTPException
 from importlib.resources import files
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import unquote, urldefrag, urlsplit
-from uuid import uuid4
 
-import platformdirs
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
-from kinemacolor.errors import ResourceError, UsageError, WeightsError
+from kinemacolor.errors import UsageError, WeightsError
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.color2embed import Color2Embed
 from kinemacolor.models.deep_exemplar import DeepExemplar
 from kinemacolor.models.kinema import Kinema
 from kinemacolor.models.long_term import LongTerm
+from kinemacolor.options import DEFAULT_MODEL
+from kinemacolor.store import WeightsEntry, file_sha256, user_folder, user_manifest
 
 MODELS: dict[str, type[Colorizer]] = {
     "kinema": Kinema,
@@ -40,7 +32,6 @@ MODELS: dict[str, type[Colorizer]] = {
     "color2embed": Color2Embed,
     "long-term": LongTerm,
 }
-DEFAULT_MODEL = "kinema"
 SEED = 0  # of the weights that nobody trained
 
 PartState = Literal["built in", "imported", "untrained"]
@@ -48,27 +39,6 @@ PartState = Literal["built in", "imported", "untrained"]
 
 class WeightsNotice(UserWarning):
     """What a user must know of the weights that a model was loaded with."""
-
-
-@dataclass(frozen=True)
-class WeightsEntry:
-    """One row of a manifest: where a part's weights come from and what may be done with them.
-
-    ``file`` and its ``sha256`` are ours, absent until there are any. ``url`` lists where the published
-    file lies; what must be known of its sha256 stands behind it, as ``#sha256=`` and first digits.
-    An import learns ``source`` (a file's name), its sha256, and the ``options`` that the model needs.
-    """
-
-    licence: str
-    provenance: str
-    trained_on: str
-    non_commercial: bool = False
-    url: list[str] | None = None
-    file: str | None = None
-    sha256: str | None = None
-    source: str | None = None
-    source_sha256: str | None = None
-    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -90,89 +60,11 @@ class PartCheck:
     detail: str
 
 
-def user_folder() -> Path:
-    """Where imported weights and their manifest lie: ``KINEMACOLOR_HOME``, or where the system keeps such data."""
-    chosen = os.environ.get("KINEMACOLOR_HOME")
-    return Path(chosen) if chosen else platformdirs.user_data_path("kinemacolor", appauthor=False)
-
-
-def user_file(part: str) -> Path:
-    """Where a part's weights lie once they are imported."""
-    return user_folder() / "weights" / f"{part}.safetensors"
-
-
 @cache
 def manifest() -> dict[str, WeightsEntry]:
     """The package's rows, by part."""
-    return _rows(files("kinemacolor").joinpath("assets/weights.json").read_text(encoding="utf-8"))
-
-
-def user_manifest() -> dict[str, WeightsEntry]:
-    """The rows of what the user imported, by part. Raises WeightsError where they are damaged."""
-    path = user_folder() / "weights.json"
-    try:
-        return _rows(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise WeightsError(f"{path} cannot be read ({error}): delete it and import the weights again") from error
-
-
-@contextmanager
-def staging() -> Iterator[Path]:
-    """A folder beside the imported weights, gone at the end; from here a file moves there in one step."""
-    weights = user_folder() / "weights"
-    with writing(weights):
-        weights.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.TemporaryDirectory(dir=weights, prefix=".import-")
-    with folder as path:
-        yield Path(path)
-
-
-def store_parts(parts: Mapping[str, tuple[WeightsEntry, Mapping[str, Tensor]]], folder: Path) -> None:
-    """Writes parts and their rows into the `staging` folder, and moves them to where they belong when all are there."""
-    rows = user_manifest()
-    with writing(user_folder()):
-        for part, (entry, tensors) in parts.items():
-            path = folder / user_file(part).name
-            save_file(dict(tensors), path)
-            rows[part] = replace(entry, file=path.name, sha256=file_sha256(path))
-        text = json.dumps({part: asdict(row) for part, row in rows.items()}, indent=2) + "\n"
-        (folder / "weights.json").write_text(text, encoding="utf-8")
-        for part in parts:
-            (folder / user_file(part).name).replace(user_file(part))
-        (folder / "weights.json").replace(user_folder() / "weights.json")
-
-
-def fetch(url: str, folder: Path) -> tuple[str, Path]:
-    """Download a file; gives its name, and where it lies under a name of ours.
-
-    ``#sha256=`` behind the URL says what its sha256 begins with. Raises UsageError for what is
-    not https, WeightsError where it cannot be had or is another file.
-    """
-    address, fragment = urldefrag(url)
-    where = urlsplit(address)
-    if where.scheme not in ("https", "file") and (where.scheme, where.hostname) != ("http", "127.0.0.1"):
-        raise UsageError(f"{url} is not fetched, only https:// is: download it yourself and name the file")
-    name = PurePosixPath(unquote(where.path)).name
-    path = folder / (uuid4().hex + PurePosixPath(name).suffix)
-    wanted = fragment.removeprefix("sha256=") or None
-    try:
-        torch.hub.download_url_to_file(address, str(path), wanted, progress=sys.stderr.isatty())
-    except (OSError, HTTPException, RuntimeError) as error:
-        raise WeightsError(
-            f"{address} was not fetched ({error}): download it by hand, then `kinemacolor models import MODEL FILE`"
-        ) from error
-    return name, path
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """A disk that is full or refuses becomes a ResourceError that names ``path``."""
-    try:
-        yield
-    except (OSError, RuntimeError, SafetensorError) as error:
-        raise ResourceError(f"{path} may not be written ({error}): make space, or choose another folder") from error
+    rows = json.loads(files("kinemacolor").joinpath("assets/weights.json").read_text(encoding="utf-8"))
+    return {name: WeightsEntry(**row) for name, row in rows.items()}
 
 
 def stored_parts(name: str) -> tuple[StoredPart, ...]:
@@ -198,11 +90,12 @@ def blank_parts() -> dict[str, dict[str, Tensor]]:
     return {part: model.get_submodule(path).state_dict() for model in blanks for part, path in model.parts.items()}
 
 
-def load_model(name: str = DEFAULT_MODEL, *, options: object = None) -> Colorizer:
+def load_model(name: str = DEFAULT_MODEL, **options: object) -> Colorizer:
     """A model with its weights, on the CPU, ready to colorize.
 
-    ``options`` is an ``options_type`` of the model; without it, those that the weights need. What is
-    not here stays as a fixed seed makes it, which a WeightsNotice and ``notices`` say loudly.
+    ``options`` are fields of the model's ``options_type``, such as ``temperature=0.01``; those that the
+    weights need come with them. What is not here stays as a fixed seed makes it, which a
+    WeightsNotice and ``notices`` say loudly.
     Raises UsageError for an unknown name, WeightsError where weights are missing that ship with
     the package, or are not the ones of the manifest.
     """
@@ -211,7 +104,7 @@ def load_model(name: str = DEFAULT_MODEL, *, options: object = None) -> Colorize
     trained = all(part.path for part in parts)
     with torch.device("meta" if trained else "cpu"), torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(SEED)
-        model = kind(options or recorded_options(name))
+        model = kind(replace(recorded_options(name), **options))
     for part in parts:
         if part.path:
             module = model.get_submodule(kind.parts[part.name])
@@ -219,7 +112,7 @@ def load_model(name: str = DEFAULT_MODEL, *, options: object = None) -> Colorize
                 module.load_state_dict(read_part(part), assign=True)
             except RuntimeError as error:
                 raise WeightsError(f"{part.path} does not fit {name} ({error}): {_remedy(part)}") from error
-    model.notices = _notices(name, parts)
+    model.notices = weights_notices(name)
     for notice in model.notices:
         warnings.warn(notice, WeightsNotice, stacklevel=2)
     return model.eval()
@@ -260,12 +153,6 @@ def check_weights(path: Path, entry: WeightsEntry, remedy: str = "install kinema
         )
 
 
-def file_sha256(path: Path) -> str:
-    """The sha256 of a file, read piece by piece."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def verify_weights(name: str | None = None) -> list[PartCheck]:
     """Reads every part of a model, or of all, and compares it with its manifest. Raises as `stored_parts`."""
     parts = {part.name: part for model in ([name] if name else MODELS) for part in stored_parts(model)}
@@ -297,13 +184,9 @@ def describe_models() -> list[dict[str, Any]]:
     return [describe_model(name) for name in MODELS]
 
 
-def _rows(text: str) -> dict[str, WeightsEntry]:
-    return {name: WeightsEntry(**row) for name, row in json.loads(text).items()}
-
-
 def _stored(part: str, imported: WeightsEntry | None) -> StoredPart:
-    path, entry = user_file(part), manifest()[part]
-    if imported and path.is_file():
+    entry = manifest()[part]
+    if imported and (path := user_folder() / "weights" / str(imported.file)).is_file():
         return StoredPart(part, "imported", path, imported)
     if entry.file:
         return StoredPart(part, "built in", Path(str(files("kinemacolor").joinpath("assets", entry.file))), entry)
@@ -316,15 +199,20 @@ def _remedy(part: StoredPart) -> str:
     return f"import them again (`kinemacolor models import --help`; they came from {part.entry.source})"
 
 
-def _notices(name: str, parts: tuple[StoredPart, ...]) -> tuple[str, ...]:
-    untrained = [part.name for part in parts if part.state == "untrained"]
+def weights_notices(name: str) -> tuple[str, ...]:
+    """What a user must know of a model's weights on this machine. Raises as `stored_parts`."""
+    parts = stored_parts(name)
+    untrained = [part for part in parts if part.state == "untrained"]
     private = [f"{part.name} ({part.entry.licence})" for part in parts if part.path and part.entry.non_commercial]
     notices = []
     if untrained:
+        names = ", ".join(part.name for part in untrained)
+        remedy = f"`kinemacolor models import {name} FILE...` brings the published weights"
+        if not all(part.entry.published for part in untrained):
+            remedy = "nobody published weights"
         notices.append(
-            f"{name}: {', '.join(untrained)} {'is' if len(untrained) == 1 else 'are'} UNTRAINED: its colours mean "
-            f"nothing; `kinemacolor models import {name} FILE...` brings the published weights, "
-            f"see `kinemacolor models info {name}`"
+            f"{name}: {names} {'is' if len(untrained) == 1 else 'are'} UNTRAINED: its colours mean nothing; "
+            f"{remedy}, see `kinemacolor models info {name}`"
         )
     if private:
         notices.append(f"{name}: {', '.join(private)}: for non-commercial use only")

@@ -18,12 +18,18 @@ class CNNTransformer(nn.Module):
     """``layers`` parallel layers with ``channels`` in the maps and ``dim`` in the tokens.
 
     A block is a list of map groups, ``B·n channels h w`` each, that may differ in size, and one list of
-    tokens ``B N dim`` for their positions, group after group. Gives both, in the same shapes.
+    tokens ``B N dim`` for their positions, group after group. Gives both, in the same shapes; without
+    ``tokens_out`` the last layer leaves the tokens as its Transformer made them.
     """
 
-    def __init__(self, channels: int, dim: int, inner: int, heads: int, layers: int) -> None:
+    def __init__(
+        self, channels: int, dim: int, inner: int, heads: int, layers: int, *, tokens_out: bool = True
+    ) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(_ParallelLayer(channels, dim, inner, heads) for _ in range(layers))
+        self.layers = nn.ModuleList(
+            _ParallelLayer(channels, dim, inner, heads, tokens_out=tokens_out or number < layers - 1)
+            for number in range(layers)
+        )
 
     def forward(self, maps: list[Tensor], tokens: Tensor, code: Tensor) -> tuple[list[Tensor], Tensor]:
         for layer in self.layers:
@@ -32,14 +38,14 @@ class CNNTransformer(nn.Module):
 
 
 class _ParallelLayer(nn.Module):
-    def __init__(self, channels: int, dim: int, inner: int, heads: int) -> None:
+    def __init__(self, channels: int, dim: int, inner: int, heads: int, *, tokens_out: bool) -> None:
         super().__init__()
         self.convs = nn.Sequential()
         for dilation in (2, 1, 2):
             conv = nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation, padding_mode="replicate")
             self.convs.append(conv).append(nn.ReLU())
         self.transformer = TransformerLayer(dim, inner, heads)
-        self.to_tokens = nn.Linear(channels + dim, dim)
+        self.to_tokens = nn.Linear(channels + dim, dim) if tokens_out else None
         self.to_maps = nn.Conv2d(channels + dim, channels, 1)
 
     def forward(self, maps: list[Tensor], tokens: Tensor, code: Tensor) -> tuple[list[Tensor], Tensor]:
@@ -50,6 +56,8 @@ class _ParallelLayer(nn.Module):
             self.to_maps(torch.cat([group, as_map(part, group)], 1))
             for group, part in zip(maps, split_tokens(tokens, maps), strict=True)
         ]
+        if self.to_tokens is None:
+            return fused, tokens
         listed = torch.cat([positions(group, batch) for group in maps], 1)
         return fused, self.to_tokens(torch.cat([listed, tokens], -1))
 

@@ -81,7 +81,7 @@ class DeepExemplar(Colorizer):
         keys, colors = (positions(x, batch) for x in (phi, F.avg_pool2d(pictures[:, 1:], GRID)))
         last = references.new_zeros(batch, 3, 1, 1)
         if in_shot and count == 1:
-            last = references[:, 0] - references.new_tensor([50.0, 0, 0])[:, None, None]
+            last = pictures - pictures.new_tensor([50.0, 0, 0])[:, None, None]
         return DeepExemplarState(centred_unit(keys), colors, last)
 
     def forward(self, luma: Tensor, state: State) -> Step:

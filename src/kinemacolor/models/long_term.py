@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinemacolor.color import lab_to_rgb
+from kinemacolor.color import lab_to_rgb, widen
 from kinemacolor.correspondence import centred_unit, warp
 from kinemacolor.features import ResNet101
 from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
@@ -233,12 +233,11 @@ class LinkageSubnet(nn.Module):
         return result
 
     def store(self, store: Tensor, hidden: Tensor) -> Tensor:
-        """i_t of Eq. 7: the store B S C, and what ho_t, B N C, adds to it."""
+        """i_t of Eq. 7: the store B S C, and what ho_t, B N C, adds to it; never summed in half precision."""
         if store.shape[1] == 0:
-            return hidden
+            return widen(hidden)
         new = self.norms["new"](hidden)
-        result: Tensor = store + self.writing(self.norms["kept"](store), new, new)
-        return result
+        return widen(store) + widen(self.writing(self.norms["kept"](store), new, new))
 
 
 class ColorizationSubnet(nn.Module):
@@ -249,7 +248,9 @@ class ColorizationSubnet(nn.Module):
         channels, (small, middle, large) = sizes.channels, (sizes.channels // n for n in (8, 4, 2))
         self.down = nn.ModuleList([_block(7, small, 1, 2), _block(small, middle, 2, 2), _block(middle, large, 2, 3)])
         self.enter = _block(large, channels, 2, 1)
-        self.parallel = CNNTransformer(channels, sizes.dim, sizes.inner, options.other_heads, options.layers)
+        self.parallel = CNNTransformer(
+            channels, sizes.dim, sizes.inner, options.other_heads, options.layers, tokens_out=False
+        )
         self.rise = nn.ModuleList(
             [
                 Rise(channels, large, large, [nn.ReLU(), nn.ReLU()]),

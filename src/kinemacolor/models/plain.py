@@ -26,8 +26,9 @@ class PlainDeepExemplar:
 
     def __init__(self, model: DeepExemplar, reference: Tensor) -> None:
         self.model, self.reference = model, reference
-        self.vgg = VGG19((*model.vgg.taps, "relu5_4"), variant=model.vgg.variant)
+        self.vgg = VGG19((*model.vgg.taps, "relu5_4"), variant=model.vgg.variant, width=model.options.width)
         self.vgg.load_state_dict(model.vgg.state_dict(), strict=False)
+        self.vgg.to(reference.dtype)
         self.colorization = _enlarging_first(model.colorization)
         self.reference_maps = self._features(lab_to_rgb(reference))
         self.last = torch.zeros_like(reference)  # frames have the reference's size here
@@ -80,6 +81,6 @@ def _enlarging_first(network: nn.Module) -> nn.Module:
     for name, layer in list(copy.named_modules()):
         if isinstance(layer, UpConv2d):
             conv = nn.Conv2d(layer.in_channels, layer.out_channels, 3, padding=1)
-            conv.load_state_dict(layer.state_dict())
+            conv.to(layer.weight.dtype).load_state_dict(layer.state_dict())
             copy.set_submodule(name, nn.Sequential(nn.Upsample(scale_factor=2), conv))
     return copy

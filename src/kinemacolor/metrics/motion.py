@@ -1,30 +1,18 @@
-"""Measures of colour: how true, how vivid, how steady."""
+"""Measures over time, along the motion of the true film.
 
+Pictures are ``H W C`` arrays; flow is ``H W 2`` px (x, y).
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from kinemacolor.arrays import Bytes, Floats
 
 Flow = Floats
-
-
-def psnr(result: Tensor, truth: Tensor) -> float:
-    """Peak signal-to-noise ratio in dB of sRGB 0..1 pictures of one shape, in float; identical ones give inf."""
-    error = (result.double() - truth.double()).square().mean()
-    return float(-10 * torch.log10(error))
-
-
-def colorfulness(rgb: Tensor) -> float:
-    """Colourfulness M of ``3 H W`` sRGB 0..1 (Hasler and Süsstrunk 2003, Eq. for M^(3), on the 0..255 scale)."""
-    red, green, blue = rgb.double() * 255
-    rg, yb = red - green, (red + green) / 2 - blue
-    spread = torch.sqrt(rg.var(correction=0) + yb.var(correction=0))
-    return float(spread + 0.3 * torch.sqrt(rg.mean() ** 2 + yb.mean() ** 2))
 
 
 def optical_flow(first: Bytes, second: Bytes) -> Flow:
@@ -80,3 +68,44 @@ class Motion:
         """
         change = np.abs(warp(first, self.backward) - second).sum(-1)
         return float(change[self.seen].mean()) if self.seen.any() else float("nan")
+
+    def warp_error(self, first: Floats, second: Floats) -> float:
+        """Warp error WE of RGB ``H W 3``, 0..1, ×1000 (E_warp of Lai et al. 2018, with the flow of ``self``).
+
+        The mean over pixels seen in both frames, and over channels as in the authors' script, of the
+        squared difference; nan if there is none. A film's is the mean over its pairs. The factor is that
+        of the tables that print 1.9 to 2.5 for colour films of DAVIS: 0.0019 to 0.0025 on RGB 0..1.
+        """
+        change = np.square(warp(first, self.backward) - second).mean(-1)
+        return float(1000 * change[self.seen].mean()) if self.seen.any() else float("nan")
+
+
+def color_histogram(rgb: Bytes) -> Floats:
+    """``3 256`` shares of the levels of R, G and B in a picture ``H W 3`` uint8; every row sums to 1."""
+    pixels = rgb.reshape(-1, 3)
+    counts = np.stack([np.bincount(pixels[:, channel], minlength=256) for channel in range(3)])
+    shares: Floats = (counts / len(pixels)).astype(np.float32)
+    return shares
+
+
+def color_distribution_consistency(histograms: Sequence[Floats]) -> float:
+    """CDC of a film (Liu et al. 2021, "Temporally consistent video colorization"), 0..ln 2: 0 is steadiest.
+
+    ``histograms`` are `color_histogram` of its frames, in order. The Jensen-Shannon divergence in
+    nats of frames 1, 2 and 4 apart, the mean over channels and pairs for each distance, then over
+    distances; those that the film is too short for are left out. nan for a single frame.
+    """
+    shares = np.asarray(histograms, np.float32)
+    distances = [step for step in (1, 2, 4) if step < len(shares)]
+    means = [
+        np.mean([_divergence(one, other) for one, other in zip(shares, shares[step:], strict=False)])
+        for step in distances
+    ]
+    return float(np.mean(means)) if means else float("nan")
+
+
+def _divergence(one: Floats, other: Floats) -> float:
+    """Jensen-Shannon, in nats, the mean over rows."""
+    p, q = one.astype(np.float64), other.astype(np.float64)
+    middle = np.where(p + q > 0, (p + q) / 2, 1)
+    return float(sum(np.sum(x * np.log(np.where(x > 0, x / middle, 1))) for x in (p, q)) / 2 / len(p))

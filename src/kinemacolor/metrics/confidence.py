@@ -1,0 +1,36 @@
+"""How well a model knows where it is wrong.
+
+``confidence`` and ``error`` are arrays of one shape, of a frame or of all pixels of a film; the error
+is in any unit, such as the ab distance in Lab units, and no less than 0.
+"""
+
+import numpy as np
+
+from kinemacolor.arrays import Floats
+
+
+def correlation(confidence: Floats, error: Floats) -> float:
+    """Pearson's correlation, -1..1, of confidence with *minus* the error: 1 is best. nan where either is constant."""
+    c, e = (np.asarray(x, np.float64).ravel() for x in (confidence, error))
+    c, e = c - c.mean(), e - e.mean()
+    scale = np.linalg.norm(c) * np.linalg.norm(e)
+    return float(-(c @ e) / scale) if scale > 0 else float("nan")
+
+
+def ause(confidence: Floats, error: Floats, *, steps: int = 100) -> float:
+    """Area under the sparsification error curve (AUSE, Ilg et al. 2018), in units of the mean error: 0 is best.
+
+    Pixels leave in ``steps`` equal portions, the least confident first; the mean error of those that
+    remain, less the mean error if the worst had left first, is integrated over the portion gone,
+    0..1 - 1/steps, and divided by the mean error of all. Pixels of equal confidence count as
+    their mean. nan where there is no error.
+    """
+    c, e = (np.asarray(x, np.float64).ravel() for x in (confidence, error))
+    if not e.any():
+        return float("nan")
+    _, group = np.unique(c, return_inverse=True)
+    expected = (np.bincount(group, e) / np.bincount(group))[group]
+    kept = len(e) - np.arange(steps) * len(e) // steps
+    ours = np.cumsum(expected[np.argsort(-c, kind="stable")])[kept - 1] / kept
+    oracle = np.cumsum(np.sort(e))[kept - 1] / kept
+    return float(np.trapezoid(ours - oracle, dx=1 / steps) / e.mean())

@@ -1,0 +1,121 @@
+"""Measures that see through trained networks. Their weights: `kinemacolor.metrics_weights.load_metric`."""
+
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from kinemacolor.metrics.backbones import VGG16, AlexNet, EfficientNetLite0Classifier, InceptionV3
+
+Doubles = NDArray[np.float64]
+
+
+class LPIPS(nn.Module):
+    """Learned perceptual distance, version 0.1 (Zhang et al. 2018, Eq. 1), with AlexNet or VGG16; 0 is alike.
+
+    ``forward`` takes result and truth, ``B 3 H W`` sRGB 0..1 of at least 64 px a side, and gives ``B``.
+    """
+
+    def __init__(self, backbone: Literal["alex", "vgg"]) -> None:
+        super().__init__()
+        self.backbone = AlexNet() if backbone == "alex" else VGG16()
+        widths = AlexNet.widths if backbone == "alex" else [stage[-1] for stage in VGG16.widths]
+        self.linear = nn.ModuleList(nn.Conv2d(width, 1, 1, bias=False) for width in widths)
+
+    def forward(self, result: Tensor, truth: Tensor) -> Tensor:
+        distance = result.new_zeros(len(result))
+        pairs = zip(self.backbone(result), self.backbone(truth), strict=True)
+        for linear, (one, other) in zip(self.linear, pairs, strict=True):
+            change = F.normalize(one, dim=1, eps=1e-10) - F.normalize(other, dim=1, eps=1e-10)
+            distance = distance + linear(change.square()).mean((1, 2, 3))
+        return distance
+
+
+class InceptionFeatures(nn.Module):
+    """What FID compares (Heusel et al. 2017): ``B 3 H W`` sRGB 0..1 to ``B 2048``, as pytorch-fid prepares pictures.
+
+    They are stretched to 299×299, bilinear and without a low-pass filter, whatever their aspect.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = InceptionV3()
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        features: Tensor = self.network(F.interpolate(rgb, (299, 299), mode="bilinear", align_corners=False))
+        return features
+
+
+@dataclass(frozen=True)
+class FeatureStatistics:
+    """Number, mean ``D`` and scatter ``D D`` of feature vectors; those of two sets add up (Chan et al. 1979)."""
+
+    count: int
+    mean: Doubles
+    scatter: Doubles
+
+    @classmethod
+    def of(cls, features: Tensor) -> Self:
+        """Of ``N D`` vectors, N at least 1."""
+        rows = features.detach().cpu().double().numpy()
+        mean = rows.mean(0)
+        return cls(len(rows), mean, (rows - mean).T @ (rows - mean))
+
+    def __add__(self, other: "FeatureStatistics") -> "FeatureStatistics":
+        count, apart = self.count + other.count, other.mean - self.mean
+        scatter = self.scatter + other.scatter + np.outer(apart, apart) * (self.count * other.count / count)
+        return FeatureStatistics(count, self.mean + apart * (other.count / count), scatter)
+
+    @property
+    def covariance(self) -> Doubles:
+        """``D D``, unbiased as in pytorch-fid. Raises ValueError for fewer than two vectors."""
+        if self.count < 2:
+            raise ValueError(f"a covariance wants two vectors, got {self.count}")
+        return self.scatter / (self.count - 1)
+
+
+def frechet_distance(mean1: Doubles, cov1: Doubles, mean2: Doubles, cov2: Doubles) -> float:
+    """Squared Fréchet distance of two Gaussians, means ``D`` and covariances ``D D`` (Dowson and Landau 1982); FID.
+
+    The trace of (C1 C2)^½ is that of (C1^½ C2 C1^½)^½, which is symmetric and real, also where there
+    are fewer pictures than dimensions; what rounding leaves below zero is zero.
+    """
+    values, vectors = np.linalg.eigh(cov1)
+    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
+    shared = np.sqrt(np.linalg.eigvalsh(root @ cov2 @ root).clip(0)).sum()
+    apart = mean1 - mean2
+    return max(0.0, float(apart @ apart + np.trace(cov1) + np.trace(cov2) - 2 * shared))
+
+
+def frechet_inception_distance(result: FeatureStatistics, truth: FeatureStatistics) -> float:
+    """FID of two sets of `InceptionFeatures`. Sets of different size, or below some 2048, are biased upwards."""
+    return frechet_distance(result.mean, result.covariance, truth.mean, truth.covariance)
+
+
+class Classifier(nn.Module):
+    """Whether a classifier takes a coloured frame for what it takes the true one for.
+
+    EfficientNet-Lite0, ImageNet. There are no labels for films: the class of the true colour frame
+    stands for one, so that this is an agreement and no accuracy. ``forward`` takes result and truth,
+    ``B 3 H W`` sRGB 0..1, and gives ``B 2`` of 0 and 1: whether that class is the result's first
+    choice, and whether it is among its first five. Pictures are scaled to a short side of 224 px.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = EfficientNetLite0Classifier()
+
+    def forward(self, result: Tensor, truth: Tensor) -> Tensor:
+        wanted = self._logits(truth).argmax(1, keepdim=True)
+        found = self._logits(result).topk(5).indices == wanted
+        return torch.stack([found[:, 0], found.any(1)], 1).float()
+
+    def _logits(self, rgb: Tensor) -> Tensor:
+        scale = 224 / min(rgb.shape[-2:])
+        size = [round(side * scale) for side in rgb.shape[-2:]]
+        small = F.interpolate(rgb, size, mode="bilinear", align_corners=False, antialias=True)
+        return self.network.classify(small)

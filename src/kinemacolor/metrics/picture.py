@@ -1,0 +1,103 @@
+"""Measures of one picture, alone or beside the true one.
+
+RGB is sRGB 0..1, ``3 H W``; Lab is ``3 H W``; both in any float dtype and computed in float64.
+"""
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kinemacolor.arrays import Bytes
+
+
+def psnr(result: Tensor, truth: Tensor) -> float:
+    """Peak signal-to-noise ratio in dB of RGB of one shape, in float; identical ones give inf."""
+    error = (result.double() - truth.double()).square().mean()
+    return float(-10 * torch.log10(error))
+
+
+def psnr_uint8_wraparound(result: Bytes, truth: Bytes) -> float:
+    """FAULTY, in dB: only to stand beside tables made with ColorMNet's public script, which has this fault.
+
+    ``result`` and ``truth`` are uint8 of one shape. Difference and square stay uint8 and wrap modulo
+    256 before the mean is taken: from an error of 16 levels on the square appears as less than it is,
+    at 16, 32, … as nothing, so the figure is never below the true PSNR.
+    """
+    if result.dtype != np.uint8 or truth.dtype != np.uint8:
+        raise ValueError(f"wanted uint8 twice, got {result.dtype} and {truth.dtype}")
+    error = float(np.square(result - truth, dtype=np.uint8).mean())
+    return 10 * math.log10(255**2 / error) if error else math.inf
+
+
+def ssim(result: Tensor, truth: Tensor) -> float:
+    """Structural similarity, at most 1, of RGB (Wang et al. 2004, Eq. 13), the mean over channels.
+
+    Gaussian window of 11×11 px with a deviation of 1.5 px, K1 0.01, K2 0.03; windows that reach
+    over the border are left out. Raises ValueError where the picture is smaller than the window.
+    """
+    if min(result.shape[-2:]) < 11:
+        raise ValueError(f"SSIM wants at least 11×11 px, got {result.shape[-1]}×{result.shape[-2]}")
+    bell = torch.exp(-torch.arange(-5, 6, dtype=torch.float64, device=result.device).square() / (2 * 1.5**2))
+    bell = bell / bell.sum()
+
+    def smooth(x: Tensor) -> Tensor:
+        return F.conv2d(F.conv2d(x, bell.view(1, 1, -1, 1)), bell.view(1, 1, 1, -1))
+
+    x, y = result.double()[:, None], truth.double()[:, None]
+    mean_x, mean_y = smooth(x), smooth(y)
+    variance = smooth(x * x) - mean_x**2 + smooth(y * y) - mean_y**2
+    covariance = smooth(x * y) - mean_x * mean_y
+    c1, c2 = 0.01**2, 0.03**2
+    similarity = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
+    return float((similarity / ((mean_x**2 + mean_y**2 + c1) * (variance + c2))).mean())
+
+
+def ab_error(result: Tensor, truth: Tensor) -> float:
+    """Mean Euclidean distance of ab, ``2 H W`` each, in Lab units."""
+    return float(torch.linalg.vector_norm(result.double() - truth.double(), dim=0).mean())
+
+
+def ciede2000(result: Tensor, truth: Tensor) -> float:
+    """Mean CIEDE2000 colour difference of Lab (Sharma, Wu and Dalal 2005, Eq. 2-22; k_L = k_C = k_H = 1)."""
+    luma_1, a_1, b_1 = result.double()
+    luma_2, a_2, b_2 = truth.double()
+    g = (1 - _saturates((torch.hypot(a_1, b_1) + torch.hypot(a_2, b_2)) / 2)) / 2
+    a_1, a_2 = a_1 * (1 + g), a_2 * (1 + g)
+    chroma_1, chroma_2 = torch.hypot(a_1, b_1), torch.hypot(a_2, b_2)
+    hue_1, hue_2 = (torch.rad2deg(torch.atan2(b, a)) % 360 for a, b in ((a_1, b_1), (a_2, b_2)))
+    gray = chroma_1 * chroma_2 == 0
+    turn = torch.where(gray, 0, (hue_2 - hue_1 + 180) % 360 - 180)
+    apart = (hue_2 - hue_1).abs() > 180
+    total = hue_1 + hue_2
+    hue = torch.where(apart & ~gray, torch.where(total < 360, total + 360, total - 360), total)
+    hue = torch.where(gray, total, hue / 2)
+
+    luma, chroma = (luma_1 + luma_2) / 2, (chroma_1 + chroma_2) / 2
+    t = 1 - 0.17 * _cos(hue - 30) + 0.24 * _cos(2 * hue) + 0.32 * _cos(3 * hue + 6) - 0.2 * _cos(4 * hue - 63)
+    far = (luma - 50).square()
+    d_luma = (luma_2 - luma_1) / (1 + 0.015 * far / torch.sqrt(20 + far))
+    d_chroma = (chroma_2 - chroma_1) / (1 + 0.045 * chroma)
+    d_hue = 2 * torch.sqrt(chroma_1 * chroma_2) * torch.sin(torch.deg2rad(turn / 2)) / (1 + 0.015 * chroma * t)
+    blue = torch.deg2rad(60 * torch.exp(-((hue - 275) / 25).square()))
+    rotation = -2 * _saturates(chroma) * torch.sin(blue)
+    square = d_luma**2 + d_chroma**2 + d_hue**2 + rotation * d_chroma * d_hue
+    return float(square.clamp_min(0).sqrt().mean())
+
+
+def colorfulness(rgb: Tensor) -> float:
+    """Colourfulness M of RGB (Hasler and Süsstrunk 2003, Eq. for M^(3), on the 0..255 scale)."""
+    red, green, blue = rgb.double() * 255
+    rg, yb = red - green, (red + green) / 2 - blue
+    spread = torch.sqrt(rg.var(correction=0) + yb.var(correction=0))
+    return float(spread + 0.3 * torch.sqrt(rg.mean() ** 2 + yb.mean() ** 2))
+
+
+def _saturates(chroma: Tensor) -> Tensor:
+    return torch.sqrt(chroma**7 / (chroma**7 + 25.0**7))
+
+
+def _cos(degrees: Tensor) -> Tensor:
+    return torch.cos(torch.deg2rad(degrees))
