@@ -20,7 +20,7 @@ FLOORS = [
     {"render"},
     {"api", "demo", "doctor"},
     {"benchmark", "benchmark_networks"},
-    {"cli", "cli_models"},
+    {"cli", "cli_evaluate", "cli_models"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 

@@ -235,19 +235,25 @@ def test_models_and_doctor_tell_what_there_is(capsys: pytest.CaptureFixture[str]
     assert "FAIL" not in report
 
 
-def test_evaluate_prints_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluate_and_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    films, results = tmp_path / "films", tmp_path / "results"
     for name in ("one", "two"):
-        (tmp_path / name).mkdir()
+        (films / name).mkdir(parents=True)
         for index in range(3):
-            cv2.imwrite(str(tmp_path / name / f"{index}.jpg"), scene(index)[..., ::-1])
-    table = tmp_path / "table.json"
-    assert run(["evaluate", str(tmp_path), "-o", str(table), "--jobs", "2", "-q"]) == 0
-    rows = json.loads(table.read_text())
-    assert [row["film"] for row in rows] == ["one", "two"]
-    assert rows[0]["psnr"] > rows[0]["psnr_gray"] + 3
-    assert "| **mean of 2** |" in capsys.readouterr().out
-    assert run(["evaluate", str(tmp_path), "--only", "none*"]) == 3
-    assert run(["evaluate", str(tmp_path), "-o", str(tmp_path / "no" / "table.json")]) == 2
+            cv2.imwrite(str(films / name / f"{index}.jpg"), scene(index)[..., ::-1])
+    assert run(["evaluate", str(films), "-o", str(results), "--jobs", "2", "-q"]) == 0
+    table = capsys.readouterr().out
+    names = [line.split("|")[1].strip() for line in table.splitlines()[2:]]
+    assert names == ["gray first", "match first", "kinema first"]
+    assert (results / "index.html").is_file()
+    assert run(["compare", "gray", "kinema", "--results", str(results)]) == 0
+    assert "| PSNR dB | 2 |" in capsys.readouterr().out
+    assert run(["compare", "gray", "nonsense", "--results", str(results)]) == 3
+    assert run(["evaluate", str(films), "--only", "none*"]) == 3
+    assert run(["evaluate", str(films), "-o", str(tmp_path / "no" / "results")]) == 2
+    assert run(["evaluate", str(films), "-o", str(results), "--protocol", "nonsense"]) == 2
+    assert run(["evaluate", str(films), "-o", str(results), "--protocol", "still"]) == 2
+    assert run(["evaluate", str(films), "-o", str(results), "--model", "nonsense"]) == 2
 
 
 def test_bench_times_every_stage(film: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import signal
 import sys
 import warnings
@@ -14,6 +13,7 @@ from typing import Annotated
 import typer
 
 from kinemacolor import __version__
+from kinemacolor.cli_evaluate import compare, evaluate
 from kinemacolor.cli_models import Json, models_app
 from kinemacolor.console import progress, say
 from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, ResourceError, UsageError
@@ -26,6 +26,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(models_app, name="models")
+app.command()(evaluate)
+app.command()(compare)
 
 Source = Annotated[Path, typer.Argument(metavar="FILM", help="A film, a picture, or a folder of numbered pictures.")]
 References = Annotated[list[Path], typer.Option("--reference", "-r", help="A colour picture; repeat for several.")]
@@ -178,30 +180,6 @@ def demo(
     with progress("demo", quiet=quiet) as advance:
         made = run_demo(folder, lambda at: advance(at.frames, at.expected))
     say(f"The coloured film:  {made.film}\nBefore and after:   {made.picture}")
-
-
-@app.command()
-def evaluate(
-    films: Annotated[Path, typer.Argument(help="A folder of colour films, or of folders of frames.")],
-    model: ModelName = DEFAULT_MODEL,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Also write the table here (JSON).")] = None,
-    only: Annotated[str, typer.Option(help="Films whose names match this pattern.")] = "*",
-    jobs: Annotated[int, typer.Option(min=1, help="Films at a time.")] = os.cpu_count() or 1,
-    quiet: Quiet = False,
-) -> None:
-    """Measure a model on films that have colour, with the first frame as reference; a Markdown table.
-
-    It is the bare network that is measured, without the gain and the edge filter of its published recipe.
-    """
-    from kinemacolor.evaluation import evaluate_films, markdown_table
-
-    if output and not output.absolute().parent.is_dir():
-        raise UsageError(f"the folder {output.parent} does not exist: make it first")
-    with progress("evaluate", quiet=quiet, unit="films") as advance:
-        rows = evaluate_films(films, model, only=only, jobs=jobs, on_progress=advance)
-    print(markdown_table(rows))
-    if output:
-        output.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n", encoding="utf-8")
 
 
 @app.command()

@@ -1,0 +1,119 @@
+"""Results as one HTML page that needs nothing else: tables, curves, pictures."""
+
+import base64
+import math
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from kinemacolor.evaluation.measure import FilmResult
+from kinemacolor.evaluation.runs import stem_of
+from kinemacolor.evaluation.tables import COLUMNS, model_means
+
+COLORS = ("#888888", "#c58b1b", "#1b6fc5", "#b3312c", "#3a8f3a", "#7a3fa0")
+CURVES = (("psnr", "PSNR dB"), ("confidence", "confidence"), ("warp_error", "warp error ×1000"))
+STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:1400px;padding:0 1rem;color:#222;background:#fff}
+table{border-collapse:collapse;margin:1rem 0;display:block;overflow-x:auto}
+td,th{padding:.25rem .6rem;border-bottom:1px solid #ddd;text-align:right;white-space:nowrap}
+td:first-child,th:first-child{text-align:left}
+.strip{display:flex;flex-wrap:wrap;gap:6px;margin:.5rem 0}
+figure{margin:0;width:300px}img{width:100%;display:block}figcaption{font-size:12px;color:#555}
+.curves{display:flex;flex-wrap:wrap;gap:1rem}svg{background:#fafafa}.bad{color:#a00}
+h2{margin-top:2.5rem;border-top:2px solid #222;padding-top:.5rem}
+"""
+
+
+def write_page(rows: Sequence[FilmResult], folder: Path, title: str) -> Path:
+    """`index.html` in the folder of results; films that the last model does worst at come first."""
+    colors = {model: COLORS[i % len(COLORS)] for i, model in enumerate(dict.fromkeys(row.model for row in rows))}
+    films = dict.fromkeys(row.film for row in rows)
+    last = {row.film: row.means.get("psnr", math.inf) for row in rows}
+    parts = [f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(title)}</title>"]
+    parts += [f"<style>{STYLE}</style><h1>{escape(title)}</h1>", _means_table(rows, folder), _failures(rows)]
+    parts.append(_legend(colors))
+    for film in sorted(films, key=lambda name: last[name]):
+        own = [row for row in rows if row.film == film and row.failure is None]
+        if own:
+            parts += [f"<h2>{escape(film)}</h2>", _film_table(own), _curves(own, colors), _strips(own, folder)]
+    path = folder / "index.html"
+    path.write_text("\n".join([*parts, "</html>"]), encoding="utf-8")
+    return path
+
+
+def _means_table(rows: Sequence[FilmResult], folder: Path) -> str:
+    return "<h2>Means over films</h2>" + _table([(name, means) for name, _, means in model_means(rows, folder)])
+
+
+def _film_table(rows: Sequence[FilmResult]) -> str:
+    return _table([(row.model, dict(row.means)) for row in rows])
+
+
+def _table(named: Sequence[tuple[str, dict[str, float]]]) -> str:
+    columns = [c for c in COLUMNS if any(not math.isnan(means.get(c.name, math.nan)) for _, means in named)]
+    head = "".join(f"<th scope=col>{escape(c.head)}</th>" for c in columns)
+    body = []
+    for name, means in named:
+        cells = []
+        for c in columns:
+            value = means.get(c.name, math.nan)
+            cells.append(f"<td>{'–' if math.isnan(value) else f'{value:.{c.decimals}f}'}</td>")
+        body.append(f"<tr><th scope=row>{escape(name)}</th>{''.join(cells)}</tr>")
+    return f"<table><tr><th></th>{head}</tr>{''.join(body)}</table>"
+
+
+def _failures(rows: Sequence[FilmResult]) -> str:
+    failed = [f"<li class=bad>{escape(r.film)}, {escape(r.model)}: {escape(r.failure)}" for r in rows if r.failure]
+    return f"<h2>Not measured</h2><ul>{''.join(failed)}</ul>" if failed else ""
+
+
+def _legend(colors: dict[str, str]) -> str:
+    return "<p>" + " ".join(f'<b style="color:{color}">■ {escape(name)}</b>' for name, color in colors.items())
+
+
+def _curves(rows: Sequence[FilmResult], colors: dict[str, str]) -> str:
+    return "<div class=curves>" + "".join(_chart(rows, name, title, colors) for name, title in CURVES) + "</div>"
+
+
+def _chart(rows: Sequence[FilmResult], name: str, title: str, colors: dict[str, str]) -> str:
+    """Lines over frames, one for each model."""
+    width, height, edge = 430, 150, 30
+    lines = {row.model: row.curves.get(name, []) for row in rows}
+    values = [v for line in lines.values() for v in line if math.isfinite(v)]
+    if not values:
+        return ""
+    low, high = min(values), max(values)
+    span, longest = (high - low) or 1, max(len(line) for line in lines.values())
+    drawn = []
+    for model, line in lines.items():
+        across, down = (width - edge) / max(1, longest - 1), (height - 2 * edge) / span
+        places = ((edge + across * i, height - edge - down * (v - low)) for i, v in enumerate(line) if math.isfinite(v))
+        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        drawn.append(f'<polyline fill="none" stroke="{colors[model]}" stroke-width="1.5" points="{points}"/>')
+    text = f'<text x="4" y="16" font-size="13">{escape(title)}: {low:.3g} to {high:.3g}, {longest} frames</text>'
+    return (
+        f'<svg role="img" aria-label="{escape(title)}" width="{width}" height="{height}">{text}{"".join(drawn)}</svg>'
+    )
+
+
+def _strips(rows: Sequence[FilmResult], folder: Path) -> str:
+    """The middle frame of every model side by side, then each model's worst frame with its confidence."""
+    first = rows[0]
+    middle = [_figure(folder, first, "middle", kind, kind) for kind in ("gray", "truth")]
+    middle += [_figure(folder, row, "middle", "result", row.model) for row in rows]
+    strips = [f"<h3>Middle frame</h3><div class=strip>{''.join(middle)}</div>"]
+    for row in rows[2:] or rows:
+        kinds = ("truth", "result", "confidence")
+        worst = [_figure(folder, row, "worst", kind, f"{kind}, {row.model}") for kind in kinds]
+        strips.append(f"<h3>Worst frame of {escape(row.model)}</h3><div class=strip>{''.join(worst)}</div>")
+    return "".join(strips)
+
+
+def _figure(folder: Path, row: FilmResult, when: str, kind: str, caption: str) -> str:
+    path = folder / "pictures" / f"{stem_of(row.film, row.model)}.{when}.{kind}.jpg"
+    if not path.is_file():
+        return ""
+    data = base64.b64encode(path.read_bytes()).decode()
+    alt = escape(f"{caption}, {when} frame of {row.film}")
+    image = f'<img alt="{alt}" src="data:image/jpeg;base64,{data}">'
+    return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"

@@ -1,0 +1,150 @@
+"""Where the reference of a true film comes from, and the frames that a model makes with it.
+
+As in the literature the input is the L of the true frame, and the answer is Lab to RGB in float.
+"""
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice, zip_longest
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from kinemacolor.arrays import Bytes
+from kinemacolor.color import rgb_to_lab
+from kinemacolor.errors import InputError, UsageError, reading
+from kinemacolor.models.base import Colorizer, State
+from kinemacolor.models.layers import fit
+from kinemacolor.resample import resize, working_size
+from kinemacolor.video.colored import colored_frames
+from kinemacolor.video.pictures import read_reference
+
+Kind = Literal["first", "later", "still", "self"]
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """``first``: the first true frame is the reference (propagation). ``later``: the one ``frame`` frames on.
+
+    ``still``: another picture, from pairs of film and picture. ``self``: each frame is its own
+    reference, mirrored, bent and noisy (after Color2Embed, 3.2), so that places must be found again.
+    """
+
+    kind: Kind = "first"
+    frame: int = 30
+
+    @classmethod
+    def parse(cls, text: str) -> "Protocol":
+        """``first``, ``later:N``, ``still`` or ``self``. Raises UsageError for anything else."""
+        kind, _, number = text.partition(":")
+        if kind == "later" and number.isdigit():
+            return cls("later", int(number))
+        if kind in ("first", "still", "self") and not number:
+            return cls(kind)  # type: ignore[arg-type]
+        raise UsageError(f"there is no protocol {text!r}: write first, later:30, still or self")
+
+    def __str__(self) -> str:
+        return f"later:{self.frame}" if self.kind == "later" else self.kind
+
+
+class Answer(NamedTuple):
+    """One frame: true sRGB ``H W 3`` uint8 and Lab ``3 H W``; given ab ``2 H W`` and confidence ``H W``."""
+
+    truth: Bytes
+    lab: Tensor
+    chroma: Tensor
+    confidence: Tensor
+
+
+def answers(
+    film: Path, model: Colorizer, protocol: Protocol, *, still: Path | None = None, film_size: bool = False
+) -> Iterator[Answer]:
+    """What ``model`` makes of a film, frame by frame, with bounded memory.
+
+    Frames are measured at the model's working size, or at the film's with ``film_size`` (chroma
+    spread bilinearly, as a session does). Raises InputError where the protocol does not fit the film.
+    """
+    side, pictures = model.spec.short_side, colored_frames(film)
+    if protocol.kind == "self":
+        for index, picture in enumerate(pictures):
+            yield from _block([picture], model, model.init_state(_lab([distorted(picture, index)], side)), film_size)[0]
+        return
+    state = model.init_state(_lab([_reference(film, protocol, still)], side), in_shot=protocol.kind != "still")
+    while block := list(islice(pictures, model.spec.block)):
+        made, state = _block(block, model, state, film_size)
+        yield from made
+
+
+def made_answers(film: Path, made: Path, short_side: int) -> Iterator[Answer]:
+    """The frames of a film that some other tool coloured; its confidence is nan.
+
+    Raises InputError where the two differ in aspect or in length.
+    """
+    for index, (truth, result) in enumerate(zip_longest(colored_frames(film), colored_frames(made))):
+        if truth is None or result is None:
+            raise InputError(f"{made} ends at frame {index}, or {film.name} does: both must have the same frames")
+        size = working_size(truth.shape[0], truth.shape[1], short_side)
+        if working_size(result.shape[0], result.shape[1], short_side) != size:
+            raise InputError(f"{made} is {result.shape[1]}x{result.shape[0]}, another shape than {film.name}")
+        lab, other = _lab([truth], short_side)[0, 0], _lab([result], short_side)[0, 0]
+        yield Answer(resize(truth, size), lab, other[1:], torch.full(size, torch.nan))
+
+
+def _block(block: list[Bytes], model: Colorizer, state: State, film_size: bool) -> tuple[list[Answer], State]:
+    small = _lab(block, model.spec.short_side)
+    step = model(small[:, :, :1], state)
+    size = block[0].shape[:2] if film_size else small.shape[-2:]
+    truth = [resize(picture, (size[0], size[1])) for picture in block]
+    lab = _lab(truth, None)[0] if film_size else small[0]
+    parts = zip(truth, lab, fit(step.chroma[0], size), fit(step.confidence[0], size)[:, 0], strict=True)
+    return [Answer(*part) for part in parts], step.state
+
+
+def distorted(picture: Bytes, seed: int) -> Bytes:
+    """A picture ``H W 3`` mirrored or not, bent smoothly by up to a tenth of its size, with noise of 5 levels."""
+    generator = np.random.default_rng(seed)
+    height, width = picture.shape[:2]
+    bend = cv2.resize(generator.uniform(-0.1, 0.1, (4, 4, 2)).astype(np.float32), (width, height), interpolation=2)
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    x, y = columns + bend[..., 0] * width, rows + bend[..., 1] * height
+    bent = cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT).astype(np.float32)
+    noisy = bent + generator.normal(0, 5, bent.shape)
+    result: Bytes = noisy.clip(0, 255).astype(np.uint8)
+    return result[:, ::-1] if generator.random() < 0.5 else result
+
+
+def read_pairs(path: Path) -> Mapping[str, Path]:
+    """Film names and their pictures, from a CSV file of two columns; pictures may be relative to it.
+
+    Raises InputError where it cannot be read so.
+    """
+    with reading(path), path.open(newline="", encoding="utf-8") as stream:
+        rows = [row for row in csv.reader(stream) if row]
+    if any(len(row) != 2 for row in rows):
+        raise InputError(f"{path} is no list of pairs: write FILM,PICTURE in every line")
+    return {film: path.parent / picture for film, picture in rows}
+
+
+def _reference(film: Path, protocol: Protocol, still: Path | None) -> Bytes:
+    if protocol.kind == "still":
+        if still is None:
+            raise InputError(f"{film.name} has no picture in the pairs: add a line {film.name},PICTURE")
+        return read_reference(still)
+    wanted = protocol.frame if protocol.kind == "later" else 0
+    picture = next(islice(colored_frames(film), wanted, None), None)
+    if picture is None:
+        raise InputError(f"{film.name} has no frame {wanted}, which is to be the reference: choose an earlier one")
+    return picture
+
+
+def _lab(pictures: list[Bytes], side: int | None) -> Tensor:
+    """Pictures of one size as ``1 T 3 h w`` Lab, with a short side of ``side`` px."""
+    if side is not None:
+        size = working_size(pictures[0].shape[0], pictures[0].shape[1], side)
+        pictures = [resize(picture, size) for picture in pictures]
+    return rgb_to_lab(torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255)[None]

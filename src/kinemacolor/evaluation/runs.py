@@ -1,0 +1,221 @@
+"""Many films and models: in parallel, resumable, one folder of results.
+
+A folder holds `results.jsonl` (a line for each film and model, written when it is done),
+`features/` for FID, `pictures/` for the page.
+"""
+
+import json
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatch
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from kinemacolor.errors import InputError, KinemacolorError, UsageError, WeightsError
+from kinemacolor.evaluation.measure import FilmResult, Measured, Shown, measure
+from kinemacolor.evaluation.protocol import Answer, Protocol, answers, made_answers
+from kinemacolor.metrics.perceptual import FeatureStatistics, frechet_inception_distance
+from kinemacolor.metrics_weights import how_to_get, load_metric
+from kinemacolor.models.base import Colorizer
+from kinemacolor.models.baselines import Gray, Match
+from kinemacolor.video.colored import colored_frames
+from kinemacolor.weights import MODELS, WeightsNotice, load_model, weights_notices
+
+BASELINES = ("gray", "match")
+NETWORKS = ("lpips-alex", "inception", "classifier")
+SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".webm")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is evaluated, and how. ``made`` names folders of films that other tools coloured."""
+
+    models: tuple[str, ...]
+    protocol: Protocol = field(default_factory=Protocol)
+    pairs: Mapping[str, Path] | None = None
+    made: Mapping[str, Path] | None = None
+    film_size: bool = False
+
+    def key(self, model: str) -> str:
+        """What tells results of one model under these settings from others."""
+        return f"{model} {self.protocol}{' film-size' if self.film_size else ''}"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One film and one model."""
+
+    film: Path
+    model: str
+    settings: Settings
+    folder: Path
+
+
+def find_films(folder: Path, only: str = "*") -> list[Path]:
+    """Films, and folders of frames, in ``folder``. Raises InputError where none matches ``only``."""
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder: give one with films or folders of frames in it")
+    found = [path for path in folder.iterdir() if path.is_dir() or path.suffix.lower() in SUFFIXES]
+    films = sorted(path for path in found if fnmatch(path.name, only) and not path.name.startswith("."))
+    if not films:
+        raise InputError(f"{folder} holds no film that matches {only!r}: give a folder of films or of frame folders")
+    return films
+
+
+def evaluate(
+    films: Sequence[Path],
+    settings: Settings,
+    folder: Path,
+    *,
+    jobs: int = 1,
+    on_progress: Callable[[int, int | None], None] | None = None,
+) -> list[FilmResult]:
+    """A result for every film and model, gray and match included; what ``folder`` holds already is not made again.
+
+    A film that fails gives a result with ``failure``, and the others go on. Raises UsageError for an
+    unknown model.
+    """
+    _check(settings.models)
+    names = (*dict.fromkeys((*BASELINES, *settings.models)), *(settings.made or {}))
+    for part in ("features", "pictures"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    done = {(row.film, row.model): row for row in read_results(folder) if row.failure is None}
+    todo = [Task(film, name, settings, folder) for film in films for name in names]
+    todo = [task for task in todo if (task.film.name, settings.key(task.model)) not in done]
+    total, finished = len(films) * len(names), len(films) * len(names) - len(todo)
+    workers = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_prepare_worker)
+    with workers as pool, _results_file(folder).open("a", encoding="utf-8") as stream:
+        for ended in as_completed([pool.submit(run, task) for task in todo]):
+            row = ended.result()
+            stream.write(json.dumps(asdict(row)) + "\n")
+            stream.flush()
+            done[row.film, row.model] = row
+            finished += 1
+            if on_progress:
+                on_progress(finished, total)
+    return [done[film.name, settings.key(name)] for name in names for film in films]
+
+
+def run(task: Task) -> FilmResult:
+    """Measure one film with one model; its features and pictures go into the folder."""
+    film, settings, key = task.film, task.settings, task.settings.key(task.model)
+    try:
+        middle = sum(1 for _ in colored_frames(film)) // 2
+        with torch.inference_mode():
+            found = measure(_answers(task), _networks(), middle)
+    except KinemacolorError as error:
+        return FilmResult(film.name, key, str(settings.protocol), 0, {}, {}, str(error))
+    _save(task.folder, stem_of(film.name, key), found)
+    return found.result(film.name, key, str(settings.protocol))
+
+
+def fid(folder: Path, rows: Sequence[FilmResult]) -> float:
+    """Fréchet inception distance of all result frames of ``rows`` to all true frames; nan without features."""
+    made, true = [], []
+    for row in rows:
+        path = folder / "features" / f"{stem_of(row.film, row.model)}.npz"
+        if not path.is_file():
+            return float("nan")
+        with np.load(path) as stored:
+            made.append(stored["result"])
+            true.append(stored["truth"])
+    both = [FeatureStatistics.of(torch.from_numpy(np.concatenate(x)).double()) for x in (made, true)]
+    return frechet_inception_distance(both[0], both[1])
+
+
+def read_results(folder: Path) -> list[FilmResult]:
+    """The lines of `results.jsonl`; one that a killed run left unfinished is skipped."""
+    path = _results_file(folder)
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        try:
+            rows.append(FilmResult(**json.loads(line)))
+        except (ValueError, TypeError):
+            continue
+    return rows
+
+
+def missing_networks() -> str:
+    """What to do for the columns that lack weights; empty if none does."""
+    missing = [name for name in NETWORKS if name not in _networks()]
+    return f"without {', '.join(missing)}: {how_to_get(missing)}" if missing else ""
+
+
+def _check(models: Sequence[str]) -> None:
+    for name in models:
+        if name not in (*MODELS, *BASELINES):
+            raise UsageError(f"there is no model {name!r}: choose one of {', '.join((*sorted(MODELS), *BASELINES))}")
+        for notice in weights_notices(name) if name in MODELS else ():
+            warnings.warn(notice, WeightsNotice, stacklevel=3)
+
+
+def _answers(task: Task) -> Iterator[Answer]:
+    settings = task.settings
+    if settings.made and task.model in settings.made:
+        folder = settings.made[task.model]
+        made = [path for path in folder.iterdir() if path.stem.split(".")[0] == task.film.stem.split(".")[0]]
+        if len(made) != 1:
+            raise InputError(f"{folder} has {len(made)} films for {task.film.name}: name one {task.film.stem}")
+        return made_answers(task.film, made[0], 216)
+    still = (settings.pairs or {}).get(task.film.name)
+    return answers(task.film, _model(task.model), settings.protocol, still=still, film_size=settings.film_size)
+
+
+@cache
+def _model(name: str) -> Colorizer:
+    if name == "gray":
+        return Gray().eval()
+    if name == "match":
+        match = Match()
+        match.load_state_dict(load_model("kinema").state_dict())
+        return match.eval()
+    return load_model(name)
+
+
+@cache
+def _networks() -> Mapping[str, nn.Module]:
+    found = {}
+    for name in NETWORKS:
+        try:
+            found[name] = load_metric(name)
+        except WeightsError:
+            continue
+    return found
+
+
+def _prepare_worker() -> None:
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    warnings.simplefilter("ignore", WeightsNotice)  # the parent has told
+
+
+def _save(folder: Path, stem: str, found: Measured) -> None:
+    if found.features:
+        result, truth = (torch.stack(x).half().numpy() for x in (found.features, found.features_of_truth))
+        np.savez_compressed(folder / "features" / f"{stem}.npz", result=result, truth=truth)
+    for kind, shown in (("worst", found.worst), ("middle", found.middle)):
+        if shown:
+            _save_pictures(folder / "pictures", f"{stem}.{kind}", shown)
+
+
+def _save_pictures(folder: Path, stem: str, shown: Shown) -> None:
+    for name in ("gray", "truth", "result", "confidence"):
+        picture = getattr(shown, name)
+        cv2.imwrite(str(folder / f"{stem}.{name}.jpg"), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
+
+
+def _results_file(folder: Path) -> Path:
+    return folder / "results.jsonl"
+
+
+def stem_of(film: str, model: str) -> str:
+    """What the files of a result are called."""
+    return f"{film}.{model}".replace(" ", ".").replace(":", "-").replace("/", "-")

@@ -1,0 +1,144 @@
+"""Results as tables: means over films, CSV, and whether one model is better than another."""
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kinemacolor.errors import InputError
+from kinemacolor.evaluation.measure import FilmResult
+from kinemacolor.evaluation.runs import fid
+
+
+@dataclass(frozen=True)
+class Column:
+    """A measure in a table: its name in results, its head, decimals, and whether more is better (None: neither)."""
+
+    name: str
+    head: str
+    decimals: int
+    more_is_better: bool | None
+
+
+COLUMNS = (
+    Column("psnr", "PSNR dB", 2, True),
+    Column("psnr_uint8_wraparound", "faulty PSNR", 2, None),
+    Column("ssim", "SSIM", 4, True),
+    Column("lpips_alex", "LPIPS", 4, False),
+    Column("fid", "FID", 2, False),
+    Column("ab_error", "ab error", 2, False),
+    Column("ciede2000", "ΔE00", 2, False),
+    Column("colorfulness", "colourful", 2, None),
+    Column("colorfulness_truth", "of truth", 2, None),
+    Column("warp_error", "WE", 3, False),
+    Column("warp_error_truth", "of truth", 3, None),
+    Column("chroma_change", "chroma change", 3, False),
+    Column("cdc", "CDC", 5, False),
+    Column("top1", "top-1", 2, True),
+    Column("top5", "top-5", 2, True),
+    Column("confidence", "confidence", 2, None),
+    Column("confidence_correlation", "correlation", 2, True),
+    Column("ause", "AUSE", 3, False),
+)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Mean over films of B less A for one measure, and where it lies in 95 % of resampled sets of films."""
+
+    column: Column
+    films: int
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def verdict(self) -> str:
+        """What the interval says of B."""
+        if self.column.more_is_better is None or self.low <= 0 <= self.high:
+            return "no difference shown" if self.column.more_is_better is not None else ""
+        return "B better" if (self.mean > 0) == self.column.more_is_better else "A better"
+
+
+def model_means(rows: Sequence[FilmResult], folder: Path) -> list[tuple[str, int, dict[str, float]]]:
+    """For each model its name, its films and its means, each film weighing the same; FID over all frames."""
+    found = []
+    for model in dict.fromkeys(row.model for row in rows):
+        own = [row for row in rows if row.model == model and row.failure is None]
+        means = {c.name: _mean([row.means.get(c.name, math.nan) for row in own]) for c in COLUMNS}
+        means["fid"] = fid(folder, own) if own else math.nan
+        found.append((model, len(own), means))
+    return found
+
+
+def markdown(named: Sequence[tuple[str, int, dict[str, float]]], head: str = "model") -> str:
+    """Rows of `model_means`; columns that no row has are left out."""
+    columns = [c for c in COLUMNS if any(not math.isnan(means.get(c.name, math.nan)) for _, _, means in named)]
+    lines = [f"| {head} | films | " + " | ".join(c.head for c in columns) + " |", "|---|" + "--:|" * (len(columns) + 1)]
+    for name, films, means in named:
+        values = [means.get(c.name, math.nan) for c in columns]
+        cells = ["–" if math.isnan(v) else f"{v:.{c.decimals}f}" for c, v in zip(columns, values, strict=True)]
+        lines.append(f"| {name} | {films} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def write_csv(rows: Sequence[FilmResult], folder: Path) -> None:
+    """`films.csv`, a line for each film and model, and `frames.csv`, one for each frame."""
+    names = [c.name for c in COLUMNS if c.name != "fid"]
+    with (folder / "films.csv").open("w", newline="", encoding="utf-8") as stream:
+        table = csv.writer(stream)
+        table.writerow(["film", "model", "protocol", "frames", *names, "failure"])
+        for row in rows:
+            values = [row.means.get(name, "") for name in names]
+            table.writerow([row.film, row.model, row.protocol, row.frames, *values, row.failure or ""])
+    with (folder / "frames.csv").open("w", newline="", encoding="utf-8") as stream:
+        table = csv.writer(stream)
+        curves = [name for name in names if name != "cdc"]
+        table.writerow(["film", "model", "frame", *curves])
+        for row in rows:
+            for index in range(row.frames):
+                values = [row.curves[name][index] if name in row.curves else "" for name in curves]
+                table.writerow([row.film, row.model, index, *values])
+
+
+def compare(rows: Sequence[FilmResult], first: str, second: str, *, samples: int = 10_000) -> list[Difference]:
+    """Paired differences of two models over the films that both have, with a bootstrap over films (percentiles).
+
+    Raises InputError where there are fewer than two such films.
+    """
+    good = [row for row in rows if row.failure is None]
+    by_model = {model: {row.film: row for row in good if row.model == model} for model in (first, second)}
+    films = sorted(by_model[first].keys() & by_model[second].keys())
+    if len(films) < 2:
+        have = ", ".join(dict.fromkeys(row.model for row in rows)) or "none"
+        raise InputError(f"{first} and {second} share {len(films)} films, two are needed; the results hold: {have}")
+    generator, found = np.random.default_rng(0), []
+    for column in (c for c in COLUMNS if not c.name.endswith("_truth")):
+        a, b = ([by_model[m][film].means.get(column.name, math.nan) for film in films] for m in (first, second))
+        gaps = np.array(b, dtype=float) - np.array(a, dtype=float)
+        gaps = gaps[np.isfinite(gaps)]
+        if len(gaps) < 2:
+            continue
+        drawn = gaps[generator.integers(0, len(gaps), (samples, len(gaps)))].mean(1)
+        low, high = np.percentile(drawn, [2.5, 97.5])
+        found.append(Difference(column, len(gaps), float(gaps.mean()), float(low), float(high)))
+    return found
+
+
+def markdown_differences(differences: Sequence[Difference], first: str, second: str) -> str:
+    """A table of `compare`."""
+    lines = [f"| measure | films | {second} less {first} | 95 % interval | |", "|---|--:|--:|--:|---|"]
+    for d in differences:
+        digits = d.column.decimals + 1
+        interval = f"{d.low:+.{digits}f} to {d.high:+.{digits}f}"
+        verdict = d.verdict.replace("A better", f"{first} better").replace("B better", f"{second} better")
+        lines.append(f"| {d.column.head} | {d.films} | {d.mean:+.{digits}f} | {interval} | {verdict} |")
+    return "\n".join(lines)
+
+
+def _mean(values: Sequence[float]) -> float:
+    finite = [value for value in values if not math.isnan(value)]
+    return float(np.mean(finite)) if finite else math.nan

@@ -1,0 +1,65 @@
+"""What every table also shows: no colour at all, and the plain match that a network must beat."""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kinemacolor.correspondence import match
+from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
+from kinemacolor.models.kinema import Kinema, KinemaOptions
+from kinemacolor.models.layers import fit
+
+TEMPERATURE = 0.01
+
+
+@dataclass(frozen=True)
+class BaselineState(State):
+    """Of the references: unit descriptors B N C and chroma B N 2."""
+
+    keys: Tensor
+    colors: Tensor
+
+
+class Gray(Colorizer):
+    """No chroma, and no confidence in it."""
+
+    spec = ModelSpec("gray", short_side=216)
+    parts = MappingProxyType({})
+    options_type = KinemaOptions
+
+    def init_state(self, references: Tensor, *, in_shot: bool = False) -> State:
+        return State()
+
+    def forward(self, luma: Tensor, state: State) -> Step:
+        return Step(torch.cat([torch.zeros_like(luma)] * 2, 2), torch.zeros_like(luma), state)
+
+
+class Match(Kinema):
+    """Each cell of the 1/4 grid takes the colour of the references' cells that look like it; nothing else.
+
+    Features and weights are kinema's; softmax(cosine / 0.01) of Deep Exemplar's Eq. 4, one colour a
+    cell, no history, nothing learned. The confidence is the largest cosine.
+    """
+
+    spec = ModelSpec("match", short_side=216)
+
+    def init_state(self, references: Tensor, *, in_shot: bool = False) -> BaselineState:  # type: ignore[override]
+        batch = references.shape[0]
+        pictures = references.flatten(0, 1)
+        keys = self._describe(pictures[:, :1])
+        colors = F.adaptive_avg_pool2d(pictures[:, 1:], (keys.shape[1], keys.shape[2])).permute(0, 2, 3, 1)
+        return BaselineState(*(x.reshape(batch, -1, x.shape[-1]) for x in (keys, colors)))
+
+    def forward(self, luma: Tensor, state: State) -> Step:
+        assert isinstance(state, BaselineState)
+        query = self._describe(luma.flatten(0, 1))
+        flat = query.reshape(luma.shape[0], -1, query.shape[-1])
+        found = match(flat, state.keys, state.colors, temperatures=(TEMPERATURE,))
+        maps = torch.cat([found.warped[0], found.similarity[..., None]], -1)
+        maps = maps.reshape(*query.shape[:3], 3).permute(0, 3, 1, 2)
+        chroma, similarity = fit(maps, luma.shape[-2:]).split_with_sizes([2, 1], 1)
+        shape = luma.shape[:2]
+        return Step(chroma.reshape(*shape, 2, *luma.shape[3:]), similarity.clamp(0, 1).reshape(luma.shape), state)

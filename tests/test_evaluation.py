@@ -1,0 +1,172 @@
+"""Measures of films, resumed, compared, shown; and films that cannot be measured."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from conftest import scene
+from kinemacolor.errors import InputError, UsageError
+from kinemacolor.evaluation import runs, tables
+from kinemacolor.evaluation.measure import FilmResult, measure
+from kinemacolor.evaluation.page import write_page
+from kinemacolor.evaluation.protocol import Protocol, answers, distorted, made_answers, read_pairs
+from kinemacolor.models.base import Colorizer
+from kinemacolor.models.baselines import Gray
+
+SETTINGS = runs.Settings(models=("kinema",))
+
+
+def save(folder: Path, pictures: list[np.ndarray]) -> Path:
+    folder.mkdir(parents=True)
+    for index, picture in enumerate(pictures):
+        cv2.imwrite(str(folder / f"{index:03}.png"), picture[..., ::-1])
+    return folder
+
+
+@pytest.fixture
+def truth(tmp_path: Path) -> Path:
+    return save(tmp_path / "films" / "truth", [scene(index) for index in range(4)])
+
+
+@torch.inference_mode()
+def test_measures_by_hand(truth: Path) -> None:
+    """The gray baseline: its error is the chroma of the truth, and it has nothing to be sure of."""
+    found = measure(answers(truth, Gray(), Protocol()), {}, 2)
+    lab = [answer.lab for answer in answers(truth, Gray(), Protocol())]
+    assert found.curves["psnr"] == found.curves["psnr_gray"]
+    assert found.curves["ab_error"] == pytest.approx([float(x[1:].norm(dim=0).mean()) for x in lab])
+    assert max(found.curves["colorfulness"]) < 0.1 < min(found.curves["colorfulness_truth"])
+    assert found.curves["confidence"] == [0, 0, 0, 0]
+    assert np.isnan(found.curves["warp_error"][0])
+    assert found.curves["chroma_change"][1:] == [0, 0, 0]
+    assert found.middle is not None
+    assert found.middle.frame == 2
+    assert found.worst is not None
+    assert found.worst.frame == int(np.argmin(found.curves["psnr"]))
+
+
+@torch.inference_mode()
+def test_the_reference_is_where_the_protocol_says(truth: Path, kinema: Colorizer, tmp_path: Path) -> None:
+    def decibels(protocol: Protocol, still: Path | None = None) -> list[float]:
+        return measure(answers(truth, kinema, protocol, still=still), {}, 0).curves["psnr"]
+
+    first, later = decibels(Protocol()), decibels(Protocol("later", 3))
+    assert first[0] > first[3]
+    assert later[3] > later[0]
+    still = tmp_path / "still.png"
+    cv2.imwrite(str(still), scene(0)[..., ::-1])
+    assert decibels(Protocol("still"), still) == pytest.approx(first, abs=0.01)
+    assert min(decibels(Protocol("self"))) > max(measure(answers(truth, Gray(), Protocol()), {}, 0).curves["psnr"])
+    with pytest.raises(InputError, match="no frame 9"):
+        decibels(Protocol("later", 9))
+    with pytest.raises(InputError, match="no picture in the pairs"):
+        decibels(Protocol("still"))
+
+
+@torch.inference_mode()
+def test_film_size_measures_every_pixel(truth: Path, kinema: Colorizer) -> None:
+    small, large = (next(answers(truth, kinema, Protocol(), film_size=size)) for size in (False, True))
+    assert small.lab.shape[-2:] == (216, 288)
+    assert (
+        large.lab.shape[-2:] == large.chroma.shape[-2:] == large.confidence.shape == large.truth.shape[:2] == (72, 96)
+    )
+
+
+@pytest.mark.parametrize("text", ["first", "later:7", "still", "self"])
+def test_protocols_are_written_as_they_are_read(text: str) -> None:
+    assert str(Protocol.parse(text)) == text
+
+
+@pytest.mark.parametrize("text", ["last", "later", "later:x", "first:3"])
+def test_other_protocols_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="no protocol"):
+        Protocol.parse(text)
+
+
+def test_a_distorted_reference_keeps_its_colours_and_not_its_places() -> None:
+    picture = scene(0)
+    bent = distorted(picture, 1)
+    assert bent.shape == picture.shape
+    assert np.array_equal(bent, distorted(picture, 1))
+    assert np.abs(bent.mean((0, 1)) - picture.mean((0, 1))).max() < 15
+    assert np.abs(bent.astype(float) - picture).mean() > 10
+
+
+def test_films_of_other_tools_are_measured_and_must_fit(truth: Path, tmp_path: Path) -> None:
+    same = save(tmp_path / "same", [scene(index) for index in range(4)])
+    found = measure(made_answers(truth, same, 72), {}, 0)
+    assert min(found.curves["psnr"]) > 50
+    assert np.isnan(found.curves["confidence"]).all()
+    short = save(tmp_path / "short", [scene(index) for index in range(3)])
+    with pytest.raises(InputError, match="ends at frame 3"):
+        measure(made_answers(truth, short, 72), {}, 0)
+    wide = save(tmp_path / "wide", [scene(index, (72, 200)) for index in range(4)])
+    with pytest.raises(InputError, match="another shape"):
+        measure(made_answers(truth, wide, 72), {}, 0)
+
+
+def test_what_fails_is_told_and_the_rest_is_measured_and_resumed(truth: Path, tmp_path: Path) -> None:
+    gray = [np.repeat(scene(i).mean(2, keepdims=True), 3, 2).astype(np.uint8) for i in range(3)]
+    save(truth.parent / "gray", gray)
+    save(truth.parent / "one", [scene(0)])
+    (truth.parent / "broken.mp4").write_bytes(b"no film")
+    folder = tmp_path / "results"
+    rows = runs.evaluate(runs.find_films(truth.parent), SETTINGS, folder)
+    failures = {row.film: row.failure for row in rows if row.failure}
+    assert set(failures) == {"gray", "broken.mp4"}
+    assert "gray itself" in str(failures["gray"])
+    assert {row.frames for row in rows if row.film == "one"} == {1}
+    lines = (folder / "results.jsonl").read_text().splitlines()
+    with (folder / "results.jsonl").open("a") as stream:
+        stream.write('{"film": "cut off')
+    (folder / "results.jsonl").write_text("\n".join([*lines, '{"film": "cut']) + "\n")
+    seen: list[int] = []
+    films = runs.find_films(truth.parent)
+    again = runs.evaluate(films, SETTINGS, folder, on_progress=lambda done, total: seen.append(done))
+    assert seen[0] == 7  # two good films with three models were there, and only the failures are tried again
+    assert [json.dumps(row.means) for row in again] == [json.dumps(row.means) for row in rows]
+    page = write_page(again, folder, "films").read_text()
+    assert "gray itself" in page
+    assert "data:image/jpeg;base64," in page
+    assert not re.search(r"(src|href)=.?https?:", page)
+    tables.write_csv(again, folder)
+    assert (folder / "frames.csv").read_text().count("\n") == 1 + 3 * (4 + 1)
+
+
+def result(film: str, model: str, psnr: float) -> FilmResult:
+    return FilmResult(film, model, "first", 1, {"psnr": psnr, "colorfulness": 10.0}, {"psnr": [psnr]})
+
+
+def test_better_needs_an_interval_without_zero() -> None:
+    rows = [result(f"f{i}", "a", 20 + i) for i in range(8)]
+    steady = [result(f"f{i}", "b", 20.9 + i + 0.1 * (i % 3)) for i in range(8)]
+    (psnr, colorful) = tables.compare(rows + steady, "a", "b")
+    assert psnr.mean == pytest.approx(0.9 + 0.1 * np.mean([i % 3 for i in range(8)]))
+    assert 0.9 <= psnr.low < psnr.mean < psnr.high <= 1.1
+    assert psnr.verdict == "B better"
+    assert colorful.verdict == ""
+    mixed = [replace(row, model="c", means={"psnr": row.means["psnr"] + (-1) ** i}) for i, row in enumerate(rows)]
+    (unclear,) = tables.compare(rows + mixed, "a", "c")
+    assert unclear.verdict == "no difference shown"
+    with pytest.raises(InputError, match="share 0 films"):
+        tables.compare(rows, "a", "z")
+
+
+def test_tables_leave_out_what_nobody_measured() -> None:
+    none = float("nan")
+    text = tables.markdown([("a", 2, {"psnr": 30.0, "fid": none}), ("b", 2, {"psnr": none, "fid": none})])
+    assert text.splitlines() == ["| model | films | PSNR dB |", "|---|--:|--:|", "| a | 2 | 30.00 |", "| b | 2 | – |"]
+
+
+def test_pairs_are_read_beside_their_file(tmp_path: Path) -> None:
+    (tmp_path / "pairs.csv").write_text("film.mp4,still.png\n")
+    assert read_pairs(tmp_path / "pairs.csv") == {"film.mp4": tmp_path / "still.png"}
+    (tmp_path / "pairs.csv").write_text("film.mp4\n")
+    with pytest.raises(InputError, match="FILM,PICTURE"):
+        read_pairs(tmp_path / "pairs.csv")
