@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 from kinemacolor.models.base import Colorizer
+from kinemacolor.models.color2embed import Color2Embed, Color2EmbedOptions
 from kinemacolor.weights import load_model
 
 SIZE = (72, 96)  # rows, columns
@@ -88,6 +90,24 @@ def reference(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def kinema() -> Colorizer:
     return load_model("kinema")
+
+
+@dataclass(frozen=True)
+class TinyEmbedOptions(Color2EmbedOptions):
+    width: float = 1 / 16
+
+
+class TinyEmbed(Color2Embed):
+    """Color2Embed at a sixteenth of its channels."""
+
+    options_type = TinyEmbedOptions
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty user's folder."""
+    monkeypatch.setenv("KINEMACOLOR_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
 
 
 @pytest.fixture(autouse=True)

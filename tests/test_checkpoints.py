@@ -20,14 +20,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from conftest import TinyEmbed
 from kinemacolor.checkpoints import export_weights, import_weights
 from kinemacolor.cli import run
 from kinemacolor.errors import UsageError, WeightsError
 from kinemacolor.features import ResNet101, vgg19_places
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.color2embed import (
-    Color2Embed,
-    Color2EmbedOptions,
     official_encoder_names,
     official_unet_names,
 )
@@ -55,22 +54,11 @@ class TinyExemplar(DeepExemplar):
     options_type = TinyExemplarOptions
 
 
-@dataclass(frozen=True)
-class TinyEmbedOptions(Color2EmbedOptions):
-    width: float = 1 / 16
-
-
-class TinyEmbed(Color2Embed):
-    options_type = TinyEmbedOptions
-
-
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty user's folder, and small models."""
-    monkeypatch.setenv("KINEMACOLOR_HOME", str(tmp_path / "home"))
+def small(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small models."""
     monkeypatch.setitem(MODELS, "deep-exemplar", TinyExemplar)
     monkeypatch.setitem(MODELS, "color2embed", TinyEmbed)
-    return tmp_path / "home"
 
 
 def random_like(tensors: TensorDict) -> TensorDict:

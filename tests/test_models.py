@@ -5,7 +5,6 @@ In float64: untrained networks magnify rounding, and laws are about more than ro
 
 import dataclasses
 import warnings
-from collections.abc import Callable
 
 import pytest
 import torch
@@ -66,6 +65,11 @@ def run(model: Colorizer, luma: torch.Tensor, references: torch.Tensor, cuts: li
     return Step(torch.cat([s.chroma for s in steps], 1), torch.cat([s.confidence for s in steps], 1), state)
 
 
+def tensors(of: State) -> list[torch.Tensor]:
+    values = (getattr(of, field.name) for field in dataclasses.fields(of))
+    return [value for value in values if isinstance(value, torch.Tensor)]
+
+
 @torch.inference_mode()
 def test_cutting_at_multiples_of_the_block_changes_nothing(model: Colorizer) -> None:
     n = model.spec.block
@@ -88,10 +92,6 @@ def test_batch_rows_are_independent(model: Colorizer) -> None:
 def test_states_are_never_mutated(model: Colorizer) -> None:
     state = model.init_state(pictures())
     state = model(film(frames=1), state).state
-
-    def tensors(of: State) -> list[torch.Tensor]:
-        values = (getattr(of, field.name) for field in dataclasses.fields(of))
-        return [value for value in values if isinstance(value, torch.Tensor)]
 
     before = [tensor.clone() for tensor in tensors(state)]
     first = model(film(frames=2), state)
@@ -127,12 +127,9 @@ def test_chroma_is_in_lab_units(model: Colorizer) -> None:
 
 def test_states_move_and_detach(model: Colorizer) -> None:
     state = model(film(frames=1), model.init_state(pictures())).state
-    change: list[Callable[[State], State]] = [State.detach, lambda of: of.to("cpu")]
-    for each in change:
-        made = each(state)
-        assert type(made) is type(state)
-    assert not any(
-        value.requires_grad
-        for field in dataclasses.fields(state)
-        if isinstance(value := getattr(state.detach(), field.name), torch.Tensor)
-    )
+
+    cut, moved = state.detach(), state.to("meta")
+    assert type(cut) is type(moved) is type(state)
+    assert tensors(state)
+    assert not any(tensor.requires_grad for tensor in tensors(cut))
+    assert all(tensor.device.type == "meta" for tensor in tensors(moved))

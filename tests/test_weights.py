@@ -2,16 +2,16 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from conftest import TinyEmbed
 from kinemacolor.checkpoints import export_weights, import_weights
 from kinemacolor.cli import run
 from kinemacolor.errors import UsageError, WeightsError
-from kinemacolor.models.color2embed import Color2Embed, Color2EmbedOptions
 from kinemacolor.store import user_file, user_folder, user_manifest
 from kinemacolor.weights import (
     MODELS,
@@ -25,27 +25,13 @@ from kinemacolor.weights import (
     verify_weights,
 )
 
-
-@dataclass(frozen=True)
-class TinyOptions(Color2EmbedOptions):
-    width: float = 1 / 16
-
-
-class Tiny(Color2Embed):
-    options_type = TinyOptions
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty user's folder."""
-    monkeypatch.setenv("KINEMACOLOR_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> str:
     """The name of a small model whose weights do not ship."""
-    monkeypatch.setitem(MODELS, "color2embed", Tiny)
+    monkeypatch.setitem(MODELS, "color2embed", TinyEmbed)
     return "color2embed"
 
 

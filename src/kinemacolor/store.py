@@ -115,7 +115,7 @@ def fetch(url: str, folder: Path) -> tuple[str, Path]:
     """Download a file; gives its name, and where it lies under a name of ours.
 
     ``#sha256=`` behind the URL says what its sha256 begins with. Raises UsageError for what is
-    not https, WeightsError where it cannot be had or is another file.
+    neither https nor of this machine, WeightsError where it cannot be had or is another file.
     """
     address, fragment = urldefrag(url)
     where = urlsplit(address)

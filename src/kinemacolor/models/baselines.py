@@ -1,7 +1,6 @@
 """What every table also shows: no colour at all, and the plain match that a network must beat."""
 
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import torch
 import torch.nn.functional as F
@@ -9,7 +8,7 @@ from torch import Tensor
 
 from kinemacolor.correspondence import match
 from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
-from kinemacolor.models.kinema import Kinema, KinemaOptions
+from kinemacolor.models.kinema import Kinema
 from kinemacolor.models.layers import fit
 
 TEMPERATURE = 0.01
@@ -27,8 +26,6 @@ class Gray(Colorizer):
     """No chroma, and no confidence in it."""
 
     spec = ModelSpec("gray", short_side=216)
-    parts = MappingProxyType({})
-    options_type = KinemaOptions
 
     def init_state(self, references: Tensor, *, in_shot: bool = False) -> State:
         return State()
@@ -46,7 +43,7 @@ class Match(Kinema):
 
     spec = ModelSpec("match", short_side=216)
 
-    def init_state(self, references: Tensor, *, in_shot: bool = False) -> BaselineState:  # type: ignore[override]
+    def init_state(self, references: Tensor, *, in_shot: bool = False) -> State:
         batch = references.shape[0]
         pictures = references.flatten(0, 1)
         keys = self._describe(pictures[:, :1])

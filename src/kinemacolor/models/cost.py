@@ -26,10 +26,9 @@ def cost(kind: type[Colorizer], *, height: int | None = None, width: int | None 
         model = kind().eval()
         side = model.spec.short_side
         height, width = height or side, width or side * 16 // 9
-        state = model.init_state(torch.zeros(1, 1, 3, height, width))
-        luma = torch.zeros(1, model.spec.block, 1, height, width)
         with FlopCounterMode(display=False) as reference:
-            model.init_state(torch.zeros(1, 1, 3, height, width))
+            state = model.init_state(torch.zeros(1, 1, 3, height, width))
+        luma = torch.zeros(1, model.spec.block, 1, height, width)
         state = model(luma, state).state
         with FlopCounterMode(display=False) as frames:
             model(luma, state)

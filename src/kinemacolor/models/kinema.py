@@ -15,6 +15,7 @@ from torch import Tensor
 from kinemacolor.correspondence import match, match_nearby
 from kinemacolor.features import EfficientNetLite0
 from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
+from kinemacolor.models.layers import fit
 
 SPLIT = 2  # a cell carries SPLIT x SPLIT colours
 ROWS = 54  # places are measured in cells of a picture this high (or wide, if upright)
@@ -94,7 +95,7 @@ class Kinema(Colorizer):
         self.options = options or KinemaOptions()
         self.features = EfficientNetLite0()
 
-    def init_state(self, references: Tensor, *, in_shot: bool = False) -> KinemaState:
+    def init_state(self, references: Tensor, *, in_shot: bool = False) -> State:
         batch, count = references.shape[:2]
         pictures = references.flatten(0, 1)
         described = self._describe(pictures[:, :1])
@@ -125,9 +126,9 @@ class Kinema(Colorizer):
             right = torch.sigmoid(slope * found.similarity + offset)
             kin = torch.sigmoid(steep * (typical - middle))
             shown = torch.lerp(fallback, found.colors, right * kin)
-            chroma.append(_spread(F.pixel_shuffle(_channels_first(shown), SPLIT), frame.shape[-2:]))
+            chroma.append(fit(F.pixel_shuffle(_channels_first(shown), SPLIT), frame.shape[-2:]))
             sure = right * torch.lerp(torch.full_like(kin, self.options.luck), torch.ones_like(kin), kin)
-            confidence.append(_spread(_channels_first(sure), frame.shape[-2:]))
+            confidence.append(fit(_channels_first(sure), frame.shape[-2:]))
         return Step(torch.stack(chroma, 1), torch.stack(confidence, 1), state)
 
     def _describe(self, luma: Tensor) -> Tensor:
@@ -142,7 +143,7 @@ class Kinema(Colorizer):
             unit = F.normalize(F.instance_norm(feature), dim=1)
             if unit.shape[-1] > width:
                 unit = F.adaptive_avg_pool2d(unit, (height, width))
-            maps.append(_spread(unit, (height, width)))
+            maps.append(fit(unit, (height, width)))
         return F.normalize(torch.cat(maps, 1), dim=1).permute(0, 2, 3, 1).contiguous()
 
     def _recall(self, keys: Tensor, state: KinemaState) -> _Found | None:
@@ -212,7 +213,3 @@ def _cells(chroma: Tensor, height: int, width: int) -> Tensor:
 
 def _channels_first(x: Tensor) -> Tensor:
     return x.permute(0, 3, 1, 2)
-
-
-def _spread(x: Tensor, size: tuple[int, ...]) -> Tensor:
-    return F.interpolate(x, size, mode="bilinear", align_corners=False) if x.shape[-2:] != size else x

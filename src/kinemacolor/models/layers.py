@@ -1,4 +1,4 @@
-"""Layers that the published networks share."""
+"""Layers and small operations that models share."""
 
 from collections.abc import Sequence
 from itertools import product
