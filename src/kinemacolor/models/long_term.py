@@ -31,7 +31,7 @@ class LongTermOptions:
     ``block`` is N, the frames seen together; Table 3 is fastest at 3 (training took 2).
     ``temperature`` is τ of Eq. 2, ``augmentation`` the weight α of the high-level feature in the
     augmented head. ``reference_in_colorization`` lets the colorization subnet see the reference as
-    one more picture of the block, our reading of Eq. 5; the laboratory's later code leaves it out.
+    one more picture of the block, our reading of Eq. 5; without it the subnet sees frames only.
     ``width`` scales all channels.
     """
 
