@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +14,9 @@ import torch
 from conftest import scene
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.evaluation import runs, tables
-from kinemacolor.evaluation.measure import FilmResult, measure
+from kinemacolor.evaluation.measure import FilmResult, Measured, measure
 from kinemacolor.evaluation.page import write_page
-from kinemacolor.evaluation.protocol import Protocol, answers, distorted, made_answers, read_pairs
+from kinemacolor.evaluation.protocol import Answer, Protocol, answers, distorted, made_answers, read_pairs, true_frames
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.baselines import Gray
 
@@ -35,26 +36,62 @@ def truth(tmp_path: Path) -> Path:
 
 
 @torch.inference_mode()
+def measured(film: Path, given: Iterator[Answer], side: int | None = 72, middle: int = 0) -> Measured:
+    """One model's measures, without networks."""
+    return measure(true_frames(film, side), {"it": given}, {}, middle=middle)[0]["it"]
+
+
 def test_measures_by_hand(truth: Path) -> None:
     """The gray baseline: its error is the chroma of the truth, and it has nothing to be sure of."""
-    found = measure(answers(truth, Gray(), Protocol()), {}, 2)
-    lab = [answer.lab for answer in answers(truth, Gray(), Protocol())]
+    found = measured(truth, answers(truth, Gray(), Protocol(), short_side=72), middle=2)
+    lab = [frame.lab for frame in true_frames(truth, 72)]
     assert found.curves["psnr"] == found.curves["psnr_gray"]
     assert found.curves["ab_error"] == pytest.approx([float(x[1:].norm(dim=0).mean()) for x in lab])
     assert max(found.curves["colorfulness"]) < 0.1 < min(found.curves["colorfulness_truth"])
     assert found.curves["confidence"] == [0, 0, 0, 0]
     assert np.isnan(found.curves["warp_error"][0])
     assert found.curves["chroma_change"][1:] == [0, 0, 0]
+    assert min(found.curves["chroma_change_truth"][1:]) > 0
     assert found.middle is not None
     assert found.middle.frame == 2
     assert found.worst is not None
     assert found.worst.frame == int(np.argmin(found.curves["psnr"]))
 
 
-@torch.inference_mode()
+class Counting(torch.nn.Module):
+    """Stands for LPIPS: the mean difference; and remembers how often it looked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[int] = []
+
+    def forward(self, result: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        self.seen.append(len(result))
+        return (result - truth).abs().mean((1, 2, 3))
+
+
+def test_networks_look_at_some_frames_and_at_all_models_at_once(truth: Path) -> None:
+    network = Counting()
+    good, other = (answers(truth, Gray(), Protocol(), short_side=72) for _ in range(2))
+    vivid = (Answer(answer.chroma + 20, answer.confidence) for answer in other)
+    with torch.inference_mode():
+        found, _ = measure(
+            true_frames(truth, 72), {"gray": good, "vivid": vivid}, {"lpips-alex": network}, middle=0, every=3
+        )
+    assert network.seen == [2, 2]
+    for name in ("gray", "vivid"):
+        assert [np.isfinite(x) for x in found[name].curves["lpips_alex"]] == [True, False, False, True]
+    assert found["gray"].curves["lpips_alex"][0] != found["vivid"].curves["lpips_alex"][0]
+    alone = measured(truth, answers(truth, Gray(), Protocol(), short_side=72))
+    assert alone.curves["psnr"] == found["gray"].curves["psnr"]
+
+
 def test_the_reference_is_where_the_protocol_says(truth: Path, kinema: Colorizer, tmp_path: Path) -> None:
     def decibels(protocol: Protocol, still: Path | None = None) -> list[float]:
-        return measure(answers(truth, kinema, protocol, still=still), {}, 0).curves["psnr"]
+        found = measured(truth, answers(truth, kinema, protocol, still=still, short_side=72))
+        if found.failure:
+            raise InputError(found.failure)
+        return found.curves["psnr"]
 
     first, later = decibels(Protocol()), decibels(Protocol("later", 3))
     assert first[0] > first[3]
@@ -62,7 +99,8 @@ def test_the_reference_is_where_the_protocol_says(truth: Path, kinema: Colorizer
     still = tmp_path / "still.png"
     cv2.imwrite(str(still), scene(0)[..., ::-1])
     assert decibels(Protocol("still"), still) == pytest.approx(first, abs=0.01)
-    assert min(decibels(Protocol("self"))) > max(measure(answers(truth, Gray(), Protocol()), {}, 0).curves["psnr"])
+    gray = measured(truth, answers(truth, Gray(), Protocol(), short_side=72))
+    assert min(decibels(Protocol("self"))) > max(gray.curves["psnr"])
     with pytest.raises(InputError, match="no frame 9"):
         decibels(Protocol("later", 9))
     with pytest.raises(InputError, match="no picture in the pairs"):
@@ -70,12 +108,11 @@ def test_the_reference_is_where_the_protocol_says(truth: Path, kinema: Colorizer
 
 
 @torch.inference_mode()
-def test_film_size_measures_every_pixel(truth: Path, kinema: Colorizer) -> None:
-    small, large = (next(answers(truth, kinema, Protocol(), film_size=size)) for size in (False, True))
-    assert small.lab.shape[-2:] == (216, 288)
-    assert (
-        large.lab.shape[-2:] == large.chroma.shape[-2:] == large.confidence.shape == large.truth.shape[:2] == (72, 96)
-    )
+def test_answers_have_the_size_that_is_measured(truth: Path, kinema: Colorizer) -> None:
+    for side, size in ((216, (216, 288)), (None, (72, 96))):
+        frame, answer = next(true_frames(truth, side)), next(answers(truth, kinema, Protocol(), short_side=side))
+        assert frame.lab.shape[-2:] == answer.chroma.shape[-2:] == answer.confidence.shape == size
+        assert frame.picture.shape == (*size, 3)
 
 
 @pytest.mark.parametrize("text", ["first", "later:7", "still", "self"])
@@ -99,16 +136,16 @@ def test_a_distorted_reference_keeps_its_colours_and_not_its_places() -> None:
 
 
 def test_films_of_other_tools_are_measured_and_must_fit(truth: Path, tmp_path: Path) -> None:
-    same = save(tmp_path / "same", [scene(index) for index in range(4)])
-    found = measure(made_answers(truth, same, 72), {}, 0)
-    assert min(found.curves["psnr"]) > 50
-    assert np.isnan(found.curves["confidence"]).all()
-    short = save(tmp_path / "short", [scene(index) for index in range(3)])
-    with pytest.raises(InputError, match="ends at frame 3"):
-        measure(made_answers(truth, short, 72), {}, 0)
-    wide = save(tmp_path / "wide", [scene(index, (72, 200)) for index in range(4)])
-    with pytest.raises(InputError, match="another shape"):
-        measure(made_answers(truth, wide, 72), {}, 0)
+    def made(name: str, frames: int, size: tuple[int, int] = (72, 96)) -> Measured:
+        other = save(tmp_path / name, [scene(index, size) for index in range(frames)])
+        return measured(truth, made_answers(truth, other, 72))
+
+    same = made("same", 4)
+    assert min(same.curves["psnr"]) > 50
+    assert np.isnan(same.curves["confidence"]).all()
+    assert "ends before frame 3" in str(made("short", 3).failure)
+    assert "goes on after frame 3" in str(made("long", 6).failure)
+    assert "another shape" in str(made("wide", 4, (72, 200)).failure)
 
 
 def test_what_fails_is_told_and_the_rest_is_measured_and_resumed(truth: Path, tmp_path: Path) -> None:
@@ -129,7 +166,7 @@ def test_what_fails_is_told_and_the_rest_is_measured_and_resumed(truth: Path, tm
     seen: list[int] = []
     films = runs.find_films(truth.parent)
     again = runs.evaluate(films, SETTINGS, folder, on_progress=lambda done, total: seen.append(done))
-    assert seen[0] == 7  # two good films with three models were there, and only the failures are tried again
+    assert seen == [9, 12]  # two good films with three models were there, and only the failures are tried again
     assert [json.dumps(row.means) for row in again] == [json.dumps(row.means) for row in rows]
     page = write_page(again, folder, "films").read_text()
     assert "gray itself" in page
@@ -156,6 +193,17 @@ def test_better_needs_an_interval_without_zero() -> None:
     assert unclear.verdict == "no difference shown"
     with pytest.raises(InputError, match="share 0 films"):
         tables.compare(rows, "a", "z")
+
+
+def test_psnr_over_distance_counts_from_the_reference() -> None:
+    later = FilmResult("f", "m later:2", "later:2", 5, {}, {"psnr": [10.0, 20.0, 99.0, 40.0, 70.0]})
+    assert tables.over_distance([later], step=1) == {"m later:2": [(1, 30.0, 1), (2, 40.0, 1)]}
+    short = FilmResult("g", "m later:2", "later:2", 4, {}, {"psnr": [0.0, 0.0, 99.0, 0.0]})
+    assert tables.over_distance([later, short], step=2) == {"m later:2": [(1, 17.5, 2)]}
+    assert tables.over_distance([replace(later, protocol="still"), replace(later, protocol="self")]) == {}
+    first = replace(later, model="m first", protocol="first")
+    assert [distance for distance, _, _ in tables.over_distance([first], step=3)["m first"]] == [1, 4]
+    assert "| 1–3 | 1 | 53.00 |" in tables.markdown_distances([first], step=3)
 
 
 def test_tables_leave_out_what_nobody_measured() -> None:

@@ -23,6 +23,8 @@ def evaluate(
     pairs: Annotated[Path | None, typer.Option(help="For still: a CSV file of FILM,PICTURE.")] = None,
     made: Annotated[list[str] | None, typer.Option(help="NAME=FOLDER of films that another tool coloured.")] = None,
     film_size: Annotated[bool, typer.Option("--film-size", help="Measure at the film's size.")] = False,
+    every: Annotated[int, typer.Option(min=1, help="LPIPS, FID, top-k, AUSE look at every N-th frame.")] = 4,
+    lpips_vgg: Annotated[bool, typer.Option("--lpips-vgg", help="Also LPIPS by VGG16, which is slow.")] = False,
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder of results; runs go on there.")] = FOLDER,
     only: Annotated[str, typer.Option(help="Films whose names match this pattern.")] = "*",
     jobs: Annotated[int, typer.Option(min=1, help="Films at a time.")] = os.cpu_count() or 1,
@@ -48,15 +50,19 @@ def evaluate(
         pairs=read_pairs(pairs) if pairs else None,
         made=dict(_made(text) for text in made or ()),
         film_size=film_size,
+        networks=(*runs.NETWORKS, "lpips-vgg") if lpips_vgg else runs.NETWORKS,
+        every=every,
     )
     found = runs.find_films(films, only)
-    if hint := runs.missing_networks():
+    if hint := runs.missing_networks(settings.networks):
         say(f"note: {hint}", quiet=quiet)
     with progress("evaluate", quiet=quiet, unit="films") as advance:
         rows = runs.evaluate(found, settings, output, jobs=jobs, on_progress=advance)
     tables.write_csv(rows, output)
     page = write_page(rows, output, f"{films.resolve().name}, reference: {chosen}")
     print(tables.markdown(tables.model_means(rows, output)))
+    if distances := tables.markdown_distances(rows):
+        print(f"\nPSNR dB by distance\n\n{distances}")
     say(f"{page}: pictures, curves, every film", quiet=quiet)
     failed = dict.fromkeys(f"{row.film}: {row.failure}" for row in rows if row.failure)
     if failed:

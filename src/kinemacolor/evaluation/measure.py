@@ -1,8 +1,8 @@
-"""One film, one model: every measure of every frame."""
+"""One film, several models side by side: every measure of every frame. What is true of the film is found once."""
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import cv2
@@ -12,14 +12,13 @@ from torch import Tensor, nn
 
 from kinemacolor.arrays import Bytes, Floats
 from kinemacolor.color import lab_to_rgb
-from kinemacolor.errors import InputError
-from kinemacolor.evaluation.protocol import Answer
+from kinemacolor.errors import InputError, KinemacolorError
+from kinemacolor.evaluation.protocol import Answer, TrueFrame
 from kinemacolor.metrics.confidence import ause, correlation
 from kinemacolor.metrics.motion import Motion, color_distribution_consistency, color_histogram
 from kinemacolor.metrics.picture import ab_error, ciede2000, colorfulness, psnr, psnr_uint8_wraparound, ssim
 
 GRAYEST = 2.0  # mean |ab| under which a film is no colour film
-TILE_HEIGHT = 216
 
 
 @dataclass(frozen=True)
@@ -48,123 +47,197 @@ class Shown(NamedTuple):
     confidence: Bytes
 
 
-class _Seen(NamedTuple):
-    chroma: Floats
-    truth_chroma: Floats
-    rgb: Floats
-    truth: Floats
-    gray: Bytes
-
-
 @dataclass
 class Measured:
-    """What `measure` gives: curves, the histograms of its results, features of results and of truth, pictures."""
+    """Of one model: curves, the histograms of its results, features of results, pictures; or why it failed."""
 
-    curves: dict[str, list[float]]
-    histograms: list[Floats]
-    features: list[Tensor]
-    features_of_truth: list[Tensor]
+    curves: dict[str, list[float]] = field(default_factory=dict)
+    histograms: list[Floats] = field(default_factory=list)
+    features: list[Tensor] = field(default_factory=list)
     worst: Shown | None = None
     middle: Shown | None = None
+    failure: str | None = None
 
     def result(self, film: str, model: str, protocol: str) -> FilmResult:
         """Means over frames; CDC is one number for the whole film."""
-        with np.errstate(all="ignore"):
-            means = {name: _mean(values) for name, values in self.curves.items()}
+        if self.failure is not None:
+            return FilmResult(film, model, protocol, 0, {}, {}, self.failure)
+        means = {name: mean(values) for name, values in self.curves.items()}
         means["cdc"] = color_distribution_consistency(self.histograms)
         return FilmResult(film, model, protocol, len(self.histograms), means, self.curves)
 
 
-def measure(answers: Iterator[Answer], networks: Mapping[str, nn.Module], middle: int) -> Measured:
-    """All measures of a film's frames; ``networks`` are those of `metrics_weights.load_metric` that are here.
+@dataclass(frozen=True)
+class _Truth:
+    """A true frame, ready to be compared with; ``motion`` leads to the frame before, if there is one."""
 
-    Units: PSNR in dB; ab error and chroma change in Lab units; WE ×1000. ``middle`` is the frame to
-    show. Raises InputError where the truth is gray.
+    index: int
+    frame: TrueFrame
+    rgb: Tensor
+    gray: Tensor
+    luma: Bytes
+    motion: Motion | None
+    own: dict[str, float]
+
+
+class _Seen(NamedTuple):
+    chroma: Floats
+    rgb: Floats
+
+
+def measure(
+    film: Iterable[TrueFrame],
+    answers: Mapping[str, Iterator[Answer]],
+    networks: Mapping[str, nn.Module],
+    *,
+    middle: int,
+    every: int = 1,
+) -> tuple[dict[str, Measured], list[Tensor]]:
+    """All measures of the ``answers`` of each model to a film, and the Inception features of the truth.
+
+    ``networks`` are those of `metrics_weights.load_metric` that are here; they, and how well the
+    confidence predicts the error, look at every ``every``-th frame, the others at all. Units: PSNR
+    in dB; ab error and chroma change in Lab units; WE ×1000. ``middle`` is the frame to show.
+    A model that fails, or has more or fewer frames than the truth, says so in its result. Raises
+    InputError where the truth is gray or has no frame.
     """
-    found = Measured({}, [], [], [])
-    previous, lowest, vivid = None, math.inf, 0.0
-    for index, answer in enumerate(answers):
-        luma = answer.lab[:1]
-        result = lab_to_rgb(torch.cat([luma, answer.chroma]))
-        truth = torch.from_numpy(answer.truth).permute(2, 0, 1).float() / 255
-        gray = lab_to_rgb(torch.cat([luma, torch.zeros_like(answer.chroma)]))
-        row = _of_picture(answer, result, truth, gray) | _of_networks(result, truth, networks, found)
-        chroma, true_chroma, rgb, true_rgb = (_plane(x) for x in (answer.chroma, answer.lab[1:], result, truth))
-        current = _Seen(chroma, true_chroma, rgb, true_rgb, (luma[0] * 2.55).byte().numpy())
-        row |= _of_motion(previous, current)
-        previous, vivid = current, vivid + float(answer.lab[1:].abs().mean())
-        for name, value in row.items():
-            found.curves.setdefault(name, []).append(value)
-        found.histograms.append(color_histogram(_bytes(result)))
-        if row["psnr"] < lowest or index == middle:
-            shown = _shown(index, answer, result, gray)
-            found.middle = shown if index == middle else found.middle
-            if row["psnr"] < lowest:
-                lowest, found.worst = row["psnr"], shown
-    if not found.histograms:
+    found = {name: Measured() for name in answers}
+    before: dict[str, _Seen] = {}
+    features: list[Tensor] = []
+    truth, vivid = None, []
+    for truth in _truths(film):
+        vivid.append(float(truth.frame.lab[1:].abs().mean()))
+        given = {name: answer for name in found if (answer := _next(answers[name], found[name], truth.index))}
+        results = {name: lab_to_rgb(torch.cat([truth.frame.lab[:1], x.chroma])) for name, x in given.items()}
+        rows = {name: _of_picture(given[name], results[name], truth) for name in given}
+        sampled = truth.index % every == 0
+        _add_networks(rows, results, truth, networks if sampled else {}, found, features)
+        for name, answer in given.items():
+            current = _Seen(_plane(answer.chroma), _plane(results[name]))
+            rows[name] |= truth.own | _of_confidence(answer, truth, sampled)
+            rows[name] |= _of_motion(before.get(name), current, truth.motion)
+            before[name] = current
+            _keep(found[name], rows[name], answer, results[name], truth, middle)
+    if truth is None:
         raise InputError("the film has no frame")
-    if vivid / len(found.histograms) < GRAYEST:
+    if mean(vivid) < GRAYEST:
         raise InputError("the film is gray itself: there is nothing to compare with")
-    return found
+    for name, one in found.items():
+        if one.failure is None and next(answers[name], None) is not None:
+            one.failure = f"goes on after frame {truth.index}, where the true film ends"
+    return found, features
 
 
-def _of_picture(answer: Answer, result: Tensor, truth: Tensor, gray: Tensor) -> dict[str, float]:
-    made = torch.cat([answer.lab[:1], answer.chroma])
-    error = torch.linalg.vector_norm(answer.chroma - answer.lab[1:], dim=0).numpy()
-    confidence = answer.confidence.numpy()
-    sure = not np.isnan(confidence).any()
+def mean(values: Iterable[float]) -> float:
+    """The mean of those that are numbers; nan if none is."""
+    finite = [value for value in values if not math.isnan(value)]
+    return float(np.mean(finite)) if finite else math.nan
+
+
+def _truths(film: Iterable[TrueFrame]) -> Iterator[_Truth]:
+    last: _Truth | None = None
+    for index, frame in enumerate(film):
+        rgb = torch.from_numpy(frame.picture).permute(2, 0, 1).float() / 255
+        gray = lab_to_rgb(torch.cat([frame.lab[:1], torch.zeros_like(frame.lab[1:])]))
+        luma = (frame.lab[0] * 2.55).byte().numpy()
+        motion = Motion.between(last.luma, luma) if last else None
+        current = _Seen(_plane(frame.lab[1:]), _plane(rgb))
+        previous = _Seen(_plane(last.frame.lab[1:]), _plane(last.rgb)) if last else None
+        changes = _of_motion(previous, current, motion)
+        own = {f"{name}_truth": value for name, value in changes.items()}
+        own |= {"psnr_gray": psnr(gray, rgb), "colorfulness_truth": colorfulness(rgb)}
+        last = _Truth(index, frame, rgb, gray, luma, motion, own)
+        yield last
+
+
+def _next(answers: Iterator[Answer], found: Measured, index: int) -> Answer | None:
+    """The next answer of a model that has not failed yet."""
+    if found.failure is not None:
+        return None
+    try:
+        answer = next(answers, None)
+    except KinemacolorError as error:
+        found.failure = str(error)
+        return None
+    if answer is None:
+        found.failure = f"ends before frame {index}, where the true film goes on"
+    return answer
+
+
+def _of_picture(answer: Answer, result: Tensor, truth: _Truth) -> dict[str, float]:
+    lab = truth.frame.lab
     return {
-        "psnr": psnr(result, truth),
-        "psnr_gray": psnr(gray, truth),
-        "psnr_uint8_wraparound": psnr_uint8_wraparound(_bytes(result), answer.truth),
-        "ssim": ssim(result, truth),
-        "ab_error": ab_error(answer.chroma, answer.lab[1:]),
-        "ciede2000": ciede2000(made, answer.lab),
+        "psnr": psnr(result, truth.rgb),
+        "psnr_uint8_wraparound": psnr_uint8_wraparound(_bytes(result), truth.frame.picture),
+        "ssim": ssim(result, truth.rgb),
+        "ab_error": ab_error(answer.chroma, lab[1:]),
+        "ciede2000": ciede2000(torch.cat([lab[:1], answer.chroma]), lab),
         "colorfulness": colorfulness(result),
-        "colorfulness_truth": colorfulness(truth),
-        "confidence": float(confidence.mean()),
-        "confidence_correlation": correlation(confidence, error) if sure else math.nan,
-        "ause": ause(confidence, error) if sure else math.nan,
+        "confidence": float(answer.confidence.mean()),
     }
 
 
-def _of_networks(result: Tensor, truth: Tensor, networks: Mapping[str, nn.Module], found: Measured) -> dict[str, float]:
-    row = {}
-    if lpips := networks.get("lpips-alex"):
-        row["lpips_alex"] = float(lpips(result[None], truth[None]))
-    if classifier := networks.get("classifier"):
-        row["top1"], row["top5"] = classifier(result[None], truth[None])[0].tolist()
+def _of_confidence(answer: Answer, truth: _Truth, sampled: bool) -> dict[str, float]:
+    confidence = answer.confidence.numpy()
+    if not sampled or np.isnan(confidence).any():
+        return {"confidence_correlation": math.nan, "ause": math.nan}
+    error = torch.linalg.vector_norm(answer.chroma - truth.frame.lab[1:], dim=0).numpy()
+    return {"confidence_correlation": correlation(confidence, error), "ause": ause(confidence, error)}
+
+
+def _add_networks(
+    rows: Mapping[str, dict[str, float]],
+    results: Mapping[str, Tensor],
+    truth: _Truth,
+    networks: Mapping[str, nn.Module],
+    found: Mapping[str, Measured],
+    features: list[Tensor],
+) -> None:
+    """The measures of networks, all models in one batch beside one truth; nan where they do not look."""
+    names = {"lpips-alex": ("lpips_alex",), "lpips-vgg": ("lpips_vgg",), "classifier": ("top1", "top5")}
+    for row in rows.values():
+        row |= dict.fromkeys((name for group in names.values() for name in group), math.nan)
+    if not rows or not networks:
+        return
+    batch, true = torch.stack([results[name] for name in rows]), truth.rgb[None]
+    for network in names.keys() & networks.keys():
+        values = networks[network](batch, true).reshape(len(rows), -1).tolist()
+        for row, value in zip(rows.values(), values, strict=True):
+            row |= dict(zip(names[network], value, strict=True))
     if inception := networks.get("inception"):
-        features = inception(torch.stack([result, truth]))
-        found.features.append(features[0])
-        found.features_of_truth.append(features[1])
-    return row
+        *made, last = inception(torch.cat([batch, true]))
+        features.append(last)
+        for name, feature in zip(rows, made, strict=True):
+            found[name].features.append(feature)
 
 
-def _of_motion(previous: _Seen | None, current: _Seen) -> dict[str, float]:
-    """Of result and truth along the true film's motion; nan for the first frame."""
-    names = "warp_error", "warp_error_truth", "chroma_change", "chroma_change_truth"
-    if previous is None:
-        return dict.fromkeys(names, math.nan)
-    motion = Motion.between(previous.gray, current.gray)
-    values = (
-        motion.warp_error(previous.rgb, current.rgb),
-        motion.warp_error(previous.truth, current.truth),
-        motion.chroma_change(previous.chroma, current.chroma),
-        motion.chroma_change(previous.truth_chroma, current.truth_chroma),
-    )
-    return dict(zip(names, values, strict=True))
+def _of_motion(previous: _Seen | None, current: _Seen, motion: Motion | None) -> dict[str, float]:
+    """Along the true film's motion; nan for the first frame."""
+    if previous is None or motion is None:
+        return {"warp_error": math.nan, "chroma_change": math.nan}
+    return {
+        "warp_error": motion.warp_error(previous.rgb, current.rgb),
+        "chroma_change": motion.chroma_change(previous.chroma, current.chroma),
+    }
 
 
-def _shown(index: int, answer: Answer, result: Tensor, gray: Tensor) -> Shown:
+def _keep(
+    found: Measured, row: Mapping[str, float], answer: Answer, result: Tensor, truth: _Truth, middle: int
+) -> None:
+    for name, value in row.items():
+        found.curves.setdefault(name, []).append(value)
+    found.histograms.append(color_histogram(_bytes(result)))
+    worst = row["psnr"] <= min(found.curves["psnr"])
+    if worst or truth.index == middle:
+        shown = _shown(answer, result, truth)
+        found.worst = shown if worst else found.worst
+        found.middle = shown if truth.index == middle else found.middle
+
+
+def _shown(answer: Answer, result: Tensor, truth: _Truth) -> Shown:
     sure = np.nan_to_num(answer.confidence.numpy() * 255).astype(np.uint8)
     heat = cv2.applyColorMap(sure, cv2.COLORMAP_VIRIDIS)[..., ::-1]
-    return Shown(index, _bytes(gray), answer.truth, _bytes(result), np.ascontiguousarray(heat))
-
-
-def _mean(values: list[float]) -> float:
-    finite = [value for value in values if not math.isnan(value)]
-    return float(np.mean(finite)) if finite else math.nan
+    return Shown(truth.index, _bytes(truth.gray), truth.frame.picture, _bytes(result), np.ascontiguousarray(heat))
 
 
 def _bytes(rgb: Tensor) -> Bytes:

@@ -2,16 +2,21 @@
 
 import base64
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
 from kinemacolor.evaluation.measure import FilmResult
 from kinemacolor.evaluation.runs import stem_of
-from kinemacolor.evaluation.tables import COLUMNS, model_means
+from kinemacolor.evaluation.tables import COLUMNS, model_means, over_distance
 
 COLORS = ("#888888", "#c58b1b", "#1b6fc5", "#b3312c", "#3a8f3a", "#7a3fa0")
-CURVES = (("psnr", "PSNR dB"), ("confidence", "confidence"), ("warp_error", "warp error ×1000"))
+CURVES = (
+    ("psnr", "PSNR dB"),
+    ("confidence", "confidence"),
+    ("warp_error", "warp error ×1000"),
+    ("ab_error", "ab error"),
+)
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:1400px;padding:0 1rem;color:#222;background:#fff}
 table{border-collapse:collapse;margin:1rem 0;display:block;overflow-x:auto}
@@ -31,7 +36,7 @@ def write_page(rows: Sequence[FilmResult], folder: Path, title: str) -> Path:
     last = {row.film: row.means.get("psnr", math.inf) for row in rows}
     parts = [f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(title)}</title>"]
     parts += [f"<style>{STYLE}</style><h1>{escape(title)}</h1>", _means_table(rows, folder), _failures(rows)]
-    parts.append(_legend(colors))
+    parts += [_legend(colors), _distances(rows, colors)]
     for film in sorted(films, key=lambda name: last[name]):
         own = [row for row in rows if row.film == film and row.failure is None]
         if own:
@@ -71,29 +76,40 @@ def _legend(colors: dict[str, str]) -> str:
     return "<p>" + " ".join(f'<b style="color:{color}">■ {escape(name)}</b>' for name, color in colors.items())
 
 
+def _distances(rows: Sequence[FilmResult], colors: dict[str, str]) -> str:
+    means = {model: [(float(d), value) for d, value, _ in line] for model, line in over_distance(rows).items()}
+    return _chart("PSNR dB over frames from the reference", means, colors)
+
+
 def _curves(rows: Sequence[FilmResult], colors: dict[str, str]) -> str:
-    return "<div class=curves>" + "".join(_chart(rows, name, title, colors) for name, title in CURVES) + "</div>"
+    charts = []
+    for name, title in CURVES:
+        lines = {row.model: [(float(i), v) for i, v in enumerate(row.curves.get(name, ()))] for row in rows}
+        charts.append(_chart(f"{title} over frames", lines, colors))
+    return f"<div class=curves>{''.join(charts)}</div>"
 
 
-def _chart(rows: Sequence[FilmResult], name: str, title: str, colors: dict[str, str]) -> str:
-    """Lines over frames, one for each model."""
+def _chart(title: str, lines: Mapping[str, Sequence[tuple[float, float]]], colors: dict[str, str]) -> str:
+    """A line for each model through its points that are numbers; nothing where there is none."""
     width, height, edge = 430, 150, 30
-    lines = {row.model: row.curves.get(name, []) for row in rows}
-    values = [v for line in lines.values() for v in line if math.isfinite(v)]
-    if not values:
+    finite = {model: [p for p in line if math.isfinite(p[1])] for model, line in lines.items()}
+    points = [point for line in finite.values() for point in line]
+    if not points:
         return ""
-    low, high = min(values), max(values)
-    span, longest = (high - low) or 1, max(len(line) for line in lines.values())
+    (left, right), (low, high) = ((min(axis), max(axis)) for axis in zip(*points, strict=True))
+    across, up = (width - edge - 5) / ((right - left) or 1), (height - 2 * edge) / ((high - low) or 1)
     drawn = []
-    for model, line in lines.items():
-        across, down = (width - edge) / max(1, longest - 1), (height - 2 * edge) / span
-        places = ((edge + across * i, height - edge - down * (v - low)) for i, v in enumerate(line) if math.isfinite(v))
-        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-        drawn.append(f'<polyline fill="none" stroke="{colors[model]}" stroke-width="1.5" points="{points}"/>')
-    text = f'<text x="4" y="16" font-size="13">{escape(title)}: {low:.3g} to {high:.3g}, {longest} frames</text>'
-    return (
-        f'<svg role="img" aria-label="{escape(title)}" width="{width}" height="{height}">{text}{"".join(drawn)}</svg>'
+    for model, line in finite.items():
+        places = " ".join(f"{edge + across * (x - left):.1f},{height - edge - up * (y - low):.1f}" for x, y in line)
+        drawn.append(f'<polyline fill="none" stroke="{colors[model]}" stroke-width="1.5" points="{places}"/>')
+    drawn.append(
+        f'<text x="4" y="16" font-size="13">{escape(title)}</text>'
+        f'<g font-size="11" fill="#555"><text x="2" y="{edge + 8}">{high:.3g}</text>'
+        f'<text x="2" y="{height - edge}">{low:.3g}</text><text x="{edge}" y="{height - 10}">{left:.0f}</text>'
+        f'<text x="{width - 5}" y="{height - 10}" text-anchor="end">{right:.0f}</text></g>'
     )
+    frame = f'<svg role="img" aria-label="{escape(title)}" width="{width}" height="{height}">'
+    return f"{frame}{''.join(drawn)}</svg>"
 
 
 def _strips(rows: Sequence[FilmResult], folder: Path) -> str:

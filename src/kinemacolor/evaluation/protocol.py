@@ -6,7 +6,7 @@ As in the literature the input is the L of the true frame, and the answer is Lab
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice, zip_longest
+from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -52,56 +52,61 @@ class Protocol:
         return f"later:{self.frame}" if self.kind == "later" else self.kind
 
 
-class Answer(NamedTuple):
-    """One frame: true sRGB ``H W 3`` uint8 and Lab ``3 H W``; given ab ``2 H W`` and confidence ``H W``."""
+class TrueFrame(NamedTuple):
+    """One frame as it should be: sRGB ``H W 3`` uint8, and Lab ``3 H W``."""
 
-    truth: Bytes
+    picture: Bytes
     lab: Tensor
+
+
+class Answer(NamedTuple):
+    """What was made of one frame: ab ``2 H W`` and confidence ``H W`` (0..1, or nan where nobody says)."""
+
     chroma: Tensor
     confidence: Tensor
 
 
-def answers(
-    film: Path, model: Colorizer, protocol: Protocol, *, still: Path | None = None, film_size: bool = False
-) -> Iterator[Answer]:
-    """What ``model`` makes of a film, frame by frame, with bounded memory.
+def true_frames(film: Path, short_side: int | None) -> Iterator[TrueFrame]:
+    """Frames of ``film`` with a short side of ``short_side`` px, or as large as they are."""
+    for picture in colored_frames(film):
+        small = _sized([picture], short_side)[0]
+        yield TrueFrame(small, _lab([small])[0, 0])
 
-    Frames are measured at the model's working size, or at the film's with ``film_size`` (chroma
-    spread bilinearly, as a session does). Raises InputError where the protocol does not fit the film.
+
+def answers(
+    film: Path, model: Colorizer, protocol: Protocol, *, still: Path | None = None, short_side: int | None = None
+) -> Iterator[Answer]:
+    """What ``model`` makes of a film at its own working size, spread bilinearly to that of `true_frames`.
+
+    Memory is bounded. Raises InputError where the protocol does not fit the film.
     """
-    side, pictures = model.spec.short_side, colored_frames(film)
+    pictures = colored_frames(film)
     if protocol.kind == "self":
         for index, picture in enumerate(pictures):
-            yield from _block([picture], model, model.init_state(_lab([distorted(picture, index)], side)), film_size)[0]
+            state = model.init_state(_seen_by(model, [distorted(picture, index)]))
+            yield from _block([picture], model, state, short_side)[0]
         return
-    state = model.init_state(_lab([_reference(film, protocol, still)], side), in_shot=protocol.kind != "still")
+    reference = _seen_by(model, [_reference(film, protocol, still)])
+    state = model.init_state(reference, in_shot=protocol.kind != "still")
     while block := list(islice(pictures, model.spec.block)):
-        made, state = _block(block, model, state, film_size)
+        made, state = _block(block, model, state, short_side)
         yield from made
 
 
-def made_answers(film: Path, made: Path, short_side: int) -> Iterator[Answer]:
-    """The frames of a film that some other tool coloured; its confidence is nan.
-
-    Raises InputError where the two differ in aspect or in length.
-    """
-    for index, (truth, result) in enumerate(zip_longest(colored_frames(film), colored_frames(made))):
-        if truth is None or result is None:
-            raise InputError(f"{made} ends at frame {index}, or {film.name} does: both must have the same frames")
-        size = working_size(truth.shape[0], truth.shape[1], short_side)
-        if working_size(result.shape[0], result.shape[1], short_side) != size:
+def made_answers(film: Path, made: Path, short_side: int | None) -> Iterator[Answer]:
+    """The frames of a film that some other tool coloured. Raises InputError where the two differ in aspect."""
+    truth = next(colored_frames(film))
+    size = _size(truth, short_side)
+    for result in colored_frames(made):
+        if _size(result, 216) != _size(truth, 216):
             raise InputError(f"{made} is {result.shape[1]}x{result.shape[0]}, another shape than {film.name}")
-        lab, other = _lab([truth], short_side)[0, 0], _lab([result], short_side)[0, 0]
-        yield Answer(resize(truth, size), lab, other[1:], torch.full(size, torch.nan))
+        yield Answer(_lab([resize(result, size)])[0, 0, 1:], torch.full(size, torch.nan))
 
 
-def _block(block: list[Bytes], model: Colorizer, state: State, film_size: bool) -> tuple[list[Answer], State]:
-    small = _lab(block, model.spec.short_side)
-    step = model(small[:, :, :1], state)
-    size = block[0].shape[:2] if film_size else small.shape[-2:]
-    truth = [resize(picture, (size[0], size[1])) for picture in block]
-    lab = _lab(truth, None)[0] if film_size else small[0]
-    parts = zip(truth, lab, fit(step.chroma[0], size), fit(step.confidence[0], size)[:, 0], strict=True)
+def _block(block: list[Bytes], model: Colorizer, state: State, short_side: int | None) -> tuple[list[Answer], State]:
+    step = model(_seen_by(model, block)[:, :, :1], state)
+    size = _size(block[0], short_side)
+    parts = zip(fit(step.chroma[0], size), fit(step.confidence[0], size)[:, 0], strict=True)
     return [Answer(*part) for part in parts], step.state
 
 
@@ -142,9 +147,19 @@ def _reference(film: Path, protocol: Protocol, still: Path | None) -> Bytes:
     return picture
 
 
-def _lab(pictures: list[Bytes], side: int | None) -> Tensor:
-    """Pictures of one size as ``1 T 3 h w`` Lab, with a short side of ``side`` px."""
-    if side is not None:
-        size = working_size(pictures[0].shape[0], pictures[0].shape[1], side)
-        pictures = [resize(picture, size) for picture in pictures]
+def _seen_by(model: Colorizer, pictures: list[Bytes]) -> Tensor:
+    return _lab(_sized(pictures, model.spec.short_side))
+
+
+def _sized(pictures: list[Bytes], short_side: int | None) -> list[Bytes]:
+    return [resize(picture, _size(pictures[0], short_side)) for picture in pictures]
+
+
+def _size(picture: Bytes, short_side: int | None) -> tuple[int, int]:
+    height, width = picture.shape[:2]
+    return working_size(height, width, short_side) if short_side else (height, width)
+
+
+def _lab(pictures: list[Bytes]) -> Tensor:
+    """Pictures of one size as ``1 T 3 h w`` Lab."""
     return rgb_to_lab(torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255)[None]

@@ -17,11 +17,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from kinemacolor.errors import InputError, KinemacolorError, UsageError, WeightsError
 from kinemacolor.evaluation.measure import FilmResult, Measured, Shown, measure
-from kinemacolor.evaluation.protocol import Answer, Protocol, answers, made_answers
+from kinemacolor.evaluation.protocol import Answer, Protocol, answers, made_answers, true_frames
 from kinemacolor.metrics.perceptual import FeatureStatistics, frechet_inception_distance
 from kinemacolor.metrics_weights import how_to_get, load_metric
 from kinemacolor.models.base import Colorizer
@@ -31,30 +31,40 @@ from kinemacolor.weights import MODELS, WeightsNotice, load_model, weights_notic
 
 BASELINES = ("gray", "match")
 NETWORKS = ("lpips-alex", "inception", "classifier")
+WORKING_SIDE = 216  # px: 384×216 for 16:9, the size of the published tables
 SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".webm")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What is evaluated, and how. ``made`` names folders of films that other tools coloured."""
+    """What is evaluated, and how. ``made`` names folders of films that other tools coloured.
+
+    ``every``: the frames that the ``networks`` look at, see `measure`.
+    """
 
     models: tuple[str, ...]
     protocol: Protocol = field(default_factory=Protocol)
     pairs: Mapping[str, Path] | None = None
     made: Mapping[str, Path] | None = None
     film_size: bool = False
+    networks: tuple[str, ...] = NETWORKS
+    every: int = 4
 
     def key(self, model: str) -> str:
         """What tells results of one model under these settings from others."""
-        return f"{model} {self.protocol}{' film-size' if self.film_size else ''}"
+        default = Settings(self.models)
+        said = [str(self.protocol), "film-size" if self.film_size else ""]
+        said += [f"every:{self.every}" if self.every != default.every else ""]
+        said += [name for name in self.networks if name not in default.networks]
+        return " ".join([model, *filter(None, said)])
 
 
 @dataclass(frozen=True)
 class Task:
-    """One film and one model."""
+    """One film and the models that have not been measured on it."""
 
     film: Path
-    model: str
+    models: tuple[str, ...]
     settings: Settings
     folder: Path
 
@@ -88,33 +98,37 @@ def evaluate(
     for part in ("features", "pictures"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     done = {(row.film, row.model): row for row in read_results(folder) if row.failure is None}
-    todo = [Task(film, name, settings, folder) for film in films for name in names]
-    todo = [task for task in todo if (task.film.name, settings.key(task.model)) not in done]
-    total, finished = len(films) * len(names), len(films) * len(names) - len(todo)
+    tasks = [Task(film, _missing(film, names, settings, done), settings, folder) for film in films]
+    total, finished = len(films) * len(names), len(films) * len(names) - sum(len(task.models) for task in tasks)
     workers = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_prepare_worker)
     with workers as pool, _results_file(folder).open("a", encoding="utf-8") as stream:
-        for ended in as_completed([pool.submit(run, task) for task in todo]):
-            row = ended.result()
-            stream.write(json.dumps(asdict(row)) + "\n")
+        for ended in as_completed([pool.submit(run, task) for task in tasks if task.models]):
+            for row in ended.result():
+                stream.write(json.dumps(asdict(row)) + "\n")
+                done[row.film, row.model] = row
+                finished += 1
             stream.flush()
-            done[row.film, row.model] = row
-            finished += 1
             if on_progress:
                 on_progress(finished, total)
     return [done[film.name, settings.key(name)] for name in names for film in films]
 
 
-def run(task: Task) -> FilmResult:
-    """Measure one film with one model; its features and pictures go into the folder."""
-    film, settings, key = task.film, task.settings, task.settings.key(task.model)
+def run(task: Task) -> list[FilmResult]:
+    """Measure one film with some models; features and pictures go into the folder."""
+    film, settings = task.film, task.settings
+    side = None if settings.film_size else WORKING_SIDE
     try:
         middle = sum(1 for _ in colored_frames(film)) // 2
+        given = {name: _answers(film, name, settings, side) for name in task.models}
+        networks = {name: network for name in settings.networks if (network := _network(name))}
         with torch.inference_mode():
-            found = measure(_answers(task), _networks(), middle)
+            found, truth = measure(true_frames(film, side), given, networks, middle=middle, every=settings.every)
     except KinemacolorError as error:
-        return FilmResult(film.name, key, str(settings.protocol), 0, {}, {}, str(error))
-    _save(task.folder, stem_of(film.name, key), found)
-    return found.result(film.name, key, str(settings.protocol))
+        found, truth = {name: Measured(failure=str(error)) for name in task.models}, []
+    for name, one in found.items():
+        if one.failure is None:
+            _save(task.folder, stem_of(film.name, settings.key(name)), one, truth)
+    return [one.result(film.name, settings.key(name), str(settings.protocol)) for name, one in found.items()]
 
 
 def fid(folder: Path, rows: Sequence[FilmResult]) -> float:
@@ -143,10 +157,16 @@ def read_results(folder: Path) -> list[FilmResult]:
     return rows
 
 
-def missing_networks() -> str:
+def missing_networks(wanted: Sequence[str]) -> str:
     """What to do for the columns that lack weights; empty if none does."""
-    missing = [name for name in NETWORKS if name not in _networks()]
+    missing = [name for name in wanted if not _network(name)]
     return f"without {', '.join(missing)}: {how_to_get(missing)}" if missing else ""
+
+
+def _missing(
+    film: Path, names: Sequence[str], settings: Settings, done: Mapping[tuple[str, str], FilmResult]
+) -> tuple[str, ...]:
+    return tuple(name for name in names if (film.name, settings.key(name)) not in done)
 
 
 def _check(models: Sequence[str]) -> None:
@@ -157,16 +177,17 @@ def _check(models: Sequence[str]) -> None:
             warnings.warn(notice, WeightsNotice, stacklevel=3)
 
 
-def _answers(task: Task) -> Iterator[Answer]:
-    settings = task.settings
-    if settings.made and task.model in settings.made:
-        folder = settings.made[task.model]
-        made = [path for path in folder.iterdir() if path.stem.split(".")[0] == task.film.stem.split(".")[0]]
+def _answers(film: Path, model: str, settings: Settings, side: int | None) -> Iterator[Answer]:
+    """Raises nothing before the first answer is asked for."""
+    if settings.made and model in settings.made:
+        folder = settings.made[model]
+        made = [path for path in folder.iterdir() if path.stem.split(".")[0] == film.stem.split(".")[0]]
         if len(made) != 1:
-            raise InputError(f"{folder} has {len(made)} films for {task.film.name}: name one {task.film.stem}")
-        return made_answers(task.film, made[0], 216)
-    still = (settings.pairs or {}).get(task.film.name)
-    return answers(task.film, _model(task.model), settings.protocol, still=still, film_size=settings.film_size)
+            raise InputError(f"{folder} has {len(made)} films for {film.name}: name one {film.stem}")
+        yield from made_answers(film, made[0], side)
+    else:
+        still = (settings.pairs or {}).get(film.name)
+        yield from answers(film, _model(model), settings.protocol, still=still, short_side=side)
 
 
 @cache
@@ -181,14 +202,11 @@ def _model(name: str) -> Colorizer:
 
 
 @cache
-def _networks() -> Mapping[str, nn.Module]:
-    found = {}
-    for name in NETWORKS:
-        try:
-            found[name] = load_metric(name)
-        except WeightsError:
-            continue
-    return found
+def _network(name: str) -> nn.Module | None:
+    try:
+        return load_metric(name)
+    except WeightsError:
+        return None
 
 
 def _prepare_worker() -> None:
@@ -197,9 +215,9 @@ def _prepare_worker() -> None:
     warnings.simplefilter("ignore", WeightsNotice)  # the parent has told
 
 
-def _save(folder: Path, stem: str, found: Measured) -> None:
+def _save(folder: Path, stem: str, found: Measured, true_features: list[Tensor]) -> None:
     if found.features:
-        result, truth = (torch.stack(x).half().numpy() for x in (found.features, found.features_of_truth))
+        result, truth = (torch.stack(x).half().numpy() for x in (found.features, true_features))
         np.savez_compressed(folder / "features" / f"{stem}.npz", result=result, truth=truth)
     for kind, shown in (("worst", found.worst), ("middle", found.middle)):
         if shown:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kinemacolor.errors import InputError
-from kinemacolor.evaluation.measure import FilmResult
+from kinemacolor.evaluation.measure import FilmResult, mean
 from kinemacolor.evaluation.runs import fid
 
 
@@ -28,6 +28,7 @@ COLUMNS = (
     Column("psnr_uint8_wraparound", "faulty PSNR", 2, None),
     Column("ssim", "SSIM", 4, True),
     Column("lpips_alex", "LPIPS", 4, False),
+    Column("lpips_vgg", "LPIPS VGG", 4, False),
     Column("fid", "FID", 2, False),
     Column("ab_error", "ab error", 2, False),
     Column("ciede2000", "ΔE00", 2, False),
@@ -68,7 +69,7 @@ def model_means(rows: Sequence[FilmResult], folder: Path) -> list[tuple[str, int
     found = []
     for model in dict.fromkeys(row.model for row in rows):
         own = [row for row in rows if row.model == model and row.failure is None]
-        means = {c.name: _mean([row.means.get(c.name, math.nan) for row in own]) for c in COLUMNS}
+        means = {c.name: mean([row.means.get(c.name, math.nan) for row in own]) for c in COLUMNS}
         means["fid"] = fid(folder, own) if own else math.nan
         found.append((model, len(own), means))
     return found
@@ -82,6 +83,37 @@ def markdown(named: Sequence[tuple[str, int, dict[str, float]]], head: str = "mo
         values = [means.get(c.name, math.nan) for c in columns]
         cells = ["–" if math.isnan(v) else f"{v:.{c.decimals}f}" for c, v in zip(columns, values, strict=True)]
         lines.append(f"| {name} | {films} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def over_distance(rows: Sequence[FilmResult], step: int = 10) -> dict[str, list[tuple[int, float, int]]]:
+    """PSNR by the distance from the reference (Deep Exemplar, Fig. 7), for each model where the reference is a frame.
+
+    Every entry: the first distance of ``step`` frames, the mean over films of their mean PSNR there, the
+    number of films that are long enough. The reference itself, distance 0, is left out.
+    """
+    found: dict[str, dict[int, list[float]]] = {}
+    for row in rows:
+        reference = {"first": 0}.get(row.protocol, int(row.protocol.partition(":")[2] or -1))
+        bins: dict[int, list[float]] = {}
+        for index, value in enumerate(row.curves.get("psnr", ()) if reference >= 0 else ()):
+            if index != reference:
+                bins.setdefault((abs(index - reference) - 1) // step * step + 1, []).append(value)
+        for distance, values in bins.items():
+            found.setdefault(row.model, {}).setdefault(distance, []).append(mean(values))
+    return {model: [(d, mean(bins[d]), len(bins[d])) for d in sorted(bins)] for model, bins in found.items()}
+
+
+def markdown_distances(rows: Sequence[FilmResult], step: int = 10) -> str:
+    """A table of `over_distance`; empty where no reference is a frame of its film."""
+    found = over_distance(rows, step)
+    if not found:
+        return ""
+    longest = max(found.values(), key=len)
+    lines = ["| frames from the reference | films | " + " | ".join(found) + " |", "|---|--:|" + "--:|" * len(found)]
+    for place, (distance, _, films) in enumerate(longest):
+        cells = [f"{line[place][1]:.2f}" if place < len(line) else "–" for line in found.values()]
+        lines.append(f"| {distance}–{distance + step - 1} | {films} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -137,8 +169,3 @@ def markdown_differences(differences: Sequence[Difference], first: str, second: 
         verdict = d.verdict.replace("A better", f"{first} better").replace("B better", f"{second} better")
         lines.append(f"| {d.column.head} | {d.films} | {d.mean:+.{digits}f} | {interval} | {verdict} |")
     return "\n".join(lines)
-
-
-def _mean(values: Sequence[float]) -> float:
-    finite = [value for value in values if not math.isnan(value)]
-    return float(np.mean(finite)) if finite else math.nan

@@ -6,12 +6,10 @@ from typing import Literal, Self
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from kinemacolor.arrays import Doubles
 from kinemacolor.metrics.backbones import VGG16, AlexNet, EfficientNetLite0Classifier, InceptionV3
-
-Doubles = NDArray[np.float64]
 
 
 class LPIPS(nn.Module):
