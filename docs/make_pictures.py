@@ -1,9 +1,11 @@
 """The pictures of README.md and docs/: `python docs/make_pictures.py SHARED`.
 
 SHARED is the folder with `data/sample`, `data/legacy` and `data/image-train`. Every picture is made
-by the program from the films and references named here.
+by the program (the page of `evaluate` with Debian's chromium) from the films and references named here.
 """
 
+import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -46,6 +48,16 @@ def frames_of(film: Path, wanted: tuple[int, ...]) -> list[np.ndarray]:
     return [frame for index, frame in enumerate(colored_frames(film)) if index in wanted]
 
 
+def evaluation_page(film: Path, work: Path) -> None:
+    """What `evaluate` shows of the sample, in a browser."""
+    (work / "films").mkdir()
+    shutil.copy(film, work / "films")
+    subprocess.run(["kinemacolor", "evaluate", work / "films", "-o", work / "evaluation", "--jobs", "1"], check=True)
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=1400,1500", "--hide-scrollbars"]
+    page, picture = work / "evaluation" / "index.html", HERE / "evaluation.png"
+    subprocess.run(["chromium", *options, f"--screenshot={picture}", page.as_uri()], check=True)
+
+
 def main(data: Path) -> None:
     HERE.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -54,6 +66,7 @@ def main(data: Path) -> None:
         kinemacolor.colorize(sample, still, work / "sample.mp4")
         (gray,), (result,) = frames_of(sample, (2,)), frames_of(work / "sample.mp4", (2,))
         save("strip.jpg", side_by_side([gray, load_references([still])[0], result], 270))
+        evaluation_page(data / "sample/dog-walk.mp4", work)
         for name, (film, references, wanted) in FILMS.items():
             paths = [still if reference == "STILL" else data / reference for reference in references]
             kinemacolor.colorize(data / film, paths, work / f"{name}.mp4")

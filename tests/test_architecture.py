@@ -12,9 +12,9 @@ import kinemacolor
 ROOT = Path(kinemacolor.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 FLOORS = [
-    {"arrays", "errors", "options", "color", "features", "correspondence", "pipeline", "console"},
+    {"arrays", "errors", "options", "precision", "color", "features", "correspondence", "pipeline", "console"},
     {"video", "resample"},
-    {"models", "references", "metrics", "verify"},
+    {"models", "references", "losses", "metrics", "verify"},
     {"store", "weights", "formats", "checkpoints", "metrics_weights", "session"},
     {"evaluation", "preview"},
     {"render"},

@@ -36,14 +36,14 @@ def truth(tmp_path: Path) -> Path:
 
 
 @torch.inference_mode()
-def measured(film: Path, given: Iterator[Answer], side: int | None = 72, middle: int = 0) -> Measured:
+def measured(film: Path, given: Iterator[Answer], side: int | None = 72, moments: tuple[int, ...] = ()) -> Measured:
     """One model's measures, without networks."""
-    return measure(true_frames(film, side), {"it": given}, {}, middle=middle)[0]["it"]
+    return measure(true_frames(film, side), {"it": given}, {}, moments=moments)[0]["it"]
 
 
 def test_measures_by_hand(truth: Path) -> None:
     """The gray baseline: its error is the chroma of the truth, and it has nothing to be sure of."""
-    found = measured(truth, answers(truth, Gray(), Protocol(), short_side=72), middle=2)
+    found = measured(truth, answers(truth, Gray(), Protocol(), short_side=72), moments=(0, 2))
     lab = [frame.lab for frame in true_frames(truth, 72)]
     assert found.curves["psnr"] == found.curves["psnr_gray"]
     assert found.curves["ab_error"] == pytest.approx([float(x[1:].norm(dim=0).mean()) for x in lab])
@@ -52,8 +52,7 @@ def test_measures_by_hand(truth: Path) -> None:
     assert np.isnan(found.curves["warp_error"][0])
     assert found.curves["chroma_change"][1:] == [0, 0, 0]
     assert min(found.curves["chroma_change_truth"][1:]) > 0
-    assert found.middle is not None
-    assert found.middle.frame == 2
+    assert [shown.frame for shown in found.moments] == [0, 2]
     assert found.worst is not None
     assert found.worst.frame == int(np.argmin(found.curves["psnr"]))
 
@@ -75,9 +74,7 @@ def test_networks_look_at_some_frames_and_at_all_models_at_once(truth: Path) -> 
     good, other = (answers(truth, Gray(), Protocol(), short_side=72) for _ in range(2))
     vivid = (Answer(answer.chroma + 20, answer.confidence) for answer in other)
     with torch.inference_mode():
-        found, _ = measure(
-            true_frames(truth, 72), {"gray": good, "vivid": vivid}, {"lpips-alex": network}, middle=0, every=3
-        )
+        found, _ = measure(true_frames(truth, 72), {"gray": good, "vivid": vivid}, {"lpips-alex": network}, every=3)
     assert network.seen == [2, 2]
     for name in ("gray", "vivid"):
         assert [np.isfinite(x) for x in found[name].curves["lpips_alex"]] == [True, False, False, True]
@@ -171,6 +168,7 @@ def test_what_fails_is_told_and_the_rest_is_measured_and_resumed(truth: Path, tm
     page = write_page(again, folder, "films").read_text()
     assert "gray itself" in page
     assert "data:image/jpeg;base64," in page
+    assert page.count("moment2 of truth") == 2 + 3
     assert not re.search(r"(src|href)=.?https?:", page)
     tables.write_csv(again, folder)
     assert (folder / "frames.csv").read_text().count("\n") == 1 + 3 * (4 + 1)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from kinemacolor.precision import widen
+
 # IEC 61966-2-1 primaries and the D65 white of ASTM E308, rounded as scikit-image rounds them.
 _XYZ_FROM_RGB = torch.tensor(
     [[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]],
@@ -132,11 +134,6 @@ class YCbCr:
     @property
     def _span(self) -> float:
         return 2.0**self.depth - 1 if self.full_range else 224 * self._unit
-
-
-def widen(x: Tensor) -> Tensor:
-    """Half precision as float32; the rest as it is."""
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 def _mix(matrix: Tensor, x: Tensor) -> Tensor:

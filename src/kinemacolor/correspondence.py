@@ -5,14 +5,13 @@ weighs the keys (Deep Exemplar, Eq. 3-4); the largest cosine says how good the m
 """
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kinemacolor.color import widen
+from kinemacolor.precision import no_autocast, widen
 
 
 class Match(NamedTuple):
@@ -31,7 +30,7 @@ def match(query: Tensor, keys: Tensor, values: Tensor, *, temperatures: Sequence
     """
     parts = []
     query, keys, values = widen(query), widen(keys), widen(values)
-    with _float32(query.device):
+    with no_autocast(query.device):  # products of unit vectors tell matches apart in their fourth digit
         for part in torch.split(query, rows, 1):
             cosines = part @ keys.transpose(1, 2)
             top, best = cosines.max(-1)
@@ -67,7 +66,7 @@ def match_nearby(
     the windows overlap in memory and are never copied.
     """
     query, keys, values = widen(query), widen(keys), widen(values)
-    with _float32(query.device):
+    with no_autocast(query.device):
         return _match_nearby(query, keys, values, temperature, radius)
 
 
@@ -92,12 +91,6 @@ def _match_nearby(
     cosines = cosines.masked_fill(~allowed.reshape(height, width, window * width), -torch.inf)
     top = cosines.amax(-1)
     return _weights(cosines, top, temperature) @ windows(values), top
-
-
-def _float32(device: torch.device) -> AbstractContextManager[object]:
-    """Inside, no autocast: products of unit vectors tell matches apart in their fourth digit."""
-    known = torch.amp.is_autocast_available(device.type)
-    return torch.autocast(device.type, enabled=False) if known else nullcontext()
 
 
 def _weights(products: Tensor, top: Tensor, temperature: float) -> Tensor:

@@ -1,7 +1,7 @@
 """One film, several models side by side: every measure of every frame. What is true of the film is found once."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -54,8 +54,8 @@ class Measured:
     curves: dict[str, list[float]] = field(default_factory=dict)
     histograms: list[Floats] = field(default_factory=list)
     features: list[Tensor] = field(default_factory=list)
+    moments: list[Shown] = field(default_factory=list)
     worst: Shown | None = None
-    middle: Shown | None = None
     failure: str | None = None
 
     def result(self, film: str, model: str, protocol: str) -> FilmResult:
@@ -90,15 +90,15 @@ def measure(
     answers: Mapping[str, Iterator[Answer]],
     networks: Mapping[str, nn.Module],
     *,
-    middle: int,
+    moments: Collection[int] = (),
     every: int = 1,
 ) -> tuple[dict[str, Measured], list[Tensor]]:
     """All measures of the ``answers`` of each model to a film, and the Inception features of the truth.
 
     ``networks`` are those of `metrics_weights.load_metric` that are here; they, and how well the
     confidence predicts the error, look at every ``every``-th frame, the others at all. Units: PSNR
-    in dB; ab error and chroma change in Lab units; WE ×1000. ``middle`` is the frame to show.
-    A model that fails, or has more or fewer frames than the truth, says so in its result. Raises
+    in dB; ab error and chroma change in Lab units; WE ×1000. ``moments`` are the frames to show. A
+    model that fails, or has more or fewer frames than the truth, says so in its result. Raises
     InputError where the truth is gray or has no frame.
     """
     found = {name: Measured() for name in answers}
@@ -117,7 +117,7 @@ def measure(
             rows[name] |= truth.own | _of_confidence(answer, truth, sampled)
             rows[name] |= _of_motion(before.get(name), current, truth.motion)
             before[name] = current
-            _keep(found[name], rows[name], answer, results[name], truth, middle)
+            _keep(found[name], rows[name], answer, results[name], truth, truth.index in moments)
     if truth is None:
         raise InputError("the film has no frame")
     if mean(vivid) < GRAYEST:
@@ -222,16 +222,16 @@ def _of_motion(previous: _Seen | None, current: _Seen, motion: Motion | None) ->
 
 
 def _keep(
-    found: Measured, row: Mapping[str, float], answer: Answer, result: Tensor, truth: _Truth, middle: int
+    found: Measured, row: Mapping[str, float], answer: Answer, result: Tensor, truth: _Truth, moment: bool
 ) -> None:
     for name, value in row.items():
         found.curves.setdefault(name, []).append(value)
     found.histograms.append(color_histogram(_bytes(result)))
     worst = row["psnr"] <= min(found.curves["psnr"])
-    if worst or truth.index == middle:
+    if worst or moment:
         shown = _shown(answer, result, truth)
         found.worst = shown if worst else found.worst
-        found.middle = shown if truth.index == middle else found.middle
+        found.moments += [shown] if moment else []
 
 
 def _shown(answer: Answer, result: Tensor, truth: _Truth) -> Shown:

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 
 from kinemacolor.evaluation.measure import FilmResult
-from kinemacolor.evaluation.runs import stem_of
+from kinemacolor.evaluation.runs import MOMENTS, stem_of
 from kinemacolor.evaluation.tables import COLUMNS, model_means, over_distance
 
 COLORS = ("#888888", "#c58b1b", "#1b6fc5", "#b3312c", "#3a8f3a", "#7a3fa0")
@@ -18,9 +18,9 @@ CURVES = (
     ("ab_error", "ab error"),
 )
 STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:1400px;padding:0 1rem;color:#222;background:#fff}
+body{font:14px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:1400px;padding:0 1rem;color:#222;background:#fff}
 table{border-collapse:collapse;margin:1rem 0;display:block;overflow-x:auto}
-td,th{padding:.25rem .6rem;border-bottom:1px solid #ddd;text-align:right;white-space:nowrap}
+td,th{padding:.25rem .4rem;border-bottom:1px solid #ddd;text-align:right;white-space:nowrap}
 td:first-child,th:first-child{text-align:left}
 .strip{display:flex;flex-wrap:wrap;gap:6px;margin:.5rem 0}
 figure{margin:0;width:300px}img{width:100%;display:block}figcaption{font-size:12px;color:#555}
@@ -78,7 +78,7 @@ def _legend(colors: dict[str, str]) -> str:
 
 def _distances(rows: Sequence[FilmResult], colors: dict[str, str]) -> str:
     means = {model: [(float(d), value) for d, value, _ in line] for model, line in over_distance(rows).items()}
-    return _chart("PSNR dB over frames from the reference", means, colors)
+    return f"<div class=curves>{_chart('PSNR dB over frames from the reference', means, colors)}</div>"
 
 
 def _curves(rows: Sequence[FilmResult], colors: dict[str, str]) -> str:
@@ -113,11 +113,13 @@ def _chart(title: str, lines: Mapping[str, Sequence[tuple[float, float]]], color
 
 
 def _strips(rows: Sequence[FilmResult], folder: Path) -> str:
-    """The middle frame of every model side by side, then each model's worst frame with its confidence."""
-    first = rows[0]
-    middle = [_figure(folder, first, "middle", kind, kind) for kind in ("gray", "truth")]
-    middle += [_figure(folder, row, "middle", "result", row.model) for row in rows]
-    strips = [f"<h3>Middle frame</h3><div class=strip>{''.join(middle)}</div>"]
+    """A few moments of the film, gray, true and by every model; then each model's worst frame with its confidence."""
+    shown = [(rows[0], "gray", "gray"), (rows[0], "truth", "truth"), *((row, "result", row.model) for row in rows)]
+    moments = range(MOMENTS)
+    strips = ["<h3>Over time</h3>"]
+    for row, kind, caption in shown:
+        figures = (_figure(folder, row, f"moment{moment}", kind, caption) for moment in moments)
+        strips.append(f"<div class=strip>{''.join(figures)}</div>")
     for row in rows[2:] or rows:
         kinds = ("truth", "result", "confidence")
         worst = [_figure(folder, row, "worst", kind, f"{kind}, {row.model}") for kind in kinds]
@@ -130,6 +132,6 @@ def _figure(folder: Path, row: FilmResult, when: str, kind: str, caption: str) -
     if not path.is_file():
         return ""
     data = base64.b64encode(path.read_bytes()).decode()
-    alt = escape(f"{caption}, {when} frame of {row.film}")
+    alt = escape(f"{caption}, {when} of {row.film}")
     image = f'<img alt="{alt}" src="data:image/jpeg;base64,{data}">'
     return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"

@@ -32,6 +32,7 @@ from kinemacolor.weights import MODELS, WeightsNotice, load_model, weights_notic
 BASELINES = ("gray", "match")
 NETWORKS = ("lpips-alex", "inception", "classifier")
 WORKING_SIDE = 216  # px: 384×216 for 16:9, the size of the published tables
+MOMENTS = 3  # frames of a film that the page shows, beside the worst
 SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".webm")
 
 
@@ -118,11 +119,12 @@ def run(task: Task) -> list[FilmResult]:
     film, settings = task.film, task.settings
     side = None if settings.film_size else WORKING_SIDE
     try:
-        middle = sum(1 for _ in colored_frames(film)) // 2
+        frames = sum(1 for _ in colored_frames(film))
+        moments = {frames * part // (MOMENTS + 1) for part in range(1, MOMENTS + 1)}
         given = {name: _answers(film, name, settings, side) for name in task.models}
         networks = {name: network for name in settings.networks if (network := _network(name))}
         with torch.inference_mode():
-            found, truth = measure(true_frames(film, side), given, networks, middle=middle, every=settings.every)
+            found, truth = measure(true_frames(film, side), given, networks, moments=moments, every=settings.every)
     except KinemacolorError as error:
         found, truth = {name: Measured(failure=str(error)) for name in task.models}, []
     for name, one in found.items():
@@ -219,9 +221,9 @@ def _save(folder: Path, stem: str, found: Measured, true_features: list[Tensor])
     if found.features:
         result, truth = (torch.stack(x).half().numpy() for x in (found.features, true_features))
         np.savez_compressed(folder / "features" / f"{stem}.npz", result=result, truth=truth)
-    for kind, shown in (("worst", found.worst), ("middle", found.middle)):
-        if shown:
-            _save_pictures(folder / "pictures", f"{stem}.{kind}", shown)
+    moments = {f"moment{place}": shown for place, shown in enumerate(found.moments)}
+    for name, shown in (moments | ({"worst": found.worst} if found.worst else {})).items():
+        _save_pictures(folder / "pictures", f"{stem}.{name}", shown)
 
 
 def _save_pictures(folder: Path, stem: str, shown: Shown) -> None:

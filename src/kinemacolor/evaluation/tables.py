@@ -78,11 +78,11 @@ def model_means(rows: Sequence[FilmResult], folder: Path) -> list[tuple[str, int
 def markdown(named: Sequence[tuple[str, int, dict[str, float]]], head: str = "model") -> str:
     """Rows of `model_means`; columns that no row has are left out."""
     columns = [c for c in COLUMNS if any(not math.isnan(means.get(c.name, math.nan)) for _, _, means in named)]
-    lines = [f"| {head} | films | " + " | ".join(c.head for c in columns) + " |", "|---|" + "--:|" * (len(columns) + 1)]
+    lines = [_row(head, "films", *(c.head for c in columns)), "|---|" + "--:|" * (len(columns) + 1)]
     for name, films, means in named:
         values = [means.get(c.name, math.nan) for c in columns]
         cells = ["–" if math.isnan(v) else f"{v:.{c.decimals}f}" for c, v in zip(columns, values, strict=True)]
-        lines.append(f"| {name} | {films} | " + " | ".join(cells) + " |")
+        lines.append(_row(name, str(films), *cells))
     return "\n".join(lines)
 
 
@@ -110,10 +110,10 @@ def markdown_distances(rows: Sequence[FilmResult], step: int = 10) -> str:
     if not found:
         return ""
     longest = max(found.values(), key=len)
-    lines = ["| frames from the reference | films | " + " | ".join(found) + " |", "|---|--:|" + "--:|" * len(found)]
+    lines = [_row("frames from the reference", "films", *found), "|---|--:|" + "--:|" * len(found)]
     for place, (distance, _, films) in enumerate(longest):
         cells = [f"{line[place][1]:.2f}" if place < len(line) else "–" for line in found.values()]
-        lines.append(f"| {distance}–{distance + step - 1} | {films} | " + " | ".join(cells) + " |")
+        lines.append(_row(f"{distance}–{distance + step - 1}", str(films), *cells))
     return "\n".join(lines)
 
 
@@ -169,3 +169,7 @@ def markdown_differences(differences: Sequence[Difference], first: str, second: 
         verdict = d.verdict.replace("A better", f"{first} better").replace("B better", f"{second} better")
         lines.append(f"| {d.column.head} | {d.films} | {d.mean:+.{digits}f} | {interval} | {verdict} |")
     return "\n".join(lines)
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinemacolor.color import lab_to_rgb, widen
+from kinemacolor.color import lab_to_rgb
 from kinemacolor.correspondence import centred_unit, warp
 from kinemacolor.features import VGG19, VGGVariant
 from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
@@ -26,6 +26,7 @@ from kinemacolor.models.layers import (
     pixels_first,
     positions,
 )
+from kinemacolor.precision import widen
 
 GRID = 4  # a cell of the matching is GRID x GRID pixels
 TILE = 648  # rows of the correlation matrix that stand in memory at a time

@@ -13,12 +13,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinemacolor.color import lab_to_rgb, widen
+from kinemacolor.color import lab_to_rgb
 from kinemacolor.correspondence import centred_unit, warp
 from kinemacolor.features import ResNet101
 from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
 from kinemacolor.models.cnn_transformer import Attention, CNNTransformer, as_map, position_code, split_tokens
 from kinemacolor.models.layers import NormedConv2d, ResidualBlock, Rise, instance_norm, pad_to_multiple, positions
+from kinemacolor.precision import widen
 
 GRID = 4  # a cell of the matching is GRID x GRID pixels
 TILE = 648  # rows of the correlation matrix that stand in memory at a time

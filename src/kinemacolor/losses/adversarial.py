@@ -1,0 +1,91 @@
+"""The relativistic average least-squares GAN, and the discriminator of two frames (Deep Exemplar, 3.3 and Table 4)."""
+
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from kinemacolor.models.layers import instance_norm, positions
+from kinemacolor.precision import no_autocast, widen
+
+
+def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """What the discriminator minimises; ``real`` and ``fake`` are its scores, ``B`` each, of detached frames.
+
+    Deep Exemplar, Eq. 12, with the sides exchanged (Jolicoeur-Martineau 2018):
+    E[(D(real) - E D(fake) - 1)²] + E[(D(fake) - E D(real) + 1)²]. 2 for scores that are all alike, 0 where
+    every real one is 1 above every false one. The published code takes half of it.
+    """
+    real, fake = widen(real), widen(fake)
+    return (real - fake.mean() - 1).square().mean() + (fake - real.mean() + 1).square().mean()
+
+
+def generator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """What the colorizer minimises (Deep Exemplar, Eq. 12): false scores 1 above real ones; shapes as above.
+
+    Gradients flow to ``fake`` only. Freeze the discriminator meanwhile: they need not reach its weights.
+    """
+    return discriminator_loss(fake, real.detach())
+
+
+class SelfAttention(nn.Module):
+    """Every position looks at all others: x + gamma · attention(x), gamma 0 at first (SAGAN, Zhang et al. 2018, 3).
+
+    ``B C h w`` to the same. 1×1 convolutions with spectral norm; softmax of plain products. Query and
+    key have C channels as in Deep Exemplar's code, where SAGAN has C / 8.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.query, self.key, self.value = (spectral_norm(nn.Conv2d(width, width, 1)) for _ in range(3))
+        self.gamma = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        query, key, value = (positions(layer(x), len(x))[:, None] for layer in (self.query, self.key, self.value))
+        seen = F.scaled_dot_product_attention(query, key, value, scale=1.0)[:, 0]
+        result: Tensor = x + self.gamma * seen.transpose(1, 2).reshape(x.shape)
+        return result
+
+
+class VideoDiscriminator(nn.Module):
+    """How real two consecutive frames look: ``B 2 3 h w`` Lab to scores ``B``, unbounded, larger is more real.
+
+    Deep Exemplar, Table 4, and its code: six 4×4 convolutions of stride 2, self-attention behind the
+    second, a 3×3 convolution to one channel, the average. Spectral norm (Miyato et al. 2018: the
+    largest singular value of a kernel, as a matrix of its outputs, is 1) everywhere; instance
+    normalisation behind all but the first and the last; LeakyReLU 0.2. The frames are stacked as six
+    channels in Lab units, unscaled. The code's last kernel, 3×6, fits 216×384 only; the paper's 3×3
+    with a border of zeros fits any size. ``width`` scales the channels.
+
+    Computed in float32, also under autocast. Raises ValueError for frames that six halvings leave
+    with a single position (under 64 px a side, or under 128 on both): nothing could be normalised.
+    """
+
+    widths = (64, 64, 128, 256, 512, 1024)
+
+    def __init__(self, *, width: float = 1) -> None:
+        super().__init__()
+        widths = [6, *(int(full * width) for full in self.widths)]
+        self.convs = nn.ModuleList(
+            spectral_norm(nn.Conv2d(before, after, 4, 2, 1)) for before, after in pairwise(widths)
+        )
+        self.attention = SelfAttention(widths[2])
+        self.last = spectral_norm(nn.Conv2d(widths[-1], 1, 3, padding=1))
+
+    def forward(self, frames: Tensor) -> Tensor:
+        height, width = frames.shape[-2:]
+        if (height // 64) * (width // 64) < 2:
+            raise ValueError(f"wanted frames of at least 64×128 px, got {height}×{width}")
+        with no_autocast(frames.device):
+            return self._score(widen(frames).flatten(1, 2))
+
+    def _score(self, x: Tensor) -> Tensor:
+        first, second, *others = self.convs
+        x = F.leaky_relu(first(x), 0.2)
+        x = self.attention(F.leaky_relu(instance_norm(second(x)), 0.2))
+        for conv in others:
+            x = F.leaky_relu(instance_norm(conv(x)), 0.2)
+        score: Tensor = self.last(x).mean((1, 2, 3))
+        return score

@@ -1,0 +1,96 @@
+"""Losses that see through VGG19.
+
+Both compare feature maps that `vgg_features` makes once for each picture. Weights of layers are data:
+the published ones stand below. Gradients flow to the result only.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kinemacolor.color import lab_to_rgb
+from kinemacolor.features import VGG19
+from kinemacolor.losses.numerics import Penalty, difference, penalised
+from kinemacolor.precision import no_autocast, widen
+
+Features = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer of VGG19 in a loss: its tap, its weight, and over how many px a side it is averaged first."""
+
+    tap: str
+    weight: float = 1
+    pool: int = 1
+
+    def of(self, features: Features) -> Tensor:
+        """Its map ``B C h w``. Raises ValueError where the VGG19 did not tap it."""
+        if self.tap not in features:
+            raise ValueError(f"the loss wants {self.tap}, this VGG19 gives {', '.join(features)}")
+        x = widen(features[self.tap])
+        return F.avg_pool2d(x, self.pool) if self.pool > 1 else x
+
+
+TOP_LAYER = (Layer("relu5_2"),)  # Deep Exemplar, Long-term and Color2Embed, as their papers say
+ALL_LAYERS = (  # Color2Embed's code
+    Layer("relu1_2", 1 / 32),
+    Layer("relu2_2", 1 / 16),
+    Layer("relu3_2", 1 / 8),
+    Layer("relu4_2", 1 / 4),
+    Layer("relu5_2"),
+)
+CONTEXTUAL_LAYERS = (Layer("relu3_2", 2, pool=2), Layer("relu4_2", 4), Layer("relu5_2", 8))  # Deep Exemplar's code
+
+
+def vgg_features(vgg: VGG19, lab: Tensor) -> dict[str, Tensor]:
+    """Maps of ``vgg`` by their taps, ``B C h w`` each, for Lab ``B 3 h w``, which it sees as sRGB clipped to 0..1.
+
+    Where a colour is clipped its gradient is 0. Raises ValueError unless the network is frozen: in
+    evaluation mode, with parameters that want no gradient. In float32 also under autocast.
+    """
+    if vgg.training or any(parameter.requires_grad for parameter in vgg.parameters()):
+        raise ValueError("wanted a frozen VGG19: vgg.eval().requires_grad_(False)")
+    with no_autocast(lab.device):
+        return dict(zip(sorted(vgg.taps), vgg(lab_to_rgb(widen(lab))), strict=True))
+
+
+def perceptual_loss(
+    result: Features, truth: Features, *, layers: Sequence[Layer] = TOP_LAYER, penalty: Penalty = "l2"
+) -> Tensor:
+    """Σ over layers of weight × mean of the penalised difference of features (Johnson et al. 2016).
+
+    Deep Exemplar, Eq. 8, and Long-term, Eq. 9: relu5_2, squared. Color2Embed, Eq. 9: the same layer,
+    ``penalty="l1"``; its code: `ALL_LAYERS`, l1, torchvision's VGG19. Means, as in the published
+    codes, where the papers print sums.
+    """
+    apart = [(layer.weight, difference(layer.of(result), layer.of(truth).detach())) for layer in layers]
+    return torch.stack([weight * penalised(x, penalty).mean() for weight, x in apart]).sum()
+
+
+def contextual_loss(
+    result: Features, reference: Features, *, layers: Sequence[Layer] = CONTEXTUAL_LAYERS, bandwidth: float = 0.1
+) -> Tensor:
+    """Whether every place of ``result`` has one counterpart in ``reference``, wherever that is.
+
+    Deep Exemplar, Eq. 9-10 (after Mechrez et al. 2018, matched forward: parts of the reference may
+    stay unused): Σ over layers of weight × -log(mean_i max_j A_ij), the mean over the batch, with
+    A_ij = softmax_j((1 - d_ij / (min_k d_ik + 1e-5)) / bandwidth) and d the cosine distance of features
+    less the mean of the reference's. 0..Σ weight × log(places of the reference). The two may differ in
+    size.
+    """
+    pairs = [(layer.weight, layer.of(result), layer.of(reference).detach()) for layer in layers]
+    return torch.stack([weight * _contextual(x, y, bandwidth) for weight, x, y in pairs]).sum()
+
+
+def _contextual(result: Tensor, reference: Tensor, bandwidth: float) -> Tensor:
+    mean = reference.mean((2, 3), keepdim=True)
+    query, keys = (F.normalize((x - mean).flatten(2), dim=1, eps=1e-6) for x in (result, reference))
+    with no_autocast(query.device):
+        distance = (1 - query.transpose(1, 2) @ keys).clamp_min(0)
+    relative = distance / (distance.amin(2, keepdim=True) + 1e-5)
+    affinity = ((1 - relative) / bandwidth).softmax(2)
+    return -affinity.amax(2).mean(1).log().mean()

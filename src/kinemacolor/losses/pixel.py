@@ -1,0 +1,58 @@
+"""Losses that compare ab pixel by pixel, or with their neighbours.
+
+ab is ``B 2 h w`` and Lab ``B 3 h w``, in Lab units. A loss is one number, no less than 0, in float32 or wider.
+Gradients flow to the result only.
+"""
+
+from itertools import product
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kinemacolor.losses.numerics import Penalty, difference, penalised, weighted_mean
+from kinemacolor.precision import widen
+
+
+def l1_loss(result: Tensor, truth: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Mean of |result - truth| over pixels and channels, in Lab units (Deep Exemplar, Eq. 14; Long-term, Eq. 8).
+
+    ``weight`` ``B 1 h w``, or ``B 1 1 1`` for whole pictures: Deep Exemplar counts only those whose
+    reference shows the frame itself.
+    """
+    return weighted_mean(difference(result, truth.detach()).abs(), weight)
+
+
+def smooth_l1_loss(result: Tensor, truth: Tensor, weight: Tensor | None = None, *, beta: float = 1.0) -> Tensor:
+    """Mean of d² / (2 beta) where d = |result - truth| < beta, of d - beta / 2 elsewhere (Huber 1964).
+
+    Color2Embed, Eq. 8, has beta 1; its code gives it ab / 110, so that the loss is quadratic over
+    the whole gamut: ``smooth_l1_loss(result / 110, truth / 110)``. ``weight`` as in `l1_loss`.
+    """
+    apart = difference(result, truth.detach())
+    return weighted_mean(F.smooth_l1_loss(apart, torch.zeros_like(apart), reduction="none", beta=beta), weight)
+
+
+def smoothness_loss(
+    result: Tensor, truth: Tensor, *, alpha: float = 10.0, centre: bool = True, penalty: Penalty = "l1"
+) -> Tensor:
+    """How far ab of ``result`` is from that of neighbours whose colour in ``truth``, Lab ``B 3 h w``, is the same.
+
+    Deep Exemplar, Eq. 11: the mean over pixels i and channels of |x(i) - Σ_j w_ij x(j)|, with j in the
+    3×3 around i as far as it lies in the picture and, as in the published code, w_ij = softmax_j of
+    -‖truth(i) - truth(j)‖² / ``alpha``, in squared Lab units. So what differs in the true frame may
+    differ in the result. That code counts the pixel itself and squares the difference (``l2``), to
+    which the paper's weight of 5 belongs; the paper leaves it out (``centre=False``) and prints no norm.
+    """
+    guide, chroma = widen(truth).detach(), widen(result)
+    distance = (_around(guide, torch.inf, centre) - guide[:, :, None]).square().sum(1, keepdim=True)
+    weights = (-distance / alpha).softmax(2)
+    return penalised(chroma - (weights * _around(chroma, 0, centre)).sum(2), penalty).mean()
+
+
+def _around(x: Tensor, outside: float, centre: bool) -> Tensor:
+    """The 3×3 around each pixel of ``B C h w``, ``B C 9 h w``, or 8 without the centre."""
+    height, width = x.shape[-2:]
+    padded = F.pad(x, (1, 1, 1, 1), value=outside)
+    places = [place for place in product(range(3), range(3)) if centre or place != (1, 1)]
+    return torch.stack([padded[..., i : i + height, j : j + width] for i, j in places], 2)
