@@ -15,12 +15,12 @@ FLOORS = [
     {"arrays", "errors", "options", "precision", "color", "features", "correspondence", "pipeline", "console"},
     {"video", "resample"},
     {"models", "references", "losses", "metrics", "verify"},
-    {"store", "weights", "formats", "checkpoints", "metrics_weights", "session"},
-    {"evaluation", "preview"},
+    {"store", "weights", "formats", "checkpoints", "metrics_weights", "session", "data"},
+    {"evaluation", "preview", "training"},
     {"render"},
     {"api", "demo", "doctor"},
     {"benchmark", "benchmark_networks"},
-    {"cli", "cli_evaluate", "cli_models"},
+    {"cli", "cli_evaluate", "cli_models", "cli_train"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 

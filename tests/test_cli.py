@@ -242,7 +242,8 @@ def test_evaluate_and_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         for index in range(3):
             cv2.imwrite(str(films / name / f"{index}.jpg"), scene(index)[..., ::-1])
     assert run(["evaluate", str(films), "-o", str(results), "--jobs", "2", "-q"]) == 0
-    table = capsys.readouterr().out
+    table, _, distances = capsys.readouterr().out.partition("\n\n")
+    assert "| 1–10 | 2 |" in distances
     names = [line.split("|")[1].strip() for line in table.splitlines()[2:]]
     assert names == ["gray first", "match first", "kinema first"]
     assert (results / "index.html").is_file()

@@ -15,6 +15,7 @@ import typer
 from kinemacolor import __version__
 from kinemacolor.cli_evaluate import compare, evaluate
 from kinemacolor.cli_models import Json, models_app
+from kinemacolor.cli_train import train
 from kinemacolor.console import progress, say
 from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, ResourceError, UsageError
 from kinemacolor.options import DEFAULT_MODEL, EdgeFilter, EncodingOptions, Precision, SessionOptions
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.add_typer(models_app, name="models")
 app.command()(evaluate)
 app.command()(compare)
+app.command()(train)
 
 Source = Annotated[Path, typer.Argument(metavar="FILM", help="A film, a picture, or a folder of numbered pictures.")]
 References = Annotated[list[Path], typer.Option("--reference", "-r", help="A colour picture; repeat for several.")]

@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -30,8 +31,7 @@ def progress(title: str, *, quiet: bool = False, unit: str = "frames") -> Iterat
             started = time.monotonic()
 
             def move(done: int, expected: int | None) -> None:
-                rate = done / max(time.monotonic() - started, 1e-6)
-                bar.update(task, completed=done, total=expected, rate=f"{rate:.1f} {unit}/s")
+                bar.update(task, completed=done, total=expected, rate=_rate(done, time.monotonic() - started, unit))
 
             yield move
     else:
@@ -56,7 +56,18 @@ class _Lines:
         if now - self.spoken < SECONDS_BETWEEN_LINES and done != expected:
             return
         self.spoken = now
-        rate = done / max(now - self.started, 1e-6)
+        spent = now - self.started
         share = f"{done}/{expected} {self.unit}" if expected else f"{done} {self.unit}"
-        left = f", {(expected - done) / rate:.0f} s left" if expected and done < expected else ""
-        say(f"{self.title}: {share}, {rate:.1f} {self.unit}/s{left}")
+        left = f", {_span((expected - done) * spent / done)} left" if expected and 0 < done < expected else ""
+        say(f"{self.title}: {share}, {_rate(done, spent, self.unit)}{left}")
+
+
+def _rate(done: int, seconds: float, unit: str) -> str:
+    """``12.5 frames/s``, or ``8.0 s/frame`` where they are slow."""
+    rate = done / max(seconds, 1e-6)
+    return f"{rate:.1f} {unit}/s" if rate >= 1 or not done else f"{1 / rate:.1f} s/{unit.removesuffix('s')}"
+
+
+def _span(seconds: float) -> str:
+    """``90 s`` or ``2:05:00``."""
+    return f"{seconds:.0f} s" if seconds < 600 else str(timedelta(seconds=round(seconds)))

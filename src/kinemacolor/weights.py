@@ -24,6 +24,7 @@ from kinemacolor.models.deep_exemplar import DeepExemplar
 from kinemacolor.models.kinema import Kinema
 from kinemacolor.models.long_term import LongTerm
 from kinemacolor.options import DEFAULT_MODEL
+from kinemacolor.precision import widen
 from kinemacolor.store import WeightsEntry, file_sha256, user_folder, user_manifest
 
 MODELS: dict[str, type[Colorizer]] = {
@@ -128,14 +129,17 @@ def recorded_options(name: str) -> Any:
 
 
 def read_part(part: StoredPart) -> dict[str, Tensor]:
-    """A part's tensors, by their names in its submodule. Raises WeightsError unless they are the manifest's."""
+    """A part's tensors, float32 or wider, by their names in its submodule.
+
+    Raises WeightsError unless they are the manifest's.
+    """
     assert part.path
     check_weights(part.path, part.entry, _remedy(part))
     try:
         tensors: dict[str, Tensor] = load_file(part.path)
     except SafetensorError as error:
         raise WeightsError(f"{part.path} cannot be read ({error}): {_remedy(part)}") from error
-    return tensors
+    return {name: widen(tensor) for name, tensor in tensors.items()}
 
 
 def check_weights(path: Path, entry: WeightsEntry, remedy: str = "install kinemacolor again") -> None:

@@ -16,9 +16,7 @@ from kinemacolor.errors import InputError, KinemacolorError
 from kinemacolor.evaluation.protocol import Answer, TrueFrame
 from kinemacolor.metrics.confidence import ause, correlation
 from kinemacolor.metrics.motion import Motion, color_distribution_consistency, color_histogram
-from kinemacolor.metrics.picture import ab_error, ciede2000, colorfulness, psnr, psnr_uint8_wraparound, ssim
-
-GRAYEST = 2.0  # mean |ab| under which a film is no colour film
+from kinemacolor.metrics.picture import GRAYEST, ab_error, ciede2000, colorfulness, psnr, psnr_uint8_wraparound, ssim
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ def evaluate(
         (folder / part).mkdir(parents=True, exist_ok=True)
     done = {(row.film, row.model): row for row in read_results(folder) if row.failure is None}
     tasks = [Task(film, _missing(film, names, settings, done), settings, folder) for film in films]
-    total, finished = len(films) * len(names), len(films) * len(names) - sum(len(task.models) for task in tasks)
+    todo, finished = sum(len(task.models) for task in tasks), 0
     workers = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_prepare_worker)
     with workers as pool, _results_file(folder).open("a", encoding="utf-8") as stream:
         for ended in as_completed([pool.submit(run, task) for task in tasks if task.models]):
@@ -110,7 +110,7 @@ def evaluate(
                 finished += 1
             stream.flush()
             if on_progress:
-                on_progress(finished, total)
+                on_progress(finished, todo)
     return [done[film.name, settings.key(name)] for name in names for film in films]
 
 
@@ -198,7 +198,8 @@ def _model(name: str) -> Colorizer:
         return Gray().eval()
     if name == "match":
         match = Match()
-        match.load_state_dict(load_model("kinema").state_dict())
+        kinema = load_model("kinema")
+        match.features.load_state_dict(kinema.get_submodule("features").state_dict())
         return match.eval()
     return load_model(name)
 

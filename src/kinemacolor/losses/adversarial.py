@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from kinemacolor.models.layers import instance_norm, positions
+from kinemacolor.features import instance_norm
+from kinemacolor.models.layers import positions
 from kinemacolor.precision import no_autocast, widen
 
 

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from kinemacolor.arrays import Bytes, Doubles
 
+GRAYEST = 2.0  # mean |ab| under which a film or a picture has no colour to speak of
+
 
 def psnr(result: Tensor, truth: Tensor) -> float:
     """Peak signal-to-noise ratio in dB of RGB of one shape, in float; identical ones give inf."""

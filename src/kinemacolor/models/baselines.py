@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kinemacolor.correspondence import match
+from kinemacolor.features import EfficientNetLite0, descriptors, standardised
 from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
-from kinemacolor.models.kinema import Kinema
 from kinemacolor.models.layers import fit
 
 TEMPERATURE = 0.01
@@ -34,14 +34,19 @@ class Gray(Colorizer):
         return Step(torch.cat([torch.zeros_like(luma)] * 2, 2), torch.zeros_like(luma), state)
 
 
-class Match(Kinema):
+class Match(Colorizer):
     """Each cell of the 1/4 grid takes the colour of the references' cells that look like it; nothing else.
 
-    Features and weights are kinema's; softmax(cosine / 0.01) of Deep Exemplar's Eq. 4, one colour a
-    cell, no history, nothing learned. The confidence is the largest cosine.
+    Features are those of the ImageNet classifier that kinema starts from; softmax(cosine / 0.01) of
+    Deep Exemplar's Eq. 4, one colour a cell, no history, nothing learned. The confidence is the
+    largest cosine.
     """
 
     spec = ModelSpec("match", short_side=216)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = EfficientNetLite0()
 
     def init_state(self, references: Tensor, *, in_shot: bool = False) -> State:
         batch = references.shape[0]
@@ -60,3 +65,8 @@ class Match(Kinema):
         chroma, similarity = fit(maps, luma.shape[-2:]).split_with_sizes([2, 1], 1)
         shape = luma.shape[:2]
         return Step(chroma.reshape(*shape, 2, *luma.shape[3:]), similarity.clamp(0, 1).reshape(luma.shape), state)
+
+    def _describe(self, luma: Tensor) -> Tensor:
+        """Unit descriptors B h/4 w/4 C of gray pictures B 1 h w."""
+        maps = standardised(self.features(luma.expand(-1, 3, -1, -1) / 100))
+        return descriptors(maps, (-(-luma.shape[-2] // 4), -(-luma.shape[-1] // 4)))

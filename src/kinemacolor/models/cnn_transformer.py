@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinemacolor.models.layers import instance_norm, positions
+from kinemacolor.features import instance_norm
+from kinemacolor.models.layers import positions
 
 
 class CNNTransformer(nn.Module):

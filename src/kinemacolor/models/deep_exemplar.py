@@ -14,14 +14,13 @@ from torch import Tensor, nn
 
 from kinemacolor.color import lab_to_rgb
 from kinemacolor.correspondence import centred_unit, warp
-from kinemacolor.features import VGG19, VGGVariant
+from kinemacolor.features import VGG19, VGGVariant, instance_norm
 from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
 from kinemacolor.models.layers import (
     NormedConv2d,
     ResidualBlock,
     Rise,
     fit,
-    instance_norm,
     pad_to_multiple,
     pixels_first,
     positions,

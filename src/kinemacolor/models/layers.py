@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kinemacolor.features import instance_norm
+
 
 class NormedConv2d(nn.Module):
     """3×3 convolution that reflects at the borders, instance normalisation, PReLU with one slope."""
@@ -81,11 +83,6 @@ class Rise(nn.Module):
 def pixels_first(x: Tensor) -> Tensor:
     """The same maps with the channels of a pixel side by side in memory, where large convolutions are fastest."""
     return x.contiguous(memory_format=torch.channels_last)
-
-
-def instance_norm(x: Tensor) -> Tensor:
-    """Every channel of every picture to mean 0 and variance 1; fastest with channels apart in memory."""
-    return F.instance_norm(x.contiguous())
 
 
 def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from kinemacolor.color import lab_to_rgb
 from kinemacolor.correspondence import centred_unit, warp
-from kinemacolor.features import ResNet101
+from kinemacolor.features import ResNet101, instance_norm
 from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
 from kinemacolor.models.cnn_transformer import Attention, CNNTransformer, as_map, position_code, split_tokens
-from kinemacolor.models.layers import NormedConv2d, ResidualBlock, Rise, instance_norm, pad_to_multiple, positions
+from kinemacolor.models.layers import NormedConv2d, ResidualBlock, Rise, pad_to_multiple, positions
 from kinemacolor.precision import widen
 
 GRID = 4  # a cell of the matching is GRID x GRID pixels

@@ -1,0 +1,175 @@
+"""Everything there is to learn from, looked at once: what can be used, what cannot, what is alike."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from kinemacolor.arrays import Floats
+from kinemacolor.data.likeness import embed
+from kinemacolor.data.sources import Fault, Found, Source, find, look, unpacked_gradients
+from kinemacolor.errors import InputError, UsageError
+from kinemacolor.metrics.picture import GRAYEST
+from kinemacolor.store import writing
+
+NEAR_DUPLICATE = 0.15  # share of gradients that may differ
+
+
+@dataclass(frozen=True)
+class Index:
+    """What can be used, and what a person should know.
+
+    ``embeddings`` are unit rows ``S C`` of the sources, alike where the pictures are; None where
+    no network was given.
+    """
+
+    sources: tuple[Source, ...]
+    faults: tuple[Fault, ...]
+    embeddings: Floats | None = None
+
+    @cached_property
+    def origins(self) -> NDArray[np.intp]:
+        """``S``: the same number for sources of one origin."""
+        numbers: NDArray[np.intp] = np.unique([source.origin for source in self.sources], return_inverse=True)[1]
+        return numbers
+
+    def strangers(self, number: int) -> NDArray[np.intp]:
+        """The sources of another origin than that of source ``number``, the most alike first.
+
+        Without embeddings their order means nothing.
+        """
+        rows = self.embeddings
+        if rows is None:
+            ordered = np.arange(len(self.sources))
+        else:  # einsum: without the threads of a matrix library, which workers would fight for
+            ordered = np.argsort(-np.einsum("sc,c->s", rows, rows[number]), kind="stable")
+        others: NDArray[np.intp] = ordered[self.origins[ordered] != self.origins[number]]
+        return others
+
+
+def scan(
+    films: Sequence[Path],
+    photographs: Sequence[Path],
+    cache: Path,
+    *,
+    network: nn.Module | None = None,
+    jobs: int = 1,
+    strict: bool = False,
+    on_progress: Callable[[int, int | None], None] | None = None,
+) -> Index:
+    """Look at all films and photographs of these folders; what ``cache`` knows of unchanged ones is not done again.
+
+    ``network`` gives maps of gray pictures (`EfficientNetLite0`), by which similar ones are found.
+    What cannot be read, is gray, or was there before under another name is left out and named in
+    ``faults``; what is nearly the same as another is named and stays. Raises UsageError for no folder,
+    InputError where nothing is left, with ``strict`` where anything is left out; ResourceError for the disk.
+    """
+    found = [one for folder in films for one in find(folder, "film")]
+    found += [one for folder in photographs for one in find(folder, "photograph")]
+    if not found:
+        raise UsageError("there is nothing to learn from: give folders of films or of photographs")
+    unique = list({one.path.resolve(): one for one in found}.values())
+    seen = list(_looked(unique, cache / "index.jsonl", jobs, on_progress))
+    sources, faults = _usable(seen)
+    if not sources:
+        raise InputError(f"none of {len(unique)} films and photographs can be used: {_first(faults)}")
+    if strict and faults:
+        raise InputError(f"{len(faults)} films and photographs cannot be used: {_first(faults)}")
+    faults += _near_duplicates(sources)
+    embeddings = None if network is None else embed(sources, network, cache / "embeddings.npz")
+    return Index(tuple(sources), tuple(faults), embeddings)
+
+
+def _looked(
+    found: Sequence[Found], path: Path, jobs: int, on_progress: Callable[[int, int | None], None] | None
+) -> Iterator[Source | Fault]:
+    """A Source or a Fault for each; new sources are added to the list at ``path`` as they come."""
+    known = _read(path)
+    todo = [one for one in found if (str(one.path), one.stamp) not in known]
+    for count, (one, seen) in enumerate(zip(todo, _look_at(todo, jobs), strict=True), 1):
+        known[str(one.path), one.stamp] = seen
+        if isinstance(seen, Source):
+            _add(path, asdict(seen) | {"path": str(one.path), "stamp": one.stamp})
+        if on_progress:
+            on_progress(count, len(todo))
+    for one in found:
+        seen = known[str(one.path), one.stamp]
+        whence = {"kind": one.kind, "group": one.group, "origin": one.origin}
+        yield replace(seen, **whence) if isinstance(seen, Source) else seen  # type: ignore[arg-type]
+
+
+def _look_at(found: Sequence[Found], jobs: int) -> Iterator[Source | Fault]:
+    if jobs == 1 or len(found) < 2 * jobs:
+        yield from map(look, found)
+        return
+    # spawn: a fork of a process that runs OpenMP hangs
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=prepare_worker) as pool:
+        yield from pool.map(look, found, chunksize=min(16, len(found) // jobs))
+
+
+def prepare_worker() -> None:
+    """One thread for each process."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+
+
+def _add(path: Path, row: Mapping[str, object]) -> None:
+    """The line break comes first: a line that was left unfinished spoils no other."""
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write("\n" + json.dumps(row))
+
+
+def _read(path: Path) -> dict[tuple[str, str], Source | Fault]:
+    """Sources by path and stamp; a line that a killed run left unfinished is skipped."""
+    known: dict[tuple[str, str], Source | Fault] = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        try:
+            row = json.loads(line)
+            stamp = row.pop("stamp")
+            known[row["path"], stamp] = Source(**row | {"path": Path(row["path"]), "cuts": tuple(row["cuts"])})
+        except (ValueError, TypeError, KeyError, AttributeError):
+            continue
+    return known
+
+
+def _usable(seen: Iterable[Source | Fault]) -> tuple[list[Source], list[Fault]]:
+    sources: dict[str, Source] = {}
+    faults = []
+    for one in seen:
+        if isinstance(one, Fault):
+            faults.append(one)
+        elif one.chroma < GRAYEST:
+            faults.append(Fault(one.path, "gray", f"its mean |ab| is {one.chroma:.2f}, under {GRAYEST}"))
+        elif one.digest in sources:
+            faults.append(Fault(one.path, "duplicate", f"the same as {sources[one.digest].path}"))
+        else:
+            sources[one.digest] = one
+    return list(sources.values()), faults
+
+
+def _near_duplicates(sources: Sequence[Source], rows: int = 1024) -> list[Fault]:
+    """Pairs of different origin whose gradients nearly agree."""
+    signs, faults = unpacked_gradients(sources), []
+    for start in range(0, len(sources), rows):
+        differ = (1 - signs[start : start + rows] @ signs.T / signs.shape[1]) / 2
+        for row, other in np.argwhere(differ < NEAR_DUPLICATE):
+            first, second = sources[other], sources[start + row]
+            if other < start + row and first.origin != second.origin:
+                detail = f"{1 - differ[row, other]:.0%} of its gradients are those of {first.path}"
+                faults.append(Fault(second.path, "near duplicate", detail))
+    return faults
+
+
+def _first(faults: Sequence[Fault]) -> str:
+    return f"{faults[0].path} is {faults[0].kind} ({faults[0].detail})"

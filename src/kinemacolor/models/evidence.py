@@ -1,0 +1,188 @@
+"""What a gray frame can know of its colours by looking: at the references, and at the frame before.
+
+A cell of the 1/4 grid carries the chroma of its 2 × 2 quarters, eight numbers, so that colours are
+finer than the matching. Nothing here has weights; what is measured about it stands in docs/results.md.
+"""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kinemacolor.correspondence import match, match_nearby
+from kinemacolor.models.base import State
+
+SPLIT = 2  # a cell carries SPLIT x SPLIT colours
+COLORS = 2 * SPLIT**2
+ROWS = 54  # places are measured in cells of a picture this high (or wide, if upright)
+
+
+@dataclass(frozen=True)
+class EvidenceOptions:
+    """Numbers of the matching, chosen on training clips.
+
+    ``temperature`` and ``history_temperature`` divide cosines before softmax. ``radius`` is how far
+    the last frame is searched, in cells of the 1/4 grid. ``decay`` is what a colour loses in
+    similarity with each frame it is carried, ``anchor`` how much better than the reference history must
+    be to weigh the same, ``gate_slope`` how sharply the better source wins. ``steadiness`` is the
+    cosine that a match loses one cell away from the remembered place, ``apart`` how many cells two
+    references lie from each other in that reckoning. ``fallback_temperature`` makes the broad average
+    that stands for what no match explains.
+
+    ``certainty``: the logit of the chance that a colour found is right within 10 Lab units is linear in the
+    cell's similarity and in the median one of the picture (slopes, offset), for the same cosine means
+    less where reference and picture show two scenes; fitted by logistic regression on training clips.
+    """
+
+    temperature: float = 0.03
+    history_temperature: float = 0.04
+    radius: int = 6
+    decay: float = 0.002
+    anchor: float = 0.04
+    gate_slope: float = 20.0
+    steadiness: float = 0.0007
+    apart: float = 20.0
+    fallback_temperature: float = 0.2
+    certainty: tuple[float, float, float] = (8.6, 8.7, -10.8)
+
+
+@dataclass(frozen=True)
+class EvidenceState(State):
+    """References and the last frame, as cells.
+
+    ``keys`` B N C+P+2 are descriptors with the terms of `_place_terms`, ``colors`` B N 8, ``places``
+    B N P. Of the last frame, empty before the first: descriptors B g w C, colours B g w 8, how well
+    the reference explained them B g w 1, and where in it they came from B g w P.
+    """
+
+    keys: Tensor
+    colors: Tensor
+    places: Tensor
+    past_keys: Tensor
+    past_colors: Tensor
+    past_similarity: Tensor
+    past_places: Tensor
+
+
+S = TypeVar("S", bound=EvidenceState)
+
+
+class Found(NamedTuple):
+    """For every cell: colours B h w 8, their similarity B h w 1, their place in the reference B h w P."""
+
+    colors: Tensor
+    similarity: Tensor
+    places: Tensor
+
+
+class Evidence(NamedTuple):
+    """What speaks for the colours of a frame.
+
+    ``merged``: the better of ``reference`` and ``history`` (None before the first frame), softly.
+    ``fallback`` B h w 8: the reference's broad average. ``typical`` B 1 1 1: the median cosine, by which a
+    picture of the same scene is told from another. ``certainty`` B h w 1: the logit of the chance that the
+    merged colour is right.
+    """
+
+    merged: Found
+    reference: Found
+    history: Found | None
+    fallback: Tensor
+    typical: Tensor
+    certainty: Tensor
+
+
+def remember(keys: Tensor, chroma: Tensor, options: EvidenceOptions) -> EvidenceState:
+    """The state before the first frame: descriptors ``B R h w C`` and chroma ``B R 2 H W`` of references."""
+    batch, count, height, width, size = keys.shape
+    colors = _cells(chroma.flatten(0, 1), height, width).reshape(batch, -1, COLORS)
+    places = _places(count, height, width, options.apart / 2**0.5).to(colors).expand(batch, -1, -1)
+    keys = torch.cat([keys.reshape(batch, -1, size), _place_terms(places)], -1)
+    none = keys.new_zeros(batch, 0, 0, 0)
+    return EvidenceState(keys, colors, places, none, none, none, none)
+
+
+def gather(keys: Tensor, state: S, options: EvidenceOptions) -> tuple[Evidence, S]:
+    """Evidence for the frame with unit descriptors ``B h w C``, and the state after it."""
+    past = _recall(keys, state, options)
+    found, fallback, typical = _look(keys, past, state, options)
+    merged = found if past is None else _merge(found, past, options)
+    after = replace(
+        state,
+        past_keys=keys,
+        past_colors=merged.colors,
+        past_similarity=merged.similarity,
+        past_places=merged.places,
+    )
+    own, whole, offset = options.certainty
+    certainty = own * merged.similarity + whole * typical + offset
+    return Evidence(merged, found, past, fallback, typical, certainty), after
+
+
+def _recall(keys: Tensor, state: EvidenceState, options: EvidenceOptions) -> Found | None:
+    """What each cell, B h w C, was in the last frame; None before the first.
+
+    History is worth the weakest link of its chain: the similarity with which its colours were
+    once found, or that of today's match to it, whichever is less.
+    """
+    if state.past_keys.shape[1:] != keys.shape[1:]:
+        return None
+    known = torch.cat([state.past_colors, state.past_similarity, state.past_places], -1)
+    carried, link = match_nearby(
+        keys, state.past_keys, known, temperature=options.history_temperature, radius=options.radius
+    )
+    colors, similarity, places = torch.split(carried, [COLORS, 1, state.places.shape[-1]], -1)
+    return Found(colors, torch.minimum(similarity, link[..., None]) - options.decay, places)
+
+
+def _look(
+    keys: Tensor, past: Found | None, state: EvidenceState, options: EvidenceOptions
+) -> tuple[Found, Tensor, Tensor]:
+    """The reference's answer for descriptors B h w C; its broad average B h w 8; the median cosine B 1 1 1.
+
+    A place remembered by a strong chain draws the match to itself.
+    """
+    grid = keys.shape[:3]
+    wanted, pull = state.places.new_zeros(*grid, state.places.shape[-1]), keys.new_zeros(*grid, 1)
+    if past is not None:
+        wanted, pull = past.places, options.steadiness * (2 * past.similarity - 1).clamp(0, 1)
+    query = torch.cat([keys, 2 * pull * wanted, -pull, -pull * wanted.square().sum(-1, keepdim=True)], -1)
+    temperatures = options.temperature, options.fallback_temperature
+    warped, product, best = match(query.flatten(1, 2), state.keys, state.colors, temperatures=temperatures)
+    colors, fallback = (flat.reshape(*grid, -1) for flat in warped)
+    places = state.places.gather(1, best[..., None].expand(-1, -1, wanted.shape[-1])).reshape(wanted.shape)
+    cosine = product.reshape(*grid, 1) + pull * (places - wanted).square().sum(-1, keepdim=True)
+    typical = cosine.flatten(1).median(1).values[:, None, None, None]
+    return Found(colors, cosine, places), fallback, typical
+
+
+def _merge(found: Found, past: Found, options: EvidenceOptions) -> Found:
+    """The better of reference and history, softly."""
+    gate = torch.sigmoid(options.gate_slope * (past.similarity - found.similarity - options.anchor))
+    return Found(
+        torch.lerp(found.colors, past.colors, gate),
+        torch.maximum(found.similarity, past.similarity),
+        torch.where(gate > 0.5, past.places, found.places),
+    )
+
+
+def _places(count: int, height: int, width: int, apart: float) -> Tensor:
+    """Row and column of every cell of every reference, and one axis for each: 1 (count height width) 2+count."""
+    scale = ROWS / min(height, width)
+    row, column = torch.meshgrid(torch.arange(height) * scale, torch.arange(width) * scale, indexing="ij")
+    where = torch.stack([row, column], -1).reshape(1, -1, 2).expand(count, -1, -1)
+    which = (apart * torch.eye(count))[:, None].expand(-1, height * width, -1)
+    return torch.cat([where, which], -1).reshape(1, count * height * width, 2 + count)
+
+
+def _place_terms(places: Tensor) -> Tensor:
+    """What a key needs so that a product with a query holds minus the squared distance of their places."""
+    return torch.cat([places, places.square().sum(-1, keepdim=True), torch.ones_like(places[..., :1])], -1)
+
+
+def _cells(chroma: Tensor, height: int, width: int) -> Tensor:
+    """Chroma B 2 H W as the mean of each quarter of each cell: B height width 8."""
+    parts = F.adaptive_avg_pool2d(chroma, (SPLIT * height, SPLIT * width))
+    return F.pixel_unshuffle(parts, SPLIT).permute(0, 2, 3, 1)

@@ -1,0 +1,71 @@
+"""What a run tells: a line of JSON for each event, curves for TensorBoard, filmstrips."""
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from kinemacolor.arrays import Bytes
+from kinemacolor.data.files import replacing
+from kinemacolor.store import writing
+
+FILE = "log.jsonl"
+
+
+class Log:
+    """`log.jsonl`, `tensorboard/` and `filmstrips/` in the folder of a run, from ``step`` on: later lines are dropped.
+
+    Without the package tensorboard its curves are left out; ``notice`` says so.
+    """
+
+    notice: str | None = None
+
+    def __init__(self, folder: Path, step: int) -> None:
+        self.folder, self._began = folder, time.monotonic()
+        kept = [line for line in read(folder) if line["step"] <= step]
+        with replacing(folder / FILE) as stream:
+            stream.write("".join(json.dumps(line) + "\n" for line in kept).encode())
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._curves: Any = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+        except ImportError:
+            self._curves, self.notice = None, "no curves for TensorBoard: pip install tensorboard"
+
+    def write(self, step: int, kind: str, facts: Mapping[str, Any]) -> None:
+        """One line; the numbers in it also become curves. Raises ResourceError for the disk."""
+        row = {"step": step, "kind": kind, "seconds": round(time.monotonic() - self._began, 3)} | dict(facts)
+        with writing(self.folder), (self.folder / FILE).open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(row) + "\n")
+        for name, value in facts.items():
+            if self._curves and isinstance(value, float):
+                self._curves.add_scalar(f"{kind}/{name}", value, step)
+
+    def picture(self, step: int, strip: Bytes) -> None:
+        """A filmstrip ``H W 3``."""
+        good, jpeg = cv2.imencode(".jpg", strip[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+        assert good
+        with replacing(self.folder / "filmstrips" / f"{step:08}.jpg") as stream:
+            stream.write(jpeg.tobytes())
+        if self._curves:
+            self._curves.add_image("filmstrip: gray, truth, result", strip, step, dataformats="HWC")
+
+    def close(self) -> None:
+        """Writes what is waiting."""
+        if self._curves:
+            self._curves.close()
+
+
+def read(folder: Path) -> list[dict[str, Any]]:
+    """The lines of a run's log; one that a killed run left unfinished is skipped."""
+    path = folder / FILE
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            continue
+    return [row for row in rows if isinstance(row, dict) and isinstance(row.get("step"), int)]

@@ -1,0 +1,132 @@
+"""Recipes as files: read, checked, compared.
+
+A recipe may name a ``base``, another recipe, and then holds only what differs: a section's keys one by one,
+tables inside of a section as a whole.
+"""
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from kinemacolor.errors import InputError, UsageError
+from kinemacolor.training.recipe import Recipe, is_file
+from kinemacolor.weights import MODELS
+
+# What may change while a run goes on: how long it is, what it writes, where things lie, what fits into memory.
+HARMLESS = {
+    *("steps", "checkpoint_every", "log_every", "keep", "accumulate", "recompute", "data"),
+    *(f"validation.{key}" for key in ("every", "films", "frames", "folders")),
+}
+
+
+def read_recipe(source: str | Path, changes: Mapping[str, Any] | None = None) -> Recipe:
+    """The recipe in a file, or the packaged one of that name, with ``changes`` laid over it (nested like the file).
+
+    Raises InputError for a file that cannot be read, UsageError, which names file and key, for what is in it.
+    """
+    raw = _laid_over(_read(source, ()), changes or {})
+    losses = raw.get("losses")
+    if isinstance(losses, dict):
+        raw["losses"] = {name: {"weight": x} if _is_number(x) else x for name, x in losses.items()}
+    try:
+        recipe = Recipe.model_validate_json(json.dumps(raw, default=str))
+        recipe.model.built(MODELS[recipe.model.name].options_type())  # so that a fault in them is told here
+    except ValidationError as error:
+        raise UsageError(f"{source}: {'; '.join(_fault(fault) for fault in error.errors())}") from error
+    except UsageError as error:
+        raise UsageError(f"{source}: clips: {error}") from error
+    return recipe
+
+
+def packaged() -> list[str]:
+    """The names of the recipes that come with the package."""
+    folder = files("kinemacolor").joinpath("recipes")
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def plain(recipe: Recipe) -> dict[str, Any]:
+    """A recipe as JSON has it."""
+    content: dict[str, Any] = recipe.model_dump(mode="json")
+    return content
+
+
+def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """The keys that matter and differ between two recipes as `plain` gives them."""
+    flat = [dict(_matters(recipe)) for recipe in (one, other)]
+    return sorted(key for key in {*flat[0], *flat[1]} if flat[0].get(key) != flat[1].get(key))
+
+
+def _matters(recipe: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in recipe.items():
+        rows = {f"{name}.{key}": x for key, x in value.items()} if isinstance(value, dict) else {name: value}
+        for key, x in rows.items():
+            if not {name, key} & HARMLESS:
+                yield key, {at: Path(path).name for at, path in x.items()} if key == "model.start_from" else x
+
+
+def _read(source: str | Path, trail: tuple[str, ...]) -> dict[str, Any]:
+    """A recipe as it stands in its file, over its base; paths are absolute."""
+    path, text = _text(source)
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{source} is no TOML file: {error}") from error
+    for section, key in (("data", "films"), ("data", "photographs"), ("data", "cache"), ("validation", "folders")):
+        if isinstance(raw.get(section), dict) and key in raw[section]:
+            raw[section][key] = _absolute(raw[section][key], path.parent)
+    model = raw.get("model")
+    if isinstance(model, dict) and isinstance(model.get("start_from"), dict):
+        begun = model["start_from"].items()
+        model["start_from"] = {at: _absolute(x, path.parent) if is_file(x) else x for at, x in begun}
+    base = raw.pop("base", None)
+    if base is None:
+        return raw
+    if not isinstance(base, str) or base in trail:
+        raise UsageError(f"{source}: base: wanted the name or the path of another recipe, got {base!r}")
+    below = base if base in packaged() else path.parent / base
+    return _laid_over(_read(below, (*trail, base)), raw)
+
+
+def _text(source: str | Path) -> tuple[Path, str]:
+    """Where a recipe lies, and its text."""
+    path = Path(source)
+    if str(source) in packaged():
+        path = Path(str(files("kinemacolor").joinpath("recipes", f"{source}.toml")))
+    if not path.is_file():
+        raise InputError(f"{source} is no recipe: give a .toml file, or one of {', '.join(packaged())}")
+    try:
+        return path.absolute(), path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read ({error})") from error
+
+
+def _absolute(value: Any, folder: Path) -> Any:
+    """A path, or each of a list; what is something else is left for the check of types."""
+    if isinstance(value, list):
+        return [_absolute(one, folder) for one in value]
+    return str((folder / value).resolve()) if isinstance(value, str) else value
+
+
+def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for name, value in above.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
+        merged[name] = {**merged[name], **value} if both else value
+    return merged
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _fault(fault: Any) -> str:
+    where = ("model", *fault["loc"]) if fault["loc"][:1] == ("options",) else fault["loc"]
+    known = {"extra_forbidden": "unknown key", "unexpected_keyword_argument": "unknown key", "missing": "is missing"}
+    place = ".".join(str(part) for part in where)
+    text = known.get(fault["type"], str(fault["msg"]).removeprefix("Value error, "))
+    return f"{place}: {text}" if place else text
