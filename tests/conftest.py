@@ -1,10 +1,13 @@
 """Small films and pictures that tests share."""
 
+import importlib.util
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import av
@@ -32,6 +35,18 @@ def scene(index: int, size: tuple[int, int] = SIZE) -> np.ndarray:
     blue = 128 + 70 * np.cos(rows / 11 + columns / 41)
     texture = 25 * np.sin(columns / 2.3) * np.sin(rows / 3.1)
     return np.stack([red + texture, green + texture, blue + texture], -1).clip(0, 255).astype(np.uint8)
+
+
+def load_script(path: str) -> ModuleType:
+    """A program of the repository that lies outside of the package, as a module."""
+    file = Path(__file__).parents[1] / path
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[file.stem] = module  # dataclasses look it up
+    spec.loader.exec_module(module)
+    return module
 
 
 def write_film(

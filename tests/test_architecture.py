@@ -12,7 +12,7 @@ import kinemacolor
 ROOT = Path(kinemacolor.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 FLOORS = [
-    {"arrays", "errors", "options", "precision", "color", "features", "correspondence", "pipeline", "console"},
+    {"arrays", "errors", "files", "options", "precision", "color", "features", "correspondence", "pipeline", "console"},
     {"video", "resample"},
     {"models", "references", "losses", "metrics", "verify"},
     {"store", "weights", "formats", "checkpoints", "metrics_weights", "session", "data"},

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from conftest import SIZE, scene, write_film
+from kinemacolor import pipeline
 from kinemacolor.color import rgb_to_lab
 from kinemacolor.data import index as indexing
 from kinemacolor.data import motion as motions
@@ -71,7 +72,7 @@ def manifest(folder: Path, rows: dict[str, str]) -> None:
 def one_thread() -> Iterator[None]:
     """As in a worker: small pictures are slower with more."""
     before = torch.get_num_threads(), cv2.getNumThreads()
-    indexing.prepare_worker()
+    pipeline.one_thread()
     yield
     torch.set_num_threads(before[0])
     cv2.setNumThreads(before[1])

@@ -1,22 +1,18 @@
 """What the documents say is what the code does."""
 
-import importlib.util
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from conftest import load_script
 
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
 def make_models() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_models", ROOT / "docs/make_models.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("docs/make_models.py")
 
 
 def test_the_cost_of_the_models_is_as_documented(make_models: ModuleType) -> None:

@@ -16,7 +16,7 @@ from kinemacolor.errors import InputError, UsageError
 from kinemacolor.evaluation import runs, tables
 from kinemacolor.evaluation.measure import FilmResult, Measured, measure
 from kinemacolor.evaluation.page import write_page
-from kinemacolor.evaluation.protocol import Answer, Protocol, answers, distorted, made_answers, read_pairs, true_frames
+from kinemacolor.evaluation.protocol import Answer, Protocol, answers, made_answers, read_pairs, true_frames
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.baselines import Gray
 
@@ -123,15 +123,6 @@ def test_other_protocols_are_refused(text: str) -> None:
         Protocol.parse(text)
 
 
-def test_a_distorted_reference_keeps_its_colours_and_not_its_places() -> None:
-    picture = scene(0)
-    bent = distorted(picture, 1)
-    assert bent.shape == picture.shape
-    assert np.array_equal(bent, distorted(picture, 1))
-    assert np.abs(bent.mean((0, 1)) - picture.mean((0, 1))).max() < 15
-    assert np.abs(bent.astype(float) - picture).mean() > 10
-
-
 def test_films_of_other_tools_are_measured_and_must_fit(truth: Path, tmp_path: Path) -> None:
     def made(name: str, frames: int, size: tuple[int, int] = (72, 96)) -> Measured:
         other = save(tmp_path / name, [scene(index, size) for index in range(frames)])
@@ -172,6 +163,17 @@ def test_what_fails_is_told_and_the_rest_is_measured_and_resumed(truth: Path, tm
     assert not re.search(r"(src|href)=.?https?:", page)
     tables.write_csv(again, folder)
     assert (folder / "frames.csv").read_text().count("\n") == 1 + 3 * (4 + 1)
+
+
+def test_results_of_other_weights_do_not_count(truth: Path, tmp_path: Path) -> None:
+    films, folder, seen = runs.find_films(truth.parent), tmp_path / "results", []
+    kinema = runs.evaluate(films, SETTINGS, folder)[-1]
+    assert kinema.model == "kinema first"
+    lines = (folder / "results.jsonl").read_text().replace(f'"weights": "{kinema.weights}"', '"weights": "other"')
+    (folder / "results.jsonl").write_text(lines)
+    runs.evaluate(films, SETTINGS, folder, on_progress=lambda done, total: seen.append(done))
+    assert seen == [2]  # match sees with kinema's features; gray has no weights
+    assert [row.weights for row in runs.read_results(folder)] == ["", kinema.weights, kinema.weights]
 
 
 def result(film: str, model: str, psnr: float) -> FilmResult:

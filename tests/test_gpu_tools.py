@@ -1,6 +1,5 @@
 """A lent GPU's whole time, rehearsed on a CPU: parts there, training, shards back, and on from that step."""
 
-import importlib.util
 import json
 import shutil
 import subprocess
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from conftest import load_script
 from kinemacolor.cli import run as kinemacolor
 from kinemacolor.data.frames import FrameStore
 from kinemacolor.data.index import scan
@@ -54,13 +54,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def gpu() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("gpu", ROOT / "tools/gpu.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["gpu"] = module  # dataclasses look it up
-    spec.loader.exec_module(module)
-    return module
+    return load_script("tools/gpu.py")
 
 
 def picture(seed: int, scale: int = 1, move: int = 0) -> np.ndarray:

@@ -377,15 +377,15 @@ def smaller(path: Path, kind: str, size: tuple[int, int]) -> dict[str, Path | by
     import cv2
 
     from kinemacolor.data.frames import ROOM, covering
-    from kinemacolor.data.sources import upright_frames
     from kinemacolor.errors import KinemacolorError
     from kinemacolor.resample import resize
+    from kinemacolor.video.colored import colored_frames
 
     if kind == "photograph":
         size = round(size[0] * ROOM), round(size[1] * ROOM)
     made: dict[str, Path | bytes] = {}
     try:
-        for number, frame in enumerate(upright_frames(path)):
+        for number, frame in enumerate(colored_frames(path)):
             least = covering(frame.shape[0], frame.shape[1], size)
             if least[0] * 1.05 >= frame.shape[0]:
                 return None

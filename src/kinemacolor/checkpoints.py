@@ -26,8 +26,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from kinemacolor.errors import ResourceError, UsageError, WeightsError
+from kinemacolor.files import file_sha256, writing
 from kinemacolor.formats import Format, Parts, own_format, published_formats
-from kinemacolor.store import NO_SPACE, WeightsEntry, fetch, file_sha256, staging, store_parts, writing
+from kinemacolor.store import NO_SPACE, WeightsEntry, fetch, staging, store_parts
 from kinemacolor.weights import MODELS, StoredPart, blank_parts, manifest, read_part, recorded_options, stored_parts
 
 CHECKPOINT = re.compile(r"(.*/)?[^/.][^/]*\.(pth|pt|ckpt|safetensors)")  # the members of an archive to look at

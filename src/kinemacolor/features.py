@@ -108,6 +108,13 @@ def descriptors(maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
     return F.normalize(torch.cat(parts, 1), dim=1).permute(0, 2, 3, 1).contiguous()
 
 
+def see_gray(backbone: nn.Module, luma: Tensor) -> tuple[list[Tensor], Tensor]:
+    """`standardised` maps of gray pictures ``B 1 h w``, L 0..100, and their `descriptors` on the 1/4 grid."""
+    maps = standardised(backbone(luma.expand(-1, 3, -1, -1) / 100))
+    height, width = (-(-size // 4) for size in luma.shape[-2:])
+    return maps, descriptors(maps, (height, width))
+
+
 class VGG19(nn.Module):
     """VGG19 (Simonyan and Zisserman 2014) as far as its last tap, with Caffe's layer names.
 

@@ -20,8 +20,9 @@ from torch import Tensor, nn
 
 from kinemacolor.checkpoints import BROKEN, DAMAGED, members
 from kinemacolor.errors import UsageError, WeightsError
+from kinemacolor.files import file_sha256
 from kinemacolor.metrics.perceptual import LPIPS, Classifier, InceptionFeatures
-from kinemacolor.store import WeightsEntry, fetch, file_sha256, staging, store_parts, user_folder, user_manifest
+from kinemacolor.store import WeightsEntry, fetch, staging, store_parts, user_folder, user_manifest
 from kinemacolor.weights import PartCheck, StoredPart, manifest, read_part
 
 

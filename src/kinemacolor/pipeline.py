@@ -5,6 +5,9 @@ import threading
 from collections.abc import Generator, Iterable
 from typing import TypeVar
 
+import cv2
+import torch
+
 Item = TypeVar("Item")
 
 
@@ -51,3 +54,9 @@ def prefetch(items: Iterable[Item], ahead: int = 2) -> Generator[Item, None, Non
     finally:
         stopped.set()
         thread.join()
+
+
+def one_thread() -> None:
+    """For a process that works beside others of its kind: one thread for each library."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)

@@ -1,7 +1,6 @@
 """The user's folder of weights: files named by their contents, a row for each, and how they get there."""
 
 import errno
-import hashlib
 import json
 import os
 import shutil
@@ -17,11 +16,11 @@ from urllib.request import urlopen
 from uuid import uuid4
 
 import platformdirs
-from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
 from kinemacolor.errors import ResourceError, UsageError, WeightsError
+from kinemacolor.files import file_sha256, writing
 
 TIMEOUT_SECONDS = 60  # without a byte
 ABANDONED_SECONDS = 24 * 3600  # after that an unfinished import is swept away
@@ -138,18 +137,3 @@ def fetch(url: str, folder: Path) -> tuple[str, Path]:
     if not found.startswith(wanted):
         raise WeightsError(f"{address} is not the published file (sha256 {found[:12]}…, wanted {wanted}…): {by_hand}")
     return name, path
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """A disk that is full or refuses becomes a ResourceError that names ``path``."""
-    try:
-        yield
-    except (OSError, RuntimeError, SafetensorError) as error:
-        raise ResourceError(f"{path} may not be written ({error}): make space, or choose another folder") from error
-
-
-def file_sha256(path: Path) -> str:
-    """The sha256 of a file, read piece by piece."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

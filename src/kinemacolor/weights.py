@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from kinemacolor.errors import UsageError, WeightsError
+from kinemacolor.files import file_sha256
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.color2embed import Color2Embed
 from kinemacolor.models.deep_exemplar import DeepExemplar
@@ -25,7 +26,7 @@ from kinemacolor.models.kinema import Kinema
 from kinemacolor.models.long_term import LongTerm
 from kinemacolor.options import DEFAULT_MODEL
 from kinemacolor.precision import widen
-from kinemacolor.store import WeightsEntry, file_sha256, user_folder, user_manifest
+from kinemacolor.store import WeightsEntry, user_folder, user_manifest
 
 MODELS: dict[str, type[Colorizer]] = {
     "kinema": Kinema,

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from kinemacolor.arrays import Bytes
-from kinemacolor.data.files import replacing
-from kinemacolor.data.sources import Source, upright_frames
+from kinemacolor.data.sources import Source
 from kinemacolor.errors import InputError
+from kinemacolor.files import replacing
 from kinemacolor.resample import resize
+from kinemacolor.video.colored import colored_frames
 
 Size = tuple[int, int]  # rows, columns
 ROOM = 1.5  # photographs are kept so much larger than films: a camera moves in them
@@ -68,7 +69,7 @@ class FrameStore:
         with replacing(path) as stream:
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(stream, header)
-            for frame in upright_frames(source.path):
+            for frame in colored_frames(source.path):
                 stream.write(resize(frame, size).tobytes())
                 count += 1
             if count != source.frames:

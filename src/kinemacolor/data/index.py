@@ -8,9 +8,7 @@ from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
 
-import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -18,8 +16,9 @@ from kinemacolor.arrays import Floats
 from kinemacolor.data.likeness import embed
 from kinemacolor.data.sources import Fault, Found, Source, find, look, unpacked_gradients
 from kinemacolor.errors import InputError, UsageError
+from kinemacolor.files import json_lines, writing
 from kinemacolor.metrics.picture import GRAYEST
-from kinemacolor.store import writing
+from kinemacolor.pipeline import one_thread
 
 NEAR_DUPLICATE = 0.15  # share of gradients that may differ
 
@@ -112,14 +111,8 @@ def _look_at(found: Sequence[Found], jobs: int) -> Iterator[Source | Fault]:
         yield from map(look, found)
         return
     # spawn: a fork of a process that runs OpenMP hangs
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=prepare_worker) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=one_thread) as pool:
         yield from pool.map(look, found, chunksize=min(16, len(found) // jobs))
-
-
-def prepare_worker() -> None:
-    """One thread for each process."""
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
 
 
 def _add(path: Path, row: Mapping[str, object]) -> None:
@@ -133,12 +126,11 @@ def _add(path: Path, row: Mapping[str, object]) -> None:
 def _read(path: Path) -> dict[tuple[str, str], Source | Fault]:
     """Sources by path and stamp; a line that a killed run left unfinished is skipped."""
     known: dict[tuple[str, str], Source | Fault] = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+    for row in json_lines(path):
         try:
-            row = json.loads(line)
             stamp = row.pop("stamp")
             known[row["path"], stamp] = Source(**row | {"path": Path(row["path"]), "cuts": tuple(row["cuts"])})
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (TypeError, KeyError):
             continue
     return known
 

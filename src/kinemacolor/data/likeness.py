@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from kinemacolor.arrays import Floats
-from kinemacolor.data.files import replacing
 from kinemacolor.data.sources import Source, frame_of
+from kinemacolor.files import replacing
 from kinemacolor.resample import resize
 
 SIDE = 112  # px: every picture is squeezed into a square

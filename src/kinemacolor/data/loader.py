@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from kinemacolor.data.clip import Clip, ReferenceKind
 from kinemacolor.data.clips import Clips
-from kinemacolor.data.index import prepare_worker
+from kinemacolor.pipeline import one_thread
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def loader(
 
 
 def _prepare(worker: int) -> None:
-    prepare_worker()
+    one_thread()
 
 
 class _Steps(Sampler[list[int]]):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinemacolor.arrays import Bytes, Floats
-from kinemacolor.data.files import replacing
+from kinemacolor.files import replacing
 from kinemacolor.metrics.motion import Motion
 
 Halves = NDArray[np.float16]

@@ -2,7 +2,7 @@
 
 import csv
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
@@ -18,11 +18,10 @@ from kinemacolor.errors import InputError, reading
 from kinemacolor.resample import resize
 from kinemacolor.video.colored import colored_frames
 from kinemacolor.video.pictures import SUFFIXES, find_pictures
-from kinemacolor.video.reader import probe
+from kinemacolor.video.reader import FILM_SUFFIXES
 
 Kind = Literal["film", "photograph"]
 FaultKind = Literal["unreadable", "gray", "duplicate", "near duplicate"]
-FILM_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".webm", ".avi", ".ogv", ".mpg", ".mpeg")
 THUMBNAIL = (54, 96)  # rows and columns at which frames are looked at
 HASH_SIDE = 11  # two gradients of 11 x 11 signs
 GLANCE = (9, 16)  # rows and columns at which cuts are found: motion shows little
@@ -119,22 +118,10 @@ def look(found: Found) -> Source | Fault:
     )
 
 
-def upright_frames(path: Path) -> Iterator[Bytes]:
-    """Every frame ``H W 3`` sRGB of a source, upright, with square pixels. Raises InputError."""
-    if path.is_dir() or path.suffix.lower() in SUFFIXES:
-        yield from colored_frames(path)
-        return
-    info = probe(path)
-    turns, aspect = round(info.display_rotation / 90) % 4, float(info.sample_aspect or 1)
-    for frame in colored_frames(path):
-        square = resize(frame, (frame.shape[0], round(frame.shape[1] * aspect)))
-        yield np.ascontiguousarray(np.rot90(square, turns))
-
-
 def frame_of(source: Source, number: int) -> Bytes:
     """One frame ``H W 3`` sRGB of a source. Raises InputError."""
     pictures = find_pictures(source.path)
-    frames = upright_frames(pictures[number]) if pictures else islice(upright_frames(source.path), number, None)
+    frames = colored_frames(pictures[number]) if pictures else islice(colored_frames(source.path), number, None)
     frame = next(iter(frames), None)
     if frame is None:
         raise InputError(f"{source.path} has no frame {number} any more: scan again")
@@ -181,7 +168,7 @@ def _glances(path: Path) -> tuple[tuple[int, ...], list[_Glance]]:
     """The size of the frames of a source, and a glance at each."""
     shape: tuple[int, ...] = ()
     glances = []
-    for number, frame in enumerate(upright_frames(path)):
+    for number, frame in enumerate(colored_frames(path)):
         if shape and frame.shape != shape:
             size, before = (f"{x[1]}x{x[0]}" for x in (frame.shape, shape))
             raise InputError(f"{path}: frame {number} is {size}, those before it {before}: make them all alike")

@@ -23,7 +23,7 @@ from kinemacolor.metrics.picture import GRAYEST, ab_error, ciede2000, colorfulne
 class FilmResult:
     """Measures of one film: means over its frames, and one list with a number (or nan) for each frame.
 
-    ``failure`` says why there are none.
+    ``failure`` says why there are none. ``weights`` tells those of the model from others.
     """
 
     film: str
@@ -33,6 +33,7 @@ class FilmResult:
     means: Mapping[str, float]
     curves: Mapping[str, list[float]]
     failure: str | None = None
+    weights: str = ""
 
 
 class Shown(NamedTuple):
@@ -65,6 +66,11 @@ class Measured:
         return FilmResult(film, model, protocol, len(self.histograms), means, self.curves)
 
 
+class _Seen(NamedTuple):
+    chroma: Floats
+    rgb: Floats
+
+
 @dataclass(frozen=True)
 class _Truth:
     """A true frame, ready to be compared with; ``motion`` leads to the frame before, if there is one."""
@@ -74,13 +80,9 @@ class _Truth:
     rgb: Tensor
     gray: Tensor
     luma: Bytes
+    seen: _Seen
     motion: Motion | None
     own: dict[str, float]
-
-
-class _Seen(NamedTuple):
-    chroma: Floats
-    rgb: Floats
 
 
 def measure(
@@ -94,7 +96,7 @@ def measure(
     """All measures of the ``answers`` of each model to a film, and the Inception features of the truth.
 
     ``networks`` are those of `metrics_weights.load_metric` that are here; they, and how well the
-    confidence predicts the error, look at every ``every``-th frame, the others at all. Units: PSNR
+    confidence predicts the error, look at every ``every``-th frame, the other measures at every one. Units: PSNR
     in dB; ab error and chroma change in Lab units; WE ×1000. ``moments`` are the frames to show. A
     model that fails, or has more or fewer frames than the truth, says so in its result. Raises
     InputError where the truth is gray or has no frame.
@@ -139,12 +141,11 @@ def _truths(film: Iterable[TrueFrame]) -> Iterator[_Truth]:
         gray = lab_to_rgb(torch.cat([frame.lab[:1], torch.zeros_like(frame.lab[1:])]))
         luma = (frame.lab[0] * 2.55).byte().numpy()
         motion = Motion.between(last.luma, luma) if last else None
-        current = _Seen(_plane(frame.lab[1:]), _plane(rgb))
-        previous = _Seen(_plane(last.frame.lab[1:]), _plane(last.rgb)) if last else None
-        changes = _of_motion(previous, current, motion)
+        seen = _Seen(_plane(frame.lab[1:]), _plane(rgb))
+        changes = _of_motion(last.seen if last else None, seen, motion)
         own = {f"{name}_truth": value for name, value in changes.items()}
         own |= {"psnr_gray": psnr(gray, rgb), "colorfulness_truth": colorfulness(rgb)}
-        last = _Truth(index, frame, rgb, gray, luma, motion, own)
+        last = _Truth(index, frame, rgb, gray, luma, seen, motion, own)
         yield last
 
 

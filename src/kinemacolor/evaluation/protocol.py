@@ -10,13 +10,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from kinemacolor.arrays import Bytes
 from kinemacolor.color import rgb_to_lab
+from kinemacolor.data.augment import self_reference
 from kinemacolor.errors import InputError, UsageError, reading
 from kinemacolor.models.base import Colorizer, State
 from kinemacolor.models.layers import fit
@@ -32,7 +32,7 @@ class Protocol:
     """``first``: the first true frame is the reference (propagation). ``later``: the one ``frame`` frames on.
 
     ``still``: another picture, from pairs of film and picture. ``self``: each frame is its own
-    reference, mirrored, bent and noisy (after Color2Embed, 3.2), so that places must be found again.
+    reference, mirrored, bent and noisy as in training (`self_reference`), so that places must be found again.
     """
 
     kind: Kind = "first"
@@ -83,7 +83,7 @@ def answers(
     pictures = colored_frames(film)
     if protocol.kind == "self":
         for index, picture in enumerate(pictures):
-            state = model.init_state(_seen_by(model, [distorted(picture, index)]))
+            state = model.init_state(_seen_by(model, [self_reference(picture, np.random.default_rng(index))]))
             yield from _block([picture], model, state, short_side)[0]
         return
     reference = _seen_by(model, [_reference(film, protocol, still)])
@@ -108,19 +108,6 @@ def _block(block: list[Bytes], model: Colorizer, state: State, short_side: int |
     size = _size(block[0], short_side)
     parts = zip(fit(step.chroma[0], size), fit(step.confidence[0], size)[:, 0], strict=True)
     return [Answer(*part) for part in parts], step.state
-
-
-def distorted(picture: Bytes, seed: int) -> Bytes:
-    """A picture ``H W 3`` mirrored or not, bent smoothly by up to a tenth of its size, with noise of 5 levels."""
-    generator = np.random.default_rng(seed)
-    height, width = picture.shape[:2]
-    bend = cv2.resize(generator.uniform(-0.1, 0.1, (4, 4, 2)).astype(np.float32), (width, height), interpolation=2)
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
-    x, y = columns + bend[..., 0] * width, rows + bend[..., 1] * height
-    bent = cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT).astype(np.float32)
-    noisy = bent + generator.normal(0, 5, bent.shape)
-    result: Bytes = noisy.clip(0, 255).astype(np.uint8)
-    return result[:, ::-1] if generator.random() < 0.5 else result
 
 
 def read_pairs(path: Path) -> Mapping[str, Path]:

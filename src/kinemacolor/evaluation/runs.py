@@ -8,7 +8,7 @@ import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from fnmatch import fnmatch
 from functools import cache
 from multiprocessing import get_context
@@ -22,18 +22,20 @@ from torch import Tensor, nn
 from kinemacolor.errors import InputError, KinemacolorError, UsageError, WeightsError
 from kinemacolor.evaluation.measure import FilmResult, Measured, Shown, measure
 from kinemacolor.evaluation.protocol import Answer, Protocol, answers, made_answers, true_frames
+from kinemacolor.files import json_lines
 from kinemacolor.metrics.perceptual import FeatureStatistics, frechet_inception_distance
 from kinemacolor.metrics_weights import how_to_get, load_metric
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.baselines import Gray, Match
+from kinemacolor.pipeline import one_thread
 from kinemacolor.video.colored import colored_frames
-from kinemacolor.weights import MODELS, WeightsNotice, load_model, weights_notices
+from kinemacolor.video.reader import FILM_SUFFIXES
+from kinemacolor.weights import MODELS, WeightsNotice, load_model, stored_parts, weights_notices
 
 BASELINES = ("gray", "match")
 NETWORKS = ("lpips-alex", "inception", "classifier")
 WORKING_SIDE = 216  # px: 384×216 for 16:9, the size of the published tables
 MOMENTS = 3  # frames of a film that the page shows, beside the worst
-SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".webm")
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def find_films(folder: Path, only: str = "*") -> list[Path]:
     """Films, and folders of frames, in ``folder``. Raises InputError where none matches ``only``."""
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder: give one with films or folders of frames in it")
-    found = [path for path in folder.iterdir() if path.is_dir() or path.suffix.lower() in SUFFIXES]
+    found = [path for path in folder.iterdir() if path.is_dir() or path.suffix.lower() in FILM_SUFFIXES]
     films = sorted(path for path in found if fnmatch(path.name, only) and not path.name.startswith("."))
     if not films:
         raise InputError(f"{folder} holds no film that matches {only!r}: give a folder of films or of frame folders")
@@ -98,7 +100,9 @@ def evaluate(
     names = (*dict.fromkeys((*BASELINES, *settings.models)), *(settings.made or {}))
     for part in ("features", "pictures"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    done = {(row.film, row.model): row for row in read_results(folder) if row.failure is None}
+    weights = {settings.key(name): _weights(name) for name in names}
+    known = [row for row in read_results(folder) if row.failure is None]
+    done = {(row.film, row.model): row for row in known if row.weights == weights.get(row.model)}
     tasks = [Task(film, _missing(film, names, settings, done), settings, folder) for film in films]
     todo, finished = sum(len(task.models) for task in tasks), 0
     workers = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_prepare_worker)
@@ -130,7 +134,8 @@ def run(task: Task) -> list[FilmResult]:
     for name, one in found.items():
         if one.failure is None:
             _save(task.folder, stem_of(film.name, settings.key(name)), one, truth)
-    return [one.result(film.name, settings.key(name), str(settings.protocol)) for name, one in found.items()]
+    results = {name: one.result(film.name, settings.key(name), str(settings.protocol)) for name, one in found.items()}
+    return [replace(result, weights=_weights(name)) for name, result in results.items()]
 
 
 def fid(folder: Path, rows: Sequence[FilmResult]) -> float:
@@ -148,15 +153,15 @@ def fid(folder: Path, rows: Sequence[FilmResult]) -> float:
 
 
 def read_results(folder: Path) -> list[FilmResult]:
-    """The lines of `results.jsonl`; one that a killed run left unfinished is skipped."""
-    path = _results_file(folder)
+    """The lines of `results.jsonl`, of each model those with the weights that it was last measured with."""
     rows = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+    for line in json_lines(_results_file(folder)):
         try:
-            rows.append(FilmResult(**json.loads(line)))
-        except (ValueError, TypeError):
+            rows.append(FilmResult(**line))
+        except TypeError:
             continue
-    return rows
+    newest = {row.model: row.weights for row in rows}
+    return [row for row in rows if row.weights == newest[row.model]]
 
 
 def missing_networks(wanted: Sequence[str]) -> str:
@@ -192,6 +197,12 @@ def _answers(film: Path, model: str, settings: Settings, side: int | None) -> It
         yield from answers(film, _model(model), settings.protocol, still=still, short_side=side)
 
 
+def _weights(name: str) -> str:
+    """Tells the weights of a model on this machine from others; empty for what has none of ours."""
+    parts = stored_parts("kinema" if name == "match" else name) if name in MODELS or name == "match" else ()
+    return " ".join((part.entry.sha256 or part.state)[:12] for part in parts)
+
+
 @cache
 def _model(name: str) -> Colorizer:
     if name == "gray":
@@ -213,8 +224,7 @@ def _network(name: str) -> nn.Module | None:
 
 
 def _prepare_worker() -> None:
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+    one_thread()
     warnings.simplefilter("ignore", WeightsNotice)  # the parent has told
 
 

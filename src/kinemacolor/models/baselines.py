@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kinemacolor.correspondence import match
-from kinemacolor.features import EfficientNetLite0, descriptors, standardised
+from kinemacolor.features import EfficientNetLite0, see_gray
 from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
 from kinemacolor.models.layers import fit
 
@@ -51,13 +51,13 @@ class Match(Colorizer):
     def init_state(self, references: Tensor, *, in_shot: bool = False) -> State:
         batch = references.shape[0]
         pictures = references.flatten(0, 1)
-        keys = self._describe(pictures[:, :1])
+        keys = see_gray(self.features, pictures[:, :1])[1]
         colors = F.adaptive_avg_pool2d(pictures[:, 1:], (keys.shape[1], keys.shape[2])).permute(0, 2, 3, 1)
         return BaselineState(*(x.reshape(batch, -1, x.shape[-1]) for x in (keys, colors)))
 
     def forward(self, luma: Tensor, state: State) -> Step:
         assert isinstance(state, BaselineState)
-        query = self._describe(luma.flatten(0, 1))
+        query = see_gray(self.features, luma.flatten(0, 1))[1]
         flat = query.reshape(luma.shape[0], -1, query.shape[-1])
         found = match(flat, state.keys, state.colors, temperatures=(TEMPERATURE,))
         maps = torch.cat([found.warped[0], found.similarity[..., None]], -1)
@@ -65,8 +65,3 @@ class Match(Colorizer):
         chroma, similarity = fit(maps, luma.shape[-2:]).split_with_sizes([2, 1], 1)
         shape = luma.shape[:2]
         return Step(chroma.reshape(*shape, 2, *luma.shape[3:]), similarity.clamp(0, 1).reshape(luma.shape), state)
-
-    def _describe(self, luma: Tensor) -> Tensor:
-        """Unit descriptors B h/4 w/4 C of gray pictures B 1 h w."""
-        maps = standardised(self.features(luma.expand(-1, 3, -1, -1) / 100))
-        return descriptors(maps, (-(-luma.shape[-2] // 4), -(-luma.shape[-1] // 4)))

@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinemacolor.features import EfficientNetLite0, descriptors, standardised
+from kinemacolor.features import EfficientNetLite0, see_gray
 from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
 from kinemacolor.models.evidence import EvidenceOptions, EvidenceState, gather, remember
-from kinemacolor.models.fusion import CELL, TOKEN, Fusion, spread, tokens_of
+from kinemacolor.models.fusion import TOKEN, Fusion, spread, tokens_of
 from kinemacolor.models.layers import fit
 
 WIDTH = 64  # of a descriptor
@@ -71,6 +71,5 @@ class Kinema(Colorizer):
 
     def _see(self, luma: Tensor) -> tuple[list[Tensor], Tensor]:
         """Standardised maps of gray pictures ``B 1 h w``, and their unit descriptors ``B h/4 w/4 C``."""
-        maps = standardised(self.features(luma.expand(-1, 3, -1, -1) / 100))
-        raw = descriptors(maps, (-(-luma.shape[-2] // CELL), -(-luma.shape[-1] // CELL)))
+        maps, raw = see_gray(self.features, luma)
         return maps, F.normalize(self.describe(raw), dim=-1)

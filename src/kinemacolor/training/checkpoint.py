@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from safetensors.torch import save
 
-from kinemacolor.data.files import replacing
 from kinemacolor.errors import UsageError, WeightsError
+from kinemacolor.files import replacing
 from kinemacolor.models.base import Colorizer
 from kinemacolor.training.recipe import Recipe, is_file
 from kinemacolor.training.recipe_file import differences, plain

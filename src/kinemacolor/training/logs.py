@@ -9,8 +9,7 @@ from typing import Any
 import cv2
 
 from kinemacolor.arrays import Bytes
-from kinemacolor.data.files import replacing
-from kinemacolor.store import writing
+from kinemacolor.files import json_lines, replacing, writing
 
 FILE = "log.jsonl"
 
@@ -61,11 +60,4 @@ class Log:
 
 def read(folder: Path) -> list[dict[str, Any]]:
     """The lines of a run's log; one that a killed run left unfinished is skipped."""
-    path = folder / FILE
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            continue
-    return [row for row in rows if isinstance(row, dict) and isinstance(row.get("step"), int)]
+    return [row for row in json_lines(folder / FILE) if isinstance(row.get("step"), int)]

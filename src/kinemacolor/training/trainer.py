@@ -15,9 +15,8 @@ import torch
 
 from kinemacolor import __version__
 from kinemacolor.console import SECONDS_BETWEEN_LINES
-from kinemacolor.data.files import replacing
 from kinemacolor.errors import PartialError, ResourceError, UsageError
-from kinemacolor.store import writing
+from kinemacolor.files import replacing, writing
 from kinemacolor.training.checkpoint import Checkpoints, export, load
 from kinemacolor.training.distributed import Team, joined
 from kinemacolor.training.learner import Learner, NotFinite, precision_note

@@ -15,6 +15,8 @@ from kinemacolor.video.info import FrameBlock, VideoInfo
 from kinemacolor.video.pictures import find_pictures, probe_pictures, read_luma
 from kinemacolor.video.pixels import depth_of, is_rgb, luma_plane, subsampling_of, tags_of
 
+FILM_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".webm", ".avi", ".ogv", ".mpg", ".mpeg")
+
 
 def probe(path: Path) -> VideoInfo:
     """Look at a film, a picture or a folder of numbered pictures; its first frame is decoded.
