@@ -376,6 +376,34 @@ def test_frames_follow_each_other_by_a_stride(index: Index, data: Path, backward
     assert made == steps
 
 
+def test_another_part_is_of_the_same_film_or_photograph(index: Index, data: Path) -> None:
+    """Of two films that were cut from one, the other; of a film that stands alone, its farthest frame."""
+    options = replace(WHOLE, frames=1, photographs=0, mirrored=0, kinds={"part": 1})
+    films = replace(index, sources=tuple(source for source in index.sources if source.kind == "film"), embeddings=None)
+    origins = ["one", "one", *(str(number) for number in range(2, len(films.sources)))]
+    films = replace(films, sources=tuple(map(lambda x, o: replace(x, origin=o), films.sources, origins)))
+    clips, whence = Clips(films, options, data / "cache"), set()
+    for clip in (clips[number] for number in range(24)):
+        siblings = films.siblings(clip.source).tolist()
+        assert siblings == {0: [1], 1: [0]}.get(clip.source, [])
+        film = lab_of(clips.store.frames(films.sources[siblings[0] if siblings else clip.source]))
+        place = place_in(film, clip.references[0])
+        if not siblings:
+            here = place_in(film, clip.lab[0])
+            assert place == (0 if here >= len(film) / 2 else len(film) - 1)
+        whence.add(bool(siblings))
+        assert not clip.in_shot
+    assert whence == {True, False}
+
+
+def test_another_part_of_a_photograph_is_another_view(index: Index, data: Path) -> None:
+    clips = Clips(index, replace(WHOLE, frames=1, photographs=1, kinds={"part": 1}), data / "cache")
+    for clip in (clips[number] for number in range(6)):
+        away = (clip.references[0] - clip.lab[0]).abs().mean((1, 2))
+        assert away[0] > 1
+        assert (clip.references[0].mean((1, 2)) - clip.lab[0].mean((1, 2))).abs().max() < 30
+
+
 def test_a_reference_of_itself_has_the_colours_and_not_the_places(index: Index, data: Path) -> None:
     clips = Clips(index, replace(WHOLE, kinds={"self": 1}), data / "cache")
     for clip in (clips[number] for number in range(6)):
@@ -414,7 +442,7 @@ def test_one_film_only_also_works(data: Path, network: EfficientNetLite0, tmp_pa
     index = scan([film], [], tmp_path, network=network)
     clips = Clips(index, SMALL, tmp_path)
     assert [notice.split(":")[0] for notice in clips.notices] == ["no similar references", "no wrong references"]
-    assert {clips[number].reference_kind for number in range(12)} == {"near", "far", "self"}
+    assert {clips[number].reference_kind for number in range(20)} == {"near", "far", "part", "self"}
     assert "no wrong references: there is but one" in report(clips)
     with pytest.raises(UsageError, match="no wrong references"):
         Clips(index, replace(SMALL, kinds={"wrong": 1}), tmp_path)
@@ -422,7 +450,7 @@ def test_one_film_only_also_works(data: Path, network: EfficientNetLite0, tmp_pa
         Clips(index, replace(SMALL, frames=15), tmp_path)
     unlike = Clips(scan([data / "films"], [], tmp_path), SMALL, tmp_path)
     assert "nothing tells which pictures are alike" in unlike.notices[0]
-    assert {unlike[number].reference_kind for number in range(20)} == {"near", "far", "self", "wrong"}
+    assert {unlike[number].reference_kind for number in range(40)} == {"near", "far", "part", "self", "wrong"}
 
 
 def test_a_film_that_is_too_short_is_named(data: Path, tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def test_results_of_other_weights_do_not_count(truth: Path, tmp_path: Path) -> N
     lines = (folder / "results.jsonl").read_text().replace(f'"weights": "{kinema.weights}"', '"weights": "other"')
     (folder / "results.jsonl").write_text(lines)
     runs.evaluate(films, SETTINGS, folder, on_progress=lambda done, total: seen.append(done))
-    assert seen == [2]  # match sees with kinema's features; gray has no weights
+    assert seen == [1]  # match has weights of its own, gray has none
     assert [row.weights for row in runs.read_results(folder)] == ["", kinema.weights, kinema.weights]
 
 

@@ -24,7 +24,7 @@ from kinemacolor.losses.perceptual import (
     perceptual_loss,
     vgg_features,
 )
-from kinemacolor.losses.pixel import l1_loss, smooth_l1_loss, smoothness_loss
+from kinemacolor.losses.pixel import l1_loss, psnr_loss, smooth_l1_loss, smoothness_loss
 from kinemacolor.losses.temporal import temporal_loss, warp
 from kinemacolor.metrics import motion
 from kinemacolor.models.deep_exemplar import (
@@ -37,6 +37,7 @@ from kinemacolor.models.deep_exemplar import (
 NAMES = (
     "l1",
     "smooth_l1",
+    "psnr",
     "smoothness",
     "perceptual",
     "contextual",
@@ -101,6 +102,23 @@ def test_l1_by_hand() -> None:
     assert l1_loss(truth, truth) == 0
     with pytest.raises(ValueError, match=r"\(2, 2, 1, 2\) and \(2, 1, 1, 2\)"):
         l1_loss(result, truth[:, :1])
+
+
+def test_psnr_by_hand() -> None:
+    """Pictures count alike, whatever their error: halving a large one is worth what halving a small one is."""
+    truth = torch.zeros(2, 2, 3, 4)
+    result = torch.stack([torch.full((2, 3, 4), 3.0), torch.full((2, 3, 4), 30.0)]).requires_grad_()
+    assert psnr_loss(result, truth).item() == pytest.approx(5 * (np.log10(10) + np.log10(901)))
+    assert psnr_loss(truth, truth) == 0
+    first = torch.tensor([1.0, 0.0])[:, None, None, None]
+    assert psnr_loss(result, truth, first).item() == pytest.approx(10)
+    assert psnr_loss(result, truth, noise=3).item() == pytest.approx(5 * (np.log10(18) + np.log10(909)))
+    psnr_loss(result, truth).backward()
+    assert result.grad is not None
+    shares = (result.grad * result).sum((1, 2, 3))  # the dB for each share by which an error grows
+    torch.testing.assert_close(shares, torch.tensor([9 / 10, 900 / 901]) * 10 / np.log(10))
+    with pytest.raises(ValueError, match="at least 1"):
+        psnr_loss(result, truth, noise=0.5)
 
 
 def test_smooth_l1_by_hand() -> None:
@@ -540,6 +558,7 @@ def each_loss() -> dict[str, tuple[Callable[..., Tensor], list[Tensor]]]:
     return {
         "l1": (l1_loss, [ab, other]),
         "smooth_l1": (smooth_l1_loss, [ab, other]),
+        "psnr": (psnr_loss, [ab, other]),
         "smoothness": (smoothness_loss, [ab, lab]),
         "perceptual": (through(perceptual_loss), [lab, picture()]),
         "contextual": (through(contextual_loss), [lab, picture()]),

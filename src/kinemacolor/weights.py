@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from kinemacolor.errors import UsageError, WeightsError
+from kinemacolor.features import EfficientNetLite0
 from kinemacolor.files import file_sha256
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.color2embed import Color2Embed
@@ -34,6 +35,7 @@ MODELS: dict[str, type[Colorizer]] = {
     "color2embed": Color2Embed,
     "long-term": LongTerm,
 }
+BACKBONE = "imagenet-backbone"  # a part of no model
 SEED = 0  # of the weights that nobody trained
 
 PartState = Literal["built in", "imported", "untrained"]
@@ -118,6 +120,21 @@ def load_model(name: str = DEFAULT_MODEL, **options: object) -> Colorizer:
     for notice in model.notices:
         warnings.warn(notice, WeightsNotice, stacklevel=2)
     return model.eval()
+
+
+def imagenet_backbone() -> EfficientNetLite0:
+    """The backbone as a classifier of ImageNet: what `match` looks with, and what tells which pictures are alike.
+
+    Raises WeightsError where it is not as it was installed.
+    """
+    network = EfficientNetLite0()
+    network.load_state_dict(read_part(backbone_part()))
+    return network.eval().requires_grad_(False)
+
+
+def backbone_part() -> StoredPart:
+    """The weights of `imagenet_backbone`."""
+    return _stored(BACKBONE, None)
 
 
 def recorded_options(name: str) -> Any:

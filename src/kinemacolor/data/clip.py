@@ -9,12 +9,12 @@ from torch import Tensor
 from kinemacolor.data.frames import Size
 from kinemacolor.errors import UsageError
 
-ReferenceKind = Literal["near", "far", "self", "similar", "wrong"]
+ReferenceKind = Literal["near", "far", "part", "self", "similar", "wrong"]
 NEAR = 5  # frames
 
 
 def _kinds() -> dict[ReferenceKind, float]:
-    return {"near": 0.3, "far": 0.3, "self": 0.15, "similar": 0.15, "wrong": 0.1}
+    return {"near": 0.2, "far": 0.2, "part": 0.2, "self": 0.15, "similar": 0.15, "wrong": 0.1}
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,10 @@ class ClipOptions:
     share among clips; ``damaged``, ``mirrored`` and ``reversed`` are chances.
 
     ``references`` is how many a clip has, all of one kind; ``kinds`` are shares. ``near``: a frame at most 5
-    from the clip's first. ``far``: one further off. ``self``: a frame of the clip, bent and noisy
-    (`self_reference`). ``similar``: one of the five pictures most alike. ``wrong``: one of the less alike half.
+    from the clip's first. ``far``: one further off. ``part``: a frame of another piece that was cut from the
+    same film (without one, the farthest frame), or another view of the same photograph. ``self``: a frame of
+    the clip, bent and noisy (`self_reference`). ``similar``: one of the five pictures most alike. ``wrong``: one
+    of the less alike half.
     Raises UsageError for what cannot be.
     """
 

@@ -41,6 +41,12 @@ class Index:
         numbers: NDArray[np.intp] = np.unique([source.origin for source in self.sources], return_inverse=True)[1]
         return numbers
 
+    def siblings(self, number: int) -> NDArray[np.intp]:
+        """The other sources of the same origin as source ``number``."""
+        same = np.flatnonzero(self.origins == self.origins[number])
+        others: NDArray[np.intp] = same[same != number]
+        return others
+
     def strangers(self, number: int) -> NDArray[np.intp]:
         """The sources of another origin than that of source ``number``, the most alike first.
 

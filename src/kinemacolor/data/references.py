@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kinemacolor.arrays import Bytes
-from kinemacolor.data.augment import mirrored, self_reference
+from kinemacolor.data.augment import PhotographShot, mirrored, self_reference
 from kinemacolor.data.clip import NEAR, ClipOptions, ReferenceKind
 from kinemacolor.data.frames import FrameStore, middle_of
 from kinemacolor.data.index import Index
@@ -57,12 +57,23 @@ class References:
             away = np.abs(np.arange(shot.length) - numbers[0])
             fitting = np.flatnonzero(away <= NEAR if kind == "near" else away > NEAR)
             return shot.picture(int(generator.choice(fitting if len(fitting) else np.flatnonzero(away == away.max()))))
+        if kind == "part":
+            return self._part(source, shot, numbers, generator)
         strangers = self.index.strangers(source)
         some = strangers[:SIMILAR] if kind == "similar" else strangers[len(strangers) // 2 :]
-        return self._still(int(generator.choice(some)), generator)
+        still = self._still(int(generator.choice(some)), generator)
+        return mirrored(still) if generator.random() < 0.5 else still
+
+    def _part(self, source: int, shot: Shot, numbers: Sequence[int], generator: np.random.Generator) -> Bytes:
+        if self.index.sources[source].kind == "photograph":
+            photograph = self.store.frames(self.index.sources[source])[0]
+            return PhotographShot(photograph, self.store.size, 1, generator).picture(0)
+        siblings = self.index.siblings(source)
+        if len(siblings):
+            return self._still(int(generator.choice(siblings)), generator)
+        return shot.picture(max(range(shot.length), key=lambda number: abs(number - numbers[0])))
 
     def _still(self, source: int, generator: np.random.Generator) -> Bytes:
-        """A frame of another source, perhaps mirrored."""
+        """A frame of a source."""
         frames = self.store.frames(self.index.sources[source])
-        still = middle_of(frames[generator.integers(len(frames))], self.store.size)
-        return mirrored(still) if generator.random() < 0.5 else still
+        return middle_of(frames[generator.integers(len(frames))], self.store.size)

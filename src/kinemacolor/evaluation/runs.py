@@ -30,7 +30,15 @@ from kinemacolor.models.baselines import Gray, Match
 from kinemacolor.pipeline import one_thread
 from kinemacolor.video.colored import colored_frames
 from kinemacolor.video.reader import FILM_SUFFIXES
-from kinemacolor.weights import MODELS, WeightsNotice, load_model, stored_parts, weights_notices
+from kinemacolor.weights import (
+    MODELS,
+    WeightsNotice,
+    backbone_part,
+    imagenet_backbone,
+    load_model,
+    stored_parts,
+    weights_notices,
+)
 
 BASELINES = ("gray", "match")
 NETWORKS = ("lpips-alex", "inception", "classifier")
@@ -199,7 +207,7 @@ def _answers(film: Path, model: str, settings: Settings, side: int | None) -> It
 
 def _weights(name: str) -> str:
     """Tells the weights of a model on this machine from others; empty for what has none of ours."""
-    parts = stored_parts("kinema" if name == "match" else name) if name in MODELS or name == "match" else ()
+    parts = (backbone_part(),) if name == "match" else stored_parts(name) if name in MODELS else ()
     return " ".join((part.entry.sha256 or part.state)[:12] for part in parts)
 
 
@@ -208,10 +216,7 @@ def _model(name: str) -> Colorizer:
     if name == "gray":
         return Gray().eval()
     if name == "match":
-        match = Match()
-        kinema = load_model("kinema")
-        match.features.load_state_dict(kinema.get_submodule("features").state_dict())
-        return match.eval()
+        return Match(imagenet_backbone()).eval()
     return load_model(name)
 
 

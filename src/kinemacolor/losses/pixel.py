@@ -33,6 +33,19 @@ def smooth_l1_loss(result: Tensor, truth: Tensor, weight: Tensor | None = None, 
     return weighted_mean(F.smooth_l1_loss(apart, torch.zeros_like(apart), reduction="none", beta=beta), weight)
 
 
+def psnr_loss(result: Tensor, truth: Tensor, weight: Tensor | None = None, *, noise: float = 1.0) -> Tensor:
+    """Mean over pictures of 10 log₁₀(mean squared difference + ``noise``²), in dB: minus the PSNR, but for a constant.
+
+    A picture counts by the share of its error that could go, so that those whose reference explains
+    nothing do not drown the rest. An error of ``noise`` Lab units, at least 1, is not worth halving.
+    ``weight`` ``B 1 1 1`` is of whole pictures. Raises ValueError for less noise.
+    """
+    if noise < 1:
+        raise ValueError(f"noise must be at least 1 Lab unit, not {noise}")
+    squared = difference(result, truth.detach()).square().mean((1, 2, 3), keepdim=True)
+    return weighted_mean(10 * (squared + noise**2).log10(), weight)
+
+
 def smoothness_loss(
     result: Tensor, truth: Tensor, *, alpha: float = 10.0, centre: bool = True, penalty: Penalty = "l1"
 ) -> Tensor:

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from kinemacolor.correspondence import match
-from kinemacolor.features import EfficientNetLite0, see_gray
+from kinemacolor.features import see_gray
 from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
 from kinemacolor.models.layers import fit
 
@@ -37,16 +37,15 @@ class Gray(Colorizer):
 class Match(Colorizer):
     """Each cell of the 1/4 grid takes the colour of the references' cells that look like it; nothing else.
 
-    Features are those of the ImageNet classifier that kinema starts from; softmax(cosine / 0.01) of
-    Deep Exemplar's Eq. 4, one colour a cell, no history, nothing learned. The confidence is the
-    largest cosine.
+    ``features`` are those of an ImageNet classifier; softmax(cosine / 0.01) of Deep Exemplar's Eq. 4, one
+    colour a cell, no history, nothing learned for it. The confidence is the largest cosine.
     """
 
     spec = ModelSpec("match", short_side=216)
 
-    def __init__(self) -> None:
+    def __init__(self, features: nn.Module) -> None:
         super().__init__()
-        self.features = EfficientNetLite0()
+        self.features = features
 
     def init_state(self, references: Tensor, *, in_shot: bool = False) -> State:
         batch = references.shape[0]

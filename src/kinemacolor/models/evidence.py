@@ -1,9 +1,10 @@
 """What a gray frame can know of its colours by looking: at the references, and at the frame before.
 
-A cell of the 1/4 grid carries the chroma of its 2 × 2 quarters, eight numbers, so that colours are
-finer than the matching. Nothing here has weights; what is measured about it stands in docs/results.md.
+A cell of the 1/4 grid carries the Lab of its 2 × 2 quarters, so that colours are finer than the matching.
+Nothing here has weights; what is measured about it stands in docs/results.md.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
@@ -15,7 +16,8 @@ from kinemacolor.correspondence import match, match_nearby
 from kinemacolor.models.base import State
 
 SPLIT = 2  # a cell carries SPLIT x SPLIT colours
-COLORS = 2 * SPLIT**2
+QUARTERS = SPLIT**2
+COLORS = 2 * QUARTERS
 ROWS = 54  # places are measured in cells of a picture this high (or wide, if upright)
 
 
@@ -28,8 +30,7 @@ class EvidenceOptions:
     similarity with each frame it is carried, ``anchor`` how much better than the reference history must
     be to weigh the same, ``gate_slope`` how sharply the better source wins. ``steadiness`` is the
     cosine that a match loses one cell away from the remembered place, ``apart`` how many cells two
-    references lie from each other in that reckoning. ``fallback_temperature`` makes the broad average
-    that stands for what no match explains.
+    references lie from each other in that reckoning.
 
     ``certainty``: the logit of the chance that a colour found is right within 10 Lab units is linear in the
     cell's similarity and in the median one of the picture (slopes, offset), for the same cosine means
@@ -44,7 +45,6 @@ class EvidenceOptions:
     gate_slope: float = 20.0
     steadiness: float = 0.0007
     apart: float = 20.0
-    fallback_temperature: float = 0.2
     certainty: tuple[float, float, float] = (8.6, 8.7, -10.8)
 
 
@@ -52,16 +52,16 @@ class EvidenceOptions:
 class EvidenceState(State):
     """References and the last frame, as cells.
 
-    ``keys`` B N C+P+2 are descriptors with the terms of `_place_terms`, ``colors`` B N 8, ``places``
-    B N P. Of the last frame, empty before the first: descriptors B g w C, colours B g w 8, how well
-    the reference explained them B g w 1, and where in it they came from B g w P.
+    ``keys`` B N C+P+2 are descriptors with the terms of `_place_terms`, ``values`` B N 13 (see `Found`),
+    ``places`` B N P. Of the last frame, empty before the first: descriptors B g w C, values B g w 13, how
+    well the reference explained them B g w 1, and where in it they came from B g w P.
     """
 
     keys: Tensor
-    colors: Tensor
+    values: Tensor
     places: Tensor
     past_keys: Tensor
-    past_colors: Tensor
+    past_values: Tensor
     past_similarity: Tensor
     past_places: Tensor
 
@@ -70,55 +70,80 @@ S = TypeVar("S", bound=EvidenceState)
 
 
 class Found(NamedTuple):
-    """For every cell: colours B h w 8, their similarity B h w 1, their place in the reference B h w P."""
+    """For every cell what was found: values B h w 13, similarity B h w 1, place in the reference B h w P.
 
-    colors: Tensor
+    Values are means under the weights of the match: L of four quarters, a of four, b of four, and a² + b².
+    """
+
+    values: Tensor
     similarity: Tensor
     places: Tensor
+
+    @property
+    def luma(self) -> Tensor:
+        """L of the quarters of what was found, B h w 4."""
+        return self.values[..., :QUARTERS]
+
+    @property
+    def colors(self) -> Tensor:
+        """a and b of the quarters, B h w 8."""
+        return self.values[..., QUARTERS:-1]
+
+    @property
+    def spread(self) -> Tensor:
+        """How far the colours that were averaged lie from their mean, in Lab units, B h w 1."""
+        mean = self.colors.square().sum(-1, keepdim=True) / QUARTERS
+        return (self.values[..., -1:] - mean).clamp_min(1e-4).sqrt()
 
 
 class Evidence(NamedTuple):
     """What speaks for the colours of a frame.
 
     ``merged``: the better of ``reference`` and ``history`` (None before the first frame), softly.
-    ``fallback`` B h w 8: the reference's broad average. ``typical`` B 1 1 1: the median cosine, by which a
-    picture of the same scene is told from another. ``certainty`` B h w 1: the logit of the chance that the
-    merged colour is right.
+    ``typical`` B 1 1 1: the median cosine, by which a picture of the same scene is told from another.
+    ``certainty`` B h w 1: the logit of the chance that the merged colour is right.
     """
 
     merged: Found
     reference: Found
     history: Found | None
-    fallback: Tensor
     typical: Tensor
     certainty: Tensor
 
 
-def remember(keys: Tensor, chroma: Tensor, options: EvidenceOptions) -> EvidenceState:
-    """The state before the first frame: descriptors ``B R h w C`` and chroma ``B R 2 H W`` of references."""
+def remember(keys: Tensor, lab: Tensor, options: EvidenceOptions) -> EvidenceState:
+    """The state before the first frame: descriptors ``B R h w C`` and Lab ``B R 3 H W`` of references."""
     batch, count, height, width, size = keys.shape
-    colors = _cells(chroma.flatten(0, 1), height, width).reshape(batch, -1, COLORS)
-    places = _places(count, height, width, options.apart / 2**0.5).to(colors).expand(batch, -1, -1)
+    quarters = cells(lab.flatten(0, 1), (height, width))
+    power = quarters[..., QUARTERS:].square().sum(-1, keepdim=True) / QUARTERS
+    values = torch.cat([quarters, power], -1).reshape(batch, -1, 3 * QUARTERS + 1)
+    places = _places(count, height, width, options.apart / 2**0.5).to(values).expand(batch, -1, -1)
     keys = torch.cat([keys.reshape(batch, -1, size), _place_terms(places)], -1)
     none = keys.new_zeros(batch, 0, 0, 0)
-    return EvidenceState(keys, colors, places, none, none, none, none)
+    return EvidenceState(keys, values, places, none, none, none, none)
+
+
+def cells(picture: Tensor, grid: Sequence[int]) -> Tensor:
+    """``B C H W`` as the mean of each quarter of each cell, ``B h w 4·C``."""
+    parts = F.adaptive_avg_pool2d(picture, (SPLIT * grid[0], SPLIT * grid[1]))
+    return F.pixel_unshuffle(parts, SPLIT).permute(0, 2, 3, 1)
 
 
 def gather(keys: Tensor, state: S, options: EvidenceOptions) -> tuple[Evidence, S]:
     """Evidence for the frame with unit descriptors ``B h w C``, and the state after it."""
     past = _recall(keys, state, options)
-    found, fallback, typical = _look(keys, past, state, options)
+    found, typical = _look(keys, past, state, options)
     merged = found if past is None else _merge(found, past, options)
     after = replace(
         state,
         past_keys=keys,
-        past_colors=merged.colors,
+        past_values=merged.values,
         past_similarity=merged.similarity,
         past_places=merged.places,
     )
     own, whole, offset = options.certainty
     certainty = own * merged.similarity + whole * typical + offset
-    return Evidence(merged, found, past, fallback, typical, certainty), after
+    return Evidence(merged, found, past, typical, certainty), after
 
 
 def _recall(keys: Tensor, state: EvidenceState, options: EvidenceOptions) -> Found | None:
@@ -129,18 +154,16 @@ def _recall(keys: Tensor, state: EvidenceState, options: EvidenceOptions) -> Fou
     """
     if state.past_keys.shape[1:] != keys.shape[1:]:
         return None
-    known = torch.cat([state.past_colors, state.past_similarity, state.past_places], -1)
+    known = torch.cat([state.past_values, state.past_similarity, state.past_places], -1)
     carried, link = match_nearby(
         keys, state.past_keys, known, temperature=options.history_temperature, radius=options.radius
     )
-    colors, similarity, places = torch.split(carried, [COLORS, 1, state.places.shape[-1]], -1)
-    return Found(colors, torch.minimum(similarity, link[..., None]) - options.decay, places)
+    values, similarity, places = torch.split(carried, [3 * QUARTERS + 1, 1, state.places.shape[-1]], -1)
+    return Found(values, torch.minimum(similarity, link[..., None]) - options.decay, places)
 
 
-def _look(
-    keys: Tensor, past: Found | None, state: EvidenceState, options: EvidenceOptions
-) -> tuple[Found, Tensor, Tensor]:
-    """The reference's answer for descriptors B h w C; its broad average B h w 8; the median cosine B 1 1 1.
+def _look(keys: Tensor, past: Found | None, state: EvidenceState, options: EvidenceOptions) -> tuple[Found, Tensor]:
+    """The reference's answer for descriptors B h w C; the median cosine B 1 1 1.
 
     A place remembered by a strong chain draws the match to itself.
     """
@@ -149,20 +172,18 @@ def _look(
     if past is not None:
         wanted, pull = past.places, options.steadiness * (2 * past.similarity - 1).clamp(0, 1)
     query = torch.cat([keys, 2 * pull * wanted, -pull, -pull * wanted.square().sum(-1, keepdim=True)], -1)
-    temperatures = options.temperature, options.fallback_temperature
-    warped, product, best = match(query.flatten(1, 2), state.keys, state.colors, temperatures=temperatures)
-    colors, fallback = (flat.reshape(*grid, -1) for flat in warped)
+    (values,), product, best = match(query.flatten(1, 2), state.keys, state.values, temperatures=[options.temperature])
     places = state.places.gather(1, best[..., None].expand(-1, -1, wanted.shape[-1])).reshape(wanted.shape)
     cosine = product.reshape(*grid, 1) + pull * (places - wanted).square().sum(-1, keepdim=True)
     typical = cosine.flatten(1).median(1).values[:, None, None, None]
-    return Found(colors, cosine, places), fallback, typical
+    return Found(values.reshape(*grid, -1), cosine, places), typical
 
 
 def _merge(found: Found, past: Found, options: EvidenceOptions) -> Found:
     """The better of reference and history, softly."""
     gate = torch.sigmoid(options.gate_slope * (past.similarity - found.similarity - options.anchor))
     return Found(
-        torch.lerp(found.colors, past.colors, gate),
+        torch.lerp(found.values, past.values, gate),
         torch.maximum(found.similarity, past.similarity),
         torch.where(gate > 0.5, past.places, found.places),
     )
@@ -180,9 +201,3 @@ def _places(count: int, height: int, width: int, apart: float) -> Tensor:
 def _place_terms(places: Tensor) -> Tensor:
     """What a key needs so that a product with a query holds minus the squared distance of their places."""
     return torch.cat([places, places.square().sum(-1, keepdim=True), torch.ones_like(places[..., :1])], -1)
-
-
-def _cells(chroma: Tensor, height: int, width: int) -> Tensor:
-    """Chroma B 2 H W as the mean of each quarter of each cell: B height width 8."""
-    parts = F.adaptive_avg_pool2d(chroma, (SPLIT * height, SPLIT * width))
-    return F.pixel_unshuffle(parts, SPLIT).permute(0, 2, 3, 1)

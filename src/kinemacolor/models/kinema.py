@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from kinemacolor.features import EfficientNetLite0, see_gray
 from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
 from kinemacolor.models.evidence import EvidenceOptions, EvidenceState, gather, remember
-from kinemacolor.models.fusion import TOKEN, Fusion, spread, tokens_of
+from kinemacolor.models.fusion import Fusion, spread
+from kinemacolor.models.kind import Kinds, LookByKind
 from kinemacolor.models.layers import fit
 
 WIDTH = 64  # of a descriptor
@@ -22,15 +23,22 @@ WIDTH = 64  # of a descriptor
 
 @dataclass(frozen=True)
 class KinemaState(EvidenceState):
-    """Also ``tokens`` B M C: the references as `fusion.LookByKind` sees them."""
+    """Also the references as `LookByKind` sees them, the fields of `Kinds`."""
 
-    tokens: Tensor
+    kind_keys: Tensor
+    kind_values: Tensor
+    embedding: Tensor
+
+    @property
+    def kinds(self) -> Kinds:
+        """As `LookByKind` takes them."""
+        return Kinds(self.kind_keys, self.kind_values, self.embedding)
 
 
 class Kinema(Colorizer):
     """Matches each gray frame to the gray references and to the frame before, and fuses what it finds.
 
-    ``aux["evidence"]`` of a step is the chroma ``B T 2 h w`` that was found, before fusion.
+    ``aux`` of a step has what its chroma was made of, ``B T 2 h w`` each: ``evidence``, the match, and ``kind``.
     """
 
     spec = ModelSpec("kinema", short_side=216)
@@ -42,31 +50,34 @@ class Kinema(Colorizer):
         self.options = options or EvidenceOptions()
         self.features = EfficientNetLite0()
         self.describe = nn.Linear(sum(EfficientNetLite0.widths), WIDTH, bias=False)
+        self.kind = LookByKind()
         self.fusion = Fusion()
 
     def init_state(self, references: Tensor, *, in_shot: bool = False) -> State:
         batch, pictures = len(references), references.flatten(0, 1)
         maps, keys = self._see(pictures[:, :1])
-        memory = remember(keys.reshape(batch, -1, *keys.shape[1:]), references[:, :, 1:], self.options)
-        tokens = tokens_of(maps, pictures[:, 1:]).reshape(batch, -1, TOKEN)
-        return KinemaState(**{f.name: getattr(memory, f.name) for f in fields(memory)}, tokens=tokens)
+        memory = remember(keys.reshape(batch, -1, *keys.shape[1:]), references, self.options)
+        kinds = self.kind.remember(maps, pictures[:, 1:], batch)
+        known = {f.name: getattr(memory, f.name) for f in fields(memory)}
+        return KinemaState(**known, kind_keys=kinds.keys, kind_values=kinds.values, embedding=kinds.embedding)
 
     def forward(self, luma: Tensor, state: State) -> Step:
         assert isinstance(state, KinemaState)
-        chroma, confidence, found = [], [], []
+        chroma, confidence, found, likely = [], [], [], []
         for frame in luma.unbind(1):
             maps, keys = self._see(frame)
             evidence, state = gather(keys, state, self.options)
-            fused = self.fusion(frame, maps, evidence, state.tokens)
-            size = frame.shape[-2:]
+            kind, size = self.kind(maps, state.kinds), frame.shape[-2:]
+            fused = self.fusion(frame, maps, evidence, kind, state.embedding)
             chroma.append(spread(fused.colors, size))
             confidence.append(fit(torch.sigmoid(fused.confidence), size))
             found.append(spread(evidence.merged.colors.permute(0, 3, 1, 2), size))
+            likely.append(fit(kind.colors, size))
         return Step(
             torch.stack(chroma, 1),
             torch.stack(confidence, 1),
             state,
-            MappingProxyType({"evidence": torch.stack(found, 1)}),
+            MappingProxyType({"evidence": torch.stack(found, 1), "kind": torch.stack(likely, 1)}),
         )
 
     def _see(self, luma: Tensor) -> tuple[list[Tensor], Tensor]:

@@ -19,7 +19,7 @@ from kinemacolor.errors import UsageError
 from kinemacolor.store import user_folder
 from kinemacolor.training.distributed import Team
 from kinemacolor.training.recipe import Recipe
-from kinemacolor.training.start import likeness_network
+from kinemacolor.weights import imagenet_backbone
 
 Progress = Callable[[int, int | None], None]
 TOLD = 10  # so many faults by name
@@ -72,7 +72,7 @@ def gather(recipe: Recipe, *, strict: bool = False, on_progress: Progress | None
             films,
             photographs,
             cache,
-            network=likeness_network() if recipe.clips.kinds.get("similar") else None,
+            network=imagenet_backbone() if recipe.clips.kinds.get("similar") else None,
             jobs=max(1, data.workers),
             strict=strict,
             on_progress=on_progress,

@@ -22,7 +22,7 @@ from kinemacolor.losses.perceptual import (
     perceptual_loss,
     vgg_features,
 )
-from kinemacolor.losses.pixel import l1_loss, smooth_l1_loss, smoothness_loss
+from kinemacolor.losses.pixel import l1_loss, psnr_loss, smooth_l1_loss, smoothness_loss
 from kinemacolor.losses.temporal import temporal_loss
 from kinemacolor.models.base import Colorizer, State, Step
 from kinemacolor.precision import widen
@@ -184,11 +184,16 @@ def _smooth_l1(term: recipes.SmoothL1, seen: Compared) -> Tensor:
     return smooth_l1_loss(result, truth, seen.counted(term), beta=term.beta)
 
 
+def _psnr(term: recipes.Psnr, seen: Compared) -> Tensor:
+    return psnr_loss(seen.chroma, seen.truth[:, 1:], seen.counted(term), noise=term.noise)
+
+
 def _evidence(term: recipes.Evidence, seen: Compared) -> Tensor:
     if term.aux not in seen.colored.aux:
         known = ", ".join(seen.colored.aux) or "nothing"
-        raise UsageError(f"losses.evidence.aux: the model gives {known} beside its colours, not {term.aux}")
-    return l1_loss(seen.colored.aux[term.aux].flatten(0, 1), seen.truth[:, 1:], seen.counted(term))
+        raise UsageError(f"losses: the model gives {known} beside its colours, no {term.aux}")
+    found, truth, counted = seen.colored.aux[term.aux].flatten(0, 1), seen.truth[:, 1:], seen.counted(term)
+    return l1_loss(found, truth, counted) if term.form == "l1" else psnr_loss(found, truth, counted, noise=term.noise)
 
 
 def _perceptual(term: recipes.Perceptual, seen: Compared) -> Tensor:
@@ -222,7 +227,9 @@ def _confidence(term: recipes.Confidence, seen: Compared) -> Tensor:
 TERMS: Mapping[str, Callable[..., Tensor]] = {
     "l1": _l1,
     "smooth_l1": _smooth_l1,
+    "psnr": _psnr,
     "evidence": _evidence,
+    "by_kind": _evidence,
     "perceptual": _perceptual,
     "contextual": _contextual,
     "smoothness": _smoothness,

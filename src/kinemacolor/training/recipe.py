@@ -24,7 +24,8 @@ class ModelChoice(_Section):
     """``name``: one of the models. ``options``: fields of its options class (`Colorizer.options_type`).
 
     ``start_from``: submodules (``""`` is the whole model) and the weights that they begin with: a part that
-    is stored on this machine (see `kinemacolor models info`), or a path that ends with ``.safetensors`` or is a
+    is stored on this machine (see `kinemacolor models info`; of a part for more than the submodule what is the
+    submodule's), or a path that ends with ``.safetensors`` or is a
     checkpoint of a run, ``.pt``. All else begins as ``seed`` says.
     """
 
@@ -78,10 +79,23 @@ class SmoothL1(L1):
     scale: float = Field(default=1.0, gt=0)
 
 
-class Evidence(L1):
-    """L1 of a chroma that the model gives beside its answer (``Step.aux``), by its name ``aux``."""
+class Psnr(L1):
+    """`losses.pixel.psnr_loss`; ``noise`` in Lab units."""
+
+    noise: float = Field(default=1.0, ge=1)
+
+
+class Evidence(Psnr):
+    """Of a chroma that the model gives beside its answer (``Step.aux``), by its name ``aux``: L1, or `psnr_loss`."""
 
     aux: str = "evidence"
+    form: Literal["l1", "psnr"] = "l1"
+
+
+class ByKind(Evidence):
+    """The same of what `models.kind` found."""
+
+    aux: str = "kind"
 
 
 class Perceptual(Term):
@@ -130,7 +144,9 @@ class Losses(_Section):
 
     l1: L1 | None = None
     smooth_l1: SmoothL1 | None = None
+    psnr: Psnr | None = None
     evidence: Evidence | None = None
+    by_kind: ByKind | None = None
     perceptual: Perceptual | None = None
     contextual: Contextual | None = None
     smoothness: Smoothness | None = None

@@ -10,13 +10,12 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from kinemacolor.errors import UsageError, WeightsError
-from kinemacolor.features import VGG19, EfficientNetLite0
+from kinemacolor.features import VGG19
 from kinemacolor.models.base import Colorizer
 from kinemacolor.training.recipe import ModelChoice, is_file
-from kinemacolor.weights import MODELS, StoredPart, read_part, recorded_options, stored_parts
+from kinemacolor.weights import BACKBONE, MODELS, StoredPart, backbone_part, read_part, recorded_options, stored_parts
 
 UNREADABLE = (OSError, EOFError, RuntimeError, ValueError, KeyError, SafetensorError, pickle.UnpicklingError)
-EYES = "features."  # the backbone in the weights of kinema
 
 
 def begin(choice: ModelChoice, seed: int) -> Colorizer:
@@ -33,6 +32,8 @@ def begin(choice: ModelChoice, seed: int) -> Colorizer:
     for place, source in choice.start_from.items():
         module = submodule(model, place, "model.start_from")
         tensors = read_file(Path(source)) if is_file(source) else _part(source, module)
+        if source in kind.parts:
+            tensors = _within(tensors, kind.parts[source], place)
         try:
             module.load_state_dict(tensors)
         except RuntimeError as error:
@@ -64,19 +65,10 @@ def loss_network(taps: tuple[str, ...]) -> VGG19 | None:
     return network.eval().requires_grad_(False)
 
 
-def likeness_network() -> EfficientNetLite0 | None:
-    """What finds similar pictures: kinema's backbone. None where its weights are of another kind."""
-    network = EfficientNetLite0()
-    tensors = read_part(stored_part("kinema"))
-    try:
-        network.load_state_dict({name.removeprefix(EYES): x for name, x in tensors.items() if name.startswith(EYES)})
-    except RuntimeError:
-        return None
-    return network.eval().requires_grad_(False)
-
-
 def stored_part(name: str) -> StoredPart:
     """A part of any model, with its weights. Raises UsageError for an unknown one, WeightsError where it has none."""
+    if name == BACKBONE:
+        return backbone_part()
     owner = next((model for model, kind in MODELS.items() if name in kind.parts), None)
     if owner is None:
         known = ", ".join(dict.fromkeys(part for kind in MODELS.values() for part in kind.parts))
@@ -106,6 +98,13 @@ def _part(name: str, module: torch.nn.Module) -> Mapping[str, Tensor]:
     if isinstance(module, VGG19) and variant and variant != module.variant:
         raise WeightsError(f"the VGG19 on this machine is of the {variant} kind, {module.variant} is wanted")
     return read_part(part)
+
+
+def _within(tensors: Mapping[str, Tensor], whole: str, place: str) -> Mapping[str, Tensor]:
+    """Of the weights of the submodule ``whole`` those of ``place``, if that lies in it; else all."""
+    around = f"{whole}." if whole else ""
+    inner = f"{place.removeprefix(around)}." if place != whole and place.startswith(around) else ""
+    return {name.removeprefix(inner): x for name, x in tensors.items() if name.startswith(inner)}
 
 
 def _how_to_get(part: StoredPart, owner: str) -> str:

@@ -1,0 +1,79 @@
+"""What a thing is tells something of its colour, wherever the reference shows one like it.
+
+A match says where a place was; this says what else the references show of its kind (grass is green here).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kinemacolor.features import EfficientNetLite0, unit_channels
+from kinemacolor.models.layers import fit
+from kinemacolor.precision import no_autocast, widen
+
+_, _, MIDDLE, *DEEP = EfficientNetLite0.widths
+SEEN = MIDDLE + sum(DEEP)
+
+
+class Kinds(NamedTuple):
+    """All references: descriptors B M C and values B M 3 of their cells, and a global embedding B E."""
+
+    keys: Tensor
+    values: Tensor
+    embedding: Tensor
+
+
+class ByKind(NamedTuple):
+    """For every cell of the 1/8 grid: mean chroma B 2 h w, and how far its parts lie from it, B 1 h w."""
+
+    colors: Tensor
+    spread: Tensor
+
+
+class LookByKind(nn.Module):
+    """Every cell of the 1/8 grid looks at those of all references, by descriptors that tell kinds apart.
+
+    ``sharpness`` is the logarithm of what cosines are multiplied with before softmax. The answer is chroma
+    itself, so that a loss on it teaches the descriptors without a way through other layers.
+    """
+
+    embedding = SEEN + 2
+
+    def __init__(self, width: int = 64, hidden: int = 128) -> None:
+        super().__init__()
+        self.describe = nn.Sequential(nn.Conv2d(SEEN, hidden, 1), nn.SiLU(), nn.Conv2d(hidden, width, 1))
+        self.sharpness = nn.Parameter(torch.tensor(2.5))
+
+    def remember(self, maps: Sequence[Tensor], chroma: Tensor, batch: int) -> Kinds:
+        """References for `forward`: their `standardised` maps and chroma ``batch·R 2 H W``."""
+        seen = _seen(maps)
+        colors = F.adaptive_avg_pool2d(chroma, (seen.shape[-2], seen.shape[-1]))
+        values = torch.cat([colors, colors.square().sum(1, keepdim=True)], 1)
+        keys, values, tokens = (
+            x.permute(0, 2, 3, 1).reshape(batch, -1, x.shape[1])
+            for x in (self._keys(seen), values, torch.cat([seen, colors / 50], 1))
+        )
+        return Kinds(keys, values, tokens.mean(1))
+
+    def forward(self, maps: Sequence[Tensor], kinds: Kinds) -> ByKind:
+        """The answer for frames with these `standardised` maps."""
+        keys = self._keys(_seen(maps))
+        query = keys.flatten(2).transpose(1, 2) * self.sharpness.exp()
+        with no_autocast(query.device):
+            weights = (widen(query) @ widen(kinds.keys).transpose(1, 2)).softmax(-1)
+            found = (weights @ widen(kinds.values)).transpose(1, 2).reshape(len(keys), -1, *keys.shape[-2:])
+        colors, power = found.split_with_sizes([2, 1], 1)
+        return ByKind(colors, (power - colors.square().sum(1, keepdim=True)).clamp_min(1e-4).sqrt())
+
+    def _keys(self, seen: Tensor) -> Tensor:
+        return unit_channels(self.describe(seen))
+
+
+def _seen(maps: Sequence[Tensor]) -> Tensor:
+    """What kinds are told by: the deep maps on the 1/8 grid, ``B C h w``."""
+    middle = maps[2]
+    size = middle.shape[-2:]
+    return torch.cat([middle, *(fit(x, size) for x in maps[3:])], 1)
