@@ -18,6 +18,7 @@ from kinemacolor.models.base import State
 SPLIT = 2  # a cell carries SPLIT x SPLIT colours
 QUARTERS = SPLIT**2
 COLORS = 2 * QUARTERS
+VALUES = QUARTERS + COLORS + 1  # of a cell: L, a, b of its quarters, and a² + b²
 ROWS = 54  # places are measured in cells of a picture this high (or wide, if upright)
 
 
@@ -116,7 +117,7 @@ def remember(keys: Tensor, lab: Tensor, options: EvidenceOptions) -> EvidenceSta
     batch, count, height, width, size = keys.shape
     quarters = cells(lab.flatten(0, 1), (height, width))
     power = quarters[..., QUARTERS:].square().sum(-1, keepdim=True) / QUARTERS
-    values = torch.cat([quarters, power], -1).reshape(batch, -1, 3 * QUARTERS + 1)
+    values = torch.cat([quarters, power], -1).reshape(batch, -1, VALUES)
     places = _places(count, height, width, options.apart / 2**0.5).to(values).expand(batch, -1, -1)
     keys = torch.cat([keys.reshape(batch, -1, size), _place_terms(places)], -1)
     none = keys.new_zeros(batch, 0, 0, 0)
@@ -158,7 +159,7 @@ def _recall(keys: Tensor, state: EvidenceState, options: EvidenceOptions) -> Fou
     carried, link = match_nearby(
         keys, state.past_keys, known, temperature=options.history_temperature, radius=options.radius
     )
-    values, similarity, places = torch.split(carried, [3 * QUARTERS + 1, 1, state.places.shape[-1]], -1)
+    values, similarity, places = torch.split(carried, [VALUES, 1, state.places.shape[-1]], -1)
     return Found(values, torch.minimum(similarity, link[..., None]) - options.decay, places)
 
 

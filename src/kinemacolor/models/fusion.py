@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from kinemacolor.features import EfficientNetLite0
 from kinemacolor.models.evidence import COLORS, QUARTERS, SPLIT, Evidence, cells
-from kinemacolor.models.kind import ByKind, LookByKind
+from kinemacolor.models.kind import SCALE, ByKind, LookByKind
 from kinemacolor.models.layers import fit, pad_to_multiple
 
 CELL = 4  # px, a side of a cell
-SCALE = 50.0  # Lab units that are 1 inside
 STEEP = 3.0  # times the evidence's certainty is the logit with which an untrained network takes the match
-REACH = 50.0  # Lab units that a correction stays below
+REACH = 50.0  # Lab units that a correction stays below,
+SLOPE = 0.4  # so that a small output adds 20 times itself
 _, SHALLOW, MIDDLE, *DEEP = EfficientNetLite0.widths
 
 
@@ -71,7 +71,7 @@ class Fusion(nn.Module):
         colors, certainty = (_channels_first(y) for y in (evidence.merged.colors, evidence.certainty))
         likely = fit(kind.colors, colors.shape[-2:]).repeat_interleave(QUARTERS, 1)
         chosen = torch.lerp(likely, colors, torch.sigmoid(gate + STEEP * certainty))
-        return Fused(chosen + REACH * torch.tanh(correction / 2.5), confidence + certainty)
+        return Fused(chosen + REACH * torch.tanh(SLOPE * correction), confidence + certainty)
 
 
 class Residual(nn.Module):

@@ -16,6 +16,7 @@ from kinemacolor.precision import no_autocast, widen
 
 _, _, MIDDLE, *DEEP = EfficientNetLite0.widths
 SEEN = MIDDLE + sum(DEEP)
+SCALE = 50.0  # Lab units that are 1 inside a network
 
 
 class Kinds(NamedTuple):
@@ -54,7 +55,7 @@ class LookByKind(nn.Module):
         values = torch.cat([colors, colors.square().sum(1, keepdim=True)], 1)
         keys, values, tokens = (
             x.permute(0, 2, 3, 1).reshape(batch, -1, x.shape[1])
-            for x in (self._keys(seen), values, torch.cat([seen, colors / 50], 1))
+            for x in (self._keys(seen), values, torch.cat([seen, colors / SCALE], 1))
         )
         return Kinds(keys, values, tokens.mean(1))
 
