@@ -8,7 +8,7 @@ from torch import Tensor
 from kinemacolor.features import EfficientNetLite0, descriptors, standardised
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.evidence import COLORS, QUARTERS, EvidenceOptions, cells, gather, remember
-from kinemacolor.models.fusion import STEEP, Embed, Fusion, spread
+from kinemacolor.models.fusion import REACH, STEEP, Embed, Fusion, spread
 from kinemacolor.models.kind import LookByKind
 
 OPTIONS = EvidenceOptions()
@@ -114,6 +114,19 @@ def test_untrained_fusion_trusts_the_match_as_far_as_it_is_certain() -> None:
     torch.testing.assert_close(fused.colors, expected)
     assert fused.colors.shape == (1, COLORS, 16, 20)
     torch.testing.assert_close(fused.confidence, evidence.certainty.permute(0, 3, 1, 2))
+
+
+@torch.inference_mode()
+def test_a_correction_stays_in_reach() -> None:
+    keys, lab, maps, look, fusion = unit(1, 16, 20, 64), lab_of(16, 20), maps_of(64, 80), LookByKind(), Fusion()
+    evidence, _ = gather(keys, remember(keys[:, None], lab, OPTIONS), OPTIONS)
+    kinds = look.remember(maps, lab[0, :, 1:], 1)
+    seen = torch.rand(1, 1, 64, 80) * 100, maps, evidence, look(maps, kinds), kinds.embedding
+    alone = fusion(*seen).colors
+    for size, least, most in ((0.01, 0.19, 0.2), (1000.0, 49.9, REACH)):
+        fusion.answer.bias[:COLORS] = size
+        moved = fusion(*seen).colors - alone
+        assert least < moved.min() <= moved.max() <= most + 1e-3
 
 
 @torch.inference_mode()

@@ -35,7 +35,7 @@ from kinemacolor.training.recipe import Recipe, Schedule
 from kinemacolor.training.recipe_file import packaged, plain, read_recipe
 from kinemacolor.training.schedule import factor
 from kinemacolor.training.start import begin, loss_network
-from kinemacolor.weights import MODELS, load_model
+from kinemacolor.weights import MODELS, imagenet_backbone, load_model
 
 TINY = 1 / 16
 ALONE = Team(0, 1, torch.device("cpu"))
@@ -628,6 +628,8 @@ def test_a_submodule_begins_with_its_share_of_a_part(data: Path, home: Path) -> 
     taken = [name for name in whole if name.startswith(("features.", "kind.describe."))]
     assert same({name: begun[name] for name in taken}, {name: whole[name] for name in taken})
     assert not torch.equal(begun["fusion.stem.weight"], whole["fusion.stem.weight"])
+    first = begin(plain_kinema(data, model={"start_from": {"features": "imagenet-backbone"}}).model, 5)
+    assert same(dict(first.get_submodule("features").state_dict()), dict(imagenet_backbone().state_dict()))
 
 
 def test_weights_that_are_needed_and_not_here_are_named(data: Path, tmp_path: Path, home: Path) -> None:

@@ -96,7 +96,7 @@ def standardised(maps: Sequence[Tensor]) -> list[Tensor]:
 
 
 def unit_channels(x: Tensor) -> Tensor:
-    """``B C h w`` at length 1 along C; four times as fast on a CPU as a norm across memory."""
+    """``B C h w`` at length 1 along C (0 stays 0); four times as fast on a CPU as a norm across memory."""
     return x * x.square().sum(1, keepdim=True).clamp_min(1e-24).rsqrt()
 
 

@@ -178,7 +178,7 @@ def check_weights(path: Path, entry: WeightsEntry, remedy: str = "install kinema
 def verify_weights(name: str | None = None) -> list[PartCheck]:
     """Reads every part of a model, or of all, and compares it with its manifest. Raises as `stored_parts`."""
     parts = {part.name: part for model in ([name] if name else MODELS) for part in stored_parts(model)}
-    return [_check(part) for part in parts.values()]
+    return [_check(part) for part in (*parts.values(), *(() if name else (backbone_part(),)))]
 
 
 def describe_model(name: str) -> dict[str, Any]:

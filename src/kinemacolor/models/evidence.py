@@ -14,6 +14,7 @@ from torch import Tensor
 
 from kinemacolor.correspondence import match, match_nearby
 from kinemacolor.models.base import State
+from kinemacolor.models.layers import deviation
 
 SPLIT = 2  # a cell carries SPLIT x SPLIT colours
 QUARTERS = SPLIT**2
@@ -94,7 +95,7 @@ class Found(NamedTuple):
     def spread(self) -> Tensor:
         """How far the colours that were averaged lie from their mean, in Lab units, B h w 1."""
         mean = self.colors.square().sum(-1, keepdim=True) / QUARTERS
-        return (self.values[..., -1:] - mean).clamp_min(1e-4).sqrt()
+        return deviation(self.values[..., -1:], mean)
 
 
 class Evidence(NamedTuple):

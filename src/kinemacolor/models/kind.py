@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kinemacolor.correspondence import match
 from kinemacolor.features import EfficientNetLite0, unit_channels
-from kinemacolor.models.layers import fit
-from kinemacolor.precision import no_autocast, widen
+from kinemacolor.models.layers import deviation, fit
 
 _, _, MIDDLE, *DEEP = EfficientNetLite0.widths
 SEEN = MIDDLE + sum(DEEP)
@@ -49,7 +49,7 @@ class LookByKind(nn.Module):
         self.sharpness = nn.Parameter(torch.tensor(2.5))
 
     def remember(self, maps: Sequence[Tensor], chroma: Tensor, batch: int) -> Kinds:
-        """References for `forward`: their `standardised` maps and chroma ``batch·R 2 H W``."""
+        """References for `forward`: `standardised` maps ``batch·R C h w`` and chroma ``batch·R 2 H W``, Lab units."""
         seen = _seen(maps)
         colors = F.adaptive_avg_pool2d(chroma, (seen.shape[-2], seen.shape[-1]))
         values = torch.cat([colors, colors.square().sum(1, keepdim=True)], 1)
@@ -60,14 +60,13 @@ class LookByKind(nn.Module):
         return Kinds(keys, values, tokens.mean(1))
 
     def forward(self, maps: Sequence[Tensor], kinds: Kinds) -> ByKind:
-        """The answer for frames with these `standardised` maps."""
+        """The answer for frames with these `standardised` maps ``B C h w``, in Lab units."""
         keys = self._keys(_seen(maps))
         query = keys.flatten(2).transpose(1, 2) * self.sharpness.exp()
-        with no_autocast(query.device):
-            weights = (widen(query) @ widen(kinds.keys).transpose(1, 2)).softmax(-1)
-            found = (weights @ widen(kinds.values)).transpose(1, 2).reshape(len(keys), -1, *keys.shape[-2:])
-        colors, power = found.split_with_sizes([2, 1], 1)
-        return ByKind(colors, (power - colors.square().sum(1, keepdim=True)).clamp_min(1e-4).sqrt())
+        (found,), _, _ = match(query, kinds.keys, kinds.values, temperatures=[1.0])
+        flat = found.transpose(1, 2).reshape(len(keys), -1, *keys.shape[-2:])
+        colors, power = flat.split_with_sizes([2, 1], 1)
+        return ByKind(colors, deviation(power, colors.square().sum(1, keepdim=True)))
 
     def _keys(self, seen: Tensor) -> Tensor:
         return unit_channels(self.describe(seen))

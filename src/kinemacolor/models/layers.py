@@ -105,3 +105,8 @@ def fit(x: Tensor, size: Sequence[int]) -> Tensor:
 def positions(x: Tensor, batch: int) -> Tensor:
     """Maps ``batch·R C h w`` as one list of positions for each row of the batch, ``batch R·h·w C``."""
     return x.permute(0, 2, 3, 1).reshape(batch, -1, x.shape[1])
+
+
+def deviation(power: Tensor, squared: Tensor) -> Tensor:
+    """How far vectors lie from their mean, from the mean of their squares and the square of their mean."""
+    return (power - squared).clamp_min(1e-4).sqrt()

@@ -71,7 +71,7 @@ def stored_part(name: str) -> StoredPart:
         return backbone_part()
     owner = next((model for model, kind in MODELS.items() if name in kind.parts), None)
     if owner is None:
-        known = ", ".join(dict.fromkeys(part for kind in MODELS.values() for part in kind.parts))
+        known = ", ".join(dict.fromkeys(part for kind in MODELS.values() for part in (*kind.parts, BACKBONE)))
         raise UsageError(f"there is no part {name!r}: take one of {known}, or a .safetensors or .pt file")
     part = next(part for part in stored_parts(owner) if part.name == name)
     if part.path is None:
