@@ -14,7 +14,7 @@ MODULES = sorted(ROOT.rglob("*.py"))
 FLOORS = [
     {"arrays", "errors", "files", "options", "precision", "color", "features", "correspondence", "pipeline", "console"},
     {"video", "resample"},
-    {"models", "references", "losses", "metrics", "verify"},
+    {"models", "references", "losses", "metrics", "shots", "verify"},
     {"store", "weights", "formats", "checkpoints", "metrics_weights", "session", "data"},
     {"evaluation", "preview", "training"},
     {"render"},
