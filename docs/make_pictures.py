@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 import kinemacolor
-from kinemacolor.references import load_references
+from kinemacolor.references.pictures import load_references
 from kinemacolor.resample import resize
 from kinemacolor.video.colored import colored_frames
 

@@ -12,7 +12,20 @@ import kinemacolor
 ROOT = Path(kinemacolor.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 FLOORS = [
-    {"arrays", "errors", "files", "options", "precision", "color", "features", "correspondence", "pipeline", "console"},
+    {
+        "arrays",
+        "errors",
+        "faults",
+        "files",
+        "options",
+        "times",
+        "precision",
+        "color",
+        "features",
+        "correspondence",
+        "pipeline",
+        "console",
+    },
     {"video", "resample"},
     {"models", "references", "losses", "metrics", "shots", "verify"},
     {"store", "weights", "formats", "checkpoints", "metrics_weights", "session", "data"},

@@ -6,7 +6,7 @@ from PIL import Image, ImageCms
 
 from conftest import scene
 from kinemacolor.errors import InputError
-from kinemacolor.references import GRAY_CHROMA, load_references, strongest_chroma
+from kinemacolor.references.pictures import GRAY_CHROMA, load_references, strongest_chroma
 from kinemacolor.video.pictures import read_reference
 
 

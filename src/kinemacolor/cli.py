@@ -1,7 +1,6 @@
 """The command line. Nothing heavy is imported before a verb runs."""
 
 import json
-import math
 import signal
 import sys
 import warnings
@@ -19,6 +18,7 @@ from kinemacolor.cli_train import train
 from kinemacolor.console import progress, say
 from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, ResourceError, UsageError
 from kinemacolor.options import DEFAULT_MODEL, EdgeFilter, EncodingOptions, Precision, SessionOptions
+from kinemacolor.times import seconds_of
 
 app = typer.Typer(
     name="kinemacolor",
@@ -94,8 +94,8 @@ def colorize(
         output=output or default_output(film),
         session=SessionOptions(size, saturation, edge_filter, crop, precision, device),
         encoding=EncodingOptions(vcodec=vcodec, pix_fmt=pix_fmt, crf=crf, lossless=lossless, preset=preset),
-        start_seconds=_seconds(start, "--start"),
-        end_seconds=None if end is None else _seconds(end, "--end"),
+        start_seconds=seconds_of(start, "--start"),
+        end_seconds=None if end is None else seconds_of(end, "--end"),
         in_shot=in_shot,
         overwrite=overwrite,
     )
@@ -148,7 +148,7 @@ def preview(
     if target.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UsageError(f"{target} is no picture's name: end it with .png or .jpg")
     options = SessionOptions(size, saturation, edge_filter, crop, precision, device)
-    preview_picture(film, reference, [_seconds(time, "--at") for time in at], target, load_model(model), options)
+    preview_picture(film, reference, [seconds_of(time, "--at") for time in at], target, load_model(model), options)
     say(f"{target}: gray, colour, confidence (bright: sure)")
 
 
@@ -221,20 +221,6 @@ def doctor() -> None:
         print(f"{mark} {finding.name}: {finding.detail}")
     if not healthy:
         raise UsageError("something that is needed does not work: see the lines marked FAIL")
-
-
-def _seconds(text: str, option: str) -> float:
-    """Seconds of "90", "1:30" or "0:01:30.5"."""
-    try:
-        parts = [float(part) for part in text.split(":")]
-    except ValueError:
-        parts = []
-    if not 1 <= len(parts) <= 3 or not all(0 <= part < math.inf for part in parts):
-        raise UsageError(f"{option} {text!r} is no time: write seconds (90.5) or H:MM:SS (0:01:30.5)")
-    total = 0.0
-    for part in parts:
-        total = total * 60 + part
-    return total
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

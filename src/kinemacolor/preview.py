@@ -9,11 +9,11 @@ from kinemacolor.arrays import Bytes, Codes, Floats
 from kinemacolor.errors import UsageError
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import SessionOptions
-from kinemacolor.references import load_references
+from kinemacolor.references.pictures import load_references
 from kinemacolor.resample import resize
 from kinemacolor.session import Session
 from kinemacolor.video.pictures import write_picture
-from kinemacolor.video.pixels import rescale_codes
+from kinemacolor.video.pixels import display_luma
 from kinemacolor.video.reader import VideoReader
 
 TILE_SIDE = 540
@@ -41,7 +41,7 @@ def preview_picture(
                 length = reader.info.duration_seconds
                 raise UsageError(f"{film.name} has no frame at {seconds:g} s: it is {length} s long")
             info = reader.info
-        luma = _display_luma(block.luma[0], info.depth, info.colors.full_range)
+        luma = display_luma(block.luma[0], info.depth, full_range=info.colors.full_range)
         turns = round(info.display_rotation / 90) % 4
         luma = np.ascontiguousarray(np.rot90(luma, turns))
         aspect = float(info.sample_aspect or 1)
@@ -69,13 +69,3 @@ def stack(rows: Sequence[Bytes]) -> Bytes:
     gap = np.full((GAP, rows[0].shape[1], 3), 255, np.uint8)
     parts = [part for row in rows for part in (gap, row)]
     return np.concatenate(parts[1:])
-
-
-def _display_luma(luma: Codes, depth: int, full_range: bool) -> Bytes:
-    """Full-range 8-bit codes of any stored luma."""
-    eight = rescale_codes(luma, depth, 8, full_range=full_range)
-    if full_range:
-        return eight.astype(np.uint8)
-    stretched = np.rint((eight.astype(np.float32) - 16) * (255 / 219)).clip(0, 255)
-    shown: Bytes = stretched.astype(np.uint8)
-    return shown

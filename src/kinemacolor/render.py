@@ -13,7 +13,7 @@ from kinemacolor.errors import PartialError, ResourceError, UsageError
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions, SessionOptions
 from kinemacolor.pipeline import prefetch
-from kinemacolor.references import load_references
+from kinemacolor.references.pictures import load_references
 from kinemacolor.session import Session, choose_device
 from kinemacolor.video.encoding import Encoder, choose_encoder, is_folder_name
 from kinemacolor.video.info import FrameBlock, VideoInfo

@@ -55,7 +55,7 @@ class Kinema(Colorizer):
 
     def init_state(self, references: Tensor, *, in_shot: bool = False) -> State:
         batch, pictures = len(references), references.flatten(0, 1)
-        maps, keys = self._see(pictures[:, :1])
+        maps, keys = self.see(pictures[:, :1])
         memory = remember(keys.reshape(batch, -1, *keys.shape[1:]), references, self.options)
         kinds = self.kind.remember(maps, pictures[:, 1:], batch)
         known = {f.name: getattr(memory, f.name) for f in fields(memory)}
@@ -65,7 +65,7 @@ class Kinema(Colorizer):
         assert isinstance(state, KinemaState)
         chroma, confidence, found, likely = [], [], [], []
         for frame in luma.unbind(1):
-            maps, keys = self._see(frame)
+            maps, keys = self.see(frame)
             evidence, state = gather(keys, state, self.options)
             kind, size = self.kind(maps, state.kinds), frame.shape[-2:]
             fused = self.fusion(frame, maps, evidence, kind, state.embedding)
@@ -80,7 +80,7 @@ class Kinema(Colorizer):
             MappingProxyType({"evidence": torch.stack(found, 1), "kind": torch.stack(likely, 1)}),
         )
 
-    def _see(self, luma: Tensor) -> tuple[list[Tensor], Tensor]:
+    def see(self, luma: Tensor) -> tuple[list[Tensor], Tensor]:
         """Standardised maps of gray pictures ``B 1 h w``, and their unit descriptors ``B h/4 w/4 C``."""
         maps, raw = see_gray(self.features, luma)
         return maps, F.normalize(self.describe(raw), dim=-1)

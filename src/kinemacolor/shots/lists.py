@@ -20,12 +20,16 @@ SUFFIXES = (".csv", ".edl", ".otio")
 
 @dataclass(frozen=True)
 class Shot:
-    """Frames ``first`` up to ``end``, which is not in it; how it begins (None: with the film), and how sure that is."""
+    """Frames ``first`` up to ``end``, which is not in it; how it begins (None: with the film), and how sure that is.
+
+    A ``dissolve`` of so many frames lies around ``first``.
+    """
 
     first: int
     end: int
     transition: Transition | None = None
     certainty: float = 1.0
+    dissolve: int = 0
 
     def __len__(self) -> int:
         return self.end - self.first
@@ -41,9 +45,13 @@ class Clock:
 
 def shots_between(boundaries: Sequence[Boundary], frames: int) -> tuple[Shot, ...]:
     """The shots of a film of so many frames, one after the other."""
-    begins = [(0, None, 1.0), *((b.frame, b.transition, b.certainty) for b in boundaries if 0 < b.frame < frames)]
-    ends = [*(begin[0] for begin in begins[1:]), frames]
-    return tuple(Shot(first, end, how, sure) for (first, how, sure), end in zip(begins, ends, strict=True))
+    inner = [boundary for boundary in boundaries if 0 < boundary.frame < frames]
+    ends = [*(boundary.frame for boundary in inner), frames]
+    rest = (
+        Shot(b.frame, end, b.transition, b.certainty, b.length if b.transition == "dissolve" else 0)
+        for b, end in zip(inner, ends[1:], strict=True)
+    )
+    return (Shot(0, ends[0]), *rest)
 
 
 def write_shots(path: Path, shots: Sequence[Shot], clock: Clock, film: Path) -> None:

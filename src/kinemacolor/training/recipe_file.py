@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from kinemacolor.errors import InputError, UsageError
+from kinemacolor.faults import faults_of
 from kinemacolor.training.recipe import Recipe, is_file
 from kinemacolor.weights import MODELS
 
@@ -37,7 +38,7 @@ def read_recipe(source: str | Path, changes: Mapping[str, Any] | None = None) ->
         recipe = Recipe.model_validate_json(json.dumps(raw, default=str))
         recipe.model.built(MODELS[recipe.model.name].options_type())  # so that a fault in them is told here
     except ValidationError as error:
-        raise UsageError(f"{source}: {'; '.join(_fault(fault) for fault in error.errors())}") from error
+        raise UsageError(f"{source}: {faults_of(error, _place)}") from error
     except UsageError as error:
         raise UsageError(f"{source}: clips: {error}") from error
     return recipe
@@ -124,9 +125,5 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _fault(fault: Any) -> str:
-    where = ("model", *fault["loc"]) if fault["loc"][:1] == ("options",) else fault["loc"]
-    known = {"extra_forbidden": "unknown key", "unexpected_keyword_argument": "unknown key", "missing": "is missing"}
-    place = ".".join(str(part) for part in where)
-    text = known.get(fault["type"], str(fault["msg"]).removeprefix("Value error, "))
-    return f"{place}: {text}" if place else text
+def _place(where: tuple[Any, ...]) -> tuple[Any, ...]:
+    return ("model", *where) if where[:1] == ("options",) else where

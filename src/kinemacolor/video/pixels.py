@@ -5,7 +5,7 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from kinemacolor.arrays import Codes
+from kinemacolor.arrays import Bytes, Codes
 from kinemacolor.color import YCbCr
 from kinemacolor.errors import InputError
 from kinemacolor.video.info import UNSPECIFIED, ColorTags
@@ -102,6 +102,16 @@ def rescale_codes(codes: Codes, depth: int, wanted: int, *, full_range: bool) ->
     factor = Fraction(2**wanted - 1, 2**depth - 1) if full_range else Fraction(2**wanted, 2**depth)
     table = np.rint(np.arange(2**depth) * float(factor)).clip(0, 2**wanted - 1).astype(dtype)
     return np.take(table, codes)
+
+
+def display_luma(luma: Codes, depth: int, *, full_range: bool) -> Bytes:
+    """Full-range 8-bit codes of any stored luma."""
+    eight = rescale_codes(luma, depth, 8, full_range=full_range)
+    if full_range:
+        return eight.astype(np.uint8)
+    stretched = np.rint((eight.astype(np.float32) - 16) * (255 / 219)).clip(0, 255)
+    shown: Bytes = stretched.astype(np.uint8)
+    return shown
 
 
 def build_frame(planes: tuple[Codes, Codes, Codes], pixel_format: str, colors: ColorTags) -> av.VideoFrame:

@@ -1,0 +1,190 @@
+"""A plan: shots, their references and options as one JSON file that a person may read and edit."""
+
+import json
+import os
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from kinemacolor import __version__
+from kinemacolor.errors import InputError, UsageError, reading
+from kinemacolor.faults import faults_of
+from kinemacolor.files import replacing
+from kinemacolor.options import EdgeFilter, Precision, SessionOptions
+from kinemacolor.shots.detect import Transition
+from kinemacolor.shots.lists import Shot
+from kinemacolor.video.range import FrameIndex
+from kinemacolor.weights import MODELS
+
+SUFFIX = ".plan.json"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FilmEntry(_Section):
+    """The film that the plan is for, relative to the plan's file, and the part of it between the seconds.
+
+    Frames are counted from ``start_seconds``. ``anchors`` are the timestamps of every hundredth frame.
+    """
+
+    path: Path
+    sha256: str
+    frames: int = Field(ge=1)
+    start_seconds: float = Field(default=0, ge=0)
+    end_seconds: float | None = None
+    anchors: tuple[int, ...]
+
+    @property
+    def index(self) -> FrameIndex:
+        """How its frames are reached."""
+        return FrameIndex(anchors=self.anchors, frames=self.frames)
+
+
+class Look(_Section):
+    """What may differ from shot to shot; None: what the film has, or else the model. See `SessionOptions`."""
+
+    short_side: int | None = Field(default=None, ge=64, le=1080)
+    saturation: float | None = Field(default=None, ge=0, le=4)
+    edge_filter: EdgeFilter | None = None
+
+
+class FilmOptions(Look):
+    """What holds for the whole film. See `SessionOptions`."""
+
+    crop: bool = False
+    precision: Precision = "float32"
+
+
+class ReferenceEntry(_Section):
+    """A colour picture, relative to the plan's file; ``frame``: the frame of the film that it is a picture of."""
+
+    path: Path
+    frame: int | None = Field(default=None, ge=0)
+
+
+class ShotEntry(_Section):
+    """Frames ``first`` to ``last``, both in it; how it begins, and how sure that is.
+
+    A ``dissolve`` of so many frames lies around ``first``. ``references``: names, each with how well it fits,
+    0..1 (null: somebody's choice).
+    """
+
+    first: int = Field(ge=0)
+    last: int = Field(ge=0)
+    transition: Transition | None = None
+    dissolve: int = Field(default=0, ge=0)
+    certainty: float = 1.0
+    references: dict[str, float | None]
+    options: Look = Look()
+
+    @property
+    def end(self) -> int:
+        """The frame after its last."""
+        return self.last + 1
+
+    @classmethod
+    def of(cls, shot: Shot, references: dict[str, float | None]) -> "ShotEntry":
+        """A shot that was found, with its references."""
+        return cls(
+            first=shot.first,
+            last=shot.end - 1,
+            transition=shot.transition,
+            dissolve=shot.dissolve,
+            certainty=round(shot.certainty, 3),
+            references=references,
+        )
+
+
+class Plan(_Section):
+    """Everything that decides the colours of a film; `encoding` and machine are the render's own."""
+
+    kinemacolor: str = __version__
+    version: Literal[1] = 1
+    film: FilmEntry
+    model: str
+    weights: dict[str, str | None]
+    options: FilmOptions = FilmOptions()
+    references: dict[str, ReferenceEntry]
+    shots: tuple[ShotEntry, ...]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.model not in MODELS:
+            raise ValueError(f"there is no model {self.model!r}: choose one of {', '.join(sorted(MODELS))}")
+        if not self.shots or self.shots[0].first != 0 or self.shots[-1].end != self.film.frames:
+            raise ValueError(f"the shots must go from frame 0 to the film's last, {self.film.frames - 1}")
+        for one, other in pairwise(self.shots):
+            if one.end != other.first:
+                raise ValueError(f"the shot that ends with frame {one.last} is followed by one from {other.first}")
+        for shot in self.shots:
+            if shot.first > shot.last:
+                raise ValueError(f"the shot from frame {shot.first} ends before it begins")
+            if not shot.references:
+                raise ValueError(f"the shot from frame {shot.first} has no reference")
+            if unknown := set(shot.references) - set(self.references):
+                raise ValueError(f"the shot from frame {shot.first} names references unknown: {', '.join(unknown)}")
+        for name, reference in self.references.items():
+            if reference.frame is not None and reference.frame >= self.film.frames:
+                raise ValueError(f"the reference {name} lies at frame {reference.frame}, behind the film's end")
+        return self
+
+    def options_of(self, shot: ShotEntry, device: str = "auto") -> SessionOptions:
+        """What a shot is coloured with."""
+        chosen = self.options.model_dump() | shot.options.model_dump(exclude_none=True)
+        return SessionOptions(**chosen, device=device)
+
+    def to_json(self, folder: Path) -> str:
+        """As text, a shot and a reference a line, with paths relative to ``folder``."""
+        near = self._moved(lambda path: Path(os.path.relpath(path, folder)))
+        content = near.model_dump(mode="json")
+        for table in ("references", "shots"):
+            content[table] = near.model_dump(mode="json", include={table}, exclude_defaults=True)[table]
+        return _pretty(content)
+
+    def write(self, path: Path) -> None:
+        """Raises ResourceError where the disk is full or refuses."""
+        with replacing(path) as stream:
+            stream.write(self.to_json(path.absolute().parent).encode())
+
+    @classmethod
+    def read(cls, path: Path) -> "Plan":
+        """A plan with absolute paths.
+
+        Raises InputError for a file that cannot be read, UsageError, which names what is wrong, for what is in it.
+        """
+        with reading(path):
+            text = path.read_text(encoding="utf-8")
+        try:
+            plan = cls.model_validate_json(text)
+        except ValidationError as error:
+            raise UsageError(f"{path}: {faults_of(error)}") from error
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path} is no plan: make one with `kinemacolor plan`") from error
+        folder = path.absolute().parent
+        return plan._moved(lambda inside: (folder / inside).resolve())
+
+    def _moved(self, move: Any) -> "Plan":
+        references = {
+            name: entry.model_copy(update={"path": move(entry.path)}) for name, entry in self.references.items()
+        }
+        film = self.film.model_copy(update={"path": move(self.film.path)})
+        return self.model_copy(update={"film": film, "references": references})
+
+
+def _pretty(content: dict[str, Any]) -> str:
+    """JSON with a line for each row of a table."""
+    parts = []
+    for key, value in content.items():
+        if isinstance(value, list):
+            body = "[\n" + ",\n".join(f"  {json.dumps(row)}" for row in value) + "\n ]"
+        elif isinstance(value, dict) and any(isinstance(row, dict) for row in value.values()):
+            rows = (f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in value.items())
+            body = "{\n" + ",\n".join(rows) + "\n }"
+        else:
+            body = json.dumps(value)
+        parts.append(f" {json.dumps(key)}: {body}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"

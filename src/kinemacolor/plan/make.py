@@ -1,0 +1,175 @@
+"""A film and what the user gives become a plan."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from kinemacolor.arrays import Bytes
+from kinemacolor.errors import UsageError
+from kinemacolor.files import file_sha256
+from kinemacolor.models.kinema import Kinema
+from kinemacolor.options import DEFAULT_MODEL
+from kinemacolor.plan.document import FilmEntry, FilmOptions, Plan, ReferenceEntry, ShotEntry
+from kinemacolor.plan.likeness import Eye, Look, likeness
+from kinemacolor.plan.suggest import Views
+from kinemacolor.plan.survey import Detector, Survey, survey
+from kinemacolor.references.given import Given, Reference, name_references
+from kinemacolor.references.pictures import gray_of, load_reference
+from kinemacolor.shots.detect import find_boundaries
+from kinemacolor.video.colored import stills
+from kinemacolor.video.pictures import find_pictures, write_picture
+from kinemacolor.weights import load_model, stored_parts
+
+PER_SHOT = 2  # references of one shot that are nowhere in it
+NEAR_BEST = 0.03  # a score so much under the best one's is as good
+SAME_PICTURE = 0.97  # correlation over which two small gray pictures are one
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a plan is made from. ``stills``: where pictures out of colour films are written."""
+
+    film: Path
+    given: tuple[Given, ...]
+    stills: Path
+    model: str = DEFAULT_MODEL
+    options: FilmOptions = FilmOptions()
+    start_seconds: float = 0
+    end_seconds: float | None = None
+    per_shot: int = PER_SHOT
+
+
+def make_plan(
+    wish: Wish,
+    detect: Detector = find_boundaries,
+    on_frame: Callable[[int], None] | None = None,
+) -> tuple[Plan, Survey]:
+    """A plan with absolute paths, and what was seen of the film.
+
+    Raises InputError for a film or reference that cannot be read, UsageError for references that do not fit.
+    """
+    seen = survey(
+        wish.film, detect, start_seconds=wish.start_seconds, end_seconds=wish.end_seconds, on_frame=on_frame
+    )
+    return plan_of(wish, seen), seen
+
+
+def plan_of(wish: Wish, seen: Survey) -> Plan:
+    """The plan for a film that was looked at. Raises as `make_plan`."""
+    references = name_references([found for given in wish.given for found in _references(given, seen, wish.stills)])
+    if not references:
+        raise UsageError("no reference: give a colour picture with -r")
+    eye = seeing_eye()
+    looks = {name: eye.look(gray_of(load_reference(reference.path))) for name, reference in references.items()}
+    return Plan(
+        film=FilmEntry(
+            path=wish.film.resolve(),
+            sha256=film_sha256(wish.film),
+            frames=seen.index.frames,
+            start_seconds=wish.start_seconds,
+            end_seconds=wish.end_seconds,
+            anchors=seen.index.anchors,
+        ),
+        model=wish.model,
+        weights=weights_sha256(wish.model),
+        options=wish.options,
+        references={
+            name: ReferenceEntry(path=reference.path.resolve(), frame=reference.frame)
+            for name, reference in references.items()
+        },
+        shots=tuple(_assigned(seen, references, looks, eye, wish.per_shot)),
+    )
+
+
+def seeing_eye() -> Eye:
+    """The one that tells which pictures are alike."""
+    network = load_model(DEFAULT_MODEL)
+    assert isinstance(network, Kinema)
+    return Eye(network)
+
+
+def film_sha256(film: Path) -> str:
+    """Of the file, or of the pictures of a folder one after the other."""
+    pictures = find_pictures(film)
+    if not film.is_dir():
+        return file_sha256(film)
+    return hashlib.sha256("".join(map(file_sha256, pictures)).encode()).hexdigest()
+
+
+def weights_sha256(model: str) -> dict[str, str | None]:
+    """Of every part of a model as it is on this machine; None where it is untrained."""
+    return {part.name: part.entry.sha256 if part.path else None for part in stored_parts(model)}
+
+
+def _assigned(
+    seen: Survey, references: Mapping[str, Reference], looks: Mapping[str, Look], eye: Eye, per_shot: int
+) -> Iterator[ShotEntry]:
+    """Every shot with the pictures that lie in it, or else those that fit it best."""
+    views = Views.of(seen, eye)
+    for number, shot in enumerate(seen.shots):
+        own = [views.looks[at] for at, owner in enumerate(views.shots) if owner == number]
+        scores = {name: _score(own, look) for name, look in looks.items()}
+        within = [name for name, one in references.items() if one.frame is not None and shot.first <= one.frame < shot.end]
+        yield ShotEntry.of(shot, {name: scores[name] for name in within or _best(scores, per_shot)})
+
+
+def _score(views: Sequence[Look], picture: Look) -> float:
+    return round(float(np.mean([likeness(view, picture) for view in views])), 3)
+
+
+def _best(scores: Mapping[str, float], count: int) -> list[str]:
+    ordered = sorted(scores, key=lambda name: -scores[name])
+    return [name for name in ordered[:count] if scores[name] >= scores[ordered[0]] - NEAR_BEST]
+
+
+def _references(given: Given, seen: Survey, folder: Path) -> list[Reference]:
+    """The pictures of one -r, at their frames."""
+    if given.is_film:
+        return _out_of(given, seen, folder)
+    found = list(given.pictures())
+    if given.seconds is not None:
+        found = [replace(one, frame=seen.frame_at(given.seconds)) for one in found]
+    for one in found:
+        if one.frame is not None and one.frame >= seen.index.frames:
+            raise UsageError(
+                f"{one.path.name} is placed at frame {one.frame}, the film has {seen.index.frames} (the first is 0)"
+            )
+    return found
+
+
+def _out_of(given: Given, seen: Survey, folder: Path) -> list[Reference]:
+    """Stills of a colour film: of the one that is coloured, at its own frames; of another, one of every shot."""
+    own = survey(given.path, find_boundaries)
+    if given.is_placed:
+        frame = given.frame if given.frame is not None else own.frame_at(given.seconds or 0)
+        if frame >= own.index.frames:
+            raise UsageError(f"{given.path.name} has no frame {frame}: it has {own.index.frames} (the first is 0)")
+        wanted, same = [frame], own.index.frames == seen.index.frames
+    else:
+        same = own.index.frames == seen.index.frames and _alike(own, seen, list(seen.samples)[::10])
+        shots = (seen if same else own).shots
+        wanted = [own.samples_of(shot)[len(own.samples_of(shot)) // 2] for shot in shots]
+    found = []
+    folder.mkdir(parents=True, exist_ok=True)
+    for frame, picture in stills(given.path, wanted):
+        placed = same and (not given.is_placed or _alike(own, seen, [min(own.samples, key=lambda at: abs(at - frame))]))
+        path = folder / (f"ref_{frame:06d}.png" if placed else f"{given.path.stem}_{frame:06d}.png")
+        write_picture(path, picture)
+        found.append(Reference(path, frame if placed else None))
+    return found
+
+
+def _alike(one: Survey, other: Survey, frames: Sequence[int]) -> bool:
+    """Whether two films of one length show the same at some sampled frames."""
+    return all(_correlation(one.sample(frame), other.sample(frame)) > SAME_PICTURE for frame in frames)
+
+
+def _correlation(one: Bytes, other: Bytes) -> float:
+    if one.shape != other.shape:
+        return 0.0
+    centred = [picture.astype(np.float32) - picture.mean() for picture in (one, other)]
+    norm = float(np.sqrt((centred[0] ** 2).sum() * (centred[1] ** 2).sum()))
+    return float((centred[0] * centred[1]).sum()) / norm if norm else 1.0

@@ -1,0 +1,106 @@
+"""A film read once: its frames counted, its shots found, small pictures of it kept to look at."""
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from kinemacolor.arrays import Bytes
+from kinemacolor.errors import UsageError
+from kinemacolor.pipeline import prefetch
+from kinemacolor.resample import Geometry
+from kinemacolor.shots.detect import Boundary
+from kinemacolor.shots.lists import Shot, shots_between
+from kinemacolor.video.info import VideoInfo
+from kinemacolor.video.pixels import display_luma
+from kinemacolor.video.range import FrameIndex, IndexBuilder
+from kinemacolor.video.reader import VideoReader
+
+SHORT_SIDE = 112  # px of the pictures that are kept
+SAMPLE_EVERY = 12  # frames
+PER_SHOT = 3  # pictures of a shot that are looked at
+BLOCK = 8
+
+Detector = Callable[[Iterator[Bytes]], list[Boundary]]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What one reading of a film tells. ``pts`` of its frames; ``samples``: JPEGs of gray frames, upright, by number.
+
+    ``ended_early``: why the film stopped before its own end, None if it did not.
+    """
+
+    info: VideoInfo
+    index: FrameIndex
+    pts: Sequence[int]
+    shots: tuple[Shot, ...]
+    samples: dict[int, bytes]
+    ended_early: str | None
+
+    def sample(self, frame: int) -> Bytes:
+        """The gray picture ``h w`` uint8 of a sampled frame."""
+        picture: Bytes = cv2.imdecode(np.frombuffer(self.samples[frame], np.uint8), cv2.IMREAD_GRAYSCALE)
+        return picture
+
+    def frame_at(self, seconds: float) -> int:
+        """The frame that is shown at a time of the film's own clock."""
+        ticks = round((seconds + self.info.origin_seconds) / self.info.time_base)
+        return max(0, bisect_right(self.pts, ticks) - 1)
+
+    def samples_of(self, shot: Shot) -> list[int]:
+        """Up to three sampled frames, spread over a shot; the nearest one where the shot is too short to have any."""
+        inside = [frame for frame in range(shot.first, shot.end) if frame in self.samples]
+        if not inside:
+            middle = (shot.first + shot.end) // 2
+            return [min(self.samples, key=lambda frame: abs(frame - middle))]
+        count = min(PER_SHOT, len(inside))
+        return [inside[(2 * part + 1) * len(inside) // (2 * count)] for part in range(count)]
+
+
+def survey(
+    path: Path,
+    detect: Detector,
+    *,
+    start_seconds: float = 0,
+    end_seconds: float | None = None,
+    on_frame: Callable[[int], None] | None = None,
+) -> Survey:
+    """Read a film from ``start_seconds`` to ``end_seconds``; ``detect`` finds the shots.
+
+    Raises InputError where it cannot be read, UsageError where nothing lies between the seconds.
+    """
+    builder, pts = IndexBuilder(), array("q")
+    samples: dict[int, bytes] = {}
+    with VideoReader(path, start_seconds=start_seconds, end_seconds=end_seconds) as reader:
+        info = reader.info
+        geometry = Geometry.of(
+            info.height, info.width, SHORT_SIDE, pixel_aspect=info.sample_aspect, rotation=info.display_rotation
+        )
+
+        def small() -> Iterator[Bytes]:
+            for block in prefetch(reader.blocks(BLOCK)):
+                for number, luma in enumerate(block.luma, len(pts)):
+                    gray = display_luma(geometry.down(luma), info.depth, full_range=info.colors.full_range)
+                    if number % SAMPLE_EVERY == 0:
+                        samples[number] = _jpeg(gray)
+                    yield gray
+                builder.add(block)
+                pts.extend(block.pts)
+                if on_frame:
+                    on_frame(len(pts))
+
+        boundaries = detect(small())
+    if not pts:
+        raise UsageError("there is no frame between --start and --end")
+    shots = shots_between(boundaries, len(pts))
+    return Survey(info, builder.index(reader), pts, shots, samples, reader.ended_early)
+
+
+def _jpeg(gray: Bytes) -> bytes:
+    data: bytes = cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()
+    return data

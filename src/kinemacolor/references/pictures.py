@@ -1,0 +1,50 @@
+"""Reference pictures: read, and checked to have the colour that they are asked for."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from kinemacolor.arrays import Bytes
+from kinemacolor.color import rgb_to_lab
+from kinemacolor.errors import InputError
+from kinemacolor.resample import resize, working_size
+from kinemacolor.video.pictures import read_reference
+
+GRAY_CHROMA = 2.5  # Lab units; JPEG grays stay under 1.5
+OPAQUE = 128  # alpha from which a pixel counts as painted
+LEAST_PAINTED = 0.0005  # share of a partial picture
+
+
+def load_references(paths: Sequence[Path]) -> list[Bytes]:
+    """`load_reference` of each."""
+    return [load_reference(path) for path in paths]
+
+
+def load_reference(path: Path) -> Bytes:
+    """A picture ``H W 3`` sRGB uint8, or ``H W 4`` where some of it is transparent: only painted pixels speak.
+
+    Raises InputError for one that cannot be read or has no colour to give.
+    """
+    picture = read_reference(path)
+    painted = picture[picture[..., 3] >= OPAQUE][None, :, :3] if picture.shape[2] == 4 else picture
+    if painted.size < 3 * LEAST_PAINTED * picture.shape[0] * picture.shape[1]:
+        raise InputError(f"the reference {path} is transparent all over: paint some of it")
+    if strongest_chroma(painted) < GRAY_CHROMA:
+        raise InputError(f"the reference {path} has no colour: give a colour picture")
+    return picture
+
+
+def strongest_chroma(picture: Bytes) -> float:
+    """Chroma in Lab units that one pixel in a hundred exceeds, seen at 108 px."""
+    small = resize(picture, working_size(picture.shape[0], picture.shape[1], 108)) if picture.shape[0] > 1 else picture
+    lab = rgb_to_lab(torch.from_numpy(np.ascontiguousarray(small)).permute(2, 0, 1).float() / 255)
+    return float(lab[1:].norm(dim=0).flatten()[: 2**24].quantile(0.99))
+
+
+def gray_of(picture: Bytes) -> Bytes:
+    """The gray ``H W`` of sRGB ``H W 3`` or ``H W 4`` (BT.709)."""
+    weights = np.array([0.2126, 0.7152, 0.0722], np.float32)
+    gray: Bytes = np.rint(picture[..., :3].astype(np.float32) @ weights).astype(np.uint8)
+    return gray
