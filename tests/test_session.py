@@ -1,18 +1,21 @@
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from conftest import scene
 from kinemacolor.color import YCbCr, rgb_to_lab
 from kinemacolor.errors import UsageError
 from kinemacolor.models.base import Colorizer
+from kinemacolor.models.baselines import Gray, Match
 from kinemacolor.options import EdgeFilter, Precision, SessionOptions
 from kinemacolor.resample import Geometry, resize, working_size
 from kinemacolor.session import FULL_RGB, Session, choose_device, reference_batch
-from kinemacolor.weights import MODELS, load_model
+from kinemacolor.weights import MODELS, imagenet_backbone, load_model
 
 SMALL = SessionOptions(short_side=64)
 
@@ -155,6 +158,8 @@ def test_misuse_is_a_value_error(kinema: Colorizer) -> None:
 
 def tiny(name: str) -> Colorizer:
     torch.manual_seed(0)
+    if name in ("gray", "match"):
+        return Gray() if name == "gray" else Match(imagenet_backbone()).eval()
     kind = MODELS[name]
     return kind(kind.options_type(width=1 / 16)).eval() if name != "kinema" else load_model("kinema")
 
@@ -202,3 +207,41 @@ def test_half_precision_stays_near(name: str, precision: Precision, chroma_bound
     assert np.abs(confidence - confidence_half).mean() < (0.1 if precision == "bfloat16" else 0.04)
     if name in ("kinema", "color2embed"):
         assert np.abs(chroma - chroma_half).mean() < chroma_bound * np.abs(chroma).mean()
+
+
+@pytest.mark.parametrize("name", [*sorted(MODELS), "gray", "match"])
+@pytest.mark.parametrize("done", [0, 3])
+def test_a_restored_session_goes_on_bit_for_bit(name: str, done: int, tmp_path: Path) -> None:
+    """Through a file, before the first frame and after some, in a session that was built anew."""
+    model = tiny(name)
+    luma = np.stack([gray_of(scene(3 * index)) for index in range(done + 6)])
+
+    def fresh() -> Session:
+        return Session(model, [scene(0), scene(9)], height=72, width=96, options=SMALL, in_shot=True)
+
+    def advance(session: Session, part: np.ndarray) -> list[np.ndarray]:
+        return [array for painted in session.advance(part, FULL_RGB) for array in painted]
+
+    whole = fresh()
+    if done:
+        advance(whole, luma[:done])
+    save_file(whole.snapshot(), tmp_path / "state.safetensors")
+    other = fresh()
+    other.restore(load_file(tmp_path / "state.safetensors"))
+    for cut in (slice(done, done + 3), slice(done + 3, None)):
+        wanted, found = advance(whole, luma[cut]), advance(other, luma[cut])
+        assert all(np.array_equal(a, b) for a, b in zip(wanted, found, strict=True))
+
+
+def test_a_snapshot_is_a_copy_and_not_another_model_s(kinema: Colorizer) -> None:
+    session = Session(kinema, [scene(0)], height=72, width=96, options=SMALL)
+    before = session.snapshot()
+    session.colorize(gray_of(scene(1)))
+    after = session.snapshot()
+    for tensor in before.values():
+        tensor.zero_()
+    session.restore(after)
+    assert all(torch.equal(a, b) for a, b in zip(after.values(), session.snapshot().values(), strict=True))
+    foreign = Session(tiny("deep-exemplar"), [scene(0)], height=72, width=96, options=SMALL).snapshot()
+    with pytest.raises(ValueError, match="a snapshot of kinema holds"):
+        session.restore(foreign)

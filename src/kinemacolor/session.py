@@ -4,8 +4,9 @@ Only this module knows inference mode, autocast and devices. Half precision is a
 default: on a CPU bfloat16 is four to seven times slower.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -68,7 +69,7 @@ class Session:
         self.edge_filter: EdgeFilter = self.options.edge_filter or model.spec.edge_filter
         with self._inference():
             pictures = reference_batch(references, short_side, crop=self.options.crop).to(self.device)
-            self._state = self.model.init_state(pictures, in_shot=in_shot)
+            self._state = self.model.init_state(pictures, in_shot=in_shot).contiguous()
 
     def advance(self, luma: Codes, coding: YCbCr) -> list[Painted]:
         """The next frames: stored luma ``T H W`` codes of ``coding``."""
@@ -76,10 +77,27 @@ class Session:
         with self._inference():
             gray = coding.gray(torch.from_numpy(small).to(self.device))
             step = self.model(luma_from_gray(gray)[None, :, None], self._state)
-            self._state = step.state.detach()
+            self._state = step.state.contiguous()
             chroma = (step.chroma[0] * self.saturation).permute(0, 2, 3, 1).float().cpu().numpy()
             confidence = step.confidence[0, :, 0].float().cpu().numpy()
         return [Painted(np.ascontiguousarray(ab), trust) for ab, trust in zip(chroma, confidence, strict=True)]
+
+    def snapshot(self) -> dict[str, Tensor]:
+        """What the session knows after the frames so far, references included: copies on the CPU, by name.
+
+        safetensors can keep them; some are empty before the first frame.
+        """
+        return {name: tensor.to("cpu", copy=True) for name, tensor in self._state.tensors().items()}
+
+    def restore(self, snapshot: Mapping[str, Tensor]) -> None:
+        """Go on as the session went on that gave the `snapshot`, bit for bit if its model, size and options are alike.
+
+        Raises ValueError for a snapshot of another model.
+        """
+        wanted, given = sorted(self._state.tensors()), sorted(snapshot)
+        if given != wanted:
+            raise ValueError(f"a snapshot of {self.model.spec.name} holds {wanted}; this one holds {given}")
+        self._state = replace(self._state, **{name: tensor.to(self.device) for name, tensor in snapshot.items()})
 
     def chroma_planes(
         self, luma: Codes, painted: Painted, size: tuple[int, int], native: YCbCr, target: YCbCr

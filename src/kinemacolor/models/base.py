@@ -38,9 +38,17 @@ class State:
         """The same state, cut from the graph that made it."""
         return self._each(Tensor.detach)
 
+    def contiguous(self) -> Self:
+        """The same state, laid out in memory as its numbers alone say: kernels differ in rounding between layouts."""
+        return self._each(Tensor.contiguous)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that it carries, by name."""
+        found = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: x for name, x in found.items() if isinstance(x, Tensor)}
+
     def _each(self, change: Callable[[Tensor], Tensor]) -> Self:
-        tensors = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(self, **{name: change(x) for name, x in tensors.items() if isinstance(x, Tensor)})
+        return replace(self, **{name: change(x) for name, x in self.tensors().items()})
 
 
 class Step(NamedTuple):
