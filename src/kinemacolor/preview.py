@@ -13,8 +13,8 @@ from kinemacolor.references.pictures import load_references
 from kinemacolor.resample import resize
 from kinemacolor.session import Session
 from kinemacolor.video.pictures import write_picture
-from kinemacolor.video.pixels import display_luma
 from kinemacolor.video.reader import VideoReader
+from kinemacolor.video.shown import shown_gray
 
 TILE_SIDE = 540
 GAP = 6
@@ -41,12 +41,7 @@ def preview_picture(
                 length = reader.info.duration_seconds
                 raise UsageError(f"{film.name} has no frame at {seconds:g} s: it is {length} s long")
             info = reader.info
-        luma = display_luma(block.luma[0], info.depth, full_range=info.colors.full_range)
-        turns = round(info.display_rotation / 90) % 4
-        luma = np.ascontiguousarray(np.rot90(luma, turns))
-        aspect = float(info.sample_aspect or 1)
-        across = aspect if turns % 2 == 0 else 1 / aspect
-        luma = resize(luma, (luma.shape[0], max(1, round(luma.shape[1] * across))))
+        luma = shown_gray(block.luma[0], info)
         session = Session(model, pictures, height=luma.shape[0], width=luma.shape[1], options=options)
         rgb, confidence = session.colorize(luma)
         rows.append(before_and_after(luma, rgb, confidence))
