@@ -1,6 +1,6 @@
 """Decoding: what a film is (`probe`), and its frames as a stream (`VideoReader`)."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +15,7 @@ from kinemacolor.video.info import FrameBlock, VideoInfo
 from kinemacolor.video.pictures import find_pictures, probe_pictures, read_luma
 from kinemacolor.video.pixels import depth_of, is_rgb, luma_plane, subsampling_of, tags_of
 
+StoredFrame = tuple[Codes, int, int]  # luma H W, pts and duration in ticks
 FILM_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".webm", ".avi", ".ogv", ".mpg", ".mpeg")
 
 
@@ -58,7 +59,8 @@ class VideoReader:
     """The frames of a film from ``start_seconds`` up to ``end_seconds``, as blocks, each decoded once.
 
     After `blocks` has ended, ``corrupt_packets`` counts what had to be skipped and ``ended_early``
-    says, in words, if the film stopped before its own end; None if it did not.
+    says, in words, if the film stopped before its own end; None if it did not. ``clock_jumped`` says
+    that it did so because its time stamps begin again, as those of joined recordings do.
     """
 
     def __init__(self, path: Path, *, start_seconds: float = 0, end_seconds: float | None = None) -> None:
@@ -67,6 +69,7 @@ class VideoReader:
         self.end_seconds = end_seconds
         self.corrupt_packets = 0
         self.ended_early: str | None = None
+        self.clock_jumped = False
         self._container: av.container.InputContainer | None = None
 
     def __enter__(self) -> Self:
@@ -83,40 +86,30 @@ class VideoReader:
 
         Raises InputError where the size or the pixel format changes in the middle of the film.
         """
-        frames = self._pictures() if self.info.is_pictures else self._decoded()
-        pending: list[tuple[Codes, int, int]] = []
-        for item in frames:
-            pending.append(item)
-            if len(pending) == size:
-                yield _block(pending)
-                pending = []
-        if pending:
-            yield _block(pending)
+        return in_blocks(self.pictures() if self.info.is_pictures else map(self.stored, self.frames()), size)
 
-    def _pictures(self) -> Iterator[tuple[Codes, int, int]]:
-        pictures = find_pictures(self.info.path)
-        for index, picture in enumerate(pictures):
-            seconds = float(index * self.info.time_base)
-            if self._wanted(seconds):
-                luma = read_luma(picture, self.info.colors)
-                if luma.shape != (self.info.height, self.info.width) or luma.itemsize * 8 != self.info.depth:
-                    raise InputError(
-                        f"{picture.name} is {luma.shape[1]}x{luma.shape[0]} at {luma.itemsize * 8} bits, the pictures "
-                        f"before it {self.info.width}x{self.info.height} at {self.info.depth}: make them all alike"
-                    )
-                yield luma, index, 1
+    def pictures(self, first: int = 0, end: int | None = None) -> Iterator[StoredFrame]:
+        """Frames ``first`` up to ``end`` of a folder of pictures, counted from ``start_seconds``."""
+        numbered = enumerate(find_pictures(self.info.path))
+        wanted = [(index, picture) for index, picture in numbered if self._wanted(float(index * self.info.time_base))]
+        for index, picture in wanted[first:end]:
+            luma = read_luma(picture, self.info.colors)
+            if luma.shape != (self.info.height, self.info.width) or luma.itemsize * 8 != self.info.depth:
+                raise InputError(
+                    f"{picture.name} is {luma.shape[1]}x{luma.shape[0]} at {luma.itemsize * 8} bits, the pictures "
+                    f"before it {self.info.width}x{self.info.height} at {self.info.depth}: make them all alike"
+                )
+            yield luma, index, 1
 
-    def _decoded(self) -> Iterator[tuple[Codes, int, int]]:
-        for frame in self.frames():
-            yield luma_plane(frame, self.info.colors), frame.pts or 0, frame.duration
+    def stored(self, frame: av.VideoFrame) -> StoredFrame:
+        """What a block keeps of a decoded frame."""
+        return luma_plane(frame, self.info.colors), frame.pts or 0, frame.duration
 
-    def frames(self) -> Iterator[av.VideoFrame]:
+    def frames(self) -> Generator[av.VideoFrame, None, None]:
         """The decoded frames of a film that is no folder of pictures, each with a pts and a duration."""
         info = self.info
-        with open_film(info.path) as container:
-            self._container = container
-            stream = main_video(container, info.path)
-            stream.codec_context.thread_type = "AUTO"
+        container, stream = self._open()
+        with container:
             for frame in self._dated(self._from_start(container, stream)):
                 seconds = float((frame.pts or 0) * info.time_base) - info.origin_seconds
                 if self.end_seconds is not None and seconds >= self.end_seconds:
@@ -124,6 +117,25 @@ class VideoReader:
                 if self._wanted(seconds):
                     self._check_same(frame, seconds)
                     yield frame
+
+    def frames_from(self, pts: int, sought: int) -> Generator[av.VideoFrame, None, None]:
+        """As `frames`, from the one at exactly ``pts`` on, if seeking to ``sought`` leads to it; else nothing."""
+        info = self.info
+        container, stream = self._open()
+        with container:
+            try:
+                container.seek(sought, stream=stream)
+            except (av.error.FFmpegError, OSError):
+                return
+            for frame in self._dated(_exactly_from(pts, self._frames(container, stream))):
+                self._check_same(frame, float((frame.pts or 0) * info.time_base) - info.origin_seconds)
+                yield frame
+
+    def _open(self) -> tuple[av.container.InputContainer, av.VideoStream]:
+        self._container = container = open_film(self.info.path)
+        stream = main_video(container, self.info.path)
+        stream.codec_context.thread_type = "AUTO"
+        return container, stream
 
     def _from_start(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
         """All frames from one at or before ``start_seconds``: by seeking if that works, else from the beginning."""
@@ -150,6 +162,7 @@ class VideoReader:
             pts = following if frame.pts is None else frame.pts
             if previous is not None and (previous - pts) * info.time_base > 1:
                 at = float(previous * info.time_base) - info.origin_seconds
+                self.clock_jumped = True
                 self.ended_early = f"its clock jumps back at {at:.2f} s (joined recordings?): split the film there"
                 return
             frame.pts = pts if previous is None else max(pts, previous + 1)
@@ -264,6 +277,33 @@ def _duration_seconds(container: av.container.InputContainer, stream: av.VideoSt
     return container.duration / av.time_base if container.duration else None
 
 
-def _block(items: list[tuple[Codes, int, int]]) -> FrameBlock:
-    luma, pts, durations = zip(*items, strict=True)
+def in_blocks(frames: Iterable[StoredFrame], size: int) -> Iterator[FrameBlock]:
+    """Blocks of ``size`` frames, the last one perhaps shorter."""
+    pending: list[StoredFrame] = []
+    for frame in frames:
+        pending.append(frame)
+        if len(pending) == size:
+            yield _block(pending)
+            pending = []
+    if pending:
+        yield _block(pending)
+
+
+def _block(frames: list[StoredFrame]) -> FrameBlock:
+    luma, pts, durations = zip(*frames, strict=True)
     return FrameBlock(np.stack(luma), tuple(pts), tuple(durations))
+
+
+def _exactly_from(pts: int, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    """From the frame at ``pts`` on, if it is a key frame or follows one; else nothing.
+
+    What is shown before the first key frame may refer to frames that were not decoded (open groups of pictures).
+    """
+    whole = False
+    for frame in frames:
+        whole = whole or (frame.key_frame and not frame.is_corrupt)
+        if frame.pts is None or frame.pts > pts:
+            return
+        if whole and frame.pts == pts:
+            yield frame
+            yield from frames
