@@ -5,7 +5,9 @@ from os import PathLike
 from pathlib import Path
 
 from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, SessionOptions
-from kinemacolor.render import Job, Report, preflight, render
+from kinemacolor.references.given import Given
+from kinemacolor.render import job as jobs
+from kinemacolor.render.film import Report
 from kinemacolor.weights import load_model
 
 AnyPath = str | PathLike[str]
@@ -21,25 +23,25 @@ def colorize(
     encoding: EncodingOptions | None = None,
     start_seconds: float = 0,
     end_seconds: float | None = None,
-    in_shot: bool = False,
     overwrite: bool = False,
 ) -> Report:
     """Colorize a film, a picture or a folder of numbered pictures.
+
+    A reference is a picture, a folder of them or a colour film; ``still.png@123`` is a picture of frame 123.
+    A run that was stopped goes on where it was when it is asked for again.
 
     Raises a KinemacolorError for what the caller can mend; PartialError carries the report of
     what was kept where the film ends before its time.
     """
     references = [reference] if isinstance(reference, str | PathLike) else list(reference)
-    job = Job(
+    job = jobs.Job(
         source=Path(film),
-        references=tuple(Path(path) for path in references),
+        references=tuple(Given.parse(str(path)) for path in references),
         output=Path(output),
         session=session or SessionOptions(),
         encoding=encoding or EncodingOptions(),
         start_seconds=start_seconds,
         end_seconds=end_seconds,
-        in_shot=in_shot,
         overwrite=overwrite,
     )
-    prepared = preflight(job)
-    return render(prepared, load_model(model))
+    return jobs.colorize(job, jobs.preflight(job, model), load_model(model))

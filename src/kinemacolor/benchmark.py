@@ -20,7 +20,10 @@ from kinemacolor.arrays import Codes
 from kinemacolor.demo import REFERENCE, SAMPLE
 from kinemacolor.features import VGG19, EfficientNetLite0, ResNet101
 from kinemacolor.models.base import Colorizer
-from kinemacolor.render import Job, encode_size, preflight, render
+from kinemacolor.references.given import Given
+from kinemacolor.references.pictures import load_reference
+from kinemacolor.render.job import Job, colorize, preflight
+from kinemacolor.render.target import encode_size
 from kinemacolor.session import Session
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.writer import open_writer
@@ -105,9 +108,10 @@ def _bench(film: Path, reference: Path, model_name: str, stage_frames: int) -> B
 def _run_whole(film: Path, reference: Path, model_name: str) -> tuple[int, float, float, float]:
     with tempfile.TemporaryDirectory() as folder:
         model = load_model(model_name)
-        prepared = preflight(Job(film, (reference,), Path(folder, "result.mp4")))
+        job = Job(film, (Given(reference),), Path(folder, "result.mp4"))
+        prepared = preflight(job, model_name)
         core, wall = time.process_time(), time.monotonic()
-        report = render(prepared, model)
+        report = colorize(job, prepared, model)
         core, wall = time.process_time() - core, time.monotonic() - wall
     return report.frames, core, wall, peak_memory_mb()
 
@@ -139,9 +143,10 @@ def _time_stages(film: Path, reference: Path, model: Colorizer, count: int) -> d
     """Each stage alone, one after the other, over the first ``count`` frames."""
     clock = _Clock()
     with tempfile.TemporaryDirectory() as folder:
-        prepared = preflight(Job(film, (reference,), Path(folder, "result.mp4")))
+        output = Path(folder, "result.mp4")
+        prepared = preflight(Job(film, (Given(reference),), output), model.spec.name)
         info, encoder = prepared.info, prepared.encoder
-        session = Session(model, prepared.references, height=info.height, width=info.width)
+        session = Session(model, [load_reference(reference)], height=info.height, width=info.width)
         _watch_features(model, clock)
         native, target = info.colors.coding(info.depth), info.colors.coding(encoder.depth)
         with VideoReader(film) as reader, clock.time("decode"):
@@ -149,19 +154,18 @@ def _time_stages(film: Path, reference: Path, model: Colorizer, count: int) -> d
         made: list[Codes] = []
         for block in blocks:
             with clock.time("prepare"):
-                for luma in block.luma:
-                    session.geometry.down(luma)
+                small = np.stack([session.geometry.down(luma) for luma in block.luma])
             with clock.time("match"):
-                answers = session.advance(block.luma, native)
+                answers = session.advance(small, native)
             with clock.time("chroma"):
                 size = encode_size(info, encoder)
                 for luma, painted in zip(block.luma, answers, strict=True):
-                    made.append(session.chroma_planes(luma, painted, size, native, target))
+                    made.append(session.finish.chroma_planes(luma, session.finish.gained(painted), size, native, target))
         frames = [frame for block in blocks for frame in zip(block.luma, block.pts, block.durations, strict=True)]
-        with clock.time("encode"), open_writer(prepared.job.output, info, encoder) as writer:
+        with clock.time("encode"), open_writer(output, info, encoder) as writer:
             for (luma, pts, duration), chroma in zip(frames, made, strict=True):
                 writer.write(luma, chroma, pts, duration)
-    clock.spent["match"] -= clock.spent["features"] + clock.spent["prepare"]
+    clock.spent["match"] -= clock.spent["features"]
     return {stage: spent / len(frames) for stage, spent in clock.spent.items()}
 
 

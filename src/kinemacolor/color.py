@@ -96,6 +96,12 @@ class YCbCr:
             return luma.float() / float(2**self.depth - 1)
         return ((luma.float() / self._unit - 16) / 219).clamp(0, 1)
 
+    def luma(self, gray: Tensor) -> Tensor:
+        """Integer luma codes of Y' 0..1, float32: what `gray` undoes."""
+        if self.full_range:
+            return (gray * float(2**self.depth - 1)).round()
+        return ((gray * 219 + 16) * self._unit).round()
+
     def chroma(self, gray: Tensor, chroma: Tensor) -> Tensor:
         """Cb and Cr codes (``... 2 H W`` float32, whole numbers) that show ``chroma`` at the film's own luma.
 

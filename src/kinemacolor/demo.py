@@ -7,7 +7,9 @@ from pathlib import Path
 
 from kinemacolor.errors import UsageError
 from kinemacolor.preview import preview_picture
-from kinemacolor.render import Job, Progress, preflight, render
+from kinemacolor.references.given import Given
+from kinemacolor.render.film import Progress
+from kinemacolor.render.job import Job, colorize, preflight
 from kinemacolor.weights import load_model
 
 SAMPLE = "assets/sample.mp4"
@@ -35,6 +37,7 @@ def run_demo(folder: Path, on_progress: Callable[[Progress], None] | None = None
     package = files("kinemacolor")
     with as_file(package.joinpath(SAMPLE)) as film, as_file(package.joinpath(REFERENCE)) as reference:
         model = load_model()
-        render(preflight(Job(film, (reference,), made.film, overwrite=True)), model, on_progress)
+        job = Job(film, (Given(reference),), made.film, overwrite=True)
+        colorize(job, preflight(job, model.spec.name), model, on_progress)
         preview_picture(film, [reference], [0, 0.8], made.picture, model)
     return made

@@ -36,18 +36,17 @@ class Finish:
         gain = spec.saturation if options.saturation is None else options.saturation
         return cls(geometry, gain, options.edge_filter or spec.edge_filter)
 
-    def chroma(self, painted: Painted) -> Floats:
-        """ab ``h w 2`` at the working size, with the gain."""
-        scaled: Floats = painted.chroma * np.float32(self.saturation)
-        return scaled
+    def gained(self, painted: Painted) -> Painted:
+        """With the gain."""
+        return Painted(painted.chroma * np.float32(self.saturation), painted.confidence)
 
     def chroma_planes(
         self, luma: Codes, painted: Painted, size: tuple[int, int], native: YCbCr, target: YCbCr
     ) -> Codes:
-        """Cb and Cr codes of ``target``, ``2 *size``, for a stored luma plane ``H W`` of ``native``."""
+        """Cb and Cr codes of ``target``, ``2 *size``, for a stored luma plane ``H W`` of ``native``; without the gain."""
         with torch.inference_mode():
             gray = native.gray(torch.from_numpy(resize(luma, size)))
-            chroma = self.geometry.up(self.chroma(painted), size)
+            chroma = self.geometry.up(painted.chroma, size)
             seen = self.geometry.window(*size)
             chroma[seen] = _align(np.ascontiguousarray(chroma[seen]), gray[seen], self.edge_filter)
             codes = target.chroma(gray[None], torch.from_numpy(chroma).permute(2, 0, 1))

@@ -8,9 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
-from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -18,19 +16,13 @@ from torch import Tensor
 from kinemacolor.arrays import Bytes, Codes, Floats
 from kinemacolor.color import YCbCr, luma_from_gray, rgb_to_lab
 from kinemacolor.errors import UsageError
+from kinemacolor.finish import Finish, Painted
 from kinemacolor.models.base import Colorizer
-from kinemacolor.options import EdgeFilter, SessionOptions
+from kinemacolor.options import SessionOptions
 from kinemacolor.resample import Geometry, resize, working_size
 from kinemacolor.video.pixels import luma_of_rgb
 
 FULL_RGB = YCbCr(0.2126, 0.0722, 8, full_range=True)
-
-
-class Painted(NamedTuple):
-    """One frame at the working size, upright: ab ``h w 2`` and confidence ``h w``, 0..1."""
-
-    chroma: Floats
-    confidence: Floats
 
 
 class Session:
@@ -64,21 +56,18 @@ class Session:
         self.geometry = Geometry.of(
             height, width, short_side, pixel_aspect=pixel_aspect, rotation=rotation, crop=self.options.crop
         )
-        chosen = self.options.saturation
-        self.saturation = model.spec.saturation if chosen is None else chosen
-        self.edge_filter: EdgeFilter = self.options.edge_filter or model.spec.edge_filter
+        self.finish = Finish.of(self.geometry, model.spec, self.options)
         with self._inference():
             pictures = reference_batch(references, short_side, crop=self.options.crop).to(self.device)
             self._state = self.model.init_state(pictures, in_shot=in_shot).contiguous()
 
     def advance(self, luma: Codes, coding: YCbCr) -> list[Painted]:
-        """The next frames: stored luma ``T H W`` codes of ``coding``."""
-        small = np.stack([self.geometry.down(plane) for plane in luma])
+        """The next frames: luma codes ``T h w`` of ``coding`` at the working size (`Geometry.down`)."""
         with self._inference():
-            gray = coding.gray(torch.from_numpy(small).to(self.device))
+            gray = coding.gray(torch.from_numpy(luma).to(self.device))
             step = self.model(luma_from_gray(gray)[None, :, None], self._state)
             self._state = step.state.contiguous()
-            chroma = (step.chroma[0] * self.saturation).permute(0, 2, 3, 1).float().cpu().numpy()
+            chroma = step.chroma[0].permute(0, 2, 3, 1).float().cpu().numpy()
             confidence = step.confidence[0, :, 0].float().cpu().numpy()
         return [Painted(np.ascontiguousarray(ab), trust) for ab, trust in zip(chroma, confidence, strict=True)]
 
@@ -99,18 +88,6 @@ class Session:
             raise ValueError(f"a snapshot of {self.model.spec.name} holds {wanted}; this one holds {given}")
         self._state = replace(self._state, **{name: tensor.to(self.device) for name, tensor in snapshot.items()})
 
-    def chroma_planes(
-        self, luma: Codes, painted: Painted, size: tuple[int, int], native: YCbCr, target: YCbCr
-    ) -> Codes:
-        """Cb and Cr codes of ``target``, ``2 *size``, for a stored luma plane ``H W`` of ``native``."""
-        with torch.inference_mode():
-            gray = native.gray(torch.from_numpy(resize(luma, size)))
-            chroma = self.geometry.up(painted.chroma, size)
-            seen = self.geometry.window(*size)
-            chroma[seen] = _align(np.ascontiguousarray(chroma[seen]), gray[seen], self.edge_filter)
-            codes = target.chroma(gray[None], torch.from_numpy(chroma).permute(2, 0, 1))
-            return codes.to(torch.uint8 if target.depth == 8 else torch.uint16).numpy()
-
     def colorize(self, frame: Bytes) -> tuple[Bytes, Floats]:
         """The next frame, ``H W`` gray or ``H W 3`` sRGB uint8: its colours ``H W 3`` and its confidence ``H W``.
 
@@ -118,8 +95,8 @@ class Session:
         """
         luma = luma_of_rgb(frame, FULL_RGB) if frame.ndim == 3 else np.ascontiguousarray(frame)
         size = luma.shape[0], luma.shape[1]
-        (painted,) = self.advance(luma[None], FULL_RGB)
-        chroma = self.chroma_planes(luma, painted, size, FULL_RGB, FULL_RGB)
+        (painted,) = self.advance(self.geometry.down(luma)[None], FULL_RGB)
+        chroma = self.finish.chroma_planes(luma, self.finish.gained(painted), size, FULL_RGB, FULL_RGB)
         rgb = FULL_RGB.rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma))
         confidence = self.geometry.up(painted.confidence, size)
         return (rgb * 255).round().to(torch.uint8).permute(1, 2, 0).numpy(), confidence
@@ -166,16 +143,3 @@ def choose_device(name: str) -> torch.device:
 def _middle_of(picture: Bytes) -> Bytes:
     geometry = Geometry.of(picture.shape[0], picture.shape[1], 64, crop=True)
     return picture[geometry.window(picture.shape[0], picture.shape[1])]
-
-
-def _align(chroma: Floats, gray: Tensor, edge_filter: EdgeFilter) -> Floats:
-    """Chroma ``H W 2`` smoothed inside the edges of ``gray``, ``H W`` 0..1."""
-    if edge_filter == "none":
-        return chroma
-    if edge_filter == "fgs":
-        guide = (luma_from_gray(gray) * 2.55).byte().contiguous().numpy()
-        channels = [cv2.ximgproc.fastGlobalSmootherFilter(guide, plane, 500, 4) for plane in cv2.split(chroma)]
-        return np.stack(channels, -1)
-    radius = max(4, min(gray.shape) // 54)
-    aligned = cv2.ximgproc.guidedFilter(np.ascontiguousarray(gray.numpy()), chroma, radius=radius, eps=1e-4)
-    return aligned.astype(np.float32, copy=False)

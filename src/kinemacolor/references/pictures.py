@@ -27,20 +27,20 @@ def load_reference(path: Path) -> Bytes:
 
     Raises InputError for one that cannot be read or has no colour to give.
     """
-    picture = read_reference(path)
-    painted = picture[picture[..., 3] >= OPAQUE][None, :, :3] if picture.shape[2] == 4 else picture
-    if painted.size < 3 * LEAST_PAINTED * picture.shape[0] * picture.shape[1]:
+    picture = read_reference(path, keep_alpha=True)
+    small = resize(picture, working_size(picture.shape[0], picture.shape[1], 108))
+    pixels = small[small[..., -1] >= OPAQUE] if picture.shape[2] == 4 else small.reshape(-1, 3)
+    if len(pixels) < LEAST_PAINTED * small.shape[0] * small.shape[1]:
         raise InputError(f"the reference {path} is transparent all over: paint some of it")
-    if strongest_chroma(painted) < GRAY_CHROMA:
+    if strongest_chroma(pixels[:, :3]) < GRAY_CHROMA:
         raise InputError(f"the reference {path} has no colour: give a colour picture")
     return picture
 
 
-def strongest_chroma(picture: Bytes) -> float:
-    """Chroma in Lab units that one pixel in a hundred exceeds, seen at 108 px."""
-    small = resize(picture, working_size(picture.shape[0], picture.shape[1], 108)) if picture.shape[0] > 1 else picture
-    lab = rgb_to_lab(torch.from_numpy(np.ascontiguousarray(small)).permute(2, 0, 1).float() / 255)
-    return float(lab[1:].norm(dim=0).flatten()[: 2**24].quantile(0.99))
+def strongest_chroma(pixels: Bytes) -> float:
+    """Chroma in Lab units that one in a hundred of sRGB pixels ``N 3`` exceeds."""
+    lab = rgb_to_lab(torch.from_numpy(np.ascontiguousarray(pixels)).T.float() / 255)
+    return float(lab[1:].norm(dim=0).quantile(0.99))
 
 
 def gray_of(picture: Bytes) -> Bytes:

@@ -20,7 +20,7 @@ from kinemacolor.plan.document import FilmEntry
 from kinemacolor.references.given import Reference
 from kinemacolor.references.pictures import load_reference
 from kinemacolor.render.passes import Pass
-from kinemacolor.render.segments import LENGTH, PassFolder
+from kinemacolor.render.segments import LENGTH, WorkFolder
 from kinemacolor.resample import Geometry
 from kinemacolor.session import Session, complete
 from kinemacolor.video.info import VideoInfo
@@ -44,7 +44,7 @@ class Painter:
     ``contents``: the sha256 that the reference files had when the render began.
     """
 
-    def __init__(self, film: FilmEntry, model: Colorizer, work: Path, contents: Mapping[Path, str]) -> None:
+    def __init__(self, film: FilmEntry, model: Colorizer, work: WorkFolder, contents: Mapping[Path, str]) -> None:
         self._film, self._model, self._work, self._contents = film, model, work, contents
         self._running: tuple[Pass, Iterator[int]] | None = None
         self._open = ExitStack()
@@ -63,14 +63,13 @@ class Painter:
 
         Raises InputError for a film or reference that is gone or has changed, ResourceError for the disk.
         """
-        folder = pass_folder(self._work, one)
+        folder = self._work.of(one.digest, len(one))
         while folder.segments <= segment:
             if self._running is None or self._running[0] != one:
                 self._stop()
                 self._running = one, self._paint(one)
             before = folder.painted
             next(self._running[1])
-            folder.refresh()
             if on_frames:
                 on_frames(folder.painted - before)
 
@@ -80,7 +79,7 @@ class Painter:
 
     def _paint(self, one: Pass) -> Iterator[int]:
         """Stores segment after segment from where the pass stands; gives the frames painted so far."""
-        folder = pass_folder(self._work, one)
+        folder = self._work.of(one.digest, len(one))
         state = folder.state()
         film = self._film
         reader = self._open.enter_context(RangeReader(film.path, film.index, start_seconds=film.start_seconds))
@@ -117,11 +116,6 @@ class Painter:
             (block,) = reader.blocks(reference.frame, reference.frame + 1, 1)
             return complete(picture, shown_gray(block.luma[0], reader.info))
         return picture
-
-
-def pass_folder(work: Path, one: Pass) -> PassFolder:
-    """Where a pass is kept."""
-    return PassFolder(work / "passes" / one.digest, len(one))
 
 
 def is_repeat(one: Codes, other: Codes, depth: int) -> bool:

@@ -3,8 +3,10 @@
 import hashlib
 import io
 import json
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -20,8 +22,29 @@ from kinemacolor.video.pixels import plane_view
 
 LENGTH = 48  # frames
 DEPTH, FORMAT = 10, "yuv444p10le"  # a step is a quarter of a Lab unit
+BYTES_PER_PIXEL = 1.0  # a generous guess; grain of the chroma decides
 _LEVELS = 2**DEPTH
 _ENCODER = {"level": "3", "slices": "4", "context": "0", "g": "1"}
+
+
+class WorkFolder:
+    """Where the passes of a plan are kept, each in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._known: dict[str, PassFolder] = {}
+
+    def of(self, digest: str, frames: int) -> "PassFolder":
+        """The folder of a pass of so many frames."""
+        if digest not in self._known:
+            self._known[digest] = PassFolder(self.folder / "passes" / digest, frames)
+        return self._known[digest]
+
+    def prune(self, digests: Collection[str]) -> None:
+        """Forget all but these."""
+        for folder in (self.folder / "passes").iterdir():
+            if folder.name not in digests:
+                shutil.rmtree(folder)
 
 
 class PassFolder:
@@ -34,27 +57,28 @@ class PassFolder:
     def __init__(self, folder: Path, frames: int) -> None:
         self.folder, self.frames = folder, frames
         self._journal = folder / "journal.jsonl"
-        self._lines = [
-            line for number, line in enumerate(json_lines(self._journal)) if line.get("segment") == number
-        ]
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read the journal again: another process may have written it."""
+        self._digests: list[str] = []
+        self.painted = 0  # frames that the whole segments hold
+        for line in json_lines(self._journal):
+            if line.get("segment") == self.segments:
+                self._count(line)
+
+    def _count(self, line: Mapping[str, Any]) -> None:
+        self._digests.append(str(line["sha256"]))
+        self.painted += int(line["frames"])
 
     @property
     def segments(self) -> int:
         """How many are whole."""
-        return len(self._lines)
-
-    @property
-    def painted(self) -> int:
-        """How many frames they hold."""
-        return sum(int(line["frames"]) for line in self._lines)
+        return len(self._digests)
 
     @property
     def is_whole(self) -> bool:
         return self.painted == self.frames
-
-    def refresh(self) -> None:
-        """Look at the journal again: another process may write it."""
-        self.__init__(self.folder, self.frames)  # type: ignore[misc]
 
     def state(self) -> dict[str, Tensor] | None:
         """What to go on from after the last segment; None, and no segment, where that is lost or nothing is done."""
@@ -64,7 +88,7 @@ class PassFolder:
         except (OSError, SafetensorError):
             if self.segments:
                 self._journal.unlink()
-                self._lines = []
+                self.refresh()
             return None
 
     def store(self, painted: Sequence[Painted], state: Mapping[str, Tensor]) -> None:
@@ -82,7 +106,7 @@ class PassFolder:
         line = {"segment": number, "frames": len(painted), "sha256": hashlib.sha256(data).hexdigest()}
         with writing(self._journal), self._journal.open("a", encoding="utf-8") as journal:
             journal.write(f"\n{json.dumps(line)}")  # the line before may have been cut off by a kill
-        self._lines.append(line)
+        self._count(line)
         self._state(number).unlink(missing_ok=True)
 
     def read(self, number: int) -> list[Painted]:
@@ -95,7 +119,7 @@ class PassFolder:
             data = path.read_bytes()
         except OSError as error:
             raise InputError(f"{path} is gone ({error.strerror}): delete {self.folder} and render again") from error
-        if hashlib.sha256(data).hexdigest() != self._lines[number]["sha256"]:
+        if hashlib.sha256(data).hexdigest() != self._digests[number]:
             raise InputError(f"{path} is damaged: delete {self.folder} and render again")
         return _decode(data)
 

@@ -1,6 +1,6 @@
 """Films that have colour, as sRGB frames: truth for evaluation, stills for references."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import av
@@ -19,16 +19,31 @@ def colored_frames(path: Path) -> Iterator[Bytes]:
 
     Raises InputError for what cannot be read.
     """
+    for _, picture in stills(path):
+        yield picture
+
+
+def stills(path: Path, wanted: Collection[int] | None = None) -> Iterator[tuple[int, Bytes]]:
+    """The frames with these numbers, all without: number and picture, as `colored_frames`."""
     pictures = find_pictures(path)
+    for number, picture in enumerate(pictures):
+        if wanted is None or number in wanted:
+            yield number, read_reference(picture)
     if pictures:
-        yield from (read_reference(picture) for picture in pictures)
         return
     with VideoReader(path) as reader:
-        turns, aspect = round(reader.info.display_rotation / 90) % 4, float(reader.info.sample_aspect or 1)
-        for frame in reader.frames():
-            rgb = _rgb(frame, reader)
-            square = resize(rgb, (rgb.shape[0], round(rgb.shape[1] * aspect)))
-            yield np.ascontiguousarray(np.rot90(square, turns))
+        for number, frame in enumerate(reader.frames()):
+            if wanted is None or number in wanted:
+                yield number, _shown(frame, reader)
+            if wanted is not None and number >= max(wanted):
+                return
+
+
+def _shown(frame: av.VideoFrame, reader: VideoReader) -> Bytes:
+    turns, aspect = round(reader.info.display_rotation / 90) % 4, float(reader.info.sample_aspect or 1)
+    rgb = _rgb(frame, reader)
+    square = resize(rgb, (rgb.shape[0], round(rgb.shape[1] * aspect)))
+    return np.ascontiguousarray(np.rot90(square, turns))
 
 
 def _rgb(frame: av.VideoFrame, reader: VideoReader) -> Bytes:

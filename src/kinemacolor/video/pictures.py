@@ -99,8 +99,10 @@ def write_picture(path: Path, rgb: Codes) -> None:
     path.write_bytes(data.tobytes())
 
 
-def read_reference(path: Path) -> Bytes:
+def read_reference(path: Path, *, keep_alpha: bool = False) -> Bytes:
     """``H W 3`` sRGB of a colour picture: orientation and ICC profile applied, CMYK converted, alpha on white.
+
+    With ``keep_alpha`` a picture that is transparent somewhere is ``H W 4``.
 
     Raises InputError if it cannot be read.
     """
@@ -110,14 +112,16 @@ def read_reference(path: Path) -> Bytes:
     try:
         with Image.open(path) as image:
             turned = ImageOps.exif_transpose(image)
-            return np.array(_to_srgb(turned))
+            return np.array(_to_srgb(turned, keep_alpha))
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"the reference {path} cannot be read as a picture ({error}): give a png or jpeg") from error
 
 
-def _to_srgb(image: Image.Image) -> Image.Image:
+def _to_srgb(image: Image.Image, keep_alpha: bool) -> Image.Image:
     if "A" in image.getbands() or "transparency" in image.info:
         rgba = image.convert("RGBA")
+        if keep_alpha and rgba.getextrema()[3][0] < 255:
+            return rgba
         backdrop = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(backdrop, rgba).convert("RGB")
     profile = image.info.get("icc_profile")

@@ -1,0 +1,292 @@
+"""A plan becomes a film: what is not painted yet is painted, and all is put together in a stream."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from filelock import FileLock, Timeout
+
+from kinemacolor.arrays import Codes
+from kinemacolor.errors import InputError, PartialError, UsageError, WeightsError
+from kinemacolor.files import file_sha256
+from kinemacolor.finish import Finish
+from kinemacolor.models.base import Colorizer
+from kinemacolor.pipeline import prefetch
+from kinemacolor.plan.document import Plan
+from kinemacolor.plan.make import film_sha256, weights_sha256
+from kinemacolor.references.pictures import load_reference
+from kinemacolor.render.assemble import Colored, Ensure, color_frames
+from kinemacolor.render.paint import Painter
+from kinemacolor.render.passes import Pass, Stretch, stretches
+from kinemacolor.render.segments import WorkFolder
+from kinemacolor.render.target import Prepared, announce, encode_size, settled
+from kinemacolor.resample import Geometry
+from kinemacolor.video.info import FrameBlock, VideoInfo
+from kinemacolor.video.output import FilmWriter
+from kinemacolor.video.reader import VideoReader
+from kinemacolor.video.writer import open_writer
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was done. ``result`` is the file that was made, ``ended_early`` why it is not whole, if so.
+
+    ``painted`` of the frames were coloured now; others were kept from an earlier run.
+    """
+
+    source: str
+    result: str
+    model: str
+    frames: int
+    painted: int
+    shots: int
+    seconds: float
+    mean_confidence: float
+    corrupt_packets: int
+    ended_early: str | None
+    warnings: list[str]
+    settings: dict[str, object]
+
+
+class Progress(NamedTuple):
+    """Frames done, frames expected, seconds since the first was asked for. Half of a frame is to paint it."""
+
+    frames: int
+    expected: int
+    seconds: float
+
+
+class _Frame(NamedTuple):
+    luma: Codes
+    chroma: Codes
+    confidence: Codes | None
+    pts: int
+    duration: int
+    trust: float
+
+
+class Render:
+    """The work of one plan: what is to paint, where it is kept, what is done already.
+
+    Raises InputError where film or references are not what the plan was made for, WeightsError for other weights.
+    """
+
+    def __init__(self, plan: Plan, model: Colorizer, work: Path, *, device: str = "auto") -> None:
+        self.plan, self.model, self.work = plan, model, WorkFolder(work)
+        self.contents = check_inputs(plan)
+        self.stretches = stretches(plan, self.contents, device)
+        distinct = {share.source.digest: share.source for stretch in self.stretches for share in stretch.shares}
+        self.passes: list[Pass] = list(distinct.values())
+
+    @property
+    def frames_to_paint(self) -> int:
+        """Of all passes; those between two keyframes and in dissolves count twice."""
+        return sum(map(len, self.passes))
+
+    @property
+    def frames_painted(self) -> int:
+        """So many of them are kept already."""
+        return sum(self.work.of(one.digest, len(one)).painted for one in self.passes)
+
+    def finishes(self, info: VideoInfo) -> list[Finish]:
+        """How the painted frames of each shot become the film's."""
+        return [_finish(stretch, info, self.model) for stretch in self.stretches]
+
+    def prune(self) -> None:
+        """Forget what was painted for an earlier state of the plan."""
+        self.work.prune({one.digest for one in self.passes})
+
+
+def render(
+    job: Render, prepared: Prepared, on_progress: Callable[[Progress], None] | None = None, ensure: Ensure | None = None
+) -> Report:
+    """Paint what is missing and write the film. It has its name only when whole; else it stays as ``*.partial.*``.
+
+    ``ensure``: who paints, if not this process. Raises PartialError, with the report, where the source ends early;
+    InputError where film or references change meanwhile. What was painted is kept in any case.
+    """
+    plan, target, info = job.plan, prepared.target, prepared.info
+    meter = _Meter(job, on_progress)
+    writers: dict[Path, FilmWriter] = {}
+    before = _stamp(plan.film.path)
+    trust = 0.0
+    with ExitStack() as open_now:
+        open_now.enter_context(locked(job.work.folder))
+        painter = open_now.enter_context(Painter(plan.film, job.model, job.work, job.contents))
+        reader = open_now.enter_context(
+            VideoReader(plan.film.path, start_seconds=plan.film.start_seconds, end_seconds=plan.film.end_seconds)
+        )
+        announce(job.work.folder, target)
+        for path, encoder in prepared.encoders.items():
+            seconds = plan.film.start_seconds, plan.film.end_seconds
+            writer = open_writer(path, info, encoder, *seconds, with_other_streams=path == target.output)
+            writers[path] = open_now.enter_context(writer)
+        colored = prefetch(
+            color_frames(
+                job.stretches,
+                job.finishes(info),
+                job.work,
+                ensure or (lambda one, segment: painter.ensure(one, segment, meter.painted)),
+            ),
+            ahead=8,
+        )
+        frames = prefetch(_coded(prefetch(reader.blocks(1)), colored, prepared))
+        try:
+            for frame in frames:
+                _write(frame, writers, prepared)
+                trust += frame.trust
+                meter.assembled(1)
+        finally:
+            frames.close()
+            colored.close()
+        if _stamp(plan.film.path) != before:
+            raise InputError(f"{plan.film.path} changed while it was read: make the plan again")
+        if reader.ended_early is None:
+            for writer in writers.values():
+                writer.commit()
+            settled(job.work.folder)
+    main = writers[target.output]
+    report = Report(
+        source=str(plan.film.path),
+        result=str(target.output if reader.ended_early is None else main.partial),
+        model=plan.model,
+        frames=meter.frames,
+        painted=meter.frames_painted,
+        shots=len(plan.shots),
+        seconds=meter.seconds,
+        mean_confidence=trust / max(meter.frames, 1),
+        corrupt_packets=reader.corrupt_packets,
+        ended_early=reader.ended_early,
+        warnings=[*job.model.notices, *prepared.warnings, *main.warnings, *_reader_warnings(reader)],
+        settings=_settings(job, prepared),
+    )
+    if report.ended_early:
+        raise PartialError(f"{plan.film.path.name} is cut off: {report.ended_early}. Kept: {report.result}", report)
+    return report
+
+
+@contextmanager
+def locked(work: Path) -> Iterator[None]:
+    """Nobody else renders with this folder meanwhile.
+
+    Raises UsageError where somebody does.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(work / "lock")
+    try:
+        with lock.acquire(timeout=0):
+            yield
+    except Timeout as error:
+        raise UsageError(f"{work} is in use by another render: wait for it, or stop it") from error
+
+
+def check_inputs(plan: Plan) -> dict[Path, str]:
+    """The sha256 of every reference's file, after all is found to be what the plan was made for. Raises as `Render`."""
+    found = weights_sha256(plan.model)
+    if found != plan.weights:
+        raise WeightsError(
+            f"the plan was made with other weights of {plan.model} than this machine has: make the plan again, "
+            f"or put {found} in it"
+        )
+    if not plan.film.path.exists():
+        raise InputError(f"{plan.film.path} does not exist: the plan needs it; correct its path in the plan")
+    if film_sha256(plan.film.path) != plan.film.sha256:
+        raise InputError(f"{plan.film.path} is not the film that the plan was made for: make the plan again")
+    paths = {plan.references[name].path for shot in plan.shots for name in shot.references}
+    for path in paths:
+        load_reference(path)
+    return {path: file_sha256(path) for path in paths}
+
+
+class _Meter:
+    """Counts what is done, from two threads, in half frames."""
+
+    def __init__(self, job: Render, on_progress: Callable[[Progress], None] | None) -> None:
+        self._tell, self._expected = on_progress, job.plan.film.frames
+        self._to_paint = max(job.frames_to_paint, 1)
+        self._known = job.frames_painted
+        self._started = time.monotonic()
+        self.frames = self.frames_painted = 0
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def painted(self, frames: int) -> None:
+        self.frames_painted += frames
+        self._report()
+
+    def assembled(self, frames: int) -> None:
+        self.frames += frames
+        self._report()
+
+    def _report(self) -> None:
+        if self._tell:
+            share = (self._known + self.frames_painted) / self._to_paint / 2 + self.frames / self._expected / 2
+            self._tell(Progress(int(share * self._expected + 1e-6), self._expected, self.seconds))
+
+
+def _coded(blocks: Iterator[FrameBlock], colored: Iterator[Colored], prepared: Prepared) -> Iterator[_Frame]:
+    """Luma as it stands in the film, with the codes of its colours."""
+    info, encoder = prepared.info, prepared.encoder
+    native, coding = info.colors.coding(info.depth), info.colors.coding(encoder.depth)
+    size = encode_size(info, encoder)
+    for block, (painted, finish) in zip(blocks, colored, strict=True):
+        chroma = finish.chroma_planes(block.luma[0], painted, size, native, coding)
+        sure = None
+        if prepared.target.confidence:
+            whole = finish.geometry.up(painted.confidence, (info.height, info.width))
+            sure = native.luma(torch.from_numpy(whole)).numpy().astype(block.luma.dtype)
+        yield _Frame(block.luma[0], chroma, sure, block.pts[0], block.durations[0], float(painted.confidence.mean()))
+
+
+def _write(frame: _Frame, writers: Mapping[Path, FilmWriter], prepared: Prepared) -> None:
+    target, middle = prepared.target, 2 ** (prepared.encoder.depth - 1)
+    writers[target.output].write(frame.luma, frame.chroma, frame.pts, frame.duration)
+    if target.layer:
+        luma = np.full_like(frame.luma, 2 ** (prepared.info.depth - 1))
+        writers[target.layer].write(luma, frame.chroma, frame.pts, frame.duration)
+    if target.confidence and frame.confidence is not None:
+        none = np.full_like(frame.chroma, middle)
+        writers[target.confidence].write(frame.confidence, none, frame.pts, frame.duration)
+
+
+def _finish(stretch: Stretch, info: VideoInfo, model: Colorizer) -> Finish:
+    options = stretch.shares[0].source.options
+    geometry = Geometry.of(
+        info.height,
+        info.width,
+        options.short_side or model.spec.short_side,
+        pixel_aspect=info.sample_aspect,
+        rotation=info.display_rotation,
+        crop=options.crop,
+    )
+    return Finish.of(geometry, model.spec, options)
+
+
+def _stamp(path: Path) -> list[tuple[int, int]]:
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    return [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+
+
+def _reader_warnings(reader: VideoReader) -> list[str]:
+    count = reader.corrupt_packets
+    return [f"{count} damaged packet{'s' * (count > 1)} of the source could not be decoded"] if count else []
+
+
+def _settings(job: Render, prepared: Prepared) -> dict[str, object]:
+    plan, encoder = job.plan, prepared.encoder
+    return {
+        "references": [str(entry.path) for entry in plan.references.values()],
+        "options": asdict(plan.options_of(plan.shots[0])),
+        "encoder": encoder.name,
+        "pixel_format": encoder.pixel_format,
+        "encoder_options": encoder.options,
+        "start_seconds": plan.film.start_seconds,
+        "end_seconds": plan.film.end_seconds,
+    }
