@@ -41,7 +41,8 @@ def open_writer(
 class VideoWriter:
     """A film in a container, with the source's clock, tags and other streams.
 
-    Where ``start_seconds`` is not zero the clock starts at zero again.
+    Where ``start_seconds`` is not zero the clock starts at zero again. The same frames make the same file, byte
+    for byte.
     """
 
     def __init__(
@@ -147,7 +148,9 @@ class VideoWriter:
         return marked
 
     def _container_options(self) -> dict[str, str]:
-        if self.info.is_pictures or self.output.suffix.lower() not in (".mp4", ".mov", ".m4v"):
+        if self.output.suffix.lower() in (".mkv", ".webm"):
+            return {"fflags": "+bitexact"}  # Matroska would give the film and its streams random numbers
+        if self.info.is_pictures:
             return {}
         with open_film(self.info.path) as source:
             unusual = {key.partition("-")[0] for key in source.metadata} - OWN_METADATA - _STANDARD_MP4_KEYS
