@@ -94,7 +94,7 @@ def write_film(
     return path
 
 
-def copy_with_chroma(source: Path, output: Path, **options: Any) -> VideoInfo:
+def copy_with_chroma(source: Path, output: Path, *, with_other_streams: bool = True, **options: Any) -> VideoInfo:
     """Write ``source`` again with a flat, slightly blue chroma; gives what the result is."""
     info = probe(source)
     encoder = choose_encoder(info, output, EncodingOptions(**options))
@@ -102,7 +102,8 @@ def copy_with_chroma(source: Path, output: Path, **options: Any) -> VideoInfo:
     middle = 2 ** (encoder.depth - 1)
     chroma = np.full((2, *size), middle, np.uint8 if encoder.depth == 8 else np.uint16)
     chroma[0] += middle // 16
-    with VideoReader(source) as reader, open_writer(output, info, encoder) as writer:
+    opened = open_writer(output, info, encoder, with_other_streams=with_other_streams)
+    with VideoReader(source) as reader, opened as writer:
         for block in reader.blocks(3):
             for luma, pts, duration in zip(block.luma, block.pts, block.durations, strict=True):
                 writer.write(luma, chroma, pts, duration)

@@ -352,3 +352,23 @@ def test_full_disks_are_told_from_other_refusals(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be written"), writing(tmp_path):
         raise PermissionError(13, "denied")
     assert partial_name(Path("/a/film.color.mp4")) == Path("/a/film.color.partial.mp4")
+
+
+@pytest.mark.parametrize("name", ["out.mkv", "out.mov"])
+def test_pictures_alone_keep_the_metadata_and_nothing_else(tmp_path: Path, name: str) -> None:
+    def prepare(container: Any, stream: Any) -> None:
+        container.metadata.update({"title": "A test", "timecode": "01:00:00:00"})
+        chapter = {"id": 1, "start": 0, "end": 100, "time_base": Fraction(1, 1000), "metadata": {"title": "one"}}
+        container.set_chapters([chapter])
+
+    source = write_film(tmp_path / "in.mov", sound=True, prepare=prepare)
+    copy_with_chroma(source, tmp_path / name, with_other_streams=False)
+    assert clock_of(tmp_path / name) == pytest.approx(clock_of(source), abs=0.001)
+    with av.open(str(tmp_path / name)) as container:
+        assert [stream.type for stream in container.streams if stream.type != "data"] == ["video"]
+        assert not container.chapters()
+        assert container.metadata["title"] == "A test"
+    attached = with_subtitles_and_font(tmp_path / "in.mkv")
+    copy_with_chroma(attached, tmp_path / f"bare.{name}", with_other_streams=False)
+    with av.open(str(tmp_path / f"bare.{name}")) as container:
+        assert [stream.type for stream in container.streams] == ["video"]
