@@ -18,6 +18,12 @@ import torch
 
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.color2embed import Color2Embed, Color2EmbedOptions
+from kinemacolor.options import EncodingOptions
+from kinemacolor.video.encoding import choose_encoder
+from kinemacolor.video.info import VideoInfo
+from kinemacolor.video.pixels import chroma_shape
+from kinemacolor.video.reader import VideoReader, probe
+from kinemacolor.video.writer import open_writer
 from kinemacolor.weights import load_model
 
 SIZE = (72, 96)  # rows, columns
@@ -86,6 +92,28 @@ def write_film(
                 container.mux(speaker.encode(chunk))
             container.mux(speaker.encode(None))
     return path
+
+
+def copy_with_chroma(source: Path, output: Path, *, with_other_streams: bool = True, **options: Any) -> VideoInfo:
+    """Write ``source`` again with a flat, slightly blue chroma; gives what the result is."""
+    info = probe(source)
+    encoder = choose_encoder(info, output, EncodingOptions(**options))
+    size = chroma_shape(info.height, info.width, encoder.subsampling)
+    middle = 2 ** (encoder.depth - 1)
+    chroma = np.full((2, *size), middle, np.uint8 if encoder.depth == 8 else np.uint16)
+    chroma[0] += middle // 16
+    opened = open_writer(output, info, encoder, with_other_streams=with_other_streams)
+    with VideoReader(source) as reader, opened as writer:
+        for block in reader.blocks(3):
+            for luma, pts, duration in zip(block.luma, block.pts, block.durations, strict=True):
+                writer.write(luma, chroma, pts, duration)
+        writer.commit()
+    return probe(output)
+
+
+def luma_of(path: Path) -> np.ndarray:
+    with VideoReader(path) as reader:
+        return np.concatenate([block.luma for block in reader.blocks(4)])
 
 
 @pytest.fixture

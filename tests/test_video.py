@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from conftest import SIZE, scene, write_film
+from conftest import SIZE, copy_with_chroma, luma_of, scene, write_film
 from kinemacolor.errors import InputError, ResourceError, UsageError
 from kinemacolor.options import EncodingOptions
 from kinemacolor.verify import verify_film
@@ -17,30 +17,9 @@ from kinemacolor.video.colored import colored_frames
 from kinemacolor.video.encoding import choose_encoder
 from kinemacolor.video.info import ColorTags, VideoInfo
 from kinemacolor.video.output import partial_name, writing
-from kinemacolor.video.pixels import chroma_shape, luma_plane, plane_view, rescale_codes
+from kinemacolor.video.pixels import luma_plane, plane_view, rescale_codes
 from kinemacolor.video.reader import VideoReader, probe
 from kinemacolor.video.writer import open_writer
-
-
-def copy_with_chroma(source: Path, output: Path, **options: Any) -> VideoInfo:
-    """Write ``source`` again with a flat, slightly blue chroma; gives what the result is."""
-    info = probe(source)
-    encoder = choose_encoder(info, output, EncodingOptions(**options))
-    size = chroma_shape(info.height, info.width, encoder.subsampling)
-    middle = 2 ** (encoder.depth - 1)
-    chroma = np.full((2, *size), middle, np.uint8 if encoder.depth == 8 else np.uint16)
-    chroma[0] += middle // 16
-    with VideoReader(source) as reader, open_writer(output, info, encoder) as writer:
-        for block in reader.blocks(3):
-            for luma, pts, duration in zip(block.luma, block.pts, block.durations, strict=True):
-                writer.write(luma, chroma, pts, duration)
-        writer.commit()
-    return probe(output)
-
-
-def luma_of(path: Path) -> np.ndarray:
-    with VideoReader(path) as reader:
-        return np.concatenate([block.luma for block in reader.blocks(4)])
 
 
 def clock_of(path: Path) -> list[Fraction]:
@@ -168,6 +147,13 @@ def test_subtitles_and_attachments_are_kept_where_the_container_can(tmp_path: Pa
     names = [check.name for check in verify_film(source, tmp_path / "out.mkv")]
     assert {"subtitle streams", "attachments"} <= set(names)
     assert failures(source, tmp_path / "out.mkv") == []
+
+
+def test_attachments_have_the_same_bytes_every_time(tmp_path: Path) -> None:
+    source = with_subtitles_and_font(tmp_path / "in.mkv")
+    for name in ("one.mkv", "other.mkv"):
+        copy_with_chroma(source, tmp_path / name, lossless=True)
+    assert (tmp_path / "one.mkv").read_bytes() == (tmp_path / "other.mkv").read_bytes()
 
 
 def with_cover(path: Path) -> Path:
@@ -366,3 +352,23 @@ def test_full_disks_are_told_from_other_refusals(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be written"), writing(tmp_path):
         raise PermissionError(13, "denied")
     assert partial_name(Path("/a/film.color.mp4")) == Path("/a/film.color.partial.mp4")
+
+
+@pytest.mark.parametrize("name", ["out.mkv", "out.mov"])
+def test_pictures_alone_keep_the_metadata_and_nothing_else(tmp_path: Path, name: str) -> None:
+    def prepare(container: Any, stream: Any) -> None:
+        container.metadata.update({"title": "A test", "timecode": "01:00:00:00"})
+        chapter = {"id": 1, "start": 0, "end": 100, "time_base": Fraction(1, 1000), "metadata": {"title": "one"}}
+        container.set_chapters([chapter])
+
+    source = write_film(tmp_path / "in.mov", sound=True, prepare=prepare)
+    copy_with_chroma(source, tmp_path / name, with_other_streams=False)
+    assert clock_of(tmp_path / name) == pytest.approx(clock_of(source), abs=0.001)
+    with av.open(str(tmp_path / name)) as container:
+        assert [stream.type for stream in container.streams if stream.type != "data"] == ["video"]
+        assert not container.chapters()
+        assert container.metadata["title"] == "A test"
+    attached = with_subtitles_and_font(tmp_path / "in.mkv")
+    copy_with_chroma(attached, tmp_path / f"bare.{name}", with_other_streams=False)
+    with av.open(str(tmp_path / f"bare.{name}")) as container:
+        assert [stream.type for stream in container.streams] == ["video"]

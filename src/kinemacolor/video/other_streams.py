@@ -1,4 +1,4 @@
-"""All of a source but its pictures: sound, subtitles, attachments, chapters, metadata."""
+"""All of a source but its pictures: sound, subtitles, attachments, chapters; and its metadata."""
 
 from collections.abc import Iterator
 
@@ -38,8 +38,6 @@ class OtherStreams:
         self._last_dts: dict[int, int] = {}
         self._dropped = 0
         video = main_video(self._source, info.path)
-        copy_metadata(video.metadata, target.streams.video[0].metadata)
-        copy_metadata(self._source.metadata, target.metadata)
         for stream in self._source.streams:
             if stream.index != video.index:
                 self._add(stream)
@@ -120,6 +118,13 @@ class OtherStreams:
             if error.errno in FULL:
                 raise
             self._warnings.append(f"sound and other streams end early: {error}")
+
+
+def copy_film_metadata(info: VideoInfo, target: av.container.OutputContainer) -> None:
+    """The metadata of a film and of its pictures; the time code is among them."""
+    with open_film(info.path) as source:
+        copy_metadata(main_video(source, info.path).metadata, target.streams.video[0].metadata)
+        copy_metadata(source.metadata, target.metadata)
 
 
 def copy_metadata(source: dict[str, str], target: dict[str, str]) -> None:

@@ -16,7 +16,7 @@ from kinemacolor.color import YCbCr
 from kinemacolor.errors import KinemacolorError
 from kinemacolor.video.encoding import Encoder, is_folder_name
 from kinemacolor.video.info import VideoInfo
-from kinemacolor.video.other_streams import OWN_METADATA, OtherStreams
+from kinemacolor.video.other_streams import OWN_METADATA, OtherStreams, copy_film_metadata
 from kinemacolor.video.output import FilmWriter, partial_name, writing
 from kinemacolor.video.pictures import find_pictures, write_picture
 from kinemacolor.video.pixels import build_frame, planar_name, rescale_codes
@@ -30,18 +30,29 @@ _STANDARD_MP4_KEYS = {
 
 
 def open_writer(
-    output: Path, info: VideoInfo, encoder: Encoder, start_seconds: float = 0, end_seconds: float | None = None
+    output: Path,
+    info: VideoInfo,
+    encoder: Encoder,
+    start_seconds: float = 0,
+    end_seconds: float | None = None,
+    *,
+    with_other_streams: bool = True,
 ) -> FilmWriter:
-    """The writer for this kind of result: film, folder of pictures, or one picture."""
+    """The writer for this kind of result: film, folder of pictures, or one picture.
+
+    Without other streams a film has the source's metadata and time code, but neither sound, subtitles and
+    attachments nor chapters.
+    """
     if encoder.picture_suffix:
         return PictureWriter(output, info, encoder)
-    return VideoWriter(output, info, encoder, start_seconds, end_seconds)
+    return VideoWriter(output, info, encoder, start_seconds, end_seconds, with_other_streams=with_other_streams)
 
 
 class VideoWriter:
     """A film in a container, with the source's clock, tags and other streams.
 
-    Where ``start_seconds`` is not zero the clock starts at zero again.
+    Where ``start_seconds`` is not zero the clock starts at zero again. The same frames make the same file, byte
+    for byte.
     """
 
     def __init__(
@@ -51,6 +62,8 @@ class VideoWriter:
         encoder: Encoder,
         start_seconds: float = 0,
         end_seconds: float | None = None,
+        *,
+        with_other_streams: bool = True,
     ) -> None:
         self.output, self.info, self.encoder = output, info, encoder
         self.partial = partial_name(output)
@@ -67,6 +80,8 @@ class VideoWriter:
             self._container = av.open(target, "w", container_options=self._container_options())
             self._stream = self._add_video()
             if not info.is_pictures:
+                copy_film_metadata(info, self._container)
+            if with_other_streams and not info.is_pictures:
                 self._others = OtherStreams(self._container, info, start_seconds, end_seconds, self.warnings)
 
     def __enter__(self) -> Self:
@@ -147,7 +162,9 @@ class VideoWriter:
         return marked
 
     def _container_options(self) -> dict[str, str]:
-        if self.info.is_pictures or self.output.suffix.lower() not in (".mp4", ".mov", ".m4v"):
+        if self.output.suffix.lower() in (".mkv", ".webm"):
+            return {"fflags": "+bitexact"}  # Matroska would give the film and its streams random numbers
+        if self.info.is_pictures:
             return {}
         with open_film(self.info.path) as source:
             unusual = {key.partition("-")[0] for key in source.metadata} - OWN_METADATA - _STANDARD_MP4_KEYS
