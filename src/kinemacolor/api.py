@@ -44,4 +44,5 @@ def colorize(
         end_seconds=end_seconds,
         overwrite=overwrite,
     )
-    return jobs.colorize(job, jobs.preflight(job, model), load_model(model))
+    prepared = jobs.preflight(job, model)
+    return jobs.colorize(job, jobs.look(job, model), prepared, load_model(model))

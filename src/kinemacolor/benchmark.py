@@ -22,7 +22,7 @@ from kinemacolor.features import VGG19, EfficientNetLite0, ResNet101
 from kinemacolor.models.base import Colorizer
 from kinemacolor.references.given import Given
 from kinemacolor.references.pictures import load_reference
-from kinemacolor.render.job import Job, colorize, preflight
+from kinemacolor.render.job import Job, colorize, look, preflight
 from kinemacolor.render.target import encode_size
 from kinemacolor.session import Session
 from kinemacolor.video.reader import VideoReader
@@ -111,7 +111,7 @@ def _run_whole(film: Path, reference: Path, model_name: str) -> tuple[int, float
         job = Job(film, (Given(reference),), Path(folder, "result.mp4"))
         prepared = preflight(job, model_name)
         core, wall = time.process_time(), time.monotonic()
-        report = colorize(job, prepared, model)
+        report = colorize(job, look(job, model_name), prepared, model)
         core, wall = time.process_time() - core, time.monotonic() - wall
     return report.frames, core, wall, peak_memory_mb()
 
@@ -160,7 +160,9 @@ def _time_stages(film: Path, reference: Path, model: Colorizer, count: int) -> d
             with clock.time("chroma"):
                 size = encode_size(info, encoder)
                 for luma, painted in zip(block.luma, answers, strict=True):
-                    made.append(session.finish.chroma_planes(luma, session.finish.gained(painted), size, native, target))
+                    made.append(
+                        session.finish.chroma_planes(luma, session.finish.gained(painted), size, native, target)
+                    )
         frames = [frame for block in blocks for frame in zip(block.luma, block.pts, block.durations, strict=True)]
         with clock.time("encode"), open_writer(output, info, encoder) as writer:
             for (luma, pts, duration), chroma in zip(frames, made, strict=True):

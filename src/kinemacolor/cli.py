@@ -13,11 +13,34 @@ import typer
 
 from kinemacolor import __version__
 from kinemacolor.cli_evaluate import compare, evaluate
-from kinemacolor.cli_models import Json, models_app
+from kinemacolor.cli_film import plan, refs_app, render, shots, told
+from kinemacolor.cli_models import models_app
+from kinemacolor.cli_options import (
+    PRESET,
+    Accuracy,
+    Codec,
+    Crop,
+    Device,
+    Edge,
+    End,
+    Json,
+    Lossless,
+    ModelName,
+    Overwrite,
+    PixelFormat,
+    Preset,
+    Quality,
+    Quiet,
+    References,
+    Saturation,
+    Size,
+    Source,
+    Start,
+)
 from kinemacolor.cli_train import train
 from kinemacolor.console import progress, say
 from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, ResourceError, UsageError
-from kinemacolor.options import DEFAULT_MODEL, EdgeFilter, EncodingOptions, Precision, SessionOptions
+from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, SessionOptions
 from kinemacolor.times import seconds_of
 
 app = typer.Typer(
@@ -27,21 +50,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(models_app, name="models")
-app.command()(evaluate)
-app.command()(compare)
-app.command()(train)
-
-Source = Annotated[Path, typer.Argument(metavar="FILM", help="A film, a picture, or a folder of numbered pictures.")]
-References = Annotated[list[Path], typer.Option("--reference", "-r", help="A colour picture; repeat for several.")]
-ModelName = Annotated[str, typer.Option("--model", help="Which model; see `kinemacolor models list`.")]
-Size = Annotated[int | None, typer.Option("--size", min=64, max=1080, help="Working size: short side in px.")]
-Saturation = Annotated[float | None, typer.Option("--saturation", min=0, max=4, help="Gain on the chroma.")]
-Edge = Annotated[EdgeFilter | None, typer.Option("--edge-filter", help="Align chroma with the film's edges.")]
-Crop = Annotated[bool, typer.Option("--crop", help="See the middle 16:9 only, as the published script does.")]
-Accuracy = Annotated[Precision, typer.Option("--precision", help="Of the networks; float16 is for GPUs.")]
-InShot = Annotated[bool, typer.Option("--in-shot", help="The references are frames of this film.")]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+app.add_typer(refs_app, name="refs")
+for verb in (evaluate, compare, train, plan, render, shots):
+    app.command()(verb)
 
 
 def _version(wanted: bool) -> None:
@@ -71,55 +82,42 @@ def colorize(
     edge_filter: Edge = SessionOptions.edge_filter,
     crop: Crop = SessionOptions.crop,
     precision: Accuracy = SessionOptions.precision,
-    in_shot: InShot = False,
     device: Device = SessionOptions.device,
-    start: Annotated[str, typer.Option(help="Begin here: seconds, or H:MM:SS.")] = "0",
-    end: Annotated[str | None, typer.Option(help="Stop before here: seconds, or H:MM:SS.")] = None,
-    vcodec: Annotated[str | None, typer.Option(help="h264, h265, prores, vp9, av1, ffv1, ...")] = None,
-    pix_fmt: Annotated[str | None, typer.Option(help="FFmpeg's pixel format, such as yuv444p10le.")] = None,
-    crf: Annotated[float | None, typer.Option(min=0, max=63, help="Constant quality; smaller is better.")] = None,
-    lossless: Annotated[bool, typer.Option("--lossless", help="Store without loss (FFV1 in .mkv).")] = False,
-    preset: Annotated[str, typer.Option(help="Speed of x264 and x265.")] = EncodingOptions.preset,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing result.")] = False,
+    start: Start = "0",
+    end: End = None,
+    vcodec: Codec = None,
+    pix_fmt: PixelFormat = None,
+    crf: Quality = None,
+    lossless: Lossless = False,
+    preset: Preset = PRESET,
+    overwrite: Overwrite = False,
     quiet: Quiet = False,
     json_report: Json = False,
 ) -> None:
-    """Colorize FILM with the colours of a reference picture."""
-    from kinemacolor.render import Job, Report, default_output, preflight, render
+    """Colorize FILM with the colours of a reference picture; a run that was stopped goes on when repeated."""
+    from kinemacolor.references.given import Given
+    from kinemacolor.render import job as jobs
+    from kinemacolor.render.target import default_output
     from kinemacolor.weights import load_model
 
-    job = Job(
+    job = jobs.Job(
         source=film,
-        references=tuple(reference),
+        references=tuple(map(Given.parse, reference)),
         output=output or default_output(film),
         session=SessionOptions(size, saturation, edge_filter, crop, precision, device),
         encoding=EncodingOptions(vcodec=vcodec, pix_fmt=pix_fmt, crf=crf, lossless=lossless, preset=preset),
         start_seconds=seconds_of(start, "--start"),
         end_seconds=None if end is None else seconds_of(end, "--end"),
-        in_shot=in_shot,
         overwrite=overwrite,
     )
-    prepared = preflight(job)
+    prepared = jobs.preflight(job, model)
     network = load_model(model)
-    for warning in prepared.warnings:
-        say(f"note: {warning}", quiet=quiet)
-    try:
+    with progress(f"{film.name}: looking", quiet=quiet) as advance:
+        plan = jobs.look(job, model, lambda done: advance(done, prepared.info.frames_expected))
+    with told(prepared.warnings, network.notices, quiet=quiet, json_report=json_report) as tell:
         with progress(film.name, quiet=quiet) as advance:
-            report = render(prepared, network, lambda at: advance(at.frames, at.expected))
-    except PartialError as error:
-        if json_report and isinstance(error.report, Report):
-            print(json.dumps(asdict(error.report), indent=2))
-        raise
-    for warning in report.warnings[len(network.notices) + len(prepared.warnings) :]:
-        say(f"note: {warning}", quiet=quiet)
-    rate = report.frames / max(report.seconds, 1e-6)
-    say(
-        f"{report.result}: {report.frames} frames in {report.seconds:.1f} s ({rate:.1f}/s), "
-        f"mean confidence {report.mean_confidence:.2f}",
-        quiet=quiet,
-    )
-    if json_report:
-        print(json.dumps(asdict(report), indent=2))
+            report = jobs.colorize(job, plan, prepared, network, lambda at: advance(at.frames, at.expected))
+        tell(report)
 
 
 @app.command()
@@ -139,7 +137,7 @@ def preview(
 ) -> None:
     """One picture of frames at given times: gray, coloured, and how sure the model is."""
     from kinemacolor.preview import preview_picture
-    from kinemacolor.render import check_target
+    from kinemacolor.render.target import check_target
     from kinemacolor.weights import load_model
 
     whole = film.resolve()
@@ -225,7 +223,7 @@ def doctor() -> None:
 
 def _stop(number: int, frame: FrameType | None) -> None:
     signal.signal(number, signal.SIG_DFL)  # a second one stops at once
-    raise Interrupted("stopped; what was done is kept as *.partial.*")
+    raise Interrupted("stopped; what was done is kept: the same command goes on from there")
 
 
 def _tell(message: Warning | str, *where: object, **more: object) -> None:
@@ -235,7 +233,7 @@ def _tell(message: Warning | str, *where: object, **more: object) -> None:
 def run(arguments: list[str]) -> int:
     """The command line as a function: gives the exit code."""
     verbs = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
-    if arguments and not arguments[0].startswith("-") and arguments[0] not in verbs | {"models"}:
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in verbs | {"models", "refs"}:
         arguments = ["colorize", *arguments]
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)

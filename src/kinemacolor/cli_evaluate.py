@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from kinemacolor.cli_models import Json
+from kinemacolor.cli_options import Json
 from kinemacolor.console import progress, say
 from kinemacolor.errors import PartialError, UsageError
 from kinemacolor.options import DEFAULT_MODEL

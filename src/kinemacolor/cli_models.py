@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
+from kinemacolor.cli_options import Json
 from kinemacolor.console import say
 from kinemacolor.errors import WeightsError
 
 models_app = typer.Typer(help="The models and their weights.", no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Write a report as JSON to standard output.")]
 Name = Annotated[str, typer.Argument(metavar="MODEL", help="Which model; see `kinemacolor models list`.")]
 
 

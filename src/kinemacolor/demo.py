@@ -9,7 +9,7 @@ from kinemacolor.errors import UsageError
 from kinemacolor.preview import preview_picture
 from kinemacolor.references.given import Given
 from kinemacolor.render.film import Progress
-from kinemacolor.render.job import Job, colorize, preflight
+from kinemacolor.render.job import Job, colorize, look, preflight
 from kinemacolor.weights import load_model
 
 SAMPLE = "assets/sample.mp4"
@@ -38,6 +38,8 @@ def run_demo(folder: Path, on_progress: Callable[[Progress], None] | None = None
     with as_file(package.joinpath(SAMPLE)) as film, as_file(package.joinpath(REFERENCE)) as reference:
         model = load_model()
         job = Job(film, (Given(reference),), made.film, overwrite=True)
-        colorize(job, preflight(job, model.spec.name), model, on_progress)
+        name = model.spec.name
+        prepared = preflight(job, name)
+        colorize(job, look(job, name), prepared, model, on_progress)
         preview_picture(film, [reference], [0, 0.8], made.picture, model)
     return made

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kinemacolor.arrays import Bytes, Codes, Floats
+from kinemacolor.arrays import Bytes, Floats
 from kinemacolor.errors import UsageError
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import SessionOptions

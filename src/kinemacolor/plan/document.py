@@ -98,6 +98,10 @@ class ShotEntry(_Section):
             references=references,
         )
 
+    def as_found(self) -> Shot:
+        """As lists of shots have it."""
+        return Shot(self.first, self.end, self.transition, self.certainty, self.dissolve)
+
 
 class Plan(_Section):
     """Everything that decides the colours of a film; `encoding` and machine are the render's own."""

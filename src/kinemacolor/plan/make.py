@@ -15,10 +15,9 @@ from kinemacolor.options import DEFAULT_MODEL
 from kinemacolor.plan.document import FilmEntry, FilmOptions, Plan, ReferenceEntry, ShotEntry
 from kinemacolor.plan.likeness import Eye, Look, likeness
 from kinemacolor.plan.suggest import Views
-from kinemacolor.plan.survey import Detector, Survey, survey
+from kinemacolor.plan.survey import Survey, survey
 from kinemacolor.references.given import Given, Reference, name_references
 from kinemacolor.references.pictures import gray_of, load_reference
-from kinemacolor.shots.detect import find_boundaries
 from kinemacolor.video.colored import stills
 from kinemacolor.video.pictures import find_pictures, write_picture
 from kinemacolor.weights import load_model, stored_parts
@@ -30,7 +29,10 @@ SAME_PICTURE = 0.97  # correlation over which two small gray pictures are one
 
 @dataclass(frozen=True)
 class Wish:
-    """What a plan is made from. ``stills``: where pictures out of colour films are written."""
+    """What a plan is made from. ``stills``: where pictures out of colour films are written.
+
+    ``shots``: a list of the user's own, which wins over what the ``detector`` finds.
+    """
 
     film: Path
     given: tuple[Given, ...]
@@ -40,19 +42,22 @@ class Wish:
     start_seconds: float = 0
     end_seconds: float | None = None
     per_shot: int = PER_SHOT
+    shots: Path | None = None
+    detector: str = "luma"
 
 
-def make_plan(
-    wish: Wish,
-    detect: Detector = find_boundaries,
-    on_frame: Callable[[int], None] | None = None,
-) -> tuple[Plan, Survey]:
+def make_plan(wish: Wish, on_frame: Callable[[int], None] | None = None) -> tuple[Plan, Survey]:
     """A plan with absolute paths, and what was seen of the film.
 
     Raises InputError for a film or reference that cannot be read, UsageError for references that do not fit.
     """
     seen = survey(
-        wish.film, detect, start_seconds=wish.start_seconds, end_seconds=wish.end_seconds, on_frame=on_frame
+        wish.film,
+        shots=wish.shots,
+        detector=wish.detector,
+        start_seconds=wish.start_seconds,
+        end_seconds=wish.end_seconds,
+        on_frame=on_frame,
     )
     return plan_of(wish, seen), seen
 
@@ -112,7 +117,9 @@ def _assigned(
     for number, shot in enumerate(seen.shots):
         own = [views.looks[at] for at, owner in enumerate(views.shots) if owner == number]
         scores = {name: _score(own, look) for name, look in looks.items()}
-        within = [name for name, one in references.items() if one.frame is not None and shot.first <= one.frame < shot.end]
+        within = [
+            name for name, one in references.items() if one.frame is not None and shot.first <= one.frame < shot.end
+        ]
         yield ShotEntry.of(shot, {name: scores[name] for name in within or _best(scores, per_shot)})
 
 
@@ -142,7 +149,7 @@ def _references(given: Given, seen: Survey, folder: Path) -> list[Reference]:
 
 def _out_of(given: Given, seen: Survey, folder: Path) -> list[Reference]:
     """Stills of a colour film: of the one that is coloured, at its own frames; of another, one of every shot."""
-    own = survey(given.path, find_boundaries)
+    own = survey(given.path)
     if given.is_placed:
         frame = given.frame if given.frame is not None else own.frame_at(given.seconds or 0)
         if frame >= own.index.frames:

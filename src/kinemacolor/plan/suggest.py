@@ -97,9 +97,7 @@ def _explains(views: Views) -> list[tuple[np.ndarray, Floats]]:
         for other, score in zip(others, scores, strict=True):
             seen_by[other].append(number)
             shares[other].append(1.0 if other == number else explained(score))
-    return [
-        (np.array(seen, int), np.array(share, np.float32)) for seen, share in zip(seen_by, shares, strict=True)
-    ]
+    return [(np.array(seen, int), np.array(share, np.float32)) for seen, share in zip(seen_by, shares, strict=True)]
 
 
 def _shots(views: Views, owned: np.ndarray) -> tuple[int, ...]:

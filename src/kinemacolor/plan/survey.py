@@ -4,6 +4,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -13,8 +14,8 @@ from kinemacolor.arrays import Bytes
 from kinemacolor.errors import UsageError
 from kinemacolor.pipeline import prefetch
 from kinemacolor.resample import Geometry
-from kinemacolor.shots.detect import Boundary
-from kinemacolor.shots.lists import Shot, shots_between
+from kinemacolor.shots.detect import find_boundaries as detect
+from kinemacolor.shots.lists import Clock, Shot, read_shots, shots_between
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.pixels import display_luma
 from kinemacolor.video.range import FrameIndex, IndexBuilder
@@ -24,8 +25,6 @@ SHORT_SIDE = 112  # px of the pictures that are kept
 SAMPLE_EVERY = 12  # frames
 PER_SHOT = 3  # pictures of a shot that are looked at
 BLOCK = 8
-
-Detector = Callable[[Iterator[Bytes]], list[Boundary]]
 
 
 @dataclass(frozen=True)
@@ -64,15 +63,16 @@ class Survey:
 
 def survey(
     path: Path,
-    detect: Detector,
     *,
+    shots: Path | None = None,
+    detector: str = "luma",
     start_seconds: float = 0,
     end_seconds: float | None = None,
     on_frame: Callable[[int], None] | None = None,
 ) -> Survey:
-    """Read a film from ``start_seconds`` to ``end_seconds``; ``detect`` finds the shots.
+    """Read a film from ``start_seconds`` to ``end_seconds``; its shots are those of a list, or found by a detector.
 
-    Raises InputError where it cannot be read, UsageError where nothing lies between the seconds.
+    Raises InputError where film or list cannot be read, UsageError where nothing lies between the seconds.
     """
     builder, pts = IndexBuilder(), array("q")
     samples: dict[int, bytes] = {}
@@ -94,11 +94,18 @@ def survey(
                 if on_frame:
                     on_frame(len(pts))
 
-        boundaries = detect(small())
+        boundaries = [] if shots else detect(small(), detector)
+        for _ in small() if shots else ():
+            pass
     if not pts:
         raise UsageError("there is no frame between --start and --end")
-    shots = shots_between(boundaries, len(pts))
-    return Survey(info, builder.index(reader), pts, shots, samples, reader.ended_early)
+    found = read_shots(shots, len(pts), clock_of(info)) if shots else shots_between(boundaries, len(pts))
+    return Survey(info, builder.index(reader), pts, found, samples, reader.ended_early)
+
+
+def clock_of(info: VideoInfo) -> Clock:
+    """What numbers of frames mean in lists of shots."""
+    return Clock(info.rate or Fraction(25))
 
 
 def _jpeg(gray: Bytes) -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 from kinemacolor.errors import PartialError, UsageError
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions, SessionOptions
-from kinemacolor.plan.document import FilmOptions
+from kinemacolor.plan.document import FilmOptions, Plan
 from kinemacolor.plan.make import Wish, make_plan
 from kinemacolor.references.given import Given
 from kinemacolor.references.pictures import load_reference
@@ -68,37 +68,29 @@ def preflight(job: Job, model: str) -> Prepared:
     )
 
 
-def colorize(
-    job: Job,
-    prepared: Prepared,
-    model: Colorizer,
-    on_progress: Callable[[Progress], None] | None = None,
-    on_look: Callable[[int], None] | None = None,
-) -> Report:
-    """Find the shots, choose a reference for each, paint, write: a plan that nobody edits.
+def look(job: Job, model: str, on_look: Callable[[int], None] | None = None) -> Plan:
+    """Find the shots, and choose a reference for each: a plan that nobody edits.
 
-    ``on_look`` is told the frames looked at before anything is painted. A run that was stopped goes on where
-    it was. Raises as `make_plan` and `render`.
+    ``on_look`` is told how many frames were looked at. Raises as `make_plan`.
     """
     session = job.session
-    wish = Wish(
-        film=job.source,
-        given=job.references,
-        stills=job.work / "stills",
-        model=model.spec.name,
-        options=FilmOptions(
-            short_side=session.short_side,
-            saturation=session.saturation,
-            edge_filter=session.edge_filter,
-            crop=session.crop,
-            precision=session.precision,
-        ),
-        start_seconds=job.start_seconds,
-        end_seconds=job.end_seconds,
+    options = FilmOptions(
+        short_side=session.short_side,
+        saturation=session.saturation,
+        edge_filter=session.edge_filter,
+        crop=session.crop,
+        precision=session.precision,
     )
-    plan, _ = make_plan(wish, on_frame=on_look)
+    wish = Wish(job.source, job.references, job.work / "stills", model, options, job.start_seconds, job.end_seconds)
+    return make_plan(wish, on_frame=on_look)[0]
+
+
+def colorize(
+    job: Job, plan: Plan, prepared: Prepared, model: Colorizer, on_progress: Callable[[Progress], None] | None = None
+) -> Report:
+    """Paint and write what `look` planned. A run that was stopped goes on where it was. Raises as `render`."""
     try:
-        report = render(Render(plan, model, job.work, device=session.device), prepared, on_progress)
+        report = render(Render(plan, model, job.work, device=job.session.device), prepared, on_progress)
     except PartialError:
         shutil.rmtree(job.work)
         raise

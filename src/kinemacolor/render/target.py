@@ -8,14 +8,18 @@ from pathlib import Path
 
 from kinemacolor.errors import ResourceError, UsageError
 from kinemacolor.files import replacing
+from kinemacolor.models.base import ModelSpec
 from kinemacolor.options import EncodingOptions
+from kinemacolor.plan.document import Plan
 from kinemacolor.render.segments import BYTES_PER_PIXEL
+from kinemacolor.resample import working_size
 from kinemacolor.session import choose_device
 from kinemacolor.video.encoding import Encoder, choose_encoder, is_folder_name
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.output import partial_name
 from kinemacolor.video.pictures import SUFFIXES
 from kinemacolor.video.pixels import chroma_shape
+from kinemacolor.video.reader import probe
 
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 _UNFINISHED = "unfinished.json"
@@ -96,6 +100,23 @@ def encode_size(info: VideoInfo, encoder: Encoder) -> tuple[int, int]:
     return chroma_shape(info.height, info.width, encoder.subsampling)
 
 
+def prepare_plan(
+    plan: Plan, target: Target, spec: ModelSpec, work: Path, *, device: str, inputs: Sequence[Path]
+) -> Prepared:
+    """`prepare` for a plan; ``inputs``: what must not be written over besides its film and references."""
+    info = probe(plan.film.path)
+    rows, columns = working_size(info.height, info.width, plan.options.short_side or spec.short_side)
+    return prepare(
+        info,
+        target,
+        [plan.film.path, *(entry.path for entry in plan.references.values()), *inputs],
+        frames=plan.film.frames,
+        working_pixels=rows * columns,
+        device=device,
+        work=work,
+    )
+
+
 def announce(work: Path, target: Target) -> None:
     """Note in ``work`` which files are about to be begun, so that a later run may begin them anew."""
     with replacing(work / _UNFINISHED) as stream:
@@ -115,9 +136,7 @@ def unfinished(work: Path) -> list[Path]:
         return []
 
 
-def check_target(
-    output: Path, inputs: Sequence[Path], *, overwrite: bool, replaceable: Sequence[Path] = ()
-) -> None:
+def check_target(output: Path, inputs: Sequence[Path], *, overwrite: bool, replaceable: Sequence[Path] = ()) -> None:
     """Nothing that exists is lost by writing ``output`` and its ``*.partial.*``, and both can be written.
 
     Only what is ``replaceable`` may be there already.

@@ -1,0 +1,30 @@
+"""Frames of a film as pictures that somebody colours."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from kinemacolor.errors import ResourceError, UsageError
+from kinemacolor.video.colored import stills
+from kinemacolor.video.pictures import write_picture
+
+
+def extract_frames(film: Path, frames: Sequence[int], folder: Path) -> list[Path]:
+    """Write frames as ``ref_000123.png``: names that place them when the folder is given as a reference.
+
+    Raises UsageError for frames that are not there or pictures that are there already, InputError for the film,
+    ResourceError for the disk.
+    """
+    paths = {frame: folder / f"ref_{frame:06d}.png" for frame in frames}
+    if known := [path for path in paths.values() if path.exists()]:
+        raise UsageError(f"{known[0]} exists: it may be coloured already; name another folder")
+    missing = set(frames)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for frame, picture in stills(film, set(frames)):
+            write_picture(paths[frame], picture)
+            missing.discard(frame)
+    except OSError as error:
+        raise ResourceError(f"{folder} may not be written ({error}): make space, or choose another folder") from error
+    if missing:
+        raise UsageError(f"{film.name} has no frame {min(missing)}: look at `kinemacolor shots`")
+    return list(paths.values())
