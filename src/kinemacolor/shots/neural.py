@@ -71,7 +71,7 @@ def network() -> Network:
     return probabilities
 
 
-def _seen(frames: Iterable[Bytes], contrasts: array[float]) -> Iterator[Bytes]:
+def _seen(frames: Iterable[Bytes], contrasts: "array[float]") -> Iterator[Bytes]:
     for frame in frames:
         small = resize(frame, SIZE)
         contrasts.append(float(cv2.meanStdDev(small)[1].item()))
