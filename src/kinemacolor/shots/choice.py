@@ -1,0 +1,21 @@
+"""The detectors of shots, by name."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from kinemacolor.arrays import Bytes
+from kinemacolor.shots.detect import Boundary, find_boundaries
+
+Detector = Literal["luma", "transnet"]
+
+
+def detect(frames: Iterable[Bytes], detector: Detector = "luma") -> list[Boundary]:
+    """The boundaries of a film of gray frames ``H W`` uint8, in order; reads it once.
+
+    ``luma`` is our own, ``transnet`` TransNetV2. Raises UsageError where that is not installed.
+    """
+    if detector == "luma":
+        return find_boundaries(frames)
+    from kinemacolor.shots.neural import find_boundaries_transnet
+
+    return find_boundaries_transnet(frames)
