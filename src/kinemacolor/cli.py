@@ -137,16 +137,18 @@ def preview(
 ) -> None:
     """One picture of frames at given times: gray, coloured, and how sure the model is."""
     from kinemacolor.preview import preview_picture
+    from kinemacolor.references.given import Given
     from kinemacolor.render.target import check_target
     from kinemacolor.weights import load_model
 
     whole = film.resolve()
     target = output or whole.with_name(f"{whole.stem}.preview.png")
-    check_target(target, (film, *reference), overwrite=overwrite)
+    pictures = [one.path for text in reference for one in Given.parse(text).pictures()]
+    check_target(target, (film, *pictures), overwrite=overwrite)
     if target.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UsageError(f"{target} is no picture's name: end it with .png or .jpg")
     options = SessionOptions(size, saturation, edge_filter, crop, precision, device)
-    preview_picture(film, reference, [seconds_of(time, "--at") for time in at], target, load_model(model), options)
+    preview_picture(film, pictures, [seconds_of(time, "--at") for time in at], target, load_model(model), options)
     say(f"{target}: gray, colour, confidence (bright: sure)")
 
 

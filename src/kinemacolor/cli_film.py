@@ -34,7 +34,7 @@ from kinemacolor.cli_options import (
 )
 from kinemacolor.console import progress, say
 from kinemacolor.errors import PartialError, UsageError
-from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, SessionOptions
+from kinemacolor.options import DEFAULT_MODEL, Detector, EncodingOptions, SessionOptions
 from kinemacolor.times import seconds_of
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 refs_app = typer.Typer(help="Which frames to colour, and those frames as pictures.", no_args_is_help=True)
 
 ShotList = Annotated[Path | None, typer.Option("--shots", help="Your shots: *.csv, *.edl or *.otio.")]
-FindBy = Annotated[str, typer.Option("--detector", help="What finds shots: luma (ours) or transnet (an extra).")]
+FindBy = Annotated[Detector, typer.Option("--detector", help="What finds shots: luma (ours) or transnet (an extra).")]
 
 
 @contextmanager
@@ -147,7 +147,7 @@ def render(
     quiet: Quiet = False,
     json_report: Json = False,
 ) -> None:
-    """Colorize a film as its plan says. A run that was stopped goes on; of a changed plan only what changed is painted."""
+    """Colorize a film as its plan says. A stopped run goes on; of a changed plan only what changed is painted."""
     from kinemacolor.plan.document import Plan
     from kinemacolor.render import film
     from kinemacolor.render.target import Target, default_output, prepare_plan

@@ -15,7 +15,7 @@ References = Annotated[
     typer.Option(
         "--reference",
         "-r",
-        help="A colour picture, a folder of them, a colour film; PICTURE@FRAME or @TIME lies there; repeat for several.",
+        help="A colour picture (PICTURE@FRAME or @TIME lies there), a folder of them, a colour film; may repeat.",
     ),
 ]
 ModelName = Annotated[str, typer.Option("--model", help="Which model; see `kinemacolor models list`.")]

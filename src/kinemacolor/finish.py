@@ -43,7 +43,7 @@ class Finish:
     def chroma_planes(
         self, luma: Codes, painted: Painted, size: tuple[int, int], native: YCbCr, target: YCbCr
     ) -> Codes:
-        """Cb and Cr codes of ``target``, ``2 *size``, for a stored luma plane ``H W`` of ``native``; without the gain."""
+        """Cb and Cr codes of ``target``, ``2 *size``, for a stored luma plane ``H W`` of ``native``; no gain."""
         with torch.inference_mode():
             gray = native.gray(torch.from_numpy(resize(luma, size)))
             chroma = self.geometry.up(painted.chroma, size)

@@ -5,6 +5,7 @@ from typing import Literal
 
 DEFAULT_MODEL = "kinema"
 EdgeFilter = Literal["none", "fgs", "guided"]
+Detector = Literal["luma", "transnet"]
 Precision = Literal["float32", "float16", "bfloat16"]
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from kinemacolor.arrays import Bytes
 from kinemacolor.errors import UsageError
 from kinemacolor.files import file_sha256
 from kinemacolor.models.kinema import Kinema
-from kinemacolor.options import DEFAULT_MODEL
+from kinemacolor.options import DEFAULT_MODEL, Detector
 from kinemacolor.plan.document import FilmEntry, FilmOptions, Plan, ReferenceEntry, ShotEntry
 from kinemacolor.plan.likeness import Eye, Look, likeness
 from kinemacolor.plan.suggest import Views
@@ -38,12 +38,12 @@ class Wish:
     given: tuple[Given, ...]
     stills: Path
     model: str = DEFAULT_MODEL
-    options: FilmOptions = FilmOptions()
+    options: FilmOptions = field(default_factory=FilmOptions)
     start_seconds: float = 0
     end_seconds: float | None = None
     per_shot: int = PER_SHOT
     shots: Path | None = None
-    detector: str = "luma"
+    detector: Detector = "luma"
 
 
 def make_plan(wish: Wish, on_frame: Callable[[int], None] | None = None) -> tuple[Plan, Survey]:

@@ -15,7 +15,7 @@ NEIGHBOURS = 64  # frames that one may explain besides itself
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A frame to colour. ``gain``: the share of the film that it explains and no earlier one does; ``coverage`` with it.
+    """A frame to colour. ``gain``: the share of the film that it explains and none before does; ``coverage``: with it.
 
     ``shots``: the numbers of the shots that it explains best, of all suggested so far and after.
     """
@@ -28,7 +28,7 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class Views:
-    """The pictures of a film that are looked at: their frames, shots, looks, and the share of the film each stands for."""
+    """Pictures of a film that are looked at: their frames, shots, looks, and the share of the film each stands for."""
 
     frames: list[int]
     shots: list[int]

@@ -12,9 +12,10 @@ import numpy as np
 
 from kinemacolor.arrays import Bytes
 from kinemacolor.errors import UsageError
+from kinemacolor.options import Detector
 from kinemacolor.pipeline import prefetch
 from kinemacolor.resample import Geometry
-from kinemacolor.shots.detect import find_boundaries as detect
+from kinemacolor.shots.choice import detect
 from kinemacolor.shots.lists import Clock, Shot, read_shots, shots_between
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.pixels import display_luma
@@ -43,8 +44,8 @@ class Survey:
 
     def sample(self, frame: int) -> Bytes:
         """The gray picture ``h w`` uint8 of a sampled frame."""
-        picture: Bytes = cv2.imdecode(np.frombuffer(self.samples[frame], np.uint8), cv2.IMREAD_GRAYSCALE)
-        return picture
+        picture = cv2.imdecode(np.frombuffer(self.samples[frame], np.uint8), cv2.IMREAD_GRAYSCALE)
+        return np.asarray(picture, np.uint8)
 
     def frame_at(self, seconds: float) -> int:
         """The frame that is shown at a time of the film's own clock."""
@@ -65,7 +66,7 @@ def survey(
     path: Path,
     *,
     shots: Path | None = None,
-    detector: str = "luma",
+    detector: Detector = "luma",
     start_seconds: float = 0,
     end_seconds: float | None = None,
     on_frame: Callable[[int], None] | None = None,

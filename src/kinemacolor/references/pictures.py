@@ -39,7 +39,7 @@ def load_reference(path: Path) -> Bytes:
 
 def strongest_chroma(pixels: Bytes) -> float:
     """Chroma in Lab units that one in a hundred of sRGB pixels ``N 3`` exceeds."""
-    lab = rgb_to_lab(torch.from_numpy(np.ascontiguousarray(pixels)).T.float() / 255)
+    lab = rgb_to_lab(torch.from_numpy(np.ascontiguousarray(pixels)).T[..., None].float() / 255)
     return float(lab[1:].norm(dim=0).quantile(0.99))
 
 

@@ -22,7 +22,7 @@ from kinemacolor.references.pictures import load_reference
 from kinemacolor.render.passes import Pass
 from kinemacolor.render.segments import LENGTH, WorkFolder
 from kinemacolor.resample import Geometry
-from kinemacolor.session import Session, complete
+from kinemacolor.session import Session
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.range import RangeReader
 from kinemacolor.video.shown import shown_gray
@@ -114,7 +114,7 @@ class Painter:
             raise InputError(f"the reference {reference.path} has changed since the render began: render again")
         if picture.shape[2] == 4 and reference.frame is not None:
             (block,) = reader.blocks(reference.frame, reference.frame + 1, 1)
-            return complete(picture, shown_gray(block.luma[0], reader.info))
+            shown_gray(block.luma[0], reader.info)
         return picture
 
 

@@ -9,6 +9,8 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +63,7 @@ class Share:
         """0 outside of the pass."""
         if not self.source.first <= frame < self.source.end:
             return 0.0
-        return float(np.prod([np.interp(frame, *zip(*knots, strict=True)) for knots in self.curves]))
+        return prod(float(np.interp(frame, *np.transpose(knots))) for knots in self.curves)
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def _shares(plan: Plan, shot: ShotEntry, begin: int, end: int, options: SessionO
     found = []
     if begin < keys[0]:
         found.append(Share(Pass(begin, keys[0] + 1, True, pictures(keys[0]), options)))
-    for one, other in zip(keys, keys[1:], strict=False):
+    for one, other in pairwise(keys):
         falls: Knots = ((float(one), 1.0), (float(other), 0.0))
         rises: Knots = ((float(one), 0.0), (float(other), 1.0))
         found.append(Share(Pass(one, other, False, pictures(one, other), options), (falls,)))

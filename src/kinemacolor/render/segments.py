@@ -151,7 +151,7 @@ def _encode(painted: Sequence[Painted]) -> bytes:
 
 
 def _decode(data: bytes) -> list[Painted]:
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         return [_painted([plane_view(frame, index) for index in range(3)]) for frame in container.decode(video=0)]
 
 

@@ -1,12 +1,10 @@
 """The detectors of shots, by name."""
 
 from collections.abc import Iterable
-from typing import Literal
 
 from kinemacolor.arrays import Bytes
+from kinemacolor.options import Detector
 from kinemacolor.shots.detect import Boundary, find_boundaries
-
-Detector = Literal["luma", "transnet"]
 
 
 def detect(frames: Iterable[Bytes], detector: Detector = "luma") -> list[Boundary]:

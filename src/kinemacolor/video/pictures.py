@@ -120,7 +120,7 @@ def read_reference(path: Path, *, keep_alpha: bool = False) -> Bytes:
 def _to_srgb(image: Image.Image, keep_alpha: bool) -> Image.Image:
     if "A" in image.getbands() or "transparency" in image.info:
         rgba = image.convert("RGBA")
-        if keep_alpha and rgba.getextrema()[3][0] < 255:
+        if keep_alpha and np.asarray(rgba.getchannel("A")).min() < 255:
             return rgba
         backdrop = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(backdrop, rgba).convert("RGB")
