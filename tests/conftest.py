@@ -69,8 +69,9 @@ def write_film(
     options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
     prepare: Callable[[Any, Any], None] | None = None,
+    picture: Callable[[int], np.ndarray] | None = None,
 ) -> Path:
-    """Encode the scene; ``prepare`` gets the container and the video stream before the first frame."""
+    """Encode the scene, or else ``picture`` of each number; ``prepare`` gets the container and the video stream before the first frame."""
     ticks = list(pts) if pts is not None else [round(index / rate / time_base) for index in range(frames)]
     with av.open(str(path), "w", container_options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=rate, options=options or {})
@@ -80,7 +81,8 @@ def write_film(
         if prepare:
             prepare(container, stream)
         for index, tick in enumerate(ticks):
-            frame = av.VideoFrame.from_ndarray(scene(index, size), "rgb24").reformat(format=pix_fmt)
+            shown = picture(index) if picture else scene(index, size)
+            frame = av.VideoFrame.from_ndarray(shown, "rgb24").reformat(format=pix_fmt)
             frame.pts, frame.time_base = tick, time_base
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

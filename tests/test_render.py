@@ -19,7 +19,11 @@ from conftest import scene, write_film
 from kinemacolor.errors import InputError, PartialError, ResourceError, UsageError
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions, SessionOptions
-from kinemacolor.render import Job, Progress, Report, default_output, preflight, render
+from kinemacolor.references.given import Given
+from kinemacolor.render.film import Progress, Report
+from kinemacolor.render.job import Job, colorize, look
+from kinemacolor.render.job import preflight as checked
+from kinemacolor.render.target import Prepared, default_output
 from kinemacolor.verify import verify_film
 from kinemacolor.video.colored import colored_frames
 
@@ -27,11 +31,17 @@ SMALL = SessionOptions(short_side=64)
 
 
 def job(source: Path, reference: Path, output: Path, **changes: object) -> Job:
-    return Job(source, (reference,), output, **({"session": SMALL} | changes))
+    return Job(source, (Given(reference),), output, **({"session": SMALL} | changes))
+
+
+def preflight(one: Job) -> Prepared:
+    return checked(one, "kinema")
 
 
 def rendered(model: Colorizer, *args: Path, **changes: object) -> Report:
-    return render(preflight(job(*args, **changes)), model)
+    one = job(*args, **changes)
+    prepared = preflight(one)
+    return colorize(one, look(one, "kinema"), prepared, model)
 
 
 def colour_of(path: Path) -> float:
@@ -45,10 +55,13 @@ def test_a_film_becomes_the_same_film_with_colours(
 ) -> None:
     output = tmp_path / "out.mp4"
     seen: list[Progress] = []
-    report = render(preflight(job(film, reference, output)), kinema, seen.append)
+    one = job(film, reference, output)
+    report = colorize(one, look(one, "kinema"), preflight(one), kinema, seen.append)
     assert [check.name for check in verify_film(film, output) if not check.passed] == []
     assert report.frames == 8
-    assert [at.frames for at in seen] == list(range(1, 9))
+    done = [at.frames for at in seen]
+    assert done == sorted(done)
+    assert done[-1] == 8
     assert {at.expected for at in seen} == {8}
     assert 0 < report.mean_confidence <= 1
     truth = np.stack([scene(index) for index in range(8)]).astype(float)
@@ -56,6 +69,7 @@ def test_a_film_becomes_the_same_film_with_colours(
     gray = truth.mean(-1, keepdims=True)
     assert np.abs(result - truth).mean() < 0.5 * np.abs(gray - truth).mean()
     assert not list(tmp_path.glob("*partial*"))
+    assert not list(tmp_path.glob("*.work"))
 
 
 def test_a_lossless_result_has_the_luma_plane_bit_for_bit(
@@ -311,7 +325,7 @@ def test_ctrl_c_keeps_what_was_done(reference: Path, tmp_path: Path) -> None:
     source = write_film(tmp_path / "in.mkv", 400, codec="ffv1", time_base=Fraction(1, 1000))
     made = tmp_path / "out.mkv"
     command = [sys.executable, "-m", "kinemacolor", str(source), "-r", str(reference), "-o", str(made), "--lossless"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([*command, "--size", "64"], stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 60
         partial = tmp_path / "out.partial.mkv"
         while not (partial.exists() and partial.stat().st_size > 40_000) and time.monotonic() < deadline:
@@ -319,9 +333,10 @@ def test_ctrl_c_keeps_what_was_done(reference: Path, tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, talk = process.communicate(timeout=60)
     assert process.returncode == 130, talk
-    assert "partial" in talk
+    assert "goes on from there" in talk
     assert not made.exists()
     assert 0 < len(list(colored_frames(partial))) < 400
+    assert list((tmp_path / "out.mkv.work").rglob("*.mkv"))
 
 
 def test_results_are_named_after_their_source() -> None:

@@ -109,7 +109,7 @@ def test_chroma_codes_fit_depth_and_subsampling(kinema: Colorizer) -> None:
     native, target = YCbCr(0.2126, 0.0722, 8, False), YCbCr(0.2126, 0.0722, 10, False)
     luma = gray_of(scene(1))
     (painted,) = session.advance(luma[None], native)
-    codes = session.chroma_planes(luma, painted, (36, 48), native, target)
+    codes = session.finish.chroma_planes(luma, painted, (36, 48), native, target)
     assert codes.shape == (2, 36, 48)
     assert codes.dtype == np.uint16
     assert 64 <= codes.min() < 512 < codes.max() <= 960
