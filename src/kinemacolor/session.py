@@ -97,7 +97,8 @@ class Session:
         wanted, given = sorted(self._state.tensors()), sorted(snapshot)
         if given != wanted:
             raise ValueError(f"a snapshot of {self.model.spec.name} holds {wanted}; this one holds {given}")
-        self._state = replace(self._state, **{name: tensor.to(self.device) for name, tensor in snapshot.items()})
+        copies = {name: tensor.to(self.device, copy=True).contiguous() for name, tensor in snapshot.items()}
+        self._state = replace(self._state, **copies)
 
     def chroma_planes(
         self, luma: Codes, painted: Painted, size: tuple[int, int], native: YCbCr, target: YCbCr
