@@ -46,8 +46,8 @@ def nonlocal_naively(frames: Tensor, reference: Tensor, colors: Tensor, temperat
 @torch.inference_mode()
 def test_equations_1_to_3_the_non_local_operation(model: LongTerm) -> None:
     frames, reference, colors = torch.randn(2, 6, 3, 4), torch.randn(1, 6, 2, 5), torch.randn(1, 10, 2) * 30
-    empty = torch.empty(1, 0, 0)
-    found = model._warp(reference, frames, LongTermState(empty, empty, empty, colors, empty, empty))
+    empty, cells = torch.empty(1, 0, 0), torch.arange(10)[None]
+    found = model._warp(reference, frames, LongTermState(empty, empty, empty, colors, cells, empty, empty))
     flat = frames.permute(0, 2, 3, 1).reshape(24, 6), reference.permute(0, 2, 3, 1).reshape(10, 6)
     warped, similarity = nonlocal_naively(*flat, colors[0], model.options.temperature)
     cells = found[:, :, ::4, ::4].permute(0, 2, 3, 1).reshape(24, 3)

@@ -133,3 +133,71 @@ def test_states_move_and_detach(model: Colorizer) -> None:
     assert tensors(state)
     assert not any(tensor.requires_grad for tensor in tensors(cut))
     assert all(tensor.device.type == "meta" for tensor in tensors(moved))
+
+
+def strokes(count: int = 1, height: int = 64, width: int = 80) -> torch.Tensor:
+    """Masks R H W of two patches, one of them thin."""
+    masks = torch.zeros(count, height, width)
+    masks[:, 10:37, 13:50] = 1
+    masks[:, 50:52, 5:70] = 1
+    return masks
+
+
+@torch.inference_mode()
+def test_colours_under_what_is_not_painted_do_not_matter(model: Colorizer) -> None:
+    references, masks = pictures(count=2), strokes(2)
+    other = references.clone()
+    other[:, :, 1:] = torch.where(masks[:, None] > 0, references[:, :, 1:], -70.0)
+    one, two = (answer(model, model.init_state(x, painted=masks)) for x in (references, other))
+    assert torch.equal(one.chroma, two.chroma)
+    assert torch.equal(one.confidence, two.confidence)
+    whole = answer(model, model.init_state(references))
+    assert not torch.equal(whole.chroma, one.chroma)
+
+
+@torch.inference_mode()
+def test_what_is_painted_matters(model: Colorizer) -> None:
+    references, masks = pictures(), strokes()
+    other = references.clone()
+    other[:, :, 1:] = torch.where(masks[:, None] > 0, -references[:, :, 1:], references[:, :, 1:])
+    one, two = (answer(model, model.init_state(x, painted=masks)).chroma for x in (references, other))
+    assert not torch.equal(one, two)
+
+
+@torch.inference_mode()
+def test_a_wholly_painted_reference_is_one_without_a_mask(model: Colorizer) -> None:
+    references = pictures(count=2)
+    states = model.init_state(references), model.init_state(references, painted=torch.ones(2, 64, 80))
+    assert all(torch.equal(a, b) for a, b in zip(*(tensors(state) for state in states), strict=True))
+
+
+@torch.inference_mode()
+def test_a_reference_without_paint_is_as_if_it_were_not_there(model: Colorizer) -> None:
+    references = pictures(count=2)
+    masks = torch.stack([torch.ones(64, 80), torch.zeros(64, 80)])
+    states = model.init_state(references[:, :1]), model.init_state(references, painted=masks)
+    assert all(torch.equal(a, b) for a, b in zip(*(tensors(state) for state in states), strict=True))
+
+
+@torch.inference_mode()
+def test_one_painted_colour_is_the_only_one_there_is(model: Colorizer) -> None:
+    """Whatever is under the mask, also of another size than the frame; rows of the batch stay apart."""
+    references, masks = pictures(count=2, height=70, width=91), strokes(2, 70, 91)
+    references[:, :, 1:] = torch.where(masks[:, None] > 0, 25.0, references[:, :, 1:])
+    both = answer(model, model.init_state(references, painted=masks))
+    alone = answer(model, model.init_state(references[1:], painted=masks), rows=slice(1, 2))
+    torch.testing.assert_close(alone.chroma[0], both.chroma[1], atol=1e-3, rtol=1e-4)
+    for name in ("warped", "evidence", "kind"):
+        if name in both.aux:
+            torch.testing.assert_close(both.aux[name], torch.full_like(both.aux[name], 25.0), atol=1e-3, rtol=0)
+
+
+def answer(model: Colorizer, state: State, rows: slice = slice(None)) -> Step:
+    step: Step = model(film(frames=max(2, model.spec.block))[rows], state)
+    return step
+
+
+def test_masks_that_cannot_be_meant_are_value_errors(model: Colorizer) -> None:
+    for masks, message in ((torch.ones(1, 64, 80), "wanted R H W"), (torch.zeros(2, 64, 80), "no pixel")):
+        with pytest.raises(ValueError, match=message):
+            model.init_state(pictures(count=2), painted=masks)

@@ -14,7 +14,7 @@ from kinemacolor.models.base import Colorizer
 from kinemacolor.models.baselines import Gray, Match
 from kinemacolor.options import EdgeFilter, Precision, SessionOptions
 from kinemacolor.resample import Geometry, resize, working_size
-from kinemacolor.session import FULL_RGB, Session, choose_device, reference_batch
+from kinemacolor.session import FULL_RGB, Session, choose_device, complete, reference_batch
 from kinemacolor.weights import MODELS, imagenet_backbone, load_model
 
 SMALL = SessionOptions(short_side=64)
@@ -144,8 +144,76 @@ def test_resize_keeps_depth_and_channels() -> None:
 
 def test_several_references_share_one_size() -> None:
     batch = reference_batch([np.zeros((100, 200, 3), np.uint8), np.zeros((200, 100, 3), np.uint8)], 64)
-    assert batch.shape == (1, 2, 3, 64, 64)
-    assert reference_batch([np.zeros((100, 200, 3), np.uint8)], 64).shape == (1, 1, 3, 64, 128)
+    assert batch[0].shape == (1, 2, 3, 64, 64)
+    assert torch.equal(batch[1], torch.ones(2, 64, 64))
+    assert reference_batch([np.zeros((100, 200, 3), np.uint8)], 64)[0].shape == (1, 1, 3, 64, 128)
+
+
+def layer(rgb: np.ndarray, painted: np.ndarray) -> np.ndarray:
+    """As a painting program saves it: transparent black where nothing is painted."""
+    return np.dstack([rgb * painted[..., None], np.uint8(255) * painted])
+
+
+def coat(size: tuple[int, int] = (72, 96)) -> np.ndarray:
+    """A mask H W of bool: the left third, and a stripe that fills no pixel of a smaller picture."""
+    painted = np.zeros(size, bool)
+    painted[:, : size[1] // 3 + 1] = True
+    painted[size[0] // 2, :] = True
+    return painted
+
+
+def test_colours_of_a_smaller_reference_are_those_of_its_paint() -> None:
+    """Neither black nor another colour bleeds in, from an edge or into a thin stroke; L is the mean of all."""
+    red, painted = np.full((144, 192, 3), (200, 60, 50), np.uint8), coat((144, 192))
+    under = np.where(painted[..., None], red, np.uint8([0, 0, 255]))
+    for picture in (layer(red, painted), np.dstack([under, np.uint8(255) * painted])):
+        (lab,), masks = reference_batch([picture], 50)
+        assert masks.shape == (1, 50, 67)
+        assert 0.3 < masks.mean() < 0.4
+        wanted = rgb_to_lab(torch.tensor([200, 60, 50])[:, None, None] / 255)[1:]
+        found = lab[0, 1:, masks[0] > 0]
+        torch.testing.assert_close(found, wanted[:, 0].expand_as(found), atol=0.01, rtol=0)
+    whole, _ = reference_batch([np.ascontiguousarray(picture[..., :3])], 50)
+    assert torch.equal(whole[:, :, 0], lab[None, :, 0])
+
+
+def test_an_opaque_picture_is_a_whole_reference() -> None:
+    one, other = (reference_batch([p], 64) for p in (scene(0), layer(scene(0), np.ones((72, 96), bool))))
+    assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def test_a_painted_part_gives_its_colours_and_only_they(kinema: Colorizer) -> None:
+    """The right of a still is painted in the opposite colours, and nothing else."""
+    right = np.zeros((72, 96), bool)
+    right[:, 48:] = True
+    gray = gray_of(scene(0))
+    other = complete(np.dstack([255 - scene(0), np.uint8(255) * right]), gray)
+    answers = []
+    for pictures in ([scene(0)], [other]):
+        session = Session(kinema, pictures, height=72, width=96, options=SMALL, in_shot=True)
+        answers.append(session.colorize(gray)[0][:, 56:])
+    assert chroma_error(answers[1], other[:, 56:, :3]) < 0.5 * chroma_error(answers[0], other[:, 56:, :3])
+
+
+def test_complete_lays_the_frame_under_the_paint() -> None:
+    painted, gray = coat(), gray_of(scene(1))
+    color = np.full((72, 96, 3), (150, 110, 100), np.uint8)
+    whole = complete(layer(color, painted), np.repeat(np.repeat(gray, 2, 0), 2, 1))
+    assert np.array_equal(whole[..., 3] > 0, painted)
+    assert np.array_equal(whole[~painted, :3], np.repeat(gray[~painted, None], 3, 1))
+    found = rgb_to_lab(torch.from_numpy(whole[painted, None, :3]).permute(2, 0, 1) / 255)
+    lightness = rgb_to_lab(torch.from_numpy(gray[painted, None]).expand(3, -1, -1) / 255)[0]
+    torch.testing.assert_close(found[0], lightness, atol=0.6, rtol=0)
+    ab = rgb_to_lab(torch.tensor([150, 110, 100])[:, None, None] / 255)[1:]
+    middling = (lightness > 30) & (lightness < 80)
+    assert ((found[1:] - ab)[:, middling].abs() < 1.5).all()
+
+
+def test_a_reference_almost_without_paint_is_a_value_error(kinema: Colorizer) -> None:
+    painted = np.zeros((72, 96), bool)
+    painted[3, :3] = True
+    with pytest.raises(ValueError, match=r"0\.04% of a reference is painted"):
+        Session(kinema, [layer(scene(0), painted)], height=72, width=96)
 
 
 def test_misuse_is_a_value_error(kinema: Colorizer) -> None:

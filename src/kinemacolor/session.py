@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from kinemacolor.arrays import Bytes, Codes, Floats
-from kinemacolor.color import YCbCr, luma_from_gray, rgb_to_lab
+from kinemacolor.color import YCbCr, into_gamut, lab_to_rgb, luma_from_gray, rgb_to_lab
 from kinemacolor.errors import UsageError
 from kinemacolor.finish import Finish, Painted
 from kinemacolor.models.base import Colorizer
@@ -22,14 +22,21 @@ from kinemacolor.options import SessionOptions
 from kinemacolor.resample import Geometry, resize, working_size
 from kinemacolor.video.pixels import luma_of_rgb
 
+OPAQUE = 128  # the least alpha of what is painted
+LEAST_PAINTED = 1 / 2000
 FULL_RGB = YCbCr(0.2126, 0.0722, 8, full_range=True)
 
 
 class Session:
     """Colours for consecutive frames of one shot.
 
-    ``references`` are sRGB pictures ``H W 3`` uint8 of any size. ``pixel_aspect`` and ``rotation``
-    (degrees, counter-clockwise) say how stored frames are shown.
+    ``references`` are sRGB pictures ``H W 3`` uint8 of any size, or ``H W 4``: partial references, of which only
+    what is painted (alpha of at least 128, not premultiplied) gives its colours. The gray of a whole picture counts,
+    for by it the models see what the paint belongs to: it is taken as it stands, also where alpha is 0. Where it is
+    not the film's own, as in a layer that a painting program saved over black, lay the frame under it by `complete`.
+
+    ``pixel_aspect`` and ``rotation`` (degrees, counter-clockwise) say how stored frames are shown. Raises ValueError
+    without references, and for one with less than a two-thousandth of its pixels painted.
 
     >>> session = Session(load_model("kinema"), [picture], height=1080, width=1920)  # doctest: +SKIP
     >>> rgb, confidence = session.colorize(frame)  # doctest: +SKIP
@@ -58,8 +65,9 @@ class Session:
         )
         self.finish = Finish.of(self.geometry, model.spec, self.options)
         with self._inference():
-            pictures = reference_batch(references, short_side, crop=self.options.crop).to(self.device)
-            self._state = self.model.init_state(pictures, in_shot=in_shot).contiguous()
+            batch = reference_batch(references, short_side, crop=self.options.crop)
+            pictures, painted = (tensor.to(self.device) for tensor in batch)
+            self._state = self.model.init_state(pictures, painted=painted, in_shot=in_shot).contiguous()
 
     def advance(self, luma: Codes, coding: YCbCr) -> list[Painted]:
         """The next frames: luma codes ``T h w`` of ``coding`` at the working size (`Geometry.down`)."""
@@ -86,7 +94,8 @@ class Session:
         wanted, given = sorted(self._state.tensors()), sorted(snapshot)
         if given != wanted:
             raise ValueError(f"a snapshot of {self.model.spec.name} holds {wanted}; this one holds {given}")
-        self._state = replace(self._state, **{name: tensor.to(self.device) for name, tensor in snapshot.items()})
+        copies = {name: tensor.to(self.device, copy=True).contiguous() for name, tensor in snapshot.items()}
+        self._state = replace(self._state, **copies)
 
     def colorize(self, frame: Bytes) -> tuple[Bytes, Floats]:
         """The next frame, ``H W`` gray or ``H W 3`` sRGB uint8: its colours ``H W 3`` and its confidence ``H W``.
@@ -109,18 +118,34 @@ class Session:
             yield
 
 
-def reference_batch(references: Sequence[Bytes], short_side: int, *, crop: bool = False) -> Tensor:
-    """Pictures ``H W 3`` sRGB as one ``1 R 3 h w`` Lab tensor, of their middle 16:9 if to be cropped.
+def reference_batch(references: Sequence[Bytes], short_side: int, *, crop: bool = False) -> tuple[Tensor, Tensor]:
+    """Pictures ``H W 3`` or ``H W 4`` sRGB as Lab ``1 R 3 h w``, and how much of each pixel is painted, ``R h w``.
 
-    A single one keeps its aspect; several take the mean (geometric) of theirs.
+    Of their middle 16:9 if to be cropped. A single one keeps its aspect; several take the mean (geometric) of theirs.
+    Raises ValueError for one with less than a two-thousandth of its pixels painted.
     """
     if crop:
         references = [_middle_of(picture) for picture in references]
     aspects = [picture.shape[1] / picture.shape[0] for picture in references]
     aspect = float(np.exp(np.mean(np.log(aspects))))
     size = working_size(1, aspect, short_side)
-    pictures = np.stack([resize(picture, size) for picture in references])
-    return rgb_to_lab(torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255)[None]
+    pictures, masks = zip(*(_small(picture, size) for picture in references), strict=True)
+    return torch.stack(pictures)[None], torch.stack(masks)
+
+
+def complete(picture: Bytes, gray: Bytes) -> Bytes:
+    """A partial reference ``H W 4`` laid over the film's own frame, gray ``H W`` of any size.
+
+    What is painted keeps its colour (less of it where sRGB cannot show it) and takes the L of the frame; the rest is
+    the frame. Alpha stays.
+    """
+    luma = resize(gray, (picture.shape[0], picture.shape[1]))
+    result, painted = np.dstack([luma, luma, luma, picture[..., 3]]), picture[..., 3] >= OPAQUE
+    lab = _lab(picture[painted, None, :3])
+    lab[0] = luma_from_gray(torch.from_numpy(luma[painted, None]).float() / 255)
+    rgb = lab_to_rgb(into_gamut(lab)).permute(1, 2, 0)[:, 0]
+    result[painted, :3] = (rgb * 255).round().to(torch.uint8).numpy()
+    return result
 
 
 def choose_device(name: str) -> torch.device:
@@ -138,6 +163,26 @@ def choose_device(name: str) -> torch.device:
     if not present.get(device.type, False):
         raise UsageError(f"this machine has no {name} device: use --device cpu")
     return device
+
+
+def _small(picture: Bytes, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Lab 3 h w and how much is painted h w: L is the mean of all of a pixel, a and b are of its painted part."""
+    rgb = np.ascontiguousarray(picture[..., :3])
+    lab = _lab(resize(rgb, size))
+    painted = picture[..., 3] >= OPAQUE if picture.shape[2] == 4 else np.array(True)
+    if painted.all():
+        return lab, torch.ones(size)
+    if painted.mean() < LEAST_PAINTED:
+        raise ValueError(f"{painted.mean():.2%} of a reference is painted, wanted at least {LEAST_PAINTED:.2%}")
+    layer = np.dstack([rgb, np.full(painted.shape, 255, np.uint8)]) * painted[..., None].astype(np.float32)
+    small = resize(layer, size)
+    lab[1:] = _lab(255 * small[..., :3] / small[..., 3:].clip(1e-3))[1:]
+    return lab, torch.from_numpy(small[..., 3] / 255)
+
+
+def _lab(rgb: Bytes | Floats) -> Tensor:
+    """sRGB ``H W 3`` 0..255 as Lab ``3 H W``."""
+    return rgb_to_lab(torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1).float() / 255)
 
 
 def _middle_of(picture: Bytes) -> Bytes:

@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
+from kinemacolor.models.painted import over_gray
 from kinemacolor.options import EdgeFilter
 
 
@@ -76,13 +77,21 @@ class Colorizer(nn.Module, ABC):
     options_type: ClassVar[type]
     notices: tuple[str, ...] = ()
 
-    @abstractmethod
-    def init_state(self, references: Tensor, *, in_shot: bool = False) -> State:
+    def init_state(self, references: Tensor, *, painted: Tensor | None = None, in_shot: bool = False) -> State:
         """The state before the first frame.
 
         ``references`` is ``B R 3 H W`` Lab, their order of no matter; ``in_shot`` says that they
-        are frames of the film itself.
+        are frames of the film itself. Of partial references ``painted``, ``R H W`` and the same for all rows of the
+        batch, says how much of each pixel is painted, 0..1: the chroma of the rest does not matter, but its L does,
+        because by it the models see what the painted part belongs to.
+
+        Raises ValueError for masks of another shape, or where nothing is painted.
         """
+        return self._remember(*over_gray(references, painted), in_shot=in_shot)
+
+    @abstractmethod
+    def _remember(self, references: Tensor, painted: Tensor | None, *, in_shot: bool) -> State:
+        """The state of `init_state`, of references and masks as `over_gray` gives them."""
 
     @abstractmethod
     def forward(self, luma: Tensor, state: State) -> Step:

@@ -10,6 +10,7 @@ from kinemacolor.correspondence import match
 from kinemacolor.features import see_gray
 from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
 from kinemacolor.models.layers import fit
+from kinemacolor.models.painted import fill_in, speaking
 
 TEMPERATURE = 0.01
 
@@ -27,7 +28,7 @@ class Gray(Colorizer):
 
     spec = ModelSpec("gray", short_side=216)
 
-    def init_state(self, references: Tensor, *, in_shot: bool = False) -> State:
+    def _remember(self, references: Tensor, painted: Tensor | None, *, in_shot: bool) -> State:
         return State()
 
     def forward(self, luma: Tensor, state: State) -> Step:
@@ -47,12 +48,14 @@ class Match(Colorizer):
         super().__init__()
         self.features = features
 
-    def init_state(self, references: Tensor, *, in_shot: bool = False) -> State:
+    def _remember(self, references: Tensor, painted: Tensor | None, *, in_shot: bool) -> State:
         batch = references.shape[0]
         pictures = references.flatten(0, 1)
         keys = see_gray(self.features, pictures[:, :1])[1]
-        colors = F.adaptive_avg_pool2d(pictures[:, 1:], (keys.shape[1], keys.shape[2])).permute(0, 2, 3, 1)
-        return BaselineState(*(x.reshape(batch, -1, x.shape[-1]) for x in (keys, colors)))
+        grid = keys.shape[1], keys.shape[2]
+        colors = F.adaptive_avg_pool2d(fill_in(pictures[:, 1:], painted, grid), grid).permute(0, 2, 3, 1)
+        cells = speaking(painted, grid)
+        return BaselineState(*(x.reshape(batch, -1, x.shape[-1])[:, cells] for x in (keys, colors)))
 
     def forward(self, luma: Tensor, state: State) -> Step:
         assert isinstance(state, BaselineState)

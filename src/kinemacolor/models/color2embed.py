@@ -17,6 +17,7 @@ from kinemacolor.color import lab_to_rgb
 from kinemacolor.features import VGG19, vgg19_places
 from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
 from kinemacolor.models.layers import pad_to_multiple
+from kinemacolor.models.painted import fill_in
 
 REFERENCE = 256  # px a side of the reference that the encoder sees
 UNKNOWN = 0.5  # the published network has no notion of confidence
@@ -37,7 +38,10 @@ class Color2EmbedState(State):
 
 
 class Color2Embed(Colorizer):
-    """The published network for frames of any size; several references give the mean of their embeddings."""
+    """The published network for frames of any size; several references give the mean of their embeddings.
+
+    What is not painted of a reference is seen in the mean colour of what is; each weighs as much as is painted of it.
+    """
 
     spec = ModelSpec("color2embed", short_side=256)
     options_type = Color2EmbedOptions
@@ -49,12 +53,17 @@ class Color2Embed(Colorizer):
         self.encoder = ColorEncoder(self.options.width)
         self.unet = ColorUNet(self.options.width)
 
-    def init_state(self, references: Tensor, *, in_shot: bool = False) -> Color2EmbedState:
+    def _remember(self, references: Tensor, painted: Tensor | None, *, in_shot: bool) -> Color2EmbedState:
         batch, count = references.shape[:2]
-        rgb = lab_to_rgb(references).flatten(0, 1)
+        luma, chroma = references.flatten(0, 1).split_with_sizes([1, 2], 1)
+        rgb = lab_to_rgb(torch.cat([luma, fill_in(chroma, painted, (1, 1))], 1))
         if rgb.shape[-2:] != (REFERENCE, REFERENCE):
             rgb = F.interpolate(rgb, (REFERENCE, REFERENCE), mode="bilinear", antialias=True)
-        return Color2EmbedState(self.encoder(rgb).reshape(batch, count, -1, 1, 1).mean(1))
+        embeddings = self.encoder(rgb).reshape(batch, count, -1, 1, 1)
+        if painted is None:
+            return Color2EmbedState(embeddings.mean(1))
+        weights = painted.mean((1, 2, 3))[:, None, None, None]
+        return Color2EmbedState((embeddings * weights).sum(1) / weights.sum())
 
     def forward(self, luma: Tensor, state: State) -> Step:
         assert isinstance(state, Color2EmbedState)

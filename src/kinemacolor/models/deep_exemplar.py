@@ -25,6 +25,7 @@ from kinemacolor.models.layers import (
     pixels_first,
     positions,
 )
+from kinemacolor.models.painted import fill_in, speaking
 from kinemacolor.precision import widen
 
 GRID = 4  # a cell of the matching is GRID x GRID pixels
@@ -73,12 +74,18 @@ class DeepExemplar(Colorizer):
         self.correspondence = CorrespondenceNet(width)
         self.colorization = ColorizationNet(7, width)
 
-    def init_state(self, references: Tensor, *, in_shot: bool = False) -> DeepExemplarState:
-        """As the original, the first frame follows black, or the reference where that is a frame of the film."""
+    def _remember(self, references: Tensor, painted: Tensor | None, *, in_shot: bool) -> DeepExemplarState:
+        """As the original, the first frame follows black, or the reference where that is a frame of the film.
+
+        The networks see what is not painted as gray, like a frame; the match is centred on the cells that speak.
+        """
         batch, count = references.shape[:2]
         pictures = pad_to_multiple(references, 8).flatten(0, 1)
+        painted = painted if painted is None else pad_to_multiple(painted, 8)
         phi = self.correspondence.phi(self._describe(lab_to_rgb(pictures)))
-        keys, colors = (positions(x, batch) for x in (phi, F.avg_pool2d(pictures[:, 1:], GRID)))
+        grid = phi.shape[-2:]
+        offered = F.avg_pool2d(fill_in(pictures[:, 1:], painted, grid), GRID)
+        keys, colors = (positions(x, batch)[:, speaking(painted, grid)] for x in (phi, offered))
         last = references.new_zeros(batch, 3, 1, 1)
         if in_shot and count == 1:
             last = pictures - pictures.new_tensor([50.0, 0, 0])[:, None, None]

@@ -15,6 +15,7 @@ from torch import Tensor
 from kinemacolor.correspondence import match, match_nearby
 from kinemacolor.models.base import State
 from kinemacolor.models.layers import deviation
+from kinemacolor.models.painted import fill_in, speaking
 
 SPLIT = 2  # a cell carries SPLIT x SPLIT colours
 QUARTERS = SPLIT**2
@@ -113,14 +114,19 @@ class Evidence(NamedTuple):
     certainty: Tensor
 
 
-def remember(keys: Tensor, lab: Tensor, options: EvidenceOptions) -> EvidenceState:
-    """The state before the first frame: descriptors ``B R h w C`` and Lab ``B R 3 H W`` of references."""
+def remember(keys: Tensor, lab: Tensor, options: EvidenceOptions, painted: Tensor | None = None) -> EvidenceState:
+    """The state before the first frame: descriptors ``B R h w C`` and Lab ``B R 3 H W`` of references.
+
+    Masks and colours as `over_gray` gives them; cells that do not speak are left out.
+    """
     batch, count, height, width, size = keys.shape
-    quarters = cells(lab.flatten(0, 1), (height, width))
+    chroma = fill_in(lab[:, :, 1:].flatten(0, 1), painted, (height, width))
+    quarters = cells(torch.cat([lab[:, :, :1].flatten(0, 1), chroma], 1), (height, width))
     power = quarters[..., QUARTERS:].square().sum(-1, keepdim=True) / QUARTERS
     values = torch.cat([quarters, power], -1).reshape(batch, -1, VALUES)
     places = _places(count, height, width, options.apart / 2**0.5).to(values).expand(batch, -1, -1)
     keys = torch.cat([keys.reshape(batch, -1, size), _place_terms(places)], -1)
+    keys, values, places = (x[:, speaking(painted, (height, width))] for x in (keys, values, places))
     none = keys.new_zeros(batch, 0, 0, 0)
     return EvidenceState(keys, values, places, none, none, none, none)
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from kinemacolor.correspondence import match
 from kinemacolor.features import EfficientNetLite0, unit_channels
-from kinemacolor.models.layers import deviation, fit
+from kinemacolor.models.layers import deviation, fit, positions
+from kinemacolor.models.painted import fill_in, speaking
 
 _, _, MIDDLE, *DEEP = EfficientNetLite0.widths
 SEEN = MIDDLE + sum(DEEP)
@@ -48,16 +49,20 @@ class LookByKind(nn.Module):
         self.describe = nn.Sequential(nn.Conv2d(SEEN, hidden, 1), nn.SiLU(), nn.Conv2d(hidden, width, 1))
         self.sharpness = nn.Parameter(torch.tensor(2.5))
 
-    def remember(self, maps: Sequence[Tensor], chroma: Tensor, batch: int) -> Kinds:
-        """References for `forward`: `standardised` maps ``batch·R C h w`` and chroma ``batch·R 2 H W``, Lab units."""
+    def remember(self, maps: Sequence[Tensor], chroma: Tensor, batch: int, painted: Tensor | None = None) -> Kinds:
+        """References for `forward`: `standardised` maps ``batch·R C h w`` and chroma ``batch·R 2 H W``, Lab units.
+
+        Masks and colours as `over_gray` gives them. Cells that do not speak are left out, and have no
+        part in the mean colour of the embedding; its mean features are those of the whole pictures.
+        """
         seen = _seen(maps)
-        colors = F.adaptive_avg_pool2d(chroma, (seen.shape[-2], seen.shape[-1]))
+        grid = seen.shape[-2], seen.shape[-1]
+        colors = F.adaptive_avg_pool2d(fill_in(chroma, painted, grid), grid)
         values = torch.cat([colors, colors.square().sum(1, keepdim=True)], 1)
-        keys, values, tokens = (
-            x.permute(0, 2, 3, 1).reshape(batch, -1, x.shape[1])
-            for x in (self._keys(seen), values, torch.cat([seen, colors / SCALE], 1))
-        )
-        return Kinds(keys, values, tokens.mean(1))
+        keys, values, tokens = (positions(x, batch) for x in (self._keys(seen), values, seen))
+        cells = speaking(painted, grid)
+        keys, values = keys[:, cells], values[:, cells]
+        return Kinds(keys, values, torch.cat([tokens.mean(1), values[..., :2].mean(1) / SCALE], -1))
 
     def forward(self, maps: Sequence[Tensor], kinds: Kinds) -> ByKind:
         """The answer for frames with these `standardised` maps ``B C h w``, in Lab units."""

@@ -53,11 +53,11 @@ class Kinema(Colorizer):
         self.kind = LookByKind()
         self.fusion = Fusion()
 
-    def init_state(self, references: Tensor, *, in_shot: bool = False) -> State:
+    def _remember(self, references: Tensor, painted: Tensor | None, *, in_shot: bool) -> State:
         batch, pictures = len(references), references.flatten(0, 1)
         maps, keys = self.see(pictures[:, :1])
-        memory = remember(keys.reshape(batch, -1, *keys.shape[1:]), references, self.options)
-        kinds = self.kind.remember(maps, pictures[:, 1:], batch)
+        memory = remember(keys.reshape(batch, -1, *keys.shape[1:]), references, self.options, painted)
+        kinds = self.kind.remember(maps, pictures[:, 1:], batch, painted)
         known = {f.name: getattr(memory, f.name) for f in fields(memory)}
         return KinemaState(**known, kind_keys=kinds.keys, kind_values=kinds.values, embedding=kinds.embedding)
 

@@ -19,6 +19,7 @@ from kinemacolor.features import ResNet101, instance_norm
 from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
 from kinemacolor.models.cnn_transformer import Attention, CNNTransformer, as_map, position_code, split_tokens
 from kinemacolor.models.layers import NormedConv2d, ResidualBlock, Rise, pad_to_multiple, positions
+from kinemacolor.models.painted import fill_in, speaking
 from kinemacolor.precision import widen
 
 GRID = 4  # a cell of the matching is GRID x GRID pixels
@@ -51,15 +52,16 @@ class LongTermState(State):
     """What does not change of R references, and the store of the linkage subnet.
 
     ``high`` B R 512 h/8 w/8, ``tokens`` B N 384 and ``low`` B R 256 h/4 w/4 enter the correspondence
-    subnet, ``colors`` B M 2 are the chroma of its cells, ``encoded`` B R 512 h/8 w/8 enters the
-    colorization subnet. ``store`` B S 384 is i of Eq. 7, with S = 0 before the first block: it has
-    as many tokens as the first block and never grows.
+    subnet, ``cells`` B M are the numbers of those of its cells that speak, ``colors`` B M 2 their chroma,
+    ``encoded`` B R 512 h/8 w/8 enters the colorization subnet. ``store`` B S 384 is i of Eq. 7, with S = 0
+    before the first block: it has as many tokens as the first block and never grows.
     """
 
     high: Tensor
     tokens: Tensor
     low: Tensor
     colors: Tensor
+    cells: Tensor
     encoded: Tensor
     store: Tensor
 
@@ -87,16 +89,20 @@ class LongTerm(Colorizer):
         self.linkage = LinkageSubnet(sizes.dim, self.options.other_heads)
         self.colorization = ColorizationSubnet(self.options, sizes)
 
-    def init_state(self, references: Tensor, *, in_shot: bool = False) -> LongTermState:
+    def _remember(self, references: Tensor, painted: Tensor | None, *, in_shot: bool) -> LongTermState:
+        """The networks see what is not painted as gray and unknown; the match is centred on the cells that speak."""
         batch, count = references.shape[:2]
         pictures = pad_to_multiple(references, 8).flatten(0, 1)
+        painted = painted if painted is None else pad_to_multiple(painted, 8)
         high, tokens, low = self.correspondence.enter(self.backbone(lab_to_rgb(pictures)), batch)
-        known = torch.ones_like(pictures[:, :1])
+        known = torch.ones_like(pictures[:, :1]) if painted is None else painted.repeat(batch, 1, 1, 1)
         guide = torch.cat([pictures[:, 1:], known, pictures[:, 1:], known, pictures[:, :1] - 50], 1)
         encoded = self.colorization.encode(guide)[-1]
         high, low, encoded = (x.reshape(batch, count, *x.shape[1:]) for x in (high, low, encoded))
-        colors = positions(F.avg_pool2d(pictures[:, 1:], GRID), batch)
-        return LongTermState(high, tokens, low, colors, encoded, tokens[:, :0])
+        grid = low.shape[-2:]
+        colors = positions(F.avg_pool2d(fill_in(pictures[:, 1:], painted, grid), GRID), batch)
+        cells = torch.arange(colors.shape[1], device=colors.device)[speaking(painted, grid)]
+        return LongTermState(high, tokens, low, colors[:, cells], cells.expand(batch, -1), encoded, tokens[:, :0])
 
     def forward(self, luma: Tensor, state: State) -> Step:
         assert isinstance(state, LongTermState)
@@ -129,7 +135,8 @@ class LongTerm(Colorizer):
     def _warp(self, references: Tensor, frames: Tensor, state: LongTermState) -> Tensor:
         """One head of the non-local operation: warped ab and similarity, B·n 3 h w (Eq. 1-3)."""
         batch = state.colors.shape[0]
-        query, keys = (centred_unit(positions(x, batch)) for x in (frames, references))
+        offered = positions(references, batch)[:, state.cells[0]]
+        query, keys = centred_unit(positions(frames, batch)), centred_unit(offered)
         colors, similarity = warp(query, keys, state.colors, temperature=self.options.temperature, rows=TILE)
         found = as_map(torch.cat([colors, similarity[..., None]], -1), frames)
         return F.interpolate(found, scale_factor=GRID)
