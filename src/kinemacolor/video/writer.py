@@ -80,7 +80,7 @@ class VideoWriter:
             self._container = av.open(target, "w", container_options=self._container_options())
             self._stream = self._add_video()
             if not info.is_pictures:
-                copy_film_metadata(info, self._container)
+                copy_film_metadata(info, self._container, start_seconds)
             if with_other_streams and not info.is_pictures:
                 self._others = OtherStreams(self._container, info, start_seconds, end_seconds, self.warnings)
 
