@@ -1,16 +1,20 @@
 """What editors get: the same bytes every time, time code, ProRes, sequences of EXR, the layer of colour."""
 
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
 from conftest import SIZE, copy_with_chroma, write_film
 from kinemacolor.options import EncodingOptions
 from kinemacolor.video.encoding import choose_encoder
-from kinemacolor.video.reader import probe
+from kinemacolor.video.layer import layer_luma
+from kinemacolor.video.pixels import chroma_shape, plane_view
+from kinemacolor.video.reader import VideoReader, probe
 from kinemacolor.video.timecode import frames_at, later
 from kinemacolor.video.writer import open_writer
 
@@ -106,3 +110,77 @@ def test_a_cut_begins_at_its_own_time_code(tmp_path: Path) -> None:
 def test_nonsense_is_no_time_code(tmp_path: Path) -> None:
     assert probe(coded(tmp_path, "in.mkv", "soon", time_base=Fraction(1, 1000))).timecode is None
     assert probe(write_film(tmp_path / "bare.mov")).timecode is None
+
+
+def planes_of(path: Path) -> list[list[np.ndarray]]:
+    """Y, Cb and Cr of every frame."""
+    with VideoReader(path) as reader:
+        return [[plane_view(frame, index).copy() for index in range(3)] for frame in reader.frames()]
+
+
+def write_layer(source: Path, result: Path, layer: Path, **options: Any) -> None:
+    """``result`` with colours that vary over time and space, and the layer that holds them alone."""
+    info = probe(source)
+    encoders = [choose_encoder(info, output, EncodingOptions(**options)) for output in (result, layer)]
+    assert encoders[0] == encoders[1]
+    shape = chroma_shape(info.height, info.width, encoders[0].subsampling)
+    dtype = np.uint8 if encoders[0].depth == 8 else np.uint16
+    middle = 2 ** (encoders[0].depth - 1)
+    ramp = np.linspace(-middle // 8, middle // 8, shape[0] * shape[1]).reshape(shape)
+    with (
+        VideoReader(source) as reader,
+        open_writer(result, info, encoders[0]) as whole,
+        open_writer(layer, info, encoders[1], with_other_streams=False) as alone,
+    ):
+        for block in reader.blocks(1):
+            chroma = np.stack([middle + ramp, middle - ramp + block.pts[0] % 3]).astype(dtype)
+            whole.write(block.luma[0], chroma, block.pts[0], block.durations[0])
+            alone.write(layer_luma(info), chroma, block.pts[0], block.durations[0])
+        whole.commit()
+        alone.commit()
+
+
+def filters_in_the_guide() -> tuple[str, str]:
+    """The pixel format and the planes of the ffmpeg command in docs/editors.md."""
+    text = (Path(__file__).parents[1] / "docs/editors.md").read_text(encoding="utf-8")
+    (found,) = re.findall(r"\[0:v\]format=(\w+)\[film\];\[film\]\[1:v\]mergeplanes=(\w+:\w+)", text)
+    return found
+
+
+def recombine(film: Path, layer: Path) -> list[list[np.ndarray]]:
+    """What the ffmpeg command in docs/editors.md makes of a film and its layer."""
+    pixel_format, planes = filters_in_the_guide()
+    graph = av.filter.Graph()
+    with av.open(str(film)) as below, av.open(str(layer)) as above:
+        inputs = [graph.add_buffer(template=container.streams.video[0]) for container in (below, above)]
+        converted, merged = graph.add("format", pixel_format), graph.add("mergeplanes", planes)
+        inputs[0].link_to(converted)
+        converted.link_to(merged, 0, 0)
+        inputs[1].link_to(merged, 0, 1)
+        merged.link_to(graph.add("buffersink"))
+        graph.configure()
+        found = []
+        for one, other in zip(below.decode(video=0), above.decode(video=0), strict=True):
+            inputs[0].push(one)
+            inputs[1].push(other)
+            found.append(graph.vpull())
+    return [[plane_view(frame, index).copy() for index in range(3)] for frame in found]
+
+
+def test_layer_is_middle_gray_in_the_colours_of_the_result(tmp_path: Path) -> None:
+    film = with_everything(tmp_path, "in.mov")
+    write_layer(film, tmp_path / "out.mkv", tmp_path / "layer.mkv", lossless=True)
+    for result, layer in zip(planes_of(tmp_path / "out.mkv"), planes_of(tmp_path / "layer.mkv"), strict=True):
+        assert (layer[0] == 126).all()
+        assert all(np.array_equal(result[index], layer[index]) for index in (1, 2))
+
+
+def test_film_and_layer_recombine_as_the_guide_says(tmp_path: Path) -> None:
+    film = with_everything(tmp_path, "in.mov")
+    write_layer(film, tmp_path / "out.mov", tmp_path / "layer.mov", vcodec="prores")
+    straight = planes_of(tmp_path / "out.mov")
+    luma = planes_of(film)
+    for number, planes in enumerate(recombine(film, tmp_path / "layer.mov")):
+        assert np.array_equal(planes[0], luma[number][0].astype(np.uint16) * 4)
+        for index in (1, 2):
+            assert np.abs(planes[index].astype(int) - straight[number][index]).mean() < 2
