@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 
-from conftest import SIZE, copy_with_chroma, write_film
+from conftest import SIZE, copy_with_chroma, write_film, write_with_chroma
+from kinemacolor.errors import UsageError
 from kinemacolor.options import EncodingOptions
 from kinemacolor.video.encoding import choose_encoder
 from kinemacolor.video.layer import layer_luma
@@ -184,3 +186,55 @@ def test_film_and_layer_recombine_as_the_guide_says(tmp_path: Path) -> None:
         assert np.array_equal(planes[0], luma[number][0].astype(np.uint16) * 4)
         for index in (1, 2):
             assert np.abs(planes[index].astype(int) - straight[number][index]).mean() < 2
+
+
+def read_exr(path: Path) -> tuple[np.ndarray, str]:
+    """R, G, B as they are stored, H W 3, and the pixel format."""
+    with av.open(str(path)) as container:
+        frame = next(container.decode(video=0))
+    dtype = np.float16 if "f16" in frame.format.name else np.float32
+    planes = [np.frombuffer(memoryview(plane), dtype).reshape(plane.height, -1) for plane in frame.planes]
+    green, blue, red = (plane[:, : frame.width].astype(np.float64) for plane in planes)
+    return np.stack([red, green, blue], -1), frame.format.name
+
+
+@pytest.mark.parametrize(("pix_fmt", "stored"), [(None, "gbrpf16le"), ("gbrpf32le", "gbrpf32le")])
+def test_exr_is_the_result_in_linear_light(tmp_path: Path, pix_fmt: str | None, stored: str) -> None:
+    film = write_film(tmp_path / "in.mkv", frames=3, pix_fmt="yuv420p10le", time_base=Fraction(1, 1000))
+    copy_with_chroma(film, tmp_path / "coded")
+    write_with_chroma(film, tmp_path / "linear", vcodec="exr", pix_fmt=pix_fmt)
+    assert [file.name for file in sorted((tmp_path / "linear").iterdir())] == [f"{n:06d}.exr" for n in range(3)]
+    for number in range(3):
+        coded = cv2.imread(str(tmp_path / f"coded/{number:06d}.png"), cv2.IMREAD_UNCHANGED)[..., ::-1] / 65535
+        linear, found = read_exr(tmp_path / f"linear/{number:06d}.exr")
+        assert found == stored
+        assert linear.shape == coded.shape
+        again = np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear)
+        assert np.abs(again - coded).max() < (1.7e-4 if pix_fmt is None else 1e-5)
+
+
+def test_exr_is_upright_and_says_how_wide_its_pixels_are(tmp_path: Path) -> None:
+    def prepare(container: Any, stream: Any) -> None:
+        stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
+        stream.set_display_rotation(90)
+
+    film = write_film(tmp_path / "in.mp4", frames=1, prepare=prepare)
+    write_with_chroma(film, tmp_path / "folder", vcodec="exr")
+    (picture,) = (tmp_path / "folder").iterdir()
+    assert read_exr(picture)[0].shape == (SIZE[1], SIZE[0], 3)
+    with av.open(str(picture)) as container:
+        assert container.streams.video[0].sample_aspect_ratio == Fraction(3, 4)
+
+
+def test_folders_hold_tiff_too_and_no_films(tmp_path: Path, film: Path) -> None:
+    copy_with_chroma(film, tmp_path / "tiff", vcodec="tiff")
+    copy_with_chroma(film, tmp_path / "png", vcodec="png")
+    names = [file.name for file in sorted((tmp_path / "tiff").iterdir())]
+    assert names == [f"{n:06d}.tif" for n in range(8)]
+    for name in names:
+        tiff, png = (cv2.imread(str(tmp_path / at)) for at in (f"tiff/{name}", f"png/{name[:-4]}.png"))
+        assert np.array_equal(tiff, png)
+    with pytest.raises(UsageError, match="take png, tiff or exr"):
+        choose_encoder(probe(film), tmp_path / "folder", EncodingOptions(vcodec="h264"))
+    with pytest.raises(UsageError, match="EXR cannot store yuv420p"):
+        choose_encoder(probe(film), tmp_path / "folder", EncodingOptions(vcodec="exr", pix_fmt="yuv420p"))

@@ -11,14 +11,14 @@ import av.filter
 import numpy as np
 import torch
 
-from kinemacolor.arrays import Codes
+from kinemacolor.arrays import Codes, Floats
 from kinemacolor.color import YCbCr
 from kinemacolor.errors import KinemacolorError
 from kinemacolor.video.encoding import Encoder, is_folder_name
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.other_streams import OWN_METADATA, OtherStreams, copy_film_metadata
 from kinemacolor.video.output import FilmWriter, partial_name, writing
-from kinemacolor.video.pictures import find_pictures, write_picture
+from kinemacolor.video.pictures import find_pictures, write_exr, write_picture
 from kinemacolor.video.pixels import build_frame, planar_name, rescale_codes
 from kinemacolor.video.reader import open_film
 
@@ -207,11 +207,20 @@ class PictureWriter:
     ) -> None: ...
 
     def write(self, luma: Codes, chroma: Codes, pts: int, duration: int) -> None:
-        codes = rescale_codes(luma, self.info.depth, self.encoder.depth, full_range=self.info.colors.full_range)
-        rgb = _rgb_of_planes(codes, chroma, self.info.colors.coding(self.encoder.depth))
+        info, depth = self.info, self.encoder.depth
+        codes = rescale_codes(luma, info.depth, depth, full_range=info.colors.full_range)
+        rgb = np.rot90(_rgb_of_planes(codes, chroma, info.colors.coding(depth)), round(info.display_rotation / 90))
         with writing(self.partial):
-            write_picture(self._target(pts), np.rot90(rgb, round(self.info.display_rotation / 90)))
+            if self.encoder.picture_suffix == ".exr":
+                write_exr(self._target(pts), rgb, self.encoder.options["format"], self._pixel_aspect)
+            else:
+                write_picture(self._target(pts), _codes_of_rgb(rgb, depth))
         self._count += 1
+
+    @property
+    def _pixel_aspect(self) -> Fraction:
+        stored = self.info.sample_aspect or Fraction(1)
+        return stored if self.info.display_rotation % 180 == 0 else 1 / stored
 
     def commit(self) -> None:
         with writing(self.partial):
@@ -225,9 +234,12 @@ class PictureWriter:
         return self.partial / (self._names[pts] if self._names else f"{self._count:06d}{self.encoder.picture_suffix}")
 
 
-def _rgb_of_planes(luma: Codes, chroma: Codes, coding: YCbCr) -> Codes:
-    """R'G'B' codes of full-size Y'CbCr planes, H W 3."""
-    rgb = coding.rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma))
-    codes = (rgb * (2**coding.depth - 1)).round().permute(1, 2, 0).contiguous().numpy()
-    ordered: Codes = codes.astype(luma.dtype)
-    return ordered
+def _rgb_of_planes(luma: Codes, chroma: Codes, coding: YCbCr) -> Floats:
+    """R'G'B' 0..1 of full-size Y'CbCr planes, H W 3."""
+    rgb: Floats = coding.rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma)).permute(1, 2, 0).numpy()
+    return rgb
+
+
+def _codes_of_rgb(rgb: Floats, depth: int) -> Codes:
+    codes: Codes = np.rint(rgb * (2**depth - 1)).astype(np.uint8 if depth == 8 else np.uint16)
+    return codes
