@@ -9,13 +9,16 @@ import av
 import cv2
 import numpy as np
 import pytest
+import torch
 
-from conftest import SIZE, copy_with_chroma, write_film, write_with_chroma
+from conftest import SIZE, copy_with_chroma, luma_of, write_film, write_with_chroma
 from kinemacolor.errors import UsageError
 from kinemacolor.options import EncodingOptions
+from kinemacolor.verify import verify_film
 from kinemacolor.video.encoding import choose_encoder
+from kinemacolor.video.info import ColorTags
 from kinemacolor.video.layer import layer_luma
-from kinemacolor.video.pixels import chroma_shape, plane_view
+from kinemacolor.video.pixels import chroma_shape, limited_from_full, plane_view
 from kinemacolor.video.reader import VideoReader, probe
 from kinemacolor.video.timecode import frames_at, later
 from kinemacolor.video.writer import open_writer
@@ -238,3 +241,57 @@ def test_folders_hold_tiff_too_and_no_films(tmp_path: Path, film: Path) -> None:
         choose_encoder(probe(film), tmp_path / "folder", EncodingOptions(vcodec="h264"))
     with pytest.raises(UsageError, match="EXR cannot store yuv420p"):
         choose_encoder(probe(film), tmp_path / "folder", EncodingOptions(vcodec="exr", pix_fmt="yuv420p"))
+
+
+def tagged(container: Any, stream: Any) -> None:
+    """BT.709, limited range, a time code."""
+    context = stream.codec_context
+    context.color_range, context.colorspace, context.color_primaries, context.color_trc = 1, 1, 1, 1
+    container.metadata["timecode"] = "01:00:00:00"
+
+
+@pytest.mark.parametrize(
+    ("pix_fmt", "profile", "stored"),
+    [("yuv420p", "HQ", "yuv422p10le"), ("yuv422p10le", "HQ", "yuv422p10le"), ("yuv444p", "4444", "yuv444p12le")],
+)
+def test_prores_is_what_editors_expect(tmp_path: Path, pix_fmt: str, profile: str, stored: str) -> None:
+    film = write_film(tmp_path / "in.mov", pix_fmt=pix_fmt, prepare=tagged, sound=True)
+    info = copy_with_chroma(film, tmp_path / "out.mov", vcodec="prores")
+    assert (info.codec, info.colors, info.timecode) == ("prores", ColorTags(1, 1, 1, False), "01:00:00:00")
+    assert (info.rate, info.frames) == (24, 8)
+    with av.open(str(tmp_path / "out.mov")) as container:
+        context = container.streams.video[0].codec_context
+        assert (context.profile, context.pix_fmt) == (profile, stored)  # FFmpeg reads 4444 as 12 bits
+        frame = next(container.decode(video=0))
+        assert (frame.colorspace, frame.color_primaries, frame.color_trc) == (1, 1, 1)
+    assert [check.name for check in verify_film(film, tmp_path / "out.mov") if not check.passed] == []
+
+
+def test_ffv1_keeps_luma_tags_and_time_code(tmp_path: Path) -> None:
+    film = write_film(tmp_path / "in.mov", prepare=tagged, sound=True)
+    info = copy_with_chroma(film, tmp_path / "out.mkv", vcodec="ffv1")
+    assert (info.codec, info.pixel_format, info.colors) == ("ffv1", "yuv420p", ColorTags(1, 1, 1, False))
+    assert info.timecode == "01:00:00:00"
+    assert np.array_equal(luma_of(film), luma_of(tmp_path / "out.mkv"))
+    assert [check.name for check in verify_film(film, tmp_path / "out.mkv") if not check.passed] == []
+
+
+def test_full_range_film_is_as_light_in_prores(tmp_path: Path) -> None:
+    """ProRes has no full range: what players make of the result is what they made of the film."""
+    film = write_film(tmp_path / "in.mkv", codec="ffv1", pix_fmt="gray", time_base=Fraction(1, 1000))
+    assert probe(film).colors.full_range
+    info = copy_with_chroma(film, tmp_path / "out.mov", vcodec="prores")
+    assert not info.colors.full_range
+    shown = info.colors.coding(info.depth).gray(torch.from_numpy(luma_of(tmp_path / "out.mov")))
+    assert np.abs(shown.numpy() - luma_of(film) / 255).max() < 0.01
+
+
+def test_narrowed_chroma_is_the_same_colour() -> None:
+    full, limited = (ColorTags(1, full_range=how).coding(10) for how in (True, False))
+    chroma = np.array([[[512, 1023, 0]], [[512, 200, 700]]], np.uint16)
+    luma = np.array([[400, 512, 600]], np.uint16)
+    there = full.rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma))
+    narrow_luma = limited_from_full(luma, 10, chroma=False)
+    narrow = limited_from_full(chroma, 10, chroma=True)
+    again = limited.rgb(torch.from_numpy(narrow_luma)[None], torch.from_numpy(narrow))
+    assert (there - again).abs().max() < 2e-3

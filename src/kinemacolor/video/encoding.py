@@ -41,6 +41,11 @@ class Encoder:
         return "444" if self.is_rgb else subsampling_of(av.VideoFormat(self.pixel_format, 16, 16))
 
     @property
+    def is_limited(self) -> bool:
+        """ProRes has limited range only: neither it nor QuickTime can say that a film is full range."""
+        return self.name.startswith("prores")
+
+    @property
     def bits_per_pixel(self) -> float:
         """A generous guess, for the estimate of disk space only."""
         if self.picture_suffix == ".exr":

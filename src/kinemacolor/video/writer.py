@@ -1,6 +1,7 @@
 """Encoding: a result that keeps all of its source but the chroma, whole or not at all."""
 
 from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +20,7 @@ from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.other_streams import OWN_METADATA, OtherStreams, copy_film_metadata
 from kinemacolor.video.output import FilmWriter, partial_name, writing
 from kinemacolor.video.pictures import find_pictures, write_exr, write_picture
-from kinemacolor.video.pixels import build_frame, planar_name, rescale_codes
+from kinemacolor.video.pixels import build_frame, limited_from_full, planar_name, rescale_codes
 from kinemacolor.video.reader import open_film
 
 # What MP4 stores where every player looks; anything else needs its newer key-value atoms.
@@ -70,6 +71,10 @@ class VideoWriter:
         self.warnings: list[str] = []
         # Formats that are not planar Y'CbCr are made from its planes by swscale.
         self._planes = planar_name(encoder.subsampling, encoder.depth)
+        self._narrow = encoder.is_limited and info.colors.full_range
+        self._colors = replace(info.colors, full_range=False) if self._narrow else info.colors
+        if self._narrow:
+            self.warnings.append("the film is full range and ProRes is not: black and white lie at 16 and 235 now")
         cut = start_seconds + info.origin_seconds if start_seconds else 0
         self._shift = -round(cut / info.time_base)
         self._others: OtherStreams | None = None
@@ -98,7 +103,10 @@ class VideoWriter:
 
     def write(self, luma: Codes, chroma: Codes, pts: int, duration: int) -> None:
         codes = rescale_codes(luma, self.info.depth, self.encoder.depth, full_range=self.info.colors.full_range)
-        frame = build_frame((codes, chroma[0], chroma[1]), self._planes, self.info.colors)
+        if self._narrow:
+            codes = limited_from_full(codes, self.encoder.depth, chroma=False)
+            chroma = limited_from_full(chroma, self.encoder.depth, chroma=True)
+        frame = build_frame((codes, chroma[0], chroma[1]), self._planes, self._colors)
         if self._planes != self.encoder.pixel_format:
             frame = frame.reformat(format=self.encoder.pixel_format, dst_color_range=2 if self.encoder.is_rgb else None)
         frame.pts, frame.time_base, frame.duration = pts + self._shift, self.info.time_base, duration
@@ -136,7 +144,7 @@ class VideoWriter:
         context.width, context.height, context.pix_fmt = info.width, info.height, encoder.pixel_format
         context.time_base = stream.time_base = info.time_base
         context.framerate = info.rate or Fraction(25)
-        context.color_range = 2 if info.colors.full_range else 1
+        context.color_range = 2 if self._colors.full_range else 1
         context.colorspace = 0 if encoder.is_rgb else info.colors.matrix
         context.color_primaries, context.color_trc = info.colors.primaries, info.colors.transfer
         context.thread_type = "AUTO"
