@@ -276,14 +276,16 @@ def test_ffv1_keeps_luma_tags_and_time_code(tmp_path: Path) -> None:
     assert [check.name for check in verify_film(film, tmp_path / "out.mkv") if not check.passed] == []
 
 
-def test_full_range_film_is_as_light_in_prores(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pix_fmt", ["gray", "gray16le"])
+def test_full_range_film_is_as_light_in_prores(tmp_path: Path, pix_fmt: str) -> None:
     """ProRes has no full range: what players make of the result is what they made of the film."""
-    film = write_film(tmp_path / "in.mkv", codec="ffv1", pix_fmt="gray", time_base=Fraction(1, 1000))
+    film = write_film(tmp_path / "in.mkv", codec="ffv1", pix_fmt=pix_fmt, time_base=Fraction(1, 1000))
     assert probe(film).colors.full_range
     info = copy_with_chroma(film, tmp_path / "out.mov", vcodec="prores")
     assert not info.colors.full_range
     shown = info.colors.coding(info.depth).gray(torch.from_numpy(luma_of(tmp_path / "out.mov")))
-    assert np.abs(shown.numpy() - luma_of(film) / 255).max() < 0.01
+    assert np.abs(shown.numpy() - luma_of(film) / (2 ** probe(film).depth - 1)).max() < 0.01
+    assert [check.name for check in verify_film(film, tmp_path / "out.mov") if not check.passed] == []
 
 
 def test_narrowed_chroma_is_the_same_colour() -> None:
