@@ -96,8 +96,13 @@ def write_film(
     return path
 
 
-def copy_with_chroma(source: Path, output: Path, *, with_other_streams: bool = True, **options: Any) -> VideoInfo:
+def copy_with_chroma(source: Path, output: Path, **options: Any) -> VideoInfo:
     """Write ``source`` again with a flat, slightly blue chroma; gives what the result is."""
+    write_with_chroma(source, output, **options)
+    return probe(output)
+
+
+def write_with_chroma(source: Path, output: Path, *, with_other_streams: bool = True, **options: Any) -> None:
     info = probe(source)
     encoder = choose_encoder(info, output, EncodingOptions(**options))
     size = chroma_shape(info.height, info.width, encoder.subsampling)
@@ -110,7 +115,6 @@ def copy_with_chroma(source: Path, output: Path, *, with_other_streams: bool = T
             for luma, pts, duration in zip(block.luma, block.pts, block.durations, strict=True):
                 writer.write(luma, chroma, pts, duration)
         writer.commit()
-    return probe(output)
 
 
 def luma_of(path: Path) -> np.ndarray:

@@ -33,7 +33,8 @@ class SessionOptions:
 class EncodingOptions:
     """How the result is stored; None leaves the choice to the container and the source.
 
-    ``vcodec`` is h264, h265, prores, vp9, av1, ffv1 or any encoder of FFmpeg. ``crf`` is the
+    ``vcodec`` is h264, h265, prores, vp9, av1, ffv1 or any encoder of FFmpeg; for a folder of pictures
+    png, tiff or exr (half floats; 32 bits with ``pix_fmt`` gbrpf32le). ``crf`` is the
     encoder's constant quality, smaller is better. ``preset`` trades time for size (x264, x265).
     """
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import zip_longest
 from pathlib import Path
@@ -14,7 +14,7 @@ from av.stream import AttachmentStream
 from kinemacolor.arrays import Codes
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.other_streams import OWN_METADATA
-from kinemacolor.video.pixels import rescale_codes
+from kinemacolor.video.pixels import limited_from_full, rescale_codes
 from kinemacolor.video.reader import VideoReader, main_video, open_film, probe
 
 LOSSLESS = ("ffv1", "utvideo", "huffyuv", "ffvhuff", "rawvideo")
@@ -108,11 +108,18 @@ def _compare_luma(tally: _Tally, one: Codes, other: Codes, before: VideoInfo, af
     if before.depth < after.depth:
         wanted, found = rescale_codes(one, before.depth, after.depth, full_range=before.colors.full_range), other
     else:
-        wanted, found = one, rescale_codes(other, after.depth, before.depth, full_range=before.colors.full_range)
+        wanted, found = one, rescale_codes(other, after.depth, before.depth, full_range=after.colors.full_range)
+    if _was_narrowed(before, after):
+        wanted = limited_from_full(wanted, max(before.depth, after.depth), chroma=False)
     difference = np.abs(wanted.astype(np.int32) - found.astype(np.int32))
     tally.largest = max(tally.largest, int(difference.max()))
     tally.total += float(difference.sum()) / 2 ** (max(before.depth, after.depth) - 8)
     tally.pixels += difference.size
+
+
+def _was_narrowed(before: VideoInfo, after: VideoInfo) -> bool:
+    """ProRes has limited range only."""
+    return after.codec == "prores" and before.colors.full_range and not after.colors.full_range
 
 
 def _frames(path: Path) -> Iterator[tuple[Codes, int]]:
@@ -153,6 +160,8 @@ def _luma(tally: _Tally, before: VideoInfo, after: VideoInfo) -> Check:
 
 def _tags(before: VideoInfo, after: VideoInfo) -> Check:
     one, other = before.colors, after.colors
+    if _was_narrowed(before, after):
+        one = replace(one, full_range=False)
     differs = [
         name for name in ("matrix", "primaries", "transfer", "full_range") if getattr(one, name) != getattr(other, name)
     ]

@@ -17,6 +17,8 @@ ENCODERS["av1"] = "libsvtav1"
 _CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 _QUALITY = {"libx264": ("crf", 16), "libx265": ("crf", 18), "libvpx-vp9": ("crf", 22), "libsvtav1": ("crf", 22)}
 _BITS_PER_PIXEL = {"libx264": 0.35, "libx265": 0.3, "libvpx-vp9": 0.3, "libsvtav1": 0.25, "ffv1": 8.0, "prores_ks": 4.0}
+_PICTURE_KINDS = {"png": ".png", "tiff": ".tif"}
+_EXR_SAMPLES = {"gbrpf16le": "half", "gbrpf32le": "float"}
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,15 @@ class Encoder:
         return "444" if self.is_rgb else subsampling_of(av.VideoFormat(self.pixel_format, 16, 16))
 
     @property
+    def is_limited(self) -> bool:
+        """ProRes has limited range only: neither it nor QuickTime can say that a film is full range."""
+        return self.name.startswith("prores")
+
+    @property
     def bits_per_pixel(self) -> float:
         """A generous guess, for the estimate of disk space only."""
+        if self.picture_suffix == ".exr":
+            return 48.0 if self.options["format"] == "half" else 96.0
         if self.options.get("qp") == "0" or "lossless" in self.options.values() or self.picture_suffix:
             return 16.0
         return _BITS_PER_PIXEL.get(self.name, 2.0) * self.depth / 8
@@ -52,7 +61,7 @@ def choose_encoder(info: VideoInfo, output: Path, options: EncodingOptions) -> E
     Raises UsageError where they cannot fit, naming what would.
     """
     if is_picture_output(output):
-        return _pictures(info, output)
+        return _pictures(info, output, options)
     container, supported = _container(output)
     if options.lossless and options.vcodec is None and container == "matroska":
         wanted = "ffv1"
@@ -113,12 +122,23 @@ def is_folder_name(output: Path) -> bool:
     return output.suffix in ("", ".color") or output.is_dir()
 
 
-def _pictures(info: VideoInfo, output: Path) -> Encoder:
-    if is_folder_name(output):
-        return Encoder("pictures", "rgb", 16 if info.depth > 8 else 8, picture_suffix=".png")
-    if info.frames_expected not in (None, 1):
-        raise UsageError(f"{output.name} is one picture, the film has {info.frames_expected}: name a folder or a film")
-    return Encoder("pictures", "rgb", 16 if info.depth > 8 else 8, picture_suffix=output.suffix.lower())
+def _pictures(info: VideoInfo, output: Path, options: EncodingOptions) -> Encoder:
+    depth = 16 if info.depth > 8 else 8
+    if not is_folder_name(output):
+        if info.frames_expected not in (None, 1):
+            raise UsageError(
+                f"{output.name} is one picture, the film has {info.frames_expected}: name a folder or a film"
+            )
+        return Encoder("pictures", "rgb", depth, picture_suffix=output.suffix.lower())
+    if options.vcodec == "exr":
+        if options.pix_fmt not in (None, *_EXR_SAMPLES):
+            raise UsageError(f"EXR cannot store {options.pix_fmt}: it offers {', '.join(_EXR_SAMPLES)}")
+        samples = _EXR_SAMPLES[options.pix_fmt or "gbrpf16le"]
+        return Encoder("pictures", "rgb", 16, {"format": samples}, picture_suffix=".exr")
+    suffix = _PICTURE_KINDS.get(options.vcodec or "png")
+    if suffix is None:
+        raise UsageError(f"a folder cannot hold {options.vcodec}: take png, tiff or exr, or name a film (.mov, .mkv)")
+    return Encoder("pictures", "rgb", depth, picture_suffix=suffix)
 
 
 def _container(output: Path) -> tuple[str, set[str]]:

@@ -53,6 +53,7 @@ class VideoInfo:
     "400", "420", "422", "444", "440", "411" or "410". ``display_rotation`` is in degrees,
     counter-clockwise. ``frames`` is what the container claims, None where it claims nothing.
     ``origin_seconds`` is where the film's clock begins; times that a user gives count from there.
+    ``timecode`` is what the film calls its first frame: "01:00:00:00", or "01:00:00;00" for drop-frame.
     """
 
     path: Path
@@ -74,6 +75,7 @@ class VideoInfo:
     codec: str = ""
     is_pictures: bool = False
     origin_seconds: float = 0.0
+    timecode: str | None = None
 
     @property
     def is_interlaced(self) -> bool:

@@ -1,12 +1,14 @@
 """All of a source but its pictures: sound, subtitles, attachments, chapters; and its metadata."""
 
+import math
 from collections.abc import Iterator
 
 import av
 
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.output import FULL
-from kinemacolor.video.reader import main_video, open_film
+from kinemacolor.video.reader import HALF_MILLISECOND, main_video, open_film
+from kinemacolor.video.timecode import later
 
 OWN_METADATA = {
     *("major_brand", "minor_version", "compatible_brands", "encoder"),
@@ -120,11 +122,14 @@ class OtherStreams:
             self._warnings.append(f"sound and other streams end early: {error}")
 
 
-def copy_film_metadata(info: VideoInfo, target: av.container.OutputContainer) -> None:
-    """The metadata of a film and of its pictures; the time code is among them."""
+def copy_film_metadata(info: VideoInfo, target: av.container.OutputContainer, start_seconds: float) -> None:
+    """The metadata of a film and of its pictures, with the time code of the first frame from ``start_seconds`` on."""
     with open_film(info.path) as source:
         copy_metadata(main_video(source, info.path).metadata, target.streams.video[0].metadata)
         copy_metadata(source.metadata, target.metadata)
+    if info.timecode and info.rate:
+        skipped = math.ceil((start_seconds - HALF_MILLISECOND) * info.rate)
+        target.metadata["timecode"] = later(info.timecode, max(0, skipped), info.rate)
 
 
 def copy_metadata(source: dict[str, str], target: dict[str, str]) -> None:

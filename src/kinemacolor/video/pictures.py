@@ -5,11 +5,12 @@ from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from kinemacolor.arrays import Bytes, Codes
+from kinemacolor.arrays import Bytes, Codes, Floats
 from kinemacolor.errors import InputError, reading
 from kinemacolor.video.info import ColorTags, VideoInfo
 from kinemacolor.video.pixels import luma_of_rgb
@@ -97,6 +98,23 @@ def write_picture(path: Path, rgb: Codes) -> None:
         rgb = np.rint(rgb / 257).astype(np.uint8)
     _, data = cv2.imencode(path.suffix.lower(), np.ascontiguousarray(rgb[..., ::-1]), quality)
     path.write_bytes(data.tobytes())
+
+
+def write_exr(path: Path, rgb: Floats, samples: str, pixel_aspect: Fraction) -> None:
+    """``H W 3`` sRGB 0..1 as scene-linear OpenEXR, BT.709 primaries; ``samples`` is "half" or "float".
+
+    Raises OSError where the file system refuses.
+    """
+    linear = np.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)  # IEC 61966-2-1
+    if samples == "half":
+        linear = linear.astype(np.float16)  # rounded: FFmpeg would cut off
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(linear, np.float32), "gbrpf32le")
+    encoder = av.CodecContext.create("exr", "w")
+    assert isinstance(encoder, av.VideoCodecContext)
+    encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, "gbrpf32le"
+    encoder.time_base, encoder.sample_aspect_ratio = 1 / PICTURES_RATE, pixel_aspect
+    encoder.options = {"format": samples, "compression": "zip16"}
+    path.write_bytes(b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)]))
 
 
 def read_reference(path: Path, *, keep_alpha: bool = False) -> Bytes:

@@ -114,6 +114,18 @@ def display_luma(luma: Codes, depth: int, *, full_range: bool) -> Bytes:
     return shown
 
 
+def limited_from_full(codes: Codes, depth: int, *, chroma: bool) -> Codes:
+    """Full range to limited range at the same depth, rounded (ITU-T H.273): luma, or Cb and Cr."""
+    unit, most = 2 ** (depth - 8), 2**depth - 1
+    full = np.arange(most + 1)
+    limited = (
+        (full - 2 ** (depth - 1)) * (224 * unit / most) + 128 * unit
+        if chroma
+        else full * (219 * unit / most) + 16 * unit
+    )
+    return np.take(np.rint(limited).astype(codes.dtype), codes)
+
+
 def build_frame(planes: tuple[Codes, Codes, Codes], pixel_format: str, colors: ColorTags) -> av.VideoFrame:
     """A frame of planar Y'CbCr planes, tagged with its colours."""
     height, width = planes[0].shape

@@ -14,8 +14,10 @@ from kinemacolor.errors import InputError, reading
 from kinemacolor.video.info import FrameBlock, VideoInfo
 from kinemacolor.video.pictures import find_pictures, probe_pictures, read_luma
 from kinemacolor.video.pixels import depth_of, is_rgb, luma_plane, subsampling_of, tags_of
+from kinemacolor.video.timecode import find_timecode
 
 StoredFrame = tuple[Codes, int, int]  # luma H W, pts and duration in ticks
+HALF_MILLISECOND = 5e-4  # containers round time stamps, users type what they were shown
 FILM_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".webm", ".avi", ".ogv", ".mpg", ".mpeg")
 
 
@@ -32,7 +34,8 @@ def probe(path: Path) -> VideoInfo:
         stream = main_video(container, path)
         frame = _first_frame(container, stream, path)
         pixels, context = frame.format, stream.codec_context
-        duration = _duration_seconds(container, stream)
+        rate = stream.average_rate or stream.guessed_rate
+        told = [stream.metadata, container.metadata, *(other.metadata for other in container.streams)]
         return VideoInfo(
             path=path,
             width=frame.width,
@@ -43,15 +46,16 @@ def probe(path: Path) -> VideoInfo:
             has_luma_plane=not is_rgb(pixels),
             has_alpha=any(component.is_alpha for component in pixels.components),
             time_base=stream.time_base or Fraction(1, 1000),
-            rate=stream.average_rate or stream.guessed_rate,
+            rate=rate,
             frames=stream.frames or None,
-            duration_seconds=duration,
+            duration_seconds=_duration_seconds(container, stream),
             colors=tags_of(context, pixels).with_matrix_for(frame.height),
             sample_aspect=stream.sample_aspect_ratio or None,
             display_rotation=frame.rotation,
             field_order=context.field_order,
             codec=context.name,
             origin_seconds=float((stream.start_time or 0) * (stream.time_base or 0)),
+            timecode=find_timecode(told, rate),
         )
 
 
@@ -179,9 +183,8 @@ class VideoReader:
             )
 
     def _wanted(self, seconds: float) -> bool:
-        # Half a millisecond: containers round time stamps, users type what they were shown.
         late = self.end_seconds is not None and seconds >= self.end_seconds
-        return seconds >= self.start_seconds - 5e-4 and not late
+        return seconds >= self.start_seconds - HALF_MILLISECOND and not late
 
     def _frames(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
         """Every frame that can be decoded; damage is counted, never raised."""

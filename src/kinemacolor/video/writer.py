@@ -1,6 +1,7 @@
 """Encoding: a result that keeps all of its source but the chroma, whole or not at all."""
 
 from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -11,15 +12,15 @@ import av.filter
 import numpy as np
 import torch
 
-from kinemacolor.arrays import Codes
+from kinemacolor.arrays import Codes, Floats
 from kinemacolor.color import YCbCr
 from kinemacolor.errors import KinemacolorError
 from kinemacolor.video.encoding import Encoder, is_folder_name
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.other_streams import OWN_METADATA, OtherStreams, copy_film_metadata
 from kinemacolor.video.output import FilmWriter, partial_name, writing
-from kinemacolor.video.pictures import find_pictures, write_picture
-from kinemacolor.video.pixels import build_frame, planar_name, rescale_codes
+from kinemacolor.video.pictures import find_pictures, write_exr, write_picture
+from kinemacolor.video.pixels import build_frame, limited_from_full, planar_name, rescale_codes
 from kinemacolor.video.reader import open_film
 
 # What MP4 stores where every player looks; anything else needs its newer key-value atoms.
@@ -70,6 +71,10 @@ class VideoWriter:
         self.warnings: list[str] = []
         # Formats that are not planar Y'CbCr are made from its planes by swscale.
         self._planes = planar_name(encoder.subsampling, encoder.depth)
+        self._narrow = encoder.is_limited and info.colors.full_range
+        self._colors = replace(info.colors, full_range=False) if self._narrow else info.colors
+        if self._narrow:
+            self.warnings.append("the film is full range and ProRes is not: black and white lie at 16 and 235 now")
         cut = start_seconds + info.origin_seconds if start_seconds else 0
         self._shift = -round(cut / info.time_base)
         self._others: OtherStreams | None = None
@@ -80,7 +85,7 @@ class VideoWriter:
             self._container = av.open(target, "w", container_options=self._container_options())
             self._stream = self._add_video()
             if not info.is_pictures:
-                copy_film_metadata(info, self._container)
+                copy_film_metadata(info, self._container, start_seconds)
             if with_other_streams and not info.is_pictures:
                 self._others = OtherStreams(self._container, info, start_seconds, end_seconds, self.warnings)
 
@@ -98,7 +103,10 @@ class VideoWriter:
 
     def write(self, luma: Codes, chroma: Codes, pts: int, duration: int) -> None:
         codes = rescale_codes(luma, self.info.depth, self.encoder.depth, full_range=self.info.colors.full_range)
-        frame = build_frame((codes, chroma[0], chroma[1]), self._planes, self.info.colors)
+        if self._narrow:
+            codes = limited_from_full(codes, self.encoder.depth, chroma=False)
+            chroma = limited_from_full(chroma, self.encoder.depth, chroma=True)
+        frame = build_frame((codes, chroma[0], chroma[1]), self._planes, self._colors)
         if self._planes != self.encoder.pixel_format:
             frame = frame.reformat(format=self.encoder.pixel_format, dst_color_range=2 if self.encoder.is_rgb else None)
         frame.pts, frame.time_base, frame.duration = pts + self._shift, self.info.time_base, duration
@@ -136,7 +144,7 @@ class VideoWriter:
         context.width, context.height, context.pix_fmt = info.width, info.height, encoder.pixel_format
         context.time_base = stream.time_base = info.time_base
         context.framerate = info.rate or Fraction(25)
-        context.color_range = 2 if info.colors.full_range else 1
+        context.color_range = 2 if self._colors.full_range else 1
         context.colorspace = 0 if encoder.is_rgb else info.colors.matrix
         context.color_primaries, context.color_trc = info.colors.primaries, info.colors.transfer
         context.thread_type = "AUTO"
@@ -207,11 +215,20 @@ class PictureWriter:
     ) -> None: ...
 
     def write(self, luma: Codes, chroma: Codes, pts: int, duration: int) -> None:
-        codes = rescale_codes(luma, self.info.depth, self.encoder.depth, full_range=self.info.colors.full_range)
-        rgb = _rgb_of_planes(codes, chroma, self.info.colors.coding(self.encoder.depth))
+        info, depth = self.info, self.encoder.depth
+        codes = rescale_codes(luma, info.depth, depth, full_range=info.colors.full_range)
+        rgb = np.rot90(_rgb_of_planes(codes, chroma, info.colors.coding(depth)), round(info.display_rotation / 90))
         with writing(self.partial):
-            write_picture(self._target(pts), np.rot90(rgb, round(self.info.display_rotation / 90)))
+            if self.encoder.picture_suffix == ".exr":
+                write_exr(self._target(pts), rgb, self.encoder.options["format"], self._pixel_aspect)
+            else:
+                write_picture(self._target(pts), _codes_of_rgb(rgb, depth))
         self._count += 1
+
+    @property
+    def _pixel_aspect(self) -> Fraction:
+        stored = self.info.sample_aspect or Fraction(1)
+        return stored if self.info.display_rotation % 180 == 0 else 1 / stored
 
     def commit(self) -> None:
         with writing(self.partial):
@@ -225,9 +242,12 @@ class PictureWriter:
         return self.partial / (self._names[pts] if self._names else f"{self._count:06d}{self.encoder.picture_suffix}")
 
 
-def _rgb_of_planes(luma: Codes, chroma: Codes, coding: YCbCr) -> Codes:
-    """R'G'B' codes of full-size Y'CbCr planes, H W 3."""
-    rgb = coding.rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma))
-    codes = (rgb * (2**coding.depth - 1)).round().permute(1, 2, 0).contiguous().numpy()
-    ordered: Codes = codes.astype(luma.dtype)
-    return ordered
+def _rgb_of_planes(luma: Codes, chroma: Codes, coding: YCbCr) -> Floats:
+    """R'G'B' 0..1 of full-size Y'CbCr planes, H W 3."""
+    rgb: Floats = coding.rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma)).permute(1, 2, 0).numpy()
+    return rgb
+
+
+def _codes_of_rgb(rgb: Floats, depth: int) -> Codes:
+    codes: Codes = np.rint(rgb * (2**depth - 1)).astype(np.uint8 if depth == 8 else np.uint16)
+    return codes
