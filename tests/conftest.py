@@ -71,7 +71,7 @@ def write_film(
     prepare: Callable[[Any, Any], None] | None = None,
     picture: Callable[[int], np.ndarray] | None = None,
 ) -> Path:
-    """Encode the scene, or else ``picture`` of each number; ``prepare`` gets the container and the video stream before the first frame."""
+    """Encode the scene, or else ``picture`` of each number; ``prepare`` gets container and video stream at first."""
     ticks = list(pts) if pts is not None else [round(index / rate / time_base) for index in range(frames)]
     with av.open(str(path), "w", container_options=container_options or {}) as container:
         stream = container.add_stream(codec, rate=rate, options=options or {})

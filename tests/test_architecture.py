@@ -13,27 +13,17 @@ ROOT = Path(kinemacolor.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 FLOORS = [
     {
-        "arrays",
-        "errors",
-        "faults",
-        "files",
-        "options",
-        "times",
-        "precision",
-        "color",
-        "features",
-        "correspondence",
-        "pipeline",
-        "console",
+        *("arrays", "errors", "faults", "files", "options", "times", "precision", "color", "features"),
+        *("correspondence", "pipeline", "console"),
     },
     {"video", "resample"},
     {"models", "references", "losses", "metrics", "shots", "verify"},
-    {"store", "weights", "formats", "checkpoints", "metrics_weights", "session", "data"},
-    {"evaluation", "preview", "training"},
+    {"store", "weights", "formats", "checkpoints", "metrics_weights", "finish", "session", "data"},
+    {"evaluation", "plan", "preview", "training"},
     {"render"},
-    {"api", "demo", "doctor"},
+    {"api", "cluster", "demo", "doctor", "report"},
     {"benchmark", "benchmark_networks"},
-    {"cli", "cli_evaluate", "cli_models", "cli_train"},
+    {"cli", "cli_evaluate", "cli_film", "cli_models", "cli_options", "cli_report", "cli_train"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 

@@ -45,7 +45,9 @@ def save(path: Path, picture: np.ndarray) -> Path:
 def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three shots in gray: a scene, another, and the first again."""
     folder = tmp_path_factory.mktemp("film")
-    return write_film(folder / "film.mp4", 3 * CUT, pix_fmt="yuv420p", picture=lambda i: gray(two_scenes(i)), sound=True)
+    return write_film(
+        folder / "film.mp4", 3 * CUT, pix_fmt="yuv420p", picture=lambda i: gray(two_scenes(i)), sound=True
+    )
 
 
 def gray(picture: np.ndarray) -> np.ndarray:
@@ -90,7 +92,9 @@ def test_every_shot_gets_the_picture_that_fits_it(film: Path, pictures: Path, tm
 
 def test_a_picture_at_a_frame_belongs_to_its_shot(film: Path, pictures: Path, tmp_path: Path) -> None:
     save(pictures / "ref_000040.png", other_scene(10))
-    plan, _ = make_plan(wish(film, f"{pictures / 'waves.png'}@0:03", pictures / "blocks.png", pictures, folder=tmp_path))
+    plan, _ = make_plan(
+        wish(film, f"{pictures / 'waves.png'}@0:03", pictures / "blocks.png", pictures, folder=tmp_path)
+    )
     assert {name: entry.frame for name, entry in plan.references.items()} == {
         "waves": 72,
         "waves-2": None,
@@ -110,7 +114,7 @@ def test_the_users_shots_win(film: Path, pictures: Path, tmp_path: Path) -> None
 
 def test_an_earlier_result_gives_its_own_frames(film: Path, tmp_path: Path) -> None:
     colored = write_film(tmp_path / "colored.mp4", 3 * CUT, picture=two_scenes, options={"crf": "5"})
-    plan, seen = make_plan(wish(film, colored, folder=tmp_path))
+    plan, _ = make_plan(wish(film, colored, folder=tmp_path))
     frames = [entry.frame for entry in plan.references.values()]
     assert len(frames) == 3
     for shot, frame in zip(plan.shots, frames, strict=True):
@@ -225,7 +229,10 @@ def test_frames_are_extracted_under_names_that_place_them(film: Path, tmp_path: 
     folder = tmp_path / "to-colour"
     written = extract_frames(film, [40, 3], folder)
     assert [path.name for path in written] == ["ref_000040.png", "ref_000003.png"]
-    assert Given(folder).pictures() == (Reference(folder / "ref_000003.png", 3), Reference(folder / "ref_000040.png", 40))
+    assert Given(folder).pictures() == (
+        Reference(folder / "ref_000003.png", 3),
+        Reference(folder / "ref_000040.png", 40),
+    )
     assert np.abs(cv2.imread(str(written[1]))[..., 0].astype(int) - gray(two_scenes(3))[..., 0]).mean() < 3
     with pytest.raises(UsageError, match="may be coloured already"):
         extract_frames(film, [3], folder)

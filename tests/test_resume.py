@@ -4,13 +4,14 @@ import json
 import random
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from safetensors.torch import save as save_state
+from test_plan import CUT, gray, other_scene, save, two_scenes
 
 from conftest import scene, write_film
 from kinemacolor.errors import InputError, UsageError, WeightsError
@@ -26,12 +27,13 @@ from kinemacolor.render.passes import stretches
 from kinemacolor.render.segments import LENGTH, PassFolder
 from kinemacolor.render.target import Target, prepare_plan
 from kinemacolor.video.colored import colored_frames
-from test_plan import CUT, gray, other_scene, save, two_scenes
 
 SMALL = FilmOptions(short_side=64)
 
 
-def planned(folder: Path, *given: str, frames: int = 3 * CUT, picture: Callable[[int], np.ndarray] = two_scenes) -> Path:
+def planned(
+    folder: Path, *given: str, frames: int = 3 * CUT, picture: Callable[[int], np.ndarray] = two_scenes
+) -> Path:
     """A film, two pictures and their plan in a folder."""
     film = write_film(folder / "film.mp4", frames, picture=lambda i: gray(picture(i)), sound=True)
     save(folder / "waves.png", scene(3))
@@ -145,9 +147,9 @@ def test_a_keyframe_acts_in_both_directions(kinema: Colorizer, tmp_path: Path) -
     ]
     assert all(share.source.begins_with_reference for share in one)
     rendered(path, kinema)
-    truth = [scene(index).astype(float) for index in range(CUT)]
-    errors = [np.abs(a - b).mean() for a, b in zip(truth, colored_frames(tmp_path / "out.mkv"), strict=True)]
-    assert max(errors) < 12, errors
+    for index, made in enumerate(colored_frames(tmp_path / "out.mkv")):
+        truth = scene(index).astype(float)
+        assert np.abs(made - truth).mean() < 0.7 * np.abs(gray(scene(index)) - truth).mean(), index
 
 
 def test_between_two_keyframes_each_counts_near_itself(tmp_path: Path) -> None:
@@ -196,11 +198,12 @@ def test_segments_come_back_and_a_torn_journal_is_no_loss(tmp_path: Path) -> Non
     folder.store(folder.read(0), {})
     assert all(np.array_equal(a.chroma, b.chroma) for a, b in zip(folder.read(0), folder.read(1), strict=True))
     assert folder.is_whole
+    (tmp_path / "000001.state.safetensors").write_bytes(save_state({}))
     text = (tmp_path / "journal.jsonl").read_text()
     (tmp_path / "journal.jsonl").write_text(text[:-20])
     torn = PassFolder(tmp_path, 6)
     assert (torn.segments, torn.painted) == (1, 3)
-    torn.state()
+    assert torn.state() == {}
     torn.store(frames, {})
     assert PassFolder(tmp_path, 6).is_whole
     (tmp_path / "000001.mkv").write_bytes(b"damaged")

@@ -21,6 +21,7 @@ from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.pixels import display_luma
 from kinemacolor.video.range import FrameIndex, IndexBuilder
 from kinemacolor.video.reader import VideoReader
+from kinemacolor.video.timecode import frames_at
 
 SHORT_SIDE = 112  # px of the pictures that are kept
 SAMPLE_EVERY = 12  # frames
@@ -106,7 +107,7 @@ def survey(
 
 def clock_of(info: VideoInfo) -> Clock:
     """What numbers of frames mean in lists of shots."""
-    return Clock(info.rate or Fraction(25))
+    return Clock(info.rate or Fraction(25), frames_at(info.timecode, info.rate))
 
 
 def _jpeg(gray: Bytes) -> bytes:

@@ -27,6 +27,7 @@ from kinemacolor.render.segments import WorkFolder
 from kinemacolor.render.target import Prepared, announce, encode_size, settled
 from kinemacolor.resample import Geometry
 from kinemacolor.video.info import FrameBlock, VideoInfo
+from kinemacolor.video.layer import layer_luma
 from kinemacolor.video.output import FilmWriter
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.writer import open_writer
@@ -249,8 +250,7 @@ def _write(frame: _Frame, writers: Mapping[Path, FilmWriter], prepared: Prepared
     target, middle = prepared.target, 2 ** (prepared.encoder.depth - 1)
     writers[target.output].write(frame.luma, frame.chroma, frame.pts, frame.duration)
     if target.layer:
-        luma = np.full_like(frame.luma, 2 ** (prepared.info.depth - 1))
-        writers[target.layer].write(luma, frame.chroma, frame.pts, frame.duration)
+        writers[target.layer].write(layer_luma(prepared.info), frame.chroma, frame.pts, frame.duration)
     if target.confidence and frame.confidence is not None:
         none = np.full_like(frame.chroma, middle)
         writers[target.confidence].write(frame.confidence, none, frame.pts, frame.duration)

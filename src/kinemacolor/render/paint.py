@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+import cv2
 import numpy as np
 import torch
 
@@ -22,12 +23,13 @@ from kinemacolor.references.pictures import load_reference
 from kinemacolor.render.passes import Pass
 from kinemacolor.render.segments import LENGTH, WorkFolder
 from kinemacolor.resample import Geometry
-from kinemacolor.session import Session
+from kinemacolor.session import Session, complete
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.range import RangeReader
 from kinemacolor.video.shown import shown_gray
 
-SAME_MEAN, SAME_MOST = 0.5, 2.0  # 8-bit levels: mean and 99.5th percentile of what two copies of a frame differ by
+SAME_MEAN, SAME_MOST = 0.5, 2.0  # 8-bit levels that copies of a frame differ by: in the mean, and in a tile
+TILE = 4  # px
 _LUMA = "film.luma"  # of the last frame that the model saw, in a snapshot
 
 
@@ -114,7 +116,7 @@ class Painter:
             raise InputError(f"the reference {reference.path} has changed since the render began: render again")
         if picture.shape[2] == 4 and reference.frame is not None:
             (block,) = reader.blocks(reference.frame, reference.frame + 1, 1)
-            shown_gray(block.luma[0], reader.info)
+            return complete(picture, shown_gray(block.luma[0], reader.info))
         return picture
 
 
@@ -123,8 +125,8 @@ def is_repeat(one: Codes, other: Codes, depth: int) -> bool:
 
     So are the frames that make 24 of 16 a second, and fields that are shown again (pulldown).
     """
-    difference = np.abs(one.astype(np.int32) - other) / 2 ** (depth - 8)
-    return bool(difference.mean() <= SAME_MEAN and np.percentile(difference, 99.5) <= SAME_MOST)
+    difference = np.abs(one.astype(np.float32) - other) / 2 ** (depth - 8)
+    return bool(difference.mean() <= SAME_MEAN and cv2.blur(difference, (TILE, TILE)).max() <= SAME_MOST)
 
 
 def _color(piece: Sequence[Codes], seen: _Seen, session: Session, coding: YCbCr) -> tuple[list[Painted], _Seen]:
