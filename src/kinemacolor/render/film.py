@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,7 +84,7 @@ def render(
     film, target = job.plan.film, prepared.target
     meter = Meter(film.frames, job.frames_to_paint, job.frames_painted, on_progress)
     before = _stamp(film.path)
-    with locked(job.work.folder), ExitStack() as open_now:
+    with locked(job.work.folder), job.work.same_threads(), ExitStack() as open_now:
         painter = open_now.enter_context(Painter(film, job.model, job.work, job.contents))
         reader = open_now.enter_context(
             VideoReader(film.path, start_seconds=film.start_seconds, end_seconds=film.end_seconds)
@@ -237,9 +236,14 @@ def _reader_warnings(reader: VideoReader) -> list[str]:
 
 def _settings(job: Render, prepared: Prepared) -> dict[str, object]:
     plan, encoder = job.plan, prepared.encoder
+    first = job.finishes(prepared.info)[0]
     return {
+        "working_size": list(first.geometry.working),
+        "saturation": first.saturation,
+        "edge_filter": first.edge_filter,
+        "crop": plan.options.crop,
+        "precision": plan.options.precision,
         "references": [str(entry.path) for entry in plan.references.values()],
-        "options": asdict(plan.options_of(plan.shots[0])),
         "encoder": encoder.name,
         "pixel_format": encoder.pixel_format,
         "encoder_options": encoder.options,

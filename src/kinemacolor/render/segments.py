@@ -4,12 +4,14 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
@@ -39,6 +41,19 @@ class WorkFolder:
         if digest not in self._known:
             self._known[digest] = PassFolder(self.folder / "passes" / digest, frames)
         return self._known[digest]
+
+    @contextmanager
+    def same_threads(self) -> Iterator[None]:
+        """As many threads of torch as when the work began: another number rounds otherwise."""
+        note, before = self.folder / "threads", torch.get_num_threads()
+        if not note.is_file():
+            with replacing(note) as stream:
+                stream.write(str(before).encode())
+        torch.set_num_threads(int(note.read_text()))
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
     def prune(self, digests: Collection[str]) -> None:
         """Forget all but these."""
