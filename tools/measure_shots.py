@@ -89,7 +89,10 @@ class Tally:
 def clips_in(folder: Path) -> list[Clip]:
     """The films in a folder, gray and small."""
     return [
-        Clip(one.origin, np.stack([resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), WIDE) for rgb in colored_frames(one.path)]))
+        Clip(
+            one.origin,
+            np.stack([resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), WIDE) for rgb in colored_frames(one.path)]),
+        )
         for one in find(folder, "film")
     ]
 
