@@ -92,18 +92,14 @@ def find_boundaries(frames: Iterable[Bytes]) -> list[Boundary]:
 
 def stretches(flags: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
     """First and end of each stretch of set flags; gaps of up to three are dirt."""
-    first = end = None
-    for number in np.flatnonzero(flags).tolist():
-        if end is not None and number - end > SPAN:
-            yield first, end
-            first = None
-        first, end = number if first is None else first, number + 1
-    if first is not None:
-        yield first, end
+    numbers = np.flatnonzero(flags)
+    for run in np.split(numbers, np.flatnonzero(np.diff(numbers) > SPAN + 1) + 1):
+        if len(run):
+            yield int(run[0]), int(run[-1]) + 1
 
 
 def _course(glances: Iterable[_Glance]) -> _Course:
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     kept: deque[_Glance] = deque(maxlen=2 * max(REACHES) + 1)
     numbers = array("f")
     for glance in glances:
@@ -123,7 +119,7 @@ def _glance(frame: Bytes) -> _Glance:
     mean = cv2.blur(small, (AROUND, AROUND))
     variance = np.maximum(cv2.blur(small * small, (AROUND, AROUND)) - mean * mean, 0)
     detail = small - mean
-    standard = detail / np.sqrt(variance + NOISE**2)
+    standard = (detail / np.sqrt(variance + NOISE**2)).astype(np.float32, copy=False)
     levels = (standard * 40 + 128).clip(0, 255).astype(np.uint8)
     return _Glance(detail, standard, levels, resize(detail, COARSE), float(detail.std()))
 
@@ -137,7 +133,7 @@ def _moved(picture: Floats, first: _Glance, second: _Glance, flow: cv2.DISOptica
     """What belongs to the first frame, moved onto the second."""
     shift = flow.calc(second.levels, first.levels, None)  # type: ignore[call-overload]
     there = (_COLUMNS + shift[..., 0], _ROWS + shift[..., 1])
-    return cv2.remap(picture, *there, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.remap(picture, *there, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
 
 
 _ROWS, _COLUMNS = np.indices(SIZE, dtype=np.float32)
