@@ -47,8 +47,8 @@ class Boundary(NamedTuple):
     certainty: float
 
     def meets(self, other: "Boundary") -> bool:
-        """Whether both may be one: their frames touch, or lie no farther apart than an interruption lasts."""
-        return abs(self.frame - other.frame) <= (self.length + other.length) / 2 + SPAN
+        """Whether both may be one: their frames touch, or are cuts no farther apart than an interruption lasts."""
+        return abs(self.frame - other.frame) <= max((self.length + other.length) / 2, SPAN)
 
 
 @dataclass(frozen=True)
