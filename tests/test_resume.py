@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -28,6 +29,7 @@ from kinemacolor.render.progress import Report
 from kinemacolor.render.segments import LENGTH, PassFolder
 from kinemacolor.render.target import Target, prepare_plan
 from kinemacolor.video.colored import colored_frames
+from kinemacolor.video.reader import probe
 
 SMALL = FilmOptions(short_side=64)
 
@@ -257,20 +259,52 @@ def test_two_renders_do_not_share_a_folder(tmp_path: Path) -> None:
         pass
 
 
-def test_repeated_frames_are_painted_once(kinema: Colorizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """16 frames a second shown as 24: every second one twice."""
-    path = planned(tmp_path, "waves.png", frames=24, picture=lambda i: scene(2 * (2 * i // 3)))
-    seen = 0
+@pytest.fixture
+def seen(kinema: Colorizer, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Gets an entry for each frame that the model is shown."""
+    shown: list[int] = []
     forward = type(kinema).forward
 
     def counted(self: Colorizer, luma, state):
-        nonlocal seen
-        seen += luma.shape[1]
+        shown.extend(range(luma.shape[1]))
         return forward(self, luma, state)
 
     monkeypatch.setattr(type(kinema), "forward", counted)
+    return shown
+
+
+def test_repeated_frames_are_painted_once(kinema: Colorizer, seen: list[int], tmp_path: Path) -> None:
+    """16 frames a second shown as 24: every second one twice."""
+    path = planned(tmp_path, "waves.png", frames=24, picture=lambda i: scene(2 * (2 * i // 3)))
     assert rendered(path, kinema).frames == 24
-    assert seen == 16
+    assert len(seen) == 16
+
+
+@pytest.mark.parametrize(("fields", "unique"), [((2, 3), 16), ((2, 2), 20), ((3, 3), 13)])
+def test_pulldown_is_painted_once(
+    kinema: Colorizer, seen: list[int], tmp_path: Path, fields: tuple[int, int], unique: int
+) -> None:
+    """20 interlaced frames of film frames that are shown for 2 or 3 fields: 3:2, 2:2, and 3:3 of 16 2/3 in 25."""
+    film = [number for number in range(20) for _ in range(fields[number % 2])]
+
+    def woven(index: int) -> np.ndarray:
+        top, bottom = (large(gray(scene(film[2 * index + field]))) for field in (0, 1))
+        top[1::2] = bottom[1::2]
+        return top
+
+    def interlaced(_: object, stream: av.VideoStream) -> None:
+        stream.codec_context.field_order = 2
+
+    source = write_film(
+        tmp_path / "in.mkv", 20, (240, 320), codec="ffv1", pix_fmt="gray", picture=woven, prepare=interlaced
+    )
+    save(tmp_path / "waves.png", scene(0))
+    assert probe(source).is_interlaced
+    job = Wish(source, (Given(tmp_path / "waves.png"),), tmp_path / "stills", options=SMALL)
+    make_plan(job)[0].write(tmp_path / "film.plan.json")
+    assert rendered(tmp_path / "film.plan.json", kinema).frames == 20
+    assert len(seen) == unique
+    assert probe(tmp_path / "out.mkv").is_interlaced
 
 
 def test_a_copy_is_told_from_a_frame_that_moved() -> None:

@@ -14,7 +14,7 @@ from kinemacolor.errors import InputError, UsageError, reading
 from kinemacolor.files import replacing
 from kinemacolor.shots.detect import Boundary, Transition
 
-COLUMNS = ("first", "last", "start_seconds", "transition", "certainty")
+COLUMNS = ("first", "last", "start_seconds", "transition", "dissolve", "certainty")
 SUFFIXES = (".csv", ".edl", ".otio")
 
 
@@ -96,7 +96,9 @@ def _csv(shots: Sequence[Shot], clock: Clock) -> str:
     rows = [",".join(COLUMNS)]
     for shot in shots:
         start = float(shot.first / clock.rate)
-        rows.append(f"{shot.first},{shot.end - 1},{start:.3f},{shot.transition or ''},{shot.certainty:.2f}")
+        rows.append(
+            f"{shot.first},{shot.end - 1},{start:.3f},{shot.transition or ''},{shot.dissolve},{shot.certainty:.2f}"
+        )
     return "\n".join(rows) + "\n"
 
 
@@ -107,10 +109,10 @@ def _from_csv(path: Path, text: str, frames: int) -> tuple[Shot, ...]:
         ends = [int(row["last"]) + 1 if row.get("last") else None for row in rows]
     except (KeyError, ValueError, TypeError) as error:
         raise InputError(f"{path}: wanted a column `first` with numbers of frames ({error})") from error
-    hows = [_transition(row.get("transition")) for row in rows]
+    hows = [(_transition(row.get("transition")), 1.0, int(row.get("dissolve") or 0)) for row in rows]
     following = [*firsts, frames][1:]
     return tuple(
-        Shot(first, end or after, how) for first, end, after, how in zip(firsts, ends, following, hows, strict=True)
+        Shot(first, end or after, *how) for first, end, after, how in zip(firsts, ends, following, hows, strict=True)
     )
 
 
@@ -130,7 +132,7 @@ def _timeline_text(kind: str, shots: Sequence[Shot], clock: Clock, film: Path) -
     for number, shot in enumerate(shots, 1):
         media = otio.schema.ExternalReference(target_url=film.name, available_range=whole)
         clip = otio.schema.Clip(f"shot {number:04}", media, span(clock.origin + shot.first, len(shot)))
-        clip.metadata["kinemacolor"] = {"transition": shot.transition or "", "certainty": shot.certainty}
+        clip.metadata["kinemacolor"] = {"transition": shot.transition or "", "dissolve": shot.dissolve}
         track.append(clip)
     try:
         text: str = otio.adapters.write_to_string(timeline, "otio_json" if kind == ".otio" else "cmx_3600")
@@ -152,8 +154,9 @@ def _from_timeline(path: Path, text: str, clock: Clock) -> tuple[Shot, ...]:
     shots = []
     for span, told in clips:
         first = round(span.start_time.rescaled_to(rate).value) - clock.origin
-        how = _transition(told.get("kinemacolor", {}).get("transition"))
-        shots.append(Shot(first, first + round(span.duration.rescaled_to(rate).value), how))
+        ours = told.get("kinemacolor", {})
+        how = _transition(ours.get("transition")), 1.0, int(ours.get("dissolve", 0))
+        shots.append(Shot(first, first + round(span.duration.rescaled_to(rate).value), *how))
     return tuple(shots)
 
 
