@@ -107,9 +107,9 @@ def _from_csv(path: Path, text: str, frames: int) -> tuple[Shot, ...]:
     try:
         firsts = [int(row["first"]) for row in rows]
         ends = [int(row["last"]) + 1 if row.get("last") else None for row in rows]
+        hows = [(_transition(row.get("transition")), 1.0, int(row.get("dissolve") or 0)) for row in rows]
     except (KeyError, ValueError, TypeError) as error:
         raise InputError(f"{path}: wanted a column `first` with numbers of frames ({error})") from error
-    hows = [(_transition(row.get("transition")), 1.0, int(row.get("dissolve") or 0)) for row in rows]
     following = [*firsts, frames][1:]
     return tuple(
         Shot(first, end or after, *how) for first, end, after, how in zip(firsts, ends, following, hows, strict=True)
