@@ -326,17 +326,22 @@ def test_ctrl_c_keeps_what_was_done(reference: Path, tmp_path: Path) -> None:
     made = tmp_path / "out.mkv"
     command = [sys.executable, "-m", "kinemacolor", str(source), "-r", str(reference), "-o", str(made), "--lossless"]
     with subprocess.Popen([*command, "--size", "64"], stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         partial = tmp_path / "out.partial.mkv"
         while not (partial.exists() and partial.stat().st_size > 40_000) and time.monotonic() < deadline:
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        _, talk = process.communicate(timeout=60)
+        _, talk = process.communicate(timeout=240)
     assert process.returncode == 130, talk
     assert "goes on from there" in talk
     assert not made.exists()
     assert 0 < len(list(colored_frames(partial))) < 400
-    assert list((tmp_path / "out.mkv.work").rglob("*.mkv"))
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "out.mkv.work").rglob("*.mkv")}
+    assert kept
+    again = subprocess.run([*command, "--size", "64", "--json"], capture_output=True, text=True, check=True)
+    assert "looking" not in again.stderr
+    assert json.loads(again.stdout)["painted"] == 400 - 48 * len(kept)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "out.mkv", "still.png"]
 
 
 def test_results_are_named_after_their_source() -> None:

@@ -1,5 +1,6 @@
 """The main job in one go: a film and pictures become a coloured film; what was done survives a stop."""
 
+import hashlib
 import math
 import shutil
 from collections.abc import Callable
@@ -7,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kinemacolor.errors import PartialError, UsageError
+from kinemacolor.files import replacing
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions, SessionOptions
 from kinemacolor.plan.document import FilmOptions, Plan
-from kinemacolor.plan.make import Wish, make_plan
+from kinemacolor.plan.make import Wish, make_plan, weights_sha256
 from kinemacolor.references.given import Given
 from kinemacolor.references.pictures import load_reference
 from kinemacolor.render.film import Render, render
@@ -18,6 +20,7 @@ from kinemacolor.render.progress import Progress, Report
 from kinemacolor.render.target import Prepared, Target, prepare
 from kinemacolor.resample import working_size
 from kinemacolor.video.info import VideoInfo
+from kinemacolor.video.pictures import find_pictures
 from kinemacolor.video.reader import probe
 from kinemacolor.weights import blank_model
 
@@ -72,7 +75,8 @@ def preflight(job: Job, model: str) -> Prepared:
 def look(job: Job, model: str, on_look: Callable[[int], None] | None = None) -> Plan:
     """Find the shots, and choose a reference for each: a plan that nobody edits.
 
-    ``on_look`` is told how many frames were looked at. Raises as `make_plan`.
+    ``on_look`` is told how many frames were looked at. A run that was stopped has its plan already. Raises as
+    `make_plan`.
     """
     session = job.session
     options = FilmOptions(
@@ -83,7 +87,22 @@ def look(job: Job, model: str, on_look: Callable[[int], None] | None = None) -> 
         precision=session.precision,
     )
     wish = Wish(job.source, job.references, job.work / "stills", model, options, job.start_seconds, job.end_seconds)
-    return make_plan(wish, on_frame=on_look)[0]
+    known, note, digest = job.work / "plan.json", job.work / "wish", _digest(wish)
+    if known.is_file() and note.is_file() and note.read_text() == digest:
+        return Plan.read(known)
+    plan, _ = make_plan(wish, on_look)
+    plan.write(known)
+    with replacing(note) as stream:
+        stream.write(digest.encode())
+    return plan
+
+
+def _digest(wish: Wish) -> str:
+    """Tells one wish from another, and files that have changed from what they were."""
+    paths = [wish.film, *(given.path for given in wish.given)]
+    files = [file for path in paths for file in (find_pictures(path) or [path])]
+    stamps = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return hashlib.sha256(repr((wish, stamps, weights_sha256(wish.model))).encode()).hexdigest()
 
 
 def colorize(
