@@ -63,7 +63,10 @@ class Advice:
 
 @dataclass(frozen=True)
 class Report:
-    """What is known of a painted plan. ``references``: name to a file in the report's folder."""
+    """What is known of a painted plan. ``references``: name to a file in the report's folder.
+
+    ``picture_size``: rows and columns of the shots' pictures.
+    """
 
     film: str
     model: str
@@ -73,6 +76,7 @@ class Report:
     shots: tuple[ShotReport, ...]
     advice: tuple[Advice, ...]
     references: dict[str, str]
+    picture_size: tuple[int, int]
     curves: Curves
 
     def by_need(self, word: str) -> list[ShotReport]:
@@ -163,6 +167,7 @@ class _Watch:
             shots=tuple(self._shots),
             advice=tuple(self._advice()),
             references={name: known.picture for name, known in self._scene.references.items()},
+            picture_size=self._scene.picture_size,
             curves=self._curves,
         )
 

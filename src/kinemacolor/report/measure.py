@@ -26,7 +26,7 @@ class FrameMeasures(NamedTuple):
 
     ``confidence``: mean, 0..1. ``chroma``: mean, Lab units. ``distance``: of its colours from those of the reference
     that is nearest (`Palette.distance`). ``richness``: its chroma as a part of that reference's. ``cast_a``,
-    ``cast_b``: its plainest colours less that reference's. ``flicker``: change along the motion from the frame
+    ``cast_b``: its median colour less that reference's. ``flicker``: change along the motion from the frame
     before (`Motion.chroma_change`), Lab units. ``clipped``: share of pixels that lose more than is noticed because
     no display can show their colour at the film's luma.
     """
@@ -125,7 +125,7 @@ def _beside(own: Palette, near: Palette | None) -> tuple[float, float, float, fl
     """Distance, richness and cast of a frame beside its nearest reference."""
     if near is None:
         return (float("nan"),) * 4
-    cast = own.neutral[0] - near.neutral[0], own.neutral[1] - near.neutral[1]
+    cast = own.middle[0] - near.middle[0], own.middle[1] - near.middle[1]
     richness = own.strength / near.strength if near.strength >= COLORLESS else float("nan")
     return own.distance(near), richness, *cast
 

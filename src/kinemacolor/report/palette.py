@@ -8,7 +8,6 @@ import numpy as np
 from kinemacolor.arrays import Floats
 
 DIRECTIONS, LEVELS = 8, 64
-PLAINEST = 0.1  # share of pixels that stand for what ought to be neutral
 _ANGLES = np.arange(DIRECTIONS) * (np.pi / DIRECTIONS)
 _AXES = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)]).astype(np.float32)
 
@@ -17,24 +16,25 @@ _AXES = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)]).astype(np.float32)
 class Palette:
     """The distribution of ab: its quantiles along directions, ``DIRECTIONS LEVELS``, in Lab units.
 
-    ``strength``: mean chroma. ``neutral``: mean (a, b) of the tenth of the pixels that has the least chroma: near
-    zero where something in the picture is gray, away from zero where a cast lies over all of it.
+    ``strength``: mean chroma.
     """
 
     quantiles: Floats
     strength: float
-    neutral: tuple[float, float]
 
     @classmethod
     def of(cls, chroma: Floats) -> Self:
         """Of the ab of pixels, ``... 2``."""
         pixels = chroma.reshape(-1, 2)
-        strength = np.linalg.norm(pixels, axis=1)
-        few = max(1, round(PLAINEST * len(pixels)))
-        plain = pixels[np.argpartition(strength, few - 1)[:few]].mean(0)
         ordered = np.sort(pixels @ _AXES, axis=0)
         places = ((np.arange(LEVELS) + 0.5) / LEVELS * len(ordered)).astype(int)
-        return cls(ordered[places].T.copy(), float(strength.mean()), (float(plain[0]), float(plain[1])))
+        return cls(ordered[places].T.copy(), float(np.linalg.norm(pixels, axis=1).mean()))
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """The medians of a and b. Most of a picture is nearly neutral: a cast moves them, a thing hardly."""
+        half = LEVELS // 2
+        return float(self.quantiles[0, half]), float(self.quantiles[DIRECTIONS // 2, half])
 
     def distance(self, other: "Palette") -> float:
         """How far the colours of one lie from those of the other, in Lab units; 0: the same shares of the same colours.
@@ -46,5 +46,4 @@ class Palette:
 
     def gained(self, gain: float) -> "Palette":
         """With a gain on the chroma."""
-        a, b = self.neutral
-        return Palette(self.quantiles * np.float32(gain), self.strength * gain, (a * gain, b * gain))
+        return Palette(self.quantiles * np.float32(gain), self.strength * gain)

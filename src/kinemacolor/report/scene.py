@@ -13,7 +13,7 @@ from kinemacolor.finish import Painted
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.likeness import Eye, Look
 from kinemacolor.plan.make import seeing_eye
-from kinemacolor.preview import before_and_after
+from kinemacolor.preview import GAP, before_and_after
 from kinemacolor.references.pictures import gray_of, load_reference
 from kinemacolor.report.palette import Palette
 from kinemacolor.resample import Geometry, resize, working_size
@@ -60,6 +60,12 @@ class Scene:
             found[name] = _known(plan.references[name].path, eye, folder, picture)
         small, large = (_geometry(info, side, crop=plan.options.crop) for side in (MEASURED_SIDE, SHOWN_SIDE))
         return cls(info, info.colors.coding(info.depth), eye, found, small, large)
+
+    @property
+    def picture_size(self) -> tuple[int, int]:
+        """Rows and columns of what `shown` gives."""
+        rows, columns = self.large.working
+        return rows, 3 * columns + 2 * GAP
 
     def at(self, size: Geometry, luma: Codes, painted: Painted) -> tuple[Bytes, Painted]:
         """A stored frame and what was painted for it at one of the two sizes; the luma as gray of full range."""
