@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kinemacolor.report.make import Report
 
 LISTED = 20  # shots on the terminal
+NAMED = 8  # shots that a suggestion helps
 
 
 def report(
@@ -50,8 +51,13 @@ def _told(found: "Report", plan: str) -> str:
     if len(doubtful) > LISTED:
         lines.append(f"and {len(doubtful) - LISTED} more: see the page")
     for one in found.advice:
-        shots = f", in shot{'s' * (len(one.shots) > 1)} {', '.join(map(str, one.shots))}" if one.shots else ""
         lines.append(
-            f"a reference at frame {one.frame} ({clock(one.seconds)}) may take away {one.share:.0%} of the doubt{shots}"
+            f"a reference at frame {one.frame} ({clock(one.seconds)}) may take away {one.share:.0%} of the doubt"
+            f"{_within(one.shots)}"
         )
     return "\n".join(lines)
+
+
+def _within(shots: tuple[int, ...]) -> str:
+    named = ", ".join(map(str, shots[:NAMED])) + (f" and {len(shots) - NAMED} more" if len(shots) > NAMED else "")
+    return f", in shot{'s' * (len(shots) > 1)} {named}" if shots else ""

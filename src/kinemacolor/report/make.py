@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from kinemacolor.arrays import Codes
 from kinemacolor.errors import UsageError
@@ -136,7 +137,7 @@ class _Watch:
         self._limits, self._folder = limits, folder
         self._curves, self._pts = Curves(), array("q")
         self._shots: list[ShotReport] = []
-        self._looks: dict[int, Look] = {}
+        self._looks = _Looks(sum(len(_spread(shot)) for shot in plan.shots))
         self._least: _Moment | None = None
         self._meter = self._meter_of(0)
 
@@ -147,7 +148,7 @@ class _Watch:
         self._curves.add(measured)
         self._pts.append(pts)
         if number in _spread(shot):
-            self._looks[number] = scene.eye.look(scene.gray(scene.large, luma))
+            self._looks.add(number, scene.eye.look(scene.gray(scene.large, luma)))
         if self._least is None or measured.confidence < self._least.confidence:
             self._least = _Moment(number, measured.confidence, luma, one.painted)
         if number == shot.last:
@@ -202,8 +203,8 @@ class _Watch:
             for _ in _spread(shot):
                 owners.append(number)
                 weights.append((shot.end - shot.first) / self._plan.film.frames / len(_spread(shot)))
-        frames = list(self._looks)
-        views = Views(frames, owners, list(self._looks.values()), np.array(weights, np.float32))
+        frames = self._looks.frames
+        views = Views(frames, owners, self._looks.looks, np.array(weights, np.float32))
         doubt = 1 - self._curves.of("confidence")[frames]
         known = [one.look for one in self._scene.references.values()]
         total = max(float(views.weights @ doubt), 1e-6)
@@ -214,6 +215,22 @@ class _Watch:
     def _seconds(self, frame: int) -> float:
         """From the first frame of the plan."""
         return float(Fraction(self._pts[frame] - self._pts[0]) * self._scene.info.time_base)
+
+
+class _Looks:
+    """What frames look like, in one piece of memory: many small ones between the passing ones would tear it apart."""
+
+    def __init__(self, count: int) -> None:
+        self.frames: list[int] = []
+        self.looks: list[Look] = []
+        self._cells, self._count = torch.empty(0), count
+
+    def add(self, frame: int, look: Look) -> None:
+        if not self.looks:
+            self._cells = torch.empty(self._count, *look.cells.shape)
+        cells = self._cells[len(self.looks)].copy_(look.cells)
+        self.frames.append(frame)
+        self.looks.append(Look(cells, look.whole))
 
 
 def _is_there(one: Pass, segment: int) -> None:

@@ -13,6 +13,7 @@ from kinemacolor.times import clock
 
 POINTS = 80  # of a curve
 REFERENCES = 3  # of a shot, that are shown
+NAMED = 8  # shots that a suggestion helps
 WIDE, HIGH = 170, 40  # px of a curve
 STYLE = """
 :root{color-scheme:light dark;--ink:#1d1d1f;--paper:#fff;--soft:#5b5b60;--line:#d6d6da;--panel:#f5f5f7;--bad:#a3160f;
@@ -90,7 +91,8 @@ def _advice(report: Report) -> str:
 
 
 def _advised(one: Advice) -> str:
-    shots = ", ".join(f'<a href="#shot-{number}">{number}</a>' for number in one.shots)
+    shots = ", ".join(f'<a href="#shot-{number}">{number}</a>' for number in one.shots[:NAMED])
+    shots += f" and {len(one.shots) - NAMED} more" if len(one.shots) > NAMED else ""
     text = f"frame {one.frame}, at {clock(one.seconds)}: may take away {_percent(one.share)} of the doubt"
     return text + (f", in shot{'s' * (len(one.shots) > 1)} {shots}" if one.shots else "")
 
