@@ -279,6 +279,9 @@ def test_an_unrelated_reference_wants_a_look_and_a_picture(kinema: Colorizer, tm
     assert LONG <= found.advice[0].frame < 2 * LONG
     assert found.advice[0].share > 0.5
     assert found.advice[0].shots == (1,)
+    command = f"refs extract film.mp4 {found.advice[0].frame}"
+    assert command in page(found)
+    assert command not in page(replace(found, from_start=False))  # there frames are numbered otherwise
 
 
 def test_partly_painted_references_are_not_compared_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

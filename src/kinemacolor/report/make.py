@@ -66,7 +66,7 @@ class Advice:
 class Report:
     """What is known of a painted plan. ``references``: name to a file in the report's folder.
 
-    ``picture_size``: rows and columns of the shots' pictures.
+    ``picture_size``: rows and columns of the shots' pictures. ``from_start``: frames are numbered as in the film.
     """
 
     film: str
@@ -78,6 +78,7 @@ class Report:
     advice: tuple[Advice, ...]
     references: dict[str, str]
     picture_size: tuple[int, int]
+    from_start: bool
     curves: Curves
 
     def by_need(self, word: str) -> list[ShotReport]:
@@ -169,6 +170,7 @@ class _Watch:
             advice=tuple(self._advice()),
             references={name: known.picture for name, known in self._scene.references.items()},
             picture_size=self._scene.picture_size,
+            from_start=self._plan.film.start_seconds == 0,
             curves=self._curves,
         )
 

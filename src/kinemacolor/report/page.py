@@ -1,5 +1,6 @@
 """A report as one HTML page that needs nothing but the pictures beside it."""
 
+import shlex
 from collections.abc import Sequence
 from html import escape
 
@@ -83,11 +84,9 @@ def _advice(report: Report) -> str:
         return "<h2>References that would help most</h2><p>None: what is unsure is not for want of a picture.</p>"
     items = "".join(f"<li>{_advised(one)}</li>" for one in report.advice)
     frames = " ".join(str(one.frame) for one in report.advice)
-    command = f"kinemacolor refs extract {escape(report.film)} {frames} -o to-colour"
-    return (
-        f"<h2>References that would help most</h2><ol>{items}</ol>"
-        f'<p class="soft">As pictures to colour: <code>{command}</code></p>'
-    )
+    command = f"kinemacolor refs extract {shlex.quote(report.film)} {frames} -o to-colour"
+    told = f'<p class="soft">As pictures to colour: <code>{escape(command)}</code></p>' if report.from_start else ""
+    return f"<h2>References that would help most</h2><ol>{items}</ol>{told}"
 
 
 def _advised(one: Advice) -> str:
