@@ -37,6 +37,7 @@ from kinemacolor.cli_options import (
     Source,
     Start,
 )
+from kinemacolor.cli_report import report
 from kinemacolor.cli_train import train
 from kinemacolor.console import progress, say
 from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, ResourceError, UsageError
@@ -51,7 +52,7 @@ app = typer.Typer(
 )
 app.add_typer(models_app, name="models")
 app.add_typer(refs_app, name="refs")
-for verb in (evaluate, compare, train, plan, render, shots):
+for verb in (evaluate, compare, train, plan, render, report, shots):
     app.command()(verb)
 
 

@@ -109,21 +109,30 @@ class YCbCr:
         ``gray`` with that ab. Where a display cannot show its Cb and Cr together with the film's
         Y', both are scaled down until it can: Y' stays what it is.
         """
-        rgb = lab_to_rgb(torch.cat([luma_from_gray(gray), chroma], -3), clip=False)
-        r, g, b = rgb.unbind(-3)
-        green = 1 - self.red - self.blue
-        y = self.red * r + green * g + self.blue * b
-        to_red, to_blue = r - y, b - y
-        to_green = -(self.red * to_red + self.blue * to_blue) / green
-        room = torch.ones_like(y)
-        here = gray.squeeze(-3)
-        for step in (to_red, to_green, to_blue):
-            limit = torch.where(step > 0, 1 - here, here)
-            room = torch.minimum(room, limit / step.abs().clamp_min(1e-9))
+        to_red, to_blue = self._steps(gray, chroma)
+        room = self._room(gray, to_red, to_blue)
         cb, cr = to_blue * room / (2 * (1 - self.blue)), to_red * room / (2 * (1 - self.red))
         codes = torch.stack([cb, cr], -3) * self._span + 2 ** (self.depth - 1)
         whole: Tensor = codes.round().clamp(0, 2**self.depth - 1)
         return whole
+
+    def room(self, gray: Tensor, chroma: Tensor) -> Tensor:
+        """The factor ``... H W``, 0..1, by which `chroma` scales Cb and Cr; 1: the colour is shown as it is."""
+        return self._room(gray, *self._steps(gray, chroma))
+
+    def _steps(self, gray: Tensor, chroma: Tensor) -> tuple[Tensor, Tensor]:
+        """R' - Y' and B' - Y' of the L of ``gray`` with ab ``chroma``."""
+        r, g, b = lab_to_rgb(torch.cat([luma_from_gray(gray), chroma], -3), clip=False).unbind(-3)
+        y = self.red * r + (1 - self.red - self.blue) * g + self.blue * b
+        return r - y, b - y
+
+    def _room(self, gray: Tensor, to_red: Tensor, to_blue: Tensor) -> Tensor:
+        to_green = -(self.red * to_red + self.blue * to_blue) / (1 - self.red - self.blue)
+        room, here = torch.ones_like(to_red), gray.squeeze(-3)
+        for step in (to_red, to_green, to_blue):
+            limit = torch.where(step > 0, 1 - here, here)
+            room = torch.minimum(room, limit / step.abs().clamp_min(1e-9))
+        return room
 
     def rgb(self, luma: Tensor, chroma: Tensor) -> Tensor:
         """sRGB 0..1 (``... 3 H W``) of luma codes ``... 1 H W`` and chroma codes ``... 2 H W``, clipped."""

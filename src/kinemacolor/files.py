@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,6 +38,29 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             new.replace(path)
     finally:
         new.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """A folder that takes its name, from one that had it before, when all in it is written.
+
+    Raises ResourceError where the disk is full or refuses.
+    """
+    token = uuid4().hex
+    new, old = (path.with_name(f".{path.name}.{token}.{state}") for state in ("new", "old"))
+    try:
+        with writing(path):
+            new.mkdir(parents=True)
+        yield new
+        with writing(path):
+            if path.exists():
+                path.replace(old)
+            new.replace(path)
+    finally:
+        if old.exists() and not path.exists():
+            old.replace(path)
+        for left in (new, old):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def json_lines(path: Path) -> Iterator[dict[str, Any]]:

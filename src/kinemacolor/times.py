@@ -20,3 +20,11 @@ def seconds_of(text: str, what: str) -> float:
     for part in parts:
         total = total * 60 + part
     return total
+
+
+def clock(seconds: float) -> str:
+    """``1:05.3``, or ``2:01:05.3``: what `seconds_of` takes."""
+    tenths = round(10 * seconds)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest / 10:04.1f}" if hours else f"{minutes}:{rest / 10:04.1f}"

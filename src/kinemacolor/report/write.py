@@ -1,0 +1,93 @@
+"""A report as a folder: numbers, a page, pictures; whole or not at all."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from kinemacolor import __version__
+from kinemacolor.errors import UsageError
+from kinemacolor.files import replacing_folder, writing
+from kinemacolor.plan.document import Plan
+from kinemacolor.report.make import Report, ShotReport, make_report
+from kinemacolor.report.measure import FrameMeasures
+from kinemacolor.report.page import page
+from kinemacolor.report.verdict import FAULTS
+
+NUMBERS, PAGE, PICTURES = "report.json", "index.html", "pictures"
+DECIMALS = 4
+
+
+def write_report(plan: Plan, work: Path, folder: Path, on_frame: Callable[[int], None] | None = None) -> Report:
+    """Measure what was painted for a plan, and write ``folder``, in place of an earlier report.
+
+    Raises UsageError for a folder that holds something else, ResourceError for the disk, and as `make_report`.
+    """
+    check_folder(folder)
+    with replacing_folder(folder.absolute()) as new:
+        report = make_report(plan, work, new, on_frame=on_frame)
+        with writing(folder):
+            (new / NUMBERS).write_text(to_json(report), encoding="utf-8")
+            (new / PAGE).write_text(page(report), encoding="utf-8")
+    return report
+
+
+def check_folder(folder: Path) -> None:
+    """Raises UsageError where writing a report would lose something that is none."""
+    if not folder.absolute().parent.is_dir():
+        raise UsageError(f"the folder {folder.parent} does not exist: make it first")
+    if not folder.exists():
+        return
+    found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if not folder.is_dir() or (found and (NUMBERS not in found or found - {NUMBERS, PAGE, PICTURES})):
+        raise UsageError(f"{folder} is there and is no report: name another folder with -o")
+
+
+def to_json(report: Report) -> str:
+    """A report as JSON of finite numbers; null where there is nothing to measure.
+
+    ``report``: the version of this form. ``film``, ``model``, ``frames``, ``mean_confidence``. ``faults``: for each
+    its ``unit``, ``meaning`` and ``limit``. ``advice``: frames that would help most as references (`Advice`).
+    ``shots``: in the order of the film (`ShotReport`); ``verdict`` is "pass" or "look", ``need`` and ``reasons`` as
+    in `Verdict`, ``faults`` how much of each the shot has, ``measures`` as in `ShotMeasures`. ``references``: the
+    picture of each. ``per_frame``: a list for each of `FrameMeasures`, a number for each frame.
+    """
+    content = {
+        "report": 1,
+        "kinemacolor": __version__,
+        "film": report.film,
+        "model": report.model,
+        "frames": report.frames,
+        "mean_confidence": report.mean_confidence,
+        "faults": {
+            fault.name: {"unit": fault.unit, "meaning": fault.meaning, "limit": getattr(report.limits, fault.name)}
+            for fault in FAULTS
+        },
+        "advice": [asdict(one) for one in report.advice],
+        "shots": [_shot(shot) for shot in report.shots],
+        "references": report.references,
+        "per_frame": {name: report.curves.of(name).tolist() for name in FrameMeasures._fields},
+    }
+    return json.dumps(_finite(content), allow_nan=False) + "\n"
+
+
+def _shot(shot: ShotReport) -> dict[str, object]:
+    return asdict(shot) | {
+        "verdict": shot.verdict.word,
+        "need": shot.verdict.need,
+        "reasons": shot.verdict.reasons,
+        "faults": {fault.name: fault.amount(shot.measures) for fault in FAULTS},
+    }
+
+
+def _finite(value: Any) -> Any:
+    """The same with numbers of four decimals, and None for those that are none."""
+    if isinstance(value, float):
+        return round(value, DECIMALS) if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return value
