@@ -46,6 +46,20 @@ class Eye:
         return Look(cells, F.normalize(cells.mean(0), dim=0))
 
 
+class Looks(list[Look]):
+    """At most ``count`` looks, in one piece of memory: many small ones between passing ones would tear it apart."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self._cells, self._count = torch.empty(0), count
+
+    def add(self, look: Look) -> None:
+        """The next one."""
+        if not self:
+            self._cells = torch.empty(self._count, *look.cells.shape)
+        self.append(Look(self._cells[len(self)].copy_(look.cells), look.whole))
+
+
 def likeness(frame: Look, picture: Look) -> float:
     """The score of a picture for a frame, -1..1."""
     return float((frame.cells @ picture.cells.T).amax(1).mean())

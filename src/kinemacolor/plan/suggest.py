@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from kinemacolor.arrays import Floats
-from kinemacolor.plan.likeness import Eye, Look, explained, likeness, nearest
+from kinemacolor.plan.likeness import Eye, Look, Looks, explained, likeness, nearest
 from kinemacolor.plan.survey import Survey
 
 NEIGHBOURS = 64  # frames that one may explain besides itself
@@ -46,9 +46,9 @@ class Views:
             frames += some
             shots += [number] * len(some)
             weights += [len(shot) / survey.index.frames / len(some)] * len(some)
-        looks = []
+        looks = Looks(len(frames))
         for number, frame in enumerate(frames, 1):
-            looks.append(eye.look(survey.sample(frame)))
+            looks.add(eye.look(survey.sample(frame)))
             if on_view:
                 on_view(number, len(frames))
         return cls(frames, shots, looks, np.array(weights, np.float32))

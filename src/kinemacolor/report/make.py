@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from kinemacolor.arrays import Codes
 from kinemacolor.errors import UsageError
 from kinemacolor.finish import Finish, Painted
 from kinemacolor.pipeline import prefetch
 from kinemacolor.plan.document import Plan, ShotEntry
-from kinemacolor.plan.likeness import Look
+from kinemacolor.plan.likeness import Looks
 from kinemacolor.plan.suggest import Views, suggest
 from kinemacolor.render.assemble import Colored, color_frames
 from kinemacolor.render.film import Render
@@ -138,7 +137,8 @@ class _Watch:
         self._limits, self._folder = limits, folder
         self._curves, self._pts = Curves(), array("q")
         self._shots: list[ShotReport] = []
-        self._looks = _Looks(sum(len(_spread(shot)) for shot in plan.shots))
+        self._looks = Looks(sum(len(_spread(shot)) for shot in plan.shots))
+        self._looked: list[int] = []
         self._least: _Moment | None = None
         self._meter = self._meter_of(0)
 
@@ -149,7 +149,8 @@ class _Watch:
         self._curves.add(measured)
         self._pts.append(pts)
         if number in _spread(shot):
-            self._looks.add(number, scene.eye.look(scene.gray(scene.large, luma)))
+            self._looks.add(scene.eye.look(scene.gray(scene.large, luma)))
+            self._looked.append(number)
         if self._least is None or measured.confidence < self._least.confidence:
             self._least = _Moment(number, measured.confidence, luma, one.painted)
         if number == shot.last:
@@ -205,8 +206,8 @@ class _Watch:
             for _ in _spread(shot):
                 owners.append(number)
                 weights.append((shot.end - shot.first) / self._plan.film.frames / len(_spread(shot)))
-        frames = self._looks.frames
-        views = Views(frames, owners, self._looks.looks, np.array(weights, np.float32))
+        frames = self._looked
+        views = Views(frames, owners, self._looks, np.array(weights, np.float32))
         doubt = 1 - self._curves.of("confidence")[frames]
         known = [one.look for one in self._scene.references.values()]
         total = max(float(views.weights @ doubt), 1e-6)
@@ -217,22 +218,6 @@ class _Watch:
     def _seconds(self, frame: int) -> float:
         """From the first frame of the plan."""
         return float(Fraction(self._pts[frame] - self._pts[0]) * self._scene.info.time_base)
-
-
-class _Looks:
-    """What frames look like, in one piece of memory: many small ones between the passing ones would tear it apart."""
-
-    def __init__(self, count: int) -> None:
-        self.frames: list[int] = []
-        self.looks: list[Look] = []
-        self._cells, self._count = torch.empty(0), count
-
-    def add(self, frame: int, look: Look) -> None:
-        if not self.looks:
-            self._cells = torch.empty(self._count, *look.cells.shape)
-        cells = self._cells[len(self.looks)].copy_(look.cells)
-        self.frames.append(frame)
-        self.looks.append(Look(cells, look.whole))
 
 
 def _is_there(one: Pass, segment: int) -> None:
