@@ -4,6 +4,7 @@ import json
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -333,3 +334,32 @@ def test_a_look_of_a_shot_wins_over_the_films(tmp_path: Path) -> None:
     assert plan.options_of(shot).short_side == 96
     assert plan.options_of(plan.shots[1]).short_side == 64
     assert LENGTH * 2 > CUT
+
+
+def held_mb(process: subprocess.Popen[bytes]) -> float:
+    status = Path(f"/proc/{process.pid}/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) * 1024 / 1e6
+
+
+@pytest.mark.slow
+def test_200_000_frames_need_no_more_memory_than_some(tmp_path: Path) -> None:
+    """Each picture is held for eight frames, so that 25,000 are painted; the curve is printed (pytest -s)."""
+    film = write_film(tmp_path / "film.mkv", 200_000, (64, 96), picture=lambda i: gray(scene(i // 8, (64, 96))))
+    save(tmp_path / "still.png", scene(0))
+    command = [sys.executable, "-m", "kinemacolor"]
+    plan = tmp_path / "film.plan.json"
+    for arguments in (
+        ["plan", str(film), "-r", str(tmp_path / "still.png"), "--size", "64", "-o", str(plan), "-q"],
+        ["render", str(plan), "-o", str(tmp_path / "out.mkv"), "-q"],
+    ):
+        curve = []
+        with subprocess.Popen([*command, *arguments]) as process:
+            while process.poll() is None:
+                curve.append(held_mb(process))
+                time.sleep(5)
+        assert process.returncode == 0
+        print(arguments[0], [round(curve[len(curve) * part // 10]) for part in range(10)], round(max(curve)), "MB")
+        assert max(curve) < 1500
+        middle, end = np.mean(curve[len(curve) // 4 : len(curve) // 2]), np.mean(curve[-len(curve) // 4 :])
+        assert end < 1.15 * middle

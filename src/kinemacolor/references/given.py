@@ -52,12 +52,12 @@ class Given:
         return self.frame is not None or self.seconds is not None
 
     def pictures(self) -> tuple[Reference, ...]:
-        """The pictures of a folder, those named ``ref_000123.png`` at their frames; or the one picture, not yet placed.
+        """The pictures of a folder, or the one picture; those named ``ref_000123.png`` are placed at their frames.
 
         Raises InputError for a folder without pictures, UsageError for a folder at a frame.
         """
         if not self.path.is_dir():
-            return (Reference(self.path, self.frame),)
+            return (Reference(self.path, self.frame if self.is_placed else _frame_of(self.path)),)
         if self.is_placed:
             raise UsageError(
                 f"{self.path} is a folder: place its pictures by their names, ref_000123.png is at frame 123"
