@@ -20,7 +20,7 @@ from kinemacolor.pipeline import prefetch
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.make import film_sha256, weights_sha256
 from kinemacolor.references.pictures import load_reference
-from kinemacolor.render.assemble import Colored, Ensure, color_frames
+from kinemacolor.render.assemble import Colored, color_frames
 from kinemacolor.render.paint import Painter
 from kinemacolor.render.passes import Pass, Stretch, stretches
 from kinemacolor.render.segments import WorkFolder
@@ -31,6 +31,8 @@ from kinemacolor.video.layer import layer_luma
 from kinemacolor.video.output import FilmWriter
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.writer import open_writer
+
+Paint = Callable[[Pass, int, Callable[[int], None]], None]  # as `Painter.ensure`
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class Render:
 
 
 def render(
-    job: Render, prepared: Prepared, on_progress: Callable[[Progress], None] | None = None, ensure: Ensure | None = None
+    job: Render, prepared: Prepared, on_progress: Callable[[Progress], None] | None = None, ensure: Paint | None = None
 ) -> Report:
     """Paint what is missing and write the film. It has its name only when whole; else it stays as ``*.partial.*``.
 
@@ -123,6 +125,7 @@ def render(
             VideoReader(plan.film.path, start_seconds=plan.film.start_seconds, end_seconds=plan.film.end_seconds)
         )
         announce(job.work.folder, target)
+        paint = ensure or painter.ensure
         for path, encoder in prepared.encoders.items():
             seconds = plan.film.start_seconds, plan.film.end_seconds
             writer = open_writer(path, info, encoder, *seconds, with_other_streams=path == target.output)
@@ -132,7 +135,7 @@ def render(
                 job.stretches,
                 job.finishes(info),
                 job.work,
-                ensure or (lambda one, segment: painter.ensure(one, segment, meter.painted)),
+                lambda one, segment: paint(one, segment, meter.painted),
             ),
             ahead=8,
         )

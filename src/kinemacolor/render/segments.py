@@ -91,6 +91,24 @@ class PassFolder:
                 self.refresh()
             return None
 
+    def files(self) -> dict[str, bytes]:
+        """What another folder must `take` to go on from here, by name; none where nothing is done."""
+        needed = [self._path(self.segments - 1), self._state(self.segments), self._journal] if self.segments else []
+        return {path.name: path.read_bytes() for path in needed if path.exists()}
+
+    def take(self, files: Mapping[str, bytes]) -> None:
+        """Stand where the folder stood that gave these `files`, journal last; where there are none, as `refresh`.
+
+        Raises ResourceError where the disk is full or refuses.
+        """
+        before = self._state(self.segments)
+        for name, data in files.items():
+            with replacing(self.folder / name) as stream:
+                stream.write(data)
+        self.refresh()
+        if before != self._state(self.segments):
+            before.unlink(missing_ok=True)
+
     def store(self, painted: Sequence[Painted], state: Mapping[str, Tensor]) -> None:
         """The next segment, and the state after it.
 
