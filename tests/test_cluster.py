@@ -34,7 +34,7 @@ from kinemacolor.render.passes import Pass
 from kinemacolor.render.segments import PassFolder, WorkFolder
 from kinemacolor.render.target import Target, prepare_plan
 
-FRAMES = 240
+FRAMES = 180
 
 
 def opened(path: Path, model: Colorizer, work: str = "cluster.work") -> Render:
@@ -82,7 +82,7 @@ def ray(one_thread: None) -> Iterator[ModuleType]:
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A plan of three shots; the second dissolves into the third."""
     folder = tmp_path_factory.mktemp("cluster")
-    found = planned(folder, frames=FRAMES, picture=lambda index: two_scenes(index // 3))
+    found = planned(folder, frames=FRAMES, picture=lambda index: two_scenes(index // 2))
     return edited(found, lambda content: content["shots"][2].update(dissolve=8, transition="dissolve"))
 
 
@@ -285,7 +285,7 @@ def test_the_longest_is_painted_first_and_workers_work_side_by_side(path: Path, 
 def test_a_pass_that_kills_every_worker_is_named(path: Path, kinema: Colorizer) -> None:
     job = opened(path, kinema, "deadly")
     crew = Hands(2, lambda one: one is job.passes[1])
-    with pytest.raises(ResourceError, match=r"shot 2 \(frames 90 to 183\) ended 3 workers"):
+    with pytest.raises(ResourceError, match=r"shot 2 \(frames 60 to 123\) ended 3 workers"):
         foreman(job, crew)
     assert crew.order.count(job.passes[1]) == 3
 
