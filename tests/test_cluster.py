@@ -29,8 +29,9 @@ from kinemacolor.errors import InputError, ResourceError, UsageError, WeightsErr
 from kinemacolor.files import json_lines
 from kinemacolor.models.base import Colorizer
 from kinemacolor.plan.document import Plan
-from kinemacolor.render.film import Progress, Render, Report
+from kinemacolor.render.film import Render
 from kinemacolor.render.passes import Pass
+from kinemacolor.render.progress import Progress, Report
 from kinemacolor.render.segments import PassFolder, WorkFolder
 from kinemacolor.render.target import Target, prepare_plan
 

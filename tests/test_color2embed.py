@@ -51,6 +51,20 @@ def test_several_references_give_the_mean_embedding() -> None:
 
 
 @torch.inference_mode()
+def test_references_weigh_as_much_as_is_painted_of_them() -> None:
+    """And what is not painted is seen in the mean colour of what is."""
+    model, pictures = small(), torch.stack([REFERENCE, FRAME.roll(40, 2)], 1)
+    masks = torch.ones(2, *FRAME.shape[2:])
+    masks[1, :, FRAME.shape[3] // 4 :] = 0
+    filled = pictures.clone()
+    part = slice(FRAME.shape[3] // 4, None)
+    filled[:, 1, 1:, :, part] = pictures[:, 1, 1:, :, : part.start].mean((2, 3))[..., None, None]
+    alone = [model.init_state(filled[:, index : index + 1]).embedding for index in (0, 1)]  # type: ignore[attr-defined]
+    both = model.init_state(pictures, painted=masks).embedding  # type: ignore[attr-defined]
+    torch.testing.assert_close(both, (4 * alone[0] + alone[1]) / 5)
+
+
+@torch.inference_mode()
 def test_frames_do_not_depend_on_each_other() -> None:
     model = small()
     state = model.init_state(REFERENCE[:, None])

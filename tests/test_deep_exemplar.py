@@ -8,6 +8,7 @@ from golden.fill import answers, fill
 from torch import Tensor
 
 from kinemacolor.color import lab_to_rgb
+from kinemacolor.correspondence import centred_unit
 from kinemacolor.features import VGG19
 from kinemacolor.models.base import Step
 from kinemacolor.models.deep_exemplar import (
@@ -16,6 +17,7 @@ from kinemacolor.models.deep_exemplar import (
     official_colorization_names,
     official_correspondence_names,
 )
+from kinemacolor.models.layers import positions
 from kinemacolor.models.plain import plain
 
 REFERENCE = recipe.picture(1, 216, 384)
@@ -158,6 +160,20 @@ def test_several_references_are_one_set_of_positions() -> None:
     offered = torch.cat([F.avg_pool2d(x[:, 1:], 4).flatten(2) for x in (left, right)], 2)
     distance = (found[0, 0, :, :, None] - offered[0, :, None]).abs().amax(0).amin(-1)
     assert distance.max() < 1e-4  # every copied colour is one of the references'
+
+
+@torch.inference_mode()
+def test_the_match_is_centred_on_what_is_painted() -> None:
+    model, reference, painted = small(), REFERENCE[:, None, :, :64, :96], torch.zeros(1, 64, 96)
+    painted[..., :40] = 1
+    state = model.init_state(reference, painted=painted, in_shot=True)
+    assert state.keys.shape[1] == state.colors.shape[1] == 16 * 10  # type: ignore[attr-defined]
+    uncentred = model.correspondence.phi(
+        model._describe(lab_to_rgb(torch.cat([reference[:, 0, :1], reference[:, 0, 1:] * painted], 1)))
+    )
+    wanted = centred_unit(positions(uncentred[..., :10], 1))
+    torch.testing.assert_close(state.keys, wanted)  # type: ignore[attr-defined]
+    assert not state.last[:, 1:, :, 40:].any()  # type: ignore[attr-defined]
 
 
 def test_the_last_frame_is_remembered(hard: Step) -> None:

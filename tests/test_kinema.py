@@ -85,6 +85,47 @@ def test_the_spread_is_the_deviation_of_what_was_averaged() -> None:
     assert gather(keys, remember(keys[:, None], lab, OPTIONS), OPTIONS)[0].merged.spread.max() < 0.1
 
 
+def test_a_reference_is_silent_about_what_it_shows_without_paint() -> None:
+    """The left half is painted: sure there and not elsewhere, and still sure that this is the scene."""
+    keys, lab, painted = unit(1, 6, 8, 64), lab_of(6, 8), torch.zeros(1, 1, 12, 16)
+    keys = F.normalize(keys + 0.5 * keys[:, :1, :1], dim=-1)  # all are somewhat alike
+    painted[..., :8] = 1
+    state = remember(keys[:, None], lab * torch.cat([torch.ones_like(painted)] + [painted] * 2, 1), OPTIONS, painted)
+    assert state.keys.shape[1] == state.silent.shape[1] == 24
+    found, after = gather(keys, state, OPTIONS)
+    assert found.merged.similarity[:, :, :4].min() > 0.99
+    assert found.merged.similarity[:, :, 4:].max() < 0.1
+    assert float(found.typical) > 0.99
+    torch.testing.assert_close(found.merged.colors[:, :, :4], cells(lab[0, :, 1:], (6, 8))[:, :, :4], atol=0.2, rtol=0)
+    again, _ = gather(keys, after, OPTIONS)
+    assert again.merged.similarity[:, :, 4:].max() < 0.1
+
+
+def test_a_silent_reference_does_not_silence_another() -> None:
+    """The whole one shows the right half a little otherwise; the partial one shows it exactly, without paint."""
+    keys, lab, painted = unit(1, 6, 8, 64), lab_of(6, 8)[:, 0], torch.ones(2, 1, 12, 16)
+    other = F.normalize(keys + 0.5 * unit(1, 6, 8, 64, seed=7), dim=-1)
+    painted[1, ..., 8:] = 0
+    labs = torch.stack([lab, torch.cat([lab[:, :1], 0 * lab[:, 1:]], 1)], 1)
+    found, _ = gather(keys, remember(torch.stack([other, keys], 1), labs, OPTIONS, painted), OPTIONS)
+    assert found.merged.similarity[:, :, 4:].min() > 0.8
+    torch.testing.assert_close(found.merged.colors[:, :, 4:], cells(lab[:, 1:], (6, 8))[:, :, 4:], atol=0.2, rtol=0)
+
+
+def test_paint_is_taken_up_where_the_film_comes_to_it() -> None:
+    """A whole reference of the first frame, and paint on the third."""
+    first, lab = unit(1, 6, 8, 64), lab_of(6, 8)[:, 0]
+    third = F.normalize(first + 0.5 * unit(1, 6, 8, 64, seed=3), dim=-1)
+    painted, paint = torch.ones(2, 1, 12, 16), -lab
+    painted[1, ..., 8:] = 0
+    state = remember(torch.stack([first, third], 1), torch.stack([lab, paint * painted[1]], 1), OPTIONS, painted)
+    for keys in (first, F.normalize(first + third, dim=-1), third):
+        found, state = gather(keys, state, OPTIONS)
+    wanted = cells(paint[:, 1:], (6, 8))[:, :, :4]
+    error = (found.merged.colors[:, :, :4] - wanted).abs().mean()
+    assert error < 0.4 * wanted.abs().mean()
+
+
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (66, 91), (217, 70)])
 def test_descriptors_and_kinds_cover_any_picture(height: int, width: int) -> None:
     with torch.inference_mode():

@@ -1,6 +1,7 @@
 """What editors get: the same bytes every time, time code, ProRes, sequences of EXR, the layer of colour."""
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from conftest import SIZE, copy_with_chroma, luma_of, write_film, write_with_chr
 from kinemacolor.errors import UsageError
 from kinemacolor.options import EncodingOptions
 from kinemacolor.verify import verify_film
+from kinemacolor.video.clock import ResultClock
 from kinemacolor.video.encoding import choose_encoder
 from kinemacolor.video.info import ColorTags
 from kinemacolor.video.layer import layer_luma
@@ -23,6 +25,8 @@ from kinemacolor.video.reader import VideoReader, probe
 from kinemacolor.video.timecode import frames_at, later
 from kinemacolor.video.writer import open_writer
 
+MS = Fraction(1, 1000)
+
 
 def with_everything(folder: Path, name: str) -> Path:
     """A film with sound, chapters, a title, a time code."""
@@ -30,7 +34,7 @@ def with_everything(folder: Path, name: str) -> Path:
     def prepare(container: Any, stream: Any) -> None:
         container.metadata.update({"title": "A test", "timecode": "01:00:00:00"})
         title = {"title": "one"}
-        chapter = {"id": 1, "start": 0, "end": 100, "time_base": Fraction(1, 1000), "metadata": title}
+        chapter = {"id": 1, "start": 0, "end": 100, "time_base": MS, "metadata": title}
         container.set_chapters([chapter])
 
     # x264 uses memory that it has not set where a picture is 96 px wide (mbtree), and then its bytes vary.
@@ -113,7 +117,7 @@ def test_a_cut_begins_at_its_own_time_code(tmp_path: Path) -> None:
 
 
 def test_nonsense_is_no_time_code(tmp_path: Path) -> None:
-    assert probe(coded(tmp_path, "in.mkv", "soon", time_base=Fraction(1, 1000))).timecode is None
+    assert probe(coded(tmp_path, "in.mkv", "soon", time_base=MS)).timecode is None
     assert probe(write_film(tmp_path / "bare.mov")).timecode is None
 
 
@@ -203,7 +207,7 @@ def read_exr(path: Path) -> tuple[np.ndarray, str]:
 
 @pytest.mark.parametrize(("pix_fmt", "stored"), [(None, "gbrpf16le"), ("gbrpf32le", "gbrpf32le")])
 def test_exr_is_the_result_in_linear_light(tmp_path: Path, pix_fmt: str | None, stored: str) -> None:
-    film = write_film(tmp_path / "in.mkv", frames=3, pix_fmt="yuv420p10le", time_base=Fraction(1, 1000))
+    film = write_film(tmp_path / "in.mkv", frames=3, pix_fmt="yuv420p10le", time_base=MS)
     copy_with_chroma(film, tmp_path / "coded")
     write_with_chroma(film, tmp_path / "linear", vcodec="exr", pix_fmt=pix_fmt)
     assert [file.name for file in sorted((tmp_path / "linear").iterdir())] == [f"{n:06d}.exr" for n in range(3)]
@@ -279,7 +283,7 @@ def test_ffv1_keeps_luma_tags_and_time_code(tmp_path: Path) -> None:
 @pytest.mark.parametrize("pix_fmt", ["gray", "gray16le"])
 def test_full_range_film_is_as_light_in_prores(tmp_path: Path, pix_fmt: str) -> None:
     """ProRes has no full range: what players make of the result is what they made of the film."""
-    film = write_film(tmp_path / "in.mkv", codec="ffv1", pix_fmt=pix_fmt, time_base=Fraction(1, 1000))
+    film = write_film(tmp_path / "in.mkv", codec="ffv1", pix_fmt=pix_fmt, time_base=MS)
     assert probe(film).colors.full_range
     info = copy_with_chroma(film, tmp_path / "out.mov", vcodec="prores")
     assert not info.colors.full_range
@@ -297,3 +301,28 @@ def test_narrowed_chroma_is_the_same_colour() -> None:
     narrow = limited_from_full(chroma, 10, chroma=True)
     again = limited.rgb(torch.from_numpy(narrow_luma)[None], torch.from_numpy(narrow))
     assert (there - again).abs().max() < 2e-3
+
+
+@pytest.mark.parametrize("rate", [Fraction(24000, 1001), Fraction(24), Fraction(30000, 1001), Fraction(25)])
+def test_milliseconds_become_frames_of_one_length_in_quicktime(tmp_path: Path, rate: Fraction) -> None:
+    film = write_film(tmp_path / "in.mkv", frames=60, rate=rate, time_base=MS, codec="ffv1")
+    info = copy_with_chroma(film, tmp_path / "out.mov", vcodec="prores")
+    assert info.rate == rate
+    with VideoReader(tmp_path / "out.mov") as reader:
+        times = [pts * info.time_base for block in reader.blocks(9) for pts in block.pts]
+    assert times == [number / rate for number in range(60)]
+    assert [check.name for check in verify_film(film, tmp_path / "out.mov") if not check.passed] == []
+
+
+def test_uneven_milliseconds_stay_where_they_are(tmp_path: Path) -> None:
+    ticks = [0, 41, 42, 43, 83, 84, 500, 501, 1007]
+    clock = ResultClock(replace(probe(write_film(tmp_path / "even.mkv")), time_base=MS), Path("x.mov"))
+    assert [clock.ticks(tick, 0) / 3 for tick in ticks] == pytest.approx(
+        [0, 125 / 3, 42, 43, 250 / 3, 84, 500, 501, 1007]
+    )
+    film = write_film(tmp_path / "in.mkv", pts=ticks, time_base=MS, codec="ffv1")
+    copy_with_chroma(film, tmp_path / "out.mov", vcodec="prores")
+    with VideoReader(tmp_path / "out.mov") as reader:
+        times = [pts * reader.info.time_base for block in reader.blocks(9) for pts in block.pts]
+    assert all(abs(found - Fraction(tick, 1000)) < MS for found, tick in zip(times, ticks, strict=True))
+    assert times == sorted(set(times))

@@ -20,9 +20,9 @@ from kinemacolor.errors import InputError, PartialError, ResourceError, UsageErr
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions, SessionOptions
 from kinemacolor.references.given import Given
-from kinemacolor.render.film import Progress, Report
 from kinemacolor.render.job import Job, colorize, look
 from kinemacolor.render.job import preflight as checked
+from kinemacolor.render.progress import Progress, Report
 from kinemacolor.render.target import Prepared, default_output
 from kinemacolor.verify import verify_film
 from kinemacolor.video.colored import colored_frames

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from conftest import scene
 from kinemacolor.color import YCbCr, rgb_to_lab
 from kinemacolor.errors import UsageError
+from kinemacolor.finish import Painted
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.baselines import Gray, Match
 from kinemacolor.options import EdgeFilter, Precision, SessionOptions
@@ -22,6 +23,11 @@ SMALL = SessionOptions(short_side=64)
 
 def gray_of(rgb: np.ndarray) -> np.ndarray:
     return np.rint(rgb @ np.array([0.2126, 0.7152, 0.0722])).astype(np.uint8)
+
+
+def advance(session: Session, luma: np.ndarray) -> list[Painted]:
+    """What a session paints for the next frame of film size, with its gain."""
+    return [session.finish.gained(one) for one in session.advance(session.geometry.down(luma)[None], FULL_RGB)]
 
 
 def chroma_error(result: np.ndarray, truth: np.ndarray) -> float:
@@ -59,7 +65,7 @@ def test_a_still_film_does_not_flicker(kinema: Colorizer) -> None:
     still, last, changes = gray_of(scene(0)).astype(float), None, []
     for _ in range(8):
         noisy = (still + generator.normal(0, 2, still.shape)).clip(0, 255).astype(np.uint8)
-        (painted,) = session.advance(noisy[None], FULL_RGB)
+        (painted,) = advance(session, noisy)
         if last is not None:
             changes.append(np.abs(painted.chroma - last).mean())
         last = painted.chroma
@@ -70,7 +76,7 @@ def test_saturation_scales_chroma(kinema: Colorizer) -> None:
     def chroma(saturation: float) -> np.ndarray:
         options = SessionOptions(short_side=64, saturation=saturation)
         session = Session(kinema, [scene(0)], height=72, width=96, options=options)
-        return session.advance(gray_of(scene(1))[None], FULL_RGB)[0].chroma
+        return advance(session, gray_of(scene(1)))[0].chroma
 
     assert np.allclose(chroma(0.5), chroma(1.0) / 2, atol=1e-4)
     assert np.abs(chroma(0)).max() == 0
@@ -108,7 +114,7 @@ def test_chroma_codes_fit_depth_and_subsampling(kinema: Colorizer) -> None:
     session = Session(kinema, [scene(0)], height=72, width=96, options=SMALL)
     native, target = YCbCr(0.2126, 0.0722, 8, False), YCbCr(0.2126, 0.0722, 10, False)
     luma = gray_of(scene(1))
-    (painted,) = session.advance(luma[None], native)
+    (painted,) = session.advance(session.geometry.down(luma)[None], native)
     codes = session.finish.chroma_planes(luma, painted, (36, 48), native, target)
     assert codes.shape == (2, 36, 48)
     assert codes.dtype == np.uint16
@@ -235,11 +241,11 @@ def tiny(name: str) -> Colorizer:
 def test_the_published_recipe_is_the_models_own_default() -> None:
     model, picture = tiny("deep-exemplar"), [scene(0)]
     published = Session(model, picture, height=72, width=96)
-    assert (published.saturation, published.edge_filter) == (1.25, "fgs")
+    assert (published.finish.saturation, published.finish.edge_filter) == (1.25, "fgs")
     plain = Session(model, picture, height=72, width=96, options=SessionOptions(saturation=1, edge_filter="none"))
-    assert (plain.saturation, plain.edge_filter) == (1, "none")
+    assert (plain.finish.saturation, plain.finish.edge_filter) == (1, "none")
     gray = gray_of(scene(1))
-    (one,), (other,) = published.advance(gray[None], FULL_RGB), plain.advance(gray[None], FULL_RGB)
+    (one,), (other,) = advance(published, gray), advance(plain, gray)
     assert np.allclose(one.chroma, 1.25 * other.chroma, atol=1e-3)
 
 
@@ -288,7 +294,8 @@ def test_a_restored_session_goes_on_bit_for_bit(name: str, done: int, tmp_path: 
         return Session(model, [scene(0), scene(9)], height=72, width=96, options=SMALL, in_shot=True)
 
     def advance(session: Session, part: np.ndarray) -> list[np.ndarray]:
-        return [array for painted in session.advance(part, FULL_RGB) for array in painted]
+        small = np.stack([session.geometry.down(luma) for luma in part])
+        return [array for painted in session.advance(small, FULL_RGB) for array in painted]
 
     whole = fresh()
     if done:

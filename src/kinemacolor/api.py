@@ -7,7 +7,7 @@ from pathlib import Path
 from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, SessionOptions
 from kinemacolor.references.given import Given
 from kinemacolor.render import job as jobs
-from kinemacolor.render.film import Report
+from kinemacolor.render.progress import Report
 from kinemacolor.weights import load_model
 
 AnyPath = str | PathLike[str]

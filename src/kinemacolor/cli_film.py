@@ -38,7 +38,7 @@ from kinemacolor.options import DEFAULT_MODEL, Detector, EncodingOptions, Sessio
 from kinemacolor.times import seconds_of
 
 if TYPE_CHECKING:
-    from kinemacolor.render.film import Report
+    from kinemacolor.render.progress import Report
 
 refs_app = typer.Typer(help="Which frames to colour, and those frames as pictures.", no_args_is_help=True)
 
@@ -71,7 +71,7 @@ def told(
     try:
         yield tell
     except PartialError as error:
-        from kinemacolor.render.film import Report
+        from kinemacolor.render.progress import Report
 
         if json_report and isinstance(error.report, Report):
             print(json.dumps(asdict(error.report), indent=2))

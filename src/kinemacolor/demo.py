@@ -8,8 +8,8 @@ from pathlib import Path
 from kinemacolor.errors import UsageError
 from kinemacolor.preview import preview_picture
 from kinemacolor.references.given import Given
-from kinemacolor.render.film import Progress
 from kinemacolor.render.job import Job, colorize, look, preflight
+from kinemacolor.render.progress import Progress
 from kinemacolor.weights import load_model
 
 SAMPLE = "assets/sample.mp4"

@@ -70,7 +70,12 @@ class Session:
             self._state = self.model.init_state(pictures, painted=painted, in_shot=in_shot).contiguous()
 
     def advance(self, luma: Codes, coding: YCbCr) -> list[Painted]:
-        """The next frames: luma codes ``T h w`` of ``coding`` at the working size (`Geometry.down`)."""
+        """The next frames: luma codes ``T h w`` of ``coding`` at the working size (`Geometry.down`).
+
+        Raises ValueError for another size.
+        """
+        if luma.shape[1:] != self.geometry.working:
+            raise ValueError(f"frames of {self.geometry.working} px are wanted, these have {luma.shape[1:]}")
         with self._inference():
             gray = coding.gray(torch.from_numpy(luma).to(self.device))
             step = self.model(luma_from_gray(gray)[None, :, None], self._state)

@@ -14,8 +14,6 @@ from types import ModuleType
 from typing import Any
 from uuid import uuid4
 
-import torch
-
 from kinemacolor.cluster.foreman import News
 from kinemacolor.cluster.workman import Briefing, Workman
 from kinemacolor.errors import UsageError
@@ -55,7 +53,7 @@ def open_crew(cluster: Cluster, job: Render) -> Iterator["RayCrew"]:
 
     Raises UsageError where there is no Ray at the address, or no room for a worker.
     """
-    need = {"CPU": torch.get_num_threads()}
+    need = {"CPU": job.work.threads}
     if choose_device(job.passes[0].options.device).type == "cuda":
         need["GPU"] = 1
     with redirect_stdout(sys.stderr), _connected(cluster, need) as ray, _probe(job) as probe:

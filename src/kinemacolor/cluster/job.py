@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from kinemacolor.cluster.crew import Cluster, import_ray, open_crew
 from kinemacolor.cluster.foreman import Board, Foreman
-from kinemacolor.render.film import Progress, Render, Report, render
+from kinemacolor.render.film import Render, render
+from kinemacolor.render.progress import Progress, Report
 from kinemacolor.render.target import Prepared
 
 

@@ -15,12 +15,13 @@ from torch import Tensor
 from kinemacolor.correspondence import match, match_nearby
 from kinemacolor.models.base import State
 from kinemacolor.models.layers import deviation
-from kinemacolor.models.painted import fill_in, speaking
+from kinemacolor.models.painted import blank, fill_in, speaking
 
 SPLIT = 2  # a cell carries SPLIT x SPLIT colours
 QUARTERS = SPLIT**2
 COLORS = 2 * QUARTERS
 VALUES = QUARTERS + COLORS + 1  # of a cell: L, a, b of its quarters, and a² + b²
+NEAR = 2.0  # cells between references with paint: little, so that paint is taken up where the film comes to it
 ROWS = 54  # places are measured in cells of a picture this high (or wide, if upright)
 
 
@@ -56,13 +57,15 @@ class EvidenceState(State):
     """References and the last frame, as cells.
 
     ``keys`` B N C+P+2 are descriptors with the terms of `_place_terms`, ``values`` B N 13 (see `Found`),
-    ``places`` B N P. Of the last frame, empty before the first: descriptors B g w C, values B g w 13, how
+    ``places`` B N P. ``silent`` B S C+P-2 are descriptors of cells without paint, and which reference shows them,
+    empty where all is painted. Of the last frame, empty before the first: descriptors B g w C, values B g w 13, how
     well the reference explained them B g w 1, and where in it they came from B g w P.
     """
 
     keys: Tensor
     values: Tensor
     places: Tensor
+    silent: Tensor
     past_keys: Tensor
     past_values: Tensor
     past_similarity: Tensor
@@ -117,18 +120,21 @@ class Evidence(NamedTuple):
 def remember(keys: Tensor, lab: Tensor, options: EvidenceOptions, painted: Tensor | None = None) -> EvidenceState:
     """The state before the first frame: descriptors ``B R h w C`` and Lab ``B R 3 H W`` of references.
 
-    Masks and colours as `over_gray` gives them; cells that do not speak are left out.
+    Masks and colours as `over_gray` gives them; only cells that speak have colours to give.
     """
     batch, count, height, width, size = keys.shape
     chroma = fill_in(lab[:, :, 1:].flatten(0, 1), painted, (height, width))
     quarters = cells(torch.cat([lab[:, :, :1].flatten(0, 1), chroma], 1), (height, width))
     power = quarters[..., QUARTERS:].square().sum(-1, keepdim=True) / QUARTERS
     values = torch.cat([quarters, power], -1).reshape(batch, -1, VALUES)
-    places = _places(count, height, width, options.apart / 2**0.5).to(values).expand(batch, -1, -1)
-    keys = torch.cat([keys.reshape(batch, -1, size), _place_terms(places)], -1)
-    keys, values, places = (x[:, speaking(painted, (height, width))] for x in (keys, values, places))
+    apart = options.apart if painted is None else NEAR
+    places = _places(count, height, width, apart / 2**0.5).to(values).expand(batch, -1, -1)
+    keys = keys.reshape(batch, -1, size)
     none = keys.new_zeros(batch, 0, 0, 0)
-    return EvidenceState(keys, values, places, none, none, none, none)
+    quiet = none if painted is None else torch.cat([keys, places[..., 2:]], -1)[:, blank(painted, (height, width))]
+    keys = torch.cat([keys, _place_terms(places)], -1)
+    keys, values, places = (x[:, speaking(painted, (height, width))] for x in (keys, values, places))
+    return EvidenceState(keys, values, places, quiet, none, none, none, none)
 
 
 def cells(picture: Tensor, grid: Sequence[int]) -> Tensor:
@@ -183,8 +189,24 @@ def _look(keys: Tensor, past: Found | None, state: EvidenceState, options: Evide
     (values,), product, best = match(query.flatten(1, 2), state.keys, state.values, temperatures=[options.temperature])
     places = state.places.gather(1, best[..., None].expand(-1, -1, wanted.shape[-1])).reshape(wanted.shape)
     cosine = product.reshape(*grid, 1) + pull * (places - wanted).square().sum(-1, keepdim=True)
-    typical = cosine.flatten(1).median(1).values[:, None, None, None]
-    return Found(values.reshape(*grid, -1), cosine, places), typical
+    silence = _silence(keys, places, state)
+    typical = (cosine if silence is None else torch.maximum(cosine, silence)).flatten(1).median(1).values
+    if silence is not None:
+        cosine = cosine * torch.sigmoid((cosine - silence) / options.temperature)
+    return Found(values.reshape(*grid, -1), cosine, places), typical[:, None, None, None]
+
+
+def _silence(keys: Tensor, places: Tensor, state: EvidenceState) -> Tensor | None:
+    """How alike the likest cell without paint is, B h w 1, of the reference that answers; None where all is painted.
+
+    Where it is more alike than what is painted, the reference shows this place and leaves its colour open.
+    """
+    if state.silent.shape[1] == 0:
+        return None
+    which = places[..., 2:]
+    query = torch.cat([keys, which], -1).flatten(1, 2)
+    best = match(query, state.silent, state.silent[..., :0], temperatures=[]).similarity
+    return best.reshape(*keys.shape[:3], 1) - which.square().sum(-1, keepdim=True)
 
 
 def _merge(found: Found, past: Found, options: EvidenceOptions) -> Found:

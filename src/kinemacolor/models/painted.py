@@ -58,3 +58,8 @@ def speaking(painted: Tensor | None, grid: Sequence[int]) -> Tensor | slice:
         return slice(None)
     share = F.adaptive_avg_pool2d(painted, (grid[0], grid[1])).flatten(1)
     return (share >= HALF * share.amax(1, keepdim=True)).flatten()
+
+
+def blank(painted: Tensor, grid: Sequence[int]) -> Tensor:
+    """Which of the R·h·w cells have no paint at all."""
+    return (F.adaptive_avg_pool2d(painted, (grid[0], grid[1])) == 0).flatten()

@@ -15,7 +15,7 @@ from kinemacolor.files import replacing
 from kinemacolor.options import EdgeFilter, Precision, SessionOptions
 from kinemacolor.shots.detect import Transition
 from kinemacolor.shots.lists import Shot
-from kinemacolor.video.range import FrameIndex
+from kinemacolor.video.range import EVERY, FrameIndex
 from kinemacolor.weights import MODELS
 
 SUFFIX = ".plan.json"
@@ -28,7 +28,7 @@ class _Section(BaseModel):
 class FilmEntry(_Section):
     """The film that the plan is for, relative to the plan's file, and the part of it between the seconds.
 
-    Frames are counted from ``start_seconds``. ``anchors`` are the timestamps of every hundredth frame.
+    Frames are counted from ``start_seconds``. ``anchors`` are the timestamps of frame 0, ``every``, 2 ``every``...
     """
 
     path: Path
@@ -36,12 +36,13 @@ class FilmEntry(_Section):
     frames: int = Field(ge=1)
     start_seconds: float = Field(default=0, ge=0)
     end_seconds: float | None = None
+    every: int = Field(default=EVERY, ge=1)
     anchors: tuple[int, ...]
 
     @property
     def index(self) -> FrameIndex:
         """How its frames are reached."""
-        return FrameIndex(anchors=self.anchors, frames=self.frames)
+        return FrameIndex(self.anchors, self.frames, self.every)
 
 
 class Look(_Section):

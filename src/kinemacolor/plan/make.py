@@ -76,6 +76,7 @@ def plan_of(wish: Wish, seen: Survey) -> Plan:
             frames=seen.index.frames,
             start_seconds=wish.start_seconds,
             end_seconds=wish.end_seconds,
+            every=seen.index.every,
             anchors=seen.index.anchors,
         ),
         model=wish.model,

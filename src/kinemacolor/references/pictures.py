@@ -38,8 +38,9 @@ def load_reference(path: Path) -> Bytes:
 
 
 def strongest_chroma(pixels: Bytes) -> float:
-    """Chroma in Lab units that one in a hundred of sRGB pixels ``N 3`` exceeds."""
-    lab = rgb_to_lab(torch.from_numpy(np.ascontiguousarray(pixels)).T[..., None].float() / 255)
+    """Chroma in Lab units that one in a hundred of sRGB pixels ``... 3`` exceeds."""
+    channels = np.ascontiguousarray(pixels.reshape(-1, 3).T)[..., None]
+    lab = rgb_to_lab(torch.from_numpy(channels).float() / 255)
     return float(lab[1:].norm(dim=0).quantile(0.99))
 
 

@@ -1,9 +1,7 @@
 """A plan becomes a film: what is not painted yet is painted, and all is put together in a stream."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +21,7 @@ from kinemacolor.references.pictures import load_reference
 from kinemacolor.render.assemble import Colored, color_frames
 from kinemacolor.render.paint import Painter
 from kinemacolor.render.passes import Pass, Stretch, stretches
+from kinemacolor.render.progress import Meter, Progress, Report
 from kinemacolor.render.segments import WorkFolder
 from kinemacolor.render.target import Prepared, announce, encode_size, settled
 from kinemacolor.resample import Geometry
@@ -33,35 +32,6 @@ from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.writer import open_writer
 
 Paint = Callable[[Pass, int, Callable[[int], None]], None]  # as `Painter.ensure`
-
-
-@dataclass(frozen=True)
-class Report:
-    """What was done. ``result`` is the file that was made, ``ended_early`` why it is not whole, if so.
-
-    ``painted`` of the frames were coloured now; others were kept from an earlier run.
-    """
-
-    source: str
-    result: str
-    model: str
-    frames: int
-    painted: int
-    shots: int
-    seconds: float
-    mean_confidence: float
-    corrupt_packets: int
-    ended_early: str | None
-    warnings: list[str]
-    settings: dict[str, object]
-
-
-class Progress(NamedTuple):
-    """Frames done, frames expected, seconds since the first was asked for. Half of a frame is to paint it."""
-
-    frames: int
-    expected: int
-    seconds: float
 
 
 class _Frame(NamedTuple):
@@ -113,51 +83,71 @@ def render(
     ``ensure``: who paints, if not this process. Raises PartialError, with the report, where the source ends early;
     InputError where film or references change meanwhile. What was painted is kept in any case.
     """
-    plan, target, info = job.plan, prepared.target, prepared.info
-    meter = _Meter(job, on_progress)
-    writers: dict[Path, FilmWriter] = {}
-    before = _stamp(plan.film.path)
-    trust = 0.0
-    with ExitStack() as open_now:
-        open_now.enter_context(locked(job.work.folder))
-        painter = open_now.enter_context(Painter(plan.film, job.model, job.work, job.contents))
+    film, target = job.plan.film, prepared.target
+    meter = Meter(film.frames, job.frames_to_paint, job.frames_painted, on_progress)
+    before = _stamp(film.path)
+    with locked(job.work.folder), job.work.same_threads(), ExitStack() as open_now:
+        painter = open_now.enter_context(Painter(film, job.model, job.work, job.contents))
         reader = open_now.enter_context(
-            VideoReader(plan.film.path, start_seconds=plan.film.start_seconds, end_seconds=plan.film.end_seconds)
+            VideoReader(film.path, start_seconds=film.start_seconds, end_seconds=film.end_seconds)
         )
         announce(job.work.folder, target)
+        writers = {path: open_now.enter_context(_writer(path, job.plan, prepared)) for path in prepared.encoders}
         paint = ensure or painter.ensure
-        for path, encoder in prepared.encoders.items():
-            seconds = plan.film.start_seconds, plan.film.end_seconds
-            writer = open_writer(path, info, encoder, *seconds, with_other_streams=path == target.output)
-            writers[path] = open_now.enter_context(writer)
-        colored = prefetch(
-            color_frames(
-                job.stretches,
-                job.finishes(info),
-                job.work,
-                lambda one, segment: paint(one, segment, meter.painted),
-            ),
-            ahead=8,
+        colored = color_frames(
+            job.stretches,
+            job.finishes(prepared.info),
+            job.work,
+            lambda one, segment: paint(one, segment, meter.painted),
         )
-        frames = prefetch(_coded(prefetch(reader.blocks(1)), colored, prepared))
-        try:
-            for frame in frames:
-                _write(frame, writers, prepared)
-                trust += frame.trust
-                meter.assembled(1)
-        finally:
-            frames.close()
-            colored.close()
-        if _stamp(plan.film.path) != before:
-            raise InputError(f"{plan.film.path} changed while it was read: make the plan again")
+        trust = _stream(reader, colored, writers, prepared, meter)
+        if _stamp(film.path) != before:
+            raise InputError(f"{film.path} changed while it was read: make the plan again")
         if reader.ended_early is None:
             for writer in writers.values():
                 writer.commit()
             settled(job.work.folder)
-    main = writers[target.output]
-    report = Report(
+    report = _report(job, prepared, meter, reader, writers[target.output], trust)
+    if report.ended_early:
+        raise PartialError(f"{film.path.name} is cut off: {report.ended_early}. Kept: {report.result}", report)
+    return report
+
+
+def _writer(path: Path, plan: Plan, prepared: Prepared) -> FilmWriter:
+    seconds = plan.film.start_seconds, plan.film.end_seconds
+    main = path == prepared.target.output
+    return open_writer(path, prepared.info, prepared.encoders[path], *seconds, with_other_streams=main)
+
+
+def _stream(
+    reader: VideoReader,
+    colored: Iterator[Colored],
+    writers: Mapping[Path, FilmWriter],
+    prepared: Prepared,
+    meter: Meter,
+) -> float:
+    """Write every frame; gives the sum of their mean confidences."""
+    trust = 0.0
+    ahead = prefetch(colored, ahead=8)
+    frames = prefetch(_coded(prefetch(reader.blocks(1)), ahead, prepared))
+    try:
+        for frame in frames:
+            _write(frame, writers, prepared)
+            trust += frame.trust
+            meter.assembled(1)
+    finally:
+        frames.close()
+        ahead.close()
+    return trust
+
+
+def _report(
+    job: Render, prepared: Prepared, meter: Meter, reader: VideoReader, writer: FilmWriter, trust: float
+) -> Report:
+    plan = job.plan
+    return Report(
         source=str(plan.film.path),
-        result=str(target.output if reader.ended_early is None else main.partial),
+        result=str(prepared.target.output if reader.ended_early is None else writer.partial),
         model=plan.model,
         frames=meter.frames,
         painted=meter.frames_painted,
@@ -166,12 +156,9 @@ def render(
         mean_confidence=trust / max(meter.frames, 1),
         corrupt_packets=reader.corrupt_packets,
         ended_early=reader.ended_early,
-        warnings=[*job.model.notices, *prepared.warnings, *main.warnings, *_reader_warnings(reader)],
+        warnings=[*job.model.notices, *prepared.warnings, *writer.warnings, *_reader_warnings(reader)],
         settings=_settings(job, prepared),
     )
-    if report.ended_early:
-        raise PartialError(f"{plan.film.path.name} is cut off: {report.ended_early}. Kept: {report.result}", report)
-    return report
 
 
 @contextmanager
@@ -205,34 +192,6 @@ def check_inputs(plan: Plan) -> dict[Path, str]:
     for path in paths:
         load_reference(path)
     return {path: file_sha256(path) for path in paths}
-
-
-class _Meter:
-    """Counts what is done, from two threads, in half frames."""
-
-    def __init__(self, job: Render, on_progress: Callable[[Progress], None] | None) -> None:
-        self._tell, self._expected = on_progress, job.plan.film.frames
-        self._to_paint = max(job.frames_to_paint, 1)
-        self._known = job.frames_painted
-        self._started = time.monotonic()
-        self.frames = self.frames_painted = 0
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self._started
-
-    def painted(self, frames: int) -> None:
-        self.frames_painted += frames
-        self._report()
-
-    def assembled(self, frames: int) -> None:
-        self.frames += frames
-        self._report()
-
-    def _report(self) -> None:
-        if self._tell:
-            share = (self._known + self.frames_painted) / self._to_paint / 2 + self.frames / self._expected / 2
-            self._tell(Progress(int(share * self._expected + 1e-6), self._expected, self.seconds))
 
 
 def _coded(blocks: Iterator[FrameBlock], colored: Iterator[Colored], prepared: Prepared) -> Iterator[_Frame]:
@@ -284,9 +243,14 @@ def _reader_warnings(reader: VideoReader) -> list[str]:
 
 def _settings(job: Render, prepared: Prepared) -> dict[str, object]:
     plan, encoder = job.plan, prepared.encoder
+    first = job.finishes(prepared.info)[0]
     return {
+        "working_size": list(first.geometry.working),
+        "saturation": first.saturation,
+        "edge_filter": first.edge_filter,
+        "crop": plan.options.crop,
+        "precision": plan.options.precision,
         "references": [str(entry.path) for entry in plan.references.values()],
-        "options": asdict(plan.options_of(plan.shots[0])),
         "encoder": encoder.name,
         "pixel_format": encoder.pixel_format,
         "encoder_options": encoder.options,

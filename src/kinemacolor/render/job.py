@@ -13,7 +13,8 @@ from kinemacolor.plan.document import FilmOptions, Plan
 from kinemacolor.plan.make import Wish, make_plan
 from kinemacolor.references.given import Given
 from kinemacolor.references.pictures import load_reference
-from kinemacolor.render.film import Progress, Render, Report, render
+from kinemacolor.render.film import Render, render
+from kinemacolor.render.progress import Progress, Report
 from kinemacolor.render.target import Prepared, Target, prepare
 from kinemacolor.resample import working_size
 from kinemacolor.video.info import VideoInfo

@@ -4,12 +4,14 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
@@ -32,6 +34,7 @@ class WorkFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._threads = folder / "threads"
         self._known: dict[str, PassFolder] = {}
 
     def of(self, digest: str, frames: int) -> "PassFolder":
@@ -39,6 +42,24 @@ class WorkFolder:
         if digest not in self._known:
             self._known[digest] = PassFolder(self.folder / "passes" / digest, frames)
         return self._known[digest]
+
+    @property
+    def threads(self) -> int:
+        """Of torch when the work began, else now: another number rounds otherwise."""
+        return int(self._threads.read_text()) if self._threads.is_file() else torch.get_num_threads()
+
+    @contextmanager
+    def same_threads(self) -> Iterator[None]:
+        """With as many `threads`."""
+        before = torch.get_num_threads()
+        if not self._threads.is_file():
+            with replacing(self._threads) as stream:
+                stream.write(str(before).encode())
+        torch.set_num_threads(self.threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
 
     def prune(self, digests: Collection[str]) -> None:
         """Forget all but these."""

@@ -22,16 +22,17 @@ from kinemacolor.resample import resize
 Transition = Literal["cut", "fade", "dissolve"]
 SIZE = (72, 128)  # rows and columns at which frames are compared
 COARSE = (18, 32)  # and at which mixtures are looked for first: motion shows little
+EDGE = 32  # of this part of a frame, on each side, may be the black around the picture, the same in all shots
 BLUR, AROUND = 1.5, 25  # px
 NOISE = 4.0  # levels of contrast that are grain's
-CUT = 0.33  # more unlike across a cut than frames beside it are at a distance of 2; the same of an interruption
+CUT = 0.36  # more unlike across a cut than frames beside it are at a distance of 2; the same of an interruption
 SPAN = 3  # frames back that a frame is compared with: an interruption is shorter
 AROUND_CUT = 8  # frames to either side that tell how wild the motion is
 BLANK = 3.0  # levels of contrast (deviation from the mean around) under which a frame shows nothing
 REACHES = (4, 6, 9, 13, 20)  # frames to either side of the middle of a dissolve
 RAMP = 24  # frames that a fade lasts at most, each way
 MAYBE, LEAST, ALIKE = 0.3, 0.08, 0.7  # of coarse frames: what a mixture explains, either share, how alike both may be
-SURE = 0.43  # a dissolve's score
+SURE = 0.44  # a dissolve's score
 
 
 class Boundary(NamedTuple):
@@ -46,8 +47,8 @@ class Boundary(NamedTuple):
     certainty: float
 
     def meets(self, other: "Boundary") -> bool:
-        """Whether both may be one: their frames touch, or lie no farther apart than an interruption lasts."""
-        return abs(self.frame - other.frame) <= (self.length + other.length) / 2 + SPAN
+        """Whether both may be one: their frames touch, or are cuts no farther apart than an interruption lasts."""
+        return abs(self.frame - other.frame) <= max((self.length + other.length) / 2, SPAN)
 
 
 @dataclass(frozen=True)
@@ -91,18 +92,14 @@ def find_boundaries(frames: Iterable[Bytes]) -> list[Boundary]:
 
 def stretches(flags: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
     """First and end of each stretch of set flags; gaps of up to three are dirt."""
-    first = end = None
-    for number in np.flatnonzero(flags).tolist():
-        if end is not None and number - end > SPAN:
-            yield first, end
-            first = None
-        first, end = number if first is None else first, number + 1
-    if first is not None:
-        yield first, end
+    numbers = np.flatnonzero(flags)
+    for run in np.split(numbers, np.flatnonzero(np.diff(numbers) > SPAN + 1) + 1):
+        if len(run):
+            yield int(run[0]), int(run[-1]) + 1
 
 
 def _course(glances: Iterable[_Glance]) -> _Course:
-    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     kept: deque[_Glance] = deque(maxlen=2 * max(REACHES) + 1)
     numbers = array("f")
     for glance in glances:
@@ -116,11 +113,13 @@ def _course(glances: Iterable[_Glance]) -> _Course:
 
 
 def _glance(frame: Bytes) -> _Glance:
-    small = cv2.GaussianBlur(resize(frame, SIZE).astype(np.float32), (0, 0), BLUR)
+    high, wide = (size // EDGE for size in frame.shape)
+    inside = frame[high : frame.shape[0] - high, wide : frame.shape[1] - wide]
+    small = cv2.GaussianBlur(resize(inside, SIZE).astype(np.float32), (0, 0), BLUR)
     mean = cv2.blur(small, (AROUND, AROUND))
     variance = np.maximum(cv2.blur(small * small, (AROUND, AROUND)) - mean * mean, 0)
     detail = small - mean
-    standard = detail / np.sqrt(variance + NOISE**2)
+    standard = (detail / np.sqrt(variance + NOISE**2)).astype(np.float32, copy=False)
     levels = (standard * 40 + 128).clip(0, 255).astype(np.uint8)
     return _Glance(detail, standard, levels, resize(detail, COARSE), float(detail.std()))
 
@@ -134,7 +133,7 @@ def _moved(picture: Floats, first: _Glance, second: _Glance, flow: cv2.DISOptica
     """What belongs to the first frame, moved onto the second."""
     shift = flow.calc(second.levels, first.levels, None)  # type: ignore[call-overload]
     there = (_COLUMNS + shift[..., 0], _ROWS + shift[..., 1])
-    return cv2.remap(picture, *there, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.remap(picture, *there, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
 
 
 _ROWS, _COLUMNS = np.indices(SIZE, dtype=np.float32)

@@ -12,7 +12,7 @@ from torch import Tensor
 from kinemacolor.arrays import Bytes, Floats
 from kinemacolor.errors import UsageError
 from kinemacolor.resample import resize
-from kinemacolor.shots.detect import BLANK, Boundary, stretches
+from kinemacolor.shots.detect import BLANK, Boundary, Transition, stretches
 
 SIZE = (27, 48)  # rows and columns that the network sees
 WINDOW, STRIDE = 100, 50  # frames; of a window the middle ones count
@@ -102,6 +102,6 @@ def _boundaries(middles: Floats, wholes: Floats, contrasts: Floats) -> list[Boun
         if over - begin <= ABRUPT:
             found.append(Boundary(end, "cut", 0, certainty))
         else:
-            kind = "fade" if contrasts[begin:over].min() < BLANK else "dissolve"
+            kind: Transition = "fade" if contrasts[begin:over].min() < BLANK else "dissolve"
             found.append(Boundary((begin + over) // 2, kind, over - begin, certainty))
     return [one for one in found if one.frame < len(middles)]

@@ -13,7 +13,7 @@ from kinemacolor.errors import InputError
 from kinemacolor.video.info import FrameBlock, VideoInfo
 from kinemacolor.video.reader import StoredFrame, VideoReader, in_blocks
 
-EVERY = 100
+EVERY = 48
 
 
 @dataclass(frozen=True)

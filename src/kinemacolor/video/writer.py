@@ -15,6 +15,7 @@ import torch
 from kinemacolor.arrays import Codes, Floats
 from kinemacolor.color import YCbCr
 from kinemacolor.errors import KinemacolorError
+from kinemacolor.video.clock import ResultClock
 from kinemacolor.video.encoding import Encoder, is_folder_name
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.other_streams import OWN_METADATA, OtherStreams, copy_film_metadata
@@ -75,6 +76,7 @@ class VideoWriter:
         self._colors = replace(info.colors, full_range=False) if self._narrow else info.colors
         if self._narrow:
             self.warnings.append("the film is full range and ProRes is not: black and white lie at 16 and 235 now")
+        self._clock = ResultClock(info, output)
         cut = start_seconds + info.origin_seconds if start_seconds else 0
         self._shift = -round(cut / info.time_base)
         self._others: OtherStreams | None = None
@@ -109,7 +111,8 @@ class VideoWriter:
         frame = build_frame((codes, chroma[0], chroma[1]), self._planes, self._colors)
         if self._planes != self.encoder.pixel_format:
             frame = frame.reformat(format=self.encoder.pixel_format, dst_color_range=2 if self.encoder.is_rgb else None)
-        frame.pts, frame.time_base, frame.duration = pts + self._shift, self.info.time_base, duration
+        frame.pts, frame.duration = self._clock.ticks(pts, self._shift), self._clock.duration(duration)
+        frame.time_base = self._clock.time_base
         frame = self._mark_fields(frame)
         with writing(self.partial):
             if self._others:
@@ -142,7 +145,7 @@ class VideoWriter:
         assert isinstance(stream, av.VideoStream)
         context = stream.codec_context
         context.width, context.height, context.pix_fmt = info.width, info.height, encoder.pixel_format
-        context.time_base = stream.time_base = info.time_base
+        context.time_base = stream.time_base = self._clock.time_base
         context.framerate = info.rate or Fraction(25)
         context.color_range = 2 if self._colors.full_range else 1
         context.colorspace = 0 if encoder.is_rgb else info.colors.matrix
@@ -162,7 +165,7 @@ class VideoWriter:
         if not self.info.is_interlaced:
             return frame
         if self._fields is None:
-            self._fields = _field_setter(frame, self.info)
+            self._fields = _field_setter(frame, self._clock.time_base, self.info)
         self._fields.push(frame)
         marked = self._fields.pull()
         assert isinstance(marked, av.VideoFrame)
@@ -179,9 +182,9 @@ class VideoWriter:
         return {"movflags": "use_metadata_tags"} if unusual else {}
 
 
-def _field_setter(frame: av.VideoFrame, info: VideoInfo) -> av.filter.Graph:
+def _field_setter(frame: av.VideoFrame, time_base: Fraction, info: VideoInfo) -> av.filter.Graph:
     graph = av.filter.Graph()
-    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=info.time_base)
+    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base)
     setter = graph.add("setfield", "tff" if info.top_field_first else "bff")
     sink = graph.add("buffersink")
     source.link_to(setter)
