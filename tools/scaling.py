@@ -20,7 +20,8 @@ import numpy as np
 from kinemacolor.render.segments import LENGTH
 
 RATE = 24
-SHOTS, MEDIAN_SECONDS, MEAN_SECONDS, MOST_SECONDS = 1200, 4.0, 6.0, 180.0
+SHOTS, MEAN_SECONDS, MOST_SECONDS = 1200, 6.0, 240.0
+MEDIANS_SECONDS = (4.0, 2.5)  # the smaller, the heavier the tail
 MACHINES = (1, 2, 5, 10, 20, 50, 100)
 LONG_SECONDS = 60.0  # a shot that gets a keyframe in its middle
 
@@ -48,10 +49,10 @@ class Painted:
         return max(self.ends)
 
 
-def film(seed: int = 0, shots: int = SHOTS) -> list[int]:
+def film(median_seconds: float, seed: int = 0, shots: int = SHOTS) -> list[int]:
     """Frames of each shot: lognormal, none longer than `MOST_SECONDS`, scaled to the mean that is wanted."""
-    sigma = math.sqrt(2 * math.log(MEAN_SECONDS / MEDIAN_SECONDS))
-    drawn = np.random.default_rng(seed).lognormal(math.log(MEDIAN_SECONDS), sigma, shots).clip(max=MOST_SECONDS)
+    sigma = math.sqrt(2 * math.log(MEAN_SECONDS / median_seconds))
+    drawn = np.random.default_rng(seed).lognormal(math.log(median_seconds), sigma, shots).clip(max=MOST_SECONDS)
     return [max(1, round(RATE * seconds)) for seconds in drawn * MEAN_SECONDS / drawn.mean()]
 
 
@@ -232,9 +233,16 @@ def main() -> None:
         for line in measure(given.measure, given.repeats):
             print(line, flush=True)
         return
-    shots, cost = film(given.seed), Cost(given.frame, given.assembled, given.start, given.begin)
-    print(f"{len(shots)} shots, {sum(shots) / RATE / 60:.0f} minutes, the longest {max(shots) / RATE:.0f} s; {cost}\n")
-    print("\n".join(table(shots, cost)))
+    cost = Cost(given.frame, given.assembled, given.start, given.begin)
+    print(cost)
+    for median in MEDIANS_SECONDS:
+        shots = film(median, given.seed)
+        chain = cost.begin + max(shots) * cost.frame
+        print(
+            f"\n{len(shots)} shots in {sum(shots) / RATE / 60:.0f} minutes, median {median:g} s, mean {MEAN_SECONDS:g} s;"
+            f" the longest, {max(shots) / RATE:.0f} s, is a chain of {_minutes(chain)} minutes\n"
+        )
+        print("\n".join(table(shots, cost)))
 
 
 if __name__ == "__main__":
