@@ -239,7 +239,7 @@ def main() -> None:
         shots = film(median, given.seed)
         chain = cost.begin + max(shots) * cost.frame
         print(
-            f"\n{len(shots)} shots in {sum(shots) / RATE / 60:.0f} minutes, median {median:g} s, mean {MEAN_SECONDS:g} s;"
+            f"\n{len(shots)} shots in {sum(shots) / RATE / 60:.0f} minutes, median {median:g} s, mean {MEAN_SECONDS:g};"
             f" the longest, {max(shots) / RATE:.0f} s, is a chain of {_minutes(chain)} minutes\n"
         )
         print("\n".join(table(shots, cost)))
