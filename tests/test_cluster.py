@@ -28,6 +28,7 @@ from kinemacolor.cluster.workman import Briefing, Workman
 from kinemacolor.errors import InputError, ResourceError, UsageError, WeightsError
 from kinemacolor.files import json_lines
 from kinemacolor.models.base import Colorizer
+from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import Plan
 from kinemacolor.render.film import Render
 from kinemacolor.render.passes import Pass
@@ -36,6 +37,7 @@ from kinemacolor.render.segments import PassFolder, WorkFolder
 from kinemacolor.render.target import Target, prepare_plan
 
 FRAMES = 180
+LOSSLESS = EncodingOptions(lossless=True)  # x264 does not make the same bytes every time
 
 
 def opened(path: Path, model: Colorizer, work: str = "cluster.work") -> Render:
@@ -47,9 +49,9 @@ def clustered(
     job: Render,
     name: str = "cluster.mkv",
     workers: int = 2,
-    on_progress: Callable[[Progress], None] = print,
+    on_progress: Callable[[Progress], None] | None = None,
 ) -> Report:
-    target = Target(path.with_name(name))
+    target = Target(path.with_name(name), LOSSLESS)
     prepared = prepare_plan(job.plan, target, job.model.spec, job.work.folder, device="cpu", inputs=[path])
     return render_on(Cluster(workers=workers), job, prepared, on_progress)
 
@@ -89,7 +91,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def local(path: Path, kinema: Colorizer, one_thread: None) -> bytes:
-    rendered(path, kinema, "local.mkv")
+    rendered(path, kinema, "local.mkv", encoding=LOSSLESS)
     return path.with_name("local.mkv").read_bytes()
 
 
@@ -207,7 +209,7 @@ def test_a_reference_that_vanishes_is_told_in_its_own_words(
 def test_a_stopped_command_leaves_no_process_and_goes_on(path: Path, local: bytes) -> None:
     """Also: the command line with a Ray of its own, quiet, and what a cluster began goes on without one."""
     pytest.importorskip("ray")
-    line = [*command(path, "stopped.mkv"), "--cluster", "auto", "--workers", "2"]
+    line = [*command(path, "stopped.mkv"), "--lossless", "--cluster", "auto", "--workers", "2"]
     alone = os.environ | {"OMP_NUM_THREADS": "1"}
     pipe = subprocess.PIPE
     with subprocess.Popen(line, env=alone, start_new_session=True, stdout=pipe, stderr=pipe, text=True) as process:
