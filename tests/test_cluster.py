@@ -22,7 +22,7 @@ from test_resume import command, edited, planned, rendered
 
 import kinemacolor.cluster.crew as crews
 from kinemacolor.cluster.crew import Cluster, room
-from kinemacolor.cluster.foreman import Board, Foreman, News
+from kinemacolor.cluster.foreman import Board, Foreman, News, in_turn
 from kinemacolor.cluster.job import render_on
 from kinemacolor.cluster.workman import Briefing, Workman
 from kinemacolor.errors import InputError, ResourceError, UsageError, WeightsError
@@ -237,6 +237,7 @@ class Hands:
     """A crew of one thread and no Ray: each worker paints a segment whenever the news is read."""
 
     def __init__(self, workers: int, deadly: Callable[[Pass], bool] = lambda one: False) -> None:
+        self.size = workers
         self._begun = list(range(workers))
         self._next, self._deadly = workers, deadly
         self._busy: dict[int, tuple[Pass, PassFolder]] = {}
@@ -283,6 +284,12 @@ def test_the_longest_is_painted_first_and_workers_work_side_by_side(path: Path, 
     assert crew.most == 2
     board.ensure(job.passes[0], 0, told.append)
     assert sum(told) == FRAMES + 8
+
+
+def test_the_film_goes_forward_but_for_what_would_be_waited_for() -> None:
+    assert in_turn([5, 5, 300, 5, 400, 5], 4) == [4, 2, 0, 1, 3, 5]
+    assert in_turn([5, 6, 7, 5] * 50, 2) == list(range(200))
+    assert in_turn([5, 6, 7], 100) == [2, 1, 0]
 
 
 def test_a_pass_that_kills_every_worker_is_named(path: Path, kinema: Colorizer) -> None:

@@ -14,9 +14,9 @@ def scaling() -> ModuleType:
 
 def test_a_schedule_is_as_by_hand(scaling: ModuleType) -> None:
     cost = scaling.Cost(frame=1, assembled=0.5, start=10, begin=0)
-    in_order = scaling.scheduled([3, 3, 6], 2, cost, longest_first=False)
+    in_order = scaling.scheduled([3, 3, 6], 2, cost, scaling.film_order)
     assert in_order.ends == (13, 13, 19)
-    assert scaling.scheduled([3, 3, 6], 2, cost).ends == (13, 16, 16)
+    assert scaling.scheduled([3, 3, 6], 2, cost, scaling.longest_first).ends == (13, 16, 16)
     assert scaling.bound([3, 3, 6], 2, cost) == 16
     assert scaling.bound([3, 3, 6], 5, cost) == 16
     assert scaling.assembled([3, 3, 6], in_order, cost) == 22
@@ -38,9 +38,12 @@ def test_no_way_beats_the_bound_and_the_longest_first_stays_near_it(scaling: Mod
     assert sum(shots) / len(shots) / scaling.RATE == pytest.approx(6, rel=0.01)
     for machines in scaling.MACHINES:
         least = scaling.bound(shots, machines, cost) - 1e-6
-        first = scaling.scheduled(shots, machines, cost)
+        first = scaling.scheduled(shots, machines, cost, scaling.longest_first)
+        ours = scaling.scheduled(shots, machines, cost)
         assert least <= first.makespan <= 4 / 3 * least  # Graham 1969
-        assert least <= scaling.scheduled(shots, machines, cost, longest_first=False).makespan
+        assert least <= ours.makespan <= 1.11 * least
+        assert scaling.assembled(shots, ours, cost) <= scaling.assembled(shots, first, cost)
+        assert least <= scaling.scheduled(shots, machines, cost, scaling.film_order).makespan
         assert least <= scaling.split(shots, machines, cost).makespan
         assert scaling.assembled(shots, first, cost) >= sum(shots) * cost.assembled
 

@@ -8,15 +8,17 @@ last; the film is put together meanwhile, in its own order, on one machine.
 import argparse
 import heapq
 import math
+import os
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from kinemacolor.cluster.foreman import in_turn
 from kinemacolor.render.segments import LENGTH
 
 RATE = 24
@@ -24,6 +26,8 @@ SHOTS, MEAN_SECONDS, MOST_SECONDS = 1200, 6.0, 240.0
 MEDIANS_SECONDS = (4.0, 2.5)  # the smaller, the heavier the tail
 MACHINES = (1, 2, 5, 10, 20, 50, 100)
 LONG_SECONDS = 60.0  # a shot that gets a keyframe in its middle
+
+Order = Callable[[Sequence[int], int], list[int]]
 
 
 @dataclass(frozen=True)
@@ -56,11 +60,20 @@ def film(median_seconds: float, seed: int = 0, shots: int = SHOTS) -> list[int]:
     return [max(1, round(RATE * seconds)) for seconds in drawn * MEAN_SECONDS / drawn.mean()]
 
 
-def scheduled(shots: Sequence[int], machines: int, cost: Cost, *, longest_first: bool = True) -> Painted:
+def film_order(shots: Sequence[int], machines: int) -> list[int]:
+    """As the shots come."""
+    return list(range(len(shots)))
+
+
+def longest_first(shots: Sequence[int], machines: int) -> list[int]:
+    """By length alone."""
+    return sorted(range(len(shots)), key=lambda shot: -shots[shot])
+
+
+def scheduled(shots: Sequence[int], machines: int, cost: Cost, order: Order = in_turn) -> Painted:
     """List scheduling (Graham 1969): the next shot goes to the machine that is free first."""
-    order = sorted(range(len(shots)), key=lambda shot: -shots[shot]) if longest_first else range(len(shots))
     free, ends = [cost.start] * machines, [0.0] * len(shots)
-    for shot in order:
+    for shot in order(shots, machines):
         ends[shot] = heapq.heappop(free) + cost.begin + shots[shot] * cost.frame
         heapq.heappush(free, ends[shot])
     return Painted(tuple(ends), _work(shots, cost))
@@ -118,21 +131,21 @@ def _work(shots: Sequence[int], cost: Cost) -> float:
 
 
 def table(shots: Sequence[int], cost: Cost) -> Iterator[str]:
-    """Markdown: minutes until all is painted, for each way to hand out the work."""
+    """Markdown, in minutes: of each order when all is painted and when the film is whole; split; bound; keyframes."""
+    orders: dict[str, Order] = {"film order": film_order, "longest first": longest_first, "ours": in_turn}
     keyed = with_keyframes(shots)
-    yield "| machines | film order | longest first | efficiency | split | bound | keyframes | efficiency | film whole |"
-    yield "|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+    yield f"| machines | {' | '.join(orders)} | efficiency of ours | split | bound | ours, keyframes | efficiency |"
+    yield "|--:" * (len(orders) + 6) + "|"
     for machines in MACHINES:
-        first, keys = scheduled(shots, machines, cost), scheduled(keyed, machines, cost)
+        made = [scheduled(shots, machines, cost, order) for order in orders.values()]
+        keys = scheduled(keyed, machines, cost)
         cells = (
-            _minutes(scheduled(shots, machines, cost, longest_first=False).makespan),
-            _minutes(first.makespan),
-            f"{first.work / machines / first.makespan:.0%}",
+            *(f"{_minutes(one.makespan)} / {_minutes(assembled(shots, one, cost))}" for one in made),
+            f"{made[-1].work / machines / made[-1].makespan:.0%}",
             _minutes(split(shots, machines, cost).makespan),
             _minutes(bound(shots, machines, cost)),
             _minutes(keys.makespan),
             f"{keys.work / machines / keys.makespan:.0%}",
-            _minutes(assembled(shots, first, cost)),
         )
         yield f"| {machines} | {' | '.join(cells)} |"
 
@@ -143,18 +156,20 @@ def _minutes(seconds: float) -> str:
 
 @dataclass(frozen=True)
 class Timed:
-    """Seconds of one render: in all, until painting began, while it went on; what a frame cost each worker."""
+    """Seconds of one render: in all, until the first segment was there, from then to the last."""
 
     workers: int
+    frames: int
     whole: float
-    start: float
+    first: float
     painting: float
-    frame: float
     driver_cpu: float
 
 
-def example(clips: Path, folder: Path, shots: int = 12, seed: int = 0) -> Path:
-    """A plan of a gray film of 384×216: each shot is a clip, back and forth, its first frame the reference."""
+def example(clips: Path, folder: Path, longest: int, shots: int = 12, seed: int = 0) -> Path:
+    """A plan of a gray film of 384×216: shots of a third of ``longest`` frames or more, each a clip, back and forth,
+    its first frame the reference.
+    """
     from kinemacolor.plan.document import FilmOptions
     from kinemacolor.plan.make import Wish, make_plan
     from kinemacolor.references.given import Given
@@ -170,7 +185,7 @@ def example(clips: Path, folder: Path, shots: int = 12, seed: int = 0) -> Path:
         cv2.imwrite(str(still), pictures[0])
         given.append(Given.parse(str(still)))
         there_and_back = pictures + pictures[-2:0:-1]
-        for number in range(int(generator.integers(24, 73))):
+        for number in range(int(generator.integers(longest // 3, longest + 1))):
             gray = cv2.cvtColor(there_and_back[number % len(there_and_back)], cv2.COLOR_BGR2GRAY)
             cv2.imwrite(str(frames / f"{count + number:06d}.png"), gray)
     (folder / "shots.csv").write_text("first\n" + "\n".join(map(str, firsts)) + "\n")
@@ -199,24 +214,22 @@ def timed(plan: Path, workers: int, work: Path) -> Timed:
     whole, cpu = time.monotonic() - clock, time.process_time() - cpu
     ends = sorted(file.stat().st_mtime - began for file in work.glob("passes/*/*.mkv"))
     frames = job.frames_to_paint
-    seconds = (ends[-1] - ends[0]) * workers / (frames * (len(ends) - workers / 2) / len(ends))
-    start = ends[0] - min(LENGTH, max(map(len, job.passes))) * seconds
-    return Timed(workers, whole, start, ends[-1] - start, seconds, cpu / frames)
+    return Timed(workers, frames, whole, ends[0], ends[-1] - ends[0], cpu / frames)
 
 
-def measure(clips: Path, repeats: int) -> Iterator[str]:
+def measure(clips: Path, repeats: int, longest: int) -> Iterator[str]:
     """One and two workers in turn: lines of Markdown."""
-    yield "| turn | workers | whole s | start s | painting s | s a frame and worker | core-ms a frame of the driver |"
-    yield "|--:|--:|--:|--:|--:|--:|--:|"
+    yield "| turn | workers | frames | all s | to the first segment s | from there to the last s | driver's ms | load |"
+    yield "|--:|--:|--:|--:|--:|--:|--:|--:|"
     with tempfile.TemporaryDirectory() as name:
-        plan = example(clips, Path(name) / "example")
+        plan = example(clips, Path(name) / "example", longest)
         for turn in range(repeats):
             for workers in (1, 2):
                 one = timed(plan, workers, Path(name) / f"{turn}-{workers}")
-                yield (
-                    f"| {turn + 1} | {workers} | {one.whole:.1f} | {one.start:.1f} | {one.painting:.1f} | "
-                    f"{one.frame:.3f} | {1000 * one.driver_cpu:.0f} |"
-                )
+                load = os.getloadavg()[0]
+                counts, seconds = f"{turn + 1} | {workers} | {one.frames}", (one.whole, one.first, one.painting)
+                times = " | ".join(f"{value:.1f}" for value in seconds)
+                yield f"| {counts} | {times} | {1000 * one.driver_cpu:.0f} | {load:.1f} |"
 
 
 def main() -> None:
@@ -228,9 +241,10 @@ def main() -> None:
     parser.add_argument("--begin", type=float, default=0.5, help="seconds until a pass does")
     parser.add_argument("--measure", type=Path, metavar="CLIPS", help="instead measure, with a folder of clips")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--longest", type=int, default=72, help="frames of a shot of the film that is measured")
     given = parser.parse_args()
     if given.measure:
-        for line in measure(given.measure, given.repeats):
+        for line in measure(given.measure, given.repeats, given.longest):
             print(line, flush=True)
         return
     cost = Cost(given.frame, given.assembled, given.start, given.begin)

@@ -80,6 +80,7 @@ class RayCrew:
     """A `Crew` of Ray's actors."""
 
     def __init__(self, ray: ModuleType, briefing: Briefing, need: Mapping[str, int], workers: int) -> None:
+        self.size = workers
         self._ray, self._briefing = ray, ray.put(briefing)
         self._kind = ray.remote(Workman).options(num_cpus=need["CPU"], num_gpus=need.get("GPU", 0))
         self._numbers = count()

@@ -1,8 +1,8 @@
-"""Who paints which pass: the longest first, each by one worker at a time, again where a worker is lost. No Ray."""
+"""Who paints which pass, and when: each by one worker at a time, again where a worker is lost. No Ray here."""
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Literal, NamedTuple, Protocol, Self
 
@@ -12,7 +12,18 @@ from kinemacolor.render.passes import Pass
 from kinemacolor.render.segments import PassFolder, WorkFolder
 
 ATTEMPTS = 3  # workers that one pass may take with it
+SHARE_OF_LONG = 1 / 10  # of what each worker would paint of all, evenly shared
 _PATIENCE_SECONDS = 0.5
+
+
+def in_turn(lengths: Sequence[int], workers: int) -> list[int]:
+    """Indices of passes in the order to paint them, given their frames in the order of the film.
+
+    Long ones first, the longest before all: one that is begun late is what everybody waits for (Graham 1969). The rest
+    as they come in the film, so that it can be put together meanwhile: docs/scaling.md has both measured.
+    """
+    long = sum(lengths) / workers * SHARE_OF_LONG
+    return sorted(range(len(lengths)), key=lambda index: (-lengths[index] if lengths[index] > long else 0, index))
 
 
 class News(NamedTuple):
@@ -27,7 +38,12 @@ class News(NamedTuple):
 
 
 class Crew(Protocol):
-    """Workers, by number. One that is lost is replaced by the crew, under a new number."""
+    """Workers, by number. One that is lost is replaced by the crew, under a new number.
+
+    ``size``: how many there are.
+    """
+
+    size: int
 
     def news(self, seconds: float) -> list[News]:
         """What happened, waiting at most so long. Raises what a worker raised."""
@@ -103,7 +119,9 @@ class Foreman:
     def __init__(self, job: Render, crew: Crew, board: Board) -> None:
         self._job, self._crew, self._board = job, crew, board
         self._work = WorkFolder(job.work.folder)
-        self._todo = sorted((one for one in job.passes if not self._folder(one).is_whole), key=self._left)
+        missing = [one for one in job.passes if not self._folder(one).is_whole]
+        turns = in_turn([len(one) - self._folder(one).painted for one in missing], crew.size)
+        self._todo = [missing[index] for index in reversed(turns)]
         self._doing: dict[int, Pass] = {}
         self._idle: set[int] = set()
         self._losses: Counter[str] = Counter()
@@ -160,6 +178,3 @@ class Foreman:
 
     def _folder(self, one: Pass) -> PassFolder:
         return self._work.of(one.digest, len(one))
-
-    def _left(self, one: Pass) -> int:
-        return len(one) - self._folder(one).painted
