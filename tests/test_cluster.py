@@ -356,6 +356,12 @@ def test_workers_have_room_where_all_they_need_is() -> None:
     assert room(nodes, {"CPU": 9}) == 0
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "somewhere", "host:port"])
+def test_an_address_where_nobody_answers_is_told_at_once(address: str) -> None:
+    with pytest.raises(UsageError, match="no Ray cluster answers"):
+        crews.import_ray(address)
+
+
 def test_without_the_extra_its_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UsageError, match=r"pip install 'kinemacolor\[cluster\]'"):

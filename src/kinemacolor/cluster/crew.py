@@ -5,6 +5,7 @@ Ray core: Moritz et al., Ray: A Distributed Framework for Emerging AI Applicatio
 
 import logging
 import os
+import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -26,6 +27,7 @@ from kinemacolor.session import choose_device
 AUTO = "auto"
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}
 _LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # Ray's name for: this machine only, on 127.0.0.1
+_ANSWER_SECONDS = 10.0
 _STORE_BYTES = 256 * 2**20  # of the object store that `auto` starts; segments are smaller than 10 MB
 
 
@@ -38,7 +40,9 @@ class Cluster:
 
 
 def import_ray(address: str) -> ModuleType:
-    """Ray, quiet. Raises UsageError where it is not installed."""
+    """Ray, quiet. Raises UsageError where it is not installed, or nobody answers at the address."""
+    if address != AUTO:
+        _check_answer(address)
     os.environ.update(_QUIET | (_LOOPBACK if address == AUTO else {}))
     try:
         import ray
@@ -153,6 +157,17 @@ def _connected(cluster: Cluster, need: Mapping[str, int]) -> Iterator[ModuleType
     finally:
         if not before:
             ray.shutdown()
+
+
+def _check_answer(address: str) -> None:
+    """Ray itself would go on asking for ever."""
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), _ANSWER_SECONDS).close()
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"no Ray cluster answers at {address!r} ({error}): give auto, or HOST:PORT as `ray start --head` says it"
+        ) from error
 
 
 @contextmanager
