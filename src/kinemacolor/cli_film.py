@@ -137,6 +137,10 @@ def render(
     confidence_out: Annotated[
         Path | None, typer.Option("--confidence-out", help="Also how sure the model is, as a gray film.")
     ] = None,
+    cluster: Annotated[
+        str | None, typer.Option("--cluster", metavar="auto|ADDRESS", help="Paint by Ray's workers.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="With --cluster: so many at most.")] = None,
     device: Device = SessionOptions.device,
     vcodec: Codec = None,
     pix_fmt: PixelFormat = None,
@@ -153,6 +157,8 @@ def render(
     from kinemacolor.render.target import Target, default_output, prepare_plan
     from kinemacolor.weights import load_model
 
+    if workers and not cluster:
+        raise UsageError("--workers goes with --cluster: add --cluster auto")
     made, kept = Plan.read(plan), work or plan.with_name(f"{plan.name.removesuffix('.json')}.work")
     network = load_model(made.model)
     encoding = EncodingOptions(vcodec=vcodec, pix_fmt=pix_fmt, crf=crf, lossless=lossless, preset=preset)
@@ -161,7 +167,13 @@ def render(
     prepared = prepare_plan(made, target, network.spec, kept, device=device, inputs=[plan])
     with told(prepared.warnings, network.notices, quiet=quiet, json_report=json_report) as tell:
         with progress(made.film.path.name, quiet=quiet) as advance:
-            done = film.render(job, prepared, lambda at: advance(at.frames, at.expected))
+            if cluster:
+                from kinemacolor.cluster.crew import Cluster
+                from kinemacolor.cluster.job import render_on
+
+                done = render_on(Cluster(cluster, workers), job, prepared, lambda at: advance(at.frames, at.expected))
+            else:
+                done = film.render(job, prepared, lambda at: advance(at.frames, at.expected))
         job.prune()
         tell(done)
 

@@ -18,7 +18,7 @@ from kinemacolor.pipeline import prefetch
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.make import film_sha256, weights_sha256
 from kinemacolor.references.pictures import load_reference
-from kinemacolor.render.assemble import Colored, Ensure, color_frames
+from kinemacolor.render.assemble import Colored, color_frames
 from kinemacolor.render.paint import Painter
 from kinemacolor.render.passes import Pass, Stretch, stretches
 from kinemacolor.render.progress import Meter, Progress, Report
@@ -30,6 +30,8 @@ from kinemacolor.video.layer import layer_luma
 from kinemacolor.video.output import FilmWriter
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.writer import open_writer
+
+Paint = Callable[[Pass, int, Callable[[int], None]], None]  # as `Painter.ensure`
 
 
 class _Frame(NamedTuple):
@@ -74,7 +76,7 @@ class Render:
 
 
 def render(
-    job: Render, prepared: Prepared, on_progress: Callable[[Progress], None] | None = None, ensure: Ensure | None = None
+    job: Render, prepared: Prepared, on_progress: Callable[[Progress], None] | None = None, ensure: Paint | None = None
 ) -> Report:
     """Paint what is missing and write the film. It has its name only when whole; else it stays as ``*.partial.*``.
 
@@ -91,8 +93,13 @@ def render(
         )
         announce(job.work.folder, target)
         writers = {path: open_now.enter_context(_writer(path, job.plan, prepared)) for path in prepared.encoders}
-        paint = ensure or (lambda one, segment: painter.ensure(one, segment, meter.painted))
-        colored = color_frames(job.stretches, job.finishes(prepared.info), job.work, paint)
+        paint = ensure or painter.ensure
+        colored = color_frames(
+            job.stretches,
+            job.finishes(prepared.info),
+            job.work,
+            lambda one, segment: paint(one, segment, meter.painted),
+        )
         trust = _stream(reader, colored, writers, prepared, meter)
         if _stamp(film.path) != before:
             raise InputError(f"{film.path} changed while it was read: make the plan again")

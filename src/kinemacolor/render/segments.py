@@ -34,6 +34,7 @@ class WorkFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._threads = folder / "threads"
         self._known: dict[str, PassFolder] = {}
 
     def of(self, digest: str, frames: int) -> "PassFolder":
@@ -42,14 +43,19 @@ class WorkFolder:
             self._known[digest] = PassFolder(self.folder / "passes" / digest, frames)
         return self._known[digest]
 
+    @property
+    def threads(self) -> int:
+        """Of torch when the work began, else now: another number rounds otherwise."""
+        return int(self._threads.read_text()) if self._threads.is_file() else torch.get_num_threads()
+
     @contextmanager
     def same_threads(self) -> Iterator[None]:
-        """As many threads of torch as when the work began: another number rounds otherwise."""
-        note, before = self.folder / "threads", torch.get_num_threads()
-        if not note.is_file():
-            with replacing(note) as stream:
+        """With as many `threads`."""
+        before = torch.get_num_threads()
+        if not self._threads.is_file():
+            with replacing(self._threads) as stream:
                 stream.write(str(before).encode())
-        torch.set_num_threads(int(note.read_text()))
+        torch.set_num_threads(self.threads)
         try:
             yield
         finally:
@@ -105,6 +111,24 @@ class PassFolder:
                 self._journal.unlink()
                 self.refresh()
             return None
+
+    def files(self) -> dict[str, bytes]:
+        """What another folder must `take` to go on from here, by name; none where nothing is done."""
+        needed = [self._path(self.segments - 1), self._state(self.segments), self._journal] if self.segments else []
+        return {path.name: path.read_bytes() for path in needed if path.exists()}
+
+    def take(self, files: Mapping[str, bytes]) -> None:
+        """Stand where the folder stood that gave these `files`, journal last; where there are none, as `refresh`.
+
+        Raises ResourceError where the disk is full or refuses.
+        """
+        before = self._state(self.segments)
+        for name, data in files.items():
+            with replacing(self.folder / name) as stream:
+                stream.write(data)
+        self.refresh()
+        if before != self._state(self.segments):
+            before.unlink(missing_ok=True)
 
     def store(self, painted: Sequence[Painted], state: Mapping[str, Tensor]) -> None:
         """The next segment, and the state after it.
