@@ -24,6 +24,18 @@ def test_lines_tell_rate_and_time_left(
     assert capsys.readouterr().err == f"train: {done}/100 steps, {said}\n"
 
 
+def test_what_was_done_before_is_no_part_of_the_rate(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("kinemacolor.console.time.monotonic", lambda: now)
+    with progress("film") as advance:
+        advance(80, 100)
+        now += 20
+        advance(90, 100)
+    assert capsys.readouterr().err == "film: 90/100 frames, 2.0 s/frame, 20 s left\n"
+
+
 def test_nothing_is_said_when_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     with progress("train", quiet=True) as advance:
         advance(100, 100)

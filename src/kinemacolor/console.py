@@ -28,10 +28,10 @@ def progress(title: str, *, quiet: bool = False, unit: str = "frames") -> Iterat
     elif sys.stderr.isatty():
         with _bar(unit) as bar:
             task = bar.add_task(title, total=None, rate="")
-            started = time.monotonic()
+            pace = _Pace()
 
             def move(done: int, expected: int | None) -> None:
-                bar.update(task, completed=done, total=expected, rate=_rate(done, time.monotonic() - started, unit))
+                bar.update(task, completed=done, total=expected, rate=_rate(*pace.of(done), unit))
 
             yield move
     else:
@@ -44,28 +44,44 @@ def _bar(unit: str) -> Bar:
     return Bar(*columns, console=Console(stderr=True))
 
 
+class _Pace:
+    """What was done since the first call: what a stopped run left is no part of it."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._kept: int | None = None
+
+    def of(self, done: int) -> tuple[int, float]:
+        """Done, and seconds."""
+        if self._kept is None:
+            self._kept = done if time.monotonic() - self._started < 1 else 0
+        return done - self._kept, time.monotonic() - self._started
+
+
 class _Lines:
     """A line now and then: the same facts as the bar's."""
 
     def __init__(self, title: str, unit: str) -> None:
         self.title, self.unit = title, unit
-        self.started = self.spoken = time.monotonic()
+        self.pace, self.spoken = _Pace(), time.monotonic()
 
     def __call__(self, done: int, expected: int | None) -> None:
         now = time.monotonic()
+        fresh, spent = self.pace.of(done)
         if now - self.spoken < SECONDS_BETWEEN_LINES and done != expected:
             return
         self.spoken = now
-        spent = now - self.started
         share = f"{done}/{expected} {self.unit}" if expected else f"{done} {self.unit}"
-        left = f", {_span((expected - done) * spent / done)} left" if expected and 0 < done < expected else ""
-        say(f"{self.title}: {share}, {_rate(done, spent, self.unit)}{left}")
+        left = f"{_span((expected - done) * spent / fresh)} left" if expected and fresh and done < expected else ""
+        say(f"{self.title}: " + ", ".join(part for part in (share, _rate(fresh, spent, self.unit), left) if part))
 
 
 def _rate(done: int, seconds: float, unit: str) -> str:
-    """``12.5 frames/s``, or ``8.0 s/frame`` where they are slow."""
+    """``12.5 frames/s``, or ``8.0 s/frame`` where they are slow; nothing where nothing is done yet."""
+    if not done:
+        return ""
     rate = done / max(seconds, 1e-6)
-    return f"{rate:.1f} {unit}/s" if rate >= 1 or not done else f"{1 / rate:.1f} s/{unit.removesuffix('s')}"
+    return f"{rate:.1f} {unit}/s" if rate >= 1 else f"{1 / rate:.1f} s/{unit.removesuffix('s')}"
 
 
 def _span(seconds: float) -> str:

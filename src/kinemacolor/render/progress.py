@@ -48,6 +48,7 @@ class Meter:
         self._to_paint, self._known = max(to_paint, 1), known
         self._started = time.monotonic()
         self.frames = self.frames_painted = 0
+        self._report()
 
     @property
     def seconds(self) -> float:
