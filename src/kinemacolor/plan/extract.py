@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from kinemacolor.errors import ResourceError, UsageError
+from kinemacolor.errors import UsageError
+from kinemacolor.files import writing
 from kinemacolor.video.colored import stills
 from kinemacolor.video.pictures import write_picture
 
@@ -18,13 +19,12 @@ def extract_frames(film: Path, frames: Sequence[int], folder: Path) -> list[Path
     if known := [path for path in paths.values() if path.exists()]:
         raise UsageError(f"{known[0]} exists: it may be coloured already; name another folder")
     missing = set(frames)
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        for frame, picture in stills(film, set(frames)):
+    for frame, picture in stills(film, set(frames)):
+        with writing(paths[frame]):
             write_picture(paths[frame], picture)
-            missing.discard(frame)
-    except OSError as error:
-        raise ResourceError(f"{folder} may not be written ({error}): make space, or choose another folder") from error
+        missing.discard(frame)
     if missing:
         raise UsageError(f"{film.name} has no frame {min(missing)}: look at `kinemacolor shots`")
     return list(paths.values())

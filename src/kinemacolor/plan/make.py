@@ -9,7 +9,7 @@ import numpy as np
 
 from kinemacolor.arrays import Bytes
 from kinemacolor.errors import UsageError
-from kinemacolor.files import file_sha256
+from kinemacolor.files import file_sha256, writing
 from kinemacolor.models.kinema import Kinema
 from kinemacolor.options import DEFAULT_MODEL, Detector
 from kinemacolor.plan.document import FilmEntry, FilmOptions, Plan, ReferenceEntry, ShotEntry
@@ -162,10 +162,11 @@ def _out_of(given: Given, seen: Survey, folder: Path) -> list[Reference]:
         wanted = [own.samples_of(shot)[len(own.samples_of(shot)) // 2] for shot in shots]
     found = []
     folder.mkdir(parents=True, exist_ok=True)
-    for frame, picture in stills(given.path, wanted):
+    for frame, picture in stills(given.path, set(wanted)):
         placed = same and (not given.is_placed or _alike(own, seen, [min(own.samples, key=lambda at: abs(at - frame))]))
         path = folder / (f"ref_{frame:06d}.png" if placed else f"{given.path.stem}_{frame:06d}.png")
-        write_picture(path, picture)
+        with writing(path):
+            write_picture(path, picture)
         found.append(Reference(path, frame if placed else None))
     return found
 

@@ -100,7 +100,7 @@ def render(
             job.work,
             lambda one, segment: paint(one, segment, meter.painted),
         )
-        trust = _stream(reader, colored, writers, prepared, meter)
+        trust = _stream(reader, colored, writers, prepared, meter, painter.stop)
         if _stamp(film.path) != before:
             raise InputError(f"{film.path} changed while it was read: make the plan again")
         if reader.ended_early is None:
@@ -125,8 +125,9 @@ def _stream(
     writers: Mapping[Path, FilmWriter],
     prepared: Prepared,
     meter: Meter,
+    stop: Callable[[], None],
 ) -> float:
-    """Write every frame; gives the sum of their mean confidences."""
+    """Write every frame; gives the sum of their mean confidences. ``stop`` is called where it ends before."""
     trust = 0.0
     ahead = prefetch(colored, ahead=8)
     frames = prefetch(_coded(prefetch(reader.blocks(1)), ahead, prepared))
@@ -136,6 +137,7 @@ def _stream(
             trust += frame.trust
             meter.assembled(1)
     finally:
+        stop()
         frames.close()
         ahead.close()
     return trust

@@ -1,5 +1,6 @@
 """Painting: the passes of a plan through the model, segment by segment, each once."""
 
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 
 from kinemacolor.arrays import Bytes, Codes
 from kinemacolor.color import YCbCr
-from kinemacolor.errors import InputError
+from kinemacolor.errors import InputError, Interrupted
 from kinemacolor.files import file_sha256
 from kinemacolor.finish import Painted
 from kinemacolor.models.base import Colorizer
@@ -50,7 +51,7 @@ class Painter:
         self._film, self._model, self._work, self._contents = film, model, work, contents
         self._running: tuple[Pass, Iterator[int]] | None = None
         self._open = ExitStack()
-        self._reader: RangeReader | None = None
+        self._stopped = threading.Event()
 
     def __enter__(self) -> Self:
         return self
@@ -68,16 +69,16 @@ class Painter:
         folder = self._work.of(one.digest, len(one))
         while folder.segments <= segment:
             if self._running is None or self._running[0] != one:
-                self._stop()
+                self._open.close()
                 self._running = one, self._paint(one)
             before = folder.painted
             next(self._running[1])
             if on_frames:
                 on_frames(folder.painted - before)
 
-    def _stop(self) -> None:
-        self._open.close()
-        self._running = None
+    def stop(self) -> None:
+        """From another thread: give up what is being painted, with an Interrupted in the thread that paints."""
+        self._stopped.set()
 
     def _paint(self, one: Pass) -> Iterator[int]:
         """Stores segment after segment from where the pass stands; gives the frames painted so far."""
@@ -93,9 +94,29 @@ class Painter:
         pieces = prefetch(_pieces(one, reader, session.geometry, folder.painted))
         self._open.callback(pieces.close)
         for piece in pieces:
-            painted, seen = _color(piece, seen, session, reader.info.colors.coding(reader.info.depth))
+            painted, seen = self._color(piece, seen, session, reader.info.colors.coding(reader.info.depth))
             folder.store(painted, session.snapshot() | {_LUMA: torch.from_numpy(seen.luma)})
             yield folder.painted
+
+    def _color(
+        self, piece: Sequence[Codes], seen: _Seen, session: Session, coding: YCbCr
+    ) -> tuple[list[Painted], _Seen]:
+        """A piece painted, each frame that is not the one before once; and what was seen last."""
+        fresh: list[Codes] = []
+        which: list[int] = []  # number of the fresh frame that each one is; -1: of the one seen before
+        last = seen.luma
+        for luma in piece:
+            if last is None or not is_repeat(last, luma, coding.depth):
+                fresh.append(luma)
+                last = luma
+            which.append(len(fresh) - 1)
+        answers: list[Painted] = []
+        for start in range(0, len(fresh), self._model.spec.block):
+            if self._stopped.is_set():
+                raise Interrupted("painting was stopped")
+            answers += session.advance(np.stack(fresh[start : start + self._model.spec.block]), coding)
+        painted = [answers[number] if number >= 0 else seen.painted for number in which]
+        return painted, _Seen(last, painted[-1])  # type: ignore[return-value]
 
     def _session(self, one: Pass, reader: RangeReader) -> Session:
         info = reader.info
@@ -127,26 +148,6 @@ def is_repeat(one: Codes, other: Codes, depth: int) -> bool:
     """
     difference = np.abs(one.astype(np.float32) - other) / 2 ** (depth - 8)
     return bool(difference.mean() <= SAME_MEAN and cv2.blur(difference, (TILE, TILE)).max() <= SAME_MOST)
-
-
-def _color(piece: Sequence[Codes], seen: _Seen, session: Session, coding: YCbCr) -> tuple[list[Painted], _Seen]:
-    """A piece painted, each frame that is not the one before once; and what was seen last."""
-    fresh: list[Codes] = []
-    which: list[int] = []  # number of the fresh frame that each one is; -1: of the one seen before
-    last = seen.luma
-    for luma in piece:
-        if last is None or not is_repeat(last, luma, coding.depth):
-            fresh.append(luma)
-            last = luma
-        which.append(len(fresh) - 1)
-    block = session.model.spec.block
-    answers = [
-        painted
-        for start in range(0, len(fresh), block)
-        for painted in session.advance(np.stack(fresh[start : start + block]), coding)
-    ]
-    painted = [answers[number] if number >= 0 else seen.painted for number in which]
-    return painted, _Seen(last, painted[-1])  # type: ignore[return-value]
 
 
 def _pieces(one: Pass, reader: RangeReader, geometry: Geometry, done: int) -> Iterator[list[Codes]]:

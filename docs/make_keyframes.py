@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""What keyframes at both ends of a shot give: the table of docs/films.md.
+
+python docs/make_keyframes.py ../shared/data/video-eval [--films 6] [--frames 32]
+
+The first and the last frame of each film are its true colours. *one*: only the first, forward. *both*: the two as
+pictures of nothing in particular, forward. *keyframes*: the two at their places, passes in both directions. PSNR of
+sRGB frames, in dB, of the whole and of the middle third.
+"""
+
+import argparse
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from kinemacolor.data.sources import find
+from kinemacolor.plan.make import Wish, make_plan
+from kinemacolor.references.given import Given
+from kinemacolor.render.film import Render, render
+from kinemacolor.render.target import Target, prepare_plan
+from kinemacolor.video.colored import colored_frames
+from kinemacolor.video.pictures import write_picture
+from kinemacolor.weights import load_model
+
+HEIGHT = 216
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clips", type=Path)
+    parser.add_argument("--films", type=int, default=6)
+    parser.add_argument("--frames", type=int, default=32)
+    asked = parser.parse_args()
+    rows = []
+    print("| film | one | both | keyframes | one, middle | both, middle | keyframes, middle |\n|---|" + "--:|" * 6)
+    for source in find(asked.clips, "film")[:: max(1, len(find(asked.clips, "film")) // asked.films)][: asked.films]:
+        truth = [smaller(frame) for _, frame in zip(range(asked.frames), colored_frames(source.path), strict=False)]
+        with tempfile.TemporaryDirectory() as folder:
+            row = measure(truth, Path(folder))
+        rows.append(row)
+        print(f"| {source.path.name} | " + " | ".join(f"{value:.2f}" for value in row) + " |", flush=True)
+    print("| mean | " + " | ".join(f"{value:.2f}" for value in np.mean(rows, 0)) + " |")
+
+
+def smaller(frame: np.ndarray) -> np.ndarray:
+    width = round(HEIGHT * frame.shape[1] / frame.shape[0] / 2) * 2
+    return cv2.resize(frame, (width, HEIGHT), interpolation=cv2.INTER_AREA)
+
+
+def measure(truth: list[np.ndarray], folder: Path) -> list[float]:
+    film, last = folder / "film.mkv", len(truth) - 1
+    with av.open(str(film), "w") as container:
+        stream = container.add_stream("ffv1", rate=Fraction(24))
+        stream.width, stream.height, stream.pix_fmt = truth[0].shape[1], HEIGHT, "gray"
+        for number, frame in enumerate(truth):
+            gray = av.VideoFrame.from_ndarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), format="gray")
+            gray.pts = number
+            container.mux(stream.encode(gray))
+        container.mux(stream.encode(None))
+    write_picture(folder / "first.png", truth[0])
+    write_picture(folder / "last.png", truth[-1])
+    (folder / "shots.csv").write_text("first\n0\n")
+    ways = {
+        "one": (Given(folder / "first.png"),),
+        "both": (Given(folder / "first.png"), Given(folder / "last.png")),
+        "keyframes": (Given(folder / "first.png", 0), Given(folder / "last.png", last)),
+    }
+    whole, middle = [], []
+    for name, given in ways.items():
+        wish = Wish(film, given, folder / "stills", shots=folder / "shots.csv")
+        plan, _ = make_plan(wish)
+        names = dict.fromkeys(plan.references)
+        plan = plan.model_copy(update={"shots": (plan.shots[0].model_copy(update={"references": names}),)})
+        model, work = load_model(), folder / f"{name}.work"
+        target = Target(folder / f"{name}.mkv")
+        render(Render(plan, model, work), prepare_plan(plan, target, model.spec, work, device="cpu", inputs=[]))
+        quality = [psnr(true, made) for true, made in zip(truth, colored_frames(target.output), strict=True)]
+        whole.append(float(np.mean(quality)))
+        middle.append(float(np.mean(quality[len(truth) // 3 : 2 * len(truth) // 3])))
+    return [*whole, *middle]
+
+
+def psnr(true: np.ndarray, made: np.ndarray) -> float:
+    return float(10 * np.log10(255**2 / max(float(np.square(true.astype(np.float32) - made).mean()), 1e-3)))
+
+
+if __name__ == "__main__":
+    main()
