@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -193,34 +194,43 @@ class Encoded:
 def summary(folder: Path, truth: Path, result: Path) -> dict[str, object]:
     """PSNR of the whole film and of its shots, beside the gray film's; time and memory."""
     plan, done = json.loads((folder / "film.plan.json").read_text()), json.loads((folder / "render.json").read_text())
-    errors, grays = [], []
-    for true, made in zip(colored_frames(truth), colored_frames(result), strict=True):
+    notes = json.loads((folder / "shots.json").read_text())
+    begins, clips = [shot["first"] for shot in notes["shots"]], [shot["clip"] for shot in notes["shots"]]
+
+    def clip_at(frame: int) -> int:
+        return int(clips[bisect_right(begins, frame) - 1])
+
+    stills_of = {name: clip_at(entry["frame"]) for name, entry in plan["references"].items()}
+    errors, grays, alike, known = [], [], [], []
+    pairs = zip(colored_frames(truth), colored_frames(result), strict=True)
+    for number, (true, made) in enumerate(pairs):
         gray = cv2.cvtColor(cv2.cvtColor(true, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         errors.append(psnr(true, made))
         grays.append(psnr(true, gray))
-    own = [s for s in plan["shots"] if any(plan["references"][n].get("frame") is not None for n in s["references"])]
-    with_key = {
-        frame
-        for shot in plan["shots"]
-        for name in shot["references"]
-        if shot["first"] <= plan["references"][name].get("frame", -1) <= shot["last"]
-        for frame in range(shot["first"], shot["last"] + 1)
-    }
-    memory = done["memory"]
+        shot = next(shot for shot in plan["shots"] if shot["first"] <= number <= shot["last"])
+        alike.append(clip_at(number) in {stills_of[name] for name in shot["references"]})
+        known.append(clip_at(number) in stills_of.values())
+    quality, memory, has = np.array(errors), done["memory"], np.array(alike)
     return {
         "frames": len(errors),
-        "shots in the film": len(json.loads((folder / "shots.json").read_text())["shots"]),
+        "shots made": len(begins),
         "shots found": len(plan["shots"]),
-        "shots with a reference of the film": len(own),
-        "coverage": json.loads((folder / "suggested.json").read_text())[-1]["coverage"],
-        "psnr": float(np.mean(errors)),
+        "settings": len(set(clips)),
+        "settings with a still": len(set(stills_of.values())),
+        "coverage, as suggested": json.loads((folder / "suggested.json").read_text())[-1]["coverage"],
+        "share of frames whose setting has a still": float(np.mean(known)),
+        "share of frames that were given it": float(np.mean(has)),
+        "psnr": float(quality.mean()),
         "psnr of gray": float(np.mean(grays)),
-        "psnr of shots with a keyframe": float(np.mean([errors[frame] for frame in sorted(with_key)])),
-        "psnr of other shots": float(np.mean([x for frame, x in enumerate(errors) if frame not in with_key])),
-        "seconds": done["report"]["seconds"],
-        "frames painted": done["report"]["painted"],
-        "memory MB at 10, 50, 100 %": [memory[int(share * (len(memory) - 1))][1] for share in (0.1, 0.5, 1)],
-        "peak MB": max(held for _, held in memory),
+        "psnr where the setting's still was given": float(quality[has].mean()),
+        "psnr elsewhere": float(quality[~has].mean()) if (~has).any() else None,
+        "psnr of gray elsewhere": float(np.array(grays)[~has].mean()) if (~has).any() else None,
+        "seconds of the last run": done["report"]["seconds"],
+        "frames it painted": done["report"]["painted"],
+        "memory of the process, MB at 10, 25, 50, 75, 100 % of the time": [
+            memory[int(share * (len(memory) - 2))][1] for share in (0.1, 0.25, 0.5, 0.75, 1)
+        ],
+        "most, MB": max(held for _, held in memory),
     }
 
 
