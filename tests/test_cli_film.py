@@ -32,7 +32,7 @@ def test_plan_and_render(film: Path, stills: Path, tmp_path: Path, capsys: pytes
     assert run(["plan", str(film), "-r", str(stills), "--size", "64"]) == 0
     assert "3 shots, 90 frames, 2 references" in capsys.readouterr().err
     assert run(["plan", str(film), "-r", str(stills)]) == 2
-    assert "exists: name another plan" in capsys.readouterr().err
+    assert "add --overwrite" in capsys.readouterr().err
     assert run(["render", str(plan), "--json", "-q"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["frames"], report["shots"], report["painted"]) == (90, 3, 90)

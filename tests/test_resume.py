@@ -19,7 +19,7 @@ from conftest import scene, write_film
 from kinemacolor.errors import InputError, UsageError, WeightsError
 from kinemacolor.finish import Painted
 from kinemacolor.models.base import Colorizer
-from kinemacolor.plan.document import FilmOptions, Look, Plan
+from kinemacolor.plan.document import FilmOptions, Plan, ShotOptions
 from kinemacolor.plan.make import Wish, make_plan
 from kinemacolor.references.given import Given
 from kinemacolor.render.assemble import blend
@@ -58,9 +58,7 @@ def rendered(path: Path, model: Colorizer, name: str = "out.mkv", **target: obje
     plan, work = Plan.read(path), path.with_name("work")
     wanted = Target(path.with_name(name), **target)
     job = Render(plan, model, work)
-    report = render(job, prepare_plan(plan, wanted, model.spec, work, device="cpu", inputs=[path]))
-    job.prune()
-    return report
+    return render(job, prepare_plan(plan, wanted, model.spec, work, device="cpu", inputs=[path]))
 
 
 def edited(path: Path, change: Callable[[dict], object]) -> Path:
@@ -330,7 +328,7 @@ def test_layer_and_confidence_are_films_of_their_own(kinema: Colorizer, tmp_path
 
 def test_a_look_of_a_shot_wins_over_the_films(tmp_path: Path) -> None:
     plan = Plan.read(planned(tmp_path))
-    shot = plan.shots[0].model_copy(update={"options": Look(short_side=96)})
+    shot = plan.shots[0].model_copy(update={"options": ShotOptions(short_side=96)})
     assert plan.options_of(shot).short_side == 96
     assert plan.options_of(plan.shots[1]).short_side == 64
     assert LENGTH * 2 > CUT

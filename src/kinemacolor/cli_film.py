@@ -102,23 +102,23 @@ def plan(
     from kinemacolor.references.given import Given
     from kinemacolor.video.reader import probe
 
+    given = tuple(map(Given.parse, reference))
     target = output or _beside(film, ".plan.json")
-    if target.exists() and not overwrite:
-        raise UsageError(f"{target} exists: name another plan with -o, or add --overwrite")
+    _check_written(target, (".json",), [film, *(one.path for one in given), *([shots] if shots else [])], overwrite)
     options = FilmOptions(
         short_side=size, saturation=saturation, edge_filter=edge_filter, crop=crop, precision=precision
     )
     wish = Wish(
-        film,
-        tuple(map(Given.parse, reference)),
-        target.with_name(f"{target.name.removesuffix('.json')}.stills"),
-        model,
-        options,
-        seconds_of(start, "--start"),
-        None if end is None else seconds_of(end, "--end"),
-        per_shot,
-        shots,
-        detector,
+        film=film,
+        given=given,
+        stills=target.with_name(f"{target.name.removesuffix('.json')}.stills"),
+        model=model,
+        options=options,
+        start_seconds=seconds_of(start, "--start"),
+        end_seconds=None if end is None else seconds_of(end, "--end"),
+        per_shot=per_shot,
+        shots=shots,
+        detector=detector,
     )
     expected = probe(film).frames_expected
     with progress(f"{film.name}: looking", quiet=quiet) as advance:
@@ -163,8 +163,8 @@ def render(
     network = load_model(made.model)
     encoding = EncodingOptions(vcodec=vcodec, pix_fmt=pix_fmt, crf=crf, lossless=lossless, preset=preset)
     target = Target(output or default_output(made.film.path), encoding, layer, confidence_out, overwrite)
-    job = film.Render(made, network, kept, device=device)
     prepared = prepare_plan(made, target, network.spec, kept, device=device, inputs=[plan])
+    job = film.Render(made, network, kept, device=device)
     with told(prepared.warnings, network.notices, quiet=quiet, json_report=json_report) as tell:
         with progress(made.film.path.name, quiet=quiet) as advance:
             if cluster:
@@ -174,7 +174,6 @@ def render(
                 done = render_on(Cluster(cluster, workers), job, prepared, lambda at: advance(at.frames, at.expected))
             else:
                 done = film.render(job, prepared, lambda at: advance(at.frames, at.expected))
-        job.prune()
         tell(done)
 
 
@@ -188,19 +187,20 @@ def shots(
     """List the shots that a film or a plan has, for you or an editing program."""
     from kinemacolor.plan.document import Plan
     from kinemacolor.plan.survey import clock_of, survey
-    from kinemacolor.shots.lists import write_shots
+    from kinemacolor.shots.lists import SUFFIXES, write_shots
     from kinemacolor.video.reader import probe
 
-    if output.exists() and not overwrite:
-        raise UsageError(f"{output} exists: name another list with -o, or add --overwrite")
+    _check_written(output, SUFFIXES, [film], overwrite)
+    start = 0.0
     if film.suffix == ".json":
         plan = Plan.read(film)
         source, found = plan.film.path, tuple(shot.as_found() for shot in plan.shots)
+        start = plan.film.start_seconds
     else:
         source, expected = film, probe(film).frames_expected
         with progress(f"{film.name}: looking", quiet=quiet) as advance:
             found = survey(film, detector=detector, on_frame=lambda done: advance(done, expected)).shots
-    write_shots(output, found, clock_of(probe(source)), source)
+    write_shots(output, found, clock_of(probe(source), start), source)
     say(f"{output}: {len(found)} shots", quiet=quiet)
 
 
@@ -214,6 +214,8 @@ def refs_suggest(
     extract: Annotated[Path | None, typer.Option(help="Write the frames into this folder, as ref_000123.png.")] = None,
     shots: ShotList = None,
     detector: FindBy = "luma",
+    start: Start = "0",
+    end: End = None,
     quiet: Quiet = False,
     json_report: Json = False,
 ) -> None:
@@ -226,37 +228,45 @@ def refs_suggest(
     from kinemacolor.references.pictures import gray_of, load_reference
     from kinemacolor.video.reader import probe
 
-    known = [picture for text in reference for picture in Given.parse(text).pictures()]
-    expected = probe(film).frames_expected
+    known = [load_reference(one.path) for text in reference for one in Given.parse(text).pictures()]
+    expected, begin = probe(film).frames_expected, seconds_of(start, "--start")
     with progress(f"{film.name}: looking", quiet=quiet) as advance:
-        seen = survey(film, shots=shots, detector=detector, on_frame=lambda done: advance(done, expected))
+        seen = survey(
+            film,
+            shots=shots,
+            detector=detector,
+            start_seconds=begin,
+            end_seconds=None if end is None else seconds_of(end, "--end"),
+            on_frame=lambda done: advance(done, expected),
+        )
     eye = seeing_eye()
     with progress(f"{film.name}: comparing", quiet=quiet, unit="views") as advance:
         views = Views.of(seen, eye, advance)
-    found = suggest(views, budget, [eye.look(gray_of(load_reference(one.path))) for one in known])
+    found = suggest(views, budget, [eye.look(gray_of(picture)) for picture in known])
     if json_report:
         print(json.dumps([asdict(one) for one in found], indent=2))
     else:
-        print("frame      time  adds  of the film  shots")
+        print("frame       time  adds  of the film  shots")
         for one in found:
-            shown = float((seen.pts[one.frame] - seen.pts[0]) * seen.info.time_base)
-            print(f"{one.frame:>6} {shown:>8.2f}s {one.gain:>5.0%} {one.coverage:>11.0%}  {_spans(one.shots)}")
+            shown = float(seen.pts[one.frame] * seen.info.time_base) - seen.info.origin_seconds
+            print(f"{one.frame:>6} {shown:>9.3f}s {one.gain:>5.0%} {one.coverage:>11.0%}  {_spans(one.shots)}")
     if extract:
-        extract_frames(film, [one.frame for one in found], extract)
+        extract_frames(film, [one.frame for one in found], extract, start_seconds=begin)
         say(f"{extract}: {len(found)} pictures to colour; then `kinemacolor plan {film} -r {extract}`", quiet=quiet)
 
 
 @refs_app.command("extract")
 def refs_extract(
     film: Source,
-    frames: Annotated[list[int], typer.Argument(metavar="FRAME...", help="Numbers of frames; the first is 0.")],
+    frames: Annotated[list[int], typer.Argument(metavar="FRAME...", help="Numbers; the first frame is 0.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="A folder.")],
+    start: Start = "0",
     quiet: Quiet = False,
 ) -> None:
     """Write frames of FILM as pictures to colour, named so that a plan knows their place: ref_000123.png."""
     from kinemacolor.plan.extract import extract_frames
 
-    written = extract_frames(film, frames, output)
+    written = extract_frames(film, frames, output, start_seconds=seconds_of(start, "--start"))
     say(f"{output}: {len(written)} pictures", quiet=quiet)
 
 
@@ -272,5 +282,14 @@ def _spans(numbers: Sequence[int]) -> str:
 
 
 def _beside(film: Path, suffix: str) -> Path:
-    whole = film.resolve()
-    return whole.with_name(f"{whole.stem if whole.is_file() else whole.name}{suffix}")
+    whole = film.resolve() if film.is_dir() else film
+    return whole.with_name(f"{whole.name if film.is_dir() else whole.stem}{suffix}")
+
+
+def _check_written(output: Path, suffixes: Sequence[str], inputs: Sequence[Path], overwrite: bool) -> None:
+    """No input is written over, nor anything else without leave; the folder takes files."""
+    from kinemacolor.render.target import check_target
+
+    if output.suffix.lower() not in suffixes:
+        raise UsageError(f"{output} is no name for this: end it with {' or '.join(suffixes)}")
+    check_target(output, inputs, overwrite=overwrite)

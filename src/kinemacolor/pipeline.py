@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar
 
 import cv2
@@ -11,11 +11,13 @@ import torch
 Item = TypeVar("Item")
 
 
-def prefetch(items: Iterable[Item], ahead: int = 2) -> Generator[Item, None, None]:
+def prefetch(
+    items: Iterable[Item], ahead: int = 2, on_stop: Callable[[], None] | None = None
+) -> Generator[Item, None, None]:
     """The same items in the same order, made by a thread that runs at most ``ahead`` items in advance.
 
     An error of the maker is raised where its item would have come. Closing the generator stops the
-    thread and closes ``items``.
+    thread and closes ``items``; ``on_stop`` is called first, to end what the thread may wait for.
     """
     done = object()
     ready: queue.Queue[object] = queue.Queue(ahead)
@@ -53,6 +55,8 @@ def prefetch(items: Iterable[Item], ahead: int = 2) -> Generator[Item, None, Non
             raise failure[0]
     finally:
         stopped.set()
+        if on_stop:
+            on_stop()
         thread.join()
 
 

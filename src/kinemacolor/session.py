@@ -20,10 +20,9 @@ from kinemacolor.finish import Finish, Painted
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import SessionOptions
 from kinemacolor.resample import Geometry, resize, working_size
+from kinemacolor.video.painted import LEAST_PAINTED, OPAQUE, painted_share
 from kinemacolor.video.pixels import luma_of_rgb
 
-OPAQUE = 128  # the least alpha of what is painted
-LEAST_PAINTED = 1 / 2000
 FULL_RGB = YCbCr(0.2126, 0.0722, 8, full_range=True)
 
 
@@ -131,6 +130,8 @@ def reference_batch(references: Sequence[Bytes], short_side: int, *, crop: bool 
     """
     if crop:
         references = [_middle_of(picture) for picture in references]
+        if any(painted_share(picture) < LEAST_PAINTED for picture in references):
+            raise UsageError("a reference has nothing painted in its middle 16:9, which is all that --crop looks at")
     aspects = [picture.shape[1] / picture.shape[0] for picture in references]
     aspect = float(np.exp(np.mean(np.log(aspects))))
     size = working_size(1, aspect, short_side)

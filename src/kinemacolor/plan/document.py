@@ -18,8 +18,6 @@ from kinemacolor.shots.lists import Shot
 from kinemacolor.video.range import EVERY, FrameIndex
 from kinemacolor.weights import MODELS
 
-SUFFIX = ".plan.json"
-
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,7 +43,7 @@ class FilmEntry(_Section):
         return FrameIndex(self.anchors, self.frames, self.every)
 
 
-class Look(_Section):
+class ShotOptions(_Section):
     """What may differ from shot to shot; None: what the film has, or else the model. See `SessionOptions`."""
 
     short_side: int | None = Field(default=None, ge=64, le=1080)
@@ -53,7 +51,7 @@ class Look(_Section):
     edge_filter: EdgeFilter | None = None
 
 
-class FilmOptions(Look):
+class FilmOptions(ShotOptions):
     """What holds for the whole film. See `SessionOptions`."""
 
     crop: bool = False
@@ -80,7 +78,7 @@ class ShotEntry(_Section):
     dissolve: int = Field(default=0, ge=0)
     certainty: float = 1.0
     references: dict[str, float | None]
-    options: Look = Look()
+    options: ShotOptions = ShotOptions()
 
     @property
     def end(self) -> int:
@@ -153,7 +151,7 @@ class Plan(_Section):
     def write(self, path: Path) -> None:
         """Raises ResourceError where the disk is full or refuses."""
         with replacing(path) as stream:
-            stream.write(self.to_json(path.absolute().parent).encode())
+            stream.write(self.to_json(path.resolve().parent).encode())
 
     @classmethod
     def read(cls, path: Path) -> "Plan":
@@ -161,15 +159,16 @@ class Plan(_Section):
 
         Raises InputError for a file that cannot be read, UsageError, which names what is wrong, for what is in it.
         """
-        with reading(path):
-            text = path.read_text(encoding="utf-8")
+        try:
+            with reading(path):
+                text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path} is no plan: make one with `kinemacolor plan`") from error
         try:
             plan = cls.model_validate_json(text)
         except ValidationError as error:
             raise UsageError(f"{path}: {faults_of(error)}") from error
-        except UnicodeDecodeError as error:
-            raise InputError(f"{path} is no plan: make one with `kinemacolor plan`") from error
-        folder = path.absolute().parent
+        folder = path.resolve().parent
         return plan._moved(lambda inside: (folder / inside).resolve())
 
     def _moved(self, move: Any) -> "Plan":

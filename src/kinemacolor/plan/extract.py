@@ -9,8 +9,10 @@ from kinemacolor.video.colored import stills
 from kinemacolor.video.pictures import write_picture
 
 
-def extract_frames(film: Path, frames: Sequence[int], folder: Path) -> list[Path]:
+def extract_frames(film: Path, frames: Sequence[int], folder: Path, *, start_seconds: float = 0) -> list[Path]:
     """Write frames as ``ref_000123.png``: names that place them when the folder is given as a reference.
+
+    Frames are counted from ``start_seconds``.
 
     Raises UsageError for frames that are not there or pictures that are there already, InputError for the film,
     ResourceError for the disk.
@@ -21,7 +23,7 @@ def extract_frames(film: Path, frames: Sequence[int], folder: Path) -> list[Path
     missing = set(frames)
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    for frame, picture in stills(film, set(frames)):
+    for frame, picture in stills(film, set(frames), start_seconds):
         with writing(paths[frame]):
             write_picture(paths[frame], picture)
         missing.discard(frame)

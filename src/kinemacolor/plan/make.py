@@ -7,24 +7,23 @@ from pathlib import Path
 
 import numpy as np
 
-from kinemacolor.arrays import Bytes
 from kinemacolor.errors import UsageError
-from kinemacolor.files import file_sha256, writing
+from kinemacolor.files import file_sha256
 from kinemacolor.models.kinema import Kinema
 from kinemacolor.options import DEFAULT_MODEL, Detector
 from kinemacolor.plan.document import FilmEntry, FilmOptions, Plan, ReferenceEntry, ShotEntry
 from kinemacolor.plan.likeness import Eye, Look, likeness
+from kinemacolor.plan.stills import stills_of
 from kinemacolor.plan.suggest import Views
 from kinemacolor.plan.survey import Survey, survey
 from kinemacolor.references.given import Given, Reference, name_references
-from kinemacolor.references.pictures import gray_of, load_reference
-from kinemacolor.video.colored import stills
-from kinemacolor.video.pictures import find_pictures, write_picture
+from kinemacolor.references.pictures import check_given, gray_of, load_reference
+from kinemacolor.shots.lists import kind_of
+from kinemacolor.video.pictures import find_pictures
 from kinemacolor.weights import load_model, stored_parts
 
 PER_SHOT = 2  # references of one shot that are nowhere in it
 NEAR_BEST = 0.03  # a score so much under the best one's is as good
-SAME_PICTURE = 0.97  # correlation over which two small gray pictures are one
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,9 @@ def make_plan(wish: Wish, on_frame: Callable[[int], None] | None = None) -> tupl
 
     Raises InputError for a film or reference that cannot be read, UsageError for references that do not fit.
     """
+    check_given(wish.given)
+    if wish.shots:
+        kind_of(wish.shots)
     seen = survey(
         wish.film,
         shots=wish.shots,
@@ -117,10 +119,10 @@ def _assigned(
     views = Views.of(seen, eye)
     for number, shot in enumerate(seen.shots):
         own = [views.looks[at] for at, owner in enumerate(views.shots) if owner == number]
-        scores = {name: _score(own, look) for name, look in looks.items()}
         within = [
             name for name, one in references.items() if one.frame is not None and shot.first <= one.frame < shot.end
         ]
+        scores = {name: _score(own, looks[name]) for name in within or looks}
         yield ShotEntry.of(shot, {name: scores[name] for name in within or _best(scores, per_shot)})
 
 
@@ -136,7 +138,7 @@ def _best(scores: Mapping[str, float], count: int) -> list[str]:
 def _references(given: Given, seen: Survey, folder: Path) -> list[Reference]:
     """The pictures of one -r, at their frames."""
     if given.is_film:
-        return _out_of(given, seen, folder)
+        return stills_of(given, seen, folder)
     found = list(given.pictures())
     if given.seconds is not None:
         found = [replace(one, frame=seen.frame_at(given.seconds)) for one in found]
@@ -146,39 +148,3 @@ def _references(given: Given, seen: Survey, folder: Path) -> list[Reference]:
                 f"{one.path.name} is placed at frame {one.frame}, the film has {seen.index.frames} (the first is 0)"
             )
     return found
-
-
-def _out_of(given: Given, seen: Survey, folder: Path) -> list[Reference]:
-    """Stills of a colour film: of the one that is coloured, at its own frames; of another, one of every shot."""
-    own = survey(given.path)
-    if given.is_placed:
-        frame = given.frame if given.frame is not None else own.frame_at(given.seconds or 0)
-        if frame >= own.index.frames:
-            raise UsageError(f"{given.path.name} has no frame {frame}: it has {own.index.frames} (the first is 0)")
-        wanted, same = [frame], own.index.frames == seen.index.frames
-    else:
-        same = own.index.frames == seen.index.frames and _alike(own, seen, list(seen.samples)[::10])
-        shots = (seen if same else own).shots
-        wanted = [own.samples_of(shot)[len(own.samples_of(shot)) // 2] for shot in shots]
-    found = []
-    folder.mkdir(parents=True, exist_ok=True)
-    for frame, picture in stills(given.path, set(wanted)):
-        placed = same and (not given.is_placed or _alike(own, seen, [min(own.samples, key=lambda at: abs(at - frame))]))
-        path = folder / (f"ref_{frame:06d}.png" if placed else f"{given.path.stem}_{frame:06d}.png")
-        with writing(path):
-            write_picture(path, picture)
-        found.append(Reference(path, frame if placed else None))
-    return found
-
-
-def _alike(one: Survey, other: Survey, frames: Sequence[int]) -> bool:
-    """Whether two films of one length show the same at some sampled frames."""
-    return all(_correlation(one.sample(frame), other.sample(frame)) > SAME_PICTURE for frame in frames)
-
-
-def _correlation(one: Bytes, other: Bytes) -> float:
-    if one.shape != other.shape:
-        return 0.0
-    centred = [picture.astype(np.float32) - picture.mean() for picture in (one, other)]
-    norm = float(np.sqrt((centred[0] ** 2).sum() * (centred[1] ** 2).sum()))
-    return float((centred[0] * centred[1]).sum()) / norm if norm else 1.0

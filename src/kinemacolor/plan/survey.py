@@ -3,6 +3,7 @@
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -20,7 +21,7 @@ from kinemacolor.shots.lists import Clock, Shot, read_shots, shots_between
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.pixels import display_luma
 from kinemacolor.video.range import FrameIndex, IndexBuilder
-from kinemacolor.video.reader import VideoReader
+from kinemacolor.video.reader import HALF_MILLISECOND, VideoReader
 from kinemacolor.video.timecode import frames_at
 
 SHORT_SIDE = 112  # px of the pictures that are kept
@@ -49,9 +50,21 @@ class Survey:
         return np.asarray(picture, np.uint8)
 
     def frame_at(self, seconds: float) -> int:
-        """The frame that is shown at a time of the film's own clock."""
-        ticks = round((seconds + self.info.origin_seconds) / self.info.time_base)
-        return max(0, bisect_right(self.pts, ticks) - 1)
+        """The frame that is shown at a time of the film's own clock.
+
+        Raises UsageError for a time that no frame read has.
+        """
+        ticks = (seconds + self.info.origin_seconds + HALF_MILLISECOND) / float(self.info.time_base)
+        frame = bisect_right(self.pts, ticks) - 1
+        behind = frame == len(self.pts) - 1 and ticks >= self.pts[-1] + self._usual_ticks
+        if frame < 0 or behind:
+            raise UsageError(f"{self.info.path.name} shows no frame at {seconds:g} s: look at its length, or --start")
+        return frame
+
+    @property
+    def _usual_ticks(self) -> float:
+        """How long a frame is shown."""
+        return (self.pts[-1] - self.pts[0]) / (len(self.pts) - 1) if len(self.pts) > 1 else float("inf")
 
     def samples_of(self, shot: Shot) -> list[int]:
         """Up to three sampled frames, spread over a shot; the nearest one where the shot is too short to have any."""
@@ -78,14 +91,17 @@ def survey(
     """
     builder, pts = IndexBuilder(), array("q")
     samples: dict[int, bytes] = {}
-    with VideoReader(path, start_seconds=start_seconds, end_seconds=end_seconds) as reader:
+    with (
+        VideoReader(path, start_seconds=start_seconds, end_seconds=end_seconds) as reader,
+        closing(prefetch(reader.blocks(BLOCK))) as blocks,
+    ):
         info = reader.info
         geometry = Geometry.of(
             info.height, info.width, SHORT_SIDE, pixel_aspect=info.sample_aspect, rotation=info.display_rotation
         )
 
         def small() -> Iterator[Bytes]:
-            for block in prefetch(reader.blocks(BLOCK)):
+            for block in blocks:
                 for number, luma in enumerate(block.luma, len(pts)):
                     gray = display_luma(geometry.down(luma), info.depth, full_range=info.colors.full_range)
                     if number % SAMPLE_EVERY == 0:
@@ -101,13 +117,14 @@ def survey(
             pass
     if not pts:
         raise UsageError("there is no frame between --start and --end")
-    found = read_shots(shots, len(pts), clock_of(info)) if shots else shots_between(boundaries, len(pts))
+    found = read_shots(shots, len(pts), clock_of(info, start_seconds)) if shots else shots_between(boundaries, len(pts))
     return Survey(info, builder.index(reader), pts, found, samples, reader.ended_early)
 
 
-def clock_of(info: VideoInfo) -> Clock:
-    """What numbers of frames mean in lists of shots."""
-    return Clock(info.rate or Fraction(25), frames_at(info.timecode, info.rate))
+def clock_of(info: VideoInfo, start_seconds: float = 0) -> Clock:
+    """What numbers of frames, counted from ``start_seconds``, mean in lists of shots."""
+    rate = info.rate or Fraction(25)
+    return Clock(rate, frames_at(info.timecode, info.rate) + round(start_seconds * rate), start_seconds)
 
 
 def _jpeg(gray: Bytes) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.times import seconds_of
-from kinemacolor.video.pictures import SUFFIXES, find_pictures
+from kinemacolor.video.pictures import find_pictures
 from kinemacolor.video.reader import FILM_SUFFIXES
 
 _NUMBERED = re.compile(r"ref[_-](\d+)", re.IGNORECASE)
@@ -62,7 +62,7 @@ class Given:
             raise UsageError(
                 f"{self.path} is a folder: place its pictures by their names, ref_000123.png is at frame 123"
             )
-        found = [path for path in find_pictures(self.path) if path.suffix.lower() in SUFFIXES]
+        found = find_pictures(self.path)
         if not found:
             raise InputError(
                 f"the folder {self.path} holds no pictures: give colour pictures (png, jpg, tif, webp, bmp)"

@@ -9,12 +9,14 @@ import torch
 from kinemacolor.arrays import Bytes
 from kinemacolor.color import rgb_to_lab
 from kinemacolor.errors import InputError
+from kinemacolor.references.given import Given
 from kinemacolor.resample import resize, working_size
+from kinemacolor.video.painted import LEAST_PAINTED, OPAQUE, painted_share
 from kinemacolor.video.pictures import read_reference
+from kinemacolor.video.reader import probe
 
 GRAY_CHROMA = 2.5  # Lab units; JPEG grays stay under 1.5
-OPAQUE = 128  # alpha from which a pixel counts as painted
-LEAST_PAINTED = 0.0005  # share of a partial picture
+LOOKED_AT = 20_000  # painted pixels of a partial picture, at most
 
 
 def load_references(paths: Sequence[Path]) -> list[Bytes]:
@@ -28,13 +30,28 @@ def load_reference(path: Path) -> Bytes:
     Raises InputError for one that cannot be read or has no colour to give.
     """
     picture = read_reference(path, keep_alpha=True)
-    small = resize(picture, working_size(picture.shape[0], picture.shape[1], 108))
-    pixels = small[small[..., -1] >= OPAQUE] if picture.shape[2] == 4 else small.reshape(-1, 3)
-    if len(pixels) < LEAST_PAINTED * small.shape[0] * small.shape[1]:
+    if painted_share(picture) < LEAST_PAINTED:
         raise InputError(f"the reference {path} is transparent all over: paint some of it")
-    if strongest_chroma(pixels[:, :3]) < GRAY_CHROMA:
+    if not has_colour(picture):
         raise InputError(f"the reference {path} has no colour: give a colour picture")
     return picture
+
+
+def check_given(given: Sequence[Given]) -> None:
+    """See early that everything can be read. Raises InputError, and UsageError for a folder at a frame."""
+    for one in given:
+        if one.is_film:
+            probe(one.path)
+        else:
+            load_references([reference.path for reference in one.pictures()])
+
+
+def has_colour(picture: Bytes) -> bool:
+    """Whether the painted pixels of ``H W 3`` or ``H W 4`` have more than the tints of a gray JPEG."""
+    if picture.shape[2] == 3:
+        return strongest_chroma(resize(picture, working_size(picture.shape[0], picture.shape[1], 108))) >= GRAY_CHROMA
+    pixels = picture[picture[..., 3] >= OPAQUE][:, :3]
+    return strongest_chroma(pixels[:: len(pixels) // LOOKED_AT + 1]) >= GRAY_CHROMA
 
 
 def strongest_chroma(pixels: Bytes) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 
 from kinemacolor.arrays import Floats
 from kinemacolor.finish import Finish, Painted
-from kinemacolor.render.passes import Pass, Share, Stretch
+from kinemacolor.render.passes import Pass, Stretch
 from kinemacolor.render.segments import LENGTH, WorkFolder
 from kinemacolor.resample import resize
 
@@ -29,6 +29,7 @@ def color_frames(
     shelf = _Shelf(work, ensure)
     for number, stretch in enumerate(stretches):
         for frame in range(stretch.shot.first, stretch.shot.end):
+            shelf.forget(frame)
             parts = [
                 (share.weight(frame), finishes[other].gained(shelf.painted(share.source, frame)))
                 for other in range(max(0, number - 1), min(len(stretches), number + 2))
@@ -36,8 +37,6 @@ def color_frames(
                 if share.weight(frame) > 0
             ]
             yield Colored(blend(parts), finishes[number])
-        if number:
-            shelf.forget(stretches[number - 1].shares)
 
 
 def blend(parts: Sequence[tuple[float, Painted]]) -> Painted:
@@ -58,17 +57,18 @@ class _Shelf:
 
     def __init__(self, work: WorkFolder, ensure: Ensure) -> None:
         self._work, self._ensure = work, ensure
-        self._open: dict[str, tuple[int, list[Painted]]] = {}
+        self._open: dict[Pass, tuple[int, list[Painted]]] = {}
 
     def painted(self, one: Pass, frame: int) -> Painted:
         segment, within = divmod(one.position(frame), LENGTH)
-        known = self._open.get(one.digest)
+        known = self._open.get(one)
         if known is None or known[0] != segment:
             self._ensure(one, segment)
             known = segment, self._work.of(one.digest, len(one)).read(segment)
-            self._open[one.digest] = known
+            self._open[one] = known
         return known[1][within]
 
-    def forget(self, shares: Sequence[Share]) -> None:
-        for share in shares:
-            self._open.pop(share.source.digest, None)
+    def forget(self, frame: int) -> None:
+        """Passes that end before a frame."""
+        for one in [one for one in self._open if one.end <= frame]:
+            del self._open[one]

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from kinemacolor.arrays import Codes
 from kinemacolor.errors import InputError, PartialError, UsageError, WeightsError
-from kinemacolor.files import file_sha256
+from kinemacolor.files import file_sha256, writing
 from kinemacolor.finish import Finish
 from kinemacolor.models.base import Colorizer
 from kinemacolor.pipeline import prefetch
@@ -28,6 +28,7 @@ from kinemacolor.resample import Geometry
 from kinemacolor.video.info import FrameBlock, VideoInfo
 from kinemacolor.video.layer import layer_luma
 from kinemacolor.video.output import FilmWriter
+from kinemacolor.video.pictures import find_pictures
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.writer import open_writer
 
@@ -107,6 +108,7 @@ def render(
             for writer in writers.values():
                 writer.commit()
             settled(job.work.folder)
+            job.prune()
     report = _report(job, prepared, meter, reader, writers[target.output], trust)
     if report.ended_early:
         raise PartialError(f"{film.path.name} is cut off: {report.ended_early}. Kept: {report.result}", report)
@@ -127,19 +129,18 @@ def _stream(
     meter: Meter,
     stop: Callable[[], None],
 ) -> float:
-    """Write every frame; gives the sum of their mean confidences. ``stop`` is called where it ends before."""
+    """Write every frame; gives the sum of their mean confidences. ``stop``: ends the painting."""
     trust = 0.0
-    ahead = prefetch(colored, ahead=8)
-    frames = prefetch(_coded(prefetch(reader.blocks(1)), ahead, prepared))
+    blocks, ahead = prefetch(reader.blocks(1)), prefetch(colored, ahead=8)
+    frames = prefetch(_coded(blocks, ahead, prepared), on_stop=stop)
     try:
         for frame in frames:
             _write(frame, writers, prepared)
             trust += frame.trust
             meter.assembled(1)
     finally:
-        stop()
-        frames.close()
-        ahead.close()
+        for stage in (frames, ahead, blocks):
+            stage.close()
     return trust
 
 
@@ -169,7 +170,8 @@ def locked(work: Path) -> Iterator[None]:
 
     Raises UsageError where somebody does.
     """
-    work.mkdir(parents=True, exist_ok=True)
+    with writing(work):
+        work.mkdir(parents=True, exist_ok=True)
     lock = FileLock(work / "lock")
     try:
         with lock.acquire(timeout=0):
@@ -201,13 +203,19 @@ def _coded(blocks: Iterator[FrameBlock], colored: Iterator[Colored], prepared: P
     info, encoder = prepared.info, prepared.encoder
     native, coding = info.colors.coding(info.depth), info.colors.coding(encoder.depth)
     size = encode_size(info, encoder)
-    for block, (painted, finish) in zip(blocks, colored, strict=True):
+    for block in blocks:
+        one = next(colored, None)
+        if one is None:
+            raise InputError(f"{info.path} has more frames than the plan says: correct it, or make it again")
+        painted, finish = one
         chroma = finish.chroma_planes(block.luma[0], painted, size, native, coding)
         sure = None
         if prepared.target.confidence:
             whole = finish.geometry.up(painted.confidence, (info.height, info.width))
             sure = native.luma(torch.from_numpy(whole)).numpy().astype(block.luma.dtype)
         yield _Frame(block.luma[0], chroma, sure, block.pts[0], block.durations[0], float(painted.confidence.mean()))
+    if next(colored, None) is not None:
+        raise InputError(f"{info.path} has fewer frames than the plan says: correct it, or make it again")
 
 
 def _write(frame: _Frame, writers: Mapping[Path, FilmWriter], prepared: Prepared) -> None:
@@ -234,7 +242,7 @@ def _finish(stretch: Stretch, info: VideoInfo, model: Colorizer) -> Finish:
 
 
 def _stamp(path: Path) -> list[tuple[int, int]]:
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    files = find_pictures(path) or [path]
     return [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]
 
 

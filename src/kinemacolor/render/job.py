@@ -14,7 +14,7 @@ from kinemacolor.options import EncodingOptions, SessionOptions
 from kinemacolor.plan.document import FilmOptions, Plan
 from kinemacolor.plan.make import Wish, make_plan, weights_sha256
 from kinemacolor.references.given import Given
-from kinemacolor.references.pictures import load_reference
+from kinemacolor.references.pictures import check_given
 from kinemacolor.render.film import Render, render
 from kinemacolor.render.progress import Progress, Report
 from kinemacolor.render.target import Prepared, Target, prepare
@@ -23,6 +23,8 @@ from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.pictures import find_pictures
 from kinemacolor.video.reader import probe
 from kinemacolor.weights import blank_model
+
+NOTE = "wish"  # in a work folder: what its plan was made for
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,10 @@ def preflight(job: Job, model: str) -> Prepared:
     info = probe(job.source)
     if not job.references:
         raise UsageError("no reference: give a colour picture with -r")
-    for given in job.references:
-        if given.is_film:
-            probe(given.path)
-        else:
-            for reference in given.pictures():
-                load_reference(reference.path)
+    check_given(job.references)
     _check_cut(job, info)
+    if job.work.exists() and not (job.work / NOTE).is_file():
+        raise UsageError(f"{job.work} is needed and not ours: move it away, or name another result with -o")
     rows, columns = working_size(info.height, info.width, job.session.short_side or blank_model(model).spec.short_side)
     return prepare(
         info,
@@ -87,9 +86,11 @@ def look(job: Job, model: str, on_look: Callable[[int], None] | None = None) -> 
         precision=session.precision,
     )
     wish = Wish(job.source, job.references, job.work / "stills", model, options, job.start_seconds, job.end_seconds)
-    known, note, digest = job.work / "plan.json", job.work / "wish", _digest(wish)
+    known, note, digest = job.work / "plan.json", job.work / NOTE, _digest(wish)
     if known.is_file() and note.is_file() and note.read_text() == digest:
         return Plan.read(known)
+    with replacing(note) as stream:
+        stream.write(b"looking")
     plan, _ = make_plan(wish, on_look)
     plan.write(known)
     with replacing(note) as stream:

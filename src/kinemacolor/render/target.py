@@ -82,7 +82,7 @@ def prepare(
         check_target(path, inputs, overwrite=target.overwrite, replaceable=own)
     encoders = {path: choose_encoder(info, path, target.encoding) for path in target.files}
     if frames is not None:
-        _check_disk(info, encoders, frames, working_pixels)
+        _check_disk(info, encoders, frames, working_pixels, work)
     return Prepared(target, info, encoders, _warnings(info, encoders[target.output]))
 
 
@@ -118,7 +118,10 @@ def prepare_plan(
 
 
 def announce(work: Path, target: Target) -> None:
-    """Note in ``work`` which files are about to be begun, so that a later run may begin them anew."""
+    """Note in ``work`` which files are about to be begun, so that a later run may begin them anew: this one does."""
+    for begun in unfinished(work):
+        if begun.is_dir():
+            shutil.rmtree(begun)
     with replacing(work / _UNFINISHED) as stream:
         stream.write(json.dumps([str(partial_name(path)) for path in target.files]).encode())
 
@@ -169,16 +172,34 @@ def _overlap(target: Path, source: Path) -> bool:
     return target == source or target in source.parents or (source.is_dir() and source in target.parents)
 
 
-def _check_disk(info: VideoInfo, encoders: dict[Path, Encoder], frames: int, working_pixels: int) -> None:
-    output = next(iter(encoders))
-    results = sum(info.width * info.height * encoder.bits_per_pixel / 8 for encoder in encoders.values())
-    needed = frames * (results + working_pixels * BYTES_PER_PIXEL)
-    free = shutil.disk_usage(output.absolute().parent).free
-    if needed > free:
-        raise ResourceError(
-            f"the result may need {needed / 1e9:.1f} GB and {output.parent} has {free / 1e9:.1f} GB free: "
-            f"free some, or choose another folder"
-        )
+def _check_disk(info: VideoInfo, encoders: dict[Path, Encoder], frames: int, working_pixels: int, work: Path) -> None:
+    """Each disk has room for what is to be written there, less what an earlier run has written already."""
+    wanted = {work: frames * working_pixels * BYTES_PER_PIXEL}
+    for path, encoder in encoders.items():
+        wanted[partial_name(path)] = frames * info.width * info.height * encoder.bits_per_pixel / 8
+    needed: dict[int, float] = {}
+    for path, size in wanted.items():
+        device = _folder_of(path).stat().st_dev
+        needed[device] = needed.get(device, 0) + max(0, size - _held(path))
+    for path in wanted:
+        folder = _folder_of(path)
+        free, here = shutil.disk_usage(folder).free, needed[folder.stat().st_dev]
+        if here > free:
+            raise ResourceError(
+                f"the result may need {here / 1e9:.1f} GB and {folder} has {free / 1e9:.1f} GB free: "
+                f"free some, or choose another folder"
+            )
+
+
+def _folder_of(path: Path) -> Path:
+    """The nearest folder that is there."""
+    return next(folder for folder in path.absolute().parents if folder.is_dir())
+
+
+def _held(path: Path) -> int:
+    """Bytes of a file, or of all in a folder; 0 where there is none."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _warnings(info: VideoInfo, encoder: Encoder) -> list[str]:

@@ -37,10 +37,11 @@ class Shot:
 
 @dataclass(frozen=True)
 class Clock:
-    """What numbers of frames mean in time: frames a second, and the time code of frame 0, in frames."""
+    """What numbers of frames mean: frames a second; the time code of frame 0, in frames, and its time in the film."""
 
     rate: Fraction
     origin: int = 0
+    start_seconds: float = 0
 
 
 def shots_between(boundaries: Sequence[Boundary], frames: int) -> tuple[Shot, ...]:
@@ -59,7 +60,7 @@ def write_shots(path: Path, shots: Sequence[Shot], clock: Clock, film: Path) -> 
 
     Raises UsageError for another suffix, or where an EDL cannot express the rate; ResourceError for the disk.
     """
-    kind = _kind(path)
+    kind = kind_of(path)
     with replacing(path) as stream:
         text = _csv(shots, clock) if kind == ".csv" else _timeline_text(kind, shots, clock, film)
         stream.write(text.encode())
@@ -70,13 +71,18 @@ def read_shots(path: Path, frames: int, clock: Clock) -> tuple[Shot, ...]:
 
     A CSV needs the column ``first`` alone. Of an EDL or a timeline the first video track counts. Raises InputError.
     """
-    kind = _kind(path)
-    with reading(path):
-        text = path.read_text(encoding="utf-8-sig")
+    kind = kind_of(path)
+    try:
+        with reading(path):
+            text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not in UTF-8: save it as such") from error
     shots = _from_csv(path, text, frames) if kind == ".csv" else _from_timeline(path, text, clock)
     if not shots:
         raise InputError(f"{path} holds no shot")
     gaps = [(one.end, other.first) for one, other in pairwise(shots) if one.end != other.first]
+    if any(shot.dissolve < 0 for shot in shots):
+        raise InputError(f"{path}: a dissolve lasts less than no frame")
     if shots[0].first != 0 or shots[-1].end != frames or gaps or any(len(shot) < 1 for shot in shots):
         where = (
             f"frame {gaps[0][0]} is followed by {gaps[0][1]}" if gaps else f"{shots[0].first} to {shots[-1].end - 1}"
@@ -85,7 +91,8 @@ def read_shots(path: Path, frames: int, clock: Clock) -> tuple[Shot, ...]:
     return shots
 
 
-def _kind(path: Path) -> str:
+def kind_of(path: Path) -> str:
+    """The suffix of a list of shots. Raises UsageError for another."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise UsageError(f"{path.name} is no list of shots: name it {', '.join('*' + one for one in SUFFIXES)}")
@@ -95,7 +102,7 @@ def _kind(path: Path) -> str:
 def _csv(shots: Sequence[Shot], clock: Clock) -> str:
     rows = [",".join(COLUMNS)]
     for shot in shots:
-        start = float(shot.first / clock.rate)
+        start = float(clock.start_seconds + shot.first / clock.rate)
         rows.append(
             f"{shot.first},{shot.end - 1},{start:.3f},{shot.transition or ''},{shot.dissolve},{shot.certainty:.2f}"
         )
@@ -148,16 +155,16 @@ def _from_timeline(path: Path, text: str, clock: Clock) -> tuple[Shot, ...]:
         adapter, arguments = "cmx_3600", {"rate": rate}
     try:
         timeline = otio.adapters.read_from_string(text, adapter, **arguments)
-        clips = [(clip.trimmed_range(), clip.metadata) for clip in timeline.video_tracks()[0].find_clips()]
-    except (otio.exceptions.OTIOError, ValueError, IndexError, AttributeError) as error:
+        return tuple(_from_clip(clip, rate, clock) for clip in timeline.video_tracks()[0].find_clips())
+    except (otio.exceptions.OTIOError, ValueError, TypeError, IndexError, AttributeError) as error:
         raise InputError(f"{path} cannot be read as a list of shots ({error})") from error
-    shots = []
-    for span, told in clips:
-        first = round(span.start_time.rescaled_to(rate).value) - clock.origin
-        ours = told.get("kinemacolor", {})
-        how = _transition(ours.get("transition")), 1.0, int(ours.get("dissolve", 0))
-        shots.append(Shot(first, first + round(span.duration.rescaled_to(rate).value), *how))
-    return tuple(shots)
+
+
+def _from_clip(clip: otio.schema.Clip, rate: float, clock: Clock) -> Shot:
+    span, ours = clip.trimmed_range(), clip.metadata.get("kinemacolor", {})
+    first = round(span.start_time.rescaled_to(rate).value) - clock.origin
+    how = _transition(ours.get("transition")), 1.0, int(ours.get("dissolve", 0))
+    return Shot(first, first + round(span.duration.rescaled_to(rate).value), *how)
 
 
 def _transition(name: object) -> Transition | None:

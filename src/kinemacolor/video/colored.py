@@ -8,7 +8,7 @@ import numpy as np
 
 from kinemacolor.arrays import Bytes
 from kinemacolor.resample import resize
-from kinemacolor.video.pictures import find_pictures, read_reference
+from kinemacolor.video.pictures import PICTURES_RATE, find_pictures, read_reference
 from kinemacolor.video.reader import VideoReader
 
 
@@ -23,15 +23,18 @@ def colored_frames(path: Path) -> Iterator[Bytes]:
         yield picture
 
 
-def stills(path: Path, wanted: Collection[int] | None = None) -> Iterator[tuple[int, Bytes]]:
-    """The frames with these numbers, all without: number and picture, as `colored_frames`."""
+def stills(path: Path, wanted: Collection[int] | None = None, start_seconds: float = 0) -> Iterator[tuple[int, Bytes]]:
+    """The frames with these numbers, counted from ``start_seconds``; all without: number and picture.
+
+    As `colored_frames` gives them.
+    """
     pictures = find_pictures(path)
-    for number, picture in enumerate(pictures):
+    for number, picture in enumerate(pictures[round(start_seconds * PICTURES_RATE) :]):
         if wanted is None or number in wanted:
             yield number, read_reference(picture)
     if pictures:
         return
-    with VideoReader(path) as reader:
+    with VideoReader(path, start_seconds=start_seconds) as reader:
         for number, frame in enumerate(reader.frames()):
             if wanted is None or number in wanted:
                 yield number, _shown(frame, reader)

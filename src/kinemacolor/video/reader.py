@@ -69,6 +69,7 @@ class VideoReader:
 
     def __init__(self, path: Path, *, start_seconds: float = 0, end_seconds: float | None = None) -> None:
         self.info = probe(path)
+        self._files = find_pictures(path) if self.info.is_pictures else []
         self.start_seconds = start_seconds
         self.end_seconds = end_seconds
         self.corrupt_packets = 0
@@ -94,7 +95,7 @@ class VideoReader:
 
     def pictures(self, first: int = 0, end: int | None = None) -> Iterator[StoredFrame]:
         """Frames ``first`` up to ``end`` of a folder of pictures, counted from ``start_seconds``."""
-        numbered = enumerate(find_pictures(self.info.path))
+        numbered = enumerate(self._files)
         wanted = [(index, picture) for index, picture in numbered if self._wanted(float(index * self.info.time_base))]
         for index, picture in wanted[first:end]:
             luma = read_luma(picture, self.info.colors)

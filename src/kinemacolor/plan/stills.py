@@ -1,0 +1,77 @@
+"""Stills out of colour films: of another film, or of the one that is coloured, made earlier."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kinemacolor.arrays import Bytes
+from kinemacolor.errors import InputError, UsageError
+from kinemacolor.files import writing
+from kinemacolor.plan.survey import Survey, survey
+from kinemacolor.references.given import Given, Reference
+from kinemacolor.references.pictures import has_colour
+from kinemacolor.video.colored import stills
+from kinemacolor.video.pictures import write_picture
+
+SAME_PICTURE = 0.97  # correlation over which two small gray pictures are one
+
+
+def stills_of(given: Given, seen: Survey, folder: Path) -> list[Reference]:
+    """Stills of a colour film, as pictures in a folder of its own inside ``folder``.
+
+    Of the film that was ``seen``, at its own frames; of another, one of every shot; or the one frame that is named.
+    Those without colour are left out; those that are there already stay, for somebody may have painted on them.
+    Raises InputError for a film without colour, UsageError for a frame that it does not have.
+    """
+    own = survey(given.path)
+    wanted, placed = _wanted(given, own, seen)
+    home = folder / _name(given.path)
+    with writing(home):
+        home.mkdir(parents=True, exist_ok=True)
+    found = []
+    for frame, picture in stills(given.path, set(wanted)):
+        path = home / (f"ref_{frame:06d}.png" if placed else f"{given.path.stem}_{frame:06d}.png")
+        if not has_colour(picture):
+            continue
+        if not path.exists():
+            with writing(path):
+                write_picture(path, picture)
+        found.append(Reference(path, frame if placed else None))
+    if not found:
+        raise InputError(f"{given.path} has no colour to give: give a colour film")
+    return found
+
+
+def _wanted(given: Given, own: Survey, seen: Survey) -> tuple[list[int], bool]:
+    """The frames to take, and whether they lie at the same places of the film that was seen."""
+    same = own.index.frames == seen.index.frames
+    if not given.is_placed:
+        same = same and _alike(own, seen, list(seen.samples)[::10])
+        shots = (seen if same else own).shots
+        return [own.samples_of(shot)[len(own.samples_of(shot)) // 2] for shot in shots], same
+    frame = given.frame if given.frame is not None else own.frame_at(given.seconds or 0)
+    if frame >= own.index.frames:
+        raise UsageError(f"{given.path.name} has no frame {frame}: it has {own.index.frames} (the first is 0)")
+    return [frame], same and _alike(own, seen, [min(own.samples, key=lambda at: abs(at - frame))])
+
+
+def _name(film: Path) -> str:
+    """Tells films of one name apart, and a film from what it was before."""
+    stamp = film.stat()
+    digest = hashlib.sha256(f"{film.resolve()} {stamp.st_size} {stamp.st_mtime_ns}".encode()).hexdigest()
+    return f"{film.stem}-{digest[:8]}"
+
+
+def _alike(one: Survey, other: Survey, frames: Sequence[int]) -> bool:
+    """Whether two films of one length show the same at some sampled frames."""
+    return all(_correlation(one.sample(frame), other.sample(frame)) > SAME_PICTURE for frame in frames)
+
+
+def _correlation(one: Bytes, other: Bytes) -> float:
+    if one.shape != other.shape:
+        return 0.0
+    centred = [picture.astype(np.float32) - picture.mean() for picture in (one, other)]
+    norm = float(np.sqrt((centred[0] ** 2).sum() * (centred[1] ** 2).sum()))
+    return float((centred[0] * centred[1]).sum()) / norm if norm else 1.0
