@@ -43,7 +43,6 @@ def planned(
     folder: Path, *given: str, frames: int = 3 * CUT, picture: Callable[[int], np.ndarray] = two_scenes
 ) -> Path:
     """A film, two pictures and their plan in a folder."""
-    # x264 does not repeat itself in pictures narrower than 320 px: bytes are compared here.
     film = write_film(folder / "film.mp4", frames, (240, 320), picture=lambda i: large(gray(picture(i))), sound=True)
     save(folder / "waves.png", scene(3))
     save(folder / "blocks.png", other_scene(3))

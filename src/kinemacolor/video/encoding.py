@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import torch
 
 from kinemacolor.errors import UsageError
 from kinemacolor.options import EncodingOptions
@@ -14,6 +15,8 @@ from kinemacolor.video.pixels import depth_of, is_rgb, planar_name, subsampling_
 
 ENCODERS = {"h264": "libx264", "h265": "libx265", "hevc": "libx265", "prores": "prores_ks", "vp9": "libvpx-vp9"}
 ENCODERS["av1"] = "libsvtav1"
+# With AVX-512 x264 now and then makes other bytes of the same frames, as if it read memory that it had not set.
+_REPEATABLE = "MMX2,SSE2Fast,SSSE3,SSE4.2,AVX,FMA3,BMI1,BMI2,AVX2"
 _CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 _QUALITY = {"libx264": ("crf", 16), "libx265": ("crf", 18), "libvpx-vp9": ("crf", 22), "libsvtav1": ("crf", 22)}
 _BITS_PER_PIXEL = {"libx264": 0.35, "libx265": 0.3, "libvpx-vp9": 0.3, "libsvtav1": 0.25, "ffv1": 8.0, "prores_ks": 4.0}
@@ -176,6 +179,8 @@ def _private_options(name: str, options: EncodingOptions) -> dict[str, str]:
     chosen: dict[str, str] = {}
     if name in ("libx264", "libx265"):
         chosen["preset"] = options.preset
+    if name == "libx264" and torch.backends.cpu.get_cpu_capability() == "AVX512":
+        chosen["x264-params"] = f"asm={_REPEATABLE}"
     if options.lossless:
         return chosen | _lossless(name, options)
     if name in _QUALITY:
