@@ -107,3 +107,66 @@ def test_suggestions_are_json_too(film: Path, stills: Path, capsys: pytest.Captu
 
 def test_an_unknown_detector_is_refused(film: Path, tmp_path: Path) -> None:
     assert run(["shots", str(film), "-o", str(tmp_path / "a.csv"), "--detector", "magic"]) == 2
+
+
+def test_a_plan_is_never_written_over_what_it_is_made_of(
+    film: Path, stills: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = film.read_bytes()
+    assert run(["plan", str(film), "-r", str(stills), "-o", str(film), "--overwrite"]) == 2
+    assert "end it with .json" in capsys.readouterr().err
+    assert run(["plan", str(film), "-r", str(stills), "-o", str(tmp_path / "no" / "a.json")]) == 2
+    assert "does not exist" in capsys.readouterr().err
+    assert run(["shots", str(film), "-o", str(tmp_path / "a.txt")]) == 2
+    assert film.read_bytes() == before
+
+
+def test_a_folder_that_is_not_ours_is_not_used(film: Path, stills: Path, tmp_path: Path) -> None:
+    (tmp_path / "out.mp4.work").mkdir()
+    (tmp_path / "out.mp4.work" / "notes.txt").write_text("mine")
+    assert run([str(film), "-r", str(stills), "-o", str(tmp_path / "out.mp4"), "--size", "64"]) == 2
+    assert (tmp_path / "out.mp4.work" / "notes.txt").read_text() == "mine"
+
+
+def test_numbers_count_from_the_start_of_the_cut(film: Path, stills: Path, tmp_path: Path) -> None:
+    cut = ["--start", "0.5"]
+    assert run(["refs", "extract", str(film), "0", "-o", str(tmp_path / "refs"), *cut]) == 0
+    one = cv2.imread(str(tmp_path / "refs" / "ref_000000.png"))[..., 0].astype(int)
+    assert abs(one - gray(two_scenes(12))[..., 0]).mean() < 3
+    assert run(["plan", str(film), "-r", str(stills), "-q", *cut]) == 0
+    plan = tmp_path / "film.plan.json"
+    assert run(["shots", str(plan), "-o", str(tmp_path / "a.csv")]) == 0
+    rows = (tmp_path / "a.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows[1:]] == ["0", "18", "48"]
+    assert [row.split(",")[2] for row in rows[1:]] == ["0.500", "1.250", "2.500"]
+
+
+def test_a_folder_of_scans_goes_on_after_a_stop(stills: Path, tmp_path: Path) -> None:
+    """Pictures of a run that was stopped lie in the partial folder."""
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    for number in range(3):
+        save(scans / f"{number}.png", gray(scene(number)))
+    plan, made = tmp_path / "scans.plan.json", tmp_path / "made"
+    assert run(["plan", str(scans), "-r", str(stills / "waves.png"), "--size", "64", "-q"]) == 0
+    (scans / "notes.txt").write_text("a file that is no picture may come and go")
+    partial = tmp_path / "made.partial"
+    partial.mkdir()
+    (partial / "7.png").write_text("stale")
+    assert run(["render", str(plan), "-o", str(made), "-q"]) == 2
+    (tmp_path / "scans.plan.work").mkdir(exist_ok=True)
+    (tmp_path / "scans.plan.work" / "unfinished.json").write_text(json.dumps([str(partial)]))
+    assert run(["render", str(plan), "-o", str(made), "-q"]) == 0
+    assert sorted(path.name for path in made.iterdir()) == ["0.png", "1.png", "2.png"]
+
+
+def test_an_edited_end_that_does_not_fit_is_told(
+    film: Path, stills: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = tmp_path / "film.plan.json"
+    assert run(["plan", str(film), "-r", str(stills), "--size", "64", "-q"]) == 0
+    content = json.loads(plan.read_text())
+    content["film"]["end_seconds"] = 2.0
+    plan.write_text(json.dumps(content))
+    assert run(["render", str(plan), "-q"]) == 3
+    assert "fewer frames than the plan says" in capsys.readouterr().err

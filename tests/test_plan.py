@@ -1,6 +1,7 @@
 """Plans: what is found in a film, which picture goes where, and the file that a person may edit."""
 
 import json
+import threading
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from conftest import scene, write_film
-from kinemacolor.errors import InputError, ResourceError, UsageError
+from kinemacolor.errors import InputError, Interrupted, ResourceError, UsageError
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.extract import extract_frames
 from kinemacolor.plan.make import Wish, make_plan, seeing_eye
@@ -173,6 +174,9 @@ def test_a_plan_that_cannot_be_is_told(change, said: str, film: Path, pictures: 
 def test_what_is_no_plan_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="may not be read"):
         Plan.read(tmp_path / "none.plan.json")
+    (tmp_path / "film.json").write_bytes(bytes(range(256)))
+    with pytest.raises(InputError, match="is no plan"):
+        Plan.read(tmp_path / "film.json")
     (tmp_path / "a.json").write_text("nonsense")
     with pytest.raises(UsageError, match="JSON"):
         Plan.read(tmp_path / "a.json")
@@ -254,3 +258,72 @@ def test_a_cut_of_a_film_counts_its_own_frames(film: Path, pictures: Path, tmp_p
     assert plan.film.frames == round(1.5 * 24)
     assert Fraction(seen.pts[0]) * seen.info.time_base == Fraction(1, 2)
     assert [shot.first for shot in plan.shots] == [0, 18]
+
+
+def test_a_survey_that_is_interrupted_ends(film: Path) -> None:
+    """Its thread is done with the film before the film is closed."""
+
+    def stop(frames: int) -> None:
+        raise Interrupted("stopped")
+
+    before = threading.active_count()
+    for _ in range(3):
+        with pytest.raises(Interrupted):
+            survey(film, on_frame=stop)
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(("seconds", "frame"), [(40 / 24, 40), (1.667, 40), (1.6663, 40), (1.66, 39), (3.74, 89)])
+def test_times_name_the_frame_that_is_shown(seen: Survey, seconds: float, frame: int) -> None:
+    assert seen.frame_at(seconds) == frame
+    with pytest.raises(UsageError, match="shows no frame at 9 s"):
+        seen.frame_at(9)
+
+
+def test_a_plan_is_found_through_a_link(film: Path, pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "deep" / "er")
+    plan, _ = make_plan(wish(film, pictures, folder=tmp_path))
+    plan.write(tmp_path / "link" / "a.plan.json")
+    assert Plan.read(tmp_path / "link" / "a.plan.json") == plan
+
+
+def test_films_of_one_name_keep_their_stills_apart(film: Path, tmp_path: Path) -> None:
+    paths = []
+    for folder, picture in (("a", scene), ("b", other_scene)):
+        (tmp_path / folder).mkdir()
+        paths.append(write_film(tmp_path / folder / "same.mp4", 24, picture=picture))
+    plan, _ = make_plan(wish(film, *paths, folder=tmp_path))
+    assert len({entry.path for entry in plan.references.values()}) == 2
+    first, second, third = (next(iter(shot.references)) for shot in plan.shots)
+    assert first == third != second
+
+
+def test_a_colour_film_may_have_a_shot_without_colour(film: Path, tmp_path: Path) -> None:
+    other = write_film(
+        tmp_path / "o.mp4", 60, picture=lambda i: gray(other_scene(i)) if i < CUT else scene(i), options={"crf": "10"}
+    )
+    plan, _ = make_plan(wish(film, other, folder=tmp_path))
+    assert len(plan.references) == 1
+    with pytest.raises(InputError, match="has no colour to give"):
+        make_plan(wish(film, film, folder=tmp_path))
+
+
+def test_stills_that_somebody_painted_on_stay(film: Path, tmp_path: Path) -> None:
+    other = write_film(tmp_path / "o.mp4", 24, picture=scene)
+    (entry,) = make_plan(wish(film, other, folder=tmp_path))[0].references.values()
+    save(entry.path, scene(0)[..., ::-1])
+    painted = entry.path.read_bytes()
+    make_plan(wish(film, other, folder=tmp_path))
+    assert entry.path.read_bytes() == painted
+
+
+def test_what_cannot_be_read_is_told_before_the_film_is_read(film: Path, tmp_path: Path) -> None:
+    def read(frames: int) -> None:
+        pytest.fail("the film was read")
+
+    with pytest.raises(InputError, match="does not exist"):
+        make_plan(wish(film, tmp_path / "none.png", folder=tmp_path), read)
+    save(tmp_path / "waves.png", scene(0))
+    with pytest.raises(UsageError, match="no list of shots"):
+        make_plan(wish(film, tmp_path / "waves.png", folder=tmp_path, shots=tmp_path / "a.txt"), read)

@@ -6,7 +6,7 @@ from PIL import Image, ImageCms
 
 from conftest import scene
 from kinemacolor.errors import InputError
-from kinemacolor.references.pictures import GRAY_CHROMA, load_references, strongest_chroma
+from kinemacolor.references.pictures import GRAY_CHROMA, load_reference, load_references, strongest_chroma
 from kinemacolor.video.pictures import read_reference
 
 
@@ -17,6 +17,21 @@ def test_colour_is_told_from_gray_and_from_jpeg_gray(tmp_path: Path) -> None:
     Image.fromarray(gray).save(tmp_path / "gray.jpg", quality=30)
     with pytest.raises(InputError, match="no colour"):
         load_references([tmp_path / "gray.jpg"])
+
+
+def test_thin_strokes_of_paint_are_enough(tmp_path: Path) -> None:
+    layer = np.zeros((540, 960, 4), np.uint8)
+    layer[100:104, 100:400] = (200, 30, 30, 255)
+    Image.fromarray(layer).save(tmp_path / "strokes.png")
+    assert load_reference(tmp_path / "strokes.png").shape == (540, 960, 4)
+    layer[..., :3] = 90
+    Image.fromarray(layer).save(tmp_path / "gray.png")
+    with pytest.raises(InputError, match="has no colour"):
+        load_reference(tmp_path / "gray.png")
+    layer[..., 3] = 0
+    Image.fromarray(layer).save(tmp_path / "clear.png")
+    with pytest.raises(InputError, match="transparent all over"):
+        load_reference(tmp_path / "clear.png")
 
 
 def test_a_small_spot_of_colour_counts() -> None:

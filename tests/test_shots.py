@@ -272,6 +272,8 @@ def test_a_list_by_hand_needs_first_frames_only(tmp_path: Path) -> None:
         ("a.csv", "first\n0\n0\n", "do not cover"),
         ("a.edl", "nonsense", "holds no shot|cannot be read"),
         ("a.otio", "{}", "cannot be read"),
+        ("a.csv", "first,dissolve\n0,0\n9,-4\n", "lasts less than no frame"),
+        ("a.csv", "first,dissolve\n0,0\n9,some\n", "column `first`"),
     ],
 )
 def test_a_list_that_cannot_be_is_told(name: str, text: str, said: str, tmp_path: Path) -> None:
