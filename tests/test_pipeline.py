@@ -1,3 +1,4 @@
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -65,3 +66,25 @@ def test_stages_in_a_chain_close_each_other() -> None:
     while threading.active_count() > before and time.monotonic() < deadline:
         time.sleep(0.01)
     assert threading.active_count() == before
+
+
+def test_what_the_maker_waits_for_is_ended_where_the_consumer_is_interrupted() -> None:
+    """As by Ctrl-C while nothing has come yet."""
+    go_on = threading.Event()
+
+    def slow() -> Iterator[int]:
+        yield 1
+        go_on.wait()
+
+    def interrupt(number: int, frame: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(TimeoutError):
+            for _ in prefetch(slow(), on_stop=go_on.set):
+                pass
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert go_on.is_set()

@@ -173,7 +173,11 @@ def test_between_two_keyframes_each_counts_near_itself(tmp_path: Path) -> None:
 def test_across_a_dissolve_both_shots_count(kinema: Colorizer, tmp_path: Path) -> None:
     path = edited(planned(tmp_path), lambda content: content["shots"][1].update(dissolve=8, transition="dissolve"))
     found = stretches(Plan.read(path), {tmp_path / "waves.png": "a", tmp_path / "blocks.png": "b"})
-    assert [(one.first, one.end) for one in found] == [(0, CUT + 4), (CUT - 4, 2 * CUT), (2 * CUT, 3 * CUT)]
+    assert [(one.shares[0].source.first, one.shares[0].source.end) for one in found] == [
+        (0, CUT + 4),
+        (CUT - 4, 2 * CUT),
+        (2 * CUT, 3 * CUT),
+    ]
     for frame in range(CUT - 8, CUT + 8):
         before, after = found[0].shares[0].weight(frame), found[1].shares[0].weight(frame)
         assert before + after == pytest.approx(1)

@@ -68,11 +68,9 @@ class Share:
 
 @dataclass(frozen=True)
 class Stretch:
-    """A shot's frames, with those of the dissolves around it, and all that is painted for them."""
+    """A shot, and all that is painted for it and the dissolves around it."""
 
     shot: ShotEntry
-    first: int
-    end: int
     shares: tuple[Share, ...]
 
 
@@ -86,7 +84,7 @@ def stretches(plan: Plan, contents: Mapping[Path, str], device: str = "auto") ->
             replace(share, source=_named(share.source, plan, contents), curves=share.curves + curves)
             for share in _shares(plan, shot, begin, end, plan.options_of(shot, device))
         )
-        found.append(Stretch(shot, begin, end, shares))
+        found.append(Stretch(shot, shares))
     return found
 
 

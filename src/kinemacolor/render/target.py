@@ -210,7 +210,9 @@ def _warnings(info: VideoInfo, encoder: Encoder) -> list[str]:
             f"so colours of bright parts are approximate"
         )
     if info.is_interlaced:
-        found.append("the film is interlaced: it is coloured as whole frames, and its field order is kept")
+        found.append(
+            "the film is interlaced: each frame takes the colours of its first field, and its field order is kept"
+        )
     if info.has_alpha:
         found.append("the film's transparency is left out")
     if encoder.depth < info.depth:
