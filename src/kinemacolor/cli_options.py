@@ -28,7 +28,9 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 Start = Annotated[str, typer.Option("--start", help="Begin here: seconds, or H:MM:SS.")]
 End = Annotated[str | None, typer.Option("--end", help="Stop before here: seconds, or H:MM:SS.")]
-Codec = Annotated[str | None, typer.Option("--vcodec", help="h264, h265, prores, vp9, av1, ffv1, ...")]
+Codec = Annotated[
+    str | None, typer.Option("--vcodec", help="h264, h265, prores, vp9, av1, ffv1, ...; of a folder png, tiff, exr.")
+]
 PixelFormat = Annotated[str | None, typer.Option("--pix-fmt", help="FFmpeg's pixel format, such as yuv444p10le.")]
 Quality = Annotated[float | None, typer.Option("--crf", min=0, max=63, help="Constant quality; smaller is better.")]
 Lossless = Annotated[bool, typer.Option("--lossless", help="Store without loss (FFV1 in .mkv).")]
