@@ -75,10 +75,13 @@ def one_thread() -> Iterator[None]:
 def ray(one_thread: None) -> Iterator[ModuleType]:
     pytest.importorskip("ray")
     found = crews.import_ray(crews.AUTO)
+    search = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
     options = {"include_dashboard": False, "log_to_driver": False, "logging_level": 50, "object_store_memory": 2**27}
-    found.init(address="local", num_cpus=2, **options)
-    yield found
-    found.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", search)  # workers import the classes of this file
+        found.init(address="local", num_cpus=2, **options)
+        yield found
+        found.shutdown()
 
 
 @pytest.fixture(scope="module")

@@ -126,11 +126,11 @@ class RayCrew:
             pass
         except self._ray.exceptions.RayTaskError as error:
             raise error.cause from None
-        except self._ray.exceptions.RayError:
+        except self._ray.exceptions.RayError as error:
             self._ray.kill(self._actors.pop(worker))
             del self._pending[answer]
             self._hire()
-            return News(worker, "lost")
+            return News(worker, "lost", why=str(error).strip().splitlines()[-1])
         del self._pending[answer]
         return News(worker, "idle")
 

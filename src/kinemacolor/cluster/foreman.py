@@ -29,12 +29,13 @@ def in_turn(lengths: Sequence[int], workers: int) -> list[int]:
 class News(NamedTuple):
     """What a worker tells: it is ``idle``, it has painted a ``segment``, or it is ``lost``.
 
-    ``files``: what it painted, where it does not see the work folder; see `PassFolder.files`.
+    ``files``: what it painted, where it does not see the work folder; see `PassFolder.files`. ``why`` it was lost.
     """
 
     worker: int
     kind: Literal["idle", "segment", "lost"]
     files: Mapping[str, bytes] = {}
+    why: str = ""
 
 
 class Crew(Protocol):
@@ -148,22 +149,22 @@ class Foreman:
         if news.kind == "idle":
             self._idle.add(news.worker)
         if news.kind == "lost":
-            self._lost(one)
+            self._lost(one, news.why)
 
     def _keep(self, folder: PassFolder, files: Mapping[str, bytes]) -> None:
         before = folder.painted
         folder.take(files)
         self._board.tell(folder.painted - before)
 
-    def _lost(self, one: Pass | None) -> None:
+    def _lost(self, one: Pass | None, why: str) -> None:
         """A pass whose worker died goes on where it was; without one, a worker died before it had any."""
         name = one.digest if one else ""
         self._losses[name] += 1
         if self._losses[name] == ATTEMPTS:
             what = self._describe(one) if one else "starting"
             raise ResourceError(
-                f"{what} ended {ATTEMPTS} workers, one after the other: their machines may lack memory "
-                f"(Ray's logs say more); what was painted is kept, and the same command goes on from there"
+                f"{what} ended {ATTEMPTS} workers, one after the other ({why or 'memory may be short'}); "
+                f"what was painted is kept, and the same command goes on from there"
             )
         if one and not self._folder(one).is_whole:
             self._todo.append(one)
