@@ -38,7 +38,7 @@ SPARE_SECONDS = 45  # for the last checkpoint and its shards
 QUALITY = 92  # of the JPEG that a larger picture becomes
 COPIED = 1 << 20
 # What the GPU's machine lacks (KINDS.md of the device), and what they need in the same version
-PACKAGES = ("av", "platformdirs", "pydantic", "pydantic_core", "annotated-types", "typing_extensions")
+PACKAGES = ("av", "opentimelineio", "platformdirs", "pydantic", "pydantic_core", "annotated-types", "typing_extensions")
 PACKAGES += ("typing-inspection",)
 PLATFORMS = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_17", "manylinux2014", "manylinux1")
 
