@@ -327,3 +327,14 @@ def test_what_cannot_be_read_is_told_before_the_film_is_read(film: Path, tmp_pat
     save(tmp_path / "waves.png", scene(0))
     with pytest.raises(UsageError, match="no list of shots"):
         make_plan(wish(film, tmp_path / "waves.png", folder=tmp_path, shots=tmp_path / "a.txt"), read)
+
+
+def test_a_partial_picture_is_never_all_that_a_shot_has(film: Path, pictures: Path, tmp_path: Path) -> None:
+    """It is used where it lies, beside the whole picture that fits best; other shots take whole ones."""
+    layer = np.dstack([scene(3)[..., ::-1], np.zeros(SIDE, np.uint8)])
+    layer[20:40, 20:40, 3] = 255
+    cv2.imwrite(str(pictures / "ref_000003.png"), layer)
+    plan, _ = make_plan(wish(film, pictures, folder=tmp_path))
+    assert [sorted(shot.references) for shot in plan.shots] == [["ref_000003", "waves"], ["blocks"], ["waves"]]
+    plan, _ = make_plan(wish(film, pictures / "ref_000003.png", folder=tmp_path))
+    assert {name for shot in plan.shots for name in shot.references} == {"ref_000003"}

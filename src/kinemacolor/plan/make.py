@@ -18,7 +18,7 @@ from kinemacolor.plan.suggest import Views
 from kinemacolor.plan.survey import Survey, survey
 from kinemacolor.references.given import Given, Reference, name_references
 from kinemacolor.references.pictures import check_given, gray_of, load_reference
-from kinemacolor.shots.lists import kind_of
+from kinemacolor.shots.lists import Shot, kind_of
 from kinemacolor.video.pictures import find_pictures
 from kinemacolor.weights import load_model, stored_parts
 
@@ -70,7 +70,7 @@ def plan_of(wish: Wish, seen: Survey) -> Plan:
     if not references:
         raise UsageError("no reference: give a colour picture with -r")
     eye = seeing_eye()
-    looks = {name: eye.look(gray_of(load_reference(reference.path))) for name, reference in references.items()}
+    candidates = {name: _Candidate.of(reference, eye) for name, reference in references.items()}
     return Plan(
         film=FilmEntry(
             path=wish.film.resolve(),
@@ -88,7 +88,7 @@ def plan_of(wish: Wish, seen: Survey) -> Plan:
             name: ReferenceEntry(path=reference.path.resolve(), frame=reference.frame)
             for name, reference in references.items()
         },
-        shots=tuple(_assigned(seen, references, looks, eye, wish.per_shot)),
+        shots=tuple(_assigned(seen, candidates, eye, wish.per_shot)),
     )
 
 
@@ -112,27 +112,43 @@ def weights_sha256(model: str) -> dict[str, str | None]:
     return {part.name: part.entry.sha256 if part.path else None for part in stored_parts(model)}
 
 
-def _assigned(
-    seen: Survey, references: Mapping[str, Reference], looks: Mapping[str, Look], eye: Eye, per_shot: int
-) -> Iterator[ShotEntry]:
-    """Every shot with the pictures that lie in it, or else those that fit it best."""
+def _assigned(seen: Survey, candidates: Mapping[str, "_Candidate"], eye: Eye, per_shot: int) -> Iterator[ShotEntry]:
+    """Every shot with the pictures that lie in it, and where none of these is whole those that fit it best."""
     views = Views.of(seen, eye)
     for number, shot in enumerate(seen.shots):
         own = [views.looks[at] for at, owner in enumerate(views.shots) if owner == number]
-        within = [
-            name for name, one in references.items() if one.frame is not None and shot.first <= one.frame < shot.end
-        ]
-        scores = {name: _score(own, looks[name]) for name in within or looks}
-        yield ShotEntry.of(shot, {name: scores[name] for name in within or _best(scores, per_shot)})
+        within = [name for name, one in candidates.items() if one.lies_in(shot)]
+        scores: dict[str, float | None] = {name: _score(own, candidates[name].look) for name in within}
+        if not any(candidates[name].is_whole for name in within):
+            others = [name for name, one in candidates.items() if one.is_whole] or ([] if within else list(candidates))
+            scores |= _best({name: _score(own, candidates[name].look) for name in others}, per_shot)
+        yield ShotEntry.of(shot, scores)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A reference, what it looks like, and whether all of it is painted."""
+
+    reference: Reference
+    look: Look
+    is_whole: bool
+
+    @classmethod
+    def of(cls, reference: Reference, eye: Eye) -> "_Candidate":
+        picture = load_reference(reference.path)
+        return cls(reference, eye.look(gray_of(picture)), picture.shape[2] == 3)
+
+    def lies_in(self, shot: Shot) -> bool:
+        return self.reference.frame is not None and shot.first <= self.reference.frame < shot.end
 
 
 def _score(views: Sequence[Look], picture: Look) -> float:
     return round(float(np.mean([likeness(view, picture) for view in views])), 3)
 
 
-def _best(scores: Mapping[str, float], count: int) -> list[str]:
+def _best(scores: Mapping[str, float], count: int) -> dict[str, float | None]:
     ordered = sorted(scores, key=lambda name: -scores[name])
-    return [name for name in ordered[:count] if scores[name] >= scores[ordered[0]] - NEAR_BEST]
+    return {name: scores[name] for name in ordered[:count] if scores[name] >= scores[ordered[0]] - NEAR_BEST}
 
 
 def _references(given: Given, seen: Survey, folder: Path) -> list[Reference]:
