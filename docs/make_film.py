@@ -211,10 +211,21 @@ def summary(folder: Path, truth: Path, result: Path) -> dict[str, object]:
         alike.append(clip_at(number) in {stills_of[name] for name in shot["references"]})
         known.append(clip_at(number) in stills_of.values())
     quality, memory, has = np.array(errors), done["memory"], np.array(alike)
+    made_at, found_at = begins[1:], [shot["first"] for shot in plan["shots"]][1:]
+    verdicts = [shot["verdict"] for shot in json.loads((folder / "report/report.json").read_text())["shots"]]
+    foreign = [
+        clip_at((shot["first"] + shot["last"]) // 2) not in {stills_of[name] for name in shot["references"]}
+        for shot in plan["shots"]
+    ]
     return {
         "frames": len(errors),
         "shots made": len(begins),
         "shots found": len(plan["shots"]),
+        "changes missed": sum(not any(abs(at - one) <= 2 * FADE for one in found_at) for at in made_at),
+        "changes that are none": sum(not any(abs(at - one) <= 2 * FADE for one in made_at) for at in found_at),
+        "shots with a foreign still": sum(foreign),
+        "of these the report says look": sum(f and v == "look" for f, v in zip(foreign, verdicts, strict=True)),
+        "of the others": sum(not f and v == "look" for f, v in zip(foreign, verdicts, strict=True)),
         "settings": len(set(clips)),
         "settings with a still": len(set(stills_of.values())),
         "coverage, as suggested": json.loads((folder / "suggested.json").read_text())[-1]["coverage"],
