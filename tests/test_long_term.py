@@ -46,13 +46,16 @@ def nonlocal_naively(frames: Tensor, reference: Tensor, colors: Tensor, temperat
 @torch.inference_mode()
 def test_equations_1_to_3_the_non_local_operation(model: LongTerm) -> None:
     frames, reference, colors = torch.randn(2, 6, 3, 4), torch.randn(1, 6, 2, 5), torch.randn(1, 10, 2) * 30
-    empty, cells = torch.empty(1, 0, 0), torch.arange(10)[None]
-    found = model._warp(reference, frames, LongTermState(empty, empty, empty, colors, cells, empty, empty))
+    empty, cells, where = torch.empty(1, 0, 0), torch.arange(10)[None], torch.rand(1, 10, 3)
+    found = model._warp(reference, frames, LongTermState(empty, empty, empty, colors, cells, where, empty, empty))
     flat = frames.permute(0, 2, 3, 1).reshape(24, 6), reference.permute(0, 2, 3, 1).reshape(10, 6)
     warped, similarity = nonlocal_naively(*flat, colors[0], model.options.temperature)
-    cells = found[:, :, ::4, ::4].permute(0, 2, 3, 1).reshape(24, 3)
+    cells = found[:, :, ::4, ::4].permute(0, 2, 3, 1).reshape(24, 6)
     torch.testing.assert_close(cells[:, :2], warped, atol=1e-3, rtol=1e-4)
     torch.testing.assert_close(cells[:, 2], similarity, atol=1e-5, rtol=1e-5)
+    best = torch.nn.functional.normalize(flat[0] - flat[0].mean(0)) @ (flat[1] - flat[1].mean(0)).T
+    best = (best / (flat[1] - flat[1].mean(0)).norm(dim=1)).argmax(1)
+    assert torch.equal(cells[:, 3:], where[0, best])
 
 
 def plain_block(model: LongTerm, luma: Tensor, reference: Tensor, store: Tensor) -> tuple[dict[str, Tensor], Tensor]:

@@ -192,6 +192,25 @@ def test_one_painted_colour_is_the_only_one_there_is(model: Colorizer) -> None:
             torch.testing.assert_close(both.aux[name], torch.full_like(both.aux[name], 25.0), atol=1e-3, rtol=0)
 
 
+@torch.inference_mode()
+def test_origins_lie_where_a_reference_is_painted(model: Colorizer) -> None:
+    """The upper right of two references of three, of a size that fills no whole cells."""
+    references, masks = pictures(count=3, height=65, width=90), torch.zeros(3, 65, 90)
+    masks[1:, :24, 48:] = 1
+    for luma in (film(frames=3), film(frames=3, height=97, width=66)):
+        step = model(luma, model.init_state(references, painted=masks))
+        if "origin" not in step.aux:
+            pytest.skip(f"{model.spec.name} matches no places")
+        number, row, column = step.aux["origin"].unbind(2)
+        assert step.aux["origin"].shape[:3] == (2, 3, 3)
+        assert set(number.unique().tolist()) <= {0, 1}  # of those with paint
+        assert 0 <= row.min() <= row.max() <= 24 / 65
+        assert 48 / 90 <= column.min() <= column.max() <= 1
+        matched = step.aux.get("matched", torch.ones(2, 3, 1, 1, 1))
+        assert matched.shape[:3] == (2, 3, 1)
+        assert 0 <= matched.min() <= matched.max() <= 1
+
+
 def answer(model: Colorizer, state: State, rows: slice = slice(None)) -> Step:
     step: Step = model(film(frames=max(2, model.spec.block))[rows], state)
     return step

@@ -320,3 +320,12 @@ def test_a_snapshot_is_a_copy_and_not_another_model_s(kinema: Colorizer) -> None
     foreign = Session(tiny("deep-exemplar"), [scene(0)], height=72, width=96, options=SMALL).snapshot()
     with pytest.raises(ValueError, match="a snapshot of kinema holds"):
         session.restore(foreign)
+
+
+def test_frames_that_may_not_be_written_are_taken_without_a_warning(
+    kinema: Colorizer, recwarn: pytest.WarningsRecorder
+) -> None:
+    frame = gray_of(scene(1))
+    frame.flags.writeable = False
+    Session(kinema, [scene(0)], height=72, width=96, options=SMALL).colorize(frame)
+    assert not recwarn.list

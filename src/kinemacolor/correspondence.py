@@ -39,15 +39,22 @@ def match(query: Tensor, keys: Tensor, values: Tensor, *, temperatures: Sequence
     return Match(warped, similarity, best)
 
 
-def warp(query: Tensor, keys: Tensor, values: Tensor, *, temperature: float | None, rows: int) -> tuple[Tensor, Tensor]:
-    """Values B N V and similarity B N for every query (Deep Exemplar, Eq. 4-5); shapes as in `match`.
+def warp(
+    query: Tensor, keys: Tensor, values: Tensor, *, temperature: float | None, rows: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Values B N V, similarity B N and the best key's index B N for every query (Deep Exemplar, Eq. 4-5); see `match`.
 
     Without a temperature the value of the best key is copied: the limit of a small one, exactly.
     """
     found = match(query, keys, values, temperatures=[] if temperature is None else [temperature], rows=rows)
     if temperature is None:
-        return values.gather(1, found.best[..., None].expand(-1, -1, values.shape[-1])), found.similarity
-    return found.warped[0], found.similarity
+        return take(values, found.best), found.similarity, found.best
+    return found.warped[0], found.similarity, found.best
+
+
+def take(values: Tensor, best: Tensor) -> Tensor:
+    """Of values B M V those with the indices ``best`` B N: B N V."""
+    return values.gather(1, best[..., None].expand(-1, -1, values.shape[-1]))
 
 
 def centred_unit(x: Tensor) -> Tensor:

@@ -62,6 +62,15 @@ class Geometry:
         whole[window] = resize(np.ascontiguousarray(np.rot90(field, -self.turns)), (seen[0], seen[1]))
         return whole
 
+    def upright(self, stored: Pixels) -> Pixels:
+        """Stored pixels H W ... as they are shown."""
+        return np.ascontiguousarray(np.rot90(stored, self.turns))  # type: ignore[return-value]
+
+    @property
+    def seen_upright(self) -> tuple[float, float]:
+        """``seen`` of the frame as it is shown."""
+        return self.seen[::-1] if self.turns % 2 else self.seen
+
     def window(self, height: int, width: int) -> tuple[slice, slice]:
         """What the model sees of a stored frame of that size."""
         rows, columns = round(height * self.seen[0]), round(width * self.seen[1])

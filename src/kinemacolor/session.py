@@ -16,10 +16,11 @@ from torch import Tensor
 from kinemacolor.arrays import Bytes, Codes, Floats
 from kinemacolor.color import YCbCr, into_gamut, lab_to_rgb, luma_from_gray, rgb_to_lab
 from kinemacolor.errors import UsageError
+from kinemacolor.explain import Explained, matched_of, origin_of
 from kinemacolor.finish import Finish, Painted
-from kinemacolor.models.base import Colorizer
+from kinemacolor.models.base import Colorizer, Step
 from kinemacolor.options import SessionOptions
-from kinemacolor.resample import Geometry, resize, working_size
+from kinemacolor.resample import Geometry, middle, resize, working_size
 from kinemacolor.video.painted import LEAST_PAINTED, OPAQUE, painted_share
 from kinemacolor.video.pixels import luma_of_rgb
 
@@ -63,6 +64,9 @@ class Session:
             height, width, short_side, pixel_aspect=pixel_aspect, rotation=rotation, crop=self.options.crop
         )
         self.finish = Finish.of(self.geometry, model.spec, self.options)
+        self._seen_of_references = [
+            middle(*picture.shape[:2]) if self.options.crop else (1.0, 1.0) for picture in references
+        ]
         with self._inference():
             batch = reference_batch(references, short_side, crop=self.options.crop)
             pictures, painted = (tensor.to(self.device) for tensor in batch)
@@ -73,15 +77,7 @@ class Session:
 
         Raises ValueError for another size.
         """
-        if luma.shape[1:] != self.geometry.working:
-            raise ValueError(f"frames of {self.geometry.working} px are wanted, these have {luma.shape[1:]}")
-        with self._inference():
-            gray = coding.gray(torch.from_numpy(luma).to(self.device))
-            step = self.model(luma_from_gray(gray)[None, :, None], self._state)
-            self._state = step.state.contiguous()
-            chroma = step.chroma[0].permute(0, 2, 3, 1).float().cpu().numpy()
-            confidence = step.confidence[0, :, 0].float().cpu().numpy()
-        return [Painted(np.ascontiguousarray(ab), trust) for ab, trust in zip(chroma, confidence, strict=True)]
+        return _painted(self._step(luma, coding))
 
     def snapshot(self) -> dict[str, Tensor]:
         """What the session knows after the frames so far, references included: copies on the CPU, by name.
@@ -106,9 +102,36 @@ class Session:
 
         Only the luma of a coloured frame is looked at.
         """
-        luma = luma_of_rgb(frame, FULL_RGB) if frame.ndim == 3 else np.ascontiguousarray(frame)
-        size = luma.shape[0], luma.shape[1]
+        luma = _luma(frame)
         (painted,) = self.advance(self.geometry.down(luma)[None], FULL_RGB)
+        return self._finished(luma, painted)
+
+    def explain(self, frame: Bytes) -> Explained:
+        """The next frame as `colorize` takes it, and where its colours come from."""
+        luma = _luma(frame)
+        step = self._step(self.geometry.down(luma)[None], FULL_RGB)
+        rgb, confidence = self._finished(luma, _painted(step)[0])
+        return Explained(
+            self.geometry.upright(rgb),
+            self.geometry.upright(confidence),
+            origin_of(step, self._seen_of_references),
+            matched_of(step),
+            self.geometry.seen_upright,
+        )
+
+    def _step(self, luma: Codes, coding: YCbCr) -> Step:
+        """The model's answer to the next frames, as `advance` takes them."""
+        if luma.shape[1:] != self.geometry.working:
+            raise ValueError(f"frames of {self.geometry.working} px are wanted, these have {luma.shape[1:]}")
+        with self._inference():
+            gray = coding.gray(torch.from_numpy(luma).to(self.device))
+            step: Step = self.model(luma_from_gray(gray)[None, :, None], self._state)
+            self._state = step.state.contiguous()
+        return step
+
+    def _finished(self, luma: Codes, painted: Painted) -> tuple[Bytes, Floats]:
+        """Colours and confidence of a frame ``H W``, as it is stored."""
+        size = luma.shape[0], luma.shape[1]
         chroma = self.finish.chroma_planes(luma, self.finish.gained(painted), size, FULL_RGB, FULL_RGB)
         rgb = FULL_RGB.rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma))
         confidence = self.geometry.up(painted.confidence, size)
@@ -169,6 +192,16 @@ def choose_device(name: str) -> torch.device:
     if not present.get(device.type, False):
         raise UsageError(f"this machine has no {name} device: use --device cpu")
     return device
+
+
+def _painted(step: Step) -> list[Painted]:
+    chroma = step.chroma[0].permute(0, 2, 3, 1).float().cpu().numpy()
+    confidence = step.confidence[0, :, 0].float().cpu().numpy()
+    return [Painted(np.ascontiguousarray(ab), trust) for ab, trust in zip(chroma, confidence, strict=True)]
+
+
+def _luma(frame: Bytes) -> Codes:
+    return np.require(luma_of_rgb(frame, FULL_RGB) if frame.ndim == 3 else frame, requirements=["C", "W"])
 
 
 def _small(picture: Bytes, size: tuple[int, int]) -> tuple[Tensor, Tensor]:

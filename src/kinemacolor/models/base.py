@@ -53,7 +53,13 @@ class State:
 
 
 class Step(NamedTuple):
-    """Answer to a block of frames: ab ``B T 2 h w``, confidence 0..1 ``B T 1 h w``, the state after it."""
+    """Answer to a block of frames: ab ``B T 2 h w``, confidence 0..1 ``B T 1 h w``, the state after it.
+
+    ``aux`` is what else a model knows of its answer. Two names mean the same wherever they are given, ``h' w'``
+    being a grid over the whole frame: ``origin``, ``B T 3 h' w'``, is where in the references the match of each
+    cell lies: the number of the reference (of those with paint), and row and column in it, 0..1 from its top left;
+    ``matched``, ``B T 1 h' w'``, is which part of the chroma comes from that match, 0..1.
+    """
 
     chroma: Tensor
     confidence: Tensor

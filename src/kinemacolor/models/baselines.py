@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinemacolor.correspondence import match
+from kinemacolor.correspondence import match, take
 from kinemacolor.features import see_gray
 from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
-from kinemacolor.models.layers import fit
+from kinemacolor.models.layers import fit, places
 from kinemacolor.models.painted import fill_in, speaking
 
 TEMPERATURE = 0.01
@@ -17,10 +17,11 @@ TEMPERATURE = 0.01
 
 @dataclass(frozen=True)
 class BaselineState(State):
-    """Of the references: unit descriptors B N C and chroma B N 2."""
+    """Of the references: unit descriptors B N C, chroma B N 2, `places` B N 3."""
 
     keys: Tensor
     colors: Tensor
+    places: Tensor
 
 
 class Gray(Colorizer):
@@ -55,7 +56,9 @@ class Match(Colorizer):
         grid = keys.shape[1], keys.shape[2]
         colors = F.adaptive_avg_pool2d(fill_in(pictures[:, 1:], painted, grid), grid).permute(0, 2, 3, 1)
         cells = speaking(painted, grid)
-        return BaselineState(*(x.reshape(batch, -1, x.shape[-1])[:, cells] for x in (keys, colors)))
+        keys, colors = (x.reshape(batch, -1, x.shape[-1])[:, cells] for x in (keys, colors))
+        where = places(references.shape[1], grid).to(colors)[cells].expand(batch, -1, -1)
+        return BaselineState(keys, colors, where)
 
     def forward(self, luma: Tensor, state: State) -> Step:
         assert isinstance(state, BaselineState)
@@ -66,4 +69,6 @@ class Match(Colorizer):
         maps = maps.reshape(*query.shape[:3], 3).permute(0, 3, 1, 2)
         chroma, similarity = fit(maps, luma.shape[-2:]).split_with_sizes([2, 1], 1)
         shape = luma.shape[:2]
-        return Step(chroma.reshape(*shape, 2, *luma.shape[3:]), similarity.clamp(0, 1).reshape(luma.shape), state)
+        origin = take(state.places, found.best).reshape(*shape, *query.shape[1:3], 3).permute(0, 1, 4, 2, 3)
+        chroma = chroma.reshape(*shape, 2, *luma.shape[3:])
+        return Step(chroma, similarity.clamp(0, 1).reshape(luma.shape), state, {"origin": origin})

@@ -13,16 +13,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kinemacolor.color import lab_to_rgb
-from kinemacolor.correspondence import centred_unit, warp
+from kinemacolor.correspondence import centred_unit, take, warp
 from kinemacolor.features import VGG19, VGGVariant, instance_norm
 from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
 from kinemacolor.models.layers import (
     NormedConv2d,
     ResidualBlock,
     Rise,
+    covering,
     fit,
     pad_to_multiple,
     pixels_first,
+    places,
     positions,
 )
 from kinemacolor.models.painted import fill_in, speaking
@@ -46,10 +48,14 @@ class DeepExemplarOptions:
 
 @dataclass(frozen=True)
 class DeepExemplarState(State):
-    """Of the references: unit descriptors B N C and chroma B N 2. The last frame's (L - 50, ab), B 3 h w."""
+    """Of the references: unit descriptors B N C, chroma B N 2, and `places` B N 3.
+
+    The last frame's (L - 50, ab), B 3 h w.
+    """
 
     keys: Tensor
     colors: Tensor
+    places: Tensor
     last: Tensor
 
 
@@ -85,33 +91,36 @@ class DeepExemplar(Colorizer):
         phi = self.correspondence.phi(self._describe(lab_to_rgb(pictures)))
         grid = phi.shape[-2:]
         offered = F.avg_pool2d(fill_in(pictures[:, 1:], painted, grid), GRID)
-        keys, colors = (positions(x, batch)[:, speaking(painted, grid)] for x in (phi, offered))
+        cells = speaking(painted, grid)
+        keys, colors = (positions(x, batch)[:, cells] for x in (phi, offered))
+        where = places(count, grid, covering(pictures, references)).to(colors)[cells].expand(batch, -1, -1)
         last = references.new_zeros(batch, 3, 1, 1)
         if in_shot and count == 1:
             last = pictures - pictures.new_tensor([50.0, 0, 0])[:, None, None]
-        return DeepExemplarState(centred_unit(keys), colors, last)
+        return DeepExemplarState(centred_unit(keys), colors, where, last)
 
     def forward(self, luma: Tensor, state: State) -> Step:
         assert isinstance(state, DeepExemplarState)
         height, width = luma.shape[-2:]
         answers = []
         for frame in pad_to_multiple(luma, 8).unbind(1):
-            guide = self._warp(frame, state)
+            guide, origin = self._warp(frame, state).tensor_split([3], 1)
             last = fit(state.last, frame.shape[-2:])
             ab = self.colorization(torch.cat([frame - 50, guide, last], 1))
             state = replace(state, last=torch.cat([frame - 50, ab], 1))
-            answers.append(torch.cat([ab, guide], 1)[..., :height, :width])
-        chroma, warped, similarity = torch.stack(answers, 1).tensor_split([2, 4], 2)
-        aux = {"warped": warped, "similarity": similarity}
+            answers.append(torch.cat([ab, guide, origin], 1)[..., :height, :width])
+        chroma, warped, similarity, origin = torch.stack(answers, 1).tensor_split([2, 4, 5], 2)
+        aux = {"warped": warped, "similarity": similarity, "origin": origin}
         return Step(chroma, similarity.clamp(0, 1), state, aux)
 
     def _warp(self, frame: Tensor, state: DeepExemplarState) -> Tensor:
-        """Reference chroma for the frame B 1 h w, and its similarity: B 3 h w (Eq. 3-5)."""
+        """Reference chroma for the frame B 1 h w, its similarity, and where it was: B 6 h w (Eq. 3-5)."""
         theta = self.correspondence.theta(self._describe(frame.expand(-1, 3, -1, -1) / 100))
         query = centred_unit(positions(theta, frame.shape[0]))
-        colors, similarity = warp(query, state.keys, state.colors, temperature=self.options.temperature, rows=TILE)
-        found = torch.cat([colors, similarity[..., None]], -1).transpose(1, 2)
-        return F.interpolate(found.reshape(-1, 3, *theta.shape[-2:]), scale_factor=GRID)
+        temperature = self.options.temperature
+        colors, similarity, best = warp(query, state.keys, state.colors, temperature=temperature, rows=TILE)
+        found = torch.cat([colors, similarity[..., None], take(state.places, best)], -1).transpose(1, 2)
+        return F.interpolate(found.reshape(-1, 6, *theta.shape[-2:]), scale_factor=GRID)
 
     def _describe(self, rgb: Tensor) -> Tensor:
         described: Tensor = self.correspondence([F.normalize(widen(x), dim=1) for x in self.vgg(rgb)])

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kinemacolor.correspondence import match, match_nearby
+from kinemacolor.correspondence import match, match_nearby, take
 from kinemacolor.models.base import State
 from kinemacolor.models.layers import deviation
 from kinemacolor.models.painted import blank, fill_in, speaking
@@ -56,12 +56,14 @@ class EvidenceOptions:
 class EvidenceState(State):
     """References and the last frame, as cells.
 
-    ``keys`` B N C+P+2 are descriptors with the terms of `_place_terms`, ``values`` B N 13 (see `Found`),
-    ``places`` B N P. ``silent`` B S C+P-2 are descriptors of cells without paint, and which reference shows them,
-    empty where all is painted. Of the last frame, empty before the first: descriptors B g w C, values B g w 13, how
-    well the reference explained them B g w 1, and where in it they came from B g w P.
+    ``grid`` B 2 are rows and columns of a reference's cells, ``keys`` B N C+P+2 descriptors with the terms of
+    `_place_terms`, ``values`` B N 13 (see `Found`), ``places`` B N P. ``silent`` B S C+P-2 are descriptors of cells
+    without paint, and which reference shows them, empty where all is painted. Of the last frame, empty before the
+    first: descriptors B g w C, values B g w 13, how well the reference explained them B g w 1, and where in it they
+    came from B g w P.
     """
 
+    grid: Tensor
     keys: Tensor
     values: Tensor
     places: Tensor
@@ -134,7 +136,8 @@ def remember(keys: Tensor, lab: Tensor, options: EvidenceOptions, painted: Tenso
     quiet = none if painted is None else torch.cat([keys, places[..., 2:]], -1)[:, blank(painted, (height, width))]
     keys = torch.cat([keys, _place_terms(places)], -1)
     keys, values, places = (x[:, speaking(painted, (height, width))] for x in (keys, values, places))
-    return EvidenceState(keys, values, places, quiet, none, none, none, none)
+    grid = values.new_tensor([height, width]).expand(batch, 2)
+    return EvidenceState(grid, keys, values, places, quiet, none, none, none, none)
 
 
 def cells(picture: Tensor, grid: Sequence[int]) -> Tensor:
@@ -158,6 +161,14 @@ def gather(keys: Tensor, state: S, options: EvidenceOptions) -> tuple[Evidence, 
     own, whole, offset = options.certainty
     certainty = own * merged.similarity + whole * typical + offset
     return Evidence(merged, found, past, typical, certainty), after
+
+
+def origin(found: Found, state: EvidenceState) -> Tensor:
+    """Where in the references the cells that were found lie, as ``origin`` of `Step`: B 3 h w."""
+    place, grid = found.places, state.grid[:, None, None]
+    where = (place[..., :2] * (grid.amin(-1, keepdim=True) / ROWS) + 0.5) / grid
+    which = place[..., 2:].argmax(-1, keepdim=True)
+    return torch.cat([which.to(where), where], -1).permute(0, 3, 1, 2)
 
 
 def _recall(keys: Tensor, state: EvidenceState, options: EvidenceOptions) -> Found | None:
@@ -187,7 +198,7 @@ def _look(keys: Tensor, past: Found | None, state: EvidenceState, options: Evide
         wanted, pull = past.places, options.steadiness * (2 * past.similarity - 1).clamp(0, 1)
     query = torch.cat([keys, 2 * pull * wanted, -pull, -pull * wanted.square().sum(-1, keepdim=True)], -1)
     (values,), product, best = match(query.flatten(1, 2), state.keys, state.values, temperatures=[options.temperature])
-    places = state.places.gather(1, best[..., None].expand(-1, -1, wanted.shape[-1])).reshape(wanted.shape)
+    places = take(state.places, best).reshape(wanted.shape)
     cosine = product.reshape(*grid, 1) + pull * (places - wanted).square().sum(-1, keepdim=True)
     silence = _silence(keys, places, state)
     typical = (cosine if silence is None else torch.maximum(cosine, silence)).flatten(1).median(1).values

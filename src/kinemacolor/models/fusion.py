@@ -20,10 +20,11 @@ _, SHALLOW, MIDDLE, *DEEP = EfficientNetLite0.widths
 
 
 class Fused(NamedTuple):
-    """Colours B 8 h w of cells in Lab units, and the logit B 1 h w of the confidence."""
+    """Colours B 8 h w of cells in Lab units, the logit B 1 h w of the confidence, and what part the match had."""
 
     colors: Tensor
     confidence: Tensor
+    matched: Tensor
 
 
 class Fusion(nn.Module):
@@ -70,8 +71,9 @@ class Fusion(nn.Module):
         correction, gate, confidence = self.answer(F.silu(x)).split([COLORS, 1, 1], 1)
         colors, certainty = (_channels_first(y) for y in (evidence.merged.colors, evidence.certainty))
         likely = fit(kind.colors, colors.shape[-2:]).repeat_interleave(QUARTERS, 1)
-        chosen = torch.lerp(likely, colors, torch.sigmoid(gate + STEEP * certainty))
-        return Fused(chosen + REACH * torch.tanh(SLOPE * correction), confidence + certainty)
+        matched = torch.sigmoid(gate + STEEP * certainty)
+        chosen = torch.lerp(likely, colors, matched)
+        return Fused(chosen + REACH * torch.tanh(SLOPE * correction), confidence + certainty, matched)
 
 
 class Residual(nn.Module):

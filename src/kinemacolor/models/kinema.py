@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from kinemacolor.features import EfficientNetLite0, see_gray
 from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
-from kinemacolor.models.evidence import EvidenceOptions, EvidenceState, gather, remember
+from kinemacolor.models.evidence import EvidenceOptions, EvidenceState, gather, origin, remember
 from kinemacolor.models.fusion import Fusion, spread
 from kinemacolor.models.kind import Kinds, LookByKind
 from kinemacolor.models.layers import fit
@@ -38,7 +38,8 @@ class KinemaState(EvidenceState):
 class Kinema(Colorizer):
     """Matches each gray frame to the gray references and to the frame before, and fuses what it finds.
 
-    ``aux`` of a step has what its chroma was made of, ``B T 2 h w`` each: ``evidence``, the match, and ``kind``.
+    ``aux`` of a step has what its chroma was made of, ``B T 2 h w`` each: ``evidence``, the match, and ``kind``,
+    beside ``origin`` and ``matched``.
     """
 
     spec = ModelSpec("kinema", short_side=216)
@@ -63,7 +64,7 @@ class Kinema(Colorizer):
 
     def forward(self, luma: Tensor, state: State) -> Step:
         assert isinstance(state, KinemaState)
-        chroma, confidence, found, likely = [], [], [], []
+        chroma, confidence, found, likely, places, matched = [], [], [], [], [], []
         for frame in luma.unbind(1):
             maps, keys = self.see(frame)
             evidence, state = gather(keys, state, self.options)
@@ -73,12 +74,11 @@ class Kinema(Colorizer):
             confidence.append(fit(torch.sigmoid(fused.confidence), size))
             found.append(spread(evidence.merged.colors.permute(0, 3, 1, 2), size))
             likely.append(fit(kind.colors, size))
-        return Step(
-            torch.stack(chroma, 1),
-            torch.stack(confidence, 1),
-            state,
-            MappingProxyType({"evidence": torch.stack(found, 1), "kind": torch.stack(likely, 1)}),
-        )
+            places.append(origin(evidence.merged, state))
+            matched.append(fused.matched)
+        aux = {"evidence": found, "kind": likely, "origin": places, "matched": matched}
+        told = {name: torch.stack(frames, 1) for name, frames in aux.items()}
+        return Step(torch.stack(chroma, 1), torch.stack(confidence, 1), state, MappingProxyType(told))
 
     def see(self, luma: Tensor) -> tuple[list[Tensor], Tensor]:
         """Standardised maps of gray pictures ``B 1 h w``, and their unit descriptors ``B h/4 w/4 C``."""

@@ -102,9 +102,25 @@ def fit(x: Tensor, size: Sequence[int]) -> Tensor:
     return F.interpolate(x, tuple(size), mode="bilinear", align_corners=False)
 
 
+def covering(padded: Tensor, picture: Tensor) -> tuple[float, float]:
+    """How many times the height and the width of a picture ``... h w`` are covered by the padded one."""
+    return padded.shape[-2] / picture.shape[-2], padded.shape[-1] / picture.shape[-1]
+
+
 def positions(x: Tensor, batch: int) -> Tensor:
     """Maps ``batch·R C h w`` as one list of positions for each row of the batch, ``batch R·h·w C``."""
     return x.permute(0, 2, 3, 1).reshape(batch, -1, x.shape[1])
+
+
+def places(count: int, grid: Sequence[int], covers: Sequence[float] = (1.0, 1.0)) -> Tensor:
+    """Where the cells of ``count`` pictures lie, in the order of `positions`: ``R·h·w 3``.
+
+    The number of the picture, and row and column of the middle of the cell, 0..1 of the picture; where it was
+    padded, the grid ``covers`` so many times its height and width.
+    """
+    row, column = (((torch.arange(n) + 0.5) / n * cover).clamp_max(1) for n, cover in zip(grid, covers, strict=True))
+    where = torch.meshgrid(torch.arange(count).to(row), row, column, indexing="ij")
+    return torch.stack(where, -1).flatten(0, 2)
 
 
 def deviation(power: Tensor, squared: Tensor) -> Tensor:

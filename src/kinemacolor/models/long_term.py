@@ -14,11 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kinemacolor.color import lab_to_rgb
-from kinemacolor.correspondence import centred_unit, warp
+from kinemacolor.correspondence import centred_unit, take, warp
 from kinemacolor.features import ResNet101, instance_norm
 from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
 from kinemacolor.models.cnn_transformer import Attention, CNNTransformer, as_map, position_code, split_tokens
-from kinemacolor.models.layers import NormedConv2d, ResidualBlock, Rise, pad_to_multiple, positions
+from kinemacolor.models.layers import NormedConv2d, ResidualBlock, Rise, covering, pad_to_multiple, places, positions
 from kinemacolor.models.painted import fill_in, speaking
 from kinemacolor.precision import widen
 
@@ -53,8 +53,9 @@ class LongTermState(State):
 
     ``high`` B R 512 h/8 w/8, ``tokens`` B N 384 and ``low`` B R 256 h/4 w/4 enter the correspondence
     subnet, ``cells`` B M are the numbers of those of its cells that speak, ``colors`` B M 2 their chroma,
-    ``encoded`` B R 512 h/8 w/8 enters the colorization subnet. ``store`` B S 384 is i of Eq. 7, with S = 0
-    before the first block: it has as many tokens as the first block and never grows.
+    ``places`` B M 3 where they lie (`layers.places`), ``encoded`` B R 512 h/8 w/8 enters the colorization subnet.
+    ``store`` B S 384 is i of Eq. 7, with S = 0 before the first block: it has as many tokens as the first block and
+    never grows.
     """
 
     high: Tensor
@@ -62,6 +63,7 @@ class LongTermState(State):
     low: Tensor
     colors: Tensor
     cells: Tensor
+    places: Tensor
     encoded: Tensor
     store: Tensor
 
@@ -102,7 +104,9 @@ class LongTerm(Colorizer):
         grid = low.shape[-2:]
         colors = positions(F.avg_pool2d(fill_in(pictures[:, 1:], painted, grid), GRID), batch)
         cells = torch.arange(colors.shape[1], device=colors.device)[speaking(painted, grid)]
-        return LongTermState(high, tokens, low, colors[:, cells], cells.expand(batch, -1), encoded, tokens[:, :0])
+        where = places(count, grid, covering(pictures, references)).to(colors)[cells].expand(batch, -1, -1)
+        cells, colors = cells.expand(batch, -1), colors[:, cells]
+        return LongTermState(high, tokens, low, colors, cells, where, encoded, tokens[:, :0])
 
     def forward(self, luma: Tensor, state: State) -> Step:
         assert isinstance(state, LongTermState)
@@ -111,14 +115,15 @@ class LongTerm(Colorizer):
         for block in torch.split(pad_to_multiple(luma, 8), self.spec.block, 1):
             answer, state = self._colorize(block, state)
             answers.append(answer[..., :height, :width])
-        parts = torch.cat(answers, 1).tensor_split([2, 4, 5, 7], 2)
-        chroma, warped, similarity, augmented, similarity2 = parts
+        parts = torch.cat(answers, 1).tensor_split([2, 4, 5, 7, 8], 2)
+        chroma, warped, similarity, augmented, similarity2, origin = parts
         confidence = torch.maximum(similarity, similarity2).clamp(0, 1)
         aux = {"warped": warped, "similarity": similarity, "augmented": augmented, "augmented_similarity": similarity2}
+        aux["origin"] = origin
         return Step(chroma, confidence, state, aux)
 
     def _colorize(self, luma: Tensor, state: LongTermState) -> tuple[Tensor, LongTermState]:
-        """A block of frames B n 1 h w: chroma and the guides of both heads, B n 8 h w (Eq. 4-7)."""
+        """A block of frames B n 1 h w: chroma, guides of both heads, origin by the surer, B n 11 h w (Eq. 4-7)."""
         batch, frames = luma.shape[:2]
         gray = luma.flatten(0, 1)
         high, tokens, low = self.correspondence.enter(self.backbone(gray.expand(-1, 3, -1, -1) / 100), batch)
@@ -126,19 +131,22 @@ class LongTerm(Colorizer):
         hidden = self.linkage.query(torch.cat([state.tokens, tokens], 1), state.store)
         code = self._code(maps, batch)
         described, hidden = self.correspondence(maps, hidden, code, [state.low.flatten(0, 1), low])
-        guides = torch.cat([self._warp(keys, query, state) for keys, query in described], 1)
+        vanilla, augmented = (self._warp(keys, query, state) for keys, query in described)
+        guides = torch.cat([vanilla[:, :3], augmented[:, :3]], 1)
+        origin = torch.where(vanilla[:, 2:3] >= augmented[:, 2:3], vanilla[:, 3:], augmented[:, 3:])
         chroma = self._paint(torch.cat([guides, gray - 50], 1), hidden, code, maps, state)
-        answer = torch.cat([chroma, guides], 1)
+        answer = torch.cat([chroma, guides, origin], 1)
         state = replace(state, store=self.linkage.store(state.store, hidden))
         return answer.reshape(batch, frames, *answer.shape[1:]), state
 
     def _warp(self, references: Tensor, frames: Tensor, state: LongTermState) -> Tensor:
-        """One head of the non-local operation: warped ab and similarity, B·n 3 h w (Eq. 1-3)."""
+        """One head of the non-local operation: warped ab, similarity and origin, B·n 6 h w (Eq. 1-3)."""
         batch = state.colors.shape[0]
         offered = positions(references, batch)[:, state.cells[0]]
         query, keys = centred_unit(positions(frames, batch)), centred_unit(offered)
-        colors, similarity = warp(query, keys, state.colors, temperature=self.options.temperature, rows=TILE)
-        found = as_map(torch.cat([colors, similarity[..., None]], -1), frames)
+        temperature = self.options.temperature
+        colors, similarity, best = warp(query, keys, state.colors, temperature=temperature, rows=TILE)
+        found = as_map(torch.cat([colors, similarity[..., None], take(state.places, best)], -1), frames)
         return F.interpolate(found, scale_factor=GRID)
 
     def _paint(self, guides: Tensor, hidden: Tensor, code: Tensor, maps: list[Tensor], state: LongTermState) -> Tensor:

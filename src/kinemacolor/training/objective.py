@@ -189,8 +189,9 @@ def _psnr(term: recipes.Psnr, seen: Compared) -> Tensor:
 
 
 def _evidence(term: recipes.Evidence, seen: Compared) -> Tensor:
-    if term.aux not in seen.colored.aux:
-        known = ", ".join(seen.colored.aux) or "nothing"
+    chroma = [name for name, field in seen.colored.aux.items() if field.shape == seen.colored.chroma.shape]
+    if term.aux not in chroma:
+        known = ", ".join(chroma) or "nothing"
         raise UsageError(f"losses: the model gives {known} beside its colours, no {term.aux}")
     found, truth, counted = seen.colored.aux[term.aux].flatten(0, 1), seen.truth[:, 1:], seen.counted(term)
     return l1_loss(found, truth, counted) if term.form == "l1" else psnr_loss(found, truth, counted, noise=term.noise)
