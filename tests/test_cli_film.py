@@ -42,6 +42,27 @@ def test_plan_and_render(film: Path, stills: Path, tmp_path: Path, capsys: pytes
     assert json.loads(capsys.readouterr().out)["painted"] == 0
 
 
+def test_an_excerpt_shows_what_the_film_will_be(
+    film: Path, stills: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where it begins with a shot, bit for bit; what is painted of the film stays."""
+    plan, whole, part = tmp_path / "film.plan.json", tmp_path / "whole.mkv", tmp_path / "part.mkv"
+    assert run(["plan", str(film), "-r", str(stills), "--size", "64", "-q"]) == 0
+    assert run(["render", str(plan), "-o", str(whole), "--lossless", "-q"]) == 0
+    times = ["--start", "1.25", "--end", "0:02"]
+    assert run(["render", str(plan), "-o", str(part), "--lossless", "--json", *times, "-q"]) == 0
+    assert json.loads(capsys.readouterr().out)["frames"] == 18
+    frames = zip(list(colored_frames(whole))[CUT : CUT + 18], colored_frames(part), strict=True)
+    assert all((one == other).all() for one, other in frames)
+    assert run(["render", str(plan), *times, "-q"]) == 0
+    assert (tmp_path / "film.excerpt.color.mp4").is_file()
+    assert run(["render", str(plan), "--json", "-q"]) == 0
+    assert json.loads(capsys.readouterr().out)["painted"] == 0
+    assert run(["render", str(plan), "--start", "9", "-q"]) == 2
+    assert "no frame from 9 s to the end" in capsys.readouterr().err
+    assert run(["render", str(plan), "--end", "soon", "-q"]) == 2
+
+
 def test_what_is_wrong_with_a_plan_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["render", str(tmp_path / "none.plan.json")]) == 3
     (tmp_path / "bad.plan.json").write_text('{"version": 1}')

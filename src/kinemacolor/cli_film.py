@@ -137,6 +137,8 @@ def render(
     confidence_out: Annotated[
         Path | None, typer.Option("--confidence-out", help="Also how sure the model is, as a gray film.")
     ] = None,
+    start: Start = "0",
+    end: End = None,
     cluster: Annotated[
         str | None, typer.Option("--cluster", metavar="auto|ADDRESS", help="Paint by Ray's workers.")
     ] = None,
@@ -151,8 +153,12 @@ def render(
     quiet: Quiet = False,
     json_report: Json = False,
 ) -> None:
-    """Colorize a film as its plan says. A stopped run goes on; of a changed plan only what changed is painted."""
+    """Colorize a film as its plan says. A stopped run goes on; of a changed plan only what changed is painted.
+
+    With --start or --end an excerpt, to try a plan: FILM.excerpt.color.*; it is painted apart, inside of --work.
+    """
     from kinemacolor.plan.document import Plan
+    from kinemacolor.plan.excerpt import excerpt
     from kinemacolor.render import film
     from kinemacolor.render.target import Target, default_output, prepare_plan
     from kinemacolor.weights import load_model
@@ -160,9 +166,12 @@ def render(
     if workers and not cluster:
         raise UsageError("--workers goes with --cluster: add --cluster auto")
     made, kept = Plan.read(plan), work or plan.with_name(f"{plan.name.removesuffix('.json')}.work")
+    what, span = "color", (seconds_of(start, "--start"), None if end is None else seconds_of(end, "--end"))
+    if span != (0, None):
+        what, made, kept = "excerpt.color", excerpt(made, *span), kept / "excerpt"
     network = load_model(made.model)
     encoding = EncodingOptions(vcodec=vcodec, pix_fmt=pix_fmt, crf=crf, lossless=lossless, preset=preset)
-    target = Target(output or default_output(made.film.path), encoding, layer, confidence_out, overwrite)
+    target = Target(output or default_output(made.film.path, what), encoding, layer, confidence_out, overwrite)
     prepared = prepare_plan(made, target, network.spec, kept, device=device, inputs=[plan])
     job = film.Render(made, network, kept, device=device)
     with told(prepared.warnings, network.notices, quiet=quiet, json_report=json_report) as tell:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Collection
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -20,7 +21,7 @@ from kinemacolor.weights import MODELS
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class FilmEntry(_Section):
@@ -96,6 +97,11 @@ class ShotEntry(_Section):
             certainty=round(shot.certainty, 3),
             references=references,
         )
+
+    def with_references(self, names: Collection[str], *, chosen: bool = False) -> "ShotEntry":
+        """With these references; what is ``chosen`` by somebody has no scores, else they stay."""
+        scores = {name: None if chosen else self.references.get(name) for name in sorted(names)}
+        return self.model_copy(update={"references": scores})
 
     def as_found(self) -> Shot:
         """As lists of shots have it."""

@@ -92,6 +92,25 @@ def plan_of(wish: Wish, seen: Survey) -> Plan:
     )
 
 
+def kept_choices(plan: Plan, before: Plan | None) -> Plan:
+    """A new plan in which shots that were there before keep the references that somebody chose for them."""
+    if before is None:
+        return plan
+    own = {
+        (shot.first, shot.last): set(shot.references)
+        for shot in before.shots
+        if any(score is None for score in shot.references.values())
+    }
+    paths = {name: entry.path for name, entry in before.references.items()}
+    now = {entry.path: name for name, entry in plan.references.items()}
+
+    def chosen(shot: ShotEntry) -> ShotEntry:
+        names = {now[paths[name]] for name in own.get((shot.first, shot.last), ()) if paths[name] in now}
+        return shot.with_references(names, chosen=True) if names else shot
+
+    return plan.model_copy(update={"shots": tuple(map(chosen, plan.shots))})
+
+
 def seeing_eye() -> Eye:
     """The one that tells which pictures are alike."""
     network = load_model(DEFAULT_MODEL)

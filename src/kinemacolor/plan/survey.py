@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
@@ -41,7 +41,7 @@ class Survey:
     index: FrameIndex
     pts: Sequence[int]
     shots: tuple[Shot, ...]
-    samples: dict[int, bytes]
+    samples: Mapping[int, bytes]
     ended_early: str | None
 
     def sample(self, frame: int) -> Bytes:

@@ -23,12 +23,12 @@ class Colored(NamedTuple):
 
 
 def color_frames(
-    stretches: Sequence[Stretch], finishes: Sequence[Finish], work: WorkFolder, ensure: Ensure
+    stretches: Sequence[Stretch], finishes: Sequence[Finish], work: WorkFolder, ensure: Ensure, begin: int = 0
 ) -> Iterator[Colored]:
-    """Every frame of a film in order. ``finishes``: one for each stretch."""
+    """Every frame of a film in order, from ``begin``. ``finishes``: one for each stretch."""
     shelf = _Shelf(work, ensure)
     for number, stretch in enumerate(stretches):
-        for frame in range(stretch.shot.first, stretch.shot.end):
+        for frame in range(max(begin, stretch.shot.first), stretch.shot.end):
             shelf.forget(frame)
             parts = [
                 (share.weight(frame), finishes[other].gained(shelf.painted(share.source, frame)))

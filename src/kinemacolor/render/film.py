@@ -69,7 +69,7 @@ class Render:
 
     def finishes(self, info: VideoInfo) -> list[Finish]:
         """How the painted frames of each shot become the film's."""
-        return [_finish(stretch, info, self.model) for stretch in self.stretches]
+        return [finish_of(stretch, info, self.model) for stretch in self.stretches]
 
     def prune(self) -> None:
         """Forget what was painted for an earlier state of the plan."""
@@ -228,7 +228,8 @@ def _write(frame: _Frame, writers: Mapping[Path, FilmWriter], prepared: Prepared
         writers[target.confidence].write(frame.confidence, none, frame.pts, frame.duration)
 
 
-def _finish(stretch: Stretch, info: VideoInfo, model: Colorizer) -> Finish:
+def finish_of(stretch: Stretch, info: VideoInfo, model: Colorizer) -> Finish:
+    """How painted frames of a shot become the film's."""
     options = stretch.shares[0].source.options
     geometry = Geometry.of(
         info.height,

@@ -132,13 +132,22 @@ class Painter:
         )
 
     def _picture(self, reference: Reference, reader: RangeReader) -> Bytes:
-        picture = load_reference(reference.path)
+        picture = picture_of(reference, reader)
         if file_sha256(reference.path) != self._contents[reference.path]:
             raise InputError(f"the reference {reference.path} has changed since the render began: render again")
-        if picture.shape[2] == 4 and reference.frame is not None:
-            (block,) = reader.blocks(reference.frame, reference.frame + 1, 1)
-            return complete(picture, shown_gray(block.luma[0], reader.info))
         return picture
+
+
+def picture_of(reference: Reference, reader: RangeReader) -> Bytes:
+    """A reference as a session takes it: what is painted on a frame of the film lies over that frame.
+
+    Raises InputError where picture or film cannot be read.
+    """
+    picture = load_reference(reference.path)
+    if picture.shape[2] == 4 and reference.frame is not None:
+        (block,) = reader.blocks(reference.frame, reference.frame + 1, 1)
+        return complete(picture, shown_gray(block.luma[0], reader.info))
+    return picture
 
 
 def is_repeat(one: Codes, other: Codes, depth: int) -> bool:

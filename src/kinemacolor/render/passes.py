@@ -19,7 +19,7 @@ from kinemacolor.options import SessionOptions
 from kinemacolor.plan.document import Plan, ShotEntry
 from kinemacolor.references.given import Reference
 
-FORMAT = 1  # of what is painted; a new number paints everything anew
+FORMAT = 2  # of what is painted; a new number paints everything anew
 
 Knots = tuple[tuple[float, float], ...]
 
@@ -92,10 +92,11 @@ def _reach(shot: ShotEntry, following: ShotEntry | None, frames: int) -> tuple[i
     """First frame and end with dissolves, and the curves of those."""
     begin, end, curves = shot.first, shot.end, []
     if shot.dissolve:
-        begin = max(0, shot.first - shot.dissolve // 2)
-        curves.append(((begin - 1.0, 0.0), (begin + float(shot.dissolve), 1.0)))
+        start = shot.first - shot.dissolve // 2
+        begin = max(0, start)
+        curves.append(((start - 1.0, 0.0), (start + float(shot.dissolve), 1.0)))
     if following and following.dissolve:
-        before = max(0, following.first - following.dissolve // 2)
+        before = following.first - following.dissolve // 2
         end = min(frames, before + following.dissolve)
         curves.append(((before - 1.0, 1.0), (before + float(following.dissolve), 0.0)))
     return begin, end, tuple(curves)

@@ -86,13 +86,13 @@ def prepare(
     return Prepared(target, info, encoders, _warnings(info, encoders[target.output]))
 
 
-def default_output(source: Path) -> Path:
+def default_output(source: Path, what: str = "color") -> Path:
     """``film.mp4`` becomes ``film.color.mp4`` beside it; kinds that cannot be written become ``.mp4``."""
     if source.is_dir():
         folder = source.resolve()
-        return folder.with_name(f"{folder.name}.color")
+        return folder.with_name(f"{folder.name}.{what}")
     suffix = source.suffix.lower()
-    return source.with_name(f"{source.stem}.color{suffix if suffix in _KEPT_SUFFIXES else '.mp4'}")
+    return source.with_name(f"{source.stem}.{what}{suffix if suffix in _KEPT_SUFFIXES else '.mp4'}")
 
 
 def encode_size(info: VideoInfo, encoder: Encoder) -> tuple[int, int]:
