@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 
+from browser import chromium, quiet_page
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.color2embed import Color2Embed, Color2EmbedOptions
 from kinemacolor.options import EncodingOptions
@@ -170,3 +171,17 @@ def away_from_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KINEMACOLOR_HOME", str(tmp_path_factory.mktemp("home")))
         yield
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A real browser."""
+    with chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """An empty page of 1440 px that fails the test for every error, warning or request to elsewhere."""
+    with quiet_page(browser) as opened:
+        yield opened

@@ -18,12 +18,12 @@ FLOORS = [
     },
     {"video", "resample"},
     {"models", "references", "losses", "metrics", "shots", "verify"},
-    {"store", "weights", "formats", "checkpoints", "metrics_weights", "finish", "session", "data"},
+    {"store", "weights", "formats", "checkpoints", "metrics_weights", "explain", "finish", "session", "data"},
     {"evaluation", "plan", "preview", "training"},
     {"render"},
-    {"api", "cluster", "demo", "doctor", "report"},
+    {"api", "cluster", "demo", "doctor", "report", "web"},
     {"benchmark", "benchmark_networks"},
-    {"cli", "cli_evaluate", "cli_film", "cli_models", "cli_options", "cli_report", "cli_train"},
+    {"cli", "cli_evaluate", "cli_film", "cli_models", "cli_options", "cli_report", "cli_train", "cli_web"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 

@@ -39,6 +39,7 @@ from kinemacolor.cli_options import (
 )
 from kinemacolor.cli_report import report
 from kinemacolor.cli_train import train
+from kinemacolor.cli_web import web
 from kinemacolor.console import progress, say
 from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, ResourceError, UsageError
 from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, SessionOptions
@@ -52,7 +53,7 @@ app = typer.Typer(
 )
 app.add_typer(models_app, name="models")
 app.add_typer(refs_app, name="refs")
-for verb in (evaluate, compare, train, plan, render, report, shots):
+for verb in (evaluate, compare, train, plan, render, report, shots, web):
     app.command()(verb)
 
 

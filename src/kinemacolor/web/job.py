@@ -1,0 +1,169 @@
+"""One job: what its file says, what its user sees, and the process that does it."""
+
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from kinemacolor.files import replacing
+from kinemacolor.web.project import Project
+from kinemacolor.web.tasks import RenderFilm, Task
+
+State = Literal["queued", "running", "done", "failed", "stopped"]
+STOP_SECONDS = 30  # that a job is given to stop by itself
+WORKER = ("-m", "kinemacolor.web.worker")
+
+
+class JobEntry(BaseModel):
+    """A job as its file says. ``message``: what a user must know of how it ended; ``result``: the file it made."""
+
+    model_config = ConfigDict(extra="forbid")
+    id: str
+    project: str
+    task: Task
+    state: State = "queued"
+    created: float
+    ended: float | None = None
+    message: str | None = None
+    exit_code: int | None = None
+    result: str | None = None
+
+
+class Link(BaseModel):
+    """A file to take away."""
+
+    label: str
+    url: str
+
+
+class JobView(BaseModel):
+    """A job as its user sees it. ``place``: 1 is next; ``done`` of ``expected`` in what is done now, the ``step``."""
+
+    id: str
+    project: str
+    title: str
+    kind: str
+    state: State
+    place: int | None = None
+    step: str | None = None
+    done: int = 0
+    expected: int | None = None
+    seconds_left: float | None = None
+    message: str | None = None
+    result: list[Link] = []
+
+
+@dataclass(eq=False)
+class Job:
+    """A job of a server that runs; the ``lane`` is where it waits for its turn. Only its queue's thread changes it."""
+
+    entry: JobEntry
+    folder: Path  # of the project
+    title: str
+    user: str
+    lane: str
+    process: subprocess.Popen[str] | None = None
+    wanted: Literal["run", "stop", "suspend"] = "run"
+    step: str | None = None
+    done: int = 0
+    expected: int | None = None
+    since: tuple[float, int] = field(default_factory=lambda: (time.monotonic(), 0))
+
+    @classmethod
+    def of(cls, entry: JobEntry, project: Project, user: str) -> "Job":
+        """Raises UsageError where the project was removed."""
+        lane = "render" if isinstance(entry.task, RenderFilm) and not project.is_photograph else "quick"
+        return cls(entry, project.folder, project.entry.title, user, lane)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it runs or will."""
+        return self.entry.state in ("queued", "running")
+
+    def view(self, place: int | None) -> JobView:
+        """As its user sees it."""
+        return JobView(
+            id=self.entry.id,
+            project=self.entry.project,
+            title=self.title,
+            kind=self.entry.task.kind,
+            state=self.entry.state,
+            place=place,
+            step=self.step,
+            done=self.done,
+            expected=self.expected,
+            seconds_left=self._seconds_left() if self.entry.state == "running" else None,
+            message=self.entry.message,
+            result=self._links(),
+        )
+
+    @property
+    def log(self) -> Path:
+        """What its process said to nobody."""
+        return self._file("log")
+
+    def keep(self) -> None:
+        """Write its file. Raises ResourceError."""
+        with replacing(self._file("json")) as stream:
+            stream.write(self.entry.model_dump_json().encode())
+
+    def drop(self) -> None:
+        """Remove its files."""
+        for suffix in ("json", "log", "lock", "rendered"):
+            self._file(suffix).unlink(missing_ok=True)
+
+    def start(self, device: str) -> subprocess.Popen[str]:
+        """Its process. Raises OSError where none can be had."""
+        command = [sys.executable, *WORKER, str(self.folder), self.entry.id, device]
+        with self.log.open("a", encoding="utf-8") as log:
+            self.process = subprocess.Popen(  # noqa: S603
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                encoding="utf-8",
+                errors="replace",
+                start_new_session=True,  # Ctrl-C is for the server alone, which suspends what runs
+            )
+        self.entry.state, self.wanted = "running", "run"
+        return self.process
+
+    def end(self, wanted: Literal["stop", "suspend"]) -> None:
+        """The worker stops by itself when its input closes, as it does when the server is killed."""
+        self.wanted = wanted
+        if self.process and self.process.stdin:
+            self.process.stdin.close()
+            threading.Thread(target=_kill_later, args=(self.process,), daemon=True).start()
+
+    def advance(self, step: str, done: int, expected: int | None) -> None:
+        """What its process told of its progress."""
+        if step != self.step or done < self.done:
+            self.since = time.monotonic(), done
+        self.step, self.done, self.expected = step, done, expected
+
+    def _file(self, suffix: str) -> Path:
+        return self.folder / "jobs" / f"{self.entry.id}.{suffix}"
+
+    def _seconds_left(self) -> float | None:
+        started, kept = self.since
+        fresh = self.done - kept
+        if not self.expected or fresh <= 0:
+            return None
+        return (self.expected - self.done) * (time.monotonic() - started) / fresh
+
+    def _links(self) -> list[Link]:
+        if self.entry.result is None or not isinstance(self.entry.task, RenderFilm):
+            return []
+        return [Link(label=Path(self.entry.result).name, url=f"/api/jobs/{self.entry.id}/result")]
+
+
+def _kill_later(process: subprocess.Popen[str]) -> None:
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()

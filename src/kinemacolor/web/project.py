@@ -1,0 +1,310 @@
+"""One film that somebody works on: a folder with the film, the references, the plan and what came of it."""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from filelock import FileLock
+from pydantic import BaseModel, ConfigDict
+
+from kinemacolor.arrays import Bytes
+from kinemacolor.errors import InputError, UsageError
+from kinemacolor.files import writing
+from kinemacolor.plan.document import Plan, ReferenceEntry
+from kinemacolor.plan.kept import kept_survey
+from kinemacolor.plan.survey import Survey
+from kinemacolor.references.given import Given
+from kinemacolor.references.pictures import check_given
+from kinemacolor.video.pictures import SUFFIXES, write_picture
+from kinemacolor.video.reader import FILM_SUFFIXES
+from kinemacolor.web.home import Missing, free_name, safe_name
+
+
+class ProjectEntry(BaseModel):
+    """What a project's own file says. ``film`` is absolute where it is not the project's own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    title: str
+    film: Path
+    created: float
+    start_seconds: float = 0
+    end_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder; every change is whole or not at all."""
+
+    folder: Path
+
+    @property
+    def entry(self) -> ProjectEntry:
+        """Raises UsageError where the folder is none of a project."""
+        try:
+            return ProjectEntry.model_validate_json((self.folder / "project.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError("this project was removed: begin it again") from error
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def film(self) -> Path:
+        """The film, or the folder of its pictures."""
+        return self.folder / self.entry.film
+
+    @property
+    def is_photograph(self) -> bool:
+        return self.film.is_file() and self.film.suffix.lower() in SUFFIXES
+
+    @property
+    def survey_folder(self) -> Path:
+        return self.folder / "survey"
+
+    @property
+    def plan_file(self) -> Path:
+        return self.folder / "plan.json"
+
+    @property
+    def work(self) -> Path:
+        """What was painted."""
+        return self.folder / "plan.work"
+
+    @property
+    def results(self) -> Path:
+        """A folder with what was rendered."""
+        return self.folder / "results"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report"
+
+    @property
+    def player_film(self) -> Path:
+        """Gray and colour side by side, for the page's player."""
+        return self.folder / "compare.mp4"
+
+    @property
+    def rendered_plan(self) -> Path:
+        """The plan that results, player's film and report were made by."""
+        return self.folder / "rendered.plan.json"
+
+    @property
+    def tried_plan(self) -> Path:
+        """The plan that the seconds to look at were made by."""
+        return self.folder / "tried.plan.json"
+
+    def is_outdated(self, made_by: Path) -> bool:
+        """Whether the plan was changed since something was made by it."""
+        if not made_by.is_file():
+            return False
+        return not self.plan_file.is_file() or made_by.read_bytes() != self.plan_file.read_bytes()
+
+    def survey(self) -> Survey | None:
+        """What was seen of the film, if it was looked at."""
+        if not self.survey_folder.is_dir():
+            return None
+        return _survey(self.survey_folder, self.film, self.survey_folder.stat().st_ctime_ns)
+
+    def plan(self) -> Plan | None:
+        """The plan, with absolute paths, if there is one."""
+        return Plan.read(self.plan_file) if self.plan_file.is_file() else None
+
+    def references(self) -> list[Path]:
+        """What the user gave: pictures and colour films, in the order of their names."""
+        folder = self.folder / "references"
+        return sorted(file for file in folder.glob("*") if not file.name.startswith("."))
+
+    def given(self) -> tuple[Given, ...]:
+        """The same as a plan is made from."""
+        return tuple(Given(path) for path in self.references())
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Nobody else changes plan or references meanwhile, in this process or another."""
+        with FileLock(self.folder / "changing.lock"):
+            yield
+
+    def add_reference(self, name: str, upload: Path, frame: int | None = None) -> Path:
+        """Take an uploaded picture or colour film, which lies at ``frame`` of the film, into the project.
+
+        One that is placed takes the place of an earlier one. Raises InputError for one that cannot be read or has no
+        colour, UsageError for a frame that the film does not have; then nothing is kept.
+        """
+        kept = safe_name(name)
+        suffix = Path(kept).suffix.lower()
+        if suffix not in (*SUFFIXES, *FILM_SUFFIXES):
+            raise UsageError(f"{kept} is no picture or film: give one that ends with {', '.join(SUFFIXES)}")
+        if frame is None and suffix in SUFFIXES:
+            frame = Given(Path(kept)).pictures()[0].frame
+        if frame is not None:
+            self._check_frame(frame, suffix)
+            kept = f"{_placed(frame)}{suffix}"
+        target = self.folder / "references" / kept
+        with writing(target), TemporaryDirectory(dir=upload.parent) as alone:
+            arrived = upload.replace(Path(alone, kept))
+            _check(arrived)
+            with self.changing():
+                target.parent.mkdir(exist_ok=True)
+                if frame is None:
+                    target = free_name(target)
+                shutil.move(arrived, target)
+                if frame is not None:
+                    self._forget_others(target)
+        return target
+
+    def remove_reference(self, name: str) -> None:
+        """Forget a reference, also in the plan. Raises UsageError for one that is not there or is a shot's only one."""
+        with self.changing():
+            plan = self.plan()
+            name = next((key for key, one in plan.references.items() if name == one.path.name), name) if plan else name
+            if plan and name in plan.references:
+                alone = [n for n, shot in enumerate(plan.shots, 1) if set(shot.references) == {name}]
+                if alone:
+                    raise UsageError(
+                        f"{name} is the only reference of shot {alone[0]}: give that shot another one first"
+                    )
+                path = plan.references[name].path
+                shots = [shot.with_references(set(shot.references) - {name}) for shot in plan.shots]
+                rest = {key: entry for key, entry in plan.references.items() if key != name}
+                self.write(plan.model_copy(update={"references": rest, "shots": tuple(shots)}))
+            else:
+                path = next((one for one in self.references() if name in (one.name, one.stem)), Path())
+            if not path.is_relative_to(self.folder):
+                raise Missing(f"there is no reference {name[:60]!r}")
+            self.put_away(path)
+
+    def assign(self, chosen: Mapping[int, Sequence[str]]) -> Plan:
+        """Give shots (numbers from 1) these references; a new choice is the user's own and has no score.
+
+        Raises UsageError for shots and references that the plan does not have, or none for a shot.
+        """
+        with self.changing():
+            plan = self.planned()
+            shots = list(plan.shots)
+            for number, names in chosen.items():
+                if not 1 <= number <= len(shots):
+                    raise UsageError(f"there is no shot {number}: the film has {len(shots)}")
+                if not names or set(names) - set(plan.references):
+                    raise UsageError(f"shot {number} needs at least one reference of: {', '.join(plan.references)}")
+                shots[number - 1] = shots[number - 1].with_references(set(names), chosen=True)
+            return self.write(plan.model_copy(update={"shots": tuple(shots)}))
+
+    def correct(self, frame: int, picture: Bytes) -> Plan:
+        """A frame that somebody painted or replaced, ``H W 3`` or ``H W 4``, becomes a reference of its shot."""
+        with self.changing():
+            plan = self.planned()
+            if not 0 <= frame < plan.film.frames:
+                raise UsageError(f"the film has no frame {frame}: its last one is {plan.film.frames - 1}")
+            name = _placed(frame)
+            path = self.folder / "references" / f"{name}.png"
+            fresh = path.with_name(f".{name}.png")
+            with writing(path):
+                path.parent.mkdir(exist_ok=True)
+                write_picture(fresh, picture)
+            try:
+                _check(fresh)
+                fresh.replace(path)
+            finally:
+                fresh.unlink(missing_ok=True)
+            references = {key: entry for key, entry in plan.references.items() if entry.frame != frame}
+            gone = set(plan.references) - set(references)
+            references[name] = ReferenceEntry(path=path, frame=frame)
+            shots = [
+                shot.with_references((set(shot.references) - gone) | {name})
+                if shot.first <= frame <= shot.last or gone & set(shot.references)
+                else shot
+                for shot in plan.shots
+            ]
+            changed = self.write(plan.model_copy(update={"references": references, "shots": tuple(shots)}))
+            self._forget_others(path)
+            return changed
+
+    def planned(self) -> Plan:
+        """The plan. Raises UsageError where there is none yet."""
+        plan = self.plan()
+        if plan is None:
+            raise UsageError("this film has no plan yet: give a reference first, then make the plan")
+        return plan
+
+    def write(self, plan: Plan) -> Plan:
+        """Check a changed plan, and keep it. Raises UsageError, ResourceError."""
+        checked = Plan.model_validate(plan.model_dump())
+        checked.write(self.plan_file)
+        return checked
+
+    def replace_plan(self, plan: Plan) -> Plan:
+        """Take a plan from outside: shots, options, model and the frames of references may differ from ours.
+
+        Raises UsageError where it names another film or pictures that are none of this project's.
+        """
+        with self.changing():
+            ours = self.planned()
+            film = plan.film.model_copy(update={"path": ours.film.path})
+            known = {entry.path.name: entry.path for entry in ours.references.values()}
+            known |= {path.name: path for path in self.references()}
+            if film != ours.film:
+                raise UsageError("that is the plan of another film: this project's film can not be changed")
+            if strange := [one.path.name for one in plan.references.values() if one.path.name not in known]:
+                raise UsageError(f"the plan names pictures that this project does not have: {', '.join(strange)}")
+            references = {
+                name: entry.model_copy(update={"path": known[entry.path.name]})
+                for name, entry in plan.references.items()
+            }
+            return self.write(plan.model_copy(update={"film": film, "references": references}))
+
+    def put_away(self, path: Path) -> None:
+        """What somebody gave or chose is not lost, only out of sight: in ``removed``."""
+        if path.is_file():
+            kept = self.folder / "removed" / path.name
+            with writing(kept):
+                kept.parent.mkdir(exist_ok=True)
+                path.replace(free_name(kept))
+
+    def _check_frame(self, frame: int, suffix: str) -> None:
+        """Raises UsageError where no picture with this suffix can lie at a frame."""
+        if suffix not in SUFFIXES:
+            raise UsageError("only a picture lies at a frame: give the film without one")
+        seen = self.survey()
+        if seen and not 0 <= frame < seen.index.frames:
+            raise UsageError(f"the film has no frame {frame}: its last one is {seen.index.frames - 1}")
+
+    def _forget_others(self, placed: Path) -> None:
+        """Pictures of another kind that had this one's place; the plan takes this one instead."""
+        others = {path for path in self.references() if path.stem == placed.stem and path != placed}
+        plan = self.plan()
+        if plan and others:
+            references = {
+                name: entry.model_copy(update={"path": placed}) if entry.path in others else entry
+                for name, entry in plan.references.items()
+            }
+            self.write(plan.model_copy(update={"references": references}))
+        for path in others:
+            path.unlink()
+
+    def remove(self) -> None:
+        """With all that is in it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@lru_cache(maxsize=8)
+def _survey(folder: Path, film: Path, changed_ns: int) -> Survey | None:
+    return kept_survey(folder, film)
+
+
+def _check(path: Path) -> None:
+    """Raises InputError in words that name the file only."""
+    try:
+        check_given((Given(path),))
+    except InputError as error:
+        raise InputError(str(error).replace(f"{path.parent}/", "")) from error
+
+
+def _placed(frame: int) -> str:
+    """The name, but for its suffix, that places a picture at a frame."""
+    return f"ref_{frame:06d}"

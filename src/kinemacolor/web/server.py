@@ -1,0 +1,148 @@
+"""The server: access in front, the HTTP interface and the page behind, the queue beside."""
+
+import asyncio
+import os
+import socket
+import tempfile
+import webbrowser
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from filelock import FileLock, Timeout
+from starlette.exceptions import HTTPException
+
+from kinemacolor import __version__
+from kinemacolor.errors import KinemacolorError, UsageError
+from kinemacolor.session import choose_device
+from kinemacolor.web.access import LOOPBACK, Access, Rules
+from kinemacolor.web.desk import Desk
+from kinemacolor.web.home import Home
+from kinemacolor.web.http import api, problem
+from kinemacolor.web.jobs import Queue
+from kinemacolor.web.stills import Stills
+
+PORT = 7860
+STOP_SECONDS = 3
+SWEEP_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """``folder``: where everything is kept. ``films``: a folder that films may be taken from, only read.
+
+    ``passwords``: by name; needed where ``host`` is not this machine itself. ``devices``: one film at a time is
+    painted on each.
+    """
+
+    folder: Path
+    films: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = PORT
+    passwords: dict[str, str] = field(default_factory=dict)
+    shared: bool = False
+    devices: tuple[str, ...] = ("auto",)
+    largest_upload: int = Rules.largest_upload
+
+    @property
+    def rules(self) -> Rules:
+        """Raises UsageError where others could come in without a password."""
+        local = self.host in LOOPBACK or self.host == "::1"
+        if not local and not self.passwords:
+            raise UsageError(f"others could reach {self.host}: give a name and a password with --auth NAME:PASSWORD")
+        hosts = () if self.passwords else LOOPBACK  # passwords are sent to nobody's page but ours
+        return Rules(self.passwords, self.shared, hosts, self.largest_upload)
+
+
+def application(options: ServerOptions) -> FastAPI:
+    """The whole server as an ASGI application; its queue runs while it does.
+
+    Raises UsageError for options that do not fit, ResourceError where the folder cannot be written.
+    """
+    if options.films is not None and not options.films.is_dir():
+        raise UsageError(f"{options.films} is no folder: give one that holds films")
+    for device in options.devices:
+        choose_device(device)
+    home = Home(options.folder.resolve(), options.films)
+    home.prepare()
+    os.environ["GRADIO_TEMP_DIR"] = str(home.uploads)
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    from kinemacolor.web.page.page import mount  # Gradio reads the environment when it is imported
+
+    desk = Desk(home, Queue(home, options.devices), Stills(options.devices[0]))
+    app = FastAPI(
+        title="Kinemacolor",
+        version=__version__,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan(desk),
+    )
+    app.openapi_version = "3.2.0"  # the first that can say what events hold
+    app.state.desk = desk
+    for kind in (KinemacolorError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, problem)
+    app.include_router(api)
+    mounted = mount(app, desk, options.largest_upload)
+    mounted.add_middleware(Access, rules=options.rules)
+    return mounted
+
+
+def _lifespan(desk: Desk) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        sweeper = asyncio.create_task(_sweep(desk.home))
+        with desk.queue:
+            yield
+        sweeper.cancel()
+
+    return lifespan
+
+
+def serve(options: ServerOptions, on_ready: Callable[[str], None], *, browser: bool = False) -> None:
+    """Run until interrupted. Raises UsageError where the port is taken, and as `application`."""
+    app = application(options)
+    tempfile.tempdir = str(options.folder.resolve() / "uploads")  # what is uploaded stays on one disk
+    with _alone(options.folder), _listening(options.host, options.port) as listener:
+        host = f"[{options.host}]" if ":" in options.host else options.host
+        address = f"http://{host}:{listener.getsockname()[1]}/"
+        on_ready(address)
+        if browser:
+            webbrowser.open(address)
+        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=STOP_SECONDS, server_header=False)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+async def _sweep(home: Home) -> None:
+    """Now and every hour."""
+    while True:
+        await asyncio.to_thread(home.sweep)
+        await asyncio.sleep(SWEEP_SECONDS)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One server for a folder."""
+    lock = FileLock(folder / "lock")
+    try:
+        with lock.acquire(timeout=0):
+            yield
+    except Timeout as error:
+        raise UsageError(f"another server works in {folder}: stop it, or give another --folder") from error
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    with closing(listener):
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+            listener.listen()  # who comes before the server is ready waits
+        except OSError as error:
+            raise UsageError(f"port {port} of {host} cannot be had ({error.strerror}): try --port 0") from error
+        yield listener
