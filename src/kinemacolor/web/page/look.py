@@ -1,0 +1,161 @@
+"""Step 3: how it will look, on stills and on a few seconds, and what may be changed about it."""
+
+from typing import Any
+
+import gradio as gr
+
+from kinemacolor.errors import UsageError
+from kinemacolor.options import DEFAULT_MODEL, EdgeFilter
+from kinemacolor.plan.document import FilmOptions, Plan
+from kinemacolor.times import clock
+from kinemacolor.video.reader import probe
+from kinemacolor.web.desk import Desk
+from kinemacolor.web.page.calls import View, note, project_of, told, user_of
+from kinemacolor.web.page.parts import before_after, compare_player
+from kinemacolor.web.page.shots import file_url, look_url
+from kinemacolor.web.project import Project
+from kinemacolor.web.tasks import Try
+from kinemacolor.weights import MODELS, blank_model, weights_notices
+
+SECONDS = 3
+TRIED = "try.mp4"
+SIZES = (64, 540)
+
+
+class LookStep:
+    """The components of the step; `show` gives values for its ``outputs``."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        with gr.Row():
+            with gr.Column(scale=3, min_width=300):
+                self.still = before_after()
+                self.frame = gr.Slider(0, 1, 0, step=1, label="Frame", elem_id="look-frame")
+                self.time = gr.HTML()
+                self.clip = gr.Button(f"Try {SECONDS} seconds from here", elem_id="try")
+                self.player = compare_player()
+            with gr.Column(scale=1, min_width=260):
+                self.model = gr.Dropdown(sorted(MODELS), value=DEFAULT_MODEL, label="Model", elem_id="look-model")
+                self.notices = gr.HTML()
+                self.size = gr.Slider(
+                    *SIZES, 216, step=4, label="Working size", info="Short side in pixels: larger is finer, and slower"
+                )
+                self.saturation = gr.Slider(0, 2, 1, step=0.05, label="Saturation", elem_id="look-saturation")
+                self.edges = gr.Dropdown(
+                    ["none", "fgs", "guided"], value="none", label="Edge filter", info="Keeps colours inside of edges"
+                )
+                self.reset = gr.Button("As the model has it", size="sm")
+        with gr.Row():
+            self.back = gr.Button("Back", min_width=100)
+            self.next = gr.Button("Next: render", variant="primary", elem_id="to-render", scale=3)
+
+    @property
+    def outputs(self) -> list[gr.components.Component]:
+        options = [self.model, self.size, self.saturation, self.edges]
+        return [self.still, self.frame, self.time, self.player, self.notices, *options]
+
+    def show(self, view: View) -> list[Any]:
+        """Values for ``outputs``."""
+        project, frame = view.project, view.frame
+        plan = project.plan() if project else None
+        if project is None or plan is None:
+            return [None, gr.update(maximum=1, value=0), "", None, "", DEFAULT_MODEL, 216, 1, "none"]
+        last = plan.film.frames - 1
+        moved: dict[str, Any] = {"value": last} if frame > last else {}  # else it is the user's, who may be moving it
+        frame = min(frame, last)
+        spec, options = blank_model(plan.model).spec, plan.options
+        return [
+            self._still(project, frame),
+            gr.update(maximum=max(last, 1), **moved),
+            _time(project, frame),
+            None if project.is_outdated(project.tried_plan) else player_value(project, TRIED, f"{SECONDS} seconds"),
+            note(" ".join(weights_notices(plan.model))),
+            plan.model,
+            options.short_side or spec.short_side,
+            spec.saturation if options.saturation is None else options.saturation,
+            options.edge_filter or spec.edge_filter,
+        ]
+
+    @told
+    def go_to(self, current: str, frame: float, request: gr.Request) -> tuple[Any, str]:
+        """Another frame."""
+        project = project_of(self._desk, request, current)
+        return self._still(project, int(frame)), _time(project, int(frame))
+
+    @told
+    def choose(
+        self, current: str, frame: float, size: float, saturation: float, edges: EdgeFilter, request: gr.Request
+    ) -> tuple[dict[str, Any], Any]:
+        """Other options; what equals the model's own is left to it."""
+        project = project_of(self._desk, request, current)
+        plan = project.planned()
+        spec = blank_model(plan.model).spec
+        changes = {
+            "short_side": None if int(size) == spec.short_side else int(size),
+            "saturation": None if saturation == spec.saturation else saturation,
+            "edge_filter": None if edges == spec.edge_filter else edges,
+        }
+        self._desk.choose(project, plan.model, plan.options.model_copy(update=changes))
+        return self._still(project, int(frame)), None if project.is_outdated(project.tried_plan) else gr.skip()
+
+    @told
+    def take_model(self, current: str, frame: float, model: str, request: gr.Request) -> list[Any]:
+        """Another model, with its own options."""
+        project = project_of(self._desk, request, current)
+        self._desk.choose(project, model, _kept(project.planned()))
+        return self.show(View(user_of(request), project, None, int(frame)))
+
+    @told
+    def as_model(self, current: str, frame: float, request: gr.Request) -> list[Any]:
+        """The model's own options again."""
+        project = project_of(self._desk, request, current)
+        self._desk.choose(project, project.planned().model, _kept(project.planned()))
+        return self.show(View(user_of(request), project, None, int(frame)))
+
+    @told
+    def try_out(self, current: str, frame: float, request: gr.Request) -> None:
+        """Ask for a few seconds."""
+        project = project_of(self._desk, request, current)
+        seconds = _seconds(project, int(frame))
+        self._desk.submit(user_of(request), project, Try(start_seconds=seconds, seconds=SECONDS))
+
+    def _still(self, project: Project, frame: int) -> dict[str, Any]:
+        still = self._desk.stills.still(project, frame)
+        return {
+            "gray": look_url(project, still.gray),
+            "color": look_url(project, still.color),
+            "confidence": look_url(project, still.confidence),
+            "alt": f"Frame {frame}",
+        }
+
+
+def player_value(project: Project, file: str, title: str, *, correctable: bool = False) -> dict[str, Any] | None:
+    """What the player shows of a film that lies gray and coloured beside each other; None where there is none."""
+    path = project.folder / file
+    if not path.is_file():
+        return None
+    info = probe(path)
+    return {
+        "film": file_url(project, path),
+        "width": info.width // 2,
+        "height": info.height,
+        "rate": float(info.rate or 24),
+        "title": title,
+        "correctable": correctable,
+    }
+
+
+def _kept(plan: Plan) -> FilmOptions:
+    """What the page does not ask for."""
+    return FilmOptions(crop=plan.options.crop, precision=plan.options.precision)
+
+
+def _seconds(project: Project, frame: int) -> float:
+    seen = project.survey()
+    if seen is None or not 0 <= frame < len(seen.pts):
+        raise UsageError(f"there is no frame {frame}")
+    return max(0.0, float(seen.pts[frame] * seen.info.time_base) - seen.info.origin_seconds)
+
+
+def _time(project: Project, frame: int) -> str:
+    return note(f"At {clock(_seconds(project, frame))}")

@@ -1,0 +1,94 @@
+"""The tab of single photographs: one picture, references, the result."""
+
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import gradio as gr
+
+from kinemacolor.errors import KinemacolorError
+from kinemacolor.video.pictures import SUFFIXES
+from kinemacolor.web.desk import Desk, result_files
+from kinemacolor.web.page.calls import View, project_of, told, user_of
+from kinemacolor.web.page.film import when
+from kinemacolor.web.page.parts import before_after
+from kinemacolor.web.page.render import downloads
+from kinemacolor.web.page.shots import look_url
+from kinemacolor.web.tasks import RenderFilm
+
+
+class PhotographTab:
+    """The components of the tab; `show` gives values for its ``outputs``. A photograph is a film of one frame."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        with gr.Row():
+            self.upload = gr.File(label="A photograph", file_types=list(SUFFIXES), height=140, elem_id="photograph")
+            self.references = gr.File(
+                label="Pictures with the colours it should take",
+                file_count="multiple",
+                file_types=list(SUFFIXES),
+                height=140,
+                elem_id="photograph-references",
+            )
+        self.run = gr.Button("Colour it", variant="primary", elem_id="photograph-run")
+        self.still = before_after()
+        self.downloads = gr.HTML(elem_id="photograph-downloads")
+        with gr.Accordion("Your photographs", open=False):
+            self.mine = gr.Dropdown([], label="Go back to one of yours", value=None, elem_id="photograph-mine")
+            with gr.Row():
+                self.open_mine = gr.Button("Open", size="sm", elem_id="photograph-open")
+                self.remove = gr.Button("Remove with all that was made", size="sm", variant="stop")
+
+    @property
+    def outputs(self) -> list[gr.components.Component]:
+        return [self.mine, self.still, self.downloads]
+
+    def show(self, view: View) -> list[Any]:
+        """Values for ``outputs``."""
+        project, own = view.photograph, [one for one in self._desk.projects(view.user) if one.is_photograph]
+        choices = [(f"{one.entry.title} ({when(one)})", one.name) for one in own]
+        mine = gr.update(choices=choices, value=project.name if project else None)
+        if project is None or not result_files(project):
+            return [mine, None, ""]
+        still = self._desk.stills.still(project, 0)
+        value = {
+            "gray": look_url(project, still.gray),
+            "color": look_url(project, still.color),
+            "confidence": look_url(project, still.confidence),
+            "alt": project.entry.title,
+        }
+        return [mine, value, downloads(project)]
+
+    @told
+    def color(self, photograph: str | None, references: list[str] | None, request: gr.Request) -> str:
+        """Put the photograph into the queue; the name of its project. What was uploaded stays for another try."""
+        if not photograph or not references:
+            raise gr.Error("Give a photograph, and at least one picture in colour.", print_exception=False)
+        user = user_of(request)
+        with TemporaryDirectory(dir=self._desk.home.uploads) as folder:
+            copies = [shutil.copy(file, Path(folder, str(at))) for at, file in enumerate([photograph, *references])]
+            path, *pictures = map(Path, copies)
+            project = self._desk.upload(user, [(Path(photograph).name, path)])
+            try:
+                for given, picture in zip(references, pictures, strict=True):
+                    project.add_reference(Path(given).name, picture)
+            except KinemacolorError:
+                project.remove()
+                raise
+        self._desk.submit(user, project, RenderFilm())
+        return project.name
+
+    @told
+    def take_mine(self, name: str | None, request: gr.Request) -> str:
+        """One of the user's own; its name."""
+        return project_of(self._desk, request, name or "").name
+
+    @told
+    def throw_away(self, name: str | None, request: gr.Request) -> Any:
+        """Remove one of the user's own. Without a name the user was not sure."""
+        if not name:
+            return gr.skip()
+        self._desk.remove(user_of(request), project_of(self._desk, request, name))
+        return ""

@@ -1,0 +1,230 @@
+"""Step 2: shots, references, which goes with which, and where a colour comes from."""
+
+from collections import Counter
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import gradio as gr
+
+from kinemacolor.errors import KinemacolorError
+from kinemacolor.plan.document import Plan, ReferenceEntry, ShotEntry
+from kinemacolor.plan.kept import sample_file
+from kinemacolor.plan.survey import Survey
+from kinemacolor.times import clock
+from kinemacolor.video.pictures import SUFFIXES
+from kinemacolor.video.reader import FILM_SUFFIXES
+from kinemacolor.web.desk import Desk, suggestions
+from kinemacolor.web.page.calls import TOLD_SECONDS, View, data_of, in_words, note, project_of, told, user_of
+from kinemacolor.web.page.parts import point_view, shot_board
+from kinemacolor.web.project import Project
+from kinemacolor.web.stills import is_partial
+from kinemacolor.web.tasks import MakePlan
+
+ADVISED = 6
+HIDDEN, OFF = gr.update(visible=False), gr.update(interactive=False)
+
+
+class ShotsStep:
+    """The components of the step; `show` gives values for its ``outputs``."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.upload = gr.File(
+            label="Colour pictures or colour films",
+            file_count="multiple",
+            file_types=[*SUFFIXES, *FILM_SUFFIXES],
+            height=130,
+            elem_id="reference-upload",
+        )
+        self.state = gr.HTML(elem_id="shots-state")
+        self.advice = gr.HTML(elem_id="advice")
+        self.board = shot_board()
+        self.plan = gr.Button("Choose pictures for the shots", visible=False, elem_id="choose-pictures")
+        with gr.Accordion("Where do the colours of a shot come from?", open=True, visible=False) as self.origin:
+            self.points = point_view()
+        with gr.Row():
+            self.back = gr.Button("Back", min_width=100)
+            self.next = gr.Button("Next: look", variant="primary", interactive=False, elem_id="to-look", scale=3)
+
+    @property
+    def outputs(self) -> list[gr.components.Component | gr.blocks.BlockContext]:
+        return [self.state, self.advice, self.board, self.plan, self.origin, self.points, self.next]
+
+    def show(self, view: View) -> list[Any]:
+        """Values for ``outputs``."""
+        project = view.project
+        seen = project.survey() if project else None
+        plan = project.plan() if project else None
+        if project is None or seen is None:
+            text = "The film is being looked at: its shots appear here." if project else "Choose a film first."
+            return [note(text), "", None, HIDDEN, HIDDEN, None, OFF]
+        count = len(plan.shots if plan else seen.shots)
+        text = f"{count} shot{'s' * (count > 1)} found."
+        if plan is None:
+            text += (
+                " Their pictures are not chosen yet." if project.references() else " Give at least one colour picture."
+            )
+        return [
+            note(text),
+            _advice(project, seen),
+            _board(project, seen, plan, view.shot or None),
+            gr.update(visible=plan is None and bool(project.references())),
+            gr.update(visible=plan is not None),
+            self._points(project, plan, view.shot or 1),
+            gr.update(interactive=plan is not None),
+        ]
+
+    @told
+    def take_references(self, current: str, files: list[str] | None, request: gr.Request) -> None:
+        """Uploaded pictures become references, and the plan is made anew."""
+        project, taken = project_of(self._desk, request, current), 0
+        for file in map(Path, files or ()):
+            try:
+                project.add_reference(file.name, file)
+                taken += 1
+            except KinemacolorError as error:
+                gr.Warning(in_words(self._desk, error), TOLD_SECONDS)
+        if taken:
+            self._desk.submit(user_of(request), project, MakePlan())
+
+    @told
+    def make_plan(self, current: str, request: gr.Request) -> None:
+        """Choose from the references that there are."""
+        self._desk.submit(user_of(request), project_of(self._desk, request, current), MakePlan())
+
+    @told
+    def assign(self, current: str, event: gr.EventData, request: gr.Request) -> None:
+        """Give shots the references that the user chose on the board."""
+        project, sent = project_of(self._desk, request, current), data_of(event)
+        project.assign({int(sent["shot"]): [str(name) for name in sent["references"]]})
+
+    @told
+    def give(self, current: str, event: gr.EventData, request: gr.Request) -> None:
+        """Many shots take a reference beside what they have."""
+        project, sent = project_of(self._desk, request, current), data_of(event)
+        shots, name = project.planned().shots, str(sent["reference"])
+        numbers = range(1, len(shots) + 1) if sent["shots"] == "all" else map(int, sent["shots"])
+        project.assign({number: [*shots[number - 1].references, name] for number in numbers})
+
+    @told
+    def forget(self, current: str, event: gr.EventData, request: gr.Request) -> None:
+        """A reference goes."""
+        project_of(self._desk, request, current).remove_reference(str(data_of(event).get("reference")))
+
+    @told
+    def pick(self, current: str, event: gr.EventData, request: gr.Request) -> tuple[int, Any]:
+        """Look at one shot: the point view shows its middle frame and its references."""
+        project, number = project_of(self._desk, request, current), int(data_of(event).get("shot", 1))
+        return number, self._points(project, project.plan(), number)
+
+    @told
+    def ask(self, current: str, value: dict[str, Any] | None, event: gr.EventData, request: gr.Request) -> Any:
+        """Where the colour of a point comes from."""
+        if not value:
+            return None
+        project, sent = project_of(self._desk, request, current), data_of(event)
+        x, y, frame = float(sent.get("x", 0)), float(sent.get("y", 0)), int(value["frame"]["number"])
+        found = self._desk.stills.origin(project, frame, min(max(y, 0), 1), min(max(x, 0), 1))
+        if found is None:
+            text = "This model looks at a reference as a whole: no single place gave this colour."
+            return value | {"origin": {"x": x, "y": y, "reference": None, "text": text}}
+        name = self._desk.stills.still(project, frame).references[found.reference]
+        part, sure = _share(found.matched), f"{found.confidence:.0%}"
+        text = f"{part} of this colour comes from the marked place in {name}. Sure: {sure}."
+        return value | {
+            "origin": {"x": x, "y": y, "reference": found.reference, "rx": found.column, "ry": found.row, "text": text}
+        }
+
+    def _points(self, project: Project, plan: Plan | None, number: int) -> dict[str, Any] | None:
+        if plan is None or not 1 <= number <= len(plan.shots):
+            return None
+        shot = plan.shots[number - 1]
+        frame = (shot.first + shot.last) // 2
+        still = self._desk.stills.still(project, frame)
+        return {
+            "frame": {"image": look_url(project, still.color), "number": frame, "alt": f"Shot {number}, frame {frame}"},
+            "references": [
+                {"name": name, "image": _reference_url(project, name, plan.references[name].path)}
+                for name in still.references
+            ],
+            "origin": None,
+        }
+
+
+def file_url(project: Project, path: Path) -> str:
+    """Where the page gets a file of a project; another address when the file has changed."""
+    inside = path.relative_to(project.folder).as_posix()
+    return f"/api/projects/{project.name}/files/{quote(inside)}?v={path.stat().st_mtime_ns}"
+
+
+def look_url(project: Project, path: Path) -> str:
+    """The same for a still, whose name tells it from others."""
+    return f"/api/projects/{project.name}/files/look/{quote(path.name)}"
+
+
+def _reference_url(project: Project, name: str, path: Path) -> str:
+    stamp = path.stat().st_mtime_ns if path.is_file() else 0
+    return f"/api/projects/{project.name}/references/{quote(name, safe='')}?v={stamp}"
+
+
+def _share(matched: float | None) -> str:
+    return "All" if matched is None or matched > 0.995 else f"{matched:.0%}"
+
+
+def _board(project: Project, seen: Survey, plan: Plan | None, picked: int | None) -> dict[str, Any]:
+    """Shots as the plan has them, or as they were found; pictures of the plan, or those that were given."""
+    shots = plan.shots if plan else tuple(ShotEntry.of(shot, {}) for shot in seen.shots)
+    given = {path.name: ReferenceEntry(path=path) for path in project.references() if path.suffix.lower() in SUFFIXES}
+    used = Counter(name for shot in shots for name in shot.references)
+    return {
+        "shots": [_shot(project, seen, number, shot) for number, shot in enumerate(shots, 1)],
+        "references": [
+            {
+                "name": name,
+                "image": _reference_url(project, name, entry.path),
+                "frame": entry.frame,
+                "partial": is_partial(entry.path, entry.path.stat().st_mtime_ns),
+                "used": used[name],
+            }
+            for name, entry in (plan.references if plan else given).items()
+            if entry.path.is_file()
+        ],
+        "picked": picked,
+    }
+
+
+def _shot(project: Project, seen: Survey, number: int, shot: ShotEntry) -> dict[str, Any]:
+    samples = seen.samples_of(shot.as_found())
+    return {
+        "number": number,
+        "first": shot.first,
+        "last": shot.last,
+        "time": clock(float(seen.pts[shot.first] * seen.info.time_base) - seen.info.origin_seconds),
+        "image": file_url(project, sample_file(project.survey_folder, samples[len(samples) // 2])),
+        "transition": shot.transition,
+        "certainty": shot.certainty,
+        "references": [{"name": name, "score": score} for name, score in shot.references.items()],
+    }
+
+
+def _advice(project: Project, seen: Survey) -> str:
+    """Which frames to colour first, as pictures to take away."""
+    rows = suggestions(project)[:ADVISED]
+    figures = "".join(
+        f'<figure><a href="/api/projects/{project.name}/frames/{row.frame}/picture" download>'
+        f'<img src="{escape(file_url(project, sample_file(project.survey_folder, row.frame)))}" '
+        f'alt="Frame {row.frame}" loading="lazy"></a>'
+        f"<figcaption>Frame {row.frame}: {row.coverage:.0%} of the film</figcaption></figure>"
+        for row in rows
+        if sample_file(project.survey_folder, row.frame).is_file()
+    )
+    if not figures:
+        return ""
+    return (
+        '<details class="advice"><summary>No colour picture at hand? Colour one of these frames</summary>'
+        "<p>These frames explain most of the film (the share that is explained with this one and those before). "
+        "Save one, colour it in any painting program, and give it back under the same name: it is then placed "
+        f"exactly where it belongs.</p><div>{figures}</div></details>"
+    )
