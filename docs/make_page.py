@@ -1,0 +1,163 @@
+"""The pictures of the page: `python docs/make_page.py SHARED`, with the extra `dev` and Debian's chromium.
+
+SHARED is the folder with `data/legacy`. The page is driven as a user drives it, with two films: the sample joined with
+the Grand Prix of 1906 (one frame of which is coloured with a few strokes), and `chaplin.mp4`, of which one small
+picture is kept, as evidence.
+"""
+
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+import numpy as np
+from PIL import Image, ImageDraw
+from playwright.sync_api import Page, sync_playwright
+
+import kinemacolor
+from kinemacolor.plan.extract import extract_frames
+from kinemacolor.resample import resize
+from kinemacolor.session import Session, complete
+from kinemacolor.video.colored import colored_frames
+from kinemacolor.weights import load_model
+
+HERE = Path(__file__).parent / "pictures"
+ASSETS = Path(kinemacolor.__file__).parent / "assets"
+CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+STROKES = {  # on a frame of 214 x 160: what a user paints in a minute
+    "#b59a72": [[(60, 70), (150, 66)], [(80, 95), (200, 88)], [(110, 130), (205, 125)], [(70, 110), (95, 120)]],
+    "#66743f": [[(150, 30), (205, 40)], [(120, 38), (140, 40)]],
+    "#c9d3d8": [[(60, 20), (110, 18)], [(40, 12), (60, 30)]],
+    "#8a7a5c": [[(10, 115), (30, 125)], [(45, 140), (60, 150)]],
+}
+
+
+def write_film(path: Path, pictures: Iterator, size: tuple[int, int]) -> None:
+    """Gray frames of many sizes as one film."""
+    with av.open(str(path), "w") as target:
+        stream = target.add_stream("libx264", rate=15, options={"crf": "16"})
+        stream.height, stream.width = size
+        for picture in pictures:
+            gray = resize(picture, size).mean(2).astype("uint8")
+            target.mux(stream.encode(av.VideoFrame.from_ndarray(gray, "gray8").reformat(format="yuv420p")))
+        target.mux(stream.encode(None))
+
+
+def paint(frame: Path, target: Path) -> None:
+    """A few strokes on a frame, and what the model makes of them: a coloured frame."""
+    gray = np.asarray(Image.open(frame).convert("L"))
+    layer = Image.new("RGBA", gray.shape[::-1])
+    pen = ImageDraw.Draw(layer)
+    for color, strokes in STROKES.items():
+        for stroke in strokes:
+            scaled = [(x * layer.width / 214, y * layer.height / 160) for x, y in stroke]
+            pen.line(scaled, fill=color, width=layer.width // 18)
+    strokes = complete(np.asarray(layer), gray)
+    session = Session(load_model(), [strokes], height=gray.shape[0], width=gray.shape[1], in_shot=True)
+    Image.fromarray(session.colorize(gray)[0]).save(target)
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[str]:
+    command = [sys.executable, "-m", "kinemacolor", "web", "--folder", folder, "--port", "0", "--no-browser"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        line = process.stderr.readline()
+        try:
+            yield re.search(r"http://\S+", line)[0]
+        finally:
+            process.terminate()
+
+
+def save(page: Page, name: str, width: int = 1100, *, from_top: bool = True) -> None:
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_timeout(1500)
+    picture = HERE / f"{name}.png"
+    page.screenshot(path=picture, full_page=from_top)
+    with Image.open(picture) as shot:
+        scale = min(1, width / shot.width)
+        small = shot.convert("RGB").resize((round(shot.width * scale), round(shot.height * scale)), Image.LANCZOS)
+        small.save(HERE / f"{name}.jpg", quality=84)
+    picture.unlink()
+
+
+def begin(page: Page, address: str, film: Path, references: list[Path]) -> None:
+    page.goto(address)
+    page.wait_for_selector("#film-upload")
+    page.wait_for_timeout(1000)
+    page.set_input_files("#film-upload input[type=file]", film)
+    page.wait_for_selector("#film-card .card")
+    page.click("#to-shots")
+    page.wait_for_selector("text=found.", timeout=120_000)
+    page.set_input_files("#reference-upload input[type=file]", references)
+    page.wait_for_selector("#to-look:not([disabled])", timeout=120_000)
+    page.wait_for_selector(".point_view img")
+
+
+def render(page: Page) -> None:
+    page.click("#to-look")
+    page.wait_for_timeout(2500)
+    page.click("#to-render")
+    page.wait_for_timeout(1500)
+    page.click("#render")
+    page.wait_for_selector("#downloads a", timeout=900_000)
+    page.wait_for_timeout(2500)
+
+
+def go_to(page: Page, frame: int) -> None:
+    """With the player."""
+    page.get_by_role("slider", name="Time").last.fill(str(frame))
+    page.wait_for_timeout(1500)
+
+
+def main(shared: Path) -> None:
+    legacy = shared / "data" / "legacy"
+    race, chaplin = legacy / "Shepard_Calais_1906_FrenchGP.ogv", legacy / "chaplin.mp4"
+    still = ASSETS / "sample-reference.jpg"
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
+        work = Path(folder)
+        reel = work / "reel.mp4"
+        dog = list(colored_frames(ASSETS / "sample.mp4"))
+        write_film(reel, iter([*dog, *colored_frames(race)]), (480, 640))
+        frame = len(dog) + 190
+        (drawn,) = extract_frames(reel, [frame], work / "frames")
+        painted = work / f"ref_{frame:06d}.png"
+        paint(drawn, painted)
+        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+        with server(work / "home") as address:
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            begin(page, address, reel, [still, painted])
+            page.get_by_role("button", name="Look at shot 3").click()
+            page.wait_for_timeout(3000)
+            page.locator(".point_view img").first.click(position={"x": 260, "y": 250})
+            page.wait_for_selector("text=of this colour comes from")
+            save(page, "web-shots")
+            page.click("#to-look")
+            page.locator("#look-frame input[type=number]").fill(str(frame - 30))
+            page.locator("#look-frame input[type=number]").press("Enter")
+            page.wait_for_timeout(4000)
+            save(page, "web-look")
+            page.set_viewport_size({"width": 390, "height": 844})
+            save(page, "web-narrow", from_top=False)
+            page.set_viewport_size({"width": 1280, "height": 900})
+            page.click("#to-render")
+            page.wait_for_timeout(1000)
+            page.click("#render")
+            page.wait_for_selector("#downloads a", timeout=900_000)
+            page.wait_for_timeout(2500)
+            go_to(page, frame - 20)
+            save(page, "web-render")
+            page.close()
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            begin(page, address, chaplin, [legacy / "photo-pairs" / "ref8.JPEG"])
+            render(page)
+            go_to(page, 120)
+            save(page, "web-chaplin", width=640)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
