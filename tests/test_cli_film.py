@@ -123,7 +123,7 @@ def test_suggestions_are_json_too(film: Path, stills: Path, capsys: pytest.Captu
     assert run(["refs", "suggest", str(film), "--budget", "1", "-r", known, "--json", "-q"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert CUT <= row["frame"] < 2 * CUT
-    assert row["shots"] == [1]
+    assert row["shots"] == [2]
 
 
 def test_an_unknown_detector_is_refused(film: Path, tmp_path: Path) -> None:

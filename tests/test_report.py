@@ -187,7 +187,7 @@ def test_the_page_is_well_formed_and_needs_nothing_from_elsewhere(made: Report, 
     assert not read.open
     ids = [attributes["id"] for _, attributes in read.tags if "id" in attributes]
     assert len(ids) == len(set(ids))
-    assert {f"shot-{number}" for number in range(len(SHOTS))} <= set(ids)
+    assert {f"shot-{number}" for number in range(1, len(SHOTS) + 1)} <= set(ids)
     pictures = read.all("img")
     assert len(pictures) == 2 * len(SHOTS)
     for picture in pictures:
@@ -278,7 +278,7 @@ def test_an_unrelated_reference_wants_a_look_and_a_picture(kinema: Colorizer, tm
     assert found.by_need("look") == [foreign]
     assert LONG <= found.advice[0].frame < 2 * LONG
     assert found.advice[0].share > 0.5
-    assert found.advice[0].shots == (1,)
+    assert found.advice[0].shots == (2,)
     command = f"refs extract film.mp4 {found.advice[0].frame}"
     assert command in page(found)
     assert command not in page(replace(found, from_start=False))  # there frames are numbered otherwise

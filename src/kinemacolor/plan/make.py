@@ -134,7 +134,7 @@ def weights_sha256(model: str) -> dict[str, str | None]:
 def _assigned(seen: Survey, candidates: Mapping[str, "_Candidate"], eye: Eye, per_shot: int) -> Iterator[ShotEntry]:
     """Every shot with the pictures that lie in it, and where none of these is whole those that fit it best."""
     views = Views.of(seen, eye)
-    for number, shot in enumerate(seen.shots):
+    for number, shot in enumerate(seen.shots, 1):
         own = [views.looks[at] for at, owner in enumerate(views.shots) if owner == number]
         within = [name for name, one in candidates.items() if one.lies_in(shot)]
         scores: dict[str, float | None] = {name: _score(own, candidates[name].look) for name in within}

@@ -17,7 +17,7 @@ NEIGHBOURS = 64  # frames that one may explain besides itself
 class Suggestion:
     """A frame to colour. ``gain``: the share of the film that it explains and none before does; ``coverage``: with it.
 
-    ``shots``: the numbers of the shots that it explains best, of all suggested so far and after.
+    ``shots``: the numbers, from 1, of the shots that it explains best, of all suggested so far and after.
     """
 
     frame: int
@@ -28,7 +28,7 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class Views:
-    """Pictures of a film that are looked at: their frames, shots, looks, and the share of the film each stands for."""
+    """Pictures of a film that are looked at: their frames, shots (from 1), looks, and the share of the film of each."""
 
     frames: list[int]
     shots: list[int]
@@ -41,7 +41,7 @@ class Views:
         frames: list[int] = []
         shots: list[int] = []
         weights: list[float] = []
-        for number, shot in enumerate(survey.shots):
+        for number, shot in enumerate(survey.shots, 1):
             some = survey.samples_of(shot)
             frames += some
             shots += [number] * len(some)

@@ -32,7 +32,7 @@ LEAST_HELP = 0.01  # of all doubt: what a suggestion must take away
 
 @dataclass(frozen=True)
 class ShotReport:
-    """One shot: frames ``first`` to ``last``, when it begins, and what was found.
+    """One shot, counted from 1: frames ``first`` to ``last``, when it begins, and what was found.
 
     ``picture``: its ``least_sure`` frame gray, coloured, and how sure the model is; a file in the report's folder.
     """
@@ -181,7 +181,7 @@ class _Watch:
         return Meter([palette.gained(gain) for palette in palettes if palette], self._scene.coding)
 
     def _close(self, shot: ShotEntry, least: _Moment) -> None:
-        number = len(self._shots)
+        number = len(self._shots) + 1
         picture = f"pictures/shot_{number:05d}.jpg"
         write_jpeg(self._folder / picture, self._scene.shown(least.luma, least.painted))
         measures = shot_measures(self._curves, shot.first, shot.end, self._meter.confidence_p10)
@@ -202,7 +202,7 @@ class _Watch:
     def _advice(self) -> Iterator[Advice]:
         """Where a reference is missed: every look counts by how unsure the model was there."""
         owners, weights = [], []
-        for number, shot in enumerate(self._plan.shots):
+        for number, shot in enumerate(self._plan.shots, 1):
             for _ in _spread(shot):
                 owners.append(number)
                 weights.append((shot.end - shot.first) / self._plan.film.frames / len(_spread(shot)))

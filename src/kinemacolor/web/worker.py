@@ -56,7 +56,7 @@ def look(project: Project, task: Look, tell: Tell) -> Survey:
     )
     views = Views.of(seen, seeing_eye(), lambda done, of: tell("Comparing shots", done, of))
     found = suggest(views, SUGGESTIONS)
-    rows = [{"frame": one.frame, "coverage": one.coverage, "shots": [n + 1 for n in one.shots]} for one in found]
+    rows = [{"frame": one.frame, "coverage": one.coverage, "shots": one.shots} for one in found]
     with replacing(project.folder / "suggestions.json") as stream:
         stream.write(json.dumps(rows).encode())
     keep_survey(seen, project.survey_folder)
