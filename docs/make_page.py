@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -152,8 +153,10 @@ def main(shared: Path) -> None:
             save(page, "web-render")
             page.close()
             page = browser.new_page(viewport={"width": 1280, "height": 900})
+            started = time.monotonic()
             begin(page, address, chaplin, [legacy / "photo-pairs" / "ref8.JPEG"])
             render(page)
+            print(f"chaplin.mp4, from the upload to the result: {time.monotonic() - started:.0f} s")
             go_to(page, 120)
             save(page, "web-chaplin", width=640)
         browser.close()

@@ -228,6 +228,7 @@ def render(page: Any, tmp_path: Path) -> Path:
 def run_as_command(page: Any, film: Path, result: Path, tmp_path: Path) -> None:
     """The same job in a terminal makes the same film."""
     page.get_by_role("button", name="The same as a command").click()
+    page.wait_for_function("() => document.querySelector('#command textarea').value.startsWith('kinemacolor render')")
     command = shlex.split(page.locator("#command textarea").input_value())
     assert command[:2] == ["kinemacolor", "render"]
     again = tmp_path / "again.mp4"
