@@ -365,8 +365,10 @@ class TestCorrect:
         page = rendered_page
         page.get_by_role("button", name="Correct a frame").click()
         page.locator("#correct-frame input").fill("2")
+        page.locator("#correct-frame input").press("Tab")
         give(page, "correct-upload", picture)
         page.locator("#correct-upload .file-preview").wait_for()
+        assert page.locator("#correct-frame input").input_value() == "2"
         before = middle(downloaded(page, tmp_path / "before.mp4"), 2)
         page.click("#correct-save")
         until(lambda: len(done_renders(owner, rendered)) == 2, "the second render")
