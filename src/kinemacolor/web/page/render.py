@@ -65,7 +65,7 @@ class RenderStep:
             self.save = gr.Button("Take this frame, and render again", variant="primary", elem_id="correct-save")
         with gr.Accordion("The same as a command", open=False, elem_id="as-command") as self.as_text:
             self.command = gr.Textbox(
-                label="Command line", interactive=True, buttons=["copy"], elem_id="command", lines=2
+                label="Command line", interactive=False, buttons=["copy"], elem_id="command", lines=2
             )
         self.back = gr.Button("Back")
 
