@@ -2,7 +2,8 @@
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from kinemacolor.errors import UsageError
@@ -23,7 +24,7 @@ def begin(folder: Path, films: Sequence[tuple[str, Path]]) -> Project:
 
     Raises InputError for what cannot be read; then the folder is gone.
     """
-    try:
+    with _whole(folder):
         if len(films) == 1:
             name, upload = films[0]
             target = folder / "film" / safe_name(name)
@@ -41,23 +42,27 @@ def begin(folder: Path, films: Sequence[tuple[str, Path]]) -> Project:
             for name, upload in films:
                 shutil.move(upload, target / safe_name(name) if len(films) > 1 else target)
         return begin_at(folder, target.relative_to(folder))
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def begin_at(folder: Path, film: Path) -> Project:
     """A project of a film where it lies. Raises InputError for one that cannot be read; then the folder is gone."""
-    try:
+    with _whole(folder):
         probe(folder / film)
         title = film.name if (folder / film).is_file() or film.is_absolute() else _first_of(folder / film)
         entry = ProjectEntry(title=title, film=film, created=time.time())
         with replacing(folder / "project.json") as stream:
             stream.write(entry.model_dump_json().encode())
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
     return Project(folder)
+
+
+@contextmanager
+def _whole(folder: Path) -> Iterator[None]:
+    """A project's own file comes last: a folder without it is of no project, and goes."""
+    try:
+        yield
+    finally:
+        if not (folder / "project.json").is_file():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _first_of(pictures: Path) -> str:

@@ -85,20 +85,6 @@ class FilmStep:
         return self._desk.open(user_of(request), film).name
 
     @told
-    def take_mine(self, name: str | None, request: gr.Request) -> str:
-        """One of the user's own; its name."""
-        return project_of(self._desk, request, name or "").name
-
-    @told
-    def throw_away(self, name: str | None, request: gr.Request) -> Any:
-        """Remove one of the user's own; no project is shown afterwards. Without a name the user was not sure."""
-        if not name:
-            return gr.skip()
-        project = project_of(self._desk, request, name)
-        self._desk.remove(user_of(request), project)
-        return ""
-
-    @told
     def take_part(self, current: str, start: str, end: str, request: gr.Request) -> None:
         """Cut the film; what still reads as it was shown is as it was."""
         project = project_of(self._desk, request, current)

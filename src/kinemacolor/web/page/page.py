@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from kinemacolor.errors import KinemacolorError
 from kinemacolor.web.desk import Desk, result_files
-from kinemacolor.web.page.calls import TOLD_SECONDS, View, data_of, in_words, told, user_of
+from kinemacolor.web.page.calls import TOLD_SECONDS, View, data_of, in_words, project_of, told, user_of
 from kinemacolor.web.page.film import FilmStep
 from kinemacolor.web.page.look import LookStep
 from kinemacolor.web.page.parts import job_list
@@ -102,13 +102,13 @@ class Page:
     def _wire_film(self) -> None:
         step = self.film
         uploaded = step.upload.upload(step.take_upload, [step.upload], [self.current])
-        opened = step.open_mine.click(step.take_mine, [step.mine], [self.current])
+        opened = step.open_mine.click(self._open, [step.mine], [self.current])
         begun = [
             uploaded,
             opened,
             step.open_known.click(step.take_known, [step.known], [self.current]),
             step.remove.click(
-                step.throw_away, [step.mine], [self.current], js=_asked("Remove this film and its results?")
+                self._remove, [step.mine], [self.current], js=_asked("Remove this film and its results?")
             ),
         ]
         for event in begun:
@@ -176,8 +176,8 @@ class Page:
         tab = self.photo
         events = (
             tab.run.click(tab.color, [tab.upload, tab.references], [self.photograph]),
-            tab.open_mine.click(tab.take_mine, [tab.mine], [self.photograph]),
-            tab.remove.click(tab.throw_away, [tab.mine], [self.photograph], js=_asked("Remove this photograph?")),
+            tab.open_mine.click(self._open, [tab.mine], [self.photograph]),
+            tab.remove.click(self._remove, [tab.mine], [self.photograph], js=_asked("Remove this photograph?")),
         )
         for event in events:
             event.success(**self._showing(tab))
@@ -242,6 +242,19 @@ class Page:
 
     def _go_on(self, current: str, request: gr.Request) -> Any:
         return gr.Walkthrough(selected=self._step(self._view(request, current, "", 0, 0, is_new=True)))
+
+    @told
+    def _open(self, name: str | None, request: gr.Request) -> str:
+        """One of the user's own projects; its name."""
+        return project_of(self._desk, request, name or "").name
+
+    @told
+    def _remove(self, name: str | None, request: gr.Request) -> Any:
+        """Remove one of the user's own; none is shown afterwards. Without a name the user was not sure."""
+        if not name:
+            return gr.skip()
+        self._desk.remove(user_of(request), project_of(self._desk, request, name))
+        return ""
 
     @told
     def _stop(self, event: gr.EventData, request: gr.Request) -> None:

@@ -10,7 +10,7 @@ import gradio as gr
 from kinemacolor.errors import KinemacolorError
 from kinemacolor.video.pictures import SUFFIXES
 from kinemacolor.web.desk import Desk, result_files
-from kinemacolor.web.page.calls import View, project_of, told, user_of
+from kinemacolor.web.page.calls import View, told, user_of
 from kinemacolor.web.page.film import when
 from kinemacolor.web.page.parts import before_after
 from kinemacolor.web.page.render import downloads
@@ -79,16 +79,3 @@ class PhotographTab:
                 raise
         self._desk.submit(user, project, RenderFilm())
         return project.name
-
-    @told
-    def take_mine(self, name: str | None, request: gr.Request) -> str:
-        """One of the user's own; its name."""
-        return project_of(self._desk, request, name or "").name
-
-    @told
-    def throw_away(self, name: str | None, request: gr.Request) -> Any:
-        """Remove one of the user's own. Without a name the user was not sure."""
-        if not name:
-            return gr.skip()
-        self._desk.remove(user_of(request), project_of(self._desk, request, name))
-        return ""
