@@ -3,13 +3,14 @@
 import shutil
 import socket
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+
+from waiting import until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = [
@@ -31,11 +32,8 @@ def serving(app: Any) -> Iterator[str]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    until = time.monotonic() + 60
-    while not server.started:
-        assert thread.is_alive(), "the server did not start"
-        assert time.monotonic() < until, "the server did not start"
-        time.sleep(0.05)
+    until(lambda: server.started or not thread.is_alive(), "the server")
+    assert server.started
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
@@ -83,6 +81,21 @@ def _told(said: Any) -> str:
 def _is_local(url: str) -> bool:
     parts = urlsplit(url)
     return parts.scheme in ("data", "blob", "about") or parts.hostname == "127.0.0.1"
+
+
+def settle(page: Any) -> None:
+    """Wait until the pictures in sight are there, nothing moves any more, and all of it is on the screen."""
+    page.evaluate(
+        """async () => {
+        const comes = one => one.checkVisibility() && (one.complete || one.loading !== "lazy");
+        const pictures = [...document.images].filter(comes);
+        const motions = document.getAnimations().filter(one => one.effect.getComputedTiming().endTime !== Infinity);
+        await document.fonts.ready;
+        await Promise.all(pictures.map(one => one.decode().catch(() => null)));
+        await Promise.all(motions.map(one => one.finished.catch(() => null)));
+        for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
+        }"""
+    )
 
 
 def assert_accessible(page: Any, within: str | None = None) -> None:

@@ -1,7 +1,6 @@
 """A server for tests, in this process, and small films to give it."""
 
 import io
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from starlette.testclient import TestClient
 
 from conftest import SIZE, scene, write_film
 from kinemacolor.web.server import ServerOptions, application
+from waiting import until
 
 ORIGIN = "http://127.0.0.1:7860"
 ACTIVE = ("queued", "running")
@@ -64,15 +64,6 @@ def upload(client: TestClient, name: str, content: bytes) -> str:
 def add_reference(client: TestClient, project: str, name: str, content: bytes, **form: Any) -> Any:
     """The answer of the server to a reference."""
     return client.post(f"/api/projects/{project}/references", files={"file": (name, content)}, data=form)
-
-
-def until(done: Callable[[], Any], seconds: float = 120) -> Any:
-    """What ``done`` gives when it gives something."""
-    limit = time.monotonic() + seconds
-    while not (found := done()):
-        assert time.monotonic() < limit, "it takes too long"
-        time.sleep(0.02)
-    return found
 
 
 def job(client: TestClient, project: str, task: dict[str, Any]) -> dict[str, Any]:

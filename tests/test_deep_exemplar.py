@@ -114,14 +114,15 @@ def test_chroma_of_both_frames_is_as_near_as_float32_allows(published: DeepExemp
     """These random networks are chaotic: what one part in a million of the luma changes bounds the error.
 
     Rounding differs between processors, and grows a hundredfold from the warp to the chroma and
-    sixtyfold from a frame to the next; float64 is no nearer to the recorded answers.
+    sixtyfold from a frame to the next; float64 is no nearer to the recorded answers. That this bound is
+    far below what other networks' answers would differ by is asserted, too.
     """
     for name, temperature, step in (("t001", 0.01, soft), ("hard", None, hard)):
         nudged = run(published, temperature, LUMA * (1 + 1e-6)).chroma
         for frame in (0, 1):
-            error = (sampled(step.chroma, frame, 2) - GOLDEN[f"{name}.frame{frame}.ab"]).abs().mean()
-            assert error < (nudged - step.chroma)[:, frame].abs().mean()
-            assert error < 3
+            recorded = GOLDEN[f"{name}.frame{frame}.ab"]
+            bound = (nudged - step.chroma)[:, frame].abs().mean()
+            assert (sampled(step.chroma, frame, 2) - recorded).abs().mean() < bound < recorded.std() / 10
 
 
 def small(**options: object) -> DeepExemplar:

@@ -37,9 +37,9 @@ from served import (
     job,
     picture_bytes,
     server,
-    until,
     upload,
 )
+from waiting import until
 
 SMALL = {"kind": "plan", "options": {"short_side": 64}}
 CHECKS = [
@@ -370,7 +370,7 @@ def test_a_real_server_tells_of_too_much_and_leaves_on_ctrl_c(tmp_path: Path, fi
                 assert json.loads(first[5:])["jobs"][0]["project"] == project
                 process.send_signal(2)
                 began = time.monotonic()
-                until(lambda: process.poll() is not None, 40)
+                until(lambda: process.poll() is not None, seconds=40)
         assert time.monotonic() - began < 20
         assert process.returncode in (0, 130)
         assert "Traceback" not in process.stderr.read()

@@ -21,7 +21,8 @@ from kinemacolor.web.job import JobEntry, JobView
 from kinemacolor.web.jobs import KEPT_FINISHED, Queue
 from kinemacolor.web.project import Project, ProjectEntry
 from kinemacolor.web.tasks import Look, RenderFilm, Try
-from served import film_bytes, picture_bytes, until
+from served import film_bytes, picture_bytes
+from waiting import until
 
 FAKE = """
 import json, os, sys, threading
@@ -93,7 +94,7 @@ def state(queue: Queue, view: JobView, user: str = "me") -> str:
 def running(project: Project) -> tuple[int, str]:
     """The process and the device of a worker that has begun."""
     path = project.folder / "running"
-    number, device = until(lambda: json.loads(path.read_text() or "null") if path.exists() else None, 30)
+    number, device = until(lambda: json.loads(path.read_text() or "null") if path.exists() else None, seconds=30)
     return number, device
 
 

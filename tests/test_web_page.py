@@ -13,15 +13,15 @@ import httpx
 import numpy as np
 import pytest
 
-from browser import assert_accessible, assert_fits
+from browser import assert_accessible, assert_fits, settle
 from conftest import scene
 from kinemacolor.errors import KinemacolorError
 from kinemacolor.references.given import Given
 from kinemacolor.references.pictures import check_given
 from kinemacolor.verify import verify_film
 from kinemacolor.video.reader import probe
+from waiting import PATIENCE, until
 from webpage import (
-    PATIENCE,
     SIZE,
     Program,
     Server,
@@ -31,7 +31,6 @@ from webpage import (
     frame_of,
     picture_at,
     player_picture,
-    until,
     visit,
     web_server,
     write_references,
@@ -329,7 +328,7 @@ def words_of(call: Callable[[], object], folder: Path) -> str:
 
 class TestCorrect:
     def test_a_painted_frame_leads_its_shot(
-        self, browser: Any, server: Server, film: Path, references: list[Path], tmp_path: Path
+        self, browser: Any, server: Server, folder: Path, film: Path, references: list[Path], tmp_path: Path
     ) -> None:
         owner = Program(server, "painter")
         project = owner.begin(film, references)
@@ -345,10 +344,14 @@ class TestCorrect:
             until(lambda: player.locator(".now").inner_text().endswith("frame 10"), "frame 10")
             player.get_by_role("button", name="Correct this frame").click()
             paint(page)
-            page.click("#correct-save")
-            render_job(page, "running").wait_for()
             until(lambda: len(done_renders(owner, project)) == 2, "the second render")
             after = middle(downloaded(page, tmp_path / "after.mp4"), 10)
+            assert np.mean(correction(folder)[..., 3] > 0) < 0.2
+            page.locator("#painter .stage").wait_for(state="hidden")
+            page.get_by_role("button", name="Paint on it").click()
+            paint(page, whole=True)
+            until(lambda: len(done_renders(owner, project)) == 3, "the third render")
+            assert correction(folder).shape == (*SIZE, 3)
         brown = hue(np.array([0xB0, 0x8A, 0x6E]))
         assert np.linalg.norm(hue(after) - brown) < 0.5 * np.linalg.norm(hue(before) - brown)
         assert owner.plan(project)["references"]["ref_000010"]["frame"] == 10
@@ -399,19 +402,27 @@ def hue(color: np.ndarray) -> np.ndarray:
     return color / color.sum()
 
 
-def paint(page: Any) -> None:
-    """A stroke over the middle of the frame, with the brush and colour that are chosen at first."""
-    canvas = page.locator("#editor canvas").first
-    canvas.wait_for()
-    page.wait_for_timeout(1500)  # the editor fits the picture into itself
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
+def paint(page: Any, *, whole: bool = False) -> None:
+    """A stroke over the middle of the frame, with the brush and colour that are chosen at first; it is taken."""
+    stage = page.locator("#painter .stage")
+    stage.wait_for()
+    settle(page)
+    stage.scroll_into_view_if_needed()
+    box = stage.bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x - 50, y)
     page.mouse.down()
     page.mouse.move(x + 50, y, steps=3)
     page.mouse.up()
-    page.wait_for_timeout(800)
+    page.get_by_text("1 stroke").wait_for()
+    page.get_by_label("All other colours of this frame are right, too").set_checked(whole)
+    page.get_by_role("button", name="Take this, and render again").click()
+
+
+def correction(folder: Path) -> np.ndarray:
+    """What is kept of a correction of frame 10."""
+    (file,) = folder.glob("home/users/*/*/references/ref_000010.png")
+    return cv2.imread(str(file), cv2.IMREAD_UNCHANGED)
 
 
 class TestBoard:
@@ -509,7 +520,6 @@ class TestEveryone:
             check_screens(page)
             for step in ("Look", "Shots", "Film"):
                 go_to(page, step)
-                page.wait_for_timeout(500)
                 check_screens(page)
             for tab in ("Photograph", "Report"):
                 page.get_by_role("tab", name=tab).click()
@@ -548,7 +558,7 @@ def check_screens(page: Any) -> None:
     """A screen, wide and narrow."""
     for screen in (DESK, PHONE):
         page.set_viewport_size(screen)
-        page.wait_for_timeout(300)
+        settle(page)
         assert_fits(page)
         assert nameless(page) == []
         assert_accessible(page)

@@ -14,6 +14,7 @@ pytest.importorskip("gradio")
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.plan.document import FilmOptions, Plan
 from kinemacolor.plan.make import kept_choices
+from kinemacolor.references.pictures import load_reference
 from kinemacolor.render.film import Render, render
 from kinemacolor.render.target import Target, prepare_plan
 from kinemacolor.web.begin import begin, begin_at, cut
@@ -268,6 +269,7 @@ def test_strokes_alone_are_a_correction(planned: Project) -> None:
     plan = planned.correct(0, strokes)
     assert "ref_000000" in plan.shots[0].references
     assert len(plan.shots[0].references) > 1
+    assert np.array_equal(load_reference(plan.references["ref_000000"].path)[20:40, 20:60], strokes[20:40, 20:60])
 
 
 @pytest.mark.parametrize(

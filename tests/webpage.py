@@ -4,8 +4,7 @@ import base64
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 
 from browser import quiet_page
 from conftest import scene, write_film
+from waiting import PATIENCE, until
 
 ASSETS = Path(__file__).parents[1] / "src" / "kinemacolor" / "assets"
 SIZE = (108, 192)  # rows, columns
@@ -28,7 +28,6 @@ LIBRARY_TALK = (
     "/assets/Index-",
     "GL Driver",
 )  # of Gradio's parts
-PATIENCE = 90  # s, for what needs a process of its own on a busy machine
 
 
 @dataclass
@@ -73,15 +72,6 @@ def _answers(address: str) -> bool:
         return httpx.get(f"{address}api/films").status_code < 500
     except httpx.TransportError:
         return False
-
-
-def until(ask: Callable[[], Any], what: str, seconds: float = PATIENCE) -> Any:
-    """The first answer that is true."""
-    end = time.monotonic() + seconds
-    while not (answer := ask()):
-        assert time.monotonic() < end, f"waited in vain for {what}"
-        time.sleep(0.1)
-    return answer
 
 
 class Program:

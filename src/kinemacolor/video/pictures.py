@@ -67,6 +67,12 @@ def _has_alpha(path: Path) -> bool:
         return False  # OpenCV reads some kinds that Pillow does not
 
 
+def picture_size(path: Path) -> tuple[int, int]:
+    """Rows and columns of a picture of our own."""
+    with Image.open(path) as image:
+        return image.height, image.width
+
+
 def read_luma(path: Path, colors: ColorTags) -> Codes:
     """H W codes of one picture at its own depth, turned as its EXIF orientation says."""
     picture = _read_pixels(path)
@@ -89,14 +95,15 @@ def _read_pixels(path: Path) -> Codes:
 
 
 def write_picture(path: Path, rgb: Codes) -> None:
-    """``H W 3`` R'G'B', uint8 or uint16, in the format of the suffix.
+    """``H W 3`` R'G'B', or ``H W 4`` with transparency, uint8 or uint16, in the format of the suffix.
 
     Raises OSError where the file system refuses.
     """
     quality = [cv2.IMWRITE_JPEG_QUALITY, 95] if path.suffix.lower() in (".jpg", ".jpeg") else []
     if rgb.dtype == np.uint16 and path.suffix.lower() not in (".png", ".tif", ".tiff"):
         rgb = np.rint(rgb / 257).astype(np.uint8)
-    _, data = cv2.imencode(path.suffix.lower(), np.ascontiguousarray(rgb[..., ::-1]), quality)
+    order = [2, 1, 0, 3][: rgb.shape[2]]
+    _, data = cv2.imencode(path.suffix.lower(), np.ascontiguousarray(rgb[..., order]), quality)
     path.write_bytes(data.tobytes())
 
 

@@ -28,7 +28,7 @@ from kinemacolor.render.passes import Pass, Stretch, stretches
 from kinemacolor.render.segments import WorkFolder
 from kinemacolor.resample import Geometry, resize
 from kinemacolor.session import FULL_RGB, Session
-from kinemacolor.video.pictures import SUFFIXES, read_reference, write_picture
+from kinemacolor.video.pictures import SUFFIXES, picture_size, read_reference, write_picture
 from kinemacolor.video.range import FrameIndex, RangeReader
 from kinemacolor.video.shown import shown_gray
 from kinemacolor.web.home import Missing
@@ -42,9 +42,9 @@ KEPT_ANSWERS = 8
 
 @dataclass(frozen=True)
 class Still:
-    """A frame as pictures: gray, in colour, and how sure the model is (white: sure)."""
+    """A frame as pictures of ``size`` (rows, columns): gray, in colour, and how sure the model is (white: sure)."""
 
-    frame: int
+    size: tuple[int, int]
     gray: Path
     color: Path
     confidence: Path
@@ -102,9 +102,10 @@ class Stills:
         one = _pass_of(plan, frame, self._device)
         stem = f"{_key(plan, one)}-{frame}"
         folder = project.folder / "look"
+        gray = self.gray(project, frame)
         still = Still(
-            frame,
-            self.gray(project, frame),
+            picture_size(gray),
+            gray,
             folder / f"{stem}-color.jpg",
             folder / f"{stem}-confidence.jpg",
             tuple(_name_of(plan, reference) for reference in one.references),
@@ -131,6 +132,14 @@ class Stills:
         if found is not None:
             return found
         return self._explained(plan, _pass_of(plan, frame, self._device), frame).rgb
+
+    def rendered(self, project: Project, frame: int) -> Path:
+        """The same as a picture of a size to look at."""
+        picture = self.painted(project, frame)
+        path = project.folder / "look" / f"{hashlib.sha256(picture.tobytes()).hexdigest()[:16]}-{frame}-rendered.jpg"
+        if not path.is_file():
+            _write(path, picture)
+        return path
 
     def _explained(self, plan: Plan, one: Pass, frame: int) -> Explained:
         key = f"{_key(plan, one)}-{frame}"

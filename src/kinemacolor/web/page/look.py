@@ -8,11 +8,10 @@ from kinemacolor.errors import UsageError
 from kinemacolor.options import DEFAULT_MODEL, EdgeFilter
 from kinemacolor.plan.document import FilmOptions, Plan
 from kinemacolor.times import clock
-from kinemacolor.video.reader import probe
 from kinemacolor.web.desk import Desk
 from kinemacolor.web.page.calls import View, note, project_of, told, user_of
 from kinemacolor.web.page.parts import before_after, compare_player
-from kinemacolor.web.page.shots import file_url, look_url
+from kinemacolor.web.page.shown import player_value, still_value
 from kinemacolor.web.project import Project
 from kinemacolor.web.tasks import Try
 from kinemacolor.weights import MODELS, blank_model, weights_notices
@@ -120,29 +119,7 @@ class LookStep:
         self._desk.submit(user_of(request), project, Try(start_seconds=seconds, seconds=SECONDS))
 
     def _still(self, project: Project, frame: int) -> dict[str, Any]:
-        still = self._desk.stills.still(project, frame)
-        return {
-            "gray": look_url(project, still.gray),
-            "color": look_url(project, still.color),
-            "confidence": look_url(project, still.confidence),
-            "alt": f"Frame {frame}",
-        }
-
-
-def player_value(project: Project, file: str, title: str, *, correctable: bool = False) -> dict[str, Any] | None:
-    """What the player shows of a film that lies gray and coloured beside each other; None where there is none."""
-    path = project.folder / file
-    if not path.is_file():
-        return None
-    info = probe(path)
-    return {
-        "film": file_url(project, path),
-        "width": info.width // 2,
-        "height": info.height,
-        "rate": float(info.rate or 24),
-        "title": title,
-        "correctable": correctable,
-    }
+        return still_value(project, self._desk.stills.still(project, frame), f"Frame {frame}")
 
 
 def _kept(plan: Plan) -> FilmOptions:

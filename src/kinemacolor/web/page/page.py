@@ -164,12 +164,14 @@ class Page:
         step.render.click(step.ask, [self.current, step.form, step.more]).success(**self._showing())
         for event in (step.form.change, step.more.change, step.as_text.expand):
             event(step.as_command, [self.current, step.form, step.more], [step.command], show_progress="hidden")
-        step.fetch.click(step.open_frame, [self.current, step.frame], [step.editor, step.opened])
-        step.player.select(step.choose, [self.current], [step.panel, step.frame, step.editor, step.opened])
-        taken = [step.opened, step.editor, step.whole]
-        step.save.click(step.correct, [self.current, step.frame, *taken], taken).success(
-            **self._showing(self.shots, step)
+        step.fetch.click(step.open_frame, [self.current, step.frame], [step.painter])
+        step.player.select(step.choose, [self.current], [step.panel, step.frame, step.painter])
+        corrected = (
+            step.painter.submit(step.take_strokes),
+            step.save.click(step.take_picture, [self.current, step.frame, step.picture]),
         )
+        for event in corrected:
+            event.success(**self._showing(self.shots, step)).then(step.put_away, None, [step.painter, step.picture])
         self._goes_to(step.back, 3)
 
     def _wire_photograph(self) -> None:

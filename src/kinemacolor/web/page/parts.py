@@ -30,8 +30,9 @@ def compare_player(value: Value = None, **options: Any) -> gr.HTML:
 def before_after(value: Value = None, **options: Any) -> gr.HTML:
     """A still with a divider between gray and colour.
 
-    Value: ``{"gray": address, "color": address, "confidence": address | None, "alt": str}``; confidence is a gray
-    picture (white: sure, as ``--confidence-out`` writes it), shown as pink where it is dark. No events.
+    Value: ``{"gray": address, "color": address, "confidence": address | None, "width": px, "height": px, "alt": str}``;
+    confidence is a gray picture (white: sure, as ``--confidence-out`` writes it), shown as pink where it is dark. No
+    events.
     """
     return _part("before_after", value, options)
 
@@ -62,6 +63,18 @@ def point_view(value: Value = None, **options: Any) -> gr.HTML:
     Events: ``select`` ``{"x": 0..1, "y": 0..1}``: this point is asked about; answer with the value and its origin.
     """
     return _part("point_view", value, options)
+
+
+def paint_frame(value: Value = None, **options: Any) -> gr.HTML:
+    """A coloured frame to paint on: brush, eraser, colours out of the frame and its references; light and shade stay.
+
+    Value: ``{"project": str, "frame": int, "image": address, "width": px, "height": px, "references": [{"name": str,
+    "image": address}]}``; another frame or image begins anew.
+
+    Events: ``submit`` ``{"project": str, "frame": int, "layer": data URL, "whole": bool}``; the layer is a PNG of width
+    times height, transparent but for what was painted; with ``whole`` the rest of the frame is right as it is.
+    """
+    return _part("paint_frame", value, options)
 
 
 def job_list(value: Value = None, **options: Any) -> gr.HTML:

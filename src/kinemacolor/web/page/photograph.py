@@ -14,7 +14,7 @@ from kinemacolor.web.page.calls import View, told, user_of
 from kinemacolor.web.page.film import when
 from kinemacolor.web.page.parts import before_after
 from kinemacolor.web.page.render import downloads
-from kinemacolor.web.page.shots import look_url
+from kinemacolor.web.page.shown import still_value
 from kinemacolor.web.tasks import RenderFilm
 
 
@@ -53,13 +53,7 @@ class PhotographTab:
         if project is None or not result_files(project):
             return [mine, None, ""]
         still = self._desk.stills.still(project, 0)
-        value = {
-            "gray": look_url(project, still.gray),
-            "color": look_url(project, still.color),
-            "confidence": look_url(project, still.confidence),
-            "alt": project.entry.title,
-        }
-        return [mine, value, downloads(project)]
+        return [mine, still_value(project, still, project.entry.title), downloads(project)]
 
     @told
     def color(self, photograph: str | None, references: list[str] | None, request: gr.Request) -> str:

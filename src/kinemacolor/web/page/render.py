@@ -1,7 +1,9 @@
 """Step 4: the film itself, the queue, the player, and corrections."""
 
+import base64
 from html import escape
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
@@ -9,23 +11,22 @@ import gradio as gr
 import numpy as np
 
 from kinemacolor.arrays import Bytes
+from kinemacolor.errors import UsageError
+from kinemacolor.files import writing
 from kinemacolor.references.pictures import load_reference
 from kinemacolor.resample import resize
 from kinemacolor.session import complete
+from kinemacolor.video.painted import OPAQUE
+from kinemacolor.video.pictures import SUFFIXES, picture_size
 from kinemacolor.web.desk import Desk, result_files
 from kinemacolor.web.page.calls import View, changed_since, data_of, project_of, told, user_of
-from kinemacolor.web.page.look import player_value
-from kinemacolor.web.page.parts import compare_player
+from kinemacolor.web.page.parts import compare_player, paint_frame
+from kinemacolor.web.page.shown import look_url, player_value, reference_values
 from kinemacolor.web.project import Project
 from kinemacolor.web.tasks import FORMS, RenderFilm, command_of
 
 AS_FILM = "As the film"
 MORE = [("The colours alone, for editing", "layer"), ("How sure the model is, as a film", "confidence")]
-
-PALETTE: list[str | tuple[str, float]] = [
-    *("#b08a6e", "#8a3b2f", "#c9a34e", "#5f7a3a", "#3f6f8f"),
-    *("#2f3f6f", "#7a4f8a", "#d9c9b0", "#6b4a2f", "#808080"),
-]
 
 
 class RenderStep:
@@ -42,27 +43,21 @@ class RenderStep:
         self.player = compare_player()
         with gr.Accordion("Correct a frame", open=False, elem_id="correct") as self.panel:
             gr.Markdown(
-                "Paint over what is wrong with the colour it should have, or give a picture of this frame in colour. "
-                "The film keeps its own light and shade. The frame then leads its shot in both directions; only what "
-                "depends on it is rendered again."
+                "Paint over what is wrong, or give a picture of this frame in colour, all of it or with the rest "
+                "transparent. The film keeps its own light and shade. The frame then leads its shot in both "
+                "directions; only what depends on it is rendered again."
             )
-            self.opened = gr.State(None)
             with gr.Row(equal_height=True):
                 self.frame = gr.Number(0, label="Frame", precision=0, minimum=0, elem_id="correct-frame", min_width=120)
-                self.fetch = gr.Button("Show it", size="sm", elem_id="correct-show", min_width=120)
-            self.editor = gr.ImageEditor(
-                type="numpy",
-                image_mode="RGBA",
-                sources=(),
-                transforms=(),
-                layers=False,
-                brush=gr.Brush(default_size=24, colors=PALETTE, default_color=PALETTE[0]),
-                label="Paint on the frame",
-                elem_id="editor",
-                canvas_size=(960, 540),
+                self.fetch = gr.Button("Paint on it", size="sm", elem_id="correct-show", min_width=120)
+            self.painter = paint_frame(elem_id="painter")
+            self.picture = gr.File(
+                label="Or a picture of this frame in colour",
+                file_types=list(SUFFIXES),
+                height=110,
+                elem_id="correct-upload",
             )
-            self.whole = gr.File(label="Or a picture of this frame in colour", height=110, elem_id="correct-upload")
-            self.save = gr.Button("Take this frame, and render again", variant="primary", elem_id="correct-save")
+            self.save = gr.Button("Take this picture, and render again", elem_id="correct-save")
         with gr.Accordion("The same as a command", open=False, elem_id="as-command") as self.as_text:
             self.command = gr.Textbox(
                 label="Command line", interactive=False, buttons=["copy"], elem_id="command", lines=2
@@ -94,63 +89,79 @@ class RenderStep:
         self._desk.submit(user_of(request), project, _task(form, more))
 
     @told
-    def open_frame(self, current: str, frame: float, request: gr.Request) -> tuple[Any, Any]:
-        """A frame as it was rendered, to paint on; and which one that is."""
+    def open_frame(self, current: str, frame: float, request: gr.Request) -> dict[str, Any]:
+        """A frame as it was rendered, to paint on."""
         return self._opened(project_of(self._desk, request, current), int(frame))
 
     @told
-    def choose(self, current: str, event: gr.EventData, request: gr.Request) -> tuple[Any, Any, Any, Any]:
+    def choose(self, current: str, event: gr.EventData, request: gr.Request) -> tuple[Any, Any, Any]:
         """The frame at which the player stands."""
         project, sent = project_of(self._desk, request, current), data_of(event)
         frame = self._desk.frame_at(project, float(sent["seconds"]))
-        return gr.update(open=True), frame, *self._opened(project, frame)
+        return gr.update(open=True), frame, self._opened(project, frame)
 
     @told
-    def correct(
-        self,
-        current: str,
-        frame: float,
-        opened: tuple[str, int] | None,
-        edited: dict[str, Any] | None,
-        whole: str | None,
-        request: gr.Request,
-    ) -> tuple[None, None, None]:
-        """A painted frame, or a picture of the frame that is named, becomes a reference of its shot.
+    def take_strokes(self, event: gr.EventData, request: gr.Request) -> None:
+        """What was painted on a frame becomes a reference of its shot, alone or over the frame as it was rendered."""
+        sent = data_of(event)
+        project, frame = project_of(self._desk, request, str(sent.get("project"))), int(sent["frame"])
+        layer = _strokes(str(sent["layer"]), self._desk.home.uploads)
+        if sent["whole"]:
+            layer = self._over(project, frame, layer, self._desk.stills.painted(project, frame))
+        self._correct(project, frame, layer, request)
 
-        The film is rendered again, and all is put away.
-        """
-        project = project_of(self._desk, request, current)
-        if whole:
-            number, picture = int(frame), load_reference(Path(whole))
-        else:
-            number, picture = _painted(project, opened, edited)
-        project.correct(number, _over(picture, self._desk.stills.luma(project, number)))
+    def put_away(self) -> tuple[None, None]:
+        """What was painted or given is taken."""
+        return None, None
+
+    @told
+    def take_picture(self, current: str, frame: float, picture: str | None, request: gr.Request) -> None:
+        """A picture of the frame that is named becomes a reference of its shot."""
+        project, number = project_of(self._desk, request, current), int(frame)
+        if not picture:
+            raise gr.Error("Give a picture of the frame first.", print_exception=False)
+        given = load_reference(Path(picture))
+        if given.shape[2] == 3:
+            given = self._over(project, number, np.dstack([given, np.full(given.shape[:2], 255, np.uint8)]), given)
+        self._correct(project, number, given, request)
+
+    def _over(self, project: Project, frame: int, layer: Bytes, below: Bytes) -> Bytes:
+        """``H W 3``: what is painted of ``H W 4``, with the light and shade of the frame; elsewhere ``below``."""
+        painted = complete(layer, self._desk.stills.luma(project, frame))
+        rest = resize(below, (layer.shape[0], layer.shape[1]))
+        return np.where(painted[..., 3:] >= OPAQUE, painted[..., :3], rest)
+
+    def _correct(self, project: Project, frame: int, picture: Bytes, request: gr.Request) -> None:
+        project.correct(frame, np.ascontiguousarray(picture))
         self._desk.submit(user_of(request), project, RenderFilm())
-        return None, None, None
 
-    def _opened(self, project: Project, frame: int) -> tuple[Any, Any]:
-        picture = self._desk.stills.painted(project, frame)
-        return gr.update(value=picture, label=f"Paint on frame {frame}"), (project.name, frame)
+    def _opened(self, project: Project, frame: int) -> dict[str, Any]:
+        path, names = self._desk.stills.rendered(project, frame), self._desk.stills.still(project, frame).references
+        rows, columns = picture_size(path)
+        return {
+            **{"project": project.name, "frame": frame, "image": look_url(project, path)},
+            **{"width": columns, "height": rows, "references": reference_values(project, names)},
+        }
 
 
 def _task(form: str, more: list[str]) -> RenderFilm:
     return RenderFilm.model_validate({"form": form or None} | dict.fromkeys(more, True))
 
 
-def _painted(project: Project, opened: tuple[str, int] | None, edited: dict[str, Any] | None) -> tuple[int, Bytes]:
-    """The frame that was painted on, and what came of it."""
-    if not edited or edited.get("composite") is None or opened is None or opened[0] != project.name:
-        raise gr.Error("Show a frame first: press “Correct this frame”.", print_exception=False)
-    composite: Bytes = np.asarray(edited["composite"], np.uint8)
-    return opened[1], np.ascontiguousarray(composite[..., :3])
-
-
-def _over(picture: Bytes, gray: Bytes) -> Bytes:
-    """The colours of a picture over the frame's own light and shade, all of it painted: ``H W 3``."""
-    if picture.shape[2] == 4:
-        return picture
-    layer = np.dstack([resize(picture, (gray.shape[0], gray.shape[1])), np.full(gray.shape, 255, np.uint8)])
-    return np.ascontiguousarray(complete(layer, gray)[..., :3])
+def _strokes(address: str, uploads: Path) -> Bytes:
+    """The picture ``H W 4`` of a data URL. Raises UsageError, InputError for what is none or has no paint."""
+    head, _, coded = address.partition(",")
+    try:
+        content = base64.b64decode(coded, validate=True)
+    except ValueError:
+        content = b""
+    if head != "data:image/png;base64" or not content:
+        raise UsageError("what was painted did not arrive: try again")
+    with TemporaryDirectory(dir=uploads) as folder:
+        file = Path(folder, "strokes.png")
+        with writing(uploads):
+            file.write_bytes(content)
+        return load_reference(file)
 
 
 def downloads(project: Project) -> str:

@@ -7,7 +7,7 @@ import gradio as gr
 
 from kinemacolor.web.desk import Desk
 from kinemacolor.web.page.calls import View, changed_since, note
-from kinemacolor.web.page.shots import file_url
+from kinemacolor.web.page.shown import file_url
 
 
 class ReportTab:

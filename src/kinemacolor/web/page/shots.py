@@ -4,7 +4,6 @@ from collections import Counter
 from html import escape
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import gradio as gr
 
@@ -18,6 +17,7 @@ from kinemacolor.video.reader import FILM_SUFFIXES
 from kinemacolor.web.desk import Desk, suggestions
 from kinemacolor.web.page.calls import TOLD_SECONDS, View, data_of, in_words, note, project_of, told, user_of
 from kinemacolor.web.page.parts import point_view, shot_board
+from kinemacolor.web.page.shown import file_url, look_url, reference_url, reference_values
 from kinemacolor.web.project import Project
 from kinemacolor.web.stills import is_partial
 from kinemacolor.web.tasks import MakePlan
@@ -144,29 +144,15 @@ class ShotsStep:
         frame = (shot.first + shot.last) // 2
         still = self._desk.stills.still(project, frame)
         return {
-            "frame": {"image": look_url(project, still.color), "number": frame, "alt": f"Shot {number}, frame {frame}"},
-            "references": [
-                {"name": name, "image": _reference_url(project, name, plan.references[name].path)}
-                for name in still.references
-            ],
+            "frame": {
+                "image": look_url(project, still.color),
+                "width": still.size[1],
+                "height": still.size[0],
+                "number": frame,
+            },
+            "references": reference_values(project, still.references),
             "origin": None,
         }
-
-
-def file_url(project: Project, path: Path) -> str:
-    """Where the page gets a file of a project; another address when the file has changed."""
-    inside = path.relative_to(project.folder).as_posix()
-    return f"/api/projects/{project.name}/files/{quote(inside)}?v={path.stat().st_mtime_ns}"
-
-
-def look_url(project: Project, path: Path) -> str:
-    """The same for a still, whose name tells it from others."""
-    return f"/api/projects/{project.name}/files/look/{quote(path.name)}"
-
-
-def _reference_url(project: Project, name: str, path: Path) -> str:
-    stamp = path.stat().st_mtime_ns if path.is_file() else 0
-    return f"/api/projects/{project.name}/references/{quote(name, safe='')}?v={stamp}"
 
 
 def _share(matched: float | None) -> str:
@@ -183,7 +169,7 @@ def _board(project: Project, seen: Survey, plan: Plan | None, picked: int | None
         "references": [
             {
                 "name": name,
-                "image": _reference_url(project, name, entry.path),
+                "image": reference_url(project, name, entry.path),
                 "frame": entry.frame,
                 "partial": is_partial(entry.path, entry.path.stat().st_mtime_ns),
                 "used": used[name],

@@ -13,13 +13,13 @@ root.append(
   stage, choice,
 );
 unsure.style.filter = `url(#${doubt})`;
-gray.addEventListener("load", () => stage.setAspect(gray.naturalWidth, gray.naturalHeight));
 
 function show() {
   const value = props.value;
   root.hidden = !value;
   if (!value) return;
   put(root, "aria-label", value.alt);
+  stage.setAspect(value.width, value.height);
   put(gray, "src", value.gray);
   put(gray, "alt", `${value.alt}, in gray`);
   put(color, "src", value.color);
