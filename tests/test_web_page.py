@@ -251,7 +251,7 @@ class TestJobs:
     def test_a_render_is_cancelled_and_goes_on(
         self, browser: Any, server: Server, owner: Program, long_film: Path, references: list[Path]
     ) -> None:
-        project = owner.begin(long_film, references)
+        project = owner.begin(long_film, references, short_side=108)
         with visit(browser, f"{server.address}?film={project}", cookies=owner.cookies) as page:
             page.click("#to-look")
             page.click("#to-render")
@@ -271,7 +271,7 @@ class TestJobs:
         home = folder / "mortal"
         with web_server(home) as server:
             owner = Program(server, "mortal")
-            project = owner.begin(long_film, references)
+            project = owner.begin(long_film, references, short_side=108)
             address = f"{server.address}?film={project}"
             with visit(browser, address, cookies=owner.cookies) as page:
                 page.click("#to-look")

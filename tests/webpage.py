@@ -85,8 +85,8 @@ class Program:
     def get(self, path: str) -> Any:
         return self._http.get(path).raise_for_status().json()
 
-    def begin(self, film: Path, references: Sequence[Path] = ()) -> str:
-        """The number of a project with these; its plan is made."""
+    def begin(self, film: Path, references: Sequence[Path] = (), short_side: int | None = None) -> str:
+        """The number of a project with these; its plan is made, with a working size that is quicker to paint."""
         with film.open("rb") as stream:
             answer = self._http.post("/projects", files={"files": (film.name, stream)}).raise_for_status()
         project: str = answer.json()["id"]
@@ -96,12 +96,12 @@ class Program:
                 files = {"file": (reference.name, stream)}
                 self._http.post(f"/projects/{project}/references", files=files).raise_for_status()
         if references:
-            self.ask(project, "plan")
+            self.ask(project, "plan", options={"short_side": short_side})
             self.ended(project, "plan")
         return project
 
-    def ask(self, project: str, kind: str) -> None:
-        self._http.post(f"/projects/{project}/jobs", json={"kind": kind}).raise_for_status()
+    def ask(self, project: str, kind: str, **more: Any) -> None:
+        self._http.post(f"/projects/{project}/jobs", json={"kind": kind, **more}).raise_for_status()
 
     def job(self, project: str, kind: str) -> Any:
         """The latest of a kind."""
