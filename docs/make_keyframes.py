@@ -17,6 +17,7 @@ import av
 import cv2
 import numpy as np
 
+from kinemacolor.arrays import Bytes
 from kinemacolor.data.sources import find
 from kinemacolor.plan.make import Wish, make_plan
 from kinemacolor.references.given import Given
@@ -46,13 +47,32 @@ def main() -> None:
     print("| mean | " + " | ".join(f"{value:.2f}" for value in np.mean(rows, 0)) + " |")
 
 
-def smaller(frame: np.ndarray) -> np.ndarray:
+def smaller(frame: Bytes) -> Bytes:
     width = round(HEIGHT * frame.shape[1] / frame.shape[0] / 2) * 2
     return cv2.resize(frame, (width, HEIGHT), interpolation=cv2.INTER_AREA)
 
 
-def measure(truth: list[np.ndarray], folder: Path) -> list[float]:
-    film, last = folder / "film.mkv", len(truth) - 1
+def measure(truth: list[Bytes], folder: Path) -> list[float]:
+    film, last = gray_film(truth, folder), len(truth) - 1
+    write_picture(folder / "first.png", truth[0])
+    write_picture(folder / "last.png", truth[-1])
+    ways = {
+        "one": (Given(folder / "first.png"),),
+        "both": (Given(folder / "first.png"), Given(folder / "last.png")),
+        "keyframes": (Given(folder / "first.png", 0), Given(folder / "last.png", last)),
+    }
+    whole, middle = [], []
+    for name, given in ways.items():
+        made = rendered(film, given, folder / name)
+        quality = [psnr(*pair) for pair in zip(truth, made, strict=True)]
+        whole.append(float(np.mean(quality)))
+        middle.append(float(np.mean(quality[len(truth) // 3 : 2 * len(truth) // 3])))
+    return [*whole, *middle]
+
+
+def gray_film(truth: list[Bytes], folder: Path) -> Path:
+    """The frames in gray, without loss."""
+    film = folder / "film.mkv"
     with av.open(str(film), "w") as container:
         stream = container.add_stream("ffv1", rate=Fraction(24))
         stream.width, stream.height, stream.pix_fmt = truth[0].shape[1], HEIGHT, "gray"
@@ -61,30 +81,22 @@ def measure(truth: list[np.ndarray], folder: Path) -> list[float]:
             gray.pts = number
             container.mux(stream.encode(gray))
         container.mux(stream.encode(None))
-    write_picture(folder / "first.png", truth[0])
-    write_picture(folder / "last.png", truth[-1])
+    return film
+
+
+def rendered(film: Path, given: tuple[Given, ...], folder: Path) -> list[Bytes]:
+    """The film as one shot that takes all the pictures."""
+    folder.mkdir()
     (folder / "shots.csv").write_text("first\n0\n")
-    ways = {
-        "one": (Given(folder / "first.png"),),
-        "both": (Given(folder / "first.png"), Given(folder / "last.png")),
-        "keyframes": (Given(folder / "first.png", 0), Given(folder / "last.png", last)),
-    }
-    whole, middle = [], []
-    for name, given in ways.items():
-        wish = Wish(film, given, folder / "stills", shots=folder / "shots.csv")
-        plan, _ = make_plan(wish)
-        names = dict.fromkeys(plan.references)
-        plan = plan.model_copy(update={"shots": (plan.shots[0].model_copy(update={"references": names}),)})
-        model, work = load_model(), folder / f"{name}.work"
-        target = Target(folder / f"{name}.mkv")
-        render(Render(plan, model, work), prepare_plan(plan, target, model.spec, work, device="cpu", inputs=[]))
-        quality = [psnr(true, made) for true, made in zip(truth, colored_frames(target.output), strict=True)]
-        whole.append(float(np.mean(quality)))
-        middle.append(float(np.mean(quality[len(truth) // 3 : 2 * len(truth) // 3])))
-    return [*whole, *middle]
+    plan, _ = make_plan(Wish(film, given, folder / "stills", shots=folder / "shots.csv"))
+    shot = plan.shots[0].model_copy(update={"references": dict.fromkeys(plan.references)})
+    plan = plan.model_copy(update={"shots": (shot,)})
+    model, work, target = load_model(), folder / "work", Target(folder / "color.mkv")
+    render(Render(plan, model, work), prepare_plan(plan, target, model.spec, work, device="cpu", inputs=[]))
+    return list(colored_frames(target.output))
 
 
-def psnr(true: np.ndarray, made: np.ndarray) -> float:
+def psnr(true: Bytes, made: Bytes) -> float:
     return float(10 * np.log10(255**2 / max(float(np.square(true.astype(np.float32) - made).mean()), 1e-3)))
 
 

@@ -282,6 +282,9 @@ def test_an_unrelated_reference_wants_a_look_and_a_picture(kinema: Colorizer, tm
     command = f"refs extract film.mp4 {found.advice[0].frame}"
     assert command in page(found)
     assert command not in page(replace(found, from_start=False))  # there frames are numbered otherwise
+    linked = page(found, "../frames/{frame}/picture")
+    assert f'href="../frames/{found.advice[0].frame}/picture"' in linked
+    assert command not in linked
 
 
 def test_partly_painted_references_are_not_compared_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urljoin
 
 import httpx
 import pytest
@@ -27,6 +27,7 @@ from schemathesis.specs.openapi.checks import (
 
 from conftest import scene, write_film
 from kinemacolor.verify import verify_film
+from kinemacolor.web.worker import FRAME_LINK
 from served import (
     TestClient,
     add_reference,
@@ -128,6 +129,8 @@ def test_the_whole_life_of_a_film(client: TestClient, film: bytes, tmp_path: Pat
         answer = mine.get(f"{base}/files/{quote(file)}")
         assert answer.status_code == 200, file
         assert len(answer.content) > 100
+    to_colour = mine.get(urljoin(f"{base}/files/report/index.html", FRAME_LINK.format(frame=2)))
+    assert "ref_000002.png" in to_colour.headers["content-disposition"]
     part = mine.get(f"{base}/files/compare.mp4", headers={"Range": "bytes=4-7"})
     assert (part.status_code, part.content) == (206, b"ftyp")
     assert mine.get(f"{base}/files/compare.mp4", headers={"Range": "bytes=999999999-"}).status_code == 416

@@ -572,8 +572,10 @@ class TestStills:
         change = np.abs(picture_of(stage) - before).mean((0, 2))
         assert change[: len(change) // 8].mean() > 40  # unsure on the left
         assert change[-len(change) // 8 :].mean() < 8
+        still.get_by_text("nothing in the pictures explains this place").wait_for()
         give(page, {**VALUES["before_after"], "confidence": None})
         page.get_by_label("Show where it is unsure").wait_for(state="hidden")
+        assert still.get_by_text("nothing in the pictures").is_hidden()
 
 
 def picture_of(locator: Any) -> np.ndarray:

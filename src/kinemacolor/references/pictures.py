@@ -11,12 +11,11 @@ from kinemacolor.color import rgb_to_lab
 from kinemacolor.errors import InputError
 from kinemacolor.references.given import Given
 from kinemacolor.resample import resize, working_size
-from kinemacolor.video.painted import LEAST_PAINTED, OPAQUE, painted_share
+from kinemacolor.video.painted import LEAST_PAINTED, painted_share
 from kinemacolor.video.pictures import read_reference
 from kinemacolor.video.reader import probe
 
 GRAY_CHROMA = 2.5  # Lab units; JPEG grays stay under 1.5
-LOOKED_AT = 20_000  # painted pixels of a partial picture, at most
 
 
 def load_references(paths: Sequence[Path]) -> list[Bytes]:
@@ -27,12 +26,13 @@ def load_references(paths: Sequence[Path]) -> list[Bytes]:
 def load_reference(path: Path) -> Bytes:
     """A picture ``H W 3`` sRGB uint8, or ``H W 4`` where some of it is transparent: only painted pixels speak.
 
-    Raises InputError for one that cannot be read or has no colour to give.
+    What is painted may be gray: so a part of a frame is told to be without colour. Raises InputError for one that
+    cannot be read, and for a whole picture that has no colour to give.
     """
     picture = read_reference(path, keep_alpha=True)
     if painted_share(picture) < LEAST_PAINTED:
         raise InputError(f"the reference {path} is transparent all over: paint some of it")
-    if not has_colour(picture):
+    if picture.shape[2] == 3 and not has_colour(picture):
         raise InputError(f"the reference {path} has no colour: give a colour picture")
     return picture
 
@@ -47,11 +47,8 @@ def check_given(given: Sequence[Given]) -> None:
 
 
 def has_colour(picture: Bytes) -> bool:
-    """Whether the painted pixels of ``H W 3`` or ``H W 4`` have more than the tints of a gray JPEG."""
-    if picture.shape[2] == 3:
-        return strongest_chroma(resize(picture, working_size(picture.shape[0], picture.shape[1], 108))) >= GRAY_CHROMA
-    pixels = picture[picture[..., 3] >= OPAQUE][:, :3]
-    return strongest_chroma(pixels[:: len(pixels) // LOOKED_AT + 1]) >= GRAY_CHROMA
+    """Whether the pixels of ``H W 3`` have more than the tints of a gray JPEG."""
+    return strongest_chroma(resize(picture, working_size(picture.shape[0], picture.shape[1], 108))) >= GRAY_CHROMA
 
 
 def strongest_chroma(pixels: Bytes) -> float:

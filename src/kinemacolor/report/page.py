@@ -50,13 +50,13 @@ tr{border-bottom:1px solid var(--line);padding:.75rem 0}th,td{border:0;padding:.
 """
 
 
-def page(report: Report) -> str:
-    """The page; pictures are named relative to the report's folder."""
+def page(report: Report, frame_link: str | None = None) -> str:
+    """The page; pictures are named relative to the report's folder. ``frame_link`` as in `write_report`."""
     title = escape(f"{report.film}: {_look_count(report)}")
     body = [
         '<a class="skip" href="#shots">Skip to the shots</a>',
         f"<header><h1>{title}</h1><p>{_summary(report)}</p></header><main>",
-        _advice(report),
+        _advice(report, frame_link),
         f'<h2 id="shots">Look at these</h2>{_table(report, report.by_need("look"), "Nothing: every shot passes.")}',
         _passed(report),
         _legend(report),
@@ -79,20 +79,33 @@ def _summary(report: Report) -> str:
     return f"{frames}, painted by {escape(report.model)}; mean confidence {report.mean_confidence:.2f}."
 
 
-def _advice(report: Report) -> str:
+def _advice(report: Report, frame_link: str | None) -> str:
     if not report.advice:
         return "<h2>References that would help most</h2><p>None: what is unsure is not for want of a picture.</p>"
-    items = "".join(f"<li>{_advised(one)}</li>" for one in report.advice)
+    items = "".join(f"<li>{_advised(one, frame_link)}</li>" for one in report.advice)
+    return f"<h2>References that would help most</h2><ol>{items}</ol>{_how(report, frame_link)}"
+
+
+def _how(report: Report, frame_link: str | None) -> str:
+    """What to do with the frames that are advised."""
+    if frame_link is not None:
+        return (
+            '<p class="soft">Save a frame, colour it in any painting program, and give it as a reference under the '
+            "same name; or stop the player there, press “Correct this frame” and paint.</p>"
+        )
     frames = " ".join(str(one.frame) for one in report.advice)
     command = f"kinemacolor refs extract {shlex.quote(report.film)} {frames} -o to-colour"
-    told = f'<p class="soft">As pictures to colour: <code>{escape(command)}</code></p>' if report.from_start else ""
-    return f"<h2>References that would help most</h2><ol>{items}</ol>{told}"
+    told = f'<p class="soft">As pictures to colour: <code>{escape(command)}</code></p>'
+    return told if report.from_start else ""
 
 
-def _advised(one: Advice) -> str:
+def _advised(one: Advice, frame_link: str | None) -> str:
     shots = ", ".join(f'<a href="#shot-{number}">{number}</a>' for number in one.shots[:NAMED])
     shots += f" and {len(one.shots) - NAMED} more" if len(one.shots) > NAMED else ""
-    text = f"frame {one.frame}, at {clock(one.seconds)}: may take away {_percent(one.share)} of the doubt"
+    frame = f"frame {one.frame}"
+    if frame_link is not None:
+        frame = f'<a href="{escape(frame_link.format(frame=one.frame))}" download>{frame}</a>'
+    text = f"{frame}, at {clock(one.seconds)}: may take away {_percent(one.share)} of the doubt"
     return text + (f", in shot{'s' * (len(one.shots) > 1)} {shots}" if one.shots else "")
 
 

@@ -20,8 +20,16 @@ NUMBERS, PAGE, PICTURES = "report.json", "index.html", "pictures"
 DECIMALS = 4
 
 
-def write_report(plan: Plan, work: Path, folder: Path, on_frame: Callable[[int], None] | None = None) -> Report:
+def write_report(
+    plan: Plan,
+    work: Path,
+    folder: Path,
+    on_frame: Callable[[int], None] | None = None,
+    frame_link: str | None = None,
+) -> Report:
     """Measure what was painted for a plan, and write ``folder``, in place of an earlier report.
+
+    ``frame_link``: where the page's reader gets a frame of the plan to colour, an address with ``{frame}`` in it.
 
     Raises UsageError for a folder that holds something else, ResourceError for the disk, and as `make_report`.
     """
@@ -30,7 +38,7 @@ def write_report(plan: Plan, work: Path, folder: Path, on_frame: Callable[[int],
         report = make_report(plan, work, new, on_frame=on_frame)
         with writing(folder):
             (new / NUMBERS).write_text(to_json(report), encoding="utf-8")
-            (new / PAGE).write_text(page(report), encoding="utf-8")
+            (new / PAGE).write_text(page(report, frame_link), encoding="utf-8")
     return report
 
 

@@ -40,6 +40,7 @@ from kinemacolor.weights import load_model
 
 Tell = Callable[[str, int, int | None], None]
 SUGGESTIONS = 12
+FRAME_LINK = "../../frames/{frame}/picture"  # from where the report lies in the HTTP interface
 TOLD_EVERY_SECONDS = 0.2
 
 
@@ -143,7 +144,13 @@ def _show(project: Project, plan: Plan, result: Path, tell: Tell) -> None:
         end_seconds=film.end_seconds,
         on_frame=lambda done: tell("Making the film for the player", done, film.frames),
     )
-    write_report(plan, project.work, project.report, lambda done: tell("Writing the report", done, film.frames))
+    write_report(
+        plan,
+        project.work,
+        project.report,
+        on_frame=lambda done: tell("Writing the report", done, film.frames),
+        frame_link=FRAME_LINK,
+    )
 
 
 def _render(plan: Plan, work: Path, target: Target, tell: Tell, device: str) -> None:

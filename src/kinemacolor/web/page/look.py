@@ -34,7 +34,13 @@ class LookStep:
                 self.clip = gr.Button(f"Try {SECONDS} seconds from here", elem_id="try")
                 self.player = compare_player()
             with gr.Column(scale=1, min_width=260):
-                self.model = gr.Dropdown(sorted(MODELS), value=DEFAULT_MODEL, label="Model", elem_id="look-model")
+                self.model = gr.Dropdown(
+                    sorted(MODELS),
+                    value=DEFAULT_MODEL,
+                    label="Model",
+                    info=f"{DEFAULT_MODEL} is our own; the others are published ones, as they were published",
+                    elem_id="look-model",
+                )
                 self.notices = gr.HTML()
                 self.size = gr.Slider(
                     *SIZES, 216, step=4, label="Working size", info="Short side in pixels: larger is finer, and slower"

@@ -67,7 +67,7 @@ function choose(numbers, on) {
 }
 
 function showChosen() {
-  write(told, chosen.size ? `${count(chosen.size, "shot", "shots")} chosen` : "Drag a picture onto a shot, or open “Choose pictures” below it.");
+  write(told, chosen.size ? `${count(chosen.size, "shot", "shots")} chosen` : "Drag a picture onto a shot, or open “Choose pictures” below it. The number beside a picture says how well it fits (100 %: the same scene).");
   none.hidden = !chosen.size;
   for (const { some } of chips.values()) some.hidden = !chosen.size;
 }
