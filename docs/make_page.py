@@ -35,6 +35,12 @@ STROKES = {  # on a frame of 214 x 160: what a user paints in a minute
     "#c9d3d8": [[(60, 20), (110, 18)], [(40, 12), (60, 30)]],
     "#8a7a5c": [[(10, 115), (30, 125)], [(45, 140), (60, 150)]],
 }
+CORRECTION = {  # with the page's own swatches, in parts of the frame: what lies beside the road, and the road's edge
+    "Sand": [(0.07, 0.95), (0.2, 0.6), (0.35, 0.8)],
+    "Wood": [(0.1, 0.85), (0.25, 0.85)],
+    "Leaf": [(0.6, 0.12), (0.95, 0.1)],
+    "Sky": [(0.15, 0.08), (0.4, 0.08)],
+}
 
 
 def write_film(path: Path, pictures: Iterator, size: tuple[int, int]) -> None:
@@ -108,6 +114,25 @@ def render(page: Page) -> None:
     page.wait_for_timeout(2500)
 
 
+def correct(page: Page) -> None:
+    """Strokes over the road and the trees of the frame at which the player stands."""
+    page.get_by_role("button", name="Correct this frame").click()
+    stage = page.locator("#painter .stage")
+    stage.wait_for(timeout=60_000)
+    page.wait_for_timeout(1000)
+    stage.scroll_into_view_if_needed()
+    box = stage.bounding_box()
+    for color, points in CORRECTION.items():
+        page.get_by_label(color, exact=True).click()
+        stage.scroll_into_view_if_needed()
+        box = stage.bounding_box()
+        for number, (x, y) in enumerate(points):
+            page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=4)
+            if number == 0:
+                page.mouse.down()
+        page.mouse.up()
+
+
 def go_to(page: Page, frame: int) -> None:
     """With the player."""
     page.get_by_role("slider", name="Time").last.fill(str(frame))
@@ -151,6 +176,16 @@ def main(shared: Path) -> None:
             page.wait_for_timeout(2500)
             go_to(page, frame - 20)
             save(page, "web-render")
+            correct(page)
+            page.locator("#correct").scroll_into_view_if_needed()
+            page.locator("#correct").screenshot(path=HERE / "web-correct.png")
+            page.get_by_role("button", name="Take this, and render again").click()
+            page.locator("#painter .stage").wait_for(state="hidden", timeout=60_000)
+            page.locator(".job[data-state='running']").wait_for()
+            page.locator(".job[data-state='running']").wait_for(state="detached", timeout=900_000)
+            page.wait_for_timeout(2500)
+            go_to(page, frame - 20)
+            save(page, "web-corrected")
             page.close()
             page = browser.new_page(viewport={"width": 1280, "height": 900})
             started = time.monotonic()

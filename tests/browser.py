@@ -85,17 +85,15 @@ def _is_local(url: str) -> bool:
 
 def settle(page: Any) -> None:
     """Wait until the pictures in sight are there, nothing moves any more, and all of it is on the screen."""
-    page.evaluate(
-        """async () => {
-        const comes = one => one.checkVisibility() && (one.complete || one.loading !== "lazy");
-        const pictures = [...document.images].filter(comes);
-        const motions = document.getAnimations().filter(one => one.effect.getComputedTiming().endTime !== Infinity);
-        await document.fonts.ready;
-        await Promise.all(pictures.map(one => one.decode().catch(() => null)));
-        await Promise.all(motions.map(one => one.finished.catch(() => null)));
-        for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
-        }"""
+    page.wait_for_function(
+        """() => {
+        const inSight = one => { const box = one.getBoundingClientRect();
+            return one.checkVisibility() && box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth; };
+        const moves = one => one.playState === "running" && one.effect.getComputedTiming().endTime !== Infinity;
+        return document.fonts.status === "loaded" && !document.getAnimations().some(moves)
+            && [...document.images].filter(inSight).every(one => one.complete); }"""
     )
+    page.evaluate("async () => { for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame); }")
 
 
 def assert_accessible(page: Any, within: str | None = None) -> None:

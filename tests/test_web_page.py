@@ -407,12 +407,10 @@ def paint(page: Any, *, whole: bool = False) -> None:
     stage = page.locator("#painter .stage")
     stage.wait_for()
     settle(page)
-    stage.scroll_into_view_if_needed()
     box = stage.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x - 50, y)
-    page.mouse.down()
-    page.mouse.move(x + 50, y, steps=3)
+    for across in (0.45, 0.55):  # of the frame, wherever it has moved meanwhile
+        stage.hover(position={"x": across * box["width"], "y": box["height"] / 2})
+        page.mouse.down()
     page.mouse.up()
     page.get_by_text("1 stroke").wait_for()
     page.get_by_label("All other colours of this frame are right, too").set_checked(whole)

@@ -86,7 +86,7 @@ class Program:
         return self._http.get(path).raise_for_status().json()
 
     def begin(self, film: Path, references: Sequence[Path] = (), short_side: int | None = None) -> str:
-        """The number of a project with these; its plan is made, with a working size that is quicker to paint."""
+        """The number of a project with these; its plan is made. A small working size is quick to paint."""
         with film.open("rb") as stream:
             answer = self._http.post("/projects", files={"files": (film.name, stream)}).raise_for_status()
         project: str = answer.json()["id"]

@@ -142,6 +142,17 @@ def read_reference(path: Path, *, keep_alpha: bool = False) -> Bytes:
         raise InputError(f"the reference {path} cannot be read as a picture ({error}): give a png or jpeg") from error
 
 
+def read_layer(content: bytes, size: tuple[int, int]) -> Bytes:
+    """``H W 4`` of a PNG of this size, rows and columns. Raises InputError for anything else, before it is decoded."""
+    try:
+        with Image.open(BytesIO(content), formats=("PNG",)) as image:
+            if image.size != size[::-1]:
+                raise InputError(f"the layer has {image.size[1]} rows and {image.size[0]} columns, wanted {size}")
+            return np.array(image.convert("RGBA"))
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"the layer cannot be read as a picture ({error}): give a png") from error
+
+
 def _to_srgb(image: Image.Image, keep_alpha: bool) -> Image.Image:
     if "A" in image.getbands() or "transparency" in image.info:
         rgba = image.convert("RGBA")

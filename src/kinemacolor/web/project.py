@@ -209,6 +209,7 @@ class Project:
                 write_picture(fresh, picture)
             try:
                 _check(fresh)
+                self.put_away(path, copy=True)
                 fresh.replace(path)
             finally:
                 fresh.unlink(missing_ok=True)
@@ -258,13 +259,13 @@ class Project:
             }
             return self.write(plan.model_copy(update={"film": film, "references": references}))
 
-    def put_away(self, path: Path) -> None:
-        """What somebody gave or chose is not lost, only out of sight: in ``removed``."""
+    def put_away(self, path: Path, *, copy: bool = False) -> None:
+        """What somebody gave or chose is not lost, only out of sight: in ``removed``; ``copy``: a copy of it."""
         if path.is_file():
             kept = self.folder / "removed" / path.name
             with writing(kept):
                 kept.parent.mkdir(exist_ok=True)
-                path.replace(free_name(kept))
+                (shutil.copy if copy else shutil.move)(path, free_name(kept))
 
     def _check_frame(self, frame: int, suffix: str) -> None:
         """Raises UsageError where no picture with this suffix can lie at a frame."""
@@ -285,7 +286,7 @@ class Project:
             }
             self.write(plan.model_copy(update={"references": references}))
         for path in others:
-            path.unlink()
+            self.put_away(path)
 
     def remove(self) -> None:
         """With all that is in it."""

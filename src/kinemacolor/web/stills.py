@@ -19,7 +19,6 @@ from kinemacolor.files import file_sha256, writing
 from kinemacolor.finish import Finish, Painted
 from kinemacolor.models.base import Colorizer
 from kinemacolor.plan.document import Plan
-from kinemacolor.references.given import Reference
 from kinemacolor.references.pictures import load_reference
 from kinemacolor.render.assemble import color_frames
 from kinemacolor.render.film import finish_of
@@ -108,7 +107,7 @@ class Stills:
             gray,
             folder / f"{stem}-color.jpg",
             folder / f"{stem}-confidence.jpg",
-            tuple(_name_of(plan, reference) for reference in one.references),
+            _names(plan, one),
         )
         if not (still.color.is_file() and still.confidence.is_file()):
             answer = self._explained(plan, one, frame)
@@ -133,13 +132,16 @@ class Stills:
             return found
         return self._explained(plan, _pass_of(plan, frame, self._device), frame).rgb
 
-    def rendered(self, project: Project, frame: int) -> Path:
-        """The same as a picture of a size to look at."""
-        picture = self.painted(project, frame)
-        path = project.folder / "look" / f"{hashlib.sha256(picture.tobytes()).hexdigest()[:16]}-{frame}-rendered.jpg"
-        if not path.is_file():
-            _write(path, picture)
+    def picture_of(self, project: Project, frame: int, picture: Bytes) -> Path:
+        """A file for what `painted` gave, named by its contents."""
+        path = project.folder / "look" / f"{hashlib.sha256(picture.tobytes()).hexdigest()[:16]}-{frame}-painted.jpg"
+        _write(path, picture)
         return path
+
+    def references(self, project: Project, frame: int) -> tuple[str, ...]:
+        """The names of the references that colour a frame. Raises as `still`."""
+        plan = project.planned()
+        return _names(plan, _pass_of(plan, frame, self._device))
 
     def _explained(self, plan: Plan, one: Pass, frame: int) -> Explained:
         key = f"{_key(plan, one)}-{frame}"
@@ -224,8 +226,9 @@ def _key(plan: Plan, one: Pass) -> str:
     return hashlib.sha256(repr((one.digest, one.options, plan.model, plan.weights)).encode()).hexdigest()[:16]
 
 
-def _name_of(plan: Plan, reference: Reference) -> str:
-    return next(name for name, entry in plan.references.items() if entry.path == reference.path)
+def _names(plan: Plan, one: Pass) -> tuple[str, ...]:
+    paths = {entry.path: name for name, entry in plan.references.items()}
+    return tuple(paths[reference.path] for reference in one.references)
 
 
 def _rendered(plan: Plan, work: Path, frame: int) -> Bytes | None:

@@ -164,15 +164,21 @@ class Page:
         step.render.click(step.ask, [self.current, step.form, step.more]).success(**self._showing())
         for event in (step.form.change, step.more.change, step.as_text.expand):
             event(step.as_command, [self.current, step.form, step.more], [step.command], show_progress="hidden")
-        step.fetch.click(step.open_frame, [self.current, step.frame], [step.painter])
-        step.player.select(step.choose, [self.current], [step.panel, step.frame, step.painter])
-        corrected = (
-            step.painter.submit(step.take_strokes),
-            step.save.click(step.take_picture, [self.current, step.frame, step.picture]),
-        )
-        for event in corrected:
-            event.success(**self._showing(self.shots, step)).then(step.put_away, None, [step.painter, step.picture])
+        self._wire_corrections()
         self._goes_to(step.back, 3)
+
+    def _wire_corrections(self) -> None:
+        panel = self.render.correct
+        panel.fetch.click(panel.open_frame, [self.current, panel.frame], [panel.painter])
+        self.render.player.select(panel.choose, [self.current], [panel.panel, panel.frame, panel.painter])
+        painted = panel.painter.submit(panel.take_strokes, None, [panel.taken], show_progress="hidden")
+        painted.failure(panel.refuse, [panel.painter], [panel.painter])
+        given = panel.save.click(panel.take_picture, [self.current, panel.frame, panel.picture])
+        for event in (
+            painted.success(panel.put_away, [panel.painter, panel.taken], [panel.painter]),
+            given.success(None, None, [panel.picture], js=EMPTY),
+        ):
+            event.then(**self._showing(self.shots, self.render))
 
     def _wire_photograph(self) -> None:
         tab = self.photo

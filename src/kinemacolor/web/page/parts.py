@@ -69,10 +69,11 @@ def paint_frame(value: Value = None, **options: Any) -> gr.HTML:
     """A coloured frame to paint on: brush, eraser, colours out of the frame and its references; light and shade stay.
 
     Value: ``{"project": str, "frame": int, "image": address, "width": px, "height": px, "references": [{"name": str,
-    "image": address}]}``; another frame or image begins anew.
+    "image": address}], "refused": int}``; another frame or image begins anew. What was sent is locked until it is
+    answered, by None or another frame, or by the same one with another ``refused``: then its strokes were not taken.
 
-    Events: ``submit`` ``{"project": str, "frame": int, "layer": data URL, "whole": bool}``; the layer is a PNG of width
-    times height, transparent but for what was painted; with ``whole`` the rest of the frame is right as it is.
+    Events: ``submit`` ``{"project": str, "frame": int, "image": address, "layer": data URL, "whole": bool}``; the layer
+    is a PNG of width times height, transparent but for what was painted; with ``whole`` the rest of the frame is right.
     """
     return _part("paint_frame", value, options)
 

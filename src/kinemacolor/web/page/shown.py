@@ -28,9 +28,9 @@ def reference_url(project: Project, name: str, path: Path) -> str:
 
 
 def reference_values(project: Project, names: Sequence[str]) -> list[dict[str, str]]:
-    """What parts show of references of the plan."""
-    references = project.planned().references
-    return [{"name": name, "image": reference_url(project, name, references[name].path)} for name in names]
+    """What parts show of those of these references that the plan still has."""
+    known = project.planned().references
+    return [{"name": name, "image": reference_url(project, name, known[name].path)} for name in names if name in known]
 
 
 def still_value(project: Project, still: Still, alt: str) -> dict[str, Any]:

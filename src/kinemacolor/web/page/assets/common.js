@@ -72,6 +72,56 @@ function percent(part) {
   return `${Math.round(part * 100)} %`;
 }
 
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+// The direction of an arrow key; null for other keys, and for what is the browser's own (Alt and an arrow go back).
+function arrowOf(event) {
+  return event.ctrlKey || event.altKey || event.metaKey ? null : (ARROWS[event.key] ?? null);
+}
+
+function within(part) {
+  return Math.min(1, Math.max(0, part));
+}
+
+// Where in a picture an event happened, in parts of its width and height.
+function pointOf(event, picture) {
+  const box = picture.getBoundingClientRect();
+  return { x: within((event.clientX - box.left) / box.width), y: within((event.clientY - box.top) / box.height) };
+}
+
+function place(mark, { x, y }) {
+  mark.hidden = false;
+  [mark.style.left, mark.style.top] = [`${x * 100}%`, `${y * 100}%`];
+}
+
+// A picture of which a point can be chosen: by a click, or by arrow keys and Enter. `moved` hears of the keys.
+function makeField(label, chosen, moved = () => {}) {
+  const picture = make("img", { alt: "", draggable: "false" });
+  const cross = make("span", { class: "cross", hidden: true, "aria-hidden": "true" });
+  const node = make("div", { class: "field point", tabindex: 0, role: "application", "aria-label": label }, picture, cross);
+  let at = { x: 0.5, y: 0.5 };
+  function moveTo(point) {
+    at = point;
+    place(cross, at);
+  }
+  node.addEventListener("focus", () => moveTo(at));
+  node.addEventListener("click", (event) => {
+    moveTo(pointOf(event, picture));
+    chosen(at);
+  });
+  node.addEventListener("keydown", (event) => {
+    const by = arrowOf(event);
+    if (by) {
+      const far = event.shiftKey ? 0.1 : 0.02;
+      moveTo({ x: within(at.x + by[0] * far), y: within(at.y + by[1] * far) });
+      moved(at);
+    } else if (event.key === "Enter" || event.key === " ") chosen(at);
+    else return;
+    event.preventDefault();
+  });
+  return { node, picture, moveTo };
+}
+
 // Pictures with a divider over them: what is left of it is gray, what is right of it has colour.
 function makeStage(moved, ...pictures) {
   const input = make("input", {

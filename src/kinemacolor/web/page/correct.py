@@ -1,0 +1,128 @@
+"""A frame is corrected: painted on, or given in colour; then the film is rendered again."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kinemacolor.arrays import Bytes
+from kinemacolor.errors import UsageError
+from kinemacolor.references.pictures import load_reference
+from kinemacolor.video.pictures import SUFFIXES
+from kinemacolor.web.corrections import NOT_ARRIVED, in_its_light, layer_of, with_strokes
+from kinemacolor.web.desk import Desk
+from kinemacolor.web.page.calls import data_of, project_of, told, user_of
+from kinemacolor.web.page.parts import Value, paint_frame
+from kinemacolor.web.page.shown import look_url, reference_values
+from kinemacolor.web.project import Project
+from kinemacolor.web.tasks import RenderFilm
+
+LARGEST_LAYER = 12_000_000  # characters
+
+
+class Strokes(BaseModel):
+    """What `paint_frame` sends."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+    project: str
+    frame: int = Field(ge=0)
+    image: str
+    layer: str = Field(max_length=LARGEST_LAYER)
+    whole: bool
+
+
+class CorrectPanel:
+    """The components, and what they do."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        with gr.Accordion("Correct a frame", open=False, elem_id="correct") as self.panel:
+            gr.Markdown(
+                "Paint over what is wrong, or give a picture of this frame in colour, all of it or with the rest "
+                "transparent. The film keeps its own light and shade. The frame then leads its shot in both "
+                "directions; only what depends on it is rendered again."
+            )
+            with gr.Row(equal_height=True):
+                self.frame = gr.Number(0, label="Frame", precision=0, minimum=0, elem_id="correct-frame", min_width=120)
+                self.fetch = gr.Button("Paint on it", size="sm", elem_id="correct-show", min_width=120)
+            self.painter = paint_frame(elem_id="painter")
+            self.taken = gr.State("")
+            self.picture = gr.File(
+                label="Or a picture of this frame in colour",
+                file_types=list(SUFFIXES),
+                height=110,
+                elem_id="correct-upload",
+            )
+            self.save = gr.Button("Take this picture, and render again", elem_id="correct-save")
+
+    @told
+    def open_frame(self, current: str, frame: float | None, request: gr.Request) -> dict[str, Any]:
+        """A frame as it was rendered, to paint on."""
+        return self._opened(project_of(self._desk, request, current), _number(frame))
+
+    @told
+    def choose(self, current: str, event: gr.EventData, request: gr.Request) -> tuple[Any, Any, Any]:
+        """The frame at which the player stands."""
+        project, sent = project_of(self._desk, request, current), data_of(event)
+        frame = self._desk.frame_at(project, float(sent["seconds"]))
+        return gr.update(open=True), frame, self._opened(project, frame)
+
+    @told
+    def take_strokes(self, event: gr.EventData, request: gr.Request) -> str:
+        """What was painted on a frame becomes a reference of its shot; the address of the picture it was painted on."""
+        try:
+            sent = Strokes.model_validate(data_of(event))
+        except ValidationError as error:
+            raise UsageError(NOT_ARRIVED) from error
+        project, stills = project_of(self._desk, request, sent.project), self._desk.stills
+        gray = stills.luma(project, sent.frame)
+        layer, seen = layer_of(sent.layer, (gray.shape[0], gray.shape[1])), None
+        if sent.whole:
+            seen = stills.painted(project, sent.frame)
+            if look_url(project, stills.picture_of(project, sent.frame, seen)) != sent.image:
+                raise UsageError("this frame was coloured anew meanwhile: open it again, and look whether it is right")
+        self._correct(project, sent.frame, with_strokes(project, stills, sent.frame, layer, seen), request)
+        return sent.image
+
+    def put_away(self, value: Value, taken: str) -> Any:
+        """The painted frame, once it is taken; another one that was opened meanwhile stays."""
+        return None if value and value["image"] == taken else gr.skip()
+
+    def refuse(self, value: Value) -> Value:
+        """The same frame again, for the painter to go on: its strokes were not taken."""
+        return value and {**value, "refused": value.get("refused", 0) + 1}
+
+    @told
+    def take_picture(self, current: str, frame: float | None, picture: str | None, request: gr.Request) -> None:
+        """A picture of the frame that is named becomes a reference of its shot. The upload is put away."""
+        project, number = project_of(self._desk, request, current), _number(frame)
+        if not picture:
+            raise gr.Error("Give a picture of the frame first.", print_exception=False)
+        given = load_reference(Path(picture))
+        if given.shape[2] == 3:
+            given = in_its_light(given, self._desk.stills.luma(project, number))
+        self._correct(project, number, given, request)
+
+    def _correct(self, project: Project, frame: int, picture: Bytes, request: gr.Request) -> None:
+        project.correct(frame, picture)
+        self._desk.submit(user_of(request), project, RenderFilm())
+        gr.Info(f"Frame {frame} is taken. What depends on it is rendered again.")
+
+    def _opened(self, project: Project, frame: int) -> dict[str, Any]:
+        stills = self._desk.stills
+        picture = stills.painted(project, frame)
+        return {
+            "project": project.name,
+            "frame": frame,
+            "image": look_url(project, stills.picture_of(project, frame, picture)),
+            "width": picture.shape[1],
+            "height": picture.shape[0],
+            "references": reference_values(project, stills.references(project, frame)),
+        }
+
+
+def _number(frame: float | None) -> int:
+    if frame is None:
+        raise UsageError("no frame is named: give its number")
+    return int(frame)
