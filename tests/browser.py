@@ -84,14 +84,12 @@ def _is_local(url: str) -> bool:
 
 
 def settle(page: Any) -> None:
-    """Wait until the pictures in sight are there, nothing moves any more, and all of it is on the screen."""
+    """Wait until pictures (but lazy ones) are there, nothing moves any more, and all of it is on the screen."""
     page.wait_for_function(
         """() => {
-        const inSight = one => { const box = one.getBoundingClientRect();
-            return one.checkVisibility() && box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth; };
         const moves = one => one.playState === "running" && one.effect.getComputedTiming().endTime !== Infinity;
         return document.fonts.status === "loaded" && !document.getAnimations().some(moves)
-            && [...document.images].filter(inSight).every(one => one.complete); }"""
+            && [...document.images].every(one => one.complete || one.loading === "lazy"); }"""
     )
     page.evaluate("async () => { for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame); }")
 

@@ -408,9 +408,10 @@ def paint(page: Any, *, whole: bool = False) -> None:
     stage.wait_for()
     settle(page)
     box = stage.bounding_box()
-    for across in (0.45, 0.55):  # of the frame, wherever it has moved meanwhile
-        stage.hover(position={"x": across * box["width"], "y": box["height"] / 2})
-        page.mouse.down()
+    start, end = ({"x": part * box["width"], "y": box["height"] / 2} for part in (0.45, 0.55))
+    stage.hover(position=start)  # wherever it has moved meanwhile
+    page.mouse.down()
+    stage.hover(position=end)
     page.mouse.up()
     page.get_by_text("1 stroke").wait_for()
     page.get_by_label("All other colours of this frame are right, too").set_checked(whole)
