@@ -5,6 +5,7 @@ the Grand Prix of 1906 (one frame of which is coloured with a few strokes), and 
 picture is kept, as evidence.
 """
 
+import io
 import re
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from pathlib import Path
 import av
 import numpy as np
 from PIL import Image, ImageDraw
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Locator, Page, sync_playwright
 
 import kinemacolor
 from kinemacolor.plan.extract import extract_frames
@@ -82,13 +83,19 @@ def server(folder: Path) -> Iterator[str]:
 def save(page: Page, name: str, width: int = 1100, *, from_top: bool = True) -> None:
     page.evaluate("scrollTo(0, 0)")
     page.wait_for_timeout(1500)
-    picture = HERE / f"{name}.png"
-    page.screenshot(path=picture, full_page=from_top)
-    with Image.open(picture) as shot:
+    keep(page.screenshot(full_page=from_top), name, width)
+
+
+def save_part(part: Locator, name: str, width: int) -> None:
+    part.page.mouse.move(2, 2)
+    keep(part.screenshot(), name, width)
+
+
+def keep(picture: bytes, name: str, width: int) -> None:
+    with Image.open(io.BytesIO(picture)) as shot:
         scale = min(1, width / shot.width)
         small = shot.convert("RGB").resize((round(shot.width * scale), round(shot.height * scale)), Image.LANCZOS)
         small.save(HERE / f"{name}.jpg", quality=84)
-    picture.unlink()
 
 
 def begin(page: Page, address: str, film: Path, references: list[Path]) -> None:
@@ -115,13 +122,11 @@ def render(page: Page) -> None:
 
 
 def correct(page: Page) -> None:
-    """Strokes over the road and the trees of the frame at which the player stands."""
+    """Strokes over what lies beside the road, in the frame at which the player stands."""
     page.get_by_role("button", name="Correct this frame").click()
     stage = page.locator("#painter .stage")
     stage.wait_for(timeout=60_000)
     page.wait_for_timeout(1000)
-    stage.scroll_into_view_if_needed()
-    box = stage.bounding_box()
     for color, points in CORRECTION.items():
         page.get_by_label(color, exact=True).click()
         stage.scroll_into_view_if_needed()
@@ -177,15 +182,7 @@ def main(shared: Path) -> None:
             go_to(page, frame - 20)
             save(page, "web-render")
             correct(page)
-            page.locator("#correct").scroll_into_view_if_needed()
-            page.locator("#correct").screenshot(path=HERE / "web-correct.png")
-            page.get_by_role("button", name="Take this, and render again").click()
-            page.locator("#painter .stage").wait_for(state="hidden", timeout=60_000)
-            page.locator(".job[data-state='running']").wait_for()
-            page.locator(".job[data-state='running']").wait_for(state="detached", timeout=900_000)
-            page.wait_for_timeout(2500)
-            go_to(page, frame - 20)
-            save(page, "web-corrected")
+            save_part(page.locator("#painter"), "web-correct", 800)
             page.close()
             page = browser.new_page(viewport={"width": 1280, "height": 900})
             started = time.monotonic()
