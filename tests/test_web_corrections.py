@@ -146,7 +146,10 @@ def test_a_given_picture_takes_the_light_of_the_frame(project: Project, stills: 
     assert lightness_differs(made, gray) < 1 < 5 < lightness_differs(cv2.resize(other, SIZE[::-1]), gray)
 
 
-def test_what_is_replaced_is_kept_out_of_sight(project: Project, stills: Stills) -> None:
+def test_what_is_replaced_is_kept_out_of_sight(project: Project, stills: Stills, tmp_path: Path) -> None:
     first = corrected(project, stills, strokes(FIRST, RED))
-    corrected(project, stills, strokes(SECOND, BLUE))
-    assert np.array_equal(load_reference(project.folder / "removed" / "ref_000002.png"), first)
+    second = corrected(project, stills, strokes(SECOND, BLUE))
+    (tmp_path / "third.png").write_bytes(picture_bytes(2))
+    project.add_reference("ref_000002.png", tmp_path / "third.png")
+    for name, kept in (("ref_000002", first), ("ref_000002-2", second)):
+        assert np.array_equal(load_reference(project.folder / "removed" / f"{name}.png"), kept)

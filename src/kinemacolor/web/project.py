@@ -153,6 +153,7 @@ class Project:
                 target.parent.mkdir(exist_ok=True)
                 if frame is None:
                     target = free_name(target)
+                self.put_away(target, copy=True)
                 shutil.move(arrived, target)
                 if frame is not None:
                     self._forget_others(target)
