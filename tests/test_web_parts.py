@@ -175,7 +175,7 @@ def a_page(name: str, events: tuple[str, ...]) -> Any:
         set_it = gr.Button("Set")
         set_it.click(lambda text: json.loads(text), given, part, api_name=False)
         for event in events:
-            getattr(part, event)(listener(event), api_name=False, show_progress="hidden")
+            getattr(part, event)(listener(event), api_name=False, show_progress="hidden", trigger_mode="multiple")
     return blocks
 
 
@@ -499,6 +499,7 @@ class TestPainting:
         assert layer[54, 72, 3] == 255
         assert layer[108, 72, 3] == 0
         give(page, {**VALUES["paint_frame"], "refused": 1})
+        painter.get_by_text("1 stroke").wait_for()
         painter.locator(".stage").press("Control+z")
         painter.get_by_text("Paint with the colour").wait_for()
         assert painter.get_by_role("button", name="Take this, and render again").is_disabled()

@@ -22,12 +22,7 @@ from waiting import PATIENCE, until
 
 ASSETS = Path(__file__).parents[1] / "src" / "kinemacolor" / "assets"
 SIZE = (108, 192)  # rows, columns
-LIBRARY_TALK = (
-    "Method not implemented.",
-    "/assets/CanvasTextSystem",
-    "/assets/Index-",
-    "GL Driver",
-)  # of Gradio's parts
+LIBRARY_TALK = ("Method not implemented.",)  # of Gradio's parts
 
 
 @dataclass

@@ -55,7 +55,11 @@ class Part(Protocol):
 
 
 class Page:
-    """All components and what they do. ``current`` is the project that the browser's tab shows."""
+    """All components and what they do. ``current`` is the project that the browser's tab shows.
+
+    Gradio drops an event while an earlier one of its kind is pending, unless its ``trigger_mode`` says otherwise: what
+    changes something is done every time, what only shows something the last time.
+    """
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -96,8 +100,8 @@ class Page:
         self._wire_render()
         self._wire_photograph()
         for event, call in (("stop", self._stop), ("retry", self._retry), ("delete", self._forget)):
-            getattr(self.queue, event)(call, show_progress="hidden")
-        self.queue.end(**everything)
+            getattr(self.queue, event)(call, show_progress="hidden", trigger_mode="multiple")
+        self.queue.end(**everything, trigger_mode="always_last")
 
     def _wire_film(self) -> None:
         step = self.film
@@ -125,14 +129,15 @@ class Page:
         changed = [
             given,
             step.plan.click(step.make_plan, [self.current], show_progress="hidden"),
-            step.board.input(step.assign, [self.current], show_progress="hidden"),
-            step.board.apply(step.give, [self.current], show_progress="hidden"),
-            step.board.delete(step.forget, [self.current], show_progress="hidden"),
+            step.board.input(step.assign, [self.current], show_progress="hidden", trigger_mode="multiple"),
+            step.board.apply(step.give, [self.current], show_progress="hidden", trigger_mode="multiple"),
+            step.board.delete(step.forget, [self.current], show_progress="hidden", trigger_mode="multiple"),
         ]
         for event in changed:
             _at_the_end(event, **again)
-        step.board.select(step.pick, [self.current], [self.shot, step.points], show_progress="hidden")
-        step.points.select(step.ask, [self.current, step.points], [step.points], show_progress="hidden")
+        picked: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "always_last"}
+        step.board.select(step.pick, [self.current], [self.shot, step.points], **picked)
+        step.points.select(step.ask, [self.current, step.points], [step.points], **picked)
         self._goes_to(step.back, 1)
         self._goes_to(step.next, 3)
 
@@ -170,7 +175,8 @@ class Page:
     def _wire_corrections(self) -> None:
         panel = self.render.correct
         panel.fetch.click(panel.open_frame, [self.current, panel.frame], [panel.painter])
-        self.render.player.select(panel.choose, [self.current], [panel.panel, panel.frame, panel.painter])
+        chosen = [panel.panel, panel.frame, panel.painter]
+        self.render.player.select(panel.choose, [self.current], chosen, trigger_mode="always_last")
         painted = panel.painter.submit(panel.take_strokes, None, [panel.taken], show_progress="hidden")
         painted.failure(panel.refuse, [panel.painter], [panel.painter])
         given = panel.save.click(panel.take_picture, [self.current, panel.frame, panel.picture])
