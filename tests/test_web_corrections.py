@@ -3,6 +3,8 @@
 import base64
 import io
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,11 +14,14 @@ from PIL import Image
 from conftest import SIZE, scene
 
 pytest.importorskip("gradio")
+import gradio as gr
+
 from kinemacolor.errors import UsageError
 from kinemacolor.plan.document import FilmOptions
 from kinemacolor.references.pictures import load_reference
 from kinemacolor.web.begin import begin
 from kinemacolor.web.corrections import DATA, in_its_light, layer_of, with_strokes
+from kinemacolor.web.page.correct import LARGEST_LAYER, CorrectPanel
 from kinemacolor.web.project import Project
 from kinemacolor.web.stills import Stills
 from kinemacolor.web.tasks import Look, MakePlan
@@ -59,7 +64,7 @@ def data_url(layer: np.ndarray, form: str = "PNG") -> str:
 
 def corrected(project: Project, stills: Stills, layer: np.ndarray, frame: int = 2) -> np.ndarray:
     """What is kept when a layer was painted on a frame."""
-    plan = project.correct(frame, with_strokes(project, stills, frame, layer))
+    plan = project.correct(frame, with_strokes(project, frame, layer, stills.luma(project, frame)))
     return load_reference(plan.references[f"ref_{frame:06d}"].path)
 
 
@@ -123,7 +128,7 @@ def test_strokes_lie_over_a_picture_of_the_frame(project: Project, stills: Still
 
 def test_strokes_lie_over_the_frame_that_was_found_right(project: Project, stills: Stills) -> None:
     seen = stills.painted(project, 2)
-    made = with_strokes(project, stills, 2, strokes(FIRST, RED), seen)
+    made = with_strokes(project, 2, strokes(FIRST, RED), stills.luma(project, 2), seen)
     outside = np.ones(SIZE, bool)
     outside[FIRST] = False
     assert np.array_equal(made[outside], seen[outside])
@@ -153,3 +158,58 @@ def test_what_is_replaced_is_kept_out_of_sight(project: Project, stills: Stills,
     project.add_reference("ref_000002.png", tmp_path / "third.png")
     for name, kept in (("ref_000002", first), ("ref_000002-2", second)):
         assert np.array_equal(load_reference(project.folder / "removed" / f"{name}.png"), kept)
+
+
+@pytest.fixture
+def panel(project: Project, stills: Stills, tmp_path: Path) -> CorrectPanel:
+    """The page's, of a desk with this project alone."""
+    desk = SimpleNamespace(
+        stills=stills,
+        home=SimpleNamespace(without_places=str),
+        project=lambda user, name: project,
+        submit=lambda user, asked, task: None,
+    )
+    with gr.Blocks():
+        return CorrectPanel(desk)  # type: ignore[arg-type]
+
+
+def sent(panel: CorrectPanel, **changes: Any) -> str:
+    """What the panel answers to strokes on frame 2."""
+    opened = panel._opened(panel._desk.project("me", "p"), 2)
+    told = {**opened, "layer": data_url(strokes(FIRST, RED)), "whole": False, **changes}
+    asking = SimpleNamespace(request=SimpleNamespace(scope={"state": {"user": "me"}}))
+    return panel.take_strokes(gr.EventData(None, told), asking)  # type: ignore[arg-type]
+
+
+def test_the_rest_of_the_frame_is_right_only_as_it_was_seen(panel: CorrectPanel, project: Project) -> None:
+    address = sent(panel, whole=True)
+    assert load_reference(project.planned().references["ref_000002"].path).shape == (*SIZE, 3)
+    with pytest.raises(gr.Error, match="coloured anew"):
+        sent(panel, whole=True, image=address)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"frame": None},
+        {"frame": -1},
+        {"frame": float("nan")},
+        {"layer": 5},
+        {"layer": "x" * (LARGEST_LAYER + 1)},
+        {"whole": "false"},
+        {"project": ["p"]},
+        {"image": None},
+    ],
+)
+def test_what_the_painter_never_sends_is_refused(
+    panel: CorrectPanel, project: Project, changes: dict[str, Any]
+) -> None:
+    before = project.planned()
+    with pytest.raises(gr.Error, match="did not arrive"):
+        sent(panel, **changes)
+    assert project.planned() == before
+
+
+def test_another_frame_that_was_opened_meanwhile_stays(panel: CorrectPanel) -> None:
+    assert panel.put_away({"image": "a"}, "a") is None
+    assert panel.put_away({"image": "b"}, "a") == gr.skip()

@@ -47,7 +47,7 @@ def check_given(given: Sequence[Given]) -> None:
 
 
 def has_colour(picture: Bytes) -> bool:
-    """Whether the pixels of ``H W 3`` have more than the tints of a gray JPEG."""
+    """Whether the pixels of sRGB ``H W 3``, 0..255, have more than the tints of a gray JPEG."""
     return strongest_chroma(resize(picture, working_size(picture.shape[0], picture.shape[1], 108))) >= GRAY_CHROMA
 
 

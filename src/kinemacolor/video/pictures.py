@@ -143,7 +143,10 @@ def read_reference(path: Path, *, keep_alpha: bool = False) -> Bytes:
 
 
 def read_layer(content: bytes, size: tuple[int, int]) -> Bytes:
-    """``H W 4`` of a PNG of this size, rows and columns. Raises InputError for anything else, before it is decoded."""
+    """``H W 4``, sRGB and alpha 0..255, of a PNG of this size, rows and columns.
+
+    Raises InputError for anything else; a picture of another size is not even decoded.
+    """
     try:
         with Image.open(BytesIO(content), formats=("PNG",)) as image:
             if image.size != size[::-1]:

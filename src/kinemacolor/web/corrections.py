@@ -13,36 +13,34 @@ from kinemacolor.session import complete
 from kinemacolor.video.painted import LEAST_PAINTED, OPAQUE, painted_share
 from kinemacolor.video.pictures import read_layer
 from kinemacolor.web.project import Project
-from kinemacolor.web.stills import Stills
 
 DATA = "data:image/png;base64"
 NOT_ARRIVED = "what was painted did not arrive: press the button again"
 
 
 def layer_of(address: str, size: tuple[int, int]) -> Bytes:
-    """Strokes ``H W 4`` out of a data URL of a PNG of this size, rows and columns.
+    """Strokes ``H W 4``, sRGB and alpha 0..255, out of a data URL of a PNG of this size, rows and columns.
 
     Raises UsageError for anything else, and where next to nothing is painted.
     """
     head, _, coded = address.partition(",")
+    if head != DATA:
+        raise UsageError(NOT_ARRIVED)
     try:
         layer = read_layer(base64.b64decode(coded, validate=True), size)
     except (ValueError, InputError) as error:
         raise UsageError(NOT_ARRIVED) from error
-    if head != DATA:
-        raise UsageError(NOT_ARRIVED)
     if painted_share(layer) < LEAST_PAINTED:
         raise UsageError("too little is painted: paint a larger part of the frame")
     return layer
 
 
-def with_strokes(project: Project, stills: Stills, frame: int, layer: Bytes, seen: Bytes | None = None) -> Bytes:
-    """Strokes ``H W 4`` as a picture of the frame, ``H W 3`` or ``H W 4``.
+def with_strokes(project: Project, frame: int, layer: Bytes, gray: Bytes, seen: Bytes | None = None) -> Bytes:
+    """Strokes ``H W 4`` on the frame, gray ``H W``, as a picture of it, ``H W 3`` or ``H W 4``; all of it sRGB 0..255.
 
-    They lie over ``seen``, the frame in colours that are right elsewhere; else over what the plan has of the frame
-    already, if anything. Raises as `Stills.luma` and `load_reference`.
+    They lie over ``seen``, the frame ``H W 3`` in colours that are right elsewhere; else over what the plan has of the
+    frame already, if anything. Raises UsageError without a plan, and as `load_reference`.
     """
-    gray = stills.luma(project, frame)
     below = _known(project, frame, gray) if seen is None else seen
     if below.shape[2] == 3:
         return np.where(layer[..., 3:] >= OPAQUE, complete(layer, gray)[..., :3], below)
@@ -51,13 +49,13 @@ def with_strokes(project: Project, stills: Stills, frame: int, layer: Bytes, see
 
 
 def in_its_light(picture: Bytes, gray: Bytes) -> Bytes:
-    """The colours of a whole picture ``H W 3`` with the light and shade of the frame, of its size."""
+    """The colours of a whole picture, sRGB ``h w 3``, with the light and shade of the frame, ``H W``: ``H W 3``."""
     fitted = resize(picture, (gray.shape[0], gray.shape[1]))
     return complete(np.dstack([fitted, np.full(gray.shape, 255, np.uint8)]), gray)[..., :3]
 
 
 def _known(project: Project, frame: int, gray: Bytes) -> Bytes:
-    """The picture of this frame that the plan has, of the size of ``gray``; without one, one without paint."""
+    """The picture of this frame that the plan has, of the size of ``gray``; where it has none, no paint: ``H W 4``."""
     entry = next((one for one in project.planned().references.values() if one.frame == frame), None)
     if entry is None:
         return np.zeros((*gray.shape, 4), np.uint8)

@@ -4,6 +4,7 @@ import hashlib
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -64,11 +65,7 @@ class Stills:
         index, _ = _index(project)
         _check(frame, index.frames)
         path = project.folder / "look" / f"{hashlib.sha256(repr(index).encode()).hexdigest()[:8]}-{frame}-gray.jpg"
-        if not path.is_file():
-            _write(path, self.luma(project, frame))
-        with suppress(FileNotFoundError):
-            os.utime(path)  # what is looked at is swept last
-        return path
+        return _once(path, lambda: self.luma(project, frame))
 
     def luma(self, project: Project, frame: int) -> Bytes:
         """The same as a gray picture ``H W``."""
@@ -90,10 +87,7 @@ class Stills:
         source = known[name]
         digest = hashlib.sha256(f"{source} {source.stat().st_mtime_ns}".encode()).hexdigest()[:16]
         path = project.folder / "look" / f"{digest}-reference.jpg"
-        if not path.is_file():
-            picture = read_reference(source)
-            _write(path, resize(picture, _size_shown(picture, REFERENCE_SIDE)))
-        return path
+        return _once(path, lambda: _small(read_reference(source)))
 
     def still(self, project: Project, frame: int) -> Still:
         """A frame in colour by the project's plan. Raises UsageError without one, and as `gray`."""
@@ -135,8 +129,7 @@ class Stills:
     def picture_of(self, project: Project, frame: int, picture: Bytes) -> Path:
         """A file for what `painted` gave, named by its contents."""
         path = project.folder / "look" / f"{hashlib.sha256(picture.tobytes()).hexdigest()[:16]}-{frame}-painted.jpg"
-        _write(path, picture)
-        return path
+        return _once(path, lambda: picture)
 
     def references(self, project: Project, frame: int) -> tuple[str, ...]:
         """The names of the references that colour a frame. Raises as `still`."""
@@ -256,6 +249,19 @@ def _as_rgb(luma: Bytes, painted: Painted, finish: Finish, *, crop: bool) -> Byt
     chroma = shown.chroma_planes(luma, painted, size, FULL_RGB, FULL_RGB)
     rgb = FULL_RGB.rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma))
     return (rgb * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+
+
+def _small(picture: Bytes) -> Bytes:
+    return resize(picture, _size_shown(picture, REFERENCE_SIDE))
+
+
+def _once(path: Path, make: Callable[[], Bytes]) -> Path:
+    """A picture that is written when it is not there; what is looked at is swept last."""
+    if not path.is_file():
+        _write(path, make())
+    with suppress(FileNotFoundError):
+        os.utime(path)
+    return path
 
 
 def _write(path: Path, picture: Bytes) -> None:

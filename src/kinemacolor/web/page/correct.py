@@ -82,7 +82,7 @@ class CorrectPanel:
             seen = stills.painted(project, sent.frame)
             if look_url(project, stills.picture_of(project, sent.frame, seen)) != sent.image:
                 raise UsageError("this frame was coloured anew meanwhile: open it again, and look whether it is right")
-        self._correct(project, sent.frame, with_strokes(project, stills, sent.frame, layer, seen), request)
+        self._correct(project, sent.frame, with_strokes(project, sent.frame, layer, gray, seen), request)
         return sent.image
 
     def put_away(self, value: Value, taken: str) -> Any:
