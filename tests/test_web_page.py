@@ -367,11 +367,14 @@ class TestCorrect:
         cv2.imwrite(str(picture), blue)
         page = rendered_page
         page.get_by_role("button", name="Correct a frame").click()
-        page.locator("#correct-frame input").fill("2")
-        page.locator("#correct-frame input").press("Tab")
+        field = page.locator("#correct-frame input")
+        field.wait_for()
+        settle(page)  # Gradio writes a field's first value some ms after it is there
+        field.fill("2")
+        field.press("Tab")
         give(page, "correct-upload", picture)
         page.locator("#correct-upload .file-preview").wait_for()
-        assert page.locator("#correct-frame input").input_value() == "2"
+        assert field.input_value() == "2"
         before = middle(downloaded(page, tmp_path / "before.mp4"), 2)
         page.click("#correct-save")
         until(lambda: len(done_renders(owner, rendered)) == 2, "the second render")
