@@ -24,10 +24,10 @@ import av
 import cv2
 import numpy as np
 
-from kinemacolor.arrays import Bytes, Floats
 from kinemacolor.data.sources import find
-from kinemacolor.video.colored import colored_frames, stills
-from kinemacolor.video.pictures import write_picture
+from kinemacolor.utils.arrays import Bytes, Floats
+from kinemacolor.video.display import colored_frames, stills
+from kinemacolor.video.images import write_picture
 
 RATE, SIZE = Fraction(12), (216, 384)
 SETTINGS, BUDGET, SEED = 25, 20, 2026

@@ -17,15 +17,15 @@ import av
 import cv2
 import numpy as np
 
-from kinemacolor.arrays import Bytes
 from kinemacolor.data.sources import find
-from kinemacolor.plan.make import Wish, make_plan
-from kinemacolor.references.given import Given
-from kinemacolor.render.film import Render, render
-from kinemacolor.render.target import Target, prepare_plan
-from kinemacolor.video.colored import colored_frames
-from kinemacolor.video.pictures import write_picture
-from kinemacolor.weights import load_model
+from kinemacolor.plan.planner import Wish, make_plan
+from kinemacolor.references.spec import Given
+from kinemacolor.render.output import Target, prepare_plan
+from kinemacolor.render.renderer import Render, render
+from kinemacolor.utils.arrays import Bytes
+from kinemacolor.video.display import colored_frames
+from kinemacolor.video.images import write_picture
+from kinemacolor.weights.registry import load_model
 
 HEIGHT = 216
 

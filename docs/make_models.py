@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from kinemacolor.benchmark.flops import cost
 from kinemacolor.models.base import Colorizer
-from kinemacolor.models.cost import cost
-from kinemacolor.weights import MODELS, blank_model
+from kinemacolor.weights.registry import MODELS, blank_model
 
 DOCS = Path(__file__).parent
 BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, MARGIN = 184, 58, 46, 26, 16

@@ -21,11 +21,11 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Locator, Page, sync_playwright
 
 import kinemacolor
+from kinemacolor.inference.session import Session, complete
 from kinemacolor.plan.extract import extract_frames
-from kinemacolor.resample import resize
-from kinemacolor.session import Session, complete
-from kinemacolor.video.colored import colored_frames
-from kinemacolor.weights import load_model
+from kinemacolor.video.display import colored_frames
+from kinemacolor.video.geometry import resize
+from kinemacolor.weights.registry import load_model
 
 HERE = Path(__file__).parent / "pictures"
 ASSETS = Path(kinemacolor.__file__).parent / "assets"

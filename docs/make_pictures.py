@@ -14,9 +14,9 @@ import cv2
 import numpy as np
 
 import kinemacolor
-from kinemacolor.references.pictures import load_references
-from kinemacolor.resample import resize
-from kinemacolor.video.colored import colored_frames
+from kinemacolor.references.load import load_references
+from kinemacolor.video.display import colored_frames
+from kinemacolor.video.geometry import resize
 
 HERE = Path(__file__).parent / "pictures"
 ASSETS = Path(kinemacolor.__file__).parent / "assets"

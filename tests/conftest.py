@@ -25,7 +25,7 @@ from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.pixels import chroma_shape
 from kinemacolor.video.reader import VideoReader, probe
 from kinemacolor.video.writer import open_writer
-from kinemacolor.weights import load_model
+from kinemacolor.weights.registry import load_model
 
 SIZE = (72, 96)  # rows, columns
 if "PYTEST_XDIST_WORKER" in os.environ:

@@ -12,18 +12,17 @@ import kinemacolor
 ROOT = Path(kinemacolor.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 FLOORS = [
-    {
-        *("arrays", "errors", "faults", "files", "options", "times", "precision", "color", "features"),
-        *("correspondence", "pipeline", "console"),
-    },
-    {"video", "resample"},
-    {"models", "references", "losses", "metrics", "shots", "verify"},
-    {"store", "weights", "formats", "checkpoints", "metrics_weights", "explain", "finish", "session", "data"},
-    {"evaluation", "plan", "preview", "training"},
+    {"errors", "options", "utils"},
+    {"nn", "color"},
+    {"video"},
+    {"models", "references", "losses", "metrics", "shots"},
+    {"weights", "data"},
+    {"inference"},
+    {"evaluation", "plan", "training"},
     {"render"},
-    {"api", "cluster", "demo", "doctor", "report", "web"},
-    {"benchmark", "benchmark_networks"},
-    {"cli", "cli_evaluate", "cli_film", "cli_models", "cli_options", "cli_report", "cli_train", "cli_web"},
+    {"api", "cluster", "report", "web"},
+    {"benchmark"},
+    {"cli"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 

@@ -21,10 +21,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from conftest import TinyEmbed
-from kinemacolor.checkpoints import export_weights, import_weights
-from kinemacolor.cli import run
+from kinemacolor.cli.main import run
 from kinemacolor.errors import UsageError, WeightsError
-from kinemacolor.features import ResNet101, vgg19_places
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.color2embed import (
     official_encoder_names,
@@ -36,13 +34,15 @@ from kinemacolor.models.deep_exemplar import (
     official_colorization_names,
     official_correspondence_names,
 )
-from kinemacolor.store import user_file, user_folder
-from kinemacolor.weights import MODELS, load_model, manifest, stored_parts
+from kinemacolor.nn.backbones import ResNet101, vgg19_places
+from kinemacolor.weights.import_export import export_weights, import_weights
+from kinemacolor.weights.registry import MODELS, load_model, manifest, stored_parts
+from kinemacolor.weights.store import user_file, user_folder
 
 TensorDict = dict[str, Tensor]
 NORMALISED = (2, 5, 9, 12, 16, 19, 22, 25, 29, 32, 35, 38, 42, 45)  # as in vgg_normalized.pth, to conv5_2
 
-pytestmark = pytest.mark.filterwarnings("ignore::kinemacolor.weights.WeightsNotice")
+pytestmark = pytest.mark.filterwarnings("ignore::kinemacolor.weights.registry.WeightsNotice")
 
 
 @dataclass(frozen=True)
@@ -362,7 +362,7 @@ def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
 def point_to(monkeypatch: pytest.MonkeyPatch, name: str, *urls: str) -> None:
     """Let the manifest give these addresses for the parts of a model."""
     changed = manifest() | {part: replace(manifest()[part], url=list(urls)) for part in MODELS[name].parts}
-    monkeypatch.setattr("kinemacolor.weights.manifest", lambda: changed)
+    monkeypatch.setattr("kinemacolor.weights.registry.manifest", lambda: changed)
 
 
 def test_missing_parts_are_fetched_and_their_hash_is_checked(

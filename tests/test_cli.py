@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from conftest import scene, write_film
-from kinemacolor.cli import run
-from kinemacolor.video.colored import colored_frames
+from kinemacolor.cli.main import run
+from kinemacolor.video.display import colored_frames
 
 FAST = ["--size", "64"]
 
@@ -49,8 +49,8 @@ def test_the_report_is_json_on_stdout_and_quiet_is_quiet(
 
 def test_help_is_quick_and_loads_no_torch() -> None:
     code = (
-        "import sys, kinemacolor.cli\n"
-        "assert kinemacolor.cli.run(['colorize', '--help']) == 0\n"
+        "import sys, kinemacolor.cli.main\n"
+        "assert kinemacolor.cli.main.run(['colorize', '--help']) == 0\n"
         "heavy = {'torch', 'cv2', 'av', 'numpy'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )

@@ -8,9 +8,9 @@ import pytest
 from test_plan import CUT, gray, other_scene, save, two_scenes
 
 from conftest import scene, write_film
-from kinemacolor.cli import run
+from kinemacolor.cli.main import run
 from kinemacolor.plan.document import Plan
-from kinemacolor.video.colored import colored_frames
+from kinemacolor.video.display import colored_frames
 
 
 @pytest.fixture

@@ -20,21 +20,21 @@ import torch
 from test_plan import two_scenes
 from test_resume import command, edited, planned, rendered
 
-import kinemacolor.cluster.crew as crews
-from kinemacolor.cluster.crew import Cluster, room
-from kinemacolor.cluster.foreman import Board, Foreman, News, in_turn
-from kinemacolor.cluster.job import render_on
-from kinemacolor.cluster.workman import Briefing, Workman
+import kinemacolor.cluster.ray_backend as crews
+from kinemacolor.cluster.ray_backend import Cluster, room
+from kinemacolor.cluster.render import render_on
+from kinemacolor.cluster.scheduler import Board, Foreman, News, in_turn
+from kinemacolor.cluster.worker import Briefing, Workman
 from kinemacolor.errors import InputError, ResourceError, UsageError, WeightsError
-from kinemacolor.files import json_lines
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import Plan
-from kinemacolor.render.film import Render
+from kinemacolor.render.cache import PassFolder, WorkFolder
+from kinemacolor.render.output import Target, prepare_plan
 from kinemacolor.render.passes import Pass
 from kinemacolor.render.progress import Progress, Report
-from kinemacolor.render.segments import PassFolder, WorkFolder
-from kinemacolor.render.target import Target, prepare_plan
+from kinemacolor.render.renderer import Render
+from kinemacolor.utils.files import json_lines
 
 FRAMES = 180
 LOSSLESS = EncodingOptions(lossless=True)  # x264 does not make the same bytes every time

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kinemacolor.console import progress
+from kinemacolor.utils.console import progress
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ def test_lines_tell_rate_and_time_left(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], seconds: int, done: int, said: str
 ) -> None:
     now = 1000.0
-    monkeypatch.setattr("kinemacolor.console.time.monotonic", lambda: now)
+    monkeypatch.setattr("kinemacolor.utils.console.time.monotonic", lambda: now)
     with progress("train", unit="steps") as advance:
         now += seconds
         advance(done, 100)
@@ -28,7 +28,7 @@ def test_what_was_done_before_is_no_part_of_the_rate(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now = 1000.0
-    monkeypatch.setattr("kinemacolor.console.time.monotonic", lambda: now)
+    monkeypatch.setattr("kinemacolor.utils.console.time.monotonic", lambda: now)
     with progress("film") as advance:
         advance(80, 100)
         now += 20

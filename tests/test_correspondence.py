@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from kinemacolor.correspondence import match, match_nearby
+from kinemacolor.nn.attention import match, match_nearby
 
 
 def unit(*shape: int) -> torch.Tensor:

@@ -15,25 +15,25 @@ import torch
 from torch import Tensor
 
 from conftest import SIZE, scene, write_film
-from kinemacolor import pipeline
 from kinemacolor.color import rgb_to_lab
+from kinemacolor.data import flow_cache as motions
 from kinemacolor.data import index as indexing
-from kinemacolor.data import motion as motions
 from kinemacolor.data.augment import PhotographShot, self_reference, thin_plate_spline
 from kinemacolor.data.check import report
 from kinemacolor.data.clip import Clip, ClipOptions
-from kinemacolor.data.clips import Clips
-from kinemacolor.data.damage import Damage, worn
-from kinemacolor.data.frames import FrameStore, middle_of
+from kinemacolor.data.dataset import Clips
+from kinemacolor.data.degradation import Damage, worn
+from kinemacolor.data.flow_cache import MotionStore
+from kinemacolor.data.frame_cache import FrameStore, middle_of
 from kinemacolor.data.index import Index, scan
 from kinemacolor.data.loader import Batch, loader
-from kinemacolor.data.motion import MotionStore
-from kinemacolor.data.order import Order, turn
+from kinemacolor.data.sampler import Order, turn
 from kinemacolor.data.shots import FilmShot
 from kinemacolor.data.sources import find_cuts
 from kinemacolor.errors import InputError, ResourceError, UsageError
-from kinemacolor.features import EfficientNetLite0
 from kinemacolor.metrics.motion import warp
+from kinemacolor.nn.backbones import EfficientNetLite0
+from kinemacolor.utils import prefetch as pipeline
 
 FRAMES = 14
 SMALL = ClipOptions(frames=3, size=(64, 80), damaged=0)

@@ -7,9 +7,8 @@ from golden import recipe
 from golden.fill import answers, fill
 from torch import Tensor
 
+from kinemacolor.benchmark.original_order import plain
 from kinemacolor.color import lab_to_rgb
-from kinemacolor.correspondence import centred_unit
-from kinemacolor.features import VGG19
 from kinemacolor.models.base import Step
 from kinemacolor.models.deep_exemplar import (
     DeepExemplar,
@@ -17,8 +16,9 @@ from kinemacolor.models.deep_exemplar import (
     official_colorization_names,
     official_correspondence_names,
 )
-from kinemacolor.models.layers import positions
-from kinemacolor.models.plain import plain
+from kinemacolor.nn.attention import centred_unit
+from kinemacolor.nn.backbones import VGG19
+from kinemacolor.nn.layers import positions
 
 REFERENCE = recipe.picture(1, 216, 384)
 FRAME = recipe.picture(2, 216, 384)

@@ -19,7 +19,7 @@ from kinemacolor.evaluation.page import write_page
 from kinemacolor.evaluation.protocol import Answer, Protocol, answers, made_answers, read_pairs, true_frames
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.baselines import Gray
-from kinemacolor.weights import backbone_part
+from kinemacolor.weights.registry import backbone_part
 
 SETTINGS = runs.Settings(models=("kinema",))
 

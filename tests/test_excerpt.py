@@ -12,9 +12,9 @@ from conftest import scene, write_film
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.plan.document import Plan, ReferenceEntry, ShotEntry, ShotOptions
 from kinemacolor.plan.excerpt import excerpt
-from kinemacolor.plan.make import make_plan
+from kinemacolor.plan.planner import make_plan
 from kinemacolor.render.passes import stretches
-from kinemacolor.video.range import RangeReader
+from kinemacolor.video.random_access import RangeReader
 from kinemacolor.video.reader import VideoReader
 
 

@@ -6,11 +6,11 @@ import pytest
 import torch
 from test_session import gray_of, tiny
 
-from kinemacolor.explain import Explained, Origin
+from kinemacolor.inference.attribution import Explained, Origin
+from kinemacolor.inference.session import Session
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.deep_exemplar import DeepExemplar
 from kinemacolor.options import SessionOptions
-from kinemacolor.session import Session
 
 SIZE = (108, 192)
 SMALL = SessionOptions(short_side=108)

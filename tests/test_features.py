@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from kinemacolor.features import VGG19, EfficientNetLite0, ResNet101, SameConv2d, vgg19_places
+from kinemacolor.nn.backbones import VGG19, EfficientNetLite0, ResNet101, SameConv2d, vgg19_places
 
 
 @pytest.mark.parametrize("size", [(64, 64), (65, 97), (216, 384), (70, 113)])

@@ -14,12 +14,12 @@ import pytest
 import torch
 
 from conftest import load_script
-from kinemacolor.cli import run as kinemacolor
-from kinemacolor.data.frames import FrameStore
+from kinemacolor.cli.main import run as kinemacolor
+from kinemacolor.data.frame_cache import FrameStore
 from kinemacolor.data.index import scan
 from kinemacolor.data.sources import Source
 from kinemacolor.training import logs
-from kinemacolor.training.material import held_out
+from kinemacolor.training.datasets import held_out
 from kinemacolor.training.recipe_file import plain, read_recipe
 
 ROOT = Path(__file__).parents[1]

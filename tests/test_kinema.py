@@ -5,11 +5,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kinemacolor.features import EfficientNetLite0, descriptors, standardised
 from kinemacolor.models.base import Colorizer
-from kinemacolor.models.evidence import COLORS, QUARTERS, EvidenceOptions, cells, gather, remember
-from kinemacolor.models.fusion import REACH, STEEP, Embed, Fusion, spread
-from kinemacolor.models.kind import LookByKind
+from kinemacolor.models.kinema.fusion import REACH, STEEP, Embed, Fusion, spread
+from kinemacolor.models.kinema.matching import COLORS, QUARTERS, EvidenceOptions, cells, gather, remember
+from kinemacolor.models.kinema.semantic import LookByKind
+from kinemacolor.nn.backbones import EfficientNetLite0, descriptors, standardised
 
 OPTIONS = EvidenceOptions()
 STEPS = 2, 4, 8, 16, 16  # px between places of the maps

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from kinemacolor.models.layers import UpConv2d, fit, pad_to_multiple, positions
+from kinemacolor.nn.layers import UpConv2d, fit, pad_to_multiple, positions
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (8, 6)])

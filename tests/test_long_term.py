@@ -10,8 +10,8 @@ from torch import Tensor
 
 from kinemacolor.color import lab_to_rgb
 from kinemacolor.models.base import Step
-from kinemacolor.models.cnn_transformer import Attention, CNNTransformer, position_code
-from kinemacolor.models.long_term import LongTerm, LongTermOptions, LongTermState
+from kinemacolor.models.long_term.cnn_transformer import Attention, CNNTransformer, position_code
+from kinemacolor.models.long_term.model import LongTerm, LongTermOptions, LongTermState
 
 TINY = LongTermOptions(width=1 / 16)
 

@@ -12,7 +12,6 @@ from golden.fill import answers, fill
 from torch import Tensor, nn
 
 from kinemacolor.color import lab_to_rgb
-from kinemacolor.features import VGG19
 from kinemacolor.losses.adversarial import SelfAttention, VideoDiscriminator, discriminator_loss, generator_loss
 from kinemacolor.losses.confidence import confidence_loss, soft_correctness
 from kinemacolor.losses.numerics import Penalty, weighted_mean
@@ -33,6 +32,7 @@ from kinemacolor.models.deep_exemplar import (
     official_colorization_names,
     official_correspondence_names,
 )
+from kinemacolor.nn.backbones import VGG19
 
 NAMES = (
     "l1",

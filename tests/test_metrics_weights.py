@@ -17,11 +17,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from kinemacolor import metrics_weights
-from kinemacolor.cli import run
+from kinemacolor.cli.main import run
 from kinemacolor.errors import UsageError, WeightsError
 from kinemacolor.metrics.perceptual import LPIPS
-from kinemacolor.metrics_weights import (
+from kinemacolor.weights import metric_networks as metrics_weights
+from kinemacolor.weights.metric_networks import (
     METRICS,
     import_metrics,
     load_metric,
@@ -29,8 +29,8 @@ from kinemacolor.metrics_weights import (
     stored_metric_parts,
     verify_metrics,
 )
-from kinemacolor.store import user_file, user_folder, user_manifest
-from kinemacolor.weights import manifest
+from kinemacolor.weights.registry import manifest
+from kinemacolor.weights.store import user_file, user_folder, user_manifest
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ import torch
 from _pytest.mark import ParameterSet
 
 from kinemacolor.models.base import Colorizer, State, Step
-from kinemacolor.weights import MODELS, WeightsNotice, load_model
+from kinemacolor.weights.registry import MODELS, WeightsNotice, load_model
 
 TINY = 1 / 16
 

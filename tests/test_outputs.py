@@ -15,14 +15,14 @@ import torch
 from conftest import SIZE, copy_with_chroma, luma_of, write_film, write_with_chroma
 from kinemacolor.errors import UsageError
 from kinemacolor.options import EncodingOptions
-from kinemacolor.verify import verify_film
-from kinemacolor.video.clock import ResultClock
 from kinemacolor.video.encoding import choose_encoder
 from kinemacolor.video.info import ColorTags
 from kinemacolor.video.layer import layer_luma
 from kinemacolor.video.pixels import chroma_shape, limited_from_full, plane_view
 from kinemacolor.video.reader import VideoReader, probe
 from kinemacolor.video.timecode import frames_at, later
+from kinemacolor.video.timestamps import ResultClock
+from kinemacolor.video.verify import verify_film
 from kinemacolor.video.writer import open_writer
 
 MS = Fraction(1, 1000)

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from kinemacolor.models.painted import blank, fill_in, over_gray, speaking
+from kinemacolor.nn.partial import blank, fill_in, over_gray, speaking
 
 
 def striped() -> torch.Tensor:

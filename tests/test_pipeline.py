@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kinemacolor.pipeline import prefetch
+from kinemacolor.utils.prefetch import prefetch
 
 
 def test_items_come_in_order() -> None:

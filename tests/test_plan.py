@@ -14,10 +14,10 @@ from conftest import scene, write_film
 from kinemacolor.errors import InputError, Interrupted, ResourceError, UsageError
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.extract import extract_frames
-from kinemacolor.plan.make import Wish, make_plan, seeing_eye
-from kinemacolor.plan.suggest import Views, suggest
+from kinemacolor.plan.keyframe_selection import Views, suggest
+from kinemacolor.plan.planner import Wish, make_plan, seeing_eye
 from kinemacolor.plan.survey import Survey, survey
-from kinemacolor.references.given import Given, Reference, name_references
+from kinemacolor.references.spec import Given, Reference, name_references
 
 CUT = 30  # frames of each shot
 SIDE = (72, 96)

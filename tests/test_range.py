@@ -13,7 +13,7 @@ import pytest
 from conftest import scene, write_film
 from kinemacolor.errors import InputError
 from kinemacolor.video.info import FrameBlock
-from kinemacolor.video.range import FrameIndex, IndexBuilder, RangeReader, read_range
+from kinemacolor.video.random_access import FrameIndex, IndexBuilder, RangeReader, read_range
 from kinemacolor.video.reader import VideoReader
 
 FRAMES, EVERY = 25, 4

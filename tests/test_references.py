@@ -6,8 +6,8 @@ from PIL import Image, ImageCms
 
 from conftest import scene
 from kinemacolor.errors import InputError
-from kinemacolor.references.pictures import GRAY_CHROMA, load_reference, load_references, strongest_chroma
-from kinemacolor.video.pictures import read_reference
+from kinemacolor.references.load import GRAY_CHROMA, load_reference, load_references, strongest_chroma
+from kinemacolor.video.images import read_reference
 
 
 def test_colour_is_told_from_gray_and_from_jpeg_gray(tmp_path: Path) -> None:

@@ -19,13 +19,13 @@ from conftest import scene, write_film
 from kinemacolor.errors import InputError, PartialError, ResourceError, UsageError
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions, SessionOptions
-from kinemacolor.references.given import Given
-from kinemacolor.render.job import Job, colorize, look
-from kinemacolor.render.job import preflight as checked
+from kinemacolor.references.spec import Given
+from kinemacolor.render.one_shot import Job, colorize, look
+from kinemacolor.render.one_shot import preflight as checked
+from kinemacolor.render.output import Prepared, default_output
 from kinemacolor.render.progress import Progress, Report
-from kinemacolor.render.target import Prepared, default_output
-from kinemacolor.verify import verify_film
-from kinemacolor.video.colored import colored_frames
+from kinemacolor.video.display import colored_frames
+from kinemacolor.video.verify import verify_film
 
 SMALL = SessionOptions(short_side=64)
 
@@ -311,7 +311,7 @@ def test_a_disk_that_fills_up_leaves_the_partial_result(reference: Path, tmp_pat
     source = write_film(tmp_path / "in.mkv", 24, (240, 320), codec="ffv1", time_base=Fraction(1, 1000))
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000));"
     limit += "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-    code = f"{limit} from kinemacolor.cli import run; import sys; sys.exit(run(sys.argv[1:]))"
+    code = f"{limit} from kinemacolor.cli.main import run; import sys; sys.exit(run(sys.argv[1:]))"
     made = tmp_path / "out.mkv"
     arguments = [str(source), "-r", str(reference), "-o", str(made), "--lossless", "--size", "64", "-q"]
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)

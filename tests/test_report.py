@@ -14,23 +14,23 @@ from test_plan import other_scene, save
 from test_resume import edited, planned, rendered
 
 from conftest import scene
-from kinemacolor.cli import run
+from kinemacolor.cli.main import run
 from kinemacolor.color import rgb_to_lab
 from kinemacolor.errors import InputError, UsageError
-from kinemacolor.finish import Painted
+from kinemacolor.inference.postprocess import Painted
 from kinemacolor.models.base import Colorizer
 from kinemacolor.plan.document import Plan
-from kinemacolor.render.film import Render
-from kinemacolor.render.segments import LENGTH
-from kinemacolor.report.make import Report
-from kinemacolor.report.measure import slope
+from kinemacolor.render.cache import LENGTH
+from kinemacolor.render.renderer import Render
+from kinemacolor.report.build import Report
+from kinemacolor.report.limits import FAULTS
 from kinemacolor.report.page import page
 from kinemacolor.report.palette import Palette
-from kinemacolor.report.verdict import FAULTS
+from kinemacolor.report.shot_metrics import slope
 from kinemacolor.report.write import to_json, write_report
-from kinemacolor.resample import resize
-from kinemacolor.times import clock
-from kinemacolor.weights import blank_model
+from kinemacolor.utils.times import clock
+from kinemacolor.video.geometry import resize
+from kinemacolor.weights.registry import blank_model
 
 LONG = 12  # frames of a shot
 Distort = Callable[[np.ndarray, int], np.ndarray]  # ab h w 2 and the number of the frame in its shot to other ab

@@ -17,19 +17,19 @@ from test_plan import CUT, gray, other_scene, save, two_scenes
 
 from conftest import scene, write_film
 from kinemacolor.errors import InputError, UsageError, WeightsError
-from kinemacolor.finish import Painted
+from kinemacolor.inference.postprocess import Painted
 from kinemacolor.models.base import Colorizer
 from kinemacolor.plan.document import FilmOptions, Plan, ShotOptions
-from kinemacolor.plan.make import Wish, make_plan
-from kinemacolor.references.given import Given
-from kinemacolor.render.assemble import blend
-from kinemacolor.render.film import Render, locked, render
-from kinemacolor.render.paint import is_repeat
+from kinemacolor.plan.planner import Wish, make_plan
+from kinemacolor.references.spec import Given
+from kinemacolor.render.blend import blend
+from kinemacolor.render.cache import LENGTH, PassFolder
+from kinemacolor.render.inference_pass import is_repeat
+from kinemacolor.render.output import Target, prepare_plan
 from kinemacolor.render.passes import stretches
 from kinemacolor.render.progress import Report
-from kinemacolor.render.segments import LENGTH, PassFolder
-from kinemacolor.render.target import Target, prepare_plan
-from kinemacolor.video.colored import colored_frames
+from kinemacolor.render.renderer import Render, locked, render
+from kinemacolor.video.display import colored_frames
 from kinemacolor.video.reader import probe
 
 SMALL = FilmOptions(short_side=64)

@@ -10,13 +10,13 @@ from safetensors.torch import load_file, save_file
 from conftest import scene
 from kinemacolor.color import YCbCr, rgb_to_lab
 from kinemacolor.errors import UsageError
-from kinemacolor.finish import Painted
+from kinemacolor.inference.postprocess import Painted
+from kinemacolor.inference.session import FULL_RGB, Session, choose_device, complete, reference_batch
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.baselines import Gray, Match
 from kinemacolor.options import EdgeFilter, Precision, SessionOptions
-from kinemacolor.resample import Geometry, resize, working_size
-from kinemacolor.session import FULL_RGB, Session, choose_device, complete, reference_batch
-from kinemacolor.weights import MODELS, imagenet_backbone, load_model
+from kinemacolor.video.geometry import Geometry, resize, working_size
+from kinemacolor.weights.registry import MODELS, imagenet_backbone, load_model
 
 SMALL = SessionOptions(short_side=64)
 

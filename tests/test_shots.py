@@ -13,12 +13,12 @@ import pytest
 import torch
 
 from conftest import load_script
-from kinemacolor.arrays import Bytes
 from kinemacolor.errors import InputError, UsageError
-from kinemacolor.shots import neural
-from kinemacolor.shots.choice import detect
-from kinemacolor.shots.detect import Boundary, find_boundaries
-from kinemacolor.shots.lists import Clock, Shot, read_shots, shots_between, write_shots
+from kinemacolor.shots import transnet_detector as neural
+from kinemacolor.shots.detect import detect
+from kinemacolor.shots.files import Clock, Shot, read_shots, shots_between, write_shots
+from kinemacolor.shots.luma_detector import Boundary, find_boundaries
+from kinemacolor.utils.arrays import Bytes
 
 FILM = Path("film.mp4")
 SIZE = (108, 192)

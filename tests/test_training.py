@@ -19,23 +19,25 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from kinemacolor.checkpoints import import_weights
-from kinemacolor.cli import run
+from kinemacolor.cli.main import run
 from kinemacolor.data.loader import Batch
 from kinemacolor.errors import InputError, PartialError, ResourceError, UsageError, WeightsError
-from kinemacolor.features import VGG19, instance_norm, standardised
 from kinemacolor.losses.pixel import l1_loss, psnr_loss
 from kinemacolor.models.color2embed import Color2Embed, Color2EmbedOptions
 from kinemacolor.models.deep_exemplar import DeepExemplar, DeepExemplarOptions
-from kinemacolor.training import checkpoint, learner, logs, material, trainer
+from kinemacolor.nn.backbones import VGG19, instance_norm, standardised
+from kinemacolor.training import checkpoint, logs, trainer
+from kinemacolor.training import datasets as material
+from kinemacolor.training import train_state as learner
 from kinemacolor.training.distributed import Team
-from kinemacolor.training.learner import Learner
+from kinemacolor.training.initialization import begin, loss_network
 from kinemacolor.training.objective import Compared, colorize, losses, taps
 from kinemacolor.training.recipe import Recipe, Schedule
 from kinemacolor.training.recipe_file import packaged, plain, read_recipe
 from kinemacolor.training.schedule import factor
-from kinemacolor.training.start import begin, loss_network
-from kinemacolor.weights import MODELS, imagenet_backbone, load_model
+from kinemacolor.training.train_state import Learner
+from kinemacolor.weights.import_export import import_weights
+from kinemacolor.weights.registry import MODELS, imagenet_backbone, load_model
 
 TINY = 1 / 16
 ALONE = Team(0, 1, torch.device("cpu"))

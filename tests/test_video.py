@@ -12,13 +12,13 @@ import pytest
 from conftest import SIZE, copy_with_chroma, luma_of, scene, write_film
 from kinemacolor.errors import InputError, ResourceError, UsageError
 from kinemacolor.options import EncodingOptions
-from kinemacolor.verify import verify_film
-from kinemacolor.video.colored import colored_frames
+from kinemacolor.video.display import colored_frames
 from kinemacolor.video.encoding import choose_encoder
 from kinemacolor.video.info import ColorTags, VideoInfo
 from kinemacolor.video.output import partial_name, writing
 from kinemacolor.video.pixels import luma_plane, plane_view, rescale_codes
 from kinemacolor.video.reader import VideoReader, probe
+from kinemacolor.video.verify import verify_film
 from kinemacolor.video.writer import open_writer
 
 

@@ -12,9 +12,9 @@ import pytest
 from filelock import FileLock
 
 pytest.importorskip("gradio")
-from kinemacolor.cli import run
+from kinemacolor.cli.main import run
 from kinemacolor.errors import UsageError
-from kinemacolor.web.access import POLICY, Rules
+from kinemacolor.web.auth import POLICY, Rules
 from kinemacolor.web.server import ServerOptions, application
 from served import ORIGIN, TestClient, add_reference, another, film_bytes, picture_bytes, server, upload
 

@@ -18,13 +18,13 @@ import gradio as gr
 
 from kinemacolor.errors import UsageError
 from kinemacolor.plan.document import FilmOptions
-from kinemacolor.references.pictures import load_reference
-from kinemacolor.web.begin import begin
+from kinemacolor.references.load import load_reference
 from kinemacolor.web.corrections import DATA, in_its_light, layer_of, with_strokes
+from kinemacolor.web.frame_previews import Stills
 from kinemacolor.web.page.correct import LARGEST_LAYER, CorrectPanel
 from kinemacolor.web.project import Project
-from kinemacolor.web.stills import Stills
-from kinemacolor.web.tasks import Look, MakePlan
+from kinemacolor.web.project_creation import begin
+from kinemacolor.web.requests import Look, MakePlan
 from kinemacolor.web.worker import look, make_plan
 from served import film_bytes, picture_bytes
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("gradio")
 from kinemacolor.errors import ResourceError, UsageError
-from kinemacolor.web.home import LONGEST_NAME, Home, Missing, safe_name, user_key
+from kinemacolor.web.storage import LONGEST_NAME, Home, Missing, safe_name, user_key
 
 ANY_NAME = st.text(st.characters(codec=None, exclude_categories=()), max_size=300)
 

@@ -26,7 +26,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from conftest import scene, write_film
-from kinemacolor.verify import verify_film
+from kinemacolor.video.verify import verify_film
 from kinemacolor.web.worker import FRAME_LINK
 from served import (
     TestClient,

@@ -15,12 +15,12 @@ import pytest
 pytest.importorskip("gradio")
 from kinemacolor.errors import ResourceError, UsageError
 from kinemacolor.web import job as one_job
-from kinemacolor.web.begin import begin
-from kinemacolor.web.home import Home, Missing
 from kinemacolor.web.job import JobEntry, JobView
-from kinemacolor.web.jobs import KEPT_FINISHED, Queue
 from kinemacolor.web.project import Project, ProjectEntry
-from kinemacolor.web.tasks import Look, RenderFilm, Try
+from kinemacolor.web.project_creation import begin
+from kinemacolor.web.queue import KEPT_FINISHED, Queue
+from kinemacolor.web.requests import Look, RenderFilm, Try
+from kinemacolor.web.storage import Home, Missing
 from served import film_bytes, picture_bytes
 from waiting import until
 
@@ -175,7 +175,7 @@ def test_what_waits_is_not_asked_for_twice(home: Home, queue: Queue) -> None:
 
 
 def test_nobody_fills_the_queue(home: Home, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kinemacolor.web.jobs.MOST_WAITING", 2)
+    monkeypatch.setattr("kinemacolor.web.queue.MOST_WAITING", 2)
     projects = [begun(home, "me", "hold") for _ in range(4)]
     first, *_ = (queue.submit("me", project, RenderFilm()) for project in projects[:1])
     running(projects[0])

@@ -16,10 +16,10 @@ import pytest
 from browser import assert_accessible, assert_fits, settle
 from conftest import scene
 from kinemacolor.errors import KinemacolorError
-from kinemacolor.references.given import Given
-from kinemacolor.references.pictures import check_given
-from kinemacolor.verify import verify_film
+from kinemacolor.references.load import check_given
+from kinemacolor.references.spec import Given
 from kinemacolor.video.reader import probe
+from kinemacolor.video.verify import verify_film
 from waiting import PATIENCE, until
 from webpage import (
     SIZE,

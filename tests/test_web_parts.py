@@ -19,8 +19,8 @@ from fastapi import FastAPI  # noqa: E402
 from fastapi.responses import Response, StreamingResponse  # noqa: E402
 from fastapi.staticfiles import StaticFiles  # noqa: E402
 
+from kinemacolor.web.comparison_video import write_proxy  # noqa: E402
 from kinemacolor.web.page import parts  # noqa: E402
-from kinemacolor.web.proxy import write_proxy  # noqa: E402
 from waiting import until  # noqa: E402
 
 pytestmark = pytest.mark.browser

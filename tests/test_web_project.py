@@ -13,16 +13,16 @@ from conftest import scene, write_film
 pytest.importorskip("gradio")
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.plan.document import FilmOptions, Plan
-from kinemacolor.plan.make import kept_choices
-from kinemacolor.references.pictures import load_reference
-from kinemacolor.render.film import Render, render
-from kinemacolor.render.target import Target, prepare_plan
-from kinemacolor.web.begin import begin, begin_at, cut
-from kinemacolor.web.home import Missing
+from kinemacolor.plan.planner import kept_choices
+from kinemacolor.references.load import load_reference
+from kinemacolor.render.output import Target, prepare_plan
+from kinemacolor.render.renderer import Render, render
 from kinemacolor.web.project import Project
-from kinemacolor.web.tasks import Look, MakePlan, RenderFilm, command_of, target_of
+from kinemacolor.web.project_creation import begin, begin_at, cut
+from kinemacolor.web.requests import Look, MakePlan, RenderFilm, command_of, target_of
+from kinemacolor.web.storage import Missing
 from kinemacolor.web.worker import look, make_plan
-from kinemacolor.weights import load_model
+from kinemacolor.weights.registry import load_model
 from served import blocks, film_bytes, picture_bytes
 
 Give = Callable[..., Path]

@@ -10,8 +10,8 @@ import pytest
 
 from conftest import scene, write_film
 from kinemacolor.errors import InputError
-from kinemacolor.video.pictures import write_picture
-from kinemacolor.web.proxy import Proxy, write_proxy
+from kinemacolor.video.images import write_picture
+from kinemacolor.web.comparison_video import Proxy, write_proxy
 
 
 def rgb_frames(path: Path) -> list[np.ndarray]:

@@ -9,11 +9,10 @@ import pytest
 import torch
 
 from conftest import TinyEmbed
-from kinemacolor.checkpoints import export_weights, import_weights
-from kinemacolor.cli import run
+from kinemacolor.cli.main import run
 from kinemacolor.errors import UsageError, WeightsError
-from kinemacolor.store import user_file, user_folder, user_manifest
-from kinemacolor.weights import (
+from kinemacolor.weights.import_export import export_weights, import_weights
+from kinemacolor.weights.registry import (
     MODELS,
     WeightsNotice,
     blank_model,
@@ -24,6 +23,7 @@ from kinemacolor.weights import (
     stored_parts,
     verify_weights,
 )
+from kinemacolor.weights.store import user_file, user_folder, user_manifest
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -42,7 +42,7 @@ def imported(tmp_path: Path) -> Path:
     return user_file("kinema")
 
 
-@pytest.mark.filterwarnings("ignore::kinemacolor.weights.WeightsNotice")
+@pytest.mark.filterwarnings("ignore::kinemacolor.weights.registry.WeightsNotice")
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_every_model_loads_offline_and_ready(name: str) -> None:
     model = load_model(name)
@@ -87,7 +87,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 
 def test_a_wrong_checksum_stops_the_load(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = {name: replace(entry, sha256="0" * 64) for name, entry in manifest().items()}
-    monkeypatch.setattr("kinemacolor.weights.manifest", lambda: wrong)
+    monkeypatch.setattr("kinemacolor.weights.registry.manifest", lambda: wrong)
     with pytest.raises(WeightsError, match="sha256"):
         load_model("kinema")
 
@@ -124,7 +124,7 @@ def test_trained_weights_need_no_notice(recwarn: pytest.WarningsRecorder) -> Non
 
 def test_weights_that_are_not_for_business_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     private = manifest() | {"kinema": replace(manifest()["kinema"], non_commercial=True)}
-    monkeypatch.setattr("kinemacolor.weights.manifest", lambda: private)
+    monkeypatch.setattr("kinemacolor.weights.registry.manifest", lambda: private)
     with pytest.warns(WeightsNotice, match=r"kinema: kinema \(Apache-2.0\): for non-commercial use only"):
         assert len(load_model("kinema").notices) == 1
 
@@ -211,8 +211,8 @@ def test_the_command_line_says_a_notice_once_and_plainly(
 
 def test_the_verbs_of_models_load_no_torch_for_help() -> None:
     code = (
-        "import sys, kinemacolor.cli\n"
-        "assert kinemacolor.cli.run(['models', 'import', '--help']) == 0\n"
+        "import sys, kinemacolor.cli.main\n"
+        "assert kinemacolor.cli.main.run(['models', 'import', '--help']) == 0\n"
         "assert 'torch' not in sys.modules"
     )
     assert subprocess.run([sys.executable, "-c", code], env=os.environ, check=False).returncode == 0

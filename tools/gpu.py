@@ -277,11 +277,11 @@ def pack(args: argparse.Namespace) -> None:
 
 def _fill(archive: Archive, args: argparse.Namespace) -> list[str]:
     """Everything into the archive; what to tell of it."""
-    from kinemacolor.store import user_folder
     from kinemacolor.training.checkpoint import Checkpoints, load
     from kinemacolor.training.objective import taps
     from kinemacolor.training.recipe import is_file
     from kinemacolor.training.recipe_file import plain, read_recipe
+    from kinemacolor.weights.store import user_folder
 
     try:
         changes = tomllib.loads("\n".join(args.set))
@@ -335,8 +335,8 @@ def _fill(archive: Archive, args: argparse.Namespace) -> list[str]:
 
 def _weights(archive: Archive, name: str) -> None:
     """A part that lies in the user's folder; what the package holds travels with the working tree."""
-    from kinemacolor.store import user_folder
-    from kinemacolor.training.start import stored_part
+    from kinemacolor.training.initialization import stored_part
+    from kinemacolor.weights.store import user_folder
 
     path = stored_part(name).path
     home = user_folder() / "weights"
@@ -364,7 +364,7 @@ def _data(archive: Archive, folder: Path, place: str, kind: Any, size: tuple[int
 
 def whole(path: Path) -> dict[str, Path | bytes]:
     """The files of a source by their names in it; a file alone has none."""
-    from kinemacolor.video.pictures import find_pictures
+    from kinemacolor.video.images import find_pictures
 
     return {file.name: file for file in find_pictures(path)} if path.is_dir() else {"": path}
 
@@ -376,10 +376,10 @@ def smaller(path: Path, kind: str, size: tuple[int, int]) -> dict[str, Path | by
     """
     import cv2
 
-    from kinemacolor.data.frames import ROOM, covering
+    from kinemacolor.data.frame_cache import ROOM, covering
     from kinemacolor.errors import KinemacolorError
-    from kinemacolor.resample import resize
-    from kinemacolor.video.colored import colored_frames
+    from kinemacolor.video.display import colored_frames
+    from kinemacolor.video.geometry import resize
 
     if kind == "photograph":
         size = round(size[0] * ROOM), round(size[1] * ROOM)

@@ -18,13 +18,13 @@ from typing import NamedTuple, get_args
 import cv2
 import numpy as np
 
-from kinemacolor.arrays import Bytes, Floats
 from kinemacolor.data.sources import find
 from kinemacolor.errors import KinemacolorError
-from kinemacolor.resample import resize
-from kinemacolor.shots.choice import Detector, detect
-from kinemacolor.shots.detect import Boundary, Transition
-from kinemacolor.video.colored import colored_frames
+from kinemacolor.shots.detect import Detector, detect
+from kinemacolor.shots.luma_detector import Boundary, Transition
+from kinemacolor.utils.arrays import Bytes, Floats
+from kinemacolor.video.display import colored_frames
+from kinemacolor.video.geometry import resize
 
 SIZE = (144, 256)  # rows and columns of a film
 WIDE = (180, 320)  # of what the camera pans over

@@ -18,8 +18,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from kinemacolor.cluster.foreman import in_turn
-from kinemacolor.render.segments import LENGTH
+from kinemacolor.cluster.scheduler import in_turn
+from kinemacolor.render.cache import LENGTH
 
 RATE = 24
 SHOTS, MEAN_SECONDS, MOST_SECONDS = 1200, 6.0, 240.0
@@ -171,8 +171,8 @@ def example(clips: Path, folder: Path, longest: int, shots: int = 12, seed: int 
     its first frame the reference.
     """
     from kinemacolor.plan.document import FilmOptions
-    from kinemacolor.plan.make import Wish, make_plan
-    from kinemacolor.references.given import Given
+    from kinemacolor.plan.planner import Wish, make_plan
+    from kinemacolor.references.spec import Given
 
     generator = np.random.default_rng(seed)
     frames, given, firsts = folder / "film", [], []
@@ -197,12 +197,12 @@ def example(clips: Path, folder: Path, longest: int, shots: int = 12, seed: int 
 
 def timed(plan: Path, workers: int, work: Path) -> Timed:
     """One render by so many Ray workers, each with the threads that torch has here."""
-    from kinemacolor.cluster.crew import Cluster
-    from kinemacolor.cluster.job import render_on
+    from kinemacolor.cluster.ray_backend import Cluster
+    from kinemacolor.cluster.render import render_on
     from kinemacolor.plan.document import Plan
-    from kinemacolor.render.film import Render
-    from kinemacolor.render.target import Target, prepare_plan
-    from kinemacolor.weights import load_model
+    from kinemacolor.render.output import Target, prepare_plan
+    from kinemacolor.render.renderer import Render
+    from kinemacolor.weights.registry import load_model
 
     made = Plan.read(plan)
     model = load_model(made.model)

@@ -5,13 +5,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kinemacolor.api import colorize as colorize
     from kinemacolor.errors import KinemacolorError as KinemacolorError
-    from kinemacolor.session import Session as Session
-    from kinemacolor.weights import load_model as load_model
+    from kinemacolor.inference.session import Session as Session
+    from kinemacolor.weights.registry import load_model as load_model
 
 __all__ = ["KinemacolorError", "Session", "colorize", "load_model"]
 __version__ = "0.1.0"
 
-_HOMES = {"KinemacolorError": "errors", "Session": "session", "colorize": "api", "load_model": "weights"}
+_HOMES = {
+    "KinemacolorError": "errors",
+    "Session": "inference.session",
+    "colorize": "api",
+    "load_model": "weights.registry",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,3 +1,3 @@
-from kinemacolor.cli import main
+from kinemacolor.cli.main import main
 
 main()

@@ -5,10 +5,10 @@ from os import PathLike
 from pathlib import Path
 
 from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, SessionOptions
-from kinemacolor.references.given import Given
-from kinemacolor.render import job as jobs
+from kinemacolor.references.spec import Given
+from kinemacolor.render import one_shot as jobs
 from kinemacolor.render.progress import Report
-from kinemacolor.weights import load_model
+from kinemacolor.weights.registry import load_model
 
 AnyPath = str | PathLike[str]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kinemacolor.precision import widen
+from kinemacolor.nn.precision import widen
 
 # IEC 61966-2-1 primaries and the D65 white of ASTM E308, rounded as scikit-image rounds them.
 _XYZ_FROM_RGB = torch.tensor(

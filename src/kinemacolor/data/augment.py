@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kinemacolor.arrays import Bytes, Floats
-from kinemacolor.data.frames import Size
-from kinemacolor.resample import Pixels, resize
+from kinemacolor.data.frame_cache import Size
+from kinemacolor.utils.arrays import Bytes, Floats
+from kinemacolor.video.geometry import Pixels, resize
 
 Matrix = NDArray[np.float64]
 FINEST, COARSEST, ZOOM = 0.5, 1.2, 1.6  # px of the photograph for one px of its shot; the largest zoom

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import get_args
 
-from kinemacolor.data.clips import Clips
+from kinemacolor.data.dataset import Clips
 from kinemacolor.data.sources import FaultKind, Kind, Source
 
 

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from torch import Tensor
 
-from kinemacolor.data.frames import Size
+from kinemacolor.data.frame_cache import Size
 from kinemacolor.errors import UsageError
 
 ReferenceKind = Literal["near", "far", "part", "self", "similar", "wrong"]

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from kinemacolor.arrays import Floats
-from kinemacolor.data.likeness import embed
+from kinemacolor.data.embeddings import embed
 from kinemacolor.data.sources import Fault, Found, Source, find, look, unpacked_gradients
 from kinemacolor.errors import InputError, UsageError
-from kinemacolor.files import json_lines, writing
 from kinemacolor.metrics.picture import GRAYEST
-from kinemacolor.pipeline import one_thread
+from kinemacolor.utils.arrays import Floats
+from kinemacolor.utils.files import json_lines, writing
+from kinemacolor.utils.prefetch import one_thread
 
 NEAR_DUPLICATE = 0.15  # share of gradients that may differ
 

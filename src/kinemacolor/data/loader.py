@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from kinemacolor.data.clip import Clip, ReferenceKind
-from kinemacolor.data.clips import Clips
-from kinemacolor.pipeline import one_thread
+from kinemacolor.data.dataset import Clips
+from kinemacolor.utils.prefetch import one_thread
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kinemacolor.arrays import Bytes
 from kinemacolor.data.augment import PhotographShot, mirrored, self_reference
 from kinemacolor.data.clip import NEAR, ClipOptions, ReferenceKind
-from kinemacolor.data.frames import FrameStore, middle_of
+from kinemacolor.data.frame_cache import FrameStore, middle_of
 from kinemacolor.data.index import Index
 from kinemacolor.data.shots import Shot
 from kinemacolor.errors import UsageError
+from kinemacolor.utils.arrays import Bytes
 
 SIMILAR = 5  # the most alike of other origin (Deep Exemplar, 4)
 

@@ -5,9 +5,9 @@ from typing import Protocol
 
 import numpy as np
 
-from kinemacolor.arrays import Bytes, Floats
-from kinemacolor.data.frames import Size
-from kinemacolor.data.motion import MotionStore
+from kinemacolor.data.flow_cache import MotionStore
+from kinemacolor.data.frame_cache import Size
+from kinemacolor.utils.arrays import Bytes, Floats
 
 
 class Shot(Protocol):

@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 import torch
 
-from kinemacolor.arrays import Bytes, Floats
 from kinemacolor.color import rgb_to_lab
 from kinemacolor.errors import InputError, reading
-from kinemacolor.resample import resize
-from kinemacolor.video.colored import colored_frames
-from kinemacolor.video.pictures import SUFFIXES, find_pictures
+from kinemacolor.utils.arrays import Bytes, Floats
+from kinemacolor.video.display import colored_frames
+from kinemacolor.video.geometry import resize
+from kinemacolor.video.images import SUFFIXES, find_pictures
 from kinemacolor.video.reader import FILM_SUFFIXES
 
 Kind = Literal["film", "photograph"]

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kinemacolor.arrays import Bytes, Floats
 from kinemacolor.color import lab_to_rgb
 from kinemacolor.errors import InputError, KinemacolorError
 from kinemacolor.evaluation.protocol import Answer, TrueFrame
 from kinemacolor.metrics.confidence import ause, correlation
 from kinemacolor.metrics.motion import Motion, color_distribution_consistency, color_histogram
 from kinemacolor.metrics.picture import GRAYEST, ab_error, ciede2000, colorfulness, psnr, psnr_uint8_wraparound, ssim
+from kinemacolor.utils.arrays import Bytes, Floats
 
 
 @dataclass(frozen=True)

@@ -14,15 +14,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kinemacolor.arrays import Bytes
 from kinemacolor.color import rgb_to_lab
 from kinemacolor.data.augment import self_reference
 from kinemacolor.errors import InputError, UsageError, reading
 from kinemacolor.models.base import Colorizer, State
-from kinemacolor.models.layers import fit
-from kinemacolor.resample import resize, working_size
-from kinemacolor.video.colored import colored_frames
-from kinemacolor.video.pictures import read_reference
+from kinemacolor.nn.layers import fit
+from kinemacolor.utils.arrays import Bytes
+from kinemacolor.video.display import colored_frames
+from kinemacolor.video.geometry import resize, working_size
+from kinemacolor.video.images import read_reference
 
 Kind = Literal["first", "later", "still", "self"]
 

@@ -22,15 +22,15 @@ from torch import Tensor, nn
 from kinemacolor.errors import InputError, KinemacolorError, UsageError, WeightsError
 from kinemacolor.evaluation.measure import FilmResult, Measured, Shown, measure
 from kinemacolor.evaluation.protocol import Answer, Protocol, answers, made_answers, true_frames
-from kinemacolor.files import json_lines
 from kinemacolor.metrics.perceptual import FeatureStatistics, frechet_inception_distance
-from kinemacolor.metrics_weights import how_to_get, load_metric
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.baselines import Gray, Match
-from kinemacolor.pipeline import one_thread
-from kinemacolor.video.colored import colored_frames
+from kinemacolor.utils.files import json_lines
+from kinemacolor.utils.prefetch import one_thread
+from kinemacolor.video.display import colored_frames
 from kinemacolor.video.reader import FILM_SUFFIXES
-from kinemacolor.weights import (
+from kinemacolor.weights.metric_networks import how_to_get, load_metric
+from kinemacolor.weights.registry import (
     MODELS,
     WeightsNotice,
     backbone_part,

@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from kinemacolor.features import instance_norm
-from kinemacolor.models.layers import positions
-from kinemacolor.precision import no_autocast, widen
+from kinemacolor.nn.backbones import instance_norm
+from kinemacolor.nn.layers import positions
+from kinemacolor.nn.precision import no_autocast, widen
 
 
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:

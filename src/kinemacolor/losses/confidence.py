@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from kinemacolor.losses.numerics import difference, weighted_mean
-from kinemacolor.precision import widen
+from kinemacolor.nn.precision import widen
 
 
 def soft_correctness(result: Tensor, truth: Tensor, *, tolerance: float = 10.0) -> Tensor:

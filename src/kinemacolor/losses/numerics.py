@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from kinemacolor.precision import widen
+from kinemacolor.nn.precision import widen
 
 Penalty = Literal["l1", "l2"]
 

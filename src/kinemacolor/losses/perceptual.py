@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kinemacolor.color import lab_to_rgb
-from kinemacolor.features import VGG19
 from kinemacolor.losses.numerics import Penalty, difference, penalised
-from kinemacolor.precision import no_autocast, widen
+from kinemacolor.nn.backbones import VGG19
+from kinemacolor.nn.precision import no_autocast, widen
 
 Features = Mapping[str, Tensor]
 

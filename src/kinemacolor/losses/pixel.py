@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kinemacolor.losses.numerics import Penalty, difference, penalised, weighted_mean
-from kinemacolor.precision import widen
+from kinemacolor.nn.precision import widen
 
 
 def l1_loss(result: Tensor, truth: Tensor, weight: Tensor | None = None) -> Tensor:

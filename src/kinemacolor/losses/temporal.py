@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kinemacolor.losses.numerics import Penalty, difference, penalised, weighted_mean
-from kinemacolor.precision import widen
+from kinemacolor.nn.precision import widen
 
 
 def warp(picture: Tensor, flow: Tensor) -> Tensor:

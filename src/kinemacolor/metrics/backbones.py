@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinemacolor.features import VGG19, EfficientNetLite0, imagenet_standardised
+from kinemacolor.nn.backbones import VGG19, EfficientNetLite0, imagenet_standardised
 
 Layer = tuple[int, int | tuple[int, int], int]  # channels, kernel, stride
 Branch = Sequence["Layer | nn.Module"]

@@ -6,7 +6,7 @@ is in any unit, such as the ab distance in Lab units, and no less than 0.
 
 import numpy as np
 
-from kinemacolor.arrays import Floats
+from kinemacolor.utils.arrays import Floats
 
 
 def correlation(confidence: Floats, error: Floats) -> float:

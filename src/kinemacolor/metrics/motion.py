@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kinemacolor.arrays import Bytes, Floats
+from kinemacolor.utils.arrays import Bytes, Floats
 
 Flow = Floats
 

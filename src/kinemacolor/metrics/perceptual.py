@@ -1,4 +1,4 @@
-"""Measures that see through trained networks. Their weights: `kinemacolor.metrics_weights.load_metric`."""
+"""Measures that see through trained networks. Their weights: `kinemacolor.weights.metric_networks.load_metric`."""
 
 from dataclasses import dataclass
 from typing import Literal, Self
@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinemacolor.arrays import Doubles
 from kinemacolor.metrics.backbones import VGG16, AlexNet, EfficientNetLite0Classifier, InceptionV3
+from kinemacolor.utils.arrays import Doubles
 
 
 class LPIPS(nn.Module):

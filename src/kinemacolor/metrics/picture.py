@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kinemacolor.arrays import Bytes, Doubles
+from kinemacolor.utils.arrays import Bytes, Doubles
 
 GRAYEST = 2.0  # mean |ab| under which a film or a picture has no colour to speak of
 

@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
-from kinemacolor.models.painted import over_gray
+from kinemacolor.nn.partial import over_gray
 from kinemacolor.options import EdgeFilter
 
 

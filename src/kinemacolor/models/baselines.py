@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinemacolor.correspondence import match, take
-from kinemacolor.features import see_gray
 from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
-from kinemacolor.models.layers import fit, places
-from kinemacolor.models.painted import fill_in, speaking
+from kinemacolor.nn.attention import match, take
+from kinemacolor.nn.backbones import see_gray
+from kinemacolor.nn.layers import fit, places
+from kinemacolor.nn.partial import fill_in, speaking
 
 TEMPERATURE = 0.01
 

@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kinemacolor.color import lab_to_rgb
-from kinemacolor.features import VGG19, vgg19_places
 from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
-from kinemacolor.models.layers import pad_to_multiple
-from kinemacolor.models.painted import fill_in
+from kinemacolor.nn.backbones import VGG19, vgg19_places
+from kinemacolor.nn.layers import pad_to_multiple
+from kinemacolor.nn.partial import fill_in
 
 REFERENCE = 256  # px a side of the reference that the encoder sees
 UNKNOWN = 0.5  # the published network has no notion of confidence

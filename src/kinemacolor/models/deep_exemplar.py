@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kinemacolor.color import lab_to_rgb
-from kinemacolor.correspondence import centred_unit, take, warp
-from kinemacolor.features import VGG19, VGGVariant, instance_norm
 from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
-from kinemacolor.models.layers import (
+from kinemacolor.nn.attention import centred_unit, take, warp
+from kinemacolor.nn.backbones import VGG19, VGGVariant, instance_norm
+from kinemacolor.nn.layers import (
     NormedConv2d,
     ResidualBlock,
     Rise,
@@ -27,8 +27,8 @@ from kinemacolor.models.layers import (
     places,
     positions,
 )
-from kinemacolor.models.painted import fill_in, speaking
-from kinemacolor.precision import widen
+from kinemacolor.nn.partial import fill_in, speaking
+from kinemacolor.nn.precision import widen
 
 GRID = 4  # a cell of the matching is GRID x GRID pixels
 TILE = 648  # rows of the correlation matrix that stand in memory at a time

@@ -11,13 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from kinemacolor import __version__
 from kinemacolor.errors import InputError, UsageError, reading
-from kinemacolor.faults import faults_of
-from kinemacolor.files import replacing
 from kinemacolor.options import EdgeFilter, Precision, SessionOptions
-from kinemacolor.shots.detect import Transition
-from kinemacolor.shots.lists import Shot
-from kinemacolor.video.range import EVERY, FrameIndex
-from kinemacolor.weights import MODELS
+from kinemacolor.shots.files import Shot
+from kinemacolor.shots.luma_detector import Transition
+from kinemacolor.utils.files import replacing
+from kinemacolor.utils.validation_messages import faults_of
+from kinemacolor.video.random_access import EVERY, FrameIndex
+from kinemacolor.weights.registry import MODELS
 
 
 class _Section(BaseModel):

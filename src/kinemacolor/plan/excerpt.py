@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.plan.document import FilmEntry, Plan, ReferenceEntry, ShotEntry
-from kinemacolor.references.pictures import load_reference
-from kinemacolor.video.range import IndexBuilder, RangeReader
+from kinemacolor.references.load import load_reference
+from kinemacolor.video.random_access import IndexBuilder, RangeReader
 from kinemacolor.video.reader import VideoReader
 
 BLOCK = 8

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kinemacolor.errors import UsageError
-from kinemacolor.files import writing
-from kinemacolor.video.colored import stills
-from kinemacolor.video.pictures import write_picture
+from kinemacolor.utils.files import writing
+from kinemacolor.video.display import stills
+from kinemacolor.video.images import write_picture
 
 
 def extract_frames(film: Path, frames: Sequence[int], folder: Path, *, start_seconds: float = 0) -> list[Path]:

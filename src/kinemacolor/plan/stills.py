@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from kinemacolor.arrays import Bytes
 from kinemacolor.errors import InputError, UsageError
-from kinemacolor.files import writing
 from kinemacolor.plan.survey import Survey, survey
-from kinemacolor.references.given import Given, Reference
-from kinemacolor.references.pictures import has_colour
-from kinemacolor.video.colored import stills
-from kinemacolor.video.pictures import write_picture
+from kinemacolor.references.load import has_colour
+from kinemacolor.references.spec import Given, Reference
+from kinemacolor.utils.arrays import Bytes
+from kinemacolor.utils.files import writing
+from kinemacolor.video.display import stills
+from kinemacolor.video.images import write_picture
 
 SAME_PICTURE = 0.97  # correlation over which two small gray pictures are one
 

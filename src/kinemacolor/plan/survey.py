@@ -11,16 +11,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from kinemacolor.arrays import Bytes
 from kinemacolor.errors import UsageError
 from kinemacolor.options import Detector
-from kinemacolor.pipeline import prefetch
-from kinemacolor.resample import Geometry
-from kinemacolor.shots.choice import detect
-from kinemacolor.shots.lists import Clock, Shot, read_shots, shots_between
+from kinemacolor.shots.detect import detect
+from kinemacolor.shots.files import Clock, Shot, read_shots, shots_between
+from kinemacolor.utils.arrays import Bytes
+from kinemacolor.utils.prefetch import prefetch
+from kinemacolor.video.geometry import Geometry
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.pixels import display_luma
-from kinemacolor.video.range import FrameIndex, IndexBuilder
+from kinemacolor.video.random_access import FrameIndex, IndexBuilder
 from kinemacolor.video.reader import HALF_MILLISECOND, VideoReader
 from kinemacolor.video.timecode import frames_at
 

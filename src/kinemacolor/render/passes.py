@@ -17,7 +17,7 @@ import numpy as np
 
 from kinemacolor.options import SessionOptions
 from kinemacolor.plan.document import Plan, ShotEntry
-from kinemacolor.references.given import Reference
+from kinemacolor.references.spec import Reference
 
 FORMAT = 2  # of what is painted; a new number paints everything anew
 

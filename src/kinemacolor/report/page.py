@@ -6,11 +6,11 @@ from html import escape
 
 import numpy as np
 
-from kinemacolor.arrays import Floats
-from kinemacolor.report.make import Advice, Report, ShotReport
-from kinemacolor.report.measure import grouped
-from kinemacolor.report.verdict import FAULTS
-from kinemacolor.times import clock
+from kinemacolor.report.build import Advice, Report, ShotReport
+from kinemacolor.report.limits import FAULTS
+from kinemacolor.report.shot_metrics import grouped
+from kinemacolor.utils.arrays import Floats
+from kinemacolor.utils.times import clock
 
 POINTS = 80  # of a curve
 REFERENCES = 3  # of a shot, that are shown

@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 
-from kinemacolor.arrays import Floats
+from kinemacolor.utils.arrays import Floats
 
 DIRECTIONS, LEVELS = 8, 64
 _ANGLES = np.arange(DIRECTIONS) * (np.pi / DIRECTIONS)

@@ -9,12 +9,12 @@ from typing import Any
 
 from kinemacolor import __version__
 from kinemacolor.errors import UsageError
-from kinemacolor.files import replacing_folder, writing
 from kinemacolor.plan.document import Plan
-from kinemacolor.report.make import Report, ShotReport, make_report
-from kinemacolor.report.measure import FrameMeasures
+from kinemacolor.report.build import Report, ShotReport, make_report
+from kinemacolor.report.limits import FAULTS
 from kinemacolor.report.page import page
-from kinemacolor.report.verdict import FAULTS
+from kinemacolor.report.shot_metrics import FrameMeasures
+from kinemacolor.utils.files import replacing_folder, writing
 
 NUMBERS, PAGE, PICTURES = "report.json", "index.html", "pictures"
 DECIMALS = 4

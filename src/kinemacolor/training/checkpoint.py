@@ -11,11 +11,11 @@ import torch
 from safetensors.torch import save
 
 from kinemacolor.errors import UsageError, WeightsError
-from kinemacolor.files import replacing
 from kinemacolor.models.base import Colorizer
+from kinemacolor.training.initialization import UNREADABLE, stored_part
 from kinemacolor.training.recipe import Recipe, is_file
 from kinemacolor.training.recipe_file import differences, plain
-from kinemacolor.training.start import UNREADABLE, stored_part
+from kinemacolor.utils.files import replacing
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def export(model: Colorizer, recipe: Recipe, told: str, target: Path) -> None:
 
 
 def _row(part: str, path: str, model: Colorizer, recipe: Recipe, told: str) -> dict[str, Any]:
-    """What is to be known of a part, as `kinemacolor.checkpoints` reads it."""
+    """What is to be known of a part, as `kinemacolor.weights.import_export` reads it."""
     source = recipe.model.start_from.get(path)
     variant = getattr(model.get_submodule(path), "variant", None)
     options = {"vgg": variant} if part == "vgg19" else {}

@@ -8,8 +8,8 @@ from typing import Any
 
 import cv2
 
-from kinemacolor.arrays import Bytes
-from kinemacolor.files import json_lines, replacing, writing
+from kinemacolor.utils.arrays import Bytes
+from kinemacolor.utils.files import json_lines, replacing, writing
 
 FILE = "log.jsonl"
 

@@ -10,7 +10,6 @@ from torch.utils.checkpoint import checkpoint
 
 from kinemacolor.data.loader import Batch
 from kinemacolor.errors import UsageError
-from kinemacolor.features import VGG19
 from kinemacolor.losses.adversarial import VideoDiscriminator, discriminator_loss, generator_loss
 from kinemacolor.losses.confidence import confidence_loss
 from kinemacolor.losses.perceptual import (
@@ -25,7 +24,8 @@ from kinemacolor.losses.perceptual import (
 from kinemacolor.losses.pixel import l1_loss, psnr_loss, smooth_l1_loss, smoothness_loss
 from kinemacolor.losses.temporal import temporal_loss
 from kinemacolor.models.base import Colorizer, State, Step
-from kinemacolor.precision import widen
+from kinemacolor.nn.backbones import VGG19
+from kinemacolor.nn.precision import widen
 from kinemacolor.training import recipe as recipes
 
 LAYERS = {"top": TOP_LAYER, "all": ALL_LAYERS}

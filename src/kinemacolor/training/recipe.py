@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from kinemacolor.data.clip import ClipOptions, ReferenceKind
 from kinemacolor.losses.numerics import Penalty
-from kinemacolor.weights import MODELS
+from kinemacolor.weights.registry import MODELS
 
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 

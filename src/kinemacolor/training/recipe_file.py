@@ -14,9 +14,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from kinemacolor.errors import InputError, UsageError
-from kinemacolor.faults import faults_of
 from kinemacolor.training.recipe import Recipe, is_file
-from kinemacolor.weights import MODELS
+from kinemacolor.utils.validation_messages import faults_of
+from kinemacolor.weights.registry import MODELS
 
 # What may change while a run goes on: how long it is, what it writes, where things lie, what fits into memory.
 HARMLESS = {

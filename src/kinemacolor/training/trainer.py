@@ -14,19 +14,19 @@ from typing import Any, Literal
 import torch
 
 from kinemacolor import __version__
-from kinemacolor.console import SECONDS_BETWEEN_LINES
 from kinemacolor.errors import PartialError, ResourceError, UsageError
-from kinemacolor.files import replacing, writing
 from kinemacolor.training.checkpoint import Checkpoints, export, load
+from kinemacolor.training.datasets import Material, Progress, batches, gather
 from kinemacolor.training.distributed import Team, joined
-from kinemacolor.training.learner import Learner, NotFinite, precision_note
+from kinemacolor.training.initialization import begin, loss_network
 from kinemacolor.training.logs import Log
-from kinemacolor.training.material import Material, Progress, batches, gather
 from kinemacolor.training.objective import taps
 from kinemacolor.training.recipe import Recipe
 from kinemacolor.training.recipe_file import plain
-from kinemacolor.training.start import begin, loss_network
+from kinemacolor.training.train_state import Learner, NotFinite, precision_note
 from kinemacolor.training.validation import validate
+from kinemacolor.utils.console import SECONDS_BETWEEN_LINES
+from kinemacolor.utils.files import replacing, writing
 
 Ending = Literal["done", "out of time", "asked to stop"]
 

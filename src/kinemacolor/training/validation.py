@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kinemacolor.arrays import Bytes
 from kinemacolor.color import lab_to_rgb, rgb_to_lab
-from kinemacolor.data.frames import FrameStore, middle_of
+from kinemacolor.data.frame_cache import FrameStore, middle_of
 from kinemacolor.data.sources import Source
 from kinemacolor.metrics.picture import psnr
 from kinemacolor.models.base import Colorizer
 from kinemacolor.training.distributed import Team
 from kinemacolor.training.recipe import Validation
+from kinemacolor.utils.arrays import Bytes
 
 SHOWN = 4  # frames of a filmstrip
 

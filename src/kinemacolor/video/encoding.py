@@ -9,8 +9,8 @@ import torch
 
 from kinemacolor.errors import UsageError
 from kinemacolor.options import EncodingOptions
+from kinemacolor.video.images import SUFFIXES
 from kinemacolor.video.info import VideoInfo
-from kinemacolor.video.pictures import SUFFIXES
 from kinemacolor.video.pixels import depth_of, is_rgb, planar_name, subsampling_of
 
 ENCODERS = {"h264": "libx264", "h265": "libx265", "hevc": "libx265", "prores": "prores_ks", "vp9": "libvpx-vp9"}

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from kinemacolor.arrays import Codes
 from kinemacolor.color import YCbCr
+from kinemacolor.utils.arrays import Codes
 
 UNSPECIFIED = 2
 _WEIGHTS = {  # ITU-T H.273 MatrixCoefficients: (Kr, Kb)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kinemacolor.arrays import Codes
+from kinemacolor.utils.arrays import Codes
 from kinemacolor.video.info import VideoInfo
 
 

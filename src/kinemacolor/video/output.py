@@ -9,8 +9,8 @@ from typing import Protocol, Self
 
 import av
 
-from kinemacolor.arrays import Codes
 from kinemacolor.errors import KinemacolorError, ResourceError, UsageError
+from kinemacolor.utils.arrays import Codes
 
 FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 

@@ -1,6 +1,6 @@
 """Partial pictures: which of their pixels are painted."""
 
-from kinemacolor.arrays import Bytes
+from kinemacolor.utils.arrays import Bytes
 
 OPAQUE = 128  # alpha from which a pixel counts as painted
 LEAST_PAINTED = 0.0005  # share of a partial picture

@@ -5,9 +5,9 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from kinemacolor.arrays import Bytes, Codes
 from kinemacolor.color import YCbCr
 from kinemacolor.errors import InputError
+from kinemacolor.utils.arrays import Bytes, Codes
 from kinemacolor.video.info import UNSPECIFIED, ColorTags
 
 _FACTORS = {"420": (2, 2), "422": (1, 2), "444": (1, 1), "440": (2, 1), "411": (1, 4), "410": (4, 4)}  # rows, columns

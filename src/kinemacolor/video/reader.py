@@ -9,10 +9,10 @@ from typing import Self
 import av
 import numpy as np
 
-from kinemacolor.arrays import Codes
 from kinemacolor.errors import InputError, reading
+from kinemacolor.utils.arrays import Codes
+from kinemacolor.video.images import find_pictures, probe_pictures, read_luma
 from kinemacolor.video.info import FrameBlock, VideoInfo
-from kinemacolor.video.pictures import find_pictures, probe_pictures, read_luma
 from kinemacolor.video.pixels import depth_of, is_rgb, luma_plane, subsampling_of, tags_of
 from kinemacolor.video.timecode import find_timecode
 

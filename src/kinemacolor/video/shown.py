@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from kinemacolor.arrays import Bytes, Codes
-from kinemacolor.resample import resize
+from kinemacolor.utils.arrays import Bytes, Codes
+from kinemacolor.video.geometry import resize
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.pixels import display_luma
 

@@ -12,17 +12,17 @@ import av.filter
 import numpy as np
 import torch
 
-from kinemacolor.arrays import Codes, Floats
 from kinemacolor.color import YCbCr
 from kinemacolor.errors import KinemacolorError
-from kinemacolor.video.clock import ResultClock
+from kinemacolor.utils.arrays import Codes, Floats
 from kinemacolor.video.encoding import Encoder, is_folder_name
+from kinemacolor.video.images import find_pictures, write_exr, write_picture
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.other_streams import OWN_METADATA, OtherStreams, copy_film_metadata
 from kinemacolor.video.output import FilmWriter, partial_name, writing
-from kinemacolor.video.pictures import find_pictures, write_exr, write_picture
 from kinemacolor.video.pixels import build_frame, limited_from_full, planar_name, rescale_codes
 from kinemacolor.video.reader import open_film
+from kinemacolor.video.timestamps import ResultClock
 
 # What MP4 stores where every player looks; anything else needs its newer key-value atoms.
 _STANDARD_MP4_KEYS = {

@@ -5,13 +5,13 @@ import base64
 import cv2
 import numpy as np
 
-from kinemacolor.arrays import Bytes
 from kinemacolor.errors import InputError, UsageError
-from kinemacolor.references.pictures import load_reference
-from kinemacolor.resample import resize
-from kinemacolor.session import complete
+from kinemacolor.inference.session import complete
+from kinemacolor.references.load import load_reference
+from kinemacolor.utils.arrays import Bytes
+from kinemacolor.video.geometry import resize
+from kinemacolor.video.images import read_layer
 from kinemacolor.video.painted import LEAST_PAINTED, OPAQUE, painted_share
-from kinemacolor.video.pictures import read_layer
 from kinemacolor.web.project import Project
 
 DATA = "data:image/png;base64"

@@ -10,9 +10,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from kinemacolor.files import replacing
+from kinemacolor.utils.files import replacing
 from kinemacolor.web.project import Project
-from kinemacolor.web.tasks import RenderFilm, Task
+from kinemacolor.web.requests import RenderFilm, Task
 
 State = Literal["queued", "running", "done", "failed", "stopped"]
 STOP_SECONDS = 30  # that a job is given to stop by itself

@@ -11,17 +11,17 @@ from tempfile import TemporaryDirectory
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict
 
-from kinemacolor.arrays import Bytes
 from kinemacolor.errors import InputError, UsageError
-from kinemacolor.files import writing
 from kinemacolor.plan.document import Plan, ReferenceEntry
-from kinemacolor.plan.kept import kept_survey
 from kinemacolor.plan.survey import Survey
-from kinemacolor.references.given import Given
-from kinemacolor.references.pictures import check_given
-from kinemacolor.video.pictures import SUFFIXES, write_picture
+from kinemacolor.plan.survey_cache import kept_survey
+from kinemacolor.references.load import check_given
+from kinemacolor.references.spec import Given
+from kinemacolor.utils.arrays import Bytes
+from kinemacolor.utils.files import writing
+from kinemacolor.video.images import SUFFIXES, write_picture
 from kinemacolor.video.reader import FILM_SUFFIXES
-from kinemacolor.web.home import Missing, free_name, safe_name
+from kinemacolor.web.storage import Missing, free_name, safe_name
 
 
 class ProjectEntry(BaseModel):

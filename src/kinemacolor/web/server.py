@@ -18,13 +18,13 @@ from starlette.exceptions import HTTPException
 
 from kinemacolor import __version__
 from kinemacolor.errors import KinemacolorError, UsageError
-from kinemacolor.session import choose_device
-from kinemacolor.web.access import LOOPBACK, Access, Rules
-from kinemacolor.web.desk import Desk
-from kinemacolor.web.home import Home
-from kinemacolor.web.http import api, problem
-from kinemacolor.web.jobs import Queue
-from kinemacolor.web.stills import Stills
+from kinemacolor.inference.session import choose_device
+from kinemacolor.web.auth import LOOPBACK, Access, Rules
+from kinemacolor.web.frame_previews import Stills
+from kinemacolor.web.queue import Queue
+from kinemacolor.web.rest_api import api, problem
+from kinemacolor.web.service import Desk
+from kinemacolor.web.storage import Home
 
 PORT = 7860
 STOP_SECONDS = 3

@@ -19,24 +19,24 @@ from typing import assert_never
 from filelock import FileLock
 
 from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, ResourceError
-from kinemacolor.files import replacing
 from kinemacolor.options import DEFAULT_MODEL, EncodingOptions
 from kinemacolor.plan.document import FilmOptions, Plan
 from kinemacolor.plan.excerpt import excerpt
-from kinemacolor.plan.kept import keep_survey
-from kinemacolor.plan.make import Wish, kept_choices, plan_of, seeing_eye
-from kinemacolor.plan.suggest import Views, suggest
+from kinemacolor.plan.keyframe_selection import Views, suggest
+from kinemacolor.plan.planner import Wish, kept_choices, plan_of, seeing_eye
 from kinemacolor.plan.survey import Survey, survey
-from kinemacolor.render.film import Render, render
+from kinemacolor.plan.survey_cache import keep_survey
+from kinemacolor.render.output import Target, prepare_plan
 from kinemacolor.render.progress import Report
-from kinemacolor.render.target import Target, prepare_plan
+from kinemacolor.render.renderer import Render, render
 from kinemacolor.report.write import write_report
+from kinemacolor.utils.files import replacing
 from kinemacolor.video.reader import probe
+from kinemacolor.web.comparison_video import write_proxy
 from kinemacolor.web.job import JobEntry
 from kinemacolor.web.project import Project
-from kinemacolor.web.proxy import write_proxy
-from kinemacolor.web.tasks import Look, MakePlan, RenderFilm, Try, target_of
-from kinemacolor.weights import load_model
+from kinemacolor.web.requests import Look, MakePlan, RenderFilm, Try, target_of
+from kinemacolor.weights.registry import load_model
 
 Tell = Callable[[str, int, int | None], None]
 SUGGESTIONS = 12

@@ -9,8 +9,8 @@ from typing import Any, ParamSpec, TypeVar
 import gradio as gr
 
 from kinemacolor.errors import KinemacolorError
-from kinemacolor.web.desk import Desk
 from kinemacolor.web.project import Project
+from kinemacolor.web.service import Desk
 
 P = ParamSpec("P")
 R = TypeVar("R")

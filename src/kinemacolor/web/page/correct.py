@@ -6,17 +6,17 @@ from typing import Any
 import gradio as gr
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from kinemacolor.arrays import Bytes
 from kinemacolor.errors import UsageError
-from kinemacolor.references.pictures import load_reference
-from kinemacolor.video.pictures import SUFFIXES
+from kinemacolor.references.load import load_reference
+from kinemacolor.utils.arrays import Bytes
+from kinemacolor.video.images import SUFFIXES
 from kinemacolor.web.corrections import NOT_ARRIVED, in_its_light, layer_of, with_strokes
-from kinemacolor.web.desk import Desk
 from kinemacolor.web.page.calls import data_of, project_of, told, user_of
 from kinemacolor.web.page.parts import Value, paint_frame
 from kinemacolor.web.page.shown import look_url, reference_values
 from kinemacolor.web.project import Project
-from kinemacolor.web.tasks import RenderFilm
+from kinemacolor.web.requests import RenderFilm
+from kinemacolor.web.service import Desk
 
 LARGEST_LAYER = 12_000_000  # characters
 

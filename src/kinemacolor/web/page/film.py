@@ -8,12 +8,12 @@ from typing import Any
 import gradio as gr
 
 from kinemacolor.errors import KinemacolorError
-from kinemacolor.times import clock, seconds_of
-from kinemacolor.video.pictures import SUFFIXES
+from kinemacolor.utils.times import clock, seconds_of
+from kinemacolor.video.images import SUFFIXES
 from kinemacolor.video.reader import FILM_SUFFIXES
-from kinemacolor.web.desk import Desk, FilmCard, film_card
 from kinemacolor.web.page.calls import View, note, project_of, told, user_of
 from kinemacolor.web.project import Project
+from kinemacolor.web.service import Desk, FilmCard, film_card
 
 NO_PART = "0:00.0"
 ON, OFF = gr.update(interactive=True), gr.update(interactive=False)

@@ -7,14 +7,14 @@ import gradio as gr
 from kinemacolor.errors import UsageError
 from kinemacolor.options import DEFAULT_MODEL, EdgeFilter
 from kinemacolor.plan.document import FilmOptions, Plan
-from kinemacolor.times import clock
-from kinemacolor.web.desk import Desk
+from kinemacolor.utils.times import clock
 from kinemacolor.web.page.calls import View, note, project_of, told, user_of
 from kinemacolor.web.page.parts import before_after, compare_player
 from kinemacolor.web.page.shown import player_value, still_value
 from kinemacolor.web.project import Project
-from kinemacolor.web.tasks import Try
-from kinemacolor.weights import MODELS, blank_model, weights_notices
+from kinemacolor.web.requests import Try
+from kinemacolor.web.service import Desk
+from kinemacolor.weights.registry import MODELS, blank_model, weights_notices
 
 SECONDS = 3
 TRIED = "try.mp4"

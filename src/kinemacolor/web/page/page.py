@@ -9,7 +9,6 @@ import gradio as gr
 from fastapi import FastAPI
 
 from kinemacolor.errors import KinemacolorError
-from kinemacolor.web.desk import Desk, result_files
 from kinemacolor.web.page.calls import TOLD_SECONDS, View, data_of, in_words, project_of, told, user_of
 from kinemacolor.web.page.film import FilmStep
 from kinemacolor.web.page.look import LookStep
@@ -18,6 +17,7 @@ from kinemacolor.web.page.photograph import PhotographTab
 from kinemacolor.web.page.render import RenderStep
 from kinemacolor.web.page.report import ReportTab
 from kinemacolor.web.page.shots import ShotsStep
+from kinemacolor.web.service import Desk, result_files
 
 ASSETS = Path(__file__).parent / "assets"
 FROM_ADDRESS = "() => new URLSearchParams(location.search).get('film') || ''"

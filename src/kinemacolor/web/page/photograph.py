@@ -8,14 +8,14 @@ from typing import Any
 import gradio as gr
 
 from kinemacolor.errors import KinemacolorError
-from kinemacolor.video.pictures import SUFFIXES
-from kinemacolor.web.desk import Desk, result_files
+from kinemacolor.video.images import SUFFIXES
 from kinemacolor.web.page.calls import View, told, user_of
 from kinemacolor.web.page.film import when
 from kinemacolor.web.page.parts import before_after
 from kinemacolor.web.page.render import downloads
 from kinemacolor.web.page.shown import still_value
-from kinemacolor.web.tasks import RenderFilm
+from kinemacolor.web.requests import RenderFilm
+from kinemacolor.web.service import Desk, result_files
 
 
 class PhotographTab:

@@ -7,13 +7,13 @@ from urllib.parse import quote
 
 import gradio as gr
 
-from kinemacolor.web.desk import Desk, result_files
 from kinemacolor.web.page.calls import View, changed_since, project_of, told, user_of
 from kinemacolor.web.page.correct import CorrectPanel
 from kinemacolor.web.page.parts import compare_player
 from kinemacolor.web.page.shown import player_value
 from kinemacolor.web.project import Project
-from kinemacolor.web.tasks import FORMS, RenderFilm, command_of
+from kinemacolor.web.requests import FORMS, RenderFilm, command_of
+from kinemacolor.web.service import Desk, result_files
 
 AS_FILM = "As the film"
 MORE = [("The colours alone, for editing", "layer"), ("How sure the model is, as a film", "confidence")]

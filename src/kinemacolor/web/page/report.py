@@ -5,9 +5,9 @@ from typing import Any
 
 import gradio as gr
 
-from kinemacolor.web.desk import Desk
 from kinemacolor.web.page.calls import View, changed_since, note
 from kinemacolor.web.page.shown import file_url
+from kinemacolor.web.service import Desk
 
 
 class ReportTab:

@@ -9,18 +9,18 @@ import gradio as gr
 
 from kinemacolor.errors import KinemacolorError
 from kinemacolor.plan.document import Plan, ReferenceEntry, ShotEntry
-from kinemacolor.plan.kept import sample_file
 from kinemacolor.plan.survey import Survey
-from kinemacolor.times import clock
-from kinemacolor.video.pictures import SUFFIXES
+from kinemacolor.plan.survey_cache import sample_file
+from kinemacolor.utils.times import clock
+from kinemacolor.video.images import SUFFIXES
 from kinemacolor.video.reader import FILM_SUFFIXES
-from kinemacolor.web.desk import Desk, suggestions
+from kinemacolor.web.frame_previews import is_partial
 from kinemacolor.web.page.calls import TOLD_SECONDS, View, data_of, in_words, note, project_of, told, user_of
 from kinemacolor.web.page.parts import point_view, shot_board
 from kinemacolor.web.page.shown import file_url, look_url, reference_url, reference_values
 from kinemacolor.web.project import Project
-from kinemacolor.web.stills import is_partial
-from kinemacolor.web.tasks import MakePlan
+from kinemacolor.web.requests import MakePlan
+from kinemacolor.web.service import Desk, suggestions
 
 ADVISED = 6
 HIDDEN, OFF = gr.update(visible=False), gr.update(interactive=False)

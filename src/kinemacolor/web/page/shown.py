@@ -6,8 +6,8 @@ from typing import Any
 from urllib.parse import quote
 
 from kinemacolor.video.reader import probe
+from kinemacolor.web.frame_previews import Still
 from kinemacolor.web.project import Project
-from kinemacolor.web.stills import Still
 
 
 def file_url(project: Project, path: Path) -> str:

@@ -1,0 +1,187 @@
+"""What a frame costs: core-seconds by stage, and the peak memory of a whole run."""
+
+import multiprocessing
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from itertools import islice
+from pathlib import Path
+
+import av
+import numpy as np
+
+from kinemacolor.inference.session import Session
+from kinemacolor.models.base import Colorizer
+from kinemacolor.nn.backbones import VGG19, EfficientNetLite0, ResNet101
+from kinemacolor.references.load import load_reference
+from kinemacolor.references.spec import Given
+from kinemacolor.render.demo import REFERENCE, SAMPLE
+from kinemacolor.render.one_shot import Job, colorize, look, preflight
+from kinemacolor.render.output import encode_size
+from kinemacolor.utils.arrays import Codes
+from kinemacolor.video.reader import VideoReader
+from kinemacolor.video.writer import open_writer
+from kinemacolor.weights.registry import load_model
+
+LONG_SECONDS, LONG_RATE, LONG_SIZE = 600, 10, (480, 854)
+STAGES = ("decode", "prepare", "features", "match", "chroma", "encode")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Core-seconds per frame: of each stage run alone, and of the whole pipeline; memory in MB."""
+
+    film: str
+    size: str
+    frames: int
+    stages: dict[str, float]
+    whole: float
+    wall: float
+    peak_memory_mb: float
+
+
+def bench_film(film: Path | None = None, reference: Path | None = None, model: str = "kinema") -> Bench:
+    """Time a film (default: the bundled sample) with a reference (default: the sample's)."""
+    package = files("kinemacolor")
+    with as_file(package.joinpath(SAMPLE)) as sample, as_file(package.joinpath(REFERENCE)) as still:
+        return _bench(film or sample, reference or still, model, stage_frames=40)
+
+
+def bench_long(model: str = "kinema") -> Bench:
+    """Ten minutes of generated 480p film: does memory stay flat?"""
+    with tempfile.TemporaryDirectory() as folder, as_file(files("kinemacolor").joinpath(REFERENCE)) as still:
+        film = Path(folder, "ten-minutes.mp4")
+        generate_film(film, LONG_SECONDS * LONG_RATE, LONG_SIZE)
+        return _bench(film, still, model, stage_frames=40)
+
+
+def markdown(rows: list[Bench]) -> str:
+    """The table of docs/results.md, core-milliseconds per frame."""
+    lines = [
+        f"| film | size | frames | {' | '.join(STAGES)} | whole | wall | peak MB |",
+        "|---|---|--:|" + "--:|" * (len(STAGES) + 3),
+    ]
+    for row in rows:
+        stages = " | ".join(f"{row.stages[stage] * 1000:.0f}" for stage in STAGES)
+        lines.append(
+            f"| {row.film} | {row.size} | {row.frames} | {stages} | {row.whole * 1000:.0f} | {row.wall * 1000:.0f} | "
+            f"{row.peak_memory_mb:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def generate_film(path: Path, frames: int, size: tuple[int, int]) -> None:
+    """A gray film of drifting soft shapes and grain; ``size`` is rows and columns."""
+    height, width = size
+    generator = np.random.default_rng(0)
+    coarse = generator.random((9, 16)).astype(np.float32)
+    tall = np.kron(coarse, np.ones((height // 9 + 1, width // 16 + 1), np.float32))[:height, :width] * 180 + 30
+    grain = generator.normal(0, 4, (8, height, width)).astype(np.float32)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=LONG_RATE, options={"preset": "ultrafast", "crf": "23"})
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = width, height, "gray"
+        for index in range(frames):
+            picture = np.roll(tall, (index // 3, index), (0, 1)) + grain[index % 8]
+            frame = av.VideoFrame.from_ndarray(picture.clip(0, 255).astype(np.uint8), "gray")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def _bench(film: Path, reference: Path, model_name: str, stage_frames: int) -> Bench:
+    # A fresh process: its peak memory is that of one run.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        frames, core, wall, peak = pool.submit(_run_whole, film, reference, model_name).result()
+    stages = _time_stages(film, reference, load_model(model_name), stage_frames)
+    with VideoReader(film) as reader:
+        size = f"{reader.info.width}x{reader.info.height}"
+    return Bench(film.name, size, frames, stages, core / frames, wall / frames, peak)
+
+
+def _run_whole(film: Path, reference: Path, model_name: str) -> tuple[int, float, float, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        model = load_model(model_name)
+        job = Job(film, (Given(reference),), Path(folder, "result.mp4"))
+        prepared = preflight(job, model_name)
+        core, wall = time.process_time(), time.monotonic()
+        report = colorize(job, look(job, model_name), prepared, model)
+        core, wall = time.process_time() - core, time.monotonic() - wall
+    return report.frames, core, wall, peak_memory_mb()
+
+
+def peak_memory_mb() -> float:
+    """The most memory that this process held; getrusage on Linux would count in the one that started it."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(peak.split()[1]) * 1024 / 1e6
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+class _Clock:
+    """Core-seconds of this process by stage."""
+
+    def __init__(self) -> None:
+        self.spent = dict.fromkeys(STAGES, 0.0)
+
+    @contextmanager
+    def time(self, stage: str) -> Iterator[None]:
+        begin = time.process_time()
+        yield
+        self.spent[stage] += time.process_time() - begin
+
+
+def _time_stages(film: Path, reference: Path, model: Colorizer, count: int) -> dict[str, float]:
+    """Each stage alone, one after the other, over the first ``count`` frames."""
+    clock = _Clock()
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder, "result.mp4")
+        prepared = preflight(Job(film, (Given(reference),), output), model.spec.name)
+        info, encoder = prepared.info, prepared.encoder
+        session = Session(model, [load_reference(reference)], height=info.height, width=info.width)
+        _watch_features(model, clock)
+        native, target = info.colors.coding(info.depth), info.colors.coding(encoder.depth)
+        with VideoReader(film) as reader, clock.time("decode"):
+            blocks = list(islice(reader.blocks(model.spec.block), -(-count // model.spec.block)))
+        made: list[Codes] = []
+        for block in blocks:
+            with clock.time("prepare"):
+                small = np.stack([session.geometry.down(luma) for luma in block.luma])
+            with clock.time("match"):
+                answers = session.advance(small, native)
+            with clock.time("chroma"):
+                size = encode_size(info, encoder)
+                for luma, painted in zip(block.luma, answers, strict=True):
+                    made.append(
+                        session.finish.chroma_planes(luma, session.finish.gained(painted), size, native, target)
+                    )
+        frames = [frame for block in blocks for frame in zip(block.luma, block.pts, block.durations, strict=True)]
+        with clock.time("encode"), open_writer(output, info, encoder) as writer:
+            for (luma, pts, duration), chroma in zip(frames, made, strict=True):
+                writer.write(luma, chroma, pts, duration)
+    clock.spent["match"] -= clock.spent["features"]
+    return {stage: spent / len(frames) for stage, spent in clock.spent.items()}
+
+
+def _watch_features(model: Colorizer, clock: _Clock) -> None:
+    """Count the time inside the backbone apart from the rest of the network."""
+    begun: list[float] = []
+
+    def begin(*_: object) -> None:
+        begun.append(time.process_time())
+
+    def finish(*_: object) -> None:
+        clock.spent["features"] += time.process_time() - begun.pop()
+
+    for backbone in model.modules():
+        if isinstance(backbone, EfficientNetLite0 | VGG19 | ResNet101):
+            backbone.register_forward_pre_hook(begin)
+            backbone.register_forward_hook(finish)

@@ -1,0 +1,174 @@
+"""What the networks alone cost, against the originals' order of work, and the papers' timing tables again.
+
+Machines differ and are noisy, so what counts is a ratio of two things timed in turn.
+"""
+
+import multiprocessing
+import time
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from kinemacolor.benchmark.films import peak_memory_mb
+from kinemacolor.benchmark.flops import cost
+from kinemacolor.benchmark.original_order import plain
+from kinemacolor.models.base import Colorizer
+from kinemacolor.models.color2embed import Color2Embed
+from kinemacolor.models.long_term.model import LongTerm, LongTermOptions
+from kinemacolor.weights.registry import MODELS, WeightsNotice, load_model
+
+SIZE = (216, 384)
+PUBLISHED_COLOR2EMBED = {256: 0.03, 512: 0.08, 1024: 0.32}  # Table 1, seconds on a GTX 1080 Ti
+PUBLISHED_LONG_TERM = {1: 0.1001, 2: 0.0743, 3: 0.0706, 4: 0.0730, 5: 0.0774, 6: 0.0840}  # Table 3, DAVIS
+
+
+@dataclass(frozen=True)
+class NetworkRow:
+    """Core-seconds per frame of 216×384, ours and in the original's order; how far the two answers lie apart (ab)."""
+
+    model: str
+    gflop: float
+    core_seconds: float
+    plain_core_seconds: float
+    largest_difference: float
+    peak_memory_mb: float
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One entry of a published timing table: seconds, theirs on a GPU of the day and ours, and each over the first."""
+
+    table: str
+    entry: str
+    published_seconds: float
+    seconds: float
+    published_ratio: float
+    ratio: float
+
+
+def bench_networks(rounds: int = 3) -> list[NetworkRow]:
+    """A row for each model, weights of no matter; peak memory is that of a fresh process without the original."""
+    context = multiprocessing.get_context("spawn")
+    rows = []
+    for name in sorted(MODELS):
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            peak = pool.submit(_peak_memory_mb, name).result()
+        rows.append(_network_row(name, rounds, peak))
+    return rows
+
+
+def bench_tables(rounds: int = 2) -> list[TableRow]:
+    """Color2Embed's Table 1 and Long-term's Table 3."""
+    with torch.inference_mode():
+        squares = {side: _embed_seconds(side, rounds) for side in PUBLISHED_COLOR2EMBED}
+        blocks = {count: _block_seconds(count, rounds) for count in PUBLISHED_LONG_TERM}
+    return [
+        *_table("Color2Embed, Table 1", "{0}×{0}", PUBLISHED_COLOR2EMBED, squares),
+        *_table("Long-term, Table 3", "N = {0}", PUBLISHED_LONG_TERM, blocks),
+    ]
+
+
+def markdown(networks: list[NetworkRow], tables: list[TableRow]) -> str:
+    """The tables of docs/results.md."""
+    lines = [
+        "| model | GFLOP a frame | core-s a frame | original's order | ratio | largest difference (ab) | peak MB |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for row in networks:
+        spent = (
+            f"{row.core_seconds:.2f} | {row.plain_core_seconds:.2f} | {row.plain_core_seconds / row.core_seconds:.2f}"
+        )
+        lines.append(
+            f"| {row.model} | {row.gflop:.0f} | {spent} | {row.largest_difference:.4f} | {row.peak_memory_mb:.0f} |"
+        )
+    lines += ["", "| table | entry | published s | ratio | here s | ratio |", "|---|---|--:|--:|--:|--:|"]
+    for entry in tables:
+        lines.append(
+            f"| {entry.table} | {entry.entry} | {entry.published_seconds:.3f} | {entry.published_ratio:.2f} | "
+            f"{entry.seconds:.3f} | {entry.ratio:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def _network_row(name: str, rounds: int, peak: float) -> NetworkRow:
+    with torch.inference_mode():
+        model, reference, luma = _scene(name)
+        state = model.init_state(reference[:, None])
+        original = plain(model, reference)
+        ours, theirs, apart = 0.0, 0.0, 0.0
+        for turn in range(rounds + 1):
+            block = luma.roll(turn, -1)
+            begun = time.process_time()
+            step = model(block, state)
+            middle = time.process_time()
+            chroma = original.step(block)
+            ended = time.process_time()
+            state = step.state
+            if turn == 0:  # chaotic untrained networks drift apart after the first block
+                apart = float((step.chroma - chroma).abs().max())
+            else:
+                ours, theirs = ours + middle - begun, theirs + ended - middle
+    frames = rounds * model.spec.block
+    gflop = cost(MODELS[name], height=SIZE[0], width=SIZE[1]).frame_gflop
+    return NetworkRow(name, gflop, ours / frames, theirs / frames, apart, peak)
+
+
+def _peak_memory_mb(name: str) -> float:
+    with torch.inference_mode():
+        model, reference, luma = _scene(name)
+        state = model.init_state(reference[:, None])
+        for _ in range(2):
+            state = model(luma, state).state
+    return peak_memory_mb()
+
+
+def _scene(name: str) -> tuple[Colorizer, Tensor, Tensor]:
+    """A model, a smooth reference 1 3 h w and a block of the same picture."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", WeightsNotice)
+        model = load_model(name)
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(1, 3, 9, 16, generator=generator)
+    lab = torch.nn.functional.interpolate(coarse, SIZE, mode="bicubic").clamp(0, 1)
+    reference = lab * 100 - torch.tensor([0.0, 50, 50])[:, None, None]
+    return model, reference, reference[:, None, :1].expand(-1, model.spec.block, -1, -1, -1)
+
+
+def _embed_seconds(side: int, rounds: int) -> float:
+    model = Color2Embed().eval()
+    lab = torch.rand(1, 1, 3, side, side) * 50
+
+    def once() -> None:
+        model(lab[:, :, :1], model.init_state(lab))
+
+    return _wall_seconds(once, rounds)
+
+
+def _block_seconds(count: int, rounds: int) -> float:
+    model = LongTerm(LongTermOptions(block=count)).eval()
+    state = model.init_state(torch.rand(1, 1, 3, *SIZE) * 50)
+    luma = torch.rand(1, count, 1, *SIZE) * 100
+    state = model(luma, state).state  # later blocks ask the store too
+    return _wall_seconds(lambda: model(luma, state), rounds) / count
+
+
+def _wall_seconds(work: Callable[[], object], rounds: int) -> float:
+    """The shortest of several runs."""
+    spent = []
+    for _ in range(rounds):
+        begun = time.monotonic()
+        work()
+        spent.append(time.monotonic() - begun)
+    return min(spent)
+
+
+def _table(name: str, entry: str, published: dict[int, float], found: dict[int, float]) -> list[TableRow]:
+    theirs, ours = next(iter(published.values())), next(iter(found.values()))
+    return [
+        TableRow(name, entry.format(key), seconds, found[key], seconds / theirs, found[key] / ours)
+        for key, seconds in published.items()
+    ]

@@ -1,0 +1,86 @@
+"""The published networks in the originals' order of work: what ours is timed against, and must equal.
+
+Same weights, same layers. What the originals do and ours does not: the reference goes through the
+networks again with every frame (or block), VGG19 is run to its end, the correlation matrix stands
+whole with its softmax, maps are enlarged before they are convolved.
+"""
+
+from copy import deepcopy
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kinemacolor.color import lab_to_rgb
+from kinemacolor.models.base import Colorizer
+from kinemacolor.models.deep_exemplar import GRID, DeepExemplar
+from kinemacolor.models.long_term.model import LongTermState
+from kinemacolor.nn.attention import centred_unit
+from kinemacolor.nn.backbones import VGG19
+from kinemacolor.nn.layers import UpConv2d, positions
+
+
+class PlainDeepExemplar:
+    """Frame by frame as the published script goes, at the published temperature of 1e-10."""
+
+    def __init__(self, model: DeepExemplar, reference: Tensor) -> None:
+        self.model, self.reference = model, reference
+        self.vgg = VGG19((*model.vgg.taps, "relu5_4"), variant=model.vgg.variant, width=model.options.width)
+        self.vgg.load_state_dict(model.vgg.state_dict(), strict=False)
+        self.vgg.to(reference.dtype)
+        self.colorization = _enlarging_first(model.colorization)
+        self.reference_maps = self._features(lab_to_rgb(reference))
+        self.last = torch.zeros_like(reference)  # frames have the reference's size here
+
+    def step(self, luma: Tensor) -> Tensor:
+        """Chroma of the next frame 1 1 1 h w, whose sides are multiples of 8: ``1 1 2 h w``."""
+        net, frame = self.model.correspondence, luma[:, 0]
+        theta = net.theta(net(self._features(frame.expand(-1, 3, -1, -1) / 100)))
+        phi = net.phi(net(self.reference_maps))
+        query, keys = (centred_unit(positions(x, 1)) for x in (theta, phi))
+        matrix = query @ keys.transpose(1, 2)
+        similarity = matrix.amax(-1, keepdim=True)
+        colors = (matrix / 1e-10).softmax(-1) @ positions(F.avg_pool2d(self.reference[:, 1:], GRID), 1)
+        found = torch.cat([colors, similarity], -1).transpose(1, 2).reshape(1, 3, *theta.shape[-2:])
+        chroma: Tensor = self.colorization(
+            torch.cat([frame - 50, F.interpolate(found, scale_factor=GRID), self.last], 1)
+        )
+        self.last = torch.cat([frame - 50, chroma], 1)
+        return chroma[:, None]
+
+    def _features(self, rgb: Tensor) -> list[Tensor]:
+        return [F.normalize(x, dim=1) for x in self.vgg(rgb)[:-1]]
+
+
+class PlainReference:
+    """Any model whose reference goes through the networks again with every block."""
+
+    def __init__(self, model: Colorizer, reference: Tensor) -> None:
+        self.model, self.reference = model, reference
+        self.state = model.init_state(reference[:, None])
+
+    def step(self, luma: Tensor) -> Tensor:
+        """Chroma of the next block 1 T 1 h w, ``1 T 2 h w``."""
+        state = self.model.init_state(self.reference[:, None])
+        if isinstance(state, LongTermState) and isinstance(self.state, LongTermState):
+            state = replace(state, store=self.state.store)
+        chroma, _, self.state, _ = self.model(luma, state)
+        answer: Tensor = chroma
+        return answer
+
+
+def plain(model: Colorizer, reference: Tensor) -> "PlainDeepExemplar | PlainReference":
+    """The original's order of work for a model, and one reference ``1 3 H W`` Lab."""
+    return PlainDeepExemplar(model, reference) if isinstance(model, DeepExemplar) else PlainReference(model, reference)
+
+
+def _enlarging_first(network: nn.Module) -> nn.Module:
+    """A copy that enlarges maps and then convolves them."""
+    copy = deepcopy(network)
+    for name, layer in list(copy.named_modules()):
+        if isinstance(layer, UpConv2d):
+            conv = nn.Conv2d(layer.in_channels, layer.out_channels, 3, padding=1)
+            conv.to(layer.weight.dtype).load_state_dict(layer.state_dict())
+            copy.set_submodule(name, nn.Sequential(nn.Upsample(scale_factor=2), conv))
+    return copy

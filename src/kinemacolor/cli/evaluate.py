@@ -1,0 +1,95 @@
+"""The verbs that measure: `evaluate` and `compare`. Nothing heavy is imported before one runs."""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kinemacolor.cli.options import Json
+from kinemacolor.errors import PartialError, UsageError
+from kinemacolor.options import DEFAULT_MODEL
+from kinemacolor.utils.console import progress, say
+
+FOLDER = Path("kinemacolor-evaluation")
+
+
+def evaluate(
+    films: Annotated[Path, typer.Argument(help="A folder of colour films, or of folders of frames.")],
+    model: Annotated[list[str] | None, typer.Option("--model", help="Repeat for several.")] = None,
+    protocol: Annotated[str, typer.Option(help="Where references come from: first, later:N, still, self.")] = "first",
+    pairs: Annotated[Path | None, typer.Option(help="For still: a CSV file of FILM,PICTURE.")] = None,
+    made: Annotated[list[str] | None, typer.Option(help="NAME=FOLDER of films that another tool coloured.")] = None,
+    film_size: Annotated[bool, typer.Option("--film-size", help="Measure at the film's size.")] = False,
+    every: Annotated[int, typer.Option(min=1, help="LPIPS, FID, top-k, AUSE look at every N-th frame.")] = 4,
+    lpips_vgg: Annotated[bool, typer.Option("--lpips-vgg", help="Also LPIPS by VGG16, which is slow.")] = False,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder of results; runs go on there.")] = FOLDER,
+    only: Annotated[str, typer.Option(help="Films whose names match this pattern.")] = "*",
+    jobs: Annotated[int, typer.Option(min=1, help="Films at a time.")] = os.cpu_count() or 1,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+) -> None:
+    """Measure models on films that have colour: a table here; CSV, JSON lines and a page in the output folder.
+
+    Gray frames and a plain match always stand beside them. It is the bare network that is measured,
+    without the gain and the edge filter of its published recipe. Exit 5 if some films fail.
+    """
+    from kinemacolor.evaluation import runs, tables
+    from kinemacolor.evaluation.page import write_page
+    from kinemacolor.evaluation.protocol import Protocol, read_pairs
+
+    if not output.absolute().parent.is_dir():
+        raise UsageError(f"the folder {output.parent} does not exist: make it first")
+    chosen = Protocol.parse(protocol)
+    if (chosen.kind == "still") != (pairs is not None):
+        raise UsageError("--protocol still and --pairs belong together: give both or neither")
+    settings = runs.Settings(
+        models=tuple(model or ([] if made else [DEFAULT_MODEL])),
+        protocol=chosen,
+        pairs=read_pairs(pairs) if pairs else None,
+        made=dict(_made(text) for text in made or ()),
+        film_size=film_size,
+        networks=(*runs.NETWORKS, "lpips-vgg") if lpips_vgg else runs.NETWORKS,
+        every=every,
+    )
+    found = runs.find_films(films, only)
+    if hint := runs.missing_networks(settings.networks):
+        say(f"note: {hint}", quiet=quiet)
+    with progress("evaluate", quiet=quiet, unit="films") as advance:
+        rows = runs.evaluate(found, settings, output, jobs=jobs, on_progress=advance)
+    tables.write_csv(rows, output)
+    page = write_page(rows, output, f"{films.resolve().name}, reference: {chosen}")
+    print(tables.markdown(tables.model_means(rows, output)))
+    if distances := tables.markdown_distances(rows):
+        print(f"\nPSNR dB by distance\n\n{distances}")
+    say(f"{page}: pictures, curves, every film", quiet=quiet)
+    failed = dict.fromkeys(f"{row.film}: {row.failure}" for row in rows if row.failure)
+    if failed:
+        raise PartialError("not measured: " + "; ".join(failed))
+
+
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="A model, as the results name it.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another.")],
+    results: Annotated[Path, typer.Option("--results", help="The folder that `evaluate` wrote.")] = FOLDER,
+    protocol: Annotated[str, typer.Option(help="Which protocol's results.")] = "first",
+    json_report: Json = False,
+) -> None:
+    """Is B better than A? Paired differences over films, each with a bootstrap interval of 95 %."""
+    from kinemacolor.evaluation import runs, tables
+
+    rows = runs.read_results(results)
+    names = [name if " " in name else f"{name} {protocol}" for name in (first, second)]
+    differences = tables.compare(rows, *names)
+    if json_report:
+        print(json.dumps([asdict(difference) for difference in differences], indent=2))
+    else:
+        print(tables.markdown_differences(differences, first, second))
+
+
+def _made(text: str) -> tuple[str, Path]:
+    name, separator, folder = text.partition("=")
+    if not (separator and name and Path(folder).is_dir()):
+        raise UsageError(f"--made {text}: write NAME=FOLDER, with a folder of coloured films")
+    return name, Path(folder)

@@ -1,0 +1,262 @@
+"""The command line. Nothing heavy is imported before a verb runs."""
+
+import json
+import signal
+import sys
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from kinemacolor import __version__
+from kinemacolor.cli.evaluate import compare, evaluate
+from kinemacolor.cli.film import plan, refs_app, render, shots, told
+from kinemacolor.cli.models import models_app
+from kinemacolor.cli.options import (
+    PRESET,
+    Accuracy,
+    Codec,
+    Crop,
+    Device,
+    Edge,
+    End,
+    Json,
+    Lossless,
+    ModelName,
+    Overwrite,
+    PixelFormat,
+    Preset,
+    Quality,
+    Quiet,
+    References,
+    Saturation,
+    Size,
+    Source,
+    Start,
+)
+from kinemacolor.cli.report import report
+from kinemacolor.cli.train import train
+from kinemacolor.cli.web import web
+from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, ResourceError, UsageError
+from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, SessionOptions
+from kinemacolor.utils.console import progress, say
+from kinemacolor.utils.times import seconds_of
+
+app = typer.Typer(
+    name="kinemacolor",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(models_app, name="models")
+app.add_typer(refs_app, name="refs")
+for verb in (evaluate, compare, train, plan, render, report, shots, web):
+    app.command()(verb)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"kinemacolor {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def kinemacolor(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")] = False,
+) -> None:
+    """Give a black-and-white film the colours of a picture you choose.
+
+    `kinemacolor FILM -r PICTURE` is short for `kinemacolor colorize FILM -r PICTURE`.
+    """
+
+
+@app.command()
+def colorize(
+    film: Source,
+    reference: References,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The result; default FILM.color.*")] = None,
+    model: ModelName = DEFAULT_MODEL,
+    size: Size = None,
+    saturation: Saturation = None,
+    edge_filter: Edge = SessionOptions.edge_filter,
+    crop: Crop = SessionOptions.crop,
+    precision: Accuracy = SessionOptions.precision,
+    device: Device = SessionOptions.device,
+    start: Start = "0",
+    end: End = None,
+    vcodec: Codec = None,
+    pix_fmt: PixelFormat = None,
+    crf: Quality = None,
+    lossless: Lossless = False,
+    preset: Preset = PRESET,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    json_report: Json = False,
+) -> None:
+    """Colorize FILM with the colours of a reference picture; a run that was stopped goes on when repeated."""
+    from kinemacolor.references.spec import Given
+    from kinemacolor.render import one_shot as jobs
+    from kinemacolor.render.output import default_output
+    from kinemacolor.weights.registry import load_model
+
+    job = jobs.Job(
+        source=film,
+        references=tuple(map(Given.parse, reference)),
+        output=output or default_output(film),
+        session=SessionOptions(size, saturation, edge_filter, crop, precision, device),
+        encoding=EncodingOptions(vcodec=vcodec, pix_fmt=pix_fmt, crf=crf, lossless=lossless, preset=preset),
+        start_seconds=seconds_of(start, "--start"),
+        end_seconds=None if end is None else seconds_of(end, "--end"),
+        overwrite=overwrite,
+    )
+    prepared = jobs.preflight(job, model)
+    network = load_model(model)
+    with progress(f"{film.name}: looking", quiet=quiet) as advance:
+        plan = jobs.look(job, model, lambda done: advance(done, prepared.info.frames_expected))
+    with told(prepared.warnings, network.notices, quiet=quiet, json_report=json_report) as tell:
+        with progress(film.name, quiet=quiet) as advance:
+            report = jobs.colorize(job, plan, prepared, network, lambda at: advance(at.frames, at.expected))
+        tell(report)
+
+
+@app.command()
+def preview(
+    film: Source,
+    reference: References,
+    at: Annotated[list[str], typer.Option("--at", help="A time: seconds, or H:MM:SS; repeat for several.")] = ["0"],  # noqa: B006
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="The picture; default FILM.preview.png")] = None,
+    model: ModelName = DEFAULT_MODEL,
+    size: Size = None,
+    saturation: Saturation = None,
+    edge_filter: Edge = SessionOptions.edge_filter,
+    crop: Crop = SessionOptions.crop,
+    precision: Accuracy = SessionOptions.precision,
+    device: Device = SessionOptions.device,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing picture.")] = False,
+) -> None:
+    """One picture of frames at given times: gray, coloured, and how sure the model is."""
+    from kinemacolor.inference.preview import preview_picture
+    from kinemacolor.references.spec import Given
+    from kinemacolor.render.output import check_target
+    from kinemacolor.weights.registry import load_model
+
+    whole = film.resolve()
+    target = output or whole.with_name(f"{whole.stem}.preview.png")
+    pictures = [one.path for text in reference for one in Given.parse(text).pictures()]
+    check_target(target, (film, *pictures), overwrite=overwrite)
+    if target.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise UsageError(f"{target} is no picture's name: end it with .png or .jpg")
+    options = SessionOptions(size, saturation, edge_filter, crop, precision, device)
+    preview_picture(film, pictures, [seconds_of(time, "--at") for time in at], target, load_model(model), options)
+    say(f"{target}: gray, colour, confidence (bright: sure)")
+
+
+@app.command()
+def verify(
+    source: Annotated[Path, typer.Argument(help="The film as it was.")],
+    result: Annotated[Path, typer.Argument(help="The film as it became.")],
+    json_report: Json = False,
+) -> None:
+    """Prove that RESULT is SOURCE with colours: frames, timestamps, streams, luma. Exit 0 or 5."""
+    from kinemacolor.video.verify import verify_film
+
+    checks = verify_film(source, result)
+    for check in checks:
+        say(f"{'ok  ' if check.passed else 'FAIL'} {check.name}: {check.detail}")
+    if json_report:
+        print(json.dumps([asdict(check) for check in checks], indent=2))
+    failed = [check.name for check in checks if not check.passed]
+    if failed:
+        raise PartialError(f"{result} differs from {source} in {', '.join(failed)}")
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("--output", "-o", help="Where the result goes.")] = Path("kinemacolor-demo"),
+    quiet: Quiet = False,
+) -> None:
+    """Colorize the bundled sample with the built-in weights, and say where the result lies."""
+    from kinemacolor.render.demo import run_demo
+
+    with progress("demo", quiet=quiet) as advance:
+        made = run_demo(folder, lambda at: advance(at.frames, at.expected))
+    say(f"The coloured film:  {made.film}\nBefore and after:   {made.picture}")
+
+
+@app.command()
+def bench(
+    film: Annotated[Path | None, typer.Argument(help="A film to time; default the bundled sample.")] = None,
+    reference: Annotated[Path | None, typer.Option("--reference", "-r", help="Default the sample's still.")] = None,
+    model: ModelName = DEFAULT_MODEL,
+    long: Annotated[bool, typer.Option("--long", help="Also a generated 480p film of ten minutes.")] = False,
+    networks: Annotated[bool, typer.Option("--networks", help="Instead all networks, and the papers' tables.")] = False,
+    json_report: Json = False,
+) -> None:
+    """Time every stage: core-seconds per frame, peak memory. Or the networks against the originals' order of work."""
+    if networks:
+        from kinemacolor.benchmark import networks as benchmark_networks
+
+        rows, tables = benchmark_networks.bench_networks(), benchmark_networks.bench_tables()
+        both = {"networks": [asdict(row) for row in rows], "tables": [asdict(entry) for entry in tables]}
+        print(json.dumps(both, indent=2) if json_report else benchmark_networks.markdown(rows, tables))
+        return
+    from kinemacolor.benchmark.films import bench_film, bench_long, markdown
+
+    films = [bench_film(film, reference, model)]
+    if long:
+        films.append(bench_long(model))
+    print(json.dumps([asdict(row) for row in films], indent=2) if json_report else markdown(films))
+
+
+@app.command()
+def doctor() -> None:
+    """What works on this machine."""
+    from kinemacolor.cli.doctor import examine
+
+    healthy = True
+    for finding in examine():
+        healthy &= finding.works or finding.optional
+        mark = "ok  " if finding.works else ("-   " if finding.optional else "FAIL")
+        print(f"{mark} {finding.name}: {finding.detail}")
+    if not healthy:
+        raise UsageError("something that is needed does not work: see the lines marked FAIL")
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)  # a second one stops at once
+    raise Interrupted("stopped; what was done is kept: the same command goes on from there")
+
+
+def _tell(message: Warning | str, *where: object, **more: object) -> None:
+    say(f"kinemacolor: {message}")
+
+
+def run(arguments: list[str]) -> int:
+    """The command line as a function: gives the exit code."""
+    verbs = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in verbs | {"models", "refs"}:
+        arguments = ["colorize", *arguments]
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _tell
+            app(arguments)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    except KinemacolorError as error:
+        say(f"kinemacolor: {error}")
+        return error.exit_code
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error):
+            raise
+        say("kinemacolor: out of memory: try a smaller --size, or close other programs")
+        return ResourceError.exit_code
+    return 0
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))

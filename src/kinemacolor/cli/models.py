@@ -1,0 +1,121 @@
+"""The verbs of `kinemacolor models`. Nothing heavy is imported before one runs."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kinemacolor.cli.options import Json
+from kinemacolor.errors import WeightsError
+from kinemacolor.utils.console import say
+
+models_app = typer.Typer(help="The models and their weights.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="MODEL", help="Which model; see `kinemacolor models list`.")]
+
+
+@models_app.command("list")
+def list_models(json_report: Json = False) -> None:
+    """The models, their size, weights and licence."""
+    from kinemacolor.weights.registry import describe_models
+
+    rows = describe_models()
+    if json_report:
+        print(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        print(f"{row['name']:<14} {row['parameters']:>12,} parameters  {row['weights']:<9}  {row['licence']}")
+
+
+@models_app.command("info")
+def info(model: Name, json_report: Json = False) -> None:
+    """What a model is, and what is known of each part of its weights."""
+    from kinemacolor.benchmark.flops import cost
+    from kinemacolor.weights.registry import MODELS, describe_model
+
+    about = describe_model(model)
+    price = cost(MODELS[model])
+    about["gflop"] = {"reference": round(price.reference_gflop, 1), "frame": round(price.frame_gflop, 1)}
+    if json_report:
+        print(json.dumps(about, indent=2))
+        return
+    size, block = about["short_side"], about["block"]
+    print(f"{model}: {about['parameters']:,} parameters, short side {size} px, {block} frame(s) at a time")
+    print(f"{price.frame_gflop:.0f} GFLOP a frame of 16:9, {price.reference_gflop:.0f} once a reference")
+    for part in about["parts"]:
+        use = " (non-commercial use only)" if part["non_commercial"] else ""
+        print(f"\n{part['part']}: {part['parameters']:,} parameters, {part['state']}")
+        facts = {
+            "file": part["file"],
+            "sha256": part["sha256"],
+            "licence": part["licence"] + use,
+            "trained on": part["trained_on"],
+            "provenance": part["provenance"],
+            "source": part["source"],
+            "url": "\n              ".join(part["url"] or ()),
+        }
+        for fact, text in facts.items():
+            if text:
+                print(f"  {fact + ':':<11} {text}")
+
+
+@models_app.command("import")
+def import_model(
+    model: Name,
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FILE|URL]...", help="Published files, or archives; default: fetch what is missing."),
+    ] = None,
+) -> None:
+    """Check published weights and keep them for MODEL, or for `metrics`. Nothing is kept unless all of it fits."""
+    from kinemacolor.weights.import_export import import_weights
+    from kinemacolor.weights.metric_networks import import_metrics
+    from kinemacolor.weights.registry import stored_parts
+
+    paths = [file if "://" in file else Path(file) for file in files or ()]
+    parts = import_metrics(paths) if model == "metrics" else import_weights(model, paths)
+    for part in parts:
+        say(f"{part.name}: imported from {part.entry.source}, sha256 {part.entry.sha256}")
+    if not parts:
+        say(f"{model} has all its weights: name a file to replace some")
+    if model != "metrics":
+        untrained = [part.name for part in stored_parts(model) if part.state == "untrained"]
+        say(f"still untrained: {', '.join(untrained)}", quiet=not untrained)
+
+
+@models_app.command("export")
+def export_model(
+    model: Name,
+    target: Annotated[Path, typer.Argument(help="A folder, or a file where one is enough.")],
+    official: Annotated[bool, typer.Option("--official", help="The files of the authors, not ours.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
+) -> None:
+    """Write the weights of MODEL as one safetensors file, or as its authors' files, less what no network here uses."""
+    from kinemacolor.weights.import_export import export_weights
+
+    for path in export_weights(model, target, official=official, overwrite=overwrite):
+        print(path)
+
+
+@models_app.command("verify")
+def verify_models(
+    model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Default: all.")] = None,
+    json_report: Json = False,
+) -> None:
+    """Read the weights, also those of `metrics`, again and compare them with their checksums. Exit 0 or 4."""
+    from kinemacolor.weights.metric_networks import verify_metrics
+    from kinemacolor.weights.registry import verify_weights
+
+    checks = [] if model == "metrics" else verify_weights(model)
+    if model in (None, "metrics"):
+        checks += verify_metrics()
+    if json_report:
+        print(json.dumps([asdict(check) for check in checks], indent=2))
+    else:
+        for check in checks:
+            print(f"{check.state:<8} {check.part}: {check.detail}")
+    damaged = [check.part for check in checks if check.state == "damaged"]
+    if damaged:
+        raise WeightsError(f"damaged: {', '.join(damaged)}")

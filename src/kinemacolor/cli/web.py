@@ -1,0 +1,62 @@
+"""The verb that opens the page: `web`. Nothing heavy is imported before it runs."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kinemacolor.errors import UsageError
+from kinemacolor.options import SessionOptions
+from kinemacolor.utils.console import say
+
+
+def web(
+    films: Annotated[
+        Path | None, typer.Argument(metavar="[FOLDER]", help="Films may be taken from here; it is only read.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Everything is kept here; default the user's data folder.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Another than 127.0.0.1 lets others in: --auth is needed.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 7860,
+    auth: Annotated[
+        list[str],
+        typer.Option("--auth", metavar="NAME:PASSWORD", envvar="KINEMACOLOR_AUTH", help="Who may come in; may repeat."),
+    ] = [],  # noqa: B006
+    shared: Annotated[bool, typer.Option("--shared", help="All users see the same films.")] = False,
+    device: Annotated[
+        list[str], typer.Option("--device", help="auto, cpu, cuda:0, ...; may repeat: one film at a time on each.")
+    ] = [SessionOptions.device],  # noqa: B006
+    max_upload: Annotated[float, typer.Option("--max-upload", min=0.001, help="Largest upload, in GB.")] = 50,
+    browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+) -> None:
+    """Open the page where films are restored by hand and eye: choose, look, correct, render."""
+    if importlib.util.find_spec("gradio") is None:
+        raise UsageError("the page needs more than is installed: pip install 'kinemacolor[web]'")
+    from kinemacolor.web.server import ServerOptions, serve
+    from kinemacolor.weights.store import user_folder
+
+    options = ServerOptions(
+        folder=folder or user_folder() / "web",
+        films=films,
+        host=host,
+        port=port,
+        passwords=dict(map(_name_and_password, auth)),
+        shared=shared,
+        devices=tuple(device),
+        largest_upload=round(max_upload * 10**9),
+    )
+    serve(
+        options,
+        lambda address: say(f"Kinemacolor is at {address} (stop it with Ctrl-C; films that render go on next time)"),
+        browser=browser and sys.stdout.isatty(),
+    )
+
+
+def _name_and_password(text: str) -> tuple[str, str]:
+    name, colon, password = text.partition(":")
+    if not name or not colon or not password:
+        raise UsageError("--auth wants NAME:PASSWORD")
+    return name, password

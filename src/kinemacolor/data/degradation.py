@@ -1,0 +1,110 @@
+"""What decades do to film, on the gray frames that a model is given.
+
+Everything acts on L 0..100, ``T h w`` float32, and keeps within it; what film keeps over frames, such
+as its grain's size, a scratch or a faded contrast, is kept.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from kinemacolor.utils.arrays import Floats
+
+Generator = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Damage:
+    """How much of each kind, 0..1; the words of `worn` say what 1 is."""
+
+    grain: float = 0.0
+    scratches: float = 0.0
+    dirt: float = 0.0
+    flicker: float = 0.0
+    blur: float = 0.0
+    fade: float = 0.0
+
+    @classmethod
+    def draw(cls, generator: Generator) -> "Damage":
+        """Each kind is there half of the time, and weak more often than strong."""
+        return cls(*(generator.random(6) ** 1.5 * (generator.random(6) < 0.5)))
+
+
+def worn(luma: Floats, damage: Damage, generator: Generator) -> Floats:
+    """``T h w`` L 0..100 as an old copy shows it.
+
+    At 1: blur of sigma 1.8 px; contrast faded to L 25..75; exposure off by a tenth (sigma) in each
+    frame; 8 spots of dirt a frame; grain of 7 L (sigma, in middle grays); 6 scratches.
+    """
+    film = luma
+    if damage.blur:
+        film = _each(film, lambda frame: _blurred(frame, 0.3 + 1.5 * damage.blur))
+    if damage.fade:
+        film = faded(film, damage.fade, generator)
+    if damage.flicker:
+        film = film * np.exp(generator.normal(0, 0.1 * damage.flicker, (len(film), 1, 1))).astype(np.float32)
+    if damage.dirt:
+        film = film + dirt(film.shape, damage.dirt, generator)
+    if damage.grain:
+        film = film + grain(film, damage.grain, generator)
+    if damage.scratches:
+        film = film + scratches(film.shape, damage.scratches, generator)
+    return film.clip(0, 100)
+
+
+def faded(film: Floats, strength: float, generator: Generator) -> Floats:
+    """Blacks up and whites down by up to 25 L, and another gamma, for the whole film."""
+    low, high = 25 * strength * generator.random(2)
+    gamma = np.exp(strength * generator.uniform(-0.4, 0.4))
+    result: Floats = low + (100 - high - low) * (film.clip(0, 100) / 100) ** np.float32(gamma)
+    return result.astype(np.float32)
+
+
+def grain(film: Floats, strength: float, generator: Generator) -> Floats:
+    """Grains of one size through the film and other places in each frame, strongest in middle grays."""
+    size = generator.uniform(0.4, 1.0)
+    noise = _each(generator.standard_normal(film.shape, np.float32), lambda frame: _blurred(frame, size))
+    tone = film.clip(0, 100) / 100
+    result: Floats = noise * (7 * strength / noise.std()) * (0.3 + 2.8 * tone * (1 - tone))
+    return result.astype(np.float32)
+
+
+def dirt(shape: tuple[int, ...], strength: float, generator: Generator) -> Floats:
+    """Spots, dark or bright, each on one frame only."""
+    result = np.zeros(shape, np.float32)
+    for frame in result:
+        for _ in range(generator.poisson(8 * strength)):
+            centre = (int(generator.integers(shape[2])), int(generator.integers(shape[1])))
+            axes = 1 + generator.gamma(1.5, shape[1] / 250, 2)
+            axes_px = (int(axes[0]), int(axes[1]))
+            depth = float(generator.uniform(15, 60) * generator.choice([-1, 1]))
+            cv2.ellipse(frame, centre, axes_px, float(generator.uniform(0, 180)), 0, 360, depth, -1)
+    return _each(result, lambda frame: _blurred(frame, 0.6))
+
+
+def scratches(shape: tuple[int, ...], strength: float, generator: Generator) -> Floats:
+    """Thin upright lines that stay for frames, wander a little and flicker along their length."""
+    result = np.zeros(shape, np.float32)
+    count, height, width = shape
+    columns = np.arange(width, dtype=np.float32)
+    for _ in range(1 + generator.poisson(5 * strength)):
+        begin, life = int(generator.integers(-count, count)), int(generator.integers(count // 2, 3 * count + 1))
+        x, speed, thickness = generator.uniform(0, width), generator.normal(0, 0.3), generator.uniform(0.4, 1.1)
+        depth = generator.uniform(8, 30) * generator.choice([-1, 1])
+        top, bottom = (0, height) if generator.random() < 0.6 else np.sort(generator.integers(0, height + 1, 2))
+        for number in range(max(begin, 0), min(begin + life, count)):
+            centre = x + speed * number + generator.normal(0, 0.2)
+            line = np.exp(-np.square((columns - centre) / thickness) / 2)
+            along = cv2.resize(generator.uniform(0.4, 1, (8, 1)), (1, height), interpolation=cv2.INTER_LINEAR)
+            result[number, top:bottom] += (depth * along.reshape(height, 1) * line)[top:bottom].astype(np.float32)
+    return result
+
+
+def _blurred(frame: Floats, sigma: float) -> Floats:
+    return cv2.GaussianBlur(frame, (0, 0), sigma).astype(np.float32, copy=False)
+
+
+def _each(film: Floats, change: Callable[[Floats], Floats]) -> Floats:
+    return np.stack([change(frame) for frame in film])

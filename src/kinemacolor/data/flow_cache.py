@@ -1,0 +1,60 @@
+"""Motion between frames of a film, kept on disk and checked when it is read."""
+
+import hashlib
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kinemacolor.metrics.motion import Motion
+from kinemacolor.utils.arrays import Bytes, Floats
+from kinemacolor.utils.files import replacing
+
+Halves = NDArray[np.float16]
+METHOD = "DIS medium 1"  # another word where the numbers become others
+
+
+@dataclass(frozen=True)
+class MotionStore:
+    """Flow and visibility as files in ``folder``, named by what they are of."""
+
+    folder: Path
+
+    def between(self, digest: str, numbers: tuple[int, int], first: Bytes, second: Bytes) -> tuple[Floats, Floats]:
+        """From the second frame back to the first: flow ``H W 2`` px (x, y), and ``H W`` 1 where both show the same.
+
+        ``digest`` and ``numbers`` name the two frames ``H W 3``. A file that is missing, damaged or
+        another's is made again. Flow is rounded to float16. Raises ResourceError for the disk.
+        """
+        name = f"{METHOD} {digest} {numbers[0]} {numbers[1]} {first.shape[0]}x{first.shape[1]}"
+        key = hashlib.sha256(name.encode()).hexdigest()
+        path = self.folder / key[:2] / f"{key}.npz"
+        found = _read(path, key) or _write(path, key, first, second)
+        flow, seen = found
+        return flow.astype(np.float32), np.unpackbits(seen, axis=1, count=flow.shape[1]).astype(np.float32)
+
+
+def _write(path: Path, key: str, first: Bytes, second: Bytes) -> tuple[Halves, Bytes]:
+    gray = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False) for frame in (first, second)]
+    motion = Motion.between(gray[0], gray[1])
+    flow, seen = motion.backward.astype(np.float16), np.packbits(motion.seen, axis=1)
+    with replacing(path) as stream:
+        np.savez_compressed(stream, flow=flow, seen=seen, sha256=_sha256(key, flow, seen))
+    return flow, seen
+
+
+def _read(path: Path, key: str) -> tuple[Halves, Bytes] | None:
+    try:
+        with np.load(path) as stored:
+            flow, seen, sha256 = stored["flow"], stored["seen"], str(stored["sha256"])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
+        return None
+    return (flow, seen) if sha256 == _sha256(key, flow, seen) else None
+
+
+def _sha256(key: str, flow: Halves, seen: Bytes) -> str:
+    return hashlib.sha256(key.encode() + flow.tobytes() + seen.tobytes()).hexdigest()

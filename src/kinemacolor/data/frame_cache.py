@@ -1,0 +1,76 @@
+"""Frames at the training size, decoded once and kept on disk."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kinemacolor.data.sources import Source
+from kinemacolor.errors import InputError
+from kinemacolor.utils.arrays import Bytes
+from kinemacolor.utils.files import replacing
+from kinemacolor.video.display import colored_frames
+from kinemacolor.video.geometry import resize
+
+Size = tuple[int, int]  # rows, columns
+ROOM = 1.5  # photographs are kept so much larger than films: a camera moves in them
+
+
+def covering(height: int, width: int, size: Size) -> Size:
+    """The size of a picture, scaled so that it covers ``size`` and is no larger than it must."""
+    scale = max(size[0] / height, size[1] / width)
+    return max(size[0], round(height * scale)), max(size[1], round(width * scale))
+
+
+def middle_of(picture: Bytes, size: Size) -> Bytes:
+    """A picture scaled to cover ``size``, and cut to it in the middle."""
+    whole = resize(picture, covering(picture.shape[0], picture.shape[1], size))
+    top, left = ((have - want) // 2 for have, want in zip(whole.shape, size, strict=False))
+    return whole[top : top + size[0], left : left + size[1]]
+
+
+@dataclass(frozen=True)
+class FrameStore:
+    """Frames of sources as files in ``folder``, one for each source, named by its contents.
+
+    A film is scaled to cover ``size``; a photograph to cover 1.5 times that, and is never enlarged.
+    """
+
+    folder: Path
+    size: Size
+
+    def shape(self, source: Source) -> tuple[int, int, int, int]:
+        """Frames, rows, columns and channels of what is kept of a source: so many bytes."""
+        if source.kind == "film":
+            return (source.frames, *covering(source.height, source.width, self.size), 3)
+        room = round(self.size[0] * ROOM), round(self.size[1] * ROOM)
+        most = covering(source.height, source.width, room)
+        return (1, *(most if most[0] < source.height else (source.height, source.width)), 3)
+
+    def frames(self, source: Source) -> Bytes:
+        """All frames ``T H W 3`` sRGB of a source, read from disk where they are used.
+
+        Raises InputError where the source is gone or another one, ResourceError for the disk.
+        """
+        path = self.folder / f"{self.size[0]}x{self.size[1]}" / source.digest[:2] / f"{source.digest}.npy"
+        try:
+            stored: Bytes = np.load(path, mmap_mode="r")
+            if stored.shape == self.shape(source) and stored.dtype == np.uint8:
+                return stored
+        except (OSError, ValueError, EOFError):
+            pass
+        self._write(source, path)
+        written: Bytes = np.load(path, mmap_mode="r")
+        return written
+
+    def _write(self, source: Source, path: Path) -> None:
+        shape = self.shape(source)
+        size, count = (shape[1], shape[2]), 0
+        with replacing(path) as stream:
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(stream, header)
+            for frame in colored_frames(source.path):
+                stream.write(resize(frame, size).tobytes())
+                count += 1
+            if count != source.frames:
+                raise InputError(f"{source.path} has {count} frames and had {source.frames}: scan again")

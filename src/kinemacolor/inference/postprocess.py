@@ -1,0 +1,66 @@
+"""From what a model painted at its working size to the chroma planes of the film."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from kinemacolor.color import YCbCr, luma_from_gray
+from kinemacolor.models.base import ModelSpec
+from kinemacolor.options import EdgeFilter, SessionOptions
+from kinemacolor.utils.arrays import Codes, Floats
+from kinemacolor.video.geometry import Geometry, resize
+
+
+class Painted(NamedTuple):
+    """One frame at the working size, upright: ab ``h w 2`` and confidence ``h w``, 0..1."""
+
+    chroma: Floats
+    confidence: Floats
+
+
+@dataclass(frozen=True)
+class Finish:
+    """How painted frames become the film's: their geometry, the gain on chroma, what aligns it with edges."""
+
+    geometry: Geometry
+    saturation: float
+    edge_filter: EdgeFilter
+
+    @classmethod
+    def of(cls, geometry: Geometry, spec: ModelSpec, options: SessionOptions) -> "Finish":
+        """Where the options say nothing, as the model's published recipe has it."""
+        gain = spec.saturation if options.saturation is None else options.saturation
+        return cls(geometry, gain, options.edge_filter or spec.edge_filter)
+
+    def gained(self, painted: Painted) -> Painted:
+        """With the gain."""
+        return Painted(painted.chroma * np.float32(self.saturation), painted.confidence)
+
+    def chroma_planes(
+        self, luma: Codes, painted: Painted, size: tuple[int, int], native: YCbCr, target: YCbCr
+    ) -> Codes:
+        """Cb and Cr codes of ``target``, ``2 *size``, for a stored luma plane ``H W`` of ``native``; no gain."""
+        with torch.inference_mode():
+            gray = native.gray(torch.from_numpy(resize(luma, size)))
+            chroma = self.geometry.up(painted.chroma, size)
+            seen = self.geometry.window(*size)
+            chroma[seen] = _align(np.ascontiguousarray(chroma[seen]), gray[seen], self.edge_filter)
+            codes = target.chroma(gray[None], torch.from_numpy(chroma).permute(2, 0, 1))
+            return codes.to(torch.uint8 if target.depth == 8 else torch.uint16).numpy()
+
+
+def _align(chroma: Floats, gray: Tensor, edge_filter: EdgeFilter) -> Floats:
+    """Chroma ``H W 2`` smoothed inside the edges of ``gray``, ``H W`` 0..1."""
+    if edge_filter == "none":
+        return chroma
+    if edge_filter == "fgs":
+        guide = (luma_from_gray(gray) * 2.55).byte().contiguous().numpy()
+        channels = [cv2.ximgproc.fastGlobalSmootherFilter(guide, plane, 500, 4) for plane in cv2.split(chroma)]
+        return np.stack(channels, -1)
+    radius = max(4, min(gray.shape) // 54)
+    aligned = cv2.ximgproc.guidedFilter(np.ascontiguousarray(gray.numpy()), chroma, radius=radius, eps=1e-4)
+    return aligned.astype(np.float32, copy=False)

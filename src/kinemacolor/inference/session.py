@@ -1,0 +1,229 @@
+"""One shot, streamed: gray frames in, colours out, at the film's own size.
+
+Only this module knows inference mode, autocast and devices. Half precision is a choice, never the
+default: on a CPU bfloat16 is four to seven times slower.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kinemacolor.color import YCbCr, into_gamut, lab_to_rgb, luma_from_gray, rgb_to_lab
+from kinemacolor.errors import UsageError
+from kinemacolor.inference.attribution import Explained, matched_of, origin_of
+from kinemacolor.inference.postprocess import Finish, Painted
+from kinemacolor.models.base import Colorizer, Step
+from kinemacolor.options import SessionOptions
+from kinemacolor.utils.arrays import Bytes, Codes, Floats
+from kinemacolor.video.geometry import Geometry, middle, resize, working_size
+from kinemacolor.video.painted import LEAST_PAINTED, OPAQUE, painted_share
+from kinemacolor.video.pixels import luma_of_rgb
+
+FULL_RGB = YCbCr(0.2126, 0.0722, 8, full_range=True)
+
+
+class Session:
+    """Colours for consecutive frames of one shot.
+
+    ``references`` are sRGB pictures ``H W 3`` uint8 of any size, or ``H W 4``: partial references, of which only
+    what is painted (alpha of at least 128, not premultiplied) gives its colours. The gray of a whole picture counts,
+    for by it the models see what the paint belongs to: it is taken as it stands, also where alpha is 0. Where it is
+    not the film's own, as in a layer that a painting program saved over black, lay the frame under it by `complete`.
+
+    ``pixel_aspect`` and ``rotation`` (degrees, counter-clockwise) say how stored frames are shown. Raises ValueError
+    without references, and for one with less than a two-thousandth of its pixels painted.
+
+    >>> session = Session(load_model("kinema"), [picture], height=1080, width=1920)  # doctest: +SKIP
+    >>> rgb, confidence = session.colorize(frame)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        model: Colorizer,
+        references: Sequence[Bytes],
+        *,
+        height: int,
+        width: int,
+        options: SessionOptions | None = None,
+        pixel_aspect: Fraction | None = None,
+        rotation: int = 0,
+        in_shot: bool = False,
+    ) -> None:
+        if not references:
+            raise ValueError("a session needs at least one reference")
+        self.options = options or SessionOptions()
+        self.device = choose_device(self.options.device)
+        self.model = model.to(self.device).eval()
+        short_side = self.options.short_side or model.spec.short_side
+        self.geometry = Geometry.of(
+            height, width, short_side, pixel_aspect=pixel_aspect, rotation=rotation, crop=self.options.crop
+        )
+        self.finish = Finish.of(self.geometry, model.spec, self.options)
+        self._seen_of_references = [
+            middle(*picture.shape[:2]) if self.options.crop else (1.0, 1.0) for picture in references
+        ]
+        with self._inference():
+            batch = reference_batch(references, short_side, crop=self.options.crop)
+            pictures, painted = (tensor.to(self.device) for tensor in batch)
+            self._state = self.model.init_state(pictures, painted=painted, in_shot=in_shot).contiguous()
+
+    def advance(self, luma: Codes, coding: YCbCr) -> list[Painted]:
+        """The next frames: luma codes ``T h w`` of ``coding`` at the working size (`Geometry.down`).
+
+        Raises ValueError for another size.
+        """
+        return _painted(self._step(luma, coding))
+
+    def snapshot(self) -> dict[str, Tensor]:
+        """What the session knows after the frames so far, references included: copies on the CPU, by name.
+
+        safetensors can keep them; some are empty before the first frame.
+        """
+        return {name: tensor.to("cpu", copy=True) for name, tensor in self._state.tensors().items()}
+
+    def restore(self, snapshot: Mapping[str, Tensor]) -> None:
+        """Go on as the session went on that gave the `snapshot`, bit for bit if its model, size and options are alike.
+
+        Raises ValueError for a snapshot of another model.
+        """
+        wanted, given = sorted(self._state.tensors()), sorted(snapshot)
+        if given != wanted:
+            raise ValueError(f"a snapshot of {self.model.spec.name} holds {wanted}; this one holds {given}")
+        copies = {name: tensor.to(self.device, copy=True).contiguous() for name, tensor in snapshot.items()}
+        self._state = replace(self._state, **copies)
+
+    def colorize(self, frame: Bytes) -> tuple[Bytes, Floats]:
+        """The next frame, ``H W`` gray or ``H W 3`` sRGB uint8: its colours ``H W 3`` and its confidence ``H W``.
+
+        Only the luma of a coloured frame is looked at.
+        """
+        luma = _luma(frame)
+        (painted,) = self.advance(self.geometry.down(luma)[None], FULL_RGB)
+        return self._finished(luma, painted)
+
+    def explain(self, frame: Bytes) -> Explained:
+        """The next frame as `colorize` takes it, and where its colours come from."""
+        luma = _luma(frame)
+        step = self._step(self.geometry.down(luma)[None], FULL_RGB)
+        rgb, confidence = self._finished(luma, _painted(step)[0])
+        return Explained(
+            self.geometry.upright(rgb),
+            self.geometry.upright(confidence),
+            origin_of(step, self._seen_of_references),
+            matched_of(step),
+            self.geometry.seen_upright,
+        )
+
+    def _step(self, luma: Codes, coding: YCbCr) -> Step:
+        """The model's answer to the next frames, as `advance` takes them."""
+        if luma.shape[1:] != self.geometry.working:
+            raise ValueError(f"frames of {self.geometry.working} px are wanted, these have {luma.shape[1:]}")
+        with self._inference():
+            gray = coding.gray(torch.from_numpy(luma).to(self.device))
+            step: Step = self.model(luma_from_gray(gray)[None, :, None], self._state)
+            self._state = step.state.contiguous()
+        return step
+
+    def _finished(self, luma: Codes, painted: Painted) -> tuple[Bytes, Floats]:
+        """Colours and confidence of a frame ``H W``, as it is stored."""
+        size = luma.shape[0], luma.shape[1]
+        chroma = self.finish.chroma_planes(luma, self.finish.gained(painted), size, FULL_RGB, FULL_RGB)
+        rgb = FULL_RGB.rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma))
+        confidence = self.geometry.up(painted.confidence, size)
+        return (rgb * 255).round().to(torch.uint8).permute(1, 2, 0).numpy(), confidence
+
+    @contextmanager
+    def _inference(self) -> Iterator[None]:
+        """Without gradients, and with the networks at the chosen precision."""
+        kind, precision = self.device.type, self.options.precision
+        with torch.inference_mode(), torch.autocast(kind, getattr(torch, precision), enabled=precision != "float32"):
+            yield
+
+
+def reference_batch(references: Sequence[Bytes], short_side: int, *, crop: bool = False) -> tuple[Tensor, Tensor]:
+    """Pictures ``H W 3`` or ``H W 4`` sRGB as Lab ``1 R 3 h w``, and how much of each pixel is painted, ``R h w``.
+
+    Of their middle 16:9 if to be cropped. A single one keeps its aspect; several take the mean (geometric) of theirs.
+    Raises ValueError for one with less than a two-thousandth of its pixels painted.
+    """
+    if crop:
+        references = [_middle_of(picture) for picture in references]
+        if any(painted_share(picture) < LEAST_PAINTED for picture in references):
+            raise UsageError("a reference has nothing painted in its middle 16:9, which is all that --crop looks at")
+    aspects = [picture.shape[1] / picture.shape[0] for picture in references]
+    aspect = float(np.exp(np.mean(np.log(aspects))))
+    size = working_size(1, aspect, short_side)
+    pictures, masks = zip(*(_small(picture, size) for picture in references), strict=True)
+    return torch.stack(pictures)[None], torch.stack(masks)
+
+
+def complete(picture: Bytes, gray: Bytes) -> Bytes:
+    """A partial reference ``H W 4`` laid over the film's own frame, gray ``H W`` of any size.
+
+    What is painted keeps its colour (less of it where sRGB cannot show it) and takes the L of the frame; the rest is
+    the frame. Alpha stays.
+    """
+    luma = resize(gray, (picture.shape[0], picture.shape[1]))
+    result, painted = np.dstack([luma, luma, luma, picture[..., 3]]), picture[..., 3] >= OPAQUE
+    lab = _lab(picture[painted, None, :3])
+    lab[0] = luma_from_gray(torch.from_numpy(luma[painted, None]).float() / 255)
+    rgb = lab_to_rgb(into_gamut(lab)).permute(1, 2, 0)[:, 0]
+    result[painted, :3] = (rgb * 255).round().to(torch.uint8).numpy()
+    return result
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` is CUDA, then Apple's MPS, then the CPU.
+
+    Raises UsageError for a device that this machine lacks.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(f"there is no device {name!r}: use auto, cpu, cuda or mps") from error
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not present.get(device.type, False):
+        raise UsageError(f"this machine has no {name} device: use --device cpu")
+    return device
+
+
+def _painted(step: Step) -> list[Painted]:
+    chroma = step.chroma[0].permute(0, 2, 3, 1).float().cpu().numpy()
+    confidence = step.confidence[0, :, 0].float().cpu().numpy()
+    return [Painted(np.ascontiguousarray(ab), trust) for ab, trust in zip(chroma, confidence, strict=True)]
+
+
+def _luma(frame: Bytes) -> Codes:
+    return np.require(luma_of_rgb(frame, FULL_RGB) if frame.ndim == 3 else frame, requirements=["C", "W"])
+
+
+def _small(picture: Bytes, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Lab 3 h w and how much is painted h w: L is the mean of all of a pixel, a and b are of its painted part."""
+    rgb = np.ascontiguousarray(picture[..., :3])
+    lab = _lab(resize(rgb, size))
+    painted = picture[..., 3] >= OPAQUE if picture.shape[2] == 4 else np.array(True)
+    if painted.all():
+        return lab, torch.ones(size)
+    if painted.mean() < LEAST_PAINTED:
+        raise ValueError(f"{painted.mean():.2%} of a reference is painted, wanted at least {LEAST_PAINTED:.2%}")
+    layer = np.dstack([rgb, np.full(painted.shape, 255, np.uint8)]) * painted[..., None].astype(np.float32)
+    small = resize(layer, size)
+    lab[1:] = _lab(255 * small[..., :3] / small[..., 3:].clip(1e-3))[1:]
+    return lab, torch.from_numpy(small[..., 3] / 255)
+
+
+def _lab(rgb: Bytes | Floats) -> Tensor:
+    """sRGB ``H W 3`` 0..255 as Lab ``3 H W``."""
+    return rgb_to_lab(torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1).float() / 255)
+
+
+def _middle_of(picture: Bytes) -> Bytes:
+    geometry = Geometry.of(picture.shape[0], picture.shape[1], 64, crop=True)
+    return picture[geometry.window(picture.shape[0], picture.shape[1])]

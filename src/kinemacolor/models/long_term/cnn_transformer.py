@@ -1,0 +1,126 @@
+"""The parallel CNN-Transformer of the Long-term paper (Chen et al. 2023, 3.2 and Figure 3b).
+
+A convolution branch sees texture, a Transformer branch sees all positions of all pictures of a
+block at once; after each layer either takes in what the other found.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kinemacolor.nn.backbones import instance_norm
+from kinemacolor.nn.layers import positions
+
+
+class CNNTransformer(nn.Module):
+    """``layers`` parallel layers with ``channels`` in the maps and ``dim`` in the tokens.
+
+    A block is a list of map groups, ``B·n channels h w`` each, that may differ in size, and one list of
+    tokens ``B N dim`` for their positions, group after group. Gives both, in the same shapes; without
+    ``tokens_out`` the last layer leaves the tokens as its Transformer made them.
+    """
+
+    def __init__(
+        self, channels: int, dim: int, inner: int, heads: int, layers: int, *, tokens_out: bool = True
+    ) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            _ParallelLayer(channels, dim, inner, heads, tokens_out=tokens_out or number < layers - 1)
+            for number in range(layers)
+        )
+
+    def forward(self, maps: list[Tensor], tokens: Tensor, code: Tensor) -> tuple[list[Tensor], Tensor]:
+        for layer in self.layers:
+            maps, tokens = layer(maps, tokens, code)
+        return maps, tokens
+
+
+class _ParallelLayer(nn.Module):
+    def __init__(self, channels: int, dim: int, inner: int, heads: int, *, tokens_out: bool) -> None:
+        super().__init__()
+        self.convs = nn.Sequential()
+        for dilation in (2, 1, 2):
+            conv = nn.Conv2d(channels, channels, 3, padding=dilation, dilation=dilation, padding_mode="replicate")
+            self.convs.append(conv).append(nn.ReLU())
+        self.transformer = TransformerLayer(dim, inner, heads)
+        self.to_tokens = nn.Linear(channels + dim, dim) if tokens_out else None
+        self.to_maps = nn.Conv2d(channels + dim, channels, 1)
+
+    def forward(self, maps: list[Tensor], tokens: Tensor, code: Tensor) -> tuple[list[Tensor], Tensor]:
+        batch = tokens.shape[0]
+        maps = [instance_norm(self.convs(group)) for group in maps]
+        tokens = self.transformer(tokens, code)
+        fused = [
+            self.to_maps(torch.cat([group, as_map(part, group)], 1))
+            for group, part in zip(maps, split_tokens(tokens, maps), strict=True)
+        ]
+        if self.to_tokens is None:
+            return fused, tokens
+        listed = torch.cat([positions(group, batch) for group in maps], 1)
+        return fused, self.to_tokens(torch.cat([listed, tokens], -1))
+
+
+class TransformerLayer(nn.Module):
+    """Self-attention and two linear layers, normalised before (paper, 4); the position code joins query and key."""
+
+    def __init__(self, dim: int, inner: int, heads: int) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.attention = Attention(dim, heads)
+        self.dense = nn.Sequential(nn.Linear(dim, inner), nn.ReLU(), nn.Linear(inner, dim))
+
+    def forward(self, tokens: Tensor, code: Tensor) -> Tensor:
+        seen = self.norm1(tokens)
+        tokens = tokens + self.attention(seen + code, seen + code, seen)
+        result: Tensor = tokens + self.dense(self.norm2(tokens))
+        return result
+
+
+class Attention(nn.Module):
+    """Multi-head attention: softmax(query keyᵀ / √d) value, for ``B N dim``, ``B M dim``, ``B M dim``."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query, self.key, self.value, self.out = (nn.Linear(dim, dim) for _ in range(4))
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        def split(x: Tensor) -> Tensor:
+            return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
+
+        found = F.scaled_dot_product_attention(split(self.query(query)), split(self.key(key)), split(self.value(value)))
+        result: Tensor = self.out(found.transpose(1, 2).flatten(2))
+        return result
+
+
+def split_tokens(tokens: Tensor, maps: Sequence[Tensor]) -> list[Tensor]:
+    """Tokens ``B N C`` of a block, one part for each group of maps."""
+    batch = tokens.shape[0]
+    counts = [group.shape[0] // batch * group.shape[2] * group.shape[3] for group in maps]
+    return list(torch.split(tokens, counts, 1))
+
+
+def as_map(tokens: Tensor, like: Tensor) -> Tensor:
+    """Tokens ``B N C`` laid out as the maps ``like``, ``B·n · h w``: ``B·n C h w``."""
+    return tokens.reshape(like.shape[0], *like.shape[2:], -1).permute(0, 3, 1, 2)
+
+
+def position_code(times: Tensor, height: int, width: int, dim: int) -> Tensor:
+    """Three-dimensional sine code of a block's positions, ``n·height·width dim`` (VisTR, Wang et al. 2021).
+
+    ``times`` n in 0..1 is the place of each picture in the block. A third of the numbers is for
+    time, row and column each, at wavelengths from 2π to 10000 · 2π of a coordinate scaled to 0..2π.
+    """
+    size = dim // 3
+    rows, columns = ((torch.arange(n, device=times.device) + 1) / n for n in (height, width))
+    powers = 10000 ** (torch.arange(0, size, 2, device=times.device) / size)
+    waves = [
+        torch.stack([(angle / powers).sin(), (angle / powers).cos()], -1).flatten(1)
+        for angle in (2 * math.pi * axis[:, None] for axis in (times, rows, columns))
+    ]
+    shape = len(times), height, width, size
+    time, row, column = waves[0][:, None, None], waves[1][None, :, None], waves[2][None, None]
+    return torch.cat([time.expand(shape), row.expand(shape), column.expand(shape)], -1).flatten(0, 2)

@@ -1,0 +1,128 @@
+"""Layers and small operations that models share."""
+
+from collections.abc import Sequence
+from itertools import product
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kinemacolor.nn.backbones import instance_norm
+
+
+class NormedConv2d(nn.Module):
+    """3×3 convolution that reflects at the borders, instance normalisation, PReLU with one slope."""
+
+    def __init__(self, width_in: int, width: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width_in, width, 3, stride, 1, padding_mode="reflect")
+        self.prelu = nn.PReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.prelu(instance_norm(self.conv(x)), self.prelu.weight)
+
+
+class ResidualBlock(nn.Module):
+    """Two reflecting 3×3 convolutions with instance normalisation; one PReLU, used twice (Deep Exemplar, 3.2)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(width, width, 3, padding=1, padding_mode="reflect")
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, padding_mode="reflect")
+        self.prelu = nn.PReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.prelu(instance_norm(self.conv1(x)), self.prelu.weight)
+        return F.prelu(x + instance_norm(self.conv2(y)), self.prelu.weight)
+
+
+class UpConv2d(nn.Conv2d):
+    """Nearest-neighbour enlargement by 2, then a 3×3 convolution with a border of zeros, in one.
+
+    Each output sees only 2 × 2 different inputs, so the kernel falls into four kernels of 2 × 2,
+    one for each quarter of a pixel: the same sums with 4/9 of the products.
+    """
+
+    def __init__(self, width_in: int, width: int) -> None:
+        super().__init__(width_in, width, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, _, height, width = x.shape
+        quarters = torch.cat([self._quarter(row, column) for row, column in product((0, 1), (0, 1))])
+        assert self.bias is not None
+        y = F.conv2d(pixels_first(x), quarters, self.bias.repeat(4), padding=1).permute(0, 2, 3, 1)
+        y = y.reshape(batch, height + 1, width + 1, 2, 2, -1)
+        enlarged = y.new_empty(batch, height, 2, width, 2, self.out_channels)
+        for i, j in product((0, 1), (0, 1)):
+            enlarged[:, :, i, :, j] = y[:, i : i + height, j : j + width, i, j]
+        return enlarged.reshape(batch, 2 * height, 2 * width, -1).permute(0, 3, 1, 2)
+
+    def _quarter(self, row: int, column: int) -> Tensor:
+        first, middle, last = self.weight.unbind(2)
+        pair = torch.stack([first, middle + last] if row == 0 else [first + middle, last], 2)
+        first, middle, last = pair.unbind(3)
+        return torch.stack([first, middle + last] if column == 0 else [first + middle, last], 3)
+
+
+class Rise(nn.Module):
+    """Twice the size, plus the encoder's map, and convolutions, one for each activation."""
+
+    def __init__(self, width_in: int, width_skip: int, width: int, activations: list[nn.Module]) -> None:
+        super().__init__()
+        self.up = UpConv2d(width_in, width)
+        self.short = nn.Conv2d(width_skip, width, 3, padding=1)
+        self.convs = nn.Sequential()
+        for activation in activations:
+            self.convs.append(nn.Conv2d(width, width, 3, padding=1)).append(activation)
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        y: Tensor = self.convs(self.up(x).add_(self.short(pixels_first(skip))).relu_())
+        return y
+
+
+def pixels_first(x: Tensor) -> Tensor:
+    """The same maps with the channels of a pixel side by side in memory, where large convolutions are fastest."""
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
+    """``... h w`` with its last rows and columns repeated until both sizes are multiples."""
+    height, width = x.shape[-2:]
+    border = (0, -width % multiple, 0, -height % multiple)
+    if not any(border):
+        return x
+    padded = F.pad(x.flatten(0, -4), border, mode="replicate")
+    return padded.reshape(*x.shape[:-2], *padded.shape[-2:])
+
+
+def fit(x: Tensor, size: Sequence[int]) -> Tensor:
+    """``B C h w`` at another size, bilinear."""
+    if x.shape[-2:] == tuple(size):
+        return x
+    return F.interpolate(x, tuple(size), mode="bilinear", align_corners=False)
+
+
+def covering(padded: Tensor, picture: Tensor) -> tuple[float, float]:
+    """How many times the height and the width of a picture ``... h w`` are covered by the padded one."""
+    return padded.shape[-2] / picture.shape[-2], padded.shape[-1] / picture.shape[-1]
+
+
+def positions(x: Tensor, batch: int) -> Tensor:
+    """Maps ``batch·R C h w`` as one list of positions for each row of the batch, ``batch R·h·w C``."""
+    return x.permute(0, 2, 3, 1).reshape(batch, -1, x.shape[1])
+
+
+def places(count: int, grid: Sequence[int], covers: Sequence[float] = (1.0, 1.0)) -> Tensor:
+    """Where the cells of ``count`` pictures lie, in the order of `positions`: ``R·h·w 3``.
+
+    The number of the picture, and row and column of the middle of the cell, 0..1 of the picture; where it was
+    padded, the grid ``covers`` so many times its height and width.
+    """
+    row, column = (((torch.arange(n) + 0.5) / n * cover).clamp_max(1) for n, cover in zip(grid, covers, strict=True))
+    where = torch.meshgrid(torch.arange(count).to(row), row, column, indexing="ij")
+    return torch.stack(where, -1).flatten(0, 2)
+
+
+def deviation(power: Tensor, squared: Tensor) -> Tensor:
+    """How far vectors lie from their mean, from the mean of their squares and the square of their mean."""
+    return (power - squared).clamp_min(1e-4).sqrt()

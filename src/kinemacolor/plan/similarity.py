@@ -1,0 +1,78 @@
+"""How well one picture can colour another, by what `kinema` sees in both without their colour.
+
+The score is the mean over cells of a frame of the largest cosine to the cells of the other picture. On pairs
+of `video-train` its rank correlation with the relative colour error of a full colouring is -0.88; two frames of
+one scene score 0.87 in the mean, two scenes 0.47.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from kinemacolor.color import luma_from_gray
+from kinemacolor.models.kinema.model import Kinema
+from kinemacolor.utils.arrays import Bytes, Floats
+from kinemacolor.video.geometry import resize, working_size
+
+SHORT_SIDE = 112  # px at which pictures are looked at
+GRID = (14, 24)  # rows and columns of cells, whatever the shape
+STRANGE, ALIKE = 0.5, 0.85  # scores at which a picture explains nothing, and everything
+
+
+@dataclass(frozen=True)
+class Look:
+    """A picture as unit descriptors of its cells ``N C``; ``whole`` is their mean at length 1, ``C``."""
+
+    cells: Tensor
+    whole: Tensor
+
+
+class Eye:
+    """Looks at gray pictures with `kinema`'s descriptors."""
+
+    def __init__(self, network: Kinema) -> None:
+        self._network = network.cpu().eval()
+
+    @torch.inference_mode()
+    def look(self, gray: Bytes) -> Look:
+        """At a gray picture ``H W`` uint8, full range."""
+        small = resize(gray, working_size(gray.shape[0], gray.shape[1], SHORT_SIDE))
+        luma = luma_from_gray(torch.from_numpy(small).float()[None, None] / 255)
+        keys = self._network.see(luma)[1].permute(0, 3, 1, 2)
+        cells = F.normalize(F.adaptive_avg_pool2d(keys, GRID), dim=1)[0].flatten(1).T.contiguous()
+        return Look(cells, F.normalize(cells.mean(0), dim=0))
+
+
+class Looks(list[Look]):
+    """At most ``count`` looks, in one piece of memory: many small ones between passing ones would tear it apart."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self._cells, self._count = torch.empty(0), count
+
+    def add(self, look: Look) -> None:
+        """The next one."""
+        if not self:
+            self._cells = torch.empty(self._count, *look.cells.shape)
+        self.append(Look(self._cells[len(self)].copy_(look.cells), look.whole))
+
+
+def likeness(frame: Look, picture: Look) -> float:
+    """The score of a picture for a frame, -1..1."""
+    return float((frame.cells @ picture.cells.T).amax(1).mean())
+
+
+def explained(score: float) -> float:
+    """The share of a frame that a picture of that score explains: 0..1."""
+    return float(np.clip((score - STRANGE) / (ALIKE - STRANGE), 0, 1))
+
+
+def nearest(looks: list[Look], count: int) -> list[list[int]]:
+    """For each look the numbers of at most ``count`` that are most alike as a whole, itself among them."""
+    whole = torch.stack([look.whole for look in looks])
+    products: Floats = (whole @ whole.T).numpy()
+    kept = min(count, len(looks))
+    return [np.argpartition(-row, kept - 1)[:kept].tolist() for row in products]

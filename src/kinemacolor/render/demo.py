@@ -1,0 +1,45 @@
+"""The bundled sample, coloured: what a newcomer sees first."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from kinemacolor.errors import UsageError
+from kinemacolor.inference.preview import preview_picture
+from kinemacolor.references.spec import Given
+from kinemacolor.render.one_shot import Job, colorize, look, preflight
+from kinemacolor.render.progress import Progress
+from kinemacolor.weights.registry import load_model
+
+SAMPLE = "assets/sample.mp4"
+REFERENCE = "assets/sample-reference.jpg"
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Where the coloured film and the picture of it lie."""
+
+    film: Path
+    picture: Path
+
+
+def run_demo(folder: Path, on_progress: Callable[[Progress], None] | None = None) -> Demo:
+    """Colorize the sample into ``folder``; an earlier demo there is replaced.
+
+    Raises UsageError where the folder cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"the folder {folder} cannot be made ({error.strerror}): name another with -o") from error
+    made = Demo((folder / "sample.color.mp4").resolve(), (folder / "sample.preview.png").resolve())
+    package = files("kinemacolor")
+    with as_file(package.joinpath(SAMPLE)) as film, as_file(package.joinpath(REFERENCE)) as reference:
+        model = load_model()
+        job = Job(film, (Given(reference),), made.film, overwrite=True)
+        name = model.spec.name
+        prepared = preflight(job, name)
+        colorize(job, look(job, name), prepared, model, on_progress)
+        preview_picture(film, [reference], [0, 0.8], made.picture, model)
+    return made

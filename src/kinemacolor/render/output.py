@@ -1,0 +1,222 @@
+"""What a render writes, and everything about it that can go wrong before the first frame."""
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kinemacolor.errors import ResourceError, UsageError
+from kinemacolor.inference.session import choose_device
+from kinemacolor.models.base import ModelSpec
+from kinemacolor.options import EncodingOptions
+from kinemacolor.plan.document import Plan
+from kinemacolor.render.cache import BYTES_PER_PIXEL
+from kinemacolor.utils.files import replacing
+from kinemacolor.video.encoding import Encoder, choose_encoder, is_folder_name
+from kinemacolor.video.geometry import working_size
+from kinemacolor.video.images import SUFFIXES
+from kinemacolor.video.info import VideoInfo
+from kinemacolor.video.output import partial_name
+from kinemacolor.video.pixels import chroma_shape
+from kinemacolor.video.reader import probe
+
+HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
+_UNFINISHED = "unfinished.json"
+_KEPT_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", *SUFFIXES)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the result goes, and how it is stored.
+
+    ``layer``: also the colours alone, on middle gray; ``confidence``: also how sure the model is, as a gray film.
+    """
+
+    output: Path
+    encoding: EncodingOptions = field(default_factory=EncodingOptions)
+    layer: Path | None = None
+    confidence: Path | None = None
+    overwrite: bool = False
+
+    @property
+    def files(self) -> list[Path]:
+        """All that is written."""
+        return [path for path in (self.output, self.layer, self.confidence) if path is not None]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A target that can be written: the film, the encoder of each file, and what the user should know."""
+
+    target: Target
+    info: VideoInfo
+    encoders: dict[Path, Encoder]
+    warnings: list[str]
+
+    @property
+    def encoder(self) -> Encoder:
+        """That of the result."""
+        return self.encoders[self.target.output]
+
+
+def prepare(
+    info: VideoInfo,
+    target: Target,
+    inputs: Sequence[Path],
+    *,
+    frames: int | None,
+    working_pixels: int,
+    device: str,
+    work: Path,
+) -> Prepared:
+    """Checks with nothing written. ``working_pixels`` of a painted frame are kept in ``work``.
+
+    Raises UsageError or ResourceError.
+    """
+    choose_device(device)
+    if len({partial_name(path) for path in target.files}) < len(target.files):
+        raise UsageError("two results have one name: name each differently")
+    own = unfinished(work)
+    for path in target.files:
+        check_target(path, inputs, overwrite=target.overwrite, replaceable=own)
+    encoders = {path: choose_encoder(info, path, target.encoding) for path in target.files}
+    if frames is not None:
+        _check_disk(info, encoders, frames, working_pixels, work)
+    return Prepared(target, info, encoders, _warnings(info, encoders[target.output]))
+
+
+def default_output(source: Path, what: str = "color") -> Path:
+    """``film.mp4`` becomes ``film.color.mp4`` beside it; kinds that cannot be written become ``.mp4``."""
+    if source.is_dir():
+        folder = source.resolve()
+        return folder.with_name(f"{folder.name}.{what}")
+    suffix = source.suffix.lower()
+    return source.with_name(f"{source.stem}.{what}{suffix if suffix in _KEPT_SUFFIXES else '.mp4'}")
+
+
+def encode_size(info: VideoInfo, encoder: Encoder) -> tuple[int, int]:
+    """Rows and columns of the chroma planes that the encoder takes."""
+    return chroma_shape(info.height, info.width, encoder.subsampling)
+
+
+def prepare_plan(
+    plan: Plan, target: Target, spec: ModelSpec, work: Path, *, device: str, inputs: Sequence[Path]
+) -> Prepared:
+    """`prepare` for a plan; ``inputs``: what must not be written over besides its film and references."""
+    info = probe(plan.film.path)
+    rows, columns = working_size(info.height, info.width, plan.options.short_side or spec.short_side)
+    return prepare(
+        info,
+        target,
+        [plan.film.path, *(entry.path for entry in plan.references.values()), *inputs],
+        frames=plan.film.frames,
+        working_pixels=rows * columns,
+        device=device,
+        work=work,
+    )
+
+
+def announce(work: Path, target: Target) -> None:
+    """Note in ``work`` which files are about to be begun, so that a later run may begin them anew: this one does."""
+    for begun in unfinished(work):
+        if begun.is_dir():
+            shutil.rmtree(begun)
+    with replacing(work / _UNFINISHED) as stream:
+        stream.write(json.dumps([str(partial_name(path)) for path in target.files]).encode())
+
+
+def settled(work: Path) -> None:
+    """Nothing is unfinished any more."""
+    (work / _UNFINISHED).unlink(missing_ok=True)
+
+
+def unfinished(work: Path) -> list[Path]:
+    """The files that a run with ``work`` had begun when it was stopped."""
+    try:
+        return [Path(name) for name in json.loads((work / _UNFINISHED).read_text())]
+    except (OSError, ValueError):
+        return []
+
+
+def check_target(output: Path, inputs: Sequence[Path], *, overwrite: bool, replaceable: Sequence[Path] = ()) -> None:
+    """Nothing that exists is lost by writing ``output`` and its ``*.partial.*``, and both can be written.
+
+    Only what is ``replaceable`` may be there already.
+
+    Raises UsageError with a way out.
+    """
+    partial = partial_name(output)
+    try:
+        if not output.absolute().parent.is_dir():
+            raise UsageError(f"the folder {output.parent} does not exist: make it first")
+        for target in (output, partial):
+            for path in inputs:
+                if _overlap(target.resolve(), path.resolve()):
+                    raise UsageError(f"{target} is an input of this job, or holds one: name another result with -o")
+            if not target.exists() or target in replaceable:
+                continue
+            if target.is_dir() and (target == partial or next(target.iterdir(), None) is not None):
+                raise UsageError(f"the folder {target} is not empty: name a new one with -o, or empty it")
+            if not target.is_dir() and (is_folder_name(output) or not overwrite):
+                raise UsageError(f"{target} exists: name another result with -o, or add --overwrite")
+        trial = partial.with_name(f".{partial.name}.trial")
+        trial.touch()
+        trial.unlink()
+    except OSError as error:
+        reason = f"nothing can be written in {output.parent} ({error.strerror})"
+        raise UsageError(f"{reason}: choose another folder") from error
+
+
+def _overlap(target: Path, source: Path) -> bool:
+    return target == source or target in source.parents or (source.is_dir() and source in target.parents)
+
+
+def _check_disk(info: VideoInfo, encoders: dict[Path, Encoder], frames: int, working_pixels: int, work: Path) -> None:
+    """Each disk has room for what is to be written there, less what an earlier run has written already."""
+    wanted = {work: frames * working_pixels * BYTES_PER_PIXEL}
+    for path, encoder in encoders.items():
+        wanted[partial_name(path)] = frames * info.width * info.height * encoder.bits_per_pixel / 8
+    needed: dict[int, float] = {}
+    for path, size in wanted.items():
+        device = _folder_of(path).stat().st_dev
+        needed[device] = needed.get(device, 0) + max(0, size - _held(path))
+    for path in wanted:
+        folder = _folder_of(path)
+        free, here = shutil.disk_usage(folder).free, needed[folder.stat().st_dev]
+        if here > free:
+            raise ResourceError(
+                f"the result may need {here / 1e9:.1f} GB and {folder} has {free / 1e9:.1f} GB free: "
+                f"free some, or choose another folder"
+            )
+
+
+def _folder_of(path: Path) -> Path:
+    """The nearest folder that is there."""
+    return next(folder for folder in path.absolute().parents if folder.is_dir())
+
+
+def _held(path: Path) -> int:
+    """Bytes of a file, or of all in a folder; 0 where there is none."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _warnings(info: VideoInfo, encoder: Encoder) -> list[str]:
+    found = []
+    if info.colors.transfer in HDR_TRANSFERS:
+        found.append(
+            f"the film is {HDR_TRANSFERS[info.colors.transfer]}: its luma is read as if it were standard, "
+            f"so colours of bright parts are approximate"
+        )
+    if info.is_interlaced:
+        found.append(
+            "the film is interlaced: each frame takes the colours of its first field, and its field order is kept"
+        )
+    if info.has_alpha:
+        found.append("the film's transparency is left out")
+    if encoder.depth < info.depth:
+        found.append(f"the result has {encoder.depth} bits, the film {info.depth}: --vcodec ffv1 (.mkv) keeps them all")
+    if encoder.name == "libx264" and encoder.subsampling == "444":
+        found.append("chroma is stored at full size (4:4:4), which some players cannot show")
+    return found

@@ -1,0 +1,130 @@
+"""Pass, or look at me: what is doubtful in a shot, in plain words, and how much it wants a person."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+
+from kinemacolor.report.shot_metrics import ShotMeasures
+
+_HUES = ("red", "orange", "yellow", "yellow-green", "green", "blue-green", "blue", "purple")  # of Lab, from 0°
+
+
+@dataclass(frozen=True)
+class Limits:
+    """From where on a person should look, each in the unit of its `Fault`.
+
+    Chosen on `video-train`: `kinema` at 108 px painted 20 frames of eight clips, each with its own first frame and
+    with a frame of another clip, and the true colours of 25 clips of 24 frames were measured against their own
+    first frame. Doubt is at most 0.17 with a clip's own reference and at least 0.59 with another's. The others are
+    about twice what nine in ten true clips stay under: fade 0.12, drift 2.4, cast 2.1. Gray is at most 0.16 there.
+    True colours change by up to 2.4 from frame to frame, painted ones by 1.2. Clipped are 0.01 of every true clip
+    but of a deep blue aquarium, 0.44.
+    """
+
+    doubt: float = 0.5
+    fade: float = 0.25
+    drift: float = 5.0
+    flicker: float = 2.5
+    clipped: float = 0.25
+    gray: float = 0.4
+    cast: float = 6.0
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that a shot may suffer from: how much of it there is (None: unknown), and how that is said."""
+
+    name: str
+    unit: str
+    meaning: str
+    amount: Callable[[ShotMeasures], float | None]
+    said: Callable[[ShotMeasures], str]
+
+
+FAULTS = (
+    Fault(
+        "doubt",
+        "share",
+        "1 less the mean confidence: how unsure the model is of what it painted",
+        lambda shot: 1 - shot.confidence,
+        lambda shot: f"unsure: mean confidence {shot.confidence:.2f}",
+    ),
+    Fault(
+        "fade",
+        "share",
+        "the part of its colour that the shot loses from its first frame to its last",
+        lambda shot: max(0.0, -shot.fade),
+        lambda shot: (
+            f"colours fade by {_percent(-shot.fade)} over the shot ({_percent(-shot.fade_per_100)} in 100 frames)"
+        ),
+    ),
+    Fault(
+        "drift",
+        "Lab units",
+        "how much farther from the colours of its references the last frame is than the first",
+        lambda shot: None if shot.drift is None else max(0.0, shot.drift),
+        lambda shot: f"colours drift away from the reference's by {shot.drift:.1f} Lab units",
+    ),
+    Fault(
+        "flicker",
+        "Lab units a frame",
+        "the mean change of colour from frame to frame, along the motion",
+        lambda shot: shot.flicker,
+        lambda shot: f"flickers: colours change by {shot.flicker:.1f} Lab units from frame to frame",
+    ),
+    Fault(
+        "clipped",
+        "share",
+        "the part of the picture whose colour no display can show at the film's brightness",
+        lambda shot: shot.clipped,
+        lambda shot: f"too colourful: {_percent(shot.clipped)} of the picture cannot be shown at the film's brightness",
+    ),
+    Fault(
+        "gray",
+        "share",
+        "the part of its references' colourfulness (mean chroma) that is missing",
+        lambda shot: None if shot.richness is None else max(0.0, 1 - shot.richness),
+        lambda shot: f"pale: it has {_percent(shot.richness or 0)} of the colour of its reference",
+    ),
+    Fault(
+        "cast",
+        "Lab units",
+        "how far the median colour of the picture lies from that of its references",
+        lambda shot: None if shot.cast is None else math.hypot(*shot.cast),
+        lambda shot: f"a cast of {math.hypot(*shot.cast or (0, 0)):.1f} Lab units to {_hue(shot.cast or (0, 0))}",
+    ),
+)
+assert [fault.name for fault in FAULTS] == [field.name for field in fields(Limits)]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``reasons``: name of the fault to what is said of it, the worst first; none: the shot passes.
+
+    ``need``: the worst fault as a multiple of its limit.
+    """
+
+    need: float
+    reasons: dict[str, str]
+
+    @property
+    def word(self) -> str:
+        """``pass`` or ``look``."""
+        return "look" if self.reasons else "pass"
+
+
+def judge(shot: ShotMeasures, limits: Limits) -> Verdict:
+    """What is doubtful in a shot, and how much so."""
+    amounts = {fault: (fault.amount(shot) or 0.0) / getattr(limits, fault.name) for fault in FAULTS}
+    worst_first = sorted(FAULTS, key=lambda fault: -amounts[fault])
+    reasons = {fault.name: fault.said(shot) for fault in worst_first if amounts[fault] >= 1}
+    return Verdict(amounts[worst_first[0]], reasons)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _hue(cast: tuple[float, float]) -> str:
+    turn = math.degrees(math.atan2(cast[1], cast[0])) % 360
+    return _HUES[round(turn / 45) % len(_HUES)]

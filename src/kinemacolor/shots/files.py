@@ -1,0 +1,171 @@
+"""Shots as lists that people and editing programs read: CSV, EDL (CMX3600), OpenTimelineIO."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import get_args
+
+import opentimelineio as otio
+
+from kinemacolor.errors import InputError, UsageError, reading
+from kinemacolor.shots.luma_detector import Boundary, Transition
+from kinemacolor.utils.files import replacing
+
+COLUMNS = ("first", "last", "start_seconds", "transition", "dissolve", "certainty")
+SUFFIXES = (".csv", ".edl", ".otio")
+
+
+@dataclass(frozen=True)
+class Shot:
+    """Frames ``first`` up to ``end``, which is not in it; how it begins (None: with the film), and how sure that is.
+
+    A ``dissolve`` of so many frames lies around ``first``.
+    """
+
+    first: int
+    end: int
+    transition: Transition | None = None
+    certainty: float = 1.0
+    dissolve: int = 0
+
+    def __len__(self) -> int:
+        return self.end - self.first
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What numbers of frames mean: frames a second; the time code of frame 0, in frames, and its time in the film."""
+
+    rate: Fraction
+    origin: int = 0
+    start_seconds: float = 0
+
+
+def shots_between(boundaries: Sequence[Boundary], frames: int) -> tuple[Shot, ...]:
+    """The shots of a film of so many frames, one after the other."""
+    inner = [boundary for boundary in boundaries if 0 < boundary.frame < frames]
+    ends = [*(boundary.frame for boundary in inner), frames]
+    rest = (
+        Shot(b.frame, end, b.transition, b.certainty, b.length if b.transition == "dissolve" else 0)
+        for b, end in zip(inner, ends[1:], strict=True)
+    )
+    return (Shot(0, ends[0]), *rest)
+
+
+def write_shots(path: Path, shots: Sequence[Shot], clock: Clock, film: Path) -> None:
+    """A list of the shots of ``film``, of the kind that the suffix says.
+
+    Raises UsageError for another suffix, or where an EDL cannot express the rate; ResourceError for the disk.
+    """
+    kind = kind_of(path)
+    with replacing(path) as stream:
+        text = _csv(shots, clock) if kind == ".csv" else _timeline_text(kind, shots, clock, film)
+        stream.write(text.encode())
+
+
+def read_shots(path: Path, frames: int, clock: Clock) -> tuple[Shot, ...]:
+    """The shots in a list, which must follow each other from the first frame of a film to its last, ``frames`` in all.
+
+    A CSV needs the column ``first`` alone. Of an EDL or a timeline the first video track counts. Raises InputError.
+    """
+    kind = kind_of(path)
+    try:
+        with reading(path):
+            text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not in UTF-8: save it as such") from error
+    shots = _from_csv(path, text, frames) if kind == ".csv" else _from_timeline(path, text, clock)
+    if not shots:
+        raise InputError(f"{path} holds no shot")
+    gaps = [(one.end, other.first) for one, other in pairwise(shots) if one.end != other.first]
+    if any(shot.dissolve < 0 for shot in shots):
+        raise InputError(f"{path}: a dissolve lasts less than no frame")
+    if shots[0].first != 0 or shots[-1].end != frames or gaps or any(len(shot) < 1 for shot in shots):
+        where = (
+            f"frame {gaps[0][0]} is followed by {gaps[0][1]}" if gaps else f"{shots[0].first} to {shots[-1].end - 1}"
+        )
+        raise InputError(f"{path}: its shots do not cover frames 0 to {frames - 1} one after the other ({where})")
+    return shots
+
+
+def kind_of(path: Path) -> str:
+    """The suffix of a list of shots. Raises UsageError for another."""
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise UsageError(f"{path.name} is no list of shots: name it {', '.join('*' + one for one in SUFFIXES)}")
+    return suffix
+
+
+def _csv(shots: Sequence[Shot], clock: Clock) -> str:
+    rows = [",".join(COLUMNS)]
+    for shot in shots:
+        start = float(clock.start_seconds + shot.first / clock.rate)
+        rows.append(
+            f"{shot.first},{shot.end - 1},{start:.3f},{shot.transition or ''},{shot.dissolve},{shot.certainty:.2f}"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def _from_csv(path: Path, text: str, frames: int) -> tuple[Shot, ...]:
+    rows = list(csv.DictReader(text.splitlines()))
+    try:
+        firsts = [int(row["first"]) for row in rows]
+        ends = [int(row["last"]) + 1 if row.get("last") else None for row in rows]
+        hows = [(_transition(row.get("transition")), 1.0, int(row.get("dissolve") or 0)) for row in rows]
+    except (KeyError, ValueError, TypeError) as error:
+        raise InputError(f"{path}: wanted a column `first` with numbers of frames ({error})") from error
+    following = [*firsts, frames][1:]
+    return tuple(
+        Shot(first, end or after, *how) for first, end, after, how in zip(firsts, ends, following, hows, strict=True)
+    )
+
+
+def _timeline_text(kind: str, shots: Sequence[Shot], clock: Clock, film: Path) -> str:
+    rate = float(clock.rate)
+
+    def span(first: int, length: int) -> otio.opentime.TimeRange:
+        return otio.opentime.TimeRange(
+            otio.opentime.RationalTime(first, rate), otio.opentime.RationalTime(length, rate)
+        )
+
+    timeline = otio.schema.Timeline(film.stem)
+    timeline.global_start_time = otio.opentime.RationalTime(clock.origin, rate)
+    track = otio.schema.Track("V1", kind=otio.schema.TrackKind.Video)
+    timeline.tracks.append(track)
+    whole = span(clock.origin, shots[-1].end)
+    for number, shot in enumerate(shots, 1):
+        media = otio.schema.ExternalReference(target_url=film.name, available_range=whole)
+        clip = otio.schema.Clip(f"shot {number:04}", media, span(clock.origin + shot.first, len(shot)))
+        clip.metadata["kinemacolor"] = {"transition": shot.transition or "", "dissolve": shot.dissolve}
+        track.append(clip)
+    try:
+        text: str = otio.adapters.write_to_string(timeline, "otio_json" if kind == ".otio" else "cmx_3600")
+    except (otio.exceptions.OTIOError, ValueError) as error:
+        raise UsageError(f"an EDL cannot say {rate:g} frames a second ({error}): write .csv or .otio") from error
+    return text
+
+
+def _from_timeline(path: Path, text: str, clock: Clock) -> tuple[Shot, ...]:
+    rate, arguments = float(clock.rate), {}
+    adapter = "otio_json"
+    if path.suffix.lower() == ".edl":
+        adapter, arguments = "cmx_3600", {"rate": rate}
+    try:
+        timeline = otio.adapters.read_from_string(text, adapter, **arguments)
+        return tuple(_from_clip(clip, rate, clock) for clip in timeline.video_tracks()[0].find_clips())
+    except (otio.exceptions.OTIOError, ValueError, TypeError, IndexError, AttributeError) as error:
+        raise InputError(f"{path} cannot be read as a list of shots ({error})") from error
+
+
+def _from_clip(clip: otio.schema.Clip, rate: float, clock: Clock) -> Shot:
+    span, ours = clip.trimmed_range(), clip.metadata.get("kinemacolor", {})
+    first = round(span.start_time.rescaled_to(rate).value) - clock.origin
+    how = _transition(ours.get("transition")), 1.0, int(ours.get("dissolve", 0))
+    return Shot(first, first + round(span.duration.rescaled_to(rate).value), *how)
+
+
+def _transition(name: object) -> Transition | None:
+    return name if name in get_args(Transition) else None  # type: ignore[return-value]

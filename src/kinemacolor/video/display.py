@@ -1,0 +1,61 @@
+"""Films that have colour, as sRGB frames: truth for evaluation, stills for references."""
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+
+from kinemacolor.utils.arrays import Bytes
+from kinemacolor.video.geometry import resize
+from kinemacolor.video.images import PICTURES_RATE, find_pictures, read_reference
+from kinemacolor.video.reader import VideoReader
+
+
+def colored_frames(path: Path) -> Iterator[Bytes]:
+    """Every frame ``H W 3`` sRGB uint8 of a film, a picture or a folder of numbered pictures.
+
+    Upright and with square pixels, as it is shown.
+
+    Raises InputError for what cannot be read.
+    """
+    for _, picture in stills(path):
+        yield picture
+
+
+def stills(path: Path, wanted: Collection[int] | None = None, start_seconds: float = 0) -> Iterator[tuple[int, Bytes]]:
+    """The frames with these numbers, counted from ``start_seconds``; all without: number and picture.
+
+    As `colored_frames` gives them.
+    """
+    pictures = find_pictures(path)
+    for number, picture in enumerate(pictures[round(start_seconds * PICTURES_RATE) :]):
+        if wanted is None or number in wanted:
+            yield number, read_reference(picture)
+    if pictures:
+        return
+    with VideoReader(path, start_seconds=start_seconds) as reader:
+        for number, frame in enumerate(reader.frames()):
+            if wanted is None or number in wanted:
+                yield number, _shown(frame, reader)
+            if wanted is not None and number >= max(wanted):
+                return
+
+
+def _shown(frame: av.VideoFrame, reader: VideoReader) -> Bytes:
+    turns, aspect = round(reader.info.display_rotation / 90) % 4, float(reader.info.sample_aspect or 1)
+    rgb = _rgb(frame, reader)
+    square = resize(rgb, (rgb.shape[0], round(rgb.shape[1] * aspect)))
+    return np.ascontiguousarray(np.rot90(square, turns))
+
+
+def _rgb(frame: av.VideoFrame, reader: VideoReader) -> Bytes:
+    colors = reader.info.colors
+    converted = frame.reformat(
+        format="rgb24",
+        src_colorspace=colors.matrix,
+        dst_colorspace=colors.matrix,
+        src_color_range=2 if colors.full_range else 1,
+        dst_color_range=2,
+    )
+    return converted.to_ndarray().astype(np.uint8, copy=False)

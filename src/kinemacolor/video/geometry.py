@@ -1,0 +1,102 @@
+"""Between the film's size and the model's: gray goes down, chroma comes back up."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kinemacolor.utils.arrays import Codes, Floats
+
+LONGEST_ASPECT = 4  # beyond it pictures are squeezed, so that the work stays bounded
+Pixels = TypeVar("Pixels", bound=NDArray[Any])
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How stored frames lie before the model: upright, with square pixels, at the working size.
+
+    ``height`` and ``width`` are the film's, in px; ``turns`` quarter turns (counter-clockwise) set
+    it upright; ``working`` is the model's (rows, columns). The model sees the middle ``seen``
+    (rows and columns, parts of the whole) of the stored frame.
+    """
+
+    height: int
+    width: int
+    turns: int
+    working: tuple[int, int]
+    seen: tuple[float, float] = (1.0, 1.0)
+
+    @classmethod
+    def of(
+        cls,
+        height: int,
+        width: int,
+        short_side: int,
+        *,
+        pixel_aspect: Fraction | None = None,
+        rotation: int = 0,
+        crop: bool = False,
+    ) -> "Geometry":
+        """``rotation`` is the display rotation in degrees, counter-clockwise; ``crop`` sees the middle 16:9 only."""
+        turns = round(rotation / 90) % 4
+        across = width * float(pixel_aspect or 1)
+        shown = (across, height) if turns % 2 else (height, across)
+        part = middle(*shown) if crop else (1.0, 1.0)
+        working = working_size(shown[0] * part[0], shown[1] * part[1], short_side)
+        return cls(height, width, turns, working, part[::-1] if turns % 2 else part)
+
+    def down(self, plane: Codes) -> Codes:
+        """Film codes H W to upright codes at the working size, averaged over what they cover."""
+        rows, columns = self.working[::-1] if self.turns % 2 else self.working
+        part = plane[self.window(plane.shape[0], plane.shape[1])]
+        return np.ascontiguousarray(np.rot90(resize(part, (rows, columns)), self.turns))
+
+    def up(self, field: Floats, size: tuple[int, int]) -> Floats:
+        """A field h w C back to stored orientation at ``size`` (rows, columns), bilinear; 0 where not seen."""
+        whole = np.zeros((*size, *field.shape[2:]), np.float32)
+        window = self.window(*size)
+        seen = whole[window].shape[:2]
+        whole[window] = resize(np.ascontiguousarray(np.rot90(field, -self.turns)), (seen[0], seen[1]))
+        return whole
+
+    def upright(self, stored: Pixels) -> Pixels:
+        """Stored pixels H W ... as they are shown."""
+        return np.ascontiguousarray(np.rot90(stored, self.turns))  # type: ignore[return-value]
+
+    @property
+    def seen_upright(self) -> tuple[float, float]:
+        """``seen`` of the frame as it is shown."""
+        return self.seen[::-1] if self.turns % 2 else self.seen
+
+    def window(self, height: int, width: int) -> tuple[slice, slice]:
+        """What the model sees of a stored frame of that size."""
+        rows, columns = round(height * self.seen[0]), round(width * self.seen[1])
+        top, left = (height - rows) // 2, (width - columns) // 2
+        return slice(top, top + rows), slice(left, left + columns)
+
+
+def middle(height: float, width: float) -> tuple[float, float]:
+    """The parts of rows and columns that a 16:9 cut from the middle keeps."""
+    wanted = 16 / 9
+    aspect = width / height
+    return min(1.0, aspect / wanted), min(1.0, wanted / aspect)
+
+
+def working_size(height: float, width: float, short_side: int) -> tuple[int, int]:
+    """Rows and columns whose shorter is ``short_side`` px, with the aspect of the picture (at most 4)."""
+    aspect = min(max(width / height, 1 / LONGEST_ASPECT), LONGEST_ASPECT)
+    if aspect >= 1:
+        return short_side, round(short_side * aspect)
+    return round(short_side / aspect), short_side
+
+
+def resize(picture: Pixels, size: tuple[int, int]) -> Pixels:
+    """``H W`` or ``H W C`` at another (rows, columns): averaged when smaller, bilinear when larger."""
+    if picture.shape[:2] == size:
+        return picture
+    smaller = size[0] < picture.shape[0] and size[1] < picture.shape[1]
+    result = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    return result.reshape(*size, *picture.shape[2:])  # type: ignore[return-value]

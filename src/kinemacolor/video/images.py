@@ -1,0 +1,178 @@
+"""Picture files: one picture or a folder of numbered ones as a film, and colour pictures as references."""
+
+import re
+from fractions import Fraction
+from io import BytesIO
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from kinemacolor.errors import InputError, reading
+from kinemacolor.utils.arrays import Bytes, Codes, Floats
+from kinemacolor.video.info import ColorTags, VideoInfo
+from kinemacolor.video.pixels import luma_of_rgb
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
+PICTURES_RATE = Fraction(24)
+
+
+def find_pictures(path: Path) -> list[Path]:
+    """The pictures of a numbered folder in the order of their last number, or the one picture named.
+
+    Empty if ``path`` is neither: then it is a film, or nothing.
+    """
+    if path.is_dir():
+        found = [file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")]
+        return sorted(found, key=_frame_number)
+    return [path] if path.is_file() and path.suffix.lower() in SUFFIXES else []
+
+
+def _frame_number(file: Path) -> tuple[int, str]:
+    numbers = re.findall(r"\d+", file.stem)
+    return (int(numbers[-1]) if numbers else -1, file.name)
+
+
+def probe_pictures(path: Path, pictures: list[Path]) -> VideoInfo:
+    """A folder of pictures, or one picture, as a film of 24 frames a second."""
+    picture = _read_pixels(pictures[0])
+    height, width = picture.shape[:2]
+    gray = picture.ndim == 2
+    return VideoInfo(
+        path=path,
+        width=width,
+        height=height,
+        pixel_format="gray" if gray else "rgb",
+        depth=picture.itemsize * 8,
+        subsampling="400" if gray else "444",
+        has_luma_plane=gray,
+        has_alpha=_has_alpha(pictures[0]),
+        time_base=1 / PICTURES_RATE,
+        rate=PICTURES_RATE,
+        frames=len(pictures),
+        duration_seconds=float(len(pictures) / PICTURES_RATE),
+        colors=ColorTags(matrix=1, primaries=1, transfer=13, full_range=True),
+        codec=pictures[0].suffix[1:].lower(),
+        is_pictures=True,
+    )
+
+
+def _has_alpha(path: Path) -> bool:
+    try:
+        with Image.open(path) as image:
+            return "A" in image.getbands() or "transparency" in image.info
+    except (UnidentifiedImageError, OSError, ValueError):
+        return False  # OpenCV reads some kinds that Pillow does not
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Rows and columns of a picture of our own."""
+    with Image.open(path) as image:
+        return image.height, image.width
+
+
+def read_luma(path: Path, colors: ColorTags) -> Codes:
+    """H W codes of one picture at its own depth, turned as its EXIF orientation says."""
+    picture = _read_pixels(path)
+    return picture if picture.ndim == 2 else luma_of_rgb(picture, colors.coding(picture.itemsize * 8))
+
+
+def _read_pixels(path: Path) -> Codes:
+    """H W, or H W 3 in RGB order, uint8 or uint16."""
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror})") from error
+    picture = cv2.imdecode(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH) if data.size else None
+    if picture is None:
+        raise InputError(f"{path} is damaged or no picture: open it in another program, or leave it out")
+    if picture.dtype not in (np.uint8, np.uint16):
+        raise InputError(f"{path} has {picture.dtype} samples: convert it to 8 or 16 bits")
+    ordered = picture if picture.ndim == 2 else np.ascontiguousarray(picture[..., ::-1])
+    return ordered.astype(picture.dtype, copy=False)
+
+
+def write_picture(path: Path, rgb: Codes) -> None:
+    """``H W 3`` R'G'B', or ``H W 4`` with transparency, uint8 or uint16, in the format of the suffix.
+
+    Raises OSError where the file system refuses.
+    """
+    quality = [cv2.IMWRITE_JPEG_QUALITY, 95] if path.suffix.lower() in (".jpg", ".jpeg") else []
+    if rgb.dtype == np.uint16 and path.suffix.lower() not in (".png", ".tif", ".tiff"):
+        rgb = np.rint(rgb / 257).astype(np.uint8)
+    order = [2, 1, 0, 3][: rgb.shape[2]]
+    _, data = cv2.imencode(path.suffix.lower(), np.ascontiguousarray(rgb[..., order]), quality)
+    path.write_bytes(data.tobytes())
+
+
+def write_exr(path: Path, rgb: Floats, samples: str, pixel_aspect: Fraction) -> None:
+    """``H W 3`` sRGB 0..1 as scene-linear OpenEXR, BT.709 primaries; ``samples`` is "half" or "float".
+
+    Raises OSError where the file system refuses.
+    """
+    linear = np.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)  # IEC 61966-2-1
+    if samples == "half":
+        linear = linear.astype(np.float16)  # rounded: FFmpeg would cut off
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(linear, np.float32), "gbrpf32le")
+    encoder = av.CodecContext.create("exr", "w")
+    assert isinstance(encoder, av.VideoCodecContext)
+    encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, "gbrpf32le"
+    encoder.time_base, encoder.sample_aspect_ratio = 1 / PICTURES_RATE, pixel_aspect
+    encoder.options = {"format": samples, "compression": "zip16"}
+    path.write_bytes(b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)]))
+
+
+def read_reference(path: Path, *, keep_alpha: bool = False) -> Bytes:
+    """``H W 3`` sRGB of a colour picture: orientation and ICC profile applied, CMYK converted, alpha on white.
+
+    With ``keep_alpha`` a picture that is transparent somewhere is ``H W 4``.
+
+    Raises InputError if it cannot be read.
+    """
+    with reading(path):
+        if not path.exists():
+            raise InputError(f"the reference {path} does not exist: check the name")
+    try:
+        with Image.open(path) as image:
+            turned = ImageOps.exif_transpose(image)
+            return np.array(_to_srgb(turned, keep_alpha))
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"the reference {path} cannot be read as a picture ({error}): give a png or jpeg") from error
+
+
+def read_layer(content: bytes, size: tuple[int, int]) -> Bytes:
+    """``H W 4``, sRGB and alpha 0..255, of a PNG of this size, rows and columns.
+
+    Raises InputError for anything else; a picture of another size is not even decoded.
+    """
+    try:
+        with Image.open(BytesIO(content), formats=("PNG",)) as image:
+            if image.size != size[::-1]:
+                raise InputError(f"the layer has {image.size[1]} rows and {image.size[0]} columns, wanted {size}")
+            return np.array(image.convert("RGBA"))
+    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"the layer cannot be read as a picture ({error}): give a png") from error
+
+
+def _to_srgb(image: Image.Image, keep_alpha: bool) -> Image.Image:
+    if "A" in image.getbands() or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        if keep_alpha and np.asarray(rgba.getchannel("A")).min() < 255:
+            return rgba
+        backdrop = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(backdrop, rgba).convert("RGB")
+    profile = image.info.get("icc_profile")
+    if profile and image.mode in ("RGB", "CMYK"):
+        try:
+            source = ImageCms.ImageCmsProfile(BytesIO(profile))
+            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+        except (ImageCms.PyCMSError, OSError):
+            converted = None  # a damaged profile: the colours as they stand are the best guess
+        if converted is not None:
+            return converted
+    if image.mode.startswith("I;16") or image.mode == "I":
+        eight = (np.asarray(image).astype(np.float64) / 257).clip(0, 255).astype(np.uint8)
+        return Image.fromarray(eight).convert("RGB")
+    return image.convert("RGB")

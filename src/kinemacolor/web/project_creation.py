@@ -1,0 +1,102 @@
+"""A project begins: with uploaded files, with a film where it lies, or anew with a part of its film."""
+
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from kinemacolor.errors import UsageError
+from kinemacolor.plan.survey import Survey
+from kinemacolor.references.spec import Given
+from kinemacolor.utils.files import replacing, writing
+from kinemacolor.video.images import SUFFIXES, find_pictures
+from kinemacolor.video.reader import probe
+from kinemacolor.web.project import Project, ProjectEntry
+from kinemacolor.web.storage import free_name, safe_name
+
+PLAYLISTS = (".m3u8", ".m3u", ".hls")  # would have us open other files
+_OF_A_PART = ("suggestions.json", "try.mp4")
+
+
+def begin(folder: Path, films: Sequence[tuple[str, Path]]) -> Project:
+    """A project of uploaded files, named as the user names them: one film or photograph, or pictures of one film.
+
+    Raises InputError for what cannot be read; then the folder is gone.
+    """
+    with _whole(folder):
+        if len(films) == 1:
+            name, upload = films[0]
+            target = folder / "film" / safe_name(name)
+            if target.suffix.lower() in PLAYLISTS:
+                raise UsageError(f"{target.name} is a list of films: give the film itself")
+        else:
+            target = folder / "film" / "pictures"
+            strange = [name for name, _ in films if Path(name).suffix.lower() not in SUFFIXES]
+            if not films or strange:
+                raise UsageError("give one film, or the pictures of one: png, jpg or tif, numbered")
+            if len({safe_name(name) for name, _ in films}) < len(films):
+                raise UsageError("two of the pictures have one name: number them")
+        with writing(folder):
+            (target if len(films) > 1 else target.parent).mkdir(parents=True)
+            for name, upload in films:
+                shutil.move(upload, target / safe_name(name) if len(films) > 1 else target)
+        return begin_at(folder, target.relative_to(folder))
+
+
+def begin_at(folder: Path, film: Path) -> Project:
+    """A project of a film where it lies. Raises InputError for one that cannot be read; then the folder is gone."""
+    with _whole(folder):
+        probe(folder / film)
+        title = film.name if (folder / film).is_file() or film.is_absolute() else _first_of(folder / film)
+        entry = ProjectEntry(title=title, film=film, created=time.time())
+        with replacing(folder / "project.json") as stream:
+            stream.write(entry.model_dump_json().encode())
+    return Project(folder)
+
+
+@contextmanager
+def _whole(folder: Path) -> Iterator[None]:
+    """A project's own file comes last: a folder without it is of no project, and goes."""
+    try:
+        yield
+    finally:
+        if not (folder / "project.json").is_file():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _first_of(pictures: Path) -> str:
+    """What a folder of uploaded pictures is called."""
+    return f"{find_pictures(pictures)[0].stem} and more"
+
+
+def cut(project: Project, start_seconds: float, end_seconds: float | None) -> None:
+    """Work on a part of the film only; what was seen and planned before is of another part, and goes.
+
+    So do the player's films and the report; results stay. Pictures stay too; those that lie at a frame which is counted
+    from another beginning, or behind the new end, lie at none any more.
+    """
+    entry = project.entry.model_copy(update={"start_seconds": start_seconds, "end_seconds": end_seconds})
+    if entry == project.entry:
+        return
+    with project.changing():
+        seen, moved = project.survey(), start_seconds != project.entry.start_seconds
+        for path in project.references():
+            frame = Given(path).pictures()[0].frame
+            if frame is not None and (moved or _lies_behind(frame, end_seconds, seen)):
+                path.replace(free_name(path.with_name(f"earlier_{path.name}")))
+        for folder in (project.survey_folder, project.report):
+            shutil.rmtree(folder, ignore_errors=True)
+        project.put_away(project.plan_file)
+        for file in (project.player_film, *map(project.folder.joinpath, _OF_A_PART)):
+            file.unlink(missing_ok=True)
+        with replacing(project.folder / "project.json") as stream:
+            stream.write(entry.model_dump_json().encode())
+
+
+def _lies_behind(frame: int, end_seconds: float | None, seen: Survey | None) -> bool:
+    if end_seconds is None or seen is None:
+        return False
+    return (
+        frame >= len(seen.pts) or float(seen.pts[frame] * seen.info.time_base) >= end_seconds + seen.info.origin_seconds
+    )

@@ -1,0 +1,97 @@
+"""What can be asked of a project, as it is sent by a program and kept with a job."""
+
+import shlex
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from kinemacolor.options import Detector, EncodingOptions
+from kinemacolor.plan.document import FilmOptions
+from kinemacolor.render.output import Target, default_output
+from kinemacolor.web.project import Project
+
+Form = Literal["h264", "h265", "prores", "ffv1", "vp9", "png"]
+FORMS: dict[Form, tuple[str, str, EncodingOptions]] = {
+    "h264": ("MP4, H.264: plays everywhere", ".mp4", EncodingOptions(vcodec="h264")),
+    "h265": ("MP4, H.265: smaller", ".mp4", EncodingOptions(vcodec="h265")),
+    "prores": ("MOV, ProRes: for editing", ".mov", EncodingOptions(vcodec="prores")),
+    "ffv1": ("Matroska, FFV1: without loss, for archives", ".mkv", EncodingOptions(lossless=True)),
+    "vp9": ("WebM, VP9", ".webm", EncodingOptions(vcodec="vp9")),
+    "png": ("A picture, PNG", ".png", EncodingOptions(vcodec="png")),
+}
+
+
+class _Task(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Look(_Task):
+    """Read the film once: its shots, small pictures, and which frames are worth colouring."""
+
+    kind: Literal["look"] = "look"
+    detector: Detector = "luma"
+
+
+class MakePlan(_Task):
+    """Choose references for every shot. What somebody chose stays; None: as the plan has it, or the default."""
+
+    kind: Literal["plan"] = "plan"
+    model: str | None = None
+    options: FilmOptions | None = None
+    per_shot: int = Field(default=2, ge=1, le=16)
+
+
+class Try(_Task):
+    """Colorize a few seconds of the plan."""
+
+    kind: Literal["try"] = "try"
+    start_seconds: float = Field(default=0, ge=0, allow_inf_nan=False)
+    seconds: float = Field(default=3, gt=0, le=10)
+
+
+class RenderFilm(_Task):
+    """Colorize the whole film; what is missing of `Look` and `MakePlan` is done first.
+
+    ``layer``: also the colours alone. ``confidence``: also how sure the model is, as a film.
+    """
+
+    kind: Literal["render"] = "render"
+    form: Form | None = None
+    layer: bool = False
+    confidence: bool = False
+
+
+Task = Annotated[Look | MakePlan | Try | RenderFilm, Field(discriminator="kind")]
+
+
+def target_of(project: Project, task: RenderFilm) -> Target:
+    """What a render writes; a part of a film has its times in its name, so that it takes the place of no other."""
+    source, folder = project.film, project.results
+    form = task.form or ("png" if project.is_photograph else "h264" if source.is_dir() else None)
+    suffix, encoding = FORMS[form][1:] if form else (default_output(source).suffix, EncodingOptions())
+    entry = project.entry
+    stem = source.stem if source.is_file() else entry.title
+    if (entry.start_seconds, entry.end_seconds) != (0, None):
+        stem += f".{entry.start_seconds:g}-{'end' if entry.end_seconds is None else f'{entry.end_seconds:g}'}"
+    return Target(
+        output=folder / f"{stem}.color{suffix}",
+        encoding=encoding,
+        layer=folder / f"{stem}.layer{suffix}" if task.layer else None,
+        confidence=folder / f"{stem}.confidence.mp4" if task.confidence else None,
+        overwrite=True,
+    )
+
+
+def command_of(project: Project, task: RenderFilm) -> str:
+    """The same as a command line."""
+    target = target_of(project, task)
+    words = ["kinemacolor", "render", str(project.plan_file), "-o", str(target.output)]
+    if target.encoding.lossless:
+        words.append("--lossless")
+    for option, value in (
+        ("--vcodec", target.encoding.vcodec),
+        ("--layer", target.layer),
+        ("--confidence-out", target.confidence),
+    ):
+        words += [option, str(value)] if value else []
+    return shlex.join([*words, "--overwrite"])

@@ -1,0 +1,139 @@
+"""The user's folder of weights: files named by their contents, a row for each, and how they get there."""
+
+import errno
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from http.client import HTTPException
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urldefrag, urlsplit
+from urllib.request import urlopen
+from uuid import uuid4
+
+import platformdirs
+from safetensors.torch import save_file
+from torch import Tensor
+
+from kinemacolor.errors import ResourceError, UsageError, WeightsError
+from kinemacolor.utils.files import file_sha256, writing
+
+TIMEOUT_SECONDS = 60  # without a byte
+ABANDONED_SECONDS = 24 * 3600  # after that an unfinished import is swept away
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@dataclass(frozen=True)
+class WeightsEntry:
+    """One row of a manifest: where a part's weights come from and what may be done with them.
+
+    ``file`` and its ``sha256`` are ours, absent until there are any. ``url`` lists where the published
+    file lies; what must be known of its sha256 stands behind it, as ``#sha256=`` and first digits.
+    An import learns ``source`` (a file's name), its sha256, and the ``options`` that the model needs.
+    """
+
+    licence: str
+    provenance: str
+    trained_on: str
+    non_commercial: bool = False
+    published: bool = True
+    url: list[str] | None = None
+    file: str | None = None
+    sha256: str | None = None
+    source: str | None = None
+    source_sha256: str | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+def user_folder() -> Path:
+    """Where imported weights and their manifest lie: ``KINEMACOLOR_HOME``, or where the system keeps such data."""
+    chosen = os.environ.get("KINEMACOLOR_HOME")
+    return Path(chosen) if chosen else platformdirs.user_data_path("kinemacolor", appauthor=False)
+
+
+def user_file(part: str) -> Path:
+    """Where a part's weights lie once they are imported. Raises as `user_manifest`."""
+    entry = user_manifest().get(part)
+    return user_folder() / "weights" / (entry.file if entry and entry.file else f"{part}.safetensors")
+
+
+def user_manifest() -> dict[str, WeightsEntry]:
+    """The rows of what the user imported, by part: one file each. Raises WeightsError where one is damaged."""
+    rows = {}
+    for path in sorted((user_folder() / "weights").glob("*.json")):
+        try:
+            rows[path.stem] = WeightsEntry(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise WeightsError(f"{path} cannot be read ({error}): delete it and import the weights again") from error
+    return rows
+
+
+@contextmanager
+def staging() -> Iterator[Path]:
+    """A folder beside the imported weights, gone at the end; from here a file moves there in one step."""
+    weights = user_folder() / "weights"
+    with writing(weights):
+        weights.mkdir(parents=True, exist_ok=True)
+        for left in weights.glob(".import-*"):
+            if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
+        folder = tempfile.TemporaryDirectory(dir=weights, prefix=".import-")
+    with folder as path:
+        yield Path(path)
+
+
+def store_parts(parts: Mapping[str, tuple[WeightsEntry, Mapping[str, Tensor]]], folder: Path) -> None:
+    """Writes parts into the `staging` folder, and moves them to where they belong when all are there.
+
+    A file is named by its contents, and its row is replaced last and in one step: at any moment a
+    row and its file belong together.
+    """
+    weights, before = user_folder() / "weights", user_manifest()
+    rows = {}
+    with writing(user_folder()):
+        for part, (entry, tensors) in parts.items():
+            path = folder / f"{part}.safetensors"
+            save_file(dict(tensors), path)
+            digest = file_sha256(path)
+            rows[part] = replace(entry, file=f"{part}-{digest[:12]}.safetensors", sha256=digest)
+            text = json.dumps(asdict(rows[part]), indent=2) + "\n"
+            (folder / f"{part}.json").write_text(text, encoding="utf-8")
+        for part, row in rows.items():
+            (folder / f"{part}.safetensors").replace(weights / str(row.file))
+            (folder / f"{part}.json").replace(weights / f"{part}.json")
+        for part, row in before.items():
+            if part in rows and row.file and row.file != rows[part].file:
+                (weights / row.file).unlink(missing_ok=True)
+
+
+def fetch(url: str, folder: Path) -> tuple[str, Path]:
+    """Download a file; gives its name, and where it lies under a name of ours.
+
+    ``#sha256=`` behind the URL says what its sha256 begins with. Raises UsageError for what is
+    neither https nor of this machine, WeightsError where it cannot be had or is another file.
+    """
+    address, fragment = urldefrag(url)
+    where = urlsplit(address)
+    if where.scheme not in ("https", "file") and (where.scheme, where.hostname) != ("http", "127.0.0.1"):
+        raise UsageError(f"{url} is not fetched, only https:// is: download it yourself and name the file")
+    name = PurePosixPath(unquote(where.path)).name
+    path = folder / (uuid4().hex + PurePosixPath(name).suffix)
+    wanted = fragment.removeprefix("sha256=")
+    by_hand = "download it by hand, then `kinemacolor models import MODEL FILE`"
+    try:
+        with urlopen(address, timeout=TIMEOUT_SECONDS) as answer, path.open("wb") as sink:  # noqa: S310
+            if where.scheme == "https" and urlsplit(answer.url).scheme != "https":
+                raise WeightsError(f"{address} leads to {answer.url}, which is not https: {by_hand}")
+            shutil.copyfileobj(answer, sink)
+    except (OSError, HTTPException) as error:
+        if isinstance(error, OSError) and error.errno in NO_SPACE:
+            raise ResourceError(f"{folder} is full ({error.strerror}): make space") from error
+        raise WeightsError(f"{address} was not fetched ({error}): {by_hand}") from error
+    found = file_sha256(path)
+    if not found.startswith(wanted):
+        raise WeightsError(f"{address} is not the published file (sha256 {found[:12]}…, wanted {wanted}…): {by_hand}")
+    return name, path
