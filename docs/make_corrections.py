@@ -22,8 +22,7 @@ from kinemacolor.inference.session import complete
 from kinemacolor.references.spec import Given
 from kinemacolor.utils.arrays import Bytes
 from kinemacolor.video.display import colored_frames
-from kinemacolor.video.images import write_picture
-from kinemacolor.video.painted import OPAQUE
+from kinemacolor.video.images import OPAQUE, write_picture
 
 DOTS, RADIUS = 4, 10  # px, of a frame 216 px high
 ONE_COLOUR = 8  # Lab units: what lies under a dot has its colour up to here, the rest is left out

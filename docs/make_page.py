@@ -22,7 +22,7 @@ from playwright.sync_api import Locator, Page, sync_playwright
 
 import kinemacolor
 from kinemacolor.inference.session import Session, complete
-from kinemacolor.plan.extract import extract_frames
+from kinemacolor.plan.stills import extract_frames
 from kinemacolor.video.display import colored_frames
 from kinemacolor.video.geometry import resize
 from kinemacolor.weights.registry import load_model

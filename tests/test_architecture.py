@@ -12,7 +12,7 @@ import kinemacolor
 ROOT = Path(kinemacolor.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 FLOORS = [
-    {"errors", "options", "utils"},
+    {"_version", "errors", "options", "utils"},
     {"nn", "color"},
     {"video"},
     {"models", "references", "losses", "metrics", "shots"},

@@ -17,8 +17,7 @@ from kinemacolor.errors import UsageError
 from kinemacolor.options import EncodingOptions
 from kinemacolor.video.encoding import choose_encoder
 from kinemacolor.video.info import ColorTags
-from kinemacolor.video.layer import layer_luma
-from kinemacolor.video.pixels import chroma_shape, limited_from_full, plane_view
+from kinemacolor.video.pixels import chroma_shape, layer_luma, limited_from_full, plane_view
 from kinemacolor.video.reader import VideoReader, probe
 from kinemacolor.video.timecode import frames_at, later
 from kinemacolor.video.timestamps import ResultClock

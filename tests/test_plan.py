@@ -13,9 +13,9 @@ import pytest
 from conftest import scene, write_film
 from kinemacolor.errors import InputError, Interrupted, ResourceError, UsageError
 from kinemacolor.plan.document import Plan
-from kinemacolor.plan.extract import extract_frames
 from kinemacolor.plan.keyframe_selection import Views, suggest
 from kinemacolor.plan.planner import Wish, make_plan, seeing_eye
+from kinemacolor.plan.stills import extract_frames
 from kinemacolor.plan.survey import Survey, survey
 from kinemacolor.references.spec import Given, Reference, name_references
 

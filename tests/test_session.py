@@ -11,10 +11,11 @@ from conftest import scene
 from kinemacolor.color import YCbCr, rgb_to_lab
 from kinemacolor.errors import UsageError
 from kinemacolor.inference.postprocess import Painted
-from kinemacolor.inference.session import FULL_RGB, Session, choose_device, complete, reference_batch
+from kinemacolor.inference.session import FULL_RGB, Session, complete, reference_batch
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.baselines import Gray, Match
 from kinemacolor.options import EdgeFilter, Precision, SessionOptions
+from kinemacolor.utils.device import choose_device
 from kinemacolor.video.geometry import Geometry, resize, working_size
 from kinemacolor.weights.registry import MODELS, imagenet_backbone, load_model
 

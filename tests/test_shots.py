@@ -16,8 +16,9 @@ from conftest import load_script
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.shots import transnet_detector as neural
 from kinemacolor.shots.detect import detect
-from kinemacolor.shots.files import Clock, Shot, read_shots, shots_between, write_shots
-from kinemacolor.shots.luma_detector import Boundary, find_boundaries
+from kinemacolor.shots.files import read_shots, write_shots
+from kinemacolor.shots.luma_detector import find_boundaries
+from kinemacolor.shots.shot import Boundary, Clock, Shot, shots_between
 from kinemacolor.utils.arrays import Bytes
 
 FILM = Path("film.mp4")
@@ -195,7 +196,7 @@ def test_transnet_finds_a_cut() -> None:
 
 
 def test_our_own_detector_needs_no_torch() -> None:
-    code = "import sys, kinemacolor.shots.choice; sys.exit('torch' in sys.modules)"
+    code = "import sys, kinemacolor.shots.detect; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

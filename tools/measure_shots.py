@@ -21,7 +21,7 @@ import numpy as np
 from kinemacolor.data.sources import find
 from kinemacolor.errors import KinemacolorError
 from kinemacolor.shots.detect import Detector, detect
-from kinemacolor.shots.luma_detector import Boundary, Transition
+from kinemacolor.shots.shot import Boundary, Transition
 from kinemacolor.utils.arrays import Bytes, Floats
 from kinemacolor.video.display import colored_frames
 from kinemacolor.video.geometry import resize

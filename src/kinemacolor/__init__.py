@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from kinemacolor.weights.registry import load_model as load_model
 
 __all__ = ["KinemacolorError", "Session", "colorize", "load_model"]
-__version__ = "0.1.0"
+from kinemacolor._version import __version__ as __version__
 
 _HOMES = {
     "KinemacolorError": "errors",

@@ -229,9 +229,9 @@ def refs_suggest(
     json_report: Json = False,
 ) -> None:
     """Name the fewest frames of FILM that are worth colouring, and how much of it each explains."""
-    from kinemacolor.plan.extract import extract_frames
     from kinemacolor.plan.keyframe_selection import Views, suggest
     from kinemacolor.plan.planner import seeing_eye
+    from kinemacolor.plan.stills import extract_frames
     from kinemacolor.plan.survey import survey
     from kinemacolor.references.load import gray_of, load_reference
     from kinemacolor.references.spec import Given
@@ -273,7 +273,7 @@ def refs_extract(
     quiet: Quiet = False,
 ) -> None:
     """Write frames of FILM as pictures to colour, named so that a plan knows their place: ref_000123.png."""
-    from kinemacolor.plan.extract import extract_frames
+    from kinemacolor.plan.stills import extract_frames
 
     written = extract_frames(film, frames, output, start_seconds=seconds_of(start, "--start"))
     say(f"{output}: {len(written)} pictures", quiet=quiet)

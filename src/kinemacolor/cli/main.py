@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from kinemacolor import __version__
+from kinemacolor._version import __version__
 from kinemacolor.cli.evaluate import compare, evaluate
 from kinemacolor.cli.film import plan, refs_app, render, shots, told
 from kinemacolor.cli.models import models_app

@@ -18,10 +18,10 @@ from uuid import uuid4
 from kinemacolor.cluster.scheduler import News
 from kinemacolor.cluster.worker import Briefing, Workman
 from kinemacolor.errors import UsageError
-from kinemacolor.inference.session import choose_device
 from kinemacolor.render.cache import PassFolder
 from kinemacolor.render.passes import Pass
 from kinemacolor.render.renderer import Render
+from kinemacolor.utils.device import choose_device
 from kinemacolor.utils.files import replacing
 
 AUTO = "auto"

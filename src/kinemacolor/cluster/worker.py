@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import torch
 
-from kinemacolor import __version__
+from kinemacolor._version import __version__
 from kinemacolor.errors import InputError, UsageError, WeightsError
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import weights_sha256

@@ -11,10 +11,10 @@ from kinemacolor.models.base import Colorizer
 from kinemacolor.options import SessionOptions
 from kinemacolor.references.load import load_references
 from kinemacolor.utils.arrays import Bytes, Floats
+from kinemacolor.video.display import shown_gray
 from kinemacolor.video.geometry import resize
 from kinemacolor.video.images import write_picture
 from kinemacolor.video.reader import VideoReader
-from kinemacolor.video.shown import shown_gray
 
 TILE_SIDE = 540
 GAP = 6

@@ -20,8 +20,9 @@ from kinemacolor.inference.postprocess import Finish, Painted
 from kinemacolor.models.base import Colorizer, Step
 from kinemacolor.options import SessionOptions
 from kinemacolor.utils.arrays import Bytes, Codes, Floats
+from kinemacolor.utils.device import choose_device
 from kinemacolor.video.geometry import Geometry, middle, resize, working_size
-from kinemacolor.video.painted import LEAST_PAINTED, OPAQUE, painted_share
+from kinemacolor.video.images import LEAST_PAINTED, OPAQUE, painted_share
 from kinemacolor.video.pixels import luma_of_rgb
 
 FULL_RGB = YCbCr(0.2126, 0.0722, 8, full_range=True)
@@ -175,23 +176,6 @@ def complete(picture: Bytes, gray: Bytes) -> Bytes:
     rgb = lab_to_rgb(into_gamut(lab)).permute(1, 2, 0)[:, 0]
     result[painted, :3] = (rgb * 255).round().to(torch.uint8).numpy()
     return result
-
-
-def choose_device(name: str) -> torch.device:
-    """``auto`` is CUDA, then Apple's MPS, then the CPU.
-
-    Raises UsageError for a device that this machine lacks.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise UsageError(f"there is no device {name!r}: use auto, cpu, cuda or mps") from error
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not present.get(device.type, False):
-        raise UsageError(f"this machine has no {name} device: use --device cpu")
-    return device
 
 
 def _painted(step: Step) -> list[Painted]:

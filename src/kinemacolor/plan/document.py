@@ -9,11 +9,10 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from kinemacolor import __version__
+from kinemacolor._version import __version__
 from kinemacolor.errors import InputError, UsageError, reading
 from kinemacolor.options import EdgeFilter, Precision, SessionOptions
-from kinemacolor.shots.files import Shot
-from kinemacolor.shots.luma_detector import Transition
+from kinemacolor.shots.shot import Shot, Transition
 from kinemacolor.utils.files import replacing
 from kinemacolor.utils.validation_messages import faults_of
 from kinemacolor.video.random_access import EVERY, FrameIndex

@@ -17,7 +17,8 @@ from kinemacolor.plan.stills import stills_of
 from kinemacolor.plan.survey import Survey, survey
 from kinemacolor.references.load import check_given, gray_of, load_reference
 from kinemacolor.references.spec import Given, Reference, name_references
-from kinemacolor.shots.files import Shot, kind_of
+from kinemacolor.shots.files import kind_of
+from kinemacolor.shots.shot import Shot
 from kinemacolor.utils.files import file_sha256
 from kinemacolor.video.images import find_pictures
 from kinemacolor.weights.registry import load_model, stored_parts

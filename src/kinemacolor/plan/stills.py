@@ -18,6 +18,29 @@ from kinemacolor.video.images import write_picture
 SAME_PICTURE = 0.97  # correlation over which two small gray pictures are one
 
 
+def extract_frames(film: Path, frames: Sequence[int], folder: Path, *, start_seconds: float = 0) -> list[Path]:
+    """Write frames as ``ref_000123.png``: names that place them when the folder is given as a reference.
+
+    Frames are counted from ``start_seconds``.
+
+    Raises UsageError for frames that are not there or pictures that are there already, InputError for the film,
+    ResourceError for the disk.
+    """
+    paths = {frame: folder / f"ref_{frame:06d}.png" for frame in frames}
+    if known := [path for path in paths.values() if path.exists()]:
+        raise UsageError(f"{known[0]} exists: it may be coloured already; name another folder")
+    missing = set(frames)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    for frame, picture in stills(film, set(frames), start_seconds):
+        with writing(paths[frame]):
+            write_picture(paths[frame], picture)
+        missing.discard(frame)
+    if missing:
+        raise UsageError(f"{film.name} has no frame {min(missing)}: look at `kinemacolor shots`")
+    return list(paths.values())
+
+
 def stills_of(given: Given, seen: Survey, folder: Path) -> list[Reference]:
     """Stills of a colour film, as pictures in a folder of its own inside ``folder``.
 

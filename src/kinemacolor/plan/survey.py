@@ -14,7 +14,8 @@ import numpy as np
 from kinemacolor.errors import UsageError
 from kinemacolor.options import Detector
 from kinemacolor.shots.detect import detect
-from kinemacolor.shots.files import Clock, Shot, read_shots, shots_between
+from kinemacolor.shots.files import read_shots
+from kinemacolor.shots.shot import Clock, Shot, shots_between
 from kinemacolor.utils.arrays import Bytes
 from kinemacolor.utils.prefetch import prefetch
 from kinemacolor.video.geometry import Geometry

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kinemacolor.plan.survey import Survey
-from kinemacolor.shots.files import Shot
+from kinemacolor.shots.shot import Shot
 from kinemacolor.utils.files import replacing_folder, writing
 from kinemacolor.video.random_access import FrameIndex
 from kinemacolor.video.reader import probe

@@ -11,8 +11,7 @@ from kinemacolor.errors import InputError
 from kinemacolor.references.spec import Given
 from kinemacolor.utils.arrays import Bytes
 from kinemacolor.video.geometry import resize, working_size
-from kinemacolor.video.images import read_reference
-from kinemacolor.video.painted import LEAST_PAINTED, painted_share
+from kinemacolor.video.images import LEAST_PAINTED, painted_share, read_reference
 from kinemacolor.video.reader import probe
 
 GRAY_CHROMA = 2.5  # Lab units; JPEG grays stay under 1.5

@@ -24,10 +24,10 @@ from kinemacolor.render.passes import Pass
 from kinemacolor.utils.arrays import Bytes, Codes
 from kinemacolor.utils.files import file_sha256
 from kinemacolor.utils.prefetch import prefetch
+from kinemacolor.video.display import shown_gray
 from kinemacolor.video.geometry import Geometry
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.random_access import RangeReader
-from kinemacolor.video.shown import shown_gray
 
 SAME_MEAN, SAME_MOST = 0.5, 2.0  # 8-bit levels that copies of a frame differ by: in the mean, and in a tile
 TILE = 4  # px

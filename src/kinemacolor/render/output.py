@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kinemacolor.errors import ResourceError, UsageError
-from kinemacolor.inference.session import choose_device
 from kinemacolor.models.base import ModelSpec
 from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import Plan
 from kinemacolor.render.cache import BYTES_PER_PIXEL
+from kinemacolor.utils.device import choose_device
 from kinemacolor.utils.files import replacing
 from kinemacolor.video.encoding import Encoder, choose_encoder, is_folder_name
 from kinemacolor.video.geometry import working_size

@@ -27,8 +27,8 @@ from kinemacolor.utils.prefetch import prefetch
 from kinemacolor.video.geometry import Geometry
 from kinemacolor.video.images import find_pictures
 from kinemacolor.video.info import FrameBlock, VideoInfo
-from kinemacolor.video.layer import layer_luma
 from kinemacolor.video.output import FilmWriter
+from kinemacolor.video.pixels import layer_luma
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.writer import open_writer
 

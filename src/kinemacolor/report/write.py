@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from kinemacolor import __version__
+from kinemacolor._version import __version__
 from kinemacolor.errors import UsageError
 from kinemacolor.plan.document import Plan
 from kinemacolor.report.build import Report, ShotReport, make_report

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from kinemacolor.options import Detector
-from kinemacolor.shots.luma_detector import Boundary, find_boundaries
+from kinemacolor.shots.luma_detector import find_boundaries
+from kinemacolor.shots.shot import Boundary
 from kinemacolor.utils.arrays import Bytes
 
 

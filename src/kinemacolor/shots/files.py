@@ -2,8 +2,6 @@
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
-from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import get_args
@@ -11,48 +9,11 @@ from typing import get_args
 import opentimelineio as otio
 
 from kinemacolor.errors import InputError, UsageError, reading
-from kinemacolor.shots.luma_detector import Boundary, Transition
+from kinemacolor.shots.shot import Clock, Shot, Transition
 from kinemacolor.utils.files import replacing
 
 COLUMNS = ("first", "last", "start_seconds", "transition", "dissolve", "certainty")
 SUFFIXES = (".csv", ".edl", ".otio")
-
-
-@dataclass(frozen=True)
-class Shot:
-    """Frames ``first`` up to ``end``, which is not in it; how it begins (None: with the film), and how sure that is.
-
-    A ``dissolve`` of so many frames lies around ``first``.
-    """
-
-    first: int
-    end: int
-    transition: Transition | None = None
-    certainty: float = 1.0
-    dissolve: int = 0
-
-    def __len__(self) -> int:
-        return self.end - self.first
-
-
-@dataclass(frozen=True)
-class Clock:
-    """What numbers of frames mean: frames a second; the time code of frame 0, in frames, and its time in the film."""
-
-    rate: Fraction
-    origin: int = 0
-    start_seconds: float = 0
-
-
-def shots_between(boundaries: Sequence[Boundary], frames: int) -> tuple[Shot, ...]:
-    """The shots of a film of so many frames, one after the other."""
-    inner = [boundary for boundary in boundaries if 0 < boundary.frame < frames]
-    ends = [*(boundary.frame for boundary in inner), frames]
-    rest = (
-        Shot(b.frame, end, b.transition, b.certainty, b.length if b.transition == "dissolve" else 0)
-        for b, end in zip(inner, ends[1:], strict=True)
-    )
-    return (Shot(0, ends[0]), *rest)
 
 
 def write_shots(path: Path, shots: Sequence[Shot], clock: Clock, film: Path) -> None:

@@ -10,45 +10,27 @@ from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kinemacolor.shots.shot import SPAN, Boundary
 from kinemacolor.utils.arrays import Bytes, Floats
 from kinemacolor.video.geometry import resize
 
-Transition = Literal["cut", "fade", "dissolve"]
 SIZE = (72, 128)  # rows and columns at which frames are compared
 COARSE = (18, 32)  # and at which mixtures are looked for first: motion shows little
 EDGE = 32  # of this part of a frame, on each side, may be the black around the picture, the same in all shots
 BLUR, AROUND = 1.5, 25  # px
 NOISE = 4.0  # levels of contrast that are grain's
 CUT = 0.36  # more unlike across a cut than frames beside it are at a distance of 2; the same of an interruption
-SPAN = 3  # frames back that a frame is compared with: an interruption is shorter
 AROUND_CUT = 8  # frames to either side that tell how wild the motion is
 BLANK = 3.0  # levels of contrast (deviation from the mean around) under which a frame shows nothing
 REACHES = (4, 6, 9, 13, 20)  # frames to either side of the middle of a dissolve
 RAMP = 24  # frames that a fade lasts at most, each way
 MAYBE, LEAST, ALIKE = 0.3, 0.08, 0.7  # of coarse frames: what a mixture explains, either share, how alike both may be
 SURE = 0.44  # a dissolve's score
-
-
-class Boundary(NamedTuple):
-    """The ``frame`` with which a new shot begins, of a fade or dissolve the middle of its ``length`` frames.
-
-    ``certainty`` is 0..1.
-    """
-
-    frame: int
-    transition: Transition
-    length: int
-    certainty: float
-
-    def meets(self, other: "Boundary") -> bool:
-        """Whether both may be one: their frames touch, or are cuts no farther apart than an interruption lasts."""
-        return abs(self.frame - other.frame) <= max((self.length + other.length) / 2, SPAN)
 
 
 @dataclass(frozen=True)

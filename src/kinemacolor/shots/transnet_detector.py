@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from kinemacolor.errors import UsageError
-from kinemacolor.shots.luma_detector import BLANK, Boundary, Transition, stretches
+from kinemacolor.shots.luma_detector import BLANK, stretches
+from kinemacolor.shots.shot import Boundary, Transition
 from kinemacolor.utils.arrays import Bytes, Floats
 from kinemacolor.video.geometry import resize
 

@@ -11,7 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from kinemacolor.inference.session import choose_device
+from kinemacolor.utils.device import choose_device
 
 Thing = TypeVar("Thing")
 PATIENCE = timedelta(hours=12)  # one looks at all the data while the others wait

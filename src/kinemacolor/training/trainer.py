@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import torch
 
-from kinemacolor import __version__
+from kinemacolor._version import __version__
 from kinemacolor.errors import PartialError, ResourceError, UsageError
 from kinemacolor.training.checkpoint import Checkpoints, export, load
 from kinemacolor.training.datasets import Material, Progress, batches, gather

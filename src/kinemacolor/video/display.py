@@ -1,4 +1,4 @@
-"""Films that have colour, as sRGB frames: truth for evaluation, stills for references."""
+"""Frames as they are shown, upright and with square pixels: gray of full range, or sRGB where the film has colour."""
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -6,10 +6,22 @@ from pathlib import Path
 import av
 import numpy as np
 
-from kinemacolor.utils.arrays import Bytes
+from kinemacolor.utils.arrays import Bytes, Codes
 from kinemacolor.video.geometry import resize
 from kinemacolor.video.images import PICTURES_RATE, find_pictures, read_reference
+from kinemacolor.video.info import VideoInfo
+from kinemacolor.video.pixels import display_luma
 from kinemacolor.video.reader import VideoReader
+
+
+def shown_gray(luma: Codes, info: VideoInfo) -> Bytes:
+    """A stored luma plane ``H W`` as a gray picture uint8."""
+    gray = display_luma(luma, info.depth, full_range=info.colors.full_range)
+    turns = round(info.display_rotation / 90) % 4
+    upright = np.ascontiguousarray(np.rot90(gray, turns))
+    aspect = float(info.sample_aspect or 1)
+    across = aspect if turns % 2 == 0 else 1 / aspect
+    return resize(upright, (upright.shape[0], max(1, round(upright.shape[1] * across))))
 
 
 def colored_frames(path: Path) -> Iterator[Bytes]:

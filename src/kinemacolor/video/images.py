@@ -17,6 +17,8 @@ from kinemacolor.video.pixels import luma_of_rgb
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 PICTURES_RATE = Fraction(24)
+OPAQUE = 128  # alpha from which a pixel counts as painted
+LEAST_PAINTED = 0.0005  # share of a partial picture
 
 
 def find_pictures(path: Path) -> list[Path]:
@@ -176,3 +178,8 @@ def _to_srgb(image: Image.Image, keep_alpha: bool) -> Image.Image:
         eight = (np.asarray(image).astype(np.float64) / 257).clip(0, 255).astype(np.uint8)
         return Image.fromarray(eight).convert("RGB")
     return image.convert("RGB")
+
+
+def painted_share(picture: Bytes) -> float:
+    """The share of the pixels of ``H W 3`` (all) or ``H W 4`` that are painted."""
+    return float((picture[..., 3] >= OPAQUE).mean()) if picture.shape[2] == 4 else 1.0

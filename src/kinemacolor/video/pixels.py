@@ -8,7 +8,7 @@ import numpy as np
 from kinemacolor.color import YCbCr
 from kinemacolor.errors import InputError
 from kinemacolor.utils.arrays import Bytes, Codes
-from kinemacolor.video.info import UNSPECIFIED, ColorTags
+from kinemacolor.video.info import UNSPECIFIED, ColorTags, VideoInfo
 
 _FACTORS = {"420": (2, 2), "422": (1, 2), "444": (1, 1), "440": (2, 1), "411": (1, 4), "410": (4, 4)}  # rows, columns
 _DEPTHS = (8, 9, 10, 12, 14, 16)
@@ -41,11 +41,6 @@ def planar_name(subsampling: str, depth: int) -> str:
     """FFmpeg's name of the planar Y'CbCr format, little-endian."""
     stem = "gray" if subsampling == "400" else f"yuv{subsampling}p"
     return stem if depth == 8 else f"{stem}{depth}le"
-
-
-def chroma_factors(subsampling: str) -> tuple[int, int]:
-    """How many rows and columns of luma share one chroma sample."""
-    return _FACTORS[subsampling]
 
 
 def chroma_shape(height: int, width: int, subsampling: str) -> tuple[int, int]:
@@ -151,3 +146,16 @@ def tags_of(source: av.VideoCodecContext, pixels: av.VideoFormat) -> ColorTags:
         full = True
     matrix = UNSPECIFIED if source.colorspace == 0 or is_rgb(pixels) else source.colorspace
     return ColorTags(matrix, source.color_primaries, source.color_trc, full)
+
+
+def layer_luma(info: VideoInfo) -> Codes:
+    """The luma plane of every frame of a layer: Y' 0.5 everywhere, H W codes at the film's depth and range.
+
+    Written with the Cb and Cr of the result it makes a film of middle gray in the result's colours. Blend modes
+    named "Color" take the luminance from below and add what a layer's R', G', B' differ from its own luminance,
+    which are Cb and Cr again (non-separable blend modes: ISO 32000-1, 11.3.5.3).
+    """
+    black, white = (0, 255) if info.colors.full_range else (16, 235)
+    unit = 2 ** (info.depth - 8)
+    middle = (black + white + 1) // 2 * unit
+    return np.full((info.height, info.width), middle, np.uint8 if info.depth == 8 else np.uint16)

@@ -13,13 +13,12 @@ import numpy as np
 
 from kinemacolor.errors import InputError
 from kinemacolor.utils.arrays import Bytes
-from kinemacolor.video.display import colored_frames
+from kinemacolor.video.display import colored_frames, shown_gray
 from kinemacolor.video.geometry import resize
 from kinemacolor.video.info import ColorTags
 from kinemacolor.video.output import FULL, writing
 from kinemacolor.video.pixels import tag_colors
 from kinemacolor.video.reader import VideoReader, open_film
-from kinemacolor.video.shown import shown_gray
 
 MOST_ROWS, MOST_COLUMNS = 540, 1920  # of one half, px
 BT709 = ColorTags(1, 1, 1)

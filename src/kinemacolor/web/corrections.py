@@ -10,8 +10,7 @@ from kinemacolor.inference.session import complete
 from kinemacolor.references.load import load_reference
 from kinemacolor.utils.arrays import Bytes
 from kinemacolor.video.geometry import resize
-from kinemacolor.video.images import read_layer
-from kinemacolor.video.painted import LEAST_PAINTED, OPAQUE, painted_share
+from kinemacolor.video.images import LEAST_PAINTED, OPAQUE, painted_share, read_layer
 from kinemacolor.web.project import Project
 
 DATA = "data:image/png;base64"

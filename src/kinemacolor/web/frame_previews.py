@@ -27,10 +27,10 @@ from kinemacolor.render.passes import Pass, Stretch, stretches
 from kinemacolor.render.renderer import finish_of
 from kinemacolor.utils.arrays import Bytes
 from kinemacolor.utils.files import file_sha256, writing
+from kinemacolor.video.display import shown_gray
 from kinemacolor.video.geometry import Geometry, resize
 from kinemacolor.video.images import SUFFIXES, picture_size, read_reference, write_picture
 from kinemacolor.video.random_access import FrameIndex, RangeReader
-from kinemacolor.video.shown import shown_gray
 from kinemacolor.web.project import Project
 from kinemacolor.web.storage import Missing
 from kinemacolor.weights.registry import blank_model, load_model

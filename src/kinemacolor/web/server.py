@@ -16,9 +16,9 @@ from fastapi.exceptions import RequestValidationError
 from filelock import FileLock, Timeout
 from starlette.exceptions import HTTPException
 
-from kinemacolor import __version__
+from kinemacolor._version import __version__
 from kinemacolor.errors import KinemacolorError, UsageError
-from kinemacolor.inference.session import choose_device
+from kinemacolor.utils.device import choose_device
 from kinemacolor.web.auth import LOOPBACK, Access, Rules
 from kinemacolor.web.frame_previews import Stills
 from kinemacolor.web.queue import Queue
