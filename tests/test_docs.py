@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from conftest import load_script
+from support.films import load_script
 
 ROOT = Path(__file__).parents[1]
 

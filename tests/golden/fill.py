@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from golden import recipe
 from torch import Tensor, nn
+
+from golden import recipe
 
 
 def answers(name: str) -> dict[str, Tensor]:

@@ -1,0 +1,350 @@
+"""The main job, from a film to a film."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+import kinemacolor
+from kinemacolor.errors import InputError, PartialError, ResourceError, UsageError
+from kinemacolor.models.base import Colorizer
+from kinemacolor.options import EncodingOptions, SessionOptions
+from kinemacolor.references.spec import Given
+from kinemacolor.render.one_shot import Job, colorize, look
+from kinemacolor.render.one_shot import preflight as checked
+from kinemacolor.render.output import Prepared, default_output
+from kinemacolor.render.progress import Progress, Report
+from kinemacolor.video.display import colored_frames
+from kinemacolor.video.verify import verify_film
+from support.films import scene, write_film
+
+SMALL = SessionOptions(short_side=64)
+
+
+def job(source: Path, reference: Path, output: Path, **changes: object) -> Job:
+    return Job(source, (Given(reference),), output, **({"session": SMALL} | changes))
+
+
+def preflight(one: Job) -> Prepared:
+    return checked(one, "kinema")
+
+
+def rendered(model: Colorizer, *args: Path, **changes: object) -> Report:
+    one = job(*args, **changes)
+    prepared = preflight(one)
+    return colorize(one, look(one, "kinema"), prepared, model)
+
+
+def colour_of(path: Path) -> float:
+    """Mean distance of R, G and B in 8-bit levels: 0 for gray."""
+    frames = np.stack(list(colored_frames(path))).astype(float)
+    return float(frames.std(-1).mean())
+
+
+def test_a_film_becomes_the_same_film_with_colours(
+    kinema: Colorizer, film: Path, reference: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.mp4"
+    seen: list[Progress] = []
+    one = job(film, reference, output)
+    report = colorize(one, look(one, "kinema"), preflight(one), kinema, seen.append)
+    assert [check.name for check in verify_film(film, output) if not check.passed] == []
+    assert report.frames == 8
+    done = [at.frames for at in seen]
+    assert done == sorted(done)
+    assert done[-1] == 8
+    assert {at.expected for at in seen} == {8}
+    assert 0 < report.mean_confidence <= 1
+    truth = np.stack([scene(index) for index in range(8)]).astype(float)
+    result = np.stack(list(colored_frames(output))).astype(float)
+    gray = truth.mean(-1, keepdims=True)
+    assert np.abs(result - truth).mean() < 0.5 * np.abs(gray - truth).mean()
+    assert not list(tmp_path.glob("*partial*"))
+    assert not list(tmp_path.glob("*.work"))
+
+
+def test_a_lossless_result_has_the_luma_plane_bit_for_bit(
+    kinema: Colorizer, film: Path, reference: Path, tmp_path: Path
+) -> None:
+    rendered(kinema, film, reference, tmp_path / "out.mkv", encoding=EncodingOptions(lossless=True))
+    (luma,) = [check for check in verify_film(film, tmp_path / "out.mkv") if check.name == "luma"]
+    assert luma.passed
+    assert "bit for bit" in luma.detail
+
+
+def test_the_same_job_gives_the_same_pictures(kinema: Colorizer, film: Path, reference: Path, tmp_path: Path) -> None:
+    for name in ("a.mkv", "b.mkv"):
+        rendered(kinema, film, reference, tmp_path / name, encoding=EncodingOptions(lossless=True))
+    one, other = (np.stack(list(colored_frames(tmp_path / name))) for name in ("a.mkv", "b.mkv"))
+    assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("pix_fmt", ["gray", "gray10le", "yuv422p10le", "yuv444p12le", "yuv420p16le"])
+def test_every_depth_and_subsampling_takes_colour(
+    kinema: Colorizer, reference: Path, tmp_path: Path, pix_fmt: str
+) -> None:
+    source = write_film(tmp_path / "in.mkv", 3, codec="ffv1", pix_fmt=pix_fmt, time_base=Fraction(1, 1000))
+    rendered(kinema, source, reference, tmp_path / "out.mkv", encoding=EncodingOptions(lossless=True))
+    assert all(check.passed for check in verify_film(source, tmp_path / "out.mkv"))
+    assert colour_of(tmp_path / "out.mkv") > 5
+
+
+def test_a_photograph_and_a_folder_of_scans_are_films(kinema: Colorizer, reference: Path, tmp_path: Path) -> None:
+    gray = cv2.cvtColor(scene(1), cv2.COLOR_RGB2GRAY)
+    photo, scans = tmp_path / "photo.png", tmp_path / "scans"
+    scans.mkdir()
+    cv2.imwrite(str(photo), gray.astype(np.uint16) * 257)
+    for number in (1, 2, 10):
+        cv2.imwrite(str(scans / f"scan_{number:05d}.png"), gray)
+    rendered(kinema, photo, reference, tmp_path / "photo.color.png")
+    made = cv2.imread(str(tmp_path / "photo.color.png"), cv2.IMREAD_UNCHANGED)
+    assert made.dtype == np.uint16
+    assert colour_of(tmp_path / "photo.color.png") > 5
+    assert rendered(kinema, scans, reference, tmp_path / "scans.color").frames == 3
+    assert sorted(p.name for p in (tmp_path / "scans.color").iterdir()) == sorted(p.name for p in scans.iterdir())
+    assert rendered(kinema, scans, reference, tmp_path / "scans.mp4").frames == 3
+
+
+def test_a_folder_takes_a_result_only_while_it_is_empty(kinema: Colorizer, reference: Path, tmp_path: Path) -> None:
+    scans, target = tmp_path / "scans", tmp_path / "target"
+    scans.mkdir()
+    target.mkdir()
+    cv2.imwrite(str(scans / "1.png"), cv2.cvtColor(scene(1), cv2.COLOR_RGB2GRAY))
+    rendered(kinema, scans, reference, target)
+    (target / "notes.txt").write_text("mine")
+    with pytest.raises(UsageError, match="not empty"):
+        rendered(kinema, scans, reference, target, overwrite=True)
+    assert (target / "notes.txt").read_text() == "mine"
+
+
+def test_scans_of_one_stem_all_come_back(kinema: Colorizer, reference: Path, tmp_path: Path) -> None:
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    for name in ("1.png", "1.jpg", "2.png"):
+        cv2.imwrite(str(scans / name), cv2.cvtColor(scene(1), cv2.COLOR_RGB2GRAY))
+    rendered(kinema, scans, reference, tmp_path / "out")
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["1.jpg.png", "1.png.png", "2.png.png"]
+
+
+def test_pictures_of_a_sideways_film_are_upright(kinema: Colorizer, reference: Path, tmp_path: Path) -> None:
+    source = write_film(tmp_path / "in.mp4", 2, prepare=lambda _, stream: stream.set_display_rotation(90))
+    rendered(kinema, source, reference, tmp_path / "out")
+    assert cv2.imread(str(tmp_path / "out" / "000000.png")).shape == (96, 72, 3)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 64), (65, 63), (72, 2), (3, 400)])
+def test_odd_and_tiny_sizes_are_kept(kinema: Colorizer, reference: Path, tmp_path: Path, size: tuple[int, int]) -> None:
+    source = write_film(tmp_path / "in.mkv", 2, size, codec="ffv1", pix_fmt="gray", time_base=Fraction(1, 1000))
+    for name in ("out.mkv", "out.mp4"):
+        rendered(kinema, source, reference, tmp_path / name)
+        frames = list(colored_frames(tmp_path / name))
+        assert [frame.shape for frame in frames] == [(*size, 3)] * 2
+
+
+def test_a_sideways_film_keeps_its_rotation(kinema: Colorizer, reference: Path, tmp_path: Path) -> None:
+    source = write_film(tmp_path / "in.mp4", 2, prepare=lambda _, stream: stream.set_display_rotation(270))
+    rendered(kinema, source, reference, tmp_path / "out.mp4")
+    assert all(check.passed for check in verify_film(source, tmp_path / "out.mp4"))
+
+
+def test_a_cut_starts_at_zero_with_its_sound(kinema: Colorizer, reference: Path, tmp_path: Path) -> None:
+    source = write_film(tmp_path / "in.mp4", 24, sound=True)
+    report = rendered(kinema, source, reference, tmp_path / "out.mp4", start_seconds=0.25, end_seconds=0.75)
+    assert report.frames == 12
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert next(container.decode(video=0)).pts == 0
+        sound = container.streams.audio[0]
+        container.seek(0)
+        packets = [packet for packet in container.demux(sound) if packet.dts is not None]
+        assert 0.1 < len(packets) * 1024 / 48000 <= 0.52
+
+
+def test_python_has_the_main_job_in_one_call(film: Path, reference: Path, tmp_path: Path) -> None:
+    report = kinemacolor.colorize(str(film), [reference, str(reference)], tmp_path / "out.mp4", session=SMALL)
+    assert report.result == str(tmp_path / "out.mp4")
+    json.dumps(report.settings)
+
+
+# What goes wrong, and what is left then.
+
+
+def test_a_truncated_mp4_without_its_index_is_refused(film: Path, reference: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(film.read_bytes()[:-900])
+    with pytest.raises(InputError, match="cut off before its index"):
+        preflight(job(cut, reference, tmp_path / "out.mp4"))
+
+
+def truncated(source: Path, share: float) -> Path:
+    path = source.with_name(f"cut{source.suffix}")
+    data = source.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_film_that_ends_early_is_kept_as_partial(
+    kinema: Colorizer, reference: Path, tmp_path: Path, suffix: str
+) -> None:
+    fast = {"movflags": "faststart"} if suffix == ".mp4" else {}
+    options = {"g": "4", "bf": "0"}
+    whole = write_film(tmp_path / f"in{suffix}", 72, options=options, container_options=fast)
+    with pytest.raises(PartialError) as caught:
+        rendered(kinema, truncated(whole, 0.6), reference, tmp_path / f"out{suffix}")
+    report = caught.value.report
+    assert isinstance(report, Report)
+    assert report.ended_early
+    assert 20 < report.frames < 72
+    assert not (tmp_path / f"out{suffix}").exists()
+    kept = tmp_path / f"out.partial{suffix}"
+    assert report.result == str(kept)
+    assert len(list(colored_frames(kept))) == report.frames
+
+
+def test_damage_in_the_middle_is_counted_and_survived(kinema: Colorizer, reference: Path, tmp_path: Path) -> None:
+    source = write_film(tmp_path / "in.mkv", 24, codec="ffv1", time_base=Fraction(1, 1000), options={"g": "1"})
+    with av.open(str(source)) as container:
+        places = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    data = bytearray(source.read_bytes())
+    position, size = places[12]
+    data[position + size // 4 : position + size] = b"\xff" * (size - size // 4)
+    source.write_bytes(data)
+    report = rendered(kinema, source, reference, tmp_path / "out.mkv")
+    assert (report.frames, report.corrupt_packets) == (23, 1)
+    assert any("damaged" in warning for warning in report.warnings)
+    assert len(list(colored_frames(tmp_path / "out.mkv"))) == 23
+
+
+def test_nothing_overwrites_an_input_or_an_older_result(film: Path, reference: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is an input"):
+        preflight(job(film, reference, film, overwrite=True))
+    with pytest.raises(UsageError, match="is an input"):
+        preflight(job(film, reference, reference, overwrite=True))
+    older = tmp_path / "older.mp4"
+    older.write_bytes(b"mine")
+    with pytest.raises(UsageError, match="--overwrite"):
+        preflight(job(film, reference, older))
+    preflight(job(film, reference, older, overwrite=True))
+    assert older.read_bytes() == b"mine"
+
+
+def test_no_input_is_ever_written_over(film: Path, reference: Path, tmp_path: Path) -> None:
+    """Neither by the result nor by the ``*.partial.*`` that it is written as."""
+    earlier = film.rename(tmp_path / "f.partial.mp4")
+    scans, kept = tmp_path / "s.partial", tmp_path / "scans"
+    for folder in (scans, kept):
+        folder.mkdir()
+        cv2.imwrite(str(folder / "1.png"), scene(0))
+    for source, output in [
+        (earlier, tmp_path / "f.mp4"),
+        (scans, tmp_path / "s"),
+        (kept / "1.png", kept),
+        (kept, kept / "out.mp4"),
+    ]:
+        with pytest.raises(UsageError, match="is an input"):
+            preflight(job(source, reference, output, overwrite=True))
+    assert earlier.stat().st_size > 0
+    assert len(list(scans.iterdir())) == len(list(kept.iterdir())) == 1
+
+
+def test_an_earlier_partial_result_is_not_lost(film: Path, reference: Path, tmp_path: Path) -> None:
+    (tmp_path / "out.partial.mp4").write_bytes(b"an hour of work")
+    with pytest.raises(UsageError, match=r"out\.partial\.mp4 exists"):
+        preflight(job(film, reference, tmp_path / "out.mp4"))
+    preflight(job(film, reference, tmp_path / "out.mp4", overwrite=True))
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".ts"])
+def test_a_cut_counts_from_where_the_film_begins(
+    kinema: Colorizer, reference: Path, tmp_path: Path, suffix: str
+) -> None:
+    """The clock starts at ten seconds, and the only keyframe is the first frame."""
+    ticks = [900_000 + 3750 * index for index in range(48)]
+    source = write_film(tmp_path / f"in{suffix}", pts=ticks, options={"g": "250"})
+    report = rendered(kinema, source, reference, tmp_path / "out.mp4", start_seconds=1, end_seconds=1.5)
+    assert report.frames == 12
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert next(container.decode(video=0)).pts == 0
+
+
+def test_joined_recordings_end_where_the_clock_jumps_back(kinema: Colorizer, reference: Path, tmp_path: Path) -> None:
+    one = write_film(tmp_path / "one.ts", 48, sound=True)
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(one.read_bytes() * 2)
+    with pytest.raises(PartialError, match="jumps back") as caught:
+        rendered(kinema, joined, reference, tmp_path / "out.mp4")
+    assert isinstance(caught.value.report, Report)
+    assert caught.value.report.frames >= 47
+
+
+def test_names_with_colons_are_names(kinema: Colorizer, film: Path, reference: Path, tmp_path: Path) -> None:
+    source = film.rename(tmp_path / "a:b.mp4")
+    assert rendered(kinema, source, reference, tmp_path / "x:y.mp4").frames == 8
+
+
+def test_folders_that_are_missing_or_closed_are_named(film: Path, reference: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="does not exist"):
+        preflight(job(film, reference, tmp_path / "no" / "out.mp4"))
+    with pytest.raises(UsageError, match="nothing can be written"):
+        preflight(job(film, reference, Path("/proc/out.mp4")))
+
+
+def test_too_small_a_disk_is_seen_before_the_first_frame(
+    film: Path, reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda path: os.terminal_size((0, 0)) and type("Usage", (), {"free": 10}))
+    with pytest.raises(ResourceError, match="GB free"):
+        preflight(job(film, reference, tmp_path / "out.mp4"))
+
+
+def test_a_disk_that_fills_up_leaves_the_partial_result(reference: Path, tmp_path: Path) -> None:
+    """The kernel refuses writes beyond 200 kB, as a full disk does."""
+    source = write_film(tmp_path / "in.mkv", 24, (240, 320), codec="ffv1", time_base=Fraction(1, 1000))
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000));"
+    limit += "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+    code = f"{limit} from kinemacolor.cli.main import run; import sys; sys.exit(run(sys.argv[1:]))"
+    made = tmp_path / "out.mkv"
+    arguments = [str(source), "-r", str(reference), "-o", str(made), "--lossless", "--size", "64", "-q"]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 6, done.stderr
+    assert "no space" in done.stderr
+    assert not made.exists()
+    assert (tmp_path / "out.partial.mkv").stat().st_size > 50_000
+
+
+def test_ctrl_c_keeps_what_was_done(reference: Path, tmp_path: Path) -> None:
+    source = write_film(tmp_path / "in.mkv", 400, codec="ffv1", time_base=Fraction(1, 1000))
+    made = tmp_path / "out.mkv"
+    command = [sys.executable, "-m", "kinemacolor", str(source), "-r", str(reference), "-o", str(made), "--lossless"]
+    with subprocess.Popen([*command, "--size", "64"], stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 240
+        partial = tmp_path / "out.partial.mkv"
+        while not (partial.exists() and partial.stat().st_size > 40_000) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, talk = process.communicate(timeout=240)
+    assert process.returncode == 130, talk
+    assert "goes on from there" in talk
+    assert not made.exists()
+    assert 0 < len(list(colored_frames(partial))) < 400
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "out.mkv.work").rglob("*.mkv")}
+    assert kept
+    again = subprocess.run([*command, "--size", "64", "--json"], capture_output=True, text=True, check=True)
+    assert "looking" not in again.stderr
+    assert json.loads(again.stdout)["painted"] == 400 - 48 * len(kept)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "out.mkv", "still.png"]
+
+
+def test_results_are_named_after_their_source() -> None:
+    assert default_output(Path("a/film.mkv")) == Path("a/film.color.mkv")
+    assert default_output(Path("old.ogv")) == Path("old.color.mp4")
+    assert default_output(Path("photo.JPG")) == Path("photo.color.jpg")

@@ -1,0 +1,109 @@
+"""A real browser for tests of the web page: it may not complain, not ask other hosts, and shut nobody out."""
+
+import shutil
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from support.waiting import until
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
+    *("--disable-sync", "--no-first-run", "--disable-quic", "--autoplay-policy=no-user-gesture-required"),
+]
+WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+
+
+@contextmanager
+def serving(app: Any) -> Iterator[str]:
+    """The address where ``app`` (ASGI) is served while the block runs."""
+    import uvicorn
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    until(lambda: server.started or not thread.is_alive(), "the server")
+    assert server.started
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(20)
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A browser of Playwright's; the test is skipped where there is none."""
+    api = pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        except api.Error as error:
+            pytest.skip(f"no browser: {str(error).splitlines()[0]}")
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def quiet_page(browser: Any, allowed: Sequence[str] = (), **options: Any) -> Iterator[Any]:
+    """A page; at the end it fails if there was a console message, an error, or a request to another host.
+
+    ``allowed``: what a warning may say.
+    """
+    context = browser.new_context(**{"viewport": WIDE, **options})
+    page, faults = context.new_page(), []
+    page.set_default_timeout(15_000)
+    page.on("pageerror", lambda error: faults.append(f"error: {error}"))
+    page.on("console", lambda said: said.type in ("error", "warning") and faults.append(_told(said)))
+    page.on("request", lambda request: _is_local(request.url) or faults.append(f"request to {request.url}"))
+    try:
+        yield page
+    finally:
+        context.close()
+    told = [fault for fault in faults if not fault.startswith("warning") or not any(text in fault for text in allowed)]
+    assert not told, "\n".join(told)
+
+
+def _told(said: Any) -> str:
+    return f"{said.type}: {said.text} ({said.location['url']})"
+
+
+def _is_local(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme in ("data", "blob", "about") or parts.hostname == "127.0.0.1"
+
+
+def settle(page: Any) -> None:
+    """Wait until pictures (but lazy ones) are there, nothing moves any more, and all of it is on the screen."""
+    page.wait_for_function(
+        """() => {
+        const moves = one => one.playState === "running" && one.effect.getComputedTiming().endTime !== Infinity;
+        return document.fonts.status === "loaded" && !document.getAnimations().some(moves)
+            && [...document.images].every(one => one.complete || one.loading === "lazy"); }"""
+    )
+    page.evaluate("async () => { for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame); }")
+
+
+def assert_accessible(page: Any, within: str | None = None) -> None:
+    """Fails on everything that axe finds, in the whole page or inside the selector ``within``."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, within).response["violations"]
+    told = [f"{rule['id']} ({rule['help']}): {node['html'][:200]}" for rule in found for node in rule["nodes"]]
+    assert not told, "\n".join(told)
+
+
+def assert_fits(page: Any) -> None:
+    """Nothing is wider than the screen."""
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0, f"the page is {wide} px wider than the screen"

@@ -1,0 +1,57 @@
+"""Plans on disk, rendered in this process or another."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from kinemacolor.models.base import Colorizer
+from kinemacolor.plan.document import FilmOptions, Plan
+from kinemacolor.plan.planner import Wish, make_plan
+from kinemacolor.references.spec import Given
+from kinemacolor.render.output import Target, prepare_plan
+from kinemacolor.render.progress import Report
+from kinemacolor.render.renderer import Render, render
+from support.films import scene, write_film
+from support.plans import CUT, gray, other_scene, save, two_scenes
+
+SMALL = FilmOptions(short_side=64)
+
+
+def large(picture: np.ndarray) -> np.ndarray:
+    return cv2.resize(picture, (320, 240))
+
+
+def planned(
+    folder: Path, *given: str, frames: int = 3 * CUT, picture: Callable[[int], np.ndarray] = two_scenes
+) -> Path:
+    """A film, two pictures and their plan in a folder."""
+    film = write_film(folder / "film.mp4", frames, (240, 320), picture=lambda i: large(gray(picture(i))), sound=True)
+    save(folder / "waves.png", scene(3))
+    save(folder / "blocks.png", other_scene(3))
+    names = given or ("waves.png", "blocks.png")
+    wish = Wish(film, tuple(Given.parse(str(folder / name)) for name in names), folder / "stills", options=SMALL)
+    path = folder / "film.plan.json"
+    make_plan(wish)[0].write(path)
+    return path
+
+
+def rendered(path: Path, model: Colorizer, name: str = "out.mkv", **target: object) -> Report:
+    plan, work = Plan.read(path), path.with_name("work")
+    wanted = Target(path.with_name(name), **target)
+    job = Render(plan, model, work)
+    return render(job, prepare_plan(plan, wanted, model.spec, work, device="cpu", inputs=[path]))
+
+
+def edited(path: Path, change: Callable[[dict], object]) -> Path:
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    return path
+
+
+def command(path: Path, name: str) -> list[str]:
+    return [sys.executable, "-m", "kinemacolor", "render", str(path), "-o", str(path.with_name(name)), "-q"]

@@ -1,0 +1,83 @@
+"""A server for tests, in this process, and small films to give it."""
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from starlette.testclient import TestClient
+
+from kinemacolor.web.server import ServerOptions, application
+from support.films import SIZE, scene, write_film
+from support.waiting import until
+
+ORIGIN = "http://127.0.0.1:7860"
+ACTIVE = ("queued", "running")
+Picture = Callable[[int], np.ndarray]
+
+
+@contextmanager
+def server(folder: Path, **options: Any) -> Iterator[TestClient]:
+    """A client of a server that works in ``folder``; its queue runs meanwhile."""
+    with TestClient(application(ServerOptions(folder, **options)), base_url=ORIGIN) as client:
+        yield client
+
+
+def another(client: TestClient, **named: Any) -> TestClient:
+    """Somebody else at the same server."""
+    return TestClient(client.app, base_url=ORIGIN, **named)
+
+
+def blocks(index: int) -> np.ndarray:
+    """Another scene than `scene`, of which no frame is like one of that."""
+    coarse = np.random.default_rng(3).uniform(30, 220, (9, 24, 3)).astype(np.float32)
+    wide = cv2.resize(coarse, (2 * SIZE[1], SIZE[0]), interpolation=cv2.INTER_NEAREST)
+    return np.ascontiguousarray(wide[:, index : index + SIZE[1]]).astype(np.uint8)
+
+
+def picture_bytes(index: int = 0, suffix: str = ".png", *, gray: bool = False, of: Picture = scene) -> bytes:
+    """A frame as a picture file."""
+    shown = np.ascontiguousarray(of(index)[..., ::-1])
+    if gray:
+        shown = np.dstack([cv2.cvtColor(shown, cv2.COLOR_BGR2GRAY)] * 3)
+    return bytes(cv2.imencode(suffix, shown)[1])
+
+
+def film_bytes(folder: Path, frames: int = 8) -> bytes:
+    """A small film: the scene, and after a cut in its middle the blocks."""
+    path = folder / f"made-{frames}.mp4"
+    if not path.is_file():
+        write_film(path, frames, picture=lambda index: (scene if index < frames // 2 else blocks)(index))
+    return path.read_bytes()
+
+
+def upload(client: TestClient, name: str, content: bytes) -> str:
+    """The new project of a film."""
+    answer = client.post("/api/projects", files={"files": (name, io.BytesIO(content))})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def add_reference(client: TestClient, project: str, name: str, content: bytes, **form: Any) -> Any:
+    """The answer of the server to a reference."""
+    return client.post(f"/api/projects/{project}/references", files={"file": (name, content)}, data=form)
+
+
+def job(client: TestClient, project: str, task: dict[str, Any]) -> dict[str, Any]:
+    """A job, asked for and waited for."""
+    answer = client.post(f"/api/projects/{project}/jobs", json=task)
+    assert answer.status_code == 202, answer.text
+    return ended(client, answer.json()["id"])
+
+
+def ended(client: TestClient, name: str) -> dict[str, Any]:
+    """A job when it has ended."""
+
+    def found() -> Any:
+        seen = client.get(f"/api/jobs/{name}").json()
+        return None if seen["state"] in ACTIVE else seen
+
+    return dict(until(found))

@@ -1,0 +1,229 @@
+"""A lent GPU's whole time, rehearsed on a CPU: parts there, training, shards back, and on from that step."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from kinemacolor.cli.main import run as kinemacolor
+from kinemacolor.data.frame_cache import FrameStore
+from kinemacolor.data.index import scan
+from kinemacolor.data.sources import Source
+from kinemacolor.training import logs
+from kinemacolor.training.datasets import held_out
+from kinemacolor.training.recipe_file import plain, read_recipe
+from support.films import load_script
+
+ROOT = Path(__file__).parents[2]
+SIZE = (64, 96)
+RECIPE = """base = "kinema"
+batch = 1
+steps = 9
+ema = 0.9
+[data]
+[clips]
+frames = 2
+size = [64, 96]
+crop = [64, 64]
+strides = [1]
+kinds = { near = 1.0, wrong = 1.0 }
+[validation]
+every = 1
+films = 1
+frames = 2
+"""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")  # for the processes that are started here
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        yield
+        torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def gpu() -> ModuleType:
+    return load_script("tools/gpu.py")
+
+
+def picture(seed: int, scale: int = 1, move: int = 0) -> np.ndarray:
+    knots = np.random.default_rng(seed).uniform(0, 255, (5, 8, 3)).astype(np.float32)
+    size = (SIZE[1] * scale + 16, SIZE[0] * scale)
+    return cv2.resize(knots, size, interpolation=cv2.INTER_CUBIC).clip(0, 255)[:, move : move + SIZE[1] * scale]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Films at the training size and three times as large, two of one origin, and photographs likewise."""
+    folder = tmp_path_factory.mktemp("data")
+    for seed, (name, scale) in enumerate((("one_a", 1), ("one_b", 1), ("two", 3), ("three", 1))):
+        (folder / "films" / name).mkdir(parents=True)
+        for number in range(4):
+            cv2.imwrite(str(folder / "films" / name / f"{number}.png"), picture(seed, scale, 2 * number))
+    rows = ("clip,source", "one_a,one.mp4", "one_b,one.mp4")
+    (folder / "films/manifest.csv").write_text("\n".join(rows))
+    for seed, scale in ((11, 1), (12, 4)):
+        (folder / "photographs" / "set").mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / "photographs" / "set" / f"{seed}.png"), picture(seed, scale))
+    (folder / "recipe.toml").write_text(RECIPE)
+    return folder
+
+
+def packed(gpu: ModuleType, data: Path, target: Path, *more: str | Path, part_kib: int = 8192) -> list[Path]:
+    """The parts of a small archive."""
+    sources = ("--films", data / "films", "--photographs", data / "photographs", "--cache", target / "none")
+    words: tuple[object, ...] = (
+        "pack",
+        "--recipe",
+        data / "recipe.toml",
+        "--part-mib",
+        part_kib / 1024,
+        *sources,
+        "--no-wheels",
+    )
+    words += ("-o", target, *more)
+    assert gpu.main([str(word) for word in words]) == 0
+    return sorted((path for path in target.iterdir() if path.name.isdigit()), key=lambda path: int(path.name))
+
+
+def on_gpu(gpu: ModuleType, home: Path, verb: str, *words: object) -> int:
+    code: int = gpu.main([verb, *map(str, words), "--home", str(home)])
+    return code
+
+
+def facts(sources: Sequence[Source]) -> list[tuple[str, str, int]]:
+    """What decides sampling and what is held out, without the folder it lies in."""
+    return [(source.path.name, Path(source.group).name, source.frames) for source in sources]
+
+
+@pytest.mark.usefixtures("capfd")
+def test_a_run_goes_there_and_back_and_on(gpu: ModuleType, data: Path, tmp_path: Path) -> None:
+    home, out, run = tmp_path / "machine", tmp_path / "out", tmp_path / "run"
+    quick = ("--minutes", 2, "--device", "cpu", "--workers", 0, "--shard-mib", 6, "--out", out)
+    assert on_gpu(gpu, home, "receive", *packed(gpu, data, tmp_path / "first")) == 0
+    assert on_gpu(gpu, home, "train", "--steps", 2, *quick) == 0
+
+    index = json.loads((out / "index.json").read_text())
+    assert len(index["pieces"]) > gpu.HANDFUL
+    assert len(list(out.iterdir())) == gpu.HANDFUL + 1
+    assert gpu.main(["join", str(out), "-o", str(run)]) == 2  # the second handful is still there
+    shutil.rmtree(out)
+    for handful in range(2, 1 + -(-len(index["pieces"]) // gpu.HANDFUL)):
+        assert on_gpu(gpu, home, "fetch", handful, "--out", out) == 0
+    assert gpu.main(["join", str(out), "-o", str(run)]) == 0
+    name = "checkpoints/step-00000002.pt"
+    assert (run / name).read_bytes() == (home / "run" / name).read_bytes()
+    assert (run / "weights/kinema.safetensors").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "machine", "out", "run"]
+
+    parts = packed(gpu, data, tmp_path / "second", "--run", run)
+    assert on_gpu(gpu, home, "receive", *parts) == 2  # it still holds the first archive, and what came of it
+    assert on_gpu(gpu, home, "receive", "--forget", *parts) == 0
+    assert on_gpu(gpu, home, "train", "--steps", 3, "--moments", "half", *quick) == 0
+    shutil.rmtree(out)
+    for handful in range(1, 1 + -(-len(list((home / "shards").glob("*.0*"))) // gpu.HANDFUL)):
+        assert on_gpu(gpu, home, "fetch", handful, "--out", out) == 0
+    assert gpu.main(["join", str(out), "-o", str(run)]) == 0
+
+    words = ["train", data / "recipe.toml", "-o", run, "--cache", tmp_path / "cache", "--device", "cpu", "--quiet"]
+    words += ["--films", data / "films", "--photographs", data / "photographs"]
+    assert kinemacolor([str(word) for word in (*words, "--steps", 4)]) == 0
+    newest = run / "checkpoints/step-00000004.pt"
+    gpu.lighten(newest, newest, "none")
+    assert kinemacolor([str(word) for word in (*words, "--steps", 5)]) == 0
+    assert [row["step"] for row in logs.read(run) if row["kind"] == "begin"] == [0, 2, 3, 4]
+    assert [row["step"] for row in logs.read(run) if row["kind"] == "train"] == [2, 3, 4, 5]
+
+
+@pytest.fixture(scope="module")
+def parts(gpu: ModuleType, data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return packed(gpu, data, tmp_path_factory.mktemp("gpu"), "--set", "seed=3", part_kib=16)
+
+
+def test_the_data_stays_what_it_was(gpu: ModuleType, data: Path, parts: list[Path], tmp_path: Path) -> None:
+    index = gpu.take_in(parts, tmp_path / "parts", "", forget=False)
+    gpu.unpack(gpu.pieces_of(index, tmp_path / "parts"), tmp_path)
+    recipe = read_recipe(tmp_path / "recipe.toml")
+    before = scan([data / "films"], [data / "photographs"], tmp_path / "a").sources
+    after = scan(recipe.data.films, recipe.data.photographs, tmp_path / "b").sources
+    assert facts(after) == facts(before)
+    assert facts(held_out(after, 0.5)) == facts(held_out(before, 0.5))
+    assert [x.digest == y.digest for x, y in zip(before, after, strict=True)] == [True, True, True, False, True, False]
+    assert {(source.height, source.width) for source in after} == {SIZE, (96, 144)}
+    for source, other in zip(before, after, strict=True):  # what the trainer sees of them
+        frames = (FrameStore(tmp_path / name, SIZE).frames(one) for name, one in (("a", source), ("b", other)))
+        first, second = (np.asarray(x).astype(int) for x in frames)
+        assert np.abs(first - second).mean() < 2
+    wanted = plain(read_recipe(data / "recipe.toml", {"seed": 3}))
+    assert {**plain(recipe), "data": wanted["data"]} == wanted
+
+
+def test_parts_keep_their_size(parts: list[Path]) -> None:
+    sizes = [sum(file.stat().st_size for file in part.glob("part.*")) for part in parts]
+    assert len(parts) > 2
+    assert max(sizes) <= 16 * 1024
+
+
+def test_missing_parts_are_named(
+    gpu: ModuleType, parts: list[Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    capfd.readouterr()
+    given = [part for part in parts if part.name != "1"]
+    assert on_gpu(gpu, tmp_path, "receive", *given) == 0
+    assert "still to come: gpu/1\n" in capfd.readouterr().out
+    assert on_gpu(gpu, tmp_path, "train", "--minutes", 1, "--out", tmp_path / "out") == 2
+    assert "gpu/1 first" in capfd.readouterr().err
+    assert on_gpu(gpu, tmp_path, "receive", parts[1]) == 0
+    assert f"all {len(parts)} parts are here" in capfd.readouterr().out
+
+
+def test_a_damaged_part_is_refused(
+    gpu: ModuleType, parts: list[Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    part = Path(shutil.copytree(parts[1], tmp_path / "gpu" / "1"))
+    piece = next(part.glob("part.*"))
+    content = bytearray(piece.read_bytes())
+    content[100] ^= 1
+    piece.write_bytes(content)
+    assert on_gpu(gpu, tmp_path / "machine", "receive", part) == 2
+    assert f"{piece} is damaged" in capfd.readouterr().err
+    (part / "index.json").write_text("{")
+    assert on_gpu(gpu, tmp_path / "machine", "receive", part) == 2
+    assert "index.json is damaged" in capfd.readouterr().err
+    assert not list((tmp_path / "machine/parts").glob("part*"))
+
+
+def test_the_machine_needs_only_the_standard_library(parts: list[Path], tmp_path: Path) -> None:
+    words = [sys.executable, "-I", "-S", ROOT / "tools/gpu.py", "receive", *parts, "--home", tmp_path]
+    told = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert "parts are here" in told.stdout
+
+
+def test_git_does_not_see_what_is_carried(gpu: ModuleType, tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    for _ in range(2):
+        gpu.hide(tmp_path / "gpu", tmp_path)
+    lines = (tmp_path / ".git/info/exclude").read_text().splitlines()
+    assert lines.count("/gpu/") == 1
+    with pytest.raises(gpu.Fault, match="only what lies in the repository"):
+        gpu.hide(tmp_path.parent / "elsewhere", tmp_path)
+
+
+def test_the_recipe_for_the_gpu_is_that_of_kinema_but_larger() -> None:
+    recipe = read_recipe(ROOT / "tools/gpu-kinema.toml")
+    assert recipe.clips.window == recipe.clips.size
+    assert recipe.schedule.until == recipe.steps
+    assert recipe.losses.model_copy(update={"evidence": None}) == read_recipe("kinema").losses
+    assert recipe.losses.evidence  # all of it learns, so the match is taught too
+    assert not recipe.solver.frozen

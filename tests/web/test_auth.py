@@ -1,0 +1,303 @@
+"""Who may come in, what they see of others, and what a server refuses to be."""
+
+import base64
+import importlib.util
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+pytest.importorskip("gradio")
+from kinemacolor.cli.main import run
+from kinemacolor.errors import UsageError
+from kinemacolor.web.auth import POLICY, Rules
+from kinemacolor.web.server import ServerOptions, application
+from support.web_server import ORIGIN, TestClient, add_reference, another, film_bytes, picture_bytes, server, upload
+
+MOST = 300_000  # bytes of an upload
+PROJECT_ROUTES = (
+    ("GET", ""),
+    ("GET", "/suggestions"),
+    ("GET", "/plan"),
+    ("PUT", "/plan"),
+    ("GET", "/frames/0/gray"),
+    ("GET", "/frames/0/color"),
+    ("GET", "/files/references/still.png"),
+    ("GET", "/references/still"),
+    ("DELETE", "/references/still"),
+    ("POST", "/references"),
+    ("POST", "/jobs"),
+    ("DELETE", ""),
+)
+JOB_ROUTES = (
+    ("GET", ""),
+    ("GET", "/events"),
+    ("GET", "/result"),
+    ("POST", "/stop"),
+    ("POST", "/resume"),
+    ("DELETE", ""),
+)
+
+
+def basic(name: str, password: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    with server(tmp_path_factory.mktemp("open"), largest_upload=MOST) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A server with passwords, which two know."""
+    passwords = {"ada": "p:ä ß", "bob": "secret"}
+    with server(tmp_path_factory.mktemp("locked"), passwords=passwords, host="0.0.0.0") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    return film_bytes(tmp_path_factory.mktemp("film"))
+
+
+def uploads(client: TestClient) -> list[Path]:
+    app: Any = client.app
+    return [path for path in app.state.desk.home.uploads.rglob("*") if path.name != "vibe_edit_history"]
+
+
+def test_a_visitor_gets_one_secret_that_scripts_and_other_sites_cannot_use(client: TestClient) -> None:
+    visitor = another(client)
+    told = visitor.get("/api/projects").headers["set-cookie"]
+    assert "HttpOnly" in told
+    assert "SameSite=Lax" in told
+    assert "set-cookie" not in visitor.get("/api/projects").headers
+    assert "set-cookie" not in visitor.get("/").headers
+
+
+def test_cookies_of_other_programs_of_this_machine_do_not_hide_ours(client: TestClient, film: bytes) -> None:
+    visitor = another(client)
+    name = upload(visitor, "film.mp4", film)
+    token = visitor.cookies["kinemacolor"]
+    for cookies in (f'odd={{"a":1}}; kinemacolor={token}', f"a=b=c; ;=; kinemacolor={token}; é=ü"):
+        answer = another(client).get("/api/projects", headers={"Cookie": cookies.encode("latin-1")})
+        assert [one["id"] for one in answer.json()] == [name], cookies
+    for odd in ("kinemacolor=short", "kinemacolor=", "=;=", "kinemacolor"):
+        assert "set-cookie" in another(client).get("/api/projects", headers={"Cookie": odd}).headers
+
+
+def test_nobody_sees_or_touches_what_is_somebody_elses(client: TestClient, film: bytes) -> None:
+    mine, other = another(client), another(client)
+    project = upload(mine, "film.mp4", film)
+    assert add_reference(mine, project, "still.png", picture_bytes()).status_code == 201
+    (job,) = mine.get("/api/jobs").json()["jobs"]
+    assert other.get("/api/projects").json() == []
+    assert other.get("/api/jobs").json()["jobs"] == []
+    assert other.get("/api/jobs", params={"project": project}).json()["jobs"] == []
+    good: dict[str, Any] = {"json": {"kind": "look"}}
+    for method, rest in PROJECT_ROUTES:
+        content = {"files": {"file": ("a.png", picture_bytes())}} if rest == "/references" else good
+        given = content if method == "POST" else {}
+        assert other.request(method, f"/api/projects/{project}{rest}", **given).status_code in (404, 422), rest
+    for method, rest in JOB_ROUTES:
+        assert other.request(method, f"/api/jobs/{job['id']}{rest}").status_code == 404, rest
+    seen = mine.get(f"/api/projects/{project}").json()
+    assert seen["references"] == ["still.png"]
+    assert [one["id"] for one in mine.get("/api/jobs").json()["jobs"]] == [job["id"]]
+
+
+def test_the_pages_own_routes_give_nobody_a_file_of_a_project(client: TestClient, film: bytes) -> None:
+    mine = another(client)
+    upload(mine, "film.mp4", film)
+    app: Any = client.app
+    root = app.state.desk.home.root
+    kept = [path for path in (root / "users").rglob("*") if path.is_file()]
+    assert {"project.json", "film.mp4"} <= {path.name for path in kept}
+    for path in (*kept, f"{root}/uploads/../users/{kept[0].relative_to(root / 'users')}", "/etc/hostname"):
+        for start in ("/gradio_api/file=", "/file=", "/gradio_api/file/"):
+            assert mine.get(f"{start}{path}").status_code in (403, 404), path
+
+
+def test_every_route_of_a_project_or_job_was_tried(client: TestClient) -> None:
+    told = client.get("/api/openapi.json").json()["paths"]
+    names = {
+        "/frames/0/gray": "/frames/{frame}/{show}",
+        "/frames/0/color": "/frames/{frame}/{show}",
+        "/files/references/still.png": "/files/{path}",
+        "/references/still": "/references/{name}",
+    }
+    for start, tried in (("/api/projects/{project}", PROJECT_ROUTES), ("/api/jobs/{job}", JOB_ROUTES)):
+        described = {
+            (method.upper(), path.removeprefix(start))
+            for path, ways in told.items()
+            for method in ways
+            if path.startswith(start)
+        }
+        assert described == {(method, names.get(path, path)) for method, path in tried}
+
+
+def test_shared_films_are_everybodys(tmp_path: Path, film: bytes) -> None:
+    with server(tmp_path, shared=True) as mine:
+        project = upload(mine, "film.mp4", film)
+        assert [one["id"] for one in another(mine).get("/api/projects").json()] == [project]
+        assert "set-cookie" not in another(mine).get("/api/projects").headers
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/api/projects", "/api/openapi.json", "/api/jobs/events", "/gradio_api/info", "/none"]
+)
+def test_without_the_password_nothing_is_told(locked: TestClient, path: str) -> None:
+    wrong = (
+        {},
+        basic("ada", "secret"),
+        basic("ada", ""),
+        basic("", ""),
+        basic("eve", ""),
+        {"Authorization": "Basic %%%"},
+        {"Authorization": "Basic /w=="},
+        {"Authorization": "Bearer x"},
+    )
+    for headers in wrong:
+        answer = locked.get(path, headers=headers)
+        assert answer.status_code == 401, headers
+        assert answer.headers["www-authenticate"].startswith("Basic")
+        assert answer.json()["exit_code"] == 2
+
+
+def test_names_and_passwords_of_any_letters_open(locked: TestClient, film: bytes) -> None:
+    ada, bob = (another(locked, headers=basic(*one)) for one in (("ada", "p:ä ß"), ("bob", "secret")))
+    project = upload(ada, "film.mp4", film)
+    assert [one["id"] for one in another(locked, headers=basic("ada", "p:ä ß")).get("/api/projects").json()] == [
+        project
+    ]
+    assert bob.get("/api/projects").json() == []
+    assert bob.get(f"/api/projects/{project}").status_code == 404
+    assert "set-cookie" not in bob.get("/").headers
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:7860", "127.0.0.1.evil.example", "", "[::2]:7860"])
+def test_a_name_that_is_not_ours_is_refused(client: TestClient, host: str) -> None:
+    answer = client.get("/api/projects", headers={"Host": host})
+    assert answer.status_code == 421
+    assert set(answer.json()) == {"error", "exit_code"}
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost:1", "LocalHost:7860", "[::1]:7860", "[::1]"])
+def test_all_our_own_names_do(client: TestClient, host: str) -> None:
+    assert client.get("/api/projects", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://127.0.0.1:1", "http://[", "", "file://", "x"]
+)
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+def test_pages_of_other_sites_change_nothing(client: TestClient, origin: str, method: str) -> None:
+    answer = client.request(method, "/api/projects/open", headers={"Origin": origin}, json={"film": "x"})
+    assert answer.status_code == 403
+
+
+def test_our_own_page_may(client: TestClient) -> None:
+    answer = client.post("/api/projects/open", headers={"Origin": ORIGIN}, json={"film": "x"})
+    assert answer.status_code == 400
+    assert "upload the film" in answer.json()["error"]
+
+
+def test_every_answer_forbids_what_comes_from_elsewhere(client: TestClient, locked: TestClient) -> None:
+    other = {"Host": "evil.example"}
+    answers = [
+        client.get(path) for path in ("/", "/api/projects", "/api/none", "/none", "/api/openapi.json", "/theme.css")
+    ]
+    answers += [client.get("/", headers=other), client.post("/", headers={"Origin": "http://x"}), locked.get("/")]
+    answers += [client.post("/api/projects", content=b"x" * (MOST + 1)), client.options("/api/projects")]
+    for answer in answers:
+        assert answer.headers["content-security-policy"] == POLICY, answer.url
+        assert answer.headers["x-content-type-options"] == "nosniff", answer.url
+
+
+def multipart(size: int) -> tuple[bytes, dict[str, str]]:
+    head = b'--b\r\nContent-Disposition: form-data; name="files"; filename="film.mp4"\r\n\r\n'
+    return head + b"x" * size + b"\r\n--b--\r\n", {"Content-Type": "multipart/form-data; boundary=b"}
+
+
+@pytest.mark.parametrize("path", ["/api/projects", "/gradio_api/upload"])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_what_is_too_large_is_refused_and_leaves_nothing(client: TestClient, path: str, chunked: bool) -> None:
+    body, headers = multipart(4 * MOST)
+    pieces = (body[at : at + 50_000] for at in range(0, len(body), 50_000))
+    before = uploads(client)
+    answer = client.post(path, content=pieces if chunked else body, headers=headers)
+    assert answer.status_code == 413
+    assert "0.0003 GB" in answer.text
+    assert uploads(client) == before
+
+
+@pytest.mark.parametrize("size", ["9" * 5000, "-1", "x", "²", "1.5"])
+def test_odd_lengths_are_refused(client: TestClient, size: str) -> None:
+    answer = client.post("/api/projects", headers={"Content-Length": size.encode("latin-1")}, content=b"x")
+    assert answer.status_code == 413
+
+
+def test_others_come_in_only_with_a_password(tmp_path: Path) -> None:
+    for host in ("0.0.0.0", "192.168.1.2", "::", ""):
+        with pytest.raises(UsageError, match="--auth"):
+            application(ServerOptions(tmp_path, host=host))
+    assert ServerOptions(tmp_path, host="::1").rules.hosts
+    assert ServerOptions(tmp_path, host="::", passwords={"a": "b"}).rules == Rules({"a": "b"}, hosts=())
+
+
+def web(*words: str) -> int:
+    return run(["web", "--no-browser", *words])
+
+
+@pytest.fixture
+def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+    """What the command line told; what `serve` sets for its process is as before afterwards."""
+    monkeypatch.setattr(tempfile, "tempdir", tempfile.gettempdir())
+    return lambda: capsys.readouterr().err
+
+
+def test_the_command_line_refuses_to_let_everybody_in(tmp_path: Path, said: Callable[[], str]) -> None:
+    assert web("--folder", str(tmp_path), "--host", "0.0.0.0", "--port", "0") == 2
+    assert "--auth NAME:PASSWORD" in said()
+
+
+@pytest.mark.parametrize("auth", ["", "ada", ":secret", "ada:"])
+def test_the_command_line_wants_whole_passwords(tmp_path: Path, auth: str, said: Callable[[], str]) -> None:
+    assert web("--folder", str(tmp_path), "--auth", auth, "--port", "0") == 2
+    assert "NAME:PASSWORD" in said()
+
+
+def test_a_port_that_is_taken_is_told(tmp_path: Path, said: Callable[[], str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert web("--folder", str(tmp_path), "--port", str(taken.getsockname()[1])) == 2
+    assert "--port 0" in said()
+
+
+def test_two_servers_do_not_work_in_one_folder(tmp_path: Path, said: Callable[[], str]) -> None:
+    with FileLock(tmp_path / "lock"):
+        assert web("--folder", str(tmp_path), "--port", "0") == 2
+    assert "another server works in" in said()
+
+
+def test_a_folder_of_films_and_a_device_must_be_there(tmp_path: Path, said: Callable[[], str]) -> None:
+    assert web(str(tmp_path / "none"), "--folder", str(tmp_path / "work")) == 2
+    assert "give one that holds films" in said()
+    assert web("--folder", str(tmp_path / "work"), "--device", "abacus") == 2
+    assert "abacus" in said()
+
+
+def test_a_machine_without_gradio_is_told_what_to_install(
+    tmp_path: Path, said: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == "gradio" else found(name, *more)
+    )
+    assert web("--folder", str(tmp_path)) == 2
+    assert "pip install 'kinemacolor[web]'" in said()

@@ -1,0 +1,215 @@
+"""What somebody paints on a frame is added to what the frame has, and keeps the film's light and shade."""
+
+import base64
+import io
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from support.films import SIZE, scene
+
+pytest.importorskip("gradio")
+import gradio as gr
+
+from kinemacolor.errors import UsageError
+from kinemacolor.plan.document import FilmOptions
+from kinemacolor.references.load import load_reference
+from kinemacolor.web.corrections import DATA, in_its_light, layer_of, with_strokes
+from kinemacolor.web.frame_previews import Stills
+from kinemacolor.web.page.correct import LARGEST_LAYER, CorrectPanel
+from kinemacolor.web.project import Project
+from kinemacolor.web.project_creation import begin
+from kinemacolor.web.requests import Look, MakePlan
+from kinemacolor.web.worker import look, make_plan
+from support.web_server import film_bytes, picture_bytes
+
+RED, BLUE = (200, 40, 40), (40, 40, 200)
+FIRST, SECOND = np.s_[10:30, 10:40], np.s_[20:60, 30:70]  # they overlap
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A film with a reference and a plan."""
+    (tmp_path / "project").mkdir()
+    for name, content in (("film.mp4", film_bytes(tmp_path)), ("still.png", picture_bytes(5))):
+        (tmp_path / name).write_bytes(content)
+    project = begin(tmp_path / "project", [("film.mp4", tmp_path / "film.mp4")])
+    project.add_reference("still.png", tmp_path / "still.png")
+    look(project, Look(), lambda *told: None)
+    make_plan(project, MakePlan(options=FilmOptions(short_side=64)), lambda *told: None)
+    return project
+
+
+@pytest.fixture
+def stills() -> Stills:
+    return Stills("cpu")
+
+
+def strokes(where: tuple[slice, slice], color: tuple[int, int, int]) -> np.ndarray:
+    layer = np.zeros((*SIZE, 4), np.uint8)
+    layer[where] = (*color, 255)
+    return layer
+
+
+def data_url(layer: np.ndarray, form: str = "PNG") -> str:
+    stream = io.BytesIO()
+    Image.fromarray(layer).save(stream, form)
+    return f"{DATA},{base64.b64encode(stream.getvalue()).decode()}"
+
+
+def corrected(project: Project, stills: Stills, layer: np.ndarray, frame: int = 2) -> np.ndarray:
+    """What is kept when a layer was painted on a frame."""
+    plan = project.correct(frame, with_strokes(project, frame, layer, stills.luma(project, frame)))
+    return load_reference(plan.references[f"ref_{frame:06d}"].path)
+
+
+def lab(picture: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+
+
+def lightness_differs(picture: np.ndarray, gray: np.ndarray) -> float:
+    """By how much the mean pixel's L, 0..100."""
+    return float(np.abs(lab(picture) - lab(np.dstack([gray] * 3)))[..., 0].mean())
+
+
+def test_a_layer_arrives_as_it_was_painted() -> None:
+    layer = strokes(FIRST, RED)
+    assert np.array_equal(layer_of(data_url(layer), SIZE), layer)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        data_url(np.zeros((9000, 9000, 4), np.uint8)),
+        data_url(strokes(FIRST, RED)[..., :3], "JPEG"),
+        data_url(strokes(FIRST, RED))[:-40],
+        data_url(strokes(FIRST, RED)).replace("png", "gif"),
+        f"{DATA},no base64",
+        f"{DATA},",
+        "",
+    ],
+    ids=["large", "jpeg", "cut", "named", "text", "empty", "nothing"],
+)
+def test_what_is_no_layer_of_the_frame_is_refused(sent: str) -> None:
+    with pytest.raises(UsageError, match="did not arrive"):
+        layer_of(sent, SIZE)
+
+
+def test_a_layer_without_paint_is_refused() -> None:
+    with pytest.raises(UsageError, match="paint a larger part"):
+        layer_of(data_url(strokes(np.s_[3:4, 3:5], RED)), SIZE)
+
+
+def test_strokes_are_added_to_earlier_ones(project: Project, stills: Stills) -> None:
+    assert np.array_equal(corrected(project, stills, strokes(FIRST, RED)), strokes(FIRST, RED))
+    both = strokes(FIRST, RED)
+    both[SECOND] = (*BLUE, 255)
+    assert np.array_equal(corrected(project, stills, strokes(SECOND, BLUE)), both)
+    assert np.array_equal(corrected(project, stills, strokes(FIRST, RED), frame=3), strokes(FIRST, RED))
+
+
+def test_strokes_lie_over_a_picture_of_the_frame(project: Project, stills: Stills, tmp_path: Path) -> None:
+    (tmp_path / "given.jpg").write_bytes(picture_bytes(2, ".jpg"))
+    given = project.add_reference("ref_000002.jpg", tmp_path / "given.jpg")
+    make_plan(project, MakePlan(), lambda *told: None)
+    before = load_reference(given)
+    after = corrected(project, stills, strokes(FIRST, RED))
+    outside = np.ones(SIZE, bool)
+    outside[FIRST] = False
+    assert np.array_equal(after[outside], before[outside])
+    assert lab(after)[FIRST][..., 1].mean() > lab(before)[FIRST][..., 1].mean() + 20
+    assert (project.folder / "removed" / "ref_000002.jpg").is_file()
+
+
+def test_strokes_lie_over_the_frame_that_was_found_right(project: Project, stills: Stills) -> None:
+    seen = stills.painted(project, 2)
+    made = with_strokes(project, 2, strokes(FIRST, RED), stills.luma(project, 2), seen)
+    outside = np.ones(SIZE, bool)
+    outside[FIRST] = False
+    assert np.array_equal(made[outside], seen[outside])
+    assert not np.array_equal(made[FIRST], seen[FIRST])
+    assert lightness_differs(made[FIRST], stills.luma(project, 2)[FIRST]) < 1
+
+
+def test_a_frame_that_is_painted_all_over_keeps_its_light(project: Project, stills: Stills) -> None:
+    gray = stills.luma(project, 2)
+    made = corrected(project, stills, strokes(np.s_[:, :], RED))
+    assert made.shape == (*SIZE, 3)
+    assert lightness_differs(made, gray) < 1 < 5 < lightness_differs(np.full((*SIZE, 3), RED, np.uint8), gray)
+
+
+def test_a_given_picture_takes_the_light_of_the_frame(project: Project, stills: Stills) -> None:
+    gray = stills.luma(project, 0)
+    other = cv2.resize(scene(30), (200, 150))
+    made = in_its_light(other, gray)
+    assert made.shape == (*SIZE, 3)
+    assert lightness_differs(made, gray) < 1 < 5 < lightness_differs(cv2.resize(other, SIZE[::-1]), gray)
+
+
+def test_what_is_replaced_is_kept_out_of_sight(project: Project, stills: Stills, tmp_path: Path) -> None:
+    first = corrected(project, stills, strokes(FIRST, RED))
+    second = corrected(project, stills, strokes(SECOND, BLUE))
+    (tmp_path / "third.png").write_bytes(picture_bytes(2))
+    project.add_reference("ref_000002.png", tmp_path / "third.png")
+    for name, kept in (("ref_000002", first), ("ref_000002-2", second)):
+        assert np.array_equal(load_reference(project.folder / "removed" / f"{name}.png"), kept)
+
+
+@pytest.fixture
+def panel(project: Project, stills: Stills, tmp_path: Path) -> CorrectPanel:
+    """The page's, of a desk with this project alone."""
+    desk = SimpleNamespace(
+        stills=stills,
+        home=SimpleNamespace(without_places=str),
+        project=lambda user, name: project,
+        submit=lambda user, asked, task: None,
+    )
+    with gr.Blocks():
+        return CorrectPanel(desk)  # type: ignore[arg-type]
+
+
+def sent(panel: CorrectPanel, **changes: Any) -> str:
+    """What the panel answers to strokes on frame 2."""
+    opened = panel._opened(panel._desk.project("me", "p"), 2)
+    told = {**opened, "layer": data_url(strokes(FIRST, RED)), "whole": False, **changes}
+    asking = SimpleNamespace(request=SimpleNamespace(scope={"state": {"user": "me"}}))
+    return panel.take_strokes(gr.EventData(None, told), asking)  # type: ignore[arg-type]
+
+
+def test_the_rest_of_the_frame_is_right_only_as_it_was_seen(panel: CorrectPanel, project: Project) -> None:
+    address = sent(panel, whole=True)
+    assert load_reference(project.planned().references["ref_000002"].path).shape == (*SIZE, 3)
+    with pytest.raises(gr.Error, match="coloured anew"):
+        sent(panel, whole=True, image=address)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"frame": None},
+        {"frame": -1},
+        {"frame": float("nan")},
+        {"layer": 5},
+        {"layer": "x" * (LARGEST_LAYER + 1)},
+        {"whole": "false"},
+        {"project": ["p"]},
+        {"image": None},
+    ],
+)
+def test_what_the_painter_never_sends_is_refused(
+    panel: CorrectPanel, project: Project, changes: dict[str, Any]
+) -> None:
+    before = project.planned()
+    with pytest.raises(gr.Error, match="did not arrive"):
+        sent(panel, **changes)
+    assert project.planned() == before
+
+
+def test_another_frame_that_was_opened_meanwhile_stays(panel: CorrectPanel) -> None:
+    assert panel.put_away({"image": "a"}, "a") is None
+    assert panel.put_away({"image": "b"}, "a") == gr.skip()
