@@ -240,7 +240,7 @@ def _flops_by_module(model: Colorizer) -> dict[str, float]:
     side = model.spec.short_side
     with torch.device("meta"), torch.inference_mode():
         state = model.init_state(torch.zeros(1, 1, 3, side, side * 16 // 9))
-        luma = torch.zeros(1, model.spec.block, 1, side, side * 16 // 9)
+        luma = torch.zeros(1, model.spec.block_size, 1, side, side * 16 // 9)
         state = model(luma, state).state
         with FlopCounterMode(display=False) as counter:
             model(luma, state)
@@ -257,7 +257,7 @@ def _flops_by_module(model: Colorizer) -> dict[str, float]:
     found = {}
     for child, module in model.named_children():
         parts = (alone(f"{root}.{child}.{path}".rstrip("."), part) for path, part in module.named_modules())
-        found[child] = sum(parts) / model.spec.block / 1e9
+        found[child] = sum(parts) / model.spec.block_size / 1e9
     return found
 
 

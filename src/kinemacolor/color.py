@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from kinemacolor.nn.precision import widen
+from kinemacolor.nn.precision import promote_to_float32
 
 # IEC 61966-2-1 primaries and the D65 white of ASTM E308, rounded as scikit-image rounds them.
 _XYZ_FROM_RGB = torch.tensor(
@@ -22,8 +22,8 @@ _WHITE = torch.tensor([0.95047, 1.0, 1.08883], dtype=torch.float64)
 
 def rgb_to_lab(rgb: Tensor) -> Tensor:
     """``... 3 H W`` sRGB 0..1 to Lab, any float dtype (half precision is computed in float32)."""
-    exact = widen(rgb)
-    xyz = _mix(_XYZ_FROM_RGB / _WHITE[:, None], _linear_from_srgb(exact))
+    exact = promote_to_float32(rgb)
+    xyz = _apply_color_matrix(_XYZ_FROM_RGB / _WHITE[:, None], _linear_from_srgb(exact))
     f = torch.where(xyz > 0.008856, xyz.clamp_min(1e-12).pow(1 / 3), 7.787 * xyz + 16 / 116)
     x, y, z = f.unbind(-3)
     return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], -3).to(rgb.dtype)
@@ -36,46 +36,46 @@ def lab_to_rgb(lab: Tensor, *, clip: bool = True) -> Tensor:
     beyond: the transfer curve is then mirrored below zero, so that colours outside the gamut can
     still be told from each other.
     """
-    exact = widen(lab)
-    luma, a, b = exact.unbind(-3)
-    y = (luma + 16) / 116
+    exact = promote_to_float32(lab)
+    lightness, a, b = exact.unbind(-3)
+    y = (lightness + 16) / 116
     z = y - b / 200
     f = torch.stack([y + a / 500, y, z.clamp_min(0) if clip else z], -3)
     xyz = torch.where(f > 0.2068966, f.pow(3), (f - 16 / 116) / 7.787)
-    linear = _mix(_RGB_FROM_XYZ * _WHITE, xyz)
+    linear = _apply_color_matrix(_RGB_FROM_XYZ * _WHITE, xyz)
     rgb = _srgb_from_linear(linear)
     return (rgb.clamp(0, 1) if clip else rgb).to(lab.dtype)
 
 
-def luma_from_gray(gray: Tensor) -> Tensor:
+def lightness_from_luma(luma: Tensor) -> Tensor:
     """L 0..100 of neutral colours whose three sRGB values are all ``gray`` 0..1, any shape."""
-    exact = widen(gray)
+    exact = promote_to_float32(luma)
     y = _linear_from_srgb(exact)
     f = torch.where(y > 0.008856, y.clamp_min(1e-12).pow(1 / 3), 7.787 * y + 16 / 116)
-    return (116 * f - 16).to(gray.dtype)
+    return (116 * f - 16).to(luma.dtype)
 
 
-def into_gamut(lab: Tensor, *, steps: int = 14) -> Tensor:
+def compress_to_gamut(lab: Tensor, *, steps: int = 14) -> Tensor:
     """The same L and hue with the chroma scaled down, where needed, until sRGB can show it.
 
     ``lab`` is ``... 3 H W``. The largest factor in 0..1 is found by bisection between gray, which
     every display shows, and the colour itself; ``steps`` halvings leave an error under 2^-steps
     of the chroma. L is unchanged, where clipping RGB would move it by up to 20.
     """
-    exact = widen(lab)
-    luma, chroma = exact[..., :1, :, :], exact[..., 1:, :, :]
+    exact = promote_to_float32(lab)
+    lightness, ab = exact[..., :1, :, :], exact[..., 1:, :, :]
 
-    def shown(scale: Tensor) -> Tensor:
-        rgb = lab_to_rgb(torch.cat([luma, chroma * scale], -3), clip=False)
+    def is_in_gamut(scale: Tensor) -> Tensor:
+        rgb = lab_to_rgb(torch.cat([lightness, ab * scale], -3), clip=False)
         return ((rgb >= -1e-6) & (rgb <= 1 + 1e-6)).all(-3, keepdim=True)
 
-    inside, outside = torch.zeros_like(luma), torch.ones_like(luma)
-    inside = torch.where(shown(outside), outside, inside)
+    inside, outside = torch.zeros_like(lightness), torch.ones_like(lightness)
+    inside = torch.where(is_in_gamut(outside), outside, inside)
     for _ in range(steps):
         middle = (inside + outside) / 2
-        fits = shown(middle)
+        fits = is_in_gamut(middle)
         inside, outside = torch.where(fits, middle, inside), torch.where(fits, outside, middle)
-    return torch.cat([luma, chroma * inside], -3).to(lab.dtype)
+    return torch.cat([lightness, ab * inside], -3).to(lab.dtype)
 
 
 @dataclass(frozen=True)
@@ -85,73 +85,73 @@ class YCbCr:
     Limited range has Y' in 16..235 and Cb, Cr in 16..240, times 2^(depth - 8).
     """
 
-    red: float
-    blue: float
+    red_weight: float
+    blue_weight: float
     depth: int
     full_range: bool
 
-    def gray(self, luma: Tensor) -> Tensor:
+    def to_luma(self, luma_codes: Tensor) -> Tensor:
         """Y' 0..1 of integer luma codes (any shape, any integer or float dtype), float32."""
         if self.full_range:
-            return luma.float() / float(2**self.depth - 1)
-        return ((luma.float() / self._unit - 16) / 219).clamp(0, 1)
+            return luma_codes.float() / float(2**self.depth - 1)
+        return ((luma_codes.float() / self._depth_scale - 16) / 219).clamp(0, 1)
 
-    def luma(self, gray: Tensor) -> Tensor:
+    def to_luma_codes(self, luma: Tensor) -> Tensor:
         """Integer luma codes of Y' 0..1, float32: what `gray` undoes."""
         if self.full_range:
-            return (gray * float(2**self.depth - 1)).round()
-        return ((gray * 219 + 16) * self._unit).round()
+            return (luma * float(2**self.depth - 1)).round()
+        return ((luma * 219 + 16) * self._depth_scale).round()
 
-    def chroma(self, gray: Tensor, chroma: Tensor) -> Tensor:
+    def to_cbcr_codes(self, luma: Tensor, ab: Tensor) -> Tensor:
         """Cb and Cr codes (``... 2 H W`` float32, whole numbers) that show ``chroma`` at the film's own luma.
 
         ``gray`` is Y' 0..1, ``... 1 H W``; ``chroma`` is ab, ``... 2 H W``. The colour is the L of
         ``gray`` with that ab. Where a display cannot show its Cb and Cr together with the film's
         Y', both are scaled down until it can: Y' stays what it is.
         """
-        to_red, to_blue = self._steps(gray, chroma)
-        room = self._room(gray, to_red, to_blue)
-        cb, cr = to_blue * room / (2 * (1 - self.blue)), to_red * room / (2 * (1 - self.red))
-        codes = torch.stack([cb, cr], -3) * self._span + 2 ** (self.depth - 1)
+        to_red, to_blue = self._color_differences(luma, ab)
+        scale = self._max_gamut_scale(luma, to_red, to_blue)
+        cb, cr = to_blue * scale / (2 * (1 - self.blue_weight)), to_red * scale / (2 * (1 - self.red_weight))
+        codes = torch.stack([cb, cr], -3) * self._cbcr_code_span + 2 ** (self.depth - 1)
         whole: Tensor = codes.round().clamp(0, 2**self.depth - 1)
         return whole
 
-    def room(self, gray: Tensor, chroma: Tensor) -> Tensor:
+    def gamut_scale(self, luma: Tensor, ab: Tensor) -> Tensor:
         """The factor ``... H W``, 0..1, by which `chroma` scales Cb and Cr; 1: the colour is shown as it is."""
-        return self._room(gray, *self._steps(gray, chroma))
+        return self._max_gamut_scale(luma, *self._color_differences(luma, ab))
 
-    def _steps(self, gray: Tensor, chroma: Tensor) -> tuple[Tensor, Tensor]:
+    def _color_differences(self, luma: Tensor, ab: Tensor) -> tuple[Tensor, Tensor]:
         """R' - Y' and B' - Y' of the L of ``gray`` with ab ``chroma``."""
-        r, g, b = lab_to_rgb(torch.cat([luma_from_gray(gray), chroma], -3), clip=False).unbind(-3)
-        y = self.red * r + (1 - self.red - self.blue) * g + self.blue * b
+        r, g, b = lab_to_rgb(torch.cat([lightness_from_luma(luma), ab], -3), clip=False).unbind(-3)
+        y = self.red_weight * r + (1 - self.red_weight - self.blue_weight) * g + self.blue_weight * b
         return r - y, b - y
 
-    def _room(self, gray: Tensor, to_red: Tensor, to_blue: Tensor) -> Tensor:
-        to_green = -(self.red * to_red + self.blue * to_blue) / (1 - self.red - self.blue)
-        room, here = torch.ones_like(to_red), gray.squeeze(-3)
-        for step in (to_red, to_green, to_blue):
-            limit = torch.where(step > 0, 1 - here, here)
-            room = torch.minimum(room, limit / step.abs().clamp_min(1e-9))
-        return room
+    def _max_gamut_scale(self, luma: Tensor, to_red: Tensor, to_blue: Tensor) -> Tensor:
+        to_green = -(self.red_weight * to_red + self.blue_weight * to_blue) / (1 - self.red_weight - self.blue_weight)
+        scale, y = torch.ones_like(to_red), luma.squeeze(-3)
+        for difference in (to_red, to_green, to_blue):
+            limit = torch.where(difference > 0, 1 - y, y)
+            scale = torch.minimum(scale, limit / difference.abs().clamp_min(1e-9))
+        return scale
 
-    def rgb(self, luma: Tensor, chroma: Tensor) -> Tensor:
+    def to_rgb(self, luma_codes: Tensor, cbcr_codes: Tensor) -> Tensor:
         """sRGB 0..1 (``... 3 H W``) of luma codes ``... 1 H W`` and chroma codes ``... 2 H W``, clipped."""
-        y = self.gray(luma).squeeze(-3)
-        cb, cr = ((chroma.float() - 2 ** (self.depth - 1)) / self._span).unbind(-3)
-        r, b = y + 2 * (1 - self.red) * cr, y + 2 * (1 - self.blue) * cb
-        g = (y - self.red * r - self.blue * b) / (1 - self.red - self.blue)
+        y = self.to_luma(luma_codes).squeeze(-3)
+        cb, cr = ((cbcr_codes.float() - 2 ** (self.depth - 1)) / self._cbcr_code_span).unbind(-3)
+        r, b = y + 2 * (1 - self.red_weight) * cr, y + 2 * (1 - self.blue_weight) * cb
+        g = (y - self.red_weight * r - self.blue_weight * b) / (1 - self.red_weight - self.blue_weight)
         return torch.stack([r, g, b], -3).clamp(0, 1)
 
     @property
-    def _unit(self) -> float:
+    def _depth_scale(self) -> float:
         return 2.0 ** (self.depth - 8)
 
     @property
-    def _span(self) -> float:
-        return 2.0**self.depth - 1 if self.full_range else 224 * self._unit
+    def _cbcr_code_span(self) -> float:
+        return 2.0**self.depth - 1 if self.full_range else 224 * self._depth_scale
 
 
-def _mix(matrix: Tensor, x: Tensor) -> Tensor:
+def _apply_color_matrix(matrix: Tensor, x: Tensor) -> Tensor:
     """``matrix`` 3 3 applied to the colour axis of ``... 3 H W``."""
     return torch.einsum("ij,...jhw->...ihw", matrix.to(x), x)
 
@@ -161,6 +161,8 @@ def _linear_from_srgb(x: Tensor) -> Tensor:
 
 
 def _srgb_from_linear(x: Tensor) -> Tensor:
-    size = x.abs()
-    curve = torch.where(size > 0.0031308, 1.055 * size.clamp_min(1e-12).pow(1 / 2.4) - 0.055, 12.92 * size)
+    magnitude = x.abs()
+    curve = torch.where(
+        magnitude > 0.0031308, 1.055 * magnitude.clamp_min(1e-12).pow(1 / 2.4) - 0.055, 12.92 * magnitude
+    )
     return torch.copysign(curve, x)

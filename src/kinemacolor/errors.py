@@ -53,7 +53,7 @@ class Interrupted(KinemacolorError):  # noqa: N818
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
+def translate_read_errors(path: Path) -> Iterator[None]:
     """A file system that refuses becomes an InputError that names ``path``."""
     try:
         yield

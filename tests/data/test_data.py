@@ -30,7 +30,7 @@ from kinemacolor.data.sampler import Order, turn
 from kinemacolor.data.shots import FilmShot
 from kinemacolor.data.sources import find_cuts
 from kinemacolor.errors import InputError, ResourceError, UsageError
-from kinemacolor.metrics.motion import warp
+from kinemacolor.metrics.motion import warp_array_by_flow
 from kinemacolor.nn.backbones import EfficientNetLite0
 from kinemacolor.utils import prefetch as pipeline
 from support.films import SIZE, scene, write_film
@@ -110,7 +110,9 @@ def step_errors(clip: Clip) -> list[tuple[float, float]]:
     """Mean change of L where seen, between consecutive frames: along the flow, and without it."""
     errors = []
     for first, second, way, here in zip(clip.lab, clip.lab[1:], clip.flow, clip.seen, strict=False):
-        along = warp(first[:1].permute(1, 2, 0).numpy(), way.permute(1, 2, 0).contiguous().numpy())[..., 0]
+        along = warp_array_by_flow(first[:1].permute(1, 2, 0).numpy(), way.permute(1, 2, 0).contiguous().numpy())[
+            ..., 0
+        ]
         mask = here[0].numpy() > 0
         errors.append(tuple(np.abs(x - second[0].numpy())[mask].mean() for x in (along, first[0].numpy())))
     return errors
@@ -294,7 +296,7 @@ def test_a_film_of_a_photograph_moves_exactly_as_it_says() -> None:
             picture = shot.picture(second)
             inner = (seen > 0) & (picture[..., 0] > 2) & (picture[..., 1] > 2)  # where the border mirrors it has a kink
             inner &= (picture[..., 0] < 157) & (picture[..., 1] < 117)
-            error = np.abs(warp(shot.picture(first), flow) - picture)[inner]
+            error = np.abs(warp_array_by_flow(shot.picture(first), flow) - picture)[inner]
             assert error.max() < 0.1
             assert inner.mean() > 0.3
         assert np.abs(flow).max() > 2
@@ -480,7 +482,7 @@ def test_stored_frames_and_motion_are_used_again_and_mended(
     assert len(kept) == 2
     before = frames.read_bytes(), [path.read_bytes() for path in kept]
     computed: list[int] = []
-    between = motions.Motion.between
+    between = motions.Motion.from_frames
     monkeypatch.setattr(motions.Motion, "between", lambda *pair: computed.append(1) or between(*pair))
     assert same(clips[0], first)
     assert computed == []

@@ -17,7 +17,7 @@ from kinemacolor.evaluation.measure import FilmResult, Measured, measure
 from kinemacolor.evaluation.page import write_page
 from kinemacolor.evaluation.protocol import Answer, Protocol, answers, made_answers, read_pairs, true_frames
 from kinemacolor.models.base import Colorizer
-from kinemacolor.models.baselines import Gray
+from kinemacolor.models.baselines import GrayBaseline
 from kinemacolor.weights.registry import backbone_part
 from support.films import scene
 
@@ -44,7 +44,7 @@ def measured(film: Path, given: Iterator[Answer], side: int | None = 72, moments
 
 def test_measures_by_hand(truth: Path) -> None:
     """The gray baseline: its error is the chroma of the truth, and it has nothing to be sure of."""
-    found = measured(truth, answers(truth, Gray(), Protocol(), short_side=72), moments=(0, 2))
+    found = measured(truth, answers(truth, GrayBaseline(), Protocol(), short_side=72), moments=(0, 2))
     lab = [frame.lab for frame in true_frames(truth, 72)]
     assert found.curves["psnr"] == found.curves["psnr_gray"]
     assert found.curves["ab_error"] == pytest.approx([float(x[1:].norm(dim=0).mean()) for x in lab])
@@ -72,7 +72,7 @@ class Counting(torch.nn.Module):
 
 def test_networks_look_at_some_frames_and_at_all_models_at_once(truth: Path) -> None:
     network = Counting()
-    good, other = (answers(truth, Gray(), Protocol(), short_side=72) for _ in range(2))
+    good, other = (answers(truth, GrayBaseline(), Protocol(), short_side=72) for _ in range(2))
     vivid = (Answer(answer.chroma + 20, answer.confidence) for answer in other)
     with torch.inference_mode():
         found, _ = measure(true_frames(truth, 72), {"gray": good, "vivid": vivid}, {"lpips-alex": network}, every=3)
@@ -80,7 +80,7 @@ def test_networks_look_at_some_frames_and_at_all_models_at_once(truth: Path) -> 
     for name in ("gray", "vivid"):
         assert [np.isfinite(x) for x in found[name].curves["lpips_alex"]] == [True, False, False, True]
     assert found["gray"].curves["lpips_alex"][0] != found["vivid"].curves["lpips_alex"][0]
-    alone = measured(truth, answers(truth, Gray(), Protocol(), short_side=72))
+    alone = measured(truth, answers(truth, GrayBaseline(), Protocol(), short_side=72))
     assert alone.curves["psnr"] == found["gray"].curves["psnr"]
 
 
@@ -97,7 +97,7 @@ def test_the_reference_is_where_the_protocol_says(truth: Path, kinema: Colorizer
     still = tmp_path / "still.png"
     cv2.imwrite(str(still), scene(0)[..., ::-1])
     assert decibels(Protocol("still"), still) == pytest.approx(first, abs=0.01)
-    gray = measured(truth, answers(truth, Gray(), Protocol(), short_side=72))
+    gray = measured(truth, answers(truth, GrayBaseline(), Protocol(), short_side=72))
     assert min(decibels(Protocol("self"))) > max(gray.curves["psnr"])
     with pytest.raises(InputError, match="no frame 9"):
         decibels(Protocol("later", 9))

@@ -112,7 +112,7 @@ class Known(DeepExemplar):
         self.described = torch.randn(1, 16, 18, 26)
         self.mirrored = False
 
-    def _describe(self, rgb: torch.Tensor) -> torch.Tensor:
+    def _compute_descriptors(self, rgb: torch.Tensor) -> torch.Tensor:
         seen = self.described.flip(3) if self.mirrored else self.described
         self.mirrored = True
         assert rgb.shape[2:] == (72, 104)

@@ -18,13 +18,13 @@ from kinemacolor.losses.numerics import Penalty, weighted_mean
 from kinemacolor.losses.perceptual import (
     ALL_LAYERS,
     CONTEXTUAL_LAYERS,
-    Layer,
+    FeatureLayer,
     contextual_loss,
+    extract_vgg_features,
     perceptual_loss,
-    vgg_features,
 )
 from kinemacolor.losses.pixel import l1_loss, psnr_loss, smooth_l1_loss, smoothness_loss
-from kinemacolor.losses.temporal import temporal_loss, warp
+from kinemacolor.losses.temporal import temporal_loss, warp_tensor_by_flow
 from kinemacolor.metrics import motion
 from kinemacolor.models.deep_exemplar import (
     DeepExemplar,
@@ -189,7 +189,7 @@ def test_smoothness_lets_edges_be_where_the_truth_has_them(centre: bool) -> None
 
 def test_features_are_named_in_network_order_and_frozen() -> None:
     shuffled = VGG19(("relu2_2", "relu1_2", "relu5_2"), width=1 / 16).eval().requires_grad_(False)
-    maps = vgg_features(shuffled, picture())
+    maps = extract_vgg_features(shuffled, picture())
     assert [(name, tuple(x.shape[1:])) for name, x in maps.items()] == [
         ("relu1_2", (4, 48, 64)),
         ("relu2_2", (8, 24, 32)),
@@ -197,7 +197,7 @@ def test_features_are_named_in_network_order_and_frozen() -> None:
     ]
     for careless in (vgg().train(), vgg().requires_grad_()):
         with pytest.raises(ValueError, match="frozen"):
-            vgg_features(careless, picture())
+            extract_vgg_features(careless, picture())
     with pytest.raises(ValueError, match="wants relu3_2, this VGG19 gives relu1_2, relu2_2, relu5_2"):
         perceptual_loss(maps, maps, layers=ALL_LAYERS)
 
@@ -206,7 +206,7 @@ def test_perceptual_is_its_equation() -> None:
     network, lab, other = vgg(variant="torchvision"), picture(), picture()
     with torch.no_grad():
         maps = [network(lab_to_rgb(x)) for x in (lab, other)]
-    result, truth = vgg_features(network, lab), vgg_features(network, other)
+    result, truth = extract_vgg_features(network, lab), extract_vgg_features(network, other)
     square = float((maps[0][4] - maps[1][4]).square().sum()) / maps[0][4].numel()
     assert perceptual_loss(result, truth).item() == pytest.approx(square)
     sizes = [float((x - y).abs().sum()) / x.numel() for x, y in zip(*maps, strict=True)]
@@ -222,7 +222,9 @@ def test_gradients_through_features_reach_the_result_only(loss: Callable[..., Te
     with torch.no_grad():
         ab[..., :8], frame[..., :8, :] = 150, 0  # no colours of sRGB, and black
         ab[:1, :, :8], frame[:, :1, 40:] = 0, 100
-    loss(vgg_features(network, torch.cat([frame[:, :1], ab], 1)), vgg_features(network, other)).backward()
+    loss(
+        extract_vgg_features(network, torch.cat([frame[:, :1], ab], 1)), extract_vgg_features(network, other)
+    ).backward()
     assert other.grad is None
     assert all(parameter.grad is None for parameter in network.parameters())
     assert ab.grad is not None
@@ -259,7 +261,7 @@ def test_contextual_is_its_equation() -> None:
     wanted = 8 * contextual_by_hand(*top, 0.1) + 4 * contextual_by_hand(*middle, 0.1)
     wanted += 2 * contextual_by_hand(*pooled, 0.1)
     assert contextual_loss(result, reference).item() == pytest.approx(wanted, rel=1e-4)
-    layers = (Layer("relu4_2"),)
+    layers = (FeatureLayer("relu4_2"),)
     wide = contextual_loss(result, reference, layers=layers, bandwidth=0.5)
     assert wide.item() == pytest.approx(contextual_by_hand(*middle, 0.5), rel=1e-4)
     assert torch.autograd.gradcheck(
@@ -269,7 +271,7 @@ def test_contextual_is_its_equation() -> None:
 
 
 def test_contextual_asks_what_is_there_and_not_where() -> None:
-    layers = (Layer("top"),)
+    layers = (FeatureLayer("top"),)
 
     def loss(result: Tensor, reference: Tensor) -> float:
         return contextual_loss({"top": result}, {"top": reference}, layers=layers).item()
@@ -286,7 +288,7 @@ def test_contextual_asks_what_is_there_and_not_where() -> None:
 def test_contextual_is_finite_where_all_places_are_alike() -> None:
     x = torch.ones(1, 4, 3, 3, requires_grad=True)
     for reference in (torch.ones(1, 4, 3, 3), torch.zeros(1, 4, 3, 3), torch.rand(1, 4, 3, 3)):
-        loss = contextual_loss({"top": x}, {"top": reference}, layers=(Layer("top"),))
+        loss = contextual_loss({"top": x}, {"top": reference}, layers=(FeatureLayer("top"),))
         (gradient,) = torch.autograd.grad(loss, x)
         assert 0 <= loss <= math.log(9) + 1e-5
         assert torch.isfinite(gradient).all()
@@ -308,8 +310,12 @@ def test_the_official_losses() -> None:
     with torch.inference_mode():
         luma = torch.stack([frame[:, :1], frame[:, :1].roll((3, 5), (2, 3))], 1)
         ab = model(luma, model.init_state(reference[:, None])).chroma[:, 1]
-        result, truth, other = (vgg_features(network, x) for x in (torch.cat([frame[:, :1], ab], 1), frame, reference))
-        contextual = [contextual_loss(result, other, layers=(Layer(x.tap, 1, x.pool),)) for x in CONTEXTUAL_LAYERS]
+        result, truth, other = (
+            extract_vgg_features(network, x) for x in (torch.cat([frame[:, :1], ab], 1), frame, reference)
+        )
+        contextual = [
+            contextual_loss(result, other, layers=(FeatureLayer(x.tap, 1, x.pool),)) for x in CONTEXTUAL_LAYERS
+        ]
         for name, found in (
             ("contextual_r32pool_r42_r52", torch.stack(contextual)),
             ("perceptual_r52", perceptual_loss(result, truth)[None]),
@@ -449,15 +455,15 @@ def test_warp_is_that_of_the_measures() -> None:
     generator = np.random.default_rng(0)
     image = generator.random((9, 14, 2)).astype(np.float32)
     flow = (generator.integers(-320, 320, (9, 14, 2)) / 32).astype(np.float32)  # OpenCV knows 32nds of a pixel
-    found = warp(*(torch.from_numpy(x).permute(2, 0, 1)[None] for x in (image, flow)))
-    np.testing.assert_allclose(found[0].permute(1, 2, 0), motion.warp(image, flow), atol=1e-5)
+    found = warp_tensor_by_flow(*(torch.from_numpy(x).permute(2, 0, 1)[None] for x in (image, flow)))
+    np.testing.assert_allclose(found[0].permute(1, 2, 0), motion.warp_array_by_flow(image, flow), atol=1e-5)
 
 
 def test_warp_is_differentiable() -> None:
     image, flow = torch.rand(1, 2, 4, 5).double(), (2 * torch.rand(1, 2, 4, 5) - 1).double() * 0.9
-    assert torch.autograd.gradcheck(warp, (image.requires_grad_(), (flow + 0.003).requires_grad_()))
+    assert torch.autograd.gradcheck(warp_tensor_by_flow, (image.requires_grad_(), (flow + 0.003).requires_grad_()))
     thin = torch.rand(1, 2, 3, 1)
-    torch.testing.assert_close(warp(thin, torch.zeros(1, 2, 3, 1)), thin)
+    torch.testing.assert_close(warp_tensor_by_flow(thin, torch.zeros(1, 2, 3, 1)), thin)
 
 
 def test_temporal_loss_by_hand() -> None:
@@ -553,7 +559,7 @@ def each_loss() -> dict[str, tuple[Callable[..., Tensor], list[Tensor]]]:
     ab, other, lab = picture()[:, 1:], picture()[:, 1:], picture()
 
     def through(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        return lambda x, y: loss(vgg_features(network, x), vgg_features(network, y))
+        return lambda x, y: loss(extract_vgg_features(network, x), extract_vgg_features(network, y))
 
     return {
         "l1": (l1_loss, [ab, other]),

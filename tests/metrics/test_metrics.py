@@ -6,16 +6,23 @@ import torch
 from skimage.color import deltaE_ciede2000
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from kinemacolor.metrics.confidence import ause, correlation
+from kinemacolor.metrics.confidence import compute_ause, compute_confidence_correlation
 from kinemacolor.metrics.motion import (
     Motion,
-    color_distribution_consistency,
-    color_histogram,
-    optical_flow,
-    visible_in_both,
-    warp,
+    compute_cdc,
+    compute_color_histogram,
+    compute_optical_flow,
+    find_visible_pixels,
+    warp_array_by_flow,
 )
-from kinemacolor.metrics.picture import ab_error, ciede2000, colorfulness, psnr, psnr_uint8_wraparound, ssim
+from kinemacolor.metrics.picture import (
+    compute_ab_error,
+    compute_ciede2000,
+    compute_colorfulness,
+    compute_psnr,
+    compute_psnr_uint8_wraparound,
+    compute_ssim,
+)
 
 
 def texture(shift: int = 0, size: int = 96) -> np.ndarray:
@@ -28,26 +35,28 @@ def texture(shift: int = 0, size: int = 96) -> np.ndarray:
 
 def test_psnr_by_hand_and_against_scikit_image() -> None:
     truth = torch.zeros(3, 4, 4)
-    assert psnr(truth + 0.1, truth) == pytest.approx(20)
+    assert compute_psnr(truth + 0.1, truth) == pytest.approx(20)
     one, other = torch.rand(3, 16, 16), torch.rand(3, 16, 16)
-    assert psnr(one, other) == pytest.approx(
+    assert compute_psnr(one, other) == pytest.approx(
         peak_signal_noise_ratio(one.numpy(), other.numpy(), data_range=1), abs=1e-4
     )
-    assert psnr(truth, truth) == math.inf
+    assert compute_psnr(truth, truth) == math.inf
 
 
 def test_the_faulty_psnr_lies_above_the_true_one() -> None:
     truth = np.full((2, 2, 3), 100, np.uint8)
     result = truth.copy()
     result[0, 0] = 117  # 17² = 289 wraps to 33; of four pixels one is wrong
-    assert psnr_uint8_wraparound(result, truth) == pytest.approx(10 * math.log10(255**2 / (33 / 4)))
-    true = psnr(torch.from_numpy(result).float() / 255, torch.from_numpy(truth).float() / 255)
+    assert compute_psnr_uint8_wraparound(result, truth) == pytest.approx(10 * math.log10(255**2 / (33 / 4)))
+    true = compute_psnr(torch.from_numpy(result).float() / 255, torch.from_numpy(truth).float() / 255)
     assert true == pytest.approx(10 * math.log10(255**2 / (289 / 4)), abs=1e-4)
-    assert psnr_uint8_wraparound(truth, result) == psnr_uint8_wraparound(result, truth)  # -17 is 239, 239² ends in 33
-    assert psnr_uint8_wraparound(truth + np.uint8(16), truth) == math.inf  # 16² = 256 wraps to 0
-    assert psnr_uint8_wraparound(truth + np.uint8(15), truth) == pytest.approx(20 * math.log10(17))
+    assert compute_psnr_uint8_wraparound(truth, result) == compute_psnr_uint8_wraparound(
+        result, truth
+    )  # -17 is 239, 239² ends in 33
+    assert compute_psnr_uint8_wraparound(truth + np.uint8(16), truth) == math.inf  # 16² = 256 wraps to 0
+    assert compute_psnr_uint8_wraparound(truth + np.uint8(15), truth) == pytest.approx(20 * math.log10(17))
     with pytest.raises(ValueError, match="uint8"):
-        psnr_uint8_wraparound(result.astype(np.float32), truth)
+        compute_psnr_uint8_wraparound(result.astype(np.float32), truth)
 
 
 @pytest.mark.parametrize("size", [(11, 11), (37, 52)])
@@ -57,16 +66,16 @@ def test_ssim_is_that_of_scikit_image(size: tuple[int, int]) -> None:
     result = (truth + 0.2 * torch.randn(3, *size)).clamp(0, 1)
     window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     known = structural_similarity(result.numpy(), truth.numpy(), channel_axis=0, data_range=1, **window)
-    assert ssim(result, truth) == pytest.approx(known, abs=1e-6)
-    assert ssim(truth, truth) == pytest.approx(1)
+    assert compute_ssim(result, truth) == pytest.approx(known, abs=1e-6)
+    assert compute_ssim(truth, truth) == pytest.approx(1)
     with pytest.raises(ValueError, match="11×11"):
-        ssim(truth[..., :10], result[..., :10])
+        compute_ssim(truth[..., :10], result[..., :10])
 
 
 def test_ab_error_by_hand() -> None:
     truth = torch.zeros(2, 1, 2)
     result = torch.tensor([[[3.0, 0.0]], [[4.0, 1.0]]])  # 5 and 1 away
-    assert ab_error(result, truth) == 3
+    assert compute_ab_error(result, truth) == 3
 
 
 @pytest.mark.parametrize(
@@ -84,8 +93,8 @@ def test_ab_error_by_hand() -> None:
 )
 def test_ciede2000_gives_the_published_pairs(one: tuple[float], other: tuple[float], difference: float) -> None:
     first, second = (torch.tensor(lab, dtype=torch.float64)[:, None, None] for lab in (one, other))
-    assert ciede2000(first, second) == pytest.approx(difference, abs=1e-4)
-    assert ciede2000(second, first) == pytest.approx(difference, abs=1e-4)
+    assert compute_ciede2000(first, second) == pytest.approx(difference, abs=1e-4)
+    assert compute_ciede2000(second, first) == pytest.approx(difference, abs=1e-4)
 
 
 def test_ciede2000_is_that_of_scikit_image() -> None:
@@ -94,33 +103,33 @@ def test_ciede2000_is_that_of_scikit_image() -> None:
     one, other = (middle + spread * (2 * torch.rand(3, 60, 50, dtype=torch.float64) - 1) for _ in range(2))
     one[1:, :5] = other[1:, 3:8] = 0  # grays
     known = deltaE_ciede2000(one.permute(1, 2, 0).numpy(), other.permute(1, 2, 0).numpy())
-    assert ciede2000(one, other) == pytest.approx(known.mean(), abs=1e-9)
-    assert ciede2000(one, one) == 0
+    assert compute_ciede2000(one, other) == pytest.approx(known.mean(), abs=1e-9)
+    assert compute_ciede2000(one, one) == 0
 
 
 def test_colorfulness_by_hand() -> None:
-    assert colorfulness(torch.full((3, 8, 8), 0.5)) == 0
+    assert compute_colorfulness(torch.full((3, 8, 8), 0.5)) == 0
     halves = torch.zeros(3, 2, 2)
     halves[0, 0] = 1  # red above, black below: rg is 255 and 0, yb 127.5 and 0
     spread, mean = math.hypot(127.5, 63.75), math.hypot(127.5, 63.75)
-    assert colorfulness(halves) == pytest.approx(spread + 0.3 * mean)
+    assert compute_colorfulness(halves) == pytest.approx(spread + 0.3 * mean)
 
 
 def test_flow_finds_a_shift_and_warp_undoes_it() -> None:
     first, second = texture(), texture(3)
-    forward = optical_flow(first, second)
+    forward = compute_optical_flow(first, second)
     assert np.median(forward[..., 0]) == pytest.approx(3, abs=0.3)
     assert np.median(forward[..., 1]) == pytest.approx(0, abs=0.3)
-    back = warp(second.astype(np.float32)[..., None], forward)[..., 0]
+    back = warp_array_by_flow(second.astype(np.float32)[..., None], forward)[..., 0]
     assert np.abs(back - first)[8:-8, 8:-8].mean() < 0.3 * np.abs(second.astype(float) - first)[8:-8, 8:-8].mean()
 
 
 def test_what_disagrees_or_lies_at_a_motion_boundary_is_masked() -> None:
     still = np.zeros((20, 30, 2), np.float32)
-    assert visible_in_both(still, still).all()
+    assert find_visible_pixels(still, still).all()
     lost = still.copy()
     lost[:, :10] = 5  # the backward flow leads where the forward flow does not come back from
-    mask = visible_in_both(still, lost)
+    mask = find_visible_pixels(still, lost)
     assert not mask[:, :10].any()
     assert mask[:, 12:].all()
 
@@ -129,12 +138,12 @@ def test_chroma_that_moves_with_the_picture_does_not_change() -> None:
     first, second = texture(), texture(3)
     moving = [np.stack([t.astype(np.float32) / 8, -t.astype(np.float32) / 8], -1) for t in (first, second)]
     flickering = [moving[0], moving[1] + 4]
-    motion = Motion.between(first, second)
-    assert motion.seen.mean() > 0.5
-    assert motion.chroma_change(*moving) < 2
-    assert motion.chroma_change(*flickering) == pytest.approx(8, abs=2)
-    blind = Motion(motion.backward, np.zeros_like(motion.seen))
-    assert math.isnan(blind.chroma_change(*moving))
+    motion = Motion.from_frames(first, second)
+    assert motion.visible.mean() > 0.5
+    assert motion.mean_ab_change(*moving) < 2
+    assert motion.mean_ab_change(*flickering) == pytest.approx(8, abs=2)
+    blind = Motion(motion.backward_flow, np.zeros_like(motion.visible))
+    assert math.isnan(blind.mean_ab_change(*moving))
 
 
 def test_warp_error_by_hand() -> None:
@@ -150,24 +159,24 @@ def test_warp_error_by_hand() -> None:
 
 def test_warp_error_follows_the_motion() -> None:
     first, second = texture(), texture(3)
-    motion = Motion.between(first, second)
+    motion = Motion.from_frames(first, second)
     moving = [np.stack([t.astype(np.float32) / 255] * 3, -1) for t in (first, second)]
     assert motion.warp_error(*moving) < 5
     assert motion.warp_error(moving[0], moving[1] + 0.1) == pytest.approx(10, abs=4)
-    resting = Motion(np.zeros_like(motion.backward), motion.seen)
+    resting = Motion(np.zeros_like(motion.backward_flow), motion.visible)
     assert resting.warp_error(*moving) > 5 * motion.warp_error(*moving)
 
 
 def test_colour_distributions_by_hand() -> None:
     black, half, white = (np.zeros((2, 2, 3), np.uint8) for _ in range(3))
     half[0], white[:] = 255, 255
-    shares = color_histogram(half)
+    shares = compute_color_histogram(half)
     assert shares.shape == (3, 256)
     assert (shares[:, 0] == 0.5).all()
     assert (shares[:, 255] == 0.5).all()
 
     def cdc(*frames: np.ndarray) -> float:
-        return color_distribution_consistency([color_histogram(frame) for frame in frames])
+        return compute_cdc([compute_color_histogram(frame) for frame in frames])
 
     assert cdc(half, half, half, half, half) == 0
     assert cdc(black, white) == pytest.approx(math.log(2))  # nothing in common
@@ -184,24 +193,28 @@ def test_colour_distributions_by_hand() -> None:
 
 def test_correlation_by_hand() -> None:
     error = np.array([[0.0, 1], [2, 3]], np.float32)
-    assert correlation(1 - error / 3, error) == pytest.approx(1)
-    assert correlation(error, error) == pytest.approx(-1)
+    assert compute_confidence_correlation(1 - error / 3, error) == pytest.approx(1)
+    assert compute_confidence_correlation(error, error) == pytest.approx(-1)
     confidence = np.array([[0.9, 0.2], [0.4, 0.1]], np.float32)
-    assert correlation(confidence, error) == pytest.approx(-np.corrcoef(confidence.ravel(), error.ravel())[0, 1])
-    assert math.isnan(correlation(np.ones_like(error), error))
+    assert compute_confidence_correlation(confidence, error) == pytest.approx(
+        -np.corrcoef(confidence.ravel(), error.ravel())[0, 1]
+    )
+    assert math.isnan(compute_confidence_correlation(np.ones_like(error), error))
 
 
 def test_ause_by_hand() -> None:
     error = np.array([[0.0, 1], [2, 3]], np.float32)
-    assert ause(-error, error, steps=4) == pytest.approx(0)
+    assert compute_ause(-error, error, steps=4) == pytest.approx(0)
     # constant confidence keeps the mean 1.5; the oracle has 1.5, 1, ½, 0
     gaps = np.array([0, 0.5, 1, 1.5])
-    assert ause(np.ones_like(error), error, steps=4) == pytest.approx((gaps[:-1] + gaps[1:]).sum() / 2 / 4 / 1.5)
+    assert compute_ause(np.ones_like(error), error, steps=4) == pytest.approx(
+        (gaps[:-1] + gaps[1:]).sum() / 2 / 4 / 1.5
+    )
     # confidence that is the wrong way round keeps 1.5, 2, 2.5, 3
     gaps = np.array([0, 1, 2, 3])
-    assert ause(error, error, steps=4) == pytest.approx((gaps[:-1] + gaps[1:]).sum() / 2 / 4 / 1.5)
-    assert math.isnan(ause(error, np.zeros_like(error)))
+    assert compute_ause(error, error, steps=4) == pytest.approx((gaps[:-1] + gaps[1:]).sum() / 2 / 4 / 1.5)
+    assert math.isnan(compute_ause(error, np.zeros_like(error)))
     generator = np.random.default_rng(0)
     many = generator.random(5000).astype(np.float32)
-    told = [ause(noise * generator.random(5000).astype(np.float32) - many, many) for noise in (0.1, 1, 10)]
+    told = [compute_ause(noise * generator.random(5000).astype(np.float32) - many, many) for noise in (0.1, 1, 10)]
     assert told == sorted(told)

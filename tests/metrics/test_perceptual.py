@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from kinemacolor.metrics.backbones import VGG16, AlexNet, InceptionV3
 from kinemacolor.metrics.perceptual import (
     LPIPS,
-    Classifier,
+    ClassifierAgreement,
     FeatureStatistics,
     InceptionFeatures,
-    frechet_distance,
-    frechet_inception_distance,
+    compute_fid,
+    compute_frechet_distance,
 )
 
 
@@ -106,13 +106,13 @@ def test_frechet_distance_in_closed_form() -> None:
     # covariances with the same axes commute: |m1 - m2|² + Σ(√λ1 - √λ2)²
     wanted = shift @ shift + ((np.sqrt(one) - np.sqrt(other)) ** 2).sum()
     c1, c2 = (basis * one) @ basis.T, (basis * other) @ basis.T
-    assert frechet_distance(shift, c1, np.zeros(6), c2) == pytest.approx(wanted, abs=1e-6)
-    assert frechet_distance(shift, c1, shift, c1) == pytest.approx(0, abs=1e-6)
+    assert compute_frechet_distance(shift, c1, np.zeros(6), c2) == pytest.approx(wanted, abs=1e-6)
+    assert compute_frechet_distance(shift, c1, shift, c1) == pytest.approx(0, abs=1e-6)
     # those that do not: in two dimensions tr √(C1 C2) = √(tr C1 C2 + 2 √(det C1 C2))
     a, b = generator.normal(size=(2, 2, 5))
     c1, c2 = a @ a.T, b @ b.T
     root = np.sqrt(np.trace(c1 @ c2) + 2 * np.sqrt(np.linalg.det(c1 @ c2)))
-    found = frechet_distance(np.zeros(2), c1, np.zeros(2), c2)
+    found = compute_frechet_distance(np.zeros(2), c1, np.zeros(2), c2)
     assert found == pytest.approx(np.trace(c1) + np.trace(c2) - 2 * root)
 
 
@@ -120,13 +120,13 @@ def test_fid_of_samples_comes_to_that_of_their_distributions() -> None:
     generator = np.random.default_rng(0)
     one = torch.from_numpy(generator.normal(0, 1, (40_000, 4)))
     other = torch.from_numpy(generator.normal(2, 3, (40_000, 4)))
-    found = frechet_inception_distance(FeatureStatistics.of(one), FeatureStatistics.of(other))
+    found = compute_fid(FeatureStatistics.from_features(one), FeatureStatistics.from_features(other))
     assert found == pytest.approx(4 * (2**2 + (3 - 1) ** 2), rel=0.02)
 
 
 def test_statistics_of_pieces_add_up() -> None:
     features = torch.randn(50, 5) * 3 + 1e4  # far from zero, where sums of squares lose digits
-    pieces = [FeatureStatistics.of(piece) for piece in features.split([1, 20, 29])]
+    pieces = [FeatureStatistics.from_features(piece) for piece in features.split([1, 20, 29])]
     whole = pieces[0] + pieces[1] + pieces[2]
     assert whole.count == 50
     np.testing.assert_allclose(whole.mean, features.double().mean(0), rtol=1e-12)
@@ -145,7 +145,7 @@ def test_the_classifier_compares_first_and_first_five_choices() -> None:
             red, green = rgb[:, :1].mean((2, 3)), rgb[:, 1:2].mean((2, 3))
             return torch.cat([red, green * torch.tensor([[1.0, 0.9, 0.8, 0.7, 0.6]])], 1)
 
-    measure = Classifier()
+    measure = ClassifierAgreement()
     measure.network = Brightness()
     red = torch.tensor([1.0, 0.1, 0])[:, None, None].expand(3, 100, 150)
     second = torch.tensor([0.95, 1.0, 0])[:, None, None].expand_as(red)

@@ -60,7 +60,7 @@ def test_references_weigh_as_much_as_is_painted_of_them() -> None:
     part = slice(FRAME.shape[3] // 4, None)
     filled[:, 1, 1:, :, part] = pictures[:, 1, 1:, :, : part.start].mean((2, 3))[..., None, None]
     alone = [model.init_state(filled[:, index : index + 1]).embedding for index in (0, 1)]  # type: ignore[attr-defined]
-    both = model.init_state(pictures, painted=masks).embedding  # type: ignore[attr-defined]
+    both = model.init_state(pictures, paint_mask=masks).embedding  # type: ignore[attr-defined]
     torch.testing.assert_close(both, (4 * alone[0] + alone[1]) / 5)
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from _pytest.mark import ParameterSet
 
-from kinemacolor.models.base import Colorizer, State, Step
+from kinemacolor.models.base import Colorizer, ModelOutput, State
 from kinemacolor.weights.registry import MODELS, WeightsNotice, load_model
 
 TINY = 1 / 16
@@ -56,13 +56,13 @@ def pictures(batch: int = 2, count: int = 1, height: int = 64, width: int = 80) 
     return torch.cat([luma, 30 * chroma[..., :height, :width].double()], 2)
 
 
-def run(model: Colorizer, luma: torch.Tensor, references: torch.Tensor, cuts: list[int]) -> Step:
+def run(model: Colorizer, luma: torch.Tensor, references: torch.Tensor, cuts: list[int]) -> ModelOutput:
     state, steps = model.init_state(references), []
     for part in luma.split(cuts, 1):
         step = model(part, state)
         steps.append(step)
         state = step.state
-    return Step(torch.cat([s.chroma for s in steps], 1), torch.cat([s.confidence for s in steps], 1), state)
+    return ModelOutput(torch.cat([s.chroma for s in steps], 1), torch.cat([s.confidence for s in steps], 1), state)
 
 
 def tensors(of: State) -> list[torch.Tensor]:
@@ -72,10 +72,10 @@ def tensors(of: State) -> list[torch.Tensor]:
 
 @torch.inference_mode()
 def test_cutting_at_multiples_of_the_block_changes_nothing(model: Colorizer) -> None:
-    n = model.spec.block
+    n = model.spec.block_size
     luma, references = film(frames=4 * n), pictures()
     whole, cut = run(model, luma, references, [4 * n]), run(model, luma, references, [n, 2 * n, n])
-    torch.testing.assert_close(whole.chroma, cut.chroma, atol=1e-3, rtol=1e-4)
+    torch.testing.assert_close(whole.ab, cut.ab, atol=1e-3, rtol=1e-4)
     torch.testing.assert_close(whole.confidence, cut.confidence, atol=1e-4, rtol=1e-4)
 
 
@@ -85,7 +85,7 @@ def test_batch_rows_are_independent(model: Colorizer) -> None:
     both = run(model, luma, references, [4])
     for row in range(2):
         alone = run(model, luma[row : row + 1], references[row : row + 1], [4])
-        torch.testing.assert_close(alone.chroma[0], both.chroma[row], atol=1e-3, rtol=1e-4)
+        torch.testing.assert_close(alone.ab[0], both.ab[row], atol=1e-3, rtol=1e-4)
 
 
 @torch.inference_mode()
@@ -116,12 +116,12 @@ def test_any_size_comes_back(model: Colorizer, size: tuple[int, int]) -> None:
 def test_the_order_of_references_does_not_matter(model: Colorizer) -> None:
     luma, references = film(), pictures(count=3)
     one, other = run(model, luma, references, [4]), run(model, luma, references.flip(1), [4])
-    torch.testing.assert_close(one.chroma, other.chroma, atol=1e-3, rtol=1e-4)
+    torch.testing.assert_close(one.ab, other.ab, atol=1e-3, rtol=1e-4)
 
 
 @torch.inference_mode()
 def test_chroma_is_in_lab_units(model: Colorizer) -> None:
-    chroma = run(model, film(), pictures(), [4]).chroma
+    chroma = run(model, film(), pictures(), [4]).ab
     assert 1 < chroma.abs().max() <= 128
 
 
@@ -148,11 +148,11 @@ def test_colours_under_what_is_not_painted_do_not_matter(model: Colorizer) -> No
     references, masks = pictures(count=2), strokes(2)
     other = references.clone()
     other[:, :, 1:] = torch.where(masks[:, None] > 0, references[:, :, 1:], -70.0)
-    one, two = (answer(model, model.init_state(x, painted=masks)) for x in (references, other))
-    assert torch.equal(one.chroma, two.chroma)
+    one, two = (answer(model, model.init_state(x, paint_mask=masks)) for x in (references, other))
+    assert torch.equal(one.ab, two.ab)
     assert torch.equal(one.confidence, two.confidence)
     whole = answer(model, model.init_state(references))
-    assert not torch.equal(whole.chroma, one.chroma)
+    assert not torch.equal(whole.ab, one.ab)
 
 
 @torch.inference_mode()
@@ -160,14 +160,14 @@ def test_what_is_painted_matters(model: Colorizer) -> None:
     references, masks = pictures(), strokes()
     other = references.clone()
     other[:, :, 1:] = torch.where(masks[:, None] > 0, -references[:, :, 1:], references[:, :, 1:])
-    one, two = (answer(model, model.init_state(x, painted=masks)).chroma for x in (references, other))
+    one, two = (answer(model, model.init_state(x, paint_mask=masks)).ab for x in (references, other))
     assert not torch.equal(one, two)
 
 
 @torch.inference_mode()
 def test_a_wholly_painted_reference_is_one_without_a_mask(model: Colorizer) -> None:
     references = pictures(count=2)
-    states = model.init_state(references), model.init_state(references, painted=torch.ones(2, 64, 80))
+    states = model.init_state(references), model.init_state(references, paint_mask=torch.ones(2, 64, 80))
     assert all(torch.equal(a, b) for a, b in zip(*(tensors(state) for state in states), strict=True))
 
 
@@ -175,7 +175,7 @@ def test_a_wholly_painted_reference_is_one_without_a_mask(model: Colorizer) -> N
 def test_a_reference_without_paint_is_as_if_it_were_not_there(model: Colorizer) -> None:
     references = pictures(count=2)
     masks = torch.stack([torch.ones(64, 80), torch.zeros(64, 80)])
-    states = model.init_state(references[:, :1]), model.init_state(references, painted=masks)
+    states = model.init_state(references[:, :1]), model.init_state(references, paint_mask=masks)
     assert all(torch.equal(a, b) for a, b in zip(*(tensors(state) for state in states), strict=True))
 
 
@@ -184,9 +184,9 @@ def test_one_painted_colour_is_the_only_one_there_is(model: Colorizer) -> None:
     """Whatever is under the mask, also of another size than the frame; rows of the batch stay apart."""
     references, masks = pictures(count=2, height=70, width=91), strokes(2, 70, 91)
     references[:, :, 1:] = torch.where(masks[:, None] > 0, 25.0, references[:, :, 1:])
-    both = answer(model, model.init_state(references, painted=masks))
-    alone = answer(model, model.init_state(references[1:], painted=masks), rows=slice(1, 2))
-    torch.testing.assert_close(alone.chroma[0], both.chroma[1], atol=1e-3, rtol=1e-4)
+    both = answer(model, model.init_state(references, paint_mask=masks))
+    alone = answer(model, model.init_state(references[1:], paint_mask=masks), rows=slice(1, 2))
+    torch.testing.assert_close(alone.ab[0], both.ab[1], atol=1e-3, rtol=1e-4)
     for name in ("warped", "evidence", "kind"):
         if name in both.aux:
             torch.testing.assert_close(both.aux[name], torch.full_like(both.aux[name], 25.0), atol=1e-3, rtol=0)
@@ -198,7 +198,7 @@ def test_origins_lie_where_a_reference_is_painted(model: Colorizer) -> None:
     references, masks = pictures(count=3, height=65, width=90), torch.zeros(3, 65, 90)
     masks[1:, :24, 48:] = 1
     for luma in (film(frames=3), film(frames=3, height=97, width=66)):
-        step = model(luma, model.init_state(references, painted=masks))
+        step = model(luma, model.init_state(references, paint_mask=masks))
         if "origin" not in step.aux:
             pytest.skip(f"{model.spec.name} matches no places")
         number, row, column = step.aux["origin"].unbind(2)
@@ -211,12 +211,12 @@ def test_origins_lie_where_a_reference_is_painted(model: Colorizer) -> None:
         assert 0 <= matched.min() <= matched.max() <= 1
 
 
-def answer(model: Colorizer, state: State, rows: slice = slice(None)) -> Step:
-    step: Step = model(film(frames=max(2, model.spec.block))[rows], state)
+def answer(model: Colorizer, state: State, rows: slice = slice(None)) -> ModelOutput:
+    step: ModelOutput = model(film(frames=max(2, model.spec.block_size))[rows], state)
     return step
 
 
 def test_masks_that_cannot_be_meant_are_value_errors(model: Colorizer) -> None:
     for masks, message in ((torch.ones(1, 64, 80), "wanted R H W"), (torch.zeros(2, 64, 80), "no pixel")):
         with pytest.raises(ValueError, match=message):
-            model.init_state(pictures(count=2), painted=masks)
+            model.init_state(pictures(count=2), paint_mask=masks)

@@ -9,16 +9,16 @@ from golden import recipe
 from golden.fill import answers, fill
 from kinemacolor.benchmark.original_order import plain
 from kinemacolor.color import lab_to_rgb
-from kinemacolor.models.base import Step
+from kinemacolor.models.base import ModelOutput
 from kinemacolor.models.deep_exemplar import (
     DeepExemplar,
     DeepExemplarOptions,
     official_colorization_names,
     official_correspondence_names,
 )
-from kinemacolor.nn.attention import centred_unit
+from kinemacolor.nn.attention import center_and_normalize
 from kinemacolor.nn.backbones import VGG19
-from kinemacolor.nn.layers import positions
+from kinemacolor.nn.layers import flatten_grid
 
 REFERENCE = recipe.picture(1, 216, 384)
 FRAME = recipe.picture(2, 216, 384)
@@ -40,19 +40,19 @@ def published() -> DeepExemplar:
     return model
 
 
-def run(model: DeepExemplar, temperature: float | None, luma: Tensor = LUMA) -> Step:
+def run(model: DeepExemplar, temperature: float | None, luma: Tensor = LUMA) -> ModelOutput:
     model.options = DeepExemplarOptions(temperature=temperature)
     with torch.inference_mode():
         return model(luma, model.init_state(REFERENCE[:, None]))
 
 
 @pytest.fixture(scope="module")
-def hard(published: DeepExemplar) -> Step:
+def hard(published: DeepExemplar) -> ModelOutput:
     return run(published, None)
 
 
 @pytest.fixture(scope="module")
-def soft(published: DeepExemplar) -> Step:
+def soft(published: DeepExemplar) -> ModelOutput:
     return run(published, 0.01)
 
 
@@ -82,12 +82,12 @@ def test_vgg_features() -> None:
     torch.testing.assert_close(found, GOLDEN["t001.features_rms"].to(found), rtol=1e-4, atol=0)
 
 
-def test_similarity(hard: Step) -> None:
+def test_similarity(hard: ModelOutput) -> None:
     torch.testing.assert_close(sampled(hard.aux["similarity"], 0, 4), GOLDEN["similarity"], atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("frame", [0, 1])
-def test_warped_chroma(soft: Step, hard: Step, frame: int) -> None:
+def test_warped_chroma(soft: ModelOutput, hard: ModelOutput, frame: int) -> None:
     warped = GOLDEN[f"t001.frame{frame}.warped_ab"]
     torch.testing.assert_close(sampled(soft.aux["warped"], frame, 4), warped, atol=1e-2, rtol=0)
     error = (sampled(hard.aux["warped"], frame, 4) - GOLDEN[f"hard.frame{frame}.warped_ab"]).abs()
@@ -105,12 +105,14 @@ def test_chroma_of_the_colorization_net(published: DeepExemplar, temperature: st
     assert error.mean() < 2e-3
 
 
-def test_chroma_of_the_first_frame(hard: Step) -> None:
-    error = (sampled(hard.chroma, 0, 2) - GOLDEN["hard.frame0.ab"]).abs()
+def test_chroma_of_the_first_frame(hard: ModelOutput) -> None:
+    error = (sampled(hard.ab, 0, 2) - GOLDEN["hard.frame0.ab"]).abs()
     assert (error < 1e-2).float().mean() >= 0.99
 
 
-def test_chroma_of_both_frames_is_as_near_as_float32_allows(published: DeepExemplar, soft: Step, hard: Step) -> None:
+def test_chroma_of_both_frames_is_as_near_as_float32_allows(
+    published: DeepExemplar, soft: ModelOutput, hard: ModelOutput
+) -> None:
     """These random networks are chaotic: what one part in a million of the luma changes bounds the error.
 
     Rounding differs between processors, and grows a hundredfold from the warp to the chroma and
@@ -118,11 +120,11 @@ def test_chroma_of_both_frames_is_as_near_as_float32_allows(published: DeepExemp
     far below what other networks' answers would differ by is asserted, too.
     """
     for name, temperature, step in (("t001", 0.01, soft), ("hard", None, hard)):
-        nudged = run(published, temperature, LUMA * (1 + 1e-6)).chroma
+        nudged = run(published, temperature, LUMA * (1 + 1e-6)).ab
         for frame in (0, 1):
             recorded = GOLDEN[f"{name}.frame{frame}.ab"]
-            bound = (nudged - step.chroma)[:, frame].abs().mean()
-            assert (sampled(step.chroma, frame, 2) - recorded).abs().mean() < bound < recorded.std() / 10
+            bound = (nudged - step.ab)[:, frame].abs().mean()
+            assert (sampled(step.ab, frame, 2) - recorded).abs().mean() < bound < recorded.std() / 10
 
 
 def small(**options: object) -> DeepExemplar:
@@ -167,18 +169,18 @@ def test_several_references_are_one_set_of_positions() -> None:
 def test_the_match_is_centred_on_what_is_painted() -> None:
     model, reference, painted = small(), REFERENCE[:, None, :, :64, :96], torch.zeros(1, 64, 96)
     painted[..., :40] = 1
-    state = model.init_state(reference, painted=painted, in_shot=True)
+    state = model.init_state(reference, paint_mask=painted, in_shot=True)
     assert state.keys.shape[1] == state.colors.shape[1] == 16 * 10  # type: ignore[attr-defined]
     uncentred = model.correspondence.phi(
-        model._describe(lab_to_rgb(torch.cat([reference[:, 0, :1], reference[:, 0, 1:] * painted], 1)))
+        model._compute_descriptors(lab_to_rgb(torch.cat([reference[:, 0, :1], reference[:, 0, 1:] * painted], 1)))
     )
-    wanted = centred_unit(positions(uncentred[..., :10], 1))
+    wanted = center_and_normalize(flatten_grid(uncentred[..., :10], 1))
     torch.testing.assert_close(state.keys, wanted)  # type: ignore[attr-defined]
     assert not state.last[:, 1:, :, 40:].any()  # type: ignore[attr-defined]
 
 
-def test_the_last_frame_is_remembered(hard: Step) -> None:
-    torch.testing.assert_close(hard.state.last[:, 1:], hard.chroma[:, 1])  # type: ignore[attr-defined]
+def test_the_last_frame_is_remembered(hard: ModelOutput) -> None:
+    torch.testing.assert_close(hard.state.last[:, 1:], hard.ab[:, 1])  # type: ignore[attr-defined]
     torch.testing.assert_close(hard.state.last[:, :1], LUMA[:, 1] - 50)  # type: ignore[attr-defined]
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from kinemacolor.nn.attention import match, match_nearby
+from kinemacolor.nn.attention import match_keys, match_nearby_keys
 
 
 def unit(*shape: int) -> torch.Tensor:
@@ -19,7 +19,9 @@ def test_match_is_softmax_attention_whatever_the_tile(temperature: float) -> Non
     query, keys, values = unit(2, 37, 8), unit(2, 23, 8), torch.randn(2, 23, 3, dtype=torch.float64)
     wanted = naive(query, keys, values, temperature)
     for rows in (5, 37, 100):
-        (warped, again), cosine, best = match(query, keys, values, temperatures=(temperature, 0.3), rows=rows)
+        (warped, again), cosine, best = match_keys(
+            query, keys, values, temperatures=(temperature, 0.3), chunk_rows=rows
+        )
         torch.testing.assert_close((warped, cosine), wanted)
         torch.testing.assert_close(again, naive(query, keys, values, 0.3)[0])
         assert torch.equal(best, (query @ keys.transpose(1, 2)).argmax(-1))
@@ -27,14 +29,16 @@ def test_match_is_softmax_attention_whatever_the_tile(temperature: float) -> Non
 
 def test_match_of_a_key_with_itself_copies_its_value() -> None:
     keys, values = unit(1, 50, 32), torch.randn(1, 50, 2, dtype=torch.float64)
-    (warped,), cosine, best = match(keys, keys, values, temperatures=[0.005])
+    (warped,), cosine, best = match_keys(keys, keys, values, temperatures=[0.005])
     torch.testing.assert_close(warped, values, atol=1e-3, rtol=0)
     torch.testing.assert_close(cosine, torch.ones(1, 50, dtype=torch.float64))
     assert torch.equal(best[0], torch.arange(50))
 
 
 def test_match_stays_finite_at_a_temperature_that_overflows() -> None:
-    (warped,), cosine, _ = match(unit(1, 9, 4).float(), unit(1, 9, 4).float(), torch.ones(1, 9, 1), temperatures=[1e-4])
+    (warped,), cosine, _ = match_keys(
+        unit(1, 9, 4).float(), unit(1, 9, 4).float(), torch.ones(1, 9, 1), temperatures=[1e-4]
+    )
     assert torch.allclose(warped, torch.ones_like(warped), atol=1e-5)
     assert torch.isfinite(cosine).all()
 
@@ -43,7 +47,7 @@ def test_match_stays_finite_at_a_temperature_that_overflows() -> None:
 def test_match_nearby_is_attention_within_the_window(height: int, width: int, radius: int) -> None:
     query, keys = unit(2, height, width, 6), unit(2, height, width, 6)
     values = torch.randn(2, height, width, 3, dtype=torch.float64)
-    warped, cosine = match_nearby(query, keys, values, temperature=0.2, radius=radius)
+    warped, cosine = match_nearby_keys(query, keys, values, temperature=0.2, radius=radius)
     for row in range(height):
         for column in range(width):
             rows = slice(max(0, row - radius), row + radius + 1)
@@ -57,10 +61,10 @@ def test_match_nearby_is_attention_within_the_window(height: int, width: int, ra
 def test_both_can_be_trained_through() -> None:
     query, keys = unit(1, 4, 5, 6).requires_grad_(), unit(1, 4, 5, 6)
     values = torch.randn(1, 4, 5, 2, dtype=torch.float64)
-    match_nearby(query, keys, values, temperature=0.1, radius=1)[0].sum().backward()
+    match_nearby_keys(query, keys, values, temperature=0.1, radius=1)[0].sum().backward()
     assert query.grad is not None
     assert query.grad.abs().sum() > 0
     flat = query.detach().flatten(1, 2).requires_grad_()
-    match(flat, keys.flatten(1, 2), values.flatten(1, 2), temperatures=[0.1])[0][0].sum().backward()
+    match_keys(flat, keys.flatten(1, 2), values.flatten(1, 2), temperatures=[0.1])[0][0].sum().backward()
     assert flat.grad is not None
     assert flat.grad.abs().sum() > 0

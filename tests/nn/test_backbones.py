@@ -2,7 +2,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from kinemacolor.nn.backbones import VGG19, EfficientNetLite0, ResNet101, SameConv2d, vgg19_places
+from kinemacolor.nn.backbones import VGG19, EfficientNetLite0, ResNet101, SameConv2d, vgg19_layer_indices
 
 
 @pytest.mark.parametrize("size", [(64, 64), (65, 97), (216, 384), (70, 113)])
@@ -46,7 +46,7 @@ def test_vgg19_stops_at_its_last_tap_and_gives_its_taps_in_order() -> None:
 
 
 def test_vgg19_places_are_torchvisions() -> None:
-    places = vgg19_places()
+    places = vgg19_layer_indices()
     assert [places[name] for name in ("conv1_1", "conv1_2", "conv2_1", "conv3_1", "conv4_4", "conv5_4")] == [
         0, 2, 5, 10, 25, 34,
     ]  # fmt: skip

@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from kinemacolor.nn.layers import UpConv2d, fit, pad_to_multiple, positions
+from kinemacolor.nn.layers import UpConv2d, flatten_grid, pad_to_multiple, resize_bilinear
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 5), (8, 6)])
@@ -29,12 +29,12 @@ def test_padding_repeats_the_last_row_and_column() -> None:
 
 def test_positions_join_the_pictures_of_a_row() -> None:
     x = torch.arange(2 * 3 * 4 * 2 * 2).reshape(6, 4, 2, 2)  # two rows of three pictures
-    listed = positions(x, 2)
+    listed = flatten_grid(x, 2)
     assert listed.shape == (2, 12, 4)
     assert torch.equal(listed[1, 5], x[4, :, 0, 1])
 
 
 def test_fit_leaves_the_right_size_alone() -> None:
     x = torch.randn(1, 2, 4, 6)
-    assert fit(x, (4, 6)) is x
-    assert fit(x, (8, 12)).shape == (1, 2, 8, 12)
+    assert resize_bilinear(x, (4, 6)) is x
+    assert resize_bilinear(x, (8, 12)).shape == (1, 2, 8, 12)

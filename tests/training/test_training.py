@@ -25,7 +25,7 @@ from kinemacolor.errors import InputError, PartialError, ResourceError, UsageErr
 from kinemacolor.losses.pixel import l1_loss, psnr_loss
 from kinemacolor.models.color2embed import Color2Embed, Color2EmbedOptions
 from kinemacolor.models.deep_exemplar import DeepExemplar, DeepExemplarOptions
-from kinemacolor.nn.backbones import VGG19, instance_norm, standardised
+from kinemacolor.nn.backbones import VGG19, instance_norm, standardize_maps
 from kinemacolor.training import checkpoint, logs, trainer
 from kinemacolor.training import datasets as material
 from kinemacolor.training import train_state as learner
@@ -288,7 +288,7 @@ def test_gradients_add_up_however_a_batch_is_parted(data: Path) -> None:
             torch.testing.assert_close(first, second)
 
 
-@pytest.mark.parametrize("norm", [instance_norm, lambda x: standardised([x])[0]])
+@pytest.mark.parametrize("norm", [instance_norm, lambda x: standardize_maps([x])[0]])
 def test_a_batch_of_one_has_the_right_gradient(norm: Callable[[Tensor], Tensor]) -> None:
     """Gradients come with channels last from convolutions that ran so (`pixels_first`)."""
     x, wanted = torch.randn(1, 4, 8, 12), torch.randn(1, 4, 8, 12)

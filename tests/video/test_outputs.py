@@ -286,7 +286,7 @@ def test_full_range_film_is_as_light_in_prores(tmp_path: Path, pix_fmt: str) -> 
     assert probe(film).colors.full_range
     info = copy_with_chroma(film, tmp_path / "out.mov", vcodec="prores")
     assert not info.colors.full_range
-    shown = info.colors.coding(info.depth).gray(torch.from_numpy(luma_of(tmp_path / "out.mov")))
+    shown = info.colors.coding(info.depth).to_luma(torch.from_numpy(luma_of(tmp_path / "out.mov")))
     assert np.abs(shown.numpy() - luma_of(film) / (2 ** probe(film).depth - 1)).max() < 0.01
     assert [check.name for check in verify_film(film, tmp_path / "out.mov") if not check.passed] == []
 
@@ -295,10 +295,10 @@ def test_narrowed_chroma_is_the_same_colour() -> None:
     full, limited = (ColorTags(1, full_range=how).coding(10) for how in (True, False))
     chroma = np.array([[[512, 1023, 0]], [[512, 200, 700]]], np.uint16)
     luma = np.array([[400, 512, 600]], np.uint16)
-    there = full.rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma))
+    there = full.to_rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma))
     narrow_luma = limited_from_full(luma, 10, chroma=False)
     narrow = limited_from_full(chroma, 10, chroma=True)
-    again = limited.rgb(torch.from_numpy(narrow_luma)[None], torch.from_numpy(narrow))
+    again = limited.to_rgb(torch.from_numpy(narrow_luma)[None], torch.from_numpy(narrow))
     assert (there - again).abs().max() < 2e-3
 
 

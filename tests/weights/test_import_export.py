@@ -33,7 +33,7 @@ from kinemacolor.models.deep_exemplar import (
     official_colorization_names,
     official_correspondence_names,
 )
-from kinemacolor.nn.backbones import ResNet101, vgg19_places
+from kinemacolor.nn.backbones import ResNet101, vgg19_layer_indices
 from kinemacolor.weights.import_export import export_weights, import_weights
 from kinemacolor.weights.registry import MODELS, load_model, manifest, stored_parts
 from kinemacolor.weights.store import user_file, user_folder
@@ -154,9 +154,11 @@ def test_our_own_file_comes_back_the_same(name: str, tmp_path: Path) -> None:
 def test_every_vgg19_brings_its_variant_there_and_back(variant: str, tmp_path: Path) -> None:
     parts = truth("deep-exemplar")
     files = published("deep-exemplar", parts)
-    layers = list(vgg19_places())[:14]
+    layers = list(vgg19_layer_indices())[:14]
     if variant == "torchvision":
-        files["vgg19_conv.pth"] = renamed(parts["vgg19"], {k: f"features.{v}" for k, v in vgg19_places().items()})
+        files["vgg19_conv.pth"] = renamed(
+            parts["vgg19"], {k: f"features.{v}" for k, v in vgg19_layer_indices().items()}
+        )
         files["vgg19_conv.pth"] |= {"features.34.bias": torch.ones(1), "classifier.6.bias": torch.ones(1)}
     elif variant == "normalised":
         files["vgg19_conv.pth"] = renamed(parts["vgg19"], dict(zip(layers, map(str, NORMALISED), strict=True)))
@@ -467,7 +469,7 @@ def test_numbers_that_are_none_are_refused(tmp_path: Path) -> None:
 
 def test_torchvisions_vgg19_has_its_own_licence(tmp_path: Path) -> None:
     parts = truth("deep-exemplar")
-    placed = renamed(parts["vgg19"], {k: f"features.{v}" for k, v in vgg19_places().items()})
+    placed = renamed(parts["vgg19"], {k: f"features.{v}" for k, v in vgg19_layer_indices().items()})
     (stored,) = import_weights("deep-exemplar", save(tmp_path, {"vgg19.pth": placed}))
     assert "torchvision" in stored.entry.licence
 

@@ -150,7 +150,7 @@ def _time_stages(film: Path, reference: Path, model: Colorizer, count: int) -> d
         _watch_features(model, clock)
         native, target = info.colors.coding(info.depth), info.colors.coding(encoder.depth)
         with VideoReader(film) as reader, clock.time("decode"):
-            blocks = list(islice(reader.blocks(model.spec.block), -(-count // model.spec.block)))
+            blocks = list(islice(reader.blocks(model.spec.block_size), -(-count // model.spec.block_size)))
         made: list[Codes] = []
         for block in blocks:
             with clock.time("prepare"):

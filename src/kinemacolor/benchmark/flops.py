@@ -28,10 +28,10 @@ def cost(kind: type[Colorizer], *, height: int | None = None, width: int | None 
         height, width = height or side, width or side * 16 // 9
         with FlopCounterMode(display=False) as reference:
             state = model.init_state(torch.zeros(1, 1, 3, height, width))
-        luma = torch.zeros(1, model.spec.block, 1, height, width)
+        luma = torch.zeros(1, model.spec.block_size, 1, height, width)
         state = model(luma, state).state
         with FlopCounterMode(display=False) as frames:
             model(luma, state)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    each = frames.get_total_flops() / model.spec.block
+    each = frames.get_total_flops() / model.spec.block_size
     return Cost(parameters, reference.get_total_flops() / 1e9, each / 1e9)

@@ -112,7 +112,7 @@ def _network_row(name: str, rounds: int, peak: float) -> NetworkRow:
                 apart = float((step.chroma - chroma).abs().max())
             else:
                 ours, theirs = ours + middle - begun, theirs + ended - middle
-    frames = rounds * model.spec.block
+    frames = rounds * model.spec.block_size
     gflop = cost(MODELS[name], height=SIZE[0], width=SIZE[1]).frame_gflop
     return NetworkRow(name, gflop, ours / frames, theirs / frames, apart, peak)
 
@@ -135,7 +135,7 @@ def _scene(name: str) -> tuple[Colorizer, Tensor, Tensor]:
     coarse = torch.rand(1, 3, 9, 16, generator=generator)
     lab = torch.nn.functional.interpolate(coarse, SIZE, mode="bicubic").clamp(0, 1)
     reference = lab * 100 - torch.tensor([0.0, 50, 50])[:, None, None]
-    return model, reference, reference[:, None, :1].expand(-1, model.spec.block, -1, -1, -1)
+    return model, reference, reference[:, None, :1].expand(-1, model.spec.block_size, -1, -1, -1)
 
 
 def _embed_seconds(side: int, rounds: int) -> float:

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from kinemacolor.color import lab_to_rgb
 from kinemacolor.models.base import Colorizer
-from kinemacolor.models.deep_exemplar import GRID, DeepExemplar
+from kinemacolor.models.deep_exemplar import CELL_SIZE, DeepExemplar
 from kinemacolor.models.long_term.model import LongTermState
-from kinemacolor.nn.attention import centred_unit
+from kinemacolor.nn.attention import center_and_normalize
 from kinemacolor.nn.backbones import VGG19
-from kinemacolor.nn.layers import UpConv2d, positions
+from kinemacolor.nn.layers import UpConv2d, flatten_grid
 
 
 class PlainDeepExemplar:
@@ -38,13 +38,13 @@ class PlainDeepExemplar:
         net, frame = self.model.correspondence, luma[:, 0]
         theta = net.theta(net(self._features(frame.expand(-1, 3, -1, -1) / 100)))
         phi = net.phi(net(self.reference_maps))
-        query, keys = (centred_unit(positions(x, 1)) for x in (theta, phi))
+        query, keys = (center_and_normalize(flatten_grid(x, 1)) for x in (theta, phi))
         matrix = query @ keys.transpose(1, 2)
         similarity = matrix.amax(-1, keepdim=True)
-        colors = (matrix / 1e-10).softmax(-1) @ positions(F.avg_pool2d(self.reference[:, 1:], GRID), 1)
+        colors = (matrix / 1e-10).softmax(-1) @ flatten_grid(F.avg_pool2d(self.reference[:, 1:], CELL_SIZE), 1)
         found = torch.cat([colors, similarity], -1).transpose(1, 2).reshape(1, 3, *theta.shape[-2:])
         chroma: Tensor = self.colorization(
-            torch.cat([frame - 50, F.interpolate(found, scale_factor=GRID), self.last], 1)
+            torch.cat([frame - 50, F.interpolate(found, scale_factor=CELL_SIZE), self.last], 1)
         )
         self.last = torch.cat([frame - 50, chroma], 1)
         return chroma[:, None]
@@ -64,7 +64,7 @@ class PlainReference:
         """Chroma of the next block 1 T 1 h w, ``1 T 2 h w``."""
         state = self.model.init_state(self.reference[:, None])
         if isinstance(state, LongTermState) and isinstance(self.state, LongTermState):
-            state = replace(state, store=self.state.store)
+            state = replace(state, store=self.state.memory)
         chroma, _, self.state, _ = self.model(luma, state)
         answer: Tensor = chroma
         return answer

@@ -40,8 +40,8 @@ class MotionStore:
 
 def _write(path: Path, key: str, first: Bytes, second: Bytes) -> tuple[Halves, Bytes]:
     gray = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False) for frame in (first, second)]
-    motion = Motion.between(gray[0], gray[1])
-    flow, seen = motion.backward.astype(np.float16), np.packbits(motion.seen, axis=1)
+    motion = Motion.from_frames(gray[0], gray[1])
+    flow, seen = motion.backward_flow.astype(np.float16), np.packbits(motion.visible, axis=1)
     with replacing(path) as stream:
         np.savez_compressed(stream, flow=flow, seen=seen, sha256=_sha256(key, flow, seen))
     return flow, seen

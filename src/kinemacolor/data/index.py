@@ -15,7 +15,7 @@ from torch import nn
 from kinemacolor.data.embeddings import embed
 from kinemacolor.data.sources import Fault, Found, Source, find, look, unpacked_gradients
 from kinemacolor.errors import InputError, UsageError
-from kinemacolor.metrics.picture import GRAYEST
+from kinemacolor.metrics.picture import GRAY_THRESHOLD_AB
 from kinemacolor.utils.arrays import Floats
 from kinemacolor.utils.files import json_lines, writing
 from kinemacolor.utils.prefetch import one_thread
@@ -147,8 +147,8 @@ def _usable(seen: Iterable[Source | Fault]) -> tuple[list[Source], list[Fault]]:
     for one in seen:
         if isinstance(one, Fault):
             faults.append(one)
-        elif one.chroma < GRAYEST:
-            faults.append(Fault(one.path, "gray", f"its mean |ab| is {one.chroma:.2f}, under {GRAYEST}"))
+        elif one.chroma < GRAY_THRESHOLD_AB:
+            faults.append(Fault(one.path, "gray", f"its mean |ab| is {one.chroma:.2f}, under {GRAY_THRESHOLD_AB}"))
         elif one.digest in sources:
             faults.append(Fault(one.path, "duplicate", f"the same as {sources[one.digest].path}"))
         else:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from kinemacolor.color import rgb_to_lab
-from kinemacolor.errors import InputError, reading
+from kinemacolor.errors import InputError, translate_read_errors
 from kinemacolor.utils.arrays import Bytes, Floats
 from kinemacolor.video.display import colored_frames
 from kinemacolor.video.geometry import resize
@@ -84,7 +84,7 @@ def find(folder: Path, kind: Kind) -> list[Found]:
     read or holds nothing.
     """
     folder = folder.absolute()
-    with reading(folder):
+    with translate_read_errors(folder):
         if not folder.exists():
             raise InputError(f"{folder} does not exist: give a folder of {kind}s")
         below = [folder, *sorted(folder.rglob("*"))] if folder.is_dir() else [folder]
@@ -188,7 +188,7 @@ def _glance(frame: Bytes) -> _Glance:
 def _digest(path: Path) -> str:
     """The sha256 of a file, or of the contents of a folder's pictures in their order."""
     total = hashlib.sha256()
-    with reading(path):
+    with translate_read_errors(path):
         for file in find_pictures(path) or [path]:
             with file.open("rb") as stream:
                 total.update(hashlib.file_digest(stream, "sha256").digest())

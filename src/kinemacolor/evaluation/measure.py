@@ -13,9 +13,17 @@ from torch import Tensor, nn
 from kinemacolor.color import lab_to_rgb
 from kinemacolor.errors import InputError, KinemacolorError
 from kinemacolor.evaluation.protocol import Answer, TrueFrame
-from kinemacolor.metrics.confidence import ause, correlation
-from kinemacolor.metrics.motion import Motion, color_distribution_consistency, color_histogram
-from kinemacolor.metrics.picture import GRAYEST, ab_error, ciede2000, colorfulness, psnr, psnr_uint8_wraparound, ssim
+from kinemacolor.metrics.confidence import compute_ause, compute_confidence_correlation
+from kinemacolor.metrics.motion import Motion, compute_cdc, compute_color_histogram
+from kinemacolor.metrics.picture import (
+    GRAY_THRESHOLD_AB,
+    compute_ab_error,
+    compute_ciede2000,
+    compute_colorfulness,
+    compute_psnr,
+    compute_psnr_uint8_wraparound,
+    compute_ssim,
+)
 from kinemacolor.utils.arrays import Bytes, Floats
 
 
@@ -62,7 +70,7 @@ class Measured:
         if self.failure is not None:
             return FilmResult(film, model, protocol, 0, {}, {}, self.failure)
         means = {name: mean(values) for name, values in self.curves.items()}
-        means["cdc"] = color_distribution_consistency(self.histograms)
+        means["cdc"] = compute_cdc(self.histograms)
         return FilmResult(film, model, protocol, len(self.histograms), means, self.curves)
 
 
@@ -120,7 +128,7 @@ def measure(
             _keep(found[name], rows[name], answer, results[name], truth, truth.index in moments)
     if truth is None:
         raise InputError("the film has no frame")
-    if mean(vivid) < GRAYEST:
+    if mean(vivid) < GRAY_THRESHOLD_AB:
         raise InputError("the film is gray itself: there is nothing to compare with")
     for name, one in found.items():
         if one.failure is None and next(answers[name], None) is not None:
@@ -140,11 +148,11 @@ def _truths(film: Iterable[TrueFrame]) -> Iterator[_Truth]:
         rgb = torch.from_numpy(frame.picture).permute(2, 0, 1).float() / 255
         gray = lab_to_rgb(torch.cat([frame.lab[:1], torch.zeros_like(frame.lab[1:])]))
         luma = (frame.lab[0] * 2.55).byte().numpy()
-        motion = Motion.between(last.luma, luma) if last else None
+        motion = Motion.from_frames(last.luma, luma) if last else None
         seen = _Seen(_plane(frame.lab[1:]), _plane(rgb))
         changes = _of_motion(last.seen if last else None, seen, motion)
         own = {f"{name}_truth": value for name, value in changes.items()}
-        own |= {"psnr_gray": psnr(gray, rgb), "colorfulness_truth": colorfulness(rgb)}
+        own |= {"psnr_gray": compute_psnr(gray, rgb), "colorfulness_truth": compute_colorfulness(rgb)}
         last = _Truth(index, frame, rgb, gray, luma, seen, motion, own)
         yield last
 
@@ -166,12 +174,12 @@ def _next(answers: Iterator[Answer], found: Measured, index: int) -> Answer | No
 def _of_picture(answer: Answer, result: Tensor, truth: _Truth) -> dict[str, float]:
     lab = truth.frame.lab
     return {
-        "psnr": psnr(result, truth.rgb),
-        "psnr_uint8_wraparound": psnr_uint8_wraparound(_bytes(result), truth.frame.picture),
-        "ssim": ssim(result, truth.rgb),
-        "ab_error": ab_error(answer.chroma, lab[1:]),
-        "ciede2000": ciede2000(torch.cat([lab[:1], answer.chroma]), lab),
-        "colorfulness": colorfulness(result),
+        "psnr": compute_psnr(result, truth.rgb),
+        "psnr_uint8_wraparound": compute_psnr_uint8_wraparound(_bytes(result), truth.frame.picture),
+        "ssim": compute_ssim(result, truth.rgb),
+        "ab_error": compute_ab_error(answer.chroma, lab[1:]),
+        "ciede2000": compute_ciede2000(torch.cat([lab[:1], answer.chroma]), lab),
+        "colorfulness": compute_colorfulness(result),
         "confidence": float(answer.confidence.mean()),
     }
 
@@ -181,7 +189,10 @@ def _of_confidence(answer: Answer, truth: _Truth, sampled: bool) -> dict[str, fl
     if not sampled or np.isnan(confidence).any():
         return {"confidence_correlation": math.nan, "ause": math.nan}
     error = torch.linalg.vector_norm(answer.chroma - truth.frame.lab[1:], dim=0).numpy()
-    return {"confidence_correlation": correlation(confidence, error), "ause": ause(confidence, error)}
+    return {
+        "confidence_correlation": compute_confidence_correlation(confidence, error),
+        "ause": compute_ause(confidence, error),
+    }
 
 
 def _add_networks(
@@ -216,7 +227,7 @@ def _of_motion(previous: _Seen | None, current: _Seen, motion: Motion | None) ->
         return {"warp_error": math.nan, "chroma_change": math.nan}
     return {
         "warp_error": motion.warp_error(previous.rgb, current.rgb),
-        "chroma_change": motion.chroma_change(previous.chroma, current.chroma),
+        "chroma_change": motion.mean_ab_change(previous.chroma, current.chroma),
     }
 
 
@@ -225,7 +236,7 @@ def _keep(
 ) -> None:
     for name, value in row.items():
         found.curves.setdefault(name, []).append(value)
-    found.histograms.append(color_histogram(_bytes(result)))
+    found.histograms.append(compute_color_histogram(_bytes(result)))
     worst = row["psnr"] <= min(found.curves["psnr"])
     if worst or moment:
         shown = _shown(answer, result, truth)

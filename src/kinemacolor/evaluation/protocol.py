@@ -16,9 +16,9 @@ from torch import Tensor
 
 from kinemacolor.color import rgb_to_lab
 from kinemacolor.data.augment import self_reference
-from kinemacolor.errors import InputError, UsageError, reading
+from kinemacolor.errors import InputError, UsageError, translate_read_errors
 from kinemacolor.models.base import Colorizer, State
-from kinemacolor.nn.layers import fit
+from kinemacolor.nn.layers import resize_bilinear
 from kinemacolor.utils.arrays import Bytes
 from kinemacolor.video.display import colored_frames
 from kinemacolor.video.geometry import resize, working_size
@@ -88,7 +88,7 @@ def answers(
         return
     reference = _seen_by(model, [_reference(film, protocol, still)])
     state = model.init_state(reference, in_shot=protocol.kind != "still")
-    while block := list(islice(pictures, model.spec.block)):
+    while block := list(islice(pictures, model.spec.block_size)):
         made, state = _block(block, model, state, short_side)
         yield from made
 
@@ -106,7 +106,7 @@ def made_answers(film: Path, made: Path, short_side: int | None) -> Iterator[Ans
 def _block(block: list[Bytes], model: Colorizer, state: State, short_side: int | None) -> tuple[list[Answer], State]:
     step = model(_seen_by(model, block)[:, :, :1], state)
     size = _size(block[0], short_side)
-    parts = zip(fit(step.chroma[0], size), fit(step.confidence[0], size)[:, 0], strict=True)
+    parts = zip(resize_bilinear(step.chroma[0], size), resize_bilinear(step.confidence[0], size)[:, 0], strict=True)
     return [Answer(*part) for part in parts], step.state
 
 
@@ -115,7 +115,7 @@ def read_pairs(path: Path) -> Mapping[str, Path]:
 
     Raises InputError where it cannot be read so.
     """
-    with reading(path), path.open(newline="", encoding="utf-8") as stream:
+    with translate_read_errors(path), path.open(newline="", encoding="utf-8") as stream:
         rows = [row for row in csv.reader(stream) if row]
     if any(len(row) != 2 for row in rows):
         raise InputError(f"{path} is no list of pairs: write FILM,PICTURE in every line")

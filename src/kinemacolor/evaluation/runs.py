@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from kinemacolor.errors import InputError, KinemacolorError, UsageError, WeightsError
 from kinemacolor.evaluation.measure import FilmResult, Measured, Shown, measure
 from kinemacolor.evaluation.protocol import Answer, Protocol, answers, made_answers, true_frames
-from kinemacolor.metrics.perceptual import FeatureStatistics, frechet_inception_distance
+from kinemacolor.metrics.perceptual import FeatureStatistics, compute_fid
 from kinemacolor.models.base import Colorizer
-from kinemacolor.models.baselines import Gray, Match
+from kinemacolor.models.baselines import GrayBaseline, MatchBaseline
 from kinemacolor.utils.files import json_lines
 from kinemacolor.utils.prefetch import one_thread
 from kinemacolor.video.display import colored_frames
@@ -156,8 +156,8 @@ def fid(folder: Path, rows: Sequence[FilmResult]) -> float:
         with np.load(path) as stored:
             made.append(stored["result"])
             true.append(stored["truth"])
-    both = [FeatureStatistics.of(torch.from_numpy(np.concatenate(x)).double()) for x in (made, true)]
-    return frechet_inception_distance(both[0], both[1])
+    both = [FeatureStatistics.from_features(torch.from_numpy(np.concatenate(x)).double()) for x in (made, true)]
+    return compute_fid(both[0], both[1])
 
 
 def read_results(folder: Path) -> list[FilmResult]:
@@ -214,9 +214,9 @@ def _weights(name: str) -> str:
 @cache
 def _model(name: str) -> Colorizer:
     if name == "gray":
-        return Gray().eval()
+        return GrayBaseline().eval()
     if name == "match":
-        return Match(imagenet_backbone()).eval()
+        return MatchBaseline(imagenet_backbone()).eval()
     return load_model(name)
 
 

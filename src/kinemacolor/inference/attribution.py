@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kinemacolor.models.base import Step
+from kinemacolor.models.base import ModelOutput
 from kinemacolor.utils.arrays import Bytes, Floats
 
 
@@ -56,7 +56,7 @@ class Explained:
         return Origin(int(reference), there_row, there_column, confidence, matched)
 
 
-def origin_of(step: Step, seen: Sequence[tuple[float, float]]) -> Floats | None:
+def origin_of(step: ModelOutput, seen: Sequence[tuple[float, float]]) -> Floats | None:
     """``origin`` of an `Explained`; of each reference the model saw the middle, these parts of rows and columns."""
     origin = _told(step, "origin")
     if origin is not None:
@@ -65,13 +65,13 @@ def origin_of(step: Step, seen: Sequence[tuple[float, float]]) -> Floats | None:
     return origin
 
 
-def matched_of(step: Step) -> Floats | None:
+def matched_of(step: ModelOutput) -> Floats | None:
     """``matched`` of an `Explained`."""
     matched = _told(step, "matched")
     return None if matched is None else matched[..., 0]
 
 
-def _told(step: Step, name: str) -> Floats | None:
+def _told(step: ModelOutput, name: str) -> Floats | None:
     """What a step tells of its first frame, ``h w C``."""
     if name not in step.aux:
         return None

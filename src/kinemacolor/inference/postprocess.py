@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kinemacolor.color import YCbCr, luma_from_gray
+from kinemacolor.color import YCbCr, lightness_from_luma
 from kinemacolor.models.base import ModelSpec
 from kinemacolor.options import EdgeFilter, SessionOptions
 from kinemacolor.utils.arrays import Codes, Floats
@@ -45,11 +45,11 @@ class Finish:
     ) -> Codes:
         """Cb and Cr codes of ``target``, ``2 *size``, for a stored luma plane ``H W`` of ``native``; no gain."""
         with torch.inference_mode():
-            gray = native.gray(torch.from_numpy(resize(luma, size)))
+            gray = native.to_luma(torch.from_numpy(resize(luma, size)))
             chroma = self.geometry.up(painted.chroma, size)
             seen = self.geometry.window(*size)
             chroma[seen] = _align(np.ascontiguousarray(chroma[seen]), gray[seen], self.edge_filter)
-            codes = target.chroma(gray[None], torch.from_numpy(chroma).permute(2, 0, 1))
+            codes = target.to_cbcr_codes(gray[None], torch.from_numpy(chroma).permute(2, 0, 1))
             return codes.to(torch.uint8 if target.depth == 8 else torch.uint16).numpy()
 
 
@@ -58,7 +58,7 @@ def _align(chroma: Floats, gray: Tensor, edge_filter: EdgeFilter) -> Floats:
     if edge_filter == "none":
         return chroma
     if edge_filter == "fgs":
-        guide = (luma_from_gray(gray) * 2.55).byte().contiguous().numpy()
+        guide = (lightness_from_luma(gray) * 2.55).byte().contiguous().numpy()
         channels = [cv2.ximgproc.fastGlobalSmootherFilter(guide, plane, 500, 4) for plane in cv2.split(chroma)]
         return np.stack(channels, -1)
     radius = max(4, min(gray.shape) // 54)

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kinemacolor.color import YCbCr, into_gamut, lab_to_rgb, luma_from_gray, rgb_to_lab
+from kinemacolor.color import YCbCr, compress_to_gamut, lab_to_rgb, lightness_from_luma, rgb_to_lab
 from kinemacolor.errors import UsageError
 from kinemacolor.inference.attribution import Explained, matched_of, origin_of
 from kinemacolor.inference.postprocess import Finish, Painted
-from kinemacolor.models.base import Colorizer, Step
+from kinemacolor.models.base import Colorizer, ModelOutput
 from kinemacolor.options import SessionOptions
 from kinemacolor.utils.arrays import Bytes, Codes, Floats
 from kinemacolor.utils.device import choose_device
@@ -71,7 +71,7 @@ class Session:
         with self._inference():
             batch = reference_batch(references, short_side, crop=self.options.crop)
             pictures, painted = (tensor.to(self.device) for tensor in batch)
-            self._state = self.model.init_state(pictures, painted=painted, in_shot=in_shot).contiguous()
+            self._state = self.model.init_state(pictures, paint_mask=painted, in_shot=in_shot).contiguous()
 
     def advance(self, luma: Codes, coding: YCbCr) -> list[Painted]:
         """The next frames: luma codes ``T h w`` of ``coding`` at the working size (`Geometry.down`).
@@ -85,14 +85,14 @@ class Session:
 
         safetensors can keep them; some are empty before the first frame.
         """
-        return {name: tensor.to("cpu", copy=True) for name, tensor in self._state.tensors().items()}
+        return {name: tensor.to("cpu", copy=True) for name, tensor in self._state.named_tensors().items()}
 
     def restore(self, snapshot: Mapping[str, Tensor]) -> None:
         """Go on as the session went on that gave the `snapshot`, bit for bit if its model, size and options are alike.
 
         Raises ValueError for a snapshot of another model.
         """
-        wanted, given = sorted(self._state.tensors()), sorted(snapshot)
+        wanted, given = sorted(self._state.named_tensors()), sorted(snapshot)
         if given != wanted:
             raise ValueError(f"a snapshot of {self.model.spec.name} holds {wanted}; this one holds {given}")
         copies = {name: tensor.to(self.device, copy=True).contiguous() for name, tensor in snapshot.items()}
@@ -120,13 +120,13 @@ class Session:
             self.geometry.seen_upright,
         )
 
-    def _step(self, luma: Codes, coding: YCbCr) -> Step:
+    def _step(self, luma: Codes, coding: YCbCr) -> ModelOutput:
         """The model's answer to the next frames, as `advance` takes them."""
         if luma.shape[1:] != self.geometry.working:
             raise ValueError(f"frames of {self.geometry.working} px are wanted, these have {luma.shape[1:]}")
         with self._inference():
-            gray = coding.gray(torch.from_numpy(luma).to(self.device))
-            step: Step = self.model(luma_from_gray(gray)[None, :, None], self._state)
+            gray = coding.to_luma(torch.from_numpy(luma).to(self.device))
+            step: ModelOutput = self.model(lightness_from_luma(gray)[None, :, None], self._state)
             self._state = step.state.contiguous()
         return step
 
@@ -134,7 +134,7 @@ class Session:
         """Colours and confidence of a frame ``H W``, as it is stored."""
         size = luma.shape[0], luma.shape[1]
         chroma = self.finish.chroma_planes(luma, self.finish.gained(painted), size, FULL_RGB, FULL_RGB)
-        rgb = FULL_RGB.rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma))
+        rgb = FULL_RGB.to_rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma))
         confidence = self.geometry.up(painted.confidence, size)
         return (rgb * 255).round().to(torch.uint8).permute(1, 2, 0).numpy(), confidence
 
@@ -172,14 +172,14 @@ def complete(picture: Bytes, gray: Bytes) -> Bytes:
     luma = resize(gray, (picture.shape[0], picture.shape[1]))
     result, painted = np.dstack([luma, luma, luma, picture[..., 3]]), picture[..., 3] >= OPAQUE
     lab = _lab(picture[painted, None, :3])
-    lab[0] = luma_from_gray(torch.from_numpy(luma[painted, None]).float() / 255)
-    rgb = lab_to_rgb(into_gamut(lab)).permute(1, 2, 0)[:, 0]
+    lab[0] = lightness_from_luma(torch.from_numpy(luma[painted, None]).float() / 255)
+    rgb = lab_to_rgb(compress_to_gamut(lab)).permute(1, 2, 0)[:, 0]
     result[painted, :3] = (rgb * 255).round().to(torch.uint8).numpy()
     return result
 
 
-def _painted(step: Step) -> list[Painted]:
-    chroma = step.chroma[0].permute(0, 2, 3, 1).float().cpu().numpy()
+def _painted(step: ModelOutput) -> list[Painted]:
+    chroma = step.ab[0].permute(0, 2, 3, 1).float().cpu().numpy()
     confidence = step.confidence[0, :, 0].float().cpu().numpy()
     return [Painted(np.ascontiguousarray(ab), trust) for ab, trust in zip(chroma, confidence, strict=True)]
 

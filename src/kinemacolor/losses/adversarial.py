@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from kinemacolor.nn.backbones import instance_norm
-from kinemacolor.nn.layers import positions
-from kinemacolor.nn.precision import no_autocast, widen
+from kinemacolor.nn.layers import flatten_grid
+from kinemacolor.nn.precision import no_autocast, promote_to_float32
 
 
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
@@ -19,7 +19,7 @@ def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
     E[(D(real) - E D(fake) - 1)²] + E[(D(fake) - E D(real) + 1)²]. 2 for scores that are all alike, 0 where
     every real one is 1 above every false one. The published code takes half of it.
     """
-    real, fake = widen(real), widen(fake)
+    real, fake = promote_to_float32(real), promote_to_float32(fake)
     return (real - fake.mean() - 1).square().mean() + (fake - real.mean() + 1).square().mean()
 
 
@@ -44,9 +44,9 @@ class SelfAttention(nn.Module):
         self.gamma = nn.Parameter(torch.zeros(1))
 
     def forward(self, x: Tensor) -> Tensor:
-        query, key, value = (positions(layer(x), len(x))[:, None] for layer in (self.query, self.key, self.value))
-        seen = F.scaled_dot_product_attention(query, key, value, scale=1.0)[:, 0]
-        result: Tensor = x + self.gamma * seen.transpose(1, 2).reshape(x.shape)
+        query, key, value = (flatten_grid(layer(x), len(x))[:, None] for layer in (self.query, self.key, self.value))
+        attended = F.scaled_dot_product_attention(query, key, value, scale=1.0)[:, 0]
+        result: Tensor = x + self.gamma * attended.transpose(1, 2).reshape(x.shape)
         return result
 
 
@@ -80,9 +80,9 @@ class VideoDiscriminator(nn.Module):
         if (height // 64) * (width // 64) < 2:
             raise ValueError(f"wanted frames of at least 64×128 px, got {height}×{width}")
         with no_autocast(frames.device):
-            return self._score(widen(frames).flatten(1, 2))
+            return self._score_frames(promote_to_float32(frames).flatten(1, 2))
 
-    def _score(self, x: Tensor) -> Tensor:
+    def _score_frames(self, x: Tensor) -> Tensor:
         first, second, *others = self.convs
         x = F.leaky_relu(first(x), 0.2)
         x = self.attention(F.leaky_relu(instance_norm(second(x)), 0.2))

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from kinemacolor.losses.numerics import difference, weighted_mean
-from kinemacolor.nn.precision import widen
+from kinemacolor.losses.numerics import subtract_same_shape, weighted_mean
+from kinemacolor.nn.precision import promote_to_float32
 
 
 def soft_correctness(result: Tensor, truth: Tensor, *, tolerance: float = 10.0) -> Tensor:
@@ -14,7 +14,7 @@ def soft_correctness(result: Tensor, truth: Tensor, *, tolerance: float = 10.0) 
     they bear is exponentially distributed with a mean of ``tolerance`` Lab units. 1 without an
     error, 0.37 at the tolerance, and no threshold between right and wrong.
     """
-    error: Tensor = torch.linalg.vector_norm(difference(result, truth).detach(), dim=1, keepdim=True)
+    error: Tensor = torch.linalg.vector_norm(subtract_same_shape(result, truth).detach(), dim=1, keepdim=True)
     return (-error / tolerance).exp()
 
 
@@ -35,5 +35,5 @@ def confidence_loss(
     chance = soft_correctness(result, truth, tolerance=tolerance)
     if confidence.shape != chance.shape:
         raise ValueError(f"wanted a confidence {tuple(chance.shape)}, got {tuple(confidence.shape)}")
-    q, c = (0.0005 + 0.999 * x for x in (chance, widen(confidence)))
+    q, c = (0.0005 + 0.999 * x for x in (chance, promote_to_float32(confidence)))
     return weighted_mean(q * (q / c).log() + (1 - q) * ((1 - q) / (1 - c)).log(), weight)

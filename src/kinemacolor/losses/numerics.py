@@ -5,19 +5,19 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from kinemacolor.nn.precision import widen
+from kinemacolor.nn.precision import promote_to_float32
 
 Penalty = Literal["l1", "l2"]
 
 
-def difference(one: Tensor, other: Tensor) -> Tensor:
+def subtract_same_shape(one: Tensor, other: Tensor) -> Tensor:
     """One less the other, in float32 or wider. Raises ValueError where the shapes differ: nothing is expanded."""
     if one.shape != other.shape:
         raise ValueError(f"wanted two of one shape, got {tuple(one.shape)} and {tuple(other.shape)}")
-    return widen(one) - widen(other)
+    return promote_to_float32(one) - promote_to_float32(other)
 
 
-def penalised(x: Tensor, penalty: Penalty) -> Tensor:
+def apply_penalty(x: Tensor, penalty: Penalty) -> Tensor:
     """Each number's size (l1) or square (l2)."""
     return x.abs() if penalty == "l1" else x.square()
 

@@ -12,41 +12,45 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kinemacolor.color import lab_to_rgb
-from kinemacolor.losses.numerics import Penalty, difference, penalised
+from kinemacolor.losses.numerics import Penalty, apply_penalty, subtract_same_shape
 from kinemacolor.nn.backbones import VGG19
-from kinemacolor.nn.precision import no_autocast, widen
+from kinemacolor.nn.precision import no_autocast, promote_to_float32
 
 Features = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Layer:
+class FeatureLayer:
     """A layer of VGG19 in a loss: its tap, its weight, and over how many px a side it is averaged first."""
 
     tap: str
     weight: float = 1
     pool: int = 1
 
-    def of(self, features: Features) -> Tensor:
+    def select_map(self, features: Features) -> Tensor:
         """Its map ``B C h w``. Raises ValueError where the VGG19 did not tap it."""
         if self.tap not in features:
             raise ValueError(f"the loss wants {self.tap}, this VGG19 gives {', '.join(features)}")
-        x = widen(features[self.tap])
+        x = promote_to_float32(features[self.tap])
         return F.avg_pool2d(x, self.pool) if self.pool > 1 else x
 
 
-TOP_LAYER = (Layer("relu5_2"),)  # Deep Exemplar, Long-term and Color2Embed, as their papers say
+TOP_LAYER = (FeatureLayer("relu5_2"),)  # Deep Exemplar, Long-term and Color2Embed, as their papers say
 ALL_LAYERS = (  # Color2Embed's code
-    Layer("relu1_2", 1 / 32),
-    Layer("relu2_2", 1 / 16),
-    Layer("relu3_2", 1 / 8),
-    Layer("relu4_2", 1 / 4),
-    Layer("relu5_2"),
+    FeatureLayer("relu1_2", 1 / 32),
+    FeatureLayer("relu2_2", 1 / 16),
+    FeatureLayer("relu3_2", 1 / 8),
+    FeatureLayer("relu4_2", 1 / 4),
+    FeatureLayer("relu5_2"),
 )
-CONTEXTUAL_LAYERS = (Layer("relu3_2", 2, pool=2), Layer("relu4_2", 4), Layer("relu5_2", 8))  # Deep Exemplar's code
+CONTEXTUAL_LAYERS = (
+    FeatureLayer("relu3_2", 2, pool=2),
+    FeatureLayer("relu4_2", 4),
+    FeatureLayer("relu5_2", 8),
+)  # Deep Exemplar's code
 
 
-def vgg_features(vgg: VGG19, lab: Tensor) -> dict[str, Tensor]:
+def extract_vgg_features(vgg: VGG19, lab: Tensor) -> dict[str, Tensor]:
     """Maps of ``vgg`` by their taps, ``B C h w`` each, for Lab ``B 3 h w``, which it sees as sRGB clipped to 0..1.
 
     Where a colour is clipped its gradient is 0. Raises ValueError unless the network is frozen: in
@@ -55,11 +59,11 @@ def vgg_features(vgg: VGG19, lab: Tensor) -> dict[str, Tensor]:
     if vgg.training or any(parameter.requires_grad for parameter in vgg.parameters()):
         raise ValueError("wanted a frozen VGG19: vgg.eval().requires_grad_(False)")
     with no_autocast(lab.device):
-        return dict(zip(sorted(vgg.taps), vgg(lab_to_rgb(widen(lab))), strict=True))
+        return dict(zip(sorted(vgg.taps), vgg(lab_to_rgb(promote_to_float32(lab))), strict=True))
 
 
 def perceptual_loss(
-    result: Features, truth: Features, *, layers: Sequence[Layer] = TOP_LAYER, penalty: Penalty = "l2"
+    result: Features, truth: Features, *, layers: Sequence[FeatureLayer] = TOP_LAYER, penalty: Penalty = "l2"
 ) -> Tensor:
     """Σ over layers of weight × mean of the penalised difference of features (Johnson et al. 2016).
 
@@ -67,12 +71,15 @@ def perceptual_loss(
     ``penalty="l1"``; its code: `ALL_LAYERS`, l1, torchvision's VGG19. Means, as in the published
     codes, where the papers print sums.
     """
-    apart = [(layer.weight, difference(layer.of(result), layer.of(truth).detach())) for layer in layers]
-    return torch.stack([weight * penalised(x, penalty).mean() for weight, x in apart]).sum()
+    differences = [
+        (layer.weight, subtract_same_shape(layer.select_map(result), layer.select_map(truth).detach()))
+        for layer in layers
+    ]
+    return torch.stack([weight * apply_penalty(x, penalty).mean() for weight, x in differences]).sum()
 
 
 def contextual_loss(
-    result: Features, reference: Features, *, layers: Sequence[Layer] = CONTEXTUAL_LAYERS, bandwidth: float = 0.1
+    result: Features, reference: Features, *, layers: Sequence[FeatureLayer] = CONTEXTUAL_LAYERS, bandwidth: float = 0.1
 ) -> Tensor:
     """Whether every place of ``result`` has one counterpart in ``reference``, wherever that is.
 
@@ -82,11 +89,11 @@ def contextual_loss(
     less the mean of the reference's. 0..Σ weight × log(places of the reference). The two may differ in
     size.
     """
-    pairs = [(layer.weight, layer.of(result), layer.of(reference).detach()) for layer in layers]
-    return torch.stack([weight * _contextual(x, y, bandwidth) for weight, x, y in pairs]).sum()
+    pairs = [(layer.weight, layer.select_map(result), layer.select_map(reference).detach()) for layer in layers]
+    return torch.stack([weight * _contextual_layer_loss(x, y, bandwidth) for weight, x, y in pairs]).sum()
 
 
-def _contextual(result: Tensor, reference: Tensor, bandwidth: float) -> Tensor:
+def _contextual_layer_loss(result: Tensor, reference: Tensor, bandwidth: float) -> Tensor:
     mean = reference.mean((2, 3), keepdim=True)
     query, keys = (F.normalize((x - mean).flatten(2), dim=1, eps=1e-6) for x in (result, reference))
     with no_autocast(query.device):

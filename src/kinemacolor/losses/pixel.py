@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kinemacolor.losses.numerics import Penalty, difference, penalised, weighted_mean
-from kinemacolor.nn.precision import widen
+from kinemacolor.losses.numerics import Penalty, apply_penalty, subtract_same_shape, weighted_mean
+from kinemacolor.nn.precision import promote_to_float32
 
 
 def l1_loss(result: Tensor, truth: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -20,7 +20,7 @@ def l1_loss(result: Tensor, truth: Tensor, weight: Tensor | None = None) -> Tens
     ``weight`` ``B 1 h w``, or ``B 1 1 1`` for whole pictures: Deep Exemplar counts only those whose
     reference shows the frame itself.
     """
-    return weighted_mean(difference(result, truth.detach()).abs(), weight)
+    return weighted_mean(subtract_same_shape(result, truth.detach()).abs(), weight)
 
 
 def smooth_l1_loss(result: Tensor, truth: Tensor, weight: Tensor | None = None, *, beta: float = 1.0) -> Tensor:
@@ -29,8 +29,10 @@ def smooth_l1_loss(result: Tensor, truth: Tensor, weight: Tensor | None = None, 
     Color2Embed, Eq. 8, has beta 1; its code gives it ab / 110, so that the loss is quadratic over
     the whole gamut: ``smooth_l1_loss(result / 110, truth / 110)``. ``weight`` as in `l1_loss`.
     """
-    apart = difference(result, truth.detach())
-    return weighted_mean(F.smooth_l1_loss(apart, torch.zeros_like(apart), reduction="none", beta=beta), weight)
+    differences = subtract_same_shape(result, truth.detach())
+    return weighted_mean(
+        F.smooth_l1_loss(differences, torch.zeros_like(differences), reduction="none", beta=beta), weight
+    )
 
 
 def psnr_loss(result: Tensor, truth: Tensor, weight: Tensor | None = None, *, noise: float = 1.0) -> Tensor:
@@ -42,7 +44,7 @@ def psnr_loss(result: Tensor, truth: Tensor, weight: Tensor | None = None, *, no
     """
     if noise < 1:
         raise ValueError(f"noise must be at least 1 Lab unit, not {noise}")
-    squared = difference(result, truth.detach()).square().mean((1, 2, 3), keepdim=True)
+    squared = subtract_same_shape(result, truth.detach()).square().mean((1, 2, 3), keepdim=True)
     return weighted_mean(10 * (squared + noise**2).log10(), weight)
 
 
@@ -57,15 +59,15 @@ def smoothness_loss(
     differ in the result. That code counts the pixel itself and squares the difference (``l2``), to
     which the paper's weight of 5 belongs; the paper leaves it out (``centre=False``) and prints no norm.
     """
-    guide, chroma = widen(truth).detach(), widen(result)
-    distance = (_around(guide, torch.inf, centre) - guide[:, :, None]).square().sum(1, keepdim=True)
+    guide, ab = promote_to_float32(truth).detach(), promote_to_float32(result)
+    distance = (_stack_neighbors(guide, torch.inf, centre) - guide[:, :, None]).square().sum(1, keepdim=True)
     weights = (-distance / alpha).softmax(2)
-    return penalised(chroma - (weights * _around(chroma, 0, centre)).sum(2), penalty).mean()
+    return apply_penalty(ab - (weights * _stack_neighbors(ab, 0, centre)).sum(2), penalty).mean()
 
 
-def _around(x: Tensor, outside: float, centre: bool) -> Tensor:
+def _stack_neighbors(x: Tensor, fill_value: float, centre: bool) -> Tensor:
     """The 3×3 around each pixel of ``B C h w``, ``B C 9 h w``, or 8 without the centre."""
     height, width = x.shape[-2:]
-    padded = F.pad(x, (1, 1, 1, 1), value=outside)
-    places = [place for place in product(range(3), range(3)) if centre or place != (1, 1)]
-    return torch.stack([padded[..., i : i + height, j : j + width] for i, j in places], 2)
+    padded = F.pad(x, (1, 1, 1, 1), value=fill_value)
+    offsets = [place for place in product(range(3), range(3)) if centre or place != (1, 1)]
+    return torch.stack([padded[..., i : i + height, j : j + width] for i, j in offsets], 2)

@@ -4,25 +4,27 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kinemacolor.losses.numerics import Penalty, difference, penalised, weighted_mean
-from kinemacolor.nn.precision import widen
+from kinemacolor.losses.numerics import Penalty, apply_penalty, subtract_same_shape, weighted_mean
+from kinemacolor.nn.precision import promote_to_float32
 
 
-def warp(picture: Tensor, flow: Tensor) -> Tensor:
+def warp_tensor_by_flow(picture: Tensor, flow: Tensor) -> Tensor:
     """``B C h w`` sampled at each pixel plus ``flow`` ``B 2 h w`` px (x, y), bilinear; outside repeats the edge.
 
     Differentiable in both; `kinemacolor.metrics.motion.warp` in torch.
     """
     height, width = flow.shape[-2:]
-    exact = widen(flow)
+    exact = promote_to_float32(flow)
     x = exact[:, 0] + torch.arange(width, device=flow.device, dtype=exact.dtype)
     y = exact[:, 1] + torch.arange(height, device=flow.device, dtype=exact.dtype)[:, None]
     grid = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], -1)
-    source = widen(picture)
+    source = promote_to_float32(picture)
     return F.grid_sample(source, grid.to(source), padding_mode="border", align_corners=False)
 
 
-def temporal_loss(first: Tensor, second: Tensor, backward: Tensor, seen: Tensor, *, penalty: Penalty = "l1") -> Tensor:
+def temporal_loss(
+    first: Tensor, second: Tensor, backward_flow: Tensor, visible: Tensor, *, penalty: Penalty = "l1"
+) -> Tensor:
     """Mean change of ab ``B 2 h w`` from frame to frame along the motion, where both frames show the same.
 
     Deep Exemplar, Eq. 13, and Long-term, Eq. 10: the mean of ``seen`` · |warp(first) - second| over the
@@ -31,4 +33,6 @@ def temporal_loss(first: Tensor, second: Tensor, backward: Tensor, seen: Tensor,
     the second frame (`kinemacolor.metrics.motion.Motion` makes both). Gradients flow to both frames.
     Deep Exemplar's code squares (``l2``), looks forward instead, and divides by all pixels.
     """
-    return weighted_mean(penalised(difference(warp(first, backward), second), penalty), seen)
+    return weighted_mean(
+        apply_penalty(subtract_same_shape(warp_tensor_by_flow(first, backward_flow), second), penalty), visible
+    )

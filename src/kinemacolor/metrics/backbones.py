@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinemacolor.nn.backbones import VGG19, EfficientNetLite0, imagenet_standardised
+from kinemacolor.nn.backbones import VGG19, EfficientNetLite0, standardize_for_imagenet
 
-Layer = tuple[int, int | tuple[int, int], int]  # channels, kernel, stride
-Branch = Sequence["Layer | nn.Module"]
+ConvSpec = tuple[int, int | tuple[int, int], int]  # channels, kernel, stride
+BranchSpec = Sequence["ConvSpec | nn.Module"]
 
 
 class AlexNet(nn.Module):
@@ -29,7 +29,7 @@ class AlexNet(nn.Module):
         self.conv5 = nn.Conv2d(256, 256, 3, padding=1)
 
     def forward(self, rgb: Tensor) -> tuple[Tensor, ...]:
-        x, maps = imagenet_standardised(rgb), []
+        x, maps = standardize_for_imagenet(rgb), []
         for name, conv in self.named_children():
             if name in ("conv2", "conv3"):
                 x = F.max_pool2d(x, 3, 2)
@@ -59,12 +59,12 @@ class InceptionV3(nn.Module):
         stem = [_Convolution(3, 32, 3, 2), _Convolution(32, 32, 3), _Convolution(32, 64, 3, same=True)]
         late = [_Convolution(64, 80, 1), _Convolution(80, 192, 3)]
         self.stem = nn.Sequential(*stem, nn.MaxPool2d(3, 2), *late, nn.MaxPool2d(3, 2))
-        blocks = [*(_square(width_in, width) for width_in, width in ((192, 32), (256, 64), (288, 64)))]
+        blocks = [*(_make_block_35x35(width_in, width) for width_in, width in ((192, 32), (256, 64), (288, 64)))]
         blocks += [_Mixed(288, [(384, 3, 2)], [(64, 1, 1), (96, 3, 1), (96, 3, 2)], [nn.MaxPool2d(3, 2)])]
-        blocks += [_long(width) for width in (128, 160, 160, 192)]
-        narrowing: Branch = [(192, 1, 1), (192, (1, 7), 1), (192, (7, 1), 1), (192, 3, 2)]
+        blocks += [_make_block_17x17(width) for width in (128, 160, 160, 192)]
+        narrowing: BranchSpec = [(192, 1, 1), (192, (1, 7), 1), (192, (7, 1), 1), (192, 3, 2)]
         blocks += [_Mixed(768, [(192, 1, 1), (320, 3, 2)], narrowing, [nn.MaxPool2d(3, 2)])]
-        blocks += [_wide(1280, _border_free_mean()), _wide(2048, nn.MaxPool2d(3, 1, 1))]
+        blocks += [_make_block_8x8(1280, _make_border_free_mean()), _make_block_8x8(2048, nn.MaxPool2d(3, 1, 1))]
         self.blocks = nn.Sequential(*blocks)
 
     def forward(self, rgb: Tensor) -> Tensor:
@@ -95,7 +95,7 @@ class _Convolution(nn.Module):
 class _Mixed(nn.Module):
     """Branches beside each other, their channels joined. A branch is a row of layers and modules."""
 
-    def __init__(self, width_in: int, *branches: Branch) -> None:
+    def __init__(self, width_in: int, *branches: BranchSpec) -> None:
         super().__init__()
         self.branches = nn.ModuleList()
         for branch in branches:
@@ -112,28 +112,28 @@ class _Mixed(nn.Module):
         return torch.cat([branch(x) for branch in self.branches], 1)
 
 
-def _square(width_in: int, pooled: int) -> _Mixed:
+def _make_block_35x35(width_in: int, pooled: int) -> _Mixed:
     """The blocks of 35×35 cells."""
-    twice: Branch = [(64, 1, 1), (96, 3, 1), (96, 3, 1)]
-    return _Mixed(width_in, [(64, 1, 1)], [(48, 1, 1), (64, 5, 1)], twice, [_border_free_mean(), (pooled, 1, 1)])
+    twice: BranchSpec = [(64, 1, 1), (96, 3, 1), (96, 3, 1)]
+    return _Mixed(width_in, [(64, 1, 1)], [(48, 1, 1), (64, 5, 1)], twice, [_make_border_free_mean(), (pooled, 1, 1)])
 
 
-def _long(inner: int) -> _Mixed:
+def _make_block_17x17(inner: int) -> _Mixed:
     """The blocks of 17×17 cells."""
-    across: Branch = [(inner, 1, 1), (inner, (1, 7), 1), (192, (7, 1), 1)]
-    twice: Branch = [(inner, 1, 1), (inner, (7, 1), 1), (inner, (1, 7), 1), (inner, (7, 1), 1), (192, (1, 7), 1)]
-    return _Mixed(768, [(192, 1, 1)], across, twice, [_border_free_mean(), (192, 1, 1)])
+    across: BranchSpec = [(inner, 1, 1), (inner, (1, 7), 1), (192, (7, 1), 1)]
+    twice: BranchSpec = [(inner, 1, 1), (inner, (7, 1), 1), (inner, (1, 7), 1), (inner, (7, 1), 1), (192, (1, 7), 1)]
+    return _Mixed(768, [(192, 1, 1)], across, twice, [_make_border_free_mean(), (192, 1, 1)])
 
 
-def _wide(width_in: int, pool: nn.Module) -> _Mixed:
+def _make_block_8x8(width_in: int, pool: nn.Module) -> _Mixed:
     """The blocks of 8×8 cells."""
     fork = [_Mixed(384, [(384, (1, 3), 1)], [(384, (3, 1), 1)]) for _ in range(2)]
-    once: Branch = [(384, 1, 1), fork[0]]
-    twice: Branch = [(448, 1, 1), (384, 3, 1), fork[1]]
+    once: BranchSpec = [(384, 1, 1), fork[0]]
+    twice: BranchSpec = [(448, 1, 1), (384, 3, 1), fork[1]]
     return _Mixed(width_in, [(320, 1, 1)], once, twice, [pool, (192, 1, 1)])
 
 
-def _border_free_mean() -> nn.Module:
+def _make_border_free_mean() -> nn.Module:
     return nn.AvgPool2d(3, 1, 1, count_include_pad=False)
 
 
@@ -150,7 +150,7 @@ class EfficientNetLite0Classifier(EfficientNetLite0):
         self._bn1 = nn.BatchNorm2d(1280, eps=1e-3)
         self._fc = nn.Linear(1280, 1000)
 
-    def classify(self, rgb: Tensor) -> Tensor:
+    def predict_logits(self, rgb: Tensor) -> Tensor:
         """``B 1000`` logits of ImageNet's classes."""
         x = F.relu6(self._bn1(self._conv_head(self(rgb)[0])))
         logits: Tensor = self._fc(x.mean((2, 3)))

@@ -9,7 +9,7 @@ import numpy as np
 from kinemacolor.utils.arrays import Floats
 
 
-def correlation(confidence: Floats, error: Floats) -> float:
+def compute_confidence_correlation(confidence: Floats, error: Floats) -> float:
     """Pearson's correlation, -1..1, of confidence with *minus* the error: 1 is best. nan where either is constant."""
     c, e = (np.asarray(x, np.float64).ravel() for x in (confidence, error))
     c, e = c - c.mean(), e - e.mean()
@@ -17,7 +17,7 @@ def correlation(confidence: Floats, error: Floats) -> float:
     return float(-(c @ e) / scale) if scale > 0 else float("nan")
 
 
-def ause(confidence: Floats, error: Floats, *, steps: int = 100) -> float:
+def compute_ause(confidence: Floats, error: Floats, *, steps: int = 100) -> float:
     """Area under the sparsification error curve (AUSE, Ilg et al. 2018), in units of the mean error: 0 is best.
 
     Pixels leave in ``steps`` equal portions, the least confident first; the mean error of those that

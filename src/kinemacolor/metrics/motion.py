@@ -15,14 +15,14 @@ from kinemacolor.utils.arrays import Bytes, Floats
 Flow = Floats
 
 
-def optical_flow(first: Bytes, second: Bytes) -> Flow:
+def compute_optical_flow(first: Bytes, second: Bytes) -> Flow:
     """``H W 2`` motion in px (x, y) from gray ``H W`` to gray ``H W`` (DIS, Kroeger et al. 2016, medium preset)."""
-    solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    flow: Flow = solver.calc(first, second, np.zeros((*first.shape, 2), np.float32)).astype(np.float32, copy=False)
+    estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow: Flow = estimator.calc(first, second, np.zeros((*first.shape, 2), np.float32)).astype(np.float32, copy=False)
     return flow
 
 
-def warp(picture: Floats, flow: Flow) -> Floats:
+def warp_array_by_flow(picture: Floats, flow: Flow) -> Floats:
     """``H W C`` sampled at each pixel plus ``flow``, bilinear; outside repeats the edge."""
     height, width = flow.shape[:2]
     columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
@@ -31,15 +31,15 @@ def warp(picture: Floats, flow: Flow) -> Floats:
     return warped.astype(np.float32, copy=False).reshape(picture.shape)
 
 
-def visible_in_both(forward: Flow, backward: Flow) -> NDArray[np.bool_]:
+def find_visible_pixels(forward: Flow, backward: Flow) -> NDArray[np.bool_]:
     """``H W``: pixels of the second frame that the first one shows too (Ruder et al. 2016, Eq. 5-6).
 
     ``forward`` goes from the first to the second frame, ``backward`` from the second to the first.
     Excluded are pixels where the two disagree, and motion boundaries.
     """
-    there = warp(forward, backward)
-    disagreement = np.square(there + backward).sum(-1)
-    length = np.square(there).sum(-1) + np.square(backward).sum(-1)
+    forward_at_target = warp_array_by_flow(forward, backward)
+    disagreement = np.square(forward_at_target + backward).sum(-1)
+    length = np.square(forward_at_target).sum(-1) + np.square(backward).sum(-1)
     consistent = disagreement <= 0.01 * length + 0.5
     gradients = [np.gradient(backward[..., channel]) for channel in range(2)]
     steepness = sum(np.square(part) for pair in gradients for part in pair)
@@ -52,22 +52,22 @@ def visible_in_both(forward: Flow, backward: Flow) -> NDArray[np.bool_]:
 class Motion:
     """From a frame to the one before it: ``backward`` flow ``H W 2`` px, and where both show the same."""
 
-    backward: Flow
-    seen: NDArray[np.bool_]
+    backward_flow: Flow
+    visible: NDArray[np.bool_]
 
     @classmethod
-    def between(cls, first: Bytes, second: Bytes) -> "Motion":
+    def from_frames(cls, first: Bytes, second: Bytes) -> "Motion":
         """Of two consecutive gray frames ``H W``."""
-        forward, backward = optical_flow(first, second), optical_flow(second, first)
-        return cls(backward, visible_in_both(forward, backward))
+        forward, backward = compute_optical_flow(first, second), compute_optical_flow(second, first)
+        return cls(backward, find_visible_pixels(forward, backward))
 
-    def chroma_change(self, first: Floats, second: Floats) -> float:
+    def mean_ab_change(self, first: Floats, second: Floats) -> float:
         """Mean change of ab ``H W 2`` along the motion, in Lab units: Deep Exemplar, Eq. 13, per pixel.
 
         Only pixels seen in both frames count; nan if there is none.
         """
-        change = np.abs(warp(first, self.backward) - second).sum(-1)
-        return float(change[self.seen].mean()) if self.seen.any() else float("nan")
+        change = np.abs(warp_array_by_flow(first, self.backward_flow) - second).sum(-1)
+        return float(change[self.visible].mean()) if self.visible.any() else float("nan")
 
     def warp_error(self, first: Floats, second: Floats) -> float:
         """Warp error WE of RGB ``H W 3``, 0..1, ×1000 (E_warp of Lai et al. 2018, with the flow of ``self``).
@@ -76,11 +76,11 @@ class Motion:
         squared difference; nan if there is none. A film's is the mean over its pairs. The factor is that
         of the tables that print 1.9 to 2.5 for colour films of DAVIS: 0.0019 to 0.0025 on RGB 0..1.
         """
-        change = np.square(warp(first, self.backward) - second).mean(-1)
-        return float(1000 * change[self.seen].mean()) if self.seen.any() else float("nan")
+        change = np.square(warp_array_by_flow(first, self.backward_flow) - second).mean(-1)
+        return float(1000 * change[self.visible].mean()) if self.visible.any() else float("nan")
 
 
-def color_histogram(rgb: Bytes) -> Floats:
+def compute_color_histogram(rgb: Bytes) -> Floats:
     """``3 256`` shares of the levels of R, G and B in a picture ``H W 3`` uint8; every row sums to 1."""
     pixels = rgb.reshape(-1, 3)
     counts = np.stack([np.bincount(pixels[:, channel], minlength=256) for channel in range(3)])
@@ -88,7 +88,7 @@ def color_histogram(rgb: Bytes) -> Floats:
     return shares
 
 
-def color_distribution_consistency(histograms: Sequence[Floats]) -> float:
+def compute_cdc(histograms: Sequence[Floats]) -> float:
     """CDC of a film (Liu et al. 2021, "Temporally consistent video colorization"), 0..ln 2: 0 is steadiest.
 
     ``histograms`` are `color_histogram` of its frames, in order. The Jensen-Shannon divergence in
@@ -98,13 +98,13 @@ def color_distribution_consistency(histograms: Sequence[Floats]) -> float:
     shares = np.asarray(histograms, np.float32)
     distances = [step for step in (1, 2, 4) if step < len(shares)]
     means = [
-        np.mean([_divergence(one, other) for one, other in zip(shares, shares[step:], strict=False)])
+        np.mean([_jensen_shannon_divergence(one, other) for one, other in zip(shares, shares[step:], strict=False)])
         for step in distances
     ]
     return float(np.mean(means)) if means else float("nan")
 
 
-def _divergence(one: Floats, other: Floats) -> float:
+def _jensen_shannon_divergence(one: Floats, other: Floats) -> float:
     """Jensen-Shannon, in nats, the mean over rows."""
     p, q = one.astype(np.float64), other.astype(np.float64)
     middle = np.where(p + q > 0, (p + q) / 2, 1)

@@ -57,16 +57,20 @@ class FeatureStatistics:
     scatter: Doubles
 
     @classmethod
-    def of(cls, features: Tensor) -> Self:
+    def from_features(cls, features: Tensor) -> Self:
         """Of ``N D`` vectors, N at least 1."""
         rows = features.detach().cpu().double().numpy()
         mean = rows.mean(0)
         return cls(len(rows), mean, (rows - mean).T @ (rows - mean))
 
     def __add__(self, other: "FeatureStatistics") -> "FeatureStatistics":
-        count, apart = self.count + other.count, other.mean - self.mean
-        scatter = self.scatter + other.scatter + np.outer(apart, apart) * (self.count * other.count / count)
-        return FeatureStatistics(count, self.mean + apart * (other.count / count), scatter)
+        count, mean_difference = self.count + other.count, other.mean - self.mean
+        scatter = (
+            self.scatter
+            + other.scatter
+            + np.outer(mean_difference, mean_difference) * (self.count * other.count / count)
+        )
+        return FeatureStatistics(count, self.mean + mean_difference * (other.count / count), scatter)
 
     @property
     def covariance(self) -> Doubles:
@@ -76,7 +80,7 @@ class FeatureStatistics:
         return self.scatter / (self.count - 1)
 
 
-def frechet_distance(mean1: Doubles, cov1: Doubles, mean2: Doubles, cov2: Doubles) -> float:
+def compute_frechet_distance(mean1: Doubles, cov1: Doubles, mean2: Doubles, cov2: Doubles) -> float:
     """Squared Fréchet distance of two Gaussians, means ``D`` and covariances ``D D`` (Dowson and Landau 1982); FID.
 
     The trace of (C1 C2)^½ is that of (C1^½ C2 C1^½)^½, which is symmetric and real, also where there
@@ -85,16 +89,16 @@ def frechet_distance(mean1: Doubles, cov1: Doubles, mean2: Doubles, cov2: Double
     values, vectors = np.linalg.eigh(cov1)
     root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
     shared = np.sqrt(np.linalg.eigvalsh(root @ cov2 @ root).clip(0)).sum()
-    apart = mean1 - mean2
-    return max(0.0, float(apart @ apart + np.trace(cov1) + np.trace(cov2) - 2 * shared))
+    mean_difference = mean1 - mean2
+    return max(0.0, float(mean_difference @ mean_difference + np.trace(cov1) + np.trace(cov2) - 2 * shared))
 
 
-def frechet_inception_distance(result: FeatureStatistics, truth: FeatureStatistics) -> float:
+def compute_fid(result: FeatureStatistics, truth: FeatureStatistics) -> float:
     """FID of two sets of `InceptionFeatures`. Sets of different size, or below some 2048, are biased upwards."""
-    return frechet_distance(result.mean, result.covariance, truth.mean, truth.covariance)
+    return compute_frechet_distance(result.mean, result.covariance, truth.mean, truth.covariance)
 
 
-class Classifier(nn.Module):
+class ClassifierAgreement(nn.Module):
     """Whether a classifier takes a coloured frame for what it takes the true one for.
 
     EfficientNet-Lite0, ImageNet. There are no labels for films: the class of the true colour frame
@@ -108,12 +112,12 @@ class Classifier(nn.Module):
         self.network = EfficientNetLite0Classifier()
 
     def forward(self, result: Tensor, truth: Tensor) -> Tensor:
-        wanted = self._logits(truth).argmax(1, keepdim=True)
-        found = self._logits(result).topk(5).indices == wanted
+        wanted = self._predict_logits(truth).argmax(1, keepdim=True)
+        found = self._predict_logits(result).topk(5).indices == wanted
         return torch.stack([found[:, 0], found.any(1)], 1).float()
 
-    def _logits(self, rgb: Tensor) -> Tensor:
+    def _predict_logits(self, rgb: Tensor) -> Tensor:
         scale = 224 / min(rgb.shape[-2:])
         size = [round(side * scale) for side in rgb.shape[-2:]]
         small = F.interpolate(rgb, size, mode="bilinear", align_corners=False, antialias=True)
-        return self.network.classify(small)
+        return self.network.predict_logits(small)

@@ -12,16 +12,16 @@ from torch import Tensor
 
 from kinemacolor.utils.arrays import Bytes, Doubles
 
-GRAYEST = 2.0  # mean |ab| under which a film or a picture has no colour to speak of
+GRAY_THRESHOLD_AB = 2.0  # mean |ab| under which a film or a picture has no colour to speak of
 
 
-def psnr(result: Tensor, truth: Tensor) -> float:
+def compute_psnr(result: Tensor, truth: Tensor) -> float:
     """Peak signal-to-noise ratio in dB of RGB of one shape, in float; identical ones give inf."""
     error = (result.double() - truth.double()).square().mean()
     return float(-10 * torch.log10(error))
 
 
-def psnr_uint8_wraparound(result: Bytes, truth: Bytes) -> float:
+def compute_psnr_uint8_wraparound(result: Bytes, truth: Bytes) -> float:
     """FAULTY, in dB: only to stand beside tables made with ColorMNet's public script, which has this fault.
 
     ``result`` and ``truth`` are uint8 of one shape. Difference and square stay uint8 and wrap modulo
@@ -34,7 +34,7 @@ def psnr_uint8_wraparound(result: Bytes, truth: Bytes) -> float:
     return 10 * math.log10(255**2 / error) if error else math.inf
 
 
-def ssim(result: Tensor, truth: Tensor) -> float:
+def compute_ssim(result: Tensor, truth: Tensor) -> float:
     """Structural similarity, at most 1, of RGB (Wang et al. 2004, Eq. 13), the mean over channels.
 
     Gaussian window of 11×11 px with a deviation of 1.5 px, K1 0.01, K2 0.03; windows that reach
@@ -42,30 +42,30 @@ def ssim(result: Tensor, truth: Tensor) -> float:
     """
     if min(result.shape[-2:]) < 11:
         raise ValueError(f"SSIM wants at least 11×11 px, got {result.shape[-1]}×{result.shape[-2]}")
-    bell = cv2.getGaussianKernel(11, 1.5, cv2.CV_64F)
+    kernel = cv2.getGaussianKernel(11, 1.5, cv2.CV_64F)
 
-    def smooth(x: Doubles) -> Doubles:
-        return cv2.sepFilter2D(x, cv2.CV_64F, bell, bell)[5:-5, 5:-5].astype(np.float64, copy=False)
+    def blur_gaussian(x: Doubles) -> Doubles:
+        return cv2.sepFilter2D(x, cv2.CV_64F, kernel, kernel)[5:-5, 5:-5].astype(np.float64, copy=False)
 
     x, y = (np.ascontiguousarray(z.double().cpu().permute(1, 2, 0).numpy()) for z in (result, truth))
-    mean_x, mean_y = smooth(x), smooth(y)
-    variance = smooth(x * x) - mean_x**2 + smooth(y * y) - mean_y**2
-    covariance = smooth(x * y) - mean_x * mean_y
+    mean_x, mean_y = blur_gaussian(x), blur_gaussian(y)
+    variance = blur_gaussian(x * x) - mean_x**2 + blur_gaussian(y * y) - mean_y**2
+    covariance = blur_gaussian(x * y) - mean_x * mean_y
     c1, c2 = 0.01**2, 0.03**2
     similarity = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
     return float((similarity / ((mean_x**2 + mean_y**2 + c1) * (variance + c2))).mean())
 
 
-def ab_error(result: Tensor, truth: Tensor) -> float:
+def compute_ab_error(result: Tensor, truth: Tensor) -> float:
     """Mean Euclidean distance of ab, ``2 H W`` each, in Lab units."""
     return float(torch.linalg.vector_norm(result.double() - truth.double(), dim=0).mean())
 
 
-def ciede2000(result: Tensor, truth: Tensor) -> float:
+def compute_ciede2000(result: Tensor, truth: Tensor) -> float:
     """Mean CIEDE2000 colour difference of Lab (Sharma, Wu and Dalal 2005, Eq. 2-22; k_L = k_C = k_H = 1)."""
-    luma_1, a_1, b_1 = result.double()
-    luma_2, a_2, b_2 = truth.double()
-    g = (1 - _saturates((torch.hypot(a_1, b_1) + torch.hypot(a_2, b_2)) / 2)) / 2
+    lightness_1, a_1, b_1 = result.double()
+    lightness_2, a_2, b_2 = truth.double()
+    g = (1 - _ciede_chroma_weight((torch.hypot(a_1, b_1) + torch.hypot(a_2, b_2)) / 2)) / 2
     a_1, a_2 = a_1 * (1 + g), a_2 * (1 + g)
     chroma_1, chroma_2 = torch.hypot(a_1, b_1), torch.hypot(a_2, b_2)
     hue_1, hue_2 = (torch.rad2deg(torch.atan2(b, a)) % 360 for a, b in ((a_1, b_1), (a_2, b_2)))
@@ -76,19 +76,27 @@ def ciede2000(result: Tensor, truth: Tensor) -> float:
     hue = torch.where(apart & ~gray, torch.where(total < 360, total + 360, total - 360), total)
     hue = torch.where(gray, total, hue / 2)
 
-    luma, chroma = (luma_1 + luma_2) / 2, (chroma_1 + chroma_2) / 2
-    t = 1 - 0.17 * _cos(hue - 30) + 0.24 * _cos(2 * hue) + 0.32 * _cos(3 * hue + 6) - 0.2 * _cos(4 * hue - 63)
-    far = (luma - 50).square()
-    d_luma = (luma_2 - luma_1) / (1 + 0.015 * far / torch.sqrt(20 + far))
+    lightness, chroma = (lightness_1 + lightness_2) / 2, (chroma_1 + chroma_2) / 2
+    t = (
+        1
+        - 0.17 * _cos_degrees(hue - 30)
+        + 0.24 * _cos_degrees(2 * hue)
+        + 0.32 * _cos_degrees(3 * hue + 6)
+        - 0.2 * _cos_degrees(4 * hue - 63)
+    )
+    squared_distance_to_50 = (lightness - 50).square()
+    d_lightness = (lightness_2 - lightness_1) / (
+        1 + 0.015 * squared_distance_to_50 / torch.sqrt(20 + squared_distance_to_50)
+    )
     d_chroma = (chroma_2 - chroma_1) / (1 + 0.045 * chroma)
     d_hue = 2 * torch.sqrt(chroma_1 * chroma_2) * torch.sin(torch.deg2rad(turn / 2)) / (1 + 0.015 * chroma * t)
     blue = torch.deg2rad(60 * torch.exp(-((hue - 275) / 25).square()))
-    rotation = -2 * _saturates(chroma) * torch.sin(blue)
-    square = d_luma**2 + d_chroma**2 + d_hue**2 + rotation * d_chroma * d_hue
+    rotation = -2 * _ciede_chroma_weight(chroma) * torch.sin(blue)
+    square = d_lightness**2 + d_chroma**2 + d_hue**2 + rotation * d_chroma * d_hue
     return float(square.clamp_min(0).sqrt().mean())
 
 
-def colorfulness(rgb: Tensor) -> float:
+def compute_colorfulness(rgb: Tensor) -> float:
     """Colourfulness M of RGB (Hasler and Süsstrunk 2003, Eq. for M^(3), on the 0..255 scale)."""
     red, green, blue = rgb.double() * 255
     rg, yb = red - green, (red + green) / 2 - blue
@@ -96,9 +104,9 @@ def colorfulness(rgb: Tensor) -> float:
     return float(spread + 0.3 * torch.sqrt(rg.mean() ** 2 + yb.mean() ** 2))
 
 
-def _saturates(chroma: Tensor) -> Tensor:
+def _ciede_chroma_weight(chroma: Tensor) -> Tensor:
     return torch.sqrt(chroma**7 / (chroma**7 + 25.0**7))
 
 
-def _cos(degrees: Tensor) -> Tensor:
+def _cos_degrees(degrees: Tensor) -> Tensor:
     return torch.cos(torch.deg2rad(degrees))

@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
-from kinemacolor.nn.partial import over_gray
+from kinemacolor.nn.partial import premultiply_references
 from kinemacolor.options import EdgeFilter
 
 
@@ -22,7 +22,7 @@ class ModelSpec:
 
     name: str
     short_side: int
-    block: int = 1
+    block_size: int = 1
     saturation: float = 1.0
     edge_filter: EdgeFilter = "none"
 
@@ -33,26 +33,26 @@ class State:
 
     def to(self, device: torch.device | str) -> Self:
         """The same state on another device."""
-        return self._each(lambda tensor: tensor.to(device))
+        return self._map_tensors(lambda tensor: tensor.to(device))
 
     def detach(self) -> Self:
         """The same state, cut from the graph that made it."""
-        return self._each(Tensor.detach)
+        return self._map_tensors(Tensor.detach)
 
     def contiguous(self) -> Self:
         """The same state, laid out in memory as its numbers alone say: kernels differ in rounding between layouts."""
-        return self._each(Tensor.contiguous)
+        return self._map_tensors(Tensor.contiguous)
 
-    def tensors(self) -> dict[str, Tensor]:
+    def named_tensors(self) -> dict[str, Tensor]:
         """All that it carries, by name."""
-        found = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {name: x for name, x in found.items() if isinstance(x, Tensor)}
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: x for name, x in values.items() if isinstance(x, Tensor)}
 
-    def _each(self, change: Callable[[Tensor], Tensor]) -> Self:
-        return replace(self, **{name: change(x) for name, x in self.tensors().items()})
+    def _map_tensors(self, transform: Callable[[Tensor], Tensor]) -> Self:
+        return replace(self, **{name: transform(x) for name, x in self.named_tensors().items()})
 
 
-class Step(NamedTuple):
+class ModelOutput(NamedTuple):
     """Answer to a block of frames: ab ``B T 2 h w``, confidence 0..1 ``B T 1 h w``, the state after it.
 
     ``aux`` is what else a model knows of its answer. Two names mean the same wherever they are given, ``h' w'``
@@ -61,7 +61,7 @@ class Step(NamedTuple):
     ``matched``, ``B T 1 h' w'``, is which part of the chroma comes from that match, 0..1.
     """
 
-    chroma: Tensor
+    ab: Tensor
     confidence: Tensor
     state: State
     aux: Mapping[str, Tensor] = {}
@@ -83,7 +83,7 @@ class Colorizer(nn.Module, ABC):
     options_type: ClassVar[type]
     notices: tuple[str, ...] = ()
 
-    def init_state(self, references: Tensor, *, painted: Tensor | None = None, in_shot: bool = False) -> State:
+    def init_state(self, references: Tensor, *, paint_mask: Tensor | None = None, in_shot: bool = False) -> State:
         """The state before the first frame.
 
         ``references`` is ``B R 3 H W`` Lab, their order of no matter; ``in_shot`` says that they
@@ -93,12 +93,12 @@ class Colorizer(nn.Module, ABC):
 
         Raises ValueError for masks of another shape, or where nothing is painted.
         """
-        return self._remember(*over_gray(references, painted), in_shot=in_shot)
+        return self._build_initial_state(*premultiply_references(references, paint_mask), in_shot=in_shot)
 
     @abstractmethod
-    def _remember(self, references: Tensor, painted: Tensor | None, *, in_shot: bool) -> State:
+    def _build_initial_state(self, references: Tensor, paint_mask: Tensor | None, *, in_shot: bool) -> State:
         """The state of `init_state`, of references and masks as `over_gray` gives them."""
 
     @abstractmethod
-    def forward(self, luma: Tensor, state: State) -> Step:
+    def forward(self, lightness: Tensor, state: State) -> ModelOutput:
         """Colours for ``luma``, ``B T 1 h w``, L 0..100, the frames that follow ``state``."""

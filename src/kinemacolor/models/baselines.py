@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
-from kinemacolor.nn.attention import match, take
-from kinemacolor.nn.backbones import see_gray
-from kinemacolor.nn.layers import fit, places
-from kinemacolor.nn.partial import fill_in, speaking
+from kinemacolor.models.base import Colorizer, ModelOutput, ModelSpec, State
+from kinemacolor.nn.attention import gather_rows, match_keys
+from kinemacolor.nn.backbones import extract_gray_features
+from kinemacolor.nn.layers import grid_coordinates, resize_bilinear
+from kinemacolor.nn.partial import fill_unpainted, painted_cells
 
 TEMPERATURE = 0.01
 
@@ -21,22 +21,22 @@ class BaselineState(State):
 
     keys: Tensor
     colors: Tensor
-    places: Tensor
+    coordinates: Tensor
 
 
-class Gray(Colorizer):
+class GrayBaseline(Colorizer):
     """No chroma, and no confidence in it."""
 
     spec = ModelSpec("gray", short_side=216)
 
-    def _remember(self, references: Tensor, painted: Tensor | None, *, in_shot: bool) -> State:
+    def _build_initial_state(self, references: Tensor, paint_mask: Tensor | None, *, in_shot: bool) -> State:
         return State()
 
-    def forward(self, luma: Tensor, state: State) -> Step:
-        return Step(torch.cat([torch.zeros_like(luma)] * 2, 2), torch.zeros_like(luma), state)
+    def forward(self, lightness: Tensor, state: State) -> ModelOutput:
+        return ModelOutput(torch.cat([torch.zeros_like(lightness)] * 2, 2), torch.zeros_like(lightness), state)
 
 
-class Match(Colorizer):
+class MatchBaseline(Colorizer):
     """Each cell of the 1/4 grid takes the colour of the references' cells that look like it; nothing else.
 
     ``features`` are those of an ImageNet classifier; softmax(cosine / 0.01) of Deep Exemplar's Eq. 4, one
@@ -49,26 +49,30 @@ class Match(Colorizer):
         super().__init__()
         self.features = features
 
-    def _remember(self, references: Tensor, painted: Tensor | None, *, in_shot: bool) -> State:
+    def _build_initial_state(self, references: Tensor, paint_mask: Tensor | None, *, in_shot: bool) -> State:
         batch = references.shape[0]
         pictures = references.flatten(0, 1)
-        keys = see_gray(self.features, pictures[:, :1])[1]
+        keys = extract_gray_features(self.features, pictures[:, :1])[1]
         grid = keys.shape[1], keys.shape[2]
-        colors = F.adaptive_avg_pool2d(fill_in(pictures[:, 1:], painted, grid), grid).permute(0, 2, 3, 1)
-        cells = speaking(painted, grid)
+        colors = F.adaptive_avg_pool2d(fill_unpainted(pictures[:, 1:], paint_mask, grid), grid).permute(0, 2, 3, 1)
+        cells = painted_cells(paint_mask, grid)
         keys, colors = (x.reshape(batch, -1, x.shape[-1])[:, cells] for x in (keys, colors))
-        where = places(references.shape[1], grid).to(colors)[cells].expand(batch, -1, -1)
-        return BaselineState(keys, colors, where)
+        coordinates = grid_coordinates(references.shape[1], grid).to(colors)[cells].expand(batch, -1, -1)
+        return BaselineState(keys, colors, coordinates)
 
-    def forward(self, luma: Tensor, state: State) -> Step:
+    def forward(self, lightness: Tensor, state: State) -> ModelOutput:
         assert isinstance(state, BaselineState)
-        query = see_gray(self.features, luma.flatten(0, 1))[1]
-        flat = query.reshape(luma.shape[0], -1, query.shape[-1])
-        found = match(flat, state.keys, state.colors, temperatures=(TEMPERATURE,))
+        query = extract_gray_features(self.features, lightness.flatten(0, 1))[1]
+        flat = query.reshape(lightness.shape[0], -1, query.shape[-1])
+        found = match_keys(flat, state.keys, state.colors, temperatures=(TEMPERATURE,))
         maps = torch.cat([found.warped[0], found.similarity[..., None]], -1)
         maps = maps.reshape(*query.shape[:3], 3).permute(0, 3, 1, 2)
-        chroma, similarity = fit(maps, luma.shape[-2:]).split_with_sizes([2, 1], 1)
-        shape = luma.shape[:2]
-        origin = take(state.places, found.best).reshape(*shape, *query.shape[1:3], 3).permute(0, 1, 4, 2, 3)
-        chroma = chroma.reshape(*shape, 2, *luma.shape[3:])
-        return Step(chroma, similarity.clamp(0, 1).reshape(luma.shape), state, {"origin": origin})
+        ab, similarity = resize_bilinear(maps, lightness.shape[-2:]).split_with_sizes([2, 1], 1)
+        shape = lightness.shape[:2]
+        origin = (
+            gather_rows(state.coordinates, found.best_index)
+            .reshape(*shape, *query.shape[1:3], 3)
+            .permute(0, 1, 4, 2, 3)
+        )
+        ab = ab.reshape(*shape, 2, *lightness.shape[3:])
+        return ModelOutput(ab, similarity.clamp(0, 1).reshape(lightness.shape), state, {"origin": origin})

@@ -14,13 +14,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kinemacolor.color import lab_to_rgb
-from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
-from kinemacolor.nn.backbones import VGG19, vgg19_places
+from kinemacolor.models.base import Colorizer, ModelOutput, ModelSpec, State
+from kinemacolor.nn.backbones import VGG19, vgg19_layer_indices
 from kinemacolor.nn.layers import pad_to_multiple
-from kinemacolor.nn.partial import fill_in
+from kinemacolor.nn.partial import fill_unpainted
 
-REFERENCE = 256  # px a side of the reference that the encoder sees
-UNKNOWN = 0.5  # the published network has no notion of confidence
+REFERENCE_SIZE = 256  # px a side of the reference that the encoder sees
+UNKNOWN_CONFIDENCE = 0.5  # the published network has no notion of confidence
 
 
 @dataclass(frozen=True)
@@ -53,25 +53,27 @@ class Color2Embed(Colorizer):
         self.encoder = ColorEncoder(self.options.width)
         self.unet = ColorUNet(self.options.width)
 
-    def _remember(self, references: Tensor, painted: Tensor | None, *, in_shot: bool) -> Color2EmbedState:
+    def _build_initial_state(self, references: Tensor, paint_mask: Tensor | None, *, in_shot: bool) -> Color2EmbedState:
         batch, count = references.shape[:2]
-        luma, chroma = references.flatten(0, 1).split_with_sizes([1, 2], 1)
-        rgb = lab_to_rgb(torch.cat([luma, fill_in(chroma, painted, (1, 1))], 1))
-        if rgb.shape[-2:] != (REFERENCE, REFERENCE):
-            rgb = F.interpolate(rgb, (REFERENCE, REFERENCE), mode="bilinear", antialias=True)
+        lightness, ab = references.flatten(0, 1).split_with_sizes([1, 2], 1)
+        rgb = lab_to_rgb(torch.cat([lightness, fill_unpainted(ab, paint_mask, (1, 1))], 1))
+        if rgb.shape[-2:] != (REFERENCE_SIZE, REFERENCE_SIZE):
+            rgb = F.interpolate(rgb, (REFERENCE_SIZE, REFERENCE_SIZE), mode="bilinear", antialias=True)
         embeddings = self.encoder(rgb).reshape(batch, count, -1, 1, 1)
-        if painted is None:
+        if paint_mask is None:
             return Color2EmbedState(embeddings.mean(1))
-        weights = painted.mean((1, 2, 3))[:, None, None, None]
+        weights = paint_mask.mean((1, 2, 3))[:, None, None, None]
         return Color2EmbedState((embeddings * weights).sum(1) / weights.sum())
 
-    def forward(self, luma: Tensor, state: State) -> Step:
+    def forward(self, lightness: Tensor, state: State) -> ModelOutput:
         assert isinstance(state, Color2EmbedState)
-        batch, frames, _, height, width = luma.shape
-        padded = pad_to_multiple(luma, 16).flatten(0, 1)
+        batch, frames, _, height, width = lightness.shape
+        padded = pad_to_multiple(lightness, 16).flatten(0, 1)
         embedding = state.embedding.repeat_interleave(frames, 0)
-        chroma: Tensor = 110 * self.unet((padded - 50) / 50, embedding)[..., :height, :width]
-        return Step(chroma.reshape(batch, frames, 2, height, width), torch.full_like(luma, UNKNOWN), state)
+        ab: Tensor = 110 * self.unet((padded - 50) / 50, embedding)[..., :height, :width]
+        return ModelOutput(
+            ab.reshape(batch, frames, 2, height, width), torch.full_like(lightness, UNKNOWN_CONFIDENCE), state
+        )
 
 
 class ColorEncoder(nn.Module):
@@ -108,18 +110,18 @@ class ColorUNet(nn.Module):
         for width_in in (1, sizes[0]):
             self.inlet.append(nn.Conv2d(width_in, sizes[0], 3, padding=1))
             self.inlet.append(nn.BatchNorm2d(sizes[0])).append(nn.LeakyReLU(0.1))
-        self.down = nn.ModuleList(_Down(a, b) for a, b in pairwise(sizes))
+        self.down = nn.ModuleList(_DownBlock(a, b) for a, b in pairwise(sizes))
         self.up = nn.ModuleList()
         color, width_in = int(512 * width), sizes[-1]
         for skip, out, kernel in zip(sizes[-2::-1], (256, 128, 64, 64), (3, 3, 5, 5), strict=True):
-            self.up.append(_Up(width_in, skip, int(out * width), kernel, color))
+            self.up.append(_UpBlock(width_in, skip, int(out * width), kernel, color))
             width_in = int(out * width)
         self.outlet = nn.Sequential(
             nn.Conv2d(width_in, width_in, 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(width_in, 2, 3, padding=1)
         )
 
-    def forward(self, luma: Tensor, embedding: Tensor) -> Tensor:
-        x = self.inlet(luma)
+    def forward(self, lightness: Tensor, embedding: Tensor) -> Tensor:
+        x = self.inlet(lightness)
         skips = []
         for down in self.down:
             skips.append(x)
@@ -129,7 +131,7 @@ class ColorUNet(nn.Module):
         return torch.tanh(self.outlet(x))
 
 
-class _Down(nn.Module):
+class _DownBlock(nn.Module):
     """Half the size, then a residual block scaled to keep its variance."""
 
     def __init__(self, width_in: int, width: int) -> None:
@@ -146,7 +148,7 @@ class _Down(nn.Module):
         return (y + x) / math.sqrt(2)
 
 
-class _Up(nn.Module):
+class _UpBlock(nn.Module):
     """Twice the size, a quarter of the encoder's channels, then the embedding (Figure 3)."""
 
     def __init__(self, width_in: int, width_skip: int, width: int, kernel: int, color: int) -> None:
@@ -184,7 +186,7 @@ class ModulatedConv2d(nn.Module):
 
 def official_encoder_names() -> dict[str, str]:
     """Modules of `ColorEncoder` and their names in the published ``colorEncoder``."""
-    names = {f"vgg.{name}": f"vgg.vgg_feature.{place}" for name, place in vgg19_places().items()}
+    names = {f"vgg.{name}": f"vgg.vgg_feature.{index}" for name, index in vgg19_layer_indices().items()}
     names |= {f"convs.{place}": f"feature2vector.{place}" for place in (0, 2, 4, 6)}
     return names | {f"dense.{place}": f"feature2vector.{place + 9}" for place in (0, 2, 4)}
 
@@ -195,8 +197,8 @@ def official_unet_names() -> dict[str, str]:
     for index in range(4):
         names[f"down.{index}.halve"] = f"down{index + 1}.main.0"
         names[f"down.{index}.bottle"] = f"down{index + 1}.main.2.bottle_conv"
-        for ours, place in (("conv1", 0), ("norm", 1), ("conv2", 3)):
-            names[f"down.{index}.{ours}"] = f"down{index + 1}.main.2.double_conv.{place}"
+        for ours, position in (("conv1", 0), ("norm", 1), ("conv2", 3)):
+            names[f"down.{index}.{ours}"] = f"down{index + 1}.main.2.double_conv.{position}"
         for ours, theirs in (("shortcut", "conv_s"), ("conv1", "conv_cat.0"), ("conv2", "conv_cat.2")):
             names[f"up.{index}.{ours}"] = f"up{index + 1}.{theirs}"
         names[f"up.{index}.modulated"] = f"up{index + 1}.SDFT"

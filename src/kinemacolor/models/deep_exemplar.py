@@ -13,25 +13,25 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kinemacolor.color import lab_to_rgb
-from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
-from kinemacolor.nn.attention import centred_unit, take, warp
+from kinemacolor.models.base import Colorizer, ModelOutput, ModelSpec, State
+from kinemacolor.nn.attention import center_and_normalize, gather_rows, warp_values
 from kinemacolor.nn.backbones import VGG19, VGGVariant, instance_norm
 from kinemacolor.nn.layers import (
     NormedConv2d,
     ResidualBlock,
-    Rise,
-    covering,
-    fit,
+    UpBlock,
+    flatten_grid,
+    grid_coordinates,
     pad_to_multiple,
-    pixels_first,
-    places,
-    positions,
+    padding_ratio,
+    resize_bilinear,
+    to_channels_last,
 )
-from kinemacolor.nn.partial import fill_in, speaking
-from kinemacolor.nn.precision import widen
+from kinemacolor.nn.partial import fill_unpainted, painted_cells
+from kinemacolor.nn.precision import promote_to_float32
 
-GRID = 4  # a cell of the matching is GRID x GRID pixels
-TILE = 648  # rows of the correlation matrix that stand in memory at a time
+CELL_SIZE = 4  # a cell of the matching is GRID x GRID pixels
+CHUNK_ROWS = 648  # rows of the correlation matrix that stand in memory at a time
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,8 @@ class DeepExemplarState(State):
 
     keys: Tensor
     colors: Tensor
-    places: Tensor
-    last: Tensor
+    coordinates: Tensor
+    last_frame: Tensor
 
 
 class DeepExemplar(Colorizer):
@@ -80,51 +80,57 @@ class DeepExemplar(Colorizer):
         self.correspondence = CorrespondenceNet(width)
         self.colorization = ColorizationNet(7, width)
 
-    def _remember(self, references: Tensor, painted: Tensor | None, *, in_shot: bool) -> DeepExemplarState:
+    def _build_initial_state(
+        self, references: Tensor, paint_mask: Tensor | None, *, in_shot: bool
+    ) -> DeepExemplarState:
         """As the original, the first frame follows black, or the reference where that is a frame of the film.
 
         The networks see what is not painted as gray, like a frame; the match is centred on the cells that speak.
         """
         batch, count = references.shape[:2]
         pictures = pad_to_multiple(references, 8).flatten(0, 1)
-        painted = painted if painted is None else pad_to_multiple(painted, 8)
-        phi = self.correspondence.phi(self._describe(lab_to_rgb(pictures)))
+        paint_mask = paint_mask if paint_mask is None else pad_to_multiple(paint_mask, 8)
+        phi = self.correspondence.phi(self._compute_descriptors(lab_to_rgb(pictures)))
         grid = phi.shape[-2:]
-        offered = F.avg_pool2d(fill_in(pictures[:, 1:], painted, grid), GRID)
-        cells = speaking(painted, grid)
-        keys, colors = (positions(x, batch)[:, cells] for x in (phi, offered))
-        where = places(count, grid, covering(pictures, references)).to(colors)[cells].expand(batch, -1, -1)
-        last = references.new_zeros(batch, 3, 1, 1)
+        cell_ab = F.avg_pool2d(fill_unpainted(pictures[:, 1:], paint_mask, grid), CELL_SIZE)
+        cells = painted_cells(paint_mask, grid)
+        keys, colors = (flatten_grid(x, batch)[:, cells] for x in (phi, cell_ab))
+        coordinates = (
+            grid_coordinates(count, grid, padding_ratio(pictures, references)).to(colors)[cells].expand(batch, -1, -1)
+        )
+        last_frame = references.new_zeros(batch, 3, 1, 1)
         if in_shot and count == 1:
-            last = pictures - pictures.new_tensor([50.0, 0, 0])[:, None, None]
-        return DeepExemplarState(centred_unit(keys), colors, where, last)
+            last_frame = pictures - pictures.new_tensor([50.0, 0, 0])[:, None, None]
+        return DeepExemplarState(center_and_normalize(keys), colors, coordinates, last_frame)
 
-    def forward(self, luma: Tensor, state: State) -> Step:
+    def forward(self, lightness: Tensor, state: State) -> ModelOutput:
         assert isinstance(state, DeepExemplarState)
-        height, width = luma.shape[-2:]
-        answers = []
-        for frame in pad_to_multiple(luma, 8).unbind(1):
-            guide, origin = self._warp(frame, state).tensor_split([3], 1)
-            last = fit(state.last, frame.shape[-2:])
-            ab = self.colorization(torch.cat([frame - 50, guide, last], 1))
-            state = replace(state, last=torch.cat([frame - 50, ab], 1))
-            answers.append(torch.cat([ab, guide, origin], 1)[..., :height, :width])
-        chroma, warped, similarity, origin = torch.stack(answers, 1).tensor_split([2, 4, 5], 2)
+        height, width = lightness.shape[-2:]
+        outputs = []
+        for frame in pad_to_multiple(lightness, 8).unbind(1):
+            guide, origin = self._warp_references(frame, state).tensor_split([3], 1)
+            last_frame = resize_bilinear(state.last_frame, frame.shape[-2:])
+            frame_ab = self.colorization(torch.cat([frame - 50, guide, last_frame], 1))
+            state = replace(state, last=torch.cat([frame - 50, frame_ab], 1))
+            outputs.append(torch.cat([frame_ab, guide, origin], 1)[..., :height, :width])
+        ab, warped, similarity, origin = torch.stack(outputs, 1).tensor_split([2, 4, 5], 2)
         aux = {"warped": warped, "similarity": similarity, "origin": origin}
-        return Step(chroma, similarity.clamp(0, 1), state, aux)
+        return ModelOutput(ab, similarity.clamp(0, 1), state, aux)
 
-    def _warp(self, frame: Tensor, state: DeepExemplarState) -> Tensor:
+    def _warp_references(self, frame: Tensor, state: DeepExemplarState) -> Tensor:
         """Reference chroma for the frame B 1 h w, its similarity, and where it was: B 6 h w (Eq. 3-5)."""
-        theta = self.correspondence.theta(self._describe(frame.expand(-1, 3, -1, -1) / 100))
-        query = centred_unit(positions(theta, frame.shape[0]))
+        theta = self.correspondence.theta(self._compute_descriptors(frame.expand(-1, 3, -1, -1) / 100))
+        query = center_and_normalize(flatten_grid(theta, frame.shape[0]))
         temperature = self.options.temperature
-        colors, similarity, best = warp(query, state.keys, state.colors, temperature=temperature, rows=TILE)
-        found = torch.cat([colors, similarity[..., None], take(state.places, best)], -1).transpose(1, 2)
-        return F.interpolate(found.reshape(-1, 6, *theta.shape[-2:]), scale_factor=GRID)
+        colors, similarity, best = warp_values(
+            query, state.keys, state.colors, temperature=temperature, chunk_rows=CHUNK_ROWS
+        )
+        found = torch.cat([colors, similarity[..., None], gather_rows(state.coordinates, best)], -1).transpose(1, 2)
+        return F.interpolate(found.reshape(-1, 6, *theta.shape[-2:]), scale_factor=CELL_SIZE)
 
-    def _describe(self, rgb: Tensor) -> Tensor:
-        described: Tensor = self.correspondence([F.normalize(widen(x), dim=1) for x in self.vgg(rgb)])
-        return described
+    def _compute_descriptors(self, rgb: Tensor) -> Tensor:
+        descriptors: Tensor = self.correspondence([F.normalize(promote_to_float32(x), dim=1) for x in self.vgg(rgb)])
+        return descriptors
 
 
 class CorrespondenceNet(nn.Module):
@@ -134,13 +140,13 @@ class CorrespondenceNet(nn.Module):
         super().__init__()
         full, half, inner, out = (int(size * width) for size in (512, 256, 128, 64))
 
-        def up() -> nn.Module:
+        def make_upsample() -> nn.Module:
             return nn.Upsample(scale_factor=2)
 
         self.relu2 = nn.Sequential(NormedConv2d(inner, inner), NormedConv2d(inner, out, stride=2))
         self.relu3 = nn.Sequential(NormedConv2d(half, inner), NormedConv2d(inner, out))
-        self.relu4 = nn.Sequential(NormedConv2d(full, half), NormedConv2d(half, out), up())
-        self.relu5 = nn.Sequential(NormedConv2d(full, half), up(), NormedConv2d(half, out), up())
+        self.relu4 = nn.Sequential(NormedConv2d(full, half), NormedConv2d(half, out), make_upsample())
+        self.relu5 = nn.Sequential(NormedConv2d(full, half), make_upsample(), NormedConv2d(half, out), make_upsample())
         self.residual = nn.Sequential(*(ResidualBlock(half) for _ in range(3)))
         self.theta = nn.Conv2d(half, half, 1)
         self.phi = nn.Conv2d(half, half, 1)
@@ -179,15 +185,15 @@ class ColorizationNet(nn.Module):
         self.halve = nn.ModuleList(nn.Conv2d(c, c, 1, 2, groups=c, bias=False) for c in (small, middle, large))
         self.rise = nn.ModuleList(
             [
-                Rise(full, large, large, [nn.ReLU(inplace=True), nn.ReLU(inplace=True)]),
-                Rise(large, middle, middle, [nn.ReLU(inplace=True)]),
-                Rise(middle, small, middle, [nn.LeakyReLU(0.2, inplace=True)]),
+                UpBlock(full, large, large, [nn.ReLU(inplace=True), nn.ReLU(inplace=True)]),
+                UpBlock(large, middle, middle, [nn.ReLU(inplace=True)]),
+                UpBlock(middle, small, middle, [nn.LeakyReLU(0.2, inplace=True)]),
             ]
         )
         self.ab = nn.Conv2d(middle, 2, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        skips, x = [], pixels_first(x)
+        skips, x = [], to_channels_last(x)
         for block, halve in zip_longest(self.blocks, self.halve):
             x = instance_norm(block(x))
             if halve is not None:
@@ -204,9 +210,9 @@ def official_correspondence_names() -> dict[str, str]:
     names = {"theta": "theta", "phi": "phi"}
     for stage in (2, 3, 4, 5):
         second = (2, 6) if stage == 5 else (1, 5)  # an enlargement stands between the two of layer5
-        for index, place in ((0, 1), second):
-            names[f"relu{stage}.{index}.conv"] = f"layer{stage}_1.{place}"
-            names[f"relu{stage}.{index}.prelu"] = f"layer{stage}_1.{place + 2}"
+        for index, position in ((0, 1), second):
+            names[f"relu{stage}.{index}.conv"] = f"layer{stage}_1.{position}"
+            names[f"relu{stage}.{index}.prelu"] = f"layer{stage}_1.{position + 2}"
     for block, part in product(range(3), ("conv1", "conv2", "prelu")):
         names[f"residual.{block}.{part}"] = f"layer.{block}.{part}"
     return names

@@ -11,59 +11,63 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kinemacolor.nn.precision import no_autocast, widen
+from kinemacolor.nn.precision import no_autocast, promote_to_float32
 
 
-class Match(NamedTuple):
+class AttentionOutput(NamedTuple):
     """Weighted values B N V for each temperature; the largest product B N and its key's index B N."""
 
     warped: list[Tensor]
     similarity: Tensor
-    best: Tensor
+    best_index: Tensor
 
 
-def match(query: Tensor, keys: Tensor, values: Tensor, *, temperatures: Sequence[float], rows: int = 324) -> Match:
+def match_keys(
+    query: Tensor, keys: Tensor, values: Tensor, *, temperatures: Sequence[float], chunk_rows: int = 324
+) -> AttentionOutput:
     """Every query looks at every key, once for each temperature.
 
     ``query`` B N C, ``keys`` B M C, ``values`` B M V. At most ``rows`` rows of the N M matrix stand
     in memory at a time.
     """
     parts = []
-    query, keys, values = widen(query), widen(keys), widen(values)
+    query, keys, values = promote_to_float32(query), promote_to_float32(keys), promote_to_float32(values)
     with no_autocast(query.device):  # products of unit vectors tell matches apart in their fourth digit
-        for part in torch.split(query, rows, 1):
+        for part in torch.split(query, chunk_rows, 1):
             cosines = part @ keys.transpose(1, 2)
             top, best = cosines.max(-1)
-            parts.append([_weights(cosines, top, t) @ values for t in temperatures] + [top, best])
+            parts.append([_softmax_weights(cosines, top, t) @ values for t in temperatures] + [top, best])
     *warped, similarity, best = (torch.cat(column, 1) for column in zip(*parts, strict=True))
-    return Match(warped, similarity, best)
+    return AttentionOutput(warped, similarity, best)
 
 
-def warp(
-    query: Tensor, keys: Tensor, values: Tensor, *, temperature: float | None, rows: int
+def warp_values(
+    query: Tensor, keys: Tensor, values: Tensor, *, temperature: float | None, chunk_rows: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Values B N V, similarity B N and the best key's index B N for every query (Deep Exemplar, Eq. 4-5); see `match`.
 
     Without a temperature the value of the best key is copied: the limit of a small one, exactly.
     """
-    found = match(query, keys, values, temperatures=[] if temperature is None else [temperature], rows=rows)
+    found = match_keys(
+        query, keys, values, temperatures=[] if temperature is None else [temperature], chunk_rows=chunk_rows
+    )
     if temperature is None:
-        return take(values, found.best), found.similarity, found.best
-    return found.warped[0], found.similarity, found.best
+        return gather_rows(values, found.best_index), found.similarity, found.best_index
+    return found.warped[0], found.similarity, found.best_index
 
 
-def take(values: Tensor, best: Tensor) -> Tensor:
+def gather_rows(values: Tensor, indices: Tensor) -> Tensor:
     """Of values B M V those with the indices ``best`` B N: B N V."""
-    return values.gather(1, best[..., None].expand(-1, -1, values.shape[-1]))
+    return values.gather(1, indices[..., None].expand(-1, -1, values.shape[-1]))
 
 
-def centred_unit(x: Tensor) -> Tensor:
+def center_and_normalize(x: Tensor) -> Tensor:
     """Descriptors B N C less their mean over N, at length 1: what Eq. 3 of Deep Exemplar multiplies."""
-    exact = widen(x)
+    exact = promote_to_float32(x)
     return F.normalize(exact - exact.mean(1, keepdim=True), dim=-1)
 
 
-def match_nearby(
+def match_nearby_keys(
     query: Tensor, keys: Tensor, values: Tensor, *, temperature: float, radius: int
 ) -> tuple[Tensor, Tensor]:
     """Every query looks at the keys at most ``radius`` cells away, in rows and in columns.
@@ -72,24 +76,24 @@ def match_nearby(
     B h w. A row of queries meets the 2 radius + 1 rows of keys around it as one matrix product:
     the windows overlap in memory and are never copied.
     """
-    query, keys, values = widen(query), widen(keys), widen(values)
+    query, keys, values = promote_to_float32(query), promote_to_float32(keys), promote_to_float32(values)
     with no_autocast(query.device):
-        return _match_nearby(query, keys, values, temperature, radius)
+        return _match_nearby_keys(query, keys, values, temperature, radius)
 
 
-def _match_nearby(
+def _match_nearby_keys(
     query: Tensor, keys: Tensor, values: Tensor, temperature: float, radius: int
 ) -> tuple[Tensor, Tensor]:
     batch, height, width, _ = query.shape
     window = 2 * radius + 1
 
-    def windows(x: Tensor) -> Tensor:
+    def neighbor_windows(x: Tensor) -> Tensor:
         padded = F.pad(x, (0, 0, 0, 0, radius, radius)).contiguous()
         size = x.shape[-1]
         strides = (padded.stride(0), width * size, size, 1)
         return padded.as_strided((batch, height, window * width, size), strides)
 
-    cosines = query @ windows(keys).transpose(2, 3)
+    cosines = query @ neighbor_windows(keys).transpose(2, 3)
     column = torch.arange(width, device=query.device)
     near = (column[:, None] - column).abs() <= radius
     row = torch.arange(height, device=query.device)[:, None] + torch.arange(-radius, radius + 1, device=query.device)
@@ -97,10 +101,10 @@ def _match_nearby(
     allowed = near[None, :, None, :] & inside[:, None, :, None]
     cosines = cosines.masked_fill(~allowed.reshape(height, width, window * width), -torch.inf)
     top = cosines.amax(-1)
-    return _weights(cosines, top, temperature) @ windows(values), top
+    return _softmax_weights(cosines, top, temperature) @ neighbor_windows(values), top
 
 
-def _weights(products: Tensor, top: Tensor, temperature: float) -> Tensor:
+def _softmax_weights(products: Tensor, top: Tensor, temperature: float) -> Tensor:
     """Softmax of products / temperature over the last axis; ``top`` is their largest.
 
     A weight under e^-60 of the largest is raised to that: it adds nothing, and a CPU multiplies

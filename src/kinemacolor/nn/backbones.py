@@ -25,7 +25,7 @@ class SameConv2d(nn.Conv2d):
         return super().forward(F.pad(x, [left, pads[0] - left, top, pads[1] - top]))
 
 
-class _MobileBlock(nn.Module):
+class _InvertedResidual(nn.Module):
     """Inverted residual: 1×1 expansion, depthwise convolution, 1×1 projection; names of the checkpoint."""
 
     def __init__(self, width_in: int, width: int, kernel: int, stride: int, expansion: int) -> None:
@@ -69,7 +69,7 @@ class EfficientNetLite0(nn.Module):
         width_in = 32
         for count, width, kernel, stride, expansion in self._stages:
             for index in range(count):
-                self._blocks.append(_MobileBlock(width_in, width, kernel, stride if index == 0 else 1, expansion))
+                self._blocks.append(_InvertedResidual(width_in, width, kernel, stride if index == 0 else 1, expansion))
                 width_in = width
 
     def forward(self, rgb: Tensor) -> tuple[Tensor, ...]:
@@ -90,34 +90,34 @@ def instance_norm(x: Tensor) -> Tensor:
     return F.instance_norm(x.contiguous().flatten(2)).reshape(x.shape)
 
 
-def standardised(maps: Sequence[Tensor]) -> list[Tensor]:
+def standardize_maps(maps: Sequence[Tensor]) -> list[Tensor]:
     """Maps with mean 0 and variance 1 per channel over the picture, so that no channel and no brightness dominates."""
     return [instance_norm(x) for x in maps]
 
 
-def unit_channels(x: Tensor) -> Tensor:
+def normalize_channels(x: Tensor) -> Tensor:
     """``B C h w`` at length 1 along C (0 stays 0); four times as fast on a CPU as a norm across memory."""
     return x * x.square().sum(1, keepdim=True).clamp_min(1e-24).rsqrt()
 
 
-def descriptors(maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+def build_descriptors(maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
     """Unit descriptors ``B h w C`` on a grid of ``size`` from `standardised` maps, each of equal weight."""
     parts = []
     for x in maps:
-        unit = unit_channels(x)
+        unit = normalize_channels(x)
         if unit.shape[-1] > size[1]:
             unit = F.adaptive_avg_pool2d(unit, size)
         parts.append(
             F.interpolate(unit, size, mode="bilinear", align_corners=False) if unit.shape[-2:] != size else unit
         )
-    return unit_channels(torch.cat(parts, 1)).permute(0, 2, 3, 1).contiguous()
+    return normalize_channels(torch.cat(parts, 1)).permute(0, 2, 3, 1).contiguous()
 
 
-def see_gray(backbone: nn.Module, luma: Tensor) -> tuple[list[Tensor], Tensor]:
+def extract_gray_features(backbone: nn.Module, lightness: Tensor) -> tuple[list[Tensor], Tensor]:
     """`standardised` maps of gray pictures ``B 1 h w``, L 0..100, and their `descriptors` on the 1/4 grid."""
-    maps = standardised(backbone(luma.expand(-1, 3, -1, -1) / 100))
-    height, width = (-(-size // 4) for size in luma.shape[-2:])
-    return maps, descriptors(maps, (height, width))
+    maps = standardize_maps(backbone(lightness.expand(-1, 3, -1, -1) / 100))
+    height, width = (-(-size // 4) for size in lightness.shape[-2:])
+    return maps, build_descriptors(maps, (height, width))
 
 
 class VGG19(nn.Module):
@@ -146,7 +146,7 @@ class VGG19(nn.Module):
                     width_in = width_out
 
     def forward(self, rgb: Tensor) -> tuple[Tensor, ...]:
-        x, maps, stage = self._standardise(rgb).contiguous(memory_format=torch.channels_last), [], "1"
+        x, maps, stage = self._standardize_input(rgb).contiguous(memory_format=torch.channels_last), [], "1"
         for name, conv in self.named_children():
             if name[4] != stage:
                 x, stage = F.max_pool2d(x, 2), name[4]
@@ -155,16 +155,16 @@ class VGG19(nn.Module):
                 maps.append(x)
         return tuple(maps)
 
-    def _standardise(self, rgb: Tensor) -> Tensor:
+    def _standardize_input(self, rgb: Tensor) -> Tensor:
         if self.variant == "torchvision":
-            return imagenet_standardised(rgb)
+            return standardize_for_imagenet(rgb)
         return (rgb.flip(-3) - rgb.new_tensor([0.40760392, 0.45795686, 0.48501961])[:, None, None]) * 255
 
 
-def imagenet_standardised(rgb: Tensor) -> Tensor:
+def standardize_for_imagenet(rgb: Tensor) -> Tensor:
     """``B 3 h w`` sRGB 0..1 less ImageNet's mean, over its deviation, as torchvision's networks want it."""
-    mean, deviation = rgb.new_tensor([0.485, 0.456, 0.406]), rgb.new_tensor([0.229, 0.224, 0.225])
-    return (rgb - mean[:, None, None]) / deviation[:, None, None]
+    mean, std = rgb.new_tensor([0.485, 0.456, 0.406]), rgb.new_tensor([0.229, 0.224, 0.225])
+    return (rgb - mean[:, None, None]) / std[:, None, None]
 
 
 class ResNet101(nn.Module):
@@ -242,12 +242,12 @@ class _FrozenBatchNorm2d(nn.Module):
         return torch.addcmul((self.bias - self.running_mean * scale)[:, None, None], x, scale[:, None, None])
 
 
-def vgg19_places() -> dict[str, int]:
+def vgg19_layer_indices() -> dict[str, int]:
     """Layers of VGG19 and their places in torchvision's ``features``."""
-    places, place = {}, 0
+    indices, index = {}, 0
     for stage, widths in enumerate(VGG19.widths, 1):
         for layer in range(1, len(widths) + 1):
-            places[f"conv{stage}_{layer}"] = place
-            place += 2
-        place += 1
-    return places
+            indices[f"conv{stage}_{layer}"] = index
+            index += 2
+        index += 1
+    return indices

@@ -48,23 +48,23 @@ class UpConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         batch, _, height, width = x.shape
-        quarters = torch.cat([self._quarter(row, column) for row, column in product((0, 1), (0, 1))])
+        quarters = torch.cat([self._quarter_kernel(row, column) for row, column in product((0, 1), (0, 1))])
         assert self.bias is not None
-        y = F.conv2d(pixels_first(x), quarters, self.bias.repeat(4), padding=1).permute(0, 2, 3, 1)
+        y = F.conv2d(to_channels_last(x), quarters, self.bias.repeat(4), padding=1).permute(0, 2, 3, 1)
         y = y.reshape(batch, height + 1, width + 1, 2, 2, -1)
         enlarged = y.new_empty(batch, height, 2, width, 2, self.out_channels)
         for i, j in product((0, 1), (0, 1)):
             enlarged[:, :, i, :, j] = y[:, i : i + height, j : j + width, i, j]
         return enlarged.reshape(batch, 2 * height, 2 * width, -1).permute(0, 3, 1, 2)
 
-    def _quarter(self, row: int, column: int) -> Tensor:
+    def _quarter_kernel(self, row: int, column: int) -> Tensor:
         first, middle, last = self.weight.unbind(2)
         pair = torch.stack([first, middle + last] if row == 0 else [first + middle, last], 2)
         first, middle, last = pair.unbind(3)
         return torch.stack([first, middle + last] if column == 0 else [first + middle, last], 3)
 
 
-class Rise(nn.Module):
+class UpBlock(nn.Module):
     """Twice the size, plus the encoder's map, and convolutions, one for each activation."""
 
     def __init__(self, width_in: int, width_skip: int, width: int, activations: list[nn.Module]) -> None:
@@ -76,11 +76,11 @@ class Rise(nn.Module):
             self.convs.append(nn.Conv2d(width, width, 3, padding=1)).append(activation)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        y: Tensor = self.convs(self.up(x).add_(self.short(pixels_first(skip))).relu_())
+        y: Tensor = self.convs(self.up(x).add_(self.short(to_channels_last(skip))).relu_())
         return y
 
 
-def pixels_first(x: Tensor) -> Tensor:
+def to_channels_last(x: Tensor) -> Tensor:
     """The same maps with the channels of a pixel side by side in memory, where large convolutions are fastest."""
     return x.contiguous(memory_format=torch.channels_last)
 
@@ -95,34 +95,36 @@ def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
     return padded.reshape(*x.shape[:-2], *padded.shape[-2:])
 
 
-def fit(x: Tensor, size: Sequence[int]) -> Tensor:
+def resize_bilinear(x: Tensor, size: Sequence[int]) -> Tensor:
     """``B C h w`` at another size, bilinear."""
     if x.shape[-2:] == tuple(size):
         return x
     return F.interpolate(x, tuple(size), mode="bilinear", align_corners=False)
 
 
-def covering(padded: Tensor, picture: Tensor) -> tuple[float, float]:
+def padding_ratio(padded: Tensor, picture: Tensor) -> tuple[float, float]:
     """How many times the height and the width of a picture ``... h w`` are covered by the padded one."""
     return padded.shape[-2] / picture.shape[-2], padded.shape[-1] / picture.shape[-1]
 
 
-def positions(x: Tensor, batch: int) -> Tensor:
+def flatten_grid(x: Tensor, batch: int) -> Tensor:
     """Maps ``batch·R C h w`` as one list of positions for each row of the batch, ``batch R·h·w C``."""
     return x.permute(0, 2, 3, 1).reshape(batch, -1, x.shape[1])
 
 
-def places(count: int, grid: Sequence[int], covers: Sequence[float] = (1.0, 1.0)) -> Tensor:
+def grid_coordinates(count: int, grid: Sequence[int], padding_ratios: Sequence[float] = (1.0, 1.0)) -> Tensor:
     """Where the cells of ``count`` pictures lie, in the order of `positions`: ``R·h·w 3``.
 
     The number of the picture, and row and column of the middle of the cell, 0..1 of the picture; where it was
     padded, the grid ``covers`` so many times its height and width.
     """
-    row, column = (((torch.arange(n) + 0.5) / n * cover).clamp_max(1) for n, cover in zip(grid, covers, strict=True))
-    where = torch.meshgrid(torch.arange(count).to(row), row, column, indexing="ij")
-    return torch.stack(where, -1).flatten(0, 2)
+    row, column = (
+        ((torch.arange(n) + 0.5) / n * cover).clamp_max(1) for n, cover in zip(grid, padding_ratios, strict=True)
+    )
+    coordinates = torch.meshgrid(torch.arange(count).to(row), row, column, indexing="ij")
+    return torch.stack(coordinates, -1).flatten(0, 2)
 
 
-def deviation(power: Tensor, squared: Tensor) -> Tensor:
+def std_from_moments(mean_of_squares: Tensor, square_of_mean: Tensor) -> Tensor:
     """How far vectors lie from their mean, from the mean of their squares and the square of their mean."""
-    return (power - squared).clamp_min(1e-4).sqrt()
+    return (mean_of_squares - square_of_mean).clamp_min(1e-4).sqrt()

@@ -10,56 +10,56 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-HALF = 0.5  # of what the best painted cell of a reference has, a cell needs to speak
-TINY = 1e-6
+MIN_RELATIVE_PAINT = 0.5  # of what the best painted cell of a reference has, a cell needs to speak
+EPSILON = 1e-6
 
 
-def over_gray(references: Tensor, painted: Tensor | None) -> tuple[Tensor, Tensor | None]:
+def premultiply_references(references: Tensor, paint_mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """References ``B R 3 H W`` premultiplied, and their masks ``R 1 H W``, without those that have no paint.
 
     ``painted`` is ``R H W``. What is wholly painted has no mask. Raises ValueError for a mask of another shape, or
     where nothing is painted.
     """
-    if painted is None:
+    if paint_mask is None:
         return references, None
-    if painted.shape != (references.shape[1], *references.shape[3:]):
-        raise ValueError(f"painted is {tuple(painted.shape)}, wanted R H W of references {tuple(references.shape)}")
-    present = painted.flatten(1).any(1)
-    if not present.any():
+    if paint_mask.shape != (references.shape[1], *references.shape[3:]):
+        raise ValueError(f"painted is {tuple(paint_mask.shape)}, wanted R H W of references {tuple(references.shape)}")
+    has_paint = paint_mask.flatten(1).any(1)
+    if not has_paint.any():
         raise ValueError("no pixel of the references is painted")
-    masks, kept = painted[present, None].to(references), references[:, present]
+    masks, painted_references = paint_mask[has_paint, None].to(references), references[:, has_paint]
     if (masks == 1).all():
-        return kept, None
-    return torch.cat([kept[:, :, :1], kept[:, :, 1:] * masks], 2), masks
+        return painted_references, None
+    return torch.cat([painted_references[:, :, :1], painted_references[:, :, 1:] * masks], 2), masks
 
 
-def fill_in(pictures: Tensor, painted: Tensor | None, grid: Sequence[int]) -> Tensor:
+def fill_unpainted(pictures: Tensor, paint_mask: Tensor | None, grid: Sequence[int]) -> Tensor:
     """Pictures ``B·R C H W``, premultiplied, whose unpainted parts take the mean of the painted ones of their cell.
 
     ``painted`` is ``R 1 H W``. A cell is one of ``grid``, rows and columns; one without paint takes the mean of the
     picture's. The mean of a cell is then that of what is painted in it.
     """
-    if painted is None:
+    if paint_mask is None:
         return pictures
-    painted = painted.repeat(len(pictures) // len(painted), 1, 1, 1)
-    typical = pictures.mean((2, 3), keepdim=True) / painted.mean((2, 3), keepdim=True)
+    paint_mask = paint_mask.repeat(len(pictures) // len(paint_mask), 1, 1, 1)
+    picture_mean = pictures.mean((2, 3), keepdim=True) / paint_mask.mean((2, 3), keepdim=True)
     size = grid[0], grid[1]
-    total, share = (F.adaptive_avg_pool2d(x, size) for x in (pictures, painted))
-    mean = (total + TINY * typical) / (share + TINY)
-    return pictures + (1 - painted) * F.interpolate(mean, pictures.shape[-2:])
+    total, share = (F.adaptive_avg_pool2d(x, size) for x in (pictures, paint_mask))
+    mean = (total + EPSILON * picture_mean) / (share + EPSILON)
+    return pictures + (1 - paint_mask) * F.interpolate(mean, pictures.shape[-2:])
 
 
-def speaking(painted: Tensor | None, grid: Sequence[int]) -> Tensor | slice:
+def painted_cells(paint_mask: Tensor | None, grid: Sequence[int]) -> Tensor | slice:
     """Which of the R·h·w cells speak, to index them with: those at least half as painted as their reference's best.
 
     Where any cell is wholly painted that is a half; thin strokes, which half fill no cell, speak too.
     """
-    if painted is None:
+    if paint_mask is None:
         return slice(None)
-    share = F.adaptive_avg_pool2d(painted, (grid[0], grid[1])).flatten(1)
-    return (share >= HALF * share.amax(1, keepdim=True)).flatten()
+    share = F.adaptive_avg_pool2d(paint_mask, (grid[0], grid[1])).flatten(1)
+    return (share >= MIN_RELATIVE_PAINT * share.amax(1, keepdim=True)).flatten()
 
 
-def blank(painted: Tensor, grid: Sequence[int]) -> Tensor:
+def unpainted_cells(paint_mask: Tensor, grid: Sequence[int]) -> Tensor:
     """Which of the R·h·w cells have no paint at all."""
-    return (F.adaptive_avg_pool2d(painted, (grid[0], grid[1])) == 0).flatten()
+    return (F.adaptive_avg_pool2d(paint_mask, (grid[0], grid[1])) == 0).flatten()

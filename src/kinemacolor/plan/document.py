@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kinemacolor._version import __version__
-from kinemacolor.errors import InputError, UsageError, reading
+from kinemacolor.errors import InputError, UsageError, translate_read_errors
 from kinemacolor.options import EdgeFilter, Precision, SessionOptions
 from kinemacolor.shots.shot import Shot, Transition
 from kinemacolor.utils.files import replacing
@@ -165,7 +165,7 @@ class Plan(_Section):
         Raises InputError for a file that cannot be read, UsageError, which names what is wrong, for what is in it.
         """
         try:
-            with reading(path):
+            with translate_read_errors(path):
                 text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
             raise InputError(f"{path} is no plan: make one with `kinemacolor plan`") from error

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kinemacolor.color import luma_from_gray
+from kinemacolor.color import lightness_from_luma
 from kinemacolor.models.kinema.model import Kinema
 from kinemacolor.utils.arrays import Bytes, Floats
 from kinemacolor.video.geometry import resize, working_size
@@ -40,8 +40,8 @@ class Eye:
     def look(self, gray: Bytes) -> Look:
         """At a gray picture ``H W`` uint8, full range."""
         small = resize(gray, working_size(gray.shape[0], gray.shape[1], SHORT_SIDE))
-        luma = luma_from_gray(torch.from_numpy(small).float()[None, None] / 255)
-        keys = self._network.see(luma)[1].permute(0, 3, 1, 2)
+        luma = lightness_from_luma(torch.from_numpy(small).float()[None, None] / 255)
+        keys = self._network.extract_features(luma)[1].permute(0, 3, 1, 2)
         cells = F.normalize(F.adaptive_avg_pool2d(keys, GRID), dim=1)[0].flatten(1).T.contiguous()
         return Look(cells, F.normalize(cells.mean(0), dim=0))
 

@@ -111,10 +111,10 @@ class Painter:
                 last = luma
             which.append(len(fresh) - 1)
         answers: list[Painted] = []
-        for start in range(0, len(fresh), self._model.spec.block):
+        for start in range(0, len(fresh), self._model.spec.block_size):
             if self._stopped.is_set():
                 raise Interrupted("painting was stopped")
-            answers += session.advance(np.stack(fresh[start : start + self._model.spec.block]), coding)
+            answers += session.advance(np.stack(fresh[start : start + self._model.spec.block_size]), coding)
         painted = [answers[number] if number >= 0 else seen.painted for number in which]
         return painted, _Seen(last, painted[-1])  # type: ignore[return-value]
 

@@ -212,7 +212,7 @@ def _coded(blocks: Iterator[FrameBlock], colored: Iterator[Colored], prepared: P
         sure = None
         if prepared.target.confidence:
             whole = finish.geometry.up(painted.confidence, (info.height, info.width))
-            sure = native.luma(torch.from_numpy(whole)).numpy().astype(block.luma.dtype)
+            sure = native.to_luma_codes(torch.from_numpy(whole)).numpy().astype(block.luma.dtype)
         yield _Frame(block.luma[0], chroma, sure, block.pts[0], block.durations[0], float(painted.confidence.mean()))
     if next(colored, None) is not None:
         raise InputError(f"{info.path} has fewer frames than the plan says: correct it, or make it again")

@@ -80,8 +80,8 @@ class Scene:
         """A frame for a person, gray, coloured as the film shows it, and how sure the model is, side by side."""
         gray, (chroma, confidence) = self.at(self.large, luma, painted)
         y = torch.from_numpy(gray).float()[None] / 255
-        codes = self.coding.chroma(y, torch.from_numpy(chroma).permute(2, 0, 1))
-        rgb = self.coding.rgb(self.coding.luma(y), codes) * 255
+        codes = self.coding.to_cbcr_codes(y, torch.from_numpy(chroma).permute(2, 0, 1))
+        rgb = self.coding.to_rgb(self.coding.to_luma_codes(y), codes) * 255
         return before_and_after(gray, rgb.round().byte().permute(1, 2, 0).numpy(), confidence)
 
 

@@ -118,7 +118,7 @@ class Meter:
         if self._before is None:
             return float("nan")
         gray_before, chroma_before = self._before
-        return Motion.between(gray_before, gray).chroma_change(chroma_before, chroma)
+        return Motion.from_frames(gray_before, gray).mean_ab_change(chroma_before, chroma)
 
 
 def _beside(own: Palette, near: Palette | None) -> tuple[float, float, float, float]:
@@ -135,7 +135,7 @@ def clipped_share(gray: Bytes, chroma: Floats, coding: YCbCr) -> float:
     luma = torch.from_numpy(gray).float()[None] / 255
     ab = torch.from_numpy(chroma).permute(2, 0, 1)
     strength = ab.norm(dim=0)
-    lost = (1 - coding.room(luma, ab)) * strength
+    lost = (1 - coding.gamut_scale(luma, ab)) * strength
     return float((lost > NOTICED * (1 + STRONGER * strength)).float().mean())
 
 

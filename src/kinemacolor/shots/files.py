@@ -8,7 +8,7 @@ from typing import get_args
 
 import opentimelineio as otio
 
-from kinemacolor.errors import InputError, UsageError, reading
+from kinemacolor.errors import InputError, UsageError, translate_read_errors
 from kinemacolor.shots.shot import Clock, Shot, Transition
 from kinemacolor.utils.files import replacing
 
@@ -34,7 +34,7 @@ def read_shots(path: Path, frames: int, clock: Clock) -> tuple[Shot, ...]:
     """
     kind = kind_of(path)
     try:
-        with reading(path):
+        with translate_read_errors(path):
             text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not in UTF-8: save it as such") from error

@@ -18,14 +18,14 @@ from kinemacolor.losses.perceptual import (
     TOP_LAYER,
     Features,
     contextual_loss,
+    extract_vgg_features,
     perceptual_loss,
-    vgg_features,
 )
 from kinemacolor.losses.pixel import l1_loss, psnr_loss, smooth_l1_loss, smoothness_loss
 from kinemacolor.losses.temporal import temporal_loss
-from kinemacolor.models.base import Colorizer, State, Step
+from kinemacolor.models.base import Colorizer, ModelOutput, State
 from kinemacolor.nn.backbones import VGG19
-from kinemacolor.nn.precision import widen
+from kinemacolor.nn.precision import promote_to_float32
 from kinemacolor.training import recipe as recipes
 
 LAYERS = {"top": TOP_LAYER, "all": ALL_LAYERS}
@@ -62,19 +62,19 @@ def colorize(model: Colorizer, batch: Batch, *, recompute: bool = False) -> Colo
 def _rows(model: Colorizer, batch: Batch, rows: list[int], in_shot: bool, recompute: bool) -> Colored:
     luma, references = batch.luma[rows], batch.references[rows]
     state, steps = model.init_state(references, in_shot=in_shot), []
-    for block in torch.split(luma, model.spec.block, 1):
+    for block in torch.split(luma, model.spec.block_size, 1):
         step = _recomputed(model, block, state) if recompute else model(block, state)
         state = step.state
         steps.append(step)
     return Colored(
-        widen(torch.cat([step.chroma for step in steps], 1)),
-        widen(torch.cat([step.confidence for step in steps], 1)),
-        {name: widen(torch.cat([step.aux[name] for step in steps], 1)) for name in steps[0].aux},
+        promote_to_float32(torch.cat([step.chroma for step in steps], 1)),
+        promote_to_float32(torch.cat([step.confidence for step in steps], 1)),
+        {name: promote_to_float32(torch.cat([step.aux[name] for step in steps], 1)) for name in steps[0].aux},
     )
 
 
-def _recomputed(model: Colorizer, block: Tensor, state: State) -> Step:
-    step: Step = checkpoint(model, block, state, use_reentrant=False)
+def _recomputed(model: Colorizer, block: Tensor, state: State) -> ModelOutput:
+    step: ModelOutput = checkpoint(model, block, state, use_reentrant=False)
     return step
 
 
@@ -137,7 +137,7 @@ class Compared:
 
     def _seen(self, lab: Tensor) -> Features:
         assert self.vgg
-        return vgg_features(self.vgg, lab)
+        return extract_vgg_features(self.vgg, lab)
 
 
 def losses(chosen: recipes.Losses, compared: Compared, step: int) -> dict[str, Tensor]:

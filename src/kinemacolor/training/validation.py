@@ -11,7 +11,7 @@ from torch import Tensor
 from kinemacolor.color import lab_to_rgb, rgb_to_lab
 from kinemacolor.data.frame_cache import FrameStore, middle_of
 from kinemacolor.data.sources import Source
-from kinemacolor.metrics.picture import psnr
+from kinemacolor.metrics.picture import compute_psnr
 from kinemacolor.models.base import Colorizer
 from kinemacolor.training.distributed import Team
 from kinemacolor.training.recipe import Validation
@@ -43,7 +43,7 @@ def validate(model: Colorizer, films: Sequence[Source], store: FrameStore, chose
     strip = None
     for film in films[: chosen.films][team.rank :: team.world]:
         true, made = _colored(model, film, store, chosen.frames, team.device)
-        found[film.path.name] = float(np.mean([psnr(a, b) for a, b in zip(made, true, strict=True)]))
+        found[film.path.name] = float(np.mean([compute_psnr(a, b) for a, b in zip(made, true, strict=True)]))
         strip = _strip(true, made) if strip is None else strip
     gathered = team.gather(found)
     return Validated({name: value for one in gathered for name, value in one.items()}, strip)
@@ -58,7 +58,7 @@ def _colored(
     true = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
     lab = rgb_to_lab(true).to(device)
     state, made = model.init_state(lab[None, :1], in_shot=True), []
-    for block in torch.split(lab[None, :, :1], model.spec.block, 1):
+    for block in torch.split(lab[None, :, :1], model.spec.block_size, 1):
         step = model(block, state)
         state = step.state
         made.append(step.chroma[0])

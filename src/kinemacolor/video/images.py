@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from kinemacolor.errors import InputError, reading
+from kinemacolor.errors import InputError, translate_read_errors
 from kinemacolor.utils.arrays import Bytes, Codes, Floats
 from kinemacolor.video.info import ColorTags, VideoInfo
 from kinemacolor.video.pixels import luma_of_rgb
@@ -133,7 +133,7 @@ def read_reference(path: Path, *, keep_alpha: bool = False) -> Bytes:
 
     Raises InputError if it cannot be read.
     """
-    with reading(path):
+    with translate_read_errors(path):
         if not path.exists():
             raise InputError(f"the reference {path} does not exist: check the name")
     try:

@@ -64,7 +64,7 @@ def luma_plane(frame: av.VideoFrame, colors: ColorTags) -> Codes:
 
 def luma_of_rgb(rgb: Codes, coding: YCbCr) -> Codes:
     """Y' of ``H W 3`` R'G'B' at the same depth and full range; gray pixels keep their value exactly."""
-    weights = np.array([coding.red, 1 - coding.red - coding.blue, coding.blue], np.float32)
+    weights = np.array([coding.red_weight, 1 - coding.red_weight - coding.blue_weight, coding.blue_weight], np.float32)
     luma: Codes = np.rint(rgb.astype(np.float32) @ weights).astype(rgb.dtype)
     return luma
 

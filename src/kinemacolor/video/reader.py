@@ -9,7 +9,7 @@ from typing import Self
 import av
 import numpy as np
 
-from kinemacolor.errors import InputError, reading
+from kinemacolor.errors import InputError, translate_read_errors
 from kinemacolor.utils.arrays import Codes
 from kinemacolor.video.images import find_pictures, probe_pictures, read_luma
 from kinemacolor.video.info import FrameBlock, VideoInfo
@@ -26,7 +26,7 @@ def probe(path: Path) -> VideoInfo:
 
     Raises InputError for what cannot be opened or holds no picture.
     """
-    with reading(path):
+    with translate_read_errors(path):
         pictures = find_pictures(path)
     if pictures:
         return probe_pictures(path, pictures)
@@ -242,7 +242,7 @@ def main_video(container: av.container.InputContainer, path: Path) -> av.VideoSt
 
 def open_film(path: Path) -> av.container.InputContainer:
     """Raises InputError for what cannot be opened."""
-    with reading(path):
+    with translate_read_errors(path):
         if not path.exists():
             raise InputError(f"{path} does not exist: check the name")
         if path.is_dir():

@@ -247,7 +247,7 @@ class PictureWriter:
 
 def _rgb_of_planes(luma: Codes, chroma: Codes, coding: YCbCr) -> Floats:
     """R'G'B' 0..1 of full-size Y'CbCr planes, H W 3."""
-    rgb: Floats = coding.rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma)).permute(1, 2, 0).numpy()
+    rgb: Floats = coding.to_rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma)).permute(1, 2, 0).numpy()
     return rgb
 
 

@@ -247,7 +247,7 @@ def _as_rgb(luma: Bytes, painted: Painted, finish: Finish, *, crop: bool) -> Byt
     size = luma.shape[0], luma.shape[1]
     shown = Finish(Geometry.of(*size, min(finish.geometry.working), crop=crop), finish.saturation, finish.edge_filter)
     chroma = shown.chroma_planes(luma, painted, size, FULL_RGB, FULL_RGB)
-    rgb = FULL_RGB.rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma))
+    rgb = FULL_RGB.to_rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma))
     return (rgb * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
 
 

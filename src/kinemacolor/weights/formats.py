@@ -7,7 +7,7 @@ from torch import Tensor
 
 from kinemacolor.models.color2embed import official_encoder_names, official_unet_names
 from kinemacolor.models.deep_exemplar import official_colorization_names, official_correspondence_names
-from kinemacolor.nn.backbones import vgg19_places
+from kinemacolor.nn.backbones import vgg19_layer_indices
 from kinemacolor.weights.registry import MODELS
 
 Parts = Mapping[str, Mapping[str, Tensor]]  # tensors by part and by our names
@@ -39,7 +39,7 @@ class Format:
 
 def published_formats(blank: Parts) -> list[Format]:
     """The files of other authors that fill parts of ``blank``."""
-    places = vgg19_places()
+    places = vgg19_layer_indices()
     caffe = {"vgg19": {layer: layer for layer in places}}
     placed = {"vgg19": {layer: f"features.{place}" for layer, place in places.items()}}
     # a layer for the border before each; place 0 turns RGB into Caffe's BGR, which our VGG19 does itself

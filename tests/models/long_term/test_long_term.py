@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kinemacolor.color import lab_to_rgb
-from kinemacolor.models.base import Step
-from kinemacolor.models.long_term.cnn_transformer import Attention, CNNTransformer, position_code
+from kinemacolor.models.base import ModelOutput
+from kinemacolor.models.long_term.cnn_transformer import CNNTransformer, MultiHeadAttention, sine_position_encoding
 from kinemacolor.models.long_term.model import LongTerm, LongTermOptions, LongTermState
 
 TINY = LongTermOptions(width=1 / 16)
@@ -47,7 +47,9 @@ def nonlocal_naively(frames: Tensor, reference: Tensor, colors: Tensor, temperat
 def test_equations_1_to_3_the_non_local_operation(model: LongTerm) -> None:
     frames, reference, colors = torch.randn(2, 6, 3, 4), torch.randn(1, 6, 2, 5), torch.randn(1, 10, 2) * 30
     empty, cells, where = torch.empty(1, 0, 0), torch.arange(10)[None], torch.rand(1, 10, 3)
-    found = model._warp(reference, frames, LongTermState(empty, empty, empty, colors, cells, where, empty, empty))
+    found = model._warp_references(
+        reference, frames, LongTermState(empty, empty, empty, colors, cells, where, empty, empty)
+    )
     flat = frames.permute(0, 2, 3, 1).reshape(24, 6), reference.permute(0, 2, 3, 1).reshape(10, 6)
     warped, similarity = nonlocal_naively(*flat, colors[0], model.options.temperature)
     cells = found[:, :, ::4, ::4].permute(0, 2, 3, 1).reshape(24, 6)
@@ -63,10 +65,10 @@ def plain_block(model: LongTerm, luma: Tensor, reference: Tensor, store: Tensor)
     count = luma.shape[1] + 1
     rgb = torch.cat([lab_to_rgb(reference), luma[0].expand(-1, 3, -1, -1) / 100])
     net = model.correspondence
-    high, tokens, low = net.enter(model.backbone(rgb), 1)
-    hi = model.linkage.query(tokens, store)
-    times = (torch.arange(count).double() + 1) / (model.spec.block + 1)
-    code = position_code(times, high.shape[2], high.shape[3], model.linkage.dim)
+    high, tokens, low = net.encode_pictures(model.backbone(rgb), 1)
+    hi = model.linkage.read_memory(tokens, store)
+    times = (torch.arange(count).double() + 1) / (model.spec.block_size + 1)
+    code = sine_position_encoding(times, high.shape[2], high.shape[3], model.linkage.dim)
     (head1, head2), ho = net([high], hi, code, [low])
     colors = F.avg_pool2d(reference[:, 1:], 4)[0].flatten(1).T
     guides = []
@@ -77,10 +79,10 @@ def plain_block(model: LongTerm, luma: Tensor, reference: Tensor, store: Tensor)
         of_frames = F.interpolate(maps.permute(0, 3, 1, 2), scale_factor=4)
         guides.append(torch.cat([torch.cat([reference[:, 1:], torch.ones_like(reference[:, :1])], 1), of_frames]))
     all_luma = torch.cat([reference[:, :1], luma[0]]) - 50
-    *skips, encoded = model.colorization.encode(torch.cat([*guides, all_luma], 1))
+    *skips, encoded = model.colorization.encode_guides(torch.cat([*guides, all_luma], 1))
     chroma = model.colorization([encoded], ho, code, skips)[1:]
     answers = {"chroma": chroma, "warped": guides[0][1:, :2], "augmented": guides[1][1:, :2]}
-    return answers, model.linkage.store(store, ho)
+    return answers, model.linkage.update_memory(store, ho)
 
 
 @torch.inference_mode()
@@ -98,7 +100,7 @@ def test_equations_4_to_7_two_blocks_with_everything_computed_anew() -> None:
     torch.testing.assert_close(step.state.store, store, atol=1e-3, rtol=1e-3)  # type: ignore[attr-defined]
 
 
-def attention_naively(layer: Attention, query: Tensor, source: Tensor) -> Tensor:
+def attention_naively(layer: MultiHeadAttention, query: Tensor, source: Tensor) -> Tensor:
     """softmax(Q Kᵀ / √d) V for N C and M C, head by head and row by row."""
     q, k, v = layer.query(query), layer.key(source), layer.value(source)
     size = q.shape[1] // layer.heads
@@ -119,8 +121,8 @@ def test_equation_6_what_the_store_answers(model: LongTerm) -> None:
     high, store = torch.randn(1, 5, linkage.dim), torch.randn(1, 7, linkage.dim)
     asked, stored = linkage.norms["asked"](high[0]), linkage.norms["stored"](store[0])
     found = high[0] + attention_naively(linkage.reading, asked, stored)
-    torch.testing.assert_close(linkage.query(high, store)[0], found + linkage.dense(found))
-    torch.testing.assert_close(linkage.query(high, store[:, :0]), high)  # t = 0
+    torch.testing.assert_close(linkage.read_memory(high, store)[0], found + linkage.dense(found))
+    torch.testing.assert_close(linkage.read_memory(high, store[:, :0]), high)  # t = 0
 
 
 @torch.inference_mode()
@@ -129,9 +131,9 @@ def test_equation_7_what_the_store_keeps(model: LongTerm) -> None:
     store, hidden = torch.randn(1, 7, linkage.dim), torch.randn(1, 5, linkage.dim)
     kept, new = linkage.norms["kept"](store[0]), linkage.norms["new"](hidden[0])
     torch.testing.assert_close(
-        linkage.store(store, hidden)[0], store[0] + attention_naively(linkage.writing, kept, new)
+        linkage.update_memory(store, hidden)[0], store[0] + attention_naively(linkage.writing, kept, new)
     )
-    torch.testing.assert_close(linkage.store(store[:, :0], hidden), hidden)  # t = 0
+    torch.testing.assert_close(linkage.update_memory(store[:, :0], hidden), hidden)  # t = 0
 
 
 @torch.inference_mode()
@@ -179,16 +181,16 @@ def test_earlier_blocks_matter(model: LongTerm) -> None:
 def test_the_choices(options: LongTermOptions) -> None:
     torch.manual_seed(0)
     model = LongTerm(options).eval()
-    assert model.spec.block == options.block
-    step: Step = model(lab(1, 7, 3, 64, 64)[:, :, :1], model.init_state(lab(1, 1, 3, 64, 64)))
-    assert torch.isfinite(step.chroma).all()
-    assert step.chroma.std() > 0.1
+    assert model.spec.block_size == options.block
+    step: ModelOutput = model(lab(1, 7, 3, 64, 64)[:, :, :1], model.init_state(lab(1, 1, 3, 64, 64)))
+    assert torch.isfinite(step.ab).all()
+    assert step.ab.std() > 0.1
 
 
 @torch.inference_mode()
 def test_a_group_of_maps_does_not_see_the_layout_of_another() -> None:
     """Two groups of the same size are one: the order of positions is kept."""
-    net, code = CNNTransformer(8, 12, 16, 2, 2), position_code(torch.tensor([0.5, 1.0]), 3, 4, 12)
+    net, code = CNNTransformer(8, 12, 16, 2, 2), sine_position_encoding(torch.tensor([0.5, 1.0]), 3, 4, 12)
     maps, tokens = torch.randn(2, 8, 3, 4), torch.randn(1, 24, 12)
     (whole,), tokens1 = net([maps], tokens, code)
     parts, tokens2 = net([maps[:1], maps[1:]], tokens, code)
@@ -197,7 +199,7 @@ def test_a_group_of_maps_does_not_see_the_layout_of_another() -> None:
 
 
 def test_position_code_by_hand() -> None:
-    code = position_code(torch.tensor([0.25]), 2, 5, 12).reshape(2, 5, 12)
+    code = sine_position_encoding(torch.tensor([0.25]), 2, 5, 12).reshape(2, 5, 12)
     time, row, column = 2 * math.pi * 0.25, 2 * math.pi * 1 / 2, 2 * math.pi * 4 / 5
     wanted = []
     for angle in (time, row, column):

@@ -11,28 +11,34 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
-from kinemacolor.models.kinema.fusion import Fusion, spread
-from kinemacolor.models.kinema.matching import EvidenceOptions, EvidenceState, gather, origin, remember
-from kinemacolor.models.kinema.semantic import Kinds, LookByKind
-from kinemacolor.nn.backbones import EfficientNetLite0, see_gray
-from kinemacolor.nn.layers import fit
+from kinemacolor.models.base import Colorizer, ModelOutput, ModelSpec, State
+from kinemacolor.models.kinema.fusion import Fusion, cells_to_ab
+from kinemacolor.models.kinema.matching import (
+    MatchingOptions,
+    MatchingState,
+    encode_references,
+    locate_in_references,
+    match_frame,
+)
+from kinemacolor.models.kinema.semantic import SemanticAttention, SemanticMemory
+from kinemacolor.nn.backbones import EfficientNetLite0, extract_gray_features
+from kinemacolor.nn.layers import resize_bilinear
 
-WIDTH = 64  # of a descriptor
+DESCRIPTOR_WIDTH = 64  # of a descriptor
 
 
 @dataclass(frozen=True)
-class KinemaState(EvidenceState):
+class KinemaState(MatchingState):
     """Also the references as `LookByKind` sees them, the fields of `Kinds`."""
 
-    kind_keys: Tensor
-    kind_values: Tensor
-    embedding: Tensor
+    semantic_keys: Tensor
+    semantic_values: Tensor
+    color_embedding: Tensor
 
     @property
-    def kinds(self) -> Kinds:
+    def semantic_memory(self) -> SemanticMemory:
         """As `LookByKind` takes them."""
-        return Kinds(self.kind_keys, self.kind_values, self.embedding)
+        return SemanticMemory(self.semantic_keys, self.semantic_values, self.color_embedding)
 
 
 class Kinema(Colorizer):
@@ -44,43 +50,50 @@ class Kinema(Colorizer):
 
     spec = ModelSpec("kinema", short_side=216)
     parts = MappingProxyType({"kinema": ""})
-    options_type = EvidenceOptions
+    options_type = MatchingOptions
 
-    def __init__(self, options: EvidenceOptions | None = None) -> None:
+    def __init__(self, options: MatchingOptions | None = None) -> None:
         super().__init__()
-        self.options = options or EvidenceOptions()
+        self.options = options or MatchingOptions()
         self.features = EfficientNetLite0()
-        self.describe = nn.Linear(sum(EfficientNetLite0.widths), WIDTH, bias=False)
-        self.kind = LookByKind()
+        self.describe = nn.Linear(sum(EfficientNetLite0.widths), DESCRIPTOR_WIDTH, bias=False)
+        self.kind = SemanticAttention()
         self.fusion = Fusion()
 
-    def _remember(self, references: Tensor, painted: Tensor | None, *, in_shot: bool) -> State:
+    def _build_initial_state(self, references: Tensor, paint_mask: Tensor | None, *, in_shot: bool) -> State:
         batch, pictures = len(references), references.flatten(0, 1)
-        maps, keys = self.see(pictures[:, :1])
-        memory = remember(keys.reshape(batch, -1, *keys.shape[1:]), references, self.options, painted)
-        kinds = self.kind.remember(maps, pictures[:, 1:], batch, painted)
-        known = {f.name: getattr(memory, f.name) for f in fields(memory)}
-        return KinemaState(**known, kind_keys=kinds.keys, kind_values=kinds.values, embedding=kinds.embedding)
+        maps, keys = self.extract_features(pictures[:, :1])
+        matching_state = encode_references(
+            keys.reshape(batch, -1, *keys.shape[1:]), references, self.options, paint_mask
+        )
+        semantic_memory = self.kind.encode_references(maps, pictures[:, 1:], batch, paint_mask)
+        known = {f.name: getattr(matching_state, f.name) for f in fields(matching_state)}
+        return KinemaState(
+            **known,
+            semantic_keys=semantic_memory.keys,
+            semantic_values=semantic_memory.values,
+            color_embedding=semantic_memory.embedding,
+        )
 
-    def forward(self, luma: Tensor, state: State) -> Step:
+    def forward(self, lightness: Tensor, state: State) -> ModelOutput:
         assert isinstance(state, KinemaState)
-        chroma, confidence, found, likely, places, matched = [], [], [], [], [], []
-        for frame in luma.unbind(1):
-            maps, keys = self.see(frame)
-            evidence, state = gather(keys, state, self.options)
-            kind, size = self.kind(maps, state.kinds), frame.shape[-2:]
-            fused = self.fusion(frame, maps, evidence, kind, state.embedding)
-            chroma.append(spread(fused.colors, size))
-            confidence.append(fit(torch.sigmoid(fused.confidence), size))
-            found.append(spread(evidence.merged.colors.permute(0, 3, 1, 2), size))
-            likely.append(fit(kind.colors, size))
-            places.append(origin(evidence.merged, state))
-            matched.append(fused.matched)
-        aux = {"evidence": found, "kind": likely, "origin": places, "matched": matched}
-        told = {name: torch.stack(frames, 1) for name, frames in aux.items()}
-        return Step(torch.stack(chroma, 1), torch.stack(confidence, 1), state, MappingProxyType(told))
+        ab, confidence, match_ab, semantic_ab, origins, match_weights = [], [], [], [], [], []
+        for frame in lightness.unbind(1):
+            maps, keys = self.extract_features(frame)
+            evidence, state = match_frame(keys, state, self.options)
+            semantic, size = self.kind(maps, state.semantic_memory), frame.shape[-2:]
+            fused = self.fusion(frame, maps, evidence, semantic, state.color_embedding)
+            ab.append(cells_to_ab(fused.colors, size))
+            confidence.append(resize_bilinear(torch.sigmoid(fused.confidence), size))
+            match_ab.append(cells_to_ab(evidence.merged.colors.permute(0, 3, 1, 2), size))
+            semantic_ab.append(resize_bilinear(semantic.colors, size))
+            origins.append(locate_in_references(evidence.merged, state))
+            match_weights.append(fused.matched)
+        aux = {"evidence": match_ab, "kind": semantic_ab, "origin": origins, "matched": match_weights}
+        stacked = {name: torch.stack(frames, 1) for name, frames in aux.items()}
+        return ModelOutput(torch.stack(ab, 1), torch.stack(confidence, 1), state, MappingProxyType(stacked))
 
-    def see(self, luma: Tensor) -> tuple[list[Tensor], Tensor]:
+    def extract_features(self, lightness: Tensor) -> tuple[list[Tensor], Tensor]:
         """Standardised maps of gray pictures ``B 1 h w``, and their unit descriptors ``B h/4 w/4 C``."""
-        maps, raw = see_gray(self.features, luma)
+        maps, raw = extract_gray_features(self.features, lightness)
         return maps, F.normalize(self.describe(raw), dim=-1)

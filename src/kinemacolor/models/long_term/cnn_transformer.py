@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kinemacolor.nn.backbones import instance_norm
-from kinemacolor.nn.layers import positions
+from kinemacolor.nn.layers import flatten_grid
 
 
 class CNNTransformer(nn.Module):
@@ -32,9 +32,9 @@ class CNNTransformer(nn.Module):
             for number in range(layers)
         )
 
-    def forward(self, maps: list[Tensor], tokens: Tensor, code: Tensor) -> tuple[list[Tensor], Tensor]:
+    def forward(self, maps: list[Tensor], tokens: Tensor, position_encoding: Tensor) -> tuple[list[Tensor], Tensor]:
         for layer in self.layers:
-            maps, tokens = layer(maps, tokens, code)
+            maps, tokens = layer(maps, tokens, position_encoding)
         return maps, tokens
 
 
@@ -49,17 +49,17 @@ class _ParallelLayer(nn.Module):
         self.to_tokens = nn.Linear(channels + dim, dim) if tokens_out else None
         self.to_maps = nn.Conv2d(channels + dim, channels, 1)
 
-    def forward(self, maps: list[Tensor], tokens: Tensor, code: Tensor) -> tuple[list[Tensor], Tensor]:
+    def forward(self, maps: list[Tensor], tokens: Tensor, position_encoding: Tensor) -> tuple[list[Tensor], Tensor]:
         batch = tokens.shape[0]
         maps = [instance_norm(self.convs(group)) for group in maps]
-        tokens = self.transformer(tokens, code)
+        tokens = self.transformer(tokens, position_encoding)
         fused = [
-            self.to_maps(torch.cat([group, as_map(part, group)], 1))
+            self.to_maps(torch.cat([group, tokens_to_maps(part, group)], 1))
             for group, part in zip(maps, split_tokens(tokens, maps), strict=True)
         ]
         if self.to_tokens is None:
             return fused, tokens
-        listed = torch.cat([positions(group, batch) for group in maps], 1)
+        listed = torch.cat([flatten_grid(group, batch) for group in maps], 1)
         return fused, self.to_tokens(torch.cat([listed, tokens], -1))
 
 
@@ -69,17 +69,17 @@ class TransformerLayer(nn.Module):
     def __init__(self, dim: int, inner: int, heads: int) -> None:
         super().__init__()
         self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.attention = Attention(dim, heads)
+        self.attention = MultiHeadAttention(dim, heads)
         self.dense = nn.Sequential(nn.Linear(dim, inner), nn.ReLU(), nn.Linear(inner, dim))
 
-    def forward(self, tokens: Tensor, code: Tensor) -> Tensor:
-        seen = self.norm1(tokens)
-        tokens = tokens + self.attention(seen + code, seen + code, seen)
+    def forward(self, tokens: Tensor, position_encoding: Tensor) -> Tensor:
+        normed = self.norm1(tokens)
+        tokens = tokens + self.attention(normed + position_encoding, normed + position_encoding, normed)
         result: Tensor = tokens + self.dense(self.norm2(tokens))
         return result
 
 
-class Attention(nn.Module):
+class MultiHeadAttention(nn.Module):
     """Multi-head attention: softmax(query keyᵀ / √d) value, for ``B N dim``, ``B M dim``, ``B M dim``."""
 
     def __init__(self, dim: int, heads: int) -> None:
@@ -88,10 +88,12 @@ class Attention(nn.Module):
         self.query, self.key, self.value, self.out = (nn.Linear(dim, dim) for _ in range(4))
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        def split(x: Tensor) -> Tensor:
+        def split_heads(x: Tensor) -> Tensor:
             return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
-        found = F.scaled_dot_product_attention(split(self.query(query)), split(self.key(key)), split(self.value(value)))
+        found = F.scaled_dot_product_attention(
+            split_heads(self.query(query)), split_heads(self.key(key)), split_heads(self.value(value))
+        )
         result: Tensor = self.out(found.transpose(1, 2).flatten(2))
         return result
 
@@ -103,12 +105,12 @@ def split_tokens(tokens: Tensor, maps: Sequence[Tensor]) -> list[Tensor]:
     return list(torch.split(tokens, counts, 1))
 
 
-def as_map(tokens: Tensor, like: Tensor) -> Tensor:
+def tokens_to_maps(tokens: Tensor, like: Tensor) -> Tensor:
     """Tokens ``B N C`` laid out as the maps ``like``, ``B·n · h w``: ``B·n C h w``."""
     return tokens.reshape(like.shape[0], *like.shape[2:], -1).permute(0, 3, 1, 2)
 
 
-def position_code(times: Tensor, height: int, width: int, dim: int) -> Tensor:
+def sine_position_encoding(times: Tensor, height: int, width: int, dim: int) -> Tensor:
     """Three-dimensional sine code of a block's positions, ``n·height·width dim`` (VisTR, Wang et al. 2021).
 
     ``times`` n in 0..1 is the place of each picture in the block. A third of the numbers is for

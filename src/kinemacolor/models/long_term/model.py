@@ -14,16 +14,30 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kinemacolor.color import lab_to_rgb
-from kinemacolor.models.base import Colorizer, ModelSpec, State, Step
-from kinemacolor.models.long_term.cnn_transformer import Attention, CNNTransformer, as_map, position_code, split_tokens
-from kinemacolor.nn.attention import centred_unit, take, warp
+from kinemacolor.models.base import Colorizer, ModelOutput, ModelSpec, State
+from kinemacolor.models.long_term.cnn_transformer import (
+    CNNTransformer,
+    MultiHeadAttention,
+    sine_position_encoding,
+    split_tokens,
+    tokens_to_maps,
+)
+from kinemacolor.nn.attention import center_and_normalize, gather_rows, warp_values
 from kinemacolor.nn.backbones import ResNet101, instance_norm
-from kinemacolor.nn.layers import NormedConv2d, ResidualBlock, Rise, covering, pad_to_multiple, places, positions
-from kinemacolor.nn.partial import fill_in, speaking
-from kinemacolor.nn.precision import widen
+from kinemacolor.nn.layers import (
+    NormedConv2d,
+    ResidualBlock,
+    UpBlock,
+    flatten_grid,
+    grid_coordinates,
+    pad_to_multiple,
+    padding_ratio,
+)
+from kinemacolor.nn.partial import fill_unpainted, painted_cells
+from kinemacolor.nn.precision import promote_to_float32
 
-GRID = 4  # a cell of the matching is GRID x GRID pixels
-TILE = 648  # rows of the correlation matrix that stand in memory at a time
+CELL_SIZE = 4  # a cell of the matching is GRID x GRID pixels
+CHUNK_ROWS = 648  # rows of the correlation matrix that stand in memory at a time
 
 
 @dataclass(frozen=True)
@@ -62,10 +76,10 @@ class LongTermState(State):
     tokens: Tensor
     low: Tensor
     colors: Tensor
-    cells: Tensor
-    places: Tensor
-    encoded: Tensor
-    store: Tensor
+    cell_indices: Tensor
+    coordinates: Tensor
+    encoded_references: Tensor
+    memory: Tensor
 
 
 class LongTerm(Colorizer):
@@ -84,92 +98,112 @@ class LongTerm(Colorizer):
     def __init__(self, options: LongTermOptions | None = None) -> None:
         super().__init__()
         self.options = options or LongTermOptions()
-        self.spec = ModelSpec("long-term", short_side=216, block=self.options.block)
-        sizes = Sizes.scaled(self.options.width)
+        self.spec = ModelSpec("long-term", short_side=216, block_size=self.options.block)
+        sizes = LayerSizes.from_width(self.options.width)
         self.backbone = ResNet101(width=self.options.width)
         self.correspondence = CorrespondenceSubnet(self.options, sizes)
         self.linkage = LinkageSubnet(sizes.dim, self.options.other_heads)
         self.colorization = ColorizationSubnet(self.options, sizes)
 
-    def _remember(self, references: Tensor, painted: Tensor | None, *, in_shot: bool) -> LongTermState:
+    def _build_initial_state(self, references: Tensor, paint_mask: Tensor | None, *, in_shot: bool) -> LongTermState:
         """The networks see what is not painted as gray and unknown; the match is centred on the cells that speak."""
         batch, count = references.shape[:2]
         pictures = pad_to_multiple(references, 8).flatten(0, 1)
-        painted = painted if painted is None else pad_to_multiple(painted, 8)
-        high, tokens, low = self.correspondence.enter(self.backbone(lab_to_rgb(pictures)), batch)
-        known = torch.ones_like(pictures[:, :1]) if painted is None else painted.repeat(batch, 1, 1, 1)
+        paint_mask = paint_mask if paint_mask is None else pad_to_multiple(paint_mask, 8)
+        high, tokens, low = self.correspondence.encode_pictures(self.backbone(lab_to_rgb(pictures)), batch)
+        known = torch.ones_like(pictures[:, :1]) if paint_mask is None else paint_mask.repeat(batch, 1, 1, 1)
         guide = torch.cat([pictures[:, 1:], known, pictures[:, 1:], known, pictures[:, :1] - 50], 1)
-        encoded = self.colorization.encode(guide)[-1]
+        encoded = self.colorization.encode_guides(guide)[-1]
         high, low, encoded = (x.reshape(batch, count, *x.shape[1:]) for x in (high, low, encoded))
         grid = low.shape[-2:]
-        colors = positions(F.avg_pool2d(fill_in(pictures[:, 1:], painted, grid), GRID), batch)
-        cells = torch.arange(colors.shape[1], device=colors.device)[speaking(painted, grid)]
-        where = places(count, grid, covering(pictures, references)).to(colors)[cells].expand(batch, -1, -1)
-        cells, colors = cells.expand(batch, -1), colors[:, cells]
-        return LongTermState(high, tokens, low, colors, cells, where, encoded, tokens[:, :0])
+        colors = flatten_grid(F.avg_pool2d(fill_unpainted(pictures[:, 1:], paint_mask, grid), CELL_SIZE), batch)
+        cell_indices = torch.arange(colors.shape[1], device=colors.device)[painted_cells(paint_mask, grid)]
+        coordinates = (
+            grid_coordinates(count, grid, padding_ratio(pictures, references))
+            .to(colors)[cell_indices]
+            .expand(batch, -1, -1)
+        )
+        cell_indices, colors = cell_indices.expand(batch, -1), colors[:, cell_indices]
+        return LongTermState(high, tokens, low, colors, cell_indices, coordinates, encoded, tokens[:, :0])
 
-    def forward(self, luma: Tensor, state: State) -> Step:
+    def forward(self, lightness: Tensor, state: State) -> ModelOutput:
         assert isinstance(state, LongTermState)
-        height, width = luma.shape[-2:]
-        answers = []
-        for block in torch.split(pad_to_multiple(luma, 8), self.spec.block, 1):
-            answer, state = self._colorize(block, state)
-            answers.append(answer[..., :height, :width])
-        parts = torch.cat(answers, 1).tensor_split([2, 4, 5, 7, 8], 2)
-        chroma, warped, similarity, augmented, similarity2, origin = parts
-        confidence = torch.maximum(similarity, similarity2).clamp(0, 1)
-        aux = {"warped": warped, "similarity": similarity, "augmented": augmented, "augmented_similarity": similarity2}
+        height, width = lightness.shape[-2:]
+        outputs = []
+        for block in torch.split(pad_to_multiple(lightness, 8), self.spec.block_size, 1):
+            output, state = self._colorize_block(block, state)
+            outputs.append(output[..., :height, :width])
+        parts = torch.cat(outputs, 1).tensor_split([2, 4, 5, 7, 8], 2)
+        ab, warped, similarity, augmented, augmented_similarity, origin = parts
+        confidence = torch.maximum(similarity, augmented_similarity).clamp(0, 1)
+        aux = {
+            "warped": warped,
+            "similarity": similarity,
+            "augmented": augmented,
+            "augmented_similarity": augmented_similarity,
+        }
         aux["origin"] = origin
-        return Step(chroma, confidence, state, aux)
+        return ModelOutput(ab, confidence, state, aux)
 
-    def _colorize(self, luma: Tensor, state: LongTermState) -> tuple[Tensor, LongTermState]:
+    def _colorize_block(self, lightness: Tensor, state: LongTermState) -> tuple[Tensor, LongTermState]:
         """A block of frames B n 1 h w: chroma, guides of both heads, origin by the surer, B n 11 h w (Eq. 4-7)."""
-        batch, frames = luma.shape[:2]
-        gray = luma.flatten(0, 1)
-        high, tokens, low = self.correspondence.enter(self.backbone(gray.expand(-1, 3, -1, -1) / 100), batch)
+        batch, frames = lightness.shape[:2]
+        flat_lightness = lightness.flatten(0, 1)
+        high, tokens, low = self.correspondence.encode_pictures(
+            self.backbone(flat_lightness.expand(-1, 3, -1, -1) / 100), batch
+        )
         maps = [state.high.flatten(0, 1), high]
-        hidden = self.linkage.query(torch.cat([state.tokens, tokens], 1), state.store)
-        code = self._code(maps, batch)
-        described, hidden = self.correspondence(maps, hidden, code, [state.low.flatten(0, 1), low])
-        vanilla, augmented = (self._warp(keys, query, state) for keys, query in described)
+        hidden = self.linkage.read_memory(torch.cat([state.tokens, tokens], 1), state.memory)
+        position_encoding = self._encode_positions(maps, batch)
+        described, hidden = self.correspondence(maps, hidden, position_encoding, [state.low.flatten(0, 1), low])
+        vanilla, augmented = (self._warp_references(keys, query, state) for keys, query in described)
         guides = torch.cat([vanilla[:, :3], augmented[:, :3]], 1)
         origin = torch.where(vanilla[:, 2:3] >= augmented[:, 2:3], vanilla[:, 3:], augmented[:, 3:])
-        chroma = self._paint(torch.cat([guides, gray - 50], 1), hidden, code, maps, state)
-        answer = torch.cat([chroma, guides, origin], 1)
-        state = replace(state, store=self.linkage.store(state.store, hidden))
-        return answer.reshape(batch, frames, *answer.shape[1:]), state
+        ab = self._predict_ab(torch.cat([guides, flat_lightness - 50], 1), hidden, position_encoding, maps, state)
+        output = torch.cat([ab, guides, origin], 1)
+        state = replace(state, store=self.linkage.update_memory(state.memory, hidden))
+        return output.reshape(batch, frames, *output.shape[1:]), state
 
-    def _warp(self, references: Tensor, frames: Tensor, state: LongTermState) -> Tensor:
+    def _warp_references(self, references: Tensor, frames: Tensor, state: LongTermState) -> Tensor:
         """One head of the non-local operation: warped ab, similarity and origin, B·n 6 h w (Eq. 1-3)."""
         batch = state.colors.shape[0]
-        offered = positions(references, batch)[:, state.cells[0]]
-        query, keys = centred_unit(positions(frames, batch)), centred_unit(offered)
+        reference_descriptors = flatten_grid(references, batch)[:, state.cell_indices[0]]
+        query, keys = center_and_normalize(flatten_grid(frames, batch)), center_and_normalize(reference_descriptors)
         temperature = self.options.temperature
-        colors, similarity, best = warp(query, keys, state.colors, temperature=temperature, rows=TILE)
-        found = as_map(torch.cat([colors, similarity[..., None], take(state.places, best)], -1), frames)
-        return F.interpolate(found, scale_factor=GRID)
+        colors, similarity, best = warp_values(
+            query, keys, state.colors, temperature=temperature, chunk_rows=CHUNK_ROWS
+        )
+        found = tokens_to_maps(
+            torch.cat([colors, similarity[..., None], gather_rows(state.coordinates, best)], -1), frames
+        )
+        return F.interpolate(found, scale_factor=CELL_SIZE)
 
-    def _paint(self, guides: Tensor, hidden: Tensor, code: Tensor, maps: list[Tensor], state: LongTermState) -> Tensor:
-        *skips, encoded = self.colorization.encode(guides)
-        seen = [state.encoded.flatten(0, 1), encoded]
+    def _predict_ab(
+        self, guides: Tensor, hidden: Tensor, position_encoding: Tensor, maps: list[Tensor], state: LongTermState
+    ) -> Tensor:
+        *skips, encoded = self.colorization.encode_guides(guides)
+        inputs = [state.encoded_references.flatten(0, 1), encoded]
         if not self.options.reference_in_colorization:
             _, hidden = split_tokens(hidden, maps)
-            code, seen = code[-hidden.shape[1] :], [encoded]
-        chroma: Tensor = self.colorization(seen, hidden, code, skips)
-        return chroma
+            position_encoding, inputs = position_encoding[-hidden.shape[1] :], [encoded]
+        ab: Tensor = self.colorization(inputs, hidden, position_encoding, skips)
+        return ab
 
-    def _code(self, maps: list[Tensor], batch: int) -> Tensor:
+    def _encode_positions(self, maps: list[Tensor], batch: int) -> Tensor:
         """Position code of the block's tokens: references stand at its beginning, all at one time."""
         references, frames = (group.shape[0] // batch for group in maps)
-        times = (torch.arange(frames, device=maps[0].device) + 2) / (self.spec.block + 1)
-        now = times.new_full((references,), 1 / (self.spec.block + 1))
+        times = (torch.arange(frames, device=maps[0].device) + 2) / (self.spec.block_size + 1)
+        reference_times = times.new_full((references,), 1 / (self.spec.block_size + 1))
         dim = self.linkage.dim
         return torch.cat(
-            [position_code(t, m.shape[-2], m.shape[-1], dim) for t, m in zip((now, times), maps, strict=True)]
+            [
+                sine_position_encoding(t, m.shape[-2], m.shape[-1], dim)
+                for t, m in zip((reference_times, times), maps, strict=True)
+            ]
         )
 
 
-class Sizes(NamedTuple):
+class LayerSizes(NamedTuple):
     """Channels: maps on the 1/8 grid, tokens, a layer inside the Transformer, descriptors, and the backbone's."""
 
     channels: int
@@ -179,7 +213,7 @@ class Sizes(NamedTuple):
     backbone: tuple[int, ...]
 
     @classmethod
-    def scaled(cls, width: float) -> "Sizes":
+    def from_width(cls, width: float) -> "LayerSizes":
         """The published sizes times ``width``."""
         channels, dim, inner, descriptor = (int(full * width) for full in (512, 384, 2048, 256))
         return cls(channels, dim, inner, descriptor, tuple(int(full * width) for full in ResNet101.widths))
@@ -188,7 +222,7 @@ class Sizes(NamedTuple):
 class CorrespondenceSubnet(nn.Module):
     """Backbone maps of references and frames become two descriptor maps each (3.2, Figure 3a)."""
 
-    def __init__(self, options: LongTermOptions, sizes: Sizes) -> None:
+    def __init__(self, options: LongTermOptions, sizes: LayerSizes) -> None:
         super().__init__()
         half, quarter, *high = sizes.backbone
         channels, side = sizes.channels, sizes.channels // 4
@@ -204,18 +238,18 @@ class CorrespondenceSubnet(nn.Module):
         self.augmented = nn.Conv2d(channels, sizes.descriptor, 1)
         self.reshape = nn.Conv2d(channels, sizes.descriptor, 1)
 
-    def enter(self, maps: tuple[Tensor, ...], batch: int) -> tuple[Tensor, Tensor, Tensor]:
+    def encode_pictures(self, maps: tuple[Tensor, ...], batch: int) -> tuple[Tensor, Tensor, Tensor]:
         """R_high as maps and as tokens, and R_low: what one picture alone decides."""
         half, quarter, *high = maps
         joined = torch.cat(high, 1)
         low = torch.cat([self.at_half(half), self.at_quarter(quarter)], 1)
-        return self.to_maps(joined), self.to_tokens(positions(joined, batch)), low
+        return self.to_maps(joined), self.to_tokens(flatten_grid(joined, batch)), low
 
     def forward(
-        self, maps: list[Tensor], hidden: Tensor, code: Tensor, low: list[Tensor]
+        self, maps: list[Tensor], hidden: Tensor, position_encoding: Tensor, low: list[Tensor]
     ) -> tuple[list[list[Tensor]], Tensor]:
         """For each head the descriptors of references and of frames, and ho_t."""
-        maps, hidden = self.parallel(maps, hidden, code)
+        maps, hidden = self.parallel(maps, hidden, position_encoding)
         vanilla, augmented = [], []
         for high, fine in zip(maps, low, strict=True):
             described = self.residual(torch.cat([fine, self.at_eighth(high)], 1))
@@ -236,47 +270,53 @@ class LinkageSubnet(nn.Module):
         super().__init__()
         self.dim = dim
         self.norms = nn.ModuleDict({name: nn.LayerNorm(dim) for name in ("asked", "stored", "kept", "new")})
-        self.reading, self.writing = Attention(dim, heads), Attention(dim, heads)
+        self.reading, self.writing = MultiHeadAttention(dim, heads), MultiHeadAttention(dim, heads)
         self.dense = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, dim))
 
-    def query(self, high: Tensor, store: Tensor) -> Tensor:
+    def read_memory(self, high: Tensor, memory: Tensor) -> Tensor:
         """hi_t of Eq. 6: R_high B N C, and what the store B S C holds that is like it."""
-        if store.shape[1] == 0:
+        if memory.shape[1] == 0:
             return high
-        stored = self.norms["stored"](store)
-        found = high + self.reading(self.norms["asked"](high), stored, stored)
+        normed_memory = self.norms["stored"](memory)
+        found = high + self.reading(self.norms["asked"](high), normed_memory, normed_memory)
         result: Tensor = found + self.dense(found)
         return result
 
-    def store(self, store: Tensor, hidden: Tensor) -> Tensor:
+    def update_memory(self, memory: Tensor, hidden: Tensor) -> Tensor:
         """i_t of Eq. 7: the store B S C, and what ho_t, B N C, adds to it; never summed in half precision."""
-        if store.shape[1] == 0:
-            return widen(hidden)
+        if memory.shape[1] == 0:
+            return promote_to_float32(hidden)
         new = self.norms["new"](hidden)
-        return widen(store) + widen(self.writing(self.norms["kept"](store), new, new))
+        return promote_to_float32(memory) + promote_to_float32(self.writing(self.norms["kept"](memory), new, new))
 
 
 class ColorizationSubnet(nn.Module):
     """Guides B 7 h w (ab and similarity of both heads, L - 50) become ab (Eq. 5)."""
 
-    def __init__(self, options: LongTermOptions, sizes: Sizes) -> None:
+    def __init__(self, options: LongTermOptions, sizes: LayerSizes) -> None:
         super().__init__()
         channels, (small, middle, large) = sizes.channels, (sizes.channels // n for n in (8, 4, 2))
-        self.down = nn.ModuleList([_block(7, small, 1, 2), _block(small, middle, 2, 2), _block(middle, large, 2, 3)])
-        self.enter = _block(large, channels, 2, 1)
+        self.down = nn.ModuleList(
+            [
+                _make_conv_block(7, small, 1, 2),
+                _make_conv_block(small, middle, 2, 2),
+                _make_conv_block(middle, large, 2, 3),
+            ]
+        )
+        self.enter = _make_conv_block(large, channels, 2, 1)
         self.parallel = CNNTransformer(
             channels, sizes.dim, sizes.inner, options.other_heads, options.layers, tokens_out=False
         )
         self.rise = nn.ModuleList(
             [
-                Rise(channels, large, large, [nn.ReLU(), nn.ReLU()]),
-                Rise(large, middle, middle, [nn.ReLU()]),
-                Rise(middle, small, small, [nn.LeakyReLU(0.2)]),
+                UpBlock(channels, large, large, [nn.ReLU(), nn.ReLU()]),
+                UpBlock(large, middle, middle, [nn.ReLU()]),
+                UpBlock(middle, small, small, [nn.LeakyReLU(0.2)]),
             ]
         )
         self.ab = nn.Conv2d(small, 2, 1)
 
-    def encode(self, guides: Tensor) -> list[Tensor]:
+    def encode_guides(self, guides: Tensor) -> list[Tensor]:
         """The encoder's maps at 1, 1/2, 1/4 and 1/8."""
         maps = []
         for block in (*self.down, self.enter):
@@ -284,16 +324,16 @@ class ColorizationSubnet(nn.Module):
             maps.append(guides)
         return maps
 
-    def forward(self, encoded: list[Tensor], hidden: Tensor, code: Tensor, skips: list[Tensor]) -> Tensor:
+    def forward(self, encoded: list[Tensor], hidden: Tensor, position_encoding: Tensor, skips: list[Tensor]) -> Tensor:
         """Chroma of the last group of ``encoded``, whose finer maps are ``skips``."""
-        maps, _ = self.parallel(encoded, hidden, code)
+        maps, _ = self.parallel(encoded, hidden, position_encoding)
         x, (whole, half, quarter) = maps[-1], skips
         x = instance_norm(self.rise[0](x, quarter))
         x = instance_norm(self.rise[1](x, half))
         return torch.tanh(self.ab(self.rise[2](x, whole))) * 128
 
 
-def _block(width_in: int, width: int, stride: int, convs: int) -> nn.Sequential:
+def _make_conv_block(width_in: int, width: int, stride: int, convs: int) -> nn.Sequential:
     """3×3 convolutions, the first with the stride, each with a ReLU."""
     block = nn.Sequential()
     for index in range(convs):
