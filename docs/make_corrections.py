@@ -19,10 +19,10 @@ from make_keyframes import gray_film, psnr, rendered, smaller
 
 from kinemacolor.data.sources import find
 from kinemacolor.inference.session import complete
-from kinemacolor.references.spec import Given
-from kinemacolor.utils.arrays import Bytes
-from kinemacolor.video.display import colored_frames
-from kinemacolor.video.images import OPAQUE, write_picture
+from kinemacolor.references.spec import ReferenceSpec
+from kinemacolor.utils.arrays import UInt8Array
+from kinemacolor.video.display import iter_color_frames
+from kinemacolor.video.images import OPAQUE_ALPHA, write_picture
 
 DOTS, RADIUS = 4, 10  # px, of a frame 216 px high
 ONE_COLOUR = 8  # Lab units: what lies under a dot has its colour up to here, the rest is left out
@@ -43,32 +43,32 @@ def main() -> None:
     )
     for film in films[:: max(1, len(films) // asked.films)][: asked.films]:
         truth = [
-            smaller(frame) for _, frame in zip(range(asked.frames), colored_frames(clips[f"{film}_a"]), strict=False)
+            smaller(frame) for _, frame in zip(range(asked.frames), iter_color_frames(clips[f"{film}_a"]), strict=False)
         ]
-        other = smaller(next(iter(colored_frames(clips[f"{film}_b"]))))
+        other = smaller(next(iter(iter_color_frames(clips[f"{film}_b"]))))
         with tempfile.TemporaryDirectory() as folder:
             rows.append(measure(truth, other, Path(folder)))
         print(f"| {film} | " + " | ".join(f"{value:.2f}" for value in rows[-1]) + " |", flush=True)
     print("| mean | " + " | ".join(f"{value:.2f}" for value in np.mean(rows, 0)) + " |")
 
 
-def measure(truth: list[Bytes], other: Bytes, folder: Path) -> list[float]:
+def measure(truth: list[UInt8Array], other: UInt8Array, folder: Path) -> list[float]:
     film, middle = gray_film(truth, folder), len(truth) // 2
     write_picture(folder / "other.png", other)
-    given = Given(folder / "other.png")
+    given = ReferenceSpec(folder / "other.png")
     before = rendered(film, (given,), folder / "none")
     dots = corrected(truth[middle], before[middle])
     layer = complete(dots, cv2.cvtColor(truth[middle], cv2.COLOR_RGB2GRAY))
     write_picture(folder / "strokes.png", dots)
-    write_picture(folder / "whole.png", np.where(layer[..., 3:] >= OPAQUE, layer[..., :3], before[middle]))
+    write_picture(folder / "whole.png", np.where(layer[..., 3:] >= OPAQUE_ALPHA, layer[..., :3], before[middle]))
     made = [before]
     for name in ("strokes", "whole"):
-        made.append(rendered(film, (given, Given(folder / f"{name}.png", middle)), folder / name))
+        made.append(rendered(film, (given, ReferenceSpec(folder / f"{name}.png", middle)), folder / name))
     everywhere = [float(np.mean([psnr(*pair) for pair in zip(truth, frames, strict=True)])) for frames in made]
     return [*everywhere, *(psnr(truth[middle], frames[middle]) for frames in made)]
 
 
-def corrected(truth: Bytes, made: Bytes) -> Bytes:
+def corrected(truth: UInt8Array, made: UInt8Array) -> UInt8Array:
     """Dots ``H W 4`` in the true colours, one after the other where the painted ones are most wrong."""
     true, wrong = (cv2.cvtColor(frame.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[..., 1:] for frame in (truth, made))
     error = np.linalg.norm(true - wrong, axis=-1)

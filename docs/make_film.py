@@ -25,8 +25,8 @@ import cv2
 import numpy as np
 
 from kinemacolor.data.sources import find
-from kinemacolor.utils.arrays import Bytes, Floats
-from kinemacolor.video.display import colored_frames, stills
+from kinemacolor.utils.arrays import Float32Array, UInt8Array
+from kinemacolor.video.display import iter_color_frames, iter_numbered_frames
 from kinemacolor.video.images import write_picture
 
 RATE, SIZE = Fraction(12), (216, 384)
@@ -52,7 +52,7 @@ def main() -> None:
         said = run("refs", "suggest", film, "--budget", BUDGET, "--extract", wanted, "--json")
         (folder / "suggested.json").write_text(said)
         frames = [row["frame"] for row in json.loads(said)]
-        for frame, picture in stills(truth, set(frames)):
+        for frame, picture in iter_numbered_frames(truth, set(frames)):
             write_picture(wanted / f"ref_{frame:06d}.png", picture)
     plan, result = folder / "film.plan.json", folder / "film.color.mkv"
     if not plan.exists():
@@ -101,7 +101,7 @@ def make_films(clips: Path, film: Path, truth: Path, frames: int, notes: Path) -
     chosen = [groups[name][0] for name in sorted(groups)]
     chosen = [chosen[number] for number in generator.permutation(len(chosen))[:SETTINGS]]
     pictures = [
-        [cv2.resize(one, SIZE[::-1], interpolation=cv2.INTER_AREA) for one in colored_frames(p)] for p in chosen
+        [cv2.resize(one, SIZE[::-1], interpolation=cv2.INTER_AREA) for one in iter_color_frames(p)] for p in chosen
     ]
     shots: list[dict[str, object]] = []
     with Encoded(film, "gray") as gray, Encoded(truth, "yuv444p") as true:
@@ -113,10 +113,10 @@ def make_films(clips: Path, film: Path, truth: Path, frames: int, notes: Path) -
 
 
 def lay_out(
-    clips: list[list[Bytes]], frames: int, generator: np.random.Generator, shots: list[dict[str, object]]
-) -> Iterator[Floats]:
+    clips: list[list[UInt8Array]], frames: int, generator: np.random.Generator, shots: list[dict[str, object]]
+) -> Iterator[Float32Array]:
     """Y'CbCr frames ``H W 3`` of the whole film, 0..255, chroma around 128."""
-    tail: list[Floats] = []  # the end of the last shot: a dissolve mixes it, a fade shows it, a cut drops it
+    tail: list[Float32Array] = []  # the end of the last shot: a dissolve mixes it, a fade shows it, a cut drops it
     made, last = 0, -1
     while made < frames:
         which = int(generator.choice([one for one in range(len(clips)) if one != last]))
@@ -124,7 +124,7 @@ def lay_out(
         start = int(generator.integers(len(clips[which])))
         shot = [ycc(clips[which][bounce(start + step, len(clips[which]))]) for step in range(length)]
         how = str(generator.choice(["cut", "cut", "cut", "cut", "fade", "dissolve"])) if tail else "cut"
-        between: list[Floats] = []
+        between: list[Float32Array] = []
         if how == "dissolve":
             shares = (np.arange(DISSOLVE) + 1) / (DISSOLVE + 1)
             shot[:DISSOLVE] = [
@@ -147,13 +147,15 @@ def bounce(step: int, length: int) -> int:
     return place if place < length else 2 * length - 2 - place
 
 
-def ycc(rgb: Bytes) -> Floats:
+def ycc(rgb: UInt8Array) -> Float32Array:
     """BT.601, full range."""
-    frame: Floats = cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb)[..., [0, 2, 1]].astype(np.float32)
+    frame: Float32Array = cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb)[..., [0, 2, 1]].astype(np.float32)
     return frame
 
 
-def worn(frames: Iterator[Floats], generator: np.random.Generator) -> Iterator[tuple[Bytes, list[Bytes]]]:
+def worn(
+    frames: Iterator[Float32Array], generator: np.random.Generator
+) -> Iterator[tuple[UInt8Array, list[UInt8Array]]]:
     """Grain, flicker, dirt, weave: in the luma alone, but weave in both."""
     for frame in frames:
         x, y = generator.normal(0, 0.5, 2)
@@ -184,7 +186,7 @@ class Encoded:
         self.container.mux(self.stream.encode(None))
         self.container.close()
 
-    def write(self, planes: Sequence[Bytes], number: int) -> None:
+    def write(self, planes: Sequence[UInt8Array], number: int) -> None:
         array = planes[0] if len(planes) == 1 else np.stack(planes)
         frame = av.VideoFrame.from_ndarray(array, format=self.format)
         frame.pts, frame.color_range, frame.colorspace = number, 2, 6
@@ -202,7 +204,7 @@ def summary(folder: Path, truth: Path, result: Path) -> dict[str, object]:
 
     stills_of = {name: clip_at(entry["frame"]) for name, entry in plan["references"].items()}
     errors, grays, alike, known = [], [], [], []
-    pairs = zip(colored_frames(truth), colored_frames(result), strict=True)
+    pairs = zip(iter_color_frames(truth), iter_color_frames(result), strict=True)
     for number, (true, made) in enumerate(pairs):
         gray = cv2.cvtColor(cv2.cvtColor(true, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         errors.append(psnr(true, made))
@@ -245,7 +247,7 @@ def summary(folder: Path, truth: Path, result: Path) -> dict[str, object]:
     }
 
 
-def psnr(true: Bytes, made: Bytes) -> float:
+def psnr(true: UInt8Array, made: UInt8Array) -> float:
     error = float(np.square(true.astype(np.float32) - made).mean())
     return float(10 * np.log10(255**2 / max(error, 1e-3)))
 

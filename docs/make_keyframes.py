@@ -19,11 +19,11 @@ import numpy as np
 
 from kinemacolor.data.sources import find
 from kinemacolor.plan.planner import Wish, make_plan
-from kinemacolor.references.spec import Given
+from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.render.output import Target, prepare_plan
 from kinemacolor.render.renderer import Render, render
-from kinemacolor.utils.arrays import Bytes
-from kinemacolor.video.display import colored_frames
+from kinemacolor.utils.arrays import UInt8Array
+from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.images import write_picture
 from kinemacolor.weights.registry import load_model
 
@@ -39,7 +39,7 @@ def main() -> None:
     rows = []
     print("| film | one | both | keyframes | one, middle | both, middle | keyframes, middle |\n|---|" + "--:|" * 6)
     for source in find(asked.clips, "film")[:: max(1, len(find(asked.clips, "film")) // asked.films)][: asked.films]:
-        truth = [smaller(frame) for _, frame in zip(range(asked.frames), colored_frames(source.path), strict=False)]
+        truth = [smaller(frame) for _, frame in zip(range(asked.frames), iter_color_frames(source.path), strict=False)]
         with tempfile.TemporaryDirectory() as folder:
             row = measure(truth, Path(folder))
         rows.append(row)
@@ -47,19 +47,19 @@ def main() -> None:
     print("| mean | " + " | ".join(f"{value:.2f}" for value in np.mean(rows, 0)) + " |")
 
 
-def smaller(frame: Bytes) -> Bytes:
+def smaller(frame: UInt8Array) -> UInt8Array:
     width = round(HEIGHT * frame.shape[1] / frame.shape[0] / 2) * 2
     return cv2.resize(frame, (width, HEIGHT), interpolation=cv2.INTER_AREA)
 
 
-def measure(truth: list[Bytes], folder: Path) -> list[float]:
+def measure(truth: list[UInt8Array], folder: Path) -> list[float]:
     film, last = gray_film(truth, folder), len(truth) - 1
     write_picture(folder / "first.png", truth[0])
     write_picture(folder / "last.png", truth[-1])
     ways = {
-        "one": (Given(folder / "first.png"),),
-        "both": (Given(folder / "first.png"), Given(folder / "last.png")),
-        "keyframes": (Given(folder / "first.png", 0), Given(folder / "last.png", last)),
+        "one": (ReferenceSpec(folder / "first.png"),),
+        "both": (ReferenceSpec(folder / "first.png"), ReferenceSpec(folder / "last.png")),
+        "keyframes": (ReferenceSpec(folder / "first.png", 0), ReferenceSpec(folder / "last.png", last)),
     }
     whole, middle = [], []
     for name, given in ways.items():
@@ -70,7 +70,7 @@ def measure(truth: list[Bytes], folder: Path) -> list[float]:
     return [*whole, *middle]
 
 
-def gray_film(truth: list[Bytes], folder: Path) -> Path:
+def gray_film(truth: list[UInt8Array], folder: Path) -> Path:
     """The frames in gray, without loss."""
     film = folder / "film.mkv"
     with av.open(str(film), "w") as container:
@@ -84,7 +84,7 @@ def gray_film(truth: list[Bytes], folder: Path) -> Path:
     return film
 
 
-def rendered(film: Path, given: tuple[Given, ...], folder: Path) -> list[Bytes]:
+def rendered(film: Path, given: tuple[ReferenceSpec, ...], folder: Path) -> list[UInt8Array]:
     """The film as one shot that takes all the pictures."""
     folder.mkdir()
     (folder / "shots.csv").write_text("first\n0\n")
@@ -93,10 +93,10 @@ def rendered(film: Path, given: tuple[Given, ...], folder: Path) -> list[Bytes]:
     plan = plan.model_copy(update={"shots": (shot,)})
     model, work, target = load_model(), folder / "work", Target(folder / "color.mkv")
     render(Render(plan, model, work), prepare_plan(plan, target, model.spec, work, device="cpu", inputs=[]))
-    return list(colored_frames(target.output))
+    return list(iter_color_frames(target.output))
 
 
-def psnr(true: Bytes, made: Bytes) -> float:
+def psnr(true: UInt8Array, made: UInt8Array) -> float:
     return float(10 * np.log10(255**2 / max(float(np.square(true.astype(np.float32) - made).mean()), 1e-3)))
 
 

@@ -23,7 +23,7 @@ from playwright.sync_api import Locator, Page, sync_playwright
 import kinemacolor
 from kinemacolor.inference.session import Session, complete
 from kinemacolor.plan.stills import extract_frames
-from kinemacolor.video.display import colored_frames
+from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.geometry import resize
 from kinemacolor.weights.registry import load_model
 
@@ -151,8 +151,8 @@ def main(shared: Path) -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
         work = Path(folder)
         reel = work / "reel.mp4"
-        dog = list(colored_frames(ASSETS / "sample.mp4"))
-        write_film(reel, iter([*dog, *colored_frames(race)]), (480, 640))
+        dog = list(iter_color_frames(ASSETS / "sample.mp4"))
+        write_film(reel, iter([*dog, *iter_color_frames(race)]), (480, 640))
         frame = len(dog) + 190
         (drawn,) = extract_frames(reel, [frame], work / "frames")
         painted = work / f"ref_{frame:06d}.png"

@@ -15,7 +15,7 @@ import numpy as np
 
 import kinemacolor
 from kinemacolor.references.load import load_references
-from kinemacolor.video.display import colored_frames
+from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.geometry import resize
 
 HERE = Path(__file__).parent / "pictures"
@@ -45,7 +45,7 @@ def side_by_side(pictures: list[np.ndarray], height: int) -> np.ndarray:
 
 
 def frames_of(film: Path, wanted: tuple[int, ...]) -> list[np.ndarray]:
-    return [frame for index, frame in enumerate(colored_frames(film)) if index in wanted]
+    return [frame for index, frame in enumerate(iter_color_frames(film)) if index in wanted]
 
 
 def evaluation_page(film: Path, work: Path) -> None:

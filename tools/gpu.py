@@ -378,14 +378,14 @@ def smaller(path: Path, kind: str, size: tuple[int, int]) -> dict[str, Path | by
 
     from kinemacolor.data.frame_cache import ROOM, covering
     from kinemacolor.errors import KinemacolorError
-    from kinemacolor.video.display import colored_frames
+    from kinemacolor.video.display import iter_color_frames
     from kinemacolor.video.geometry import resize
 
     if kind == "photograph":
         size = round(size[0] * ROOM), round(size[1] * ROOM)
     made: dict[str, Path | bytes] = {}
     try:
-        for number, frame in enumerate(colored_frames(path)):
+        for number, frame in enumerate(iter_color_frames(path)):
             least = covering(frame.shape[0], frame.shape[1], size)
             if least[0] * 1.05 >= frame.shape[0]:
                 return None

@@ -20,10 +20,10 @@ import numpy as np
 
 from kinemacolor.data.sources import find
 from kinemacolor.errors import KinemacolorError
-from kinemacolor.shots.detect import Detector, detect
+from kinemacolor.shots.detect import Detector, detect_boundaries
 from kinemacolor.shots.shot import Boundary, Transition
-from kinemacolor.utils.arrays import Bytes, Floats
-from kinemacolor.video.display import colored_frames
+from kinemacolor.utils.arrays import Float32Array, UInt8Array
+from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.geometry import resize
 
 SIZE = (144, 256)  # rows and columns of a film
@@ -40,7 +40,7 @@ class Clip(NamedTuple):
     """Frames ``T H W`` uint8 at ``WIDE``, and what they are of."""
 
     group: str
-    frames: Bytes
+    frames: UInt8Array
 
 
 class Change(NamedTuple):
@@ -91,15 +91,15 @@ def clips_in(folder: Path) -> list[Clip]:
     return [
         Clip(
             one.origin,
-            np.stack([resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), WIDE) for rgb in colored_frames(one.path)]),
+            np.stack([resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), WIDE) for rgb in iter_color_frames(one.path)]),
         )
         for one in find(folder, "film")
     ]
 
 
-def film(clips: Sequence[Clip], random: np.random.Generator, shots: int = SHOTS) -> tuple[Bytes, list[Change]]:
+def film(clips: Sequence[Clip], random: np.random.Generator, shots: int = SHOTS) -> tuple[UInt8Array, list[Change]]:
     """Frames ``T H W`` uint8, worn, and the changes in them."""
-    before: list[Floats] = []
+    before: list[Float32Array] = []
     changes = []
     for number, clip in enumerate(order(clips, random, shots)):
         shot = list(filmed(clip, random))
@@ -120,7 +120,7 @@ def order(clips: Sequence[Clip], random: np.random.Generator, shots: int) -> lis
     return chosen
 
 
-def filmed(clip: Clip, random: np.random.Generator) -> Iterator[Floats]:
+def filmed(clip: Clip, random: np.random.Generator) -> Iterator[Float32Array]:
     """A shot ``H W``: the clip back and forth from anywhere, through a window that stays or moves evenly."""
     length = int(random.integers(SHOT[0], SHOT[1] + 1))
     there_and_back = [*range(len(clip.frames)), *range(len(clip.frames) - 2, 0, -1)]
@@ -135,11 +135,11 @@ def filmed(clip: Clip, random: np.random.Generator) -> Iterator[Floats]:
         yield cv2.getRectSubPix(frame.astype(np.float32), SIZE[::-1], centre)
 
 
-def cut(before: list[Floats], shot: list[Floats], random: np.random.Generator) -> Change:
+def cut(before: list[Float32Array], shot: list[Float32Array], random: np.random.Generator) -> Change:
     return Change("cut", len(before), len(before))
 
 
-def fade(before: list[Floats], shot: list[Floats], random: np.random.Generator) -> Change:
+def fade(before: list[Float32Array], shot: list[Float32Array], random: np.random.Generator) -> Change:
     out, over = (int(random.integers(GRADUAL[0], GRADUAL[1] + 1)) for _ in range(2))
     out, over = min(out, len(before) // 3), min(over, len(shot) // 3)
     level = float(random.choice([0, 0, 0, 255]))
@@ -152,7 +152,7 @@ def fade(before: list[Floats], shot: list[Floats], random: np.random.Generator) 
     return Change("fade", first, len(before) + over)
 
 
-def dissolve(before: list[Floats], shot: list[Floats], random: np.random.Generator) -> Change:
+def dissolve(before: list[Float32Array], shot: list[Float32Array], random: np.random.Generator) -> Change:
     length = min(int(random.integers(GRADUAL[0], GRADUAL[1] + 1)), len(before) // 2, len(shot) // 2)
     ending = before[-length:]
     del before[-length:]
@@ -164,11 +164,11 @@ def dissolve(before: list[Floats], shot: list[Floats], random: np.random.Generat
 JOINS = {"cut": cut, "fade": fade, "dissolve": dissolve}
 
 
-def mixed(first: Floats, second: Floats | float, share: float) -> Floats:
+def mixed(first: Float32Array, second: Float32Array | float, share: float) -> Float32Array:
     return np.asarray((1 - share) * first + share * second, np.float32)
 
 
-def worn(frames: Floats, random: np.random.Generator) -> Bytes:
+def worn(frames: Float32Array, random: np.random.Generator) -> UInt8Array:
     """The film as uint8, after a life in projectors."""
     count, height, width = frames.shape
     flicker = random.uniform(0, 0.15)
@@ -200,7 +200,7 @@ def measure(clips: Sequence[Clip], detector: Detector, seeds: Sequence[int]) -> 
     for seed in seeds:
         frames, changes = film(clips, np.random.default_rng(seed))
         start = time.process_time()
-        found = detect(frames, detector)
+        found = detect_boundaries(frames, detector)
         tally.seconds += time.process_time() - start
         tally.frames += len(frames)
         tally.count(found, changes, trouble, f"film {seed}")

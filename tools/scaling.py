@@ -172,7 +172,7 @@ def example(clips: Path, folder: Path, longest: int, shots: int = 12, seed: int 
     """
     from kinemacolor.plan.document import FilmOptions
     from kinemacolor.plan.planner import Wish, make_plan
-    from kinemacolor.references.spec import Given
+    from kinemacolor.references.spec import ReferenceSpec
 
     generator = np.random.default_rng(seed)
     frames, given, firsts = folder / "film", [], []
@@ -183,7 +183,7 @@ def example(clips: Path, folder: Path, longest: int, shots: int = 12, seed: int 
         firsts.append(count)
         still = folder / f"ref_{count:06d}.png"
         cv2.imwrite(str(still), pictures[0])
-        given.append(Given.parse(str(still)))
+        given.append(ReferenceSpec.parse(str(still)))
         there_and_back = pictures + pictures[-2:0:-1]
         for number in range(int(generator.integers(longest // 3, longest + 1))):
             gray = cv2.cvtColor(there_and_back[number % len(there_and_back)], cv2.COLOR_BGR2GRAY)

@@ -5,7 +5,7 @@ from os import PathLike
 from pathlib import Path
 
 from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, SessionOptions
-from kinemacolor.references.spec import Given
+from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.render import one_shot as jobs
 from kinemacolor.render.progress import Report
 from kinemacolor.weights.registry import load_model
@@ -36,7 +36,7 @@ def colorize(
     references = [reference] if isinstance(reference, str | PathLike) else list(reference)
     job = jobs.Job(
         source=Path(film),
-        references=tuple(Given.parse(str(path)) for path in references),
+        references=tuple(ReferenceSpec.parse(str(path)) for path in references),
         output=Path(output),
         session=session or SessionOptions(),
         encoding=encoding or EncodingOptions(),

@@ -8,7 +8,7 @@ import pytest
 
 from kinemacolor.cli.main import run
 from kinemacolor.plan.document import Plan
-from kinemacolor.video.display import colored_frames
+from kinemacolor.video.display import iter_color_frames
 from support.films import scene, write_film
 from support.plans import CUT, gray, other_scene, save, two_scenes
 
@@ -52,7 +52,7 @@ def test_an_excerpt_shows_what_the_film_will_be(
     times = ["--start", "1.25", "--end", "0:02"]
     assert run(["render", str(plan), "-o", str(part), "--lossless", "--json", *times, "-q"]) == 0
     assert json.loads(capsys.readouterr().out)["frames"] == 18
-    frames = zip(list(colored_frames(whole))[CUT : CUT + 18], colored_frames(part), strict=True)
+    frames = zip(list(iter_color_frames(whole))[CUT : CUT + 18], iter_color_frames(part), strict=True)
     assert all((one == other).all() for one, other in frames)
     assert run(["render", str(plan), *times, "-q"]) == 0
     assert (tmp_path / "film.excerpt.color.mp4").is_file()
@@ -77,7 +77,7 @@ def test_the_main_job_finds_shots_and_takes_a_folder(
     assert run([str(film), "-r", str(stills), "-o", str(made), "--size", "64", "--json", "-q"]) == 0
     assert json.loads(capsys.readouterr().out)["shots"] == 3
     for index in (5, CUT + 5, 2 * CUT + 5):
-        frame = list(colored_frames(made))[index].astype(float)
+        frame = list(iter_color_frames(made))[index].astype(float)
         truth = two_scenes(index).astype(float)
         assert abs(frame - truth).mean() < 0.8 * abs(gray(two_scenes(index)) - truth).mean()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["film.mp4", "out.mp4", "stills"]

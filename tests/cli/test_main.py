@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from kinemacolor.cli.main import run
-from kinemacolor.video.display import colored_frames
+from kinemacolor.video.display import iter_color_frames
 from support.films import scene, write_film
 
 FAST = ["--size", "64"]
@@ -160,7 +160,7 @@ def test_references_of_every_kind_give_their_colours(film: Path, tmp_path: Path)
     for name, path in save_kinds(tmp_path).items():
         output = tmp_path / f"{name}.mp4"
         assert colorize(film, path, output, "--quiet") == 0
-        result = list(colored_frames(output))[4].astype(float)
+        result = list(iter_color_frames(output))[4].astype(float)
         assert np.abs(result - truth).mean() < 0.75 * gray_error, name
 
 

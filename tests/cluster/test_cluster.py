@@ -32,7 +32,7 @@ from kinemacolor.render.output import Target, prepare_plan
 from kinemacolor.render.passes import Pass
 from kinemacolor.render.progress import Progress, Report
 from kinemacolor.render.renderer import Render
-from kinemacolor.utils.files import json_lines
+from kinemacolor.utils.files import iter_json_lines
 from support.plans import two_scenes
 from support.renders import command, edited, planned, rendered
 
@@ -59,7 +59,7 @@ def clustered(
 def journals(job: Render) -> Counter[tuple[str, int]]:
     """How often each segment of each pass was painted."""
     folders = (job.work.folder / "passes").iterdir()
-    return Counter((one.name, line["segment"]) for one in folders for line in json_lines(one / "journal.jsonl"))
+    return Counter((one.name, line["segment"]) for one in folders for line in iter_json_lines(one / "journal.jsonl"))
 
 
 @pytest.fixture(scope="module")

@@ -72,7 +72,7 @@ def manifest(folder: Path, rows: dict[str, str]) -> None:
 def one_thread() -> Iterator[None]:
     """As in a worker: small pictures are slower with more."""
     before = torch.get_num_threads(), cv2.getNumThreads()
-    pipeline.one_thread()
+    pipeline.use_single_thread()
     yield
     torch.set_num_threads(before[0])
     cv2.setNumThreads(before[1])

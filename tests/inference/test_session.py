@@ -14,7 +14,7 @@ from kinemacolor.inference.session import FULL_RGB, Session, complete, reference
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EdgeFilter, Precision, SessionOptions
 from kinemacolor.utils.device import choose_device
-from kinemacolor.video.geometry import Geometry, resize, working_size
+from kinemacolor.video.geometry import Geometry, compute_working_size, resize
 from kinemacolor.weights.registry import MODELS
 from support.films import scene
 from support.sessions import gray_of, tiny
@@ -24,7 +24,9 @@ SMALL = SessionOptions(short_side=64)
 
 def advance(session: Session, luma: np.ndarray) -> list[Painted]:
     """What a session paints for the next frame of film size, with its gain."""
-    return [session.finish.gained(one) for one in session.advance(session.geometry.down(luma)[None], FULL_RGB)]
+    return [
+        session.finish.gained(one) for one in session.advance(session.geometry.downscale_codes(luma)[None], FULL_RGB)
+    ]
 
 
 def chroma_error(result: np.ndarray, truth: np.ndarray) -> float:
@@ -111,7 +113,7 @@ def test_chroma_codes_fit_depth_and_subsampling(kinema: Colorizer) -> None:
     session = Session(kinema, [scene(0)], height=72, width=96, options=SMALL)
     native, target = YCbCr(0.2126, 0.0722, 8, False), YCbCr(0.2126, 0.0722, 10, False)
     luma = gray_of(scene(1))
-    (painted,) = session.advance(session.geometry.down(luma)[None], native)
+    (painted,) = session.advance(session.geometry.downscale_codes(luma)[None], native)
     codes = session.finish.chroma_planes(luma, painted, (36, 48), native, target)
     assert codes.shape == (2, 36, 48)
     assert codes.dtype == np.uint16
@@ -122,21 +124,24 @@ def test_chroma_codes_fit_depth_and_subsampling(kinema: Colorizer) -> None:
     ("shape", "wanted"), [((1080, 1920), (216, 384)), ((1920, 1080), (384, 216)), ((1, 1), (216, 216))]
 )
 def test_working_size_keeps_the_aspect(shape: tuple[int, int], wanted: tuple[int, int]) -> None:
-    assert working_size(*shape, 216) == wanted
-    assert max(working_size(1, 10_000, 216)) == 4 * 216
+    assert compute_working_size(*shape, 216) == wanted
+    assert max(compute_working_size(1, 10_000, 216)) == 4 * 216
 
 
 def test_pixel_aspect_counts() -> None:
-    assert Geometry.of(576, 720, 216, pixel_aspect=Fraction(64, 45)).working == (216, 384)
-    assert Geometry.of(576, 720, 216, pixel_aspect=Fraction(64, 45), rotation=90).working == (384, 216)
+    assert Geometry.from_frame_size(576, 720, 216, pixel_aspect=Fraction(64, 45)).working_size == (216, 384)
+    assert Geometry.from_frame_size(576, 720, 216, pixel_aspect=Fraction(64, 45), rotation=90).working_size == (
+        384,
+        216,
+    )
 
 
 def test_down_and_up_are_inverse_for_smooth_fields() -> None:
-    geometry = Geometry.of(240, 320, 64, rotation=270)
+    geometry = Geometry.from_frame_size(240, 320, 64, rotation=270)
     plane = np.linspace(0, 255, 240 * 320).reshape(240, 320).astype(np.uint8)
-    small = geometry.down(plane)
-    assert small.shape == geometry.working == (85, 64)
-    back = geometry.up(small.astype(np.float32), (240, 320))
+    small = geometry.downscale_codes(plane)
+    assert small.shape == geometry.working_size == (85, 64)
+    back = geometry.upscale_field(small.astype(np.float32), (240, 320))
     assert np.abs(back - plane).mean() < 2
 
 
@@ -283,7 +288,7 @@ def test_a_restored_session_goes_on_bit_for_bit(name: str, done: int, tmp_path: 
         return Session(model, [scene(0), scene(9)], height=72, width=96, options=SMALL, in_shot=True)
 
     def advance(session: Session, part: np.ndarray) -> list[np.ndarray]:
-        small = np.stack([session.geometry.down(luma) for luma in part])
+        small = np.stack([session.geometry.downscale_codes(luma) for luma in part])
         return [array for painted in session.advance(small, FULL_RGB) for array in painted]
 
     whole = fresh()

@@ -51,7 +51,7 @@ def with_pictures(plan: Plan, folder: Path, *names: str) -> Plan:
 
 def frames_of(plan: Plan, first: int = 0, end: int | None = None) -> list[np.ndarray]:
     with RangeReader(plan.film.path, plan.film.index, start_seconds=plan.film.start_seconds) as reader:
-        return [block.luma[0] for block in reader.blocks(first, end or plan.film.frames, 1)]
+        return [block.luma_codes[0] for block in reader.iter_blocks(first, end or plan.film.frames, 1)]
 
 
 @pytest.mark.parametrize(("start", "end"), [(0.5, 2), (3, 3.5), (0, 1.2501), (2.4994, None), (1.26, 9)])
@@ -67,7 +67,7 @@ def test_it_has_the_frames_that_a_plan_of_this_part_has(
     wanted = frames_of(plan, first, first + part.film.frames)
     assert all(np.array_equal(a, b) for a, b in zip(frames_of(part), wanted, strict=True))
     with VideoReader(part.film.path, start_seconds=part.film.start_seconds, end_seconds=part.film.end_seconds) as read:
-        assert [pts for block in read.blocks(8) for pts in block.pts] == list(seen.pts)
+        assert [pts for block in read.iter_blocks(8) for pts in block.pts] == list(seen.pts)
 
 
 def test_shots_are_cut_and_numbered_anew(plan: Plan) -> None:

@@ -15,7 +15,7 @@ from kinemacolor.plan.keyframe_selection import Views, suggest
 from kinemacolor.plan.planner import make_plan, seeing_eye
 from kinemacolor.plan.stills import extract_frames
 from kinemacolor.plan.survey import Survey, survey
-from kinemacolor.references.spec import Given, Reference, name_references
+from kinemacolor.references.spec import Reference, ReferenceSpec, name_references
 from support.films import scene, write_film
 from support.plans import CUT, SIDE, gray, other_scene, save, two_scenes, wish
 
@@ -158,7 +158,7 @@ def test_references_that_do_not_fit_are_told(film: Path, pictures: Path, tmp_pat
     with pytest.raises(UsageError, match="is a folder"):
         make_plan(wish(film, f"{pictures}@5", folder=tmp_path))
     with pytest.raises(UsageError, match="is no time"):
-        Given.parse("waves.png@soon")
+        ReferenceSpec.parse("waves.png@soon")
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no pictures"):
         make_plan(wish(film, tmp_path / "empty", folder=tmp_path))
@@ -166,9 +166,9 @@ def test_references_that_do_not_fit_are_told(film: Path, pictures: Path, tmp_pat
 
 def test_a_name_with_an_at_is_a_name_where_it_exists(tmp_path: Path) -> None:
     path = save(tmp_path / "me@12.png", scene(0))
-    assert Given.parse(str(path)) == Given(path)
-    assert Given.parse("still.png@12") == Given(Path("still.png"), frame=12)
-    assert Given.parse("still.png@0:12") == Given(Path("still.png"), seconds=12)
+    assert ReferenceSpec.parse(str(path)) == ReferenceSpec(path)
+    assert ReferenceSpec.parse("still.png@12") == ReferenceSpec(Path("still.png"), frame=12)
+    assert ReferenceSpec.parse("still.png@0:12") == ReferenceSpec(Path("still.png"), seconds=12)
 
 
 def test_references_of_one_name_are_numbered() -> None:
@@ -203,7 +203,7 @@ def test_frames_are_extracted_under_names_that_place_them(film: Path, tmp_path: 
     folder = tmp_path / "to-colour"
     written = extract_frames(film, [40, 3], folder)
     assert [path.name for path in written] == ["ref_000040.png", "ref_000003.png"]
-    assert Given(folder).pictures() == (
+    assert ReferenceSpec(folder).list_references() == (
         Reference(folder / "ref_000003.png", 3),
         Reference(folder / "ref_000040.png", 40),
     )

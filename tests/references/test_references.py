@@ -5,15 +5,15 @@ import pytest
 from PIL import Image, ImageCms
 
 from kinemacolor.errors import InputError
-from kinemacolor.references.load import GRAY_CHROMA, load_reference, load_references, strongest_chroma
-from kinemacolor.video.images import read_reference
+from kinemacolor.references.load import MIN_AB_MAGNITUDE, load_reference, load_references, measure_ab_magnitude
+from kinemacolor.video.images import read_color_picture
 from support.films import scene
 
 
 def test_colour_is_told_from_gray_and_from_jpeg_gray(tmp_path: Path) -> None:
-    assert strongest_chroma(scene(0)) > 20
+    assert measure_ab_magnitude(scene(0)) > 20
     gray = np.repeat(scene(0).mean(-1, keepdims=True).astype(np.uint8), 3, 2)
-    assert strongest_chroma(gray) < 0.1
+    assert measure_ab_magnitude(gray) < 0.1
     Image.fromarray(gray).save(tmp_path / "gray.jpg", quality=30)
     with pytest.raises(InputError, match="no colour"):
         load_references([tmp_path / "gray.jpg"])
@@ -36,24 +36,24 @@ def test_thin_strokes_of_paint_are_enough(tmp_path: Path) -> None:
 def test_a_small_spot_of_colour_counts() -> None:
     picture = np.full((100, 100, 3), 120, np.uint8)
     picture[40:60, 40:60] = (200, 40, 40)
-    assert strongest_chroma(picture) > GRAY_CHROMA
+    assert measure_ab_magnitude(picture) > MIN_AB_MAGNITUDE
 
 
 def test_orientation_is_applied(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(scene(0)).rotate(90, expand=True).save(tmp_path / "turned.png", exif=exif)
-    assert np.array_equal(read_reference(tmp_path / "turned.png"), scene(0))
+    assert np.array_equal(read_color_picture(tmp_path / "turned.png"), scene(0))
 
 
 def test_a_colour_profile_is_applied(tmp_path: Path) -> None:
     """Lab pictures cannot be PNG, so the profile here is sRGB's own: the colours must come through unchanged."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     Image.fromarray(scene(0)).save(tmp_path / "tagged.png", icc_profile=profile)
-    assert np.abs(read_reference(tmp_path / "tagged.png").astype(int) - scene(0)).max() <= 1
+    assert np.abs(read_color_picture(tmp_path / "tagged.png").astype(int) - scene(0)).max() <= 1
 
 
 def test_what_is_transparent_lies_on_white(tmp_path: Path) -> None:
     rgba = np.dstack([scene(0), np.zeros(scene(0).shape[:2], np.uint8)])
     Image.fromarray(rgba).save(tmp_path / "clear.png")
-    assert (read_reference(tmp_path / "clear.png") == 255).all()
+    assert (read_color_picture(tmp_path / "clear.png") == 255).all()

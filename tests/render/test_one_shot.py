@@ -18,12 +18,12 @@ import kinemacolor
 from kinemacolor.errors import InputError, PartialError, ResourceError, UsageError
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions, SessionOptions
-from kinemacolor.references.spec import Given
+from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.render.one_shot import Job, colorize, look
 from kinemacolor.render.one_shot import preflight as checked
 from kinemacolor.render.output import Prepared, default_output
 from kinemacolor.render.progress import Progress, Report
-from kinemacolor.video.display import colored_frames
+from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.verify import verify_film
 from support.films import scene, write_film
 
@@ -31,7 +31,7 @@ SMALL = SessionOptions(short_side=64)
 
 
 def job(source: Path, reference: Path, output: Path, **changes: object) -> Job:
-    return Job(source, (Given(reference),), output, **({"session": SMALL} | changes))
+    return Job(source, (ReferenceSpec(reference),), output, **({"session": SMALL} | changes))
 
 
 def preflight(one: Job) -> Prepared:
@@ -46,7 +46,7 @@ def rendered(model: Colorizer, *args: Path, **changes: object) -> Report:
 
 def colour_of(path: Path) -> float:
     """Mean distance of R, G and B in 8-bit levels: 0 for gray."""
-    frames = np.stack(list(colored_frames(path))).astype(float)
+    frames = np.stack(list(iter_color_frames(path))).astype(float)
     return float(frames.std(-1).mean())
 
 
@@ -65,7 +65,7 @@ def test_a_film_becomes_the_same_film_with_colours(
     assert {at.expected for at in seen} == {8}
     assert 0 < report.mean_confidence <= 1
     truth = np.stack([scene(index) for index in range(8)]).astype(float)
-    result = np.stack(list(colored_frames(output))).astype(float)
+    result = np.stack(list(iter_color_frames(output))).astype(float)
     gray = truth.mean(-1, keepdims=True)
     assert np.abs(result - truth).mean() < 0.5 * np.abs(gray - truth).mean()
     assert not list(tmp_path.glob("*partial*"))
@@ -84,7 +84,7 @@ def test_a_lossless_result_has_the_luma_plane_bit_for_bit(
 def test_the_same_job_gives_the_same_pictures(kinema: Colorizer, film: Path, reference: Path, tmp_path: Path) -> None:
     for name in ("a.mkv", "b.mkv"):
         rendered(kinema, film, reference, tmp_path / name, encoding=EncodingOptions(lossless=True))
-    one, other = (np.stack(list(colored_frames(tmp_path / name))) for name in ("a.mkv", "b.mkv"))
+    one, other = (np.stack(list(iter_color_frames(tmp_path / name))) for name in ("a.mkv", "b.mkv"))
     assert np.array_equal(one, other)
 
 
@@ -146,7 +146,7 @@ def test_odd_and_tiny_sizes_are_kept(kinema: Colorizer, reference: Path, tmp_pat
     source = write_film(tmp_path / "in.mkv", 2, size, codec="ffv1", pix_fmt="gray", time_base=Fraction(1, 1000))
     for name in ("out.mkv", "out.mp4"):
         rendered(kinema, source, reference, tmp_path / name)
-        frames = list(colored_frames(tmp_path / name))
+        frames = list(iter_color_frames(tmp_path / name))
         assert [frame.shape for frame in frames] == [(*size, 3)] * 2
 
 
@@ -207,7 +207,7 @@ def test_a_film_that_ends_early_is_kept_as_partial(
     assert not (tmp_path / f"out{suffix}").exists()
     kept = tmp_path / f"out.partial{suffix}"
     assert report.result == str(kept)
-    assert len(list(colored_frames(kept))) == report.frames
+    assert len(list(iter_color_frames(kept))) == report.frames
 
 
 def test_damage_in_the_middle_is_counted_and_survived(kinema: Colorizer, reference: Path, tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_damage_in_the_middle_is_counted_and_survived(kinema: Colorizer, referen
     report = rendered(kinema, source, reference, tmp_path / "out.mkv")
     assert (report.frames, report.corrupt_packets) == (23, 1)
     assert any("damaged" in warning for warning in report.warnings)
-    assert len(list(colored_frames(tmp_path / "out.mkv"))) == 23
+    assert len(list(iter_color_frames(tmp_path / "out.mkv"))) == 23
 
 
 def test_nothing_overwrites_an_input_or_an_older_result(film: Path, reference: Path, tmp_path: Path) -> None:
@@ -335,7 +335,7 @@ def test_ctrl_c_keeps_what_was_done(reference: Path, tmp_path: Path) -> None:
     assert process.returncode == 130, talk
     assert "goes on from there" in talk
     assert not made.exists()
-    assert 0 < len(list(colored_frames(partial))) < 400
+    assert 0 < len(list(iter_color_frames(partial))) < 400
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "out.mkv.work").rglob("*.mkv")}
     assert kept
     again = subprocess.run([*command, "--size", "64", "--json"], capture_output=True, text=True, check=True)

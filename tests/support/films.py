@@ -16,8 +16,8 @@ from kinemacolor.models.color2embed import Color2Embed, Color2EmbedOptions
 from kinemacolor.options import EncodingOptions
 from kinemacolor.video.encoding import choose_encoder
 from kinemacolor.video.info import VideoInfo
-from kinemacolor.video.pixels import chroma_shape
-from kinemacolor.video.reader import VideoReader, probe
+from kinemacolor.video.pixels import compute_chroma_shape
+from kinemacolor.video.reader import VideoReader, probe_film
 from kinemacolor.video.writer import open_writer
 
 SIZE = (72, 96)  # rows, columns
@@ -91,27 +91,27 @@ def write_film(
 def copy_with_chroma(source: Path, output: Path, **options: Any) -> VideoInfo:
     """Write ``source`` again with a flat, slightly blue chroma; gives what the result is."""
     write_with_chroma(source, output, **options)
-    return probe(output)
+    return probe_film(output)
 
 
 def write_with_chroma(source: Path, output: Path, *, with_other_streams: bool = True, **options: Any) -> None:
-    info = probe(source)
+    info = probe_film(source)
     encoder = choose_encoder(info, output, EncodingOptions(**options))
-    size = chroma_shape(info.height, info.width, encoder.subsampling)
+    size = compute_chroma_shape(info.height, info.width, encoder.subsampling)
     middle = 2 ** (encoder.depth - 1)
     chroma = np.full((2, *size), middle, np.uint8 if encoder.depth == 8 else np.uint16)
     chroma[0] += middle // 16
     opened = open_writer(output, info, encoder, with_other_streams=with_other_streams)
     with VideoReader(source) as reader, opened as writer:
-        for block in reader.blocks(3):
-            for luma, pts, duration in zip(block.luma, block.pts, block.durations, strict=True):
+        for block in reader.iter_blocks(3):
+            for luma, pts, duration in zip(block.luma_codes, block.pts, block.durations, strict=True):
                 writer.write(luma, chroma, pts, duration)
         writer.commit()
 
 
 def luma_of(path: Path) -> np.ndarray:
     with VideoReader(path) as reader:
-        return np.concatenate([block.luma for block in reader.blocks(4)])
+        return np.concatenate([block.luma_codes for block in reader.iter_blocks(4)])
 
 
 @dataclass(frozen=True)

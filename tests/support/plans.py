@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from kinemacolor.plan.planner import Wish
-from kinemacolor.references.spec import Given
+from kinemacolor.references.spec import ReferenceSpec
 from support.films import scene
 
 CUT = 30  # frames of each shot
@@ -40,4 +40,4 @@ def gray(picture: np.ndarray) -> np.ndarray:
 
 
 def wish(film: Path, *given: str | Path, folder: Path, **changes: object) -> Wish:
-    return replace(Wish(film, tuple(Given.parse(str(one)) for one in given), folder / "stills"), **changes)
+    return replace(Wish(film, tuple(ReferenceSpec.parse(str(one)) for one in given), folder / "stills"), **changes)

@@ -11,7 +11,7 @@ import numpy as np
 from kinemacolor.models.base import Colorizer
 from kinemacolor.plan.document import FilmOptions, Plan
 from kinemacolor.plan.planner import Wish, make_plan
-from kinemacolor.references.spec import Given
+from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.render.output import Target, prepare_plan
 from kinemacolor.render.progress import Report
 from kinemacolor.render.renderer import Render, render
@@ -33,7 +33,9 @@ def planned(
     save(folder / "waves.png", scene(3))
     save(folder / "blocks.png", other_scene(3))
     names = given or ("waves.png", "blocks.png")
-    wish = Wish(film, tuple(Given.parse(str(folder / name)) for name in names), folder / "stills", options=SMALL)
+    wish = Wish(
+        film, tuple(ReferenceSpec.parse(str(folder / name)) for name in names), folder / "stills", options=SMALL
+    )
     path = folder / "film.plan.json"
     make_plan(wish)[0].write(path)
     return path

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kinemacolor.utils.console import progress
+from kinemacolor.utils.console import show_progress
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ def test_lines_tell_rate_and_time_left(
 ) -> None:
     now = 1000.0
     monkeypatch.setattr("kinemacolor.utils.console.time.monotonic", lambda: now)
-    with progress("train", unit="steps") as advance:
+    with show_progress("train", unit="steps") as advance:
         now += seconds
         advance(done, 100)
     assert capsys.readouterr().err == f"train: {done}/100 steps, {said}\n"
@@ -29,7 +29,7 @@ def test_what_was_done_before_is_no_part_of_the_rate(
 ) -> None:
     now = 1000.0
     monkeypatch.setattr("kinemacolor.utils.console.time.monotonic", lambda: now)
-    with progress("film") as advance:
+    with show_progress("film") as advance:
         advance(80, 100)
         now += 20
         advance(90, 100)
@@ -37,6 +37,6 @@ def test_what_was_done_before_is_no_part_of_the_rate(
 
 
 def test_nothing_is_said_when_quiet(capsys: pytest.CaptureFixture[str]) -> None:
-    with progress("train", quiet=True) as advance:
+    with show_progress("train", quiet=True) as advance:
         advance(100, 100)
     assert capsys.readouterr().err == ""

@@ -16,10 +16,10 @@ from kinemacolor.errors import UsageError
 from kinemacolor.options import EncodingOptions
 from kinemacolor.video.encoding import choose_encoder
 from kinemacolor.video.info import ColorTags
-from kinemacolor.video.pixels import chroma_shape, layer_luma, limited_from_full, plane_view
-from kinemacolor.video.reader import VideoReader, probe
-from kinemacolor.video.timecode import frames_at, later
-from kinemacolor.video.timestamps import ResultClock
+from kinemacolor.video.pixels import compute_chroma_shape, full_to_limited_range, make_layer_luma_codes, view_plane
+from kinemacolor.video.reader import VideoReader, probe_film
+from kinemacolor.video.timecode import advance_timecode, timecode_to_frames
+from kinemacolor.video.timestamps import TimestampConverter
 from kinemacolor.video.verify import verify_film
 from kinemacolor.video.writer import open_writer
 from support.films import SIZE, copy_with_chroma, luma_of, write_film, write_with_chroma
@@ -68,7 +68,7 @@ def test_the_same_frames_make_the_same_bytes(tmp_path: Path, name: str, options:
     ],
 )
 def test_time_code_is_a_number_of_frames(timecode: str | None, rate: Fraction, frames: int) -> None:
-    assert frames_at(timecode, rate) == frames
+    assert timecode_to_frames(timecode, rate) == frames
 
 
 @pytest.mark.parametrize(
@@ -77,13 +77,13 @@ def test_time_code_is_a_number_of_frames(timecode: str | None, rate: Fraction, f
 )
 def test_impossible_time_code_is_refused(timecode: str, rate: int | None) -> None:
     with pytest.raises(ValueError, match=r"(?i)time ?code|frame"):
-        frames_at(timecode, rate and Fraction(rate))
+        timecode_to_frames(timecode, rate and Fraction(rate))
 
 
 def test_later_time_code_skips_dropped_numbers() -> None:
-    assert later("00:00:59:23", 1, Fraction(24)) == "00:01:00:00"
-    assert later("00:00:59;29", 1, Fraction(30000, 1001)) == "00:01:00;02"
-    assert later("00:09:59;29", 1, Fraction(30000, 1001)) == "00:10:00;00"
+    assert advance_timecode("00:00:59:23", 1, Fraction(24)) == "00:01:00:00"
+    assert advance_timecode("00:00:59;29", 1, Fraction(30000, 1001)) == "00:01:00;02"
+    assert advance_timecode("00:09:59;29", 1, Fraction(30000, 1001)) == "00:10:00;00"
 
 
 def coded(folder: Path, name: str, timecode: str, **options: Any) -> Path:
@@ -101,37 +101,37 @@ def test_time_code_is_found_and_kept(tmp_path: Path, source: str, result: str) -
     if source == "in.mxf":
         how |= {"codec": "mpeg2video", "time_base": Fraction(1001, 30000)}
     film = coded(tmp_path, source, "10:11:12;13", **how)
-    assert probe(film).timecode == "10:11:12;13"
+    assert probe_film(film).timecode == "10:11:12;13"
     assert copy_with_chroma(film, tmp_path / result).timecode == "10:11:12;13"
     assert copy_with_chroma(film, tmp_path / f"layer-{result}", with_other_streams=False).timecode == "10:11:12;13"
 
 
 def test_a_cut_begins_at_its_own_time_code(tmp_path: Path) -> None:
     film = coded(tmp_path, "in.mov", "01:00:00:22")
-    info, output = probe(film), tmp_path / "out.mov"
+    info, output = probe_film(film), tmp_path / "out.mov"
     with open_writer(output, info, choose_encoder(info, output, EncodingOptions()), start_seconds=2.5 / 24) as writer:
         writer.write(np.zeros(SIZE, np.uint8), np.full((2, SIZE[0] // 2, SIZE[1] // 2), 128, np.uint8), 11250, 3750)
         writer.commit()
-    assert probe(output).timecode == "01:00:01:01"
+    assert probe_film(output).timecode == "01:00:01:01"
 
 
 def test_nonsense_is_no_time_code(tmp_path: Path) -> None:
-    assert probe(coded(tmp_path, "in.mkv", "soon", time_base=MS)).timecode is None
-    assert probe(write_film(tmp_path / "bare.mov")).timecode is None
+    assert probe_film(coded(tmp_path, "in.mkv", "soon", time_base=MS)).timecode is None
+    assert probe_film(write_film(tmp_path / "bare.mov")).timecode is None
 
 
 def planes_of(path: Path) -> list[list[np.ndarray]]:
     """Y, Cb and Cr of every frame."""
     with VideoReader(path) as reader:
-        return [[plane_view(frame, index).copy() for index in range(3)] for frame in reader.frames()]
+        return [[view_plane(frame, index).copy() for index in range(3)] for frame in reader.iter_frames()]
 
 
 def write_layer(source: Path, result: Path, layer: Path, **options: Any) -> None:
     """``result`` with colours that vary over time and space, and the layer that holds them alone."""
-    info = probe(source)
+    info = probe_film(source)
     encoders = [choose_encoder(info, output, EncodingOptions(**options)) for output in (result, layer)]
     assert encoders[0] == encoders[1]
-    shape = chroma_shape(info.height, info.width, encoders[0].subsampling)
+    shape = compute_chroma_shape(info.height, info.width, encoders[0].subsampling)
     dtype = np.uint8 if encoders[0].depth == 8 else np.uint16
     middle = 2 ** (encoders[0].depth - 1)
     ramp = np.linspace(-middle // 8, middle // 8, shape[0] * shape[1]).reshape(shape)
@@ -140,10 +140,10 @@ def write_layer(source: Path, result: Path, layer: Path, **options: Any) -> None
         open_writer(result, info, encoders[0]) as whole,
         open_writer(layer, info, encoders[1], with_other_streams=False) as alone,
     ):
-        for block in reader.blocks(1):
+        for block in reader.iter_blocks(1):
             chroma = np.stack([middle + ramp, middle - ramp + block.pts[0] % 3]).astype(dtype)
-            whole.write(block.luma[0], chroma, block.pts[0], block.durations[0])
-            alone.write(layer_luma(info), chroma, block.pts[0], block.durations[0])
+            whole.write(block.luma_codes[0], chroma, block.pts[0], block.durations[0])
+            alone.write(make_layer_luma_codes(info), chroma, block.pts[0], block.durations[0])
         whole.commit()
         alone.commit()
 
@@ -172,7 +172,7 @@ def recombine(film: Path, layer: Path) -> list[list[np.ndarray]]:
             inputs[0].push(one)
             inputs[1].push(other)
             found.append(graph.vpull())
-    return [[plane_view(frame, index).copy() for index in range(3)] for frame in found]
+    return [[view_plane(frame, index).copy() for index in range(3)] for frame in found]
 
 
 def test_layer_is_middle_gray_in_the_colours_of_the_result(tmp_path: Path) -> None:
@@ -241,9 +241,9 @@ def test_folders_hold_tiff_too_and_no_films(tmp_path: Path, film: Path) -> None:
         tiff, png = (cv2.imread(str(tmp_path / at)) for at in (f"tiff/{name}", f"png/{name[:-4]}.png"))
         assert np.array_equal(tiff, png)
     with pytest.raises(UsageError, match="take png, tiff or exr"):
-        choose_encoder(probe(film), tmp_path / "folder", EncodingOptions(vcodec="h264"))
+        choose_encoder(probe_film(film), tmp_path / "folder", EncodingOptions(vcodec="h264"))
     with pytest.raises(UsageError, match="EXR cannot store yuv420p"):
-        choose_encoder(probe(film), tmp_path / "folder", EncodingOptions(vcodec="exr", pix_fmt="yuv420p"))
+        choose_encoder(probe_film(film), tmp_path / "folder", EncodingOptions(vcodec="exr", pix_fmt="yuv420p"))
 
 
 def tagged(container: Any, stream: Any) -> None:
@@ -283,21 +283,21 @@ def test_ffv1_keeps_luma_tags_and_time_code(tmp_path: Path) -> None:
 def test_full_range_film_is_as_light_in_prores(tmp_path: Path, pix_fmt: str) -> None:
     """ProRes has no full range: what players make of the result is what they made of the film."""
     film = write_film(tmp_path / "in.mkv", codec="ffv1", pix_fmt=pix_fmt, time_base=MS)
-    assert probe(film).colors.full_range
+    assert probe_film(film).colors.full_range
     info = copy_with_chroma(film, tmp_path / "out.mov", vcodec="prores")
     assert not info.colors.full_range
-    shown = info.colors.coding(info.depth).to_luma(torch.from_numpy(luma_of(tmp_path / "out.mov")))
-    assert np.abs(shown.numpy() - luma_of(film) / (2 ** probe(film).depth - 1)).max() < 0.01
+    shown = info.colors.build_ycbcr(info.depth).to_luma(torch.from_numpy(luma_of(tmp_path / "out.mov")))
+    assert np.abs(shown.numpy() - luma_of(film) / (2 ** probe_film(film).depth - 1)).max() < 0.01
     assert [check.name for check in verify_film(film, tmp_path / "out.mov") if not check.passed] == []
 
 
 def test_narrowed_chroma_is_the_same_colour() -> None:
-    full, limited = (ColorTags(1, full_range=how).coding(10) for how in (True, False))
+    full, limited = (ColorTags(1, full_range=how).build_ycbcr(10) for how in (True, False))
     chroma = np.array([[[512, 1023, 0]], [[512, 200, 700]]], np.uint16)
     luma = np.array([[400, 512, 600]], np.uint16)
     there = full.to_rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma))
-    narrow_luma = limited_from_full(luma, 10, chroma=False)
-    narrow = limited_from_full(chroma, 10, chroma=True)
+    narrow_luma = full_to_limited_range(luma, 10, is_cbcr=False)
+    narrow = full_to_limited_range(chroma, 10, is_cbcr=True)
     again = limited.to_rgb(torch.from_numpy(narrow_luma)[None], torch.from_numpy(narrow))
     assert (there - again).abs().max() < 2e-3
 
@@ -308,20 +308,20 @@ def test_milliseconds_become_frames_of_one_length_in_quicktime(tmp_path: Path, r
     info = copy_with_chroma(film, tmp_path / "out.mov", vcodec="prores")
     assert info.rate == rate
     with VideoReader(tmp_path / "out.mov") as reader:
-        times = [pts * info.time_base for block in reader.blocks(9) for pts in block.pts]
+        times = [pts * info.time_base for block in reader.iter_blocks(9) for pts in block.pts]
     assert times == [number / rate for number in range(60)]
     assert [check.name for check in verify_film(film, tmp_path / "out.mov") if not check.passed] == []
 
 
 def test_uneven_milliseconds_stay_where_they_are(tmp_path: Path) -> None:
     ticks = [0, 41, 42, 43, 83, 84, 500, 501, 1007]
-    clock = ResultClock(replace(probe(write_film(tmp_path / "even.mkv")), time_base=MS), Path("x.mov"))
-    assert [clock.ticks(tick, 0) / 3 for tick in ticks] == pytest.approx(
+    clock = TimestampConverter(replace(probe_film(write_film(tmp_path / "even.mkv")), time_base=MS), Path("x.mov"))
+    assert [clock.convert_pts(tick, 0) / 3 for tick in ticks] == pytest.approx(
         [0, 125 / 3, 42, 43, 250 / 3, 84, 500, 501, 1007]
     )
     film = write_film(tmp_path / "in.mkv", pts=ticks, time_base=MS, codec="ffv1")
     copy_with_chroma(film, tmp_path / "out.mov", vcodec="prores")
     with VideoReader(tmp_path / "out.mov") as reader:
-        times = [pts * reader.info.time_base for block in reader.blocks(9) for pts in block.pts]
+        times = [pts * reader.info.time_base for block in reader.iter_blocks(9) for pts in block.pts]
     assert all(abs(found - Fraction(tick, 1000)) < MS for found, tick in zip(times, ticks, strict=True))
     assert times == sorted(set(times))

@@ -12,7 +12,7 @@ import pytest
 
 from kinemacolor.errors import InputError
 from kinemacolor.video.info import FrameBlock
-from kinemacolor.video.random_access import FrameIndex, IndexBuilder, RangeReader, read_range
+from kinemacolor.video.random_access import FrameIndex, FrameIndexBuilder, RangeReader, iter_range_blocks
 from kinemacolor.video.reader import VideoReader
 from support.films import scene, write_film
 
@@ -22,28 +22,28 @@ MS = Fraction(1, 1000)
 
 def look(path: Path, start_seconds: float = 0, size: int = 7) -> tuple[list[FrameBlock], FrameIndex]:
     """Every frame by itself, read from the beginning, and the index made on the way."""
-    builder = IndexBuilder(EVERY)
+    builder = FrameIndexBuilder(EVERY)
     single: list[FrameBlock] = []
     with VideoReader(path, start_seconds=start_seconds) as reader:
-        for block in reader.blocks(size):
-            builder.add(block)
+        for block in reader.iter_blocks(size):
+            builder.add_block(block)
             for index in range(len(block)):
                 part = slice(index, index + 1)
-                single.append(FrameBlock(block.luma[part], block.pts[part], block.durations[part]))
-        return single, builder.index(reader)
+                single.append(FrameBlock(block.luma_codes[part], block.pts[part], block.durations[part]))
+        return single, builder.build_index(reader)
 
 
 def assert_same(found: list[FrameBlock], wanted: list[FrameBlock]) -> None:
     assert [pts for block in found for pts in block.pts] == [block.pts[0] for block in wanted]
     assert [ticks for block in found for ticks in block.durations] == [block.durations[0] for block in wanted]
-    for luma, alone in zip((luma for block in found for luma in block.luma), wanted, strict=True):
-        assert np.array_equal(luma, alone.luma[0])
+    for luma, alone in zip((luma for block in found for luma in block.luma_codes), wanted, strict=True):
+        assert np.array_equal(luma, alone.luma_codes[0])
 
 
 def count_decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A list that gets one entry for every frame decoded after this."""
     decoded: list[int] = []
-    honest = VideoReader._frames
+    honest = VideoReader._iter_decoded
 
     def counted(self: VideoReader, *arguments: Any) -> Any:
         for frame in honest(self, *arguments):
@@ -93,9 +93,9 @@ def test_every_stretch_is_that_of_a_straight_reading(tmp_path: Path, name: str) 
     random.Random(0).shuffle(stretches)
     with RangeReader(film, index) as reader:
         for first, end in stretches:
-            assert_same(list(reader.blocks(first, end, 5)), straight[first:end])
+            assert_same(list(reader.iter_blocks(first, end, 5)), straight[first:end])
     for first, end in stretches[:8]:
-        assert_same(list(read_range(film, index, first, end, 3)), straight[first:end])
+        assert_same(list(iter_range_blocks(film, index, first, end, 3)), straight[first:end])
 
 
 @pytest.mark.parametrize("name", ["open.mkv", "open.ts", "late.mp4", "intra.mkv"])
@@ -105,7 +105,7 @@ def test_numbers_count_from_where_the_reading_begins(tmp_path: Path, name: str) 
     straight, index = look(film, start)
     assert 0 < index.frames < FRAMES
     for first in range(index.frames):
-        found = list(read_range(film, index, first, index.frames, 4, start_seconds=start))
+        found = list(iter_range_blocks(film, index, first, index.frames, 4, start_seconds=start))
         assert_same(found, straight[first:])
 
 
@@ -119,11 +119,11 @@ def test_pictures_are_read_by_number(tmp_path: Path, single: bool) -> None:
     straight, index = look(path, start)
     assert index.frames == (1 if single else 5)
     for first, end in pairwise(range(index.frames + 1)):
-        assert_same(list(read_range(path, index, first, end, 2, start_seconds=start)), straight[first:end])
+        assert_same(list(iter_range_blocks(path, index, first, end, 2, start_seconds=start)), straight[first:end])
     if not single:
         (folder / "5.png").unlink()
         with pytest.raises(InputError, match="ends before frame 4"):
-            list(read_range(path, index, 2, 5, 2, start_seconds=start))
+            list(iter_range_blocks(path, index, 2, 5, 2, start_seconds=start))
 
 
 def test_stretches_in_order_decode_every_frame_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +132,7 @@ def test_stretches_in_order_decode_every_frame_once(tmp_path: Path, monkeypatch:
     decoded = count_decoded(monkeypatch)
     with RangeReader(film, index) as reader:
         for first in range(0, FRAMES, 3):
-            assert_same(list(reader.blocks(first, min(first + 3, FRAMES), 3)), straight[first : first + 3])
+            assert_same(list(reader.iter_blocks(first, min(first + 3, FRAMES), 3)), straight[first : first + 3])
     assert len(decoded) == FRAMES
 
 
@@ -145,7 +145,7 @@ def test_stretches_backward_cost_no_more_than_their_group_of_pictures(
     with RangeReader(film, index) as reader:
         for first in reversed(range(0, FRAMES, 3)):
             before = len(decoded)
-            assert_same(list(reader.blocks(first, min(first + 3, FRAMES), 3)), straight[first : first + 3])
+            assert_same(list(reader.iter_blocks(first, min(first + 3, FRAMES), 3)), straight[first : first + 3])
             assert len(decoded) - before <= 6 + EVERY + 3
 
 
@@ -153,11 +153,11 @@ def test_a_pts_that_is_not_there_is_not_believed(tmp_path: Path) -> None:
     """Anchors that the container does not find again: earlier ones, at last the beginning."""
     film = make_film(tmp_path, "b-frames.mp4")
     straight, index = look(film)
-    assert_same(list(read_range(film, FrameIndex((), FRAMES, EVERY), 17, 20, 5)), straight[17:20])
+    assert_same(list(iter_range_blocks(film, FrameIndex((), FRAMES, EVERY), 17, 20, 5)), straight[17:20])
     moved = FrameIndex((index.anchors[0], *(pts + 1 for pts in index.anchors[1:])), FRAMES, EVERY)
-    assert_same(list(read_range(film, moved, 1, 3, 5)), straight[1:3])
+    assert_same(list(iter_range_blocks(film, moved, 1, 3, 5)), straight[1:3])
     with pytest.raises(InputError, match="frame 4 has another time"):
-        list(read_range(film, moved, 17, 20, 5))
+        list(iter_range_blocks(film, moved, 17, 20, 5))
 
 
 def test_a_film_that_was_changed_is_told(tmp_path: Path) -> None:
@@ -165,9 +165,9 @@ def test_a_film_that_was_changed_is_told(tmp_path: Path) -> None:
     _, index = look(film)
     write_film(film, frames=20, codec="ffv1", time_base=MS, size=(64, 80))
     with pytest.raises(InputError, match="ends before frame 20"):
-        list(read_range(film, index, 18, FRAMES, 4))
+        list(iter_range_blocks(film, index, 18, FRAMES, 4))
     with pytest.raises(ValueError, match="of 25"):
-        list(read_range(film, index, 18, FRAMES + 1, 4))
+        list(iter_range_blocks(film, index, 18, FRAMES + 1, 4))
 
 
 def test_a_damaged_film_is_counted_the_same_from_anywhere(tmp_path: Path) -> None:
@@ -179,10 +179,10 @@ def test_a_damaged_film_is_counted_the_same_from_anywhere(tmp_path: Path) -> Non
     straight, index = look(film)
     hurt = range(6, 12)  # FFmpeg conceals them, with several threads not always alike
     for first in range(FRAMES):
-        (found,) = read_range(film, index, first, FRAMES, FRAMES)
+        (found,) = iter_range_blocks(film, index, first, FRAMES, FRAMES)
         assert found.pts == tuple(block.pts[0] for block in straight[first:])
         for number in set(range(first, FRAMES)) - set(hurt):
-            assert np.array_equal(found.luma[number - first], straight[number].luma[0])
+            assert np.array_equal(found.luma_codes[number - first], straight[number].luma_codes[0])
 
 
 def test_joined_recordings_are_read_from_their_beginning(tmp_path: Path) -> None:
@@ -198,4 +198,4 @@ def test_joined_recordings_are_read_from_their_beginning(tmp_path: Path) -> None
     straight, index = look(joined)
     assert index.frames == 60
     assert index.anchors == ()
-    assert_same(list(read_range(joined, index, 40, 44, 9)), straight[40:44])
+    assert_same(list(iter_range_blocks(joined, index, 40, 44, 9)), straight[40:44])

@@ -11,12 +11,12 @@ import pytest
 
 from kinemacolor.errors import InputError, ResourceError, UsageError
 from kinemacolor.options import EncodingOptions
-from kinemacolor.video.display import colored_frames
+from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.encoding import choose_encoder
 from kinemacolor.video.info import ColorTags, VideoInfo
-from kinemacolor.video.output import partial_name, writing
-from kinemacolor.video.pixels import luma_plane, plane_view, rescale_codes
-from kinemacolor.video.reader import VideoReader, probe
+from kinemacolor.video.output import make_partial_path, translate_encoding_errors
+from kinemacolor.video.pixels import extract_luma_codes, rescale_codes, view_plane
+from kinemacolor.video.reader import VideoReader, probe_film
 from kinemacolor.video.verify import verify_film
 from kinemacolor.video.writer import open_writer
 from support.films import SIZE, copy_with_chroma, luma_of, scene, write_film
@@ -24,7 +24,7 @@ from support.films import SIZE, copy_with_chroma, luma_of, scene, write_film
 
 def clock_of(path: Path) -> list[Fraction]:
     with VideoReader(path) as reader:
-        return [pts * reader.info.time_base for block in reader.blocks(4) for pts in block.pts]
+        return [pts * reader.info.time_base for block in reader.iter_blocks(4) for pts in block.pts]
 
 
 def failures(source: Path, result: Path) -> list[str]:
@@ -40,7 +40,7 @@ def test_luma_survives_a_lossless_copy_bit_for_bit(tmp_path: Path, pix_fmt: str)
     source = write_film(tmp_path / "in.mkv", codec=codec, pix_fmt=pix_fmt, time_base=Fraction(1, 1000))
     result = copy_with_chroma(source, tmp_path / "out.mkv", lossless=True)
     assert result.codec == "ffv1"
-    assert result.depth == probe(source).depth
+    assert result.depth == probe_film(source).depth
     assert np.array_equal(luma_of(source), luma_of(tmp_path / "out.mkv"))
     assert failures(source, tmp_path / "out.mkv") == []
 
@@ -54,16 +54,16 @@ def test_luma_of_packed_and_foreign_formats_is_the_stored_one(foreign: str, plan
     frame = av.VideoFrame(96, 72, planar)
     bits = frame.format.components[0].bits
     for index in range(len(frame.planes)):
-        view = plane_view(frame, index)
+        view = view_plane(frame, index)
         view[:] = np.random.default_rng(index).integers(0, 2**bits, view.shape)
     colors = ColorTags(matrix=1)
-    assert np.array_equal(luma_plane(frame.reformat(format=foreign), colors), plane_view(frame, 0))
+    assert np.array_equal(extract_luma_codes(frame.reformat(format=foreign), colors), view_plane(frame, 0))
 
 
 @pytest.mark.parametrize(("codec", "pix_fmt"), [("ffv1", "bgr0"), ("png", "rgb24"), ("png", "rgb48be")])
 def test_film_of_rgb_states_its_largest_difference(tmp_path: Path, codec: str, pix_fmt: str) -> None:
     source = write_film(tmp_path / ("in.mkv" if codec == "ffv1" else "in.mov"), codec=codec, pix_fmt=pix_fmt)
-    assert not probe(source).has_luma_plane
+    assert not probe_film(source).has_luma_plane
     result = copy_with_chroma(source, tmp_path / "out.mkv", lossless=True)
     assert result.colors.full_range
     assert result.depth == (16 if "48" in pix_fmt else 8)
@@ -76,7 +76,7 @@ def test_variable_frame_rate_keeps_every_timestamp(tmp_path: Path) -> None:
     source = write_film(tmp_path / "in.mp4", pts=ticks)
     copy_with_chroma(source, tmp_path / "out.mp4")
     assert clock_of(tmp_path / "out.mp4") == [Fraction(tick, 90000) for tick in ticks]
-    assert probe(tmp_path / "out.mp4").time_base == Fraction(1, 90000)
+    assert probe_film(tmp_path / "out.mp4").time_base == Fraction(1, 90000)
     copy_with_chroma(source, tmp_path / "out.mkv", lossless=True)
     for found, wanted in zip(clock_of(tmp_path / "out.mkv"), clock_of(source), strict=True):
         assert abs(found - wanted) <= Fraction(1, 2000)
@@ -101,7 +101,7 @@ def test_sound_tags_chapters_metadata_and_geometry_are_kept(tmp_path: Path) -> N
 
     source = write_film(tmp_path / "in.mp4", sound=True, prepare=prepare)
     result = copy_with_chroma(source, tmp_path / "out.mp4")
-    before = probe(source)
+    before = probe_film(source)
     assert (before.display_rotation, before.sample_aspect) == (90, Fraction(4, 3))
     assert (result.display_rotation, result.sample_aspect) == (90, Fraction(4, 3))
     assert result.colors == before.colors
@@ -207,7 +207,7 @@ def test_verify_sees_sound_that_moved_and_titles_that_went(tmp_path: Path, film:
 
 def test_streams_that_the_container_cannot_hold_are_named(tmp_path: Path) -> None:
     source = with_subtitles_and_font(tmp_path / "in.mkv")
-    info = probe(source)
+    info = probe_film(source)
     encoder = choose_encoder(info, tmp_path / "out.mp4", EncodingOptions())
     with open_writer(tmp_path / "out.mp4", info, encoder) as writer:
         writer.write(luma_of(source)[0], np.full((2, SIZE[0] // 2, SIZE[1] // 2), 128, np.uint8), 0, 1)
@@ -230,7 +230,7 @@ def test_field_order_is_kept(tmp_path: Path, order: int, name: str, options: dic
         stream.codec_context.field_order = order
 
     source = write_film(tmp_path / "in.mkv", codec="ffv1", time_base=Fraction(1, 1000), prepare=prepare)
-    assert probe(source).field_order == order
+    assert probe_film(source).field_order == order
     assert copy_with_chroma(source, tmp_path / name, **options).field_order == order
     with av.open(str(tmp_path / name)) as container:
         assert next(container.decode(video=0)).interlaced_frame
@@ -243,10 +243,10 @@ def choice(info: VideoInfo, name: str, **options: Any) -> tuple[str, str]:
 
 
 def test_the_codec_follows_container_depth_and_size(tmp_path: Path) -> None:
-    eight = probe(write_film(tmp_path / "a.mp4"))
-    ten = probe(write_film(tmp_path / "b.mp4", pix_fmt="yuv420p10le"))
-    twelve = probe(write_film(tmp_path / "c.mkv", codec="ffv1", pix_fmt="gray12le", time_base=Fraction(1, 1000)))
-    odd = probe(write_film(tmp_path / "d.mkv", size=(71, 95), codec="ffv1", time_base=Fraction(1, 1000)))
+    eight = probe_film(write_film(tmp_path / "a.mp4"))
+    ten = probe_film(write_film(tmp_path / "b.mp4", pix_fmt="yuv420p10le"))
+    twelve = probe_film(write_film(tmp_path / "c.mkv", codec="ffv1", pix_fmt="gray12le", time_base=Fraction(1, 1000)))
+    odd = probe_film(write_film(tmp_path / "d.mkv", size=(71, 95), codec="ffv1", time_base=Fraction(1, 1000)))
     assert choice(eight, "x.mp4") == choice(eight, "x.mov") == choice(eight, "x.mkv") == ("libx264", "yuv420p")
     assert choice(ten, "x.mp4") == ("libx264", "yuv420p10le")
     assert choice(eight, "x.mkv", lossless=True) == ("ffv1", "yuv420p")
@@ -278,7 +278,7 @@ def test_the_codec_follows_container_depth_and_size(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_stored_is_refused_with_a_way_out(film: Path, name: str, options: dict, words: str) -> None:
     with pytest.raises(UsageError, match=words):
-        choose_encoder(probe(film), Path(name), EncodingOptions(**options))
+        choose_encoder(probe_film(film), Path(name), EncodingOptions(**options))
 
 
 def test_h264_can_be_lossless(tmp_path: Path, film: Path) -> None:
@@ -304,7 +304,7 @@ def test_depths_rescale_and_come_back(full_range: bool) -> None:
 
 def test_start_and_end_choose_frames(film: Path) -> None:
     with VideoReader(film, start_seconds=2 / 24, end_seconds=5 / 24) as reader:
-        found = [pts * reader.info.time_base for block in reader.blocks(1) for pts in block.pts]
+        found = [pts * reader.info.time_base for block in reader.iter_blocks(1) for pts in block.pts]
     assert found == [Fraction(index, 24) for index in (2, 3, 4)]
     assert reader.ended_early is None
 
@@ -315,7 +315,7 @@ def test_numbered_pictures_are_a_film_in_order_of_their_numbers(tmp_path: Path) 
     for number in (2, 10, 1):
         cv2.imwrite(str(folder / f"frame_{number}.png"), np.full((64, 80), number * 1000, np.uint16))
     (folder / "notes.txt").write_text("not a picture")
-    info = probe(folder)
+    info = probe_film(folder)
     assert (info.depth, info.frames, info.width, info.height) == (16, 3, 80, 64)
     assert luma_of(folder)[:, 0, 0].tolist() == [1000, 2000, 10000]
     copy_with_chroma(folder, tmp_path / "coloured")
@@ -341,17 +341,17 @@ def test_true_colours_of_a_film_are_read_right(tmp_path: Path) -> None:
         stream.codec_context.color_range, stream.codec_context.colorspace = 2, 5
 
     source = write_film(tmp_path / "in.mp4", options={"crf": "1"}, pix_fmt="yuvj444p", prepare=prepare)
-    frames = list(colored_frames(source))
+    frames = list(iter_color_frames(source))
     assert len(frames) == 8
     assert np.abs(frames[3].astype(int) - scene(3).astype(int)).mean() < 3
 
 
 def test_full_disks_are_told_from_other_refusals(tmp_path: Path) -> None:
-    with pytest.raises(ResourceError, match="no space"), writing(tmp_path):
+    with pytest.raises(ResourceError, match="no space"), translate_encoding_errors(tmp_path):
         raise OSError(28, "No space left on device")
-    with pytest.raises(UsageError, match="cannot be written"), writing(tmp_path):
+    with pytest.raises(UsageError, match="cannot be written"), translate_encoding_errors(tmp_path):
         raise PermissionError(13, "denied")
-    assert partial_name(Path("/a/film.color.mp4")) == Path("/a/film.color.partial.mp4")
+    assert make_partial_path(Path("/a/film.color.mp4")) == Path("/a/film.color.partial.mp4")
 
 
 @pytest.mark.parametrize("name", ["out.mkv", "out.mov"])

@@ -20,11 +20,11 @@ from kinemacolor.inference.session import Session
 from kinemacolor.models.base import Colorizer
 from kinemacolor.nn.backbones import VGG19, EfficientNetLite0, ResNet101
 from kinemacolor.references.load import load_reference
-from kinemacolor.references.spec import Given
+from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.render.demo import REFERENCE, SAMPLE
 from kinemacolor.render.one_shot import Job, colorize, look, preflight
 from kinemacolor.render.output import encode_size
-from kinemacolor.utils.arrays import Codes
+from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.writer import open_writer
 from kinemacolor.weights.registry import load_model
@@ -108,7 +108,7 @@ def _bench(film: Path, reference: Path, model_name: str, stage_frames: int) -> B
 def _run_whole(film: Path, reference: Path, model_name: str) -> tuple[int, float, float, float]:
     with tempfile.TemporaryDirectory() as folder:
         model = load_model(model_name)
-        job = Job(film, (Given(reference),), Path(folder, "result.mp4"))
+        job = Job(film, (ReferenceSpec(reference),), Path(folder, "result.mp4"))
         prepared = preflight(job, model_name)
         core, wall = time.process_time(), time.monotonic()
         report = colorize(job, look(job, model_name), prepared, model)
@@ -144,26 +144,26 @@ def _time_stages(film: Path, reference: Path, model: Colorizer, count: int) -> d
     clock = _Clock()
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "result.mp4")
-        prepared = preflight(Job(film, (Given(reference),), output), model.spec.name)
+        prepared = preflight(Job(film, (ReferenceSpec(reference),), output), model.spec.name)
         info, encoder = prepared.info, prepared.encoder
         session = Session(model, [load_reference(reference)], height=info.height, width=info.width)
         _watch_features(model, clock)
-        native, target = info.colors.coding(info.depth), info.colors.coding(encoder.depth)
+        native, target = info.colors.build_ycbcr(info.depth), info.colors.build_ycbcr(encoder.depth)
         with VideoReader(film) as reader, clock.time("decode"):
-            blocks = list(islice(reader.blocks(model.spec.block_size), -(-count // model.spec.block_size)))
-        made: list[Codes] = []
+            blocks = list(islice(reader.iter_blocks(model.spec.block_size), -(-count // model.spec.block_size)))
+        made: list[UIntArray] = []
         for block in blocks:
             with clock.time("prepare"):
-                small = np.stack([session.geometry.down(luma) for luma in block.luma])
+                small = np.stack([session.geometry.downscale_codes(luma) for luma in block.luma_codes])
             with clock.time("match"):
                 answers = session.advance(small, native)
             with clock.time("chroma"):
                 size = encode_size(info, encoder)
-                for luma, painted in zip(block.luma, answers, strict=True):
+                for luma, painted in zip(block.luma_codes, answers, strict=True):
                     made.append(
                         session.finish.chroma_planes(luma, session.finish.gained(painted), size, native, target)
                     )
-        frames = [frame for block in blocks for frame in zip(block.luma, block.pts, block.durations, strict=True)]
+        frames = [frame for block in blocks for frame in zip(block.luma_codes, block.pts, block.durations, strict=True)]
         with clock.time("encode"), open_writer(output, info, encoder) as writer:
             for (luma, pts, duration), chroma in zip(frames, made, strict=True):
                 writer.write(luma, chroma, pts, duration)

@@ -11,7 +11,7 @@ import typer
 from kinemacolor.cli.options import Json
 from kinemacolor.errors import PartialError, UsageError
 from kinemacolor.options import DEFAULT_MODEL
-from kinemacolor.utils.console import progress, say
+from kinemacolor.utils.console import print_message, show_progress
 
 FOLDER = Path("kinemacolor-evaluation")
 
@@ -55,15 +55,15 @@ def evaluate(
     )
     found = runs.find_films(films, only)
     if hint := runs.missing_networks(settings.networks):
-        say(f"note: {hint}", quiet=quiet)
-    with progress("evaluate", quiet=quiet, unit="films") as advance:
+        print_message(f"note: {hint}", quiet=quiet)
+    with show_progress("evaluate", quiet=quiet, unit="films") as advance:
         rows = runs.evaluate(found, settings, output, jobs=jobs, on_progress=advance)
     tables.write_csv(rows, output)
     page = write_page(rows, output, f"{films.resolve().name}, reference: {chosen}")
     print(tables.markdown(tables.model_means(rows, output)))
     if distances := tables.markdown_distances(rows):
         print(f"\nPSNR dB by distance\n\n{distances}")
-    say(f"{page}: pictures, curves, every film", quiet=quiet)
+    print_message(f"{page}: pictures, curves, every film", quiet=quiet)
     failed = dict.fromkeys(f"{row.film}: {row.failure}" for row in rows if row.failure)
     if failed:
         raise PartialError("not measured: " + "; ".join(failed))

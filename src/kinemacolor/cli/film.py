@@ -34,8 +34,8 @@ from kinemacolor.cli.options import (
 )
 from kinemacolor.errors import PartialError, UsageError
 from kinemacolor.options import DEFAULT_MODEL, Detector, EncodingOptions, SessionOptions
-from kinemacolor.utils.console import progress, say
-from kinemacolor.utils.times import seconds_of
+from kinemacolor.utils.console import print_message, show_progress
+from kinemacolor.utils.times import parse_seconds
 
 if TYPE_CHECKING:
     from kinemacolor.render.progress import Report
@@ -53,14 +53,14 @@ def told(
     """Says warnings before, and gives a function that tells of what was done; a partial result is told too."""
     known = {*warnings, *notices}
     for warning in warnings:
-        say(f"note: {warning}", quiet=quiet)
+        print_message(f"note: {warning}", quiet=quiet)
 
     def tell(report: "Report") -> None:
         for warning in report.warnings:
             if warning not in known:
-                say(f"note: {warning}", quiet=quiet)
+                print_message(f"note: {warning}", quiet=quiet)
         rate = report.frames / max(report.seconds, 1e-6)
-        say(
+        print_message(
             f"{report.result}: {report.frames} frames, {report.shots} shot{'s' * (report.shots > 1)} in "
             f"{report.seconds:.1f} s ({rate:.1f}/s), mean confidence {report.mean_confidence:.2f}",
             quiet=quiet,
@@ -99,10 +99,10 @@ def plan(
     """Find the shots of FILM and choose references for each: one file to read, edit, and render."""
     from kinemacolor.plan.document import FilmOptions
     from kinemacolor.plan.planner import Wish, make_plan
-    from kinemacolor.references.spec import Given
-    from kinemacolor.video.reader import probe
+    from kinemacolor.references.spec import ReferenceSpec
+    from kinemacolor.video.reader import probe_film
 
-    given = tuple(map(Given.parse, reference))
+    given = tuple(map(ReferenceSpec.parse, reference))
     target = output or _beside(film, ".plan.json")
     _check_written(target, (".json",), [film, *(one.path for one in given), *([shots] if shots else [])], overwrite)
     options = FilmOptions(
@@ -114,19 +114,21 @@ def plan(
         stills=target.with_name(f"{target.name.removesuffix('.json')}.stills"),
         model=model,
         options=options,
-        start_seconds=seconds_of(start, "--start"),
-        end_seconds=None if end is None else seconds_of(end, "--end"),
+        start_seconds=parse_seconds(start, "--start"),
+        end_seconds=None if end is None else parse_seconds(end, "--end"),
         per_shot=per_shot,
         shots=shots,
         detector=detector,
     )
-    expected = probe(film).frames_expected
-    with progress(f"{film.name}: looking", quiet=quiet) as advance:
+    expected = probe_film(film).expected_frames
+    with show_progress(f"{film.name}: looking", quiet=quiet) as advance:
         made, seen = make_plan(wish, lambda done: advance(done, expected))
     made.write(target)
     if seen.ended_early:
-        say(f"note: {film.name} is cut off: {seen.ended_early}", quiet=quiet)
-    say(f"{target}: {len(made.shots)} shots, {made.film.frames} frames, {len(made.references)} references", quiet=quiet)
+        print_message(f"note: {film.name} is cut off: {seen.ended_early}", quiet=quiet)
+    print_message(
+        f"{target}: {len(made.shots)} shots, {made.film.frames} frames, {len(made.references)} references", quiet=quiet
+    )
 
 
 def render(
@@ -166,7 +168,7 @@ def render(
     if workers and not cluster:
         raise UsageError("--workers goes with --cluster: add --cluster auto")
     made, kept = Plan.read(plan), work or plan.with_name(f"{plan.name.removesuffix('.json')}.work")
-    what, span = "color", (seconds_of(start, "--start"), None if end is None else seconds_of(end, "--end"))
+    what, span = "color", (parse_seconds(start, "--start"), None if end is None else parse_seconds(end, "--end"))
     if span != (0, None):
         what, made, kept = "excerpt.color", excerpt(made, *span), kept / "excerpt"
     network = load_model(made.model)
@@ -175,7 +177,7 @@ def render(
     prepared = prepare_plan(made, target, network.spec, kept, device=device, inputs=[plan])
     job = film.Render(made, network, kept, device=device)
     with told(prepared.warnings, network.notices, quiet=quiet, json_report=json_report) as tell:
-        with progress(made.film.path.name, quiet=quiet) as advance:
+        with show_progress(made.film.path.name, quiet=quiet) as advance:
             if cluster:
                 from kinemacolor.cluster.ray_backend import Cluster
                 from kinemacolor.cluster.render import render_on
@@ -196,21 +198,21 @@ def shots(
     """List the shots that a film or a plan has, for you or an editing program."""
     from kinemacolor.plan.document import Plan
     from kinemacolor.plan.survey import clock_of, survey
-    from kinemacolor.shots.files import SUFFIXES, write_shots
-    from kinemacolor.video.reader import probe
+    from kinemacolor.shots.files import SHOT_LIST_SUFFIXES, write_shots
+    from kinemacolor.video.reader import probe_film
 
-    _check_written(output, SUFFIXES, [film], overwrite)
+    _check_written(output, SHOT_LIST_SUFFIXES, [film], overwrite)
     start = 0.0
     if film.suffix == ".json":
         plan = Plan.read(film)
         source, found = plan.film.path, tuple(shot.as_found() for shot in plan.shots)
         start = plan.film.start_seconds
     else:
-        source, expected = film, probe(film).frames_expected
-        with progress(f"{film.name}: looking", quiet=quiet) as advance:
+        source, expected = film, probe_film(film).expected_frames
+        with show_progress(f"{film.name}: looking", quiet=quiet) as advance:
             found = survey(film, detector=detector, on_frame=lambda done: advance(done, expected)).shots
-    write_shots(output, found, clock_of(probe(source), start), source)
-    say(f"{output}: {len(found)} shots", quiet=quiet)
+    write_shots(output, found, clock_of(probe_film(source), start), source)
+    print_message(f"{output}: {len(found)} shots", quiet=quiet)
 
 
 @refs_app.command("suggest")
@@ -233,25 +235,25 @@ def refs_suggest(
     from kinemacolor.plan.planner import seeing_eye
     from kinemacolor.plan.stills import extract_frames
     from kinemacolor.plan.survey import survey
-    from kinemacolor.references.load import gray_of, load_reference
-    from kinemacolor.references.spec import Given
-    from kinemacolor.video.reader import probe
+    from kinemacolor.references.load import load_reference, rgb_to_gray
+    from kinemacolor.references.spec import ReferenceSpec
+    from kinemacolor.video.reader import probe_film
 
-    known = [load_reference(one.path) for text in reference for one in Given.parse(text).pictures()]
-    expected, begin = probe(film).frames_expected, seconds_of(start, "--start")
-    with progress(f"{film.name}: looking", quiet=quiet) as advance:
+    known = [load_reference(one.path) for text in reference for one in ReferenceSpec.parse(text).list_references()]
+    expected, begin = probe_film(film).expected_frames, parse_seconds(start, "--start")
+    with show_progress(f"{film.name}: looking", quiet=quiet) as advance:
         seen = survey(
             film,
             shots=shots,
             detector=detector,
             start_seconds=begin,
-            end_seconds=None if end is None else seconds_of(end, "--end"),
+            end_seconds=None if end is None else parse_seconds(end, "--end"),
             on_frame=lambda done: advance(done, expected),
         )
     eye = seeing_eye()
-    with progress(f"{film.name}: comparing", quiet=quiet, unit="views") as advance:
+    with show_progress(f"{film.name}: comparing", quiet=quiet, unit="views") as advance:
         views = Views.of(seen, eye, advance)
-    found = suggest(views, budget, [eye.look(gray_of(picture)) for picture in known])
+    found = suggest(views, budget, [eye.look(rgb_to_gray(picture)) for picture in known])
     if json_report:
         print(json.dumps([asdict(one) for one in found], indent=2))
     else:
@@ -261,7 +263,9 @@ def refs_suggest(
             print(f"{one.frame:>6} {shown:>9.3f}s {one.gain:>5.0%} {one.coverage:>11.0%}  {_spans(one.shots)}")
     if extract:
         extract_frames(film, [one.frame for one in found], extract, start_seconds=begin)
-        say(f"{extract}: {len(found)} pictures to colour; then `kinemacolor plan {film} -r {extract}`", quiet=quiet)
+        print_message(
+            f"{extract}: {len(found)} pictures to colour; then `kinemacolor plan {film} -r {extract}`", quiet=quiet
+        )
 
 
 @refs_app.command("extract")
@@ -275,8 +279,8 @@ def refs_extract(
     """Write frames of FILM as pictures to colour, named so that a plan knows their place: ref_000123.png."""
     from kinemacolor.plan.stills import extract_frames
 
-    written = extract_frames(film, frames, output, start_seconds=seconds_of(start, "--start"))
-    say(f"{output}: {len(written)} pictures", quiet=quiet)
+    written = extract_frames(film, frames, output, start_seconds=parse_seconds(start, "--start"))
+    print_message(f"{output}: {len(written)} pictures", quiet=quiet)
 
 
 def _spans(numbers: Sequence[int]) -> str:

@@ -42,8 +42,8 @@ from kinemacolor.cli.train import train
 from kinemacolor.cli.web import web
 from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, ResourceError, UsageError
 from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, SessionOptions
-from kinemacolor.utils.console import progress, say
-from kinemacolor.utils.times import seconds_of
+from kinemacolor.utils.console import print_message, show_progress
+from kinemacolor.utils.times import parse_seconds
 
 app = typer.Typer(
     name="kinemacolor",
@@ -97,27 +97,27 @@ def colorize(
     json_report: Json = False,
 ) -> None:
     """Colorize FILM with the colours of a reference picture; a run that was stopped goes on when repeated."""
-    from kinemacolor.references.spec import Given
+    from kinemacolor.references.spec import ReferenceSpec
     from kinemacolor.render import one_shot as jobs
     from kinemacolor.render.output import default_output
     from kinemacolor.weights.registry import load_model
 
     job = jobs.Job(
         source=film,
-        references=tuple(map(Given.parse, reference)),
+        references=tuple(map(ReferenceSpec.parse, reference)),
         output=output or default_output(film),
         session=SessionOptions(size, saturation, edge_filter, crop, precision, device),
         encoding=EncodingOptions(vcodec=vcodec, pix_fmt=pix_fmt, crf=crf, lossless=lossless, preset=preset),
-        start_seconds=seconds_of(start, "--start"),
-        end_seconds=None if end is None else seconds_of(end, "--end"),
+        start_seconds=parse_seconds(start, "--start"),
+        end_seconds=None if end is None else parse_seconds(end, "--end"),
         overwrite=overwrite,
     )
     prepared = jobs.preflight(job, model)
     network = load_model(model)
-    with progress(f"{film.name}: looking", quiet=quiet) as advance:
-        plan = jobs.look(job, model, lambda done: advance(done, prepared.info.frames_expected))
+    with show_progress(f"{film.name}: looking", quiet=quiet) as advance:
+        plan = jobs.look(job, model, lambda done: advance(done, prepared.info.expected_frames))
     with told(prepared.warnings, network.notices, quiet=quiet, json_report=json_report) as tell:
-        with progress(film.name, quiet=quiet) as advance:
+        with show_progress(film.name, quiet=quiet) as advance:
             report = jobs.colorize(job, plan, prepared, network, lambda at: advance(at.frames, at.expected))
         tell(report)
 
@@ -139,19 +139,19 @@ def preview(
 ) -> None:
     """One picture of frames at given times: gray, coloured, and how sure the model is."""
     from kinemacolor.inference.preview import preview_picture
-    from kinemacolor.references.spec import Given
+    from kinemacolor.references.spec import ReferenceSpec
     from kinemacolor.render.output import check_target
     from kinemacolor.weights.registry import load_model
 
     whole = film.resolve()
     target = output or whole.with_name(f"{whole.stem}.preview.png")
-    pictures = [one.path for text in reference for one in Given.parse(text).pictures()]
+    pictures = [one.path for text in reference for one in ReferenceSpec.parse(text).list_references()]
     check_target(target, (film, *pictures), overwrite=overwrite)
     if target.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UsageError(f"{target} is no picture's name: end it with .png or .jpg")
     options = SessionOptions(size, saturation, edge_filter, crop, precision, device)
-    preview_picture(film, pictures, [seconds_of(time, "--at") for time in at], target, load_model(model), options)
-    say(f"{target}: gray, colour, confidence (bright: sure)")
+    preview_picture(film, pictures, [parse_seconds(time, "--at") for time in at], target, load_model(model), options)
+    print_message(f"{target}: gray, colour, confidence (bright: sure)")
 
 
 @app.command()
@@ -165,7 +165,7 @@ def verify(
 
     checks = verify_film(source, result)
     for check in checks:
-        say(f"{'ok  ' if check.passed else 'FAIL'} {check.name}: {check.detail}")
+        print_message(f"{'ok  ' if check.passed else 'FAIL'} {check.name}: {check.detail}")
     if json_report:
         print(json.dumps([asdict(check) for check in checks], indent=2))
     failed = [check.name for check in checks if not check.passed]
@@ -181,9 +181,9 @@ def demo(
     """Colorize the bundled sample with the built-in weights, and say where the result lies."""
     from kinemacolor.render.demo import run_demo
 
-    with progress("demo", quiet=quiet) as advance:
+    with show_progress("demo", quiet=quiet) as advance:
         made = run_demo(folder, lambda at: advance(at.frames, at.expected))
-    say(f"The coloured film:  {made.film}\nBefore and after:   {made.picture}")
+    print_message(f"The coloured film:  {made.film}\nBefore and after:   {made.picture}")
 
 
 @app.command()
@@ -231,7 +231,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def _tell(message: Warning | str, *where: object, **more: object) -> None:
-    say(f"kinemacolor: {message}")
+    print_message(f"kinemacolor: {message}")
 
 
 def run(arguments: list[str]) -> int:
@@ -248,12 +248,12 @@ def run(arguments: list[str]) -> int:
     except SystemExit as ended:
         return int(ended.code or 0)
     except KinemacolorError as error:
-        say(f"kinemacolor: {error}")
+        print_message(f"kinemacolor: {error}")
         return error.exit_code
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "memory" not in str(error):
             raise
-        say("kinemacolor: out of memory: try a smaller --size, or close other programs")
+        print_message("kinemacolor: out of memory: try a smaller --size, or close other programs")
         return ResourceError.exit_code
     return 0
 

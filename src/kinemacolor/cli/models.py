@@ -9,7 +9,7 @@ import typer
 
 from kinemacolor.cli.options import Json
 from kinemacolor.errors import WeightsError
-from kinemacolor.utils.console import say
+from kinemacolor.utils.console import print_message
 
 models_app = typer.Typer(help="The models and their weights.", no_args_is_help=True)
 
@@ -77,12 +77,12 @@ def import_model(
     paths = [file if "://" in file else Path(file) for file in files or ()]
     parts = import_metrics(paths) if model == "metrics" else import_weights(model, paths)
     for part in parts:
-        say(f"{part.name}: imported from {part.entry.source}, sha256 {part.entry.sha256}")
+        print_message(f"{part.name}: imported from {part.entry.source}, sha256 {part.entry.sha256}")
     if not parts:
-        say(f"{model} has all its weights: name a file to replace some")
+        print_message(f"{model} has all its weights: name a file to replace some")
     if model != "metrics":
         untrained = [part.name for part in stored_parts(model) if part.state == "untrained"]
-        say(f"still untrained: {', '.join(untrained)}", quiet=not untrained)
+        print_message(f"still untrained: {', '.join(untrained)}", quiet=not untrained)
 
 
 @models_app.command("export")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kinemacolor.cli.options import Json, PlanFile, Quiet
-from kinemacolor.utils.console import progress, say
-from kinemacolor.utils.times import clock
+from kinemacolor.utils.console import print_message, show_progress
+from kinemacolor.utils.times import format_time
 
 if TYPE_CHECKING:
     from kinemacolor.report.build import Report
@@ -29,7 +29,7 @@ def report(
 
     made, stem = Plan.read(plan), plan.name.removesuffix(".json")
     folder = output or plan.with_name(f"{stem}.report")
-    with progress(f"{made.film.path.name}: measuring", quiet=quiet) as advance:
+    with show_progress(f"{made.film.path.name}: measuring", quiet=quiet) as advance:
         found = write_report(
             made,
             work or plan.with_name(f"{stem}.work"),
@@ -37,7 +37,7 @@ def report(
             lambda done: advance(done, made.film.frames),
         )
     print(to_json(found) if json_report else _told(found, plan.name))
-    say(f"{folder / PAGE}: pictures, curves, every shot", quiet=quiet)
+    print_message(f"{folder / PAGE}: pictures, curves, every shot", quiet=quiet)
 
 
 def _told(found: "Report", plan: str) -> str:
@@ -47,12 +47,12 @@ def _told(found: "Report", plan: str) -> str:
         lines.append(f"{'shot':>5} {'time':>9}  {'frames':<15} {'need':>5}  why")
     for shot in doubtful[:LISTED]:
         frames, why = f"{shot.first}-{shot.last}", "; ".join(shot.verdict.reasons.values())
-        lines.append(f"{shot.number:>5} {clock(shot.seconds):>9}  {frames:<15} {shot.verdict.need:>5.2f}  {why}")
+        lines.append(f"{shot.number:>5} {format_time(shot.seconds):>9}  {frames:<15} {shot.verdict.need:>5.2f}  {why}")
     if len(doubtful) > LISTED:
         lines.append(f"and {len(doubtful) - LISTED} more: see the page")
     for one in found.advice:
         lines.append(
-            f"a reference at frame {one.frame} ({clock(one.seconds)}) may take away {one.share:.0%} of the doubt"
+            f"a reference at frame {one.frame} ({format_time(one.seconds)}) may take away {one.share:.0%} of the doubt"
             f"{_within(one.shots)}"
         )
     return "\n".join(lines)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from kinemacolor.errors import Interrupted, UsageError
-from kinemacolor.utils.console import progress, say
+from kinemacolor.utils.console import print_message, show_progress
 
 
 def train(
@@ -45,24 +45,24 @@ def train(
     data |= {} if workers is None else {"workers": workers}
     chosen = read_recipe(recipe, {"data": data} | ({"steps": steps} if steps else {}))
     if check_data:
-        with progress("look", quiet=quiet, unit="sources") as advance:
+        with show_progress("look", quiet=quiet, unit="sources") as advance:
             material = gather(chosen, strict=strict, on_progress=advance)
         print(material.checked(), end="")
         return
     if output is None:
         raise UsageError("say where the run is to lie: --output FOLDER")
     quiet |= int(os.environ.get("RANK", 0)) > 0  # under torchrun the first process speaks for all
-    with progress(f"train {chosen.model.name}", quiet=quiet, unit="steps") as advance:
+    with show_progress(f"train {chosen.model.name}", quiet=quiet, unit="steps") as advance:
         outcome = run(
             chosen,
             output.absolute(),
             device=device,
             strict=strict,
             max_minutes=max_minutes,
-            tell=lambda text: say(text, quiet=quiet),
+            tell=lambda text: print_message(text, quiet=quiet),
             on_progress=advance,
         )
-    say(f"step {outcome.step} of {outcome.steps}, {outcome.ending}: {outcome.weights}", quiet=quiet)
+    print_message(f"step {outcome.step} of {outcome.steps}, {outcome.ending}: {outcome.weights}", quiet=quiet)
     if outcome.ending == "asked to stop":
         raise Interrupted(f"stopped; {outcome.checkpoint} is whole, and the same command goes on")
 

@@ -9,7 +9,7 @@ import typer
 
 from kinemacolor.errors import UsageError
 from kinemacolor.options import SessionOptions
-from kinemacolor.utils.console import say
+from kinemacolor.utils.console import print_message
 
 
 def web(
@@ -50,7 +50,9 @@ def web(
     )
     serve(
         options,
-        lambda address: say(f"Kinemacolor is at {address} (stop it with Ctrl-C; films that render go on next time)"),
+        lambda address: print_message(
+            f"Kinemacolor is at {address} (stop it with Ctrl-C; films that render go on next time)"
+        ),
         browser=browser and sys.stdout.isatty(),
     )
 

@@ -22,7 +22,7 @@ from kinemacolor.render.cache import PassFolder
 from kinemacolor.render.passes import Pass
 from kinemacolor.render.renderer import Render
 from kinemacolor.utils.device import choose_device
-from kinemacolor.utils.files import replacing
+from kinemacolor.utils.files import write_file_atomically
 
 AUTO = "auto"
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}
@@ -175,7 +175,7 @@ def _probe(job: Render) -> Iterator[str]:
     """The name of a new file in the work folder."""
     name = f".probe.{uuid4().hex}"
     path = job.work.folder / name
-    with replacing(path):
+    with write_file_atomically(path):
         pass
     try:
         yield name

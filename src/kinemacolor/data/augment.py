@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinemacolor.data.frame_cache import Size
-from kinemacolor.utils.arrays import Bytes, Floats
+from kinemacolor.utils.arrays import Float32Array, UInt8Array
 from kinemacolor.video.geometry import Pixels, resize
 
 Matrix = NDArray[np.float64]
@@ -27,7 +27,7 @@ class PhotographShot:
     (after the augmented films of Deep Exemplar, 4). Beyond its edges the photograph is mirrored.
     """
 
-    def __init__(self, photograph: Bytes, size: Size, length: int, generator: np.random.Generator) -> None:
+    def __init__(self, photograph: UInt8Array, size: Size, length: int, generator: np.random.Generator) -> None:
         self.length = length
         self._photograph, self._grid = photograph, grid(size)
         first = _view(photograph.shape, size, generator)
@@ -38,11 +38,11 @@ class PhotographShot:
         self._field = smooth_field(photograph.shape, generator) * np.float32(BEND * min(photograph.shape[:2]))
         self._bend = generator.uniform(-1, 1, 2)
 
-    def picture(self, number: int) -> Bytes:
+    def picture(self, number: int) -> UInt8Array:
         """Frame ``number`` in 0..length-1."""
         return _sampled(self._photograph, self._bent(self._straight(number), number))
 
-    def motion(self, first: int, second: int) -> tuple[Floats, Floats]:
+    def motion(self, first: int, second: int) -> tuple[Float32Array, Float32Array]:
         """From frame ``second`` back to ``first``: flow ``h w 2`` px (x, y); ``h w`` 1 where it stays inside."""
         straight = self._straight(second)
         place, bend = self._bent(straight, second), self._strength(first)
@@ -51,14 +51,14 @@ class PhotographShot:
         there = _moved(straight, cv2.invertAffineTransform(self._camera(first)))
         return there - self._grid, inside(there)
 
-    def _straight(self, number: int) -> Floats:
+    def _straight(self, number: int) -> Float32Array:
         """Where the camera sees each px of a frame, ``h w 2``, before the photograph bends."""
         return _moved(self._grid, self._camera(number))
 
-    def _bent(self, straight: Floats, number: int) -> Floats:
+    def _bent(self, straight: Float32Array, number: int) -> Float32Array:
         return straight + self._strength(number) * self._offset(straight)
 
-    def _offset(self, place: Floats) -> Floats:
+    def _offset(self, place: Float32Array) -> Float32Array:
         return _sampled(self._field, place, cv2.BORDER_REPLICATE)
 
     def _camera(self, number: int) -> Matrix:
@@ -76,41 +76,41 @@ class PhotographShot:
         return np.float32((1 - time) * self._bend[0] + time * self._bend[1])
 
 
-def smooth_field(shape: tuple[int, ...], generator: np.random.Generator) -> Floats:
+def smooth_field(shape: tuple[int, ...], generator: np.random.Generator) -> Float32Array:
     """Offsets ``H W 2`` in -1..1 that change slowly: cubic between 4 x 4 random knots."""
     knots = generator.uniform(-1, 1, (4, 4, 2)).astype(np.float32)
     field = cv2.resize(knots, shape[1::-1], interpolation=cv2.INTER_CUBIC)
     return field.clip(-1, 1).astype(np.float32, copy=False)
 
 
-def self_reference(picture: Bytes, generator: np.random.Generator) -> Bytes:
+def self_reference(picture: UInt8Array, generator: np.random.Generator) -> UInt8Array:
     """The picture itself, noisy (sigma 5), under a thin-plate spline, perhaps mirrored (Color2Embed, 3.2, 4.1)."""
     noisy = picture + 5 * generator.standard_normal(picture.shape, np.float32)
-    levels: Bytes = _sampled(noisy, _spline(picture.shape[:2], generator)).clip(0, 255).round().astype(np.uint8)
+    levels: UInt8Array = _sampled(noisy, _spline(picture.shape[:2], generator)).clip(0, 255).round().astype(np.uint8)
     return mirrored(levels) if generator.random() < 0.5 else levels
 
 
-def mirrored(picture: Bytes) -> Bytes:
+def mirrored(picture: UInt8Array) -> UInt8Array:
     """Left and right exchanged."""
     return np.ascontiguousarray(picture[:, ::-1])
 
 
-def luma_noise(shape: tuple[int, ...], generator: np.random.Generator) -> Floats:
+def luma_noise(shape: tuple[int, ...], generator: np.random.Generator) -> Float32Array:
     """Noise in units of L, of one sigma in 0..2, another in every px and frame."""
     return generator.standard_normal(shape, np.float32) * np.float32(generator.uniform(0, 2))
 
 
-def grid(size: Size) -> Floats:
+def grid(size: Size) -> Float32Array:
     """The place of every px, ``h w 2``."""
     rows, columns = np.mgrid[0 : size[0], 0 : size[1]].astype(np.float32)
     return np.stack([columns, rows], -1)
 
 
-def inside(place: Floats) -> Floats:
+def inside(place: Float32Array) -> Float32Array:
     """``h w``: 1 where places ``h w 2`` lie in a picture of ``h w``, else 0."""
     height, width = place.shape[:2]
     x, y = place[..., 0], place[..., 1]
-    within: Floats = ((x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)).astype(np.float32)
+    within: Float32Array = ((x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)).astype(np.float32)
     return within
 
 
@@ -131,7 +131,7 @@ def thin_plate_spline(knots: Matrix, moved: Matrix, places: Matrix) -> Matrix:
     return bent
 
 
-def _spline(size: Size, generator: np.random.Generator) -> Floats:
+def _spline(size: Size, generator: np.random.Generator) -> Float32Array:
     """Where each px comes from, ``h w 2``: 4 x 4 knots turned by up to 20 degrees, moved by up to a twelfth."""
     angle = radians(generator.uniform(-20, 20))
     turn = np.array([[cos(angle), -sin(angle)], [sin(angle), cos(angle)]])
@@ -161,11 +161,11 @@ def _view(shape: tuple[int, ...], size: Size, generator: np.random.Generator) ->
     return np.column_stack([turn, centre - turn @ half])
 
 
-def _moved(place: Floats, camera: Any) -> Floats:
+def _moved(place: Float32Array, camera: Any) -> Float32Array:
     return cv2.transform(place, camera).astype(np.float32, copy=False)
 
 
-def _sampled(picture: Pixels, place: Floats, border: int = cv2.BORDER_REFLECT_101) -> Pixels:
+def _sampled(picture: Pixels, place: Float32Array, border: int = cv2.BORDER_REFLECT_101) -> Pixels:
     """What ``H W C`` shows at places ``h w 2``, bilinear."""
     x, y = np.ascontiguousarray(place[..., 0]), np.ascontiguousarray(place[..., 1])
     return cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=border)  # type: ignore[return-value]

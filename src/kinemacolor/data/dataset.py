@@ -25,7 +25,7 @@ from kinemacolor.data.references import References
 from kinemacolor.data.sampler import Order
 from kinemacolor.data.shots import FilmShot, Shot
 from kinemacolor.errors import InputError
-from kinemacolor.utils.arrays import Bytes, Floats
+from kinemacolor.utils.arrays import Float32Array, UInt8Array
 
 PHOTOGRAPH_FRAMES = 24  # of the shot that a photograph becomes
 
@@ -33,9 +33,9 @@ PHOTOGRAPH_FRAMES = 24  # of the shot that a photograph becomes
 class _Frames(NamedTuple):
     """Pictures ``T h w 3``, flow ``T-1 h w 2`` and what is seen ``T-1 h w``."""
 
-    pictures: Bytes
-    flow: Floats
-    seen: Floats
+    pictures: UInt8Array
+    flow: Float32Array
+    seen: Float32Array
 
 
 class Clips(Dataset[Clip]):
@@ -106,7 +106,7 @@ class Clips(Dataset[Clip]):
         numbers = list(range(first, first + steps * stride + 1, stride))
         return numbers[::-1] if generator.random() < self.options.reversed else numbers
 
-    def _luma(self, luma: Floats, source: int, generator: np.random.Generator) -> Floats:
+    def _luma(self, luma: Float32Array, source: int, generator: np.random.Generator) -> Float32Array:
         """What a model is given for ``luma`` ``T h w``: noisy where it is a photograph's, perhaps damaged."""
         if self.index.sources[source].kind == "photograph":
             luma = (luma + luma_noise(luma.shape, generator)).clip(0, 100)
@@ -140,6 +140,6 @@ def _mirrored(frames: _Frames) -> _Frames:
     return _Frames(frames.pictures[:, :, ::-1], flow, frames.seen[:, :, ::-1])
 
 
-def _lab(pictures: Bytes) -> Tensor:
+def _lab(pictures: UInt8Array) -> Tensor:
     """``T h w 3`` sRGB to Lab ``T 3 h w``."""
     return rgb_to_lab(torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))).float() / 255)

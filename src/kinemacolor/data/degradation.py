@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from kinemacolor.utils.arrays import Floats
+from kinemacolor.utils.arrays import Float32Array
 
 Generator = np.random.Generator
 
@@ -32,7 +32,7 @@ class Damage:
         return cls(*(generator.random(6) ** 1.5 * (generator.random(6) < 0.5)))
 
 
-def worn(luma: Floats, damage: Damage, generator: Generator) -> Floats:
+def worn(luma: Float32Array, damage: Damage, generator: Generator) -> Float32Array:
     """``T h w`` L 0..100 as an old copy shows it.
 
     At 1: blur of sigma 1.8 px; contrast faded to L 25..75; exposure off by a tenth (sigma) in each
@@ -54,24 +54,24 @@ def worn(luma: Floats, damage: Damage, generator: Generator) -> Floats:
     return film.clip(0, 100)
 
 
-def faded(film: Floats, strength: float, generator: Generator) -> Floats:
+def faded(film: Float32Array, strength: float, generator: Generator) -> Float32Array:
     """Blacks up and whites down by up to 25 L, and another gamma, for the whole film."""
     low, high = 25 * strength * generator.random(2)
     gamma = np.exp(strength * generator.uniform(-0.4, 0.4))
-    result: Floats = low + (100 - high - low) * (film.clip(0, 100) / 100) ** np.float32(gamma)
+    result: Float32Array = low + (100 - high - low) * (film.clip(0, 100) / 100) ** np.float32(gamma)
     return result.astype(np.float32)
 
 
-def grain(film: Floats, strength: float, generator: Generator) -> Floats:
+def grain(film: Float32Array, strength: float, generator: Generator) -> Float32Array:
     """Grains of one size through the film and other places in each frame, strongest in middle grays."""
     size = generator.uniform(0.4, 1.0)
     noise = _each(generator.standard_normal(film.shape, np.float32), lambda frame: _blurred(frame, size))
     tone = film.clip(0, 100) / 100
-    result: Floats = noise * (7 * strength / noise.std()) * (0.3 + 2.8 * tone * (1 - tone))
+    result: Float32Array = noise * (7 * strength / noise.std()) * (0.3 + 2.8 * tone * (1 - tone))
     return result.astype(np.float32)
 
 
-def dirt(shape: tuple[int, ...], strength: float, generator: Generator) -> Floats:
+def dirt(shape: tuple[int, ...], strength: float, generator: Generator) -> Float32Array:
     """Spots, dark or bright, each on one frame only."""
     result = np.zeros(shape, np.float32)
     for frame in result:
@@ -84,7 +84,7 @@ def dirt(shape: tuple[int, ...], strength: float, generator: Generator) -> Float
     return _each(result, lambda frame: _blurred(frame, 0.6))
 
 
-def scratches(shape: tuple[int, ...], strength: float, generator: Generator) -> Floats:
+def scratches(shape: tuple[int, ...], strength: float, generator: Generator) -> Float32Array:
     """Thin upright lines that stay for frames, wander a little and flicker along their length."""
     result = np.zeros(shape, np.float32)
     count, height, width = shape
@@ -102,9 +102,9 @@ def scratches(shape: tuple[int, ...], strength: float, generator: Generator) -> 
     return result
 
 
-def _blurred(frame: Floats, sigma: float) -> Floats:
+def _blurred(frame: Float32Array, sigma: float) -> Float32Array:
     return cv2.GaussianBlur(frame, (0, 0), sigma).astype(np.float32, copy=False)
 
 
-def _each(film: Floats, change: Callable[[Floats], Floats]) -> Floats:
+def _each(film: Float32Array, change: Callable[[Float32Array], Float32Array]) -> Float32Array:
     return np.stack([change(frame) for frame in film])

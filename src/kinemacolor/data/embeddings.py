@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from kinemacolor.data.sources import Source, frame_of
-from kinemacolor.utils.arrays import Floats
-from kinemacolor.utils.files import replacing
+from kinemacolor.utils.arrays import Float32Array
+from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.video.geometry import resize
 
 SIDE = 112  # px: every picture is squeezed into a square
@@ -22,7 +22,7 @@ AT_ONCE = 8
 DEEPEST = 3  # so many maps of the network are pooled
 
 
-def embed(sources: Sequence[Source], network: nn.Module, path: Path) -> Floats:
+def embed(sources: Sequence[Source], network: nn.Module, path: Path) -> Float32Array:
     """Unit rows ``S C`` for the gray middle frames of sources; those at ``path`` are not made again.
 
     ``network`` takes ``B 3 h w`` gray sRGB 0..1 and gives a tuple of maps. The means over places of its
@@ -38,13 +38,13 @@ def embed(sources: Sequence[Source], network: nn.Module, path: Path) -> Floats:
             some = todo[start : start + AT_ONCE]
             known |= dict(zip((source.digest for source in some), _pooled(some, exact), strict=True))
     if todo:
-        with replacing(path) as stream:
+        with write_file_atomically(path) as stream:
             np.savez_compressed(
                 stream, network=name, digests=np.array(list(known)), rows=np.stack(list(known.values()))
             )
     rows = np.stack([known[source.digest] for source in sources]).astype(np.float32)
     rows -= rows.mean(0)
-    unit: Floats = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+    unit: Float32Array = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
     return unit
 
 
@@ -60,13 +60,13 @@ def _one_thread() -> Iterator[None]:
 
 
 @torch.inference_mode()
-def _pooled(sources: Sequence[Source], network: nn.Module) -> Floats:
+def _pooled(sources: Sequence[Source], network: nn.Module) -> Float32Array:
     gray = [cv2.cvtColor(frame_of(source, source.frames // 2), cv2.COLOR_RGB2GRAY) for source in sources]
     batch = torch.from_numpy(np.stack([resize(picture, (SIDE, SIDE)) for picture in gray])).float() / 255
     rgb = batch[:, None].expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
     maps: tuple[Tensor, ...] = network(rgb.to(next(network.parameters())))
     means = [nn.functional.normalize(part.mean((2, 3)), dim=1) for part in maps[-DEEPEST:]]
-    rows: Floats = torch.cat(means, 1).cpu().numpy()
+    rows: Float32Array = torch.cat(means, 1).cpu().numpy()
     return rows
 
 
@@ -78,7 +78,7 @@ def _name(network: nn.Module) -> str:
     return total.hexdigest()
 
 
-def _read(path: Path, name: str) -> dict[str, Floats]:
+def _read(path: Path, name: str) -> dict[str, Float32Array]:
     """Rows by digest; none where the file is of another network, or broken."""
     try:
         with np.load(path) as stored:

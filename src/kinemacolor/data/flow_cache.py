@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinemacolor.metrics.motion import Motion
-from kinemacolor.utils.arrays import Bytes, Floats
-from kinemacolor.utils.files import replacing
+from kinemacolor.utils.arrays import Float32Array, UInt8Array
+from kinemacolor.utils.files import write_file_atomically
 
 Halves = NDArray[np.float16]
 METHOD = "DIS medium 1"  # another word where the numbers become others
@@ -24,7 +24,9 @@ class MotionStore:
 
     folder: Path
 
-    def between(self, digest: str, numbers: tuple[int, int], first: Bytes, second: Bytes) -> tuple[Floats, Floats]:
+    def between(
+        self, digest: str, numbers: tuple[int, int], first: UInt8Array, second: UInt8Array
+    ) -> tuple[Float32Array, Float32Array]:
         """From the second frame back to the first: flow ``H W 2`` px (x, y), and ``H W`` 1 where both show the same.
 
         ``digest`` and ``numbers`` name the two frames ``H W 3``. A file that is missing, damaged or
@@ -38,16 +40,16 @@ class MotionStore:
         return flow.astype(np.float32), np.unpackbits(seen, axis=1, count=flow.shape[1]).astype(np.float32)
 
 
-def _write(path: Path, key: str, first: Bytes, second: Bytes) -> tuple[Halves, Bytes]:
+def _write(path: Path, key: str, first: UInt8Array, second: UInt8Array) -> tuple[Halves, UInt8Array]:
     gray = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False) for frame in (first, second)]
     motion = Motion.from_frames(gray[0], gray[1])
     flow, seen = motion.backward_flow.astype(np.float16), np.packbits(motion.visible, axis=1)
-    with replacing(path) as stream:
+    with write_file_atomically(path) as stream:
         np.savez_compressed(stream, flow=flow, seen=seen, sha256=_sha256(key, flow, seen))
     return flow, seen
 
 
-def _read(path: Path, key: str) -> tuple[Halves, Bytes] | None:
+def _read(path: Path, key: str) -> tuple[Halves, UInt8Array] | None:
     try:
         with np.load(path) as stored:
             flow, seen, sha256 = stored["flow"], stored["seen"], str(stored["sha256"])
@@ -56,5 +58,5 @@ def _read(path: Path, key: str) -> tuple[Halves, Bytes] | None:
     return (flow, seen) if sha256 == _sha256(key, flow, seen) else None
 
 
-def _sha256(key: str, flow: Halves, seen: Bytes) -> str:
+def _sha256(key: str, flow: Halves, seen: UInt8Array) -> str:
     return hashlib.sha256(key.encode() + flow.tobytes() + seen.tobytes()).hexdigest()

@@ -7,9 +7,9 @@ import numpy as np
 
 from kinemacolor.data.sources import Source
 from kinemacolor.errors import InputError
-from kinemacolor.utils.arrays import Bytes
-from kinemacolor.utils.files import replacing
-from kinemacolor.video.display import colored_frames
+from kinemacolor.utils.arrays import UInt8Array
+from kinemacolor.utils.files import write_file_atomically
+from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.geometry import resize
 
 Size = tuple[int, int]  # rows, columns
@@ -22,7 +22,7 @@ def covering(height: int, width: int, size: Size) -> Size:
     return max(size[0], round(height * scale)), max(size[1], round(width * scale))
 
 
-def middle_of(picture: Bytes, size: Size) -> Bytes:
+def middle_of(picture: UInt8Array, size: Size) -> UInt8Array:
     """A picture scaled to cover ``size``, and cut to it in the middle."""
     whole = resize(picture, covering(picture.shape[0], picture.shape[1], size))
     top, left = ((have - want) // 2 for have, want in zip(whole.shape, size, strict=False))
@@ -47,29 +47,29 @@ class FrameStore:
         most = covering(source.height, source.width, room)
         return (1, *(most if most[0] < source.height else (source.height, source.width)), 3)
 
-    def frames(self, source: Source) -> Bytes:
+    def frames(self, source: Source) -> UInt8Array:
         """All frames ``T H W 3`` sRGB of a source, read from disk where they are used.
 
         Raises InputError where the source is gone or another one, ResourceError for the disk.
         """
         path = self.folder / f"{self.size[0]}x{self.size[1]}" / source.digest[:2] / f"{source.digest}.npy"
         try:
-            stored: Bytes = np.load(path, mmap_mode="r")
+            stored: UInt8Array = np.load(path, mmap_mode="r")
             if stored.shape == self.shape(source) and stored.dtype == np.uint8:
                 return stored
         except (OSError, ValueError, EOFError):
             pass
         self._write(source, path)
-        written: Bytes = np.load(path, mmap_mode="r")
+        written: UInt8Array = np.load(path, mmap_mode="r")
         return written
 
     def _write(self, source: Source, path: Path) -> None:
         shape = self.shape(source)
         size, count = (shape[1], shape[2]), 0
-        with replacing(path) as stream:
+        with write_file_atomically(path) as stream:
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(stream, header)
-            for frame in colored_frames(source.path):
+            for frame in iter_color_frames(source.path):
                 stream.write(resize(frame, size).tobytes())
                 count += 1
             if count != source.frames:

@@ -16,9 +16,9 @@ from kinemacolor.data.embeddings import embed
 from kinemacolor.data.sources import Fault, Found, Source, find, look, unpacked_gradients
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.metrics.picture import GRAY_THRESHOLD_AB
-from kinemacolor.utils.arrays import Floats
-from kinemacolor.utils.files import json_lines, writing
-from kinemacolor.utils.prefetch import one_thread
+from kinemacolor.utils.arrays import Float32Array
+from kinemacolor.utils.files import iter_json_lines, translate_disk_errors
+from kinemacolor.utils.prefetch import use_single_thread
 
 NEAR_DUPLICATE = 0.15  # share of gradients that may differ
 
@@ -33,7 +33,7 @@ class Index:
 
     sources: tuple[Source, ...]
     faults: tuple[Fault, ...]
-    embeddings: Floats | None = None
+    embeddings: Float32Array | None = None
 
     @cached_property
     def origins(self) -> NDArray[np.intp]:
@@ -117,13 +117,13 @@ def _look_at(found: Sequence[Found], jobs: int) -> Iterator[Source | Fault]:
         yield from map(look, found)
         return
     # spawn: a fork of a process that runs OpenMP hangs
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=one_thread) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=use_single_thread) as pool:
         yield from pool.map(look, found, chunksize=min(16, len(found) // jobs))
 
 
 def _add(path: Path, row: Mapping[str, object]) -> None:
     """The line break comes first: a line that was left unfinished spoils no other."""
-    with writing(path):
+    with translate_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as stream:
             stream.write("\n" + json.dumps(row))
@@ -132,7 +132,7 @@ def _add(path: Path, row: Mapping[str, object]) -> None:
 def _read(path: Path) -> dict[tuple[str, str], Source | Fault]:
     """Sources by path and stamp; a line that a killed run left unfinished is skipped."""
     known: dict[tuple[str, str], Source | Fault] = {}
-    for row in json_lines(path):
+    for row in iter_json_lines(path):
         try:
             stamp = row.pop("stamp")
             known[row["path"], stamp] = Source(**row | {"path": Path(row["path"]), "cuts": tuple(row["cuts"])})

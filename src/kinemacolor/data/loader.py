@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from kinemacolor.data.clip import Clip, ReferenceKind
 from kinemacolor.data.dataset import Clips
-from kinemacolor.utils.prefetch import one_thread
+from kinemacolor.utils.prefetch import use_single_thread
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def loader(
 
 
 def _prepare(worker: int) -> None:
-    one_thread()
+    use_single_thread()
 
 
 class _Steps(Sampler[list[int]]):

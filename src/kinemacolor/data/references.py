@@ -11,7 +11,7 @@ from kinemacolor.data.frame_cache import FrameStore, middle_of
 from kinemacolor.data.index import Index
 from kinemacolor.data.shots import Shot
 from kinemacolor.errors import UsageError
-from kinemacolor.utils.arrays import Bytes
+from kinemacolor.utils.arrays import UInt8Array
 
 SIMILAR = 5  # the most alike of other origin (Deep Exemplar, 4)
 
@@ -49,7 +49,7 @@ class References:
 
     def draw(
         self, kind: ReferenceKind, source: int, shot: Shot, numbers: Sequence[int], generator: np.random.Generator
-    ) -> Bytes:
+    ) -> UInt8Array:
         """A reference ``H W 3`` for the frames ``numbers`` of a shot of ``source``. Raises as `FrameStore.frames`."""
         if kind == "self":
             return self_reference(shot.picture(int(generator.choice(numbers))), generator)
@@ -64,7 +64,7 @@ class References:
         still = self._still(int(generator.choice(some)), generator)
         return mirrored(still) if generator.random() < 0.5 else still
 
-    def _part(self, source: int, shot: Shot, numbers: Sequence[int], generator: np.random.Generator) -> Bytes:
+    def _part(self, source: int, shot: Shot, numbers: Sequence[int], generator: np.random.Generator) -> UInt8Array:
         if self.index.sources[source].kind == "photograph":
             photograph = self.store.frames(self.index.sources[source])[0]
             return PhotographShot(photograph, self.store.size, 1, generator).picture(0)
@@ -73,7 +73,7 @@ class References:
             return self._still(int(generator.choice(siblings)), generator)
         return shot.picture(max(range(shot.length), key=lambda number: abs(number - numbers[0])))
 
-    def _still(self, source: int, generator: np.random.Generator) -> Bytes:
+    def _still(self, source: int, generator: np.random.Generator) -> UInt8Array:
         """A frame of a source."""
         frames = self.store.frames(self.index.sources[source])
         return middle_of(frames[generator.integers(len(frames))], self.store.size)

@@ -7,7 +7,7 @@ import numpy as np
 
 from kinemacolor.data.flow_cache import MotionStore
 from kinemacolor.data.frame_cache import Size
-from kinemacolor.utils.arrays import Bytes, Floats
+from kinemacolor.utils.arrays import Float32Array, UInt8Array
 
 
 class Shot(Protocol):
@@ -17,10 +17,10 @@ class Shot(Protocol):
     def length(self) -> int:
         """How many."""
 
-    def picture(self, number: int) -> Bytes:
+    def picture(self, number: int) -> UInt8Array:
         """A frame, ``h w 3`` sRGB."""
 
-    def motion(self, first: int, second: int) -> tuple[Floats, Floats]:
+    def motion(self, first: int, second: int) -> tuple[Float32Array, Float32Array]:
         """From frame ``second`` back to ``first``: flow ``h w 2`` px (x, y); ``h w`` 1 where both show the same."""
 
 
@@ -28,7 +28,7 @@ class Shot(Protocol):
 class FilmShot:
     """The ``numbers`` of a film's ``stored`` frames ``T H W 3``, seen through a window of ``size`` at ``corner``."""
 
-    stored: Bytes
+    stored: UInt8Array
     digest: str
     numbers: range
     corner: tuple[int, int]
@@ -40,11 +40,11 @@ class FilmShot:
         """How many frames."""
         return len(self.numbers)
 
-    def picture(self, number: int) -> Bytes:
+    def picture(self, number: int) -> UInt8Array:
         """A frame, ``h w 3`` sRGB."""
         return np.ascontiguousarray(self.stored[(self.numbers[number], *self._window)])
 
-    def motion(self, first: int, second: int) -> tuple[Floats, Floats]:
+    def motion(self, first: int, second: int) -> tuple[Float32Array, Float32Array]:
         """From frame ``second`` back to ``first``: flow ``h w 2`` px (x, y); ``h w`` 1 where both show the same."""
         numbers = self.numbers[first], self.numbers[second]
         flow, seen = self.motions.between(self.digest, numbers, *(self.stored[number] for number in numbers))

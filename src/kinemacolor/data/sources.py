@@ -14,10 +14,10 @@ import torch
 
 from kinemacolor.color import rgb_to_lab
 from kinemacolor.errors import InputError, translate_read_errors
-from kinemacolor.utils.arrays import Bytes, Floats
-from kinemacolor.video.display import colored_frames
+from kinemacolor.utils.arrays import Float32Array, UInt8Array
+from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.geometry import resize
-from kinemacolor.video.images import SUFFIXES, find_pictures
+from kinemacolor.video.images import PICTURE_SUFFIXES, find_pictures
 from kinemacolor.video.reader import FILM_SUFFIXES
 
 Kind = Literal["film", "photograph"]
@@ -118,17 +118,17 @@ def look(found: Found) -> Source | Fault:
     )
 
 
-def frame_of(source: Source, number: int) -> Bytes:
+def frame_of(source: Source, number: int) -> UInt8Array:
     """One frame ``H W 3`` sRGB of a source. Raises InputError."""
     pictures = find_pictures(source.path)
-    frames = colored_frames(pictures[number]) if pictures else islice(colored_frames(source.path), number, None)
+    frames = iter_color_frames(pictures[number]) if pictures else islice(iter_color_frames(source.path), number, None)
     frame = next(iter(frames), None)
     if frame is None:
         raise InputError(f"{source.path} has no frame {number} any more: scan again")
     return frame
 
 
-def find_cuts(lab: Floats) -> tuple[int, ...]:
+def find_cuts(lab: Float32Array) -> tuple[int, ...]:
     """The frames of ``T h w 3`` (Lab, tiny) before which the picture changes much, and more than around it.
 
     Of 300 pairs of training clips put end to end all were told apart, and no clip was cut in itself.
@@ -140,7 +140,7 @@ def find_cuts(lab: Floats) -> tuple[int, ...]:
     return tuple(int(number) + 1 for number in np.flatnonzero(cuts))
 
 
-def gradients(picture: Bytes) -> str:
+def gradients(picture: UInt8Array) -> str:
     """The signs of brightness steps, across and down, in a picture of 12 x 11 and 11 x 12 (a dHash), as hex."""
     gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     across = resize(gray, (HASH_SIDE, HASH_SIDE + 1)).astype(int)
@@ -149,7 +149,7 @@ def gradients(picture: Bytes) -> str:
     return np.packbits(np.concatenate([part.ravel() for part in signs])).tobytes().hex()
 
 
-def unpacked_gradients(sources: Sequence[Source]) -> Floats:
+def unpacked_gradients(sources: Sequence[Source]) -> Float32Array:
     """``S N`` of `gradients` as -1 and 1, so that a product tells how many agree."""
     packed = np.frombuffer(bytes.fromhex("".join(source.gradients for source in sources)), np.uint8)
     bits = np.unpackbits(packed.reshape(len(sources), -1), axis=1)[:, : 2 * HASH_SIDE**2]
@@ -159,7 +159,7 @@ def unpacked_gradients(sources: Sequence[Source]) -> Floats:
 class _Glance(NamedTuple):
     """Little of a frame: tiny Lab ``h w 3``, mean |ab|, `gradients`."""
 
-    lab: Floats
+    lab: Float32Array
     chroma: float
     gradients: str
 
@@ -168,7 +168,7 @@ def _glances(path: Path) -> tuple[tuple[int, ...], list[_Glance]]:
     """The size of the frames of a source, and a glance at each."""
     shape: tuple[int, ...] = ()
     glances = []
-    for number, frame in enumerate(colored_frames(path)):
+    for number, frame in enumerate(iter_color_frames(path)):
         if shape and frame.shape != shape:
             size, before = (f"{x[1]}x{x[0]}" for x in (frame.shape, shape))
             raise InputError(f"{path}: frame {number} is {size}, those before it {before}: make them all alike")
@@ -179,7 +179,7 @@ def _glances(path: Path) -> tuple[tuple[int, ...], list[_Glance]]:
     return shape, glances
 
 
-def _glance(frame: Bytes) -> _Glance:
+def _glance(frame: UInt8Array) -> _Glance:
     small = resize(frame, THUMBNAIL)
     lab = rgb_to_lab(torch.from_numpy(small).permute(2, 0, 1).float() / 255).permute(1, 2, 0).numpy()
     return _Glance(resize(lab, GLANCE), float(np.abs(lab[..., 1:]).mean()), gradients(small))
@@ -202,7 +202,7 @@ def _is_film(path: Path) -> bool:
 
 
 def _pictures(paths: list[Path]) -> list[Path]:
-    return [path for path in paths if path.suffix.lower() in SUFFIXES and path.is_file()]
+    return [path for path in paths if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()]
 
 
 def _manifest(folder: Path) -> Mapping[Path, str]:

@@ -24,7 +24,7 @@ from kinemacolor.metrics.picture import (
     compute_psnr_uint8_wraparound,
     compute_ssim,
 )
-from kinemacolor.utils.arrays import Bytes, Floats
+from kinemacolor.utils.arrays import Float32Array, UInt8Array
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ class Shown(NamedTuple):
     """Four pictures of one frame, for a person: gray, truth, result, confidence (bright: sure)."""
 
     frame: int
-    gray: Bytes
-    truth: Bytes
-    result: Bytes
-    confidence: Bytes
+    gray: UInt8Array
+    truth: UInt8Array
+    result: UInt8Array
+    confidence: UInt8Array
 
 
 @dataclass
@@ -59,7 +59,7 @@ class Measured:
     """Of one model: curves, the histograms of its results, features of results, pictures; or why it failed."""
 
     curves: dict[str, list[float]] = field(default_factory=dict)
-    histograms: list[Floats] = field(default_factory=list)
+    histograms: list[Float32Array] = field(default_factory=list)
     features: list[Tensor] = field(default_factory=list)
     moments: list[Shown] = field(default_factory=list)
     worst: Shown | None = None
@@ -75,8 +75,8 @@ class Measured:
 
 
 class _Seen(NamedTuple):
-    chroma: Floats
-    rgb: Floats
+    chroma: Float32Array
+    rgb: Float32Array
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class _Truth:
     frame: TrueFrame
     rgb: Tensor
     gray: Tensor
-    luma: Bytes
+    luma: UInt8Array
     seen: _Seen
     motion: Motion | None
     own: dict[str, float]
@@ -250,11 +250,11 @@ def _shown(answer: Answer, result: Tensor, truth: _Truth) -> Shown:
     return Shown(truth.index, _bytes(truth.gray), truth.frame.picture, _bytes(result), np.ascontiguousarray(heat))
 
 
-def _bytes(rgb: Tensor) -> Bytes:
-    levels: Bytes = np.ascontiguousarray((rgb * 255).round().to(torch.uint8).permute(1, 2, 0).numpy())
+def _bytes(rgb: Tensor) -> UInt8Array:
+    levels: UInt8Array = np.ascontiguousarray((rgb * 255).round().to(torch.uint8).permute(1, 2, 0).numpy())
     return levels
 
 
-def _plane(x: Tensor) -> Floats:
-    plane: Floats = np.ascontiguousarray(x.permute(1, 2, 0).numpy())
+def _plane(x: Tensor) -> Float32Array:
+    plane: Float32Array = np.ascontiguousarray(x.permute(1, 2, 0).numpy())
     return plane

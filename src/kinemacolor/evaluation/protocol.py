@@ -19,10 +19,10 @@ from kinemacolor.data.augment import self_reference
 from kinemacolor.errors import InputError, UsageError, translate_read_errors
 from kinemacolor.models.base import Colorizer, State
 from kinemacolor.nn.layers import resize_bilinear
-from kinemacolor.utils.arrays import Bytes
-from kinemacolor.video.display import colored_frames
-from kinemacolor.video.geometry import resize, working_size
-from kinemacolor.video.images import read_reference
+from kinemacolor.utils.arrays import UInt8Array
+from kinemacolor.video.display import iter_color_frames
+from kinemacolor.video.geometry import compute_working_size, resize
+from kinemacolor.video.images import read_color_picture
 
 Kind = Literal["first", "later", "still", "self"]
 
@@ -55,7 +55,7 @@ class Protocol:
 class TrueFrame(NamedTuple):
     """One frame as it should be: sRGB ``H W 3`` uint8, and Lab ``3 H W``."""
 
-    picture: Bytes
+    picture: UInt8Array
     lab: Tensor
 
 
@@ -68,7 +68,7 @@ class Answer(NamedTuple):
 
 def true_frames(film: Path, short_side: int | None) -> Iterator[TrueFrame]:
     """Frames of ``film`` with a short side of ``short_side`` px, or as large as they are."""
-    for picture in colored_frames(film):
+    for picture in iter_color_frames(film):
         small = _sized([picture], short_side)[0]
         yield TrueFrame(small, _lab([small])[0, 0])
 
@@ -80,7 +80,7 @@ def answers(
 
     Memory is bounded. Raises InputError where the protocol does not fit the film.
     """
-    pictures = colored_frames(film)
+    pictures = iter_color_frames(film)
     if protocol.kind == "self":
         for index, picture in enumerate(pictures):
             state = model.init_state(_seen_by(model, [self_reference(picture, np.random.default_rng(index))]))
@@ -95,15 +95,17 @@ def answers(
 
 def made_answers(film: Path, made: Path, short_side: int | None) -> Iterator[Answer]:
     """The frames of a film that some other tool coloured. Raises InputError where the two differ in aspect."""
-    truth = next(colored_frames(film))
+    truth = next(iter_color_frames(film))
     size = _size(truth, short_side)
-    for result in colored_frames(made):
+    for result in iter_color_frames(made):
         if _size(result, 216) != _size(truth, 216):
             raise InputError(f"{made} is {result.shape[1]}x{result.shape[0]}, another shape than {film.name}")
         yield Answer(_lab([resize(result, size)])[0, 0, 1:], torch.full(size, torch.nan))
 
 
-def _block(block: list[Bytes], model: Colorizer, state: State, short_side: int | None) -> tuple[list[Answer], State]:
+def _block(
+    block: list[UInt8Array], model: Colorizer, state: State, short_side: int | None
+) -> tuple[list[Answer], State]:
     step = model(_seen_by(model, block)[:, :, :1], state)
     size = _size(block[0], short_side)
     parts = zip(resize_bilinear(step.chroma[0], size), resize_bilinear(step.confidence[0], size)[:, 0], strict=True)
@@ -122,31 +124,31 @@ def read_pairs(path: Path) -> Mapping[str, Path]:
     return {film: path.parent / picture for film, picture in rows}
 
 
-def _reference(film: Path, protocol: Protocol, still: Path | None) -> Bytes:
+def _reference(film: Path, protocol: Protocol, still: Path | None) -> UInt8Array:
     if protocol.kind == "still":
         if still is None:
             raise InputError(f"{film.name} has no picture in the pairs: add a line {film.name},PICTURE")
-        return read_reference(still)
+        return read_color_picture(still)
     wanted = protocol.frame if protocol.kind == "later" else 0
-    picture = next(islice(colored_frames(film), wanted, None), None)
+    picture = next(islice(iter_color_frames(film), wanted, None), None)
     if picture is None:
         raise InputError(f"{film.name} has no frame {wanted}, which is to be the reference: choose an earlier one")
     return picture
 
 
-def _seen_by(model: Colorizer, pictures: list[Bytes]) -> Tensor:
+def _seen_by(model: Colorizer, pictures: list[UInt8Array]) -> Tensor:
     return _lab(_sized(pictures, model.spec.short_side))
 
 
-def _sized(pictures: list[Bytes], short_side: int | None) -> list[Bytes]:
+def _sized(pictures: list[UInt8Array], short_side: int | None) -> list[UInt8Array]:
     return [resize(picture, _size(pictures[0], short_side)) for picture in pictures]
 
 
-def _size(picture: Bytes, short_side: int | None) -> tuple[int, int]:
+def _size(picture: UInt8Array, short_side: int | None) -> tuple[int, int]:
     height, width = picture.shape[:2]
-    return working_size(height, width, short_side) if short_side else (height, width)
+    return compute_working_size(height, width, short_side) if short_side else (height, width)
 
 
-def _lab(pictures: list[Bytes]) -> Tensor:
+def _lab(pictures: list[UInt8Array]) -> Tensor:
     """Pictures of one size as ``1 T 3 h w`` Lab."""
     return rgb_to_lab(torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255)[None]

@@ -25,9 +25,9 @@ from kinemacolor.evaluation.protocol import Answer, Protocol, answers, made_answ
 from kinemacolor.metrics.perceptual import FeatureStatistics, compute_fid
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.baselines import GrayBaseline, MatchBaseline
-from kinemacolor.utils.files import json_lines
-from kinemacolor.utils.prefetch import one_thread
-from kinemacolor.video.display import colored_frames
+from kinemacolor.utils.files import iter_json_lines
+from kinemacolor.utils.prefetch import use_single_thread
+from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.reader import FILM_SUFFIXES
 from kinemacolor.weights.metric_networks import how_to_get, load_metric
 from kinemacolor.weights.registry import (
@@ -131,7 +131,7 @@ def run(task: Task) -> list[FilmResult]:
     film, settings = task.film, task.settings
     side = None if settings.film_size else WORKING_SIDE
     try:
-        frames = sum(1 for _ in colored_frames(film))
+        frames = sum(1 for _ in iter_color_frames(film))
         moments = {frames * part // (MOMENTS + 1) for part in range(1, MOMENTS + 1)}
         given = {name: _answers(film, name, settings, side) for name in task.models}
         networks = {name: network for name in settings.networks if (network := _network(name))}
@@ -163,7 +163,7 @@ def fid(folder: Path, rows: Sequence[FilmResult]) -> float:
 def read_results(folder: Path) -> list[FilmResult]:
     """The lines of `results.jsonl`, of each model those with the weights that it was last measured with."""
     rows = []
-    for line in json_lines(_results_file(folder)):
+    for line in iter_json_lines(_results_file(folder)):
         try:
             rows.append(FilmResult(**line))
         except TypeError:
@@ -229,7 +229,7 @@ def _network(name: str) -> nn.Module | None:
 
 
 def _prepare_worker() -> None:
-    one_thread()
+    use_single_thread()
     warnings.simplefilter("ignore", WeightsNotice)  # the parent has told
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kinemacolor.models.base import ModelOutput
-from kinemacolor.utils.arrays import Bytes, Floats
+from kinemacolor.utils.arrays import Float32Array, UInt8Array
 
 
 class Origin(NamedTuple):
@@ -33,10 +33,10 @@ class Explained:
     ``seen`` of its rows and columns. None where the model does not match places, or tells no such part.
     """
 
-    rgb: Bytes
-    confidence: Floats
-    origin: Floats | None
-    matched: Floats | None
+    rgb: UInt8Array
+    confidence: Float32Array
+    origin: Float32Array | None
+    matched: Float32Array | None
     seen: tuple[float, float] = (1.0, 1.0)
 
     def at(self, row: float, column: float) -> Origin | None:
@@ -56,7 +56,7 @@ class Explained:
         return Origin(int(reference), there_row, there_column, confidence, matched)
 
 
-def origin_of(step: ModelOutput, seen: Sequence[tuple[float, float]]) -> Floats | None:
+def origin_of(step: ModelOutput, seen: Sequence[tuple[float, float]]) -> Float32Array | None:
     """``origin`` of an `Explained`; of each reference the model saw the middle, these parts of rows and columns."""
     origin = _told(step, "origin")
     if origin is not None:
@@ -65,21 +65,21 @@ def origin_of(step: ModelOutput, seen: Sequence[tuple[float, float]]) -> Floats 
     return origin
 
 
-def matched_of(step: ModelOutput) -> Floats | None:
+def matched_of(step: ModelOutput) -> Float32Array | None:
     """``matched`` of an `Explained`."""
     matched = _told(step, "matched")
     return None if matched is None else matched[..., 0]
 
 
-def _told(step: ModelOutput, name: str) -> Floats | None:
+def _told(step: ModelOutput, name: str) -> Float32Array | None:
     """What a step tells of its first frame, ``h w C``."""
     if name not in step.aux:
         return None
-    field: Floats = step.aux[name][0, 0].permute(1, 2, 0).float().cpu().numpy().copy()
+    field: Float32Array = step.aux[name][0, 0].permute(1, 2, 0).float().cpu().numpy().copy()
     return field
 
 
-def _cell(field: Floats, row: float, column: float) -> tuple[int, int]:
+def _cell(field: Float32Array, row: float, column: float) -> tuple[int, int]:
     """The cell of ``h w ...`` that a point 0..1 lies in."""
     height, width = field.shape[:2]
     return min(int(row * height), height - 1), min(int(column * width), width - 1)

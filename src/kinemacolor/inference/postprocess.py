@@ -11,15 +11,15 @@ from torch import Tensor
 from kinemacolor.color import YCbCr, lightness_from_luma
 from kinemacolor.models.base import ModelSpec
 from kinemacolor.options import EdgeFilter, SessionOptions
-from kinemacolor.utils.arrays import Codes, Floats
+from kinemacolor.utils.arrays import Float32Array, UIntArray
 from kinemacolor.video.geometry import Geometry, resize
 
 
 class Painted(NamedTuple):
     """One frame at the working size, upright: ab ``h w 2`` and confidence ``h w``, 0..1."""
 
-    chroma: Floats
-    confidence: Floats
+    chroma: Float32Array
+    confidence: Float32Array
 
 
 @dataclass(frozen=True)
@@ -41,19 +41,19 @@ class Finish:
         return Painted(painted.chroma * np.float32(self.saturation), painted.confidence)
 
     def chroma_planes(
-        self, luma: Codes, painted: Painted, size: tuple[int, int], native: YCbCr, target: YCbCr
-    ) -> Codes:
+        self, luma: UIntArray, painted: Painted, size: tuple[int, int], native: YCbCr, target: YCbCr
+    ) -> UIntArray:
         """Cb and Cr codes of ``target``, ``2 *size``, for a stored luma plane ``H W`` of ``native``; no gain."""
         with torch.inference_mode():
             gray = native.to_luma(torch.from_numpy(resize(luma, size)))
-            chroma = self.geometry.up(painted.chroma, size)
-            seen = self.geometry.window(*size)
+            chroma = self.geometry.upscale_field(painted.chroma, size)
+            seen = self.geometry.get_crop_window(*size)
             chroma[seen] = _align(np.ascontiguousarray(chroma[seen]), gray[seen], self.edge_filter)
             codes = target.to_cbcr_codes(gray[None], torch.from_numpy(chroma).permute(2, 0, 1))
             return codes.to(torch.uint8 if target.depth == 8 else torch.uint16).numpy()
 
 
-def _align(chroma: Floats, gray: Tensor, edge_filter: EdgeFilter) -> Floats:
+def _align(chroma: Float32Array, gray: Tensor, edge_filter: EdgeFilter) -> Float32Array:
     """Chroma ``H W 2`` smoothed inside the edges of ``gray``, ``H W`` 0..1."""
     if edge_filter == "none":
         return chroma

@@ -19,11 +19,11 @@ from kinemacolor.inference.attribution import Explained, matched_of, origin_of
 from kinemacolor.inference.postprocess import Finish, Painted
 from kinemacolor.models.base import Colorizer, ModelOutput
 from kinemacolor.options import SessionOptions
-from kinemacolor.utils.arrays import Bytes, Codes, Floats
+from kinemacolor.utils.arrays import Float32Array, UInt8Array, UIntArray
 from kinemacolor.utils.device import choose_device
-from kinemacolor.video.geometry import Geometry, middle, resize, working_size
-from kinemacolor.video.images import LEAST_PAINTED, OPAQUE, painted_share
-from kinemacolor.video.pixels import luma_of_rgb
+from kinemacolor.video.geometry import Geometry, compute_crop_fraction, compute_working_size, resize
+from kinemacolor.video.images import MIN_PAINTED_SHARE, OPAQUE_ALPHA, compute_painted_share
+from kinemacolor.video.pixels import rgb_to_luma_codes
 
 FULL_RGB = YCbCr(0.2126, 0.0722, 8, full_range=True)
 
@@ -46,7 +46,7 @@ class Session:
     def __init__(
         self,
         model: Colorizer,
-        references: Sequence[Bytes],
+        references: Sequence[UInt8Array],
         *,
         height: int,
         width: int,
@@ -61,19 +61,19 @@ class Session:
         self.device = choose_device(self.options.device)
         self.model = model.to(self.device).eval()
         short_side = self.options.short_side or model.spec.short_side
-        self.geometry = Geometry.of(
+        self.geometry = Geometry.from_frame_size(
             height, width, short_side, pixel_aspect=pixel_aspect, rotation=rotation, crop=self.options.crop
         )
         self.finish = Finish.of(self.geometry, model.spec, self.options)
         self._seen_of_references = [
-            middle(*picture.shape[:2]) if self.options.crop else (1.0, 1.0) for picture in references
+            compute_crop_fraction(*picture.shape[:2]) if self.options.crop else (1.0, 1.0) for picture in references
         ]
         with self._inference():
             batch = reference_batch(references, short_side, crop=self.options.crop)
             pictures, painted = (tensor.to(self.device) for tensor in batch)
             self._state = self.model.init_state(pictures, paint_mask=painted, in_shot=in_shot).contiguous()
 
-    def advance(self, luma: Codes, coding: YCbCr) -> list[Painted]:
+    def advance(self, luma: UIntArray, coding: YCbCr) -> list[Painted]:
         """The next frames: luma codes ``T h w`` of ``coding`` at the working size (`Geometry.down`).
 
         Raises ValueError for another size.
@@ -98,44 +98,44 @@ class Session:
         copies = {name: tensor.to(self.device, copy=True).contiguous() for name, tensor in snapshot.items()}
         self._state = replace(self._state, **copies)
 
-    def colorize(self, frame: Bytes) -> tuple[Bytes, Floats]:
+    def colorize(self, frame: UInt8Array) -> tuple[UInt8Array, Float32Array]:
         """The next frame, ``H W`` gray or ``H W 3`` sRGB uint8: its colours ``H W 3`` and its confidence ``H W``.
 
         Only the luma of a coloured frame is looked at.
         """
         luma = _luma(frame)
-        (painted,) = self.advance(self.geometry.down(luma)[None], FULL_RGB)
+        (painted,) = self.advance(self.geometry.downscale_codes(luma)[None], FULL_RGB)
         return self._finished(luma, painted)
 
-    def explain(self, frame: Bytes) -> Explained:
+    def explain(self, frame: UInt8Array) -> Explained:
         """The next frame as `colorize` takes it, and where its colours come from."""
         luma = _luma(frame)
-        step = self._step(self.geometry.down(luma)[None], FULL_RGB)
+        step = self._step(self.geometry.downscale_codes(luma)[None], FULL_RGB)
         rgb, confidence = self._finished(luma, _painted(step)[0])
         return Explained(
-            self.geometry.upright(rgb),
-            self.geometry.upright(confidence),
+            self.geometry.rotate_upright(rgb),
+            self.geometry.rotate_upright(confidence),
             origin_of(step, self._seen_of_references),
             matched_of(step),
-            self.geometry.seen_upright,
+            self.geometry.upright_crop_fraction,
         )
 
-    def _step(self, luma: Codes, coding: YCbCr) -> ModelOutput:
+    def _step(self, luma: UIntArray, coding: YCbCr) -> ModelOutput:
         """The model's answer to the next frames, as `advance` takes them."""
-        if luma.shape[1:] != self.geometry.working:
-            raise ValueError(f"frames of {self.geometry.working} px are wanted, these have {luma.shape[1:]}")
+        if luma.shape[1:] != self.geometry.working_size:
+            raise ValueError(f"frames of {self.geometry.working_size} px are wanted, these have {luma.shape[1:]}")
         with self._inference():
             gray = coding.to_luma(torch.from_numpy(luma).to(self.device))
             step: ModelOutput = self.model(lightness_from_luma(gray)[None, :, None], self._state)
             self._state = step.state.contiguous()
         return step
 
-    def _finished(self, luma: Codes, painted: Painted) -> tuple[Bytes, Floats]:
+    def _finished(self, luma: UIntArray, painted: Painted) -> tuple[UInt8Array, Float32Array]:
         """Colours and confidence of a frame ``H W``, as it is stored."""
         size = luma.shape[0], luma.shape[1]
         chroma = self.finish.chroma_planes(luma, self.finish.gained(painted), size, FULL_RGB, FULL_RGB)
         rgb = FULL_RGB.to_rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma))
-        confidence = self.geometry.up(painted.confidence, size)
+        confidence = self.geometry.upscale_field(painted.confidence, size)
         return (rgb * 255).round().to(torch.uint8).permute(1, 2, 0).numpy(), confidence
 
     @contextmanager
@@ -146,7 +146,7 @@ class Session:
             yield
 
 
-def reference_batch(references: Sequence[Bytes], short_side: int, *, crop: bool = False) -> tuple[Tensor, Tensor]:
+def reference_batch(references: Sequence[UInt8Array], short_side: int, *, crop: bool = False) -> tuple[Tensor, Tensor]:
     """Pictures ``H W 3`` or ``H W 4`` sRGB as Lab ``1 R 3 h w``, and how much of each pixel is painted, ``R h w``.
 
     Of their middle 16:9 if to be cropped. A single one keeps its aspect; several take the mean (geometric) of theirs.
@@ -154,23 +154,23 @@ def reference_batch(references: Sequence[Bytes], short_side: int, *, crop: bool 
     """
     if crop:
         references = [_middle_of(picture) for picture in references]
-        if any(painted_share(picture) < LEAST_PAINTED for picture in references):
+        if any(compute_painted_share(picture) < MIN_PAINTED_SHARE for picture in references):
             raise UsageError("a reference has nothing painted in its middle 16:9, which is all that --crop looks at")
     aspects = [picture.shape[1] / picture.shape[0] for picture in references]
     aspect = float(np.exp(np.mean(np.log(aspects))))
-    size = working_size(1, aspect, short_side)
+    size = compute_working_size(1, aspect, short_side)
     pictures, masks = zip(*(_small(picture, size) for picture in references), strict=True)
     return torch.stack(pictures)[None], torch.stack(masks)
 
 
-def complete(picture: Bytes, gray: Bytes) -> Bytes:
+def complete(picture: UInt8Array, gray: UInt8Array) -> UInt8Array:
     """A partial reference ``H W 4`` laid over the film's own frame, gray ``H W`` of any size.
 
     What is painted keeps its colour (less of it where sRGB cannot show it) and takes the L of the frame; the rest is
     the frame. Alpha stays.
     """
     luma = resize(gray, (picture.shape[0], picture.shape[1]))
-    result, painted = np.dstack([luma, luma, luma, picture[..., 3]]), picture[..., 3] >= OPAQUE
+    result, painted = np.dstack([luma, luma, luma, picture[..., 3]]), picture[..., 3] >= OPAQUE_ALPHA
     lab = _lab(picture[painted, None, :3])
     lab[0] = lightness_from_luma(torch.from_numpy(luma[painted, None]).float() / 255)
     rgb = lab_to_rgb(compress_to_gamut(lab)).permute(1, 2, 0)[:, 0]
@@ -184,30 +184,30 @@ def _painted(step: ModelOutput) -> list[Painted]:
     return [Painted(np.ascontiguousarray(ab), trust) for ab, trust in zip(chroma, confidence, strict=True)]
 
 
-def _luma(frame: Bytes) -> Codes:
-    return np.require(luma_of_rgb(frame, FULL_RGB) if frame.ndim == 3 else frame, requirements=["C", "W"])
+def _luma(frame: UInt8Array) -> UIntArray:
+    return np.require(rgb_to_luma_codes(frame, FULL_RGB) if frame.ndim == 3 else frame, requirements=["C", "W"])
 
 
-def _small(picture: Bytes, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+def _small(picture: UInt8Array, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Lab 3 h w and how much is painted h w: L is the mean of all of a pixel, a and b are of its painted part."""
     rgb = np.ascontiguousarray(picture[..., :3])
     lab = _lab(resize(rgb, size))
-    painted = picture[..., 3] >= OPAQUE if picture.shape[2] == 4 else np.array(True)
+    painted = picture[..., 3] >= OPAQUE_ALPHA if picture.shape[2] == 4 else np.array(True)
     if painted.all():
         return lab, torch.ones(size)
-    if painted.mean() < LEAST_PAINTED:
-        raise ValueError(f"{painted.mean():.2%} of a reference is painted, wanted at least {LEAST_PAINTED:.2%}")
+    if painted.mean() < MIN_PAINTED_SHARE:
+        raise ValueError(f"{painted.mean():.2%} of a reference is painted, wanted at least {MIN_PAINTED_SHARE:.2%}")
     layer = np.dstack([rgb, np.full(painted.shape, 255, np.uint8)]) * painted[..., None].astype(np.float32)
     small = resize(layer, size)
     lab[1:] = _lab(255 * small[..., :3] / small[..., 3:].clip(1e-3))[1:]
     return lab, torch.from_numpy(small[..., 3] / 255)
 
 
-def _lab(rgb: Bytes | Floats) -> Tensor:
+def _lab(rgb: UInt8Array | Float32Array) -> Tensor:
     """sRGB ``H W 3`` 0..255 as Lab ``3 H W``."""
     return rgb_to_lab(torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1).float() / 255)
 
 
-def _middle_of(picture: Bytes) -> Bytes:
-    geometry = Geometry.of(picture.shape[0], picture.shape[1], 64, crop=True)
-    return picture[geometry.window(picture.shape[0], picture.shape[1])]
+def _middle_of(picture: UInt8Array) -> UInt8Array:
+    geometry = Geometry.from_frame_size(picture.shape[0], picture.shape[1], 64, crop=True)
+    return picture[geometry.get_crop_window(picture.shape[0], picture.shape[1])]

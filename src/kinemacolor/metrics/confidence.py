@@ -6,10 +6,10 @@ is in any unit, such as the ab distance in Lab units, and no less than 0.
 
 import numpy as np
 
-from kinemacolor.utils.arrays import Floats
+from kinemacolor.utils.arrays import Float32Array
 
 
-def compute_confidence_correlation(confidence: Floats, error: Floats) -> float:
+def compute_confidence_correlation(confidence: Float32Array, error: Float32Array) -> float:
     """Pearson's correlation, -1..1, of confidence with *minus* the error: 1 is best. nan where either is constant."""
     c, e = (np.asarray(x, np.float64).ravel() for x in (confidence, error))
     c, e = c - c.mean(), e - e.mean()
@@ -17,7 +17,7 @@ def compute_confidence_correlation(confidence: Floats, error: Floats) -> float:
     return float(-(c @ e) / scale) if scale > 0 else float("nan")
 
 
-def compute_ause(confidence: Floats, error: Floats, *, steps: int = 100) -> float:
+def compute_ause(confidence: Float32Array, error: Float32Array, *, steps: int = 100) -> float:
     """Area under the sparsification error curve (AUSE, Ilg et al. 2018), in units of the mean error: 0 is best.
 
     Pixels leave in ``steps`` equal portions, the least confident first; the mean error of those that

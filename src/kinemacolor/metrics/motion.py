@@ -10,19 +10,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kinemacolor.utils.arrays import Bytes, Floats
+from kinemacolor.utils.arrays import Float32Array, UInt8Array
 
-Flow = Floats
+Flow = Float32Array
 
 
-def compute_optical_flow(first: Bytes, second: Bytes) -> Flow:
+def compute_optical_flow(first: UInt8Array, second: UInt8Array) -> Flow:
     """``H W 2`` motion in px (x, y) from gray ``H W`` to gray ``H W`` (DIS, Kroeger et al. 2016, medium preset)."""
     estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow: Flow = estimator.calc(first, second, np.zeros((*first.shape, 2), np.float32)).astype(np.float32, copy=False)
     return flow
 
 
-def warp_array_by_flow(picture: Floats, flow: Flow) -> Floats:
+def warp_array_by_flow(picture: Float32Array, flow: Flow) -> Float32Array:
     """``H W C`` sampled at each pixel plus ``flow``, bilinear; outside repeats the edge."""
     height, width = flow.shape[:2]
     columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
@@ -56,12 +56,12 @@ class Motion:
     visible: NDArray[np.bool_]
 
     @classmethod
-    def from_frames(cls, first: Bytes, second: Bytes) -> "Motion":
+    def from_frames(cls, first: UInt8Array, second: UInt8Array) -> "Motion":
         """Of two consecutive gray frames ``H W``."""
         forward, backward = compute_optical_flow(first, second), compute_optical_flow(second, first)
         return cls(backward, find_visible_pixels(forward, backward))
 
-    def mean_ab_change(self, first: Floats, second: Floats) -> float:
+    def mean_ab_change(self, first: Float32Array, second: Float32Array) -> float:
         """Mean change of ab ``H W 2`` along the motion, in Lab units: Deep Exemplar, Eq. 13, per pixel.
 
         Only pixels seen in both frames count; nan if there is none.
@@ -69,7 +69,7 @@ class Motion:
         change = np.abs(warp_array_by_flow(first, self.backward_flow) - second).sum(-1)
         return float(change[self.visible].mean()) if self.visible.any() else float("nan")
 
-    def warp_error(self, first: Floats, second: Floats) -> float:
+    def warp_error(self, first: Float32Array, second: Float32Array) -> float:
         """Warp error WE of RGB ``H W 3``, 0..1, ×1000 (E_warp of Lai et al. 2018, with the flow of ``self``).
 
         The mean over pixels seen in both frames, and over channels as in the authors' script, of the
@@ -80,15 +80,15 @@ class Motion:
         return float(1000 * change[self.visible].mean()) if self.visible.any() else float("nan")
 
 
-def compute_color_histogram(rgb: Bytes) -> Floats:
+def compute_color_histogram(rgb: UInt8Array) -> Float32Array:
     """``3 256`` shares of the levels of R, G and B in a picture ``H W 3`` uint8; every row sums to 1."""
     pixels = rgb.reshape(-1, 3)
     counts = np.stack([np.bincount(pixels[:, channel], minlength=256) for channel in range(3)])
-    shares: Floats = (counts / len(pixels)).astype(np.float32)
+    shares: Float32Array = (counts / len(pixels)).astype(np.float32)
     return shares
 
 
-def compute_cdc(histograms: Sequence[Floats]) -> float:
+def compute_cdc(histograms: Sequence[Float32Array]) -> float:
     """CDC of a film (Liu et al. 2021, "Temporally consistent video colorization"), 0..ln 2: 0 is steadiest.
 
     ``histograms`` are `color_histogram` of its frames, in order. The Jensen-Shannon divergence in
@@ -104,7 +104,7 @@ def compute_cdc(histograms: Sequence[Floats]) -> float:
     return float(np.mean(means)) if means else float("nan")
 
 
-def _jensen_shannon_divergence(one: Floats, other: Floats) -> float:
+def _jensen_shannon_divergence(one: Float32Array, other: Float32Array) -> float:
     """Jensen-Shannon, in nats, the mean over rows."""
     p, q = one.astype(np.float64), other.astype(np.float64)
     middle = np.where(p + q > 0, (p + q) / 2, 1)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kinemacolor.metrics.backbones import VGG16, AlexNet, EfficientNetLite0Classifier, InceptionV3
-from kinemacolor.utils.arrays import Doubles
+from kinemacolor.utils.arrays import Float64Array
 
 
 class LPIPS(nn.Module):
@@ -53,8 +53,8 @@ class FeatureStatistics:
     """Number, mean ``D`` and scatter ``D D`` of feature vectors; those of two sets add up (Chan et al. 1979)."""
 
     count: int
-    mean: Doubles
-    scatter: Doubles
+    mean: Float64Array
+    scatter: Float64Array
 
     @classmethod
     def from_features(cls, features: Tensor) -> Self:
@@ -73,14 +73,14 @@ class FeatureStatistics:
         return FeatureStatistics(count, self.mean + mean_difference * (other.count / count), scatter)
 
     @property
-    def covariance(self) -> Doubles:
+    def covariance(self) -> Float64Array:
         """``D D``, unbiased as in pytorch-fid. Raises ValueError for fewer than two vectors."""
         if self.count < 2:
             raise ValueError(f"a covariance wants two vectors, got {self.count}")
         return self.scatter / (self.count - 1)
 
 
-def compute_frechet_distance(mean1: Doubles, cov1: Doubles, mean2: Doubles, cov2: Doubles) -> float:
+def compute_frechet_distance(mean1: Float64Array, cov1: Float64Array, mean2: Float64Array, cov2: Float64Array) -> float:
     """Squared Fréchet distance of two Gaussians, means ``D`` and covariances ``D D`` (Dowson and Landau 1982); FID.
 
     The trace of (C1 C2)^½ is that of (C1^½ C2 C1^½)^½, which is symmetric and real, also where there

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kinemacolor.utils.arrays import Bytes, Doubles
+from kinemacolor.utils.arrays import Float64Array, UInt8Array
 
 GRAY_THRESHOLD_AB = 2.0  # mean |ab| under which a film or a picture has no colour to speak of
 
@@ -21,7 +21,7 @@ def compute_psnr(result: Tensor, truth: Tensor) -> float:
     return float(-10 * torch.log10(error))
 
 
-def compute_psnr_uint8_wraparound(result: Bytes, truth: Bytes) -> float:
+def compute_psnr_uint8_wraparound(result: UInt8Array, truth: UInt8Array) -> float:
     """FAULTY, in dB: only to stand beside tables made with ColorMNet's public script, which has this fault.
 
     ``result`` and ``truth`` are uint8 of one shape. Difference and square stay uint8 and wrap modulo
@@ -44,7 +44,7 @@ def compute_ssim(result: Tensor, truth: Tensor) -> float:
         raise ValueError(f"SSIM wants at least 11×11 px, got {result.shape[-1]}×{result.shape[-2]}")
     kernel = cv2.getGaussianKernel(11, 1.5, cv2.CV_64F)
 
-    def blur_gaussian(x: Doubles) -> Doubles:
+    def blur_gaussian(x: Float64Array) -> Float64Array:
         return cv2.sepFilter2D(x, cv2.CV_64F, kernel, kernel)[5:-5, 5:-5].astype(np.float64, copy=False)
 
     x, y = (np.ascontiguousarray(z.double().cpu().permute(1, 2, 0).numpy()) for z in (result, truth))

@@ -13,9 +13,9 @@ from kinemacolor._version import __version__
 from kinemacolor.errors import InputError, UsageError, translate_read_errors
 from kinemacolor.options import EdgeFilter, Precision, SessionOptions
 from kinemacolor.shots.shot import Shot, Transition
-from kinemacolor.utils.files import replacing
-from kinemacolor.utils.validation_messages import faults_of
-from kinemacolor.video.random_access import EVERY, FrameIndex
+from kinemacolor.utils.files import write_file_atomically
+from kinemacolor.utils.validation_messages import describe_validation_errors
+from kinemacolor.video.random_access import ANCHOR_INTERVAL, FrameIndex
 from kinemacolor.weights.registry import MODELS
 
 
@@ -34,7 +34,7 @@ class FilmEntry(_Section):
     frames: int = Field(ge=1)
     start_seconds: float = Field(default=0, ge=0)
     end_seconds: float | None = None
-    every: int = Field(default=EVERY, ge=1)
+    every: int = Field(default=ANCHOR_INTERVAL, ge=1)
     anchors: tuple[int, ...]
 
     @property
@@ -155,7 +155,7 @@ class Plan(_Section):
 
     def write(self, path: Path) -> None:
         """Raises ResourceError where the disk is full or refuses."""
-        with replacing(path) as stream:
+        with write_file_atomically(path) as stream:
             stream.write(self.to_json(path.resolve().parent).encode())
 
     @classmethod
@@ -172,7 +172,7 @@ class Plan(_Section):
         try:
             plan = cls.model_validate_json(text)
         except ValidationError as error:
-            raise UsageError(f"{path}: {faults_of(error)}") from error
+            raise UsageError(f"{path}: {describe_validation_errors(error)}") from error
         folder = path.resolve().parent
         return plan._moved(lambda inside: (folder / inside).resolve())
 

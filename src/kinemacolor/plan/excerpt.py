@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.plan.document import FilmEntry, Plan, ReferenceEntry, ShotEntry
 from kinemacolor.references.load import load_reference
-from kinemacolor.video.random_access import IndexBuilder, RangeReader
+from kinemacolor.video.random_access import FrameIndexBuilder, RangeReader
 from kinemacolor.video.reader import VideoReader
 
 BLOCK = 8
@@ -35,17 +35,17 @@ def _cut(film: FilmEntry, start_seconds: float, end_seconds: float | None) -> tu
     """The part of the film, and the number that its first frame had."""
     start = max(start_seconds, film.start_seconds)
     end = min((end for end in (end_seconds, film.end_seconds) if end is not None), default=None)
-    builder, beginning = IndexBuilder(), None
+    builder, beginning = FrameIndexBuilder(), None
     with VideoReader(film.path, start_seconds=start, end_seconds=end) as reader:
-        for block in reader.blocks(BLOCK):
+        for block in reader.iter_blocks(BLOCK):
             beginning = block.pts[0] if beginning is None else beginning
-            builder.add(block)
+            builder.add_block(block)
     if beginning is None:
         until = "the end" if end_seconds is None else f"{end_seconds:g} s"
         raise UsageError(
             f"the plan has no frame from {start_seconds:g} s to {until}: look at --start, --end and the film's length"
         )
-    index, first = builder.index(reader), _number_of(film, beginning)
+    index, first = builder.build_index(reader), _number_of(film, beginning)
     if first + index.frames > film.frames:
         raise _changed(film)
     changes = {"start_seconds": start, "end_seconds": end, "frames": index.frames}
@@ -56,7 +56,7 @@ def _number_of(film: FilmEntry, pts: int) -> int:
     """The number of the frame with this time stamp."""
     begin = max(0, bisect_right(film.anchors, pts) - 1) * film.every
     with RangeReader(film.path, film.index, start_seconds=film.start_seconds) as reader:
-        for number, block in enumerate(reader.blocks(begin, film.frames, 1), begin):
+        for number, block in enumerate(reader.iter_blocks(begin, film.frames, 1), begin):
             if block.pts[0] == pts:
                 return number
     raise _changed(film)

@@ -8,7 +8,7 @@ import torch
 
 from kinemacolor.plan.similarity import Eye, Look, Looks, explained, likeness, nearest
 from kinemacolor.plan.survey import Survey
-from kinemacolor.utils.arrays import Floats
+from kinemacolor.utils.arrays import Float32Array
 
 NEIGHBOURS = 64  # frames that one may explain besides itself
 
@@ -33,7 +33,7 @@ class Views:
     frames: list[int]
     shots: list[int]
     looks: list[Look]
-    weights: Floats
+    weights: Float32Array
 
     @classmethod
     def of(cls, survey: Survey, eye: Eye, on_view: Callable[[int, int], None] | None = None) -> "Views":
@@ -58,7 +58,7 @@ def suggest(
     views: Views,
     budget: int,
     known: Sequence[Look] = (),
-    doubt: Floats | None = None,
+    doubt: Float32Array | None = None,
 ) -> list[Suggestion]:
     """At most ``budget`` frames, the most useful first, beside pictures that are ``known``.
 
@@ -86,7 +86,7 @@ def suggest(
     ]
 
 
-def _explains(views: Views) -> list[tuple[np.ndarray, Floats]]:
+def _explains(views: Views) -> list[tuple[np.ndarray, Float32Array]]:
     """For each view as a picture: the views that it may explain, and the share of each that it does."""
     seen_by: list[list[int]] = [[] for _ in views.looks]
     shares: list[list[float]] = [[] for _ in views.looks]

@@ -15,11 +15,11 @@ from kinemacolor.plan.keyframe_selection import Views
 from kinemacolor.plan.similarity import Eye, Look, likeness
 from kinemacolor.plan.stills import stills_of
 from kinemacolor.plan.survey import Survey, survey
-from kinemacolor.references.load import check_given, gray_of, load_reference
-from kinemacolor.references.spec import Given, Reference, name_references
-from kinemacolor.shots.files import kind_of
+from kinemacolor.references.load import check_reference_specs, load_reference, rgb_to_gray
+from kinemacolor.references.spec import Reference, ReferenceSpec, name_references
+from kinemacolor.shots.files import validate_suffix
 from kinemacolor.shots.shot import Shot
-from kinemacolor.utils.files import file_sha256
+from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.video.images import find_pictures
 from kinemacolor.weights.registry import load_model, stored_parts
 
@@ -35,7 +35,7 @@ class Wish:
     """
 
     film: Path
-    given: tuple[Given, ...]
+    given: tuple[ReferenceSpec, ...]
     stills: Path
     model: str = DEFAULT_MODEL
     options: FilmOptions = field(default_factory=FilmOptions)
@@ -51,9 +51,9 @@ def make_plan(wish: Wish, on_frame: Callable[[int], None] | None = None) -> tupl
 
     Raises InputError for a film or reference that cannot be read, UsageError for references that do not fit.
     """
-    check_given(wish.given)
+    check_reference_specs(wish.given)
     if wish.shots:
-        kind_of(wish.shots)
+        validate_suffix(wish.shots)
     seen = survey(
         wish.film,
         shots=wish.shots,
@@ -123,8 +123,8 @@ def film_sha256(film: Path) -> str:
     """Of the file, or of the pictures of a folder one after the other."""
     pictures = find_pictures(film)
     if not film.is_dir():
-        return file_sha256(film)
-    return hashlib.sha256("".join(map(file_sha256, pictures)).encode()).hexdigest()
+        return compute_file_sha256(film)
+    return hashlib.sha256("".join(map(compute_file_sha256, pictures)).encode()).hexdigest()
 
 
 def weights_sha256(model: str) -> dict[str, str | None]:
@@ -156,7 +156,7 @@ class _Candidate:
     @classmethod
     def of(cls, reference: Reference, eye: Eye) -> "_Candidate":
         picture = load_reference(reference.path)
-        return cls(reference, eye.look(gray_of(picture)), picture.shape[2] == 3)
+        return cls(reference, eye.look(rgb_to_gray(picture)), picture.shape[2] == 3)
 
     def lies_in(self, shot: Shot) -> bool:
         return self.reference.frame is not None and shot.first <= self.reference.frame < shot.end
@@ -171,11 +171,11 @@ def _best(scores: Mapping[str, float], count: int) -> dict[str, float | None]:
     return {name: scores[name] for name in ordered[:count] if scores[name] >= scores[ordered[0]] - NEAR_BEST}
 
 
-def _references(given: Given, seen: Survey, folder: Path) -> list[Reference]:
+def _references(given: ReferenceSpec, seen: Survey, folder: Path) -> list[Reference]:
     """The pictures of one -r, at their frames."""
     if given.is_film:
         return stills_of(given, seen, folder)
-    found = list(given.pictures())
+    found = list(given.list_references())
     if given.seconds is not None:
         found = [replace(one, frame=seen.frame_at(given.seconds)) for one in found]
     for one in found:

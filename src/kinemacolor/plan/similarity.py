@@ -14,8 +14,8 @@ from torch import Tensor
 
 from kinemacolor.color import lightness_from_luma
 from kinemacolor.models.kinema.model import Kinema
-from kinemacolor.utils.arrays import Bytes, Floats
-from kinemacolor.video.geometry import resize, working_size
+from kinemacolor.utils.arrays import Float32Array, UInt8Array
+from kinemacolor.video.geometry import compute_working_size, resize
 
 SHORT_SIDE = 112  # px at which pictures are looked at
 GRID = (14, 24)  # rows and columns of cells, whatever the shape
@@ -37,9 +37,9 @@ class Eye:
         self._network = network.cpu().eval()
 
     @torch.inference_mode()
-    def look(self, gray: Bytes) -> Look:
+    def look(self, gray: UInt8Array) -> Look:
         """At a gray picture ``H W`` uint8, full range."""
-        small = resize(gray, working_size(gray.shape[0], gray.shape[1], SHORT_SIDE))
+        small = resize(gray, compute_working_size(gray.shape[0], gray.shape[1], SHORT_SIDE))
         luma = lightness_from_luma(torch.from_numpy(small).float()[None, None] / 255)
         keys = self._network.extract_features(luma)[1].permute(0, 3, 1, 2)
         cells = F.normalize(F.adaptive_avg_pool2d(keys, GRID), dim=1)[0].flatten(1).T.contiguous()
@@ -73,6 +73,6 @@ def explained(score: float) -> float:
 def nearest(looks: list[Look], count: int) -> list[list[int]]:
     """For each look the numbers of at most ``count`` that are most alike as a whole, itself among them."""
     whole = torch.stack([look.whole for look in looks])
-    products: Floats = (whole @ whole.T).numpy()
+    products: Float32Array = (whole @ whole.T).numpy()
     kept = min(count, len(looks))
     return [np.argpartition(-row, kept - 1)[:kept].tolist() for row in products]

@@ -8,11 +8,11 @@ import numpy as np
 
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.plan.survey import Survey, survey
-from kinemacolor.references.load import has_colour
-from kinemacolor.references.spec import Given, Reference
-from kinemacolor.utils.arrays import Bytes
-from kinemacolor.utils.files import writing
-from kinemacolor.video.display import stills
+from kinemacolor.references.load import has_color
+from kinemacolor.references.spec import Reference, ReferenceSpec
+from kinemacolor.utils.arrays import UInt8Array
+from kinemacolor.utils.files import translate_disk_errors
+from kinemacolor.video.display import iter_numbered_frames
 from kinemacolor.video.images import write_picture
 
 SAME_PICTURE = 0.97  # correlation over which two small gray pictures are one
@@ -30,10 +30,10 @@ def extract_frames(film: Path, frames: Sequence[int], folder: Path, *, start_sec
     if known := [path for path in paths.values() if path.exists()]:
         raise UsageError(f"{known[0]} exists: it may be coloured already; name another folder")
     missing = set(frames)
-    with writing(folder):
+    with translate_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    for frame, picture in stills(film, set(frames), start_seconds):
-        with writing(paths[frame]):
+    for frame, picture in iter_numbered_frames(film, set(frames), start_seconds):
+        with translate_disk_errors(paths[frame]):
             write_picture(paths[frame], picture)
         missing.discard(frame)
     if missing:
@@ -41,7 +41,7 @@ def extract_frames(film: Path, frames: Sequence[int], folder: Path, *, start_sec
     return list(paths.values())
 
 
-def stills_of(given: Given, seen: Survey, folder: Path) -> list[Reference]:
+def stills_of(given: ReferenceSpec, seen: Survey, folder: Path) -> list[Reference]:
     """Stills of a colour film, as pictures in a folder of its own inside ``folder``.
 
     Of the film that was ``seen``, at its own frames; of another, one of every shot; or the one frame that is named.
@@ -51,15 +51,15 @@ def stills_of(given: Given, seen: Survey, folder: Path) -> list[Reference]:
     own = survey(given.path)
     wanted, placed = _wanted(given, own, seen)
     home = folder / _name(given.path)
-    with writing(home):
+    with translate_disk_errors(home):
         home.mkdir(parents=True, exist_ok=True)
     found = []
-    for frame, picture in stills(given.path, set(wanted)):
+    for frame, picture in iter_numbered_frames(given.path, set(wanted)):
         path = home / (f"ref_{frame:06d}.png" if placed else f"{given.path.stem}_{frame:06d}.png")
-        if not has_colour(picture):
+        if not has_color(picture):
             continue
         if not path.exists():
-            with writing(path):
+            with translate_disk_errors(path):
                 write_picture(path, picture)
         found.append(Reference(path, frame if placed else None))
     if not found:
@@ -67,7 +67,7 @@ def stills_of(given: Given, seen: Survey, folder: Path) -> list[Reference]:
     return found
 
 
-def _wanted(given: Given, own: Survey, seen: Survey) -> tuple[list[int], bool]:
+def _wanted(given: ReferenceSpec, own: Survey, seen: Survey) -> tuple[list[int], bool]:
     """The frames to take, and whether they lie at the same places of the film that was seen."""
     same = own.index.frames == seen.index.frames
     if not given.is_placed:
@@ -92,7 +92,7 @@ def _alike(one: Survey, other: Survey, frames: Sequence[int]) -> bool:
     return all(_correlation(one.sample(frame), other.sample(frame)) > SAME_PICTURE for frame in frames)
 
 
-def _correlation(one: Bytes, other: Bytes) -> float:
+def _correlation(one: UInt8Array, other: UInt8Array) -> float:
     if one.shape != other.shape:
         return 0.0
     centred = [picture.astype(np.float32) - picture.mean() for picture in (one, other)]

@@ -13,17 +13,17 @@ import numpy as np
 
 from kinemacolor.errors import UsageError
 from kinemacolor.options import Detector
-from kinemacolor.shots.detect import detect
+from kinemacolor.shots.detect import detect_boundaries
 from kinemacolor.shots.files import read_shots
-from kinemacolor.shots.shot import Clock, Shot, shots_between
-from kinemacolor.utils.arrays import Bytes
+from kinemacolor.shots.shot import FrameClock, Shot, shots_from_boundaries
+from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.utils.prefetch import prefetch
 from kinemacolor.video.geometry import Geometry
 from kinemacolor.video.info import VideoInfo
-from kinemacolor.video.pixels import display_luma
-from kinemacolor.video.random_access import FrameIndex, IndexBuilder
-from kinemacolor.video.reader import HALF_MILLISECOND, VideoReader
-from kinemacolor.video.timecode import frames_at
+from kinemacolor.video.pixels import luma_codes_to_gray
+from kinemacolor.video.random_access import FrameIndex, FrameIndexBuilder
+from kinemacolor.video.reader import TIME_TOLERANCE_SECONDS, VideoReader
+from kinemacolor.video.timecode import timecode_to_frames
 
 SHORT_SIDE = 112  # px of the pictures that are kept
 SAMPLE_EVERY = 12  # frames
@@ -45,7 +45,7 @@ class Survey:
     samples: Mapping[int, bytes]
     ended_early: str | None
 
-    def sample(self, frame: int) -> Bytes:
+    def sample(self, frame: int) -> UInt8Array:
         """The gray picture ``h w`` uint8 of a sampled frame."""
         picture = cv2.imdecode(np.frombuffer(self.samples[frame], np.uint8), cv2.IMREAD_GRAYSCALE)
         return np.asarray(picture, np.uint8)
@@ -55,7 +55,7 @@ class Survey:
 
         Raises UsageError for a time that no frame read has.
         """
-        ticks = (seconds + self.info.origin_seconds + HALF_MILLISECOND) / float(self.info.time_base)
+        ticks = (seconds + self.info.origin_seconds + TIME_TOLERANCE_SECONDS) / float(self.info.time_base)
         frame = bisect_right(self.pts, ticks) - 1
         behind = frame == len(self.pts) - 1 and ticks >= self.pts[-1] + self._usual_ticks
         if frame < 0 or behind:
@@ -90,44 +90,50 @@ def survey(
 
     Raises InputError where film or list cannot be read, UsageError where nothing lies between the seconds.
     """
-    builder, pts = IndexBuilder(), array("q")
+    builder, pts = FrameIndexBuilder(), array("q")
     samples: dict[int, bytes] = {}
     with (
         VideoReader(path, start_seconds=start_seconds, end_seconds=end_seconds) as reader,
-        closing(prefetch(reader.blocks(BLOCK))) as blocks,
+        closing(prefetch(reader.iter_blocks(BLOCK))) as blocks,
     ):
         info = reader.info
-        geometry = Geometry.of(
+        geometry = Geometry.from_frame_size(
             info.height, info.width, SHORT_SIDE, pixel_aspect=info.sample_aspect, rotation=info.display_rotation
         )
 
-        def small() -> Iterator[Bytes]:
+        def small() -> Iterator[UInt8Array]:
             for block in blocks:
-                for number, luma in enumerate(block.luma, len(pts)):
-                    gray = display_luma(geometry.down(luma), info.depth, full_range=info.colors.full_range)
+                for number, luma in enumerate(block.luma_codes, len(pts)):
+                    gray = luma_codes_to_gray(
+                        geometry.downscale_codes(luma), info.depth, full_range=info.colors.full_range
+                    )
                     if number % SAMPLE_EVERY == 0:
                         samples[number] = _jpeg(gray)
                     yield gray
-                builder.add(block)
+                builder.add_block(block)
                 pts.extend(block.pts)
                 if on_frame:
                     on_frame(len(pts))
 
-        boundaries = [] if shots else detect(small(), detector)
+        boundaries = [] if shots else detect_boundaries(small(), detector)
         for _ in small() if shots else ():
             pass
     if not pts:
         raise UsageError("there is no frame between --start and --end")
-    found = read_shots(shots, len(pts), clock_of(info, start_seconds)) if shots else shots_between(boundaries, len(pts))
-    return Survey(info, builder.index(reader), pts, found, samples, reader.ended_early)
+    found = (
+        read_shots(shots, len(pts), clock_of(info, start_seconds))
+        if shots
+        else shots_from_boundaries(boundaries, len(pts))
+    )
+    return Survey(info, builder.build_index(reader), pts, found, samples, reader.ended_early)
 
 
-def clock_of(info: VideoInfo, start_seconds: float = 0) -> Clock:
+def clock_of(info: VideoInfo, start_seconds: float = 0) -> FrameClock:
     """What numbers of frames, counted from ``start_seconds``, mean in lists of shots."""
     rate = info.rate or Fraction(25)
-    return Clock(rate, frames_at(info.timecode, info.rate) + round(start_seconds * rate), start_seconds)
+    return FrameClock(rate, timecode_to_frames(info.timecode, info.rate) + round(start_seconds * rate), start_seconds)
 
 
-def _jpeg(gray: Bytes) -> bytes:
+def _jpeg(gray: UInt8Array) -> bytes:
     data: bytes = cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()
     return data

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from kinemacolor.plan.survey import Survey
 from kinemacolor.shots.shot import Shot
-from kinemacolor.utils.files import replacing_folder, writing
+from kinemacolor.utils.files import translate_disk_errors, write_folder_atomically
 from kinemacolor.video.random_access import FrameIndex
-from kinemacolor.video.reader import probe
+from kinemacolor.video.reader import probe_film
 
 _NUMBERS = "survey.json"
 
@@ -22,7 +22,7 @@ def keep_survey(seen: Survey, folder: Path) -> None:
         "shots": [asdict(shot) for shot in seen.shots],
         "ended_early": seen.ended_early,
     }
-    with replacing_folder(folder) as new, writing(folder):
+    with write_folder_atomically(folder) as new, translate_disk_errors(folder):
         for frame, picture in seen.samples.items():
             sample_file(new, frame).write_bytes(picture)
         (new / _NUMBERS).write_text(json.dumps(content), encoding="utf-8")
@@ -35,7 +35,7 @@ def kept_survey(folder: Path, film: Path) -> Survey | None:
     content = json.loads((folder / _NUMBERS).read_text(encoding="utf-8"))
     index = content["index"] | {"anchors": tuple(content["index"]["anchors"])}
     return Survey(
-        info=probe(film),
+        info=probe_film(film),
         index=FrameIndex(**index),
         pts=content["pts"],
         shots=tuple(Shot(**shot) for shot in content["shots"]),

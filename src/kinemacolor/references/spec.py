@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kinemacolor.errors import InputError, UsageError
-from kinemacolor.utils.times import seconds_of
+from kinemacolor.utils.times import parse_seconds
 from kinemacolor.video.images import find_pictures
 from kinemacolor.video.reader import FILM_SUFFIXES
 
-_NUMBERED = re.compile(r"ref[_-](\d+)", re.IGNORECASE)
+_NUMBERED_NAME = re.compile(r"ref[_-](\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Reference:
 
 
 @dataclass(frozen=True)
-class Given:
+class ReferenceSpec:
     """One -r: a picture, a folder of pictures or a colour film, and the frame or time behind its ``@``."""
 
     path: Path
@@ -30,17 +30,17 @@ class Given:
     seconds: float | None = None
 
     @classmethod
-    def parse(cls, text: str) -> "Given":
+    def parse(cls, text: str) -> "ReferenceSpec":
         """``still.png``, ``still.png@123`` (frame), ``still.png@0:01:10`` or ``still.png@70.5`` (time), ``folder``.
 
         Raises UsageError for what stands behind an ``@`` and is neither.
         """
-        path, at, place = text.rpartition("@")
+        path, at, position = text.rpartition("@")
         if not at or Path(text).exists():
             return cls(Path(text))
-        if place.isdecimal():
-            return cls(Path(path), frame=int(place))
-        return cls(Path(path), seconds=seconds_of(place, f"-r {text}: what follows the @"))
+        if position.isdecimal():
+            return cls(Path(path), frame=int(position))
+        return cls(Path(path), seconds=parse_seconds(position, f"-r {text}: what follows the @"))
 
     @property
     def is_film(self) -> bool:
@@ -51,13 +51,13 @@ class Given:
         """Whether the user says where it lies."""
         return self.frame is not None or self.seconds is not None
 
-    def pictures(self) -> tuple[Reference, ...]:
+    def list_references(self) -> tuple[Reference, ...]:
         """The pictures of a folder, or the one picture; those named ``ref_000123.png`` are placed at their frames.
 
         Raises InputError for a folder without pictures, UsageError for a folder at a frame.
         """
         if not self.path.is_dir():
-            return (Reference(self.path, self.frame if self.is_placed else _frame_of(self.path)),)
+            return (Reference(self.path, self.frame if self.is_placed else _parse_frame_number(self.path)),)
         if self.is_placed:
             raise UsageError(
                 f"{self.path} is a folder: place its pictures by their names, ref_000123.png is at frame 123"
@@ -67,7 +67,7 @@ class Given:
             raise InputError(
                 f"the folder {self.path} holds no pictures: give colour pictures (png, jpg, tif, webp, bmp)"
             )
-        return tuple(Reference(path, _frame_of(path)) for path in found)
+        return tuple(Reference(path, _parse_frame_number(path)) for path in found)
 
 
 def name_references(references: Sequence[Reference]) -> dict[str, Reference]:
@@ -82,6 +82,6 @@ def name_references(references: Sequence[Reference]) -> dict[str, Reference]:
     return named
 
 
-def _frame_of(path: Path) -> int | None:
-    match = _NUMBERED.fullmatch(path.stem)
+def _parse_frame_number(path: Path) -> int | None:
+    match = _NUMBERED_NAME.fullmatch(path.stem)
     return int(match[1]) if match else None

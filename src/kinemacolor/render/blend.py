@@ -8,7 +8,7 @@ import numpy as np
 from kinemacolor.inference.postprocess import Finish, Painted
 from kinemacolor.render.cache import LENGTH, WorkFolder
 from kinemacolor.render.passes import Pass, Stretch
-from kinemacolor.utils.arrays import Floats
+from kinemacolor.utils.arrays import Float32Array
 from kinemacolor.video.geometry import resize
 
 Ensure = Callable[[Pass, int], None]  # has a segment of a pass painted, and returns when it is
@@ -45,7 +45,7 @@ def blend(parts: Sequence[tuple[float, Painted]]) -> Painted:
         return parts[0][1]
     size = parts[0][1].confidence.shape
     weights = np.array([weight for weight, _ in parts], np.float32) / sum(weight for weight, _ in parts)
-    trust: Floats = np.stack([resize(painted.confidence, (size[0], size[1])) for _, painted in parts])
+    trust: Float32Array = np.stack([resize(painted.confidence, (size[0], size[1])) for _, painted in parts])
     chroma = np.stack([resize(painted.chroma, (size[0], size[1])) for _, painted in parts])
     counts = weights[:, None, None] * (trust + np.float32(_DOUBT))
     shares = counts / counts.sum(0)

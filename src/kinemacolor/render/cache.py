@@ -18,9 +18,9 @@ from torch import Tensor
 
 from kinemacolor.errors import InputError
 from kinemacolor.inference.postprocess import Painted
-from kinemacolor.utils.arrays import Codes
-from kinemacolor.utils.files import json_lines, replacing, writing
-from kinemacolor.video.pixels import plane_view
+from kinemacolor.utils.arrays import UIntArray
+from kinemacolor.utils.files import iter_json_lines, translate_disk_errors, write_file_atomically
+from kinemacolor.video.pixels import view_plane
 
 LENGTH = 48  # frames
 DEPTH, FORMAT = 10, "yuv444p10le"  # a step is a quarter of a Lab unit
@@ -53,7 +53,7 @@ class WorkFolder:
         """With as many `threads`."""
         before = torch.get_num_threads()
         if not self._threads.is_file():
-            with replacing(self._threads) as stream:
+            with write_file_atomically(self._threads) as stream:
                 stream.write(str(before).encode())
         torch.set_num_threads(self.threads)
         try:
@@ -84,7 +84,7 @@ class PassFolder:
         """Read the journal again: another process may have written it."""
         self._digests: list[str] = []
         self.painted = 0  # frames that the whole segments hold
-        for line in json_lines(self._journal):
+        for line in iter_json_lines(self._journal):
             if line.get("segment") == self.segments:
                 self._count(line)
 
@@ -124,7 +124,7 @@ class PassFolder:
         """
         before = self._state(self.segments)
         for name, data in files.items():
-            with replacing(self.folder / name) as stream:
+            with write_file_atomically(self.folder / name) as stream:
                 stream.write(data)
         self.refresh()
         if before != self._state(self.segments):
@@ -136,14 +136,14 @@ class PassFolder:
         Raises ResourceError where the disk is full or refuses.
         """
         number, data = self.segments, _encode(painted)
-        with replacing(self._path(number)) as stream:
+        with write_file_atomically(self._path(number)) as stream:
             stream.write(data)
         last = self.painted + len(painted) == self.frames
         if not last:
-            with replacing(self._state(number + 1)) as stream:
+            with write_file_atomically(self._state(number + 1)) as stream:
                 stream.write(save({name: tensor.contiguous() for name, tensor in state.items()}))
         line = {"segment": number, "frames": len(painted), "sha256": hashlib.sha256(data).hexdigest()}
-        with writing(self._journal), self._journal.open("a", encoding="utf-8") as journal:
+        with translate_disk_errors(self._journal), self._journal.open("a", encoding="utf-8") as journal:
             journal.write(f"\n{json.dumps(line)}")  # the line before may have been cut off by a kill
         self._count(line)
         self._state(number).unlink(missing_ok=True)
@@ -182,7 +182,7 @@ def _encode(painted: Sequence[Painted]) -> bytes:
             frame = av.VideoFrame(width, height, FORMAT)
             planes = (confidence * (_LEVELS - 1), *((chroma + 128) * (_LEVELS / 256)).transpose(2, 0, 1))
             for index, plane in enumerate(planes):
-                plane_view(frame, index)[:] = np.rint(plane).clip(0, _LEVELS - 1)
+                view_plane(frame, index)[:] = np.rint(plane).clip(0, _LEVELS - 1)
             frame.pts = number
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -191,9 +191,9 @@ def _encode(painted: Sequence[Painted]) -> bytes:
 
 def _decode(data: bytes) -> list[Painted]:
     with av.open(io.BytesIO(data), "r") as container:
-        return [_painted([plane_view(frame, index) for index in range(3)]) for frame in container.decode(video=0)]
+        return [_painted([view_plane(frame, index) for index in range(3)]) for frame in container.decode(video=0)]
 
 
-def _painted(planes: list[Codes]) -> Painted:
+def _painted(planes: list[UIntArray]) -> Painted:
     confidence, *chroma = (plane.astype(np.float32) for plane in planes)
     return Painted(np.stack(chroma, -1) * np.float32(256 / _LEVELS) - 128, confidence / np.float32(_LEVELS - 1))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kinemacolor.errors import UsageError
 from kinemacolor.inference.preview import preview_picture
-from kinemacolor.references.spec import Given
+from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.render.one_shot import Job, colorize, look, preflight
 from kinemacolor.render.progress import Progress
 from kinemacolor.weights.registry import load_model
@@ -37,7 +37,7 @@ def run_demo(folder: Path, on_progress: Callable[[Progress], None] | None = None
     package = files("kinemacolor")
     with as_file(package.joinpath(SAMPLE)) as film, as_file(package.joinpath(REFERENCE)) as reference:
         model = load_model()
-        job = Job(film, (Given(reference),), made.film, overwrite=True)
+        job = Job(film, (ReferenceSpec(reference),), made.film, overwrite=True)
         name = model.spec.name
         prepared = preflight(job, name)
         colorize(job, look(job, name), prepared, model, on_progress)

@@ -21,10 +21,10 @@ from kinemacolor.references.load import load_reference
 from kinemacolor.references.spec import Reference
 from kinemacolor.render.cache import LENGTH, WorkFolder
 from kinemacolor.render.passes import Pass
-from kinemacolor.utils.arrays import Bytes, Codes
-from kinemacolor.utils.files import file_sha256
+from kinemacolor.utils.arrays import UInt8Array, UIntArray
+from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.utils.prefetch import prefetch
-from kinemacolor.video.display import shown_gray
+from kinemacolor.video.display import to_display_gray
 from kinemacolor.video.geometry import Geometry
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.random_access import RangeReader
@@ -37,7 +37,7 @@ _LUMA = "film.luma"  # of the last frame that the model saw, in a snapshot
 class _Seen(NamedTuple):
     """The last frame that the model was shown, ``h w`` codes, and what it made of it."""
 
-    luma: Codes | None = None
+    luma: UIntArray | None = None
     painted: Painted | None = None
 
 
@@ -94,15 +94,15 @@ class Painter:
         pieces = prefetch(_pieces(one, reader, session.geometry, folder.painted))
         self._open.callback(pieces.close)
         for piece in pieces:
-            painted, seen = self._color(piece, seen, session, reader.info.colors.coding(reader.info.depth))
+            painted, seen = self._color(piece, seen, session, reader.info.colors.build_ycbcr(reader.info.depth))
             folder.store(painted, session.snapshot() | {_LUMA: torch.from_numpy(seen.luma)})
             yield folder.painted
 
     def _color(
-        self, piece: Sequence[Codes], seen: _Seen, session: Session, coding: YCbCr
+        self, piece: Sequence[UIntArray], seen: _Seen, session: Session, coding: YCbCr
     ) -> tuple[list[Painted], _Seen]:
         """A piece painted, each frame that is not the one before once; and what was seen last."""
-        fresh: list[Codes] = []
+        fresh: list[UIntArray] = []
         which: list[int] = []  # number of the fresh frame that each one is; -1: of the one seen before
         last = seen.luma
         for luma in piece:
@@ -131,26 +131,26 @@ class Painter:
             in_shot=one.begins_with_reference,
         )
 
-    def _picture(self, reference: Reference, reader: RangeReader) -> Bytes:
+    def _picture(self, reference: Reference, reader: RangeReader) -> UInt8Array:
         picture = picture_of(reference, reader)
-        if file_sha256(reference.path) != self._contents[reference.path]:
+        if compute_file_sha256(reference.path) != self._contents[reference.path]:
             raise InputError(f"the reference {reference.path} has changed since the render began: render again")
         return picture
 
 
-def picture_of(reference: Reference, reader: RangeReader) -> Bytes:
+def picture_of(reference: Reference, reader: RangeReader) -> UInt8Array:
     """A reference as a session takes it: what is painted on a frame of the film lies over that frame.
 
     Raises InputError where picture or film cannot be read.
     """
     picture = load_reference(reference.path)
     if picture.shape[2] == 4 and reference.frame is not None:
-        (block,) = reader.blocks(reference.frame, reference.frame + 1, 1)
-        return complete(picture, shown_gray(block.luma[0], reader.info))
+        (block,) = reader.iter_blocks(reference.frame, reference.frame + 1, 1)
+        return complete(picture, to_display_gray(block.luma_codes[0], reader.info))
     return picture
 
 
-def is_repeat(one: Codes, other: Codes, depth: int) -> bool:
+def is_repeat(one: UIntArray, other: UIntArray, depth: int) -> bool:
     """Whether two frames ``h w`` are copies of each other, but for what a codec changes.
 
     So are the frames that make 24 of 16 a second, and fields that are shown again (pulldown).
@@ -159,16 +159,16 @@ def is_repeat(one: Codes, other: Codes, depth: int) -> bool:
     return bool(difference.mean() <= SAME_MEAN and cv2.blur(difference, (TILE, TILE)).max() <= SAME_MOST)
 
 
-def _pieces(one: Pass, reader: RangeReader, geometry: Geometry, done: int) -> Iterator[list[Codes]]:
+def _pieces(one: Pass, reader: RangeReader, geometry: Geometry, done: int) -> Iterator[list[UIntArray]]:
     """What is left of a pass, a segment at a time in the order of painting, as codes at the working size."""
     for start in range(done, len(one), LENGTH):
         count = min(LENGTH, len(one) - start)
         first = one.end - start - count if one.backward else one.first + start
-        blocks = reader.blocks(first, first + count, 1)
-        piece = [geometry.down(_progressive(block.luma[0], reader.info)) for block in blocks]
+        blocks = reader.iter_blocks(first, first + count, 1)
+        piece = [geometry.downscale_codes(_progressive(block.luma_codes[0], reader.info)) for block in blocks]
         yield piece[::-1] if one.backward else piece
 
 
-def _progressive(luma: Codes, info: VideoInfo) -> Codes:
+def _progressive(luma: UIntArray, info: VideoInfo) -> UIntArray:
     """Of an interlaced frame the field that is shown first: one moment, and pulldown repeats it whole."""
-    return luma[1 - info.top_field_first :: 2] if info.is_interlaced else luma
+    return luma[1 - info.is_top_field_first :: 2] if info.is_interlaced else luma

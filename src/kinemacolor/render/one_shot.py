@@ -12,16 +12,16 @@ from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions, SessionOptions
 from kinemacolor.plan.document import FilmOptions, Plan
 from kinemacolor.plan.planner import Wish, make_plan, weights_sha256
-from kinemacolor.references.load import check_given
-from kinemacolor.references.spec import Given
+from kinemacolor.references.load import check_reference_specs
+from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.render.output import Prepared, Target, prepare
 from kinemacolor.render.progress import Progress, Report
 from kinemacolor.render.renderer import Render, render
-from kinemacolor.utils.files import replacing
-from kinemacolor.video.geometry import working_size
+from kinemacolor.utils.files import write_file_atomically
+from kinemacolor.video.geometry import compute_working_size
 from kinemacolor.video.images import find_pictures
 from kinemacolor.video.info import VideoInfo
-from kinemacolor.video.reader import probe
+from kinemacolor.video.reader import probe_film
 from kinemacolor.weights.registry import blank_model
 
 NOTE = "wish"  # in a work folder: what its plan was made for
@@ -32,7 +32,7 @@ class Job:
     """One film to colorize. ``start_seconds`` and ``end_seconds`` cut it; the result starts at zero again."""
 
     source: Path
-    references: tuple[Given, ...]
+    references: tuple[ReferenceSpec, ...]
     output: Path
     session: SessionOptions = field(default_factory=SessionOptions)
     encoding: EncodingOptions = field(default_factory=EncodingOptions)
@@ -52,14 +52,16 @@ def preflight(job: Job, model: str) -> Prepared:
 
     Raises InputError, UsageError or ResourceError.
     """
-    info = probe(job.source)
+    info = probe_film(job.source)
     if not job.references:
         raise UsageError("no reference: give a colour picture with -r")
-    check_given(job.references)
+    check_reference_specs(job.references)
     _check_cut(job, info)
     if job.work.exists() and not (job.work / NOTE).is_file():
         raise UsageError(f"{job.work} is needed and not ours: move it away, or name another result with -o")
-    rows, columns = working_size(info.height, info.width, job.session.short_side or blank_model(model).spec.short_side)
+    rows, columns = compute_working_size(
+        info.height, info.width, job.session.short_side or blank_model(model).spec.short_side
+    )
     return prepare(
         info,
         Target(job.output, job.encoding, overwrite=job.overwrite),
@@ -89,11 +91,11 @@ def look(job: Job, model: str, on_look: Callable[[int], None] | None = None) -> 
     known, note, digest = job.work / "plan.json", job.work / NOTE, _digest(wish)
     if known.is_file() and note.is_file() and note.read_text() == digest:
         return Plan.read(known)
-    with replacing(note) as stream:
+    with write_file_atomically(note) as stream:
         stream.write(b"looking")
     plan, _ = make_plan(wish, on_look)
     plan.write(known)
-    with replacing(note) as stream:
+    with write_file_atomically(note) as stream:
         stream.write(digest.encode())
     return plan
 
@@ -129,7 +131,7 @@ def _check_cut(job: Job, info: VideoInfo) -> None:
 
 def _frames_expected(job: Job, info: VideoInfo) -> int | None:
     if not job.start_seconds and job.end_seconds is None:
-        return info.frames_expected
+        return info.expected_frames
     if info.rate is None or info.duration_seconds is None:
         return None
     end = min(job.end_seconds or info.duration_seconds, info.duration_seconds)

@@ -12,18 +12,18 @@ from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import Plan
 from kinemacolor.render.cache import BYTES_PER_PIXEL
 from kinemacolor.utils.device import choose_device
-from kinemacolor.utils.files import replacing
-from kinemacolor.video.encoding import Encoder, choose_encoder, is_folder_name
-from kinemacolor.video.geometry import working_size
-from kinemacolor.video.images import SUFFIXES
+from kinemacolor.utils.files import write_file_atomically
+from kinemacolor.video.encoding import EncoderSettings, choose_encoder, is_folder_name
+from kinemacolor.video.geometry import compute_working_size
+from kinemacolor.video.images import PICTURE_SUFFIXES
 from kinemacolor.video.info import VideoInfo
-from kinemacolor.video.output import partial_name
-from kinemacolor.video.pixels import chroma_shape
-from kinemacolor.video.reader import probe
+from kinemacolor.video.output import make_partial_path
+from kinemacolor.video.pixels import compute_chroma_shape
+from kinemacolor.video.reader import probe_film
 
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 _UNFINISHED = "unfinished.json"
-_KEPT_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", *SUFFIXES)
+_KEPT_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", *PICTURE_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,11 @@ class Prepared:
 
     target: Target
     info: VideoInfo
-    encoders: dict[Path, Encoder]
+    encoders: dict[Path, EncoderSettings]
     warnings: list[str]
 
     @property
-    def encoder(self) -> Encoder:
+    def encoder(self) -> EncoderSettings:
         """That of the result."""
         return self.encoders[self.target.output]
 
@@ -75,7 +75,7 @@ def prepare(
     Raises UsageError or ResourceError.
     """
     choose_device(device)
-    if len({partial_name(path) for path in target.files}) < len(target.files):
+    if len({make_partial_path(path) for path in target.files}) < len(target.files):
         raise UsageError("two results have one name: name each differently")
     own = unfinished(work)
     for path in target.files:
@@ -95,17 +95,17 @@ def default_output(source: Path, what: str = "color") -> Path:
     return source.with_name(f"{source.stem}.{what}{suffix if suffix in _KEPT_SUFFIXES else '.mp4'}")
 
 
-def encode_size(info: VideoInfo, encoder: Encoder) -> tuple[int, int]:
+def encode_size(info: VideoInfo, encoder: EncoderSettings) -> tuple[int, int]:
     """Rows and columns of the chroma planes that the encoder takes."""
-    return chroma_shape(info.height, info.width, encoder.subsampling)
+    return compute_chroma_shape(info.height, info.width, encoder.subsampling)
 
 
 def prepare_plan(
     plan: Plan, target: Target, spec: ModelSpec, work: Path, *, device: str, inputs: Sequence[Path]
 ) -> Prepared:
     """`prepare` for a plan; ``inputs``: what must not be written over besides its film and references."""
-    info = probe(plan.film.path)
-    rows, columns = working_size(info.height, info.width, plan.options.short_side or spec.short_side)
+    info = probe_film(plan.film.path)
+    rows, columns = compute_working_size(info.height, info.width, plan.options.short_side or spec.short_side)
     return prepare(
         info,
         target,
@@ -122,8 +122,8 @@ def announce(work: Path, target: Target) -> None:
     for begun in unfinished(work):
         if begun.is_dir():
             shutil.rmtree(begun)
-    with replacing(work / _UNFINISHED) as stream:
-        stream.write(json.dumps([str(partial_name(path)) for path in target.files]).encode())
+    with write_file_atomically(work / _UNFINISHED) as stream:
+        stream.write(json.dumps([str(make_partial_path(path)) for path in target.files]).encode())
 
 
 def settled(work: Path) -> None:
@@ -146,7 +146,7 @@ def check_target(output: Path, inputs: Sequence[Path], *, overwrite: bool, repla
 
     Raises UsageError with a way out.
     """
-    partial = partial_name(output)
+    partial = make_partial_path(output)
     try:
         if not output.absolute().parent.is_dir():
             raise UsageError(f"the folder {output.parent} does not exist: make it first")
@@ -172,11 +172,13 @@ def _overlap(target: Path, source: Path) -> bool:
     return target == source or target in source.parents or (source.is_dir() and source in target.parents)
 
 
-def _check_disk(info: VideoInfo, encoders: dict[Path, Encoder], frames: int, working_pixels: int, work: Path) -> None:
+def _check_disk(
+    info: VideoInfo, encoders: dict[Path, EncoderSettings], frames: int, working_pixels: int, work: Path
+) -> None:
     """Each disk has room for what is to be written there, less what an earlier run has written already."""
     wanted = {work: frames * working_pixels * BYTES_PER_PIXEL}
     for path, encoder in encoders.items():
-        wanted[partial_name(path)] = frames * info.width * info.height * encoder.bits_per_pixel / 8
+        wanted[make_partial_path(path)] = frames * info.width * info.height * encoder.bits_per_pixel / 8
     needed: dict[int, float] = {}
     for path, size in wanted.items():
         device = _folder_of(path).stat().st_dev
@@ -202,7 +204,7 @@ def _held(path: Path) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def _warnings(info: VideoInfo, encoder: Encoder) -> list[str]:
+def _warnings(info: VideoInfo, encoder: EncoderSettings) -> list[str]:
     found = []
     if info.colors.transfer in HDR_TRANSFERS:
         found.append(

@@ -21,14 +21,14 @@ from kinemacolor.render.inference_pass import Painter
 from kinemacolor.render.output import Prepared, announce, encode_size, settled
 from kinemacolor.render.passes import Pass, Stretch, stretches
 from kinemacolor.render.progress import Meter, Progress, Report
-from kinemacolor.utils.arrays import Codes
-from kinemacolor.utils.files import file_sha256, writing
+from kinemacolor.utils.arrays import UIntArray
+from kinemacolor.utils.files import compute_file_sha256, translate_disk_errors
 from kinemacolor.utils.prefetch import prefetch
 from kinemacolor.video.geometry import Geometry
 from kinemacolor.video.images import find_pictures
 from kinemacolor.video.info import FrameBlock, VideoInfo
 from kinemacolor.video.output import FilmWriter
-from kinemacolor.video.pixels import layer_luma
+from kinemacolor.video.pixels import make_layer_luma_codes
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.writer import open_writer
 
@@ -36,9 +36,9 @@ Paint = Callable[[Pass, int, Callable[[int], None]], None]  # as `Painter.ensure
 
 
 class _Frame(NamedTuple):
-    luma: Codes
-    chroma: Codes
-    confidence: Codes | None
+    luma: UIntArray
+    chroma: UIntArray
+    confidence: UIntArray | None
     pts: int
     duration: int
     trust: float
@@ -131,7 +131,7 @@ def _stream(
 ) -> float:
     """Write every frame; gives the sum of their mean confidences. ``stop``: ends the painting."""
     trust = 0.0
-    blocks, ahead = prefetch(reader.blocks(1)), prefetch(colored, ahead=8)
+    blocks, ahead = prefetch(reader.iter_blocks(1)), prefetch(colored, ahead=8)
     frames = prefetch(_coded(blocks, ahead, prepared), on_stop=stop)
     try:
         for frame in frames:
@@ -150,7 +150,7 @@ def _report(
     plan = job.plan
     return Report(
         source=str(plan.film.path),
-        result=str(prepared.target.output if reader.ended_early is None else writer.partial),
+        result=str(prepared.target.output if reader.ended_early is None else writer.partial_path),
         model=plan.model,
         frames=meter.frames,
         painted=meter.frames_painted,
@@ -170,7 +170,7 @@ def locked(work: Path) -> Iterator[None]:
 
     Raises UsageError where somebody does.
     """
-    with writing(work):
+    with translate_disk_errors(work):
         work.mkdir(parents=True, exist_ok=True)
     lock = FileLock(work / "lock")
     try:
@@ -195,25 +195,27 @@ def check_inputs(plan: Plan) -> dict[Path, str]:
     paths = {plan.references[name].path for shot in plan.shots for name in shot.references}
     for path in paths:
         load_reference(path)
-    return {path: file_sha256(path) for path in paths}
+    return {path: compute_file_sha256(path) for path in paths}
 
 
 def _coded(blocks: Iterator[FrameBlock], colored: Iterator[Colored], prepared: Prepared) -> Iterator[_Frame]:
     """Luma as it stands in the film, with the codes of its colours."""
     info, encoder = prepared.info, prepared.encoder
-    native, coding = info.colors.coding(info.depth), info.colors.coding(encoder.depth)
+    native, coding = info.colors.build_ycbcr(info.depth), info.colors.build_ycbcr(encoder.depth)
     size = encode_size(info, encoder)
     for block in blocks:
         one = next(colored, None)
         if one is None:
             raise InputError(f"{info.path} has more frames than the plan says: correct it, or make it again")
         painted, finish = one
-        chroma = finish.chroma_planes(block.luma[0], painted, size, native, coding)
+        chroma = finish.chroma_planes(block.luma_codes[0], painted, size, native, coding)
         sure = None
         if prepared.target.confidence:
-            whole = finish.geometry.up(painted.confidence, (info.height, info.width))
-            sure = native.to_luma_codes(torch.from_numpy(whole)).numpy().astype(block.luma.dtype)
-        yield _Frame(block.luma[0], chroma, sure, block.pts[0], block.durations[0], float(painted.confidence.mean()))
+            whole = finish.geometry.upscale_field(painted.confidence, (info.height, info.width))
+            sure = native.to_luma_codes(torch.from_numpy(whole)).numpy().astype(block.luma_codes.dtype)
+        yield _Frame(
+            block.luma_codes[0], chroma, sure, block.pts[0], block.durations[0], float(painted.confidence.mean())
+        )
     if next(colored, None) is not None:
         raise InputError(f"{info.path} has fewer frames than the plan says: correct it, or make it again")
 
@@ -222,7 +224,7 @@ def _write(frame: _Frame, writers: Mapping[Path, FilmWriter], prepared: Prepared
     target, middle = prepared.target, 2 ** (prepared.encoder.depth - 1)
     writers[target.output].write(frame.luma, frame.chroma, frame.pts, frame.duration)
     if target.layer:
-        writers[target.layer].write(layer_luma(prepared.info), frame.chroma, frame.pts, frame.duration)
+        writers[target.layer].write(make_layer_luma_codes(prepared.info), frame.chroma, frame.pts, frame.duration)
     if target.confidence and frame.confidence is not None:
         none = np.full_like(frame.chroma, middle)
         writers[target.confidence].write(frame.confidence, none, frame.pts, frame.duration)
@@ -231,7 +233,7 @@ def _write(frame: _Frame, writers: Mapping[Path, FilmWriter], prepared: Prepared
 def finish_of(stretch: Stretch, info: VideoInfo, model: Colorizer) -> Finish:
     """How painted frames of a shot become the film's."""
     options = stretch.shares[0].source.options
-    geometry = Geometry.of(
+    geometry = Geometry.from_frame_size(
         info.height,
         info.width,
         options.short_side or model.spec.short_side,
@@ -256,7 +258,7 @@ def _settings(job: Render, prepared: Prepared) -> dict[str, object]:
     plan, encoder = job.plan, prepared.encoder
     first = job.finishes(prepared.info)[0]
     return {
-        "working_size": list(first.geometry.working),
+        "working_size": list(first.geometry.working_size),
         "saturation": first.saturation,
         "edge_filter": first.edge_filter,
         "crop": plan.options.crop,

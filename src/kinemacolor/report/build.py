@@ -20,7 +20,7 @@ from kinemacolor.render.renderer import Render
 from kinemacolor.report.context import Scene, write_jpeg
 from kinemacolor.report.limits import Limits, Verdict, judge
 from kinemacolor.report.shot_metrics import Curves, Meter, ShotMeasures, shot_measures
-from kinemacolor.utils.arrays import Codes
+from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.utils.prefetch import prefetch
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.weights.registry import blank_model
@@ -107,11 +107,11 @@ def make_report(
     with VideoReader(film.path, start_seconds=film.start_seconds, end_seconds=film.end_seconds) as reader:
         finishes = job.finishes(reader.info)
         watch = _Watch(plan, Scene.of(plan, reader.info, folder), finishes, limits or Limits(), folder)
-        blocks = prefetch(reader.blocks(1), ahead=8)
+        blocks = prefetch(reader.iter_blocks(1), ahead=8)
         colored = prefetch(color_frames(job.stretches, finishes, job.work, _is_there), ahead=8)
         try:
             for number, (block, one) in enumerate(zip(blocks, colored, strict=True)):
-                watch.see(number, block.luma[0], block.pts[0], one)
+                watch.see(number, block.luma_codes[0], block.pts[0], one)
                 if on_frame:
                     on_frame(number + 1)
         finally:
@@ -125,7 +125,7 @@ class _Moment(NamedTuple):
 
     number: int
     confidence: float
-    luma: Codes
+    luma: UIntArray
     painted: Painted
 
 
@@ -142,7 +142,7 @@ class _Watch:
         self._least: _Moment | None = None
         self._meter = self._meter_of(0)
 
-    def see(self, number: int, luma: Codes, pts: int, one: Colored) -> None:
+    def see(self, number: int, luma: UIntArray, pts: int, one: Colored) -> None:
         """The next frame."""
         scene, shot = self._scene, self._plan.shots[len(self._shots)]
         measured = self._meter.measure(*scene.at(scene.small, luma, one.painted))

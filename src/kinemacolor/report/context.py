@@ -12,14 +12,14 @@ from kinemacolor.inference.preview import GAP, before_and_after
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import seeing_eye
 from kinemacolor.plan.similarity import Eye, Look
-from kinemacolor.references.load import gray_of, load_reference
+from kinemacolor.references.load import load_reference, rgb_to_gray
 from kinemacolor.report.palette import Palette
-from kinemacolor.utils.arrays import Bytes, Codes
-from kinemacolor.utils.files import writing
-from kinemacolor.video.geometry import Geometry, resize, working_size
+from kinemacolor.utils.arrays import UInt8Array, UIntArray
+from kinemacolor.utils.files import translate_disk_errors
+from kinemacolor.video.geometry import Geometry, compute_working_size, resize
 from kinemacolor.video.images import write_picture
 from kinemacolor.video.info import VideoInfo
-from kinemacolor.video.pixels import display_luma
+from kinemacolor.video.pixels import luma_codes_to_gray
 
 MEASURED_SIDE, SHOWN_SIDE = 96, 144  # px, short side
 
@@ -59,24 +59,24 @@ class Scene:
             picture = f"pictures/reference_{number:05d}.jpg"
             found[name] = _known(plan.references[name].path, eye, folder, picture)
         small, large = (_geometry(info, side, crop=plan.options.crop) for side in (MEASURED_SIDE, SHOWN_SIDE))
-        return cls(info, info.colors.coding(info.depth), eye, found, small, large)
+        return cls(info, info.colors.build_ycbcr(info.depth), eye, found, small, large)
 
     @property
     def picture_size(self) -> tuple[int, int]:
         """Rows and columns of what `shown` gives."""
-        rows, columns = self.large.working
+        rows, columns = self.large.working_size
         return rows, 3 * columns + 2 * GAP
 
-    def at(self, size: Geometry, luma: Codes, painted: Painted) -> tuple[Bytes, Painted]:
+    def at(self, size: Geometry, luma: UIntArray, painted: Painted) -> tuple[UInt8Array, Painted]:
         """A stored frame and what was painted for it at one of the two sizes; the luma as gray of full range."""
-        chroma, confidence = (np.ascontiguousarray(resize(field, size.working)) for field in painted)
+        chroma, confidence = (np.ascontiguousarray(resize(field, size.working_size)) for field in painted)
         return self.gray(size, luma), Painted(chroma, confidence)
 
-    def gray(self, size: Geometry, luma: Codes) -> Bytes:
+    def gray(self, size: Geometry, luma: UIntArray) -> UInt8Array:
         """A stored frame as gray of full range."""
-        return display_luma(size.down(luma), self.info.depth, full_range=self.info.colors.full_range)
+        return luma_codes_to_gray(size.downscale_codes(luma), self.info.depth, full_range=self.info.colors.full_range)
 
-    def shown(self, luma: Codes, painted: Painted) -> Bytes:
+    def shown(self, luma: UIntArray, painted: Painted) -> UInt8Array:
         """A frame for a person, gray, coloured as the film shows it, and how sure the model is, side by side."""
         gray, (chroma, confidence) = self.at(self.large, luma, painted)
         y = torch.from_numpy(gray).float()[None] / 255
@@ -85,25 +85,25 @@ class Scene:
         return before_and_after(gray, rgb.round().byte().permute(1, 2, 0).numpy(), confidence)
 
 
-def write_jpeg(path: Path, rgb: Bytes) -> None:
+def write_jpeg(path: Path, rgb: UInt8Array) -> None:
     """Raises ResourceError where the disk is full or refuses."""
-    with writing(path):
+    with translate_disk_errors(path):
         path.parent.mkdir(exist_ok=True)
         write_picture(path, rgb)
 
 
 def _known(path: Path, eye: Eye, folder: Path, name: str) -> Known:
     whole = load_reference(path)
-    small = resize(whole, working_size(whole.shape[0], whole.shape[1], SHOWN_SIDE))
+    small = resize(whole, compute_working_size(whole.shape[0], whole.shape[1], SHOWN_SIDE))
     rgb = np.ascontiguousarray(small[..., :3])
     write_jpeg(folder / name, rgb)
     lab = rgb_to_lab(torch.from_numpy(rgb).permute(2, 0, 1).float() / 255)
     palette = None if whole.shape[2] == 4 else Palette.of(lab[1:].permute(1, 2, 0).numpy())
-    return Known(eye.look(gray_of(whole)), palette, name)
+    return Known(eye.look(rgb_to_gray(whole)), palette, name)
 
 
 def _geometry(info: VideoInfo, short_side: int, *, crop: bool) -> Geometry:
-    return Geometry.of(
+    return Geometry.from_frame_size(
         info.height,
         info.width,
         short_side,

@@ -9,8 +9,8 @@ import numpy as np
 from kinemacolor.report.build import Advice, Report, ShotReport
 from kinemacolor.report.limits import FAULTS
 from kinemacolor.report.shot_metrics import grouped
-from kinemacolor.utils.arrays import Floats
-from kinemacolor.utils.times import clock
+from kinemacolor.utils.arrays import Float32Array
+from kinemacolor.utils.times import format_time
 
 POINTS = 80  # of a curve
 REFERENCES = 3  # of a shot, that are shown
@@ -105,7 +105,7 @@ def _advised(one: Advice, frame_link: str | None) -> str:
     frame = f"frame {one.frame}"
     if frame_link is not None:
         frame = f'<a href="{escape(frame_link.format(frame=one.frame))}" download>{frame}</a>'
-    text = f"{frame}, at {clock(one.seconds)}: may take away {_percent(one.share)} of the doubt"
+    text = f"{frame}, at {format_time(one.seconds)}: may take away {_percent(one.share)} of the doubt"
     return text + (f", in shot{'s' * (len(one.shots) > 1)} {shots}" if one.shots else "")
 
 
@@ -132,7 +132,7 @@ def _table(report: Report, shots: Sequence[ShotReport], nothing: str) -> str:
 def _row(report: Report, shot: ShotReport) -> str:
     return (
         f'<tr id="shot-{shot.number}" role="row">'
-        f'<th scope="row" role="rowheader"><b>Shot {shot.number}</b>{clock(shot.seconds)}<br>'
+        f'<th scope="row" role="rowheader"><b>Shot {shot.number}</b>{format_time(shot.seconds)}<br>'
         f"frames {shot.first}–{shot.last}</th>"
         f'<td role="cell">{_verdict(shot)}</td>'
         f'<td role="cell" class="shown">{_picture(report, shot)}{_references(report, shot)}</td>'
@@ -176,7 +176,7 @@ def _curves(report: Report, shot: ShotReport) -> str:
     )
 
 
-def _curve(title: str, values: Floats, mean: float | None, top: float, limit: float | None) -> str:
+def _curve(title: str, values: Float32Array, mean: float | None, top: float, limit: float | None) -> str:
     """A curve from 0 to at least ``top``, with its limit dashed; nothing where there is nothing measured."""
     known = values[np.isfinite(values)]
     if mean is None or not len(known):

@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 
-from kinemacolor.utils.arrays import Floats
+from kinemacolor.utils.arrays import Float32Array
 
 DIRECTIONS, LEVELS = 8, 64
 _ANGLES = np.arange(DIRECTIONS) * (np.pi / DIRECTIONS)
@@ -19,11 +19,11 @@ class Palette:
     ``strength``: mean chroma.
     """
 
-    quantiles: Floats
+    quantiles: Float32Array
     strength: float
 
     @classmethod
-    def of(cls, chroma: Floats) -> Self:
+    def of(cls, chroma: Float32Array) -> Self:
         """Of the ab of pixels, ``... 2``."""
         pixels = chroma.reshape(-1, 2)
         ordered = np.sort(pixels @ _AXES, axis=0)

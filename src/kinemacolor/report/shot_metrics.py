@@ -12,7 +12,7 @@ from kinemacolor.color import YCbCr
 from kinemacolor.inference.postprocess import Painted
 from kinemacolor.metrics.motion import Motion
 from kinemacolor.report.palette import Palette
-from kinemacolor.utils.arrays import Bytes, Doubles, Floats
+from kinemacolor.utils.arrays import Float32Array, Float64Array, UInt8Array
 
 NOTICED = 2.3  # Lab units: the smallest difference that is seen between grays (Mahy et al. 1994)
 STRONGER = 0.045  # so much more of it is needed for each unit of chroma (CIE94, S_C)
@@ -51,7 +51,7 @@ class Curves:
         for column, value in zip(self._columns.values(), measured, strict=True):
             column.append(value)
 
-    def of(self, name: str, first: int = 0, end: int | None = None) -> Floats:
+    def of(self, name: str, first: int = 0, end: int | None = None) -> Float32Array:
         """One measure of frames ``first`` up to ``end``."""
         return np.frombuffer(self._columns[name], np.float32)[first:end].copy()
 
@@ -88,10 +88,10 @@ class Meter:
 
     def __init__(self, references: Sequence[Palette], coding: YCbCr) -> None:
         self._references, self._coding = references, coding
-        self._before: tuple[Bytes, Floats] | None = None
+        self._before: tuple[UInt8Array, Float32Array] | None = None
         self._counts = np.zeros(BINS, np.int64)
 
-    def measure(self, gray: Bytes, painted: Painted) -> FrameMeasures:
+    def measure(self, gray: UInt8Array, painted: Painted) -> FrameMeasures:
         """A painted frame, with its gain, and the film's gray ``h w``, full range, of the same size."""
         chroma, confidence = painted
         own = Palette.of(chroma)
@@ -114,7 +114,7 @@ class Meter:
         reached = np.cumsum(self._counts) >= 0.1 * self._counts.sum()
         return float(np.argmax(reached)) / (BINS - 1)
 
-    def _flicker(self, gray: Bytes, chroma: Floats) -> float:
+    def _flicker(self, gray: UInt8Array, chroma: Float32Array) -> float:
         if self._before is None:
             return float("nan")
         gray_before, chroma_before = self._before
@@ -130,7 +130,7 @@ def _beside(own: Palette, near: Palette | None) -> tuple[float, float, float, fl
     return own.distance(near), richness, *cast
 
 
-def clipped_share(gray: Bytes, chroma: Floats, coding: YCbCr) -> float:
+def clipped_share(gray: UInt8Array, chroma: Float32Array, coding: YCbCr) -> float:
     """The share of pixels whose ab ``h w 2`` lose more than `NOTICED` at the film's gray ``h w``."""
     luma = torch.from_numpy(gray).float()[None] / 255
     ab = torch.from_numpy(chroma).permute(2, 0, 1)
@@ -163,7 +163,7 @@ def shot_measures(curves: Curves, first: int, end: int, confidence_p10: float) -
     )
 
 
-def slope(values: Floats) -> float:
+def slope(values: Float32Array) -> float:
     """The change per step of a curve: the median over all pairs of points of the slope between them.
 
     That is the estimator of Theil (1950) and Sen (1968): three points in ten may lie anywhere. Of a curve of more
@@ -177,11 +177,11 @@ def slope(values: Floats) -> float:
     return float(np.median((means[other] - means[one]) / (places[other] - places[one])))
 
 
-def grouped(values: Floats, count: int) -> Doubles:
+def grouped(values: Float32Array, count: int) -> Float64Array:
     """A curve as at most ``count`` means of neighbours."""
     return np.array([part.mean(dtype=np.float64) for part in np.array_split(values, min(count, len(values)))])
 
 
-def _mean(values: Floats) -> float | None:
+def _mean(values: Float32Array) -> float | None:
     known = values[np.isfinite(values)]
     return float(known.mean(dtype=np.float64)) if len(known) else None

@@ -14,7 +14,7 @@ from kinemacolor.report.build import Report, ShotReport, make_report
 from kinemacolor.report.limits import FAULTS
 from kinemacolor.report.page import page
 from kinemacolor.report.shot_metrics import FrameMeasures
-from kinemacolor.utils.files import replacing_folder, writing
+from kinemacolor.utils.files import translate_disk_errors, write_folder_atomically
 
 NUMBERS, PAGE, PICTURES = "report.json", "index.html", "pictures"
 DECIMALS = 4
@@ -34,9 +34,9 @@ def write_report(
     Raises UsageError for a folder that holds something else, ResourceError for the disk, and as `make_report`.
     """
     check_folder(folder)
-    with replacing_folder(folder.absolute()) as new:
+    with write_folder_atomically(folder.absolute()) as new:
         report = make_report(plan, work, new, on_frame=on_frame)
-        with writing(folder):
+        with translate_disk_errors(folder):
             (new / NUMBERS).write_text(to_json(report), encoding="utf-8")
             (new / PAGE).write_text(page(report, frame_link), encoding="utf-8")
     return report

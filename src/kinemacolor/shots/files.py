@@ -9,36 +9,36 @@ from typing import get_args
 import opentimelineio as otio
 
 from kinemacolor.errors import InputError, UsageError, translate_read_errors
-from kinemacolor.shots.shot import Clock, Shot, Transition
-from kinemacolor.utils.files import replacing
+from kinemacolor.shots.shot import FrameClock, Shot, Transition
+from kinemacolor.utils.files import write_file_atomically
 
-COLUMNS = ("first", "last", "start_seconds", "transition", "dissolve", "certainty")
-SUFFIXES = (".csv", ".edl", ".otio")
+CSV_COLUMNS = ("first", "last", "start_seconds", "transition", "dissolve", "certainty")
+SHOT_LIST_SUFFIXES = (".csv", ".edl", ".otio")
 
 
-def write_shots(path: Path, shots: Sequence[Shot], clock: Clock, film: Path) -> None:
+def write_shots(path: Path, shots: Sequence[Shot], clock: FrameClock, film: Path) -> None:
     """A list of the shots of ``film``, of the kind that the suffix says.
 
     Raises UsageError for another suffix, or where an EDL cannot express the rate; ResourceError for the disk.
     """
-    kind = kind_of(path)
-    with replacing(path) as stream:
-        text = _csv(shots, clock) if kind == ".csv" else _timeline_text(kind, shots, clock, film)
+    suffix = validate_suffix(path)
+    with write_file_atomically(path) as stream:
+        text = _shots_to_csv(shots, clock) if suffix == ".csv" else _shots_to_timeline(suffix, shots, clock, film)
         stream.write(text.encode())
 
 
-def read_shots(path: Path, frames: int, clock: Clock) -> tuple[Shot, ...]:
+def read_shots(path: Path, frames: int, clock: FrameClock) -> tuple[Shot, ...]:
     """The shots in a list, which must follow each other from the first frame of a film to its last, ``frames`` in all.
 
     A CSV needs the column ``first`` alone. Of an EDL or a timeline the first video track counts. Raises InputError.
     """
-    kind = kind_of(path)
+    suffix = validate_suffix(path)
     try:
         with translate_read_errors(path):
             text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not in UTF-8: save it as such") from error
-    shots = _from_csv(path, text, frames) if kind == ".csv" else _from_timeline(path, text, clock)
+    shots = _shots_from_csv(path, text, frames) if suffix == ".csv" else _shots_from_timeline(path, text, clock)
     if not shots:
         raise InputError(f"{path} holds no shot")
     gaps = [(one.end, other.first) for one, other in pairwise(shots) if one.end != other.first]
@@ -52,16 +52,18 @@ def read_shots(path: Path, frames: int, clock: Clock) -> tuple[Shot, ...]:
     return shots
 
 
-def kind_of(path: Path) -> str:
+def validate_suffix(path: Path) -> str:
     """The suffix of a list of shots. Raises UsageError for another."""
     suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise UsageError(f"{path.name} is no list of shots: name it {', '.join('*' + one for one in SUFFIXES)}")
+    if suffix not in SHOT_LIST_SUFFIXES:
+        raise UsageError(
+            f"{path.name} is no list of shots: name it {', '.join('*' + one for one in SHOT_LIST_SUFFIXES)}"
+        )
     return suffix
 
 
-def _csv(shots: Sequence[Shot], clock: Clock) -> str:
-    rows = [",".join(COLUMNS)]
+def _shots_to_csv(shots: Sequence[Shot], clock: FrameClock) -> str:
+    rows = [",".join(CSV_COLUMNS)]
     for shot in shots:
         start = float(clock.start_seconds + shot.first / clock.rate)
         rows.append(
@@ -70,63 +72,66 @@ def _csv(shots: Sequence[Shot], clock: Clock) -> str:
     return "\n".join(rows) + "\n"
 
 
-def _from_csv(path: Path, text: str, frames: int) -> tuple[Shot, ...]:
+def _shots_from_csv(path: Path, text: str, frames: int) -> tuple[Shot, ...]:
     rows = list(csv.DictReader(text.splitlines()))
     try:
         firsts = [int(row["first"]) for row in rows]
         ends = [int(row["last"]) + 1 if row.get("last") else None for row in rows]
-        hows = [(_transition(row.get("transition")), 1.0, int(row.get("dissolve") or 0)) for row in rows]
+        beginnings = [(_parse_transition(row.get("transition")), 1.0, int(row.get("dissolve") or 0)) for row in rows]
     except (KeyError, ValueError, TypeError) as error:
         raise InputError(f"{path}: wanted a column `first` with numbers of frames ({error})") from error
     following = [*firsts, frames][1:]
     return tuple(
-        Shot(first, end or after, *how) for first, end, after, how in zip(firsts, ends, following, hows, strict=True)
+        Shot(first, end or after, *beginning)
+        for first, end, after, beginning in zip(firsts, ends, following, beginnings, strict=True)
     )
 
 
-def _timeline_text(kind: str, shots: Sequence[Shot], clock: Clock, film: Path) -> str:
+def _shots_to_timeline(suffix: str, shots: Sequence[Shot], clock: FrameClock, film: Path) -> str:
     rate = float(clock.rate)
 
-    def span(first: int, length: int) -> otio.opentime.TimeRange:
+    def make_time_range(first: int, length: int) -> otio.opentime.TimeRange:
         return otio.opentime.TimeRange(
             otio.opentime.RationalTime(first, rate), otio.opentime.RationalTime(length, rate)
         )
 
     timeline = otio.schema.Timeline(film.stem)
-    timeline.global_start_time = otio.opentime.RationalTime(clock.origin, rate)
+    timeline.global_start_time = otio.opentime.RationalTime(clock.timecode_origin, rate)
     track = otio.schema.Track("V1", kind=otio.schema.TrackKind.Video)
     timeline.tracks.append(track)
-    whole = span(clock.origin, shots[-1].end)
+    whole = make_time_range(clock.timecode_origin, shots[-1].end)
     for number, shot in enumerate(shots, 1):
         media = otio.schema.ExternalReference(target_url=film.name, available_range=whole)
-        clip = otio.schema.Clip(f"shot {number:04}", media, span(clock.origin + shot.first, len(shot)))
+        clip = otio.schema.Clip(
+            f"shot {number:04}", media, make_time_range(clock.timecode_origin + shot.first, len(shot))
+        )
         clip.metadata["kinemacolor"] = {"transition": shot.transition or "", "dissolve": shot.dissolve}
         track.append(clip)
     try:
-        text: str = otio.adapters.write_to_string(timeline, "otio_json" if kind == ".otio" else "cmx_3600")
+        text: str = otio.adapters.write_to_string(timeline, "otio_json" if suffix == ".otio" else "cmx_3600")
     except (otio.exceptions.OTIOError, ValueError) as error:
         raise UsageError(f"an EDL cannot say {rate:g} frames a second ({error}): write .csv or .otio") from error
     return text
 
 
-def _from_timeline(path: Path, text: str, clock: Clock) -> tuple[Shot, ...]:
+def _shots_from_timeline(path: Path, text: str, clock: FrameClock) -> tuple[Shot, ...]:
     rate, arguments = float(clock.rate), {}
     adapter = "otio_json"
     if path.suffix.lower() == ".edl":
         adapter, arguments = "cmx_3600", {"rate": rate}
     try:
         timeline = otio.adapters.read_from_string(text, adapter, **arguments)
-        return tuple(_from_clip(clip, rate, clock) for clip in timeline.video_tracks()[0].find_clips())
+        return tuple(_shot_from_clip(clip, rate, clock) for clip in timeline.video_tracks()[0].find_clips())
     except (otio.exceptions.OTIOError, ValueError, TypeError, IndexError, AttributeError) as error:
         raise InputError(f"{path} cannot be read as a list of shots ({error})") from error
 
 
-def _from_clip(clip: otio.schema.Clip, rate: float, clock: Clock) -> Shot:
-    span, ours = clip.trimmed_range(), clip.metadata.get("kinemacolor", {})
-    first = round(span.start_time.rescaled_to(rate).value) - clock.origin
-    how = _transition(ours.get("transition")), 1.0, int(ours.get("dissolve", 0))
-    return Shot(first, first + round(span.duration.rescaled_to(rate).value), *how)
+def _shot_from_clip(clip: otio.schema.Clip, rate: float, clock: FrameClock) -> Shot:
+    span, metadata = clip.trimmed_range(), clip.metadata.get("kinemacolor", {})
+    first = round(span.start_time.rescaled_to(rate).value) - clock.timecode_origin
+    beginning = _parse_transition(metadata.get("transition")), 1.0, int(metadata.get("dissolve", 0))
+    return Shot(first, first + round(span.duration.rescaled_to(rate).value), *beginning)
 
 
-def _transition(name: object) -> Transition | None:
+def _parse_transition(name: object) -> Transition | None:
     return name if name in get_args(Transition) else None  # type: ignore[return-value]

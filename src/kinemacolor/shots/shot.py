@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Literal, NamedTuple
 
 Transition = Literal["cut", "fade", "dissolve"]
-SPAN = 3  # frames back that a frame is compared with: an interruption is shorter
+LOOKBACK = 3  # frames back that a frame is compared with: an interruption is shorter
 
 
 class Boundary(NamedTuple):
@@ -20,9 +20,9 @@ class Boundary(NamedTuple):
     length: int
     certainty: float
 
-    def meets(self, other: "Boundary") -> bool:
+    def can_merge_with(self, other: "Boundary") -> bool:
         """Whether both may be one: their frames touch, or are cuts no farther apart than an interruption lasts."""
-        return abs(self.frame - other.frame) <= max((self.length + other.length) / 2, SPAN)
+        return abs(self.frame - other.frame) <= max((self.length + other.length) / 2, LOOKBACK)
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,15 @@ class Shot:
 
 
 @dataclass(frozen=True)
-class Clock:
+class FrameClock:
     """What numbers of frames mean: frames a second; the time code of frame 0, in frames, and its time in the film."""
 
     rate: Fraction
-    origin: int = 0
+    timecode_origin: int = 0
     start_seconds: float = 0
 
 
-def shots_between(boundaries: Sequence[Boundary], frames: int) -> tuple[Shot, ...]:
+def shots_from_boundaries(boundaries: Sequence[Boundary], frames: int) -> tuple[Shot, ...]:
     """The shots of a film of so many frames, one after the other."""
     inner = [boundary for boundary in boundaries if 0 < boundary.frame < frames]
     ends = [*(boundary.frame for boundary in inner), frames]

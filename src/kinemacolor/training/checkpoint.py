@@ -15,7 +15,7 @@ from kinemacolor.models.base import Colorizer
 from kinemacolor.training.initialization import UNREADABLE, stored_part
 from kinemacolor.training.recipe import Recipe, is_file
 from kinemacolor.training.recipe_file import differences, plain
-from kinemacolor.utils.files import replacing
+from kinemacolor.utils.files import write_file_atomically
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Checkpoints:
         Raises ResourceError where it cannot be written; then the old ones stay.
         """
         path = self.path(step)
-        with replacing(path) as stream:
+        with write_file_atomically(path) as stream:
             torch.save(dict(content), stream)
             stream.flush()
             os.fsync(stream.fileno())
@@ -75,7 +75,7 @@ def export(model: Colorizer, recipe: Recipe, told: str, target: Path) -> None:
     paths = tuple(f"{path}." if path else "" for path in model.parts.values())
     tensors = {name: x.cpu().contiguous() for name, x in model.state_dict().items() if name.startswith(paths)}
     rows = {part: _row(part, path, model, recipe, told) for part, path in model.parts.items()}
-    with replacing(target) as stream:
+    with write_file_atomically(target) as stream:
         stream.write(save(tensors, {"parts": json.dumps(rows)}))
 
 

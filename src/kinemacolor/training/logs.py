@@ -8,8 +8,8 @@ from typing import Any
 
 import cv2
 
-from kinemacolor.utils.arrays import Bytes
-from kinemacolor.utils.files import json_lines, replacing, writing
+from kinemacolor.utils.arrays import UInt8Array
+from kinemacolor.utils.files import iter_json_lines, translate_disk_errors, write_file_atomically
 
 FILE = "log.jsonl"
 
@@ -25,7 +25,7 @@ class Log:
     def __init__(self, folder: Path, step: int) -> None:
         self.folder, self._began = folder, time.monotonic()
         kept = [line for line in read(folder) if line["step"] <= step]
-        with replacing(folder / FILE) as stream:
+        with write_file_atomically(folder / FILE) as stream:
             stream.write("".join(json.dumps(line) + "\n" for line in kept).encode())
         try:
             from torch.utils.tensorboard import SummaryWriter
@@ -37,17 +37,17 @@ class Log:
     def write(self, step: int, kind: str, facts: Mapping[str, Any]) -> None:
         """One line; the numbers in it also become curves. Raises ResourceError for the disk."""
         row = {"step": step, "kind": kind, "seconds": round(time.monotonic() - self._began, 3)} | dict(facts)
-        with writing(self.folder), (self.folder / FILE).open("a", encoding="utf-8") as stream:
+        with translate_disk_errors(self.folder), (self.folder / FILE).open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(row) + "\n")
         for name, value in facts.items():
             if self._curves and isinstance(value, float):
                 self._curves.add_scalar(f"{kind}/{name}", value, step)
 
-    def picture(self, step: int, strip: Bytes) -> None:
+    def picture(self, step: int, strip: UInt8Array) -> None:
         """A filmstrip ``H W 3``."""
         good, jpeg = cv2.imencode(".jpg", strip[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
         assert good
-        with replacing(self.folder / "filmstrips" / f"{step:08}.jpg") as stream:
+        with write_file_atomically(self.folder / "filmstrips" / f"{step:08}.jpg") as stream:
             stream.write(jpeg.tobytes())
         if self._curves:
             self._curves.add_image("filmstrip: gray, truth, result", strip, step, dataformats="HWC")
@@ -60,4 +60,4 @@ class Log:
 
 def read(folder: Path) -> list[dict[str, Any]]:
     """The lines of a run's log; one that a killed run left unfinished is skipped."""
-    return [row for row in json_lines(folder / FILE) if isinstance(row.get("step"), int)]
+    return [row for row in iter_json_lines(folder / FILE) if isinstance(row.get("step"), int)]

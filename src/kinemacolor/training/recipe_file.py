@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.training.recipe import Recipe, is_file
-from kinemacolor.utils.validation_messages import faults_of
+from kinemacolor.utils.validation_messages import describe_validation_errors
 from kinemacolor.weights.registry import MODELS
 
 # What may change while a run goes on: how long it is, what it writes, where things lie, what fits into memory.
@@ -38,7 +38,7 @@ def read_recipe(source: str | Path, changes: Mapping[str, Any] | None = None) ->
         recipe = Recipe.model_validate_json(json.dumps(raw, default=str))
         recipe.model.built(MODELS[recipe.model.name].options_type())  # so that a fault in them is told here
     except ValidationError as error:
-        raise UsageError(f"{source}: {faults_of(error, _place)}") from error
+        raise UsageError(f"{source}: {describe_validation_errors(error, _place)}") from error
     except UsageError as error:
         raise UsageError(f"{source}: clips: {error}") from error
     return recipe

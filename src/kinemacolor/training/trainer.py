@@ -26,7 +26,7 @@ from kinemacolor.training.recipe_file import plain
 from kinemacolor.training.train_state import Learner, NotFinite, precision_note
 from kinemacolor.training.validation import validate
 from kinemacolor.utils.console import SECONDS_BETWEEN_LINES
-from kinemacolor.utils.files import replacing, writing
+from kinemacolor.utils.files import translate_disk_errors, write_file_atomically
 
 Ending = Literal["done", "out of time", "asked to stop"]
 
@@ -223,7 +223,7 @@ class _Window:
 
 def _prepare(folder: Path, checkpoints: Checkpoints) -> None:
     """Raises UsageError for a folder that holds something else, ResourceError for one that cannot be made."""
-    with writing(folder):
+    with translate_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()) and not (folder / "recipe.json").is_file():
             raise UsageError(f"{folder} holds other things than a run: choose another folder")
@@ -232,7 +232,7 @@ def _prepare(folder: Path, checkpoints: Checkpoints) -> None:
 
 def _write_down(recipe: Recipe, folder: Path) -> None:
     """For a person, and so that the folder is known as that of a run."""
-    with replacing(folder / "recipe.json") as stream:
+    with write_file_atomically(folder / "recipe.json") as stream:
         stream.write((json.dumps(plain(recipe), indent=2) + "\n").encode())
 
 

@@ -15,7 +15,7 @@ from kinemacolor.metrics.picture import compute_psnr
 from kinemacolor.models.base import Colorizer
 from kinemacolor.training.distributed import Team
 from kinemacolor.training.recipe import Validation
-from kinemacolor.utils.arrays import Bytes
+from kinemacolor.utils.arrays import UInt8Array
 
 SHOWN = 4  # frames of a filmstrip
 
@@ -25,7 +25,7 @@ class Validated:
     """Mean PSNR in dB of each film, by its name; and of the first its filmstrip, ``3h 4w 3``."""
 
     films: dict[str, float]
-    strip: Bytes | None
+    strip: UInt8Array | None
 
     @property
     def psnr(self) -> float:
@@ -65,7 +65,7 @@ def _colored(
     return true, lab_to_rgb(torch.cat([lab[:, :1], torch.cat(made).to(lab)], 1)).cpu()
 
 
-def _strip(true: Tensor, made: Tensor) -> Bytes:
+def _strip(true: Tensor, made: Tensor) -> UInt8Array:
     """Gray, truth and result of some frames, one above the other, time from left to right."""
     chosen = np.linspace(0, len(true) - 1, min(SHOWN, len(true))).round().astype(int).tolist()
     rows = []

@@ -10,73 +10,84 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-Advance = Callable[[int, int | None], None]
+ProgressUpdater = Callable[[int, int | None], None]
 SECONDS_BETWEEN_LINES = 10.0
 
 
-def say(message: str, *, quiet: bool = False) -> None:
+def print_message(message: str, *, quiet: bool = False) -> None:
     """One line for a person."""
     if not quiet:
         print(message, file=sys.stderr, flush=True)
 
 
 @contextmanager
-def progress(title: str, *, quiet: bool = False, unit: str = "frames") -> Iterator[Advance]:
+def show_progress(title: str, *, quiet: bool = False, unit: str = "frames") -> Iterator[ProgressUpdater]:
     """Gives a function to call with (done, expected or None)."""
     if quiet:
         yield lambda done, expected: None
     elif sys.stderr.isatty():
-        with _bar(unit) as bar:
+        with _make_progress_bar(unit) as bar:
             task = bar.add_task(title, total=None, rate="")
-            pace = _Pace()
+            rate_counter = _RateCounter()
 
-            def move(done: int, expected: int | None) -> None:
-                bar.update(task, completed=done, total=expected, rate=_rate(*pace.of(done), unit))
+            def update_bar(done: int, expected: int | None) -> None:
+                bar.update(
+                    task, completed=done, total=expected, rate=_format_rate(*rate_counter.count_since_start(done), unit)
+                )
 
-            yield move
+            yield update_bar
     else:
-        yield _Lines(title, unit)
+        yield _LineReporter(title, unit)
 
 
-def _bar(unit: str) -> Bar:
+def _make_progress_bar(unit: str) -> Bar:
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit)]
     columns += [TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()]
     return Bar(*columns, console=Console(stderr=True))
 
 
-class _Pace:
+class _RateCounter:
     """What was done since the first call: what a stopped run left is no part of it."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
-        self._kept: int | None = None
+        self._initial_count: int | None = None
 
-    def of(self, done: int) -> tuple[int, float]:
+    def count_since_start(self, done: int) -> tuple[int, float]:
         """Done, and seconds."""
-        if self._kept is None:
-            self._kept = done if time.monotonic() - self._started < 1 else 0
-        return done - self._kept, time.monotonic() - self._started
+        if self._initial_count is None:
+            self._initial_count = done if time.monotonic() - self._started < 1 else 0
+        return done - self._initial_count, time.monotonic() - self._started
 
 
-class _Lines:
+class _LineReporter:
     """A line now and then: the same facts as the bar's."""
 
     def __init__(self, title: str, unit: str) -> None:
         self.title, self.unit = title, unit
-        self.pace, self.spoken = _Pace(), time.monotonic()
+        self.rate_counter, self.last_printed = _RateCounter(), time.monotonic()
 
     def __call__(self, done: int, expected: int | None) -> None:
         now = time.monotonic()
-        fresh, spent = self.pace.of(done)
-        if now - self.spoken < SECONDS_BETWEEN_LINES and done != expected:
+        newly_done, seconds = self.rate_counter.count_since_start(done)
+        if now - self.last_printed < SECONDS_BETWEEN_LINES and done != expected:
             return
-        self.spoken = now
-        share = f"{done}/{expected} {self.unit}" if expected else f"{done} {self.unit}"
-        left = f"{_span((expected - done) * spent / fresh)} left" if expected and fresh and done < expected else ""
-        say(f"{self.title}: " + ", ".join(part for part in (share, _rate(fresh, spent, self.unit), left) if part))
+        self.last_printed = now
+        count_text = f"{done}/{expected} {self.unit}" if expected else f"{done} {self.unit}"
+        remaining_text = (
+            f"{_format_duration((expected - done) * seconds / newly_done)} left"
+            if expected and newly_done and done < expected
+            else ""
+        )
+        print_message(
+            f"{self.title}: "
+            + ", ".join(
+                part for part in (count_text, _format_rate(newly_done, seconds, self.unit), remaining_text) if part
+            )
+        )
 
 
-def _rate(done: int, seconds: float, unit: str) -> str:
+def _format_rate(done: int, seconds: float, unit: str) -> str:
     """``12.5 frames/s``, or ``8.0 s/frame`` where they are slow; nothing where nothing is done yet."""
     if not done:
         return ""
@@ -84,6 +95,6 @@ def _rate(done: int, seconds: float, unit: str) -> str:
     return f"{rate:.1f} {unit}/s" if rate >= 1 else f"{1 / rate:.1f} s/{unit.removesuffix('s')}"
 
 
-def _span(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     """``90 s`` or ``2:05:00``."""
     return f"{seconds:.0f} s" if seconds < 600 else str(timedelta(seconds=round(seconds)))

@@ -15,7 +15,7 @@ from kinemacolor.errors import ResourceError
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def translate_disk_errors(path: Path) -> Iterator[None]:
     """A disk that is full or refuses becomes a ResourceError that names ``path``."""
     try:
         yield
@@ -24,14 +24,14 @@ def writing(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def write_file_atomically(path: Path) -> Iterator[BinaryIO]:
     """A file that takes its name when it is written whole, also where others write the same one.
 
     Raises ResourceError where the disk is full or refuses.
     """
     new = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        with writing(path):
+        with translate_disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             with new.open("wb") as stream:
                 yield stream
@@ -41,7 +41,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def replacing_folder(path: Path) -> Iterator[Path]:
+def write_folder_atomically(path: Path) -> Iterator[Path]:
     """A folder that takes its name, from one that had it before, when all in it is written.
 
     Raises ResourceError where the disk is full or refuses.
@@ -49,10 +49,10 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     token = uuid4().hex
     new, old = (path.with_name(f".{path.name}.{token}.{state}") for state in ("new", "old"))
     try:
-        with writing(path):
+        with translate_disk_errors(path):
             new.mkdir(parents=True)
         yield new
-        with writing(path):
+        with translate_disk_errors(path):
             if path.exists():
                 path.replace(old)
             new.replace(path)
@@ -63,7 +63,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(left, ignore_errors=True)
 
 
-def json_lines(path: Path) -> Iterator[dict[str, Any]]:
+def iter_json_lines(path: Path) -> Iterator[dict[str, Any]]:
     """The objects of a file of JSON lines, none where there is no file; a line that was left unfinished is skipped."""
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
         try:
@@ -74,7 +74,7 @@ def json_lines(path: Path) -> Iterator[dict[str, Any]]:
             yield row
 
 
-def file_sha256(path: Path) -> str:
+def compute_file_sha256(path: Path) -> str:
     """The sha256 of a file, read piece by piece."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -19,12 +19,12 @@ def prefetch(
     An error of the maker is raised where its item would have come. Closing the generator stops the
     thread and closes ``items``; ``on_stop`` is called first, to end what the thread may wait for.
     """
-    done = object()
+    end_marker = object()
     ready: queue.Queue[object] = queue.Queue(ahead)
     stopped = threading.Event()
     failure: list[BaseException] = []
 
-    def offer(item: object) -> bool:
+    def put_until_stopped(item: object) -> bool:
         while not stopped.is_set():
             try:
                 ready.put(item, timeout=0.1)
@@ -33,23 +33,23 @@ def prefetch(
                 continue
         return False
 
-    def work() -> None:
+    def produce_items() -> None:
         iterator = iter(items)
         try:
             for item in iterator:
-                if not offer(item):
+                if not put_until_stopped(item):
                     break
         except BaseException as error:  # handed to the consumer, who raises it
             failure.append(error)
         finally:
             if isinstance(iterator, Generator):
                 iterator.close()
-            offer(done)
+            put_until_stopped(end_marker)
 
-    thread = threading.Thread(target=work, daemon=True)
+    thread = threading.Thread(target=produce_items, daemon=True)
     thread.start()
     try:
-        while (item := ready.get()) is not done:
+        while (item := ready.get()) is not end_marker:
             yield item  # type: ignore[misc]
         if failure:
             raise failure[0]
@@ -60,7 +60,7 @@ def prefetch(
         thread.join()
 
 
-def one_thread() -> None:
+def use_single_thread() -> None:
     """For a process that works beside others of its kind: one thread for each library."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)

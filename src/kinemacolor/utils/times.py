@@ -5,7 +5,7 @@ import math
 from kinemacolor.errors import UsageError
 
 
-def seconds_of(text: str, what: str) -> float:
+def parse_seconds(text: str, what: str) -> float:
     """Seconds of "90", "1:30" or "0:01:30.5".
 
     Raises UsageError, with ``what`` it was for, for anything else.
@@ -22,7 +22,7 @@ def seconds_of(text: str, what: str) -> float:
     return total
 
 
-def clock(seconds: float) -> str:
+def format_time(seconds: float) -> str:
     """``1:05.3``, or ``2:01:05.3``: what `seconds_of` takes."""
     tenths = round(10 * seconds)
     minutes, rest = divmod(tenths, 600)

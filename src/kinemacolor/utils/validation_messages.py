@@ -5,15 +5,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
-_KNOWN = {"extra_forbidden": "unknown key", "unexpected_keyword_argument": "unknown key", "missing": "is missing"}
+_ERROR_TEXTS = {"extra_forbidden": "unknown key", "unexpected_keyword_argument": "unknown key", "missing": "is missing"}
 
 
-def faults_of(error: ValidationError, place: Callable[[tuple[Any, ...]], tuple[Any, ...]] = lambda where: where) -> str:
+def describe_validation_errors(
+    error: ValidationError, rename_location: Callable[[tuple[Any, ...]], tuple[Any, ...]] = lambda where: where
+) -> str:
     """Every fault with its key, one after the other; ``place`` may rename where a key stands."""
-    return "; ".join(_fault(fault, place(fault["loc"])) for fault in error.errors())
+    return "; ".join(_describe_error(fault, rename_location(fault["loc"])) for fault in error.errors())
 
 
-def _fault(fault: Any, where: tuple[Any, ...]) -> str:
-    place = ".".join(str(part) for part in where)
-    text = _KNOWN.get(fault["type"], str(fault["msg"]).removeprefix("Value error, "))
-    return f"{place}: {text}" if place else text
+def _describe_error(error: Any, location: tuple[Any, ...]) -> str:
+    key = ".".join(str(part) for part in location)
+    text = _ERROR_TEXTS.get(error["type"], str(error["msg"]).removeprefix("Value error, "))
+    return f"{key}: {text}" if key else text

@@ -6,17 +6,17 @@ from pathlib import Path
 import av
 import numpy as np
 
-from kinemacolor.utils.arrays import Bytes, Codes
+from kinemacolor.utils.arrays import UInt8Array, UIntArray
 from kinemacolor.video.geometry import resize
-from kinemacolor.video.images import PICTURES_RATE, find_pictures, read_reference
+from kinemacolor.video.images import PICTURE_FRAME_RATE, find_pictures, read_color_picture
 from kinemacolor.video.info import VideoInfo
-from kinemacolor.video.pixels import display_luma
+from kinemacolor.video.pixels import luma_codes_to_gray
 from kinemacolor.video.reader import VideoReader
 
 
-def shown_gray(luma: Codes, info: VideoInfo) -> Bytes:
+def to_display_gray(luma_codes: UIntArray, info: VideoInfo) -> UInt8Array:
     """A stored luma plane ``H W`` as a gray picture uint8."""
-    gray = display_luma(luma, info.depth, full_range=info.colors.full_range)
+    gray = luma_codes_to_gray(luma_codes, info.depth, full_range=info.colors.full_range)
     turns = round(info.display_rotation / 90) % 4
     upright = np.ascontiguousarray(np.rot90(gray, turns))
     aspect = float(info.sample_aspect or 1)
@@ -24,44 +24,46 @@ def shown_gray(luma: Codes, info: VideoInfo) -> Bytes:
     return resize(upright, (upright.shape[0], max(1, round(upright.shape[1] * across))))
 
 
-def colored_frames(path: Path) -> Iterator[Bytes]:
+def iter_color_frames(path: Path) -> Iterator[UInt8Array]:
     """Every frame ``H W 3`` sRGB uint8 of a film, a picture or a folder of numbered pictures.
 
     Upright and with square pixels, as it is shown.
 
     Raises InputError for what cannot be read.
     """
-    for _, picture in stills(path):
+    for _, picture in iter_numbered_frames(path):
         yield picture
 
 
-def stills(path: Path, wanted: Collection[int] | None = None, start_seconds: float = 0) -> Iterator[tuple[int, Bytes]]:
+def iter_numbered_frames(
+    path: Path, wanted: Collection[int] | None = None, start_seconds: float = 0
+) -> Iterator[tuple[int, UInt8Array]]:
     """The frames with these numbers, counted from ``start_seconds``; all without: number and picture.
 
     As `colored_frames` gives them.
     """
     pictures = find_pictures(path)
-    for number, picture in enumerate(pictures[round(start_seconds * PICTURES_RATE) :]):
+    for number, picture in enumerate(pictures[round(start_seconds * PICTURE_FRAME_RATE) :]):
         if wanted is None or number in wanted:
-            yield number, read_reference(picture)
+            yield number, read_color_picture(picture)
     if pictures:
         return
     with VideoReader(path, start_seconds=start_seconds) as reader:
-        for number, frame in enumerate(reader.frames()):
+        for number, frame in enumerate(reader.iter_frames()):
             if wanted is None or number in wanted:
-                yield number, _shown(frame, reader)
+                yield number, _to_upright_rgb(frame, reader)
             if wanted is not None and number >= max(wanted):
                 return
 
 
-def _shown(frame: av.VideoFrame, reader: VideoReader) -> Bytes:
+def _to_upright_rgb(frame: av.VideoFrame, reader: VideoReader) -> UInt8Array:
     turns, aspect = round(reader.info.display_rotation / 90) % 4, float(reader.info.sample_aspect or 1)
-    rgb = _rgb(frame, reader)
+    rgb = _convert_to_rgb(frame, reader)
     square = resize(rgb, (rgb.shape[0], round(rgb.shape[1] * aspect)))
     return np.ascontiguousarray(np.rot90(square, turns))
 
 
-def _rgb(frame: av.VideoFrame, reader: VideoReader) -> Bytes:
+def _convert_to_rgb(frame: av.VideoFrame, reader: VideoReader) -> UInt8Array:
     colors = reader.info.colors
     converted = frame.reformat(
         format="rgb24",

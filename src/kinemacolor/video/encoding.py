@@ -9,23 +9,23 @@ import torch
 
 from kinemacolor.errors import UsageError
 from kinemacolor.options import EncodingOptions
-from kinemacolor.video.images import SUFFIXES
+from kinemacolor.video.images import PICTURE_SUFFIXES
 from kinemacolor.video.info import VideoInfo
-from kinemacolor.video.pixels import depth_of, is_rgb, planar_name, subsampling_of
+from kinemacolor.video.pixels import get_bit_depth, get_chroma_subsampling, get_planar_format, is_rgb
 
 ENCODERS = {"h264": "libx264", "h265": "libx265", "hevc": "libx265", "prores": "prores_ks", "vp9": "libvpx-vp9"}
 ENCODERS["av1"] = "libsvtav1"
 # With AVX-512 x264 now and then makes other bytes of the same frames, as if it read memory that it had not set.
-_REPEATABLE = "MMX2,SSE2Fast,SSSE3,SSE4.2,AVX,FMA3,BMI1,BMI2,AVX2"
+_REPRODUCIBLE_CPU_FLAGS = "MMX2,SSE2Fast,SSSE3,SSE4.2,AVX,FMA3,BMI1,BMI2,AVX2"
 _CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
-_QUALITY = {"libx264": ("crf", 16), "libx265": ("crf", 18), "libvpx-vp9": ("crf", 22), "libsvtav1": ("crf", 22)}
+_DEFAULT_QUALITY = {"libx264": ("crf", 16), "libx265": ("crf", 18), "libvpx-vp9": ("crf", 22), "libsvtav1": ("crf", 22)}
 _BITS_PER_PIXEL = {"libx264": 0.35, "libx265": 0.3, "libvpx-vp9": 0.3, "libsvtav1": 0.25, "ffv1": 8.0, "prores_ks": 4.0}
-_PICTURE_KINDS = {"png": ".png", "tiff": ".tif"}
+_PICTURE_CODEC_SUFFIXES = {"png": ".png", "tiff": ".tif"}
 _EXR_SAMPLES = {"gbrpf16le": "half", "gbrpf32le": "float"}
 
 
 @dataclass(frozen=True)
-class Encoder:
+class EncoderSettings:
     """A settled choice: FFmpeg's encoder, pixel format, bit depth and private options."""
 
     name: str
@@ -41,10 +41,10 @@ class Encoder:
     @property
     def subsampling(self) -> str:
         """That of the chroma planes the writer takes: RGB is made from full ones."""
-        return "444" if self.is_rgb else subsampling_of(av.VideoFormat(self.pixel_format, 16, 16))
+        return "444" if self.is_rgb else get_chroma_subsampling(av.VideoFormat(self.pixel_format, 16, 16))
 
     @property
-    def is_limited(self) -> bool:
+    def is_limited_range(self) -> bool:
         """ProRes has limited range only: neither it nor QuickTime can say that a film is full range."""
         return self.name.startswith("prores")
 
@@ -58,14 +58,14 @@ class Encoder:
         return _BITS_PER_PIXEL.get(self.name, 2.0) * self.depth / 8
 
 
-def choose_encoder(info: VideoInfo, output: Path, options: EncodingOptions) -> Encoder:
+def choose_encoder(info: VideoInfo, output: Path, options: EncodingOptions) -> EncoderSettings:
     """Fit container, encoder and pixel format to the source.
 
     Raises UsageError where they cannot fit, naming what would.
     """
     if is_picture_output(output):
-        return _pictures(info, output, options)
-    container, supported = _container(output)
+        return _choose_picture_encoder(info, output, options)
+    container, supported = _find_container(output)
     if options.lossless and options.vcodec is None and container == "matroska":
         wanted = "ffv1"
     else:
@@ -82,11 +82,11 @@ def choose_encoder(info: VideoInfo, output: Path, options: EncodingOptions) -> E
     offered = [pixels.name for pixels in codec.video_formats or ()]
     if not offered:
         raise UsageError(f"{wanted} does not say what it stores: take one of {', '.join(sorted(ENCODERS))}, ffv1")
-    pixel_format = options.pix_fmt or _pixel_format(info, name, offered)
+    pixel_format = options.pix_fmt or _choose_pixel_format(info, name, offered)
     if pixel_format not in offered:
         raise UsageError(f"{wanted} cannot store {pixel_format}: it offers {', '.join(offered)}")
     pixels = av.VideoFormat(pixel_format, 16, 16)
-    subsampling = subsampling_of(pixels)
+    subsampling = get_chroma_subsampling(pixels)
     if not is_rgb(pixels) and subsampling == "400":
         raise UsageError(f"{pixel_format} has no colour: choose a --pix-fmt with chroma, such as yuv420p")
     if name.startswith("libx26") and (
@@ -95,12 +95,12 @@ def choose_encoder(info: VideoInfo, output: Path, options: EncodingOptions) -> E
         raise UsageError(
             f"{pixel_format} needs an even picture size, the film is {info.width}x{info.height}: use yuv444p"
         )
-    encoder = Encoder(name, pixel_format, depth_of(pixels), _private_options(name, options))
-    _try(encoder, info)
+    encoder = EncoderSettings(name, pixel_format, get_bit_depth(pixels), _build_encoder_options(name, options))
+    _test_open_encoder(encoder, info)
     return encoder
 
 
-def _try(encoder: Encoder, info: VideoInfo) -> None:
+def _test_open_encoder(encoder: EncoderSettings, info: VideoInfo) -> None:
     """Open the encoder once, so that what it refuses is known before the first frame."""
     trial = av.CodecContext.create(encoder.name, "w")
     assert isinstance(trial, av.VideoCodecContext)
@@ -117,7 +117,7 @@ def _try(encoder: Encoder, info: VideoInfo) -> None:
 
 def is_picture_output(output: Path) -> bool:
     """A folder (a name without suffix), or one picture."""
-    return output.suffix.lower() in SUFFIXES or is_folder_name(output)
+    return output.suffix.lower() in PICTURE_SUFFIXES or is_folder_name(output)
 
 
 def is_folder_name(output: Path) -> bool:
@@ -125,26 +125,26 @@ def is_folder_name(output: Path) -> bool:
     return output.suffix in ("", ".color") or output.is_dir()
 
 
-def _pictures(info: VideoInfo, output: Path, options: EncodingOptions) -> Encoder:
+def _choose_picture_encoder(info: VideoInfo, output: Path, options: EncodingOptions) -> EncoderSettings:
     depth = 16 if info.depth > 8 else 8
     if not is_folder_name(output):
-        if info.frames_expected not in (None, 1):
+        if info.expected_frames not in (None, 1):
             raise UsageError(
-                f"{output.name} is one picture, the film has {info.frames_expected}: name a folder or a film"
+                f"{output.name} is one picture, the film has {info.expected_frames}: name a folder or a film"
             )
-        return Encoder("pictures", "rgb", depth, picture_suffix=output.suffix.lower())
+        return EncoderSettings("pictures", "rgb", depth, picture_suffix=output.suffix.lower())
     if options.vcodec == "exr":
         if options.pix_fmt not in (None, *_EXR_SAMPLES):
             raise UsageError(f"EXR cannot store {options.pix_fmt}: it offers {', '.join(_EXR_SAMPLES)}")
         samples = _EXR_SAMPLES[options.pix_fmt or "gbrpf16le"]
-        return Encoder("pictures", "rgb", 16, {"format": samples}, picture_suffix=".exr")
-    suffix = _PICTURE_KINDS.get(options.vcodec or "png")
+        return EncoderSettings("pictures", "rgb", 16, {"format": samples}, picture_suffix=".exr")
+    suffix = _PICTURE_CODEC_SUFFIXES.get(options.vcodec or "png")
     if suffix is None:
         raise UsageError(f"a folder cannot hold {options.vcodec}: take png, tiff or exr, or name a film (.mov, .mkv)")
-    return Encoder("pictures", "rgb", depth, picture_suffix=suffix)
+    return EncoderSettings("pictures", "rgb", depth, picture_suffix=suffix)
 
 
-def _container(output: Path) -> tuple[str, set[str]]:
+def _find_container(output: Path) -> tuple[str, set[str]]:
     """FFmpeg's name, and the codecs it holds. Only containers that keep every timestamp."""
     name = _CONTAINERS.get(output.suffix.lower())
     if name is None:
@@ -153,7 +153,7 @@ def _container(output: Path) -> tuple[str, set[str]]:
     return made.format.name, made.supported_codecs
 
 
-def _pixel_format(info: VideoInfo, name: str, offered: list[str]) -> str:
+def _choose_pixel_format(info: VideoInfo, name: str, offered: list[str]) -> str:
     """The offered format nearest to the source: its depth or the next deeper, its subsampling or the next finer."""
     odd = info.width % 2 or info.height % 2
     if (name == "libx264" and info.subsampling in ("400", "420")) or name in ("libx265", "libvpx-vp9", "libsvtav1"):
@@ -170,21 +170,21 @@ def _pixel_format(info: VideoInfo, name: str, offered: list[str]) -> str:
     shallower = [depth for depth in (16, 14, 12, 10, 9, 8) if depth < info.depth]
     for depth in depths + shallower:
         for subsampling in [*preferred, "422", "444", "420"]:
-            if planar_name(subsampling, depth) in offered:
-                return planar_name(subsampling, depth)
+            if get_planar_format(subsampling, depth) in offered:
+                return get_planar_format(subsampling, depth)
     return offered[0]
 
 
-def _private_options(name: str, options: EncodingOptions) -> dict[str, str]:
+def _build_encoder_options(name: str, options: EncodingOptions) -> dict[str, str]:
     chosen: dict[str, str] = {}
     if name in ("libx264", "libx265"):
         chosen["preset"] = options.preset
     if name == "libx264" and torch.backends.cpu.get_cpu_capability() == "AVX512":
-        chosen["x264-params"] = f"asm={_REPEATABLE}"
+        chosen["x264-params"] = f"asm={_REPRODUCIBLE_CPU_FLAGS}"
     if options.lossless:
-        return chosen | _lossless(name, options)
-    if name in _QUALITY:
-        key, usual = _QUALITY[name]
+        return chosen | _build_lossless_options(name, options)
+    if name in _DEFAULT_QUALITY:
+        key, usual = _DEFAULT_QUALITY[name]
         chosen[key] = str(usual if options.crf is None else options.crf)
     elif options.crf is not None:
         raise UsageError(f"{name} has no --crf: leave it out")
@@ -193,7 +193,7 @@ def _private_options(name: str, options: EncodingOptions) -> dict[str, str]:
     return chosen
 
 
-def _lossless(name: str, options: EncodingOptions) -> dict[str, str]:
+def _build_lossless_options(name: str, options: EncodingOptions) -> dict[str, str]:
     if options.crf is not None:
         raise UsageError("--lossless and --crf exclude each other")
     known = {

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kinemacolor.utils.arrays import Codes, Floats
+from kinemacolor.utils.arrays import Float32Array, UIntArray
 
-LONGEST_ASPECT = 4  # beyond it pictures are squeezed, so that the work stays bounded
+MAX_ASPECT = 4  # beyond it pictures are squeezed, so that the work stays bounded
 Pixels = TypeVar("Pixels", bound=NDArray[Any])
 
 
@@ -25,12 +25,12 @@ class Geometry:
 
     height: int
     width: int
-    turns: int
-    working: tuple[int, int]
-    seen: tuple[float, float] = (1.0, 1.0)
+    quarter_turns: int
+    working_size: tuple[int, int]
+    crop_fraction: tuple[float, float] = (1.0, 1.0)
 
     @classmethod
-    def of(
+    def from_frame_size(
         cls,
         height: int,
         width: int,
@@ -43,51 +43,53 @@ class Geometry:
         """``rotation`` is the display rotation in degrees, counter-clockwise; ``crop`` sees the middle 16:9 only."""
         turns = round(rotation / 90) % 4
         across = width * float(pixel_aspect or 1)
-        shown = (across, height) if turns % 2 else (height, across)
-        part = middle(*shown) if crop else (1.0, 1.0)
-        working = working_size(shown[0] * part[0], shown[1] * part[1], short_side)
-        return cls(height, width, turns, working, part[::-1] if turns % 2 else part)
+        upright_size = (across, height) if turns % 2 else (height, across)
+        fraction = compute_crop_fraction(*upright_size) if crop else (1.0, 1.0)
+        working = compute_working_size(upright_size[0] * fraction[0], upright_size[1] * fraction[1], short_side)
+        return cls(height, width, turns, working, fraction[::-1] if turns % 2 else fraction)
 
-    def down(self, plane: Codes) -> Codes:
+    def downscale_codes(self, plane: UIntArray) -> UIntArray:
         """Film codes H W to upright codes at the working size, averaged over what they cover."""
-        rows, columns = self.working[::-1] if self.turns % 2 else self.working
-        part = plane[self.window(plane.shape[0], plane.shape[1])]
-        return np.ascontiguousarray(np.rot90(resize(part, (rows, columns)), self.turns))
+        rows, columns = self.working_size[::-1] if self.quarter_turns % 2 else self.working_size
+        part = plane[self.get_crop_window(plane.shape[0], plane.shape[1])]
+        return np.ascontiguousarray(np.rot90(resize(part, (rows, columns)), self.quarter_turns))
 
-    def up(self, field: Floats, size: tuple[int, int]) -> Floats:
+    def upscale_field(self, field: Float32Array, size: tuple[int, int]) -> Float32Array:
         """A field h w C back to stored orientation at ``size`` (rows, columns), bilinear; 0 where not seen."""
         whole = np.zeros((*size, *field.shape[2:]), np.float32)
-        window = self.window(*size)
-        seen = whole[window].shape[:2]
-        whole[window] = resize(np.ascontiguousarray(np.rot90(field, -self.turns)), (seen[0], seen[1]))
+        window = self.get_crop_window(*size)
+        visible_shape = whole[window].shape[:2]
+        whole[window] = resize(
+            np.ascontiguousarray(np.rot90(field, -self.quarter_turns)), (visible_shape[0], visible_shape[1])
+        )
         return whole
 
-    def upright(self, stored: Pixels) -> Pixels:
+    def rotate_upright(self, stored: Pixels) -> Pixels:
         """Stored pixels H W ... as they are shown."""
-        return np.ascontiguousarray(np.rot90(stored, self.turns))  # type: ignore[return-value]
+        return np.ascontiguousarray(np.rot90(stored, self.quarter_turns))  # type: ignore[return-value]
 
     @property
-    def seen_upright(self) -> tuple[float, float]:
+    def upright_crop_fraction(self) -> tuple[float, float]:
         """``seen`` of the frame as it is shown."""
-        return self.seen[::-1] if self.turns % 2 else self.seen
+        return self.crop_fraction[::-1] if self.quarter_turns % 2 else self.crop_fraction
 
-    def window(self, height: int, width: int) -> tuple[slice, slice]:
+    def get_crop_window(self, height: int, width: int) -> tuple[slice, slice]:
         """What the model sees of a stored frame of that size."""
-        rows, columns = round(height * self.seen[0]), round(width * self.seen[1])
+        rows, columns = round(height * self.crop_fraction[0]), round(width * self.crop_fraction[1])
         top, left = (height - rows) // 2, (width - columns) // 2
         return slice(top, top + rows), slice(left, left + columns)
 
 
-def middle(height: float, width: float) -> tuple[float, float]:
+def compute_crop_fraction(height: float, width: float) -> tuple[float, float]:
     """The parts of rows and columns that a 16:9 cut from the middle keeps."""
     wanted = 16 / 9
     aspect = width / height
     return min(1.0, aspect / wanted), min(1.0, wanted / aspect)
 
 
-def working_size(height: float, width: float, short_side: int) -> tuple[int, int]:
+def compute_working_size(height: float, width: float, short_side: int) -> tuple[int, int]:
     """Rows and columns whose shorter is ``short_side`` px, with the aspect of the picture (at most 4)."""
-    aspect = min(max(width / height, 1 / LONGEST_ASPECT), LONGEST_ASPECT)
+    aspect = min(max(width / height, 1 / MAX_ASPECT), MAX_ASPECT)
     if aspect >= 1:
         return short_side, round(short_side * aspect)
     return round(short_side / aspect), short_side

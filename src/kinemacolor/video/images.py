@@ -11,14 +11,14 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from kinemacolor.errors import InputError, translate_read_errors
-from kinemacolor.utils.arrays import Bytes, Codes, Floats
+from kinemacolor.utils.arrays import Float32Array, UInt8Array, UIntArray
 from kinemacolor.video.info import ColorTags, VideoInfo
-from kinemacolor.video.pixels import luma_of_rgb
+from kinemacolor.video.pixels import rgb_to_luma_codes
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
-PICTURES_RATE = Fraction(24)
-OPAQUE = 128  # alpha from which a pixel counts as painted
-LEAST_PAINTED = 0.0005  # share of a partial picture
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
+PICTURE_FRAME_RATE = Fraction(24)
+OPAQUE_ALPHA = 128  # alpha from which a pixel counts as painted
+MIN_PAINTED_SHARE = 0.0005  # share of a partial picture
 
 
 def find_pictures(path: Path) -> list[Path]:
@@ -27,12 +27,14 @@ def find_pictures(path: Path) -> list[Path]:
     Empty if ``path`` is neither: then it is a film, or nothing.
     """
     if path.is_dir():
-        found = [file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")]
-        return sorted(found, key=_frame_number)
-    return [path] if path.is_file() and path.suffix.lower() in SUFFIXES else []
+        found = [
+            file for file in path.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith(".")
+        ]
+        return sorted(found, key=_picture_sort_key)
+    return [path] if path.is_file() and path.suffix.lower() in PICTURE_SUFFIXES else []
 
 
-def _frame_number(file: Path) -> tuple[int, str]:
+def _picture_sort_key(file: Path) -> tuple[int, str]:
     numbers = re.findall(r"\d+", file.stem)
     return (int(numbers[-1]) if numbers else -1, file.name)
 
@@ -51,10 +53,10 @@ def probe_pictures(path: Path, pictures: list[Path]) -> VideoInfo:
         subsampling="400" if gray else "444",
         has_luma_plane=gray,
         has_alpha=_has_alpha(pictures[0]),
-        time_base=1 / PICTURES_RATE,
-        rate=PICTURES_RATE,
+        time_base=1 / PICTURE_FRAME_RATE,
+        rate=PICTURE_FRAME_RATE,
         frames=len(pictures),
-        duration_seconds=float(len(pictures) / PICTURES_RATE),
+        duration_seconds=float(len(pictures) / PICTURE_FRAME_RATE),
         colors=ColorTags(matrix=1, primaries=1, transfer=13, full_range=True),
         codec=pictures[0].suffix[1:].lower(),
         is_pictures=True,
@@ -69,19 +71,19 @@ def _has_alpha(path: Path) -> bool:
         return False  # OpenCV reads some kinds that Pillow does not
 
 
-def picture_size(path: Path) -> tuple[int, int]:
+def read_picture_size(path: Path) -> tuple[int, int]:
     """Rows and columns of a picture of our own."""
     with Image.open(path) as image:
         return image.height, image.width
 
 
-def read_luma(path: Path, colors: ColorTags) -> Codes:
+def read_luma_codes(path: Path, colors: ColorTags) -> UIntArray:
     """H W codes of one picture at its own depth, turned as its EXIF orientation says."""
     picture = _read_pixels(path)
-    return picture if picture.ndim == 2 else luma_of_rgb(picture, colors.coding(picture.itemsize * 8))
+    return picture if picture.ndim == 2 else rgb_to_luma_codes(picture, colors.build_ycbcr(picture.itemsize * 8))
 
 
-def _read_pixels(path: Path) -> Codes:
+def _read_pixels(path: Path) -> UIntArray:
     """H W, or H W 3 in RGB order, uint8 or uint16."""
     try:
         data = np.fromfile(path, np.uint8)
@@ -96,7 +98,7 @@ def _read_pixels(path: Path) -> Codes:
     return ordered.astype(picture.dtype, copy=False)
 
 
-def write_picture(path: Path, rgb: Codes) -> None:
+def write_picture(path: Path, rgb: UIntArray) -> None:
     """``H W 3`` R'G'B', or ``H W 4`` with transparency, uint8 or uint16, in the format of the suffix.
 
     Raises OSError where the file system refuses.
@@ -109,7 +111,7 @@ def write_picture(path: Path, rgb: Codes) -> None:
     path.write_bytes(data.tobytes())
 
 
-def write_exr(path: Path, rgb: Floats, samples: str, pixel_aspect: Fraction) -> None:
+def write_exr(path: Path, rgb: Float32Array, samples: str, pixel_aspect: Fraction) -> None:
     """``H W 3`` sRGB 0..1 as scene-linear OpenEXR, BT.709 primaries; ``samples`` is "half" or "float".
 
     Raises OSError where the file system refuses.
@@ -121,12 +123,12 @@ def write_exr(path: Path, rgb: Floats, samples: str, pixel_aspect: Fraction) -> 
     encoder = av.CodecContext.create("exr", "w")
     assert isinstance(encoder, av.VideoCodecContext)
     encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, "gbrpf32le"
-    encoder.time_base, encoder.sample_aspect_ratio = 1 / PICTURES_RATE, pixel_aspect
+    encoder.time_base, encoder.sample_aspect_ratio = 1 / PICTURE_FRAME_RATE, pixel_aspect
     encoder.options = {"format": samples, "compression": "zip16"}
     path.write_bytes(b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)]))
 
 
-def read_reference(path: Path, *, keep_alpha: bool = False) -> Bytes:
+def read_color_picture(path: Path, *, keep_alpha: bool = False) -> UInt8Array:
     """``H W 3`` sRGB of a colour picture: orientation and ICC profile applied, CMYK converted, alpha on white.
 
     With ``keep_alpha`` a picture that is transparent somewhere is ``H W 4``.
@@ -139,12 +141,12 @@ def read_reference(path: Path, *, keep_alpha: bool = False) -> Bytes:
     try:
         with Image.open(path) as image:
             turned = ImageOps.exif_transpose(image)
-            return np.array(_to_srgb(turned, keep_alpha))
+            return np.array(_convert_to_srgb(turned, keep_alpha))
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"the reference {path} cannot be read as a picture ({error}): give a png or jpeg") from error
 
 
-def read_layer(content: bytes, size: tuple[int, int]) -> Bytes:
+def read_rgba_layer(content: bytes, size: tuple[int, int]) -> UInt8Array:
     """``H W 4``, sRGB and alpha 0..255, of a PNG of this size, rows and columns.
 
     Raises InputError for anything else; a picture of another size is not even decoded.
@@ -158,7 +160,7 @@ def read_layer(content: bytes, size: tuple[int, int]) -> Bytes:
         raise InputError(f"the layer cannot be read as a picture ({error}): give a png") from error
 
 
-def _to_srgb(image: Image.Image, keep_alpha: bool) -> Image.Image:
+def _convert_to_srgb(image: Image.Image, keep_alpha: bool) -> Image.Image:
     if "A" in image.getbands() or "transparency" in image.info:
         rgba = image.convert("RGBA")
         if keep_alpha and np.asarray(rgba.getchannel("A")).min() < 255:
@@ -180,6 +182,6 @@ def _to_srgb(image: Image.Image, keep_alpha: bool) -> Image.Image:
     return image.convert("RGB")
 
 
-def painted_share(picture: Bytes) -> float:
+def compute_painted_share(picture: UInt8Array) -> float:
     """The share of the pixels of ``H W 3`` (all) or ``H W 4`` that are painted."""
-    return float((picture[..., 3] >= OPAQUE).mean()) if picture.shape[2] == 4 else 1.0
+    return float((picture[..., 3] >= OPAQUE_ALPHA).mean()) if picture.shape[2] == 4 else 1.0

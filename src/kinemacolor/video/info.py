@@ -5,10 +5,10 @@ from fractions import Fraction
 from pathlib import Path
 
 from kinemacolor.color import YCbCr
-from kinemacolor.utils.arrays import Codes
+from kinemacolor.utils.arrays import UIntArray
 
 UNSPECIFIED = 2
-_WEIGHTS = {  # ITU-T H.273 MatrixCoefficients: (Kr, Kb)
+_LUMA_WEIGHTS = {  # ITU-T H.273 MatrixCoefficients: (Kr, Kb)
     1: (0.2126, 0.0722),
     4: (0.30, 0.11),
     5: (0.299, 0.114),
@@ -31,16 +31,16 @@ class ColorTags:
     @property
     def luma_weights(self) -> tuple[float, float]:
         """Weights of red and blue in Y'."""
-        return _WEIGHTS[self.matrix]
+        return _LUMA_WEIGHTS[self.matrix]
 
-    def coding(self, depth: int) -> YCbCr:
+    def build_ycbcr(self, depth: int) -> YCbCr:
         """The Y'CbCr of these tags at ``depth`` bits."""
         red, blue = self.luma_weights
         return YCbCr(red, blue, depth, self.full_range)
 
-    def with_matrix_for(self, height: int) -> "ColorTags":
+    def with_default_matrix(self, height: int) -> "ColorTags":
         """A film without a matrix gets the one that players assume: BT.709 from 720 rows, else BT.601."""
-        if self.matrix in _WEIGHTS:
+        if self.matrix in _LUMA_WEIGHTS:
             return self
         return ColorTags(1 if height >= 720 else 6, self.primaries, self.transfer, self.full_range)
 
@@ -82,12 +82,12 @@ class VideoInfo:
         return self.field_order > 1
 
     @property
-    def top_field_first(self) -> bool:
+    def is_top_field_first(self) -> bool:
         """Which field of an interlaced frame is shown first (AVFieldOrder: 2 and 5 show the top one)."""
         return self.field_order in (2, 5)
 
     @property
-    def frames_expected(self) -> int | None:
+    def expected_frames(self) -> int | None:
         """Frames as claimed, or else from duration and rate; None where neither is known."""
         if self.frames or self.duration_seconds is None or self.rate is None:
             return self.frames
@@ -98,7 +98,7 @@ class VideoInfo:
 class FrameBlock:
     """Consecutive frames: ``luma`` T H W as stored, uint8 or uint16 codes; ``pts`` in time-base ticks."""
 
-    luma: Codes
+    luma_codes: UIntArray
     pts: tuple[int, ...]
     durations: tuple[int, ...]
 

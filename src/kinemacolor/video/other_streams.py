@@ -6,17 +6,17 @@ from collections.abc import Iterator
 import av
 
 from kinemacolor.video.info import VideoInfo
-from kinemacolor.video.output import FULL
-from kinemacolor.video.reader import HALF_MILLISECOND, main_video, open_film
-from kinemacolor.video.timecode import later
+from kinemacolor.video.output import NO_SPACE_ERRNOS
+from kinemacolor.video.reader import TIME_TOLERANCE_SECONDS, find_video_stream, open_film
+from kinemacolor.video.timecode import advance_timecode
 
-OWN_METADATA = {
+CONTAINER_METADATA_KEYS = {
     *("major_brand", "minor_version", "compatible_brands", "encoder"),
     *("handler_name", "vendor_id", "duration"),
 }
 
 
-class OtherStreams:
+class StreamCopier:
     """Copies packet by packet into ``target``, in step with the new pictures.
 
     Only what lies between ``start_seconds`` and ``end_seconds`` is copied, and moved so that it
@@ -33,34 +33,34 @@ class OtherStreams:
     ) -> None:
         self._target, self._start, self._end = target, start_seconds, end_seconds
         self._warnings = warnings
-        self._copies: dict[int, av.stream.Stream] = {}
-        self._held: av.Packet[av.stream.Stream] | None = None
+        self._target_streams: dict[int, av.stream.Stream] = {}
+        self._pending_packet: av.Packet[av.stream.Stream] | None = None
         self._source = open_film(info.path)
         self._origin = info.origin_seconds if start_seconds else 0.0
         self._last_dts: dict[int, int] = {}
         self._dropped = 0
-        video = main_video(self._source, info.path)
+        video = find_video_stream(self._source, info.path)
         for stream in self._source.streams:
             if stream.index != video.index:
-                self._add(stream)
+                self._add_stream(stream)
         if not start_seconds and end_seconds is None and self._source.chapters():
             target.set_chapters(self._source.chapters())
-        self._packets = self._demux()
+        self._packets = self._iter_packets()
 
     def copy_until(self, seconds: float | None) -> None:
         """Copy what belongs before ``seconds`` of the result; None copies the rest."""
-        while (packet := self._held or next(self._packets, None)) is not None:
-            self._held = packet
-            if seconds is not None and _seconds(packet) > seconds:
+        while (packet := self._pending_packet or next(self._packets, None)) is not None:
+            self._pending_packet = packet
+            if seconds is not None and _get_packet_seconds(packet) > seconds:
                 return
-            self._held = None
+            self._pending_packet = None
             index = packet.stream.index
             if packet.dts is not None and packet.dts <= self._last_dts.get(index, packet.dts - 1):
                 self._dropped += 1
                 continue
             if packet.dts is not None:
                 self._last_dts[index] = packet.dts
-            packet.stream = self._copies[index]
+            packet.stream = self._target_streams[index]
             self._target.mux(packet)
 
     def close(self) -> None:
@@ -70,7 +70,7 @@ class OtherStreams:
             )
         self._source.close()
 
-    def _add(self, stream: av.stream.Stream) -> None:
+    def _add_stream(self, stream: av.stream.Stream) -> None:
         name = f"{stream.type} stream {stream.index}"
         container = self._target.format.name
         if isinstance(stream, av.stream.AttachmentStream):
@@ -91,14 +91,14 @@ class OtherStreams:
             copy.time_base = stream.time_base
             copy.disposition = stream.disposition
             copy_metadata(stream.metadata, copy.metadata)
-            self._copies[stream.index] = copy
+            self._target_streams[stream.index] = copy
 
-    def _demux(self) -> Iterator["av.Packet[av.stream.Stream]"]:
-        wanted = [stream for stream in self._source.streams if stream.index in self._copies]
+    def _iter_packets(self) -> Iterator["av.Packet[av.stream.Stream]"]:
+        wanted = [stream for stream in self._source.streams if stream.index in self._target_streams]
         if not wanted:
             return
         for stream in self._source.streams:
-            if stream.index not in self._copies:
+            if stream.index not in self._target_streams:
                 stream.discard = av.stream.Discard.all
         if self._start > 0:
             self._source.seek(int((self._start + self._origin) * av.time_base))
@@ -110,14 +110,14 @@ class OtherStreams:
                     packet.pts = packet.dts = 0
                     yield packet
                     continue
-                seconds = _seconds(packet) - self._origin
+                seconds = _get_packet_seconds(packet) - self._origin
                 # Sound may begin before zero: an encoder's priming.
                 early = self._start > 0 and seconds < self._start
                 if not early and (self._end is None or seconds < self._end):
-                    _shift(packet, -(self._start + self._origin))
+                    _shift_packet(packet, -(self._start + self._origin))
                     yield packet
         except (av.error.FFmpegError, OSError) as error:
-            if error.errno in FULL:
+            if error.errno in NO_SPACE_ERRNOS:
                 raise
             self._warnings.append(f"sound and other streams end early: {error}")
 
@@ -125,24 +125,24 @@ class OtherStreams:
 def copy_film_metadata(info: VideoInfo, target: av.container.OutputContainer, start_seconds: float) -> None:
     """The metadata of a film and of its pictures, with the time code of the first frame from ``start_seconds`` on."""
     with open_film(info.path) as source:
-        copy_metadata(main_video(source, info.path).metadata, target.streams.video[0].metadata)
+        copy_metadata(find_video_stream(source, info.path).metadata, target.streams.video[0].metadata)
         copy_metadata(source.metadata, target.metadata)
     if info.timecode and info.rate:
-        skipped = math.ceil((start_seconds - HALF_MILLISECOND) * info.rate)
-        target.metadata["timecode"] = later(info.timecode, max(0, skipped), info.rate)
+        skipped = math.ceil((start_seconds - TIME_TOLERANCE_SECONDS) * info.rate)
+        target.metadata["timecode"] = advance_timecode(info.timecode, max(0, skipped), info.rate)
 
 
 def copy_metadata(source: dict[str, str], target: dict[str, str]) -> None:
     """All but what a container writes about itself."""
-    target.update({key: value for key, value in source.items() if key.lower() not in OWN_METADATA})
+    target.update({key: value for key, value in source.items() if key.lower() not in CONTAINER_METADATA_KEYS})
 
 
-def _seconds(packet: "av.Packet[av.stream.Stream]") -> float:
+def _get_packet_seconds(packet: "av.Packet[av.stream.Stream]") -> float:
     ticks = packet.dts if packet.dts is not None else packet.pts
     return float((ticks or 0) * packet.time_base)
 
 
-def _shift(packet: "av.Packet[av.stream.Stream]", seconds: float) -> None:
+def _shift_packet(packet: "av.Packet[av.stream.Stream]", seconds: float) -> None:
     ticks = round(seconds / packet.time_base)
     packet.pts = None if packet.pts is None else packet.pts + ticks
     packet.dts = None if packet.dts is None else packet.dts + ticks

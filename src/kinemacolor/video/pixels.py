@@ -7,75 +7,84 @@ import numpy as np
 
 from kinemacolor.color import YCbCr
 from kinemacolor.errors import InputError
-from kinemacolor.utils.arrays import Bytes, Codes
+from kinemacolor.utils.arrays import UInt8Array, UIntArray
 from kinemacolor.video.info import UNSPECIFIED, ColorTags, VideoInfo
 
-_FACTORS = {"420": (2, 2), "422": (1, 2), "444": (1, 1), "440": (2, 1), "411": (1, 4), "410": (4, 4)}  # rows, columns
-_DEPTHS = (8, 9, 10, 12, 14, 16)
+_CHROMA_FACTORS = {
+    "420": (2, 2),
+    "422": (1, 2),
+    "444": (1, 1),
+    "440": (2, 1),
+    "411": (1, 4),
+    "410": (4, 4),
+}  # rows, columns
+_BIT_DEPTHS = (8, 9, 10, 12, 14, 16)
 
 
-def subsampling_of(pixels: av.VideoFormat) -> str:
+def get_chroma_subsampling(pixel_format: av.VideoFormat) -> str:
     """How much smaller the chroma planes are: "420" and so on, "400" where there are none."""
-    if len(pixels.components) < 3:
+    if len(pixel_format.components) < 3:
         return "400"
-    factors = (16 // pixels.chroma_height(16), 16 // pixels.chroma_width(16))
-    return next((name for name, known in _FACTORS.items() if known == factors), "444")
+    factors = (16 // pixel_format.chroma_height(16), 16 // pixel_format.chroma_width(16))
+    return next((name for name, known in _CHROMA_FACTORS.items() if known == factors), "444")
 
 
-def is_rgb(pixels: av.VideoFormat) -> bool:
-    return bool(pixels.is_rgb or pixels.has_palette)
+def is_rgb(pixel_format: av.VideoFormat) -> bool:
+    return bool(pixel_format.is_rgb or pixel_format.has_palette)
 
 
-def depth_of(pixels: av.VideoFormat) -> int:
+def get_bit_depth(pixel_format: av.VideoFormat) -> int:
     """Bits of one luma or colour sample.
 
     Raises InputError for samples that are not integers of 8 to 16 bits.
     """
-    bits = 8 if pixels.has_palette else max(component.bits for component in pixels.components)
-    if "f16" in pixels.name or "f32" in pixels.name or bits > 16:
-        raise InputError(f"pixel format {pixels.name} is not supported: convert the film to integers of 8 to 16 bits")
-    return next(depth for depth in _DEPTHS if depth >= bits)
+    bits = 8 if pixel_format.has_palette else max(component.bits for component in pixel_format.components)
+    if "f16" in pixel_format.name or "f32" in pixel_format.name or bits > 16:
+        raise InputError(
+            f"pixel format {pixel_format.name} is not supported: convert the film to integers of 8 to 16 bits"
+        )
+    return next(depth for depth in _BIT_DEPTHS if depth >= bits)
 
 
-def planar_name(subsampling: str, depth: int) -> str:
+def get_planar_format(subsampling: str, depth: int) -> str:
     """FFmpeg's name of the planar Y'CbCr format, little-endian."""
     stem = "gray" if subsampling == "400" else f"yuv{subsampling}p"
     return stem if depth == 8 else f"{stem}{depth}le"
 
 
-def chroma_shape(height: int, width: int, subsampling: str) -> tuple[int, int]:
+def compute_chroma_shape(height: int, width: int, subsampling: str) -> tuple[int, int]:
     """Rows and columns of the chroma planes."""
-    rows, columns = _FACTORS[subsampling]
+    rows, columns = _CHROMA_FACTORS[subsampling]
     return -(-height // rows), -(-width // columns)
 
 
-def luma_plane(frame: av.VideoFrame, colors: ColorTags) -> Codes:
+def extract_luma_codes(frame: av.VideoFrame, colors: ColorTags) -> UIntArray:
     """H W codes at native depth: the stored plane itself, or Y' computed from RGB (full range)."""
-    pixels = frame.format
-    if is_rgb(pixels):
-        depth = depth_of(pixels)
-        return luma_of_rgb(_rgb_array(frame, depth), colors.coding(depth))
-    canonical = planar_name(subsampling_of(pixels), depth_of(pixels))
-    plain = pixels.name.replace("yuvj", "yuv").replace("yuva", "yuv")
+    pixel_format = frame.format
+    if is_rgb(pixel_format):
+        depth = get_bit_depth(pixel_format)
+        return rgb_to_luma_codes(_frame_to_rgb(frame, depth), colors.build_ycbcr(depth))
+    canonical = get_planar_format(get_chroma_subsampling(pixel_format), get_bit_depth(pixel_format))
+    plain = pixel_format.name.replace("yuvj", "yuv").replace("yuva", "yuv")
     if plain != canonical and plain not in ("nv12", "nv21", "nv16", "nv24"):
         frame = frame.reformat(format=canonical)
-    return plane_view(frame, 0).copy()
+    return view_plane(frame, 0).copy()
 
 
-def luma_of_rgb(rgb: Codes, coding: YCbCr) -> Codes:
+def rgb_to_luma_codes(rgb: UIntArray, ycbcr: YCbCr) -> UIntArray:
     """Y' of ``H W 3`` R'G'B' at the same depth and full range; gray pixels keep their value exactly."""
-    weights = np.array([coding.red_weight, 1 - coding.red_weight - coding.blue_weight, coding.blue_weight], np.float32)
-    luma: Codes = np.rint(rgb.astype(np.float32) @ weights).astype(rgb.dtype)
-    return luma
+    weights = np.array([ycbcr.red_weight, 1 - ycbcr.red_weight - ycbcr.blue_weight, ycbcr.blue_weight], np.float32)
+    luma_codes: UIntArray = np.rint(rgb.astype(np.float32) @ weights).astype(rgb.dtype)
+    return luma_codes
 
 
-def _rgb_array(frame: av.VideoFrame, depth: int) -> Codes:
+def _frame_to_rgb(frame: av.VideoFrame, depth: int) -> UIntArray:
     planar = frame.reformat(format="gbrp" if depth == 8 else f"gbrp{depth}le")
-    green, blue, red = (plane_view(planar, index) for index in range(3))
+    green, blue, red = (view_plane(planar, index) for index in range(3))
     return np.stack([red, green, blue], -1)
 
 
-def plane_view(frame: av.VideoFrame, index: int) -> Codes:
+def view_plane(frame: av.VideoFrame, index: int) -> UIntArray:
     """One plane of a planar frame as rows × columns, sharing its memory."""
     plane = frame.planes[index]
     wide = max(component.bits for component in frame.format.components) > 8
@@ -84,49 +93,49 @@ def plane_view(frame: av.VideoFrame, index: int) -> Codes:
     return rows[: plane.height, : plane.width]
 
 
-def rescale_codes(codes: Codes, depth: int, wanted: int, *, full_range: bool) -> Codes:
+def rescale_codes(codes: UIntArray, depth: int, wanted_depth: int, *, full_range: bool) -> UIntArray:
     """Luma codes at another bit depth, rounded; without a change of depth the same array.
 
     A deeper limited range is exact (a shift); a deeper full range stretches end to end.
     """
-    if depth == wanted:
+    if depth == wanted_depth:
         return codes
-    dtype = np.uint8 if wanted == 8 else np.uint16
-    if wanted > depth and not full_range:
-        return np.left_shift(codes.astype(np.uint16), wanted - depth)
-    factor = Fraction(2**wanted - 1, 2**depth - 1) if full_range else Fraction(2**wanted, 2**depth)
-    table = np.rint(np.arange(2**depth) * float(factor)).clip(0, 2**wanted - 1).astype(dtype)
+    dtype = np.uint8 if wanted_depth == 8 else np.uint16
+    if wanted_depth > depth and not full_range:
+        return np.left_shift(codes.astype(np.uint16), wanted_depth - depth)
+    factor = Fraction(2**wanted_depth - 1, 2**depth - 1) if full_range else Fraction(2**wanted_depth, 2**depth)
+    table = np.rint(np.arange(2**depth) * float(factor)).clip(0, 2**wanted_depth - 1).astype(dtype)
     return np.take(table, codes)
 
 
-def display_luma(luma: Codes, depth: int, *, full_range: bool) -> Bytes:
+def luma_codes_to_gray(luma_codes: UIntArray, depth: int, *, full_range: bool) -> UInt8Array:
     """Full-range 8-bit codes of any stored luma."""
-    eight = rescale_codes(luma, depth, 8, full_range=full_range)
+    eight = rescale_codes(luma_codes, depth, 8, full_range=full_range)
     if full_range:
         return eight.astype(np.uint8)
     stretched = np.rint((eight.astype(np.float32) - 16) * (255 / 219)).clip(0, 255)
-    shown: Bytes = stretched.astype(np.uint8)
-    return shown
+    gray: UInt8Array = stretched.astype(np.uint8)
+    return gray
 
 
-def limited_from_full(codes: Codes, depth: int, *, chroma: bool) -> Codes:
+def full_to_limited_range(codes: UIntArray, depth: int, *, is_cbcr: bool) -> UIntArray:
     """Full range to limited range at the same depth, rounded (ITU-T H.273): luma, or Cb and Cr."""
     unit, most = 2 ** (depth - 8), 2**depth - 1
     full = np.arange(most + 1)
     limited = (
         (full - 2 ** (depth - 1)) * (224 * unit / most) + 128 * unit
-        if chroma
+        if is_cbcr
         else full * (219 * unit / most) + 16 * unit
     )
     return np.take(np.rint(limited).astype(codes.dtype), codes)
 
 
-def build_frame(planes: tuple[Codes, Codes, Codes], pixel_format: str, colors: ColorTags) -> av.VideoFrame:
+def build_frame(planes: tuple[UIntArray, UIntArray, UIntArray], pixel_format: str, colors: ColorTags) -> av.VideoFrame:
     """A frame of planar Y'CbCr planes, tagged with its colours."""
     height, width = planes[0].shape
     frame = av.VideoFrame(width, height, pixel_format)
     for index, plane in enumerate(planes):
-        plane_view(frame, index)[:] = plane
+        view_plane(frame, index)[:] = plane
     tag_colors(frame, colors)
     return frame
 
@@ -139,16 +148,16 @@ def tag_colors(target: av.VideoFrame | av.VideoCodecContext, colors: ColorTags) 
     target.color_trc = colors.transfer
 
 
-def tags_of(source: av.VideoCodecContext, pixels: av.VideoFormat) -> ColorTags:
+def read_color_tags(source: av.VideoCodecContext, pixel_format: av.VideoFormat) -> ColorTags:
     """The colour tags of a decoder; RGB and gray without a range are full range, as swscale takes them."""
-    full = pixels.name.startswith("yuvj") or is_rgb(pixels) or source.color_range == 2
-    if source.color_range == 0 and subsampling_of(pixels) == "400":
+    full = pixel_format.name.startswith("yuvj") or is_rgb(pixel_format) or source.color_range == 2
+    if source.color_range == 0 and get_chroma_subsampling(pixel_format) == "400":
         full = True
-    matrix = UNSPECIFIED if source.colorspace == 0 or is_rgb(pixels) else source.colorspace
+    matrix = UNSPECIFIED if source.colorspace == 0 or is_rgb(pixel_format) else source.colorspace
     return ColorTags(matrix, source.color_primaries, source.color_trc, full)
 
 
-def layer_luma(info: VideoInfo) -> Codes:
+def make_layer_luma_codes(info: VideoInfo) -> UIntArray:
     """The luma plane of every frame of a layer: Y' 0.5 everywhere, H W codes at the film's depth and range.
 
     Written with the Cb and Cr of the result it makes a film of middle gray in the result's colours. Blend modes

@@ -11,9 +11,9 @@ import av
 
 from kinemacolor.errors import InputError
 from kinemacolor.video.info import FrameBlock, VideoInfo
-from kinemacolor.video.reader import StoredFrame, VideoReader, in_blocks
+from kinemacolor.video.reader import StoredFrame, VideoReader, iter_frame_blocks
 
-EVERY = 48
+ANCHOR_INTERVAL = 48
 
 
 @dataclass(frozen=True)
@@ -26,23 +26,23 @@ class FrameIndex:
 
     anchors: tuple[int, ...]
     frames: int
-    every: int = EVERY
+    every: int = ANCHOR_INTERVAL
 
 
 @dataclass
-class IndexBuilder:
+class FrameIndexBuilder:
     """Makes a `FrameIndex` of the blocks of one reading: `add` each, in order, then ask for `index`."""
 
-    every: int = EVERY
+    every: int = ANCHOR_INTERVAL
     frames: int = 0
     anchors: list[int] = field(default_factory=list)
 
-    def add(self, block: FrameBlock) -> None:
+    def add_block(self, block: FrameBlock) -> None:
         first = -self.frames % self.every
         self.anchors.extend(block.pts[first :: self.every])
         self.frames += len(block)
 
-    def index(self, reader: VideoReader) -> FrameIndex:
+    def build_index(self, reader: VideoReader) -> FrameIndex:
         """That of what ``reader`` has read. Where its clock begins again a pts means two places, and none is kept."""
         return FrameIndex(() if reader.clock_jumped else tuple(self.anchors), self.frames, self.every)
 
@@ -57,9 +57,9 @@ class RangeReader:
     def __init__(self, path: Path, index: FrameIndex, *, start_seconds: float = 0) -> None:
         self.index = index
         self._reader = VideoReader(path, start_seconds=start_seconds)
-        self._opened: Generator[av.VideoFrame, None, None] | None = None
+        self._open_frames: Generator[av.VideoFrame, None, None] | None = None
         self._frames: Iterator[av.VideoFrame] = iter(())
-        self._next = index.frames  # number of the frame that `_frames` gives next
+        self._next_number = index.frames  # number of the frame that `_frames` gives next
 
     @property
     def info(self) -> VideoInfo:
@@ -71,9 +71,9 @@ class RangeReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._close()
+        self._stop_decoding()
 
-    def blocks(self, first: int, end: int, size: int) -> Iterator[FrameBlock]:
+    def iter_blocks(self, first: int, end: int, size: int) -> Iterator[FrameBlock]:
         """Frames ``first`` up to ``end``, which is not in it, in blocks of ``size``, the last one perhaps shorter.
 
         Raises ValueError for numbers that the index does not have, InputError where the film is not the one that
@@ -81,66 +81,66 @@ class RangeReader:
         """
         if not 0 <= first <= end <= self.index.frames:
             raise ValueError(f"frames {first} to {end} were wanted of {self.index.frames}")
-        return in_blocks(self._stored(first, end), size)
+        return iter_frame_blocks(self._iter_stored_frames(first, end), size)
 
-    def _stored(self, first: int, end: int) -> Iterator[StoredFrame]:
+    def _iter_stored_frames(self, first: int, end: int) -> Iterator[StoredFrame]:
         if first < end and not self.info.is_pictures:
-            self._go_to(first)
-        pictures = self._reader.pictures(first, end)
+            self._move_to_frame(first)
+        pictures = self._reader.iter_pictures(first, end)
         for number in range(first, end):
-            frame = next(pictures, None) if self.info.is_pictures else self._reader.stored(self._take())
+            frame = next(pictures, None) if self.info.is_pictures else self._reader.to_stored_frame(self._take_frame())
             if frame is None:
-                raise self._shorter(number)
+                raise self._make_length_error(number)
             yield frame
 
-    def _go_to(self, first: int) -> None:
+    def _move_to_frame(self, first: int) -> None:
         anchor = min(first // self.index.every, len(self.index.anchors) - 1)
-        if not anchor * self.index.every <= self._next <= first:
-            self._seek(anchor)
-        while self._next < first:
-            self._take()
+        if not anchor * self.index.every <= self._next_number <= first:
+            self._seek_anchor(anchor)
+        while self._next_number < first:
+            self._take_frame()
 
-    def _seek(self, anchor: int) -> None:
+    def _seek_anchor(self, anchor: int) -> None:
         before = 1
         while anchor >= before:
             sought = self.index.anchors[anchor - before + 1]
-            frame = next(self._open(self._reader.frames_from(self.index.anchors[anchor], sought)), None)
+            frame = next(self._start_decoding(self._reader.iter_frames_from(self.index.anchors[anchor], sought)), None)
             if frame is not None:
-                self._frames, self._next = chain([frame], self._frames), anchor * self.index.every
+                self._frames, self._next_number = chain([frame], self._frames), anchor * self.index.every
                 return
             before *= 2
-        self._open(self._reader.frames())
-        self._next = 0
+        self._start_decoding(self._reader.iter_frames())
+        self._next_number = 0
 
-    def _open(self, frames: Generator[av.VideoFrame, None, None]) -> Iterator[av.VideoFrame]:
-        self._close()
-        self._opened = self._frames = frames
+    def _start_decoding(self, frames: Generator[av.VideoFrame, None, None]) -> Iterator[av.VideoFrame]:
+        self._stop_decoding()
+        self._open_frames = self._frames = frames
         return frames
 
-    def _close(self) -> None:
-        if self._opened is not None:
-            self._opened.close()
+    def _stop_decoding(self) -> None:
+        if self._open_frames is not None:
+            self._open_frames.close()
 
-    def _take(self) -> av.VideoFrame:
+    def _take_frame(self) -> av.VideoFrame:
         frame = next(self._frames, None)
-        number, path = self._next, self.info.path
+        number, path = self._next_number, self.info.path
         if frame is None:
-            raise self._shorter(number)
+            raise self._make_length_error(number)
         anchor, beside = divmod(number, self.index.every)
         if beside == 0 and anchor < len(self.index.anchors) and frame.pts != self.index.anchors[anchor]:
             raise InputError(f"{path}: frame {number} has another time than it had: it was changed, look again")
-        self._next += 1
+        self._next_number += 1
         return frame
 
-    def _shorter(self, number: int) -> InputError:
+    def _make_length_error(self, number: int) -> InputError:
         return InputError(
             f"{self.info.path} ends before frame {number}, it had {self.index.frames}: it was changed, look again"
         )
 
 
-def read_range(
+def iter_range_blocks(
     path: Path, index: FrameIndex, first: int, end: int, block: int, *, start_seconds: float = 0
 ) -> Iterator[FrameBlock]:
     """Frames ``first`` up to ``end`` of a film in blocks: `RangeReader` for one stretch alone."""
     with RangeReader(path, index, start_seconds=start_seconds) as reader:
-        yield from reader.blocks(first, end, block)
+        yield from reader.iter_blocks(first, end, block)

@@ -10,18 +10,18 @@ import av
 import numpy as np
 
 from kinemacolor.errors import InputError, translate_read_errors
-from kinemacolor.utils.arrays import Codes
-from kinemacolor.video.images import find_pictures, probe_pictures, read_luma
+from kinemacolor.utils.arrays import UIntArray
+from kinemacolor.video.images import find_pictures, probe_pictures, read_luma_codes
 from kinemacolor.video.info import FrameBlock, VideoInfo
-from kinemacolor.video.pixels import depth_of, is_rgb, luma_plane, subsampling_of, tags_of
+from kinemacolor.video.pixels import extract_luma_codes, get_bit_depth, get_chroma_subsampling, is_rgb, read_color_tags
 from kinemacolor.video.timecode import find_timecode
 
-StoredFrame = tuple[Codes, int, int]  # luma H W, pts and duration in ticks
-HALF_MILLISECOND = 5e-4  # containers round time stamps, users type what they were shown
+StoredFrame = tuple[UIntArray, int, int]  # luma H W, pts and duration in ticks
+TIME_TOLERANCE_SECONDS = 5e-4  # containers round time stamps, users type what they were shown
 FILM_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".webm", ".avi", ".ogv", ".mpg", ".mpeg")
 
 
-def probe(path: Path) -> VideoInfo:
+def probe_film(path: Path) -> VideoInfo:
     """Look at a film, a picture or a folder of numbered pictures; its first frame is decoded.
 
     Raises InputError for what cannot be opened or holds no picture.
@@ -31,31 +31,31 @@ def probe(path: Path) -> VideoInfo:
     if pictures:
         return probe_pictures(path, pictures)
     with open_film(path) as container:
-        stream = main_video(container, path)
-        frame = _first_frame(container, stream, path)
+        stream = find_video_stream(container, path)
+        frame = _decode_first_frame(container, stream, path)
         pixels, context = frame.format, stream.codec_context
         rate = stream.average_rate or stream.guessed_rate
-        told = [stream.metadata, container.metadata, *(other.metadata for other in container.streams)]
+        metadata = [stream.metadata, container.metadata, *(other.metadata for other in container.streams)]
         return VideoInfo(
             path=path,
             width=frame.width,
             height=frame.height,
             pixel_format=pixels.name,
-            depth=depth_of(pixels),
-            subsampling="444" if is_rgb(pixels) else subsampling_of(pixels),
+            depth=get_bit_depth(pixels),
+            subsampling="444" if is_rgb(pixels) else get_chroma_subsampling(pixels),
             has_luma_plane=not is_rgb(pixels),
             has_alpha=any(component.is_alpha for component in pixels.components),
             time_base=stream.time_base or Fraction(1, 1000),
             rate=rate,
             frames=stream.frames or None,
-            duration_seconds=_duration_seconds(container, stream),
-            colors=tags_of(context, pixels).with_matrix_for(frame.height),
+            duration_seconds=_read_duration_seconds(container, stream),
+            colors=read_color_tags(context, pixels).with_default_matrix(frame.height),
             sample_aspect=stream.sample_aspect_ratio or None,
             display_rotation=frame.rotation,
             field_order=context.field_order,
             codec=context.name,
             origin_seconds=float((stream.start_time or 0) * (stream.time_base or 0)),
-            timecode=find_timecode(told, rate),
+            timecode=find_timecode(metadata, rate),
         )
 
 
@@ -68,8 +68,8 @@ class VideoReader:
     """
 
     def __init__(self, path: Path, *, start_seconds: float = 0, end_seconds: float | None = None) -> None:
-        self.info = probe(path)
-        self._files = find_pictures(path) if self.info.is_pictures else []
+        self.info = probe_film(path)
+        self._picture_files = find_pictures(path) if self.info.is_pictures else []
         self.start_seconds = start_seconds
         self.end_seconds = end_seconds
         self.corrupt_packets = 0
@@ -86,68 +86,74 @@ class VideoReader:
         if self._container is not None:
             self._container.close()
 
-    def blocks(self, size: int) -> Iterator[FrameBlock]:
+    def iter_blocks(self, size: int) -> Iterator[FrameBlock]:
         """Blocks of ``size`` frames, the last one perhaps shorter.
 
         Raises InputError where the size or the pixel format changes in the middle of the film.
         """
-        return in_blocks(self.pictures() if self.info.is_pictures else map(self.stored, self.frames()), size)
+        return iter_frame_blocks(
+            self.iter_pictures() if self.info.is_pictures else map(self.to_stored_frame, self.iter_frames()), size
+        )
 
-    def pictures(self, first: int = 0, end: int | None = None) -> Iterator[StoredFrame]:
+    def iter_pictures(self, first: int = 0, end: int | None = None) -> Iterator[StoredFrame]:
         """Frames ``first`` up to ``end`` of a folder of pictures, counted from ``start_seconds``."""
-        numbered = enumerate(self._files)
-        wanted = [(index, picture) for index, picture in numbered if self._wanted(float(index * self.info.time_base))]
+        numbered = enumerate(self._picture_files)
+        wanted = [
+            (index, picture) for index, picture in numbered if self._is_in_range(float(index * self.info.time_base))
+        ]
         for index, picture in wanted[first:end]:
-            luma = read_luma(picture, self.info.colors)
-            if luma.shape != (self.info.height, self.info.width) or luma.itemsize * 8 != self.info.depth:
+            luma_codes = read_luma_codes(picture, self.info.colors)
+            if luma_codes.shape != (self.info.height, self.info.width) or luma_codes.itemsize * 8 != self.info.depth:
                 raise InputError(
-                    f"{picture.name} is {luma.shape[1]}x{luma.shape[0]} at {luma.itemsize * 8} bits, the pictures "
+                    f"{picture.name} is {luma_codes.shape[1]}x{luma_codes.shape[0]} at {luma_codes.itemsize * 8} bits, the pictures "
                     f"before it {self.info.width}x{self.info.height} at {self.info.depth}: make them all alike"
                 )
-            yield luma, index, 1
+            yield luma_codes, index, 1
 
-    def stored(self, frame: av.VideoFrame) -> StoredFrame:
+    def to_stored_frame(self, frame: av.VideoFrame) -> StoredFrame:
         """What a block keeps of a decoded frame."""
-        return luma_plane(frame, self.info.colors), frame.pts or 0, frame.duration
+        return extract_luma_codes(frame, self.info.colors), frame.pts or 0, frame.duration
 
-    def frames(self) -> Generator[av.VideoFrame, None, None]:
+    def iter_frames(self) -> Generator[av.VideoFrame, None, None]:
         """The decoded frames of a film that is no folder of pictures, each with a pts and a duration."""
         info = self.info
-        container, stream = self._open()
+        container, stream = self._open_stream()
         with container:
-            for frame in self._dated(self._from_start(container, stream)):
+            for frame in self._iter_timestamped(self._iter_from_start(container, stream)):
                 seconds = float((frame.pts or 0) * info.time_base) - info.origin_seconds
                 if self.end_seconds is not None and seconds >= self.end_seconds:
                     return
-                if self._wanted(seconds):
-                    self._check_same(frame, seconds)
+                if self._is_in_range(seconds):
+                    self._check_frame_format(frame, seconds)
                     yield frame
 
-    def frames_from(self, pts: int, sought: int) -> Generator[av.VideoFrame, None, None]:
+    def iter_frames_from(self, pts: int, sought: int) -> Generator[av.VideoFrame, None, None]:
         """As `frames`, from the one at exactly ``pts`` on, if seeking to ``sought`` leads to it; else nothing."""
         info = self.info
-        container, stream = self._open()
+        container, stream = self._open_stream()
         with container:
             try:
                 container.seek(sought, stream=stream)
             except (av.error.FFmpegError, OSError):
                 return
-            for frame in self._dated(_exactly_from(pts, self._frames(container, stream))):
-                self._check_same(frame, float((frame.pts or 0) * info.time_base) - info.origin_seconds)
+            for frame in self._iter_timestamped(_iter_exactly_from(pts, self._iter_decoded(container, stream))):
+                self._check_frame_format(frame, float((frame.pts or 0) * info.time_base) - info.origin_seconds)
                 yield frame
 
-    def _open(self) -> tuple[av.container.InputContainer, av.VideoStream]:
+    def _open_stream(self) -> tuple[av.container.InputContainer, av.VideoStream]:
         self._container = container = open_film(self.info.path)
-        stream = main_video(container, self.info.path)
+        stream = find_video_stream(container, self.info.path)
         stream.codec_context.thread_type = "AUTO"
         return container, stream
 
-    def _from_start(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    def _iter_from_start(
+        self, container: av.container.InputContainer, stream: av.VideoStream
+    ) -> Iterator[av.VideoFrame]:
         """All frames from one at or before ``start_seconds``: by seeking if that works, else from the beginning."""
         if self.start_seconds > 0:
             wanted = self.start_seconds + self.info.origin_seconds
             container.seek(int(wanted / self.info.time_base), stream=stream)
-            frames = self._frames(container, stream)
+            frames = self._iter_decoded(container, stream)
             first = next(frames, None)
             if first is not None and first.pts is not None and first.pts * self.info.time_base <= wanted:
                 yield first
@@ -155,9 +161,9 @@ class VideoReader:
                 return
             self.corrupt_packets, self.ended_early = 0, None
             container.seek(0)
-        yield from self._frames(container, stream)
+        yield from self._iter_decoded(container, stream)
 
-    def _dated(self, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    def _iter_timestamped(self, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
         """The frames with a pts that grows and a duration; a clock that jumps back ends the film."""
         info = self.info
         usual = max(1, round(1 / (info.rate * info.time_base))) if info.rate else 1
@@ -175,7 +181,7 @@ class VideoReader:
             previous = frame.pts
             yield frame
 
-    def _check_same(self, frame: av.VideoFrame, seconds: float) -> None:
+    def _check_frame_format(self, frame: av.VideoFrame, seconds: float) -> None:
         info = self.info
         if (frame.width, frame.height, frame.format.name) != (info.width, info.height, info.pixel_format):
             raise InputError(
@@ -183,11 +189,11 @@ class VideoReader:
                 f"{frame.format.name} (before: {info.width}x{info.height} {info.pixel_format}): split the film there"
             )
 
-    def _wanted(self, seconds: float) -> bool:
+    def _is_in_range(self, seconds: float) -> bool:
         late = self.end_seconds is not None and seconds >= self.end_seconds
-        return seconds >= self.start_seconds - HALF_MILLISECOND and not late
+        return seconds >= self.start_seconds - TIME_TOLERANCE_SECONDS and not late
 
-    def _frames(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    def _iter_decoded(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
         """Every frame that can be decoded; damage is counted, never raised."""
         decoded, reached = 0, 0.0
         packets = container.demux()
@@ -211,9 +217,9 @@ class VideoReader:
             self.corrupt_packets += packet.is_corrupt
             decoded += len(frames)
             yield from (frame for frame in frames if isinstance(frame, av.VideoFrame))
-        self.ended_early = self.ended_early or self._shortfall(container, decoded, reached)
+        self.ended_early = self.ended_early or self._describe_shortfall(container, decoded, reached)
 
-    def _shortfall(self, container: av.container.InputContainer, decoded: int, reached: float) -> str | None:
+    def _describe_shortfall(self, container: av.container.InputContainer, decoded: int, reached: float) -> str | None:
         """A truncated Matroska file ends like a whole one: compare with what its header claims."""
         if self.start_seconds > 0:
             decoded = self.info.frames or 0  # the count is not known after a seek
@@ -227,7 +233,7 @@ class VideoReader:
         return None
 
 
-def main_video(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+def find_video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
     """The first moving picture; cover art does not count.
 
     Raises InputError if there is none.
@@ -259,7 +265,7 @@ def open_film(path: Path) -> av.container.InputContainer:
         ) from error
 
 
-def _first_frame(container: av.container.InputContainer, stream: av.VideoStream, path: Path) -> av.VideoFrame:
+def _decode_first_frame(container: av.container.InputContainer, stream: av.VideoStream, path: Path) -> av.VideoFrame:
     packets = container.demux(stream)
     while True:
         try:
@@ -275,39 +281,39 @@ def _first_frame(container: av.container.InputContainer, stream: av.VideoStream,
     raise InputError(f"{path} holds no frame that can be decoded ({stream.codec_context.name})")
 
 
-def _duration_seconds(container: av.container.InputContainer, stream: av.VideoStream) -> float | None:
+def _read_duration_seconds(container: av.container.InputContainer, stream: av.VideoStream) -> float | None:
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     return container.duration / av.time_base if container.duration else None
 
 
-def in_blocks(frames: Iterable[StoredFrame], size: int) -> Iterator[FrameBlock]:
+def iter_frame_blocks(frames: Iterable[StoredFrame], size: int) -> Iterator[FrameBlock]:
     """Blocks of ``size`` frames, the last one perhaps shorter."""
     pending: list[StoredFrame] = []
     for frame in frames:
         pending.append(frame)
         if len(pending) == size:
-            yield _block(pending)
+            yield _make_block(pending)
             pending = []
     if pending:
-        yield _block(pending)
+        yield _make_block(pending)
 
 
-def _block(frames: list[StoredFrame]) -> FrameBlock:
-    luma, pts, durations = zip(*frames, strict=True)
-    return FrameBlock(np.stack(luma), tuple(pts), tuple(durations))
+def _make_block(frames: list[StoredFrame]) -> FrameBlock:
+    luma_codes, pts, durations = zip(*frames, strict=True)
+    return FrameBlock(np.stack(luma_codes), tuple(pts), tuple(durations))
 
 
-def _exactly_from(pts: int, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+def _iter_exactly_from(pts: int, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
     """From the frame at ``pts`` on, if it is a key frame or follows one; else nothing.
 
     What is shown before the first key frame may refer to frames that were not decoded (open groups of pictures).
     """
-    whole = False
+    is_decodable = False
     for frame in frames:
-        whole = whole or (frame.key_frame and not frame.is_corrupt)
+        is_decodable = is_decodable or (frame.key_frame and not frame.is_corrupt)
         if frame.pts is None or frame.pts > pts:
             return
-        if whole and frame.pts == pts:
+        if is_decodable and frame.pts == pts:
             yield frame
             yield from frames

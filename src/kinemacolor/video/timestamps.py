@@ -10,7 +10,7 @@ MILLISECOND = Fraction(1, 1000)
 _EXACT_CONTAINERS = (".mov", ".mp4", ".m4v")
 
 
-class ResultClock:
+class TimestampConverter:
     """Ticks of the source as ticks of the result.
 
     Matroska rounds every time to a millisecond: 24000/1001 frames a second last 41 or 42. QuickTime and MP4 keep
@@ -19,30 +19,30 @@ class ResultClock:
     """
 
     def __init__(self, info: VideoInfo, output: Path) -> None:
-        self._source = info.time_base
-        self._frame: Fraction | None = None
+        self._source_time_base = info.time_base
+        self._frame_seconds: Fraction | None = None
         self.time_base = info.time_base
-        self._origin = round(info.origin_seconds / info.time_base) * info.time_base
+        self._origin_seconds = round(info.origin_seconds / info.time_base) * info.time_base
         rounded = info.time_base == MILLISECOND and output.suffix.lower() in _EXACT_CONTAINERS
         # Another denominator is a mean of uneven frames.
         if rounded and info.rate and info.rate.denominator in (1, 1001):
-            self._frame = 1 / info.rate
+            self._frame_seconds = 1 / info.rate
             self.time_base = Fraction(1, lcm(1000, info.rate.numerator))
-        self._last: Fraction | None = None
+        self._last_seconds: Fraction | None = None
 
-    def ticks(self, pts: int, shift: int) -> int:
+    def convert_pts(self, pts: int, shift_ticks: int) -> int:
         """Ticks of the result for ``pts`` of the source, moved by ``shift`` ticks of the source; they always grow."""
-        exact = pts * self._source
-        even = self._origin + self._even(exact - self._origin)
-        self._last = even if self._last is None or even > self._last else exact
-        return round((self._last + shift * self._source) / self.time_base)
+        exact = pts * self._source_time_base
+        even = self._origin_seconds + self._snap_to_frame(exact - self._origin_seconds)
+        self._last_seconds = even if self._last_seconds is None or even > self._last_seconds else exact
+        return round((self._last_seconds + shift_ticks * self._source_time_base) / self.time_base)
 
-    def duration(self, ticks: int) -> int:
-        return round(self._even(ticks * self._source) / self.time_base)
+    def convert_duration(self, ticks: int) -> int:
+        return round(self._snap_to_frame(ticks * self._source_time_base) / self.time_base)
 
-    def _even(self, seconds: Fraction) -> Fraction:
+    def _snap_to_frame(self, seconds: Fraction) -> Fraction:
         """The nearest whole number of frames, if that is less than a tick away."""
-        if self._frame is None:
+        if self._frame_seconds is None:
             return seconds
-        even = round(seconds / self._frame) * self._frame
-        return even if abs(even - seconds) < self._source else seconds
+        even = round(seconds / self._frame_seconds) * self._frame_seconds
+        return even if abs(even - seconds) < self._source_time_base else seconds

@@ -11,18 +11,18 @@ import av
 import numpy as np
 from av.stream import AttachmentStream
 
-from kinemacolor.utils.arrays import Codes
+from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.video.info import VideoInfo
-from kinemacolor.video.other_streams import OWN_METADATA
-from kinemacolor.video.pixels import limited_from_full, rescale_codes
-from kinemacolor.video.reader import VideoReader, main_video, open_film, probe
+from kinemacolor.video.other_streams import CONTAINER_METADATA_KEYS
+from kinemacolor.video.pixels import full_to_limited_range, rescale_codes
+from kinemacolor.video.reader import VideoReader, find_video_stream, open_film, probe_film
 
-LOSSLESS = ("ffv1", "utvideo", "huffyuv", "ffvhuff", "rawvideo")
+LOSSLESS_CODECS = ("ffv1", "utvideo", "huffyuv", "ffvhuff", "rawvideo")
 # Of a lossy result: the mean error of luma that is still this film, in 8-bit levels.
-LOSSY_MEAN_LEVELS = 3.0
+MAX_LOSSY_MEAN_LEVELS = 3.0
 # Containers round to milliseconds, twice at worst; a packet of sound lasts twenty.
 SOUND_TOLERANCE_SECONDS = 0.0025
-MOST_MOVED_SECONDS = 0.1
+MAX_SHIFT_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,16 @@ class Check:
 
 
 @dataclass
-class _Tally:
+class _FrameDifferences:
     """Differences gathered frame by frame; luma in levels of the source, time in seconds."""
 
-    frames: tuple[int, int] = (0, 0)
-    moved: Fraction | None = None
-    late: float = 0.0
-    largest: int = 0
-    total: float = 0.0
-    pixels: int = 0
-    sizes_agree: bool = True
+    frame_counts: tuple[int, int] = (0, 0)
+    time_shift: Fraction | None = None
+    largest_time_error: float = 0.0
+    largest_luma_error: int = 0
+    total_luma_error: float = 0.0
+    pixel_count: int = 0
+    has_equal_sizes: bool = True
 
 
 def verify_film(source: Path, result: Path) -> list[Check]:
@@ -52,115 +52,134 @@ def verify_film(source: Path, result: Path) -> list[Check]:
 
     Raises InputError where one cannot be read.
     """
-    before, after = probe(source), probe(result)
-    tally = _compare_frames(source, result, before, after)
+    before, after = probe_film(source), probe_film(result)
+    differences = _compare_frames(source, result, before, after)
     checks = [
-        Check("frames", tally.frames[0] == tally.frames[1], f"{tally.frames[0]} and {tally.frames[1]}"),
-        _clock(tally, before, after),
-        _geometry(before, after),
-        _luma(tally, before, after),
+        Check(
+            "frames",
+            differences.frame_counts[0] == differences.frame_counts[1],
+            f"{differences.frame_counts[0]} and {differences.frame_counts[1]}",
+        ),
+        _check_timestamps(differences, before, after),
+        _check_geometry(before, after),
+        _check_luma(differences, before, after),
     ]
     if not before.is_pictures and not after.is_pictures:
-        checks += [_tags(before, after), *_streams(source, result, float(tally.moved or 0))]
+        checks += [
+            _check_color_tags(before, after),
+            *_iter_stream_checks(source, result, float(differences.time_shift or 0)),
+        ]
     return checks
 
 
-def _clock(tally: _Tally, before: VideoInfo, after: VideoInfo) -> Check:
+def _check_timestamps(differences: _FrameDifferences, before: VideoInfo, after: VideoInfo) -> Check:
     """Timestamps agree to a rounding of the coarser clock, or all streams have moved together.
 
     A container without negative time (Matroska) moves everything where sound begins before zero;
     that the other streams have moved by the same is checked with them.
     """
     tick = float(max(before.time_base, after.time_base)) + 1e-9
-    moved = float(tally.moved or 0)
-    words = f"largest difference {max(tally.late, abs(moved)):.6f} s, {_ticks(before, after)}"
+    shift_seconds = float(differences.time_shift or 0)
+    words = f"largest difference {max(differences.largest_time_error, abs(shift_seconds)):.6f} s, {_describe_time_bases(before, after)}"
     if before.is_pictures or after.is_pictures:
-        return Check("timestamps", tally.late <= tick, words)
+        return Check("timestamps", differences.largest_time_error <= tick, words)
     with open_film(before.path) as source:
-        most = MOST_MOVED_SECONDS if source.streams.audio else tick
-    together = " (all streams together)" if abs(moved) > tick else ""
-    return Check("timestamps", tally.late <= tick and abs(moved) <= most, words + together)
+        most = MAX_SHIFT_SECONDS if source.streams.audio else tick
+    together = " (all streams together)" if abs(shift_seconds) > tick else ""
+    return Check("timestamps", differences.largest_time_error <= tick and abs(shift_seconds) <= most, words + together)
 
 
-def _ticks(before: VideoInfo, after: VideoInfo) -> str:
+def _describe_time_bases(before: VideoInfo, after: VideoInfo) -> str:
     if before.time_base == after.time_base:
         return f"time base {after.time_base}"
     return f"time base {before.time_base} became {after.time_base}"
 
 
-def _compare_frames(source: Path, result: Path, before: VideoInfo, after: VideoInfo) -> _Tally:
-    tally = _Tally()
-    for one, other in zip_longest(_frames(source), _frames(result)):
-        tally.frames = (tally.frames[0] + (one is not None), tally.frames[1] + (other is not None))
+def _compare_frames(source: Path, result: Path, before: VideoInfo, after: VideoInfo) -> _FrameDifferences:
+    differences = _FrameDifferences()
+    for one, other in zip_longest(_iter_luma_codes(source), _iter_luma_codes(result)):
+        differences.frame_counts = (
+            differences.frame_counts[0] + (one is not None),
+            differences.frame_counts[1] + (other is not None),
+        )
         if one is None or other is None:
             continue
-        moved = other[1] * after.time_base - one[1] * before.time_base
-        tally.moved = moved if tally.moved is None else tally.moved
-        tally.late = max(tally.late, abs(float(moved - tally.moved)))
-        _compare_luma(tally, one[0], other[0], before, after)
-    return tally
+        time_shift = other[1] * after.time_base - one[1] * before.time_base
+        differences.time_shift = time_shift if differences.time_shift is None else differences.time_shift
+        differences.largest_time_error = max(
+            differences.largest_time_error, abs(float(time_shift - differences.time_shift))
+        )
+        _compare_luma_codes(differences, one[0], other[0], before, after)
+    return differences
 
 
-def _compare_luma(tally: _Tally, one: Codes, other: Codes, before: VideoInfo, after: VideoInfo) -> None:
+def _compare_luma_codes(
+    differences: _FrameDifferences, one: UIntArray, other: UIntArray, before: VideoInfo, after: VideoInfo
+) -> None:
     if one.shape != other.shape:
-        tally.sizes_agree = False
+        differences.has_equal_sizes = False
         return
     if before.depth < after.depth:
         wanted, found = rescale_codes(one, before.depth, after.depth, full_range=before.colors.full_range), other
     else:
         wanted, found = one, rescale_codes(other, after.depth, before.depth, full_range=after.colors.full_range)
-    if _was_narrowed(before, after):
-        wanted = limited_from_full(wanted, max(before.depth, after.depth), chroma=False)
+    if _is_range_narrowed(before, after):
+        wanted = full_to_limited_range(wanted, max(before.depth, after.depth), is_cbcr=False)
     difference = np.abs(wanted.astype(np.int32) - found.astype(np.int32))
-    tally.largest = max(tally.largest, int(difference.max()))
-    tally.total += float(difference.sum()) / 2 ** (max(before.depth, after.depth) - 8)
-    tally.pixels += difference.size
+    differences.largest_luma_error = max(differences.largest_luma_error, int(difference.max()))
+    differences.total_luma_error += float(difference.sum()) / 2 ** (max(before.depth, after.depth) - 8)
+    differences.pixel_count += difference.size
 
 
-def _was_narrowed(before: VideoInfo, after: VideoInfo) -> bool:
+def _is_range_narrowed(before: VideoInfo, after: VideoInfo) -> bool:
     """ProRes has limited range only."""
     return after.codec == "prores" and before.colors.full_range and not after.colors.full_range
 
 
-def _frames(path: Path) -> Iterator[tuple[Codes, int]]:
+def _iter_luma_codes(path: Path) -> Iterator[tuple[UIntArray, int]]:
     with VideoReader(path) as reader:
-        for block in reader.blocks(1):
-            yield block.luma[0], block.pts[0]
+        for block in reader.iter_blocks(1):
+            yield block.luma_codes[0], block.pts[0]
 
 
-def _geometry(before: VideoInfo, after: VideoInfo) -> Check:
-    def shown(info: VideoInfo) -> tuple[int, int, Fraction, int]:
+def _check_geometry(before: VideoInfo, after: VideoInfo) -> Check:
+    def get_display_geometry(info: VideoInfo) -> tuple[int, int, Fraction, int]:
         return info.width, info.height, Fraction(info.sample_aspect or 1), info.display_rotation
 
-    one, other = shown(before), shown(after)
+    one, other = get_display_geometry(before), get_display_geometry(after)
     return Check(
         "geometry",
         one == other,
-        f"{_geometry_words(one)}" + ("" if one == other else f" became {_geometry_words(other)}"),
+        f"{_describe_geometry(one)}" + ("" if one == other else f" became {_describe_geometry(other)}"),
     )
 
 
-def _geometry_words(shape: tuple[int, int, Fraction, int]) -> str:
+def _describe_geometry(shape: tuple[int, int, Fraction, int]) -> str:
     return f"{shape[0]}x{shape[1]}, pixel aspect {shape[2]}, rotation {shape[3]}"
 
 
-def _luma(tally: _Tally, before: VideoInfo, after: VideoInfo) -> Check:
-    if not tally.sizes_agree:
+def _check_luma(differences: _FrameDifferences, before: VideoInfo, after: VideoInfo) -> Check:
+    if not differences.has_equal_sizes:
         return Check("luma", False, "the pictures have different sizes")
-    if not tally.pixels:
+    if not differences.pixel_count:
         return Check("luma", False, "there is no frame in common")
-    mean = tally.total / tally.pixels
+    mean = differences.total_luma_error / differences.pixel_count
     depth = max(before.depth, after.depth)
-    detail = f"largest difference {tally.largest} of {2**depth - 1}, mean {mean:.4f} 8-bit levels ({after.codec})"
-    if tally.largest == 0:
+    detail = f"largest difference {differences.largest_luma_error} of {2**depth - 1}, mean {mean:.4f} 8-bit levels ({after.codec})"
+    if differences.largest_luma_error == 0:
         return Check("luma", True, f"bit for bit the source's ({after.codec})")
-    exact = after.codec in LOSSLESS and before.has_luma_plane and after.has_luma_plane and after.depth >= before.depth
-    return Check("luma", not exact and mean <= LOSSY_MEAN_LEVELS, detail)
+    exact = (
+        after.codec in LOSSLESS_CODECS
+        and before.has_luma_plane
+        and after.has_luma_plane
+        and after.depth >= before.depth
+    )
+    return Check("luma", not exact and mean <= MAX_LOSSY_MEAN_LEVELS, detail)
 
 
-def _tags(before: VideoInfo, after: VideoInfo) -> Check:
+def _check_color_tags(before: VideoInfo, after: VideoInfo) -> Check:
     one, other = before.colors, after.colors
-    if _was_narrowed(before, after):
+    if _is_range_narrowed(before, after):
         one = replace(one, full_range=False)
     differs = [
         name for name in ("matrix", "primaries", "transfer", "full_range") if getattr(one, name) != getattr(other, name)
@@ -170,37 +189,37 @@ def _tags(before: VideoInfo, after: VideoInfo) -> Check:
     return Check("colour tags", not differs, "kept" if not differs else f"{', '.join(differs)} changed")
 
 
-def _streams(source: Path, result: Path, moved: float) -> Iterator[Check]:
+def _iter_stream_checks(source: Path, result: Path, shift_seconds: float) -> Iterator[Check]:
     with open_film(source) as one, open_film(result) as other:
-        yield _metadata(one.metadata, other.metadata)
-        chapters = [_chapters(film) for film in (one, other)]
+        yield _check_metadata(one.metadata, other.metadata)
+        chapters = [_list_chapters(film) for film in (one, other)]
         if any(chapters):
             yield Check("chapters", chapters[0] == chapters[1], f"{len(chapters[0])} and {len(chapters[1])}")
         attached = [sorted(s.data for s in film.streams if isinstance(s, AttachmentStream)) for film in (one, other)]
         if any(attached):
             yield Check("attachments", attached[0] == attached[1], f"{len(attached[0])} and {len(attached[1])}")
-        before, after = _packets(one, source), _packets(other, result)
+        before, after = _hash_packets(one, source), _hash_packets(other, result)
     for kind in sorted(before.keys() | after.keys()):
-        found = _differences(before.get(kind, []), after.get(kind, []), moved)
+        found = _describe_differences(before.get(kind, []), after.get(kind, []), shift_seconds)
         words = found or f"{len(before[kind])}, every packet the same and in its time"
         yield Check(f"{kind} streams", not found, words)
 
 
-def _metadata(before: dict[str, str], after: dict[str, str]) -> Check:
+def _check_metadata(before: dict[str, str], after: dict[str, str]) -> Check:
     kept = {key.lower(): value for key, value in after.items()}
-    wanted = {key: value for key, value in before.items() if key.lower() not in OWN_METADATA}
+    wanted = {key: value for key, value in before.items() if key.lower() not in CONTAINER_METADATA_KEYS}
     lost = [key for key, value in wanted.items() if kept.get(key.lower()) != value]
     return Check("metadata", not lost, f"{len(wanted)} kept" if not lost else f"lost or changed: {', '.join(lost)}")
 
 
-def _chapters(film: av.container.InputContainer) -> list[tuple[str, int]]:
+def _list_chapters(film: av.container.InputContainer) -> list[tuple[str, int]]:
     """Titles, and starts in milliseconds."""
     return [(c["metadata"].get("title", ""), round(c["start"] * (c["time_base"] or 1) * 1000)) for c in film.chapters()]
 
 
-def _packets(film: av.container.InputContainer, path: Path) -> dict[str, list[list[tuple[float, str]]]]:
+def _hash_packets(film: av.container.InputContainer, path: Path) -> dict[str, list[list[tuple[float, str]]]]:
     """Time in seconds and hash of every packet, by stream, by kind: sound, subtitles, cover art."""
-    video = main_video(film, path)
+    video = find_video_stream(film, path)
     wanted = [s for s in film.streams if s.index != video.index and s.type in ("audio", "subtitle", "video")]
     streams: dict[int, list[tuple[float, str]]] = {s.index: [] for s in wanted}
     video.discard = av.stream.Discard.all
@@ -218,14 +237,16 @@ def _packets(film: av.container.InputContainer, path: Path) -> dict[str, list[li
     return found
 
 
-def _differences(before: list[list[tuple[float, str]]], after: list[list[tuple[float, str]]], moved: float) -> str:
+def _describe_differences(
+    before: list[list[tuple[float, str]]], after: list[list[tuple[float, str]]], shift_seconds: float
+) -> str:
     """What differs between two lists of streams, in words; empty if nothing does."""
     if len(before) != len(after):
         return f"{len(before)} became {len(after)}"
     for one, other in zip(before, after, strict=True):
         if [digest for _, digest in one] != [digest for _, digest in other]:
             return f"packets differ ({len(one)} and {len(other)})"
-        late = max((abs(b[0] - a[0] - moved) for a, b in zip(one, other, strict=True)), default=0.0)
+        late = max((abs(b[0] - a[0] - shift_seconds) for a, b in zip(one, other, strict=True)), default=0.0)
         if late > SOUND_TOLERANCE_SECONDS:
             return f"moved against the pictures by up to {late:.3f} s"
     return ""

@@ -14,15 +14,15 @@ import torch
 
 from kinemacolor.color import YCbCr
 from kinemacolor.errors import KinemacolorError
-from kinemacolor.utils.arrays import Codes, Floats
-from kinemacolor.video.encoding import Encoder, is_folder_name
+from kinemacolor.utils.arrays import Float32Array, UIntArray
+from kinemacolor.video.encoding import EncoderSettings, is_folder_name
 from kinemacolor.video.images import find_pictures, write_exr, write_picture
 from kinemacolor.video.info import VideoInfo
-from kinemacolor.video.other_streams import OWN_METADATA, OtherStreams, copy_film_metadata
-from kinemacolor.video.output import FilmWriter, partial_name, writing
-from kinemacolor.video.pixels import build_frame, limited_from_full, planar_name, rescale_codes
+from kinemacolor.video.other_streams import CONTAINER_METADATA_KEYS, StreamCopier, copy_film_metadata
+from kinemacolor.video.output import FilmWriter, make_partial_path, translate_encoding_errors
+from kinemacolor.video.pixels import build_frame, full_to_limited_range, get_planar_format, rescale_codes
 from kinemacolor.video.reader import open_film
-from kinemacolor.video.timestamps import ResultClock
+from kinemacolor.video.timestamps import TimestampConverter
 
 # What MP4 stores where every player looks; anything else needs its newer key-value atoms.
 _STANDARD_MP4_KEYS = {
@@ -34,7 +34,7 @@ _STANDARD_MP4_KEYS = {
 def open_writer(
     output: Path,
     info: VideoInfo,
-    encoder: Encoder,
+    encoder: EncoderSettings,
     start_seconds: float = 0,
     end_seconds: float | None = None,
     *,
@@ -61,35 +61,35 @@ class VideoWriter:
         self,
         output: Path,
         info: VideoInfo,
-        encoder: Encoder,
+        encoder: EncoderSettings,
         start_seconds: float = 0,
         end_seconds: float | None = None,
         *,
         with_other_streams: bool = True,
     ) -> None:
         self.output, self.info, self.encoder = output, info, encoder
-        self.partial = partial_name(output)
+        self.partial_path = make_partial_path(output)
         self.warnings: list[str] = []
         # Formats that are not planar Y'CbCr are made from its planes by swscale.
-        self._planes = planar_name(encoder.subsampling, encoder.depth)
-        self._narrow = encoder.is_limited and info.colors.full_range
-        self._colors = replace(info.colors, full_range=False) if self._narrow else info.colors
-        if self._narrow:
+        self._planar_format = get_planar_format(encoder.subsampling, encoder.depth)
+        self._needs_limited_range = encoder.is_limited_range and info.colors.full_range
+        self._colors = replace(info.colors, full_range=False) if self._needs_limited_range else info.colors
+        if self._needs_limited_range:
             self.warnings.append("the film is full range and ProRes is not: black and white lie at 16 and 235 now")
-        self._clock = ResultClock(info, output)
+        self._timestamps = TimestampConverter(info, output)
         cut = start_seconds + info.origin_seconds if start_seconds else 0
-        self._shift = -round(cut / info.time_base)
-        self._others: OtherStreams | None = None
-        self._fields: av.filter.Graph | None = None
+        self._shift_ticks = -round(cut / info.time_base)
+        self._stream_copier: StreamCopier | None = None
+        self._field_filter: av.filter.Graph | None = None
         self._closed = False
-        with writing(self.partial):
-            target = str(self.partial.absolute())
-            self._container = av.open(target, "w", container_options=self._container_options())
-            self._stream = self._add_video()
+        with translate_encoding_errors(self.partial_path):
+            target = str(self.partial_path.absolute())
+            self._container = av.open(target, "w", container_options=self._build_container_options())
+            self._stream = self._add_video_stream()
             if not info.is_pictures:
                 copy_film_metadata(info, self._container, start_seconds)
             if with_other_streams and not info.is_pictures:
-                self._others = OtherStreams(self._container, info, start_seconds, end_seconds, self.warnings)
+                self._stream_copier = StreamCopier(self._container, info, start_seconds, end_seconds, self.warnings)
 
     def __enter__(self) -> Self:
         return self
@@ -98,54 +98,57 @@ class VideoWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
-            self._close()
+            self._close_container()
             return
         with suppress(KinemacolorError):  # the first failure is the one to report
-            self._close()
+            self._close_container()
 
-    def write(self, luma: Codes, chroma: Codes, pts: int, duration: int) -> None:
-        codes = rescale_codes(luma, self.info.depth, self.encoder.depth, full_range=self.info.colors.full_range)
-        if self._narrow:
-            codes = limited_from_full(codes, self.encoder.depth, chroma=False)
-            chroma = limited_from_full(chroma, self.encoder.depth, chroma=True)
-        frame = build_frame((codes, chroma[0], chroma[1]), self._planes, self._colors)
-        if self._planes != self.encoder.pixel_format:
+    def write(self, luma_codes: UIntArray, cbcr_codes: UIntArray, pts: int, duration: int) -> None:
+        codes = rescale_codes(luma_codes, self.info.depth, self.encoder.depth, full_range=self.info.colors.full_range)
+        if self._needs_limited_range:
+            codes = full_to_limited_range(codes, self.encoder.depth, is_cbcr=False)
+            cbcr_codes = full_to_limited_range(cbcr_codes, self.encoder.depth, is_cbcr=True)
+        frame = build_frame((codes, cbcr_codes[0], cbcr_codes[1]), self._planar_format, self._colors)
+        if self._planar_format != self.encoder.pixel_format:
             frame = frame.reformat(format=self.encoder.pixel_format, dst_color_range=2 if self.encoder.is_rgb else None)
-        frame.pts, frame.duration = self._clock.ticks(pts, self._shift), self._clock.duration(duration)
-        frame.time_base = self._clock.time_base
+        frame.pts, frame.duration = (
+            self._timestamps.convert_pts(pts, self._shift_ticks),
+            self._timestamps.convert_duration(duration),
+        )
+        frame.time_base = self._timestamps.time_base
         frame = self._mark_fields(frame)
-        with writing(self.partial):
-            if self._others:
-                self._others.copy_until(float((pts + self._shift) * self.info.time_base))
+        with translate_encoding_errors(self.partial_path):
+            if self._stream_copier:
+                self._stream_copier.copy_until(float((pts + self._shift_ticks) * self.info.time_base))
             self._container.mux(self._stream.encode(frame))
 
     def commit(self) -> None:
-        with writing(self.partial):
-            if self._others:
-                self._others.copy_until(None)
-            self._close()
-            self.partial.replace(self.output)
+        with translate_encoding_errors(self.partial_path):
+            if self._stream_copier:
+                self._stream_copier.copy_until(None)
+            self._close_container()
+            self.partial_path.replace(self.output)
 
-    def _close(self) -> None:
+    def _close_container(self) -> None:
         if self._closed:
             return
         self._closed = True
         try:
-            with writing(self.partial):
+            with translate_encoding_errors(self.partial_path):
                 self._container.mux(self._stream.encode(None))
         finally:
-            with writing(self.partial):
+            with translate_encoding_errors(self.partial_path):
                 self._container.close()
-            if self._others:
-                self._others.close()
+            if self._stream_copier:
+                self._stream_copier.close()
 
-    def _add_video(self) -> av.VideoStream:
+    def _add_video_stream(self) -> av.VideoStream:
         info, encoder = self.info, self.encoder
         stream = self._container.add_stream(encoder.name, rate=info.rate, options=encoder.options)
         assert isinstance(stream, av.VideoStream)
         context = stream.codec_context
         context.width, context.height, context.pix_fmt = info.width, info.height, encoder.pixel_format
-        context.time_base = stream.time_base = self._clock.time_base
+        context.time_base = stream.time_base = self._timestamps.time_base
         context.framerate = info.rate or Fraction(25)
         context.color_range = 2 if self._colors.full_range else 1
         context.colorspace = 0 if encoder.is_rgb else info.colors.matrix
@@ -164,28 +167,28 @@ class VideoWriter:
         """Encoders take the order of fields from the frames; only a filter can set it there."""
         if not self.info.is_interlaced:
             return frame
-        if self._fields is None:
-            self._fields = _field_setter(frame, self._clock.time_base, self.info)
-        self._fields.push(frame)
-        marked = self._fields.pull()
+        if self._field_filter is None:
+            self._field_filter = _build_field_filter(frame, self._timestamps.time_base, self.info)
+        self._field_filter.push(frame)
+        marked = self._field_filter.pull()
         assert isinstance(marked, av.VideoFrame)
         marked.duration = frame.duration
         return marked
 
-    def _container_options(self) -> dict[str, str]:
+    def _build_container_options(self) -> dict[str, str]:
         if self.output.suffix.lower() in (".mkv", ".webm"):
             return {"fflags": "+bitexact"}  # Matroska would give the film and its streams random numbers
         if self.info.is_pictures:
             return {}
         with open_film(self.info.path) as source:
-            unusual = {key.partition("-")[0] for key in source.metadata} - OWN_METADATA - _STANDARD_MP4_KEYS
+            unusual = {key.partition("-")[0] for key in source.metadata} - CONTAINER_METADATA_KEYS - _STANDARD_MP4_KEYS
         return {"movflags": "use_metadata_tags"} if unusual else {}
 
 
-def _field_setter(frame: av.VideoFrame, time_base: Fraction, info: VideoInfo) -> av.filter.Graph:
+def _build_field_filter(frame: av.VideoFrame, time_base: Fraction, info: VideoInfo) -> av.filter.Graph:
     graph = av.filter.Graph()
     source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base)
-    setter = graph.add("setfield", "tff" if info.top_field_first else "bff")
+    setter = graph.add("setfield", "tff" if info.is_top_field_first else "bff")
     sink = graph.add("buffersink")
     source.link_to(setter)
     setter.link_to(sink)
@@ -196,9 +199,9 @@ def _field_setter(frame: av.VideoFrame, time_base: Fraction, info: VideoInfo) ->
 class PictureWriter:
     """A folder of pictures named after the source's, or one picture; films are turned upright."""
 
-    def __init__(self, output: Path, info: VideoInfo, encoder: Encoder) -> None:
+    def __init__(self, output: Path, info: VideoInfo, encoder: EncoderSettings) -> None:
         self.output, self.info, self.encoder = output, info, encoder
-        self.partial = partial_name(output)
+        self.partial_path = make_partial_path(output)
         self.warnings: list[str] = []
         sources = find_pictures(info.path) if info.is_pictures else []
         stems = [source.stem for source in sources]
@@ -207,8 +210,8 @@ class PictureWriter:
         self._is_folder = is_folder_name(output)
         self._count = 0
         if self._is_folder:
-            with writing(self.partial):
-                self.partial.mkdir()
+            with translate_encoding_errors(self.partial_path):
+                self.partial_path.mkdir()
 
     def __enter__(self) -> Self:
         return self
@@ -217,40 +220,46 @@ class PictureWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def write(self, luma: Codes, chroma: Codes, pts: int, duration: int) -> None:
+    def write(self, luma_codes: UIntArray, cbcr_codes: UIntArray, pts: int, duration: int) -> None:
         info, depth = self.info, self.encoder.depth
-        codes = rescale_codes(luma, info.depth, depth, full_range=info.colors.full_range)
-        rgb = np.rot90(_rgb_of_planes(codes, chroma, info.colors.coding(depth)), round(info.display_rotation / 90))
-        with writing(self.partial):
+        codes = rescale_codes(luma_codes, info.depth, depth, full_range=info.colors.full_range)
+        rgb = np.rot90(
+            _planes_to_rgb(codes, cbcr_codes, info.colors.build_ycbcr(depth)), round(info.display_rotation / 90)
+        )
+        with translate_encoding_errors(self.partial_path):
             if self.encoder.picture_suffix == ".exr":
-                write_exr(self._target(pts), rgb, self.encoder.options["format"], self._pixel_aspect)
+                write_exr(self._get_picture_path(pts), rgb, self.encoder.options["format"], self._upright_pixel_aspect)
             else:
-                write_picture(self._target(pts), _codes_of_rgb(rgb, depth))
+                write_picture(self._get_picture_path(pts), _rgb_to_codes(rgb, depth))
         self._count += 1
 
     @property
-    def _pixel_aspect(self) -> Fraction:
+    def _upright_pixel_aspect(self) -> Fraction:
         stored = self.info.sample_aspect or Fraction(1)
         return stored if self.info.display_rotation % 180 == 0 else 1 / stored
 
     def commit(self) -> None:
-        with writing(self.partial):
+        with translate_encoding_errors(self.partial_path):
             if self._is_folder and self.output.exists():
                 self.output.rmdir()  # preflight made sure that it is empty
-            self.partial.replace(self.output)
+            self.partial_path.replace(self.output)
 
-    def _target(self, pts: int) -> Path:
+    def _get_picture_path(self, pts: int) -> Path:
         if not self._is_folder:
-            return self.partial
-        return self.partial / (self._names[pts] if self._names else f"{self._count:06d}{self.encoder.picture_suffix}")
+            return self.partial_path
+        return self.partial_path / (
+            self._names[pts] if self._names else f"{self._count:06d}{self.encoder.picture_suffix}"
+        )
 
 
-def _rgb_of_planes(luma: Codes, chroma: Codes, coding: YCbCr) -> Floats:
+def _planes_to_rgb(luma_codes: UIntArray, cbcr_codes: UIntArray, ycbcr: YCbCr) -> Float32Array:
     """R'G'B' 0..1 of full-size Y'CbCr planes, H W 3."""
-    rgb: Floats = coding.to_rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma)).permute(1, 2, 0).numpy()
+    rgb: Float32Array = (
+        ycbcr.to_rgb(torch.from_numpy(luma_codes)[None], torch.from_numpy(cbcr_codes)).permute(1, 2, 0).numpy()
+    )
     return rgb
 
 
-def _codes_of_rgb(rgb: Floats, depth: int) -> Codes:
-    codes: Codes = np.rint(rgb * (2**depth - 1)).astype(np.uint8 if depth == 8 else np.uint16)
+def _rgb_to_codes(rgb: Float32Array, depth: int) -> UIntArray:
+    codes: UIntArray = np.rint(rgb * (2**depth - 1)).astype(np.uint8 if depth == 8 else np.uint16)
     return codes

@@ -12,11 +12,11 @@ import av
 import numpy as np
 
 from kinemacolor.errors import InputError
-from kinemacolor.utils.arrays import Bytes
-from kinemacolor.video.display import colored_frames, shown_gray
+from kinemacolor.utils.arrays import UInt8Array
+from kinemacolor.video.display import iter_color_frames, to_display_gray
 from kinemacolor.video.geometry import resize
 from kinemacolor.video.info import ColorTags
-from kinemacolor.video.output import FULL, writing
+from kinemacolor.video.output import NO_SPACE_ERRNOS, translate_encoding_errors
 from kinemacolor.video.pixels import tag_colors
 from kinemacolor.video.reader import VideoReader, open_film
 
@@ -27,7 +27,7 @@ USUAL_RATE = Fraction(24)
 # Quick to seek, and every packet in the order in which it is shown.
 ENCODING = {"preset": "veryfast", "crf": "21", "g": "24", "bf": "0"}
 
-Shown = tuple[Bytes, int, int]  # rows, columns, 3 in sRGB; pts and duration in ticks
+Shown = tuple[UInt8Array, int, int]  # rows, columns, 3 in sRGB; pts and duration in ticks
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,10 @@ def write_proxy(
     output = output.absolute()
     new = output.with_name(f".{uuid4().hex}.{output.name}")
     try:
-        with VideoReader(source, start_seconds=start_seconds, end_seconds=end_seconds) as reader, writing(output):
+        with (
+            VideoReader(source, start_seconds=start_seconds, end_seconds=end_seconds) as reader,
+            translate_encoding_errors(output),
+        ):
             proxy = _write(reader, result, new, on_frame)
             new.replace(output)
     finally:
@@ -104,8 +107,8 @@ def _write(reader: VideoReader, result: Path, output: Path, on_frame: Callable[[
 
 
 def _side_by_side(reader: VideoReader, result: Path) -> Iterator[Shown]:
-    for block, color in zip(reader.blocks(1), colored_frames(result), strict=False):
-        gray = shown_gray(block.luma[0], reader.info)
+    for block, color in zip(reader.iter_blocks(1), iter_color_frames(result), strict=False):
+        gray = to_display_gray(block.luma_codes[0], reader.info)
         size = _half(gray.shape[0], gray.shape[1])
         left = np.repeat(resize(gray, size)[..., None], 3, 2)
         yield np.concatenate([left, resize(color, size)], 1), block.pts[0], block.durations[0]
@@ -181,7 +184,7 @@ def _packets(source: av.container.InputContainer, speaker: av.AudioStream) -> It
             if packet.size:
                 yield packet
     except (av.error.FFmpegError, OSError) as error:
-        if error.errno in FULL:
+        if error.errno in NO_SPACE_ERRNOS:
             raise
 
 

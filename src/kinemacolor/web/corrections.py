@@ -8,16 +8,16 @@ import numpy as np
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.inference.session import complete
 from kinemacolor.references.load import load_reference
-from kinemacolor.utils.arrays import Bytes
+from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.video.geometry import resize
-from kinemacolor.video.images import LEAST_PAINTED, OPAQUE, painted_share, read_layer
+from kinemacolor.video.images import MIN_PAINTED_SHARE, OPAQUE_ALPHA, compute_painted_share, read_rgba_layer
 from kinemacolor.web.project import Project
 
 DATA = "data:image/png;base64"
 NOT_ARRIVED = "what was painted did not arrive: press the button again"
 
 
-def layer_of(address: str, size: tuple[int, int]) -> Bytes:
+def layer_of(address: str, size: tuple[int, int]) -> UInt8Array:
     """Strokes ``H W 4``, sRGB and alpha 0..255, out of a data URL of a PNG of this size, rows and columns.
 
     Raises UsageError for anything else, and where next to nothing is painted.
@@ -26,15 +26,17 @@ def layer_of(address: str, size: tuple[int, int]) -> Bytes:
     if head != DATA:
         raise UsageError(NOT_ARRIVED)
     try:
-        layer = read_layer(base64.b64decode(coded, validate=True), size)
+        layer = read_rgba_layer(base64.b64decode(coded, validate=True), size)
     except (ValueError, InputError) as error:
         raise UsageError(NOT_ARRIVED) from error
-    if painted_share(layer) < LEAST_PAINTED:
+    if compute_painted_share(layer) < MIN_PAINTED_SHARE:
         raise UsageError("too little is painted: paint a larger part of the frame")
     return layer
 
 
-def with_strokes(project: Project, frame: int, layer: Bytes, gray: Bytes, seen: Bytes | None = None) -> Bytes:
+def with_strokes(
+    project: Project, frame: int, layer: UInt8Array, gray: UInt8Array, seen: UInt8Array | None = None
+) -> UInt8Array:
     """Strokes ``H W 4`` on the frame, gray ``H W``, as a picture of it, ``H W 3`` or ``H W 4``; all of it sRGB 0..255.
 
     They lie over ``seen``, the frame ``H W 3`` in colours that are right elsewhere; else over what the plan has of the
@@ -42,18 +44,18 @@ def with_strokes(project: Project, frame: int, layer: Bytes, gray: Bytes, seen: 
     """
     below = _known(project, frame, gray) if seen is None else seen
     if below.shape[2] == 3:
-        return np.where(layer[..., 3:] >= OPAQUE, complete(layer, gray)[..., :3], below)
-    both = np.where(layer[..., 3:] >= OPAQUE, layer, below)
-    return both if (both[..., 3] < OPAQUE).any() else complete(both, gray)[..., :3]
+        return np.where(layer[..., 3:] >= OPAQUE_ALPHA, complete(layer, gray)[..., :3], below)
+    both = np.where(layer[..., 3:] >= OPAQUE_ALPHA, layer, below)
+    return both if (both[..., 3] < OPAQUE_ALPHA).any() else complete(both, gray)[..., :3]
 
 
-def in_its_light(picture: Bytes, gray: Bytes) -> Bytes:
+def in_its_light(picture: UInt8Array, gray: UInt8Array) -> UInt8Array:
     """The colours of a whole picture, sRGB ``h w 3``, with the light and shade of the frame, ``H W``: ``H W 3``."""
     fitted = resize(picture, (gray.shape[0], gray.shape[1]))
     return complete(np.dstack([fitted, np.full(gray.shape, 255, np.uint8)]), gray)[..., :3]
 
 
-def _known(project: Project, frame: int, gray: Bytes) -> Bytes:
+def _known(project: Project, frame: int, gray: UInt8Array) -> UInt8Array:
     """The picture of this frame that the plan has, of the size of ``gray``; where it has none, no paint: ``H W 4``."""
     entry = next((one for one in project.planned().references.values() if one.frame == frame), None)
     if entry is None:

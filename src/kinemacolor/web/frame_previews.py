@@ -25,11 +25,11 @@ from kinemacolor.render.cache import WorkFolder
 from kinemacolor.render.inference_pass import picture_of
 from kinemacolor.render.passes import Pass, Stretch, stretches
 from kinemacolor.render.renderer import finish_of
-from kinemacolor.utils.arrays import Bytes
-from kinemacolor.utils.files import file_sha256, writing
-from kinemacolor.video.display import shown_gray
+from kinemacolor.utils.arrays import UInt8Array
+from kinemacolor.utils.files import compute_file_sha256, translate_disk_errors
+from kinemacolor.video.display import to_display_gray
 from kinemacolor.video.geometry import Geometry, resize
-from kinemacolor.video.images import SUFFIXES, picture_size, read_reference, write_picture
+from kinemacolor.video.images import PICTURE_SUFFIXES, read_color_picture, read_picture_size, write_picture
 from kinemacolor.video.random_access import FrameIndex, RangeReader
 from kinemacolor.web.project import Project
 from kinemacolor.web.storage import Missing
@@ -67,7 +67,7 @@ class Stills:
         path = project.folder / "look" / f"{hashlib.sha256(repr(index).encode()).hexdigest()[:8]}-{frame}-gray.jpg"
         return _once(path, lambda: self.luma(project, frame))
 
-    def luma(self, project: Project, frame: int) -> Bytes:
+    def luma(self, project: Project, frame: int) -> UInt8Array:
         """The same as a gray picture ``H W``."""
         return _frame(project.film, *_index(project), frame)
 
@@ -80,14 +80,14 @@ class Stills:
     def reference(self, project: Project, name: str) -> Path:
         """A reference, by its name in the plan or its file's, of a size to look at. Raises Missing for another name."""
         plan = project.plan()
-        known = {path.name: path for path in project.references() if path.suffix.lower() in SUFFIXES}
+        known = {path.name: path for path in project.references() if path.suffix.lower() in PICTURE_SUFFIXES}
         known |= {key: entry.path for key, entry in plan.references.items()} if plan else {}
         if name not in known:
             raise Missing(f"there is no reference {name[:60]!r}")
         source = known[name]
         digest = hashlib.sha256(f"{source} {source.stat().st_mtime_ns}".encode()).hexdigest()[:16]
         path = project.folder / "look" / f"{digest}-reference.jpg"
-        return _once(path, lambda: _small(read_reference(source)))
+        return _once(path, lambda: _small(read_color_picture(source)))
 
     def still(self, project: Project, frame: int) -> Still:
         """A frame in colour by the project's plan. Raises UsageError without one, and as `gray`."""
@@ -97,7 +97,7 @@ class Stills:
         folder = project.folder / "look"
         gray = self.gray(project, frame)
         still = Still(
-            picture_size(gray),
+            read_picture_size(gray),
             gray,
             folder / f"{stem}-color.jpg",
             folder / f"{stem}-confidence.jpg",
@@ -117,7 +117,7 @@ class Stills:
         plan = project.planned()
         return self._explained(plan, _pass_of(plan, frame, self._device), frame).at(row, column)
 
-    def painted(self, project: Project, frame: int) -> Bytes:
+    def painted(self, project: Project, frame: int) -> UInt8Array:
         """A frame ``H W 3`` as the film was rendered, or freshly coloured where it was not. Raises as `still`."""
         plan = project.planned()
         _check(frame, plan.film.frames)
@@ -126,7 +126,7 @@ class Stills:
             return found
         return self._explained(plan, _pass_of(plan, frame, self._device), frame).rgb
 
-    def picture_of(self, project: Project, frame: int, picture: Bytes) -> Path:
+    def picture_of(self, project: Project, frame: int, picture: UInt8Array) -> Path:
         """A file for what `painted` gave, named by its contents."""
         path = project.folder / "look" / f"{hashlib.sha256(picture.tobytes()).hexdigest()[:16]}-{frame}-painted.jpg"
         return _once(path, lambda: picture)
@@ -187,23 +187,23 @@ def _check(frame: int, frames: int) -> None:
 
 def _frame(
     film: Path, index: FrameIndex, start_seconds: float, frame: int, longest_side: int | None = LONGEST_SIDE
-) -> Bytes:
+) -> UInt8Array:
     """A gray frame as it is shown, of a size to look at."""
     _check(frame, index.frames)
     with RangeReader(film, index, start_seconds=start_seconds) as reader:
-        (block,) = reader.blocks(frame, frame + 1, 1)
-        whole = shown_gray(block.luma[0], reader.info)
+        (block,) = reader.iter_blocks(frame, frame + 1, 1)
+        whole = to_display_gray(block.luma_codes[0], reader.info)
     return whole if longest_side is None else resize(whole, _size_shown(whole, longest_side))
 
 
-def _size_shown(picture: Bytes, longest_side: int) -> tuple[int, int]:
+def _size_shown(picture: UInt8Array, longest_side: int) -> tuple[int, int]:
     rows, columns = picture.shape[:2]
     scale = min(1.0, longest_side / max(rows, columns))
     return max(1, round(rows * scale)), max(1, round(columns * scale))
 
 
 def _stretches(plan: Plan, device: str) -> list[Stretch]:
-    contents = {entry.path: file_sha256(entry.path) for entry in plan.references.values()}
+    contents = {entry.path: compute_file_sha256(entry.path) for entry in plan.references.values()}
     return stretches(plan, contents, device)
 
 
@@ -224,7 +224,7 @@ def _names(plan: Plan, one: Pass) -> tuple[str, ...]:
     return tuple(paths[reference.path] for reference in one.references)
 
 
-def _rendered(plan: Plan, work: Path, frame: int) -> Bytes | None:
+def _rendered(plan: Plan, work: Path, frame: int) -> UInt8Array | None:
     """A frame out of what was painted for the plan as it is now; None where that is not there."""
     folder, film = WorkFolder(work), plan.film
 
@@ -243,19 +243,23 @@ def _rendered(plan: Plan, work: Path, frame: int) -> Bytes | None:
     return _as_rgb(_frame(film.path, film.index, film.start_seconds, frame), painted, finish, crop=plan.options.crop)
 
 
-def _as_rgb(luma: Bytes, painted: Painted, finish: Finish, *, crop: bool) -> Bytes:
+def _as_rgb(luma: UInt8Array, painted: Painted, finish: Finish, *, crop: bool) -> UInt8Array:
     size = luma.shape[0], luma.shape[1]
-    shown = Finish(Geometry.of(*size, min(finish.geometry.working), crop=crop), finish.saturation, finish.edge_filter)
+    shown = Finish(
+        Geometry.from_frame_size(*size, min(finish.geometry.working_size), crop=crop),
+        finish.saturation,
+        finish.edge_filter,
+    )
     chroma = shown.chroma_planes(luma, painted, size, FULL_RGB, FULL_RGB)
     rgb = FULL_RGB.to_rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma))
     return (rgb * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
 
 
-def _small(picture: Bytes) -> Bytes:
+def _small(picture: UInt8Array) -> UInt8Array:
     return resize(picture, _size_shown(picture, REFERENCE_SIDE))
 
 
-def _once(path: Path, make: Callable[[], Bytes]) -> Path:
+def _once(path: Path, make: Callable[[], UInt8Array]) -> Path:
     """A picture that is written when it is not there; what is looked at is swept last."""
     if not path.is_file():
         _write(path, make())
@@ -264,10 +268,10 @@ def _once(path: Path, make: Callable[[], Bytes]) -> Path:
     return path
 
 
-def _write(path: Path, picture: Bytes) -> None:
+def _write(path: Path, picture: UInt8Array) -> None:
     rgb = np.dstack([picture] * 3) if picture.ndim == 2 else picture
     fresh = path.with_name(f".{threading.get_ident()}-{path.name}")
-    with writing(path):
+    with translate_disk_errors(path):
         path.parent.mkdir(exist_ok=True)
         write_picture(fresh, rgb)
         fresh.replace(path)

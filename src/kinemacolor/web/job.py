@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from kinemacolor.utils.files import replacing
+from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.web.project import Project
 from kinemacolor.web.requests import RenderFilm, Task
 
@@ -109,7 +109,7 @@ class Job:
 
     def keep(self) -> None:
         """Write its file. Raises ResourceError."""
-        with replacing(self._file("json")) as stream:
+        with write_file_atomically(self._file("json")) as stream:
             stream.write(self.entry.model_dump_json().encode())
 
     def drop(self) -> None:

@@ -15,11 +15,11 @@ from kinemacolor.errors import InputError, UsageError
 from kinemacolor.plan.document import Plan, ReferenceEntry
 from kinemacolor.plan.survey import Survey
 from kinemacolor.plan.survey_cache import kept_survey
-from kinemacolor.references.load import check_given
-from kinemacolor.references.spec import Given
-from kinemacolor.utils.arrays import Bytes
-from kinemacolor.utils.files import writing
-from kinemacolor.video.images import SUFFIXES, write_picture
+from kinemacolor.references.load import check_reference_specs
+from kinemacolor.references.spec import ReferenceSpec
+from kinemacolor.utils.arrays import UInt8Array
+from kinemacolor.utils.files import translate_disk_errors
+from kinemacolor.video.images import PICTURE_SUFFIXES, write_picture
 from kinemacolor.video.reader import FILM_SUFFIXES
 from kinemacolor.web.storage import Missing, free_name, safe_name
 
@@ -60,7 +60,7 @@ class Project:
 
     @property
     def is_photograph(self) -> bool:
-        return self.film.is_file() and self.film.suffix.lower() in SUFFIXES
+        return self.film.is_file() and self.film.suffix.lower() in PICTURE_SUFFIXES
 
     @property
     def survey_folder(self) -> Path:
@@ -120,9 +120,9 @@ class Project:
         folder = self.folder / "references"
         return sorted(file for file in folder.glob("*") if not file.name.startswith("."))
 
-    def given(self) -> tuple[Given, ...]:
+    def given(self) -> tuple[ReferenceSpec, ...]:
         """The same as a plan is made from."""
-        return tuple(Given(path) for path in self.references())
+        return tuple(ReferenceSpec(path) for path in self.references())
 
     @contextmanager
     def changing(self) -> Iterator[None]:
@@ -138,15 +138,15 @@ class Project:
         """
         kept = safe_name(name)
         suffix = Path(kept).suffix.lower()
-        if suffix not in (*SUFFIXES, *FILM_SUFFIXES):
-            raise UsageError(f"{kept} is no picture or film: give one that ends with {', '.join(SUFFIXES)}")
-        if frame is None and suffix in SUFFIXES:
-            frame = Given(Path(kept)).pictures()[0].frame
+        if suffix not in (*PICTURE_SUFFIXES, *FILM_SUFFIXES):
+            raise UsageError(f"{kept} is no picture or film: give one that ends with {', '.join(PICTURE_SUFFIXES)}")
+        if frame is None and suffix in PICTURE_SUFFIXES:
+            frame = ReferenceSpec(Path(kept)).list_references()[0].frame
         if frame is not None:
             self._check_frame(frame, suffix)
             kept = f"{_placed(frame)}{suffix}"
         target = self.folder / "references" / kept
-        with writing(target), TemporaryDirectory(dir=upload.parent) as alone:
+        with translate_disk_errors(target), TemporaryDirectory(dir=upload.parent) as alone:
             arrived = upload.replace(Path(alone, kept))
             _check(arrived)
             with self.changing():
@@ -196,7 +196,7 @@ class Project:
                 shots[number - 1] = shots[number - 1].with_references(set(names), chosen=True)
             return self.write(plan.model_copy(update={"shots": tuple(shots)}))
 
-    def correct(self, frame: int, picture: Bytes) -> Plan:
+    def correct(self, frame: int, picture: UInt8Array) -> Plan:
         """A frame that somebody painted or replaced, ``H W 3`` or ``H W 4``, becomes a reference of its shot."""
         with self.changing():
             plan = self.planned()
@@ -205,7 +205,7 @@ class Project:
             name = _placed(frame)
             path = self.folder / "references" / f"{name}.png"
             fresh = path.with_name(f".{name}.png")
-            with writing(path):
+            with translate_disk_errors(path):
                 path.parent.mkdir(exist_ok=True)
                 write_picture(fresh, picture)
             try:
@@ -264,13 +264,13 @@ class Project:
         """What somebody gave or chose is not lost, only out of sight: in ``removed``; ``copy``: a copy of it."""
         if path.is_file():
             kept = self.folder / "removed" / path.name
-            with writing(kept):
+            with translate_disk_errors(kept):
                 kept.parent.mkdir(exist_ok=True)
                 (shutil.copy if copy else shutil.move)(path, free_name(kept))
 
     def _check_frame(self, frame: int, suffix: str) -> None:
         """Raises UsageError where no picture with this suffix can lie at a frame."""
-        if suffix not in SUFFIXES:
+        if suffix not in PICTURE_SUFFIXES:
             raise UsageError("only a picture lies at a frame: give the film without one")
         seen = self.survey()
         if seen and not 0 <= frame < seen.index.frames:
@@ -302,7 +302,7 @@ def _survey(folder: Path, film: Path, changed_ns: int) -> Survey | None:
 def _check(path: Path) -> None:
     """Raises InputError in words that name the file only."""
     try:
-        check_given((Given(path),))
+        check_reference_specs((ReferenceSpec(path),))
     except InputError as error:
         raise InputError(str(error).replace(f"{path.parent}/", "")) from error
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from kinemacolor.errors import UsageError
 from kinemacolor.plan.survey import Survey
-from kinemacolor.references.spec import Given
-from kinemacolor.utils.files import replacing, writing
-from kinemacolor.video.images import SUFFIXES, find_pictures
-from kinemacolor.video.reader import probe
+from kinemacolor.references.spec import ReferenceSpec
+from kinemacolor.utils.files import translate_disk_errors, write_file_atomically
+from kinemacolor.video.images import PICTURE_SUFFIXES, find_pictures
+from kinemacolor.video.reader import probe_film
 from kinemacolor.web.project import Project, ProjectEntry
 from kinemacolor.web.storage import free_name, safe_name
 
@@ -32,12 +32,12 @@ def begin(folder: Path, films: Sequence[tuple[str, Path]]) -> Project:
                 raise UsageError(f"{target.name} is a list of films: give the film itself")
         else:
             target = folder / "film" / "pictures"
-            strange = [name for name, _ in films if Path(name).suffix.lower() not in SUFFIXES]
+            strange = [name for name, _ in films if Path(name).suffix.lower() not in PICTURE_SUFFIXES]
             if not films or strange:
                 raise UsageError("give one film, or the pictures of one: png, jpg or tif, numbered")
             if len({safe_name(name) for name, _ in films}) < len(films):
                 raise UsageError("two of the pictures have one name: number them")
-        with writing(folder):
+        with translate_disk_errors(folder):
             (target if len(films) > 1 else target.parent).mkdir(parents=True)
             for name, upload in films:
                 shutil.move(upload, target / safe_name(name) if len(films) > 1 else target)
@@ -47,10 +47,10 @@ def begin(folder: Path, films: Sequence[tuple[str, Path]]) -> Project:
 def begin_at(folder: Path, film: Path) -> Project:
     """A project of a film where it lies. Raises InputError for one that cannot be read; then the folder is gone."""
     with _whole(folder):
-        probe(folder / film)
+        probe_film(folder / film)
         title = film.name if (folder / film).is_file() or film.is_absolute() else _first_of(folder / film)
         entry = ProjectEntry(title=title, film=film, created=time.time())
-        with replacing(folder / "project.json") as stream:
+        with write_file_atomically(folder / "project.json") as stream:
             stream.write(entry.model_dump_json().encode())
     return Project(folder)
 
@@ -82,7 +82,7 @@ def cut(project: Project, start_seconds: float, end_seconds: float | None) -> No
     with project.changing():
         seen, moved = project.survey(), start_seconds != project.entry.start_seconds
         for path in project.references():
-            frame = Given(path).pictures()[0].frame
+            frame = ReferenceSpec(path).list_references()[0].frame
             if frame is not None and (moved or _lies_behind(frame, end_seconds, seen)):
                 path.replace(free_name(path.with_name(f"earlier_{path.name}")))
         for folder in (project.survey_folder, project.report):
@@ -90,7 +90,7 @@ def cut(project: Project, start_seconds: float, end_seconds: float | None) -> No
         project.put_away(project.plan_file)
         for file in (project.player_film, *map(project.folder.joinpath, _OF_A_PART)):
             file.unlink(missing_ok=True)
-        with replacing(project.folder / "project.json") as stream:
+        with write_file_atomically(project.folder / "project.json") as stream:
             stream.write(entry.model_dump_json().encode())
 
 

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 
 from kinemacolor.errors import KinemacolorError, ResourceError
 from kinemacolor.plan.document import Plan
-from kinemacolor.utils.files import writing
+from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.web.job import JobView
 from kinemacolor.web.project import Project
 from kinemacolor.web.requests import Task
@@ -295,7 +295,7 @@ async def _stored(desk: Desk, files: list[UploadFile]) -> AsyncIterator[list[tup
     """Uploads under their users' names for them, written piece by piece to a folder that is removed afterwards."""
     with TemporaryDirectory(dir=desk.home.uploads) as folder:
         arrived = [(file.filename or "", Path(folder, str(number))) for number, file in enumerate(files)]
-        with writing(desk.home.uploads):
+        with translate_disk_errors(desk.home.uploads):
             for file, (_, path) in zip(files, arrived, strict=True):
                 with path.open("wb") as stream:
                     while piece := await file.read(PIECE):

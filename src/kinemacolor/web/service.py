@@ -10,9 +10,9 @@ from kinemacolor.errors import InputError, UsageError
 from kinemacolor.plan.document import FilmOptions, Plan
 from kinemacolor.plan.planner import weights_sha256
 from kinemacolor.render.output import HDR_TRANSFERS
-from kinemacolor.utils.times import clock
+from kinemacolor.utils.times import format_time
 from kinemacolor.video.info import VideoInfo
-from kinemacolor.video.reader import probe
+from kinemacolor.video.reader import probe_film
 from kinemacolor.web.frame_previews import Stills
 from kinemacolor.web.job import JobView
 from kinemacolor.web.project import Project
@@ -89,11 +89,11 @@ class Desk:
 
     def cut(self, user: str, project: Project, start_seconds: float, end_seconds: float | None) -> None:
         """Work on a part of the film only. Raises UsageError where nothing lies between."""
-        length = probe(project.film).duration_seconds
+        length = probe_film(project.film).duration_seconds
         if end_seconds is not None and end_seconds <= start_seconds:
             raise UsageError("the part ends before it begins: correct its times")
         if length is not None and start_seconds >= length:
-            raise UsageError(f"the part begins behind the end of the film ({clock(length)})")
+            raise UsageError(f"the part begins behind the end of the film ({format_time(length)})")
         if (start_seconds, end_seconds) == (project.entry.start_seconds, project.entry.end_seconds):
             return
         self.queue.forget_project(user, project)
@@ -166,7 +166,7 @@ def result_files(project: Project) -> list[Path]:
 
 def film_card(project: Project) -> FilmCard:
     """Raises InputError for a film that cannot be read."""
-    info, entry = probe(project.film), project.entry
+    info, entry = probe_film(project.film), project.entry
     turned = round(info.display_rotation / 90) % 2 == 1
     shown = round(info.width * float(info.sample_aspect or 1)), info.height
     width, height = shown[::-1] if turned else shown
@@ -175,8 +175,8 @@ def film_card(project: Project) -> FilmCard:
         width=width,
         height=height,
         rate=None if info.rate is None else round(float(info.rate), 3),
-        frames=info.frames_expected,
-        duration=None if info.duration_seconds is None else clock(info.duration_seconds),
+        frames=info.expected_frames,
+        duration=None if info.duration_seconds is None else format_time(info.duration_seconds),
         duration_seconds=info.duration_seconds,
         depth=info.depth,
         codec=info.codec,

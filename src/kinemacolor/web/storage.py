@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from kinemacolor.errors import UsageError
-from kinemacolor.utils.files import writing
+from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.video.images import find_pictures
 from kinemacolor.video.reader import FILM_SUFFIXES
 
@@ -45,13 +45,13 @@ class Home:
     def prepare(self) -> None:
         """Make the folders, for nobody else to read. Raises ResourceError where that is refused."""
         for folder in (self.root, self.uploads, self.root / "users"):
-            with writing(folder):
+            with translate_disk_errors(folder):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def new_project(self, user: str) -> Path:
         """An empty folder."""
         folder = self._of(user) / secrets.token_hex(8)
-        with writing(folder):
+        with translate_disk_errors(folder):
             folder.mkdir(mode=0o700, parents=True)
         return folder
 

@@ -30,8 +30,8 @@ from kinemacolor.render.output import Target, prepare_plan
 from kinemacolor.render.progress import Report
 from kinemacolor.render.renderer import Render, render
 from kinemacolor.report.write import write_report
-from kinemacolor.utils.files import replacing
-from kinemacolor.video.reader import probe
+from kinemacolor.utils.files import write_file_atomically
+from kinemacolor.video.reader import probe_film
 from kinemacolor.web.comparison_video import write_proxy
 from kinemacolor.web.job import JobEntry
 from kinemacolor.web.project import Project
@@ -47,7 +47,9 @@ TOLD_EVERY_SECONDS = 0.2
 def look(project: Project, task: Look, tell: Tell) -> Survey:
     """Shots, small pictures, and which frames are worth colouring."""
     entry = project.entry
-    expected = None if (entry.start_seconds, entry.end_seconds) != (0, None) else probe(project.film).frames_expected
+    expected = (
+        None if (entry.start_seconds, entry.end_seconds) != (0, None) else probe_film(project.film).expected_frames
+    )
     seen = survey(
         project.film,
         detector=task.detector,
@@ -58,7 +60,7 @@ def look(project: Project, task: Look, tell: Tell) -> Survey:
     views = Views.of(seen, seeing_eye(), lambda done, of: tell("Comparing shots", done, of))
     found = suggest(views, SUGGESTIONS)
     rows = [{"frame": one.frame, "coverage": one.coverage, "shots": one.shots} for one in found]
-    with replacing(project.folder / "suggestions.json") as stream:
+    with write_file_atomically(project.folder / "suggestions.json") as stream:
         stream.write(json.dumps(rows).encode())
     keep_survey(seen, project.survey_folder)
     return seen
@@ -124,7 +126,7 @@ def render_film(project: Project, task: RenderFilm, tell: Tell, device: str, ren
             if isinstance(error.report, Report) and not project.is_photograph:
                 _show(project, plan, Path(error.report.result), tell)
             raise
-        with replacing(rendered) as stream:
+        with write_file_atomically(rendered) as stream:
             stream.write(own.encode())
     if not project.is_photograph:
         _show(project, plan, target.output, tell)

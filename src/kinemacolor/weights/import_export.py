@@ -26,7 +26,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from kinemacolor.errors import ResourceError, UsageError, WeightsError
-from kinemacolor.utils.files import file_sha256, writing
+from kinemacolor.utils.files import compute_file_sha256, translate_disk_errors
 from kinemacolor.weights.formats import Format, Parts, own_format, published_formats
 from kinemacolor.weights.registry import (
     MODELS,
@@ -104,7 +104,7 @@ def export_weights(name: str, target: Path, *, official: bool = False, overwrite
             raise UsageError(f"{path} exists: choose another name, or say --overwrite")
     for path, row in zip(paths, chosen, strict=True):
         tensors = [(part, read_part(part)) for part in stored if part.name in row.modules]
-        with writing(path):
+        with translate_disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
                 _write(Path(folder) / path.name, row, tensors).replace(path)
@@ -128,7 +128,9 @@ def _read(name: str, file: Path | str, folder: Path) -> list[_Checkpoint]:
             continue
         if kind.modules.keys() & MODELS[name].parts.keys():
             parts = _fit(member, tensors, kind, blank)
-            found.append(_Checkpoint(member, file_sha256(place), kind, parts, _rows(member, kind, metadata, known)))
+            found.append(
+                _Checkpoint(member, compute_file_sha256(place), kind, parts, _rows(member, kind, metadata, known))
+            )
         else:
             owner = next(model for model, other in MODELS.items() if kind.modules.keys() & other.parts.keys())
             errors.append(f"{member} is {kind.name}, {name} has no such part: kinemacolor models import {owner} {file}")

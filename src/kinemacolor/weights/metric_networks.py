@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from kinemacolor.errors import UsageError, WeightsError
 from kinemacolor.metrics.perceptual import LPIPS, ClassifierAgreement, InceptionFeatures
-from kinemacolor.utils.files import file_sha256
+from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.weights.import_export import BROKEN, DAMAGED, members
 from kinemacolor.weights.registry import PartCheck, StoredPart, manifest, read_part
 from kinemacolor.weights.store import WeightsEntry, fetch, staging, store_parts, user_folder, user_manifest
@@ -103,7 +103,7 @@ def import_metrics(files: Sequence[Path | str]) -> list[StoredPart]:
                 raise WeightsError(f"{path} is no file: {how_to_get()}")
             chosen = {}
             for member, place in members(label, path, folder):
-                digest = file_sha256(place)
+                digest = compute_file_sha256(place)
                 for part, (name, module) in parts.items():
                     if manifest()[part].source_sha256 == digest:
                         with torch.device("meta"):

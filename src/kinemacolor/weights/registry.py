@@ -26,7 +26,7 @@ from kinemacolor.models.long_term.model import LongTerm
 from kinemacolor.nn.backbones import EfficientNetLite0
 from kinemacolor.nn.precision import promote_to_float32
 from kinemacolor.options import DEFAULT_MODEL
-from kinemacolor.utils.files import file_sha256
+from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.weights.store import WeightsEntry, user_folder, user_manifest
 
 MODELS: dict[str, type[Colorizer]] = {
@@ -165,7 +165,7 @@ def check_weights(path: Path, entry: WeightsEntry, remedy: str = "install kinema
     if not path.is_file():
         raise WeightsError(f"the weights {path} are missing: {remedy}")
     try:
-        found = file_sha256(path)
+        found = compute_file_sha256(path)
     except OSError as error:
         raise WeightsError(f"the weights {path} cannot be read ({error.strerror}): {remedy}") from error
     if found != entry.sha256:

@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from kinemacolor.errors import ResourceError, UsageError, WeightsError
-from kinemacolor.utils.files import file_sha256, writing
+from kinemacolor.utils.files import compute_file_sha256, translate_disk_errors
 
 TIMEOUT_SECONDS = 60  # without a byte
 ABANDONED_SECONDS = 24 * 3600  # after that an unfinished import is swept away
@@ -76,7 +76,7 @@ def user_manifest() -> dict[str, WeightsEntry]:
 def staging() -> Iterator[Path]:
     """A folder beside the imported weights, gone at the end; from here a file moves there in one step."""
     weights = user_folder() / "weights"
-    with writing(weights):
+    with translate_disk_errors(weights):
         weights.mkdir(parents=True, exist_ok=True)
         for left in weights.glob(".import-*"):
             if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
@@ -94,11 +94,11 @@ def store_parts(parts: Mapping[str, tuple[WeightsEntry, Mapping[str, Tensor]]], 
     """
     weights, before = user_folder() / "weights", user_manifest()
     rows = {}
-    with writing(user_folder()):
+    with translate_disk_errors(user_folder()):
         for part, (entry, tensors) in parts.items():
             path = folder / f"{part}.safetensors"
             save_file(dict(tensors), path)
-            digest = file_sha256(path)
+            digest = compute_file_sha256(path)
             rows[part] = replace(entry, file=f"{part}-{digest[:12]}.safetensors", sha256=digest)
             text = json.dumps(asdict(rows[part]), indent=2) + "\n"
             (folder / f"{part}.json").write_text(text, encoding="utf-8")
@@ -133,7 +133,7 @@ def fetch(url: str, folder: Path) -> tuple[str, Path]:
         if isinstance(error, OSError) and error.errno in NO_SPACE:
             raise ResourceError(f"{folder} is full ({error.strerror}): make space") from error
         raise WeightsError(f"{address} was not fetched ({error}): {by_hand}") from error
-    found = file_sha256(path)
+    found = compute_file_sha256(path)
     if not found.startswith(wanted):
         raise WeightsError(f"{address} is not the published file (sha256 {found[:12]}…, wanted {wanted}…): {by_hand}")
     return name, path

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from kinemacolor.errors import KinemacolorError
-from kinemacolor.references.load import check_given
-from kinemacolor.references.spec import Given
-from kinemacolor.video.reader import probe
+from kinemacolor.references.load import check_reference_specs
+from kinemacolor.references.spec import ReferenceSpec
+from kinemacolor.video.reader import probe_film
 from kinemacolor.video.verify import verify_film
 from support.browser import assert_accessible, assert_fits, settle
 from support.films import scene
@@ -301,7 +301,7 @@ class TestWrongFiles:
             wrong = tmp_path / name
             wrong.write_text(content)
             give(page, "film-upload", wrong)
-            page.get_by_text(words_of(lambda wrong=wrong: probe(wrong), tmp_path)).wait_for()
+            page.get_by_text(words_of(lambda wrong=wrong: probe_film(wrong), tmp_path)).wait_for()
         give(page, "film-upload", film)
         page.locator("#film-card .card").wait_for()
 
@@ -314,7 +314,7 @@ class TestWrongFiles:
         with visit(browser, f"{server.address}?film={project}", cookies=owner.cookies) as page:
             page.get_by_text("2 shots found").wait_for()
             give(page, "reference-upload", gray)
-            page.get_by_text(words_of(lambda: check_given((Given(gray),)), tmp_path)).wait_for()
+            page.get_by_text(words_of(lambda: check_reference_specs((ReferenceSpec(gray),)), tmp_path)).wait_for()
             give(page, "reference-upload", references[0])
             page.locator("#to-look:enabled").wait_for()
 

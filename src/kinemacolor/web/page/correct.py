@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kinemacolor.errors import UsageError
 from kinemacolor.references.load import load_reference
-from kinemacolor.utils.arrays import Bytes
-from kinemacolor.video.images import SUFFIXES
+from kinemacolor.utils.arrays import UInt8Array
+from kinemacolor.video.images import PICTURE_SUFFIXES
 from kinemacolor.web.corrections import NOT_ARRIVED, in_its_light, layer_of, with_strokes
 from kinemacolor.web.page.calls import data_of, project_of, told, user_of
 from kinemacolor.web.page.parts import Value, paint_frame
@@ -50,7 +50,7 @@ class CorrectPanel:
             self.taken = gr.State("")
             self.picture = gr.File(
                 label="Or a picture of this frame in colour",
-                file_types=list(SUFFIXES),
+                file_types=list(PICTURE_SUFFIXES),
                 height=110,
                 elem_id="correct-upload",
             )
@@ -104,7 +104,7 @@ class CorrectPanel:
             given = in_its_light(given, self._desk.stills.luma(project, number))
         self._correct(project, number, given, request)
 
-    def _correct(self, project: Project, frame: int, picture: Bytes, request: gr.Request) -> None:
+    def _correct(self, project: Project, frame: int, picture: UInt8Array, request: gr.Request) -> None:
         project.correct(frame, picture)
         self._desk.submit(user_of(request), project, RenderFilm())
         gr.Info(f"Frame {frame} is taken. What depends on it is rendered again.")

@@ -8,8 +8,8 @@ from typing import Any
 import gradio as gr
 
 from kinemacolor.errors import KinemacolorError
-from kinemacolor.utils.times import clock, seconds_of
-from kinemacolor.video.images import SUFFIXES
+from kinemacolor.utils.times import format_time, parse_seconds
+from kinemacolor.video.images import PICTURE_SUFFIXES
 from kinemacolor.video.reader import FILM_SUFFIXES
 from kinemacolor.web.page.calls import View, note, project_of, told, user_of
 from kinemacolor.web.project import Project
@@ -29,7 +29,7 @@ class FilmStep:
                 self.upload = gr.File(
                     label="Upload a film, or its numbered pictures",
                     file_count="multiple",
-                    file_types=[*FILM_SUFFIXES, *SUFFIXES],
+                    file_types=[*FILM_SUFFIXES, *PICTURE_SUFFIXES],
                     height=170,
                     elem_id="film-upload",
                 )
@@ -73,7 +73,7 @@ class FilmStep:
     def take_upload(self, files: list[str] | None, request: gr.Request) -> str:
         """A project of what was uploaded; its name."""
         paths = [Path(file) for file in files or ()]
-        if len(paths) == 1 and paths[0].suffix.lower() in SUFFIXES:
+        if len(paths) == 1 and paths[0].suffix.lower() in PICTURE_SUFFIXES:
             raise gr.Error("This is a single picture: give it in the tab Photograph.", print_exception=False)
         return self._desk.upload(user_of(request), [(path.name, path) for path in paths]).name
 
@@ -91,8 +91,8 @@ class FilmStep:
         entry = project.entry
         if (start, end) == _part(entry.start_seconds, entry.end_seconds):
             return
-        until = seconds_of(end, "the end") if end.strip() else None
-        self._desk.cut(user_of(request), project, seconds_of(start, "the beginning"), until)
+        until = parse_seconds(end, "the end") if end.strip() else None
+        self._desk.cut(user_of(request), project, parse_seconds(start, "the beginning"), until)
 
 
 def when(project: Project) -> str:
@@ -101,7 +101,7 @@ def when(project: Project) -> str:
 
 
 def _part(start_seconds: float, end_seconds: float | None) -> tuple[str, str]:
-    return clock(start_seconds), "" if end_seconds is None else clock(end_seconds)
+    return format_time(start_seconds), "" if end_seconds is None else format_time(end_seconds)
 
 
 def _card(card: FilmCard) -> str:

@@ -7,7 +7,7 @@ import gradio as gr
 from kinemacolor.errors import UsageError
 from kinemacolor.options import DEFAULT_MODEL, EdgeFilter
 from kinemacolor.plan.document import FilmOptions, Plan
-from kinemacolor.utils.times import clock
+from kinemacolor.utils.times import format_time
 from kinemacolor.web.page.calls import View, note, project_of, told, user_of
 from kinemacolor.web.page.parts import before_after, compare_player
 from kinemacolor.web.page.shown import player_value, still_value
@@ -141,4 +141,4 @@ def _seconds(project: Project, frame: int) -> float:
 
 
 def _time(project: Project, frame: int) -> str:
-    return note(f"At {clock(_seconds(project, frame))}")
+    return note(f"At {format_time(_seconds(project, frame))}")

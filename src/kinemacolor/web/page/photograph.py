@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from kinemacolor.errors import KinemacolorError
-from kinemacolor.video.images import SUFFIXES
+from kinemacolor.video.images import PICTURE_SUFFIXES
 from kinemacolor.web.page.calls import View, told, user_of
 from kinemacolor.web.page.film import when
 from kinemacolor.web.page.parts import before_after
@@ -24,11 +24,13 @@ class PhotographTab:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         with gr.Row():
-            self.upload = gr.File(label="A photograph", file_types=list(SUFFIXES), height=140, elem_id="photograph")
+            self.upload = gr.File(
+                label="A photograph", file_types=list(PICTURE_SUFFIXES), height=140, elem_id="photograph"
+            )
             self.references = gr.File(
                 label="Pictures with the colours it should take",
                 file_count="multiple",
-                file_types=list(SUFFIXES),
+                file_types=list(PICTURE_SUFFIXES),
                 height=140,
                 elem_id="photograph-references",
             )

@@ -11,8 +11,8 @@ from kinemacolor.errors import KinemacolorError
 from kinemacolor.plan.document import Plan, ReferenceEntry, ShotEntry
 from kinemacolor.plan.survey import Survey
 from kinemacolor.plan.survey_cache import sample_file
-from kinemacolor.utils.times import clock
-from kinemacolor.video.images import SUFFIXES
+from kinemacolor.utils.times import format_time
+from kinemacolor.video.images import PICTURE_SUFFIXES
 from kinemacolor.video.reader import FILM_SUFFIXES
 from kinemacolor.web.frame_previews import is_partial
 from kinemacolor.web.page.calls import TOLD_SECONDS, View, data_of, in_words, note, project_of, told, user_of
@@ -34,7 +34,7 @@ class ShotsStep:
         self.upload = gr.File(
             label="Colour pictures or colour films",
             file_count="multiple",
-            file_types=[*SUFFIXES, *FILM_SUFFIXES],
+            file_types=[*PICTURE_SUFFIXES, *FILM_SUFFIXES],
             height=130,
             elem_id="reference-upload",
         )
@@ -162,7 +162,9 @@ def _share(matched: float | None) -> str:
 def _board(project: Project, seen: Survey, plan: Plan | None, picked: int | None) -> dict[str, Any]:
     """Shots as the plan has them, or as they were found; pictures of the plan, or those that were given."""
     shots = plan.shots if plan else tuple(ShotEntry.of(shot, {}) for shot in seen.shots)
-    given = {path.name: ReferenceEntry(path=path) for path in project.references() if path.suffix.lower() in SUFFIXES}
+    given = {
+        path.name: ReferenceEntry(path=path) for path in project.references() if path.suffix.lower() in PICTURE_SUFFIXES
+    }
     used = Counter(name for shot in shots for name in shot.references)
     return {
         "shots": [_shot(project, seen, number, shot) for number, shot in enumerate(shots, 1)],
@@ -187,7 +189,7 @@ def _shot(project: Project, seen: Survey, number: int, shot: ShotEntry) -> dict[
         "number": number,
         "first": shot.first,
         "last": shot.last,
-        "time": clock(float(seen.pts[shot.first] * seen.info.time_base) - seen.info.origin_seconds),
+        "time": format_time(float(seen.pts[shot.first] * seen.info.time_base) - seen.info.origin_seconds),
         "image": file_url(project, sample_file(project.survey_folder, samples[len(samples) // 2])),
         "transition": shot.transition,
         "certainty": shot.certainty,

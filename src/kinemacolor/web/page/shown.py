@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from kinemacolor.video.reader import probe
+from kinemacolor.video.reader import probe_film
 from kinemacolor.web.frame_previews import Still
 from kinemacolor.web.project import Project
 
@@ -50,7 +50,7 @@ def player_value(project: Project, file: str, title: str, *, correctable: bool =
     path = project.folder / file
     if not path.is_file():
         return None
-    info = probe(path)
+    info = probe_film(path)
     return {
         "film": file_url(project, path),
         "width": info.width // 2,
