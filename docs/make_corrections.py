@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from make_keyframes import gray_film, psnr, rendered, smaller
 
-from kinemacolor.data.sources import find
+from kinemacolor.data.sources import find_sources
 from kinemacolor.inference.session import complete
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.utils.arrays import UInt8Array
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--films", type=int, default=12)
     parser.add_argument("--frames", type=int, default=24)
     asked = parser.parse_args()
-    clips = {source.path.name: source.path for source in find(asked.clips, "film")}
+    clips = {source.path.name: source.path for source in find_sources(asked.clips, "film")}
     films = [name[:-2] for name in clips if name.endswith("_a") and f"{name[:-1]}b" in clips]
     rows = []
     print(

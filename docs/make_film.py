@@ -24,7 +24,7 @@ import av
 import cv2
 import numpy as np
 
-from kinemacolor.data.sources import find
+from kinemacolor.data.sources import find_sources
 from kinemacolor.utils.arrays import Float32Array, UInt8Array
 from kinemacolor.video.display import iter_color_frames, iter_numbered_frames
 from kinemacolor.video.images import write_picture
@@ -94,7 +94,7 @@ def render(plan: Path, result: Path, folder: Path, workers: Sequence[object]) ->
 def make_films(clips: Path, film: Path, truth: Path, frames: int, notes: Path) -> None:
     """The gray film and the true one, and what is in them."""
     generator = np.random.default_rng(SEED)
-    sources = find(clips, "film")
+    sources = find_sources(clips, "film")
     groups: dict[str, list[Path]] = {}
     for source in sources:
         groups.setdefault(source.origin, []).append(source.path)

@@ -17,7 +17,7 @@ import av
 import cv2
 import numpy as np
 
-from kinemacolor.data.sources import find
+from kinemacolor.data.sources import find_sources
 from kinemacolor.plan.planner import Wish, make_plan
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.render.output import Target, prepare_plan
@@ -38,7 +38,9 @@ def main() -> None:
     asked = parser.parse_args()
     rows = []
     print("| film | one | both | keyframes | one, middle | both, middle | keyframes, middle |\n|---|" + "--:|" * 6)
-    for source in find(asked.clips, "film")[:: max(1, len(find(asked.clips, "film")) // asked.films)][: asked.films]:
+    for source in find_sources(asked.clips, "film")[:: max(1, len(find_sources(asked.clips, "film")) // asked.films)][
+        : asked.films
+    ]:
         truth = [smaller(frame) for _, frame in zip(range(asked.frames), iter_color_frames(source.path), strict=False)]
         with tempfile.TemporaryDirectory() as folder:
             row = measure(truth, Path(folder))

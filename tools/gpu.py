@@ -277,10 +277,10 @@ def pack(args: argparse.Namespace) -> None:
 
 def _fill(archive: Archive, args: argparse.Namespace) -> list[str]:
     """Everything into the archive; what to tell of it."""
-    from kinemacolor.training.checkpoint import Checkpoints, load
-    from kinemacolor.training.objective import taps
-    from kinemacolor.training.recipe import is_file
-    from kinemacolor.training.recipe_file import plain, read_recipe
+    from kinemacolor.training.checkpoint import CheckpointFolder, load_checkpoint
+    from kinemacolor.training.objective import required_vgg_taps
+    from kinemacolor.training.recipe import is_weights_file
+    from kinemacolor.training.recipe_file import read_recipe, recipe_to_dict
     from kinemacolor.weights.store import user_folder
 
     try:
@@ -290,7 +290,7 @@ def _fill(archive: Archive, args: argparse.Namespace) -> list[str]:
     if args.start:
         changes.setdefault("model", {}).setdefault("start_from", {})[""] = str(args.start.absolute())
     recipe = read_recipe(args.recipe, changes)
-    raw = plain(recipe)
+    raw = recipe_to_dict(recipe)
     kinds = {kind for kind, share in recipe.clips.kinds.items() if share}
     wanted = recipe.clips.photographs or kinds & {"similar", "wrong"}
     films = args.films or [args.data / "video-train"]
@@ -305,9 +305,9 @@ def _fill(archive: Archive, args: argparse.Namespace) -> list[str]:
     }
     raw["data"] = {"films": places["film"][: len(films)], "photographs": places["photograph"]}
     raw["validation"]["folders"] = places["film"][len(films) :]
-    needed = {"vgg19"} if taps(recipe.losses) else set()
+    needed = {"vgg19"} if required_vgg_taps(recipe.losses) else set()
     for number, (at, source) in enumerate(recipe.model.start_from.items()):
-        if is_file(source):
+        if is_weights_file(source):
             raw["model"]["start_from"][at] = f"start/{number}/{Path(source).name}"
             archive.add(raw["model"]["start_from"][at], Path(source))
         else:
@@ -320,9 +320,9 @@ def _fill(archive: Archive, args: argparse.Namespace) -> list[str]:
     for wheel in [] if args.no_wheels else sorted(args.wheels.glob("*.whl")):
         archive.add(f"wheels/{wheel.name}", wheel)
     step = 0
-    newest = Checkpoints(args.run / "checkpoints", 1).newest() if args.run else None
+    newest = CheckpointFolder(args.run / "checkpoints", 1).find_newest() if args.run else None
     if newest and args.run:
-        step = load(newest, recipe)["step"]
+        step = load_checkpoint(newest, recipe)["step"]
         archive.add(f"run/checkpoints/{newest.name}", newest)
         for name in ("log.jsonl", "recipe.json"):
             if (args.run / name).is_file():
@@ -335,10 +335,10 @@ def _fill(archive: Archive, args: argparse.Namespace) -> list[str]:
 
 def _weights(archive: Archive, name: str) -> None:
     """A part that lies in the user's folder; what the package holds travels with the working tree."""
-    from kinemacolor.training.initialization import stored_part
+    from kinemacolor.training.initialization import find_stored_part
     from kinemacolor.weights.store import user_folder
 
-    path = stored_part(name).path
+    path = find_stored_part(name).path
     home = user_folder() / "weights"
     if path and path.parent == home:
         archive.add(f"home/weights/{path.name}", path)
@@ -347,13 +347,13 @@ def _weights(archive: Archive, name: str) -> None:
 
 def _data(archive: Archive, folder: Path, place: str, kind: Any, size: tuple[int, int], counts: list[int]) -> str:
     """A folder of films or photographs, under its own name: what is named by it stays the same. Its new place."""
-    from kinemacolor.data.sources import find
+    from kinemacolor.data.sources import find_sources
 
     folder = folder.absolute()
     for above, name in ((folder, f"{folder.name}/manifest.csv"), (folder.parent, "manifest.csv")):
         if (above / "manifest.csv").is_file():
             archive.add(f"{place}/{name}", above / "manifest.csv")
-    for found in find(folder, kind):
+    for found in find_sources(folder, kind):
         where = PurePosixPath(place, *found.path.relative_to(folder.parent).parts)
         small = smaller(found.path, kind, size)
         counts[0 if small else 1] += 1
@@ -376,17 +376,17 @@ def smaller(path: Path, kind: str, size: tuple[int, int]) -> dict[str, Path | by
     """
     import cv2
 
-    from kinemacolor.data.frame_cache import ROOM, covering
+    from kinemacolor.data.frame_cache import PHOTOGRAPH_SCALE, compute_cover_size
     from kinemacolor.errors import KinemacolorError
     from kinemacolor.video.display import iter_color_frames
     from kinemacolor.video.geometry import resize
 
     if kind == "photograph":
-        size = round(size[0] * ROOM), round(size[1] * ROOM)
+        size = round(size[0] * PHOTOGRAPH_SCALE), round(size[1] * PHOTOGRAPH_SCALE)
     made: dict[str, Path | bytes] = {}
     try:
         for number, frame in enumerate(iter_color_frames(path)):
-            least = covering(frame.shape[0], frame.shape[1], size)
+            least = compute_cover_size(frame.shape[0], frame.shape[1], size)
             if least[0] * 1.05 >= frame.shape[0]:
                 return None
             picture = cv2.cvtColor(resize(frame, least), cv2.COLOR_RGB2BGR)

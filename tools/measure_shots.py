@@ -18,7 +18,7 @@ from typing import NamedTuple, get_args
 import cv2
 import numpy as np
 
-from kinemacolor.data.sources import find
+from kinemacolor.data.sources import find_sources
 from kinemacolor.errors import KinemacolorError
 from kinemacolor.shots.detect import Detector, detect_boundaries
 from kinemacolor.shots.shot import Boundary, Transition
@@ -93,7 +93,7 @@ def clips_in(folder: Path) -> list[Clip]:
             one.origin,
             np.stack([resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), WIDE) for rgb in iter_color_frames(one.path)]),
         )
-        for one in find(folder, "film")
+        for one in find_sources(folder, "film")
     ]
 
 

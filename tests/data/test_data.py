@@ -17,16 +17,16 @@ from torch import Tensor
 from kinemacolor.color import rgb_to_lab
 from kinemacolor.data import flow_cache as motions
 from kinemacolor.data import index as indexing
-from kinemacolor.data.augment import PhotographShot, self_reference, thin_plate_spline
-from kinemacolor.data.check import report
+from kinemacolor.data.augment import PhotographShot, make_self_reference, thin_plate_spline
+from kinemacolor.data.check import format_data_report
 from kinemacolor.data.clip import Clip, ClipOptions
-from kinemacolor.data.dataset import Clips
-from kinemacolor.data.degradation import Damage, worn
-from kinemacolor.data.flow_cache import MotionStore
-from kinemacolor.data.frame_cache import FrameStore, middle_of
-from kinemacolor.data.index import Index, scan
-from kinemacolor.data.loader import Batch, loader
-from kinemacolor.data.sampler import Order, turn
+from kinemacolor.data.dataset import ClipDataset
+from kinemacolor.data.degradation import FilmDegradation, degrade_film
+from kinemacolor.data.flow_cache import FlowCache
+from kinemacolor.data.frame_cache import FrameCache, resize_and_center_crop
+from kinemacolor.data.index import SourceIndex, build_source_index
+from kinemacolor.data.loader import Batch, iter_batches
+from kinemacolor.data.sampler import SourceSampler, pick_shuffled
 from kinemacolor.data.shots import FilmShot
 from kinemacolor.data.sources import find_cuts
 from kinemacolor.errors import InputError, ResourceError, UsageError
@@ -97,8 +97,8 @@ def network() -> EfficientNetLite0:
 
 
 @pytest.fixture(scope="module")
-def index(data: Path, network: EfficientNetLite0) -> Index:
-    return scan([data / "films"], [data / "photographs"], data / "cache", network=network)
+def index(data: Path, network: EfficientNetLite0) -> SourceIndex:
+    return build_source_index([data / "films"], [data / "photographs"], data / "cache", network=network)
 
 
 def same(first: object, second: object) -> bool:
@@ -109,7 +109,7 @@ def same(first: object, second: object) -> bool:
 def step_errors(clip: Clip) -> list[tuple[float, float]]:
     """Mean change of L where seen, between consecutive frames: along the flow, and without it."""
     errors = []
-    for first, second, way, here in zip(clip.lab, clip.lab[1:], clip.flow, clip.seen, strict=False):
+    for first, second, way, here in zip(clip.lab, clip.lab[1:], clip.flow, clip.visibility, strict=False):
         along = warp_array_by_flow(first[:1].permute(1, 2, 0).numpy(), way.permute(1, 2, 0).contiguous().numpy())[
             ..., 0
         ]
@@ -118,7 +118,7 @@ def step_errors(clip: Clip) -> list[tuple[float, float]]:
     return errors
 
 
-def test_films_and_photographs_are_found_and_looked_at(index: Index, data: Path) -> None:
+def test_films_and_photographs_are_found_and_looked_at(index: SourceIndex, data: Path) -> None:
     found = {source.path.stem: source for source in index.sources}
     assert set(found) == {"one_a", "one_b", "two", "0", "1", "2", "3", "4"}
     assert (found["two"].frames, found["two"].height, found["two"].width) == (FRAMES, *SIZE)
@@ -126,14 +126,14 @@ def test_films_and_photographs_are_found_and_looked_at(index: Index, data: Path)
     assert found["1"].group == found["2"].group != found["0"].group
     assert found["1"].origin != found["2"].origin
     assert index.faults == ()
-    assert scan([data / "films" / "two"], [], data / "cache").sources[0].group == "two.mp4"
+    assert build_source_index([data / "films" / "two"], [], data / "cache").sources[0].group == "two.mp4"
 
 
 def test_a_film_file_is_a_film_and_lies_upright(tmp_path: Path) -> None:
     film = write_film(tmp_path / "film.mp4", 5, prepare=lambda _, stream: stream.set_display_rotation(90))
-    (source,) = scan([tmp_path], [], tmp_path / "cache").sources
+    (source,) = build_source_index([tmp_path], [], tmp_path / "cache").sources
     assert (source.path, source.frames, source.height, source.width) == (film, 5, SIZE[1], SIZE[0])
-    stored = FrameStore(tmp_path / "cache", (48, 36)).frames(source)
+    stored = FrameCache(tmp_path / "cache", (48, 36)).load_frames(source)
     wanted = cv2.resize(np.rot90(scene(4)), (36, 48), interpolation=cv2.INTER_AREA)
     assert stored.shape == (5, 48, 36, 3)
     assert np.abs(stored[4].astype(int) - wanted).mean() < 8
@@ -147,7 +147,7 @@ def test_what_cannot_be_used_is_named_and_left_out(data: Path, tmp_path: Path) -
     (folder / "broken.jpg").write_bytes(b"no picture")
     mixed = save_film(tmp_path / "films" / "mixed", [painted(5), painted(5, (50, 60))])
     (tmp_path / "films" / "cut.mp4").write_bytes(b"no film")
-    found = scan([data / "films", tmp_path / "films"], [folder], tmp_path / "cache")
+    found = build_source_index([data / "films", tmp_path / "films"], [folder], tmp_path / "cache")
     faults = {(fault.path.name, fault.kind) for fault in found.faults}
     assert faults == {
         ("broken.jpg", "unreadable"),
@@ -158,57 +158,57 @@ def test_what_cannot_be_used_is_named_and_left_out(data: Path, tmp_path: Path) -
         (near.name, "near duplicate"),
     }
     assert {source.path.name for source in found.sources} == {"one_a", "one_b", "two", good.name, near.name}
-    text = report(Clips(found, SMALL, tmp_path / "cache"))
+    text = format_data_report(ClipDataset(found, SMALL, tmp_path / "cache"))
     assert "films: 3 in 2 groups, 3 shots, 42 frames" in text
     assert "photographs: 2 in 1 groups" in text
     assert all(str(path) in text for path in (folder / "broken.jpg", mixed, gray, again, near))
     assert "frame 1 is 60x50" in text
     with pytest.raises(InputError, match="5 films and photographs cannot be used"):
-        scan([data / "films", tmp_path / "films"], [folder], tmp_path / "cache", strict=True)
+        build_source_index([data / "films", tmp_path / "films"], [folder], tmp_path / "cache", strict=True)
     with pytest.raises(InputError, match=r"none of 1 .*gray.png is gray"):
-        scan([], [gray], tmp_path / "cache")
+        build_source_index([], [gray], tmp_path / "cache")
 
 
 @pytest.mark.parametrize("wrong", ["nowhere", "films/one_a/000.png"])
 def test_folders_without_films_are_refused(data: Path, tmp_path: Path, wrong: str) -> None:
     with pytest.raises(InputError, match=r"does not exist|holds no film"):
-        scan([data / wrong], [], tmp_path)
+        build_source_index([data / wrong], [], tmp_path)
     with pytest.raises(UsageError, match="nothing to learn"):
-        scan([], [], tmp_path)
+        build_source_index([], [], tmp_path)
 
 
 def test_a_scan_looks_only_at_what_is_new(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache, folder = tmp_path / "cache", tmp_path / "photographs"
     changing, other = save(folder / "a.png", painted(1)), save(folder / "b.png", painted(2))
-    first = scan([data / "films"], [folder], cache)
+    first = build_source_index([data / "films"], [folder], cache)
     seen: list[str] = []
-    look = indexing.look
+    look = indexing.scan_source
     monkeypatch.setattr(indexing, "look", lambda found: seen.append(found.path.name) or look(found))
-    assert scan([data / "films"], [folder], cache) == first
+    assert build_source_index([data / "films"], [folder], cache) == first
     assert seen == []
     save(changing, painted(7, (40, 60)))
     lines = (cache / "index.jsonl").read_text().splitlines()
     cut = [line[:-9] if str(other) in line else line for line in lines]
     (cache / "index.jsonl").write_text("\n".join([*cut, '{"path": "cut off']))
-    second = scan([data / "films"], [folder], cache)
+    second = build_source_index([data / "films"], [folder], cache)
     assert sorted(seen) == ["a.png", "b.png"]
     assert next(source for source in second.sources if source.path == changing).width == 60
-    scan([data / "films"], [folder], cache)
+    build_source_index([data / "films"], [folder], cache)
     assert len(seen) == 2
 
 
-def test_processes_find_the_same(data: Path, index: Index, tmp_path: Path) -> None:
-    assert scan([data / "films"], [data / "photographs"], tmp_path, jobs=2).sources == index.sources
+def test_processes_find_the_same(data: Path, index: SourceIndex, tmp_path: Path) -> None:
+    assert build_source_index([data / "films"], [data / "photographs"], tmp_path, jobs=2).sources == index.sources
 
 
 def test_cuts_part_shots(tmp_path: Path) -> None:
     film = save_film(tmp_path / "film", drifting(1, 6) + drifting(2, 8))
-    (source,) = scan([film], [], tmp_path / "cache").sources
-    assert source.shots() == [range(6), range(6, 14)]
+    (source,) = build_source_index([film], [], tmp_path / "cache").sources
+    assert source.list_shot_ranges() == [range(6), range(6, 14)]
     flash = np.zeros((9, 2, 3, 3), np.float32)
     flash[4] = 50
     assert find_cuts(flash) == ()
-    clips = Clips(Index((source,), ()), replace(SMALL, strides=(1, 2, 3)), tmp_path / "cache")
+    clips = ClipDataset(SourceIndex((source,), ()), replace(SMALL, strides=(1, 2, 3)), tmp_path / "cache")
     errors = [error for clip in islice(clips, 20) for error in step_errors(clip)]
     assert max(along for along, _ in errors) < 2
 
@@ -218,53 +218,55 @@ def test_alike_pictures_are_neighbours(data: Path, network: EfficientNetLite0, t
     for number in range(6):
         save(folder / f"{number}.png", painted(20 + number))
     save(folder / "5-again.png", painted(25)[:, ::-1])
-    found = scan([], [folder], tmp_path, network=network)
+    found = build_source_index([], [folder], tmp_path, network=network)
     names = [source.path.stem for source in found.sources]
     assert found.embeddings is not None
     assert np.allclose(np.linalg.norm(found.embeddings, axis=1), 1)
-    assert names[found.strangers(names.index("5-again"))[0]] == "5"
-    assert len(found.strangers(0)) == 6
+    assert names[found.rank_other_origins(names.index("5-again"))[0]] == "5"
+    assert len(found.rank_other_origins(0)) == 6
     torch.manual_seed(1)
-    anew = scan([], [folder], tmp_path, network=EfficientNetLite0().eval()).embeddings
+    anew = build_source_index([], [folder], tmp_path, network=EfficientNetLite0().eval()).embeddings
     assert not np.allclose(anew, found.embeddings)
     (tmp_path / "embeddings.npz").write_bytes(b"broken")
-    assert np.allclose(scan([], [folder], tmp_path, network=network).embeddings, found.embeddings, atol=1e-5)
+    assert np.allclose(
+        build_source_index([], [folder], tmp_path, network=network).embeddings, found.embeddings, atol=1e-5
+    )
 
 
-def test_strangers_are_of_another_origin(index: Index) -> None:
+def test_strangers_are_of_another_origin(index: SourceIndex) -> None:
     names = [source.path.stem for source in index.sources]
-    strangers = {names[number] for number in index.strangers(names.index("one_a"))}
+    strangers = {names[number] for number in index.rank_other_origins(names.index("one_a"))}
     assert strangers == {"two", "0", "1", "2", "3", "4"}
 
 
-def test_a_clip_is_what_it_says(index: Index, data: Path) -> None:
+def test_a_clip_is_what_it_says(index: SourceIndex, data: Path) -> None:
     options = replace(SMALL, frames=4, crop=(48, 56), references=2)
-    for clip in (Clips(index, options, data / "cache")[number] for number in range(6)):
+    for clip in (ClipDataset(index, options, data / "cache")[number] for number in range(6)):
         assert clip.lab.shape == (4, 3, 48, 56)
-        assert clip.luma.shape == (4, 1, 48, 56)
+        assert clip.lightness.shape == (4, 1, 48, 56)
         assert clip.references.shape == (2, 3, 64, 80)
         assert clip.flow.shape == (3, 2, 48, 56)
-        assert clip.seen.shape == (3, 1, 48, 56)
-        assert set(clip.seen.unique().tolist()) <= {0, 1}
+        assert clip.visibility.shape == (3, 1, 48, 56)
+        assert set(clip.visibility.unique().tolist()) <= {0, 1}
         assert clip.in_shot == (clip.reference_kind in ("near", "far"))
         assert all(x.dtype == torch.float32 for x in vars(clip).values() if isinstance(x, Tensor))
-    single = Clips(index, replace(SMALL, frames=1), data / "cache")[0]
+    single = ClipDataset(index, replace(SMALL, frames=1), data / "cache")[0]
     assert single.flow.shape == (0, 2, 64, 80)
-    assert single.seen.shape == (0, 1, 64, 80)
+    assert single.visibility.shape == (0, 1, 64, 80)
 
 
 @pytest.mark.parametrize("photographs", [0.0, 1.0])
-def test_flow_brings_a_frame_to_the_next_where_it_is_seen(index: Index, data: Path, photographs: float) -> None:
+def test_flow_brings_a_frame_to_the_next_where_it_is_seen(index: SourceIndex, data: Path, photographs: float) -> None:
     """Also strided, reversed, mirrored and cropped."""
     options = replace(SMALL, frames=3, crop=(56, 60), strides=(1, 3), photographs=photographs)
-    clips = Clips(index, options, data / "cache")
+    clips = ClipDataset(index, options, data / "cache")
     made = [clips[number] for number in range(24)]
     errors = np.array([error for clip in made for error in step_errors(clip)])
     assert errors[:, 0].max() < 1.2
     assert errors[:, 0].mean() < errors[:, 1].mean() / 3
-    assert min(float(clip.seen.mean()) for clip in made) > 0.5
+    assert min(float(clip.visibility.mean()) for clip in made) > 0.5
     for clip in made:
-        for way, seen in zip(clip.flow, clip.seen, strict=True):
+        for way, seen in zip(clip.flow, clip.visibility, strict=True):
             rows, columns = np.nonzero(seen[0].numpy())
             x, y = columns + way[0].numpy()[rows, columns], rows + way[1].numpy()[rows, columns]
             assert min(x.min(), y.min()) > -1e-4
@@ -276,13 +278,15 @@ def test_a_film_is_seen_through_a_window(tmp_path: Path) -> None:
     frames = np.stack(
         [cv2.warpAffine(painted(1), np.float32([[1, 0, n], [0.02 * n, 1, 0]]), (128, 96)) for n in range(6)]
     )
-    store = MotionStore(tmp_path)
+    store = FlowCache(tmp_path)
     shot = FilmShot(frames, "digest", range(2, 6), (30, 20), (40, 50), store)
     assert shot.length == 4
-    assert np.array_equal(shot.picture(1), frames[3, 30:70, 20:70])
-    for part, whole in zip(shot.motion(3, 1), store.between("digest", (5, 3), frames[5], frames[3]), strict=True):
+    assert np.array_equal(shot.get_frame(1), frames[3, 30:70, 20:70])
+    for part, whole in zip(
+        shot.get_backward_flow(3, 1), store.load_or_compute("digest", (5, 3), frames[5], frames[3]), strict=True
+    ):
         assert np.array_equal(part, whole[30:70, 20:70])
-    assert np.unique(shot.motion(3, 1)[0][10:30, 10:40].round(1)).size > 3
+    assert np.unique(shot.get_backward_flow(3, 1)[0][10:30, 10:40].round(1)).size > 3
 
 
 def test_a_film_of_a_photograph_moves_exactly_as_it_says() -> None:
@@ -292,35 +296,35 @@ def test_a_film_of_a_photograph_moves_exactly_as_it_says() -> None:
     for seed in range(8):
         shot = PhotographShot(ramp, (60, 80), 24, np.random.default_rng(seed))
         for first, second in ((3, 4), (4, 3), (0, 23)):
-            flow, seen = shot.motion(first, second)
-            picture = shot.picture(second)
+            flow, seen = shot.get_backward_flow(first, second)
+            picture = shot.get_frame(second)
             inner = (seen > 0) & (picture[..., 0] > 2) & (picture[..., 1] > 2)  # where the border mirrors it has a kink
             inner &= (picture[..., 0] < 157) & (picture[..., 1] < 117)
-            error = np.abs(warp_array_by_flow(shot.picture(first), flow) - picture)[inner]
+            error = np.abs(warp_array_by_flow(shot.get_frame(first), flow) - picture)[inner]
             assert error.max() < 0.1
             assert inner.mean() > 0.3
         assert np.abs(flow).max() > 2
 
 
-def test_clips_depend_on_their_number_and_nothing_else(index: Index, data: Path) -> None:
+def test_clips_depend_on_their_number_and_nothing_else(index: SourceIndex, data: Path) -> None:
     options = replace(SMALL, damaged=0.5)
-    clips, other = (Clips(index, options, data / "cache", seed) for seed in (1, 2))
+    clips, other = (ClipDataset(index, options, data / "cache", seed) for seed in (1, 2))
     made = [clips[number] for number in range(6)]
     assert all(same(clips[number], made[number]) for number in (4, 0))
-    assert same(Clips(index, options, data / "cache", 1)[5], made[5])
+    assert same(ClipDataset(index, options, data / "cache", 1)[5], made[5])
     assert not any(same(other[number], made[number]) for number in range(6))
 
 
 def test_a_loader_goes_on_where_another_was_stopped(
-    index: Index, data: Path, capfd: pytest.CaptureFixture[str]
+    index: SourceIndex, data: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    clips = Clips(index, replace(SMALL, damaged=0.5), data / "cache")
+    clips = ClipDataset(index, replace(SMALL, damaged=0.5), data / "cache")
     state = torch.get_rng_state()
-    whole = list(islice(loader(clips, batch=2), 4))
+    whole = list(islice(iter_batches(clips, batch_size=2), 4))
     assert torch.equal(torch.get_rng_state(), state)
     assert whole[0].lab.shape == (2, 3, 3, 64, 80)
     assert whole[0].in_shot.dtype == torch.bool
-    with closing(loader(clips, 2, batch=2, workers=1)) as rest:
+    with closing(iter_batches(clips, 2, batch_size=2, workers=1)) as rest:
         assert all(same(next(rest), wanted) for wanted in whole[2:])
     assert "terminate" not in capfd.readouterr().err
     assert isinstance(whole[0].to("cpu"), Batch)
@@ -328,15 +332,15 @@ def test_a_loader_goes_on_where_another_was_stopped(
 
 def test_groups_take_turns_evenly() -> None:
     """Whatever their sizes; and within a group its sources."""
-    order = Order(films=((0,), (1, 2, 3), (4, 5)), photographs=((6, 7), (8,)), share=0.25, seed=3)
-    drawn = [order.source(number) for number in range(160)]
+    order = SourceSampler(films=((0,), (1, 2, 3), (4, 5)), photographs=((6, 7), (8,)), photograph_share=0.25, seed=3)
+    drawn = [order.pick_source(number) for number in range(160)]
     count = Counter(drawn)
     assert sum(count[n] for n in (6, 7, 8)) == 40
     assert count[0] == sum(count[n] for n in (1, 2, 3)) == sum(count[n] for n in (4, 5)) == 40
     assert count[8] == count[6] + count[7] == 20
     assert count[6] == count[7] == 10
     assert [count[n] for n in (1, 2, 3)] == pytest.approx([40 / 3] * 3, abs=1)
-    again = [turn(number, 7, 1) for number in range(21)]
+    again = [pick_shuffled(number, 7, 1) for number in range(21)]
     assert [sorted(again[n : n + 7]) for n in (0, 7, 14)] == [list(range(7))] * 3
     assert again[:7] != again[7:14]
 
@@ -356,39 +360,43 @@ def place_in(film: Tensor, picture: Tensor) -> int:
 
 
 @pytest.mark.parametrize(("kind", "low", "high"), [("near", 0, 5), ("far", 6, FRAMES)])
-def test_references_of_the_film_are_near_or_far(index: Index, data: Path, kind: str, low: int, high: int) -> None:
-    clips = Clips(index, replace(WHOLE, frames=1, photographs=0, kinds={kind: 1}), data / "cache")
+def test_references_of_the_film_are_near_or_far(index: SourceIndex, data: Path, kind: str, low: int, high: int) -> None:
+    clips = ClipDataset(index, replace(WHOLE, frames=1, photographs=0, kinds={kind: 1}), data / "cache")
     distances = set()
     for clip in (clips[number] for number in range(16)):
-        film = lab_of(clips.store.frames(index.sources[clip.source]))
+        film = lab_of(clips.frame_cache.load_frames(index.sources[clip.source_number]))
         distances.add(abs(place_in(film, clip.references[0]) - place_in(film, clip.lab[0])))
         assert clip.in_shot
     assert low <= min(distances) < max(distances) <= high
 
 
 @pytest.mark.parametrize(("backwards", "steps"), [(0, {1, 3}), (1, {-1, -3})])
-def test_frames_follow_each_other_by_a_stride(index: Index, data: Path, backwards: float, steps: set[int]) -> None:
+def test_frames_follow_each_other_by_a_stride(
+    index: SourceIndex, data: Path, backwards: float, steps: set[int]
+) -> None:
     options = replace(WHOLE, photographs=0, strides=(1, 3), reversed=backwards)
     made = set()
-    for clip in (Clips(index, options, data / "cache")[number] for number in range(12)):
-        film = lab_of(Clips(index, options, data / "cache").store.frames(index.sources[clip.source]))
+    for clip in (ClipDataset(index, options, data / "cache")[number] for number in range(12)):
+        film = lab_of(
+            ClipDataset(index, options, data / "cache").frame_cache.load_frames(index.sources[clip.source_number])
+        )
         places = [place_in(film, frame) for frame in clip.lab]
         made |= set(np.diff(places).tolist())
         assert len(set(np.diff(places))) == 1
     assert made == steps
 
 
-def test_another_part_is_of_the_same_film_or_photograph(index: Index, data: Path) -> None:
+def test_another_part_is_of_the_same_film_or_photograph(index: SourceIndex, data: Path) -> None:
     """Of two films that were cut from one, the other; of a film that stands alone, its farthest frame."""
     options = replace(WHOLE, frames=1, photographs=0, mirrored=0, kinds={"part": 1})
     films = replace(index, sources=tuple(source for source in index.sources if source.kind == "film"), embeddings=None)
     origins = ["one", "one", *(str(number) for number in range(2, len(films.sources)))]
     films = replace(films, sources=tuple(map(lambda x, o: replace(x, origin=o), films.sources, origins)))
-    clips, whence = Clips(films, options, data / "cache"), set()
+    clips, whence = ClipDataset(films, options, data / "cache"), set()
     for clip in (clips[number] for number in range(24)):
-        siblings = films.siblings(clip.source).tolist()
-        assert siblings == {0: [1], 1: [0]}.get(clip.source, [])
-        film = lab_of(clips.store.frames(films.sources[siblings[0] if siblings else clip.source]))
+        siblings = films.find_same_origin(clip.source_number).tolist()
+        assert siblings == {0: [1], 1: [0]}.get(clip.source_number, [])
+        film = lab_of(clips.frame_cache.load_frames(films.sources[siblings[0] if siblings else clip.source_number]))
         place = place_in(film, clip.references[0])
         if not siblings:
             here = place_in(film, clip.lab[0])
@@ -398,42 +406,42 @@ def test_another_part_is_of_the_same_film_or_photograph(index: Index, data: Path
     assert whence == {True, False}
 
 
-def test_another_part_of_a_photograph_is_another_view(index: Index, data: Path) -> None:
-    clips = Clips(index, replace(WHOLE, frames=1, photographs=1, kinds={"part": 1}), data / "cache")
+def test_another_part_of_a_photograph_is_another_view(index: SourceIndex, data: Path) -> None:
+    clips = ClipDataset(index, replace(WHOLE, frames=1, photographs=1, kinds={"part": 1}), data / "cache")
     for clip in (clips[number] for number in range(6)):
         away = (clip.references[0] - clip.lab[0]).abs().mean((1, 2))
         assert away[0] > 1
         assert (clip.references[0].mean((1, 2)) - clip.lab[0].mean((1, 2))).abs().max() < 30
 
 
-def test_a_reference_of_itself_has_the_colours_and_not_the_places(index: Index, data: Path) -> None:
-    clips = Clips(index, replace(WHOLE, kinds={"self": 1}), data / "cache")
+def test_a_reference_of_itself_has_the_colours_and_not_the_places(index: SourceIndex, data: Path) -> None:
+    clips = ClipDataset(index, replace(WHOLE, kinds={"self": 1}), data / "cache")
     for clip in (clips[number] for number in range(6)):
         first, reference = clip.lab[0], clip.references[0]
         assert (first.mean((1, 2)) - reference.mean((1, 2))).abs().max() < 15
         assert (first - reference).abs().mean() > 3
         assert not clip.in_shot
     picture = painted(1)
-    bent = [self_reference(picture, np.random.default_rng(seed)) for seed in (1, 1, 2)]
+    bent = [make_self_reference(picture, np.random.default_rng(seed)) for seed in (1, 1, 2)]
     assert np.array_equal(bent[0], bent[1])
     assert not np.array_equal(bent[0], bent[2])
     assert bent[0].shape == picture.shape
 
 
 @pytest.mark.parametrize("kind", ["similar", "wrong"])
-def test_other_pictures_are_of_another_origin(index: Index, data: Path, kind: str) -> None:
-    clips = Clips(index, replace(WHOLE, kinds={kind: 1}), data / "cache")
+def test_other_pictures_are_of_another_origin(index: SourceIndex, data: Path, kind: str) -> None:
+    clips = ClipDataset(index, replace(WHOLE, kinds={kind: 1}), data / "cache")
     stills = []
     for source in index.sources:
-        both = [middle_of(frame, WHOLE.size) for frame in clips.store.frames(source)]
+        both = [resize_and_center_crop(frame, WHOLE.size) for frame in clips.frame_cache.load_frames(source)]
         stills.append(lab_of(np.stack([*both, *(frame[:, ::-1] for frame in both)])))
     ranks = set()
     for clip in (clips[number] for number in range(24)):
         (shown,) = (
             n for n, still in enumerate(stills) if (still - clip.references[0]).abs().mean((1, 2, 3)).min() < 1e-3
         )
-        strangers = index.strangers(clip.source).tolist()
-        assert index.sources[shown].origin != index.sources[clip.source].origin
+        strangers = index.rank_other_origins(clip.source_number).tolist()
+        assert index.sources[shown].origin != index.sources[clip.source_number].origin
         ranks.add(strangers.index(shown) / len(strangers))
     assert max(ranks) < 5 / 6 if kind == "similar" else min(ranks) > 0.4
     assert len(ranks) > 2
@@ -441,42 +449,44 @@ def test_other_pictures_are_of_another_origin(index: Index, data: Path, kind: st
 
 def test_one_film_only_also_works(data: Path, network: EfficientNetLite0, tmp_path: Path) -> None:
     film = data / "films" / "two"
-    index = scan([film], [], tmp_path, network=network)
-    clips = Clips(index, SMALL, tmp_path)
+    index = build_source_index([film], [], tmp_path, network=network)
+    clips = ClipDataset(index, SMALL, tmp_path)
     assert [notice.split(":")[0] for notice in clips.notices] == ["no similar references", "no wrong references"]
     assert {clips[number].reference_kind for number in range(20)} == {"near", "far", "part", "self"}
-    assert "no wrong references: there is but one" in report(clips)
+    assert "no wrong references: there is but one" in format_data_report(clips)
     with pytest.raises(UsageError, match="no wrong references"):
-        Clips(index, replace(SMALL, kinds={"wrong": 1}), tmp_path)
+        ClipDataset(index, replace(SMALL, kinds={"wrong": 1}), tmp_path)
     with pytest.raises(InputError, match="no film has a shot of 15 frames"):
-        Clips(index, replace(SMALL, frames=15), tmp_path)
-    unlike = Clips(scan([data / "films"], [], tmp_path), SMALL, tmp_path)
+        ClipDataset(index, replace(SMALL, frames=15), tmp_path)
+    unlike = ClipDataset(build_source_index([data / "films"], [], tmp_path), SMALL, tmp_path)
     assert "nothing tells which pictures are alike" in unlike.notices[0]
     assert {unlike[number].reference_kind for number in range(40)} == {"near", "far", "part", "self", "wrong"}
 
 
 def test_a_film_that_is_too_short_is_named(data: Path, tmp_path: Path) -> None:
     save_film(tmp_path / "short", drifting(9, 3))
-    clips = Clips(
-        scan([data / "films", tmp_path], [], tmp_path / "cache"), replace(SMALL, frames=4), tmp_path / "cache"
+    clips = ClipDataset(
+        build_source_index([data / "films", tmp_path], [], tmp_path / "cache"),
+        replace(SMALL, frames=4),
+        tmp_path / "cache",
     )
     assert any("short has no shot of 4 frames" in notice for notice in clips.notices)
-    assert "short" not in {clips.index.sources[clips[number].source].path.name for number in range(6)}
+    assert "short" not in {clips.index.sources[clips[number].source_number].path.name for number in range(6)}
 
 
 def test_a_source_that_changed_or_is_gone_is_named(tmp_path: Path) -> None:
     film = save_film(tmp_path / "film", drifting(1, 5))
-    index = scan([film], [], tmp_path / "cache")
+    index = build_source_index([film], [], tmp_path / "cache")
     (film / "004.png").unlink()
     with pytest.raises(InputError, match="has 4 frames and had 5"):
-        Clips(index, SMALL, tmp_path / "cache")[0]
+        ClipDataset(index, SMALL, tmp_path / "cache")[0]
     assert list((tmp_path / "cache").rglob(".*")) == []
 
 
 def test_stored_frames_and_motion_are_used_again_and_mended(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clips = Clips(scan([data / "films"], [], tmp_path), replace(SMALL, kinds={"near": 1}), tmp_path)
+    clips = ClipDataset(build_source_index([data / "films"], [], tmp_path), replace(SMALL, kinds={"near": 1}), tmp_path)
     first = clips[0]
     (frames,), kept = tmp_path.glob("frames/*/*/*.npy"), sorted(tmp_path.glob("motion/*/*.npz"))
     assert len(kept) == 2
@@ -505,30 +515,30 @@ def test_stored_frames_and_motion_are_used_again_and_mended(
 def test_a_disk_that_refuses_is_named(data: Path, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(ResourceError, match="may not be written"):
-        scan([data / "films" / "two"], [], tmp_path / "cache")
+        build_source_index([data / "films" / "two"], [], tmp_path / "cache")
 
 
-def test_damage_is_on_the_gray_input_only(index: Index, data: Path) -> None:
+def test_damage_is_on_the_gray_input_only(index: SourceIndex, data: Path) -> None:
     options = replace(SMALL, photographs=0, kinds={"near": 1}, mirrored=0, reversed=0)
-    clean, broken = (Clips(index, replace(options, damaged=share), data / "cache") for share in (0, 1))
+    clean, broken = (ClipDataset(index, replace(options, damaged=share), data / "cache") for share in (0, 1))
     differ = 0
     for number in range(8):
         plain, hurt = clean[number], broken[number]
         for name in ("lab", "references", "flow", "seen"):
             assert torch.equal(vars(plain)[name], vars(hurt)[name])
-        assert torch.equal(plain.luma, plain.lab[:, :1])
-        differ += not torch.equal(plain.luma, hurt.luma)
-        assert 0 <= hurt.luma.min() <= hurt.luma.max() <= 100
+        assert torch.equal(plain.lightness, plain.lab[:, :1])
+        differ += not torch.equal(plain.lightness, hurt.lightness)
+        assert 0 <= hurt.lightness.min() <= hurt.lightness.max() <= 100
     assert differ >= 6
-    photograph = Clips(index, replace(options, photographs=1), data / "cache")[0]
-    assert 0 < (photograph.luma - photograph.lab[:, :1]).std() < 3  # its luminance noise
+    photograph = ClipDataset(index, replace(options, photographs=1), data / "cache")[0]
+    assert 0 < (photograph.lightness - photograph.lab[:, :1]).std() < 3  # its luminance noise
 
 
 @pytest.mark.parametrize("kind", ["grain", "scratches", "dirt", "flicker", "blur", "fade"])
 def test_each_damage_does_what_it_says(kind: str) -> None:
     rows = np.linspace(8, 72, 96, dtype=np.float32)[:, None] + 3 * np.sin(np.arange(128, dtype=np.float32))
     film = np.repeat(rows[None], 6, 0)
-    made = [worn(film, Damage(**{kind: 1.0}), np.random.default_rng(seed)) for seed in (3, 3, 4)]
+    made = [degrade_film(film, FilmDegradation(**{kind: 1.0}), np.random.default_rng(seed)) for seed in (3, 3, 4)]
     change = made[0] - film
     assert made[0].dtype == np.float32
     assert np.array_equal(made[0], made[1])
@@ -546,7 +556,7 @@ def test_each_damage_does_what_it_says(kind: str) -> None:
         assert change[:, 40:56].std() > 1.5 * change[:, :8].std()  # most in middle grays
     if kind == "flicker":
         assert (made[0] / film).std((1, 2)).max() < 1e-5
-    assert np.array_equal(worn(film, Damage(), np.random.default_rng(0)), film)
+    assert np.array_equal(degrade_film(film, FilmDegradation(), np.random.default_rng(0)), film)
 
 
 def test_a_thin_plate_spline_goes_through_its_knots_and_keeps_lines_straight() -> None:

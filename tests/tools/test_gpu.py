@@ -14,12 +14,12 @@ import pytest
 import torch
 
 from kinemacolor.cli.main import run as kinemacolor
-from kinemacolor.data.frame_cache import FrameStore
-from kinemacolor.data.index import scan
+from kinemacolor.data.frame_cache import FrameCache
+from kinemacolor.data.index import build_source_index
 from kinemacolor.data.sources import Source
 from kinemacolor.training import logs
-from kinemacolor.training.datasets import held_out
-from kinemacolor.training.recipe_file import plain, read_recipe
+from kinemacolor.training.datasets import select_validation_films
+from kinemacolor.training.recipe_file import read_recipe, recipe_to_dict
 from support.films import load_script
 
 ROOT = Path(__file__).parents[2]
@@ -142,8 +142,8 @@ def test_a_run_goes_there_and_back_and_on(gpu: ModuleType, data: Path, tmp_path:
     newest = run / "checkpoints/step-00000004.pt"
     gpu.lighten(newest, newest, "none")
     assert kinemacolor([str(word) for word in (*words, "--steps", 5)]) == 0
-    assert [row["step"] for row in logs.read(run) if row["kind"] == "begin"] == [0, 2, 3, 4]
-    assert [row["step"] for row in logs.read(run) if row["kind"] == "train"] == [2, 3, 4, 5]
+    assert [row["step"] for row in logs.read_log(run) if row["kind"] == "begin"] == [0, 2, 3, 4]
+    assert [row["step"] for row in logs.read_log(run) if row["kind"] == "train"] == [2, 3, 4, 5]
 
 
 @pytest.fixture(scope="module")
@@ -155,18 +155,18 @@ def test_the_data_stays_what_it_was(gpu: ModuleType, data: Path, parts: list[Pat
     index = gpu.take_in(parts, tmp_path / "parts", "", forget=False)
     gpu.unpack(gpu.pieces_of(index, tmp_path / "parts"), tmp_path)
     recipe = read_recipe(tmp_path / "recipe.toml")
-    before = scan([data / "films"], [data / "photographs"], tmp_path / "a").sources
-    after = scan(recipe.data.films, recipe.data.photographs, tmp_path / "b").sources
+    before = build_source_index([data / "films"], [data / "photographs"], tmp_path / "a").sources
+    after = build_source_index(recipe.data.films, recipe.data.photographs, tmp_path / "b").sources
     assert facts(after) == facts(before)
-    assert facts(held_out(after, 0.5)) == facts(held_out(before, 0.5))
+    assert facts(select_validation_films(after, 0.5)) == facts(select_validation_films(before, 0.5))
     assert [x.digest == y.digest for x, y in zip(before, after, strict=True)] == [True, True, True, False, True, False]
     assert {(source.height, source.width) for source in after} == {SIZE, (96, 144)}
     for source, other in zip(before, after, strict=True):  # what the trainer sees of them
-        frames = (FrameStore(tmp_path / name, SIZE).frames(one) for name, one in (("a", source), ("b", other)))
+        frames = (FrameCache(tmp_path / name, SIZE).load_frames(one) for name, one in (("a", source), ("b", other)))
         first, second = (np.asarray(x).astype(int) for x in frames)
         assert np.abs(first - second).mean() < 2
-    wanted = plain(read_recipe(data / "recipe.toml", {"seed": 3}))
-    assert {**plain(recipe), "data": wanted["data"]} == wanted
+    wanted = recipe_to_dict(read_recipe(data / "recipe.toml", {"seed": 3}))
+    assert {**recipe_to_dict(recipe), "data": wanted["data"]} == wanted
 
 
 def test_parts_keep_their_size(parts: list[Path]) -> None:
@@ -222,7 +222,7 @@ def test_git_does_not_see_what_is_carried(gpu: ModuleType, tmp_path: Path) -> No
 
 def test_the_recipe_for_the_gpu_is_that_of_kinema_but_larger() -> None:
     recipe = read_recipe(ROOT / "tools/gpu-kinema.toml")
-    assert recipe.clips.window == recipe.clips.size
+    assert recipe.clips.clip_size == recipe.clips.size
     assert recipe.schedule.until == recipe.steps
     assert recipe.losses.model_copy(update={"evidence": None}) == read_recipe("kinema").losses
     assert recipe.losses.evidence  # all of it learns, so the match is taught too

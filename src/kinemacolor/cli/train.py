@@ -37,7 +37,7 @@ def train(
         from kinemacolor.training.recipe_file import read_recipe
     except ModuleNotFoundError as error:
         raise UsageError(f"training wants {error.name}: pip install 'kinemacolor[train]'") from error
-    from kinemacolor.training.datasets import gather
+    from kinemacolor.training.datasets import load_training_data
     from kinemacolor.training.trainer import train as run
 
     given = {"films": films, "photographs": photographs, "cache": cache}
@@ -46,8 +46,8 @@ def train(
     chosen = read_recipe(recipe, {"data": data} | ({"steps": steps} if steps else {}))
     if check_data:
         with show_progress("look", quiet=quiet, unit="sources") as advance:
-            material = gather(chosen, strict=strict, on_progress=advance)
-        print(material.checked(), end="")
+            material = load_training_data(chosen, strict=strict, on_progress=advance)
+        print(material.format_check(), end="")
         return
     if output is None:
         raise UsageError("say where the run is to lie: --output FOLDER")
@@ -59,11 +59,11 @@ def train(
             device=device,
             strict=strict,
             max_minutes=max_minutes,
-            tell=lambda text: print_message(text, quiet=quiet),
+            on_message=lambda text: print_message(text, quiet=quiet),
             on_progress=advance,
         )
-    print_message(f"step {outcome.step} of {outcome.steps}, {outcome.ending}: {outcome.weights}", quiet=quiet)
-    if outcome.ending == "asked to stop":
+    print_message(f"step {outcome.step} of {outcome.steps}, {outcome.end_reason}: {outcome.weights}", quiet=quiet)
+    if outcome.end_reason == "asked to stop":
         raise Interrupted(f"stopped; {outcome.checkpoint} is whole, and the same command goes on")
 
 

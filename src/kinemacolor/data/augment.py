@@ -15,9 +15,9 @@ from kinemacolor.utils.arrays import Float32Array, UInt8Array
 from kinemacolor.video.geometry import Pixels, resize
 
 Matrix = NDArray[np.float64]
-FINEST, COARSEST, ZOOM = 0.5, 1.2, 1.6  # px of the photograph for one px of its shot; the largest zoom
-BEND = 0.04  # of the photograph's shorter side: with four knots across, places never fold
-STEPS = 4  # of the fixed point that undoes a bend
+MIN_SCALE, MAX_SCALE, MAX_ZOOM = 0.5, 1.2, 1.6  # px of the photograph for one px of its shot; the largest zoom
+MAX_BEND = 0.04  # of the photograph's shorter side: with four knots across, places never fold
+INVERSION_STEPS = 4  # of the fixed point that undoes a bend
 
 
 class PhotographShot:
@@ -29,84 +29,88 @@ class PhotographShot:
 
     def __init__(self, photograph: UInt8Array, size: Size, length: int, generator: np.random.Generator) -> None:
         self.length = length
-        self._photograph, self._grid = photograph, grid(size)
-        first = _view(photograph.shape, size, generator)
+        self._photograph, self._grid = photograph, make_pixel_grid(size)
+        first = _draw_camera(photograph.shape, size, generator)
         share = exp(generator.uniform(log(0.1), 0))
-        last = (1 - share) * first + share * _view(photograph.shape, size, generator)
-        self._views, self._ease = (first, last), generator.random()
+        last = (1 - share) * first + share * _draw_camera(photograph.shape, size, generator)
+        self._end_cameras, self._easing = (first, last), generator.random()
         self._shake = generator.uniform(0, 0.7, (2, 2)), generator.uniform(0, 6.3, (2, 2))
-        self._field = smooth_field(photograph.shape, generator) * np.float32(BEND * min(photograph.shape[:2]))
-        self._bend = generator.uniform(-1, 1, 2)
+        self._bend_field = make_smooth_field(photograph.shape, generator) * np.float32(
+            MAX_BEND * min(photograph.shape[:2])
+        )
+        self._bend_range = generator.uniform(-1, 1, 2)
 
-    def picture(self, number: int) -> UInt8Array:
+    def get_frame(self, number: int) -> UInt8Array:
         """Frame ``number`` in 0..length-1."""
-        return _sampled(self._photograph, self._bent(self._straight(number), number))
+        return _sample_bilinear(self._photograph, self._apply_bend(self._map_to_photograph(number), number))
 
-    def motion(self, first: int, second: int) -> tuple[Float32Array, Float32Array]:
+    def get_backward_flow(self, first: int, second: int) -> tuple[Float32Array, Float32Array]:
         """From frame ``second`` back to ``first``: flow ``h w 2`` px (x, y); ``h w`` 1 where it stays inside."""
-        straight = self._straight(second)
-        place, bend = self._bent(straight, second), self._strength(first)
-        for _ in range(STEPS):  # what the photograph shows at the place, as it is bent in the first frame
-            straight = place - bend * self._offset(straight)
-        there = _moved(straight, cv2.invertAffineTransform(self._camera(first)))
-        return there - self._grid, inside(there)
+        straight = self._map_to_photograph(second)
+        place, bend = self._apply_bend(straight, second), self._bend_strength(first)
+        for _ in range(INVERSION_STEPS):  # what the photograph shows at the place, as it is bent in the first frame
+            straight = place - bend * self._sample_bend_field(straight)
+        there = _transform_points(straight, cv2.invertAffineTransform(self._camera_matrix(first)))
+        return there - self._grid, compute_inside_mask(there)
 
-    def _straight(self, number: int) -> Float32Array:
+    def _map_to_photograph(self, number: int) -> Float32Array:
         """Where the camera sees each px of a frame, ``h w 2``, before the photograph bends."""
-        return _moved(self._grid, self._camera(number))
+        return _transform_points(self._grid, self._camera_matrix(number))
 
-    def _bent(self, straight: Float32Array, number: int) -> Float32Array:
-        return straight + self._strength(number) * self._offset(straight)
+    def _apply_bend(self, straight: Float32Array, number: int) -> Float32Array:
+        return straight + self._bend_strength(number) * self._sample_bend_field(straight)
 
-    def _offset(self, place: Float32Array) -> Float32Array:
-        return _sampled(self._field, place, cv2.BORDER_REPLICATE)
+    def _sample_bend_field(self, place: Float32Array) -> Float32Array:
+        return _sample_bilinear(self._bend_field, place, cv2.BORDER_REPLICATE)
 
-    def _camera(self, number: int) -> Matrix:
+    def _camera_matrix(self, number: int) -> Matrix:
         """The 2 x 3 matrix from px of a frame to px of the straight photograph."""
         time = number / max(self.length - 1, 1)
         smooth = time * time * (3 - 2 * time)
-        share = self._ease * smooth + (1 - self._ease) * time
-        view: Matrix = (1 - share) * self._views[0] + share * self._views[1]
+        share = self._easing * smooth + (1 - self._easing) * time
+        view: Matrix = (1 - share) * self._end_cameras[0] + share * self._end_cameras[1]
         size, phase = self._shake
         view[:, 2] += (size * np.sin(number * np.array([0.7, 1.9]) + phase)).sum(1)
         return view
 
-    def _strength(self, number: int) -> np.float32:
+    def _bend_strength(self, number: int) -> np.float32:
         time = number / max(self.length - 1, 1)
-        return np.float32((1 - time) * self._bend[0] + time * self._bend[1])
+        return np.float32((1 - time) * self._bend_range[0] + time * self._bend_range[1])
 
 
-def smooth_field(shape: tuple[int, ...], generator: np.random.Generator) -> Float32Array:
+def make_smooth_field(shape: tuple[int, ...], generator: np.random.Generator) -> Float32Array:
     """Offsets ``H W 2`` in -1..1 that change slowly: cubic between 4 x 4 random knots."""
     knots = generator.uniform(-1, 1, (4, 4, 2)).astype(np.float32)
     field = cv2.resize(knots, shape[1::-1], interpolation=cv2.INTER_CUBIC)
     return field.clip(-1, 1).astype(np.float32, copy=False)
 
 
-def self_reference(picture: UInt8Array, generator: np.random.Generator) -> UInt8Array:
+def make_self_reference(picture: UInt8Array, generator: np.random.Generator) -> UInt8Array:
     """The picture itself, noisy (sigma 5), under a thin-plate spline, perhaps mirrored (Color2Embed, 3.2, 4.1)."""
     noisy = picture + 5 * generator.standard_normal(picture.shape, np.float32)
-    levels: UInt8Array = _sampled(noisy, _spline(picture.shape[:2], generator)).clip(0, 255).round().astype(np.uint8)
-    return mirrored(levels) if generator.random() < 0.5 else levels
+    levels: UInt8Array = (
+        _sample_bilinear(noisy, _draw_spline_map(picture.shape[:2], generator)).clip(0, 255).round().astype(np.uint8)
+    )
+    return mirror_picture(levels) if generator.random() < 0.5 else levels
 
 
-def mirrored(picture: UInt8Array) -> UInt8Array:
+def mirror_picture(picture: UInt8Array) -> UInt8Array:
     """Left and right exchanged."""
     return np.ascontiguousarray(picture[:, ::-1])
 
 
-def luma_noise(shape: tuple[int, ...], generator: np.random.Generator) -> Float32Array:
+def make_lightness_noise(shape: tuple[int, ...], generator: np.random.Generator) -> Float32Array:
     """Noise in units of L, of one sigma in 0..2, another in every px and frame."""
     return generator.standard_normal(shape, np.float32) * np.float32(generator.uniform(0, 2))
 
 
-def grid(size: Size) -> Float32Array:
+def make_pixel_grid(size: Size) -> Float32Array:
     """The place of every px, ``h w 2``."""
     rows, columns = np.mgrid[0 : size[0], 0 : size[1]].astype(np.float32)
     return np.stack([columns, rows], -1)
 
 
-def inside(place: Float32Array) -> Float32Array:
+def compute_inside_mask(place: Float32Array) -> Float32Array:
     """``h w``: 1 where places ``h w 2`` lie in a picture of ``h w``, else 0."""
     height, width = place.shape[:2]
     x, y = place[..., 0], place[..., 1]
@@ -120,52 +124,52 @@ def thin_plate_spline(knots: Matrix, moved: Matrix, places: Matrix) -> Matrix:
     Bookstein 1989 (Duchon 1977). kornia 0.9 lays the kernels on the moved knots and folds under a turn.
     """
 
-    def basis(some: Matrix) -> Matrix:
-        squared = np.square(some[:, None] - knots).sum(-1)
-        return np.column_stack([squared * np.log(np.maximum(squared, 1e-12)), np.ones(len(some)), some])
+    def evaluate_basis(points: Matrix) -> Matrix:
+        squared = np.square(points[:, None] - knots).sum(-1)
+        return np.column_stack([squared * np.log(np.maximum(squared, 1e-12)), np.ones(len(points)), points])
 
-    ours = basis(knots)
-    square = np.vstack([ours, np.pad(ours[:, len(knots) :].T, ((0, 0), (0, 3)))])
-    weights = np.linalg.solve(square, np.pad(moved, ((0, 3), (0, 0))))
-    bent: Matrix = basis(places) @ weights
+    knot_basis = evaluate_basis(knots)
+    system = np.vstack([knot_basis, np.pad(knot_basis[:, len(knots) :].T, ((0, 0), (0, 3)))])
+    weights = np.linalg.solve(system, np.pad(moved, ((0, 3), (0, 0))))
+    bent: Matrix = evaluate_basis(places) @ weights
     return bent
 
 
-def _spline(size: Size, generator: np.random.Generator) -> Float32Array:
+def _draw_spline_map(size: Size, generator: np.random.Generator) -> Float32Array:
     """Where each px comes from, ``h w 2``: 4 x 4 knots turned by up to 20 degrees, moved by up to a twelfth."""
     angle = radians(generator.uniform(-20, 20))
-    turn = np.array([[cos(angle), -sin(angle)], [sin(angle), cos(angle)]])
+    rotation = np.array([[cos(angle), -sin(angle)], [sin(angle), cos(angle)]])
     aspect = np.array([size[1] / size[0], 1])
-    knots = _centres((4, 4)) * aspect
-    moved = knots @ turn.T + generator.uniform(-0.16, 0.16, knots.shape) * aspect
+    knots = _cell_centres((4, 4)) * aspect
+    moved = knots @ rotation.T + generator.uniform(-0.16, 0.16, knots.shape) * aspect
     coarse = -(-size[0] // 8), -(-size[1] // 8)  # smooth: an eighth of the places is enough
-    bent = thin_plate_spline(knots, moved, _centres(coarse) * aspect).reshape(*coarse, 2)
+    bent = thin_plate_spline(knots, moved, _cell_centres(coarse) * aspect).reshape(*coarse, 2)
     place = (bent / aspect + 1) * (np.array(size[::-1]) / 2) - 0.5
     return resize(place.astype(np.float32), size)
 
 
-def _centres(size: Size) -> Matrix:
+def _cell_centres(size: Size) -> Matrix:
     """Places (x, y) ``h·w 2`` of the middles of cells, from -1 to 1 across the picture."""
     rows, columns = (np.arange(count) * 2 / count + 1 / count - 1 for count in size)
     return np.stack(np.meshgrid(columns, rows), -1).reshape(-1, 2)
 
 
-def _view(shape: tuple[int, ...], size: Size, generator: np.random.Generator) -> Matrix:
+def _draw_camera(shape: tuple[int, ...], size: Size, generator: np.random.Generator) -> Matrix:
     """A random camera 2 x 3 whose frame lies in the photograph, but for the corners of one that is turned."""
-    coarsest = min(shape[0] / size[0], shape[1] / size[1], COARSEST)
-    scale = generator.uniform(max(coarsest / ZOOM, min(FINEST, coarsest)), coarsest)
+    coarsest = min(shape[0] / size[0], shape[1] / size[1], MAX_SCALE)
+    scale = generator.uniform(max(coarsest / MAX_ZOOM, min(MIN_SCALE, coarsest)), coarsest)
     angle = radians(generator.normal(0, 2))
-    turn = scale * np.array([[cos(angle), -sin(angle)], [sin(angle), cos(angle)]])
+    rotation = scale * np.array([[cos(angle), -sin(angle)], [sin(angle), cos(angle)]])
     middle, half = np.array(shape[1::-1]) / 2, np.array(size[::-1]) / 2
     centre = middle + generator.uniform(-1, 1, 2) * np.maximum(middle - scale * half, 0)
-    return np.column_stack([turn, centre - turn @ half])
+    return np.column_stack([rotation, centre - rotation @ half])
 
 
-def _moved(place: Float32Array, camera: Any) -> Float32Array:
+def _transform_points(place: Float32Array, camera: Any) -> Float32Array:
     return cv2.transform(place, camera).astype(np.float32, copy=False)
 
 
-def _sampled(picture: Pixels, place: Float32Array, border: int = cv2.BORDER_REFLECT_101) -> Pixels:
+def _sample_bilinear(picture: Pixels, place: Float32Array, border: int = cv2.BORDER_REFLECT_101) -> Pixels:
     """What ``H W C`` shows at places ``h w 2``, bilinear."""
     x, y = np.ascontiguousarray(place[..., 0]), np.ascontiguousarray(place[..., 1])
     return cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=border)  # type: ignore[return-value]

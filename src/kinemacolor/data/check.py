@@ -4,16 +4,19 @@ from collections.abc import Sequence
 from math import prod
 from typing import get_args
 
-from kinemacolor.data.dataset import Clips
-from kinemacolor.data.sources import FaultKind, Kind, Source
+from kinemacolor.data.dataset import ClipDataset
+from kinemacolor.data.sources import FaultKind, Source, SourceKind
 
 
-def report(clips: Clips) -> str:
+def format_data_report(clips: ClipDataset) -> str:
     """What can be used, the disk that its decoded frames take, every fault, and what clips will lack."""
     index = clips.index
-    lines = [_summary([source for source in index.sources if source.kind == kind], kind) for kind in get_args(Kind)]
-    taken = sum(prod(clips.store.shape(source)) for source in index.sources)
-    lines.append(f"decoded frames, when all are in the cache: {taken / 1e9:.2f} GB")
+    lines = [
+        _summarize_kind([source for source in index.sources if source.kind == kind], kind)
+        for kind in get_args(SourceKind)
+    ]
+    cached_bytes = sum(prod(clips.frame_cache.get_cached_shape(source)) for source in index.sources)
+    lines.append(f"decoded frames, when all are in the cache: {cached_bytes / 1e9:.2f} GB")
     for kind in get_args(FaultKind):
         faults = [fault for fault in index.faults if fault.kind == kind]
         lines.append(f"{kind}: {len(faults) or 'none'}{' (kept)' if faults and kind == 'near duplicate' else ''}")
@@ -21,9 +24,9 @@ def report(clips: Clips) -> str:
     return "\n".join([*lines, *clips.notices]) + "\n"
 
 
-def _summary(sources: Sequence[Source], kind: Kind) -> str:
+def _summarize_kind(sources: Sequence[Source], kind: SourceKind) -> str:
     groups = len({source.group for source in sources})
     text = f"{kind}s: {len(sources)} in {groups} groups"
     if kind == "photograph" or not sources:
         return text
-    return f"{text}, {sum(len(source.shots()) for source in sources)} shots, {sum(x.frames for x in sources)} frames"
+    return f"{text}, {sum(len(source.list_shot_ranges()) for source in sources)} shots, {sum(x.frames for x in sources)} frames"

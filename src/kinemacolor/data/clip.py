@@ -10,10 +10,10 @@ from kinemacolor.data.frame_cache import Size
 from kinemacolor.errors import UsageError
 
 ReferenceKind = Literal["near", "far", "part", "self", "similar", "wrong"]
-NEAR = 5  # frames
+MAX_NEAR_DISTANCE = 5  # frames
 
 
-def _kinds() -> dict[ReferenceKind, float]:
+def _default_kind_shares() -> dict[ReferenceKind, float]:
     return {"near": 0.2, "far": 0.2, "part": 0.2, "self": 0.15, "similar": 0.15, "wrong": 0.1}
 
 
@@ -39,7 +39,7 @@ class ClipOptions:
     crop: Size | None = None
     photographs: float = 0.5
     references: int = 1
-    kinds: Mapping[ReferenceKind, float] = field(default_factory=_kinds)
+    kinds: Mapping[ReferenceKind, float] = field(default_factory=_default_kind_shares)
     damaged: float = 0.5
     mirrored: float = 0.5
     reversed: float = 0.5
@@ -56,19 +56,19 @@ class ClipOptions:
             raise UsageError("frames, references and strides must be at least 1")
         if not all(0 <= chance <= 1 for chance in (self.photographs, self.damaged, self.mirrored, self.reversed)):
             raise UsageError("photographs, damaged, mirrored and reversed are shares: 0 to 1")
-        rows, columns = self.window
+        rows, columns = self.clip_size
         if rows > self.size[0] or columns > self.size[1]:
             raise UsageError(
                 f"a crop of {columns}x{rows} does not fit into {self.size[1]}x{self.size[0]}: take a smaller one"
             )
 
     @property
-    def window(self) -> Size:
+    def clip_size(self) -> Size:
         """Rows and columns of a clip."""
         return self.crop or self.size
 
     @property
-    def shortest(self) -> int:
+    def min_shot_frames(self) -> int:
         """The frames that a shot must have."""
         return (self.frames - 1) * min(self.strides) + 1
 
@@ -83,10 +83,10 @@ class Clip:
     """
 
     lab: Tensor
-    luma: Tensor
+    lightness: Tensor
     references: Tensor
     flow: Tensor
-    seen: Tensor
+    visibility: Tensor
     in_shot: bool
     reference_kind: ReferenceKind
-    source: int
+    source_number: int

@@ -16,7 +16,7 @@ Generator = np.random.Generator
 
 
 @dataclass(frozen=True)
-class Damage:
+class FilmDegradation:
     """How much of each kind, 0..1; the words of `worn` say what 1 is."""
 
     grain: float = 0.0
@@ -27,51 +27,53 @@ class Damage:
     fade: float = 0.0
 
     @classmethod
-    def draw(cls, generator: Generator) -> "Damage":
+    def draw_random(cls, generator: Generator) -> "FilmDegradation":
         """Each kind is there half of the time, and weak more often than strong."""
         return cls(*(generator.random(6) ** 1.5 * (generator.random(6) < 0.5)))
 
 
-def worn(luma: Float32Array, damage: Damage, generator: Generator) -> Float32Array:
+def degrade_film(lightness: Float32Array, degradation: FilmDegradation, generator: Generator) -> Float32Array:
     """``T h w`` L 0..100 as an old copy shows it.
 
     At 1: blur of sigma 1.8 px; contrast faded to L 25..75; exposure off by a tenth (sigma) in each
     frame; 8 spots of dirt a frame; grain of 7 L (sigma, in middle grays); 6 scratches.
     """
-    film = luma
-    if damage.blur:
-        film = _each(film, lambda frame: _blurred(frame, 0.3 + 1.5 * damage.blur))
-    if damage.fade:
-        film = faded(film, damage.fade, generator)
-    if damage.flicker:
-        film = film * np.exp(generator.normal(0, 0.1 * damage.flicker, (len(film), 1, 1))).astype(np.float32)
-    if damage.dirt:
-        film = film + dirt(film.shape, damage.dirt, generator)
-    if damage.grain:
-        film = film + grain(film, damage.grain, generator)
-    if damage.scratches:
-        film = film + scratches(film.shape, damage.scratches, generator)
-    return film.clip(0, 100)
+    degraded = lightness
+    if degradation.blur:
+        degraded = _map_frames(degraded, lambda frame: _blur_frame(frame, 0.3 + 1.5 * degradation.blur))
+    if degradation.fade:
+        degraded = fade_contrast(degraded, degradation.fade, generator)
+    if degradation.flicker:
+        degraded = degraded * np.exp(generator.normal(0, 0.1 * degradation.flicker, (len(degraded), 1, 1))).astype(
+            np.float32
+        )
+    if degradation.dirt:
+        degraded = degraded + make_dirt(degraded.shape, degradation.dirt, generator)
+    if degradation.grain:
+        degraded = degraded + make_grain(degraded, degradation.grain, generator)
+    if degradation.scratches:
+        degraded = degraded + make_scratches(degraded.shape, degradation.scratches, generator)
+    return degraded.clip(0, 100)
 
 
-def faded(film: Float32Array, strength: float, generator: Generator) -> Float32Array:
+def fade_contrast(lightness: Float32Array, strength: float, generator: Generator) -> Float32Array:
     """Blacks up and whites down by up to 25 L, and another gamma, for the whole film."""
     low, high = 25 * strength * generator.random(2)
     gamma = np.exp(strength * generator.uniform(-0.4, 0.4))
-    result: Float32Array = low + (100 - high - low) * (film.clip(0, 100) / 100) ** np.float32(gamma)
+    result: Float32Array = low + (100 - high - low) * (lightness.clip(0, 100) / 100) ** np.float32(gamma)
     return result.astype(np.float32)
 
 
-def grain(film: Float32Array, strength: float, generator: Generator) -> Float32Array:
+def make_grain(lightness: Float32Array, strength: float, generator: Generator) -> Float32Array:
     """Grains of one size through the film and other places in each frame, strongest in middle grays."""
     size = generator.uniform(0.4, 1.0)
-    noise = _each(generator.standard_normal(film.shape, np.float32), lambda frame: _blurred(frame, size))
-    tone = film.clip(0, 100) / 100
+    noise = _map_frames(generator.standard_normal(lightness.shape, np.float32), lambda frame: _blur_frame(frame, size))
+    tone = lightness.clip(0, 100) / 100
     result: Float32Array = noise * (7 * strength / noise.std()) * (0.3 + 2.8 * tone * (1 - tone))
     return result.astype(np.float32)
 
 
-def dirt(shape: tuple[int, ...], strength: float, generator: Generator) -> Float32Array:
+def make_dirt(shape: tuple[int, ...], strength: float, generator: Generator) -> Float32Array:
     """Spots, dark or bright, each on one frame only."""
     result = np.zeros(shape, np.float32)
     for frame in result:
@@ -81,10 +83,10 @@ def dirt(shape: tuple[int, ...], strength: float, generator: Generator) -> Float
             axes_px = (int(axes[0]), int(axes[1]))
             depth = float(generator.uniform(15, 60) * generator.choice([-1, 1]))
             cv2.ellipse(frame, centre, axes_px, float(generator.uniform(0, 180)), 0, 360, depth, -1)
-    return _each(result, lambda frame: _blurred(frame, 0.6))
+    return _map_frames(result, lambda frame: _blur_frame(frame, 0.6))
 
 
-def scratches(shape: tuple[int, ...], strength: float, generator: Generator) -> Float32Array:
+def make_scratches(shape: tuple[int, ...], strength: float, generator: Generator) -> Float32Array:
     """Thin upright lines that stay for frames, wander a little and flicker along their length."""
     result = np.zeros(shape, np.float32)
     count, height, width = shape
@@ -102,9 +104,9 @@ def scratches(shape: tuple[int, ...], strength: float, generator: Generator) -> 
     return result
 
 
-def _blurred(frame: Float32Array, sigma: float) -> Float32Array:
+def _blur_frame(frame: Float32Array, sigma: float) -> Float32Array:
     return cv2.GaussianBlur(frame, (0, 0), sigma).astype(np.float32, copy=False)
 
 
-def _each(film: Float32Array, change: Callable[[Float32Array], Float32Array]) -> Float32Array:
-    return np.stack([change(frame) for frame in film])
+def _map_frames(frames: Float32Array, change: Callable[[Float32Array], Float32Array]) -> Float32Array:
+    return np.stack([change(frame) for frame in frames])

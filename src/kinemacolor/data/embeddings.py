@@ -12,35 +12,35 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kinemacolor.data.sources import Source, frame_of
+from kinemacolor.data.sources import Source, read_source_frame
 from kinemacolor.utils.arrays import Float32Array
 from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.video.geometry import resize
 
-SIDE = 112  # px: every picture is squeezed into a square
-AT_ONCE = 8
-DEEPEST = 3  # so many maps of the network are pooled
+INPUT_SIDE = 112  # px: every picture is squeezed into a square
+BATCH_SIZE = 8
+POOLED_MAPS = 3  # so many maps of the network are pooled
 
 
-def embed(sources: Sequence[Source], network: nn.Module, path: Path) -> Float32Array:
+def compute_embeddings(sources: Sequence[Source], network: nn.Module, path: Path) -> Float32Array:
     """Unit rows ``S C`` for the gray middle frames of sources; those at ``path`` are not made again.
 
     ``network`` takes ``B 3 h w`` gray sRGB 0..1 and gives a tuple of maps. The means over places of its
     deepest maps, each less the mean over all sources, at length 1.
     Raises InputError for a source that is gone, ResourceError for the disk.
     """
-    name = _name(network)
-    exact = deepcopy(network).float().eval()  # on a CPU half precision is many times slower
-    known = _read(path, name)
-    todo = [source for source in sources if source.digest not in known]
-    with _one_thread():
-        for start in range(0, len(todo), AT_ONCE):
-            some = todo[start : start + AT_ONCE]
-            known |= dict(zip((source.digest for source in some), _pooled(some, exact), strict=True))
-    if todo:
+    network_hash = _hash_network(network)
+    float32_network = deepcopy(network).float().eval()  # on a CPU half precision is many times slower
+    known = _read_cached_rows(path, network_hash)
+    missing = [source for source in sources if source.digest not in known]
+    with _single_torch_thread():
+        for start in range(0, len(missing), BATCH_SIZE):
+            chunk = missing[start : start + BATCH_SIZE]
+            known |= dict(zip((source.digest for source in chunk), _pool_features(chunk, float32_network), strict=True))
+    if missing:
         with write_file_atomically(path) as stream:
             np.savez_compressed(
-                stream, network=name, digests=np.array(list(known)), rows=np.stack(list(known.values()))
+                stream, network=network_hash, digests=np.array(list(known)), rows=np.stack(list(known.values()))
             )
     rows = np.stack([known[source.digest] for source in sources]).astype(np.float32)
     rows -= rows.mean(0)
@@ -49,7 +49,7 @@ def embed(sources: Sequence[Source], network: nn.Module, path: Path) -> Float32A
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def _single_torch_thread() -> Iterator[None]:
     """Small pictures gain nothing from more, and where others work lose fifteenfold."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -60,17 +60,17 @@ def _one_thread() -> Iterator[None]:
 
 
 @torch.inference_mode()
-def _pooled(sources: Sequence[Source], network: nn.Module) -> Float32Array:
-    gray = [cv2.cvtColor(frame_of(source, source.frames // 2), cv2.COLOR_RGB2GRAY) for source in sources]
-    batch = torch.from_numpy(np.stack([resize(picture, (SIDE, SIDE)) for picture in gray])).float() / 255
+def _pool_features(sources: Sequence[Source], network: nn.Module) -> Float32Array:
+    gray = [cv2.cvtColor(read_source_frame(source, source.frames // 2), cv2.COLOR_RGB2GRAY) for source in sources]
+    batch = torch.from_numpy(np.stack([resize(picture, (INPUT_SIDE, INPUT_SIDE)) for picture in gray])).float() / 255
     rgb = batch[:, None].expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
     maps: tuple[Tensor, ...] = network(rgb.to(next(network.parameters())))
-    means = [nn.functional.normalize(part.mean((2, 3)), dim=1) for part in maps[-DEEPEST:]]
+    means = [nn.functional.normalize(part.mean((2, 3)), dim=1) for part in maps[-POOLED_MAPS:]]
     rows: Float32Array = torch.cat(means, 1).cpu().numpy()
     return rows
 
 
-def _name(network: nn.Module) -> str:
+def _hash_network(network: nn.Module) -> str:
     """Tells the embeddings of one network from those of another."""
     total = hashlib.sha256()
     for key, tensor in network.state_dict().items():
@@ -78,11 +78,11 @@ def _name(network: nn.Module) -> str:
     return total.hexdigest()
 
 
-def _read(path: Path, name: str) -> dict[str, Float32Array]:
+def _read_cached_rows(path: Path, network_hash: str) -> dict[str, Float32Array]:
     """Rows by digest; none where the file is of another network, or broken."""
     try:
         with np.load(path) as stored:
             rows = dict(zip(stored["digests"].tolist(), stored["rows"], strict=True))
-            return rows if str(stored["network"]) == name else {}
+            return rows if str(stored["network"]) == network_hash else {}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return {}

@@ -14,17 +14,17 @@ from kinemacolor.metrics.motion import Motion
 from kinemacolor.utils.arrays import Float32Array, UInt8Array
 from kinemacolor.utils.files import write_file_atomically
 
-Halves = NDArray[np.float16]
-METHOD = "DIS medium 1"  # another word where the numbers become others
+Float16Array = NDArray[np.float16]
+FLOW_METHOD = "DIS medium 1"  # another word where the numbers become others
 
 
 @dataclass(frozen=True)
-class MotionStore:
+class FlowCache:
     """Flow and visibility as files in ``folder``, named by what they are of."""
 
     folder: Path
 
-    def between(
+    def load_or_compute(
         self, digest: str, numbers: tuple[int, int], first: UInt8Array, second: UInt8Array
     ) -> tuple[Float32Array, Float32Array]:
         """From the second frame back to the first: flow ``H W 2`` px (x, y), and ``H W`` 1 where both show the same.
@@ -32,31 +32,31 @@ class MotionStore:
         ``digest`` and ``numbers`` name the two frames ``H W 3``. A file that is missing, damaged or
         another's is made again. Flow is rounded to float16. Raises ResourceError for the disk.
         """
-        name = f"{METHOD} {digest} {numbers[0]} {numbers[1]} {first.shape[0]}x{first.shape[1]}"
+        name = f"{FLOW_METHOD} {digest} {numbers[0]} {numbers[1]} {first.shape[0]}x{first.shape[1]}"
         key = hashlib.sha256(name.encode()).hexdigest()
         path = self.folder / key[:2] / f"{key}.npz"
-        found = _read(path, key) or _write(path, key, first, second)
-        flow, seen = found
-        return flow.astype(np.float32), np.unpackbits(seen, axis=1, count=flow.shape[1]).astype(np.float32)
+        cached = _read_flow(path, key) or _compute_and_write(path, key, first, second)
+        flow, visibility = cached
+        return flow.astype(np.float32), np.unpackbits(visibility, axis=1, count=flow.shape[1]).astype(np.float32)
 
 
-def _write(path: Path, key: str, first: UInt8Array, second: UInt8Array) -> tuple[Halves, UInt8Array]:
+def _compute_and_write(path: Path, key: str, first: UInt8Array, second: UInt8Array) -> tuple[Float16Array, UInt8Array]:
     gray = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False) for frame in (first, second)]
     motion = Motion.from_frames(gray[0], gray[1])
-    flow, seen = motion.backward_flow.astype(np.float16), np.packbits(motion.visible, axis=1)
+    flow, visibility = motion.backward_flow.astype(np.float16), np.packbits(motion.visible, axis=1)
     with write_file_atomically(path) as stream:
-        np.savez_compressed(stream, flow=flow, seen=seen, sha256=_sha256(key, flow, seen))
-    return flow, seen
+        np.savez_compressed(stream, flow=flow, seen=visibility, sha256=_hash_flow(key, flow, visibility))
+    return flow, visibility
 
 
-def _read(path: Path, key: str) -> tuple[Halves, UInt8Array] | None:
+def _read_flow(path: Path, key: str) -> tuple[Float16Array, UInt8Array] | None:
     try:
         with np.load(path) as stored:
-            flow, seen, sha256 = stored["flow"], stored["seen"], str(stored["sha256"])
+            flow, visibility, sha256 = stored["flow"], stored["seen"], str(stored["sha256"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
-    return (flow, seen) if sha256 == _sha256(key, flow, seen) else None
+    return (flow, visibility) if sha256 == _hash_flow(key, flow, visibility) else None
 
 
-def _sha256(key: str, flow: Halves, seen: UInt8Array) -> str:
-    return hashlib.sha256(key.encode() + flow.tobytes() + seen.tobytes()).hexdigest()
+def _hash_flow(key: str, flow: Float16Array, visibility: UInt8Array) -> str:
+    return hashlib.sha256(key.encode() + flow.tobytes() + visibility.tobytes()).hexdigest()

@@ -13,24 +13,24 @@ from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.geometry import resize
 
 Size = tuple[int, int]  # rows, columns
-ROOM = 1.5  # photographs are kept so much larger than films: a camera moves in them
+PHOTOGRAPH_SCALE = 1.5  # photographs are kept so much larger than films: a camera moves in them
 
 
-def covering(height: int, width: int, size: Size) -> Size:
+def compute_cover_size(height: int, width: int, size: Size) -> Size:
     """The size of a picture, scaled so that it covers ``size`` and is no larger than it must."""
     scale = max(size[0] / height, size[1] / width)
     return max(size[0], round(height * scale)), max(size[1], round(width * scale))
 
 
-def middle_of(picture: UInt8Array, size: Size) -> UInt8Array:
+def resize_and_center_crop(picture: UInt8Array, size: Size) -> UInt8Array:
     """A picture scaled to cover ``size``, and cut to it in the middle."""
-    whole = resize(picture, covering(picture.shape[0], picture.shape[1], size))
+    whole = resize(picture, compute_cover_size(picture.shape[0], picture.shape[1], size))
     top, left = ((have - want) // 2 for have, want in zip(whole.shape, size, strict=False))
     return whole[top : top + size[0], left : left + size[1]]
 
 
 @dataclass(frozen=True)
-class FrameStore:
+class FrameCache:
     """Frames of sources as files in ``folder``, one for each source, named by its contents.
 
     A film is scaled to cover ``size``; a photograph to cover 1.5 times that, and is never enlarged.
@@ -39,15 +39,15 @@ class FrameStore:
     folder: Path
     size: Size
 
-    def shape(self, source: Source) -> tuple[int, int, int, int]:
+    def get_cached_shape(self, source: Source) -> tuple[int, int, int, int]:
         """Frames, rows, columns and channels of what is kept of a source: so many bytes."""
         if source.kind == "film":
-            return (source.frames, *covering(source.height, source.width, self.size), 3)
-        room = round(self.size[0] * ROOM), round(self.size[1] * ROOM)
-        most = covering(source.height, source.width, room)
-        return (1, *(most if most[0] < source.height else (source.height, source.width)), 3)
+            return (source.frames, *compute_cover_size(source.height, source.width, self.size), 3)
+        target_size = round(self.size[0] * PHOTOGRAPH_SCALE), round(self.size[1] * PHOTOGRAPH_SCALE)
+        cover_size = compute_cover_size(source.height, source.width, target_size)
+        return (1, *(cover_size if cover_size[0] < source.height else (source.height, source.width)), 3)
 
-    def frames(self, source: Source) -> UInt8Array:
+    def load_frames(self, source: Source) -> UInt8Array:
         """All frames ``T H W 3`` sRGB of a source, read from disk where they are used.
 
         Raises InputError where the source is gone or another one, ResourceError for the disk.
@@ -55,16 +55,16 @@ class FrameStore:
         path = self.folder / f"{self.size[0]}x{self.size[1]}" / source.digest[:2] / f"{source.digest}.npy"
         try:
             stored: UInt8Array = np.load(path, mmap_mode="r")
-            if stored.shape == self.shape(source) and stored.dtype == np.uint8:
+            if stored.shape == self.get_cached_shape(source) and stored.dtype == np.uint8:
                 return stored
         except (OSError, ValueError, EOFError):
             pass
-        self._write(source, path)
+        self._decode_and_write(source, path)
         written: UInt8Array = np.load(path, mmap_mode="r")
         return written
 
-    def _write(self, source: Source, path: Path) -> None:
-        shape = self.shape(source)
+    def _decode_and_write(self, source: Source, path: Path) -> None:
+        shape = self.get_cached_shape(source)
         size, count = (shape[1], shape[2]), 0
         with write_file_atomically(path) as stream:
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}

@@ -12,19 +12,26 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from kinemacolor.data.embeddings import embed
-from kinemacolor.data.sources import Fault, Found, Source, find, look, unpacked_gradients
+from kinemacolor.data.embeddings import compute_embeddings
+from kinemacolor.data.sources import (
+    Source,
+    SourceFault,
+    UnscannedSource,
+    find_sources,
+    scan_source,
+    unpack_gradient_hashes,
+)
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.metrics.picture import GRAY_THRESHOLD_AB
 from kinemacolor.utils.arrays import Float32Array
 from kinemacolor.utils.files import iter_json_lines, translate_disk_errors
 from kinemacolor.utils.prefetch import use_single_thread
 
-NEAR_DUPLICATE = 0.15  # share of gradients that may differ
+NEAR_DUPLICATE_DIFFERENCE = 0.15  # share of gradients that may differ
 
 
 @dataclass(frozen=True)
-class Index:
+class SourceIndex:
     """What can be used, and what a person should know.
 
     ``embeddings`` are unit rows ``S C`` of the sources, alike where the pictures are; None where
@@ -32,22 +39,22 @@ class Index:
     """
 
     sources: tuple[Source, ...]
-    faults: tuple[Fault, ...]
+    faults: tuple[SourceFault, ...]
     embeddings: Float32Array | None = None
 
     @cached_property
-    def origins(self) -> NDArray[np.intp]:
+    def origin_ids(self) -> NDArray[np.intp]:
         """``S``: the same number for sources of one origin."""
         numbers: NDArray[np.intp] = np.unique([source.origin for source in self.sources], return_inverse=True)[1]
         return numbers
 
-    def siblings(self, number: int) -> NDArray[np.intp]:
+    def find_same_origin(self, source_number: int) -> NDArray[np.intp]:
         """The other sources of the same origin as source ``number``."""
-        same = np.flatnonzero(self.origins == self.origins[number])
-        others: NDArray[np.intp] = same[same != number]
+        same = np.flatnonzero(self.origin_ids == self.origin_ids[source_number])
+        others: NDArray[np.intp] = same[same != source_number]
         return others
 
-    def strangers(self, number: int) -> NDArray[np.intp]:
+    def rank_other_origins(self, source_number: int) -> NDArray[np.intp]:
         """The sources of another origin than that of source ``number``, the most alike first.
 
         Without embeddings their order means nothing.
@@ -56,12 +63,12 @@ class Index:
         if rows is None:
             ordered = np.arange(len(self.sources))
         else:  # einsum: without the threads of a matrix library, which workers would fight for
-            ordered = np.argsort(-np.einsum("sc,c->s", rows, rows[number]), kind="stable")
-        others: NDArray[np.intp] = ordered[self.origins[ordered] != self.origins[number]]
+            ordered = np.argsort(-np.einsum("sc,c->s", rows, rows[source_number]), kind="stable")
+        others: NDArray[np.intp] = ordered[self.origin_ids[ordered] != self.origin_ids[source_number]]
         return others
 
 
-def scan(
+def build_source_index(
     films: Sequence[Path],
     photographs: Sequence[Path],
     cache: Path,
@@ -70,7 +77,7 @@ def scan(
     jobs: int = 1,
     strict: bool = False,
     on_progress: Callable[[int, int | None], None] | None = None,
-) -> Index:
+) -> SourceIndex:
     """Look at all films and photographs of these folders; what ``cache`` knows of unchanged ones is not done again.
 
     ``network`` gives maps of gray pictures (`EfficientNetLite0`), by which similar ones are found.
@@ -78,50 +85,50 @@ def scan(
     ``faults``; what is nearly the same as another is named and stays. Raises UsageError for no folder,
     InputError where nothing is left, with ``strict`` where anything is left out; ResourceError for the disk.
     """
-    found = [one for folder in films for one in find(folder, "film")]
-    found += [one for folder in photographs for one in find(folder, "photograph")]
-    if not found:
+    unscanned = [one for folder in films for one in find_sources(folder, "film")]
+    unscanned += [one for folder in photographs for one in find_sources(folder, "photograph")]
+    if not unscanned:
         raise UsageError("there is nothing to learn from: give folders of films or of photographs")
-    unique = list({one.path.resolve(): one for one in found}.values())
-    seen = list(_looked(unique, cache / "index.jsonl", jobs, on_progress))
-    sources, faults = _usable(seen)
+    unique = list({one.path.resolve(): one for one in unscanned}.values())
+    scanned = list(_scan_or_load(unique, cache / "index.jsonl", jobs, on_progress))
+    sources, faults = _split_usable(scanned)
     if not sources:
-        raise InputError(f"none of {len(unique)} films and photographs can be used: {_first(faults)}")
+        raise InputError(f"none of {len(unique)} films and photographs can be used: {_describe_first_fault(faults)}")
     if strict and faults:
-        raise InputError(f"{len(faults)} films and photographs cannot be used: {_first(faults)}")
-    faults += _near_duplicates(sources)
-    embeddings = None if network is None else embed(sources, network, cache / "embeddings.npz")
-    return Index(tuple(sources), tuple(faults), embeddings)
+        raise InputError(f"{len(faults)} films and photographs cannot be used: {_describe_first_fault(faults)}")
+    faults += _find_near_duplicates(sources)
+    embeddings = None if network is None else compute_embeddings(sources, network, cache / "embeddings.npz")
+    return SourceIndex(tuple(sources), tuple(faults), embeddings)
 
 
-def _looked(
-    found: Sequence[Found], path: Path, jobs: int, on_progress: Callable[[int, int | None], None] | None
-) -> Iterator[Source | Fault]:
+def _scan_or_load(
+    unscanned: Sequence[UnscannedSource], path: Path, jobs: int, on_progress: Callable[[int, int | None], None] | None
+) -> Iterator[Source | SourceFault]:
     """A Source or a Fault for each; new sources are added to the list at ``path`` as they come."""
-    known = _read(path)
-    todo = [one for one in found if (str(one.path), one.stamp) not in known]
-    for count, (one, seen) in enumerate(zip(todo, _look_at(todo, jobs), strict=True), 1):
-        known[str(one.path), one.stamp] = seen
-        if isinstance(seen, Source):
-            _add(path, asdict(seen) | {"path": str(one.path), "stamp": one.stamp})
+    known = _read_known_sources(path)
+    unknown = [one for one in unscanned if (str(one.path), one.stamp) not in known]
+    for count, (one, scanned) in enumerate(zip(unknown, _scan_in_parallel(unknown, jobs), strict=True), 1):
+        known[str(one.path), one.stamp] = scanned
+        if isinstance(scanned, Source):
+            _append_row(path, asdict(scanned) | {"path": str(one.path), "stamp": one.stamp})
         if on_progress:
-            on_progress(count, len(todo))
-    for one in found:
-        seen = known[str(one.path), one.stamp]
-        whence = {"kind": one.kind, "group": one.group, "origin": one.origin}
-        yield replace(seen, **whence) if isinstance(seen, Source) else seen  # type: ignore[arg-type]
+            on_progress(count, len(unknown))
+    for one in unscanned:
+        scanned = known[str(one.path), one.stamp]
+        provenance = {"kind": one.kind, "group": one.group, "origin": one.origin}
+        yield replace(scanned, **provenance) if isinstance(scanned, Source) else scanned  # type: ignore[arg-type]
 
 
-def _look_at(found: Sequence[Found], jobs: int) -> Iterator[Source | Fault]:
-    if jobs == 1 or len(found) < 2 * jobs:
-        yield from map(look, found)
+def _scan_in_parallel(unscanned: Sequence[UnscannedSource], jobs: int) -> Iterator[Source | SourceFault]:
+    if jobs == 1 or len(unscanned) < 2 * jobs:
+        yield from map(scan_source, unscanned)
         return
     # spawn: a fork of a process that runs OpenMP hangs
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=use_single_thread) as pool:
-        yield from pool.map(look, found, chunksize=min(16, len(found) // jobs))
+        yield from pool.map(scan_source, unscanned, chunksize=min(16, len(unscanned) // jobs))
 
 
-def _add(path: Path, row: Mapping[str, object]) -> None:
+def _append_row(path: Path, row: Mapping[str, object]) -> None:
     """The line break comes first: a line that was left unfinished spoils no other."""
     with translate_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -129,9 +136,9 @@ def _add(path: Path, row: Mapping[str, object]) -> None:
             stream.write("\n" + json.dumps(row))
 
 
-def _read(path: Path) -> dict[tuple[str, str], Source | Fault]:
+def _read_known_sources(path: Path) -> dict[tuple[str, str], Source | SourceFault]:
     """Sources by path and stamp; a line that a killed run left unfinished is skipped."""
-    known: dict[tuple[str, str], Source | Fault] = {}
+    known: dict[tuple[str, str], Source | SourceFault] = {}
     for row in iter_json_lines(path):
         try:
             stamp = row.pop("stamp")
@@ -141,33 +148,35 @@ def _read(path: Path) -> dict[tuple[str, str], Source | Fault]:
     return known
 
 
-def _usable(seen: Iterable[Source | Fault]) -> tuple[list[Source], list[Fault]]:
+def _split_usable(scanned: Iterable[Source | SourceFault]) -> tuple[list[Source], list[SourceFault]]:
     sources: dict[str, Source] = {}
     faults = []
-    for one in seen:
-        if isinstance(one, Fault):
+    for one in scanned:
+        if isinstance(one, SourceFault):
             faults.append(one)
         elif one.chroma < GRAY_THRESHOLD_AB:
-            faults.append(Fault(one.path, "gray", f"its mean |ab| is {one.chroma:.2f}, under {GRAY_THRESHOLD_AB}"))
+            faults.append(
+                SourceFault(one.path, "gray", f"its mean |ab| is {one.chroma:.2f}, under {GRAY_THRESHOLD_AB}")
+            )
         elif one.digest in sources:
-            faults.append(Fault(one.path, "duplicate", f"the same as {sources[one.digest].path}"))
+            faults.append(SourceFault(one.path, "duplicate", f"the same as {sources[one.digest].path}"))
         else:
             sources[one.digest] = one
     return list(sources.values()), faults
 
 
-def _near_duplicates(sources: Sequence[Source], rows: int = 1024) -> list[Fault]:
+def _find_near_duplicates(sources: Sequence[Source], rows: int = 1024) -> list[SourceFault]:
     """Pairs of different origin whose gradients nearly agree."""
-    signs, faults = unpacked_gradients(sources), []
+    signs, faults = unpack_gradient_hashes(sources), []
     for start in range(0, len(sources), rows):
         differ = (1 - signs[start : start + rows] @ signs.T / signs.shape[1]) / 2
-        for row, other in np.argwhere(differ < NEAR_DUPLICATE):
+        for row, other in np.argwhere(differ < NEAR_DUPLICATE_DIFFERENCE):
             first, second = sources[other], sources[start + row]
             if other < start + row and first.origin != second.origin:
                 detail = f"{1 - differ[row, other]:.0%} of its gradients are those of {first.path}"
-                faults.append(Fault(second.path, "near duplicate", detail))
+                faults.append(SourceFault(second.path, "near duplicate", detail))
     return faults
 
 
-def _first(faults: Sequence[Fault]) -> str:
+def _describe_first_fault(faults: Sequence[SourceFault]) -> str:
     return f"{faults[0].path} is {faults[0].kind} ({faults[0].detail})"

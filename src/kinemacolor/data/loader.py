@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from kinemacolor.data.clip import Clip, ReferenceKind
-from kinemacolor.data.dataset import Clips
+from kinemacolor.data.dataset import ClipDataset
 from kinemacolor.utils.prefetch import use_single_thread
 
 
@@ -19,83 +19,83 @@ class Batch:
     """Clips of one shape, the batch first in every tensor: ``lab`` is ``B T 3 h w``, ``in_shot`` ``B`` bool."""
 
     lab: Tensor
-    luma: Tensor
+    lightness: Tensor
     references: Tensor
     flow: Tensor
-    seen: Tensor
+    visibility: Tensor
     in_shot: Tensor
     reference_kind: tuple[ReferenceKind, ...]
-    source: tuple[int, ...]
+    source_numbers: tuple[int, ...]
 
     def to(self, device: torch.device | str) -> Self:
         """The same batch on another device; from pinned memory, without waiting."""
-        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+        return self._map_tensors(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> Self:
         """The same batch where a GPU can fetch it by itself."""
-        return self._each(Tensor.pin_memory)
+        return self._map_tensors(Tensor.pin_memory)
 
-    def _each(self, change: Callable[[Tensor], Tensor]) -> Self:
+    def _map_tensors(self, change: Callable[[Tensor], Tensor]) -> Self:
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         changed: dict[str, Any] = {name: change(x) for name, x in values.items() if isinstance(x, Tensor)}
         return replace(self, **changed)
 
 
-def collate(clips: Sequence[Clip]) -> Batch:
+def collate_clips(clips: Sequence[Clip]) -> Batch:
     """Clips of one shape as a batch."""
     return Batch(
         lab=torch.stack([clip.lab for clip in clips]),
-        luma=torch.stack([clip.luma for clip in clips]),
+        lightness=torch.stack([clip.lightness for clip in clips]),
         references=torch.stack([clip.references for clip in clips]),
         flow=torch.stack([clip.flow for clip in clips]),
-        seen=torch.stack([clip.seen for clip in clips]),
+        visibility=torch.stack([clip.visibility for clip in clips]),
         in_shot=torch.tensor([clip.in_shot for clip in clips]),
         reference_kind=tuple(clip.reference_kind for clip in clips),
-        source=tuple(clip.source for clip in clips),
+        source_numbers=tuple(clip.source_number for clip in clips),
     )
 
 
-def loader(
-    clips: Clips, start: int = 0, *, batch: int = 4, workers: int = 0, pin: bool = False
+def iter_batches(
+    clips: ClipDataset, start: int = 0, *, batch_size: int = 4, workers: int = 0, pin_memory: bool = False
 ) -> Generator[Batch, None, None]:
     """Batches without end from step ``start`` on: step ``n`` has the clips n·batch up to (n+1)·batch.
 
     The order is the same with any number of ``workers`` (processes). With ``pin`` batches lie in
     pinned memory. Close it (`contextlib.closing`) when it is no longer needed. Raises what `Clips` raises.
     """
-    steps = _Steps(start, batch)
-    source = DataLoader(
+    steps = _StepSampler(start, batch_size)
+    data_loader = DataLoader(
         clips,
         batch_sampler=steps,
-        collate_fn=collate,
+        collate_fn=collate_clips,
         num_workers=workers,
-        pin_memory=pin,
+        pin_memory=pin_memory,
         multiprocessing_context="spawn" if workers else None,  # a fork of a process that runs OpenMP hangs
-        worker_init_fn=_prepare,
+        worker_init_fn=_init_worker,
         generator=torch.Generator(),  # else it would draw from the global one
     )
-    batches = iter(source)
+    batches = iter(data_loader)
     try:
         yield from batches
     except GeneratorExit:
-        steps.ended = True
+        steps.is_ended = True
         for _ in batches:  # a worker that is stopped while it hands over a batch is aborted
             pass
         raise
 
 
-def _prepare(worker: int) -> None:
+def _init_worker(worker: int) -> None:
     use_single_thread()
 
 
-class _Steps(Sampler[list[int]]):
+class _StepSampler(Sampler[list[int]]):
     """The numbers of the clips of every step, until it is ``ended``."""
 
-    def __init__(self, start: int, batch: int) -> None:
-        self.start, self.batch, self.ended = start, batch, False
+    def __init__(self, start: int, batch_size: int) -> None:
+        self.start, self.batch_size, self.is_ended = start, batch_size, False
 
     def __iter__(self) -> Iterator[list[int]]:
         for step in count(self.start):
-            if self.ended:
+            if self.is_ended:
                 return
-            yield list(range(step * self.batch, (step + 1) * self.batch))
+            yield list(range(step * self.batch_size, (step + 1) * self.batch_size))

@@ -5,22 +5,22 @@ from typing import Protocol
 
 import numpy as np
 
-from kinemacolor.data.flow_cache import MotionStore
+from kinemacolor.data.flow_cache import FlowCache
 from kinemacolor.data.frame_cache import Size
 from kinemacolor.utils.arrays import Float32Array, UInt8Array
 
 
-class Shot(Protocol):
+class TrainingShot(Protocol):
     """Frames 0..length-1, all of one size."""
 
     @property
     def length(self) -> int:
         """How many."""
 
-    def picture(self, number: int) -> UInt8Array:
+    def get_frame(self, number: int) -> UInt8Array:
         """A frame, ``h w 3`` sRGB."""
 
-    def motion(self, first: int, second: int) -> tuple[Float32Array, Float32Array]:
+    def get_backward_flow(self, first: int, second: int) -> tuple[Float32Array, Float32Array]:
         """From frame ``second`` back to ``first``: flow ``h w 2`` px (x, y); ``h w`` 1 where both show the same."""
 
 
@@ -28,29 +28,31 @@ class Shot(Protocol):
 class FilmShot:
     """The ``numbers`` of a film's ``stored`` frames ``T H W 3``, seen through a window of ``size`` at ``corner``."""
 
-    stored: UInt8Array
+    frames: UInt8Array
     digest: str
-    numbers: range
+    frame_numbers: range
     corner: tuple[int, int]
     size: Size
-    motions: MotionStore
+    flow_cache: FlowCache
 
     @property
     def length(self) -> int:
         """How many frames."""
-        return len(self.numbers)
+        return len(self.frame_numbers)
 
-    def picture(self, number: int) -> UInt8Array:
+    def get_frame(self, number: int) -> UInt8Array:
         """A frame, ``h w 3`` sRGB."""
-        return np.ascontiguousarray(self.stored[(self.numbers[number], *self._window)])
+        return np.ascontiguousarray(self.frames[(self.frame_numbers[number], *self._crop_slices)])
 
-    def motion(self, first: int, second: int) -> tuple[Float32Array, Float32Array]:
+    def get_backward_flow(self, first: int, second: int) -> tuple[Float32Array, Float32Array]:
         """From frame ``second`` back to ``first``: flow ``h w 2`` px (x, y); ``h w`` 1 where both show the same."""
-        numbers = self.numbers[first], self.numbers[second]
-        flow, seen = self.motions.between(self.digest, numbers, *(self.stored[number] for number in numbers))
-        return flow[self._window], seen[self._window]
+        numbers = self.frame_numbers[first], self.frame_numbers[second]
+        flow, visibility = self.flow_cache.load_or_compute(
+            self.digest, numbers, *(self.frames[number] for number in numbers)
+        )
+        return flow[self._crop_slices], visibility[self._crop_slices]
 
     @property
-    def _window(self) -> tuple[slice, slice]:
+    def _crop_slices(self) -> tuple[slice, slice]:
         (top, left), (rows, columns) = self.corner, self.size
         return slice(top, top + rows), slice(left, left + columns)

@@ -20,11 +20,11 @@ from kinemacolor.video.geometry import resize
 from kinemacolor.video.images import PICTURE_SUFFIXES, find_pictures
 from kinemacolor.video.reader import FILM_SUFFIXES
 
-Kind = Literal["film", "photograph"]
+SourceKind = Literal["film", "photograph"]
 FaultKind = Literal["unreadable", "gray", "duplicate", "near duplicate"]
-THUMBNAIL = (54, 96)  # rows and columns at which frames are looked at
+THUMBNAIL_SIZE = (54, 96)  # rows and columns at which frames are looked at
 HASH_SIDE = 11  # two gradients of 11 x 11 signs
-GLANCE = (9, 16)  # rows and columns at which cuts are found: motion shows little
+CUT_THUMBNAIL_SIZE = (9, 16)  # rows and columns at which cuts are found: motion shows little
 CUT_CHANGE, CUT_CONTRAST = 4.0, 1.75  # mean change in Lab units, and how much more than around it
 
 
@@ -39,7 +39,7 @@ class Source:
     """
 
     path: Path
-    kind: Kind
+    kind: SourceKind
     group: str
     origin: str
     frames: int
@@ -50,25 +50,25 @@ class Source:
     digest: str
     gradients: str
 
-    def shots(self) -> list[range]:
+    def list_shot_ranges(self) -> list[range]:
         """The frame numbers of each shot."""
         edges = (0, *self.cuts, self.frames)
         return [range(first, last) for first, last in pairwise(edges)]
 
 
 @dataclass(frozen=True)
-class Found:
+class UnscannedSource:
     """A source that nobody has looked at yet. ``stamp`` changes when its files do."""
 
     path: Path
-    kind: Kind
+    kind: SourceKind
     group: str
     origin: str
     stamp: str
 
 
 @dataclass(frozen=True)
-class Fault:
+class SourceFault:
     """Something about a source that a person should know, and why."""
 
     path: Path
@@ -76,7 +76,7 @@ class Fault:
     detail: str
 
 
-def find(folder: Path, kind: Kind) -> list[Found]:
+def find_sources(folder: Path, kind: SourceKind) -> list[UnscannedSource]:
     """The films (files, and folders of at least two pictures) or photographs in a folder, at any depth; or itself.
 
     A `manifest.csv` in it may name, in its first column, and tell where each comes from, in the column
@@ -87,38 +87,42 @@ def find(folder: Path, kind: Kind) -> list[Found]:
     with translate_read_errors(folder):
         if not folder.exists():
             raise InputError(f"{folder} does not exist: give a folder of {kind}s")
-        below = [folder, *sorted(folder.rglob("*"))] if folder.is_dir() else [folder]
-        shown = [path for path in below if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
-        paths = [path for path in shown if _is_film(path)] if kind == "film" else _pictures(shown)
+        all_paths = [folder, *sorted(folder.rglob("*"))] if folder.is_dir() else [folder]
+        visible_paths = [
+            path for path in all_paths if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        ]
+        paths = (
+            [path for path in visible_paths if _is_film(path)] if kind == "film" else _select_pictures(visible_paths)
+        )
         if not paths:
             raise InputError(f"{folder} holds no {kind}: give another folder")
-        named = _manifest(folder) or _manifest(folder.parent)
-        return [_found(path, kind, named) for path in paths]
+        manifest_sources = _read_manifest(folder) or _read_manifest(folder.parent)
+        return [_describe_source(path, kind, manifest_sources) for path in paths]
 
 
-def look(found: Found) -> Source | Fault:
+def scan_source(unscanned: UnscannedSource) -> Source | SourceFault:
     """Decode every frame of a source once; a Fault where that fails."""
     try:
-        shape, glances = _glances(found.path)
-        digest = _digest(found.path)
+        shape, statistics = _measure_frames(unscanned.path)
+        digest = _hash_contents(unscanned.path)
     except InputError as error:
-        return Fault(found.path, "unreadable", str(error))
+        return SourceFault(unscanned.path, "unreadable", str(error))
     return Source(
-        path=found.path,
-        kind=found.kind,
-        group=found.group,
-        origin=found.origin,
-        frames=len(glances),
+        path=unscanned.path,
+        kind=unscanned.kind,
+        group=unscanned.group,
+        origin=unscanned.origin,
+        frames=len(statistics),
         height=shape[0],
         width=shape[1],
-        cuts=find_cuts(np.stack([glance.lab for glance in glances])),
-        chroma=float(np.mean([glance.chroma for glance in glances])),
+        cuts=find_cuts(np.stack([glance.thumbnail_lab for glance in statistics])),
+        chroma=float(np.mean([glance.mean_abs_ab for glance in statistics])),
         digest=digest,
-        gradients=glances[len(glances) // 2].gradients,
+        gradients=statistics[len(statistics) // 2].gradient_hash,
     )
 
 
-def frame_of(source: Source, number: int) -> UInt8Array:
+def read_source_frame(source: Source, number: int) -> UInt8Array:
     """One frame ``H W 3`` sRGB of a source. Raises InputError."""
     pictures = find_pictures(source.path)
     frames = iter_color_frames(pictures[number]) if pictures else islice(iter_color_frames(source.path), number, None)
@@ -140,7 +144,7 @@ def find_cuts(lab: Float32Array) -> tuple[int, ...]:
     return tuple(int(number) + 1 for number in np.flatnonzero(cuts))
 
 
-def gradients(picture: UInt8Array) -> str:
+def compute_gradient_hash(picture: UInt8Array) -> str:
     """The signs of brightness steps, across and down, in a picture of 12 x 11 and 11 x 12 (a dHash), as hex."""
     gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     across = resize(gray, (HASH_SIDE, HASH_SIDE + 1)).astype(int)
@@ -149,43 +153,45 @@ def gradients(picture: UInt8Array) -> str:
     return np.packbits(np.concatenate([part.ravel() for part in signs])).tobytes().hex()
 
 
-def unpacked_gradients(sources: Sequence[Source]) -> Float32Array:
+def unpack_gradient_hashes(sources: Sequence[Source]) -> Float32Array:
     """``S N`` of `gradients` as -1 and 1, so that a product tells how many agree."""
     packed = np.frombuffer(bytes.fromhex("".join(source.gradients for source in sources)), np.uint8)
     bits = np.unpackbits(packed.reshape(len(sources), -1), axis=1)[:, : 2 * HASH_SIDE**2]
     return bits.astype(np.float32) * 2 - 1
 
 
-class _Glance(NamedTuple):
+class _FrameStatistics(NamedTuple):
     """Little of a frame: tiny Lab ``h w 3``, mean |ab|, `gradients`."""
 
-    lab: Float32Array
-    chroma: float
-    gradients: str
+    thumbnail_lab: Float32Array
+    mean_abs_ab: float
+    gradient_hash: str
 
 
-def _glances(path: Path) -> tuple[tuple[int, ...], list[_Glance]]:
+def _measure_frames(path: Path) -> tuple[tuple[int, ...], list[_FrameStatistics]]:
     """The size of the frames of a source, and a glance at each."""
     shape: tuple[int, ...] = ()
-    glances = []
+    statistics = []
     for number, frame in enumerate(iter_color_frames(path)):
         if shape and frame.shape != shape:
             size, before = (f"{x[1]}x{x[0]}" for x in (frame.shape, shape))
             raise InputError(f"{path}: frame {number} is {size}, those before it {before}: make them all alike")
         shape = frame.shape
-        glances.append(_glance(frame))
-    if not glances:
+        statistics.append(_measure_frame(frame))
+    if not statistics:
         raise InputError(f"{path} holds no frame that can be decoded")
-    return shape, glances
+    return shape, statistics
 
 
-def _glance(frame: UInt8Array) -> _Glance:
-    small = resize(frame, THUMBNAIL)
+def _measure_frame(frame: UInt8Array) -> _FrameStatistics:
+    small = resize(frame, THUMBNAIL_SIZE)
     lab = rgb_to_lab(torch.from_numpy(small).permute(2, 0, 1).float() / 255).permute(1, 2, 0).numpy()
-    return _Glance(resize(lab, GLANCE), float(np.abs(lab[..., 1:]).mean()), gradients(small))
+    return _FrameStatistics(
+        resize(lab, CUT_THUMBNAIL_SIZE), float(np.abs(lab[..., 1:]).mean()), compute_gradient_hash(small)
+    )
 
 
-def _digest(path: Path) -> str:
+def _hash_contents(path: Path) -> str:
     """The sha256 of a file, or of the contents of a folder's pictures in their order."""
     total = hashlib.sha256()
     with translate_read_errors(path):
@@ -201,11 +207,11 @@ def _is_film(path: Path) -> bool:
     return path.suffix.lower() in FILM_SUFFIXES
 
 
-def _pictures(paths: list[Path]) -> list[Path]:
+def _select_pictures(paths: list[Path]) -> list[Path]:
     return [path for path in paths if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()]
 
 
-def _manifest(folder: Path) -> Mapping[Path, str]:
+def _read_manifest(folder: Path) -> Mapping[Path, str]:
     """Paths and their sources; empty where there is no such list."""
     path = folder / "manifest.csv"
     if not path.is_file():
@@ -219,9 +225,11 @@ def _manifest(folder: Path) -> Mapping[Path, str]:
     return {folder / str(name): str(row["source"]) for name, row in zip(names, rows, strict=True) if row.get("source")}
 
 
-def _found(path: Path, kind: Kind, named: Mapping[Path, str]) -> Found:
-    source = named.get(path)
+def _describe_source(path: Path, kind: SourceKind, manifest_sources: Mapping[Path, str]) -> UnscannedSource:
+    source = manifest_sources.get(path)
     origin = source if source and kind == "film" else str(path)
     files = [(file.name, file.stat()) for file in find_pictures(path) or [path]]
     text = "\n".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in files)
-    return Found(path, kind, source or str(path.parent), origin, hashlib.sha256(text.encode()).hexdigest()[:16])
+    return UnscannedSource(
+        path, kind, source or str(path.parent), origin, hashlib.sha256(text.encode()).hexdigest()[:16]
+    )

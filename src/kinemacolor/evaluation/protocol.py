@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from kinemacolor.color import rgb_to_lab
-from kinemacolor.data.augment import self_reference
+from kinemacolor.data.augment import make_self_reference
 from kinemacolor.errors import InputError, UsageError, translate_read_errors
 from kinemacolor.models.base import Colorizer, State
 from kinemacolor.nn.layers import resize_bilinear
@@ -83,7 +83,7 @@ def answers(
     pictures = iter_color_frames(film)
     if protocol.kind == "self":
         for index, picture in enumerate(pictures):
-            state = model.init_state(_seen_by(model, [self_reference(picture, np.random.default_rng(index))]))
+            state = model.init_state(_seen_by(model, [make_self_reference(picture, np.random.default_rng(index))]))
             yield from _block([picture], model, state, short_side)[0]
         return
     reference = _seen_by(model, [_reference(film, protocol, still)])

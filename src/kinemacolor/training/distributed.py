@@ -13,66 +13,70 @@ from torch import Tensor
 
 from kinemacolor.utils.device import choose_device
 
-Thing = TypeVar("Thing")
-PATIENCE = timedelta(hours=12)  # one looks at all the data while the others wait
+Payload = TypeVar("Thing")
+BARRIER_TIMEOUT = timedelta(hours=12)  # one looks at all the data while the others wait
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """``world`` processes, this one's ``rank`` among them, and its ``device``. All do the same at the same time."""
 
     rank: int
-    world: int
+    world_size: int
     device: torch.device
 
     @property
-    def leads(self) -> bool:
+    def is_main_process(self) -> bool:
         """Whether this one writes and speaks for all."""
         return self.rank == 0
 
-    def average(self, tensors: Sequence[Tensor]) -> None:
+    def all_reduce_mean(self, tensors: Sequence[Tensor]) -> None:
         """Each tensor becomes its mean over all processes."""
-        if self.world == 1:
+        if self.world_size == 1:
             return
-        joined = torch.cat([tensor.flatten() for tensor in tensors])
-        dist.all_reduce(joined)
-        joined /= self.world
-        for tensor, part in zip(tensors, torch.split(joined, [x.numel() for x in tensors]), strict=True):
+        flattened = torch.cat([tensor.flatten() for tensor in tensors])
+        dist.all_reduce(flattened)
+        flattened /= self.world_size
+        for tensor, part in zip(tensors, torch.split(flattened, [x.numel() for x in tensors]), strict=True):
             tensor.copy_(part.view_as(tensor))
 
-    def agree(self, *wishes: bool) -> list[bool]:
+    def all_reduce_any(self, *flags: bool) -> list[bool]:
         """Of each wish, whether any process has it."""
-        if self.world == 1:
-            return list(wishes)
-        shares = torch.tensor(wishes, dtype=torch.float32, device=self.device)
-        self.average([shares])
+        if self.world_size == 1:
+            return list(flags)
+        shares = torch.tensor(flags, dtype=torch.float32, device=self.device)
+        self.all_reduce_mean([shares])
         return [share > 0 for share in shares.tolist()]
 
-    def gather(self, thing: Thing) -> list[Thing]:
+    def all_gather(self, item: Payload) -> list[Payload]:
         """What every process has."""
-        if self.world == 1:
-            return [thing]
-        everything: list[Thing] = [thing] * self.world
-        dist.all_gather_object(everything, thing)
-        return everything
+        if self.world_size == 1:
+            return [item]
+        gathered: list[Payload] = [item] * self.world_size
+        dist.all_gather_object(gathered, item)
+        return gathered
 
-    def wait(self) -> None:
+    def wait_for_all(self) -> None:
         """Until all are here."""
-        if self.world > 1:
+        if self.world_size > 1:
             dist.barrier()
 
 
 @contextmanager
-def joined(device: str) -> Iterator[Team]:
+def join_process_group(device: str) -> Iterator[ProcessGroup]:
     """The team that the environment speaks of (``WORLD_SIZE``, ``RANK``, ``LOCAL_RANK``). Raises as `choose_device`."""
-    chosen, world, rank = choose_device(device), int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
+    chosen, world_size, rank = (
+        choose_device(device),
+        int(os.environ.get("WORLD_SIZE", 1)),
+        int(os.environ.get("RANK", 0)),
+    )
     if chosen.type == "cuda":
         chosen = torch.device("cuda", chosen.index or int(os.environ.get("LOCAL_RANK", 0)))
         torch.cuda.set_device(chosen)
-    if world > 1:
-        dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=PATIENCE)
+    if world_size > 1:
+        dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=BARRIER_TIMEOUT)
     try:
-        yield Team(rank, world, chosen)
+        yield ProcessGroup(rank, world_size, chosen)
     finally:
-        if world > 1:
+        if world_size > 1:
             dist.destroy_process_group()

@@ -11,10 +11,10 @@ import cv2
 from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.utils.files import iter_json_lines, translate_disk_errors, write_file_atomically
 
-FILE = "log.jsonl"
+LOG_FILE = "log.jsonl"
 
 
-class Log:
+class RunLog:
     """`log.jsonl`, `tensorboard/` and `filmstrips/` in the folder of a run, from ``step`` on: later lines are dropped.
 
     Without the package tensorboard its curves are left out; ``notice`` says so.
@@ -24,40 +24,40 @@ class Log:
 
     def __init__(self, folder: Path, step: int) -> None:
         self.folder, self._began = folder, time.monotonic()
-        kept = [line for line in read(folder) if line["step"] <= step]
-        with write_file_atomically(folder / FILE) as stream:
+        kept = [line for line in read_log(folder) if line["step"] <= step]
+        with write_file_atomically(folder / LOG_FILE) as stream:
             stream.write("".join(json.dumps(line) + "\n" for line in kept).encode())
         try:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._curves: Any = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+            self._tensorboard: Any = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
         except ImportError:
-            self._curves, self.notice = None, "no curves for TensorBoard: pip install tensorboard"
+            self._tensorboard, self.notice = None, "no curves for TensorBoard: pip install tensorboard"
 
     def write(self, step: int, kind: str, facts: Mapping[str, Any]) -> None:
         """One line; the numbers in it also become curves. Raises ResourceError for the disk."""
         row = {"step": step, "kind": kind, "seconds": round(time.monotonic() - self._began, 3)} | dict(facts)
-        with translate_disk_errors(self.folder), (self.folder / FILE).open("a", encoding="utf-8") as stream:
+        with translate_disk_errors(self.folder), (self.folder / LOG_FILE).open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(row) + "\n")
         for name, value in facts.items():
-            if self._curves and isinstance(value, float):
-                self._curves.add_scalar(f"{kind}/{name}", value, step)
+            if self._tensorboard and isinstance(value, float):
+                self._tensorboard.add_scalar(f"{kind}/{name}", value, step)
 
-    def picture(self, step: int, strip: UInt8Array) -> None:
+    def write_filmstrip(self, step: int, strip: UInt8Array) -> None:
         """A filmstrip ``H W 3``."""
         good, jpeg = cv2.imencode(".jpg", strip[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
         assert good
         with write_file_atomically(self.folder / "filmstrips" / f"{step:08}.jpg") as stream:
             stream.write(jpeg.tobytes())
-        if self._curves:
-            self._curves.add_image("filmstrip: gray, truth, result", strip, step, dataformats="HWC")
+        if self._tensorboard:
+            self._tensorboard.add_image("filmstrip: gray, truth, result", strip, step, dataformats="HWC")
 
     def close(self) -> None:
         """Writes what is waiting."""
-        if self._curves:
-            self._curves.close()
+        if self._tensorboard:
+            self._tensorboard.close()
 
 
-def read(folder: Path) -> list[dict[str, Any]]:
+def read_log(folder: Path) -> list[dict[str, Any]]:
     """The lines of a run's log; one that a killed run left unfinished is skipped."""
-    return [row for row in iter_json_lines(folder / FILE) if isinstance(row.get("step"), int)]
+    return [row for row in iter_json_lines(folder / LOG_FILE) if isinstance(row.get("step"), int)]

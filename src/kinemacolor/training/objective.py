@@ -28,213 +28,223 @@ from kinemacolor.nn.backbones import VGG19
 from kinemacolor.nn.precision import promote_to_float32
 from kinemacolor.training import recipe as recipes
 
-LAYERS = {"top": TOP_LAYER, "all": ALL_LAYERS}
+PERCEPTUAL_LAYERS = {"top": TOP_LAYER, "all": ALL_LAYERS}
 
 
 @dataclass(frozen=True)
-class Colored:
+class BatchPrediction:
     """What a model made of clips: ab ``B T 2 h w``, confidence ``B T 1 h w``, and what it gave beside them."""
 
-    chroma: Tensor
+    ab: Tensor
     confidence: Tensor
     aux: Mapping[str, Tensor]
 
 
-def colorize(model: Colorizer, batch: Batch, *, recompute: bool = False) -> Colored:
+def predict_batch(model: Colorizer, batch: Batch, *, recompute: bool = False) -> BatchPrediction:
     """All frames of a batch, in blocks of ``spec.block``. Gradients flow through the states from end to end.
 
     Rows whose references are frames of their film and rows where they are not run one after the other.
     ``recompute`` keeps no activations of a block: less memory, a third more time.
     """
-    told = batch.in_shot.tolist()
-    groups = [[row for row, own in enumerate(told) if own == here] for here in (True, False)]
-    made = [_rows(model, batch, rows, told[rows[0]], recompute) for rows in groups if rows]
-    if len(made) == 1:
-        return made[0]
-    back = torch.tensor(groups[0] + groups[1], device=batch.luma.device).argsort()
-    return Colored(
-        torch.cat([one.chroma for one in made])[back],
-        torch.cat([one.confidence for one in made])[back],
-        {name: torch.cat([one.aux[name] for one in made])[back] for name in made[0].aux},
+    in_shot_flags = batch.in_shot.tolist()
+    groups = [[row for row, own in enumerate(in_shot_flags) if own == here] for here in (True, False)]
+    predictions = [_predict_rows(model, batch, rows, in_shot_flags[rows[0]], recompute) for rows in groups if rows]
+    if len(predictions) == 1:
+        return predictions[0]
+    original_order = torch.tensor(groups[0] + groups[1], device=batch.lightness.device).argsort()
+    return BatchPrediction(
+        torch.cat([one.ab for one in predictions])[original_order],
+        torch.cat([one.confidence for one in predictions])[original_order],
+        {name: torch.cat([one.aux[name] for one in predictions])[original_order] for name in predictions[0].aux},
     )
 
 
-def _rows(model: Colorizer, batch: Batch, rows: list[int], in_shot: bool, recompute: bool) -> Colored:
-    luma, references = batch.luma[rows], batch.references[rows]
-    state, steps = model.init_state(references, in_shot=in_shot), []
-    for block in torch.split(luma, model.spec.block_size, 1):
-        step = _recomputed(model, block, state) if recompute else model(block, state)
-        state = step.state
-        steps.append(step)
-    return Colored(
-        promote_to_float32(torch.cat([step.chroma for step in steps], 1)),
-        promote_to_float32(torch.cat([step.confidence for step in steps], 1)),
-        {name: promote_to_float32(torch.cat([step.aux[name] for step in steps], 1)) for name in steps[0].aux},
+def _predict_rows(model: Colorizer, batch: Batch, rows: list[int], in_shot: bool, recompute: bool) -> BatchPrediction:
+    lightness, references = batch.lightness[rows], batch.references[rows]
+    state, outputs = model.init_state(references, in_shot=in_shot), []
+    for block in torch.split(lightness, model.spec.block_size, 1):
+        output = _forward_with_recompute(model, block, state) if recompute else model(block, state)
+        state = output.state
+        outputs.append(output)
+    return BatchPrediction(
+        promote_to_float32(torch.cat([step.chroma for step in outputs], 1)),
+        promote_to_float32(torch.cat([step.confidence for step in outputs], 1)),
+        {name: promote_to_float32(torch.cat([step.aux[name] for step in outputs], 1)) for name in outputs[0].aux},
     )
 
 
-def _recomputed(model: Colorizer, block: Tensor, state: State) -> ModelOutput:
-    step: ModelOutput = checkpoint(model, block, state, use_reentrant=False)
-    return step
+def _forward_with_recompute(model: Colorizer, block: Tensor, state: State) -> ModelOutput:
+    output: ModelOutput = checkpoint(model, block, state, use_reentrant=False)
+    return output
 
 
 @dataclass(frozen=True)
-class Compared:
+class LossInputs:
     """A batch and its result; frames of all clips in one row ``B·T`` where a loss looks at one picture alone."""
 
     batch: Batch
-    colored: Colored
+    prediction: BatchPrediction
     vgg: VGG19 | None = None
     discriminator: VideoDiscriminator | None = None
 
     @cached_property
-    def lab(self) -> Tensor:
+    def predicted_lab(self) -> Tensor:
         """The result ``B T 3 h w`` with the true L."""
-        return torch.cat([self.batch.lab[:, :, :1], self.colored.chroma], 2)
+        return torch.cat([self.batch.lab[:, :, :1], self.prediction.ab], 2)
 
     @cached_property
-    def chroma(self) -> Tensor:
+    def predicted_ab(self) -> Tensor:
         """ab ``B·T 2 h w``."""
-        return self.colored.chroma.flatten(0, 1)
+        return self.prediction.ab.flatten(0, 1)
 
     @cached_property
-    def truth(self) -> Tensor:
+    def true_lab(self) -> Tensor:
         """True Lab ``B·T 3 h w``."""
         return self.batch.lab.flatten(0, 1)
 
     @cached_property
-    def features(self) -> Features:
+    def predicted_features(self) -> Features:
         """VGG19 of the result."""
-        return self._seen(self.lab.flatten(0, 1))
+        return self._extract_features(self.predicted_lab.flatten(0, 1))
 
     @cached_property
     def true_features(self) -> Features:
         """VGG19 of the truth."""
         with torch.no_grad():
-            return self._seen(self.truth)
+            return self._extract_features(self.true_lab)
 
     @cached_property
     def reference_features(self) -> Features:
         """VGG19 of all references of a clip side by side, once for each of its frames."""
         pictures, frames = self.batch.references, self.batch.lab.shape[1]
         with torch.no_grad():
-            seen = self._seen(pictures.flatten(0, 1))
+            features_by_tap = self._extract_features(pictures.flatten(0, 1))
         batch, count = pictures.shape[:2]
-        joined = {tap: torch.cat(x.reshape(batch, count, *x.shape[1:]).unbind(1), -1) for tap, x in seen.items()}
+        joined = {
+            tap: torch.cat(x.reshape(batch, count, *x.shape[1:]).unbind(1), -1) for tap, x in features_by_tap.items()
+        }
         return {tap: x.repeat_interleave(frames, 0) for tap, x in joined.items()}
 
-    def scores(self, result: Tensor) -> tuple[Tensor, Tensor]:
+    def discriminator_scores(self, predicted_lab: Tensor) -> tuple[Tensor, Tensor]:
         """What the discriminator says of consecutive frames of the truth and of ``result``, ``B T 3 h w``."""
         assert self.discriminator
-        both = torch.cat([_pairs(self.batch.lab), _pairs(result)])
+        both = torch.cat([_consecutive_pairs(self.batch.lab), _consecutive_pairs(predicted_lab)])
         real, fake = self.discriminator(both).chunk(2)
         return real, fake
 
-    def counted(self, term: recipes.L1) -> Tensor:
+    def reference_kind_mask(self, term: recipes.L1LossConfig) -> Tensor:
         """``B·T 1 1 1``: 1 for clips whose kind of reference the term counts, else 0."""
         kinds = [float(kind in term.references) for kind in self.batch.reference_kind]
-        return self.truth.new_tensor(kinds).repeat_interleave(self.batch.lab.shape[1])[:, None, None, None]
+        return self.true_lab.new_tensor(kinds).repeat_interleave(self.batch.lab.shape[1])[:, None, None, None]
 
-    def _seen(self, lab: Tensor) -> Features:
+    def _extract_features(self, lab: Tensor) -> Features:
         assert self.vgg
         return extract_vgg_features(self.vgg, lab)
 
 
-def losses(chosen: recipes.Losses, compared: Compared, step: int) -> dict[str, Tensor]:
+def compute_losses(config: recipes.LossesConfig, inputs: LossInputs, step: int) -> dict[str, Tensor]:
     """The value of every term that counts at ``step``, without its weight."""
-    terms = chosen.terms()
-    if not adversarial_at(chosen, step):
+    terms = config.active_terms()
+    if not is_adversarial_active(config, step):
         terms.pop("adversarial", None)
-    return {name: TERMS[name](term, compared) for name, term in terms.items()}
+    return {name: LOSS_FUNCTIONS[name](term, inputs) for name, term in terms.items()}
 
 
-def adversarial_at(chosen: recipes.Losses, step: int) -> bool:
+def is_adversarial_active(config: recipes.LossesConfig, step: int) -> bool:
     """Whether the discriminator takes part at ``step``."""
-    term = chosen.terms().get("adversarial")
-    return isinstance(term, recipes.Adversarial) and step >= term.after
+    term = config.active_terms().get("adversarial")
+    return isinstance(term, recipes.AdversarialLossConfig) and step >= term.after
 
 
-def discriminate(compared: Compared) -> Tensor:
+def compute_discriminator_loss(inputs: LossInputs) -> Tensor:
     """What the discriminator minimises; no gradient flows to the result."""
-    return discriminator_loss(*compared.scores(compared.lab.detach()))
+    return discriminator_loss(*inputs.discriminator_scores(inputs.predicted_lab.detach()))
 
 
-def taps(chosen: recipes.Losses) -> tuple[str, ...]:
+def required_vgg_taps(config: recipes.LossesConfig) -> tuple[str, ...]:
     """The layers of VGG19 that the losses look at; none if they do without it."""
-    terms, wanted = chosen.terms(), set()
+    terms, wanted = config.active_terms(), set()
     perceptual = terms.get("perceptual")
-    if isinstance(perceptual, recipes.Perceptual):
-        wanted |= {layer.tap for layer in LAYERS[perceptual.layers]}
+    if isinstance(perceptual, recipes.PerceptualLossConfig):
+        wanted |= {layer.tap for layer in PERCEPTUAL_LAYERS[perceptual.layers]}
     if "contextual" in terms:
         wanted |= {layer.tap for layer in CONTEXTUAL_LAYERS}
     return tuple(sorted(wanted))
 
 
-def _pairs(lab: Tensor) -> Tensor:
+def _consecutive_pairs(lab: Tensor) -> Tensor:
     """Consecutive frames of ``B T 3 h w`` as ``B·(T-1) 2 3 h w``."""
     return torch.stack([lab[:, :-1], lab[:, 1:]], 2).flatten(0, 1)
 
 
-def _l1(term: recipes.L1, seen: Compared) -> Tensor:
-    return l1_loss(seen.chroma, seen.truth[:, 1:], seen.counted(term))
+def _l1_term(term: recipes.L1LossConfig, inputs: LossInputs) -> Tensor:
+    return l1_loss(inputs.predicted_ab, inputs.true_lab[:, 1:], inputs.reference_kind_mask(term))
 
 
-def _smooth_l1(term: recipes.SmoothL1, seen: Compared) -> Tensor:
-    result, truth = seen.chroma / term.scale, seen.truth[:, 1:] / term.scale
-    return smooth_l1_loss(result, truth, seen.counted(term), beta=term.beta)
+def _smooth_l1_term(term: recipes.SmoothL1LossConfig, inputs: LossInputs) -> Tensor:
+    predicted, truth = inputs.predicted_ab / term.scale, inputs.true_lab[:, 1:] / term.scale
+    return smooth_l1_loss(predicted, truth, inputs.reference_kind_mask(term), beta=term.beta)
 
 
-def _psnr(term: recipes.Psnr, seen: Compared) -> Tensor:
-    return psnr_loss(seen.chroma, seen.truth[:, 1:], seen.counted(term), noise=term.noise)
+def _psnr_term(term: recipes.PsnrLossConfig, inputs: LossInputs) -> Tensor:
+    return psnr_loss(inputs.predicted_ab, inputs.true_lab[:, 1:], inputs.reference_kind_mask(term), noise=term.noise)
 
 
-def _evidence(term: recipes.Evidence, seen: Compared) -> Tensor:
-    chroma = [name for name, field in seen.colored.aux.items() if field.shape == seen.colored.chroma.shape]
-    if term.aux not in chroma:
-        known = ", ".join(chroma) or "nothing"
+def _aux_ab_term(term: recipes.MatchColorsLossConfig, inputs: LossInputs) -> Tensor:
+    ab_names = [name for name, field in inputs.prediction.aux.items() if field.shape == inputs.prediction.ab.shape]
+    if term.aux not in ab_names:
+        known = ", ".join(ab_names) or "nothing"
         raise UsageError(f"losses: the model gives {known} beside its colours, no {term.aux}")
-    found, truth, counted = seen.colored.aux[term.aux].flatten(0, 1), seen.truth[:, 1:], seen.counted(term)
-    return l1_loss(found, truth, counted) if term.form == "l1" else psnr_loss(found, truth, counted, noise=term.noise)
+    predicted, truth, mask = (
+        inputs.prediction.aux[term.aux].flatten(0, 1),
+        inputs.true_lab[:, 1:],
+        inputs.reference_kind_mask(term),
+    )
+    return l1_loss(predicted, truth, mask) if term.form == "l1" else psnr_loss(predicted, truth, mask, noise=term.noise)
 
 
-def _perceptual(term: recipes.Perceptual, seen: Compared) -> Tensor:
-    return perceptual_loss(seen.features, seen.true_features, layers=LAYERS[term.layers], penalty=term.penalty)
-
-
-def _contextual(term: recipes.Contextual, seen: Compared) -> Tensor:
-    return contextual_loss(seen.features, seen.reference_features, bandwidth=term.bandwidth)
-
-
-def _smoothness(term: recipes.Smoothness, seen: Compared) -> Tensor:
-    return smoothness_loss(seen.chroma, seen.truth, alpha=term.alpha, centre=term.centre, penalty=term.penalty)
-
-
-def _temporal(term: recipes.Temporal, seen: Compared) -> Tensor:
-    first, second = (part.flatten(0, 1) for part in (seen.colored.chroma[:, :-1], seen.colored.chroma[:, 1:]))
-    return temporal_loss(
-        first, second, seen.batch.flow.flatten(0, 1), seen.batch.seen.flatten(0, 1), penalty=term.penalty
+def _perceptual_term(term: recipes.PerceptualLossConfig, inputs: LossInputs) -> Tensor:
+    return perceptual_loss(
+        inputs.predicted_features, inputs.true_features, layers=PERCEPTUAL_LAYERS[term.layers], penalty=term.penalty
     )
 
 
-def _adversarial(term: recipes.Adversarial, seen: Compared) -> Tensor:
-    return generator_loss(*seen.scores(seen.lab))
+def _contextual_term(term: recipes.ContextualLossConfig, inputs: LossInputs) -> Tensor:
+    return contextual_loss(inputs.predicted_features, inputs.reference_features, bandwidth=term.bandwidth)
 
 
-def _confidence(term: recipes.Confidence, seen: Compared) -> Tensor:
-    confidence = seen.colored.confidence.flatten(0, 1)
-    return confidence_loss(confidence, seen.chroma, seen.truth[:, 1:], tolerance=term.tolerance)
+def _smoothness_term(term: recipes.SmoothnessLossConfig, inputs: LossInputs) -> Tensor:
+    return smoothness_loss(
+        inputs.predicted_ab, inputs.true_lab, alpha=term.alpha, centre=term.centre, penalty=term.penalty
+    )
 
 
-TERMS: Mapping[str, Callable[..., Tensor]] = {
-    "l1": _l1,
-    "smooth_l1": _smooth_l1,
-    "psnr": _psnr,
-    "evidence": _evidence,
-    "by_kind": _evidence,
-    "perceptual": _perceptual,
-    "contextual": _contextual,
-    "smoothness": _smoothness,
-    "temporal": _temporal,
-    "adversarial": _adversarial,
-    "confidence": _confidence,
+def _temporal_term(term: recipes.TemporalLossConfig, inputs: LossInputs) -> Tensor:
+    first, second = (part.flatten(0, 1) for part in (inputs.prediction.ab[:, :-1], inputs.prediction.ab[:, 1:]))
+    return temporal_loss(
+        first, second, inputs.batch.flow.flatten(0, 1), inputs.batch.visibility.flatten(0, 1), penalty=term.penalty
+    )
+
+
+def _adversarial_term(term: recipes.AdversarialLossConfig, inputs: LossInputs) -> Tensor:
+    return generator_loss(*inputs.discriminator_scores(inputs.predicted_lab))
+
+
+def _confidence_term(term: recipes.ConfidenceLossConfig, inputs: LossInputs) -> Tensor:
+    confidence = inputs.prediction.confidence.flatten(0, 1)
+    return confidence_loss(confidence, inputs.predicted_ab, inputs.true_lab[:, 1:], tolerance=term.tolerance)
+
+
+LOSS_FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
+    "l1": _l1_term,
+    "smooth_l1": _smooth_l1_term,
+    "psnr": _psnr_term,
+    "evidence": _aux_ab_term,
+    "by_kind": _aux_ab_term,
+    "perceptual": _perceptual_term,
+    "contextual": _contextual_term,
+    "smoothness": _smoothness_term,
+    "temporal": _temporal_term,
+    "adversarial": _adversarial_term,
+    "confidence": _confidence_term,
 }

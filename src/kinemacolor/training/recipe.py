@@ -13,14 +13,14 @@ from kinemacolor.data.clip import ClipOptions, ReferenceKind
 from kinemacolor.losses.numerics import Penalty
 from kinemacolor.weights.registry import MODELS
 
-STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
+STRICT_CONFIG = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class _Section(BaseModel):
-    model_config = STRICT
+class _RecipeSection(BaseModel):
+    model_config = STRICT_CONFIG
 
 
-class ModelChoice(_Section):
+class ModelConfig(_RecipeSection):
     """``name``: one of the models. ``options``: fields of its options class (`Colorizer.options_type`).
 
     ``start_from``: submodules (``""`` is the whole model) and the weights that they begin with: a part that
@@ -34,20 +34,20 @@ class ModelChoice(_Section):
     start_from: dict[str, str] = {}
 
     @model_validator(mode="after")
-    def _known(self) -> Self:
+    def _check_name(self) -> Self:
         if self.name not in MODELS:
             raise ValueError(f"there is no model {self.name!r}: choose one of {', '.join(sorted(MODELS))}")
         return self
 
-    def built(self, defaults: Any) -> Any:
+    def build_options(self, defaults: Any) -> Any:
         """The model's options; where the recipe says nothing, those of ``defaults``. Raises ValidationError."""
         known = json.loads(create_model("Defaults", options=(type(defaults), ...))(options=defaults).model_dump_json())
         both = {"options": known["options"] | self.options}
-        checked = create_model("Options", __config__=STRICT, options=(type(defaults), ...))
+        checked = create_model("Options", __config__=STRICT_CONFIG, options=(type(defaults), ...))
         return checked.model_validate_json(json.dumps(both)).options  # type: ignore[attr-defined]
 
 
-class DataChoice(_Section):
+class DataConfig(_RecipeSection):
     """Folders of ``films`` and of ``photographs``, relative to the recipe.
 
     ``cache``: where decoded frames and motion are kept; without it a folder of the user's. ``workers``:
@@ -60,58 +60,58 @@ class DataChoice(_Section):
     workers: int = Field(default=0, ge=0)
 
 
-class Term(_Section):
+class LossTermConfig(_RecipeSection):
     """A loss and its ``weight``; the weight alone may stand for it, and 0 leaves it out."""
 
     weight: float = Field(ge=0)
 
 
-class L1(Term):
+class L1LossConfig(LossTermConfig):
     """`losses.pixel.l1_loss` in Lab units, for clips with these kinds of ``references`` only."""
 
     references: tuple[ReferenceKind, ...] = get_args(ReferenceKind)
 
 
-class SmoothL1(L1):
+class SmoothL1LossConfig(L1LossConfig):
     """`losses.pixel.smooth_l1_loss` of ab divided by ``scale``."""
 
     beta: float = Field(default=1.0, gt=0)
     scale: float = Field(default=1.0, gt=0)
 
 
-class Psnr(L1):
+class PsnrLossConfig(L1LossConfig):
     """`losses.pixel.psnr_loss`; ``noise`` in Lab units."""
 
     noise: float = Field(default=1.0, ge=1)
 
 
-class Evidence(Psnr):
+class MatchColorsLossConfig(PsnrLossConfig):
     """Of a chroma that the model gives beside its answer (``Step.aux``), by its name ``aux``: L1, or `psnr_loss`."""
 
     aux: str = "evidence"
     form: Literal["l1", "psnr"] = "l1"
 
 
-class ByKind(Evidence):
+class SemanticColorsLossConfig(MatchColorsLossConfig):
     """The same of what `models.kind` found."""
 
     aux: str = "kind"
 
 
-class Perceptual(Term):
+class PerceptualLossConfig(LossTermConfig):
     """`losses.perceptual.perceptual_loss` of relu5_2 (``top``) or of five layers (``all``)."""
 
     layers: Literal["top", "all"] = "top"
     penalty: Penalty = "l2"
 
 
-class Contextual(Term):
+class ContextualLossConfig(LossTermConfig):
     """`losses.perceptual.contextual_loss` to all references."""
 
     bandwidth: float = Field(default=0.1, gt=0)
 
 
-class Smoothness(Term):
+class SmoothnessLossConfig(LossTermConfig):
     """`losses.pixel.smoothness_loss`; ``alpha`` in squared Lab units."""
 
     alpha: float = Field(default=10.0, gt=0)
@@ -119,13 +119,13 @@ class Smoothness(Term):
     penalty: Penalty = "l1"
 
 
-class Temporal(Term):
+class TemporalLossConfig(LossTermConfig):
     """`losses.temporal.temporal_loss` between consecutive frames."""
 
     penalty: Penalty = "l1"
 
 
-class Adversarial(Term):
+class AdversarialLossConfig(LossTermConfig):
     """`losses.adversarial`, from step ``after`` on; ``rate`` is the discriminator's, ``width`` scales its channels."""
 
     after: int = Field(default=0, ge=0)
@@ -133,34 +133,34 @@ class Adversarial(Term):
     width: float = Field(default=1.0, gt=0)
 
 
-class Confidence(Term):
+class ConfidenceLossConfig(LossTermConfig):
     """`losses.confidence.confidence_loss`; ``tolerance`` in Lab units."""
 
     tolerance: float = Field(default=10.0, gt=0)
 
 
-class Losses(_Section):
+class LossesConfig(_RecipeSection):
     """What is minimised: the sum of these, each times its weight. ``adversarial`` is the colorizer's side."""
 
-    l1: L1 | None = None
-    smooth_l1: SmoothL1 | None = None
-    psnr: Psnr | None = None
-    evidence: Evidence | None = None
-    by_kind: ByKind | None = None
-    perceptual: Perceptual | None = None
-    contextual: Contextual | None = None
-    smoothness: Smoothness | None = None
-    temporal: Temporal | None = None
-    adversarial: Adversarial | None = None
-    confidence: Confidence | None = None
+    l1: L1LossConfig | None = None
+    smooth_l1: SmoothL1LossConfig | None = None
+    psnr: PsnrLossConfig | None = None
+    evidence: MatchColorsLossConfig | None = None
+    by_kind: SemanticColorsLossConfig | None = None
+    perceptual: PerceptualLossConfig | None = None
+    contextual: ContextualLossConfig | None = None
+    smoothness: SmoothnessLossConfig | None = None
+    temporal: TemporalLossConfig | None = None
+    adversarial: AdversarialLossConfig | None = None
+    confidence: ConfidenceLossConfig | None = None
 
-    def terms(self) -> dict[str, Term]:
+    def active_terms(self) -> dict[str, LossTermConfig]:
         """Those that count, by name."""
         every = {name: getattr(self, name) for name in type(self).model_fields}
         return {name: term for name, term in every.items() if term is not None and term.weight > 0}
 
 
-class Solver(_Section):
+class OptimizerConfig(_RecipeSection):
     """Adam or AdamW and its numbers; ``rate`` is that of everything without one of its own.
 
     ``rates``: submodules and their rates. ``frozen``: submodules that are not trained. With
@@ -178,7 +178,7 @@ class Solver(_Section):
     amsgrad: bool = False
 
 
-class Schedule(_Section):
+class LrScheduleConfig(_RecipeSection):
     """What the rates are multiplied with, by step: linear from 0 over ``warmup`` steps, then 1, and
 
     ``steps``: times ``factor`` at each step of ``at``. ``cosine``: down to ``floor`` at step ``until``.
@@ -192,7 +192,7 @@ class Schedule(_Section):
     floor: float = Field(default=0.0, ge=0, le=1)
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def _check_complete(self) -> Self:
         if self.kind == "cosine" and self.until <= self.warmup:
             raise ValueError("a cosine needs until, a step behind warmup")
         if self.kind == "steps" and not self.at:
@@ -200,7 +200,7 @@ class Schedule(_Section):
         return self
 
 
-class Validation(_Section):
+class ValidationConfig(_RecipeSection):
     """PSNR of whole films whose first frame is given, ``every`` so many steps; 0 is never.
 
     Held out is a ``share`` of what films were cut from, chosen by the hash of its name (at least one, where
@@ -215,7 +215,7 @@ class Validation(_Section):
     frames: int = Field(default=16, ge=2)
 
 
-class Recipe(_Section):
+class Recipe(_RecipeSection):
     """All of a run.
 
     ``steps``: so many times the solver moves. ``batch``: clips for each of these, over all devices.
@@ -226,13 +226,13 @@ class Recipe(_Section):
     of the weights, the clips and their order. ``keep``: so many checkpoints.
     """
 
-    model: ModelChoice
-    data: DataChoice = DataChoice()
+    model: ModelConfig
+    data: DataConfig = DataConfig()
     clips: ClipOptions = ClipOptions()
-    losses: Losses
-    solver: Solver = Solver()
-    schedule: Schedule = Schedule()
-    validation: Validation = Validation()
+    losses: LossesConfig
+    solver: OptimizerConfig = OptimizerConfig()
+    schedule: LrScheduleConfig = LrScheduleConfig()
+    validation: ValidationConfig = ValidationConfig()
     steps: int = Field(ge=1)
     batch: int = Field(default=4, ge=1)
     accumulate: int = Field(default=1, ge=1)
@@ -246,8 +246,8 @@ class Recipe(_Section):
     keep: int = Field(default=2, ge=1)
 
     @model_validator(mode="after")
-    def _fitting(self) -> Self:
-        terms = self.losses.terms()
+    def _check_losses(self) -> Self:
+        terms = self.losses.active_terms()
         if not terms:
             raise ValueError("losses: none has a weight, so there is nothing to minimise")
         pairs = [name for name in ("temporal", "adversarial") if name in terms]
@@ -256,6 +256,6 @@ class Recipe(_Section):
         return self
 
 
-def is_file(start: object) -> bool:
+def is_weights_file(source: object) -> bool:
     """Whether ``start_from`` means a file; else it is a part of the store."""
-    return isinstance(start, str) and start.endswith((".safetensors", ".pt"))
+    return isinstance(source, str) and source.endswith((".safetensors", ".pt"))

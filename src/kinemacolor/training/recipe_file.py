@@ -14,106 +14,108 @@ from typing import Any
 from pydantic import ValidationError
 
 from kinemacolor.errors import InputError, UsageError
-from kinemacolor.training.recipe import Recipe, is_file
+from kinemacolor.training.recipe import Recipe, is_weights_file
 from kinemacolor.utils.validation_messages import describe_validation_errors
 from kinemacolor.weights.registry import MODELS
 
 # What may change while a run goes on: how long it is, what it writes, where things lie, what fits into memory.
-HARMLESS = {
+RESUME_SAFE_KEYS = {
     *("steps", "checkpoint_every", "log_every", "keep", "accumulate", "recompute", "data"),
     *(f"validation.{key}" for key in ("every", "films", "frames", "folders")),
 }
 
 
-def read_recipe(source: str | Path, changes: Mapping[str, Any] | None = None) -> Recipe:
+def read_recipe(source: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
     """The recipe in a file, or the packaged one of that name, with ``changes`` laid over it (nested like the file).
 
     Raises InputError for a file that cannot be read, UsageError, which names file and key, for what is in it.
     """
-    raw = _laid_over(_read(source, ()), changes or {})
+    raw = _merge_recipes(_read_with_base(source, ()), overrides or {})
     losses = raw.get("losses")
     if isinstance(losses, dict):
         raw["losses"] = {name: {"weight": x} if _is_number(x) else x for name, x in losses.items()}
     try:
         recipe = Recipe.model_validate_json(json.dumps(raw, default=str))
-        recipe.model.built(MODELS[recipe.model.name].options_type())  # so that a fault in them is told here
+        recipe.model.build_options(MODELS[recipe.model.name].options_type())  # so that a fault in them is told here
     except ValidationError as error:
-        raise UsageError(f"{source}: {describe_validation_errors(error, _place)}") from error
+        raise UsageError(f"{source}: {describe_validation_errors(error, _locate_error)}") from error
     except UsageError as error:
         raise UsageError(f"{source}: clips: {error}") from error
     return recipe
 
 
-def packaged() -> list[str]:
+def list_packaged_recipes() -> list[str]:
     """The names of the recipes that come with the package."""
     folder = files("kinemacolor").joinpath("recipes")
     return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
-def plain(recipe: Recipe) -> dict[str, Any]:
+def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
     """A recipe as JSON has it."""
     content: dict[str, Any] = recipe.model_dump(mode="json")
     return content
 
 
-def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+def find_differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """The keys that matter and differ between two recipes as `plain` gives them."""
-    flat = [dict(_matters(recipe)) for recipe in (one, other)]
+    flat = [dict(_iter_significant_keys(recipe)) for recipe in (one, other)]
     return sorted(key for key in {*flat[0], *flat[1]} if flat[0].get(key) != flat[1].get(key))
 
 
-def _matters(recipe: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _iter_significant_keys(recipe: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in recipe.items():
         rows = {f"{name}.{key}": x for key, x in value.items()} if isinstance(value, dict) else {name: value}
         for key, x in rows.items():
-            if not {name, key} & HARMLESS:
+            if not {name, key} & RESUME_SAFE_KEYS:
                 yield key, {at: Path(path).name for at, path in x.items()} if key == "model.start_from" else x
 
 
-def _read(source: str | Path, trail: tuple[str, ...]) -> dict[str, Any]:
+def _read_with_base(source: str | Path, visited_bases: tuple[str, ...]) -> dict[str, Any]:
     """A recipe as it stands in its file, over its base; paths are absolute."""
-    path, text = _text(source)
+    path, text = _read_text(source)
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{source} is no TOML file: {error}") from error
     for section, key in (("data", "films"), ("data", "photographs"), ("data", "cache"), ("validation", "folders")):
         if isinstance(raw.get(section), dict) and key in raw[section]:
-            raw[section][key] = _absolute(raw[section][key], path.parent)
+            raw[section][key] = _make_absolute(raw[section][key], path.parent)
     model = raw.get("model")
     if isinstance(model, dict) and isinstance(model.get("start_from"), dict):
-        begun = model["start_from"].items()
-        model["start_from"] = {at: _absolute(x, path.parent) if is_file(x) else x for at, x in begun}
+        initial_weights = model["start_from"].items()
+        model["start_from"] = {
+            at: _make_absolute(x, path.parent) if is_weights_file(x) else x for at, x in initial_weights
+        }
     base = raw.pop("base", None)
     if base is None:
         return raw
-    if not isinstance(base, str) or base in trail:
+    if not isinstance(base, str) or base in visited_bases:
         raise UsageError(f"{source}: base: wanted the name or the path of another recipe, got {base!r}")
-    below = base if base in packaged() else path.parent / base
-    return _laid_over(_read(below, (*trail, base)), raw)
+    below = base if base in list_packaged_recipes() else path.parent / base
+    return _merge_recipes(_read_with_base(below, (*visited_bases, base)), raw)
 
 
-def _text(source: str | Path) -> tuple[Path, str]:
+def _read_text(source: str | Path) -> tuple[Path, str]:
     """Where a recipe lies, and its text."""
     path = Path(source)
-    if str(source) in packaged():
+    if str(source) in list_packaged_recipes():
         path = Path(str(files("kinemacolor").joinpath("recipes", f"{source}.toml")))
     if not path.is_file():
-        raise InputError(f"{source} is no recipe: give a .toml file, or one of {', '.join(packaged())}")
+        raise InputError(f"{source} is no recipe: give a .toml file, or one of {', '.join(list_packaged_recipes())}")
     try:
         return path.absolute(), path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read ({error})") from error
 
 
-def _absolute(value: Any, folder: Path) -> Any:
+def _make_absolute(value: Any, folder: Path) -> Any:
     """A path, or each of a list; what is something else is left for the check of types."""
     if isinstance(value, list):
-        return [_absolute(one, folder) for one in value]
+        return [_make_absolute(one, folder) for one in value]
     return str((folder / value).resolve()) if isinstance(value, str) else value
 
 
-def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def _merge_recipes(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(below)
     for name, value in above.items():
         both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
@@ -125,5 +127,5 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _place(where: tuple[Any, ...]) -> tuple[Any, ...]:
+def _locate_error(where: tuple[Any, ...]) -> tuple[Any, ...]:
     return ("model", *where) if where[:1] == ("options",) else where

@@ -2,16 +2,16 @@
 
 import math
 
-from kinemacolor.training.recipe import Schedule
+from kinemacolor.training.recipe import LrScheduleConfig
 
 
-def factor(schedule: Schedule, step: int) -> float:
+def lr_factor(schedule: LrScheduleConfig, step: int) -> float:
     """What the rates are multiplied with at ``step``, from 0 on."""
     if step < schedule.warmup:
         return (step + 1) / schedule.warmup
     if schedule.kind == "steps":
         return float(schedule.factor ** sum(step >= place for place in schedule.at))
     if schedule.kind == "cosine":
-        way = min(1.0, (step - schedule.warmup) / (schedule.until - schedule.warmup))
-        return schedule.floor + (1 - schedule.floor) * (1 + math.cos(math.pi * way)) / 2
+        progress = min(1.0, (step - schedule.warmup) / (schedule.until - schedule.warmup))
+        return schedule.floor + (1 - schedule.floor) * (1 + math.cos(math.pi * progress)) / 2
     return 1.0

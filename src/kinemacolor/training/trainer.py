@@ -15,27 +15,27 @@ import torch
 
 from kinemacolor._version import __version__
 from kinemacolor.errors import PartialError, ResourceError, UsageError
-from kinemacolor.training.checkpoint import Checkpoints, export, load
-from kinemacolor.training.datasets import Material, Progress, batches, gather
-from kinemacolor.training.distributed import Team, joined
-from kinemacolor.training.initialization import begin, loss_network
-from kinemacolor.training.logs import Log
-from kinemacolor.training.objective import taps
+from kinemacolor.training.checkpoint import CheckpointFolder, export_weights, load_checkpoint
+from kinemacolor.training.datasets import TrainingData, TrainingProgressCallback, iter_batch_parts, load_training_data
+from kinemacolor.training.distributed import ProcessGroup, join_process_group
+from kinemacolor.training.initialization import build_model, load_loss_network
+from kinemacolor.training.logs import RunLog
+from kinemacolor.training.objective import required_vgg_taps
 from kinemacolor.training.recipe import Recipe
-from kinemacolor.training.recipe_file import plain
-from kinemacolor.training.train_state import Learner, NotFinite, precision_note
-from kinemacolor.training.validation import validate
+from kinemacolor.training.recipe_file import recipe_to_dict
+from kinemacolor.training.train_state import NonFiniteLossError, TrainState, describe_precision_fallback
+from kinemacolor.training.validation import validate_model
 from kinemacolor.utils.console import SECONDS_BETWEEN_LINES
 from kinemacolor.utils.files import translate_disk_errors, write_file_atomically
 
-Ending = Literal["done", "out of time", "asked to stop"]
+EndReason = Literal["done", "out of time", "asked to stop"]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingResult:
     """``step`` of ``steps`` are done; where the state and the weights lie; the PSNR in dB of the last validation."""
 
-    ending: Ending
+    end_reason: EndReason
     step: int
     steps: int
     checkpoint: Path
@@ -50,9 +50,9 @@ def train(
     device: str = "auto",
     strict: bool = False,
     max_minutes: float | None = None,
-    tell: Callable[[str], None] = lambda text: None,
-    on_progress: Progress = lambda done, expected: None,
-) -> Outcome:
+    on_message: Callable[[str], None] = lambda text: None,
+    on_progress: TrainingProgressCallback = lambda done, expected: None,
+) -> TrainingResult:
     """Train what a recipe says in ``folder``, or go on with what was begun there; at the end weights lie there.
 
     The weights after a step depend on the recipe, the data and the step, not on how often the run was ended
@@ -64,68 +64,78 @@ def train(
     no number.
     """
     deadline = time.monotonic() + 60 * max_minutes if max_minutes else None
-    with joined(device) as team, _quick_denormals(), torch.random.fork_rng():
-        run = Run(recipe, folder, team, strict=strict, tell=tell)
-        with _asked() as asked:
-            return run.go(deadline, asked, on_progress)
+    with join_process_group(device) as process_group, _flush_denormals(), torch.random.fork_rng():
+        trainer = Trainer(recipe, folder, process_group, strict=strict, on_message=on_message)
+        with _catch_stop_signals() as stop_requested:
+            return trainer.run(deadline, stop_requested, on_progress)
 
 
-class Run:
+class Trainer:
     """One stretch of a run, from its newest checkpoint on."""
 
-    def __init__(self, recipe: Recipe, folder: Path, team: Team, *, strict: bool, tell: Callable[[str], None]) -> None:
-        self.recipe, self.folder, self.team, self.tell = recipe, folder, team, tell
-        self.checkpoints = Checkpoints(folder / "checkpoints", recipe.keep)
-        if team.leads:
-            _prepare(folder, self.checkpoints)
-        team.wait()
-        newest = self.checkpoints.newest()
-        saved: dict[str, Any] | None = load(newest, recipe) if newest else None
-        self.step = self.saved = saved["step"] if saved else 0
-        if team.leads:
-            _write_down(recipe, folder)
-        vgg = loss_network(taps(recipe.losses))
-        self.learner = Learner(begin(recipe.model, recipe.seed), recipe, team, vgg)
-        if saved:
-            self.learner.load(saved["learner"])
-        self.material = _gathered(recipe, team, strict, tell)
+    def __init__(
+        self,
+        recipe: Recipe,
+        folder: Path,
+        process_group: ProcessGroup,
+        *,
+        strict: bool,
+        on_message: Callable[[str], None],
+    ) -> None:
+        self.recipe, self.folder, self.process_group, self.on_message = recipe, folder, process_group, on_message
+        self.checkpoints = CheckpointFolder(folder / "checkpoints", recipe.keep)
+        if process_group.is_main_process:
+            _prepare_folder(folder, self.checkpoints)
+        process_group.wait_for_all()
+        newest = self.checkpoints.find_newest()
+        restored: dict[str, Any] | None = load_checkpoint(newest, recipe) if newest else None
+        self.step = self.saved_step = restored["step"] if restored else 0
+        if process_group.is_main_process:
+            _write_recipe(recipe, folder)
+        vgg = load_loss_network(required_vgg_taps(recipe.losses))
+        self.train_state = TrainState(build_model(recipe.model, recipe.seed), recipe, process_group, vgg)
+        if restored:
+            self.train_state.load_state_dict(restored["learner"])
+        self.training_data = _load_data_main_first(recipe, process_group, strict, on_message)
         self.psnr: float | None = None
-        self.log = Log(folder, self.step) if team.leads else None
-        self._announce(saved)
+        self.log = RunLog(folder, self.step) if process_group.is_main_process else None
+        self._announce_start(restored)
 
-    def go(self, deadline: float | None, asked: threading.Event, on_progress: Progress) -> Outcome:
+    def run(
+        self, deadline: float | None, stop_requested: threading.Event, on_progress: TrainingProgressCallback
+    ) -> TrainingResult:
         """Steps until the end."""
-        ending: Ending = "done"
-        first, slow = self.step, 0.0
-        clips = batches(self.material.clips, self.recipe, self.team, self.step)
-        window = _Window()
+        end_reason: EndReason = "done"
+        first, slowest_step = self.step, 0.0
+        batch_parts = iter_batch_parts(self.training_data.clips, self.recipe, self.process_group, self.step)
+        window = _MeanWindow()
         on_progress(0, self.recipe.steps - first)
         try:
             while self.step < self.recipe.steps:
                 began = time.monotonic()
-                soon = deadline is not None and began + slow > deadline
-                stop, late = self.team.agree(asked.is_set(), soon)
+                is_deadline_near = deadline is not None and began + slowest_step > deadline
+                stop, late = self.process_group.all_reduce_any(stop_requested.is_set(), is_deadline_near)
                 if stop or late:
-                    ending = "asked to stop" if stop else "out of time"
+                    end_reason = "asked to stop" if stop else "out of time"
                     break
-                window.add(self._one(clips))
-                self._after(window)
-                slow = max(0.8 * slow, time.monotonic() - began)
+                window.add_row(self._run_step(batch_parts))
+                self._run_due_tasks(window)
+                slowest_step = max(0.8 * slowest_step, time.monotonic() - began)
                 on_progress(self.step - first, self.recipe.steps - first)
-            return self._end(ending)
+            return self._finish_run(end_reason)
         finally:
             if self.log:
                 self.log.close()
 
-    def _one(self, clips: Iterator[Any]) -> dict[str, float]:
+    def _run_step(self, batch_parts: Iterator[Any]) -> dict[str, float]:
         """One step of the solver."""
-        parts = [next(clips).to(self.team.device) for _ in range(self.recipe.accumulate)]
+        parts = [next(batch_parts).to(self.process_group.device) for _ in range(self.recipe.accumulate)]
         try:
-            values = self.learner.step(parts, self.step)
-        except NotFinite as error:
+            values = self.train_state.train_step(parts, self.step)
+        except NonFiniteLossError as error:
             if self.log:
                 self.log.write(self.step, "end", {"why": str(error)})
-            good = self.checkpoints.newest(before=self.step)  # that of this step is what made it
+            good = self.checkpoints.find_newest(before=self.step)  # that of this step is what made it
             raise PartialError(
                 f"stopped at step {self.step}: {error}. The last good checkpoint is {good or 'none'}: "
                 "begin another run with it as model.start_from, and a lower rate or a clip_norm"
@@ -137,125 +147,151 @@ class Run:
         self.step += 1
         return values
 
-    def _after(self, window: "_Window") -> None:
+    def _run_due_tasks(self, window: "_MeanWindow") -> None:
         """What is due behind a step."""
         recipe, last = self.recipe, self.step == self.recipe.steps
         if self.step % recipe.log_every == 0 or last:
-            facts = window.take()
+            facts = window.take_means()
             if self.log:
                 self.log.write(self.step, "train", facts)
-        if recipe.validation.every and self.material.films and (self.step % recipe.validation.every == 0 or last):
-            self._validate()
+        if (
+            recipe.validation.every
+            and self.training_data.validation_films
+            and (self.step % recipe.validation.every == 0 or last)
+        ):
+            self._run_validation()
         if self.step % recipe.checkpoint_every == 0 or last:
-            self._save()
+            self._save_checkpoint()
 
-    def _validate(self) -> None:
-        with self.learner.resting() as model:
-            found = validate(model, self.material.films, self.material.clips.store, self.recipe.validation, self.team)
-        self.psnr = found.psnr
-        self.tell(f"step {self.step}: {found.psnr:.2f} dB on {len(found.films)} films")
+    def _run_validation(self) -> None:
+        with self.train_state.evaluation_mode() as model:
+            found = validate_model(
+                model,
+                self.training_data.validation_films,
+                self.training_data.clips.frame_cache,
+                self.recipe.validation,
+                self.process_group,
+            )
+        self.psnr = found.mean_psnr
+        self.on_message(f"step {self.step}: {found.mean_psnr:.2f} dB on {len(found.psnr_by_film)} films")
         if self.log:
-            self.log.write(self.step, "validation", {"psnr": found.psnr, "films": found.films})
-            if found.strip is not None:
-                self.log.picture(self.step, found.strip)
+            self.log.write(self.step, "validation", {"psnr": found.mean_psnr, "films": found.psnr_by_film})
+            if found.filmstrip is not None:
+                self.log.write_filmstrip(self.step, found.filmstrip)
 
-    def _save(self) -> Path:
+    def _save_checkpoint(self) -> Path:
         content = {
             "version": __version__,
             "step": self.step,
-            "recipe": json.dumps(plain(self.recipe)),
-            "data": self.material.digest,
-            "learner": self.learner.state(),
+            "recipe": json.dumps(recipe_to_dict(self.recipe)),
+            "data": self.training_data.digest,
+            "learner": self.train_state.state_dict(),
         }
-        if self.team.leads:
+        if self.process_group.is_main_process:
             self.checkpoints.save(self.step, content)
-        self.team.wait()
-        self.saved = self.step
-        return self.checkpoints.path(self.step)
+        self.process_group.wait_for_all()
+        self.saved_step = self.step
+        return self.checkpoints.path_for_step(self.step)
 
-    def _end(self, ending: Ending) -> Outcome:
+    def _finish_run(self, end_reason: EndReason) -> TrainingResult:
         """The last checkpoint, and the weights."""
-        newest = self.checkpoints.newest()
-        path = newest if newest and self.saved == self.step else self._save()
+        newest = self.checkpoints.find_newest()
+        path = newest if newest and self.saved_step == self.step else self._save_checkpoint()
         weights = self.folder / "weights" / f"{self.recipe.model.name}.safetensors"
-        if self.team.leads:
-            export(self.learner.result, self.recipe, f"{self.material.summary()}, {self.step} steps", weights)
+        if self.process_group.is_main_process:
+            export_weights(
+                self.train_state.inference_model,
+                self.recipe,
+                f"{self.training_data.summarize_sources()}, {self.step} steps",
+                weights,
+            )
         if self.log:
-            self.log.write(self.step, "end", {"why": ending})
-        return Outcome(ending, self.step, self.recipe.steps, path, weights, self.psnr)
+            self.log.write(self.step, "end", {"why": end_reason})
+        return TrainingResult(end_reason, self.step, self.recipe.steps, path, weights, self.psnr)
 
-    def _announce(self, saved: dict[str, Any] | None) -> None:
+    def _announce_start(self, restored: dict[str, Any] | None) -> None:
         """What a person should know before the first step; and the log too."""
-        notes = [*self.material.notes(), precision_note(self.recipe, self.team.device), self.log and self.log.notice]
-        if saved and saved["data"] != self.material.digest:
+        notes = [
+            *self.training_data.collect_notes(),
+            describe_precision_fallback(self.recipe, self.process_group.device),
+            self.log and self.log.notice,
+        ]
+        if restored and restored["data"] != self.training_data.digest:
             notes.append("the data is not what it was when the run was begun: it cannot be made again from its recipe")
-        told = [note for note in notes if note]
-        for note in told:
-            self.tell(f"note: {note}")
-        begun = f"goes on from step {self.step}" if saved else "begins"
-        devices = f"{self.team.world} x {self.team.device}"
-        self.tell(f"{self.recipe.model.name} {begun}: {self.material.summary()}, {devices}")
+        given_notes = [note for note in notes if note]
+        for note in given_notes:
+            self.on_message(f"note: {note}")
+        begun = f"goes on from step {self.step}" if restored else "begins"
+        devices = f"{self.process_group.world_size} x {self.process_group.device}"
+        self.on_message(f"{self.recipe.model.name} {begun}: {self.training_data.summarize_sources()}, {devices}")
         if self.log:
-            facts = {"notes": told, "data": self.material.digest, "devices": devices, "version": __version__}
+            facts = {
+                "notes": given_notes,
+                "data": self.training_data.digest,
+                "devices": devices,
+                "version": __version__,
+            }
             self.log.write(self.step, "begin", facts)
 
 
-class _Window:
+class _MeanWindow:
     """Means over the steps since the last line of the log."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
-        self.began = time.monotonic()
+        self.started_at = time.monotonic()
 
-    def add(self, row: dict[str, float]) -> None:
+    def add_row(self, row: dict[str, float]) -> None:
         self.rows.append(row)
 
-    def take(self) -> dict[str, float]:
+    def take_means(self) -> dict[str, float]:
         """Mean of every value, and ``step_seconds``; the window is empty then."""
         names = dict.fromkeys(name for row in self.rows for name in row)
         columns = {name: [row[name] for row in self.rows if name in row] for name in names}
         means = {name: sum(column) / len(column) for name, column in columns.items()}
         now = time.monotonic()
-        means["step_seconds"] = (now - self.began) / len(self.rows)
-        self.rows, self.began = [], now
+        means["step_seconds"] = (now - self.started_at) / len(self.rows)
+        self.rows, self.started_at = [], now
         return means
 
 
-def _prepare(folder: Path, checkpoints: Checkpoints) -> None:
+def _prepare_folder(folder: Path, checkpoints: CheckpointFolder) -> None:
     """Raises UsageError for a folder that holds something else, ResourceError for one that cannot be made."""
     with translate_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()) and not (folder / "recipe.json").is_file():
             raise UsageError(f"{folder} holds other things than a run: choose another folder")
-        checkpoints.sweep()
+        checkpoints.remove_unfinished()
 
 
-def _write_down(recipe: Recipe, folder: Path) -> None:
+def _write_recipe(recipe: Recipe, folder: Path) -> None:
     """For a person, and so that the folder is known as that of a run."""
     with write_file_atomically(folder / "recipe.json") as stream:
-        stream.write((json.dumps(plain(recipe), indent=2) + "\n").encode())
+        stream.write((json.dumps(recipe_to_dict(recipe), indent=2) + "\n").encode())
 
 
-def _gathered(recipe: Recipe, team: Team, strict: bool, tell: Callable[[str], None]) -> Material:
+def _load_data_main_first(
+    recipe: Recipe, process_group: ProcessGroup, strict: bool, on_message: Callable[[str], None]
+) -> TrainingData:
     """One process looks at the data, and says how far it is; the others find what it wrote down."""
-    spoken = time.monotonic()
+    last_message_at = time.monotonic()
 
-    def look(done: int, expected: int | None) -> None:
-        nonlocal spoken
-        if time.monotonic() - spoken > SECONDS_BETWEEN_LINES:
-            spoken = time.monotonic()
-            tell(f"looked at {done} of {expected} films and photographs")
+    def report_progress(done: int, expected: int | None) -> None:
+        nonlocal last_message_at
+        if time.monotonic() - last_message_at > SECONDS_BETWEEN_LINES:
+            last_message_at = time.monotonic()
+            on_message(f"looked at {done} of {expected} films and photographs")
 
-    if not team.leads:
-        team.wait()
-    found = gather(recipe, strict=strict, on_progress=look)
-    if team.leads:
-        team.wait()
+    if not process_group.is_main_process:
+        process_group.wait_for_all()
+    found = load_training_data(recipe, strict=strict, on_progress=report_progress)
+    if process_group.is_main_process:
+        process_group.wait_for_all()
     return found
 
 
 @contextmanager
-def _quick_denormals() -> Iterator[None]:
+def _flush_denormals() -> Iterator[None]:
     """Numbers under 1e-38 are 0: softmax at low temperatures makes many, and a CPU is six times slower with them."""
     torch.set_flush_denormal(True)
     try:
@@ -265,20 +301,20 @@ def _quick_denormals() -> Iterator[None]:
 
 
 @contextmanager
-def _asked() -> Iterator[threading.Event]:
+def _catch_stop_signals() -> Iterator[threading.Event]:
     """Set by SIGINT or SIGTERM; a second one of the same kind stops at once."""
-    asked = threading.Event()
+    stop_requested = threading.Event()
 
-    def hear(number: int, frame: FrameType | None) -> None:
+    def handle_signal(number: int, frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
-        asked.set()
+        stop_requested.set()
 
     if threading.current_thread() is not threading.main_thread():
-        yield asked
+        yield stop_requested
         return
-    before = {number: signal.signal(number, hear) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous_handlers = {number: signal.signal(number, handle_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield asked
+        yield stop_requested
     finally:
-        for number, handler in before.items():
+        for number, handler in previous_handlers.items():
             signal.signal(number, handler)
