@@ -18,7 +18,7 @@ import numpy as np
 from make_keyframes import gray_film, psnr, rendered, smaller
 
 from kinemacolor.data.sources import find_sources
-from kinemacolor.inference.session import complete
+from kinemacolor.inference.session import complete_reference
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.video.display import iter_color_frames
@@ -58,7 +58,7 @@ def measure(truth: list[UInt8Array], other: UInt8Array, folder: Path) -> list[fl
     given = ReferenceSpec(folder / "other.png")
     before = rendered(film, (given,), folder / "none")
     dots = corrected(truth[middle], before[middle])
-    layer = complete(dots, cv2.cvtColor(truth[middle], cv2.COLOR_RGB2GRAY))
+    layer = complete_reference(dots, cv2.cvtColor(truth[middle], cv2.COLOR_RGB2GRAY))
     write_picture(folder / "strokes.png", dots)
     write_picture(folder / "whole.png", np.where(layer[..., 3:] >= OPAQUE_ALPHA, layer[..., :3], before[middle]))
     made = [before]

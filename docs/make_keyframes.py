@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 
 from kinemacolor.data.sources import find_sources
-from kinemacolor.plan.planner import Wish, make_plan
+from kinemacolor.plan.planner import PlanRequest, make_plan
 from kinemacolor.references.spec import ReferenceSpec
-from kinemacolor.render.output import Target, prepare_plan
-from kinemacolor.render.renderer import Render, render
+from kinemacolor.render.output import OutputSpec, prepare_plan_output
+from kinemacolor.render.renderer import RenderPlan, execute_render_plan
 from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.images import write_picture
@@ -90,11 +90,13 @@ def rendered(film: Path, given: tuple[ReferenceSpec, ...], folder: Path) -> list
     """The film as one shot that takes all the pictures."""
     folder.mkdir()
     (folder / "shots.csv").write_text("first\n0\n")
-    plan, _ = make_plan(Wish(film, given, folder / "stills", shots=folder / "shots.csv"))
+    plan, _ = make_plan(PlanRequest(film, given, folder / "stills", shot_list=folder / "shots.csv"))
     shot = plan.shots[0].model_copy(update={"references": dict.fromkeys(plan.references)})
     plan = plan.model_copy(update={"shots": (shot,)})
-    model, work, target = load_model(), folder / "work", Target(folder / "color.mkv")
-    render(Render(plan, model, work), prepare_plan(plan, target, model.spec, work, device="cpu", inputs=[]))
+    model, work, target = load_model(), folder / "work", OutputSpec(folder / "color.mkv")
+    execute_render_plan(
+        RenderPlan(plan, model, work), prepare_plan_output(plan, target, model.spec, work, device="cpu", inputs=[])
+    )
     return list(iter_color_frames(target.output))
 
 

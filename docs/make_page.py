@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import Locator, Page, sync_playwright
 
 import kinemacolor
-from kinemacolor.inference.session import Session, complete
+from kinemacolor.inference.session import Session, complete_reference
 from kinemacolor.plan.stills import extract_frames
 from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.geometry import resize
@@ -64,7 +64,7 @@ def paint(frame: Path, target: Path) -> None:
         for stroke in strokes:
             scaled = [(x * layer.width / 214, y * layer.height / 160) for x, y in stroke]
             pen.line(scaled, fill=color, width=layer.width // 18)
-    strokes = complete(np.asarray(layer), gray)
+    strokes = complete_reference(np.asarray(layer), gray)
     session = Session(load_model(), [strokes], height=gray.shape[0], width=gray.shape[1], in_shot=True)
     Image.fromarray(session.colorize(gray)[0]).save(target)
 

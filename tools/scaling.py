@@ -18,8 +18,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from kinemacolor.cluster.scheduler import in_turn
-from kinemacolor.render.cache import LENGTH
+from kinemacolor.cluster.scheduler import order_passes
+from kinemacolor.render.cache import SEGMENT_FRAMES
 
 RATE = 24
 SHOTS, MEAN_SECONDS, MOST_SECONDS = 1200, 6.0, 240.0
@@ -70,7 +70,7 @@ def longest_first(shots: Sequence[int], machines: int) -> list[int]:
     return sorted(range(len(shots)), key=lambda shot: -shots[shot])
 
 
-def scheduled(shots: Sequence[int], machines: int, cost: Cost, order: Order = in_turn) -> Painted:
+def scheduled(shots: Sequence[int], machines: int, cost: Cost, order: Order = order_passes) -> Painted:
     """List scheduling (Graham 1969): the next shot goes to the machine that is free first."""
     free, ends = [cost.start] * machines, [0.0] * len(shots)
     for shot in order(shots, machines):
@@ -98,7 +98,7 @@ def split(shots: Sequence[int], machines: int, cost: Cost) -> Painted:
         if not waiting:
             continue  # fewer shots than machines: this one is done
         shot = heapq.heappop(waiting)[1]
-        frames = min(LENGTH, left[shot])
+        frames = min(SEGMENT_FRAMES, left[shot])
         spent = frames * cost.frame + cost.begin * (shot != own)
         left[shot] -= frames
         ends[shot], work = now + spent, work + spent
@@ -132,7 +132,7 @@ def _work(shots: Sequence[int], cost: Cost) -> float:
 
 def table(shots: Sequence[int], cost: Cost) -> Iterator[str]:
     """Markdown, in minutes: of each order when all is painted and when the film is whole; split; bound; keyframes."""
-    orders: dict[str, Order] = {"film order": film_order, "longest first": longest_first, "ours": in_turn}
+    orders: dict[str, Order] = {"film order": film_order, "longest first": longest_first, "ours": order_passes}
     keyed = with_keyframes(shots)
     yield f"| machines | {' | '.join(orders)} | efficiency of ours | split | bound | ours, keyframes | efficiency |"
     yield "|--:" * (len(orders) + 6) + "|"
@@ -171,7 +171,7 @@ def example(clips: Path, folder: Path, longest: int, shots: int = 12, seed: int 
     its first frame the reference.
     """
     from kinemacolor.plan.document import FilmOptions
-    from kinemacolor.plan.planner import Wish, make_plan
+    from kinemacolor.plan.planner import PlanRequest, make_plan
     from kinemacolor.references.spec import ReferenceSpec
 
     generator = np.random.default_rng(seed)
@@ -190,27 +190,27 @@ def example(clips: Path, folder: Path, longest: int, shots: int = 12, seed: int 
             cv2.imwrite(str(frames / f"{count + number:06d}.png"), gray)
     (folder / "shots.csv").write_text("first\n" + "\n".join(map(str, firsts)) + "\n")
     plan = folder / "film.plan.json"
-    wish = Wish(frames, tuple(given), folder / "stills", options=FilmOptions(), shots=folder / "shots.csv")
+    wish = PlanRequest(frames, tuple(given), folder / "stills", options=FilmOptions(), shot_list=folder / "shots.csv")
     make_plan(wish)[0].write(plan)
     return plan
 
 
 def timed(plan: Path, workers: int, work: Path) -> Timed:
     """One render by so many Ray workers, each with the threads that torch has here."""
-    from kinemacolor.cluster.ray_backend import Cluster
-    from kinemacolor.cluster.render import render_on
+    from kinemacolor.cluster.ray_backend import ClusterOptions
+    from kinemacolor.cluster.render import render_on_cluster
     from kinemacolor.plan.document import Plan
-    from kinemacolor.render.output import Target, prepare_plan
-    from kinemacolor.render.renderer import Render
+    from kinemacolor.render.output import OutputSpec, prepare_plan_output
+    from kinemacolor.render.renderer import RenderPlan
     from kinemacolor.weights.registry import load_model
 
     made = Plan.read(plan)
     model = load_model(made.model)
-    job = Render(made, model, work)
-    target = Target(work.with_suffix(".mkv"))
-    prepared = prepare_plan(made, target, model.spec, work, device="cpu", inputs=[plan])
+    job = RenderPlan(made, model, work)
+    target = OutputSpec(work.with_suffix(".mkv"))
+    prepared = prepare_plan_output(made, target, model.spec, work, device="cpu", inputs=[plan])
     clock, began, cpu = time.monotonic(), time.time(), time.process_time()
-    render_on(Cluster(workers=workers), job, prepared)
+    render_on_cluster(ClusterOptions(workers=workers), job, prepared)
     whole, cpu = time.monotonic() - clock, time.process_time() - cpu
     ends = sorted(file.stat().st_mtime - began for file in work.glob("passes/*/*.mkv"))
     frames = job.frames_to_paint

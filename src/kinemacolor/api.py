@@ -7,7 +7,7 @@ from pathlib import Path
 from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, SessionOptions
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.render import one_shot as jobs
-from kinemacolor.render.progress import Report
+from kinemacolor.render.progress import RenderReport
 from kinemacolor.weights.registry import load_model
 
 AnyPath = str | PathLike[str]
@@ -24,7 +24,7 @@ def colorize(
     start_seconds: float = 0,
     end_seconds: float | None = None,
     overwrite: bool = False,
-) -> Report:
+) -> RenderReport:
     """Colorize a film, a picture or a folder of numbered pictures.
 
     A reference is a picture, a folder of them or a colour film; ``still.png@123`` is a picture of frame 123.
@@ -34,7 +34,7 @@ def colorize(
     what was kept where the film ends before its time.
     """
     references = [reference] if isinstance(reference, str | PathLike) else list(reference)
-    job = jobs.Job(
+    request = jobs.ColorizeRequest(
         source=Path(film),
         references=tuple(ReferenceSpec.parse(str(path)) for path in references),
         output=Path(output),
@@ -44,5 +44,5 @@ def colorize(
         end_seconds=end_seconds,
         overwrite=overwrite,
     )
-    prepared = jobs.preflight(job, model)
-    return jobs.colorize(job, jobs.look(job, model), prepared, load_model(model))
+    output_setup = jobs.run_preflight_checks(request, model)
+    return jobs.run_colorize_request(request, jobs.plan_or_resume(request, model), output_setup, load_model(model))

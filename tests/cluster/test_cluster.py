@@ -19,19 +19,19 @@ import pytest
 import torch
 
 import kinemacolor.cluster.ray_backend as crews
-from kinemacolor.cluster.ray_backend import Cluster, room
-from kinemacolor.cluster.render import render_on
-from kinemacolor.cluster.scheduler import Board, Foreman, News, in_turn
-from kinemacolor.cluster.worker import Briefing, Workman
+from kinemacolor.cluster.ray_backend import ClusterOptions, count_worker_slots
+from kinemacolor.cluster.render import render_on_cluster
+from kinemacolor.cluster.scheduler import Coordinator, Scheduler, WorkerEvent, order_passes
+from kinemacolor.cluster.worker import Worker, WorkerConfig
 from kinemacolor.errors import InputError, ResourceError, UsageError, WeightsError
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import Plan
 from kinemacolor.render.cache import PassFolder, WorkFolder
-from kinemacolor.render.output import Target, prepare_plan
-from kinemacolor.render.passes import Pass
-from kinemacolor.render.progress import Progress, Report
-from kinemacolor.render.renderer import Render
+from kinemacolor.render.output import OutputSpec, prepare_plan_output
+from kinemacolor.render.passes import InferencePass
+from kinemacolor.render.progress import Progress, RenderReport
+from kinemacolor.render.renderer import RenderPlan
 from kinemacolor.utils.files import iter_json_lines
 from support.plans import two_scenes
 from support.renders import command, edited, planned, rendered
@@ -40,23 +40,23 @@ FRAMES = 180
 LOSSLESS = EncodingOptions(lossless=True)  # x264 does not make the same bytes every time
 
 
-def opened(path: Path, model: Colorizer, work: str = "cluster.work") -> Render:
-    return Render(Plan.read(path), model, path.with_name(work))
+def opened(path: Path, model: Colorizer, work: str = "cluster.work") -> RenderPlan:
+    return RenderPlan(Plan.read(path), model, path.with_name(work))
 
 
 def clustered(
     path: Path,
-    job: Render,
+    job: RenderPlan,
     name: str = "cluster.mkv",
     workers: int = 2,
     on_progress: Callable[[Progress], None] | None = None,
-) -> Report:
-    target = Target(path.with_name(name), LOSSLESS)
-    prepared = prepare_plan(job.plan, target, job.model.spec, job.work.folder, device="cpu", inputs=[path])
-    return render_on(Cluster(workers=workers), job, prepared, on_progress)
+) -> RenderReport:
+    target = OutputSpec(path.with_name(name), LOSSLESS)
+    prepared = prepare_plan_output(job.plan, target, job.model.spec, job.work.folder, device="cpu", inputs=[path])
+    return render_on_cluster(ClusterOptions(workers=workers), job, prepared, on_progress)
 
 
-def journals(job: Render) -> Counter[tuple[str, int]]:
+def journals(job: RenderPlan) -> Counter[tuple[str, int]]:
     """How often each segment of each pass was painted."""
     folders = (job.work.folder / "passes").iterdir()
     return Counter((one.name, line["segment"]) for one in folders for line in iter_json_lines(one / "journal.jsonl"))
@@ -99,17 +99,17 @@ def local(path: Path, kinema: Colorizer, one_thread: None) -> bytes:
     return path.with_name("local.mkv").read_bytes()
 
 
-class Pids(Workman):
+class Pids(Worker):
     """Workers that leave their process number in the work folder, and how often each of them painted a segment."""
 
-    def paint(self, one: Pass, files: Mapping[str, bytes]) -> Iterator[dict[str, bytes]]:
-        for painted in super().paint(one, files):
+    def paint_pass(self, inference_pass: InferencePass, files: Mapping[str, bytes]) -> Iterator[dict[str, bytes]]:
+        for painted in super().paint_pass(inference_pass, files):
             (self.told / f"{os.getpid()}.painting").touch()
             yield painted
 
-    def begin(self, briefing: Briefing) -> bool:
-        self.told = briefing.work
-        return super().begin(briefing)
+    def configure(self, config: WorkerConfig) -> bool:
+        self.told = config.work
+        return super().configure(config)
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_without_a_shared_disk_segments_travel(
 
 def hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers look for the probe where it is not."""
-    monkeypatch.setattr(crews, "Briefing", lambda *given: replace(Briefing(*given), probe="nowhere"))
+    monkeypatch.setattr(crews, "Briefing", lambda *given: replace(WorkerConfig(*given), probe="nowhere"))
 
 
 @pytest.mark.slow
@@ -240,42 +240,42 @@ def ray_processes() -> list[str]:
 class Hands:
     """A crew of one thread and no Ray: each worker paints a segment whenever the news is read."""
 
-    def __init__(self, workers: int, deadly: Callable[[Pass], bool] = lambda one: False) -> None:
+    def __init__(self, workers: int, deadly: Callable[[InferencePass], bool] = lambda one: False) -> None:
         self.size = workers
         self._begun = list(range(workers))
         self._next, self._deadly = workers, deadly
-        self._busy: dict[int, tuple[Pass, PassFolder]] = {}
-        self.order: list[Pass] = []
+        self._busy: dict[int, tuple[InferencePass, PassFolder]] = {}
+        self.order: list[InferencePass] = []
         self.most = 0
 
-    def news(self, seconds: float) -> list[News]:
-        found = [News(worker, "idle") for worker in self._begun]
+    def poll_events(self, seconds: float) -> list[WorkerEvent]:
+        found = [WorkerEvent(worker, "idle") for worker in self._begun]
         self._begun = []
         for worker, (one, folder) in list(self._busy.items()):
             if self._deadly(one):
-                found.append(News(worker, "lost"))
+                found.append(WorkerEvent(worker, "lost"))
                 self._begun.append(self._next)
                 self._next += 1
             else:
                 (folder.folder / "journal.jsonl").write_text(
                     json.dumps({"segment": 0, "frames": len(one), "sha256": ""})
                 )
-                found.append(News(worker, "idle"))
+                found.append(WorkerEvent(worker, "idle"))
             del self._busy[worker]
         return found
 
-    def paint(self, worker: int, one: Pass, folder: PassFolder) -> None:
+    def start_pass(self, worker: int, inference_pass: InferencePass, folder: PassFolder) -> None:
         assert worker not in self._busy
-        assert one not in [busy for busy, _ in self._busy.values()]
+        assert inference_pass not in [busy for busy, _ in self._busy.values()]
         folder.folder.mkdir(parents=True, exist_ok=True)
-        self._busy[worker] = one, folder
-        self.order.append(one)
+        self._busy[worker] = inference_pass, folder
+        self.order.append(inference_pass)
         self.most = max(self.most, len(self._busy))
 
 
-def foreman(job: Render, crew: Hands) -> Board:
-    board = Board(job.work)
-    Foreman(job, crew, board).run()
+def foreman(job: RenderPlan, crew: Hands) -> Coordinator:
+    board = Coordinator(job.work)
+    Scheduler(job, crew, board).run()
     return board
 
 
@@ -286,14 +286,14 @@ def test_the_longest_is_painted_first_and_workers_work_side_by_side(path: Path, 
     board = foreman(job, crew)
     assert [len(one) for one in crew.order] == sorted(map(len, job.passes), reverse=True)
     assert crew.most == 2
-    board.ensure(job.passes[0], 0, told.append)
+    board.wait_for_segment(job.passes[0], 0, told.append)
     assert sum(told) == FRAMES + 8
 
 
 def test_the_film_goes_forward_but_for_what_would_be_waited_for() -> None:
-    assert in_turn([5, 5, 300, 5, 400, 5], 4) == [4, 2, 0, 1, 3, 5]
-    assert in_turn([5, 6, 7, 5] * 50, 2) == list(range(200))
-    assert in_turn([5, 6, 7], 100) == [2, 1, 0]
+    assert order_passes([5, 5, 300, 5, 400, 5], 4) == [4, 2, 0, 1, 3, 5]
+    assert order_passes([5, 6, 7, 5] * 50, 2) == list(range(200))
+    assert order_passes([5, 6, 7], 100) == [2, 1, 0]
 
 
 def test_a_pass_that_kills_every_worker_is_named(path: Path, kinema: Colorizer) -> None:
@@ -306,8 +306,8 @@ def test_a_pass_that_kills_every_worker_is_named(path: Path, kinema: Colorizer) 
 
 def test_workers_that_cannot_start_stop_the_job(path: Path, kinema: Colorizer) -> None:
     class Stillborn(Hands):
-        def news(self, seconds: float) -> list[News]:
-            return [News(0, "lost")]
+        def news(self, seconds: float) -> list[WorkerEvent]:
+            return [WorkerEvent(0, "lost")]
 
     with pytest.raises(ResourceError, match="starting ended 3 workers"):
         foreman(opened(path, kinema, "stillborn"), Stillborn(1))
@@ -315,37 +315,37 @@ def test_workers_that_cannot_start_stop_the_job(path: Path, kinema: Colorizer) -
 
 def test_what_stops_the_painting_ends_the_wait_for_it(path: Path, kinema: Colorizer) -> None:
     job = opened(path, kinema, "stop")
-    board = Board(job.work)
+    board = Coordinator(job.work)
     threading.Timer(0.2, lambda: board.close(InputError("gone"))).start()
     with pytest.raises(InputError, match="gone"):
-        board.ensure(job.passes[0], 0, lambda frames: None)
-    assert not board.wait_until_wanted()
+        board.wait_for_segment(job.passes[0], 0, lambda frames: None)
+    assert not board.wait_until_requested()
 
 
 def test_a_worker_that_differs_is_told(path: Path, kinema: Colorizer) -> None:
     job = opened(path, kinema)
     size = job.plan.film.path.stat().st_size
-    good = Briefing(job.plan, job.contents, job.work.folder, "none", 1, size)
+    good = WorkerConfig(job.plan, job.reference_digests, job.work.folder, "none", 1, size)
     with pytest.raises(UsageError, match=r"has kinemacolor .*, wanted 0\.0\.0"):
-        Workman().begin(replace(good, version="0.0.0"))
+        Worker().configure(replace(good, version="0.0.0"))
     with pytest.raises(InputError, match=r"film\.mp4 is another film"):
-        Workman().begin(replace(good, film_bytes=size + 1))
+        Worker().configure(replace(good, film_bytes=size + 1))
     with pytest.raises(WeightsError, match="other weights of kinema"):
-        Workman().begin(replace(good, plan=job.plan.model_copy(update={"weights": {"kinema": "0"}})))
+        Worker().configure(replace(good, plan=job.plan.model_copy(update={"weights": {"kinema": "0"}})))
 
 
 def test_a_folder_moves_with_what_is_needed_to_go_on(path: Path, kinema: Colorizer, local: bytes) -> None:
     whole = opened(path, kinema, "work")
     one = max(whole.passes, key=len)
-    source = whole.work.of(one.digest, len(one))
-    assert source.is_whole
-    other = WorkFolder(path.with_name("moved")).of(one.digest, len(one))
-    assert other.files() == {}
-    other.take(source.files())
-    assert other.is_whole
+    source = whole.work.pass_folder(one.digest, len(one))
+    assert source.is_complete
+    other = WorkFolder(path.with_name("moved")).pass_folder(one.digest, len(one))
+    assert other.export_files() == {}
+    other.import_files(source.export_files())
+    assert other.is_complete
     assert sorted(file.name for file in other.folder.iterdir()) == ["000001.mkv", "journal.jsonl"]
-    last = other.read(other.segments - 1)[-1], source.read(source.segments - 1)[-1]
-    assert (last[0].chroma == last[1].chroma).all()
+    last = other.read_segment(other.segment_count - 1)[-1], source.read_segment(source.segment_count - 1)[-1]
+    assert (last[0].ab == last[1].ab).all()
 
 
 def test_workers_have_room_where_all_they_need_is() -> None:
@@ -355,9 +355,9 @@ def test_workers_have_room_where_all_they_need_is() -> None:
         {"Alive": False, "Resources": {"CPU": 64.0}},
         {"Alive": True, "Resources": {"memory": 1e9}},
     ]
-    assert room(nodes, {"CPU": 2}) == 6
-    assert room(nodes, {"CPU": 2, "GPU": 1}) == 1
-    assert room(nodes, {"CPU": 9}) == 0
+    assert count_worker_slots(nodes, {"CPU": 2}) == 6
+    assert count_worker_slots(nodes, {"CPU": 2, "GPU": 1}) == 1
+    assert count_worker_slots(nodes, {"CPU": 9}) == 0
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "somewhere", "host:port"])

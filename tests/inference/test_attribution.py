@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from kinemacolor.inference.attribution import Explained, Origin
+from kinemacolor.inference.attribution import Attribution, Origin
 from kinemacolor.inference.session import Session
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.deep_exemplar import DeepExemplar
@@ -30,8 +30,8 @@ def session(model: Colorizer, *references: np.ndarray, size: tuple[int, int] = S
     return Session(model, references, height=size[0], width=size[1], **({"options": SMALL} | changes))  # type: ignore[arg-type]
 
 
-def origins(explained: Explained, points: list[tuple[float, float]] = POINTS) -> list[Origin]:
-    found = [explained.at(*point) for point in points]
+def origins(explained: Attribution, points: list[tuple[float, float]] = POINTS) -> list[Origin]:
+    found = [explained.origin_at(*point) for point in points]
     assert None not in found
     return found  # type: ignore[return-value]
 
@@ -45,11 +45,11 @@ def distances(found: list[Origin], wanted: list[tuple[float, float]] = POINTS) -
 def test_a_frame_of_the_reference_comes_from_the_same_place(name: str) -> None:
     """Also where the frame is only the right two thirds of it, and of another aspect."""
     model, whole = tiny(name), place()
-    found = origins(session(model, whole).explain(gray_of(whole)))
+    found = origins(session(model, whole).attribute_frame(gray_of(whole)))
     assert {one.reference for one in found} == {0}
     assert (distances(found) < TWO_CELLS).all()
     part = np.ascontiguousarray(gray_of(whole)[:, 64:])
-    found = origins(session(model, whole, size=(108, 128)).explain(part))
+    found = origins(session(model, whole, size=(108, 128)).attribute_frame(part))
     assert np.median(distances(found, [(row, 1 / 3 + column * 2 / 3) for row, column in POINTS])) < TWO_CELLS
 
 
@@ -57,7 +57,7 @@ def test_a_frame_of_the_reference_comes_from_the_same_place(name: str) -> None:
 def test_the_reference_that_shows_it_is_named(name: str) -> None:
     pictures = [place(1), place(2), place(3)]
     for number, picture in enumerate(pictures):
-        found = origins(session(tiny(name), *pictures).explain(gray_of(picture)))
+        found = origins(session(tiny(name), *pictures).attribute_frame(gray_of(picture)))
         assert [one.reference for one in found].count(number) >= 15
         assert np.median(distances(found)) < TWO_CELLS
 
@@ -67,7 +67,7 @@ def test_history_keeps_the_place(kinema: Colorizer) -> None:
     wide = place(size=(108, 220))
     run = session(kinema, np.ascontiguousarray(wide[:, :192]))
     for index in range(5):
-        explained = run.explain(np.ascontiguousarray(gray_of(wide)[:, 2 * index : 192 + 2 * index]))
+        explained = run.attribute_frame(np.ascontiguousarray(gray_of(wide)[:, 2 * index : 192 + 2 * index]))
     points = [point for point in POINTS if point[1] < 0.8]
     wanted = [(row, column + 8 / 192) for row, column in points]
     assert np.median(distances(origins(explained, points), wanted)) < TWO_CELLS
@@ -82,7 +82,7 @@ def test_points_are_of_the_frame_as_it_is_shown(kinema: Colorizer, rotation: int
     aspect = 4 / 3 if rotation % 180 == 0 else 3 / 4
     large = cv2.resize(whole, (384, 216))
     run = session(kinema, large, size=stored.shape, rotation=rotation, pixel_aspect=aspect)
-    explained = run.explain(stored)
+    explained = run.attribute_frame(stored)
     assert explained.rgb.shape[:2] == explained.confidence.shape == squeezed.shape
     assert np.abs(gray_of(explained.rgb).astype(int) - squeezed).max() <= 1
     assert (distances(origins(explained)) < TWO_CELLS).all()
@@ -95,11 +95,11 @@ def test_a_crop_is_undone_on_both_sides(kinema: Colorizer, rotation: int) -> Non
     frame = gray_of(tall)[24:168]
     stored = np.ascontiguousarray(np.rot90(frame, -(rotation // 90)))
     options = SessionOptions(short_side=108, crop=True)
-    explained = session(kinema, tall, size=stored.shape, options=options, rotation=rotation).explain(stored)
+    explained = session(kinema, tall, size=stored.shape, options=options, rotation=rotation).attribute_frame(stored)
     points = [(row, column) for row in (0.2, 0.5, 0.7) for column in (0.1, 0.5, 0.8)]
     wanted = [((24 + 144 * row) / 192, column) for row, column in points]
     assert (distances(origins(explained, points), wanted) < TWO_CELLS).all()
-    assert explained.at(0.05, 0.5) is explained.at(0.95, 0.5) is None
+    assert explained.origin_at(0.05, 0.5) is explained.origin_at(0.95, 0.5) is None
     assert not explained.confidence[: int(0.05 * 144)].any()
 
 
@@ -137,10 +137,10 @@ def test_what_is_explained_is_what_is_coloured(kinema: Colorizer) -> None:
     one, other = (session(kinema, whole) for _ in range(2))
     for shift in (0, 3):
         frame = np.roll(gray_of(whole), shift, 1)
-        explained, (rgb, confidence) = one.explain(frame), other.colorize(frame)
+        explained, (rgb, confidence) = one.attribute_frame(frame), other.colorize(frame)
         assert np.array_equal(explained.rgb, rgb)
         assert np.array_equal(explained.confidence, confidence)
-        at = explained.at(0.5, 0.5)
+        at = explained.origin_at(0.5, 0.5)
         assert at is not None
         assert at.confidence == confidence[54, 96]
 
@@ -149,26 +149,26 @@ def test_the_part_of_the_match_is_told(kinema: Colorizer) -> None:
     """Most of a colour comes from the place where it is shown, little where the place is shown nowhere."""
     parts = []
     for seed in (0, 9):
-        explained = session(kinema, place(seed)).explain(gray_of(place(0)))
+        explained = session(kinema, place(seed)).attribute_frame(gray_of(place(0)))
         assert explained.matched is not None
         assert 0 <= explained.matched.min() <= explained.matched.max() <= 1
         parts.append(explained.matched.mean())
     assert parts[0] > 0.8
     assert parts[0] > 1.5 * parts[1]
-    at = explained.at(0.99, 0.99)
+    at = explained.origin_at(0.99, 0.99)
     assert at is not None
     assert at.matched == explained.matched[-1, -1]
 
 
 def test_a_model_without_places_has_no_origin() -> None:
     for name in ("color2embed", "gray"):
-        explained = session(tiny(name), place()).explain(gray_of(place()))
-        assert explained.origin is explained.matched is explained.at(0.5, 0.5) is None
+        explained = session(tiny(name), place()).attribute_frame(gray_of(place()))
+        assert explained.origin is explained.matched is explained.origin_at(0.5, 0.5) is None
 
 
 def test_a_point_outside_of_the_frame_is_a_value_error(kinema: Colorizer) -> None:
-    explained = session(kinema, place()).explain(gray_of(place()))
-    assert explained.at(1, 1) is not None
+    explained = session(kinema, place()).attribute_frame(gray_of(place()))
+    assert explained.origin_at(1, 1) is not None
     for point in ((-0.1, 0.5), (0.5, 1.1)):
         with pytest.raises(ValueError, match=r"lies at 0\.\.1"):
-            explained.at(*point)
+            explained.origin_at(*point)

@@ -9,8 +9,8 @@ from safetensors.torch import load_file, save_file
 
 from kinemacolor.color import YCbCr, rgb_to_lab
 from kinemacolor.errors import UsageError
-from kinemacolor.inference.postprocess import Painted
-from kinemacolor.inference.session import FULL_RGB, Session, complete, reference_batch
+from kinemacolor.inference.postprocess import ColorPrediction
+from kinemacolor.inference.session import BT709_FULL_RANGE, Session, complete_reference, make_reference_batch
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EdgeFilter, Precision, SessionOptions
 from kinemacolor.utils.device import choose_device
@@ -22,10 +22,11 @@ from support.sessions import gray_of, tiny
 SMALL = SessionOptions(short_side=64)
 
 
-def advance(session: Session, luma: np.ndarray) -> list[Painted]:
+def advance(session: Session, luma: np.ndarray) -> list[ColorPrediction]:
     """What a session paints for the next frame of film size, with its gain."""
     return [
-        session.finish.gained(one) for one in session.advance(session.geometry.downscale_codes(luma)[None], FULL_RGB)
+        session.postprocessor.with_saturation(one)
+        for one in session.predict_frames(session.geometry.downscale_codes(luma)[None], BT709_FULL_RANGE)
     ]
 
 
@@ -66,8 +67,8 @@ def test_a_still_film_does_not_flicker(kinema: Colorizer) -> None:
         noisy = (still + generator.normal(0, 2, still.shape)).clip(0, 255).astype(np.uint8)
         (painted,) = advance(session, noisy)
         if last is not None:
-            changes.append(np.abs(painted.chroma - last).mean())
-        last = painted.chroma
+            changes.append(np.abs(painted.ab - last).mean())
+        last = painted.ab
     assert max(changes[2:]) < 0.5
 
 
@@ -75,7 +76,7 @@ def test_saturation_scales_chroma(kinema: Colorizer) -> None:
     def chroma(saturation: float) -> np.ndarray:
         options = SessionOptions(short_side=64, saturation=saturation)
         session = Session(kinema, [scene(0)], height=72, width=96, options=options)
-        return advance(session, gray_of(scene(1)))[0].chroma
+        return advance(session, gray_of(scene(1)))[0].ab
 
     assert np.allclose(chroma(0.5), chroma(1.0) / 2, atol=1e-4)
     assert np.abs(chroma(0)).max() == 0
@@ -113,8 +114,8 @@ def test_chroma_codes_fit_depth_and_subsampling(kinema: Colorizer) -> None:
     session = Session(kinema, [scene(0)], height=72, width=96, options=SMALL)
     native, target = YCbCr(0.2126, 0.0722, 8, False), YCbCr(0.2126, 0.0722, 10, False)
     luma = gray_of(scene(1))
-    (painted,) = session.advance(session.geometry.downscale_codes(luma)[None], native)
-    codes = session.finish.chroma_planes(luma, painted, (36, 48), native, target)
+    (painted,) = session.predict_frames(session.geometry.downscale_codes(luma)[None], native)
+    codes = session.postprocessor.compute_cbcr_codes(luma, painted, (36, 48), native, target)
     assert codes.shape == (2, 36, 48)
     assert codes.dtype == np.uint16
     assert 64 <= codes.min() < 512 < codes.max() <= 960
@@ -151,10 +152,10 @@ def test_resize_keeps_depth_and_channels() -> None:
 
 
 def test_several_references_share_one_size() -> None:
-    batch = reference_batch([np.zeros((100, 200, 3), np.uint8), np.zeros((200, 100, 3), np.uint8)], 64)
+    batch = make_reference_batch([np.zeros((100, 200, 3), np.uint8), np.zeros((200, 100, 3), np.uint8)], 64)
     assert batch[0].shape == (1, 2, 3, 64, 64)
     assert torch.equal(batch[1], torch.ones(2, 64, 64))
-    assert reference_batch([np.zeros((100, 200, 3), np.uint8)], 64)[0].shape == (1, 1, 3, 64, 128)
+    assert make_reference_batch([np.zeros((100, 200, 3), np.uint8)], 64)[0].shape == (1, 1, 3, 64, 128)
 
 
 def layer(rgb: np.ndarray, painted: np.ndarray) -> np.ndarray:
@@ -175,18 +176,18 @@ def test_colours_of_a_smaller_reference_are_those_of_its_paint() -> None:
     red, painted = np.full((144, 192, 3), (200, 60, 50), np.uint8), coat((144, 192))
     under = np.where(painted[..., None], red, np.uint8([0, 0, 255]))
     for picture in (layer(red, painted), np.dstack([under, np.uint8(255) * painted])):
-        (lab,), masks = reference_batch([picture], 50)
+        (lab,), masks = make_reference_batch([picture], 50)
         assert masks.shape == (1, 50, 67)
         assert 0.3 < masks.mean() < 0.4
         wanted = rgb_to_lab(torch.tensor([200, 60, 50])[:, None, None] / 255)[1:]
         found = lab[0, 1:, masks[0] > 0]
         torch.testing.assert_close(found, wanted[:, 0].expand_as(found), atol=0.01, rtol=0)
-    whole, _ = reference_batch([np.ascontiguousarray(picture[..., :3])], 50)
+    whole, _ = make_reference_batch([np.ascontiguousarray(picture[..., :3])], 50)
     assert torch.equal(whole[:, :, 0], lab[None, :, 0])
 
 
 def test_an_opaque_picture_is_a_whole_reference() -> None:
-    one, other = (reference_batch([p], 64) for p in (scene(0), layer(scene(0), np.ones((72, 96), bool))))
+    one, other = (make_reference_batch([p], 64) for p in (scene(0), layer(scene(0), np.ones((72, 96), bool))))
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
@@ -195,7 +196,7 @@ def test_a_painted_part_gives_its_colours_and_only_they(kinema: Colorizer) -> No
     right = np.zeros((72, 96), bool)
     right[:, 48:] = True
     gray = gray_of(scene(0))
-    other = complete(np.dstack([255 - scene(0), np.uint8(255) * right]), gray)
+    other = complete_reference(np.dstack([255 - scene(0), np.uint8(255) * right]), gray)
     answers = []
     for pictures in ([scene(0)], [other]):
         session = Session(kinema, pictures, height=72, width=96, options=SMALL, in_shot=True)
@@ -206,7 +207,7 @@ def test_a_painted_part_gives_its_colours_and_only_they(kinema: Colorizer) -> No
 def test_complete_lays_the_frame_under_the_paint() -> None:
     painted, gray = coat(), gray_of(scene(1))
     color = np.full((72, 96, 3), (150, 110, 100), np.uint8)
-    whole = complete(layer(color, painted), np.repeat(np.repeat(gray, 2, 0), 2, 1))
+    whole = complete_reference(layer(color, painted), np.repeat(np.repeat(gray, 2, 0), 2, 1))
     assert np.array_equal(whole[..., 3] > 0, painted)
     assert np.array_equal(whole[~painted, :3], np.repeat(gray[~painted, None], 3, 1))
     found = rgb_to_lab(torch.from_numpy(whole[painted, None, :3]).permute(2, 0, 1) / 255)
@@ -235,12 +236,12 @@ def test_misuse_is_a_value_error(kinema: Colorizer) -> None:
 def test_the_published_recipe_is_the_models_own_default() -> None:
     model, picture = tiny("deep-exemplar"), [scene(0)]
     published = Session(model, picture, height=72, width=96)
-    assert (published.finish.saturation, published.finish.edge_filter) == (1.25, "fgs")
+    assert (published.postprocessor.saturation, published.postprocessor.edge_filter) == (1.25, "fgs")
     plain = Session(model, picture, height=72, width=96, options=SessionOptions(saturation=1, edge_filter="none"))
-    assert (plain.finish.saturation, plain.finish.edge_filter) == (1, "none")
+    assert (plain.postprocessor.saturation, plain.postprocessor.edge_filter) == (1, "none")
     gray = gray_of(scene(1))
     (one,), (other,) = advance(published, gray), advance(plain, gray)
-    assert np.allclose(one.chroma, 1.25 * other.chroma, atol=1e-3)
+    assert np.allclose(one.ab, 1.25 * other.ab, atol=1e-3)
 
 
 @pytest.mark.parametrize("rotation", [0, 90])
@@ -269,7 +270,7 @@ def test_half_precision_stays_near(name: str, precision: Precision, chroma_bound
         options = SessionOptions(short_side=72, precision=chosen)  # type: ignore[arg-type]
         session = Session(tiny(name), [scene(0)], height=72, width=96, options=options)
         luma = np.stack([gray_of(scene(index)) for index in range(3)])
-        answers.append([np.stack(parts) for parts in zip(*session.advance(luma, FULL_RGB), strict=True)])
+        answers.append([np.stack(parts) for parts in zip(*session.predict_frames(luma, BT709_FULL_RANGE), strict=True)])
     (chroma, confidence), (chroma_half, confidence_half) = answers
     assert np.isfinite(chroma_half).all()
     assert np.abs(confidence - confidence_half).mean() < (0.1 if precision == "bfloat16" else 0.04)
@@ -289,14 +290,14 @@ def test_a_restored_session_goes_on_bit_for_bit(name: str, done: int, tmp_path: 
 
     def advance(session: Session, part: np.ndarray) -> list[np.ndarray]:
         small = np.stack([session.geometry.downscale_codes(luma) for luma in part])
-        return [array for painted in session.advance(small, FULL_RGB) for array in painted]
+        return [array for painted in session.predict_frames(small, BT709_FULL_RANGE) for array in painted]
 
     whole = fresh()
     if done:
         advance(whole, luma[:done])
-    save_file(whole.snapshot(), tmp_path / "state.safetensors")
+    save_file(whole.snapshot_state(), tmp_path / "state.safetensors")
     other = fresh()
-    other.restore(load_file(tmp_path / "state.safetensors"))
+    other.restore_state(load_file(tmp_path / "state.safetensors"))
     for cut in (slice(done, done + 3), slice(done + 3, None)):
         wanted, found = advance(whole, luma[cut]), advance(other, luma[cut])
         assert all(np.array_equal(a, b) for a, b in zip(wanted, found, strict=True))
@@ -304,16 +305,16 @@ def test_a_restored_session_goes_on_bit_for_bit(name: str, done: int, tmp_path: 
 
 def test_a_snapshot_is_a_copy_and_not_another_model_s(kinema: Colorizer) -> None:
     session = Session(kinema, [scene(0)], height=72, width=96, options=SMALL)
-    before = session.snapshot()
+    before = session.snapshot_state()
     session.colorize(gray_of(scene(1)))
-    after = session.snapshot()
+    after = session.snapshot_state()
     for tensor in before.values():
         tensor.zero_()
-    session.restore(after)
-    assert all(torch.equal(a, b) for a, b in zip(after.values(), session.snapshot().values(), strict=True))
-    foreign = Session(tiny("deep-exemplar"), [scene(0)], height=72, width=96, options=SMALL).snapshot()
+    session.restore_state(after)
+    assert all(torch.equal(a, b) for a, b in zip(after.values(), session.snapshot_state().values(), strict=True))
+    foreign = Session(tiny("deep-exemplar"), [scene(0)], height=72, width=96, options=SMALL).snapshot_state()
     with pytest.raises(ValueError, match="a snapshot of kinema holds"):
-        session.restore(foreign)
+        session.restore_state(foreign)
 
 
 def test_frames_that_may_not_be_written_are_taken_without_a_warning(

@@ -9,9 +9,9 @@ import pytest
 
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.plan.document import Plan, ReferenceEntry, ShotEntry, ShotOptions
-from kinemacolor.plan.excerpt import excerpt
+from kinemacolor.plan.excerpt import cut_excerpt
 from kinemacolor.plan.planner import make_plan
-from kinemacolor.render.passes import stretches
+from kinemacolor.render.passes import build_shot_passes
 from kinemacolor.video.random_access import RangeReader
 from kinemacolor.video.reader import VideoReader
 from support.films import scene, write_film
@@ -50,7 +50,7 @@ def with_pictures(plan: Plan, folder: Path, *names: str) -> Plan:
 
 
 def frames_of(plan: Plan, first: int = 0, end: int | None = None) -> list[np.ndarray]:
-    with RangeReader(plan.film.path, plan.film.index, start_seconds=plan.film.start_seconds) as reader:
+    with RangeReader(plan.film.path, plan.film.frame_index, start_seconds=plan.film.start_seconds) as reader:
         return [block.luma_codes[0] for block in reader.iter_blocks(first, end or plan.film.frames, 1)]
 
 
@@ -58,7 +58,7 @@ def frames_of(plan: Plan, first: int = 0, end: int | None = None) -> list[np.nda
 def test_it_has_the_frames_that_a_plan_of_this_part_has(
     plan: Plan, folder: Path, start: float, end: float | None
 ) -> None:
-    part = excerpt(plan, start, end)
+    part = cut_excerpt(plan, start, end)
     of_part, seen = make_plan(
         wish(plan.film.path, folder / "key_0.png", folder=folder, start_seconds=start, end_seconds=end)
     )
@@ -72,7 +72,7 @@ def test_it_has_the_frames_that_a_plan_of_this_part_has(
 
 def test_shots_are_cut_and_numbered_anew(plan: Plan) -> None:
     looks = [shot.model_copy(update={"options": ShotOptions(saturation=n / 2)}) for n, shot in enumerate(plan.shots)]
-    part = excerpt(plan.model_copy(update={"shots": tuple(looks)}), 40 / 24, 70 / 24)
+    part = cut_excerpt(plan.model_copy(update={"shots": tuple(looks)}), 40 / 24, 70 / 24)
     assert [(shot.first, shot.last, shot.options.saturation) for shot in part.shots] == [(0, 19, 0.5), (20, 29, 1.0)]
     assert part.shots[0].transition is None
     assert part.shots[1].transition == plan.shots[2].transition == "cut"
@@ -82,10 +82,10 @@ def test_shots_are_cut_and_numbered_anew(plan: Plan) -> None:
 def test_an_excerpt_of_an_excerpt_counts_from_the_film(plan: Plan) -> None:
     """Also of a plan whose film has no anchors, as that of joined recordings."""
     bare = plan.model_copy(update={"film": plan.film.model_copy(update={"anchors": ()})})
-    once = excerpt(plan, 2.5, 3.25)
-    for larger in (excerpt(plan, 1, 3.25), bare, excerpt(bare, 2, None)):
-        assert excerpt(larger, 2.5, 3.25) == once
-    assert excerpt(once, 0, None) == excerpt(once) == once
+    once = cut_excerpt(plan, 2.5, 3.25)
+    for larger in (cut_excerpt(plan, 1, 3.25), bare, cut_excerpt(bare, 2, None)):
+        assert cut_excerpt(larger, 2.5, 3.25) == once
+    assert cut_excerpt(once, 0, None) == cut_excerpt(once) == once
 
 
 def test_times_of_a_variable_clock_and_a_late_beginning(folder: Path, tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_times_of_a_variable_clock_and_a_late_beginning(folder: Path, tmp_path: 
     film = write_film(tmp_path / "film.mkv", pts=pts, time_base=Fraction(1, 90_000), picture=lambda i: gray(scene(i)))
     plan, seen = make_plan(wish(film, folder / "key_0.png", folder=tmp_path))
     part, (of_part, cut) = (
-        excerpt(plan, 1.9, 2.7),
+        cut_excerpt(plan, 1.9, 2.7),
         make_plan(wish(film, folder / "key_0.png", folder=tmp_path, start_seconds=1.9, end_seconds=2.7)),
     )
     assert part.film == of_part.film
@@ -111,7 +111,7 @@ def test_a_folder_of_scans_has_excerpts(folder: Path, tmp_path: Path) -> None:
     key = ReferenceEntry(path=folder / "key_0.png", frame=52)
     plan = plan.model_copy(update={"references": {"key_0": key}})
     rate = float(1 / seen.info.time_base)
-    part = excerpt(plan, 50 / rate, 55 / rate)
+    part = cut_excerpt(plan, 50 / rate, 55 / rate)
     assert part.film.frames == 5
     assert part.references["key_0"].frame == 2
 
@@ -119,7 +119,7 @@ def test_a_folder_of_scans_has_excerpts(folder: Path, tmp_path: Path) -> None:
 def test_keyframes_inside_move_along(plan: Plan, folder: Path) -> None:
     """Of those outside the nearest are used, as pictures of no frame; scores stay."""
     keyed = with_pictures(plan, folder, "key_0", "key_40", "key_45", "key_50", "key_55", "key_58", "layer_50")
-    part = excerpt(keyed, 47 / 24, 53 / 24)
+    part = cut_excerpt(keyed, 47 / 24, 53 / 24)
     assert part.shots[0].references == dict.fromkeys(["key_0", "key_45", "key_50", "key_55", "layer_50"], 0.5)
     assert {name: entry.frame for name, entry in part.references.items()} == {
         "key_0": None,
@@ -128,24 +128,24 @@ def test_keyframes_inside_move_along(plan: Plan, folder: Path) -> None:
         "key_55": None,
         "layer_50": 3,
     }
-    (stretch,) = stretches(part, {entry.path: name for name, entry in part.references.items()})
-    assert [(one.source.first, one.source.end, one.source.backward) for one in stretch.shares] == [
+    (stretch,) = build_shot_passes(part, {entry.path: name for name, entry in part.references.items()})
+    assert [(one.source.first, one.source.end, one.source.is_backward) for one in stretch.weighted_passes] == [
         (0, 4, True),
         (3, 6, False),
     ]
 
 
 def test_partial_pictures_of_frames_outside_are_left_out(plan: Plan, folder: Path) -> None:
-    part = excerpt(with_pictures(plan, folder, "key_40", "layer_50"), 35 / 24, 45 / 24)
+    part = cut_excerpt(with_pictures(plan, folder, "key_40", "layer_50"), 35 / 24, 45 / 24)
     assert part.shots[0].references == {"key_40": 0.5}
     assert set(part.references) == {"key_40"}
     alone = with_pictures(plan, folder, "layer_50")
     with pytest.raises(UsageError, match="from frame 30 has only partial pictures, of frames 50: let the excerpt have"):
-        excerpt(alone, 35 / 24, 45 / 24)
-    assert excerpt(alone, 35 / 24, 51 / 24).references["layer_50"].frame == 15
-    assert excerpt(alone, 0, 1).film.frames == 24  # it is none of this shot's
+        cut_excerpt(alone, 35 / 24, 45 / 24)
+    assert cut_excerpt(alone, 35 / 24, 51 / 24).references["layer_50"].frame == 15
+    assert cut_excerpt(alone, 0, 1).film.frames == 24  # it is none of this shot's
     whole_is_far = with_pictures(plan, folder, "key_40", "layer_50")
-    assert set(excerpt(whole_is_far, 55 / 24, 58 / 24).references) == {"key_40"}
+    assert set(cut_excerpt(whole_is_far, 55 / 24, 58 / 24).references) == {"key_40"}
 
 
 def test_a_dissolve_keeps_its_place(plan: Plan) -> None:
@@ -154,28 +154,28 @@ def test_a_dissolve_keeps_its_place(plan: Plan) -> None:
     shots[1] = shots[1].model_copy(update={"transition": "dissolve", "dissolve": 10})
     plan = plan.model_copy(update={"shots": tuple(shots)})
     contents = {entry.path: "x" for entry in plan.references.values()}
-    whole = stretches(plan, contents)
+    whole = build_shot_passes(plan, contents)
     for first, end in ((20, 50), (28, 50), (20, 32)):
-        part = stretches(excerpt(plan, first / 24, end / 24), contents)
+        part = build_shot_passes(cut_excerpt(plan, first / 24, end / 24), contents)
         assert len(part) == 2
         for frame in range(first, end):
-            weights = [one.shares[0].weight(frame - first) for one in part]
-            assert weights == pytest.approx([one.shares[0].weight(frame) for one in whole[:2]])
-    late = excerpt(plan, 30 / 24, 50 / 24)
+            weights = [one.weighted_passes[0].weight_at(frame - first) for one in part]
+            assert weights == pytest.approx([one.weighted_passes[0].weight_at(frame) for one in whole[:2]])
+    late = cut_excerpt(plan, 30 / 24, 50 / 24)
     assert late.shots == (ShotEntry(first=0, last=19, references=plan.shots[1].references, certainty=1.0),)
 
 
 @pytest.mark.parametrize(("start", "end"), [(2, 2), (2, 1), (100, None), (3.74, 3.741), (0.01, 0.02)])
 def test_times_with_nothing_between_are_told(plan: Plan, start: float, end: float | None) -> None:
     with pytest.raises(UsageError, match="the plan has no frame from"):
-        excerpt(plan, start, end)
+        cut_excerpt(plan, start, end)
 
 
 def test_times_outside_of_the_plans_own_part_are_told(plan: Plan) -> None:
-    part = excerpt(plan, 1, 2)
+    part = cut_excerpt(plan, 1, 2)
     for start, end in ((0, 1), (2, 3)):
         with pytest.raises(UsageError, match="the plan has no frame from"):
-            excerpt(part, start, end)
+            cut_excerpt(part, start, end)
 
 
 def test_another_film_is_told(plan: Plan, tmp_path: Path) -> None:
@@ -185,4 +185,4 @@ def test_another_film_is_told(plan: Plan, tmp_path: Path) -> None:
     for path, said in ((other, "is not the film|another time"), (tmp_path / "none.mp4", "does not exist")):
         changed = plan.model_copy(update={"film": plan.film.model_copy(update={"path": path})})
         with pytest.raises(InputError, match=said):
-            excerpt(changed, 2.5, 3)
+            cut_excerpt(changed, 2.5, 3)

@@ -11,10 +11,10 @@ import pytest
 
 from kinemacolor.errors import InputError, Interrupted, ResourceError, UsageError
 from kinemacolor.plan.document import Plan
-from kinemacolor.plan.keyframe_selection import Views, suggest
-from kinemacolor.plan.planner import make_plan, seeing_eye
+from kinemacolor.plan.keyframe_selection import CandidateFrames, suggest_keyframes
+from kinemacolor.plan.planner import load_default_encoder, make_plan
 from kinemacolor.plan.stills import extract_frames
-from kinemacolor.plan.survey import Survey, survey
+from kinemacolor.plan.survey import Survey, survey_film
 from kinemacolor.references.spec import Reference, ReferenceSpec, name_references
 from support.films import scene, write_film
 from support.plans import CUT, SIDE, gray, other_scene, save, two_scenes, wish
@@ -31,7 +31,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def seen(film: Path) -> Survey:
-    return survey(film)
+    return survey_film(film)
 
 
 @pytest.fixture
@@ -49,9 +49,9 @@ def test_a_survey_counts_frames_and_finds_shots(seen: Survey, film: Path) -> Non
     assert seen.ended_early is None
     assert seen.frame_at(0) == 0
     assert seen.frame_at(1.26) == 30
-    assert seen.sample(0).shape == (112, 149)
+    assert seen.decode_sample(0).shape == (112, 149)
     for shot in seen.shots:
-        assert all(shot.first <= frame < shot.end for frame in seen.samples_of(shot))
+        assert all(shot.first <= frame < shot.end for frame in seen.samples_in_shot(shot))
 
 
 def test_every_shot_gets_the_picture_that_fits_it(film: Path, pictures: Path, tmp_path: Path) -> None:
@@ -177,9 +177,9 @@ def test_references_of_one_name_are_numbered() -> None:
 
 
 def test_suggestions_name_each_setting_once(seen: Survey) -> None:
-    views = Views.of(seen, seeing_eye())
+    views = CandidateFrames.from_survey(seen, load_default_encoder())
     assert views.weights.sum() == pytest.approx(1, abs=1e-5)
-    found = suggest(views, 10)
+    found = suggest_keyframes(views, 10)
     assert len(found) >= 2
     first, second = found[:2]
     shots = [next(n for n, shot in enumerate(seen.shots) if shot.first <= one.frame < shot.end) for one in found[:2]]
@@ -192,10 +192,10 @@ def test_suggestions_name_each_setting_once(seen: Survey) -> None:
 
 
 def test_suggestions_count_what_is_there_already(seen: Survey) -> None:
-    eye = seeing_eye()
-    views = Views.of(seen, eye)
-    known = [eye.look(cv2.cvtColor(scene(3), cv2.COLOR_RGB2GRAY))]
-    (best,) = suggest(views, 1, known)
+    eye = load_default_encoder()
+    views = CandidateFrames.from_survey(seen, eye)
+    known = [eye.encode_frame(cv2.cvtColor(scene(3), cv2.COLOR_RGB2GRAY))]
+    (best,) = suggest_keyframes(views, 1, known)
     assert CUT <= best.frame < 2 * CUT
 
 
@@ -239,7 +239,7 @@ def test_a_survey_that_is_interrupted_ends(film: Path) -> None:
     before = threading.active_count()
     for _ in range(3):
         with pytest.raises(Interrupted):
-            survey(film, on_frame=stop)
+            survey_film(film, on_frame=stop)
     assert threading.active_count() == before
 
 

@@ -19,10 +19,10 @@ from kinemacolor.errors import InputError, PartialError, ResourceError, UsageErr
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions, SessionOptions
 from kinemacolor.references.spec import ReferenceSpec
-from kinemacolor.render.one_shot import Job, colorize, look
-from kinemacolor.render.one_shot import preflight as checked
-from kinemacolor.render.output import Prepared, default_output
-from kinemacolor.render.progress import Progress, Report
+from kinemacolor.render.one_shot import ColorizeRequest, plan_or_resume, run_colorize_request
+from kinemacolor.render.one_shot import run_preflight_checks as checked
+from kinemacolor.render.output import OutputSetup, default_output_path
+from kinemacolor.render.progress import Progress, RenderReport
 from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.verify import verify_film
 from support.films import scene, write_film
@@ -30,18 +30,18 @@ from support.films import scene, write_film
 SMALL = SessionOptions(short_side=64)
 
 
-def job(source: Path, reference: Path, output: Path, **changes: object) -> Job:
-    return Job(source, (ReferenceSpec(reference),), output, **({"session": SMALL} | changes))
+def job(source: Path, reference: Path, output: Path, **changes: object) -> ColorizeRequest:
+    return ColorizeRequest(source, (ReferenceSpec(reference),), output, **({"session": SMALL} | changes))
 
 
-def preflight(one: Job) -> Prepared:
+def preflight(one: ColorizeRequest) -> OutputSetup:
     return checked(one, "kinema")
 
 
-def rendered(model: Colorizer, *args: Path, **changes: object) -> Report:
+def rendered(model: Colorizer, *args: Path, **changes: object) -> RenderReport:
     one = job(*args, **changes)
     prepared = preflight(one)
-    return colorize(one, look(one, "kinema"), prepared, model)
+    return run_colorize_request(one, plan_or_resume(one, "kinema"), prepared, model)
 
 
 def colour_of(path: Path) -> float:
@@ -56,7 +56,7 @@ def test_a_film_becomes_the_same_film_with_colours(
     output = tmp_path / "out.mp4"
     seen: list[Progress] = []
     one = job(film, reference, output)
-    report = colorize(one, look(one, "kinema"), preflight(one), kinema, seen.append)
+    report = run_colorize_request(one, plan_or_resume(one, "kinema"), preflight(one), kinema, seen.append)
     assert [check.name for check in verify_film(film, output) if not check.passed] == []
     assert report.frames == 8
     done = [at.frames for at in seen]
@@ -201,7 +201,7 @@ def test_a_film_that_ends_early_is_kept_as_partial(
     with pytest.raises(PartialError) as caught:
         rendered(kinema, truncated(whole, 0.6), reference, tmp_path / f"out{suffix}")
     report = caught.value.report
-    assert isinstance(report, Report)
+    assert isinstance(report, RenderReport)
     assert report.ended_early
     assert 20 < report.frames < 72
     assert not (tmp_path / f"out{suffix}").exists()
@@ -282,7 +282,7 @@ def test_joined_recordings_end_where_the_clock_jumps_back(kinema: Colorizer, ref
     joined.write_bytes(one.read_bytes() * 2)
     with pytest.raises(PartialError, match="jumps back") as caught:
         rendered(kinema, joined, reference, tmp_path / "out.mp4")
-    assert isinstance(caught.value.report, Report)
+    assert isinstance(caught.value.report, RenderReport)
     assert caught.value.report.frames >= 47
 
 
@@ -345,6 +345,6 @@ def test_ctrl_c_keeps_what_was_done(reference: Path, tmp_path: Path) -> None:
 
 
 def test_results_are_named_after_their_source() -> None:
-    assert default_output(Path("a/film.mkv")) == Path("a/film.color.mkv")
-    assert default_output(Path("old.ogv")) == Path("old.color.mp4")
-    assert default_output(Path("photo.JPG")) == Path("photo.color.jpg")
+    assert default_output_path(Path("a/film.mkv")) == Path("a/film.color.mkv")
+    assert default_output_path(Path("old.ogv")) == Path("old.color.mp4")
+    assert default_output_path(Path("photo.JPG")) == Path("photo.color.jpg")

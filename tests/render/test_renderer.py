@@ -13,17 +13,17 @@ import pytest
 from safetensors.torch import save as save_state
 
 from kinemacolor.errors import InputError, UsageError, WeightsError
-from kinemacolor.inference.postprocess import Painted
+from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.models.base import Colorizer
 from kinemacolor.plan.document import Plan, ShotOptions
-from kinemacolor.plan.planner import Wish, make_plan
+from kinemacolor.plan.planner import PlanRequest, make_plan
 from kinemacolor.references.spec import ReferenceSpec
-from kinemacolor.render.blend import blend
-from kinemacolor.render.cache import LENGTH, PassFolder
-from kinemacolor.render.inference_pass import is_repeat
-from kinemacolor.render.output import Target, prepare_plan
-from kinemacolor.render.passes import stretches
-from kinemacolor.render.renderer import Render, locked, render
+from kinemacolor.render.blend import blend_predictions
+from kinemacolor.render.cache import SEGMENT_FRAMES, PassFolder
+from kinemacolor.render.inference_pass import is_repeated_frame
+from kinemacolor.render.output import OutputSpec, prepare_plan_output
+from kinemacolor.render.passes import build_shot_passes
+from kinemacolor.render.renderer import RenderPlan, execute_render_plan, lock_work_folder
 from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.reader import probe_film
 from support.films import scene, write_film
@@ -106,12 +106,12 @@ def test_a_keyframe_acts_in_both_directions(kinema: Colorizer, tmp_path: Path) -
     save(tmp_path / "key.png", scene(15))
     path = planned(tmp_path, "key.png@15", frames=CUT, picture=scene)
     plan = Plan.read(path)
-    ((one,),) = [[stretch.shares for stretch in stretches(plan, {tmp_path / "key.png": "x"})]]
-    assert [(share.source.first, share.source.end, share.source.backward) for share in one] == [
+    ((one,),) = [[stretch.weighted_passes for stretch in build_shot_passes(plan, {tmp_path / "key.png": "x"})]]
+    assert [(share.source.first, share.source.end, share.source.is_backward) for share in one] == [
         (0, 16, True),
         (15, 30, False),
     ]
-    assert all(share.source.begins_with_reference for share in one)
+    assert all(share.source.has_reference_at_start for share in one)
     rendered(path, kinema)
     for index, made in enumerate(iter_color_frames(tmp_path / "out.mkv")):
         truth = large(scene(index)).astype(float)
@@ -122,63 +122,65 @@ def test_between_two_keyframes_each_counts_near_itself(tmp_path: Path) -> None:
     save(tmp_path / "a.png", scene(5))
     save(tmp_path / "b.png", scene(25))
     plan = Plan.read(planned(tmp_path, "a.png@5", "b.png@25", frames=CUT, picture=scene))
-    (stretch,) = stretches(plan, {tmp_path / "a.png": "a", tmp_path / "b.png": "b"})
-    forward, backward = stretch.shares[1:3]
+    (stretch,) = build_shot_passes(plan, {tmp_path / "a.png": "a", tmp_path / "b.png": "b"})
+    forward, backward = stretch.weighted_passes[1:3]
     assert (forward.source.first, forward.source.end, backward.source.end) == (5, 25, 26)
-    assert [round(forward.weight(frame), 2) for frame in (4, 5, 10, 20, 25)] == [0, 1, 0.75, 0.25, 0]
-    assert [round(backward.weight(frame), 2) for frame in (4, 5, 10, 20, 25)] == [0, 0, 0.25, 0.75, 1]
+    assert [round(forward.weight_at(frame), 2) for frame in (4, 5, 10, 20, 25)] == [0, 1, 0.75, 0.25, 0]
+    assert [round(backward.weight_at(frame), 2) for frame in (4, 5, 10, 20, 25)] == [0, 0, 0.25, 0.75, 1]
     assert len(forward.source.references) == len(backward.source.references) == 2
 
 
 def test_across_a_dissolve_both_shots_count(kinema: Colorizer, tmp_path: Path) -> None:
     path = edited(planned(tmp_path), lambda content: content["shots"][1].update(dissolve=8, transition="dissolve"))
-    found = stretches(Plan.read(path), {tmp_path / "waves.png": "a", tmp_path / "blocks.png": "b"})
-    assert [(one.shares[0].source.first, one.shares[0].source.end) for one in found] == [
+    found = build_shot_passes(Plan.read(path), {tmp_path / "waves.png": "a", tmp_path / "blocks.png": "b"})
+    assert [(one.weighted_passes[0].source.first, one.weighted_passes[0].source.end) for one in found] == [
         (0, CUT + 4),
         (CUT - 4, 2 * CUT),
         (2 * CUT, 3 * CUT),
     ]
     for frame in range(CUT - 8, CUT + 8):
-        before, after = found[0].shares[0].weight(frame), found[1].shares[0].weight(frame)
+        before, after = found[0].weighted_passes[0].weight_at(frame), found[1].weighted_passes[0].weight_at(frame)
         assert before + after == pytest.approx(1)
     assert rendered(path, kinema).painted == 3 * CUT + 8
 
 
 def test_the_surer_pass_counts_more() -> None:
     shape = (2, 2)
-    sure = Painted(np.full((*shape, 2), 10, np.float32), np.full(shape, 0.9, np.float32))
-    unsure = Painted(np.full((*shape, 2), -10, np.float32), np.full(shape, 0.1, np.float32))
-    mixed = blend([(0.5, sure), (0.5, unsure)])
-    assert (mixed.chroma > 5).all()
-    assert blend([(1.0, unsure)]) is unsure
-    assert np.allclose(blend([(0.3, sure), (0.9, sure)]).chroma, 10)
+    sure = ColorPrediction(np.full((*shape, 2), 10, np.float32), np.full(shape, 0.9, np.float32))
+    unsure = ColorPrediction(np.full((*shape, 2), -10, np.float32), np.full(shape, 0.1, np.float32))
+    mixed = blend_predictions([(0.5, sure), (0.5, unsure)])
+    assert (mixed.ab > 5).all()
+    assert blend_predictions([(1.0, unsure)]) is unsure
+    assert np.allclose(blend_predictions([(0.3, sure), (0.9, sure)]).ab, 10)
 
 
 def test_segments_come_back_and_a_torn_journal_is_no_loss(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     frames = [
-        Painted(generator.uniform(-90, 90, (67, 93, 2)).astype(np.float32), generator.random((67, 93), np.float32))
+        ColorPrediction(
+            generator.uniform(-90, 90, (67, 93, 2)).astype(np.float32), generator.random((67, 93), np.float32)
+        )
         for _ in range(3)
     ]
     folder = PassFolder(tmp_path, 6)
-    folder.store(frames, {})
-    for one, other in zip(frames, folder.read(0), strict=True):
-        assert np.abs(one.chroma - other.chroma).max() <= 0.126
+    folder.append_segment(frames, {})
+    for one, other in zip(frames, folder.read_segment(0), strict=True):
+        assert np.abs(one.ab - other.ab).max() <= 0.126
         assert np.abs(one.confidence - other.confidence).max() <= 0.0006
-    folder.store(folder.read(0), {})
-    assert all(np.array_equal(a.chroma, b.chroma) for a, b in zip(folder.read(0), folder.read(1), strict=True))
-    assert folder.is_whole
+    folder.append_segment(folder.read_segment(0), {})
+    assert all(np.array_equal(a.ab, b.ab) for a, b in zip(folder.read_segment(0), folder.read_segment(1), strict=True))
+    assert folder.is_complete
     (tmp_path / "000001.state.safetensors").write_bytes(save_state({}))
     text = (tmp_path / "journal.jsonl").read_text()
     (tmp_path / "journal.jsonl").write_text(text[:-20])
     torn = PassFolder(tmp_path, 6)
-    assert (torn.segments, torn.painted) == (1, 3)
-    assert torn.state() == {}
-    torn.store(frames, {})
-    assert PassFolder(tmp_path, 6).is_whole
+    assert (torn.segment_count, torn.frames_painted) == (1, 3)
+    assert torn.load_state() == {}
+    torn.append_segment(frames, {})
+    assert PassFolder(tmp_path, 6).is_complete
     (tmp_path / "000001.mkv").write_bytes(b"damaged")
     with pytest.raises(InputError, match=r"000001\.mkv is damaged"):
-        PassFolder(tmp_path, 6).read(1)
+        PassFolder(tmp_path, 6).read_segment(1)
 
 
 def test_what_changed_underneath_stops_the_render(kinema: Colorizer, tmp_path: Path) -> None:
@@ -206,18 +208,22 @@ def test_a_reference_that_vanishes_while_rendering_stops_it_and_nothing_is_lost(
 ) -> None:
     path = planned(tmp_path)
     plan, work = Plan.read(path), tmp_path / "work"
-    job = Render(plan, kinema, work)
-    prepared = prepare_plan(plan, Target(tmp_path / "out.mkv"), kinema.spec, work, device="cpu", inputs=[])
+    job = RenderPlan(plan, kinema, work)
+    prepared = prepare_plan_output(plan, OutputSpec(tmp_path / "out.mkv"), kinema.spec, work, device="cpu", inputs=[])
     (tmp_path / "blocks.png").rename(tmp_path / "away.png")
     with pytest.raises(InputError, match=r"blocks\.png does not exist"):
-        render(job, prepared)
+        execute_render_plan(job, prepared)
     assert not (tmp_path / "out.mkv").exists()
     (tmp_path / "away.png").rename(tmp_path / "blocks.png")
     assert rendered(path, kinema).painted == 2 * CUT
 
 
 def test_two_renders_do_not_share_a_folder(tmp_path: Path) -> None:
-    with locked(tmp_path), pytest.raises(UsageError, match="in use by another render"), locked(tmp_path):
+    with (
+        lock_work_folder(tmp_path),
+        pytest.raises(UsageError, match="in use by another render"),
+        lock_work_folder(tmp_path),
+    ):
         pass
 
 
@@ -262,7 +268,7 @@ def test_pulldown_is_painted_once(
     )
     save(tmp_path / "waves.png", scene(0))
     assert probe_film(source).is_interlaced
-    job = Wish(source, (ReferenceSpec(tmp_path / "waves.png"),), tmp_path / "stills", options=SMALL)
+    job = PlanRequest(source, (ReferenceSpec(tmp_path / "waves.png"),), tmp_path / "stills", options=SMALL)
     make_plan(job)[0].write(tmp_path / "film.plan.json")
     assert rendered(tmp_path / "film.plan.json", kinema).frames == 20
     assert len(seen) == unique
@@ -272,11 +278,11 @@ def test_pulldown_is_painted_once(
 def test_a_copy_is_told_from_a_frame_that_moved() -> None:
     still = gray(scene(0))[..., 0].astype(np.uint8)
     noise = np.random.default_rng(0).normal(0, 0.4, still.shape)
-    assert is_repeat(still, (still + noise).clip(0, 255).round().astype(np.uint8), 8)
-    assert not is_repeat(still, gray(scene(1))[..., 0], 8)
+    assert is_repeated_frame(still, (still + noise).clip(0, 255).round().astype(np.uint8), 8)
+    assert not is_repeated_frame(still, gray(scene(1))[..., 0], 8)
     dot = still.copy()
     dot[10:14, 10:14] = 255
-    assert not is_repeat(still, dot, 8)
+    assert not is_repeated_frame(still, dot, 8)
 
 
 def test_layer_and_confidence_are_films_of_their_own(kinema: Colorizer, tmp_path: Path) -> None:
@@ -292,9 +298,9 @@ def test_layer_and_confidence_are_films_of_their_own(kinema: Colorizer, tmp_path
 def test_a_look_of_a_shot_wins_over_the_films(tmp_path: Path) -> None:
     plan = Plan.read(planned(tmp_path))
     shot = plan.shots[0].model_copy(update={"options": ShotOptions(short_side=96)})
-    assert plan.options_of(shot).short_side == 96
-    assert plan.options_of(plan.shots[1]).short_side == 64
-    assert LENGTH * 2 > CUT
+    assert plan.options_for_shot(shot).short_side == 96
+    assert plan.options_for_shot(plan.shots[1]).short_side == 64
+    assert SEGMENT_FRAMES * 2 > CUT
 
 
 def held_mb(process: subprocess.Popen[bytes]) -> float:

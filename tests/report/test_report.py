@@ -14,16 +14,16 @@ import torch
 from kinemacolor.cli.main import run
 from kinemacolor.color import rgb_to_lab
 from kinemacolor.errors import InputError, UsageError
-from kinemacolor.inference.postprocess import Painted
+from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.models.base import Colorizer
 from kinemacolor.plan.document import Plan
-from kinemacolor.render.cache import LENGTH
-from kinemacolor.render.renderer import Render
-from kinemacolor.report.build import Report
-from kinemacolor.report.limits import FAULTS
-from kinemacolor.report.page import page
+from kinemacolor.render.cache import SEGMENT_FRAMES
+from kinemacolor.render.renderer import RenderPlan
+from kinemacolor.report.build import QualityReport
+from kinemacolor.report.limits import QUALITY_FAULTS
+from kinemacolor.report.page import format_report_page
 from kinemacolor.report.palette import Palette
-from kinemacolor.report.shot_metrics import slope
+from kinemacolor.report.shot_metrics import estimate_slope
 from kinemacolor.report.write import to_json, write_report
 from kinemacolor.utils.times import format_time
 from kinemacolor.video.geometry import resize
@@ -63,19 +63,22 @@ def true_chroma(index: int) -> np.ndarray:
     return resize(lab[1:].permute(1, 2, 0).contiguous().numpy(), (64, 85))
 
 
-def painted(shot: int, index: int) -> Painted:
+def painted(shot: int, index: int) -> ColorPrediction:
     name, distort = list(SHOTS.items())[shot]
     chroma = distort(true_chroma(index), index).astype(np.float32)
-    return Painted(chroma, np.full((64, 85), 0.2 if name == "doubt" else 0.9, np.float32))
+    return ColorPrediction(chroma, np.full((64, 85), 0.2 if name == "doubt" else 0.9, np.float32))
 
 
 def paint(path: Path) -> None:
     """The segments of a plan's passes, as a render would leave them."""
-    job = Render(Plan.read(path), blank_model("kinema"), path.with_name("film.plan.work"))
+    job = RenderPlan(Plan.read(path), blank_model("kinema"), path.with_name("film.plan.work"))
     for one in job.passes:
-        folder, frames = job.work.of(one.digest, len(one)), [divmod(f, LONG) for f in range(one.first, one.end)]
-        for start in range(0, len(one), LENGTH):
-            folder.store([painted(*frame) for frame in frames[start : start + LENGTH]], {})
+        folder, frames = (
+            job.work.pass_folder(one.digest, len(one)),
+            [divmod(f, LONG) for f in range(one.first, one.end)],
+        )
+        for start in range(0, len(one), SEGMENT_FRAMES):
+            folder.append_segment([painted(*frame) for frame in frames[start : start + SEGMENT_FRAMES]], {})
 
 
 def cut_into(path: Path, count: int) -> Path:
@@ -101,22 +104,22 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def made(plan: Path) -> Report:
+def made(plan: Path) -> QualityReport:
     return write_report(Plan.read(plan), plan.with_name("film.plan.work"), plan.with_name("made"))
 
 
 @pytest.mark.parametrize("shot", range(len(SHOTS)), ids=SHOTS)
-def test_each_fault_is_found_where_it_is(made: Report, shot: int) -> None:
+def test_each_fault_is_found_where_it_is(made: QualityReport, shot: int) -> None:
     name, verdict = list(SHOTS)[shot], made.shots[shot].verdict
-    assert verdict.word == ("pass" if name == "none" else "look")
+    assert verdict.label == ("pass" if name == "none" else "look")
     assert (verdict.need >= 1) == (name != "none")
     if name != "none":
-        (fault,) = [fault for fault in FAULTS if fault.name == name]
+        (fault,) = [fault for fault in QUALITY_FAULTS if fault.name == name]
         assert name in verdict.reasons
-        assert shot == int(np.argmax([fault.amount(other.measures) for other in made.shots]))
+        assert shot == int(np.argmax([fault.measure(other.measures) for other in made.shots]))
 
 
-def test_numbers_follow_from_what_was_painted(made: Report) -> None:
+def test_numbers_follow_from_what_was_painted(made: QualityReport) -> None:
     by_name = {name: made.shots[number].measures for number, name in enumerate(SHOTS)}
     good, faded = by_name["none"], by_name["fade"]
     assert good.confidence == pytest.approx(0.9, abs=2e-3)
@@ -134,7 +137,7 @@ def test_numbers_follow_from_what_was_painted(made: Report) -> None:
     assert by_name["drift"].drift > 10 > 5 * abs(good.drift)
 
 
-def test_reasons_are_plain_words(made: Report) -> None:
+def test_reasons_are_plain_words(made: QualityReport) -> None:
     said = {name: made.shots[number].verdict.reasons.get(name, "") for number, name in enumerate(SHOTS)}
     assert said["doubt"] == "unsure: mean confidence 0.20"
     assert re.fullmatch(r"colours fade by 8\d % over the shot \(7\d\d % in 100 frames\)", said["fade"])
@@ -142,12 +145,12 @@ def test_reasons_are_plain_words(made: Report) -> None:
     assert re.fullmatch(r"a cast of \d+\.\d Lab units to yellow", said["cast"])
 
 
-def test_the_json_is_finite_and_whole(made: Report, plan: Path) -> None:
+def test_the_json_is_finite_and_whole(made: QualityReport, plan: Path) -> None:
     text = (plan.with_name("made") / "report.json").read_text()
     content = json.loads(text, parse_constant=lambda name: pytest.fail(name))
     assert text == to_json(made)
     assert [shot["first"] for shot in content["shots"]] == [LONG * n for n in range(len(SHOTS))]
-    assert set(content["faults"]) == set(content["shots"][0]["faults"]) == {fault.name for fault in FAULTS}
+    assert set(content["faults"]) == set(content["shots"][0]["faults"]) == {fault.name for fault in QUALITY_FAULTS}
     assert all(len(curve) == LONG * len(SHOTS) for curve in content["per_frame"].values())
     assert content["per_frame"]["flicker"][LONG] is None  # the first of a shot follows none
     assert content["per_frame"]["confidence"][LONG * 7] == pytest.approx(0.2, abs=1e-3)
@@ -180,7 +183,7 @@ class _Reader(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
-def test_the_page_is_well_formed_and_needs_nothing_from_elsewhere(made: Report, plan: Path) -> None:
+def test_the_page_is_well_formed_and_needs_nothing_from_elsewhere(made: QualityReport, plan: Path) -> None:
     folder = plan.with_name("made")
     text = (folder / "index.html").read_text()
     read = _Reader(text)
@@ -204,18 +207,18 @@ def test_the_page_is_well_formed_and_needs_nothing_from_elsewhere(made: Report, 
     assert needs == sorted(needs, reverse=True)
 
 
-def test_names_of_films_are_no_markup(made: Report) -> None:
-    text = page(replace(made, film="<script>&.mp4"))
+def test_names_of_films_are_no_markup(made: QualityReport) -> None:
+    text = format_report_page(replace(made, film="<script>&.mp4"))
     assert "<script>" not in text
     assert "&lt;script&gt;&amp;.mp4: 7 of 8 shots want a look" in text
 
 
-def test_the_page_of_a_long_film_stays_small(made: Report) -> None:
+def test_the_page_of_a_long_film_stays_small(made: QualityReport) -> None:
     shots = tuple(replace(made.shots[number % 8], number=number) for number in range(1200))
-    assert len(page(replace(made, shots=shots))) < 1200 * 4000
+    assert len(format_report_page(replace(made, shots=shots))) < 1200 * 4000
 
 
-def test_two_runs_give_the_same_bytes_and_replace_a_report(made: Report, plan: Path) -> None:
+def test_two_runs_give_the_same_bytes_and_replace_a_report(made: QualityReport, plan: Path) -> None:
     def contents(folder: Path) -> dict[str, bytes]:
         return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.*")}
 
@@ -273,16 +276,16 @@ def test_an_unrelated_reference_wants_a_look_and_a_picture(kinema: Colorizer, tm
     rendered(cut_into(path, 2), kinema)
     found = write_report(Plan.read(path), tmp_path / "work", tmp_path / "report")
     own, foreign = found.shots
-    assert own.verdict.word == "pass"
+    assert own.verdict.label == "pass"
     assert "doubt" in foreign.verdict.reasons
-    assert found.by_need("look") == [foreign]
+    assert found.shots_by_need("look") == [foreign]
     assert LONG <= found.advice[0].frame < 2 * LONG
     assert found.advice[0].share > 0.5
     assert found.advice[0].shots == (2,)
     command = f"refs extract film.mp4 {found.advice[0].frame}"
-    assert command in page(found)
-    assert command not in page(replace(found, from_start=False))  # there frames are numbered otherwise
-    linked = page(found, "../frames/{frame}/picture")
+    assert command in format_report_page(found)
+    assert command not in format_report_page(replace(found, from_start=False))  # there frames are numbered otherwise
+    linked = format_report_page(found, "../frames/{frame}/picture")
     assert f'href="../frames/{found.advice[0].frame}/picture"' in linked
     assert command not in linked
 
@@ -303,19 +306,19 @@ def test_partly_painted_references_are_not_compared_with(tmp_path: Path, capsys:
 
 def test_colours_that_move_by_so_much_lie_so_far_apart() -> None:
     chroma = np.random.default_rng(0).normal(0, 20, (64, 85, 2)).astype(np.float32)
-    palette = Palette.of(chroma)
-    assert palette.distance(palette) == 0
-    assert palette.distance(Palette.of(chroma[::-1, ::-1])) < 1e-6
-    assert palette.distance(Palette.of(chroma + np.float32([3, 4]))) == pytest.approx(5, rel=0.02)
-    assert palette.gained(2).quantiles == pytest.approx(Palette.of(2 * chroma).quantiles, abs=1e-4)
+    palette = Palette.from_ab(chroma)
+    assert palette.distance_to(palette) == 0
+    assert palette.distance_to(Palette.from_ab(chroma[::-1, ::-1])) < 1e-6
+    assert palette.distance_to(Palette.from_ab(chroma + np.float32([3, 4]))) == pytest.approx(5, rel=0.02)
+    assert palette.with_saturation(2).quantiles == pytest.approx(Palette.from_ab(2 * chroma).quantiles, abs=1e-4)
 
 
 def test_a_slope_stands_outliers_and_length() -> None:
     line = np.arange(1000, dtype=np.float32) * 0.25
-    assert slope(line) == pytest.approx(0.25)
+    assert estimate_slope(line) == pytest.approx(0.25)
     line[100:300] = -500
-    assert slope(line) == pytest.approx(0.25, rel=0.02)
-    assert slope(line[:1]) == 0
+    assert estimate_slope(line) == pytest.approx(0.25, rel=0.02)
+    assert estimate_slope(line[:1]) == 0
 
 
 def test_times_are_told_as_they_are_typed() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from kinemacolor.plan.planner import Wish
+from kinemacolor.plan.planner import PlanRequest
 from kinemacolor.references.spec import ReferenceSpec
 from support.films import scene
 
@@ -39,5 +39,7 @@ def gray(picture: np.ndarray) -> np.ndarray:
     return np.repeat(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None], 3, 2)
 
 
-def wish(film: Path, *given: str | Path, folder: Path, **changes: object) -> Wish:
-    return replace(Wish(film, tuple(ReferenceSpec.parse(str(one)) for one in given), folder / "stills"), **changes)
+def wish(film: Path, *given: str | Path, folder: Path, **changes: object) -> PlanRequest:
+    return replace(
+        PlanRequest(film, tuple(ReferenceSpec.parse(str(one)) for one in given), folder / "stills"), **changes
+    )

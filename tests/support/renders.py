@@ -10,11 +10,11 @@ import numpy as np
 
 from kinemacolor.models.base import Colorizer
 from kinemacolor.plan.document import FilmOptions, Plan
-from kinemacolor.plan.planner import Wish, make_plan
+from kinemacolor.plan.planner import PlanRequest, make_plan
 from kinemacolor.references.spec import ReferenceSpec
-from kinemacolor.render.output import Target, prepare_plan
-from kinemacolor.render.progress import Report
-from kinemacolor.render.renderer import Render, render
+from kinemacolor.render.output import OutputSpec, prepare_plan_output
+from kinemacolor.render.progress import RenderReport
+from kinemacolor.render.renderer import RenderPlan, execute_render_plan
 from support.films import scene, write_film
 from support.plans import CUT, gray, other_scene, save, two_scenes
 
@@ -33,7 +33,7 @@ def planned(
     save(folder / "waves.png", scene(3))
     save(folder / "blocks.png", other_scene(3))
     names = given or ("waves.png", "blocks.png")
-    wish = Wish(
+    wish = PlanRequest(
         film, tuple(ReferenceSpec.parse(str(folder / name)) for name in names), folder / "stills", options=SMALL
     )
     path = folder / "film.plan.json"
@@ -41,11 +41,11 @@ def planned(
     return path
 
 
-def rendered(path: Path, model: Colorizer, name: str = "out.mkv", **target: object) -> Report:
+def rendered(path: Path, model: Colorizer, name: str = "out.mkv", **target: object) -> RenderReport:
     plan, work = Plan.read(path), path.with_name("work")
-    wanted = Target(path.with_name(name), **target)
-    job = Render(plan, model, work)
-    return render(job, prepare_plan(plan, wanted, model.spec, work, device="cpu", inputs=[path]))
+    wanted = OutputSpec(path.with_name(name), **target)
+    job = RenderPlan(plan, model, work)
+    return execute_render_plan(job, prepare_plan_output(plan, wanted, model.spec, work, device="cpu", inputs=[path]))
 
 
 def edited(path: Path, change: Callable[[dict], object]) -> Path:

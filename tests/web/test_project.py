@@ -13,10 +13,10 @@ from support.films import scene, write_film
 pytest.importorskip("gradio")
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.plan.document import FilmOptions, Plan
-from kinemacolor.plan.planner import kept_choices
+from kinemacolor.plan.planner import carry_over_choices
 from kinemacolor.references.load import load_reference
-from kinemacolor.render.output import Target, prepare_plan
-from kinemacolor.render.renderer import Render, render
+from kinemacolor.render.output import OutputSpec, prepare_plan_output
+from kinemacolor.render.renderer import RenderPlan, execute_render_plan
 from kinemacolor.web.project import Project
 from kinemacolor.web.project_creation import begin, begin_at, cut
 from kinemacolor.web.requests import Look, MakePlan, RenderFilm, command_of, target_of
@@ -230,10 +230,10 @@ def paint(project: Project) -> Any:
     target = target_of(project, RenderFilm())
     project.results.mkdir(exist_ok=True)
     network = load_model(plan.model)
-    prepared = prepare_plan(
-        plan, Target(target.output, overwrite=True), network.spec, project.work, device="cpu", inputs=[]
+    prepared = prepare_plan_output(
+        plan, OutputSpec(target.output, overwrite=True), network.spec, project.work, device="cpu", inputs=[]
     )
-    return render(Render(plan, network, project.work, device="cpu"), prepared)
+    return execute_render_plan(RenderPlan(plan, network, project.work, device="cpu"), prepared)
 
 
 def test_a_corrected_frame_is_a_reference_of_its_shot_and_no_other_is_painted_again(planned: Project) -> None:
@@ -338,10 +338,10 @@ def test_a_choice_does_not_outlive_its_picture_or_its_shot(planned: Project) -> 
     fresh = changed(
         plan, references=rest, shots=tuple(one.model_copy(update={"references": {"first": 0.5}}) for one in plan.shots)
     )
-    assert kept_choices(fresh, plan) == fresh
+    assert carry_over_choices(fresh, plan) == fresh
     whole = changed(plan, shots=(plan.shots[0].model_copy(update={"last": 7, "references": {"first": 0.5}}),))
-    assert kept_choices(whole, plan) == whole
-    assert kept_choices(fresh, None) == fresh
+    assert carry_over_choices(whole, plan) == whole
+    assert carry_over_choices(fresh, None) == fresh
 
 
 def test_another_part_of_a_film_is_looked_at_anew(planned: Project, give: Give) -> None:

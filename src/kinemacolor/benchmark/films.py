@@ -22,8 +22,8 @@ from kinemacolor.nn.backbones import VGG19, EfficientNetLite0, ResNet101
 from kinemacolor.references.load import load_reference
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.render.demo import REFERENCE, SAMPLE
-from kinemacolor.render.one_shot import Job, colorize, look, preflight
-from kinemacolor.render.output import encode_size
+from kinemacolor.render.one_shot import ColorizeRequest, plan_or_resume, run_colorize_request, run_preflight_checks
+from kinemacolor.render.output import cbcr_plane_size
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.writer import open_writer
@@ -108,10 +108,10 @@ def _bench(film: Path, reference: Path, model_name: str, stage_frames: int) -> B
 def _run_whole(film: Path, reference: Path, model_name: str) -> tuple[int, float, float, float]:
     with tempfile.TemporaryDirectory() as folder:
         model = load_model(model_name)
-        job = Job(film, (ReferenceSpec(reference),), Path(folder, "result.mp4"))
-        prepared = preflight(job, model_name)
+        job = ColorizeRequest(film, (ReferenceSpec(reference),), Path(folder, "result.mp4"))
+        prepared = run_preflight_checks(job, model_name)
         core, wall = time.process_time(), time.monotonic()
-        report = colorize(job, look(job, model_name), prepared, model)
+        report = run_colorize_request(job, plan_or_resume(job, model_name), prepared, model)
         core, wall = time.process_time() - core, time.monotonic() - wall
     return report.frames, core, wall, peak_memory_mb()
 
@@ -144,7 +144,7 @@ def _time_stages(film: Path, reference: Path, model: Colorizer, count: int) -> d
     clock = _Clock()
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "result.mp4")
-        prepared = preflight(Job(film, (ReferenceSpec(reference),), output), model.spec.name)
+        prepared = run_preflight_checks(ColorizeRequest(film, (ReferenceSpec(reference),), output), model.spec.name)
         info, encoder = prepared.info, prepared.encoder
         session = Session(model, [load_reference(reference)], height=info.height, width=info.width)
         _watch_features(model, clock)
@@ -156,12 +156,14 @@ def _time_stages(film: Path, reference: Path, model: Colorizer, count: int) -> d
             with clock.time("prepare"):
                 small = np.stack([session.geometry.downscale_codes(luma) for luma in block.luma_codes])
             with clock.time("match"):
-                answers = session.advance(small, native)
+                answers = session.predict_frames(small, native)
             with clock.time("chroma"):
-                size = encode_size(info, encoder)
+                size = cbcr_plane_size(info, encoder)
                 for luma, painted in zip(block.luma_codes, answers, strict=True):
                     made.append(
-                        session.finish.chroma_planes(luma, session.finish.gained(painted), size, native, target)
+                        session.postprocessor.compute_cbcr_codes(
+                            luma, session.postprocessor.with_saturation(painted), size, native, target
+                        )
                     )
         frames = [frame for block in blocks for frame in zip(block.luma_codes, block.pts, block.durations, strict=True)]
         with clock.time("encode"), open_writer(output, info, encoder) as writer:

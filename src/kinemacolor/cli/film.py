@@ -38,7 +38,7 @@ from kinemacolor.utils.console import print_message, show_progress
 from kinemacolor.utils.times import parse_seconds
 
 if TYPE_CHECKING:
-    from kinemacolor.render.progress import Report
+    from kinemacolor.render.progress import RenderReport
 
 refs_app = typer.Typer(help="Which frames to colour, and those frames as pictures.", no_args_is_help=True)
 
@@ -49,13 +49,13 @@ FindBy = Annotated[Detector, typer.Option("--detector", help="What finds shots: 
 @contextmanager
 def told(
     warnings: Sequence[str], notices: Sequence[str], *, quiet: bool, json_report: bool
-) -> Iterator[Callable[["Report"], None]]:
+) -> Iterator[Callable[["RenderReport"], None]]:
     """Says warnings before, and gives a function that tells of what was done; a partial result is told too."""
     known = {*warnings, *notices}
     for warning in warnings:
         print_message(f"note: {warning}", quiet=quiet)
 
-    def tell(report: "Report") -> None:
+    def tell(report: "RenderReport") -> None:
         for warning in report.warnings:
             if warning not in known:
                 print_message(f"note: {warning}", quiet=quiet)
@@ -71,9 +71,9 @@ def told(
     try:
         yield tell
     except PartialError as error:
-        from kinemacolor.render.progress import Report
+        from kinemacolor.render.progress import RenderReport
 
-        if json_report and isinstance(error.report, Report):
+        if json_report and isinstance(error.report, RenderReport):
             print(json.dumps(asdict(error.report), indent=2))
         raise
 
@@ -98,7 +98,7 @@ def plan(
 ) -> None:
     """Find the shots of FILM and choose references for each: one file to read, edit, and render."""
     from kinemacolor.plan.document import FilmOptions
-    from kinemacolor.plan.planner import Wish, make_plan
+    from kinemacolor.plan.planner import PlanRequest, make_plan
     from kinemacolor.references.spec import ReferenceSpec
     from kinemacolor.video.reader import probe_film
 
@@ -108,16 +108,16 @@ def plan(
     options = FilmOptions(
         short_side=size, saturation=saturation, edge_filter=edge_filter, crop=crop, precision=precision
     )
-    wish = Wish(
+    wish = PlanRequest(
         film=film,
-        given=given,
-        stills=target.with_name(f"{target.name.removesuffix('.json')}.stills"),
+        reference_specs=given,
+        stills_folder=target.with_name(f"{target.name.removesuffix('.json')}.stills"),
         model=model,
         options=options,
         start_seconds=parse_seconds(start, "--start"),
         end_seconds=None if end is None else parse_seconds(end, "--end"),
-        per_shot=per_shot,
-        shots=shots,
+        references_per_shot=per_shot,
+        shot_list=shots,
         detector=detector,
     )
     expected = probe_film(film).expected_frames
@@ -160,9 +160,9 @@ def render(
     With --start or --end an excerpt, to try a plan: FILM.excerpt.color.*; it is painted apart, inside of --work.
     """
     from kinemacolor.plan.document import Plan
-    from kinemacolor.plan.excerpt import excerpt
+    from kinemacolor.plan.excerpt import cut_excerpt
     from kinemacolor.render import renderer as film
-    from kinemacolor.render.output import Target, default_output, prepare_plan
+    from kinemacolor.render.output import OutputSpec, default_output_path, prepare_plan_output
     from kinemacolor.weights.registry import load_model
 
     if workers and not cluster:
@@ -170,21 +170,23 @@ def render(
     made, kept = Plan.read(plan), work or plan.with_name(f"{plan.name.removesuffix('.json')}.work")
     what, span = "color", (parse_seconds(start, "--start"), None if end is None else parse_seconds(end, "--end"))
     if span != (0, None):
-        what, made, kept = "excerpt.color", excerpt(made, *span), kept / "excerpt"
+        what, made, kept = "excerpt.color", cut_excerpt(made, *span), kept / "excerpt"
     network = load_model(made.model)
     encoding = EncodingOptions(vcodec=vcodec, pix_fmt=pix_fmt, crf=crf, lossless=lossless, preset=preset)
-    target = Target(output or default_output(made.film.path, what), encoding, layer, confidence_out, overwrite)
-    prepared = prepare_plan(made, target, network.spec, kept, device=device, inputs=[plan])
-    job = film.Render(made, network, kept, device=device)
+    target = OutputSpec(output or default_output_path(made.film.path, what), encoding, layer, confidence_out, overwrite)
+    prepared = prepare_plan_output(made, target, network.spec, kept, device=device, inputs=[plan])
+    job = film.RenderPlan(made, network, kept, device=device)
     with told(prepared.warnings, network.notices, quiet=quiet, json_report=json_report) as tell:
         with show_progress(made.film.path.name, quiet=quiet) as advance:
             if cluster:
-                from kinemacolor.cluster.ray_backend import Cluster
-                from kinemacolor.cluster.render import render_on
+                from kinemacolor.cluster.ray_backend import ClusterOptions
+                from kinemacolor.cluster.render import render_on_cluster
 
-                done = render_on(Cluster(cluster, workers), job, prepared, lambda at: advance(at.frames, at.expected))
+                done = render_on_cluster(
+                    ClusterOptions(cluster, workers), job, prepared, lambda at: advance(at.frames, at.expected)
+                )
             else:
-                done = film.render(job, prepared, lambda at: advance(at.frames, at.expected))
+                done = film.execute_render_plan(job, prepared, lambda at: advance(at.frames, at.expected))
         tell(done)
 
 
@@ -197,7 +199,7 @@ def shots(
 ) -> None:
     """List the shots that a film or a plan has, for you or an editing program."""
     from kinemacolor.plan.document import Plan
-    from kinemacolor.plan.survey import clock_of, survey
+    from kinemacolor.plan.survey import make_frame_clock, survey_film
     from kinemacolor.shots.files import SHOT_LIST_SUFFIXES, write_shots
     from kinemacolor.video.reader import probe_film
 
@@ -205,13 +207,13 @@ def shots(
     start = 0.0
     if film.suffix == ".json":
         plan = Plan.read(film)
-        source, found = plan.film.path, tuple(shot.as_found() for shot in plan.shots)
+        source, found = plan.film.path, tuple(shot.to_shot() for shot in plan.shots)
         start = plan.film.start_seconds
     else:
         source, expected = film, probe_film(film).expected_frames
         with show_progress(f"{film.name}: looking", quiet=quiet) as advance:
-            found = survey(film, detector=detector, on_frame=lambda done: advance(done, expected)).shots
-    write_shots(output, found, clock_of(probe_film(source), start), source)
+            found = survey_film(film, detector=detector, on_frame=lambda done: advance(done, expected)).shots
+    write_shots(output, found, make_frame_clock(probe_film(source), start), source)
     print_message(f"{output}: {len(found)} shots", quiet=quiet)
 
 
@@ -231,10 +233,10 @@ def refs_suggest(
     json_report: Json = False,
 ) -> None:
     """Name the fewest frames of FILM that are worth colouring, and how much of it each explains."""
-    from kinemacolor.plan.keyframe_selection import Views, suggest
-    from kinemacolor.plan.planner import seeing_eye
+    from kinemacolor.plan.keyframe_selection import CandidateFrames, suggest_keyframes
+    from kinemacolor.plan.planner import load_default_encoder
     from kinemacolor.plan.stills import extract_frames
-    from kinemacolor.plan.survey import survey
+    from kinemacolor.plan.survey import survey_film
     from kinemacolor.references.load import load_reference, rgb_to_gray
     from kinemacolor.references.spec import ReferenceSpec
     from kinemacolor.video.reader import probe_film
@@ -242,18 +244,18 @@ def refs_suggest(
     known = [load_reference(one.path) for text in reference for one in ReferenceSpec.parse(text).list_references()]
     expected, begin = probe_film(film).expected_frames, parse_seconds(start, "--start")
     with show_progress(f"{film.name}: looking", quiet=quiet) as advance:
-        seen = survey(
+        seen = survey_film(
             film,
-            shots=shots,
+            shot_list=shots,
             detector=detector,
             start_seconds=begin,
             end_seconds=None if end is None else parse_seconds(end, "--end"),
             on_frame=lambda done: advance(done, expected),
         )
-    eye = seeing_eye()
+    eye = load_default_encoder()
     with show_progress(f"{film.name}: comparing", quiet=quiet, unit="views") as advance:
-        views = Views.of(seen, eye, advance)
-    found = suggest(views, budget, [eye.look(rgb_to_gray(picture)) for picture in known])
+        views = CandidateFrames.from_survey(seen, eye, advance)
+    found = suggest_keyframes(views, budget, [eye.encode_frame(rgb_to_gray(picture)) for picture in known])
     if json_report:
         print(json.dumps([asdict(one) for one in found], indent=2))
     else:
@@ -301,8 +303,8 @@ def _beside(film: Path, suffix: str) -> Path:
 
 def _check_written(output: Path, suffixes: Sequence[str], inputs: Sequence[Path], overwrite: bool) -> None:
     """No input is written over, nor anything else without leave; the folder takes files."""
-    from kinemacolor.render.output import check_target
+    from kinemacolor.render.output import check_output_path
 
     if output.suffix.lower() not in suffixes:
         raise UsageError(f"{output} is no name for this: end it with {' or '.join(suffixes)}")
-    check_target(output, inputs, overwrite=overwrite)
+    check_output_path(output, inputs, overwrite=overwrite)

@@ -99,26 +99,26 @@ def colorize(
     """Colorize FILM with the colours of a reference picture; a run that was stopped goes on when repeated."""
     from kinemacolor.references.spec import ReferenceSpec
     from kinemacolor.render import one_shot as jobs
-    from kinemacolor.render.output import default_output
+    from kinemacolor.render.output import default_output_path
     from kinemacolor.weights.registry import load_model
 
-    job = jobs.Job(
+    job = jobs.ColorizeRequest(
         source=film,
         references=tuple(map(ReferenceSpec.parse, reference)),
-        output=output or default_output(film),
+        output=output or default_output_path(film),
         session=SessionOptions(size, saturation, edge_filter, crop, precision, device),
         encoding=EncodingOptions(vcodec=vcodec, pix_fmt=pix_fmt, crf=crf, lossless=lossless, preset=preset),
         start_seconds=parse_seconds(start, "--start"),
         end_seconds=None if end is None else parse_seconds(end, "--end"),
         overwrite=overwrite,
     )
-    prepared = jobs.preflight(job, model)
+    prepared = jobs.run_preflight_checks(job, model)
     network = load_model(model)
     with show_progress(f"{film.name}: looking", quiet=quiet) as advance:
-        plan = jobs.look(job, model, lambda done: advance(done, prepared.info.expected_frames))
+        plan = jobs.plan_or_resume(job, model, lambda done: advance(done, prepared.info.expected_frames))
     with told(prepared.warnings, network.notices, quiet=quiet, json_report=json_report) as tell:
         with show_progress(film.name, quiet=quiet) as advance:
-            report = jobs.colorize(job, plan, prepared, network, lambda at: advance(at.frames, at.expected))
+            report = jobs.run_colorize_request(job, plan, prepared, network, lambda at: advance(at.frames, at.expected))
         tell(report)
 
 
@@ -138,19 +138,19 @@ def preview(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing picture.")] = False,
 ) -> None:
     """One picture of frames at given times: gray, coloured, and how sure the model is."""
-    from kinemacolor.inference.preview import preview_picture
+    from kinemacolor.inference.preview import write_preview
     from kinemacolor.references.spec import ReferenceSpec
-    from kinemacolor.render.output import check_target
+    from kinemacolor.render.output import check_output_path
     from kinemacolor.weights.registry import load_model
 
     whole = film.resolve()
     target = output or whole.with_name(f"{whole.stem}.preview.png")
     pictures = [one.path for text in reference for one in ReferenceSpec.parse(text).list_references()]
-    check_target(target, (film, *pictures), overwrite=overwrite)
+    check_output_path(target, (film, *pictures), overwrite=overwrite)
     if target.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UsageError(f"{target} is no picture's name: end it with .png or .jpg")
     options = SessionOptions(size, saturation, edge_filter, crop, precision, device)
-    preview_picture(film, pictures, [parse_seconds(time, "--at") for time in at], target, load_model(model), options)
+    write_preview(film, pictures, [parse_seconds(time, "--at") for time in at], target, load_model(model), options)
     print_message(f"{target}: gray, colour, confidence (bright: sure)")
 
 

@@ -10,7 +10,7 @@ from kinemacolor.utils.console import print_message, show_progress
 from kinemacolor.utils.times import format_time
 
 if TYPE_CHECKING:
-    from kinemacolor.report.build import Report
+    from kinemacolor.report.build import QualityReport
 
 LISTED = 20  # shots on the terminal
 NAMED = 8  # shots that a suggestion helps
@@ -25,7 +25,7 @@ def report(
 ) -> None:
     """Say which shots of a rendered plan a person should look at, why, and which further references would help."""
     from kinemacolor.plan.document import Plan
-    from kinemacolor.report.write import PAGE, to_json, write_report
+    from kinemacolor.report.write import PAGE_FILE, to_json, write_report
 
     made, stem = Plan.read(plan), plan.name.removesuffix(".json")
     folder = output or plan.with_name(f"{stem}.report")
@@ -37,11 +37,11 @@ def report(
             lambda done: advance(done, made.film.frames),
         )
     print(to_json(found) if json_report else _told(found, plan.name))
-    print_message(f"{folder / PAGE}: pictures, curves, every shot", quiet=quiet)
+    print_message(f"{folder / PAGE_FILE}: pictures, curves, every shot", quiet=quiet)
 
 
-def _told(found: "Report", plan: str) -> str:
-    doubtful = found.by_need("look")
+def _told(found: "QualityReport", plan: str) -> str:
+    doubtful = found.shots_by_need("look")
     lines = [f"{len(doubtful)} of {len(found.shots)} shots to look at, mean confidence {found.mean_confidence:.2f}"]
     if doubtful:
         lines.append(f"{'shot':>5} {'time':>9}  {'frames':<15} {'need':>5}  why")

@@ -3,34 +3,37 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from kinemacolor.cluster.ray_backend import Cluster, import_ray, open_crew
-from kinemacolor.cluster.scheduler import Board, Foreman
-from kinemacolor.render.output import Prepared
-from kinemacolor.render.progress import Progress, Report
-from kinemacolor.render.renderer import Render, render
+from kinemacolor.cluster.ray_backend import ClusterOptions, import_ray, open_worker_pool
+from kinemacolor.cluster.scheduler import Coordinator, Scheduler
+from kinemacolor.render.output import OutputSetup
+from kinemacolor.render.progress import Progress, RenderReport
+from kinemacolor.render.renderer import RenderPlan, execute_render_plan
 
 
-def render_on(
-    cluster: Cluster, job: Render, prepared: Prepared, on_progress: Callable[[Progress], None] | None = None
-) -> Report:
+def render_on_cluster(
+    cluster_options: ClusterOptions,
+    render_plan: RenderPlan,
+    output_setup: OutputSetup,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> RenderReport:
     """`render`, painted by a cluster: the same bytes, where its machines compute alike.
 
     Raises as `render`, also what a worker meets; UsageError without Ray, or where it has no room for a worker;
     ResourceError where a shot takes worker after worker with it. What was painted is kept in any case.
     """
-    if job.frames_painted == job.frames_to_paint:
-        return render(job, prepared, on_progress)
-    import_ray(cluster.address)
-    board = Board(job.work)
-    with ThreadPoolExecutor(2) as pool, board:  # no Ray in this thread: signals must find it waiting in Python
-        film = pool.submit(render, job, prepared, on_progress, board.ensure)
-        film.add_done_callback(lambda _: board.close())
-        pool.submit(_paint, cluster, job, board)
+    if render_plan.frames_painted == render_plan.frames_to_paint:
+        return execute_render_plan(render_plan, output_setup, on_progress)
+    import_ray(cluster_options.address)
+    coordinator = Coordinator(render_plan.work)
+    with ThreadPoolExecutor(2) as pool, coordinator:  # no Ray in this thread: signals must find it waiting in Python
+        film = pool.submit(execute_render_plan, render_plan, output_setup, on_progress, coordinator.wait_for_segment)
+        film.add_done_callback(lambda _: coordinator.close())
+        pool.submit(_run_scheduler, cluster_options, render_plan, coordinator)
         return film.result()
 
 
-def _paint(cluster: Cluster, job: Render, board: Board) -> None:
-    with board:
-        if board.wait_until_wanted():
-            with open_crew(cluster, job) as crew:
-                Foreman(job, crew, board).run()
+def _run_scheduler(cluster_options: ClusterOptions, render_plan: RenderPlan, coordinator: Coordinator) -> None:
+    with coordinator:
+        if coordinator.wait_until_requested():
+            with open_worker_pool(cluster_options, render_plan) as worker_pool:
+                Scheduler(render_plan, worker_pool, coordinator).run()

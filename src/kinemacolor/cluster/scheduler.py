@@ -8,25 +8,27 @@ from typing import Literal, NamedTuple, Protocol, Self
 
 from kinemacolor.errors import ResourceError
 from kinemacolor.render.cache import PassFolder, WorkFolder
-from kinemacolor.render.passes import Pass
-from kinemacolor.render.renderer import Render
+from kinemacolor.render.passes import InferencePass
+from kinemacolor.render.renderer import RenderPlan
 
-ATTEMPTS = 3  # workers that one pass may take with it
-SHARE_OF_LONG = 1 / 10  # of what each worker would paint of all, evenly shared
-_PATIENCE_SECONDS = 0.5
+MAX_WORKER_LOSSES = 3  # workers that one pass may take with it
+LONG_PASS_SHARE = 1 / 10  # of what each worker would paint of all, evenly shared
+_POLL_SECONDS = 0.5
 
 
-def in_turn(lengths: Sequence[int], workers: int) -> list[int]:
+def order_passes(lengths: Sequence[int], workers: int) -> list[int]:
     """Indices of passes in the order to paint them, given their frames in the order of the film.
 
     Long ones first, the longest before all: one that is begun late is what everybody waits for (Graham 1969). The rest
     as they come in the film, so that it can be put together meanwhile: docs/scaling.md has both measured.
     """
-    long = sum(lengths) / workers * SHARE_OF_LONG
-    return sorted(range(len(lengths)), key=lambda index: (-lengths[index] if lengths[index] > long else 0, index))
+    long_frames = sum(lengths) / workers * LONG_PASS_SHARE
+    return sorted(
+        range(len(lengths)), key=lambda index: (-lengths[index] if lengths[index] > long_frames else 0, index)
+    )
 
 
-class News(NamedTuple):
+class WorkerEvent(NamedTuple):
     """What a worker tells: it is ``idle``, it has painted a ``segment``, or it is ``lost``.
 
     ``files``: what it painted, where it does not see the work folder; see `PassFolder.files`. ``why`` it was lost.
@@ -35,10 +37,10 @@ class News(NamedTuple):
     worker: int
     kind: Literal["idle", "segment", "lost"]
     files: Mapping[str, bytes] = {}
-    why: str = ""
+    reason: str = ""
 
 
-class Crew(Protocol):
+class WorkerPool(Protocol):
     """Workers, by number. One that is lost is replaced by the crew, under a new number.
 
     ``size``: how many there are.
@@ -46,14 +48,14 @@ class Crew(Protocol):
 
     size: int
 
-    def news(self, seconds: float) -> list[News]:
+    def poll_events(self, seconds: float) -> list[WorkerEvent]:
         """What happened, waiting at most so long. Raises what a worker raised."""
 
-    def paint(self, worker: int, one: Pass, folder: PassFolder) -> None:
+    def start_pass(self, worker: int, inference_pass: InferencePass, folder: PassFolder) -> None:
         """Have what is missing of a pass painted by a worker that is idle."""
 
 
-class Board:
+class Coordinator:
     """What the thread that hands out the work and the one that assembles the film tell each other.
 
     ``work``: as the assembling one sees it. As a context: an error inside ends both.
@@ -62,9 +64,9 @@ class Board:
     def __init__(self, work: WorkFolder) -> None:
         self._work = work
         self._changed = threading.Condition()
-        self._fresh = 0
+        self._new_frames = 0
         self._error: BaseException | None = None
-        self._wanted = self.is_closed = False
+        self._is_requested = self.is_closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -75,22 +77,22 @@ class Board:
         if error:
             self.close(error)
 
-    def ensure(self, one: Pass, segment: int, on_frames: Callable[[int], None]) -> None:
+    def wait_for_segment(self, inference_pass: InferencePass, segment: int, on_frames: Callable[[int], None]) -> None:
         """Wait until others have painted a segment of a pass. Raises what stopped them."""
-        folder = self._work.of(one.digest, len(one))
+        folder = self._work.pass_folder(inference_pass.digest, len(inference_pass))
         while True:
-            on_frames(self._asked())
-            if folder.segments <= segment:
-                folder.refresh()
-            if folder.segments > segment:
+            on_frames(self._take_new_frames())
+            if folder.segment_count <= segment:
+                folder.reload_journal()
+            if folder.segment_count > segment:
                 return
             with self._changed:
-                self._changed.wait_for(lambda: self._fresh or self._error, 2 * _PATIENCE_SECONDS)
+                self._changed.wait_for(lambda: self._new_frames or self._error, 2 * _POLL_SECONDS)
 
-    def tell(self, frames: int) -> None:
+    def add_painted(self, frames: int) -> None:
         """So many more frames are painted."""
         with self._changed:
-            self._fresh += frames
+            self._new_frames += frames
             self._changed.notify_all()
 
     def close(self, error: BaseException | None = None) -> None:
@@ -99,31 +101,31 @@ class Board:
             self._error, self.is_closed = self._error or error, True
             self._changed.notify_all()
 
-    def wait_until_wanted(self) -> bool:
+    def wait_until_requested(self) -> bool:
         """The first question means that the render has its lock. False where it ended before that."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._wanted or self.is_closed) and not self.is_closed
+            return self._changed.wait_for(lambda: self._is_requested or self.is_closed) and not self.is_closed
 
-    def _asked(self) -> int:
+    def _take_new_frames(self) -> int:
         with self._changed:
             if self._error:
                 raise self._error
-            fresh, self._fresh = self._fresh, 0
-            self._wanted = True
+            new_frames, self._new_frames = self._new_frames, 0
+            self._is_requested = True
             self._changed.notify_all()
-            return fresh
+            return new_frames
 
 
-class Foreman:
+class Scheduler:
     """Has the passes of a job painted by a crew."""
 
-    def __init__(self, job: Render, crew: Crew, board: Board) -> None:
-        self._job, self._crew, self._board = job, crew, board
-        self._work = WorkFolder(job.work.folder)
-        missing = [one for one in job.passes if not self._folder(one).is_whole]
-        turns = in_turn([len(one) - self._folder(one).painted for one in missing], crew.size)
-        self._todo = [missing[index] for index in reversed(turns)]
-        self._doing: dict[int, Pass] = {}
+    def __init__(self, render_plan: RenderPlan, worker_pool: WorkerPool, coordinator: Coordinator) -> None:
+        self._render_plan, self._worker_pool, self._coordinator = render_plan, worker_pool, coordinator
+        self._work = WorkFolder(render_plan.work.folder)
+        missing = [one for one in render_plan.passes if not self._pass_folder(one).is_complete]
+        turns = order_passes([len(one) - self._pass_folder(one).frames_painted for one in missing], worker_pool.size)
+        self._waiting = [missing[index] for index in reversed(turns)]
+        self._running: dict[int, InferencePass] = {}
         self._idle: set[int] = set()
         self._losses: Counter[str] = Counter()
 
@@ -132,50 +134,52 @@ class Foreman:
 
         Raises ResourceError where a pass takes worker after worker with it, and what a worker raised.
         """
-        while (self._todo or self._doing) and not self._board.is_closed:
-            while self._todo and self._idle:
-                worker, one = self._idle.pop(), self._todo.pop()
-                self._doing[worker] = one
-                self._crew.paint(worker, one, self._folder(one))
-            for news in self._crew.news(_PATIENCE_SECONDS):
-                self._hear(news)
+        while (self._waiting or self._running) and not self._coordinator.is_closed:
+            while self._waiting and self._idle:
+                worker, inference_pass = self._idle.pop(), self._waiting.pop()
+                self._running[worker] = inference_pass
+                self._worker_pool.start_pass(worker, inference_pass, self._pass_folder(inference_pass))
+            for event in self._worker_pool.poll_events(_POLL_SECONDS):
+                self._handle_event(event)
 
-    def _hear(self, news: News) -> None:
-        one = self._doing.get(news.worker)
-        if one:
-            self._keep(self._folder(one), news.files)
-        if news.kind != "segment":
-            self._doing.pop(news.worker, None)
-        if news.kind == "idle":
-            self._idle.add(news.worker)
-        if news.kind == "lost":
-            self._lost(one, news.why)
+    def _handle_event(self, event: WorkerEvent) -> None:
+        inference_pass = self._running.get(event.worker)
+        if inference_pass:
+            self._import_files(self._pass_folder(inference_pass), event.files)
+        if event.kind != "segment":
+            self._running.pop(event.worker, None)
+        if event.kind == "idle":
+            self._idle.add(event.worker)
+        if event.kind == "lost":
+            self._handle_loss(inference_pass, event.reason)
 
-    def _keep(self, folder: PassFolder, files: Mapping[str, bytes]) -> None:
-        before = folder.painted
-        folder.take(files)
-        self._board.tell(folder.painted - before)
+    def _import_files(self, folder: PassFolder, files: Mapping[str, bytes]) -> None:
+        before = folder.frames_painted
+        folder.import_files(files)
+        self._coordinator.add_painted(folder.frames_painted - before)
 
-    def _lost(self, one: Pass | None, why: str) -> None:
+    def _handle_loss(self, inference_pass: InferencePass | None, reason: str) -> None:
         """A pass whose worker died goes on where it was; without one, a worker died before it had any."""
-        name = one.digest if one else ""
+        name = inference_pass.digest if inference_pass else ""
         self._losses[name] += 1
-        if self._losses[name] == ATTEMPTS:
-            what = self._describe(one) if one else "starting"
+        if self._losses[name] == MAX_WORKER_LOSSES:
+            what = self._describe_pass(inference_pass) if inference_pass else "starting"
             raise ResourceError(
-                f"{what} ended {ATTEMPTS} workers, one after the other ({why or 'memory may be short'}); "
+                f"{what} ended {MAX_WORKER_LOSSES} workers, one after the other ({reason or 'memory may be short'}); "
                 f"what was painted is kept, and the same command goes on from there"
             )
-        if one and not self._folder(one).is_whole:
-            self._todo.append(one)
+        if inference_pass and not self._pass_folder(inference_pass).is_complete:
+            self._waiting.append(inference_pass)
 
-    def _describe(self, one: Pass) -> str:
+    def _describe_pass(self, inference_pass: InferencePass) -> str:
         numbers = (
             number
-            for number, stretch in enumerate(self._job.stretches, 1)
-            if any(share.source.digest == one.digest for share in stretch.shares)
+            for number, shot_passes in enumerate(self._render_plan.shot_passes, 1)
+            if any(
+                weighted_pass.source.digest == inference_pass.digest for weighted_pass in shot_passes.weighted_passes
+            )
         )
-        return f"shot {next(numbers)} (frames {one.first} to {one.end - 1})"
+        return f"shot {next(numbers)} (frames {inference_pass.first} to {inference_pass.end - 1})"
 
-    def _folder(self, one: Pass) -> PassFolder:
-        return self._work.of(one.digest, len(one))
+    def _pass_folder(self, inference_pass: InferencePass) -> PassFolder:
+        return self._work.pass_folder(inference_pass.digest, len(inference_pass))

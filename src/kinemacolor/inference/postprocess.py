@@ -15,15 +15,15 @@ from kinemacolor.utils.arrays import Float32Array, UIntArray
 from kinemacolor.video.geometry import Geometry, resize
 
 
-class Painted(NamedTuple):
+class ColorPrediction(NamedTuple):
     """One frame at the working size, upright: ab ``h w 2`` and confidence ``h w``, 0..1."""
 
-    chroma: Float32Array
+    ab: Float32Array
     confidence: Float32Array
 
 
 @dataclass(frozen=True)
-class Finish:
+class ChromaPostprocessor:
     """How painted frames become the film's: their geometry, the gain on chroma, what aligns it with edges."""
 
     geometry: Geometry
@@ -31,36 +31,43 @@ class Finish:
     edge_filter: EdgeFilter
 
     @classmethod
-    def of(cls, geometry: Geometry, spec: ModelSpec, options: SessionOptions) -> "Finish":
+    def from_options(cls, geometry: Geometry, spec: ModelSpec, options: SessionOptions) -> "ChromaPostprocessor":
         """Where the options say nothing, as the model's published recipe has it."""
-        gain = spec.saturation if options.saturation is None else options.saturation
-        return cls(geometry, gain, options.edge_filter or spec.edge_filter)
+        saturation = spec.saturation if options.saturation is None else options.saturation
+        return cls(geometry, saturation, options.edge_filter or spec.edge_filter)
 
-    def gained(self, painted: Painted) -> Painted:
+    def with_saturation(self, prediction: ColorPrediction) -> ColorPrediction:
         """With the gain."""
-        return Painted(painted.chroma * np.float32(self.saturation), painted.confidence)
+        return ColorPrediction(prediction.ab * np.float32(self.saturation), prediction.confidence)
 
-    def chroma_planes(
-        self, luma: UIntArray, painted: Painted, size: tuple[int, int], native: YCbCr, target: YCbCr
+    def compute_cbcr_codes(
+        self,
+        luma_codes: UIntArray,
+        prediction: ColorPrediction,
+        size: tuple[int, int],
+        source_coding: YCbCr,
+        target_coding: YCbCr,
     ) -> UIntArray:
         """Cb and Cr codes of ``target``, ``2 *size``, for a stored luma plane ``H W`` of ``native``; no gain."""
         with torch.inference_mode():
-            gray = native.to_luma(torch.from_numpy(resize(luma, size)))
-            chroma = self.geometry.upscale_field(painted.chroma, size)
-            seen = self.geometry.get_crop_window(*size)
-            chroma[seen] = _align(np.ascontiguousarray(chroma[seen]), gray[seen], self.edge_filter)
-            codes = target.to_cbcr_codes(gray[None], torch.from_numpy(chroma).permute(2, 0, 1))
-            return codes.to(torch.uint8 if target.depth == 8 else torch.uint16).numpy()
+            luma = source_coding.to_luma(torch.from_numpy(resize(luma_codes, size)))
+            ab = self.geometry.upscale_field(prediction.ab, size)
+            crop_window = self.geometry.get_crop_window(*size)
+            ab[crop_window] = _apply_edge_filter(
+                np.ascontiguousarray(ab[crop_window]), luma[crop_window], self.edge_filter
+            )
+            cbcr_codes = target_coding.to_cbcr_codes(luma[None], torch.from_numpy(ab).permute(2, 0, 1))
+            return cbcr_codes.to(torch.uint8 if target_coding.depth == 8 else torch.uint16).numpy()
 
 
-def _align(chroma: Float32Array, gray: Tensor, edge_filter: EdgeFilter) -> Float32Array:
+def _apply_edge_filter(ab: Float32Array, luma: Tensor, edge_filter: EdgeFilter) -> Float32Array:
     """Chroma ``H W 2`` smoothed inside the edges of ``gray``, ``H W`` 0..1."""
     if edge_filter == "none":
-        return chroma
+        return ab
     if edge_filter == "fgs":
-        guide = (lightness_from_luma(gray) * 2.55).byte().contiguous().numpy()
-        channels = [cv2.ximgproc.fastGlobalSmootherFilter(guide, plane, 500, 4) for plane in cv2.split(chroma)]
+        guide = (lightness_from_luma(luma) * 2.55).byte().contiguous().numpy()
+        channels = [cv2.ximgproc.fastGlobalSmootherFilter(guide, plane, 500, 4) for plane in cv2.split(ab)]
         return np.stack(channels, -1)
-    radius = max(4, min(gray.shape) // 54)
-    aligned = cv2.ximgproc.guidedFilter(np.ascontiguousarray(gray.numpy()), chroma, radius=radius, eps=1e-4)
+    radius = max(4, min(luma.shape) // 54)
+    aligned = cv2.ximgproc.guidedFilter(np.ascontiguousarray(luma.numpy()), ab, radius=radius, eps=1e-4)
     return aligned.astype(np.float32, copy=False)

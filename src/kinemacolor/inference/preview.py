@@ -16,11 +16,11 @@ from kinemacolor.video.geometry import resize
 from kinemacolor.video.images import write_picture
 from kinemacolor.video.reader import VideoReader
 
-TILE_SIDE = 540
-GAP = 6
+MAX_TILE_HEIGHT = 540
+TILE_GAP = 6
 
 
-def preview_picture(
+def write_preview(
     film: Path,
     references: Sequence[Path],
     times_seconds: Sequence[float],
@@ -41,26 +41,26 @@ def preview_picture(
                 length = reader.info.duration_seconds
                 raise UsageError(f"{film.name} has no frame at {seconds:g} s: it is {length} s long")
             info = reader.info
-        luma = to_display_gray(block.luma_codes[0], info)
-        session = Session(model, pictures, height=luma.shape[0], width=luma.shape[1], options=options)
-        rgb, confidence = session.colorize(luma)
-        rows.append(before_and_after(luma, rgb, confidence))
-    write_picture(output, stack(rows))
+        gray = to_display_gray(block.luma_codes[0], info)
+        session = Session(model, pictures, height=gray.shape[0], width=gray.shape[1], options=options)
+        rgb, confidence = session.colorize(gray)
+        rows.append(tile_before_after(gray, rgb, confidence))
+    write_picture(output, stack_rows(rows))
 
 
-def before_and_after(luma: UInt8Array, rgb: UInt8Array, confidence: Float32Array) -> UInt8Array:
+def tile_before_after(gray: UInt8Array, rgb: UInt8Array, confidence: Float32Array) -> UInt8Array:
     """Gray ``H W``, colour ``H W 3`` and confidence ``H W`` 0..1 side by side, at most 540 px high."""
-    scale = min(1.0, TILE_SIDE / luma.shape[0])
-    size = round(luma.shape[0] * scale), round(luma.shape[1] * scale)
-    sure = (confidence * 255).round().astype(np.uint8)
-    tiles = [np.repeat(luma[..., None], 3, 2), rgb, np.repeat(sure[..., None], 3, 2)]
-    gap = np.full((size[0], GAP, 3), 255, np.uint8)
-    shown = [resize(tile, size) for tile in tiles]
-    return np.concatenate([shown[0], gap, shown[1], gap, shown[2]], 1)
+    scale = min(1.0, MAX_TILE_HEIGHT / gray.shape[0])
+    size = round(gray.shape[0] * scale), round(gray.shape[1] * scale)
+    confidence_gray = (confidence * 255).round().astype(np.uint8)
+    tiles = [np.repeat(gray[..., None], 3, 2), rgb, np.repeat(confidence_gray[..., None], 3, 2)]
+    gap = np.full((size[0], TILE_GAP, 3), 255, np.uint8)
+    resized = [resize(tile, size) for tile in tiles]
+    return np.concatenate([resized[0], gap, resized[1], gap, resized[2]], 1)
 
 
-def stack(rows: Sequence[UInt8Array]) -> UInt8Array:
+def stack_rows(rows: Sequence[UInt8Array]) -> UInt8Array:
     """Pictures of one width under each other, with gaps."""
-    gap = np.full((GAP, rows[0].shape[1], 3), 255, np.uint8)
+    gap = np.full((TILE_GAP, rows[0].shape[1], 3), 255, np.uint8)
     parts = [part for row in rows for part in (gap, row)]
     return np.concatenate(parts[1:])

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from kinemacolor.color import YCbCr, compress_to_gamut, lab_to_rgb, lightness_from_luma, rgb_to_lab
 from kinemacolor.errors import UsageError
-from kinemacolor.inference.attribution import Explained, matched_of, origin_of
-from kinemacolor.inference.postprocess import Finish, Painted
+from kinemacolor.inference.attribution import Attribution, matched_from_output, origin_from_output
+from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction
 from kinemacolor.models.base import Colorizer, ModelOutput
 from kinemacolor.options import SessionOptions
 from kinemacolor.utils.arrays import Float32Array, UInt8Array, UIntArray
@@ -25,7 +25,7 @@ from kinemacolor.video.geometry import Geometry, compute_crop_fraction, compute_
 from kinemacolor.video.images import MIN_PAINTED_SHARE, OPAQUE_ALPHA, compute_painted_share
 from kinemacolor.video.pixels import rgb_to_luma_codes
 
-FULL_RGB = YCbCr(0.2126, 0.0722, 8, full_range=True)
+BT709_FULL_RANGE = YCbCr(0.2126, 0.0722, 8, full_range=True)
 
 
 class Session:
@@ -64,37 +64,37 @@ class Session:
         self.geometry = Geometry.from_frame_size(
             height, width, short_side, pixel_aspect=pixel_aspect, rotation=rotation, crop=self.options.crop
         )
-        self.finish = Finish.of(self.geometry, model.spec, self.options)
-        self._seen_of_references = [
+        self.postprocessor = ChromaPostprocessor.from_options(self.geometry, model.spec, self.options)
+        self._reference_crop_fractions = [
             compute_crop_fraction(*picture.shape[:2]) if self.options.crop else (1.0, 1.0) for picture in references
         ]
-        with self._inference():
-            batch = reference_batch(references, short_side, crop=self.options.crop)
+        with self._inference_mode():
+            batch = make_reference_batch(references, short_side, crop=self.options.crop)
             pictures, painted = (tensor.to(self.device) for tensor in batch)
             self._state = self.model.init_state(pictures, paint_mask=painted, in_shot=in_shot).contiguous()
 
-    def advance(self, luma: UIntArray, coding: YCbCr) -> list[Painted]:
+    def predict_frames(self, luma_codes: UIntArray, coding: YCbCr) -> list[ColorPrediction]:
         """The next frames: luma codes ``T h w`` of ``coding`` at the working size (`Geometry.down`).
 
         Raises ValueError for another size.
         """
-        return _painted(self._step(luma, coding))
+        return _predictions_from_output(self._predict_output(luma_codes, coding))
 
-    def snapshot(self) -> dict[str, Tensor]:
+    def snapshot_state(self) -> dict[str, Tensor]:
         """What the session knows after the frames so far, references included: copies on the CPU, by name.
 
         safetensors can keep them; some are empty before the first frame.
         """
         return {name: tensor.to("cpu", copy=True) for name, tensor in self._state.named_tensors().items()}
 
-    def restore(self, snapshot: Mapping[str, Tensor]) -> None:
+    def restore_state(self, snapshot: Mapping[str, Tensor]) -> None:
         """Go on as the session went on that gave the `snapshot`, bit for bit if its model, size and options are alike.
 
         Raises ValueError for a snapshot of another model.
         """
-        wanted, given = sorted(self._state.named_tensors()), sorted(snapshot)
-        if given != wanted:
-            raise ValueError(f"a snapshot of {self.model.spec.name} holds {wanted}; this one holds {given}")
+        expected, received = sorted(self._state.named_tensors()), sorted(snapshot)
+        if received != expected:
+            raise ValueError(f"a snapshot of {self.model.spec.name} holds {expected}; this one holds {received}")
         copies = {name: tensor.to(self.device, copy=True).contiguous() for name, tensor in snapshot.items()}
         self._state = replace(self._state, **copies)
 
@@ -103,95 +103,102 @@ class Session:
 
         Only the luma of a coloured frame is looked at.
         """
-        luma = _luma(frame)
-        (painted,) = self.advance(self.geometry.downscale_codes(luma)[None], FULL_RGB)
-        return self._finished(luma, painted)
+        luma_codes = _to_luma_codes(frame)
+        (prediction,) = self.predict_frames(self.geometry.downscale_codes(luma_codes)[None], BT709_FULL_RANGE)
+        return self._postprocess_frame(luma_codes, prediction)
 
-    def explain(self, frame: UInt8Array) -> Explained:
+    def attribute_frame(self, frame: UInt8Array) -> Attribution:
         """The next frame as `colorize` takes it, and where its colours come from."""
-        luma = _luma(frame)
-        step = self._step(self.geometry.downscale_codes(luma)[None], FULL_RGB)
-        rgb, confidence = self._finished(luma, _painted(step)[0])
-        return Explained(
+        luma_codes = _to_luma_codes(frame)
+        output = self._predict_output(self.geometry.downscale_codes(luma_codes)[None], BT709_FULL_RANGE)
+        rgb, confidence = self._postprocess_frame(luma_codes, _predictions_from_output(output)[0])
+        return Attribution(
             self.geometry.rotate_upright(rgb),
             self.geometry.rotate_upright(confidence),
-            origin_of(step, self._seen_of_references),
-            matched_of(step),
+            origin_from_output(output, self._reference_crop_fractions),
+            matched_from_output(output),
             self.geometry.upright_crop_fraction,
         )
 
-    def _step(self, luma: UIntArray, coding: YCbCr) -> ModelOutput:
+    def _predict_output(self, luma_codes: UIntArray, coding: YCbCr) -> ModelOutput:
         """The model's answer to the next frames, as `advance` takes them."""
-        if luma.shape[1:] != self.geometry.working_size:
-            raise ValueError(f"frames of {self.geometry.working_size} px are wanted, these have {luma.shape[1:]}")
-        with self._inference():
-            gray = coding.to_luma(torch.from_numpy(luma).to(self.device))
-            step: ModelOutput = self.model(lightness_from_luma(gray)[None, :, None], self._state)
-            self._state = step.state.contiguous()
-        return step
+        if luma_codes.shape[1:] != self.geometry.working_size:
+            raise ValueError(f"frames of {self.geometry.working_size} px are wanted, these have {luma_codes.shape[1:]}")
+        with self._inference_mode():
+            luma = coding.to_luma(torch.from_numpy(luma_codes).to(self.device))
+            output: ModelOutput = self.model(lightness_from_luma(luma)[None, :, None], self._state)
+            self._state = output.state.contiguous()
+        return output
 
-    def _finished(self, luma: UIntArray, painted: Painted) -> tuple[UInt8Array, Float32Array]:
+    def _postprocess_frame(self, luma_codes: UIntArray, prediction: ColorPrediction) -> tuple[UInt8Array, Float32Array]:
         """Colours and confidence of a frame ``H W``, as it is stored."""
-        size = luma.shape[0], luma.shape[1]
-        chroma = self.finish.chroma_planes(luma, self.finish.gained(painted), size, FULL_RGB, FULL_RGB)
-        rgb = FULL_RGB.to_rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma))
-        confidence = self.geometry.upscale_field(painted.confidence, size)
+        size = luma_codes.shape[0], luma_codes.shape[1]
+        cbcr_codes = self.postprocessor.compute_cbcr_codes(
+            luma_codes, self.postprocessor.with_saturation(prediction), size, BT709_FULL_RANGE, BT709_FULL_RANGE
+        )
+        rgb = BT709_FULL_RANGE.to_rgb(torch.from_numpy(luma_codes)[None], torch.from_numpy(cbcr_codes))
+        confidence = self.geometry.upscale_field(prediction.confidence, size)
         return (rgb * 255).round().to(torch.uint8).permute(1, 2, 0).numpy(), confidence
 
     @contextmanager
-    def _inference(self) -> Iterator[None]:
+    def _inference_mode(self) -> Iterator[None]:
         """Without gradients, and with the networks at the chosen precision."""
-        kind, precision = self.device.type, self.options.precision
-        with torch.inference_mode(), torch.autocast(kind, getattr(torch, precision), enabled=precision != "float32"):
+        device_type, precision = self.device.type, self.options.precision
+        with (
+            torch.inference_mode(),
+            torch.autocast(device_type, getattr(torch, precision), enabled=precision != "float32"),
+        ):
             yield
 
 
-def reference_batch(references: Sequence[UInt8Array], short_side: int, *, crop: bool = False) -> tuple[Tensor, Tensor]:
+def make_reference_batch(
+    references: Sequence[UInt8Array], short_side: int, *, crop: bool = False
+) -> tuple[Tensor, Tensor]:
     """Pictures ``H W 3`` or ``H W 4`` sRGB as Lab ``1 R 3 h w``, and how much of each pixel is painted, ``R h w``.
 
     Of their middle 16:9 if to be cropped. A single one keeps its aspect; several take the mean (geometric) of theirs.
     Raises ValueError for one with less than a two-thousandth of its pixels painted.
     """
     if crop:
-        references = [_middle_of(picture) for picture in references]
+        references = [_crop_to_middle(picture) for picture in references]
         if any(compute_painted_share(picture) < MIN_PAINTED_SHARE for picture in references):
             raise UsageError("a reference has nothing painted in its middle 16:9, which is all that --crop looks at")
     aspects = [picture.shape[1] / picture.shape[0] for picture in references]
     aspect = float(np.exp(np.mean(np.log(aspects))))
     size = compute_working_size(1, aspect, short_side)
-    pictures, masks = zip(*(_small(picture, size) for picture in references), strict=True)
+    pictures, masks = zip(*(_resize_reference(picture, size) for picture in references), strict=True)
     return torch.stack(pictures)[None], torch.stack(masks)
 
 
-def complete(picture: UInt8Array, gray: UInt8Array) -> UInt8Array:
+def complete_reference(picture: UInt8Array, gray: UInt8Array) -> UInt8Array:
     """A partial reference ``H W 4`` laid over the film's own frame, gray ``H W`` of any size.
 
     What is painted keeps its colour (less of it where sRGB cannot show it) and takes the L of the frame; the rest is
     the frame. Alpha stays.
     """
-    luma = resize(gray, (picture.shape[0], picture.shape[1]))
-    result, painted = np.dstack([luma, luma, luma, picture[..., 3]]), picture[..., 3] >= OPAQUE_ALPHA
-    lab = _lab(picture[painted, None, :3])
-    lab[0] = lightness_from_luma(torch.from_numpy(luma[painted, None]).float() / 255)
+    luma_codes = resize(gray, (picture.shape[0], picture.shape[1]))
+    result, painted = np.dstack([luma_codes, luma_codes, luma_codes, picture[..., 3]]), picture[..., 3] >= OPAQUE_ALPHA
+    lab = _to_lab(picture[painted, None, :3])
+    lab[0] = lightness_from_luma(torch.from_numpy(luma_codes[painted, None]).float() / 255)
     rgb = lab_to_rgb(compress_to_gamut(lab)).permute(1, 2, 0)[:, 0]
     result[painted, :3] = (rgb * 255).round().to(torch.uint8).numpy()
     return result
 
 
-def _painted(step: ModelOutput) -> list[Painted]:
-    chroma = step.ab[0].permute(0, 2, 3, 1).float().cpu().numpy()
-    confidence = step.confidence[0, :, 0].float().cpu().numpy()
-    return [Painted(np.ascontiguousarray(ab), trust) for ab, trust in zip(chroma, confidence, strict=True)]
+def _predictions_from_output(output: ModelOutput) -> list[ColorPrediction]:
+    ab_frames = output.ab[0].permute(0, 2, 3, 1).float().cpu().numpy()
+    confidence = output.confidence[0, :, 0].float().cpu().numpy()
+    return [ColorPrediction(np.ascontiguousarray(ab), trust) for ab, trust in zip(ab_frames, confidence, strict=True)]
 
 
-def _luma(frame: UInt8Array) -> UIntArray:
-    return np.require(rgb_to_luma_codes(frame, FULL_RGB) if frame.ndim == 3 else frame, requirements=["C", "W"])
+def _to_luma_codes(frame: UInt8Array) -> UIntArray:
+    return np.require(rgb_to_luma_codes(frame, BT709_FULL_RANGE) if frame.ndim == 3 else frame, requirements=["C", "W"])
 
 
-def _small(picture: UInt8Array, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+def _resize_reference(picture: UInt8Array, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Lab 3 h w and how much is painted h w: L is the mean of all of a pixel, a and b are of its painted part."""
     rgb = np.ascontiguousarray(picture[..., :3])
-    lab = _lab(resize(rgb, size))
+    lab = _to_lab(resize(rgb, size))
     painted = picture[..., 3] >= OPAQUE_ALPHA if picture.shape[2] == 4 else np.array(True)
     if painted.all():
         return lab, torch.ones(size)
@@ -199,15 +206,15 @@ def _small(picture: UInt8Array, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
         raise ValueError(f"{painted.mean():.2%} of a reference is painted, wanted at least {MIN_PAINTED_SHARE:.2%}")
     layer = np.dstack([rgb, np.full(painted.shape, 255, np.uint8)]) * painted[..., None].astype(np.float32)
     small = resize(layer, size)
-    lab[1:] = _lab(255 * small[..., :3] / small[..., 3:].clip(1e-3))[1:]
+    lab[1:] = _to_lab(255 * small[..., :3] / small[..., 3:].clip(1e-3))[1:]
     return lab, torch.from_numpy(small[..., 3] / 255)
 
 
-def _lab(rgb: UInt8Array | Float32Array) -> Tensor:
+def _to_lab(rgb: UInt8Array | Float32Array) -> Tensor:
     """sRGB ``H W 3`` 0..255 as Lab ``3 H W``."""
     return rgb_to_lab(torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1).float() / 255)
 
 
-def _middle_of(picture: UInt8Array) -> UInt8Array:
+def _crop_to_middle(picture: UInt8Array) -> UInt8Array:
     geometry = Geometry.from_frame_size(picture.shape[0], picture.shape[1], 64, crop=True)
     return picture[geometry.get_crop_window(picture.shape[0], picture.shape[1])]

@@ -19,11 +19,11 @@ from kinemacolor.video.random_access import ANCHOR_INTERVAL, FrameIndex
 from kinemacolor.weights.registry import MODELS
 
 
-class _Section(BaseModel):
+class _PlanSection(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class FilmEntry(_Section):
+class FilmEntry(_PlanSection):
     """The film that the plan is for, relative to the plan's file, and the part of it between the seconds.
 
     Frames are counted from ``start_seconds``. ``anchors`` are the timestamps of frame 0, ``every``, 2 ``every``...
@@ -38,12 +38,12 @@ class FilmEntry(_Section):
     anchors: tuple[int, ...]
 
     @property
-    def index(self) -> FrameIndex:
+    def frame_index(self) -> FrameIndex:
         """How its frames are reached."""
         return FrameIndex(self.anchors, self.frames, self.every)
 
 
-class ShotOptions(_Section):
+class ShotOptions(_PlanSection):
     """What may differ from shot to shot; None: what the film has, or else the model. See `SessionOptions`."""
 
     short_side: int | None = Field(default=None, ge=64, le=1080)
@@ -58,14 +58,14 @@ class FilmOptions(ShotOptions):
     precision: Precision = "float32"
 
 
-class ReferenceEntry(_Section):
+class ReferenceEntry(_PlanSection):
     """A colour picture, relative to the plan's file; ``frame``: the frame of the film that it is a picture of."""
 
     path: Path
     frame: int | None = Field(default=None, ge=0)
 
 
-class ShotEntry(_Section):
+class ShotEntry(_PlanSection):
     """Frames ``first`` to ``last``, both in it; how it begins, and how sure that is.
 
     A ``dissolve`` of so many frames lies around ``first``. ``references``: names, each with how well it fits,
@@ -86,7 +86,7 @@ class ShotEntry(_Section):
         return self.last + 1
 
     @classmethod
-    def of(cls, shot: Shot, references: dict[str, float | None]) -> "ShotEntry":
+    def from_shot(cls, shot: Shot, references: dict[str, float | None]) -> "ShotEntry":
         """A shot that was found, with its references."""
         return cls(
             first=shot.first,
@@ -97,17 +97,17 @@ class ShotEntry(_Section):
             references=references,
         )
 
-    def with_references(self, names: Collection[str], *, chosen: bool = False) -> "ShotEntry":
+    def with_references(self, names: Collection[str], *, is_user_choice: bool = False) -> "ShotEntry":
         """With these references; what is ``chosen`` by somebody has no scores, else they stay."""
-        scores = {name: None if chosen else self.references.get(name) for name in sorted(names)}
+        scores = {name: None if is_user_choice else self.references.get(name) for name in sorted(names)}
         return self.model_copy(update={"references": scores})
 
-    def as_found(self) -> Shot:
+    def to_shot(self) -> Shot:
         """As lists of shots have it."""
         return Shot(self.first, self.end, self.transition, self.certainty, self.dissolve)
 
 
-class Plan(_Section):
+class Plan(_PlanSection):
     """Everything that decides the colours of a film; `encoding` and machine are the render's own."""
 
     kinemacolor: str = __version__
@@ -120,7 +120,7 @@ class Plan(_Section):
     shots: tuple[ShotEntry, ...]
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _check_consistency(self) -> Self:
         if self.model not in MODELS:
             raise ValueError(f"there is no model {self.model!r}: choose one of {', '.join(sorted(MODELS))}")
         if not self.shots or self.shots[0].first != 0 or self.shots[-1].end != self.film.frames:
@@ -140,18 +140,18 @@ class Plan(_Section):
                 raise ValueError(f"the reference {name} lies at frame {reference.frame}, behind the film's end")
         return self
 
-    def options_of(self, shot: ShotEntry, device: str = "auto") -> SessionOptions:
+    def options_for_shot(self, shot: ShotEntry, device: str = "auto") -> SessionOptions:
         """What a shot is coloured with."""
         chosen = self.options.model_dump() | shot.options.model_dump(exclude_none=True)
         return SessionOptions(**chosen, device=device)
 
     def to_json(self, folder: Path) -> str:
         """As text, a shot and a reference a line, with paths relative to ``folder``."""
-        near = self._moved(lambda path: Path(os.path.relpath(path, folder)))
+        near = self._with_moved_paths(lambda path: Path(os.path.relpath(path, folder)))
         content = near.model_dump(mode="json")
         for table in ("references", "shots"):
             content[table] = near.model_dump(mode="json", include={table}, exclude_defaults=True)[table]
-        return _pretty(content)
+        return _format_json(content)
 
     def write(self, path: Path) -> None:
         """Raises ResourceError where the disk is full or refuses."""
@@ -174,17 +174,17 @@ class Plan(_Section):
         except ValidationError as error:
             raise UsageError(f"{path}: {describe_validation_errors(error)}") from error
         folder = path.resolve().parent
-        return plan._moved(lambda inside: (folder / inside).resolve())
+        return plan._with_moved_paths(lambda inside: (folder / inside).resolve())
 
-    def _moved(self, move: Any) -> "Plan":
+    def _with_moved_paths(self, move_path: Any) -> "Plan":
         references = {
-            name: entry.model_copy(update={"path": move(entry.path)}) for name, entry in self.references.items()
+            name: entry.model_copy(update={"path": move_path(entry.path)}) for name, entry in self.references.items()
         }
-        film = self.film.model_copy(update={"path": move(self.film.path)})
+        film = self.film.model_copy(update={"path": move_path(self.film.path)})
         return self.model_copy(update={"film": film, "references": references})
 
 
-def _pretty(content: dict[str, Any]) -> str:
+def _format_json(content: dict[str, Any]) -> str:
     """JSON with a line for each row of a table."""
     parts = []
     for key, value in content.items():

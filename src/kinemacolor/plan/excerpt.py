@@ -9,10 +9,10 @@ from kinemacolor.references.load import load_reference
 from kinemacolor.video.random_access import FrameIndexBuilder, RangeReader
 from kinemacolor.video.reader import VideoReader
 
-BLOCK = 8
+FRAMES_PER_BLOCK = 8
 
 
-def excerpt(plan: Plan, start_seconds: float = 0, end_seconds: float | None = None) -> Plan:
+def cut_excerpt(plan: Plan, start_seconds: float = 0, end_seconds: float | None = None) -> Plan:
     """What a plan (of absolute paths) says of the frames between two times, which count as its own ``start_seconds``.
 
     Colours differ a little from those of the whole film: history begins with the excerpt, and what lies outside of
@@ -23,21 +23,21 @@ def excerpt(plan: Plan, start_seconds: float = 0, end_seconds: float | None = No
     Raises UsageError where no frame lies between the times, or where a shot had nothing but partial pictures that are
     left out; InputError for a film that is gone or has other frames than the plan's.
     """
-    film, first = _cut(plan.film, start_seconds, end_seconds)
+    film, first = _cut_film(plan.film, start_seconds, end_seconds)
     part = range(first, first + film.frames)
-    shots = tuple(_shots(plan, part))
+    shots = tuple(_iter_cut_shots(plan, part))
     used = {name for shot in shots for name in shot.references}
-    references = {name: _placed(entry, part) for name, entry in plan.references.items() if name in used}
+    references = {name: _renumber_reference(entry, part) for name, entry in plan.references.items() if name in used}
     return Plan(**dict(plan) | {"film": film, "references": references, "shots": shots})
 
 
-def _cut(film: FilmEntry, start_seconds: float, end_seconds: float | None) -> tuple[FilmEntry, int]:
+def _cut_film(film: FilmEntry, start_seconds: float, end_seconds: float | None) -> tuple[FilmEntry, int]:
     """The part of the film, and the number that its first frame had."""
     start = max(start_seconds, film.start_seconds)
     end = min((end for end in (end_seconds, film.end_seconds) if end is not None), default=None)
     builder, beginning = FrameIndexBuilder(), None
     with VideoReader(film.path, start_seconds=start, end_seconds=end) as reader:
-        for block in reader.iter_blocks(BLOCK):
+        for block in reader.iter_blocks(FRAMES_PER_BLOCK):
             beginning = block.pts[0] if beginning is None else beginning
             builder.add_block(block)
     if beginning is None:
@@ -45,41 +45,41 @@ def _cut(film: FilmEntry, start_seconds: float, end_seconds: float | None) -> tu
         raise UsageError(
             f"the plan has no frame from {start_seconds:g} s to {until}: look at --start, --end and the film's length"
         )
-    index, first = builder.build_index(reader), _number_of(film, beginning)
+    index, first = builder.build_index(reader), _find_frame_number(film, beginning)
     if first + index.frames > film.frames:
-        raise _changed(film)
+        raise _film_changed_error(film)
     changes = {"start_seconds": start, "end_seconds": end, "frames": index.frames}
     return FilmEntry(**dict(film) | changes | {"every": index.every, "anchors": index.anchors}), first
 
 
-def _number_of(film: FilmEntry, pts: int) -> int:
+def _find_frame_number(film: FilmEntry, pts: int) -> int:
     """The number of the frame with this time stamp."""
     begin = max(0, bisect_right(film.anchors, pts) - 1) * film.every
-    with RangeReader(film.path, film.index, start_seconds=film.start_seconds) as reader:
+    with RangeReader(film.path, film.frame_index, start_seconds=film.start_seconds) as reader:
         for number, block in enumerate(reader.iter_blocks(begin, film.frames, 1), begin):
             if block.pts[0] == pts:
                 return number
-    raise _changed(film)
+    raise _film_changed_error(film)
 
 
-def _changed(film: FilmEntry) -> InputError:
+def _film_changed_error(film: FilmEntry) -> InputError:
     return InputError(f"{film.path} is not the film that the plan was made for: make the plan again")
 
 
-def _shots(plan: Plan, part: range) -> Iterator[ShotEntry]:
+def _iter_cut_shots(plan: Plan, part: range) -> Iterator[ShotEntry]:
     """Those that have frames in the part, cut and renumbered; the first one begins without a dissolve."""
     for shot in plan.shots:
         first, end = max(shot.first, part.start), min(shot.end, part.stop)
         if first < end:
             frames = {"first": first - part.start, "last": end - 1 - part.start}
             begins = {"transition": None, "dissolve": 0, "certainty": 1.0} if first == part.start else {}
-            yield shot.model_copy(update=frames | begins | {"references": _used(plan, shot, part)})
+            yield shot.model_copy(update=frames | begins | {"references": _select_references(plan, shot, part)})
 
 
-def _used(plan: Plan, shot: ShotEntry, part: range) -> dict[str, float | None]:
+def _select_references(plan: Plan, shot: ShotEntry, part: range) -> dict[str, float | None]:
     """The references of a shot that its part takes."""
     placed = {name: plan.references[name].frame for name in shot.references}
-    usable = {name: frame for name, frame in placed.items() if _speaks(plan.references[name], part)}
+    usable = {name: frame for name, frame in placed.items() if _is_usable_within(plan.references[name], part)}
     if not usable:
         raise UsageError(
             f"the shot from frame {shot.first} has only partial pictures, of frames "
@@ -93,12 +93,12 @@ def _used(plan: Plan, shot: ShotEntry, part: range) -> dict[str, float | None]:
     return {name: shot.references[name] for name, frame in usable.items() if frame not in far}
 
 
-def _speaks(entry: ReferenceEntry, part: range) -> bool:
+def _is_usable_within(entry: ReferenceEntry, part: range) -> bool:
     """Whether a picture can be used in a part of the film: a partial one is laid over its own frame."""
     return entry.frame is None or entry.frame in part or load_reference(entry.path).shape[2] == 3
 
 
-def _placed(entry: ReferenceEntry, part: range) -> ReferenceEntry:
+def _renumber_reference(entry: ReferenceEntry, part: range) -> ReferenceEntry:
     inside = entry.frame is not None and entry.frame in part
     frame = part.index(entry.frame) if inside else None  # type: ignore[arg-type]
     return entry.model_copy(update={"frame": frame})

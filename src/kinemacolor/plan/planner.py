@@ -11,10 +11,10 @@ from kinemacolor.errors import UsageError
 from kinemacolor.models.kinema.model import Kinema
 from kinemacolor.options import DEFAULT_MODEL, Detector
 from kinemacolor.plan.document import FilmEntry, FilmOptions, Plan, ReferenceEntry, ShotEntry
-from kinemacolor.plan.keyframe_selection import Views
-from kinemacolor.plan.similarity import Eye, Look, likeness
-from kinemacolor.plan.stills import stills_of
-from kinemacolor.plan.survey import Survey, survey
+from kinemacolor.plan.keyframe_selection import CandidateFrames
+from kinemacolor.plan.similarity import FrameEmbedding, FrameEncoder, compute_similarity
+from kinemacolor.plan.stills import stills_from_film
+from kinemacolor.plan.survey import Survey, survey_film
 from kinemacolor.references.load import check_reference_specs, load_reference, rgb_to_gray
 from kinemacolor.references.spec import Reference, ReferenceSpec, name_references
 from kinemacolor.shots.files import validate_suffix
@@ -23,100 +23,108 @@ from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.video.images import find_pictures
 from kinemacolor.weights.registry import load_model, stored_parts
 
-PER_SHOT = 2  # references of one shot that are nowhere in it
-NEAR_BEST = 0.03  # a score so much under the best one's is as good
+REFERENCES_PER_SHOT = 2  # references of one shot that are nowhere in it
+MAX_SCORE_GAP = 0.03  # a score so much under the best one's is as good
 
 
 @dataclass(frozen=True)
-class Wish:
+class PlanRequest:
     """What a plan is made from. ``stills``: where pictures out of colour films are written.
 
     ``shots``: a list of the user's own, which wins over what the ``detector`` finds.
     """
 
     film: Path
-    given: tuple[ReferenceSpec, ...]
-    stills: Path
+    reference_specs: tuple[ReferenceSpec, ...]
+    stills_folder: Path
     model: str = DEFAULT_MODEL
     options: FilmOptions = field(default_factory=FilmOptions)
     start_seconds: float = 0
     end_seconds: float | None = None
-    per_shot: int = PER_SHOT
-    shots: Path | None = None
+    references_per_shot: int = REFERENCES_PER_SHOT
+    shot_list: Path | None = None
     detector: Detector = "luma"
 
 
-def make_plan(wish: Wish, on_frame: Callable[[int], None] | None = None) -> tuple[Plan, Survey]:
+def make_plan(request: PlanRequest, on_frame: Callable[[int], None] | None = None) -> tuple[Plan, Survey]:
     """A plan with absolute paths, and what was seen of the film.
 
     Raises InputError for a film or reference that cannot be read, UsageError for references that do not fit.
     """
-    check_reference_specs(wish.given)
-    if wish.shots:
-        validate_suffix(wish.shots)
-    seen = survey(
-        wish.film,
-        shots=wish.shots,
-        detector=wish.detector,
-        start_seconds=wish.start_seconds,
-        end_seconds=wish.end_seconds,
+    check_reference_specs(request.reference_specs)
+    if request.shot_list:
+        validate_suffix(request.shot_list)
+    film_survey = survey_film(
+        request.film,
+        shot_list=request.shot_list,
+        detector=request.detector,
+        start_seconds=request.start_seconds,
+        end_seconds=request.end_seconds,
         on_frame=on_frame,
     )
-    return plan_of(wish, seen), seen
+    return plan_from_survey(request, film_survey), film_survey
 
 
-def plan_of(wish: Wish, seen: Survey) -> Plan:
+def plan_from_survey(request: PlanRequest, film_survey: Survey) -> Plan:
     """The plan for a film that was looked at. Raises as `make_plan`."""
-    references = name_references([found for given in wish.given for found in _references(given, seen, wish.stills)])
+    references = name_references(
+        [
+            found
+            for spec in request.reference_specs
+            for found in _resolve_references(spec, film_survey, request.stills_folder)
+        ]
+    )
     if not references:
         raise UsageError("no reference: give a colour picture with -r")
-    eye = seeing_eye()
-    candidates = {name: _Candidate.of(reference, eye) for name, reference in references.items()}
+    encoder = load_default_encoder()
+    candidates = {
+        name: _ReferenceCandidate.from_reference(reference, encoder) for name, reference in references.items()
+    }
     return Plan(
         film=FilmEntry(
-            path=wish.film.resolve(),
-            sha256=film_sha256(wish.film),
-            frames=seen.index.frames,
-            start_seconds=wish.start_seconds,
-            end_seconds=wish.end_seconds,
-            every=seen.index.every,
-            anchors=seen.index.anchors,
+            path=request.film.resolve(),
+            sha256=film_sha256(request.film),
+            frames=film_survey.index.frames,
+            start_seconds=request.start_seconds,
+            end_seconds=request.end_seconds,
+            every=film_survey.index.every,
+            anchors=film_survey.index.anchors,
         ),
-        model=wish.model,
-        weights=weights_sha256(wish.model),
-        options=wish.options,
+        model=request.model,
+        weights=weights_sha256(request.model),
+        options=request.options,
         references={
             name: ReferenceEntry(path=reference.path.resolve(), frame=reference.frame)
             for name, reference in references.items()
         },
-        shots=tuple(_assigned(seen, candidates, eye, wish.per_shot)),
+        shots=tuple(_iter_assigned_shots(film_survey, candidates, encoder, request.references_per_shot)),
     )
 
 
-def kept_choices(plan: Plan, before: Plan | None) -> Plan:
+def carry_over_choices(plan: Plan, previous: Plan | None) -> Plan:
     """A new plan in which shots that were there before keep the references that somebody chose for them."""
-    if before is None:
+    if previous is None:
         return plan
     own = {
         (shot.first, shot.last): set(shot.references)
-        for shot in before.shots
+        for shot in previous.shots
         if any(score is None for score in shot.references.values())
     }
-    paths = {name: entry.path for name, entry in before.references.items()}
+    paths = {name: entry.path for name, entry in previous.references.items()}
     now = {entry.path: name for name, entry in plan.references.items()}
 
-    def chosen(shot: ShotEntry) -> ShotEntry:
+    def restore_choices(shot: ShotEntry) -> ShotEntry:
         names = {now[paths[name]] for name in own.get((shot.first, shot.last), ()) if paths[name] in now}
-        return shot.with_references(names, chosen=True) if names else shot
+        return shot.with_references(names, is_user_choice=True) if names else shot
 
-    return plan.model_copy(update={"shots": tuple(map(chosen, plan.shots))})
+    return plan.model_copy(update={"shots": tuple(map(restore_choices, plan.shots))})
 
 
-def seeing_eye() -> Eye:
+def load_default_encoder() -> FrameEncoder:
     """The one that tells which pictures are alike."""
     network = load_model(DEFAULT_MODEL)
     assert isinstance(network, Kinema)
-    return Eye(network)
+    return FrameEncoder(network)
 
 
 def film_sha256(film: Path) -> str:
@@ -132,55 +140,62 @@ def weights_sha256(model: str) -> dict[str, str | None]:
     return {part.name: part.entry.sha256 if part.path else None for part in stored_parts(model)}
 
 
-def _assigned(seen: Survey, candidates: Mapping[str, "_Candidate"], eye: Eye, per_shot: int) -> Iterator[ShotEntry]:
+def _iter_assigned_shots(
+    film_survey: Survey,
+    candidates: Mapping[str, "_ReferenceCandidate"],
+    encoder: FrameEncoder,
+    references_per_shot: int,
+) -> Iterator[ShotEntry]:
     """Every shot with the pictures that lie in it, and where none of these is whole those that fit it best."""
-    views = Views.of(seen, eye)
-    for number, shot in enumerate(seen.shots, 1):
-        own = [views.looks[at] for at, owner in enumerate(views.shots) if owner == number]
-        within = [name for name, one in candidates.items() if one.lies_in(shot)]
-        scores: dict[str, float | None] = {name: _score(own, candidates[name].look) for name in within}
+    candidate_frames = CandidateFrames.from_survey(film_survey, encoder)
+    for number, shot in enumerate(film_survey.shots, 1):
+        own = [candidate_frames.embeddings[at] for at, owner in enumerate(candidate_frames.shots) if owner == number]
+        within = [name for name, one in candidates.items() if one.is_in_shot(shot)]
+        scores: dict[str, float | None] = {name: _score_reference(own, candidates[name].embedding) for name in within}
         if not any(candidates[name].is_whole for name in within):
             others = [name for name, one in candidates.items() if one.is_whole] or ([] if within else list(candidates))
-            scores |= _best({name: _score(own, candidates[name].look) for name in others}, per_shot)
-        yield ShotEntry.of(shot, scores)
+            scores |= _select_best(
+                {name: _score_reference(own, candidates[name].embedding) for name in others}, references_per_shot
+            )
+        yield ShotEntry.from_shot(shot, scores)
 
 
 @dataclass(frozen=True)
-class _Candidate:
+class _ReferenceCandidate:
     """A reference, what it looks like, and whether all of it is painted."""
 
     reference: Reference
-    look: Look
+    embedding: FrameEmbedding
     is_whole: bool
 
     @classmethod
-    def of(cls, reference: Reference, eye: Eye) -> "_Candidate":
+    def from_reference(cls, reference: Reference, encoder: FrameEncoder) -> "_ReferenceCandidate":
         picture = load_reference(reference.path)
-        return cls(reference, eye.look(rgb_to_gray(picture)), picture.shape[2] == 3)
+        return cls(reference, encoder.encode_frame(rgb_to_gray(picture)), picture.shape[2] == 3)
 
-    def lies_in(self, shot: Shot) -> bool:
+    def is_in_shot(self, shot: Shot) -> bool:
         return self.reference.frame is not None and shot.first <= self.reference.frame < shot.end
 
 
-def _score(views: Sequence[Look], picture: Look) -> float:
-    return round(float(np.mean([likeness(view, picture) for view in views])), 3)
+def _score_reference(frames: Sequence[FrameEmbedding], picture: FrameEmbedding) -> float:
+    return round(float(np.mean([compute_similarity(frame, picture) for frame in frames])), 3)
 
 
-def _best(scores: Mapping[str, float], count: int) -> dict[str, float | None]:
+def _select_best(scores: Mapping[str, float], count: int) -> dict[str, float | None]:
     ordered = sorted(scores, key=lambda name: -scores[name])
-    return {name: scores[name] for name in ordered[:count] if scores[name] >= scores[ordered[0]] - NEAR_BEST}
+    return {name: scores[name] for name in ordered[:count] if scores[name] >= scores[ordered[0]] - MAX_SCORE_GAP}
 
 
-def _references(given: ReferenceSpec, seen: Survey, folder: Path) -> list[Reference]:
+def _resolve_references(spec: ReferenceSpec, film_survey: Survey, folder: Path) -> list[Reference]:
     """The pictures of one -r, at their frames."""
-    if given.is_film:
-        return stills_of(given, seen, folder)
-    found = list(given.list_references())
-    if given.seconds is not None:
-        found = [replace(one, frame=seen.frame_at(given.seconds)) for one in found]
+    if spec.is_film:
+        return stills_from_film(spec, film_survey, folder)
+    found = list(spec.list_references())
+    if spec.seconds is not None:
+        found = [replace(one, frame=film_survey.frame_at(spec.seconds)) for one in found]
     for one in found:
-        if one.frame is not None and one.frame >= seen.index.frames:
+        if one.frame is not None and one.frame >= film_survey.index.frames:
             raise UsageError(
-                f"{one.path.name} is placed at frame {one.frame}, the film has {seen.index.frames} (the first is 0)"
+                f"{one.path.name} is placed at frame {one.frame}, the film has {film_survey.index.frames} (the first is 0)"
             )
     return found

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from kinemacolor.errors import InputError, UsageError
-from kinemacolor.plan.survey import Survey, survey
+from kinemacolor.plan.survey import Survey, survey_film
 from kinemacolor.references.load import has_color
 from kinemacolor.references.spec import Reference, ReferenceSpec
 from kinemacolor.utils.arrays import UInt8Array
@@ -15,7 +15,7 @@ from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.video.display import iter_numbered_frames
 from kinemacolor.video.images import write_picture
 
-SAME_PICTURE = 0.97  # correlation over which two small gray pictures are one
+MIN_SAME_CORRELATION = 0.97  # correlation over which two small gray pictures are one
 
 
 def extract_frames(film: Path, frames: Sequence[int], folder: Path, *, start_seconds: float = 0) -> list[Path]:
@@ -41,58 +41,65 @@ def extract_frames(film: Path, frames: Sequence[int], folder: Path, *, start_sec
     return list(paths.values())
 
 
-def stills_of(given: ReferenceSpec, seen: Survey, folder: Path) -> list[Reference]:
+def stills_from_film(spec: ReferenceSpec, film_survey: Survey, folder: Path) -> list[Reference]:
     """Stills of a colour film, as pictures in a folder of its own inside ``folder``.
 
     Of the film that was ``seen``, at its own frames; of another, one of every shot; or the one frame that is named.
     Those without colour are left out; those that are there already stay, for somebody may have painted on them.
     Raises InputError for a film without colour, UsageError for a frame that it does not have.
     """
-    own = survey(given.path)
-    wanted, placed = _wanted(given, own, seen)
-    home = folder / _name(given.path)
-    with translate_disk_errors(home):
-        home.mkdir(parents=True, exist_ok=True)
+    source_survey = survey_film(spec.path)
+    wanted, is_placed = _select_frames(spec, source_survey, film_survey)
+    stills_folder = folder / _folder_name(spec.path)
+    with translate_disk_errors(stills_folder):
+        stills_folder.mkdir(parents=True, exist_ok=True)
     found = []
-    for frame, picture in iter_numbered_frames(given.path, set(wanted)):
-        path = home / (f"ref_{frame:06d}.png" if placed else f"{given.path.stem}_{frame:06d}.png")
+    for frame, picture in iter_numbered_frames(spec.path, set(wanted)):
+        path = stills_folder / (f"ref_{frame:06d}.png" if is_placed else f"{spec.path.stem}_{frame:06d}.png")
         if not has_color(picture):
             continue
         if not path.exists():
             with translate_disk_errors(path):
                 write_picture(path, picture)
-        found.append(Reference(path, frame if placed else None))
+        found.append(Reference(path, frame if is_placed else None))
     if not found:
-        raise InputError(f"{given.path} has no colour to give: give a colour film")
+        raise InputError(f"{spec.path} has no colour to give: give a colour film")
     return found
 
 
-def _wanted(given: ReferenceSpec, own: Survey, seen: Survey) -> tuple[list[int], bool]:
+def _select_frames(spec: ReferenceSpec, source_survey: Survey, film_survey: Survey) -> tuple[list[int], bool]:
     """The frames to take, and whether they lie at the same places of the film that was seen."""
-    same = own.index.frames == seen.index.frames
-    if not given.is_placed:
-        same = same and _alike(own, seen, list(seen.samples)[::10])
-        shots = (seen if same else own).shots
-        return [own.samples_of(shot)[len(own.samples_of(shot)) // 2] for shot in shots], same
-    frame = given.frame if given.frame is not None else own.frame_at(given.seconds or 0)
-    if frame >= own.index.frames:
-        raise UsageError(f"{given.path.name} has no frame {frame}: it has {own.index.frames} (the first is 0)")
-    return [frame], same and _alike(own, seen, [min(own.samples, key=lambda at: abs(at - frame))])
+    is_same = source_survey.index.frames == film_survey.index.frames
+    if not spec.is_placed:
+        is_same = is_same and _is_same_footage(source_survey, film_survey, list(film_survey.samples)[::10])
+        shots = (film_survey if is_same else source_survey).shots
+        return [
+            source_survey.samples_in_shot(shot)[len(source_survey.samples_in_shot(shot)) // 2] for shot in shots
+        ], is_same
+    frame = spec.frame if spec.frame is not None else source_survey.frame_at(spec.seconds or 0)
+    if frame >= source_survey.index.frames:
+        raise UsageError(f"{spec.path.name} has no frame {frame}: it has {source_survey.index.frames} (the first is 0)")
+    return [frame], is_same and _is_same_footage(
+        source_survey, film_survey, [min(source_survey.samples, key=lambda at: abs(at - frame))]
+    )
 
 
-def _name(film: Path) -> str:
+def _folder_name(film: Path) -> str:
     """Tells films of one name apart, and a film from what it was before."""
     stamp = film.stat()
     digest = hashlib.sha256(f"{film.resolve()} {stamp.st_size} {stamp.st_mtime_ns}".encode()).hexdigest()
     return f"{film.stem}-{digest[:8]}"
 
 
-def _alike(one: Survey, other: Survey, frames: Sequence[int]) -> bool:
+def _is_same_footage(one: Survey, other: Survey, frames: Sequence[int]) -> bool:
     """Whether two films of one length show the same at some sampled frames."""
-    return all(_correlation(one.sample(frame), other.sample(frame)) > SAME_PICTURE for frame in frames)
+    return all(
+        _correlate_pictures(one.decode_sample(frame), other.decode_sample(frame)) > MIN_SAME_CORRELATION
+        for frame in frames
+    )
 
 
-def _correlation(one: UInt8Array, other: UInt8Array) -> float:
+def _correlate_pictures(one: UInt8Array, other: UInt8Array) -> float:
     if one.shape != other.shape:
         return 0.0
     centred = [picture.astype(np.float32) - picture.mean() for picture in (one, other)]

@@ -25,10 +25,10 @@ from kinemacolor.video.random_access import FrameIndex, FrameIndexBuilder
 from kinemacolor.video.reader import TIME_TOLERANCE_SECONDS, VideoReader
 from kinemacolor.video.timecode import timecode_to_frames
 
-SHORT_SIDE = 112  # px of the pictures that are kept
-SAMPLE_EVERY = 12  # frames
-PER_SHOT = 3  # pictures of a shot that are looked at
-BLOCK = 8
+SAMPLE_SHORT_SIDE = 112  # px of the pictures that are kept
+SAMPLE_INTERVAL = 12  # frames
+SAMPLES_PER_SHOT = 3  # pictures of a shot that are looked at
+FRAMES_PER_BLOCK = 8
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Survey:
     samples: Mapping[int, bytes]
     ended_early: str | None
 
-    def sample(self, frame: int) -> UInt8Array:
+    def decode_sample(self, frame: int) -> UInt8Array:
         """The gray picture ``h w`` uint8 of a sampled frame."""
         picture = cv2.imdecode(np.frombuffer(self.samples[frame], np.uint8), cv2.IMREAD_GRAYSCALE)
         return np.asarray(picture, np.uint8)
@@ -57,30 +57,30 @@ class Survey:
         """
         ticks = (seconds + self.info.origin_seconds + TIME_TOLERANCE_SECONDS) / float(self.info.time_base)
         frame = bisect_right(self.pts, ticks) - 1
-        behind = frame == len(self.pts) - 1 and ticks >= self.pts[-1] + self._usual_ticks
+        behind = frame == len(self.pts) - 1 and ticks >= self.pts[-1] + self._mean_frame_ticks
         if frame < 0 or behind:
             raise UsageError(f"{self.info.path.name} shows no frame at {seconds:g} s: look at its length, or --start")
         return frame
 
     @property
-    def _usual_ticks(self) -> float:
+    def _mean_frame_ticks(self) -> float:
         """How long a frame is shown."""
         return (self.pts[-1] - self.pts[0]) / (len(self.pts) - 1) if len(self.pts) > 1 else float("inf")
 
-    def samples_of(self, shot: Shot) -> list[int]:
+    def samples_in_shot(self, shot: Shot) -> list[int]:
         """Up to three sampled frames, spread over a shot; the nearest one where the shot is too short to have any."""
         inside = [frame for frame in range(shot.first, shot.end) if frame in self.samples]
         if not inside:
             middle = (shot.first + shot.end) // 2
             return [min(self.samples, key=lambda frame: abs(frame - middle))]
-        count = min(PER_SHOT, len(inside))
+        count = min(SAMPLES_PER_SHOT, len(inside))
         return [inside[(2 * part + 1) * len(inside) // (2 * count)] for part in range(count)]
 
 
-def survey(
+def survey_film(
     path: Path,
     *,
-    shots: Path | None = None,
+    shot_list: Path | None = None,
     detector: Detector = "luma",
     start_seconds: float = 0,
     end_seconds: float | None = None,
@@ -94,46 +94,46 @@ def survey(
     samples: dict[int, bytes] = {}
     with (
         VideoReader(path, start_seconds=start_seconds, end_seconds=end_seconds) as reader,
-        closing(prefetch(reader.iter_blocks(BLOCK))) as blocks,
+        closing(prefetch(reader.iter_blocks(FRAMES_PER_BLOCK))) as blocks,
     ):
         info = reader.info
         geometry = Geometry.from_frame_size(
-            info.height, info.width, SHORT_SIDE, pixel_aspect=info.sample_aspect, rotation=info.display_rotation
+            info.height, info.width, SAMPLE_SHORT_SIDE, pixel_aspect=info.sample_aspect, rotation=info.display_rotation
         )
 
-        def small() -> Iterator[UInt8Array]:
+        def iter_gray_frames() -> Iterator[UInt8Array]:
             for block in blocks:
-                for number, luma in enumerate(block.luma_codes, len(pts)):
+                for number, luma_codes in enumerate(block.luma_codes, len(pts)):
                     gray = luma_codes_to_gray(
-                        geometry.downscale_codes(luma), info.depth, full_range=info.colors.full_range
+                        geometry.downscale_codes(luma_codes), info.depth, full_range=info.colors.full_range
                     )
-                    if number % SAMPLE_EVERY == 0:
-                        samples[number] = _jpeg(gray)
+                    if number % SAMPLE_INTERVAL == 0:
+                        samples[number] = _encode_jpeg(gray)
                     yield gray
                 builder.add_block(block)
                 pts.extend(block.pts)
                 if on_frame:
                     on_frame(len(pts))
 
-        boundaries = [] if shots else detect_boundaries(small(), detector)
-        for _ in small() if shots else ():
+        boundaries = [] if shot_list else detect_boundaries(iter_gray_frames(), detector)
+        for _ in iter_gray_frames() if shot_list else ():
             pass
     if not pts:
         raise UsageError("there is no frame between --start and --end")
     found = (
-        read_shots(shots, len(pts), clock_of(info, start_seconds))
-        if shots
+        read_shots(shot_list, len(pts), make_frame_clock(info, start_seconds))
+        if shot_list
         else shots_from_boundaries(boundaries, len(pts))
     )
     return Survey(info, builder.build_index(reader), pts, found, samples, reader.ended_early)
 
 
-def clock_of(info: VideoInfo, start_seconds: float = 0) -> FrameClock:
+def make_frame_clock(info: VideoInfo, start_seconds: float = 0) -> FrameClock:
     """What numbers of frames, counted from ``start_seconds``, mean in lists of shots."""
     rate = info.rate or Fraction(25)
     return FrameClock(rate, timecode_to_frames(info.timecode, info.rate) + round(start_seconds * rate), start_seconds)
 
 
-def _jpeg(gray: UInt8Array) -> bytes:
+def _encode_jpeg(gray: UInt8Array) -> bytes:
     data: bytes = cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes()
     return data

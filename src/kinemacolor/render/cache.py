@@ -17,16 +17,16 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from kinemacolor.errors import InputError
-from kinemacolor.inference.postprocess import Painted
+from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.utils.files import iter_json_lines, translate_disk_errors, write_file_atomically
 from kinemacolor.video.pixels import view_plane
 
-LENGTH = 48  # frames
-DEPTH, FORMAT = 10, "yuv444p10le"  # a step is a quarter of a Lab unit
+SEGMENT_FRAMES = 48  # frames
+CACHE_DEPTH, CACHE_PIXEL_FORMAT = 10, "yuv444p10le"  # a step is a quarter of a Lab unit
 BYTES_PER_PIXEL = 1.0  # a generous guess; grain of the chroma decides
-_LEVELS = 2**DEPTH
-_ENCODER = {"level": "3", "slices": "4", "context": "0", "g": "1"}
+_LEVELS = 2**CACHE_DEPTH
+_ENCODER_OPTIONS = {"level": "3", "slices": "4", "context": "0", "g": "1"}
 
 
 class WorkFolder:
@@ -34,34 +34,34 @@ class WorkFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._threads = folder / "threads"
-        self._known: dict[str, PassFolder] = {}
+        self._threads_file = folder / "threads"
+        self._pass_folders: dict[str, PassFolder] = {}
 
-    def of(self, digest: str, frames: int) -> "PassFolder":
+    def pass_folder(self, digest: str, frames: int) -> "PassFolder":
         """The folder of a pass of so many frames."""
-        if digest not in self._known:
-            self._known[digest] = PassFolder(self.folder / "passes" / digest, frames)
-        return self._known[digest]
+        if digest not in self._pass_folders:
+            self._pass_folders[digest] = PassFolder(self.folder / "passes" / digest, frames)
+        return self._pass_folders[digest]
 
     @property
-    def threads(self) -> int:
+    def torch_threads(self) -> int:
         """Of torch when the work began, else now: another number rounds otherwise."""
-        return int(self._threads.read_text()) if self._threads.is_file() else torch.get_num_threads()
+        return int(self._threads_file.read_text()) if self._threads_file.is_file() else torch.get_num_threads()
 
     @contextmanager
-    def same_threads(self) -> Iterator[None]:
+    def pin_torch_threads(self) -> Iterator[None]:
         """With as many `threads`."""
         before = torch.get_num_threads()
-        if not self._threads.is_file():
-            with write_file_atomically(self._threads) as stream:
+        if not self._threads_file.is_file():
+            with write_file_atomically(self._threads_file) as stream:
                 stream.write(str(before).encode())
-        torch.set_num_threads(self.threads)
+        torch.set_num_threads(self.torch_threads)
         try:
             yield
         finally:
             torch.set_num_threads(before)
 
-    def prune(self, digests: Collection[str]) -> None:
+    def prune_passes(self, digests: Collection[str]) -> None:
         """Forget all but these."""
         for folder in (self.folder / "passes").iterdir():
             if folder.name not in digests:
@@ -78,109 +78,113 @@ class PassFolder:
     def __init__(self, folder: Path, frames: int) -> None:
         self.folder, self.frames = folder, frames
         self._journal = folder / "journal.jsonl"
-        self.refresh()
+        self.reload_journal()
 
-    def refresh(self) -> None:
+    def reload_journal(self) -> None:
         """Read the journal again: another process may have written it."""
         self._digests: list[str] = []
-        self.painted = 0  # frames that the whole segments hold
+        self.frames_painted = 0  # frames that the whole segments hold
         for line in iter_json_lines(self._journal):
-            if line.get("segment") == self.segments:
-                self._count(line)
+            if line.get("segment") == self.segment_count:
+                self._count_segment(line)
 
-    def _count(self, line: Mapping[str, Any]) -> None:
+    def _count_segment(self, line: Mapping[str, Any]) -> None:
         self._digests.append(str(line["sha256"]))
-        self.painted += int(line["frames"])
+        self.frames_painted += int(line["frames"])
 
     @property
-    def segments(self) -> int:
+    def segment_count(self) -> int:
         """How many are whole."""
         return len(self._digests)
 
     @property
-    def is_whole(self) -> bool:
-        return self.painted == self.frames
+    def is_complete(self) -> bool:
+        return self.frames_painted == self.frames
 
-    def state(self) -> dict[str, Tensor] | None:
+    def load_state(self) -> dict[str, Tensor] | None:
         """What to go on from after the last segment; None, and no segment, where that is lost or nothing is done."""
-        path = self._state(self.segments)
+        path = self._state_path(self.segment_count)
         try:
             return load(path.read_bytes())
         except (OSError, SafetensorError):
-            if self.segments:
+            if self.segment_count:
                 self._journal.unlink()
-                self.refresh()
+                self.reload_journal()
             return None
 
-    def files(self) -> dict[str, bytes]:
+    def export_files(self) -> dict[str, bytes]:
         """What another folder must `take` to go on from here, by name; none where nothing is done."""
-        needed = [self._path(self.segments - 1), self._state(self.segments), self._journal] if self.segments else []
+        needed = (
+            [self._segment_path(self.segment_count - 1), self._state_path(self.segment_count), self._journal]
+            if self.segment_count
+            else []
+        )
         return {path.name: path.read_bytes() for path in needed if path.exists()}
 
-    def take(self, files: Mapping[str, bytes]) -> None:
+    def import_files(self, files: Mapping[str, bytes]) -> None:
         """Stand where the folder stood that gave these `files`, journal last; where there are none, as `refresh`.
 
         Raises ResourceError where the disk is full or refuses.
         """
-        before = self._state(self.segments)
+        before = self._state_path(self.segment_count)
         for name, data in files.items():
             with write_file_atomically(self.folder / name) as stream:
                 stream.write(data)
-        self.refresh()
-        if before != self._state(self.segments):
+        self.reload_journal()
+        if before != self._state_path(self.segment_count):
             before.unlink(missing_ok=True)
 
-    def store(self, painted: Sequence[Painted], state: Mapping[str, Tensor]) -> None:
+    def append_segment(self, predictions: Sequence[ColorPrediction], state: Mapping[str, Tensor]) -> None:
         """The next segment, and the state after it.
 
         Raises ResourceError where the disk is full or refuses.
         """
-        number, data = self.segments, _encode(painted)
-        with write_file_atomically(self._path(number)) as stream:
+        number, data = self.segment_count, _encode_predictions(predictions)
+        with write_file_atomically(self._segment_path(number)) as stream:
             stream.write(data)
-        last = self.painted + len(painted) == self.frames
-        if not last:
-            with write_file_atomically(self._state(number + 1)) as stream:
+        is_last = self.frames_painted + len(predictions) == self.frames
+        if not is_last:
+            with write_file_atomically(self._state_path(number + 1)) as stream:
                 stream.write(save({name: tensor.contiguous() for name, tensor in state.items()}))
-        line = {"segment": number, "frames": len(painted), "sha256": hashlib.sha256(data).hexdigest()}
+        line = {"segment": number, "frames": len(predictions), "sha256": hashlib.sha256(data).hexdigest()}
         with translate_disk_errors(self._journal), self._journal.open("a", encoding="utf-8") as journal:
             journal.write(f"\n{json.dumps(line)}")  # the line before may have been cut off by a kill
-        self._count(line)
-        self._state(number).unlink(missing_ok=True)
+        self._count_segment(line)
+        self._state_path(number).unlink(missing_ok=True)
 
-    def read(self, number: int) -> list[Painted]:
+    def read_segment(self, number: int) -> list[ColorPrediction]:
         """The frames of a segment, in the order of painting.
 
         Raises InputError where it is damaged.
         """
-        path = self._path(number)
+        path = self._segment_path(number)
         try:
             data = path.read_bytes()
         except OSError as error:
             raise InputError(f"{path} is gone ({error.strerror}): delete {self.folder} and render again") from error
         if hashlib.sha256(data).hexdigest() != self._digests[number]:
             raise InputError(f"{path} is damaged: delete {self.folder} and render again")
-        return _decode(data)
+        return _decode_predictions(data)
 
-    def _path(self, number: int) -> Path:
+    def _segment_path(self, number: int) -> Path:
         return self.folder / f"{number:06d}.mkv"
 
-    def _state(self, number: int) -> Path:
+    def _state_path(self, number: int) -> Path:
         return self.folder / f"{number:06d}.state.safetensors"
 
 
-def _encode(painted: Sequence[Painted]) -> bytes:
+def _encode_predictions(predictions: Sequence[ColorPrediction]) -> bytes:
     """FFV1 in Matroska: confidence as Y, a as U, b as V."""
-    height, width = painted[0].confidence.shape
+    height, width = predictions[0].confidence.shape
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="matroska", options={"fflags": "bitexact"}) as container:
-        stream = container.add_stream("ffv1", rate=24, options=_ENCODER)
+        stream = container.add_stream("ffv1", rate=24, options=_ENCODER_OPTIONS)
         assert isinstance(stream, av.VideoStream)
-        stream.width, stream.height, stream.pix_fmt = width, height, FORMAT
+        stream.width, stream.height, stream.pix_fmt = width, height, CACHE_PIXEL_FORMAT
         stream.codec_context.thread_count = 1
-        for number, (chroma, confidence) in enumerate(painted):
-            frame = av.VideoFrame(width, height, FORMAT)
-            planes = (confidence * (_LEVELS - 1), *((chroma + 128) * (_LEVELS / 256)).transpose(2, 0, 1))
+        for number, (ab, confidence) in enumerate(predictions):
+            frame = av.VideoFrame(width, height, CACHE_PIXEL_FORMAT)
+            planes = (confidence * (_LEVELS - 1), *((ab + 128) * (_LEVELS / 256)).transpose(2, 0, 1))
             for index, plane in enumerate(planes):
                 view_plane(frame, index)[:] = np.rint(plane).clip(0, _LEVELS - 1)
             frame.pts = number
@@ -189,11 +193,14 @@ def _encode(painted: Sequence[Painted]) -> bytes:
     return buffer.getvalue()
 
 
-def _decode(data: bytes) -> list[Painted]:
+def _decode_predictions(data: bytes) -> list[ColorPrediction]:
     with av.open(io.BytesIO(data), "r") as container:
-        return [_painted([view_plane(frame, index) for index in range(3)]) for frame in container.decode(video=0)]
+        return [
+            _prediction_from_planes([view_plane(frame, index) for index in range(3)])
+            for frame in container.decode(video=0)
+        ]
 
 
-def _painted(planes: list[UIntArray]) -> Painted:
-    confidence, *chroma = (plane.astype(np.float32) for plane in planes)
-    return Painted(np.stack(chroma, -1) * np.float32(256 / _LEVELS) - 128, confidence / np.float32(_LEVELS - 1))
+def _prediction_from_planes(planes: list[UIntArray]) -> ColorPrediction:
+    confidence, *ab = (plane.astype(np.float32) for plane in planes)
+    return ColorPrediction(np.stack(ab, -1) * np.float32(256 / _LEVELS) - 128, confidence / np.float32(_LEVELS - 1))

@@ -6,9 +6,9 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from kinemacolor.errors import UsageError
-from kinemacolor.inference.preview import preview_picture
+from kinemacolor.inference.preview import write_preview
 from kinemacolor.references.spec import ReferenceSpec
-from kinemacolor.render.one_shot import Job, colorize, look, preflight
+from kinemacolor.render.one_shot import ColorizeRequest, plan_or_resume, run_colorize_request, run_preflight_checks
 from kinemacolor.render.progress import Progress
 from kinemacolor.weights.registry import load_model
 
@@ -17,14 +17,14 @@ REFERENCE = "assets/sample-reference.jpg"
 
 
 @dataclass(frozen=True)
-class Demo:
+class DemoResult:
     """Where the coloured film and the picture of it lie."""
 
     film: Path
     picture: Path
 
 
-def run_demo(folder: Path, on_progress: Callable[[Progress], None] | None = None) -> Demo:
+def run_demo(folder: Path, on_progress: Callable[[Progress], None] | None = None) -> DemoResult:
     """Colorize the sample into ``folder``; an earlier demo there is replaced.
 
     Raises UsageError where the folder cannot be made.
@@ -33,13 +33,13 @@ def run_demo(folder: Path, on_progress: Callable[[Progress], None] | None = None
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"the folder {folder} cannot be made ({error.strerror}): name another with -o") from error
-    made = Demo((folder / "sample.color.mp4").resolve(), (folder / "sample.preview.png").resolve())
+    result = DemoResult((folder / "sample.color.mp4").resolve(), (folder / "sample.preview.png").resolve())
     package = files("kinemacolor")
     with as_file(package.joinpath(SAMPLE)) as film, as_file(package.joinpath(REFERENCE)) as reference:
         model = load_model()
-        job = Job(film, (ReferenceSpec(reference),), made.film, overwrite=True)
+        request = ColorizeRequest(film, (ReferenceSpec(reference),), result.film, overwrite=True)
         name = model.spec.name
-        prepared = preflight(job, name)
-        colorize(job, look(job, name), prepared, model, on_progress)
-        preview_picture(film, [reference], [0, 0.8], made.picture, model)
-    return made
+        output_setup = run_preflight_checks(request, name)
+        run_colorize_request(request, plan_or_resume(request, name), output_setup, model, on_progress)
+        write_preview(film, [reference], [0, 0.8], result.picture, model)
+    return result

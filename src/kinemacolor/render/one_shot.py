@@ -11,12 +11,12 @@ from kinemacolor.errors import PartialError, UsageError
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions, SessionOptions
 from kinemacolor.plan.document import FilmOptions, Plan
-from kinemacolor.plan.planner import Wish, make_plan, weights_sha256
+from kinemacolor.plan.planner import PlanRequest, make_plan, weights_sha256
 from kinemacolor.references.load import check_reference_specs
 from kinemacolor.references.spec import ReferenceSpec
-from kinemacolor.render.output import Prepared, Target, prepare
-from kinemacolor.render.progress import Progress, Report
-from kinemacolor.render.renderer import Render, render
+from kinemacolor.render.output import OutputSetup, OutputSpec, prepare_output
+from kinemacolor.render.progress import Progress, RenderReport
+from kinemacolor.render.renderer import RenderPlan, execute_render_plan
 from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.video.geometry import compute_working_size
 from kinemacolor.video.images import find_pictures
@@ -24,11 +24,11 @@ from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.reader import probe_film
 from kinemacolor.weights.registry import blank_model
 
-NOTE = "wish"  # in a work folder: what its plan was made for
+REQUEST_NOTE = "wish"  # in a work folder: what its plan was made for
 
 
 @dataclass(frozen=True)
-class Job:
+class ColorizeRequest:
     """One film to colorize. ``start_seconds`` and ``end_seconds`` cut it; the result starts at zero again."""
 
     source: Path
@@ -41,98 +41,118 @@ class Job:
     overwrite: bool = False
 
     @property
-    def work(self) -> Path:
+    def work_folder(self) -> Path:
         """What is kept until the film is done."""
         whole = self.output.absolute()
         return whole.with_name(f"{whole.name}.work")
 
 
-def preflight(job: Job, model: str) -> Prepared:
+def run_preflight_checks(request: ColorizeRequest, model: str) -> OutputSetup:
     """Everything that can go wrong before the first frame does so here, with nothing written.
 
     Raises InputError, UsageError or ResourceError.
     """
-    info = probe_film(job.source)
-    if not job.references:
+    info = probe_film(request.source)
+    if not request.references:
         raise UsageError("no reference: give a colour picture with -r")
-    check_reference_specs(job.references)
-    _check_cut(job, info)
-    if job.work.exists() and not (job.work / NOTE).is_file():
-        raise UsageError(f"{job.work} is needed and not ours: move it away, or name another result with -o")
+    check_reference_specs(request.references)
+    _check_time_range(request, info)
+    if request.work_folder.exists() and not (request.work_folder / REQUEST_NOTE).is_file():
+        raise UsageError(f"{request.work_folder} is needed and not ours: move it away, or name another result with -o")
     rows, columns = compute_working_size(
-        info.height, info.width, job.session.short_side or blank_model(model).spec.short_side
+        info.height, info.width, request.session.short_side or blank_model(model).spec.short_side
     )
-    return prepare(
+    return prepare_output(
         info,
-        Target(job.output, job.encoding, overwrite=job.overwrite),
-        [job.source, *(given.path for given in job.references)],
-        frames=_frames_expected(job, info),
+        OutputSpec(request.output, request.encoding, overwrite=request.overwrite),
+        [request.source, *(spec.path for spec in request.references)],
+        frames=_frames_expected(request, info),
         working_pixels=rows * columns,
-        device=job.session.device,
-        work=job.work,
+        device=request.session.device,
+        work_folder=request.work_folder,
     )
 
 
-def look(job: Job, model: str, on_look: Callable[[int], None] | None = None) -> Plan:
+def plan_or_resume(request: ColorizeRequest, model: str, on_frame: Callable[[int], None] | None = None) -> Plan:
     """Find the shots, and choose a reference for each: a plan that nobody edits.
 
     ``on_look`` is told how many frames were looked at. A run that was stopped has its plan already. Raises as
     `make_plan`.
     """
-    session = job.session
+    session_options = request.session
     options = FilmOptions(
-        short_side=session.short_side,
-        saturation=session.saturation,
-        edge_filter=session.edge_filter,
-        crop=session.crop,
-        precision=session.precision,
+        short_side=session_options.short_side,
+        saturation=session_options.saturation,
+        edge_filter=session_options.edge_filter,
+        crop=session_options.crop,
+        precision=session_options.precision,
     )
-    wish = Wish(job.source, job.references, job.work / "stills", model, options, job.start_seconds, job.end_seconds)
-    known, note, digest = job.work / "plan.json", job.work / NOTE, _digest(wish)
-    if known.is_file() and note.is_file() and note.read_text() == digest:
-        return Plan.read(known)
+    plan_request = PlanRequest(
+        request.source,
+        request.references,
+        request.work_folder / "stills",
+        model,
+        options,
+        request.start_seconds,
+        request.end_seconds,
+    )
+    plan_file, note, digest = (
+        request.work_folder / "plan.json",
+        request.work_folder / REQUEST_NOTE,
+        _digest_request(plan_request),
+    )
+    if plan_file.is_file() and note.is_file() and note.read_text() == digest:
+        return Plan.read(plan_file)
     with write_file_atomically(note) as stream:
         stream.write(b"looking")
-    plan, _ = make_plan(wish, on_look)
-    plan.write(known)
+    plan, _ = make_plan(plan_request, on_frame)
+    plan.write(plan_file)
     with write_file_atomically(note) as stream:
         stream.write(digest.encode())
     return plan
 
 
-def _digest(wish: Wish) -> str:
+def _digest_request(plan_request: PlanRequest) -> str:
     """Tells one wish from another, and files that have changed from what they were."""
-    paths = [wish.film, *(given.path for given in wish.given)]
+    paths = [plan_request.film, *(spec.path for spec in plan_request.reference_specs)]
     files = [file for path in paths for file in (find_pictures(path) or [path])]
     stamps = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    return hashlib.sha256(repr((wish, stamps, weights_sha256(wish.model))).encode()).hexdigest()
+    return hashlib.sha256(repr((plan_request, stamps, weights_sha256(plan_request.model))).encode()).hexdigest()
 
 
-def colorize(
-    job: Job, plan: Plan, prepared: Prepared, model: Colorizer, on_progress: Callable[[Progress], None] | None = None
-) -> Report:
+def run_colorize_request(
+    request: ColorizeRequest,
+    plan: Plan,
+    output_setup: OutputSetup,
+    model: Colorizer,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> RenderReport:
     """Paint and write what `look` planned. A run that was stopped goes on where it was. Raises as `render`."""
     try:
-        report = render(Render(plan, model, job.work, device=job.session.device), prepared, on_progress)
+        report = execute_render_plan(
+            RenderPlan(plan, model, request.work_folder, device=request.session.device), output_setup, on_progress
+        )
     except PartialError:
-        shutil.rmtree(job.work)
+        shutil.rmtree(request.work_folder)
         raise
-    shutil.rmtree(job.work)
+    shutil.rmtree(request.work_folder)
     return report
 
 
-def _check_cut(job: Job, info: VideoInfo) -> None:
-    end = math.inf if job.end_seconds is None else job.end_seconds
-    if not 0 <= job.start_seconds < end:
-        raise UsageError(f"--start {job.start_seconds:g} and --end {end:g} leave nothing between them")
-    if info.duration_seconds is not None and job.start_seconds > info.duration_seconds:
-        raise UsageError(f"--start {job.start_seconds:g} is behind the end of the film ({info.duration_seconds:.2f} s)")
+def _check_time_range(request: ColorizeRequest, info: VideoInfo) -> None:
+    end = math.inf if request.end_seconds is None else request.end_seconds
+    if not 0 <= request.start_seconds < end:
+        raise UsageError(f"--start {request.start_seconds:g} and --end {end:g} leave nothing between them")
+    if info.duration_seconds is not None and request.start_seconds > info.duration_seconds:
+        raise UsageError(
+            f"--start {request.start_seconds:g} is behind the end of the film ({info.duration_seconds:.2f} s)"
+        )
 
 
-def _frames_expected(job: Job, info: VideoInfo) -> int | None:
-    if not job.start_seconds and job.end_seconds is None:
+def _frames_expected(request: ColorizeRequest, info: VideoInfo) -> int | None:
+    if not request.start_seconds and request.end_seconds is None:
         return info.expected_frames
     if info.rate is None or info.duration_seconds is None:
         return None
-    end = min(job.end_seconds or info.duration_seconds, info.duration_seconds)
-    return max(1, round((end - job.start_seconds) * info.rate))
+    end = min(request.end_seconds or info.duration_seconds, info.duration_seconds)
+    return max(1, round((end - request.start_seconds) * info.rate))

@@ -22,12 +22,12 @@ from kinemacolor.video.pixels import compute_chroma_shape
 from kinemacolor.video.reader import probe_film
 
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
-_UNFINISHED = "unfinished.json"
-_KEPT_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", *PICTURE_SUFFIXES)
+_PARTIAL_OUTPUTS_FILE = "unfinished.json"
+_WRITABLE_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", *PICTURE_SUFFIXES)
 
 
 @dataclass(frozen=True)
-class Target:
+class OutputSpec:
     """Where the result goes, and how it is stored.
 
     ``layer``: also the colours alone, on middle gray; ``confidence``: also how sure the model is, as a gray film.
@@ -40,16 +40,16 @@ class Target:
     overwrite: bool = False
 
     @property
-    def files(self) -> list[Path]:
+    def paths(self) -> list[Path]:
         """All that is written."""
         return [path for path in (self.output, self.layer, self.confidence) if path is not None]
 
 
 @dataclass(frozen=True)
-class Prepared:
+class OutputSetup:
     """A target that can be written: the film, the encoder of each file, and what the user should know."""
 
-    target: Target
+    output_spec: OutputSpec
     info: VideoInfo
     encoders: dict[Path, EncoderSettings]
     warnings: list[str]
@@ -57,89 +57,97 @@ class Prepared:
     @property
     def encoder(self) -> EncoderSettings:
         """That of the result."""
-        return self.encoders[self.target.output]
+        return self.encoders[self.output_spec.output]
 
 
-def prepare(
+def prepare_output(
     info: VideoInfo,
-    target: Target,
+    output_spec: OutputSpec,
     inputs: Sequence[Path],
     *,
     frames: int | None,
     working_pixels: int,
     device: str,
-    work: Path,
-) -> Prepared:
+    work_folder: Path,
+) -> OutputSetup:
     """Checks with nothing written. ``working_pixels`` of a painted frame are kept in ``work``.
 
     Raises UsageError or ResourceError.
     """
     choose_device(device)
-    if len({make_partial_path(path) for path in target.files}) < len(target.files):
+    if len({make_partial_path(path) for path in output_spec.paths}) < len(output_spec.paths):
         raise UsageError("two results have one name: name each differently")
-    own = unfinished(work)
-    for path in target.files:
-        check_target(path, inputs, overwrite=target.overwrite, replaceable=own)
-    encoders = {path: choose_encoder(info, path, target.encoding) for path in target.files}
+    replaceable = partial_outputs(work_folder)
+    for path in output_spec.paths:
+        check_output_path(path, inputs, overwrite=output_spec.overwrite, replaceable=replaceable)
+    encoders = {path: choose_encoder(info, path, output_spec.encoding) for path in output_spec.paths}
     if frames is not None:
-        _check_disk(info, encoders, frames, working_pixels, work)
-    return Prepared(target, info, encoders, _warnings(info, encoders[target.output]))
+        _check_disk_space(info, encoders, frames, working_pixels, work_folder)
+    return OutputSetup(output_spec, info, encoders, _collect_warnings(info, encoders[output_spec.output]))
 
 
-def default_output(source: Path, what: str = "color") -> Path:
+def default_output_path(source: Path, label: str = "color") -> Path:
     """``film.mp4`` becomes ``film.color.mp4`` beside it; kinds that cannot be written become ``.mp4``."""
     if source.is_dir():
         folder = source.resolve()
-        return folder.with_name(f"{folder.name}.{what}")
+        return folder.with_name(f"{folder.name}.{label}")
     suffix = source.suffix.lower()
-    return source.with_name(f"{source.stem}.{what}{suffix if suffix in _KEPT_SUFFIXES else '.mp4'}")
+    return source.with_name(f"{source.stem}.{label}{suffix if suffix in _WRITABLE_SUFFIXES else '.mp4'}")
 
 
-def encode_size(info: VideoInfo, encoder: EncoderSettings) -> tuple[int, int]:
+def cbcr_plane_size(info: VideoInfo, encoder: EncoderSettings) -> tuple[int, int]:
     """Rows and columns of the chroma planes that the encoder takes."""
     return compute_chroma_shape(info.height, info.width, encoder.subsampling)
 
 
-def prepare_plan(
-    plan: Plan, target: Target, spec: ModelSpec, work: Path, *, device: str, inputs: Sequence[Path]
-) -> Prepared:
+def prepare_plan_output(
+    plan: Plan,
+    output_spec: OutputSpec,
+    model_spec: ModelSpec,
+    work_folder: Path,
+    *,
+    device: str,
+    inputs: Sequence[Path],
+) -> OutputSetup:
     """`prepare` for a plan; ``inputs``: what must not be written over besides its film and references."""
     info = probe_film(plan.film.path)
-    rows, columns = compute_working_size(info.height, info.width, plan.options.short_side or spec.short_side)
-    return prepare(
+    rows, columns = compute_working_size(info.height, info.width, plan.options.short_side or model_spec.short_side)
+    return prepare_output(
         info,
-        target,
+        output_spec,
         [plan.film.path, *(entry.path for entry in plan.references.values()), *inputs],
         frames=plan.film.frames,
         working_pixels=rows * columns,
         device=device,
-        work=work,
+        work_folder=work_folder,
     )
 
 
-def announce(work: Path, target: Target) -> None:
+def mark_started(work_folder: Path, output_spec: OutputSpec) -> None:
     """Note in ``work`` which files are about to be begun, so that a later run may begin them anew: this one does."""
-    for begun in unfinished(work):
-        if begun.is_dir():
-            shutil.rmtree(begun)
-    with write_file_atomically(work / _UNFINISHED) as stream:
-        stream.write(json.dumps([str(make_partial_path(path)) for path in target.files]).encode())
+    for partial in partial_outputs(work_folder):
+        if partial.is_dir():
+            shutil.rmtree(partial)
+    with write_file_atomically(work_folder / _PARTIAL_OUTPUTS_FILE) as stream:
+        stream.write(json.dumps([str(make_partial_path(path)) for path in output_spec.paths]).encode())
 
 
-def settled(work: Path) -> None:
+def mark_finished(work_folder: Path) -> None:
     """Nothing is unfinished any more."""
-    (work / _UNFINISHED).unlink(missing_ok=True)
+    (work_folder / _PARTIAL_OUTPUTS_FILE).unlink(missing_ok=True)
 
 
-def unfinished(work: Path) -> list[Path]:
+def partial_outputs(work_folder: Path) -> list[Path]:
     """The files that a run with ``work`` had begun when it was stopped."""
     try:
-        return [Path(name) for name in json.loads((work / _UNFINISHED).read_text())]
+        return [Path(name) for name in json.loads((work_folder / _PARTIAL_OUTPUTS_FILE).read_text())]
     except (OSError, ValueError):
         return []
 
 
-def check_target(output: Path, inputs: Sequence[Path], *, overwrite: bool, replaceable: Sequence[Path] = ()) -> None:
+def check_output_path(
+    output: Path, inputs: Sequence[Path], *, overwrite: bool, replaceable: Sequence[Path] = ()
+) -> None:
     """Nothing that exists is lost by writing ``output`` and its ``*.partial.*``, and both can be written.
 
     Only what is ``replaceable`` may be there already.
@@ -152,7 +160,7 @@ def check_target(output: Path, inputs: Sequence[Path], *, overwrite: bool, repla
             raise UsageError(f"the folder {output.parent} does not exist: make it first")
         for target in (output, partial):
             for path in inputs:
-                if _overlap(target.resolve(), path.resolve()):
+                if _is_overlapping(target.resolve(), path.resolve()):
                     raise UsageError(f"{target} is an input of this job, or holds one: name another result with -o")
             if not target.exists() or target in replaceable:
                 continue
@@ -168,23 +176,23 @@ def check_target(output: Path, inputs: Sequence[Path], *, overwrite: bool, repla
         raise UsageError(f"{reason}: choose another folder") from error
 
 
-def _overlap(target: Path, source: Path) -> bool:
+def _is_overlapping(target: Path, source: Path) -> bool:
     return target == source or target in source.parents or (source.is_dir() and source in target.parents)
 
 
-def _check_disk(
-    info: VideoInfo, encoders: dict[Path, EncoderSettings], frames: int, working_pixels: int, work: Path
+def _check_disk_space(
+    info: VideoInfo, encoders: dict[Path, EncoderSettings], frames: int, working_pixels: int, work_folder: Path
 ) -> None:
     """Each disk has room for what is to be written there, less what an earlier run has written already."""
-    wanted = {work: frames * working_pixels * BYTES_PER_PIXEL}
+    wanted = {work_folder: frames * working_pixels * BYTES_PER_PIXEL}
     for path, encoder in encoders.items():
         wanted[make_partial_path(path)] = frames * info.width * info.height * encoder.bits_per_pixel / 8
     needed: dict[int, float] = {}
     for path, size in wanted.items():
-        device = _folder_of(path).stat().st_dev
-        needed[device] = needed.get(device, 0) + max(0, size - _held(path))
+        device = _nearest_folder(path).stat().st_dev
+        needed[device] = needed.get(device, 0) + max(0, size - _bytes_on_disk(path))
     for path in wanted:
-        folder = _folder_of(path)
+        folder = _nearest_folder(path)
         free, here = shutil.disk_usage(folder).free, needed[folder.stat().st_dev]
         if here > free:
             raise ResourceError(
@@ -193,18 +201,18 @@ def _check_disk(
             )
 
 
-def _folder_of(path: Path) -> Path:
+def _nearest_folder(path: Path) -> Path:
     """The nearest folder that is there."""
     return next(folder for folder in path.absolute().parents if folder.is_dir())
 
 
-def _held(path: Path) -> int:
+def _bytes_on_disk(path: Path) -> int:
     """Bytes of a file, or of all in a folder; 0 where there is none."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def _warnings(info: VideoInfo, encoder: EncoderSettings) -> list[str]:
+def _collect_warnings(info: VideoInfo, encoder: EncoderSettings) -> list[str]:
     found = []
     if info.colors.transfer in HDR_TRANSFERS:
         found.append(

@@ -19,13 +19,13 @@ from kinemacolor.options import SessionOptions
 from kinemacolor.plan.document import Plan, ShotEntry
 from kinemacolor.references.spec import Reference
 
-FORMAT = 2  # of what is painted; a new number paints everything anew
+PAINTING_FORMAT = 2  # of what is painted; a new number paints everything anew
 
-Knots = tuple[tuple[float, float], ...]
+CurveKnots = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
-class Pass:
+class InferencePass:
     """One run of the model over frames ``first`` up to ``end``, from the last to the first if ``backward``.
 
     ``digest`` names what decides the result.
@@ -33,7 +33,7 @@ class Pass:
 
     first: int
     end: int
-    backward: bool
+    is_backward: bool
     references: tuple[Reference, ...]
     options: SessionOptions
     digest: str = ""
@@ -42,24 +42,24 @@ class Pass:
         return self.end - self.first
 
     @property
-    def begins_with_reference(self) -> bool:
+    def has_reference_at_start(self) -> bool:
         """Whether its only reference is a picture of its first frame."""
-        start = self.end - 1 if self.backward else self.first
+        start = self.end - 1 if self.is_backward else self.first
         return [reference.frame for reference in self.references] == [start]
 
-    def position(self, frame: int) -> int:
+    def painting_position(self, frame: int) -> int:
         """How many frames are painted before this one."""
-        return self.end - 1 - frame if self.backward else frame - self.first
+        return self.end - 1 - frame if self.is_backward else frame - self.first
 
 
 @dataclass(frozen=True)
-class Share:
+class WeightedPass:
     """A pass, and how much it counts: linear between knots (frame, weight), one product of all curves."""
 
-    source: Pass
-    curves: tuple[Knots, ...] = ()
+    source: InferencePass
+    curves: tuple[CurveKnots, ...] = ()
 
-    def weight(self, frame: int) -> float:
+    def weight_at(self, frame: int) -> float:
         """0 outside of the pass."""
         if not self.source.first <= frame < self.source.end:
             return 0.0
@@ -67,72 +67,80 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class ShotPasses:
     """A shot, and all that is painted for it and the dissolves around it."""
 
     shot: ShotEntry
-    shares: tuple[Share, ...]
+    weighted_passes: tuple[WeightedPass, ...]
 
 
-def stretches(plan: Plan, contents: Mapping[Path, str], device: str = "auto") -> list[Stretch]:
+def build_shot_passes(plan: Plan, reference_digests: Mapping[Path, str], device: str = "auto") -> list[ShotPasses]:
     """One for each shot of a plan; ``contents`` has the sha256 of every reference's file."""
     found = []
     for number, shot in enumerate(plan.shots):
         following = plan.shots[number + 1] if number + 1 < len(plan.shots) else None
-        begin, end, curves = _reach(shot, following, plan.film.frames)
+        begin, end, curves = _extend_over_dissolves(shot, following, plan.film.frames)
         shares = tuple(
-            replace(share, source=_named(share.source, plan, contents), curves=share.curves + curves)
-            for share in _shares(plan, shot, begin, end, plan.options_of(shot, device))
+            replace(
+                weighted_pass,
+                source=_with_digest(weighted_pass.source, plan, reference_digests),
+                curves=weighted_pass.curves + curves,
+            )
+            for weighted_pass in _build_weighted_passes(plan, shot, begin, end, plan.options_for_shot(shot, device))
         )
-        found.append(Stretch(shot, shares))
+        found.append(ShotPasses(shot, shares))
     return found
 
 
-def _reach(shot: ShotEntry, following: ShotEntry | None, frames: int) -> tuple[int, int, tuple[Knots, ...]]:
+def _extend_over_dissolves(
+    shot: ShotEntry, next_shot: ShotEntry | None, frames: int
+) -> tuple[int, int, tuple[CurveKnots, ...]]:
     """First frame and end with dissolves, and the curves of those."""
     begin, end, curves = shot.first, shot.end, []
     if shot.dissolve:
         start = shot.first - shot.dissolve // 2
         begin = max(0, start)
         curves.append(((start - 1.0, 0.0), (start + float(shot.dissolve), 1.0)))
-    if following and following.dissolve:
-        before = following.first - following.dissolve // 2
-        end = min(frames, before + following.dissolve)
-        curves.append(((before - 1.0, 1.0), (before + float(following.dissolve), 0.0)))
+    if next_shot and next_shot.dissolve:
+        before = next_shot.first - next_shot.dissolve // 2
+        end = min(frames, before + next_shot.dissolve)
+        curves.append(((before - 1.0, 1.0), (before + float(next_shot.dissolve), 0.0)))
     return begin, end, tuple(curves)
 
 
-def _shares(plan: Plan, shot: ShotEntry, begin: int, end: int, options: SessionOptions) -> list[Share]:
+def _build_weighted_passes(
+    plan: Plan, shot: ShotEntry, begin: int, end: int, options: SessionOptions
+) -> list[WeightedPass]:
     """The passes of a shot that reaches from ``begin`` to ``end``."""
     used = [Reference(plan.references[name].path, plan.references[name].frame) for name in sorted(shot.references)]
     keys = sorted({one.frame for one in used if one.frame is not None and shot.first <= one.frame < shot.end})
     if not keys:
-        return [Share(Pass(begin, end, False, tuple(used), options))]
+        return [WeightedPass(InferencePass(begin, end, False, tuple(used), options))]
     everywhere = [one for one in used if one.frame not in keys]
 
-    def pictures(*frames: int) -> tuple[Reference, ...]:
+    def references_at(*frames: int) -> tuple[Reference, ...]:
         return (*(one for one in used if one.frame in frames), *everywhere)
 
     found = []
     if begin < keys[0]:
-        found.append(Share(Pass(begin, keys[0] + 1, True, pictures(keys[0]), options)))
+        found.append(WeightedPass(InferencePass(begin, keys[0] + 1, True, references_at(keys[0]), options)))
     for one, other in pairwise(keys):
-        falls: Knots = ((float(one), 1.0), (float(other), 0.0))
-        rises: Knots = ((float(one), 0.0), (float(other), 1.0))
-        found.append(Share(Pass(one, other, False, pictures(one, other), options), (falls,)))
-        found.append(Share(Pass(one, other + 1, True, pictures(one, other), options), (rises,)))
-    found.append(Share(Pass(keys[-1], end, False, pictures(keys[-1]), options)))
+        falls: CurveKnots = ((float(one), 1.0), (float(other), 0.0))
+        rises: CurveKnots = ((float(one), 0.0), (float(other), 1.0))
+        found.append(WeightedPass(InferencePass(one, other, False, references_at(one, other), options), (falls,)))
+        found.append(WeightedPass(InferencePass(one, other + 1, True, references_at(one, other), options), (rises,)))
+    found.append(WeightedPass(InferencePass(keys[-1], end, False, references_at(keys[-1]), options)))
     return found
 
 
-def _named(one: Pass, plan: Plan, contents: Mapping[Path, str]) -> Pass:
-    options = asdict(one.options)
+def _with_digest(inference_pass: InferencePass, plan: Plan, reference_digests: Mapping[Path, str]) -> InferencePass:
+    options = asdict(inference_pass.options)
     decides = {
-        "format": FORMAT,
+        "format": PAINTING_FORMAT,
         "film": [plan.film.sha256, plan.film.start_seconds],
         "model": [plan.model, plan.weights],
         "options": [options[key] for key in ("short_side", "crop", "precision")],
-        "references": [[contents[reference.path], reference.frame] for reference in one.references],
-        "frames": [one.first, one.end, one.backward],
+        "references": [[reference_digests[reference.path], reference.frame] for reference in inference_pass.references],
+        "frames": [inference_pass.first, inference_pass.end, inference_pass.is_backward],
     }
-    return replace(one, digest=hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:24])
+    return replace(inference_pass, digest=hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:24])

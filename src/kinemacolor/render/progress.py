@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 @dataclass(frozen=True)
-class Report:
+class RenderReport:
     """What was done. ``result`` is the file that was made, ``ended_early`` why it is not whole, if so.
 
     ``painted`` of the frames were coloured now; others were kept from an earlier run.
@@ -35,34 +35,36 @@ class Progress(NamedTuple):
     seconds: float
 
 
-class Meter:
+class ProgressMeter:
     """Counts what is done, from two threads, in half frames.
 
     ``expected`` frames of the film; ``to_paint`` in all passes, ``known`` of which are painted already.
     """
 
     def __init__(
-        self, expected: int, to_paint: int, known: int, on_progress: Callable[[Progress], None] | None
+        self, expected: int, to_paint: int, already_painted: int, on_progress: Callable[[Progress], None] | None
     ) -> None:
-        self._tell, self._expected = on_progress, expected
-        self._to_paint, self._known = max(to_paint, 1), known
+        self._on_progress, self._expected = on_progress, expected
+        self._to_paint, self._already_painted = max(to_paint, 1), already_painted
         self._started = time.monotonic()
         self.frames = self.frames_painted = 0
-        self._report()
+        self._notify_progress()
 
     @property
-    def seconds(self) -> float:
+    def elapsed_seconds(self) -> float:
         return time.monotonic() - self._started
 
-    def painted(self, frames: int) -> None:
+    def add_painted(self, frames: int) -> None:
         self.frames_painted += frames
-        self._report()
+        self._notify_progress()
 
-    def assembled(self, frames: int) -> None:
+    def add_assembled(self, frames: int) -> None:
         self.frames += frames
-        self._report()
+        self._notify_progress()
 
-    def _report(self) -> None:
-        if self._tell:
-            share = (self._known + self.frames_painted) / self._to_paint / 2 + self.frames / self._expected / 2
-            self._tell(Progress(int(share * self._expected + 1e-6), self._expected, self.seconds))
+    def _notify_progress(self) -> None:
+        if self._on_progress:
+            share = (
+                self._already_painted + self.frames_painted
+            ) / self._to_paint / 2 + self.frames / self._expected / 2
+            self._on_progress(Progress(int(share * self._expected + 1e-6), self._expected, self.elapsed_seconds))

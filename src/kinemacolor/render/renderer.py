@@ -10,17 +10,17 @@ import torch
 from filelock import FileLock, Timeout
 
 from kinemacolor.errors import InputError, PartialError, UsageError, WeightsError
-from kinemacolor.inference.postprocess import Finish
+from kinemacolor.inference.postprocess import ChromaPostprocessor
 from kinemacolor.models.base import Colorizer
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import film_sha256, weights_sha256
 from kinemacolor.references.load import load_reference
-from kinemacolor.render.blend import Colored, color_frames
+from kinemacolor.render.blend import FramePrediction, iter_frame_predictions
 from kinemacolor.render.cache import WorkFolder
-from kinemacolor.render.inference_pass import Painter
-from kinemacolor.render.output import Prepared, announce, encode_size, settled
-from kinemacolor.render.passes import Pass, Stretch, stretches
-from kinemacolor.render.progress import Meter, Progress, Report
+from kinemacolor.render.inference_pass import InferenceWorker
+from kinemacolor.render.output import OutputSetup, cbcr_plane_size, mark_finished, mark_started
+from kinemacolor.render.passes import InferencePass, ShotPasses, build_shot_passes
+from kinemacolor.render.progress import Progress, ProgressMeter, RenderReport
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.utils.files import compute_file_sha256, translate_disk_errors
 from kinemacolor.utils.prefetch import prefetch
@@ -32,19 +32,19 @@ from kinemacolor.video.pixels import make_layer_luma_codes
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.writer import open_writer
 
-Paint = Callable[[Pass, int, Callable[[int], None]], None]  # as `Painter.ensure`
+EnsureSegmentWithProgress = Callable[[InferencePass, int, Callable[[int], None]], None]  # as `Painter.ensure`
 
 
-class _Frame(NamedTuple):
-    luma: UIntArray
-    chroma: UIntArray
-    confidence: UIntArray | None
+class _EncodedFrame(NamedTuple):
+    luma_codes: UIntArray
+    cbcr_codes: UIntArray
+    confidence_codes: UIntArray | None
     pts: int
     duration: int
-    trust: float
+    mean_confidence: float
 
 
-class Render:
+class RenderPlan:
     """The work of one plan: what is to paint, where it is kept, what is done already.
 
     Raises InputError where film or references are not what the plan was made for, WeightsError for other weights.
@@ -52,10 +52,12 @@ class Render:
 
     def __init__(self, plan: Plan, model: Colorizer, work: Path, *, device: str = "auto") -> None:
         self.plan, self.model, self.work = plan, model, WorkFolder(work)
-        self.contents = check_inputs(plan)
-        self.stretches = stretches(plan, self.contents, device)
-        distinct = {share.source.digest: share.source for stretch in self.stretches for share in stretch.shares}
-        self.passes: list[Pass] = list(distinct.values())
+        self.reference_digests = check_inputs(plan)
+        self.shot_passes = build_shot_passes(plan, self.reference_digests, device)
+        distinct = {
+            share.source.digest: share.source for stretch in self.shot_passes for share in stretch.weighted_passes
+        }
+        self.passes: list[InferencePass] = list(distinct.values())
 
     @property
     def frames_to_paint(self) -> int:
@@ -65,119 +67,132 @@ class Render:
     @property
     def frames_painted(self) -> int:
         """So many of them are kept already."""
-        return sum(self.work.of(one.digest, len(one)).painted for one in self.passes)
+        return sum(self.work.pass_folder(one.digest, len(one)).frames_painted for one in self.passes)
 
-    def finishes(self, info: VideoInfo) -> list[Finish]:
+    def make_postprocessors(self, info: VideoInfo) -> list[ChromaPostprocessor]:
         """How the painted frames of each shot become the film's."""
-        return [finish_of(stretch, info, self.model) for stretch in self.stretches]
+        return [make_postprocessor(stretch, info, self.model) for stretch in self.shot_passes]
 
-    def prune(self) -> None:
+    def prune_stale_passes(self) -> None:
         """Forget what was painted for an earlier state of the plan."""
-        self.work.prune({one.digest for one in self.passes})
+        self.work.prune_passes({one.digest for one in self.passes})
 
 
-def render(
-    job: Render, prepared: Prepared, on_progress: Callable[[Progress], None] | None = None, ensure: Paint | None = None
-) -> Report:
+def execute_render_plan(
+    render_plan: RenderPlan,
+    output_setup: OutputSetup,
+    on_progress: Callable[[Progress], None] | None = None,
+    ensure_segment: EnsureSegmentWithProgress | None = None,
+) -> RenderReport:
     """Paint what is missing and write the film. It has its name only when whole; else it stays as ``*.partial.*``.
 
     ``ensure``: who paints, if not this process. Raises PartialError, with the report, where the source ends early;
     InputError where film or references change meanwhile. What was painted is kept in any case.
     """
-    film, target = job.plan.film, prepared.target
-    meter = Meter(film.frames, job.frames_to_paint, job.frames_painted, on_progress)
-    before = _stamp(film.path)
-    with locked(job.work.folder), job.work.same_threads(), ExitStack() as open_now:
-        painter = open_now.enter_context(Painter(film, job.model, job.work, job.contents))
+    film, output_spec = render_plan.plan.film, output_setup.output_spec
+    meter = ProgressMeter(film.frames, render_plan.frames_to_paint, render_plan.frames_painted, on_progress)
+    stamps_before = _stamp_files(film.path)
+    with lock_work_folder(render_plan.work.folder), render_plan.work.pin_torch_threads(), ExitStack() as open_now:
+        inference_worker = open_now.enter_context(
+            InferenceWorker(film, render_plan.model, render_plan.work, render_plan.reference_digests)
+        )
         reader = open_now.enter_context(
             VideoReader(film.path, start_seconds=film.start_seconds, end_seconds=film.end_seconds)
         )
-        announce(job.work.folder, target)
-        writers = {path: open_now.enter_context(_writer(path, job.plan, prepared)) for path in prepared.encoders}
-        paint = ensure or painter.ensure
-        colored = color_frames(
-            job.stretches,
-            job.finishes(prepared.info),
-            job.work,
-            lambda one, segment: paint(one, segment, meter.painted),
+        mark_started(render_plan.work.folder, output_spec)
+        writers = {
+            path: open_now.enter_context(_open_film_writer(path, render_plan.plan, output_setup))
+            for path in output_setup.encoders
+        }
+        paint = ensure_segment or inference_worker.ensure_segment
+        predictions = iter_frame_predictions(
+            render_plan.shot_passes,
+            render_plan.make_postprocessors(output_setup.info),
+            render_plan.work,
+            lambda one, segment: paint(one, segment, meter.add_painted),
         )
-        trust = _stream(reader, colored, writers, prepared, meter, painter.stop)
-        if _stamp(film.path) != before:
+        confidence_sum = _write_frames(reader, predictions, writers, output_setup, meter, inference_worker.request_stop)
+        if _stamp_files(film.path) != stamps_before:
             raise InputError(f"{film.path} changed while it was read: make the plan again")
         if reader.ended_early is None:
             for writer in writers.values():
                 writer.commit()
-            settled(job.work.folder)
-            job.prune()
-    report = _report(job, prepared, meter, reader, writers[target.output], trust)
+            mark_finished(render_plan.work.folder)
+            render_plan.prune_stale_passes()
+    report = _make_render_report(render_plan, output_setup, meter, reader, writers[output_spec.output], confidence_sum)
     if report.ended_early:
         raise PartialError(f"{film.path.name} is cut off: {report.ended_early}. Kept: {report.result}", report)
     return report
 
 
-def _writer(path: Path, plan: Plan, prepared: Prepared) -> FilmWriter:
+def _open_film_writer(path: Path, plan: Plan, output_setup: OutputSetup) -> FilmWriter:
     seconds = plan.film.start_seconds, plan.film.end_seconds
-    main = path == prepared.target.output
-    return open_writer(path, prepared.info, prepared.encoders[path], *seconds, with_other_streams=main)
+    is_main = path == output_setup.output_spec.output
+    return open_writer(path, output_setup.info, output_setup.encoders[path], *seconds, with_other_streams=is_main)
 
 
-def _stream(
+def _write_frames(
     reader: VideoReader,
-    colored: Iterator[Colored],
+    predictions: Iterator[FramePrediction],
     writers: Mapping[Path, FilmWriter],
-    prepared: Prepared,
-    meter: Meter,
+    output_setup: OutputSetup,
+    meter: ProgressMeter,
     stop: Callable[[], None],
 ) -> float:
     """Write every frame; gives the sum of their mean confidences. ``stop``: ends the painting."""
-    trust = 0.0
-    blocks, ahead = prefetch(reader.iter_blocks(1)), prefetch(colored, ahead=8)
-    frames = prefetch(_coded(blocks, ahead, prepared), on_stop=stop)
+    confidence_sum = 0.0
+    blocks, ahead = prefetch(reader.iter_blocks(1)), prefetch(predictions, ahead=8)
+    frames = prefetch(_iter_encoded_frames(blocks, ahead, output_setup), on_stop=stop)
     try:
         for frame in frames:
-            _write(frame, writers, prepared)
-            trust += frame.trust
-            meter.assembled(1)
+            _write_frame(frame, writers, output_setup)
+            confidence_sum += frame.mean_confidence
+            meter.add_assembled(1)
     finally:
         for stage in (frames, ahead, blocks):
             stage.close()
-    return trust
+    return confidence_sum
 
 
-def _report(
-    job: Render, prepared: Prepared, meter: Meter, reader: VideoReader, writer: FilmWriter, trust: float
-) -> Report:
-    plan = job.plan
-    return Report(
+def _make_render_report(
+    render_plan: RenderPlan,
+    output_setup: OutputSetup,
+    meter: ProgressMeter,
+    reader: VideoReader,
+    writer: FilmWriter,
+    confidence_sum: float,
+) -> RenderReport:
+    plan = render_plan.plan
+    return RenderReport(
         source=str(plan.film.path),
-        result=str(prepared.target.output if reader.ended_early is None else writer.partial_path),
+        result=str(output_setup.output_spec.output if reader.ended_early is None else writer.partial_path),
         model=plan.model,
         frames=meter.frames,
         painted=meter.frames_painted,
         shots=len(plan.shots),
-        seconds=meter.seconds,
-        mean_confidence=trust / max(meter.frames, 1),
+        seconds=meter.elapsed_seconds,
+        mean_confidence=confidence_sum / max(meter.frames, 1),
         corrupt_packets=reader.corrupt_packets,
         ended_early=reader.ended_early,
-        warnings=[*job.model.notices, *prepared.warnings, *writer.warnings, *_reader_warnings(reader)],
-        settings=_settings(job, prepared),
+        warnings=[*render_plan.model.notices, *output_setup.warnings, *writer.warnings, *_reader_warnings(reader)],
+        settings=_describe_settings(render_plan, output_setup),
     )
 
 
 @contextmanager
-def locked(work: Path) -> Iterator[None]:
+def lock_work_folder(work_folder: Path) -> Iterator[None]:
     """Nobody else renders with this folder meanwhile.
 
     Raises UsageError where somebody does.
     """
-    with translate_disk_errors(work):
-        work.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(work / "lock")
+    with translate_disk_errors(work_folder):
+        work_folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(work_folder / "lock")
     try:
         with lock.acquire(timeout=0):
             yield
     except Timeout as error:
-        raise UsageError(f"{work} is in use by another render: wait for it, or stop it") from error
+        raise UsageError(f"{work_folder} is in use by another render: wait for it, or stop it") from error
 
 
 def check_inputs(plan: Plan) -> dict[Path, str]:
@@ -198,41 +213,52 @@ def check_inputs(plan: Plan) -> dict[Path, str]:
     return {path: compute_file_sha256(path) for path in paths}
 
 
-def _coded(blocks: Iterator[FrameBlock], colored: Iterator[Colored], prepared: Prepared) -> Iterator[_Frame]:
+def _iter_encoded_frames(
+    blocks: Iterator[FrameBlock], predictions: Iterator[FramePrediction], output_setup: OutputSetup
+) -> Iterator[_EncodedFrame]:
     """Luma as it stands in the film, with the codes of its colours."""
-    info, encoder = prepared.info, prepared.encoder
-    native, coding = info.colors.build_ycbcr(info.depth), info.colors.build_ycbcr(encoder.depth)
-    size = encode_size(info, encoder)
+    info, encoder = output_setup.info, output_setup.encoder
+    source_coding, target_coding = info.colors.build_ycbcr(info.depth), info.colors.build_ycbcr(encoder.depth)
+    size = cbcr_plane_size(info, encoder)
     for block in blocks:
-        one = next(colored, None)
-        if one is None:
+        frame_prediction = next(predictions, None)
+        if frame_prediction is None:
             raise InputError(f"{info.path} has more frames than the plan says: correct it, or make it again")
-        painted, finish = one
-        chroma = finish.chroma_planes(block.luma_codes[0], painted, size, native, coding)
-        sure = None
-        if prepared.target.confidence:
-            whole = finish.geometry.upscale_field(painted.confidence, (info.height, info.width))
-            sure = native.to_luma_codes(torch.from_numpy(whole)).numpy().astype(block.luma_codes.dtype)
-        yield _Frame(
-            block.luma_codes[0], chroma, sure, block.pts[0], block.durations[0], float(painted.confidence.mean())
+        colors, postprocessor = frame_prediction
+        cbcr_codes = postprocessor.compute_cbcr_codes(block.luma_codes[0], colors, size, source_coding, target_coding)
+        confidence_codes = None
+        if output_setup.output_spec.confidence:
+            full_confidence = postprocessor.geometry.upscale_field(colors.confidence, (info.height, info.width))
+            confidence_codes = (
+                source_coding.to_luma_codes(torch.from_numpy(full_confidence)).numpy().astype(block.luma_codes.dtype)
+            )
+        yield _EncodedFrame(
+            block.luma_codes[0],
+            cbcr_codes,
+            confidence_codes,
+            block.pts[0],
+            block.durations[0],
+            float(colors.confidence.mean()),
         )
-    if next(colored, None) is not None:
+    if next(predictions, None) is not None:
         raise InputError(f"{info.path} has fewer frames than the plan says: correct it, or make it again")
 
 
-def _write(frame: _Frame, writers: Mapping[Path, FilmWriter], prepared: Prepared) -> None:
-    target, middle = prepared.target, 2 ** (prepared.encoder.depth - 1)
-    writers[target.output].write(frame.luma, frame.chroma, frame.pts, frame.duration)
-    if target.layer:
-        writers[target.layer].write(make_layer_luma_codes(prepared.info), frame.chroma, frame.pts, frame.duration)
-    if target.confidence and frame.confidence is not None:
-        none = np.full_like(frame.chroma, middle)
-        writers[target.confidence].write(frame.confidence, none, frame.pts, frame.duration)
+def _write_frame(frame: _EncodedFrame, writers: Mapping[Path, FilmWriter], output_setup: OutputSetup) -> None:
+    output_spec, middle = output_setup.output_spec, 2 ** (output_setup.encoder.depth - 1)
+    writers[output_spec.output].write(frame.luma_codes, frame.cbcr_codes, frame.pts, frame.duration)
+    if output_spec.layer:
+        writers[output_spec.layer].write(
+            make_layer_luma_codes(output_setup.info), frame.cbcr_codes, frame.pts, frame.duration
+        )
+    if output_spec.confidence and frame.confidence_codes is not None:
+        neutral_cbcr = np.full_like(frame.cbcr_codes, middle)
+        writers[output_spec.confidence].write(frame.confidence_codes, neutral_cbcr, frame.pts, frame.duration)
 
 
-def finish_of(stretch: Stretch, info: VideoInfo, model: Colorizer) -> Finish:
+def make_postprocessor(shot_passes: ShotPasses, info: VideoInfo, model: Colorizer) -> ChromaPostprocessor:
     """How painted frames of a shot become the film's."""
-    options = stretch.shares[0].source.options
+    options = shot_passes.weighted_passes[0].source.options
     geometry = Geometry.from_frame_size(
         info.height,
         info.width,
@@ -241,10 +267,10 @@ def finish_of(stretch: Stretch, info: VideoInfo, model: Colorizer) -> Finish:
         rotation=info.display_rotation,
         crop=options.crop,
     )
-    return Finish.of(geometry, model.spec, options)
+    return ChromaPostprocessor.from_options(geometry, model.spec, options)
 
 
-def _stamp(path: Path) -> list[tuple[int, int]]:
+def _stamp_files(path: Path) -> list[tuple[int, int]]:
     files = find_pictures(path) or [path]
     return [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]
 
@@ -254,9 +280,9 @@ def _reader_warnings(reader: VideoReader) -> list[str]:
     return [f"{count} damaged packet{'s' * (count > 1)} of the source could not be decoded"] if count else []
 
 
-def _settings(job: Render, prepared: Prepared) -> dict[str, object]:
-    plan, encoder = job.plan, prepared.encoder
-    first = job.finishes(prepared.info)[0]
+def _describe_settings(render_plan: RenderPlan, output_setup: OutputSetup) -> dict[str, object]:
+    plan, encoder = render_plan.plan, output_setup.encoder
+    first = render_plan.make_postprocessors(output_setup.info)[0]
     return {
         "working_size": list(first.geometry.working_size),
         "saturation": first.saturation,

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 
 from kinemacolor.color import YCbCr, rgb_to_lab
-from kinemacolor.inference.postprocess import Painted
-from kinemacolor.inference.preview import GAP, before_and_after
+from kinemacolor.inference.postprocess import ColorPrediction
+from kinemacolor.inference.preview import TILE_GAP, tile_before_after
 from kinemacolor.plan.document import Plan
-from kinemacolor.plan.planner import seeing_eye
-from kinemacolor.plan.similarity import Eye, Look
+from kinemacolor.plan.planner import load_default_encoder
+from kinemacolor.plan.similarity import FrameEmbedding, FrameEncoder
 from kinemacolor.references.load import load_reference, rgb_to_gray
 from kinemacolor.report.palette import Palette
 from kinemacolor.utils.arrays import UInt8Array, UIntArray
@@ -21,68 +21,74 @@ from kinemacolor.video.images import write_picture
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.pixels import luma_codes_to_gray
 
-MEASURED_SIDE, SHOWN_SIDE = 96, 144  # px, short side
+MEASURED_SHORT_SIDE, PICTURE_SHORT_SIDE = 96, 144  # px, short side
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownReference:
     """A reference: what it looks like, its colours (None where only parts are painted), a file in the report's folder.
 
     Of a picture that is painted in parts only, the shares of its colours are not what the film's should be.
     """
 
-    look: Look
+    embedding: FrameEmbedding
     palette: Palette | None
     picture: str
 
 
 @dataclass(frozen=True)
-class Scene:
+class ReportContext:
     """A film at the two sizes of a report, its coding, and the references of its plan by name."""
 
     info: VideoInfo
     coding: YCbCr
-    eye: Eye
-    references: dict[str, Known]
-    small: Geometry
-    large: Geometry
+    encoder: FrameEncoder
+    references: dict[str, KnownReference]
+    small_geometry: Geometry
+    large_geometry: Geometry
 
     @classmethod
-    def of(cls, plan: Plan, info: VideoInfo, folder: Path) -> "Scene":
+    def from_plan(cls, plan: Plan, info: VideoInfo, folder: Path) -> "ReportContext":
         """Pictures of the references are written into ``folder``.
 
         Raises InputError for a reference, ResourceError for the disk.
         """
-        eye, found = seeing_eye(), {}
+        encoder, found = load_default_encoder(), {}
         used = dict.fromkeys(name for shot in plan.shots for name in shot.references)
         for number, name in enumerate(used):
             picture = f"pictures/reference_{number:05d}.jpg"
-            found[name] = _known(plan.references[name].path, eye, folder, picture)
-        small, large = (_geometry(info, side, crop=plan.options.crop) for side in (MEASURED_SIDE, SHOWN_SIDE))
-        return cls(info, info.colors.build_ycbcr(info.depth), eye, found, small, large)
+            found[name] = _load_known_reference(plan.references[name].path, encoder, folder, picture)
+        small, large = (
+            _make_geometry(info, side, crop=plan.options.crop) for side in (MEASURED_SHORT_SIDE, PICTURE_SHORT_SIDE)
+        )
+        return cls(info, info.colors.build_ycbcr(info.depth), encoder, found, small, large)
 
     @property
     def picture_size(self) -> tuple[int, int]:
         """Rows and columns of what `shown` gives."""
-        rows, columns = self.large.working_size
-        return rows, 3 * columns + 2 * GAP
+        rows, columns = self.large_geometry.working_size
+        return rows, 3 * columns + 2 * TILE_GAP
 
-    def at(self, size: Geometry, luma: UIntArray, painted: Painted) -> tuple[UInt8Array, Painted]:
+    def resize_frame(
+        self, geometry: Geometry, luma_codes: UIntArray, prediction: ColorPrediction
+    ) -> tuple[UInt8Array, ColorPrediction]:
         """A stored frame and what was painted for it at one of the two sizes; the luma as gray of full range."""
-        chroma, confidence = (np.ascontiguousarray(resize(field, size.working_size)) for field in painted)
-        return self.gray(size, luma), Painted(chroma, confidence)
+        ab, confidence = (np.ascontiguousarray(resize(field, geometry.working_size)) for field in prediction)
+        return self.to_gray(geometry, luma_codes), ColorPrediction(ab, confidence)
 
-    def gray(self, size: Geometry, luma: UIntArray) -> UInt8Array:
+    def to_gray(self, geometry: Geometry, luma_codes: UIntArray) -> UInt8Array:
         """A stored frame as gray of full range."""
-        return luma_codes_to_gray(size.downscale_codes(luma), self.info.depth, full_range=self.info.colors.full_range)
+        return luma_codes_to_gray(
+            geometry.downscale_codes(luma_codes), self.info.depth, full_range=self.info.colors.full_range
+        )
 
-    def shown(self, luma: UIntArray, painted: Painted) -> UInt8Array:
+    def compose_picture(self, luma_codes: UIntArray, prediction: ColorPrediction) -> UInt8Array:
         """A frame for a person, gray, coloured as the film shows it, and how sure the model is, side by side."""
-        gray, (chroma, confidence) = self.at(self.large, luma, painted)
-        y = torch.from_numpy(gray).float()[None] / 255
-        codes = self.coding.to_cbcr_codes(y, torch.from_numpy(chroma).permute(2, 0, 1))
-        rgb = self.coding.to_rgb(self.coding.to_luma_codes(y), codes) * 255
-        return before_and_after(gray, rgb.round().byte().permute(1, 2, 0).numpy(), confidence)
+        gray, (ab, confidence) = self.resize_frame(self.large_geometry, luma_codes, prediction)
+        luma = torch.from_numpy(gray).float()[None] / 255
+        cbcr_codes = self.coding.to_cbcr_codes(luma, torch.from_numpy(ab).permute(2, 0, 1))
+        rgb = self.coding.to_rgb(self.coding.to_luma_codes(luma), cbcr_codes) * 255
+        return tile_before_after(gray, rgb.round().byte().permute(1, 2, 0).numpy(), confidence)
 
 
 def write_jpeg(path: Path, rgb: UInt8Array) -> None:
@@ -92,17 +98,17 @@ def write_jpeg(path: Path, rgb: UInt8Array) -> None:
         write_picture(path, rgb)
 
 
-def _known(path: Path, eye: Eye, folder: Path, name: str) -> Known:
+def _load_known_reference(path: Path, encoder: FrameEncoder, folder: Path, name: str) -> KnownReference:
     whole = load_reference(path)
-    small = resize(whole, compute_working_size(whole.shape[0], whole.shape[1], SHOWN_SIDE))
+    small = resize(whole, compute_working_size(whole.shape[0], whole.shape[1], PICTURE_SHORT_SIDE))
     rgb = np.ascontiguousarray(small[..., :3])
     write_jpeg(folder / name, rgb)
     lab = rgb_to_lab(torch.from_numpy(rgb).permute(2, 0, 1).float() / 255)
-    palette = None if whole.shape[2] == 4 else Palette.of(lab[1:].permute(1, 2, 0).numpy())
-    return Known(eye.look(rgb_to_gray(whole)), palette, name)
+    palette = None if whole.shape[2] == 4 else Palette.from_ab(lab[1:].permute(1, 2, 0).numpy())
+    return KnownReference(encoder.encode_frame(rgb_to_gray(whole)), palette, name)
 
 
-def _geometry(info: VideoInfo, short_side: int, *, crop: bool) -> Geometry:
+def _make_geometry(info: VideoInfo, short_side: int, *, crop: bool) -> Geometry:
     return Geometry.from_frame_size(
         info.height,
         info.width,

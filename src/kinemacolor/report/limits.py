@@ -10,7 +10,7 @@ _HUES = ("red", "orange", "yellow", "yellow-green", "green", "blue-green", "blue
 
 
 @dataclass(frozen=True)
-class Limits:
+class QualityLimits:
     """From where on a person should look, each in the unit of its `Fault`.
 
     Chosen on `video-train`: `kinema` at 108 px painted 20 frames of eight clips, each with its own first frame and
@@ -31,70 +31,72 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Fault:
+class QualityFault:
     """Something that a shot may suffer from: how much of it there is (None: unknown), and how that is said."""
 
     name: str
     unit: str
     meaning: str
-    amount: Callable[[ShotMeasures], float | None]
-    said: Callable[[ShotMeasures], str]
+    measure: Callable[[ShotMeasures], float | None]
+    describe: Callable[[ShotMeasures], str]
 
 
-FAULTS = (
-    Fault(
+QUALITY_FAULTS = (
+    QualityFault(
         "doubt",
         "share",
         "1 less the mean confidence: how unsure the model is of what it painted",
         lambda shot: 1 - shot.confidence,
         lambda shot: f"unsure: mean confidence {shot.confidence:.2f}",
     ),
-    Fault(
+    QualityFault(
         "fade",
         "share",
         "the part of its colour that the shot loses from its first frame to its last",
         lambda shot: max(0.0, -shot.fade),
         lambda shot: (
-            f"colours fade by {_percent(-shot.fade)} over the shot ({_percent(-shot.fade_per_100)} in 100 frames)"
+            f"colours fade by {_format_percent(-shot.fade)} over the shot ({_format_percent(-shot.fade_per_100)} in 100 frames)"
         ),
     ),
-    Fault(
+    QualityFault(
         "drift",
         "Lab units",
         "how much farther from the colours of its references the last frame is than the first",
         lambda shot: None if shot.drift is None else max(0.0, shot.drift),
         lambda shot: f"colours drift away from the reference's by {shot.drift:.1f} Lab units",
     ),
-    Fault(
+    QualityFault(
         "flicker",
         "Lab units a frame",
         "the mean change of colour from frame to frame, along the motion",
         lambda shot: shot.flicker,
         lambda shot: f"flickers: colours change by {shot.flicker:.1f} Lab units from frame to frame",
     ),
-    Fault(
+    QualityFault(
         "clipped",
         "share",
         "the part of the picture whose colour no display can show at the film's brightness",
         lambda shot: shot.clipped,
-        lambda shot: f"too colourful: {_percent(shot.clipped)} of the picture cannot be shown at the film's brightness",
+        lambda shot: (
+            f"too colourful: {_format_percent(shot.clipped)} of the picture cannot be shown at the film's brightness"
+        ),
     ),
-    Fault(
+    QualityFault(
         "gray",
         "share",
         "the part of its references' colourfulness (mean chroma) that is missing",
         lambda shot: None if shot.richness is None else max(0.0, 1 - shot.richness),
-        lambda shot: f"pale: it has {_percent(shot.richness or 0)} of the colour of its reference",
+        lambda shot: f"pale: it has {_format_percent(shot.richness or 0)} of the colour of its reference",
     ),
-    Fault(
+    QualityFault(
         "cast",
         "Lab units",
         "how far the median colour of the picture lies from that of its references",
         lambda shot: None if shot.cast is None else math.hypot(*shot.cast),
-        lambda shot: f"a cast of {math.hypot(*shot.cast or (0, 0)):.1f} Lab units to {_hue(shot.cast or (0, 0))}",
+        lambda shot: f"a cast of {math.hypot(*shot.cast or (0, 0)):.1f} Lab units to {_name_hue(shot.cast or (0, 0))}",
     ),
 )
-assert [fault.name for fault in FAULTS] == [field.name for field in fields(Limits)]
+assert [fault.name for fault in QUALITY_FAULTS] == [field.name for field in fields(QualityLimits)]
 
 
 @dataclass(frozen=True)
@@ -108,23 +110,23 @@ class Verdict:
     reasons: dict[str, str]
 
     @property
-    def word(self) -> str:
+    def label(self) -> str:
         """``pass`` or ``look``."""
         return "look" if self.reasons else "pass"
 
 
-def judge(shot: ShotMeasures, limits: Limits) -> Verdict:
+def judge_shot(shot: ShotMeasures, limits: QualityLimits) -> Verdict:
     """What is doubtful in a shot, and how much so."""
-    amounts = {fault: (fault.amount(shot) or 0.0) / getattr(limits, fault.name) for fault in FAULTS}
-    worst_first = sorted(FAULTS, key=lambda fault: -amounts[fault])
-    reasons = {fault.name: fault.said(shot) for fault in worst_first if amounts[fault] >= 1}
+    amounts = {fault: (fault.measure(shot) or 0.0) / getattr(limits, fault.name) for fault in QUALITY_FAULTS}
+    worst_first = sorted(QUALITY_FAULTS, key=lambda fault: -amounts[fault])
+    reasons = {fault.name: fault.describe(shot) for fault in worst_first if amounts[fault] >= 1}
     return Verdict(amounts[worst_first[0]], reasons)
 
 
-def _percent(share: float) -> str:
+def _format_percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def _hue(cast: tuple[float, float]) -> str:
+def _name_hue(cast: tuple[float, float]) -> str:
     turn = math.degrees(math.atan2(cast[1], cast[0])) % 360
     return _HUES[round(turn / 45) % len(_HUES)]

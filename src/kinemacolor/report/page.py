@@ -6,16 +6,16 @@ from html import escape
 
 import numpy as np
 
-from kinemacolor.report.build import Advice, Report, ShotReport
-from kinemacolor.report.limits import FAULTS
-from kinemacolor.report.shot_metrics import grouped
+from kinemacolor.report.build import QualityReport, ReferenceAdvice, ShotReport
+from kinemacolor.report.limits import QUALITY_FAULTS
+from kinemacolor.report.shot_metrics import average_groups
 from kinemacolor.utils.arrays import Float32Array
 from kinemacolor.utils.times import format_time
 
-POINTS = 80  # of a curve
-REFERENCES = 3  # of a shot, that are shown
-NAMED = 8  # shots that a suggestion helps
-WIDE, HIGH = 170, 40  # px of a curve
+CURVE_POINTS = 80  # of a curve
+MAX_REFERENCES_SHOWN = 3  # of a shot, that are shown
+MAX_SHOTS_NAMED = 8  # shots that a suggestion helps
+CURVE_WIDTH, CURVE_HEIGHT = 170, 40  # px of a curve
 STYLE = """
 :root{color-scheme:light dark;--ink:#1d1d1f;--paper:#fff;--soft:#5b5b60;--line:#d6d6da;--panel:#f5f5f7;--bad:#a3160f;
 --good:#1c6b2e;--link:#0b57a4}
@@ -50,16 +50,16 @@ tr{border-bottom:1px solid var(--line);padding:.75rem 0}th,td{border:0;padding:.
 """
 
 
-def page(report: Report, frame_link: str | None = None) -> str:
+def format_report_page(report: QualityReport, frame_link: str | None = None) -> str:
     """The page; pictures are named relative to the report's folder. ``frame_link`` as in `write_report`."""
-    title = escape(f"{report.film}: {_look_count(report)}")
+    title = escape(f"{report.film}: {_format_look_count(report)}")
     body = [
         '<a class="skip" href="#shots">Skip to the shots</a>',
-        f"<header><h1>{title}</h1><p>{_summary(report)}</p></header><main>",
-        _advice(report, frame_link),
-        f'<h2 id="shots">Look at these</h2>{_table(report, report.by_need("look"), "Nothing: every shot passes.")}',
-        _passed(report),
-        _legend(report),
+        f"<header><h1>{title}</h1><p>{_format_summary(report)}</p></header><main>",
+        _format_advice(report, frame_link),
+        f'<h2 id="shots">Look at these</h2>{_format_shot_table(report, report.shots_by_need("look"), "Nothing: every shot passes.")}',
+        _format_passed_shots(report),
+        _format_legend(report),
         "</main></body></html>",
     ]
     return (
@@ -69,24 +69,24 @@ def page(report: Report, frame_link: str | None = None) -> str:
     )
 
 
-def _look_count(report: Report) -> str:
-    count, shots = len(report.by_need("look")), len(report.shots)
+def _format_look_count(report: QualityReport) -> str:
+    count, shots = len(report.shots_by_need("look")), len(report.shots)
     return f"{count or 'none'} of {shots} shot{'s' * (shots > 1)} want{'s' * (count <= 1)} a look"
 
 
-def _summary(report: Report) -> str:
+def _format_summary(report: QualityReport) -> str:
     frames = f"{report.frames} frame{'s' * (report.frames > 1)}"
     return f"{frames}, painted by {escape(report.model)}; mean confidence {report.mean_confidence:.2f}."
 
 
-def _advice(report: Report, frame_link: str | None) -> str:
+def _format_advice(report: QualityReport, frame_link: str | None) -> str:
     if not report.advice:
         return "<h2>References that would help most</h2><p>None: what is unsure is not for want of a picture.</p>"
-    items = "".join(f"<li>{_advised(one, frame_link)}</li>" for one in report.advice)
-    return f"<h2>References that would help most</h2><ol>{items}</ol>{_how(report, frame_link)}"
+    items = "".join(f"<li>{_format_advice_item(one, frame_link)}</li>" for one in report.advice)
+    return f"<h2>References that would help most</h2><ol>{items}</ol>{_format_advice_steps(report, frame_link)}"
 
 
-def _how(report: Report, frame_link: str | None) -> str:
+def _format_advice_steps(report: QualityReport, frame_link: str | None) -> str:
     """What to do with the frames that are advised."""
     if frame_link is not None:
         return (
@@ -95,79 +95,79 @@ def _how(report: Report, frame_link: str | None) -> str:
         )
     frames = " ".join(str(one.frame) for one in report.advice)
     command = f"kinemacolor refs extract {shlex.quote(report.film)} {frames} -o to-colour"
-    told = f'<p class="soft">As pictures to colour: <code>{escape(command)}</code></p>'
-    return told if report.from_start else ""
+    hint = f'<p class="soft">As pictures to colour: <code>{escape(command)}</code></p>'
+    return hint if report.from_start else ""
 
 
-def _advised(one: Advice, frame_link: str | None) -> str:
-    shots = ", ".join(f'<a href="#shot-{number}">{number}</a>' for number in one.shots[:NAMED])
-    shots += f" and {len(one.shots) - NAMED} more" if len(one.shots) > NAMED else ""
+def _format_advice_item(one: ReferenceAdvice, frame_link: str | None) -> str:
+    shots = ", ".join(f'<a href="#shot-{number}">{number}</a>' for number in one.shots[:MAX_SHOTS_NAMED])
+    shots += f" and {len(one.shots) - MAX_SHOTS_NAMED} more" if len(one.shots) > MAX_SHOTS_NAMED else ""
     frame = f"frame {one.frame}"
     if frame_link is not None:
         frame = f'<a href="{escape(frame_link.format(frame=one.frame))}" download>{frame}</a>'
-    text = f"{frame}, at {format_time(one.seconds)}: may take away {_percent(one.share)} of the doubt"
+    text = f"{frame}, at {format_time(one.seconds)}: may take away {_format_percent(one.share)} of the doubt"
     return text + (f", in shot{'s' * (len(one.shots) > 1)} {shots}" if one.shots else "")
 
 
-def _passed(report: Report) -> str:
-    shots = report.by_need("pass")
+def _format_passed_shots(report: QualityReport) -> str:
+    shots = report.shots_by_need("pass")
     if not shots:
         return ""
-    said = f"{len(shots)} shot{'s' * (len(shots) > 1)} pass{'es' * (len(shots) == 1)}"
-    return f"<details><summary>{said}</summary>{_table(report, shots, '')}</details>"
+    summary = f"{len(shots)} shot{'s' * (len(shots) > 1)} pass{'es' * (len(shots) == 1)}"
+    return f"<details><summary>{summary}</summary>{_format_shot_table(report, shots, '')}</details>"
 
 
-def _table(report: Report, shots: Sequence[ShotReport], nothing: str) -> str:
+def _format_shot_table(report: QualityReport, shots: Sequence[ShotReport], nothing: str) -> str:
     if not shots:
         return f"<p>{nothing}</p>"
     heads = ("Shot", "Verdict", "Least sure frame: gray, coloured, confidence", "Over the shot")
     head = "".join(f'<th scope="col" role="columnheader">{text}</th>' for text in heads)
-    rows = "\n".join(_row(report, shot) for shot in shots)
+    rows = "\n".join(_format_shot_row(report, shot) for shot in shots)
     return (
         f'<table role="table"><thead role="rowgroup"><tr role="row">{head}</tr></thead>'
         f'<tbody role="rowgroup">{rows}</tbody></table>'
     )
 
 
-def _row(report: Report, shot: ShotReport) -> str:
+def _format_shot_row(report: QualityReport, shot: ShotReport) -> str:
     return (
         f'<tr id="shot-{shot.number}" role="row">'
         f'<th scope="row" role="rowheader"><b>Shot {shot.number}</b>{format_time(shot.seconds)}<br>'
         f"frames {shot.first}–{shot.last}</th>"
-        f'<td role="cell">{_verdict(shot)}</td>'
-        f'<td role="cell" class="shown">{_picture(report, shot)}{_references(report, shot)}</td>'
-        f'<td role="cell" class="curves">{_curves(report, shot)}</td></tr>'
+        f'<td role="cell">{_format_verdict(shot)}</td>'
+        f'<td role="cell" class="shown">{_format_picture(report, shot)}{_format_references(report, shot)}</td>'
+        f'<td role="cell" class="curves">{_format_curves(report, shot)}</td></tr>'
     )
 
 
-def _verdict(shot: ShotReport) -> str:
-    word = shot.verdict.word
+def _format_verdict(shot: ShotReport) -> str:
+    label = shot.verdict.label
     reasons = "".join(f"<li>{escape(reason)}</li>" for reason in shot.verdict.reasons.values())
     listed = f'<ul class="reasons">{reasons}</ul>' if reasons else ""
-    return f'<span class="{word}">{word}</span>{listed}<div class="soft">need {shot.verdict.need:.2f}</div>'
+    return f'<span class="{label}">{label}</span>{listed}<div class="soft">need {shot.verdict.need:.2f}</div>'
 
 
-def _picture(report: Report, shot: ShotReport) -> str:
+def _format_picture(report: QualityReport, shot: ShotReport) -> str:
     rows, columns = report.picture_size
     alt = f"Frame {shot.least_sure} of shot {shot.number}: gray, coloured, and confidence (bright: sure)"
     image = f'<img loading="lazy" width="{columns}" height="{rows}" alt="{alt}" src="{shot.picture}">'
     return f'<a href="{shot.picture}">{image}</a><span class="soft">frame {shot.least_sure}</span>'
 
 
-def _references(report: Report, shot: ShotReport) -> str:
+def _format_references(report: QualityReport, shot: ShotReport) -> str:
     figures = "".join(
         f'<figure><img loading="lazy" alt="Reference {escape(name)}" src="{report.references[name]}">'
         f"<figcaption>{escape(name)}</figcaption></figure>"
-        for name in shot.references[:REFERENCES]
+        for name in shot.references[:MAX_REFERENCES_SHOWN]
     )
-    more = len(shot.references) - REFERENCES
+    more = len(shot.references) - MAX_REFERENCES_SHOWN
     return f'<div class="given">{figures}{f"<span>and {more} more references</span>" if more > 0 else ""}</div>'
 
 
-def _curves(report: Report, shot: ShotReport) -> str:
+def _format_curves(report: QualityReport, shot: ShotReport) -> str:
     measured, limits, frames = shot.measures, report.limits, (shot.first, shot.last + 1)
     return "".join(
-        _curve(title, report.curves.of(name, *frames), mean, top, limit)
+        _format_curve(title, report.curves.values_of(name, *frames), mean, top, limit)
         for title, name, mean, top, limit in (
             ("confidence", "confidence", measured.confidence, 1.0, 1 - limits.doubt),
             ("distance from reference", "distance", measured.distance, 2 * limits.drift, None),
@@ -176,36 +176,36 @@ def _curves(report: Report, shot: ShotReport) -> str:
     )
 
 
-def _curve(title: str, values: Float32Array, mean: float | None, top: float, limit: float | None) -> str:
+def _format_curve(title: str, values: Float32Array, mean: float | None, top: float, limit: float | None) -> str:
     """A curve from 0 to at least ``top``, with its limit dashed; nothing where there is nothing measured."""
     known = values[np.isfinite(values)]
     if mean is None or not len(known):
         return ""
-    points, top = grouped(known, POINTS), max(top, float(known.max()))
-    across, up = (WIDE - 2) / max(len(points) - 1, 1), (HIGH - 2) / top
-    line = " ".join(f"{1 + across * x:.1f},{HIGH - 1 - up * y:.1f}" for x, y in enumerate(points))
-    at = 0 if limit is None else HIGH - 1 - up * limit
-    dashed = f'<line x1="0" x2="{WIDE}" y1="{at:.1f}" y2="{at:.1f}"/>' if at else ""
-    said = f"{title} {mean:.2f} ({known.min():.2f} to {known.max():.2f})"
+    points, top = average_groups(known, CURVE_POINTS), max(top, float(known.max()))
+    across, up = (CURVE_WIDTH - 2) / max(len(points) - 1, 1), (CURVE_HEIGHT - 2) / top
+    line = " ".join(f"{1 + across * x:.1f},{CURVE_HEIGHT - 1 - up * y:.1f}" for x, y in enumerate(points))
+    at = 0 if limit is None else CURVE_HEIGHT - 1 - up * limit
+    dashed = f'<line x1="0" x2="{CURVE_WIDTH}" y1="{at:.1f}" y2="{at:.1f}"/>' if at else ""
+    caption = f"{title} {mean:.2f} ({known.min():.2f} to {known.max():.2f})"
     return (
-        f'<figure><svg role="img" aria-label="{said} over the shot" width="{WIDE}" height="{HIGH}">'
+        f'<figure><svg role="img" aria-label="{caption} over the shot" width="{CURVE_WIDTH}" height="{CURVE_HEIGHT}">'
         f'{dashed}<polyline points="{line}"/></svg>'
-        f"<figcaption>{said}</figcaption></figure>"
+        f"<figcaption>{caption}</figcaption></figure>"
     )
 
 
-def _legend(report: Report) -> str:
+def _format_legend(report: QualityReport) -> str:
     entries = "".join(
         f"<dt>{fault.name}</dt><dd>{fault.meaning}; a look from {getattr(report.limits, fault.name):g} on "
         f"({fault.unit})</dd>"
-        for fault in FAULTS
+        for fault in QUALITY_FAULTS
     )
     return (
-        f"<h2>What the words mean</h2><p>Every shot is measured against {len(FAULTS)} limits. Its need is the worst of "
+        f"<h2>What the words mean</h2><p>Every shot is measured against {len(QUALITY_FAULTS)} limits. Its need is the worst of "
         "them as a multiple of its limit: from 1 on a person should look. All numbers are in "
         f'<a href="report.json">report.json</a>.</p><dl>{entries}</dl>'
     )
 
 
-def _percent(share: float) -> str:
+def _format_percent(share: float) -> str:
     return f"{100 * share:.0f} %"

@@ -7,8 +7,8 @@ import numpy as np
 
 from kinemacolor.utils.arrays import Float32Array
 
-DIRECTIONS, LEVELS = 8, 64
-_ANGLES = np.arange(DIRECTIONS) * (np.pi / DIRECTIONS)
+AXIS_COUNT, QUANTILE_COUNT = 8, 64
+_ANGLES = np.arange(AXIS_COUNT) * (np.pi / AXIS_COUNT)
 _AXES = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)]).astype(np.float32)
 
 
@@ -20,23 +20,23 @@ class Palette:
     """
 
     quantiles: Float32Array
-    strength: float
+    colorfulness: float
 
     @classmethod
-    def of(cls, chroma: Float32Array) -> Self:
+    def from_ab(cls, ab: Float32Array) -> Self:
         """Of the ab of pixels, ``... 2``."""
-        pixels = chroma.reshape(-1, 2)
+        pixels = ab.reshape(-1, 2)
         ordered = np.sort(pixels @ _AXES, axis=0)
-        places = ((np.arange(LEVELS) + 0.5) / LEVELS * len(ordered)).astype(int)
+        places = ((np.arange(QUANTILE_COUNT) + 0.5) / QUANTILE_COUNT * len(ordered)).astype(int)
         return cls(ordered[places].T.copy(), float(np.linalg.norm(pixels, axis=1).mean()))
 
     @property
-    def middle(self) -> tuple[float, float]:
+    def median_ab(self) -> tuple[float, float]:
         """The medians of a and b. Most of a picture is nearly neutral: a cast moves them, a thing hardly."""
-        half = LEVELS // 2
-        return float(self.quantiles[0, half]), float(self.quantiles[DIRECTIONS // 2, half])
+        half = QUANTILE_COUNT // 2
+        return float(self.quantiles[0, half]), float(self.quantiles[AXIS_COUNT // 2, half])
 
-    def distance(self, other: "Palette") -> float:
+    def distance_to(self, other: "Palette") -> float:
         """How far the colours of one lie from those of the other, in Lab units; 0: the same shares of the same colours.
 
         The sliced Wasserstein distance of order 1 (Rabin et al. 2012) over fixed directions, times pi/2: moving all
@@ -44,6 +44,6 @@ class Palette:
         """
         return float(np.abs(self.quantiles - other.quantiles).mean() * (np.pi / 2))
 
-    def gained(self, gain: float) -> "Palette":
+    def with_saturation(self, saturation: float) -> "Palette":
         """With a gain on the chroma."""
-        return Palette(self.quantiles * np.float32(gain), self.strength * gain)
+        return Palette(self.quantiles * np.float32(saturation), self.colorfulness * saturation)

@@ -9,16 +9,16 @@ import numpy as np
 import torch
 
 from kinemacolor.color import YCbCr
-from kinemacolor.inference.postprocess import Painted
+from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.metrics.motion import Motion
 from kinemacolor.report.palette import Palette
 from kinemacolor.utils.arrays import Float32Array, Float64Array, UInt8Array
 
-NOTICED = 2.3  # Lab units: the smallest difference that is seen between grays (Mahy et al. 1994)
-STRONGER = 0.045  # so much more of it is needed for each unit of chroma (CIE94, S_C)
-COLORLESS = 1.0  # Lab units of mean chroma under which shares of it mean nothing
-BINS = 256  # of confidence
-POINTS = 200  # a longer curve is fitted through so many means of neighbours
+JUST_NOTICEABLE = 2.3  # Lab units: the smallest difference that is seen between grays (Mahy et al. 1994)
+JND_PER_COLORFULNESS = 0.045  # so much more of it is needed for each unit of chroma (CIE94, S_C)
+MIN_COLORFULNESS = 1.0  # Lab units of mean chroma under which shares of it mean nothing
+CONFIDENCE_BINS = 256  # of confidence
+MAX_SLOPE_POINTS = 200  # a longer curve is fitted through so many means of neighbours
 
 
 class FrameMeasures(NamedTuple):
@@ -41,7 +41,7 @@ class FrameMeasures(NamedTuple):
     clipped: float
 
 
-class Curves:
+class MeasureCurves:
     """The measures of frames one after the other, in a few bytes a frame."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class Curves:
         for column, value in zip(self._columns.values(), measured, strict=True):
             column.append(value)
 
-    def of(self, name: str, first: int = 0, end: int | None = None) -> Float32Array:
+    def values_of(self, name: str, first: int = 0, end: int | None = None) -> Float32Array:
         """One measure of frames ``first`` up to ``end``."""
         return np.frombuffer(self._columns[name], np.float32)[first:end].copy()
 
@@ -80,7 +80,7 @@ class ShotMeasures:
     drift: float | None
 
 
-class Meter:
+class ShotMeter:
     """Measures the frames of one shot in order. Nothing of a frame is kept but until the next.
 
     ``references``: what the shot's look like, perhaps none.
@@ -88,64 +88,64 @@ class Meter:
 
     def __init__(self, references: Sequence[Palette], coding: YCbCr) -> None:
         self._references, self._coding = references, coding
-        self._before: tuple[UInt8Array, Float32Array] | None = None
-        self._counts = np.zeros(BINS, np.int64)
+        self._previous: tuple[UInt8Array, Float32Array] | None = None
+        self._counts = np.zeros(CONFIDENCE_BINS, np.int64)
 
-    def measure(self, gray: UInt8Array, painted: Painted) -> FrameMeasures:
+    def measure_frame(self, gray: UInt8Array, prediction: ColorPrediction) -> FrameMeasures:
         """A painted frame, with its gain, and the film's gray ``h w``, full range, of the same size."""
-        chroma, confidence = painted
-        own = Palette.of(chroma)
-        near = min(self._references, key=own.distance, default=None)
-        levels = (confidence * (BINS - 1)).round().clip(0, BINS - 1).astype(np.int64)
-        self._counts += np.bincount(levels.ravel(), minlength=BINS)
+        ab, confidence = prediction
+        own = Palette.from_ab(ab)
+        near = min(self._references, key=own.distance_to, default=None)
+        levels = (confidence * (CONFIDENCE_BINS - 1)).round().clip(0, CONFIDENCE_BINS - 1).astype(np.int64)
+        self._counts += np.bincount(levels.ravel(), minlength=CONFIDENCE_BINS)
         found = FrameMeasures(
             float(confidence.mean()),
-            own.strength,
-            *_beside(own, near),
-            self._flicker(gray, chroma),
-            clipped_share(gray, chroma, self._coding),
+            own.colorfulness,
+            *_compare_palettes(own, near),
+            self._measure_flicker(gray, ab),
+            compute_clipped_share(gray, ab, self._coding),
         )
-        self._before = gray, chroma
+        self._previous = gray, ab
         return found
 
     @property
     def confidence_p10(self) -> float:
         """The confidence that a tenth of all pixels so far is under."""
         reached = np.cumsum(self._counts) >= 0.1 * self._counts.sum()
-        return float(np.argmax(reached)) / (BINS - 1)
+        return float(np.argmax(reached)) / (CONFIDENCE_BINS - 1)
 
-    def _flicker(self, gray: UInt8Array, chroma: Float32Array) -> float:
-        if self._before is None:
+    def _measure_flicker(self, gray: UInt8Array, ab: Float32Array) -> float:
+        if self._previous is None:
             return float("nan")
-        gray_before, chroma_before = self._before
-        return Motion.from_frames(gray_before, gray).mean_ab_change(chroma_before, chroma)
+        gray_before, ab_before = self._previous
+        return Motion.from_frames(gray_before, gray).mean_ab_change(ab_before, ab)
 
 
-def _beside(own: Palette, near: Palette | None) -> tuple[float, float, float, float]:
+def _compare_palettes(own: Palette, near: Palette | None) -> tuple[float, float, float, float]:
     """Distance, richness and cast of a frame beside its nearest reference."""
     if near is None:
         return (float("nan"),) * 4
-    cast = own.middle[0] - near.middle[0], own.middle[1] - near.middle[1]
-    richness = own.strength / near.strength if near.strength >= COLORLESS else float("nan")
-    return own.distance(near), richness, *cast
+    cast = own.median_ab[0] - near.median_ab[0], own.median_ab[1] - near.median_ab[1]
+    richness = own.colorfulness / near.colorfulness if near.colorfulness >= MIN_COLORFULNESS else float("nan")
+    return own.distance_to(near), richness, *cast
 
 
-def clipped_share(gray: UInt8Array, chroma: Float32Array, coding: YCbCr) -> float:
+def compute_clipped_share(gray: UInt8Array, ab: Float32Array, coding: YCbCr) -> float:
     """The share of pixels whose ab ``h w 2`` lose more than `NOTICED` at the film's gray ``h w``."""
     luma = torch.from_numpy(gray).float()[None] / 255
-    ab = torch.from_numpy(chroma).permute(2, 0, 1)
-    strength = ab.norm(dim=0)
-    lost = (1 - coding.gamut_scale(luma, ab)) * strength
-    return float((lost > NOTICED * (1 + STRONGER * strength)).float().mean())
+    ab_channels = torch.from_numpy(ab).permute(2, 0, 1)
+    colorfulness = ab_channels.norm(dim=0)
+    lost = (1 - coding.gamut_scale(luma, ab_channels)) * colorfulness
+    return float((lost > JUST_NOTICEABLE * (1 + JND_PER_COLORFULNESS * colorfulness)).float().mean())
 
 
-def shot_measures(curves: Curves, first: int, end: int, confidence_p10: float) -> ShotMeasures:
+def measure_shot(curves: MeasureCurves, first: int, end: int, confidence_p10: float) -> ShotMeasures:
     """Of the shot that has frames ``first`` up to ``end`` of the curves."""
     frames = end - first
-    mean = {name: _mean(curves.of(name, first, end)) for name in FrameMeasures._fields}
-    chroma, distance = curves.of("chroma", first, end), curves.of("distance", first, end)
-    fading = slope(chroma) / max(float(np.median(chroma)), COLORLESS)
-    drifting = None if mean["distance"] is None else slope(distance)
+    mean = {name: _mean_of_finite(curves.values_of(name, first, end)) for name in FrameMeasures._fields}
+    colorfulness, distance = curves.values_of("chroma", first, end), curves.values_of("distance", first, end)
+    fading = estimate_slope(colorfulness) / max(float(np.median(colorfulness)), MIN_COLORFULNESS)
+    drifting = None if mean["distance"] is None else estimate_slope(distance)
     cast_a, cast_b = mean["cast_a"], mean["cast_b"]
     return ShotMeasures(
         confidence=mean["confidence"] or 0.0,
@@ -163,25 +163,25 @@ def shot_measures(curves: Curves, first: int, end: int, confidence_p10: float) -
     )
 
 
-def slope(values: Float32Array) -> float:
+def estimate_slope(values: Float32Array) -> float:
     """The change per step of a curve: the median over all pairs of points of the slope between them.
 
     That is the estimator of Theil (1950) and Sen (1968): three points in ten may lie anywhere. Of a curve of more
     than 200 points the means of neighbours are taken. 0 where there are fewer than two points.
     """
-    means = grouped(values, POINTS)
-    places = grouped(np.arange(len(values), dtype=np.float32), POINTS)
+    means = average_groups(values, MAX_SLOPE_POINTS)
+    places = average_groups(np.arange(len(values), dtype=np.float32), MAX_SLOPE_POINTS)
     if len(means) < 2:
         return 0.0
     one, other = np.triu_indices(len(means), 1)
     return float(np.median((means[other] - means[one]) / (places[other] - places[one])))
 
 
-def grouped(values: Float32Array, count: int) -> Float64Array:
+def average_groups(values: Float32Array, count: int) -> Float64Array:
     """A curve as at most ``count`` means of neighbours."""
     return np.array([part.mean(dtype=np.float64) for part in np.array_split(values, min(count, len(values)))])
 
 
-def _mean(values: Float32Array) -> float | None:
+def _mean_of_finite(values: Float32Array) -> float | None:
     known = values[np.isfinite(values)]
     return float(known.mean(dtype=np.float64)) if len(known) else None

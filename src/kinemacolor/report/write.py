@@ -10,13 +10,13 @@ from typing import Any
 from kinemacolor._version import __version__
 from kinemacolor.errors import UsageError
 from kinemacolor.plan.document import Plan
-from kinemacolor.report.build import Report, ShotReport, make_report
-from kinemacolor.report.limits import FAULTS
-from kinemacolor.report.page import page
+from kinemacolor.report.build import QualityReport, ShotReport, make_report
+from kinemacolor.report.limits import QUALITY_FAULTS
+from kinemacolor.report.page import format_report_page
 from kinemacolor.report.shot_metrics import FrameMeasures
 from kinemacolor.utils.files import translate_disk_errors, write_folder_atomically
 
-NUMBERS, PAGE, PICTURES = "report.json", "index.html", "pictures"
+REPORT_FILE, PAGE_FILE, PICTURES_FOLDER = "report.json", "index.html", "pictures"
 DECIMALS = 4
 
 
@@ -26,34 +26,36 @@ def write_report(
     folder: Path,
     on_frame: Callable[[int], None] | None = None,
     frame_link: str | None = None,
-) -> Report:
+) -> QualityReport:
     """Measure what was painted for a plan, and write ``folder``, in place of an earlier report.
 
     ``frame_link``: where the page's reader gets a frame of the plan to colour, an address with ``{frame}`` in it.
 
     Raises UsageError for a folder that holds something else, ResourceError for the disk, and as `make_report`.
     """
-    check_folder(folder)
+    check_report_folder(folder)
     with write_folder_atomically(folder.absolute()) as new:
         report = make_report(plan, work, new, on_frame=on_frame)
         with translate_disk_errors(folder):
-            (new / NUMBERS).write_text(to_json(report), encoding="utf-8")
-            (new / PAGE).write_text(page(report, frame_link), encoding="utf-8")
+            (new / REPORT_FILE).write_text(to_json(report), encoding="utf-8")
+            (new / PAGE_FILE).write_text(format_report_page(report, frame_link), encoding="utf-8")
     return report
 
 
-def check_folder(folder: Path) -> None:
+def check_report_folder(folder: Path) -> None:
     """Raises UsageError where writing a report would lose something that is none."""
     if not folder.absolute().parent.is_dir():
         raise UsageError(f"the folder {folder.parent} does not exist: make it first")
     if not folder.exists():
         return
     found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    if not folder.is_dir() or (found and (NUMBERS not in found or found - {NUMBERS, PAGE, PICTURES})):
+    if not folder.is_dir() or (
+        found and (REPORT_FILE not in found or found - {REPORT_FILE, PAGE_FILE, PICTURES_FOLDER})
+    ):
         raise UsageError(f"{folder} is there and is no report: name another folder with -o")
 
 
-def to_json(report: Report) -> str:
+def to_json(report: QualityReport) -> str:
     """A report as JSON of finite numbers; null where there is nothing to measure.
 
     ``report``: the version of this form. ``film``, ``model``, ``frames``, ``mean_confidence``. ``faults``: for each
@@ -71,31 +73,31 @@ def to_json(report: Report) -> str:
         "mean_confidence": report.mean_confidence,
         "faults": {
             fault.name: {"unit": fault.unit, "meaning": fault.meaning, "limit": getattr(report.limits, fault.name)}
-            for fault in FAULTS
+            for fault in QUALITY_FAULTS
         },
         "advice": [asdict(one) for one in report.advice],
-        "shots": [_shot(shot) for shot in report.shots],
+        "shots": [_shot_to_json(shot) for shot in report.shots],
         "references": report.references,
-        "per_frame": {name: report.curves.of(name).tolist() for name in FrameMeasures._fields},
+        "per_frame": {name: report.curves.values_of(name).tolist() for name in FrameMeasures._fields},
     }
-    return json.dumps(_finite(content), allow_nan=False) + "\n"
+    return json.dumps(_round_finite(content), allow_nan=False) + "\n"
 
 
-def _shot(shot: ShotReport) -> dict[str, object]:
+def _shot_to_json(shot: ShotReport) -> dict[str, object]:
     return asdict(shot) | {
-        "verdict": shot.verdict.word,
+        "verdict": shot.verdict.label,
         "need": shot.verdict.need,
         "reasons": shot.verdict.reasons,
-        "faults": {fault.name: fault.amount(shot.measures) for fault in FAULTS},
+        "faults": {fault.name: fault.measure(shot.measures) for fault in QUALITY_FAULTS},
     }
 
 
-def _finite(value: Any) -> Any:
+def _round_finite(value: Any) -> Any:
     """The same with numbers of four decimals, and None for those that are none."""
     if isinstance(value, float):
         return round(value, DECIMALS) if math.isfinite(value) else None
     if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
+        return {key: _round_finite(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
+        return [_round_finite(inner) for inner in value]
     return value

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from kinemacolor.errors import InputError, UsageError
-from kinemacolor.inference.session import complete
+from kinemacolor.inference.session import complete_reference
 from kinemacolor.references.load import load_reference
 from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.video.geometry import resize
@@ -44,15 +44,15 @@ def with_strokes(
     """
     below = _known(project, frame, gray) if seen is None else seen
     if below.shape[2] == 3:
-        return np.where(layer[..., 3:] >= OPAQUE_ALPHA, complete(layer, gray)[..., :3], below)
+        return np.where(layer[..., 3:] >= OPAQUE_ALPHA, complete_reference(layer, gray)[..., :3], below)
     both = np.where(layer[..., 3:] >= OPAQUE_ALPHA, layer, below)
-    return both if (both[..., 3] < OPAQUE_ALPHA).any() else complete(both, gray)[..., :3]
+    return both if (both[..., 3] < OPAQUE_ALPHA).any() else complete_reference(both, gray)[..., :3]
 
 
 def in_its_light(picture: UInt8Array, gray: UInt8Array) -> UInt8Array:
     """The colours of a whole picture, sRGB ``h w 3``, with the light and shade of the frame, ``H W``: ``H W 3``."""
     fitted = resize(picture, (gray.shape[0], gray.shape[1]))
-    return complete(np.dstack([fitted, np.full(gray.shape, 255, np.uint8)]), gray)[..., :3]
+    return complete_reference(np.dstack([fitted, np.full(gray.shape, 255, np.uint8)]), gray)[..., :3]
 
 
 def _known(project: Project, frame: int, gray: UInt8Array) -> UInt8Array:

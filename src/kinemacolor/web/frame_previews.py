@@ -14,17 +14,17 @@ import numpy as np
 import torch
 
 from kinemacolor.errors import UsageError
-from kinemacolor.inference.attribution import Explained, Origin
-from kinemacolor.inference.postprocess import Finish, Painted
-from kinemacolor.inference.session import FULL_RGB, Session
+from kinemacolor.inference.attribution import Attribution, Origin
+from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction
+from kinemacolor.inference.session import BT709_FULL_RANGE, Session
 from kinemacolor.models.base import Colorizer
 from kinemacolor.plan.document import Plan
 from kinemacolor.references.load import load_reference
-from kinemacolor.render.blend import color_frames
+from kinemacolor.render.blend import iter_frame_predictions
 from kinemacolor.render.cache import WorkFolder
-from kinemacolor.render.inference_pass import picture_of
-from kinemacolor.render.passes import Pass, Stretch, stretches
-from kinemacolor.render.renderer import finish_of
+from kinemacolor.render.inference_pass import load_session_picture
+from kinemacolor.render.passes import InferencePass, ShotPasses, build_shot_passes
+from kinemacolor.render.renderer import make_postprocessor
 from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.utils.files import compute_file_sha256, translate_disk_errors
 from kinemacolor.video.display import to_display_gray
@@ -58,7 +58,7 @@ class Stills:
         self._device = device
         self._lock = threading.Lock()
         self._model: tuple[str, Colorizer] | None = None
-        self._answers: OrderedDict[str, Explained] = OrderedDict()
+        self._answers: OrderedDict[str, Attribution] = OrderedDict()
 
     def gray(self, project: Project, frame: int) -> Path:
         """A frame as it is. Raises Missing for one that the film does not have, InputError for the film."""
@@ -115,7 +115,7 @@ class Stills:
         None for models that see a reference as a whole. Raises as `still`.
         """
         plan = project.planned()
-        return self._explained(plan, _pass_of(plan, frame, self._device), frame).at(row, column)
+        return self._explained(plan, _pass_of(plan, frame, self._device), frame).origin_at(row, column)
 
     def painted(self, project: Project, frame: int) -> UInt8Array:
         """A frame ``H W 3`` as the film was rendered, or freshly coloured where it was not. Raises as `still`."""
@@ -136,14 +136,14 @@ class Stills:
         plan = project.planned()
         return _names(plan, _pass_of(plan, frame, self._device))
 
-    def _explained(self, plan: Plan, one: Pass, frame: int) -> Explained:
+    def _explained(self, plan: Plan, one: InferencePass, frame: int) -> Attribution:
         key = f"{_key(plan, one)}-{frame}"
         with self._lock:
             if key not in self._answers:
                 film = plan.film
-                with RangeReader(film.path, film.index, start_seconds=film.start_seconds) as reader:
-                    pictures = [picture_of(reference, reader) for reference in one.references]
-                luma = _frame(film.path, film.index, film.start_seconds, frame)
+                with RangeReader(film.path, film.frame_index, start_seconds=film.start_seconds) as reader:
+                    pictures = [load_session_picture(reference, reader) for reference in one.references]
+                luma = _frame(film.path, film.frame_index, film.start_seconds, frame)
                 session = Session(
                     self._loaded(plan.model),
                     pictures,
@@ -152,7 +152,7 @@ class Stills:
                     options=one.options,
                     in_shot=[reference.frame for reference in one.references] == [frame],
                 )
-                self._answers[key] = session.explain(luma)
+                self._answers[key] = session.attribute_frame(luma)
                 while len(self._answers) > KEPT_ANSWERS:
                     self._answers.popitem(last=False)
             self._answers.move_to_end(key)
@@ -173,7 +173,7 @@ def is_partial(path: Path, changed_ns: int) -> bool:
 def _index(project: Project) -> tuple[FrameIndex, float]:
     plan = project.plan()
     if plan:
-        return plan.film.index, plan.film.start_seconds
+        return plan.film.frame_index, plan.film.start_seconds
     seen = project.survey()
     if seen is None:
         raise UsageError("the film was not looked at yet: wait until its shots are found")
@@ -202,24 +202,24 @@ def _size_shown(picture: UInt8Array, longest_side: int) -> tuple[int, int]:
     return max(1, round(rows * scale)), max(1, round(columns * scale))
 
 
-def _stretches(plan: Plan, device: str) -> list[Stretch]:
+def _stretches(plan: Plan, device: str) -> list[ShotPasses]:
     contents = {entry.path: compute_file_sha256(entry.path) for entry in plan.references.values()}
-    return stretches(plan, contents, device)
+    return build_shot_passes(plan, contents, device)
 
 
-def _pass_of(plan: Plan, frame: int, device: str) -> Pass:
+def _pass_of(plan: Plan, frame: int, device: str) -> InferencePass:
     """The pass that counts most in a frame."""
     _check(frame, plan.film.frames)
     own = next(one for one in _stretches(plan, device) if one.shot.first <= frame < one.shot.end)
-    return max(own.shares, key=lambda share: share.weight(frame)).source
+    return max(own.weighted_passes, key=lambda share: share.weight_at(frame)).source
 
 
-def _key(plan: Plan, one: Pass) -> str:
+def _key(plan: Plan, one: InferencePass) -> str:
     """Tells what decides a still: pictures, model, options; not which frames the pass has."""
     return hashlib.sha256(repr((one.digest, one.options, plan.model, plan.weights)).encode()).hexdigest()[:16]
 
 
-def _names(plan: Plan, one: Pass) -> tuple[str, ...]:
+def _names(plan: Plan, one: InferencePass) -> tuple[str, ...]:
     paths = {entry.path: name for name, entry in plan.references.items()}
     return tuple(paths[reference.path] for reference in one.references)
 
@@ -228,30 +228,32 @@ def _rendered(plan: Plan, work: Path, frame: int) -> UInt8Array | None:
     """A frame out of what was painted for the plan as it is now; None where that is not there."""
     folder, film = WorkFolder(work), plan.film
 
-    def kept(one: Pass, segment: int) -> None:
-        if folder.of(one.digest, len(one)).segments <= segment:
+    def kept(one: InferencePass, segment: int) -> None:
+        if folder.pass_folder(one.digest, len(one)).segment_count <= segment:
             raise LookupError(one.digest)
 
-    with RangeReader(film.path, film.index, start_seconds=film.start_seconds) as reader:
+    with RangeReader(film.path, film.frame_index, start_seconds=film.start_seconds) as reader:
         info = reader.info
     own = _stretches(plan, "auto")
-    finishes = [finish_of(stretch, info, blank_model(plan.model)) for stretch in own]
+    finishes = [make_postprocessor(stretch, info, blank_model(plan.model)) for stretch in own]
     try:
-        painted, finish = next(color_frames(own, finishes, folder, kept, begin=frame))
+        painted, finish = next(iter_frame_predictions(own, finishes, folder, kept, first_frame=frame))
     except LookupError:
         return None
-    return _as_rgb(_frame(film.path, film.index, film.start_seconds, frame), painted, finish, crop=plan.options.crop)
+    return _as_rgb(
+        _frame(film.path, film.frame_index, film.start_seconds, frame), painted, finish, crop=plan.options.crop
+    )
 
 
-def _as_rgb(luma: UInt8Array, painted: Painted, finish: Finish, *, crop: bool) -> UInt8Array:
+def _as_rgb(luma: UInt8Array, painted: ColorPrediction, finish: ChromaPostprocessor, *, crop: bool) -> UInt8Array:
     size = luma.shape[0], luma.shape[1]
-    shown = Finish(
+    shown = ChromaPostprocessor(
         Geometry.from_frame_size(*size, min(finish.geometry.working_size), crop=crop),
         finish.saturation,
         finish.edge_filter,
     )
-    chroma = shown.chroma_planes(luma, painted, size, FULL_RGB, FULL_RGB)
-    rgb = FULL_RGB.to_rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma))
+    chroma = shown.compute_cbcr_codes(luma, painted, size, BT709_FULL_RANGE, BT709_FULL_RANGE)
+    rgb = BT709_FULL_RANGE.to_rgb(torch.from_numpy(luma)[None], torch.from_numpy(chroma))
     return (rgb * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
 
 

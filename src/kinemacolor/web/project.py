@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.plan.document import Plan, ReferenceEntry
 from kinemacolor.plan.survey import Survey
-from kinemacolor.plan.survey_cache import kept_survey
+from kinemacolor.plan.survey_cache import load_survey
 from kinemacolor.references.load import check_reference_specs
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.utils.arrays import UInt8Array
@@ -193,7 +193,7 @@ class Project:
                     raise UsageError(f"there is no shot {number}: the film has {len(shots)}")
                 if not names or set(names) - set(plan.references):
                     raise UsageError(f"shot {number} needs at least one reference of: {', '.join(plan.references)}")
-                shots[number - 1] = shots[number - 1].with_references(set(names), chosen=True)
+                shots[number - 1] = shots[number - 1].with_references(set(names), is_user_choice=True)
             return self.write(plan.model_copy(update={"shots": tuple(shots)}))
 
     def correct(self, frame: int, picture: UInt8Array) -> Plan:
@@ -296,7 +296,7 @@ class Project:
 
 @lru_cache(maxsize=8)
 def _survey(folder: Path, film: Path, changed_ns: int) -> Survey | None:
-    return kept_survey(folder, film)
+    return load_survey(folder, film)
 
 
 def _check(path: Path) -> None:

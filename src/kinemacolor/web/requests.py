@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kinemacolor.options import Detector, EncodingOptions
 from kinemacolor.plan.document import FilmOptions
-from kinemacolor.render.output import Target, default_output
+from kinemacolor.render.output import OutputSpec, default_output_path
 from kinemacolor.web.project import Project
 
 Form = Literal["h264", "h265", "prores", "ffv1", "vp9", "png"]
@@ -64,16 +64,16 @@ class RenderFilm(_Task):
 Task = Annotated[Look | MakePlan | Try | RenderFilm, Field(discriminator="kind")]
 
 
-def target_of(project: Project, task: RenderFilm) -> Target:
+def target_of(project: Project, task: RenderFilm) -> OutputSpec:
     """What a render writes; a part of a film has its times in its name, so that it takes the place of no other."""
     source, folder = project.film, project.results
     form = task.form or ("png" if project.is_photograph else "h264" if source.is_dir() else None)
-    suffix, encoding = FORMS[form][1:] if form else (default_output(source).suffix, EncodingOptions())
+    suffix, encoding = FORMS[form][1:] if form else (default_output_path(source).suffix, EncodingOptions())
     entry = project.entry
     stem = source.stem if source.is_file() else entry.title
     if (entry.start_seconds, entry.end_seconds) != (0, None):
         stem += f".{entry.start_seconds:g}-{'end' if entry.end_seconds is None else f'{entry.end_seconds:g}'}"
-    return Target(
+    return OutputSpec(
         output=folder / f"{stem}.color{suffix}",
         encoding=encoding,
         layer=folder / f"{stem}.layer{suffix}" if task.layer else None,

@@ -21,14 +21,14 @@ from filelock import FileLock
 from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, ResourceError
 from kinemacolor.options import DEFAULT_MODEL, EncodingOptions
 from kinemacolor.plan.document import FilmOptions, Plan
-from kinemacolor.plan.excerpt import excerpt
-from kinemacolor.plan.keyframe_selection import Views, suggest
-from kinemacolor.plan.planner import Wish, kept_choices, plan_of, seeing_eye
-from kinemacolor.plan.survey import Survey, survey
-from kinemacolor.plan.survey_cache import keep_survey
-from kinemacolor.render.output import Target, prepare_plan
-from kinemacolor.render.progress import Report
-from kinemacolor.render.renderer import Render, render
+from kinemacolor.plan.excerpt import cut_excerpt
+from kinemacolor.plan.keyframe_selection import CandidateFrames, suggest_keyframes
+from kinemacolor.plan.planner import PlanRequest, carry_over_choices, load_default_encoder, plan_from_survey
+from kinemacolor.plan.survey import Survey, survey_film
+from kinemacolor.plan.survey_cache import save_survey
+from kinemacolor.render.output import OutputSpec, prepare_plan_output
+from kinemacolor.render.progress import RenderReport
+from kinemacolor.render.renderer import RenderPlan, execute_render_plan
 from kinemacolor.report.write import write_report
 from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.video.reader import probe_film
@@ -50,19 +50,21 @@ def look(project: Project, task: Look, tell: Tell) -> Survey:
     expected = (
         None if (entry.start_seconds, entry.end_seconds) != (0, None) else probe_film(project.film).expected_frames
     )
-    seen = survey(
+    seen = survey_film(
         project.film,
         detector=task.detector,
         start_seconds=entry.start_seconds,
         end_seconds=entry.end_seconds,
         on_frame=lambda done: tell("Looking at the film", done, expected),
     )
-    views = Views.of(seen, seeing_eye(), lambda done, of: tell("Comparing shots", done, of))
-    found = suggest(views, SUGGESTIONS)
+    views = CandidateFrames.from_survey(
+        seen, load_default_encoder(), lambda done, of: tell("Comparing shots", done, of)
+    )
+    found = suggest_keyframes(views, SUGGESTIONS)
     rows = [{"frame": one.frame, "coverage": one.coverage, "shots": one.shots} for one in found]
     with write_file_atomically(project.folder / "suggestions.json") as stream:
         stream.write(json.dumps(rows).encode())
-    keep_survey(seen, project.survey_folder)
+    save_survey(seen, project.survey_folder)
     return seen
 
 
@@ -76,35 +78,35 @@ def make_plan(project: Project, task: MakePlan, tell: Tell) -> Plan:
     tell("Choosing pictures for shots", 0, None)
     while True:
         wish = _wish(project, task)
-        plan = plan_of(wish, seen)
+        plan = plan_from_survey(wish, seen)
         with project.changing():
             if wish == _wish(project, task):
-                return project.write(kept_choices(plan, project.plan()))
+                return project.write(carry_over_choices(plan, project.plan()))
 
 
-def _wish(project: Project, task: MakePlan) -> Wish:
+def _wish(project: Project, task: MakePlan) -> PlanRequest:
     before, entry = project.plan(), project.entry
-    return Wish(
+    return PlanRequest(
         film=project.film,
-        given=project.given(),
-        stills=project.folder / "stills",
+        reference_specs=project.given(),
+        stills_folder=project.folder / "stills",
         model=task.model or (before.model if before else DEFAULT_MODEL),
         options=task.options or (before.options if before else FilmOptions()),
         start_seconds=entry.start_seconds,
         end_seconds=entry.end_seconds,
-        per_shot=task.per_shot,
+        references_per_shot=task.per_shot,
     )
 
 
 def try_out(project: Project, task: Try, tell: Tell, device: str) -> Path:
     """A few seconds in colour, for the player."""
     whole = project.planned()
-    plan = excerpt(whole, task.start_seconds, task.start_seconds + task.seconds)
+    plan = cut_excerpt(whole, task.start_seconds, task.start_seconds + task.seconds)
     folder = project.folder / "try"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     made, output = folder / "try.mp4", project.folder / "try.mp4"
-    _render(plan, folder / "work", Target(made, EncodingOptions(vcodec="h264")), tell, device)
+    _render(plan, folder / "work", OutputSpec(made, EncodingOptions(vcodec="h264")), tell, device)
     write_proxy(plan.film.path, made, output, start_seconds=plan.film.start_seconds, end_seconds=plan.film.end_seconds)
     whole.write(project.tried_plan)
     shutil.rmtree(folder)
@@ -123,7 +125,7 @@ def render_film(project: Project, task: RenderFilm, tell: Tell, device: str, ren
         try:
             _render(plan, project.work, target, tell, device)
         except PartialError as error:
-            if isinstance(error.report, Report) and not project.is_photograph:
+            if isinstance(error.report, RenderReport) and not project.is_photograph:
                 _show(project, plan, Path(error.report.result), tell)
             raise
         with write_file_atomically(rendered) as stream:
@@ -155,11 +157,11 @@ def _show(project: Project, plan: Plan, result: Path, tell: Tell) -> None:
     )
 
 
-def _render(plan: Plan, work: Path, target: Target, tell: Tell, device: str) -> None:
+def _render(plan: Plan, work: Path, target: OutputSpec, tell: Tell, device: str) -> None:
     network = load_model(plan.model)
-    prepared = prepare_plan(plan, target, network.spec, work, device=device, inputs=[])
-    job = Render(plan, network, work, device=device)
-    render(job, prepared, lambda at: tell("Colouring", at.frames, at.expected))
+    prepared = prepare_plan_output(plan, target, network.spec, work, device=device, inputs=[])
+    job = RenderPlan(plan, network, work, device=device)
+    execute_render_plan(job, prepared, lambda at: tell("Colouring", at.frames, at.expected))
 
 
 def run(project: Project, entry: JobEntry, tell: Tell, device: str) -> Path | None:

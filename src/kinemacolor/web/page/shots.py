@@ -10,7 +10,7 @@ import gradio as gr
 from kinemacolor.errors import KinemacolorError
 from kinemacolor.plan.document import Plan, ReferenceEntry, ShotEntry
 from kinemacolor.plan.survey import Survey
-from kinemacolor.plan.survey_cache import sample_file
+from kinemacolor.plan.survey_cache import sample_path
 from kinemacolor.utils.times import format_time
 from kinemacolor.video.images import PICTURE_SUFFIXES
 from kinemacolor.video.reader import FILM_SUFFIXES
@@ -161,7 +161,7 @@ def _share(matched: float | None) -> str:
 
 def _board(project: Project, seen: Survey, plan: Plan | None, picked: int | None) -> dict[str, Any]:
     """Shots as the plan has them, or as they were found; pictures of the plan, or those that were given."""
-    shots = plan.shots if plan else tuple(ShotEntry.of(shot, {}) for shot in seen.shots)
+    shots = plan.shots if plan else tuple(ShotEntry.from_shot(shot, {}) for shot in seen.shots)
     given = {
         path.name: ReferenceEntry(path=path) for path in project.references() if path.suffix.lower() in PICTURE_SUFFIXES
     }
@@ -184,13 +184,13 @@ def _board(project: Project, seen: Survey, plan: Plan | None, picked: int | None
 
 
 def _shot(project: Project, seen: Survey, number: int, shot: ShotEntry) -> dict[str, Any]:
-    samples = seen.samples_of(shot.as_found())
+    samples = seen.samples_in_shot(shot.to_shot())
     return {
         "number": number,
         "first": shot.first,
         "last": shot.last,
         "time": format_time(float(seen.pts[shot.first] * seen.info.time_base) - seen.info.origin_seconds),
-        "image": file_url(project, sample_file(project.survey_folder, samples[len(samples) // 2])),
+        "image": file_url(project, sample_path(project.survey_folder, samples[len(samples) // 2])),
         "transition": shot.transition,
         "certainty": shot.certainty,
         "references": [{"name": name, "score": score} for name, score in shot.references.items()],
@@ -202,11 +202,11 @@ def _advice(project: Project, seen: Survey) -> str:
     rows = suggestions(project)[:ADVISED]
     figures = "".join(
         f'<figure><a href="/api/projects/{project.name}/frames/{row.frame}/picture" download>'
-        f'<img src="{escape(file_url(project, sample_file(project.survey_folder, row.frame)))}" '
+        f'<img src="{escape(file_url(project, sample_path(project.survey_folder, row.frame)))}" '
         f'alt="Frame {row.frame}" loading="lazy"></a>'
         f"<figcaption>Frame {row.frame}: {row.coverage:.0%} of the film</figcaption></figure>"
         for row in rows
-        if sample_file(project.survey_folder, row.frame).is_file()
+        if sample_path(project.survey_folder, row.frame).is_file()
     )
     if not figures:
         return ""
