@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from kinemacolor.benchmark.flops import cost
+from kinemacolor.benchmark.flops import compute_model_cost
 from kinemacolor.models.base import Colorizer
-from kinemacolor.weights.registry import MODELS, blank_model
+from kinemacolor.weights.registry import MODELS, make_meta_model
 
 DOCS = Path(__file__).parent
 BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, MARGIN = 184, 58, 46, 26, 16
@@ -163,8 +163,8 @@ def table() -> str:
         "|---|--:|--:|--:|--:|--:|",
     ]
     for name, kind in MODELS.items():
-        own, same = cost(kind), cost(kind, height=216, width=384)
-        side = blank_model(name).spec.short_side
+        own, same = compute_model_cost(kind), compute_model_cost(kind, height=216, width=384)
+        side = make_meta_model(name).spec.short_side
         size = f"{side * 16 // 9}×{side}"
         lines.append(
             f"| `{name}` | {own.parameters:,} | {size} | {own.frame_gflop:.0f} | {same.frame_gflop:.0f} | "
@@ -226,7 +226,7 @@ def _arrow(begin: tuple[float, float], end: tuple[float, float]) -> str:
 
 def _counted(name: str) -> dict[str, str]:
     """For each submodule of a model its parameters and its GFLOP a frame."""
-    model = blank_model(name).eval()
+    model = make_meta_model(name).eval()
     flops = _flops_by_module(model)
     told = {}
     for child, module in model.named_children():

@@ -114,7 +114,7 @@ class Pids(Worker):
 
 @pytest.fixture
 def pids(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crews, "Workman", Pids)
+    monkeypatch.setattr(crews, "Worker", Pids)
 
 
 def kill_painters(work: Path, kills: int, pause: Callable[[], float] = lambda: 0) -> list[int]:
@@ -169,7 +169,7 @@ def test_without_a_shared_disk_segments_travel(
 
 def hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers look for the probe where it is not."""
-    monkeypatch.setattr(crews, "Briefing", lambda *given: replace(WorkerConfig(*given), probe="nowhere"))
+    monkeypatch.setattr(crews, "WorkerConfig", lambda *given: replace(WorkerConfig(*given), probe="nowhere"))
 
 
 @pytest.mark.slow

@@ -183,7 +183,7 @@ def test_a_scan_looks_only_at_what_is_new(data: Path, tmp_path: Path, monkeypatc
     first = build_source_index([data / "films"], [folder], cache)
     seen: list[str] = []
     look = indexing.scan_source
-    monkeypatch.setattr(indexing, "look", lambda found: seen.append(found.path.name) or look(found))
+    monkeypatch.setattr(indexing, "scan_source", lambda found: seen.append(found.path.name) or look(found))
     assert build_source_index([data / "films"], [folder], cache) == first
     assert seen == []
     save(changing, painted(7, (40, 60)))
@@ -493,7 +493,7 @@ def test_stored_frames_and_motion_are_used_again_and_mended(
     before = frames.read_bytes(), [path.read_bytes() for path in kept]
     computed: list[int] = []
     between = motions.Motion.from_frames
-    monkeypatch.setattr(motions.Motion, "between", lambda *pair: computed.append(1) or between(*pair))
+    monkeypatch.setattr(motions.Motion, "from_frames", lambda *pair: computed.append(1) or between(*pair))
     assert same(clips[0], first)
     assert computed == []
     with np.load(kept[0]) as stored:

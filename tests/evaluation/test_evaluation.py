@@ -13,15 +13,22 @@ import torch
 
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.evaluation import runs, tables
-from kinemacolor.evaluation.measure import FilmResult, Measured, measure
+from kinemacolor.evaluation.measure import FilmResult, ModelMeasurements, measure_film
 from kinemacolor.evaluation.page import write_page
-from kinemacolor.evaluation.protocol import Answer, Protocol, answers, made_answers, read_pairs, true_frames
+from kinemacolor.evaluation.protocol import (
+    PredictedFrame,
+    ReferenceProtocol,
+    predict_film,
+    read_colorized_film,
+    read_picture_pairs,
+    true_frames,
+)
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.baselines import GrayBaseline
-from kinemacolor.weights.registry import backbone_part
+from kinemacolor.weights.registry import stored_backbone_part
 from support.films import scene
 
-SETTINGS = runs.Settings(models=("kinema",))
+SETTINGS = runs.EvaluationSettings(models=("kinema",))
 
 
 def save(folder: Path, pictures: list[np.ndarray]) -> Path:
@@ -37,14 +44,16 @@ def truth(tmp_path: Path) -> Path:
 
 
 @torch.inference_mode()
-def measured(film: Path, given: Iterator[Answer], side: int | None = 72, moments: tuple[int, ...] = ()) -> Measured:
+def measured(
+    film: Path, given: Iterator[PredictedFrame], side: int | None = 72, moments: tuple[int, ...] = ()
+) -> ModelMeasurements:
     """One model's measures, without networks."""
-    return measure(true_frames(film, side), {"it": given}, {}, moments=moments)[0]["it"]
+    return measure_film(true_frames(film, side), {"it": given}, {}, sample_frames=moments)[0]["it"]
 
 
 def test_measures_by_hand(truth: Path) -> None:
     """The gray baseline: its error is the chroma of the truth, and it has nothing to be sure of."""
-    found = measured(truth, answers(truth, GrayBaseline(), Protocol(), short_side=72), moments=(0, 2))
+    found = measured(truth, predict_film(truth, GrayBaseline(), ReferenceProtocol(), short_side=72), moments=(0, 2))
     lab = [frame.lab for frame in true_frames(truth, 72)]
     assert found.curves["psnr"] == found.curves["psnr_gray"]
     assert found.curves["ab_error"] == pytest.approx([float(x[1:].norm(dim=0).mean()) for x in lab])
@@ -53,9 +62,9 @@ def test_measures_by_hand(truth: Path) -> None:
     assert np.isnan(found.curves["warp_error"][0])
     assert found.curves["chroma_change"][1:] == [0, 0, 0]
     assert min(found.curves["chroma_change_truth"][1:]) > 0
-    assert [shown.frame for shown in found.moments] == [0, 2]
-    assert found.worst is not None
-    assert found.worst.frame == int(np.argmin(found.curves["psnr"]))
+    assert [shown.frame for shown in found.sample_pictures] == [0, 2]
+    assert found.worst_pictures is not None
+    assert found.worst_pictures.frame == int(np.argmin(found.curves["psnr"]))
 
 
 class Counting(torch.nn.Module):
@@ -72,62 +81,67 @@ class Counting(torch.nn.Module):
 
 def test_networks_look_at_some_frames_and_at_all_models_at_once(truth: Path) -> None:
     network = Counting()
-    good, other = (answers(truth, GrayBaseline(), Protocol(), short_side=72) for _ in range(2))
-    vivid = (Answer(answer.chroma + 20, answer.confidence) for answer in other)
+    good, other = (predict_film(truth, GrayBaseline(), ReferenceProtocol(), short_side=72) for _ in range(2))
+    vivid = (PredictedFrame(answer.ab + 20, answer.confidence) for answer in other)
     with torch.inference_mode():
-        found, _ = measure(true_frames(truth, 72), {"gray": good, "vivid": vivid}, {"lpips-alex": network}, every=3)
+        found, _ = measure_film(
+            true_frames(truth, 72), {"gray": good, "vivid": vivid}, {"lpips-alex": network}, network_stride=3
+        )
     assert network.seen == [2, 2]
     for name in ("gray", "vivid"):
         assert [np.isfinite(x) for x in found[name].curves["lpips_alex"]] == [True, False, False, True]
     assert found["gray"].curves["lpips_alex"][0] != found["vivid"].curves["lpips_alex"][0]
-    alone = measured(truth, answers(truth, GrayBaseline(), Protocol(), short_side=72))
+    alone = measured(truth, predict_film(truth, GrayBaseline(), ReferenceProtocol(), short_side=72))
     assert alone.curves["psnr"] == found["gray"].curves["psnr"]
 
 
 def test_the_reference_is_where_the_protocol_says(truth: Path, kinema: Colorizer, tmp_path: Path) -> None:
-    def decibels(protocol: Protocol, still: Path | None = None) -> list[float]:
-        found = measured(truth, answers(truth, kinema, protocol, still=still, short_side=72))
+    def decibels(protocol: ReferenceProtocol, still: Path | None = None) -> list[float]:
+        found = measured(truth, predict_film(truth, kinema, protocol, still=still, short_side=72))
         if found.failure:
             raise InputError(found.failure)
         return found.curves["psnr"]
 
-    first, later = decibels(Protocol()), decibels(Protocol("later", 3))
+    first, later = decibels(ReferenceProtocol()), decibels(ReferenceProtocol("later", 3))
     assert first[0] > first[3]
     assert later[3] > later[0]
     still = tmp_path / "still.png"
     cv2.imwrite(str(still), scene(0)[..., ::-1])
-    assert decibels(Protocol("still"), still) == pytest.approx(first, abs=0.01)
-    gray = measured(truth, answers(truth, GrayBaseline(), Protocol(), short_side=72))
-    assert min(decibels(Protocol("self"))) > max(gray.curves["psnr"])
+    assert decibels(ReferenceProtocol("still"), still) == pytest.approx(first, abs=0.01)
+    gray = measured(truth, predict_film(truth, GrayBaseline(), ReferenceProtocol(), short_side=72))
+    assert min(decibels(ReferenceProtocol("self"))) > max(gray.curves["psnr"])
     with pytest.raises(InputError, match="no frame 9"):
-        decibels(Protocol("later", 9))
+        decibels(ReferenceProtocol("later", 9))
     with pytest.raises(InputError, match="no picture in the pairs"):
-        decibels(Protocol("still"))
+        decibels(ReferenceProtocol("still"))
 
 
 @torch.inference_mode()
 def test_answers_have_the_size_that_is_measured(truth: Path, kinema: Colorizer) -> None:
     for side, size in ((216, (216, 288)), (None, (72, 96))):
-        frame, answer = next(true_frames(truth, side)), next(answers(truth, kinema, Protocol(), short_side=side))
-        assert frame.lab.shape[-2:] == answer.chroma.shape[-2:] == answer.confidence.shape == size
+        frame, answer = (
+            next(true_frames(truth, side)),
+            next(predict_film(truth, kinema, ReferenceProtocol(), short_side=side)),
+        )
+        assert frame.lab.shape[-2:] == answer.ab.shape[-2:] == answer.confidence.shape == size
         assert frame.picture.shape == (*size, 3)
 
 
 @pytest.mark.parametrize("text", ["first", "later:7", "still", "self"])
 def test_protocols_are_written_as_they_are_read(text: str) -> None:
-    assert str(Protocol.parse(text)) == text
+    assert str(ReferenceProtocol.parse(text)) == text
 
 
 @pytest.mark.parametrize("text", ["last", "later", "later:x", "first:3"])
 def test_other_protocols_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="no protocol"):
-        Protocol.parse(text)
+        ReferenceProtocol.parse(text)
 
 
 def test_films_of_other_tools_are_measured_and_must_fit(truth: Path, tmp_path: Path) -> None:
-    def made(name: str, frames: int, size: tuple[int, int] = (72, 96)) -> Measured:
+    def made(name: str, frames: int, size: tuple[int, int] = (72, 96)) -> ModelMeasurements:
         other = save(tmp_path / name, [scene(index, size) for index in range(frames)])
-        return measured(truth, made_answers(truth, other, 72))
+        return measured(truth, read_colorized_film(truth, other, 72))
 
     same = made("same", 4)
     assert min(same.curves["psnr"]) > 50
@@ -143,7 +157,7 @@ def test_what_fails_is_told_and_the_rest_is_measured_and_resumed(truth: Path, tm
     save(truth.parent / "one", [scene(0)])
     (truth.parent / "broken.mp4").write_bytes(b"no film")
     folder = tmp_path / "results"
-    rows = runs.evaluate(runs.find_films(truth.parent), SETTINGS, folder)
+    rows = runs.evaluate_films(runs.find_films(truth.parent), SETTINGS, folder)
     failures = {row.film: row.failure for row in rows if row.failure}
     assert set(failures) == {"gray", "broken.mp4"}
     assert "gray itself" in str(failures["gray"])
@@ -154,7 +168,7 @@ def test_what_fails_is_told_and_the_rest_is_measured_and_resumed(truth: Path, tm
     (folder / "results.jsonl").write_text("\n".join([*lines, '{"film": "cut']) + "\n")
     seen: list[int] = []
     films = runs.find_films(truth.parent)
-    again = runs.evaluate(films, SETTINGS, folder, on_progress=lambda done, total: seen.append(done))
+    again = runs.evaluate_films(films, SETTINGS, folder, on_progress=lambda done, total: seen.append(done))
     assert seen == [3, 6]  # two good films with three models were there, and only the failures are tried again
     assert [json.dumps(row.means) for row in again] == [json.dumps(row.means) for row in rows]
     page = write_page(again, folder, "films").read_text()
@@ -168,13 +182,17 @@ def test_what_fails_is_told_and_the_rest_is_measured_and_resumed(truth: Path, tm
 
 def test_results_of_other_weights_do_not_count(truth: Path, tmp_path: Path) -> None:
     films, folder, seen = runs.find_films(truth.parent), tmp_path / "results", []
-    kinema = runs.evaluate(films, SETTINGS, folder)[-1]
+    kinema = runs.evaluate_films(films, SETTINGS, folder)[-1]
     assert kinema.model == "kinema first"
     lines = (folder / "results.jsonl").read_text().replace(f'"weights": "{kinema.weights}"', '"weights": "other"')
     (folder / "results.jsonl").write_text(lines)
-    runs.evaluate(films, SETTINGS, folder, on_progress=lambda done, total: seen.append(done))
+    runs.evaluate_films(films, SETTINGS, folder, on_progress=lambda done, total: seen.append(done))
     assert seen == [1]  # match has weights of its own, gray has none
-    assert [row.weights for row in runs.read_results(folder)] == ["", backbone_part().entry.sha256[:12], kinema.weights]
+    assert [row.weights for row in runs.read_results(folder)] == [
+        "",
+        stored_backbone_part().entry.sha256[:12],
+        kinema.weights,
+    ]
 
 
 def result(film: str, model: str, psnr: float) -> FilmResult:
@@ -184,38 +202,38 @@ def result(film: str, model: str, psnr: float) -> FilmResult:
 def test_better_needs_an_interval_without_zero() -> None:
     rows = [result(f"f{i}", "a", 20 + i) for i in range(8)]
     steady = [result(f"f{i}", "b", 20.9 + i + 0.1 * (i % 3)) for i in range(8)]
-    (psnr, colorful) = tables.compare(rows + steady, "a", "b")
+    (psnr, colorful) = tables.compare_models(rows + steady, "a", "b")
     assert psnr.mean == pytest.approx(0.9 + 0.1 * np.mean([i % 3 for i in range(8)]))
     assert 0.9 <= psnr.low < psnr.mean < psnr.high <= 1.1
     assert psnr.verdict == "B better"
     assert colorful.verdict == ""
     mixed = [replace(row, model="c", means={"psnr": row.means["psnr"] + (-1) ** i}) for i, row in enumerate(rows)]
-    (unclear,) = tables.compare(rows + mixed, "a", "c")
+    (unclear,) = tables.compare_models(rows + mixed, "a", "c")
     assert unclear.verdict == "no difference shown"
     with pytest.raises(InputError, match="share 0 films"):
-        tables.compare(rows, "a", "z")
+        tables.compare_models(rows, "a", "z")
 
 
 def test_psnr_over_distance_counts_from_the_reference() -> None:
     later = FilmResult("f", "m later:2", "later:2", 5, {}, {"psnr": [10.0, 20.0, 99.0, 40.0, 70.0]})
-    assert tables.over_distance([later], step=1) == {"m later:2": [(1, 30.0, 1), (2, 40.0, 1)]}
+    assert tables.psnr_by_distance([later], step=1) == {"m later:2": [(1, 30.0, 1), (2, 40.0, 1)]}
     short = FilmResult("g", "m later:2", "later:2", 4, {}, {"psnr": [0.0, 0.0, 99.0, 0.0]})
-    assert tables.over_distance([later, short], step=2) == {"m later:2": [(1, 17.5, 2)]}
-    assert tables.over_distance([replace(later, protocol="still"), replace(later, protocol="self")]) == {}
+    assert tables.psnr_by_distance([later, short], step=2) == {"m later:2": [(1, 17.5, 2)]}
+    assert tables.psnr_by_distance([replace(later, protocol="still"), replace(later, protocol="self")]) == {}
     first = replace(later, model="m first", protocol="first")
-    assert [distance for distance, _, _ in tables.over_distance([first], step=3)["m first"]] == [1, 4]
-    assert "| 1–3 | 1 | 53.00 |" in tables.markdown_distances([first], step=3)
+    assert [distance for distance, _, _ in tables.psnr_by_distance([first], step=3)["m first"]] == [1, 4]
+    assert "| 1–3 | 1 | 53.00 |" in tables.format_distance_table([first], step=3)
 
 
 def test_tables_leave_out_what_nobody_measured() -> None:
     none = float("nan")
-    text = tables.markdown([("a", 2, {"psnr": 30.0, "fid": none}), ("b", 2, {"psnr": none, "fid": none})])
+    text = tables.format_means_table([("a", 2, {"psnr": 30.0, "fid": none}), ("b", 2, {"psnr": none, "fid": none})])
     assert text.splitlines() == ["| model | films | PSNR dB |", "|---|--:|--:|", "| a | 2 | 30.00 |", "| b | 2 | – |"]
 
 
 def test_pairs_are_read_beside_their_file(tmp_path: Path) -> None:
     (tmp_path / "pairs.csv").write_text("film.mp4,still.png\n")
-    assert read_pairs(tmp_path / "pairs.csv") == {"film.mp4": tmp_path / "still.png"}
+    assert read_picture_pairs(tmp_path / "pairs.csv") == {"film.mp4": tmp_path / "still.png"}
     (tmp_path / "pairs.csv").write_text("film.mp4\n")
     with pytest.raises(InputError, match="FILM,PICTURE"):
-        read_pairs(tmp_path / "pairs.csv")
+        read_picture_pairs(tmp_path / "pairs.csv")

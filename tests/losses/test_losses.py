@@ -309,7 +309,7 @@ def test_the_official_losses() -> None:
     network.eval().requires_grad_(False)
     with torch.inference_mode():
         luma = torch.stack([frame[:, :1], frame[:, :1].roll((3, 5), (2, 3))], 1)
-        ab = model(luma, model.init_state(reference[:, None])).chroma[:, 1]
+        ab = model(luma, model.init_state(reference[:, None])).ab[:, 1]
         result, truth, other = (
             extract_vgg_features(network, x) for x in (torch.cat([frame[:, :1], ab], 1), frame, reference)
         )

@@ -62,7 +62,7 @@ def run(model: Colorizer, luma: torch.Tensor, references: torch.Tensor, cuts: li
         step = model(part, state)
         steps.append(step)
         state = step.state
-    return ModelOutput(torch.cat([s.chroma for s in steps], 1), torch.cat([s.confidence for s in steps], 1), state)
+    return ModelOutput(torch.cat([s.ab for s in steps], 1), torch.cat([s.confidence for s in steps], 1), state)
 
 
 def tensors(of: State) -> list[torch.Tensor]:
@@ -97,7 +97,7 @@ def test_states_are_never_mutated(model: Colorizer) -> None:
     first = model(film(frames=2), state)
     again = model(film(frames=2), state)
     assert all(torch.equal(a, b) for a, b in zip(before, tensors(state), strict=True))
-    assert torch.equal(first.chroma, again.chroma)
+    assert torch.equal(first.ab, again.ab)
     with pytest.raises(dataclasses.FrozenInstanceError):
         state.keys = None  # type: ignore[attr-defined, misc]
 
@@ -106,9 +106,9 @@ def test_states_are_never_mutated(model: Colorizer) -> None:
 @pytest.mark.parametrize("size", [(64, 64), (65, 97), (113, 71), (64, 200)])
 def test_any_size_comes_back(model: Colorizer, size: tuple[int, int]) -> None:
     step = model(film(1, 2, *size), model.init_state(pictures(1, 1, 70, 90)))
-    assert step.chroma.shape == (1, 2, 2, *size)
+    assert step.ab.shape == (1, 2, 2, *size)
     assert step.confidence.shape == (1, 2, 1, *size)
-    assert torch.isfinite(step.chroma).all()
+    assert torch.isfinite(step.ab).all()
     assert 0 <= step.confidence.min() <= step.confidence.max() <= 1
 
 

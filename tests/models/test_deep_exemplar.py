@@ -7,7 +7,7 @@ from torch import Tensor
 
 from golden import recipe
 from golden.fill import answers, fill
-from kinemacolor.benchmark.original_order import plain
+from kinemacolor.benchmark.original_order import make_original_order
 from kinemacolor.color import lab_to_rgb
 from kinemacolor.models.base import ModelOutput
 from kinemacolor.models.deep_exemplar import (
@@ -138,7 +138,7 @@ def test_a_low_temperature_and_an_exact_copy_agree() -> None:
     answers = []
     for temperature in (None, 1e-6):
         model = small(temperature=temperature)
-        answers.append(model(luma, model.init_state(reference)).chroma)
+        answers.append(model(luma, model.init_state(reference)).ab)
     torch.testing.assert_close(answers[0], answers[1], atol=1e-2, rtol=0)
 
 
@@ -146,11 +146,11 @@ def test_a_low_temperature_and_an_exact_copy_agree() -> None:
 def test_an_in_shot_reference_is_the_frame_before_the_first() -> None:
     model, reference = small(), REFERENCE[:, None, :, :67, :97]
     state = model.init_state(reference, in_shot=True)
-    torch.testing.assert_close(state.last[:, 1:, :67, :97], reference[:, 0, 1:])
-    torch.testing.assert_close(state.last[:, :1, :67, :97], reference[:, 0, :1] - 50)
-    assert not model.init_state(reference).last.any()
+    torch.testing.assert_close(state.last_frame[:, 1:, :67, :97], reference[:, 0, 1:])
+    torch.testing.assert_close(state.last_frame[:, :1, :67, :97], reference[:, 0, :1] - 50)
+    assert not model.init_state(reference).last_frame.any()
     other = model(LUMA[..., :72, :104], state)  # frames of another size than the reference
-    assert other.chroma.shape[-2:] == (72, 104)
+    assert other.ab.shape[-2:] == (72, 104)
 
 
 @torch.inference_mode()
@@ -176,26 +176,26 @@ def test_the_match_is_centred_on_what_is_painted() -> None:
     )
     wanted = center_and_normalize(flatten_grid(uncentred[..., :10], 1))
     torch.testing.assert_close(state.keys, wanted)  # type: ignore[attr-defined]
-    assert not state.last[:, 1:, :, 40:].any()  # type: ignore[attr-defined]
+    assert not state.last_frame[:, 1:, :, 40:].any()  # type: ignore[attr-defined]
 
 
 def test_the_last_frame_is_remembered(hard: ModelOutput) -> None:
-    torch.testing.assert_close(hard.state.last[:, 1:], hard.ab[:, 1])  # type: ignore[attr-defined]
-    torch.testing.assert_close(hard.state.last[:, :1], LUMA[:, 1] - 50)  # type: ignore[attr-defined]
+    torch.testing.assert_close(hard.state.last_frame[:, 1:], hard.ab[:, 1])  # type: ignore[attr-defined]
+    torch.testing.assert_close(hard.state.last_frame[:, :1], LUMA[:, 1] - 50)  # type: ignore[attr-defined]
 
 
 @torch.inference_mode()
 def test_the_original_s_order_of_work_gives_the_same() -> None:
     model, reference = small().double(), REFERENCE[..., :64, :96].double()
     luma = LUMA[..., :64, :96].double()
-    original = plain(model, reference).step
+    original = make_original_order(model, reference).step
     step = model(luma, model.init_state(reference[:, None]))
     for frame in (0, 1):
-        torch.testing.assert_close(original(luma[:, frame : frame + 1])[:, 0], step.chroma[:, frame], atol=1e-3, rtol=0)
+        torch.testing.assert_close(original(luma[:, frame : frame + 1])[:, 0], step.ab[:, frame], atol=1e-3, rtol=0)
 
 
 def test_every_parameter_learns() -> None:
     model = small(temperature=0.01).train()
     step = model(LUMA[..., :64, :96], model.init_state(REFERENCE[:, None, :, :64, :96]))
-    step.chroma.square().mean().backward()
+    step.ab.square().mean().backward()
     assert not [name for name, parameter in model.named_parameters() if parameter.grad is None]

@@ -79,7 +79,7 @@ def test_a_picture_at_a_frame_belongs_to_its_shot(film: Path, pictures: Path, tm
 
 def test_the_users_shots_win(film: Path, pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.csv").write_text("first\n0\n20\n")
-    plan, _ = make_plan(wish(film, pictures, folder=tmp_path, shots=tmp_path / "mine.csv"))
+    plan, _ = make_plan(wish(film, pictures, folder=tmp_path, shot_list=tmp_path / "mine.csv"))
     assert [(shot.first, shot.last) for shot in plan.shots] == [(0, 19), (20, 89)]
 
 
@@ -296,7 +296,7 @@ def test_what_cannot_be_read_is_told_before_the_film_is_read(film: Path, tmp_pat
         make_plan(wish(film, tmp_path / "none.png", folder=tmp_path), read)
     save(tmp_path / "waves.png", scene(0))
     with pytest.raises(UsageError, match="no list of shots"):
-        make_plan(wish(film, tmp_path / "waves.png", folder=tmp_path, shots=tmp_path / "a.txt"), read)
+        make_plan(wish(film, tmp_path / "waves.png", folder=tmp_path, shot_list=tmp_path / "a.txt"), read)
 
 
 def test_a_partial_picture_is_never_all_that_a_shot_has(film: Path, pictures: Path, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from kinemacolor.report.shot_metrics import estimate_slope
 from kinemacolor.report.write import to_json, write_report
 from kinemacolor.utils.times import format_time
 from kinemacolor.video.geometry import resize
-from kinemacolor.weights.registry import blank_model
+from kinemacolor.weights.registry import make_meta_model
 from support.films import scene
 from support.plans import other_scene, save
 from support.renders import edited, planned, rendered
@@ -71,7 +71,7 @@ def painted(shot: int, index: int) -> ColorPrediction:
 
 def paint(path: Path) -> None:
     """The segments of a plan's passes, as a render would leave them."""
-    job = RenderPlan(Plan.read(path), blank_model("kinema"), path.with_name("film.plan.work"))
+    job = RenderPlan(Plan.read(path), make_meta_model("kinema"), path.with_name("film.plan.work"))
     for one in job.passes:
         folder, frames = (
             job.work.pass_folder(one.digest, len(one)),

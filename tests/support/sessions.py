@@ -5,7 +5,7 @@ import torch
 
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.baselines import GrayBaseline, MatchBaseline
-from kinemacolor.weights.registry import MODELS, imagenet_backbone, load_model
+from kinemacolor.weights.registry import MODELS, load_imagenet_backbone, load_model
 
 
 def gray_of(rgb: np.ndarray) -> np.ndarray:
@@ -15,6 +15,6 @@ def gray_of(rgb: np.ndarray) -> np.ndarray:
 def tiny(name: str) -> Colorizer:
     torch.manual_seed(0)
     if name in ("gray", "match"):
-        return GrayBaseline() if name == "gray" else MatchBaseline(imagenet_backbone()).eval()
+        return GrayBaseline() if name == "gray" else MatchBaseline(load_imagenet_backbone()).eval()
     kind = MODELS[name]
     return kind(kind.options_type(width=1 / 16)).eval() if name != "kinema" else load_model("kinema")

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from starlette.testclient import TestClient
 
-from kinemacolor.web.server import ServerOptions, application
+from kinemacolor.web.server import ServerOptions, create_app
 from support.films import SIZE, scene, write_film
 from support.waiting import until
 
@@ -22,7 +22,7 @@ Picture = Callable[[int], np.ndarray]
 @contextmanager
 def server(folder: Path, **options: Any) -> Iterator[TestClient]:
     """A client of a server that works in ``folder``; its queue runs meanwhile."""
-    with TestClient(application(ServerOptions(folder, **options)), base_url=ORIGIN) as client:
+    with TestClient(create_app(ServerOptions(folder, **options)), base_url=ORIGIN) as client:
         yield client
 
 

@@ -37,7 +37,7 @@ from kinemacolor.training.recipe_file import list_packaged_recipes, read_recipe,
 from kinemacolor.training.schedule import lr_factor
 from kinemacolor.training.train_state import TrainState
 from kinemacolor.weights.import_export import import_weights
-from kinemacolor.weights.registry import MODELS, imagenet_backbone, load_model
+from kinemacolor.weights.registry import MODELS, load_imagenet_backbone, load_model
 
 TINY = 1 / 16
 ALONE = ProcessGroup(0, 1, torch.device("cpu"))
@@ -168,7 +168,7 @@ def small_vgg(monkeypatch: pytest.MonkeyPatch) -> None:
     """A VGG19 that fits into a test where losses look through one."""
     monkeypatch.setattr(
         trainer,
-        "loss_network",
+        "load_loss_network",
         lambda taps: VGG19(taps, width=TINY).eval().requires_grad_(False) if taps else None,
     )
 
@@ -309,7 +309,7 @@ def test_only_references_of_the_film_are_told_as_such() -> None:
     for row, own in enumerate((False, True, False)):
         state = model.init_state(mixed.references[row : row + 1], in_shot=own)
         alone = model(mixed.lightness[row : row + 1], state)
-        torch.testing.assert_close(made.ab[row], alone.chroma[0])
+        torch.testing.assert_close(made.ab[row], alone.ab[0])
         assert made.aux["warped"][row].shape == alone.aux["warped"][0].shape
     swapped = predict_batch(model, replace(mixed, in_shot=~mixed.in_shot))
     assert (swapped.ab - made.ab).abs().max() > 0.1
@@ -405,7 +405,7 @@ def test_processes_share_the_clips_of_a_step(data: Path) -> None:
     recipe = plain_kinema(data, batch=8, accumulate=2, clips={"photographs": 0})
     clips = material.load_training_data(recipe).clips
     seen: list[list[Batch]] = []
-    for team in (ALONE, replace(ALONE, world=2), replace(ALONE, world=2, rank=1)):
+    for team in (ALONE, replace(ALONE, world_size=2), replace(ALONE, world_size=2, rank=1)):
         parts = material.iter_batch_parts(clips, recipe, team, 3)
         seen.append([next(parts) for _ in range(2)])
     whole = torch.cat([part.lab for part in seen[0]])
@@ -414,7 +414,7 @@ def test_processes_share_the_clips_of_a_step(data: Path) -> None:
     assert torch.equal(whole, both)
     assert torch.equal(whole[5], clips[29].lab)
     with pytest.raises(UsageError, match="8 does not part into 2 for each of 3 devices"):
-        material.iter_batch_parts(clips, recipe, replace(ALONE, world=3), 0)
+        material.iter_batch_parts(clips, recipe, replace(ALONE, world_size=3), 0)
 
 
 # stopping and going on
@@ -473,7 +473,7 @@ def test_a_loss_that_is_no_number_stops_the_run(data: Path, tmp_path: Path, monk
         found = true_losses(chosen, compared, step)
         return found | {"temporal": found["temporal"] * torch.nan} if step == 3 else found
 
-    monkeypatch.setattr(learner, "losses", broken)
+    monkeypatch.setattr(learner, "compute_losses", broken)
     recipe = plain_kinema(data, checkpoint_every=1)
     with pytest.raises(PartialError, match=r"step 3: temporal is nan, loss is nan.*step-00000002\.pt") as error:
         train(recipe, tmp_path / "run")
@@ -636,7 +636,7 @@ def test_a_submodule_begins_with_its_share_of_a_part(data: Path, home: Path) -> 
     assert same({name: begun[name] for name in taken}, {name: whole[name] for name in taken})
     assert not torch.equal(begun["fusion.stem.weight"], whole["fusion.stem.weight"])
     first = build_model(plain_kinema(data, model={"start_from": {"features": "imagenet-backbone"}}).model, 5)
-    assert same(dict(first.get_submodule("features").state_dict()), dict(imagenet_backbone().state_dict()))
+    assert same(dict(first.get_submodule("features").state_dict()), dict(load_imagenet_backbone().state_dict()))
 
 
 def test_weights_that_are_needed_and_not_here_are_named(data: Path, tmp_path: Path, home: Path) -> None:

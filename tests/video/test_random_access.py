@@ -50,7 +50,7 @@ def count_decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             decoded.append(1)
             yield frame
 
-    monkeypatch.setattr(VideoReader, "_frames", counted)
+    monkeypatch.setattr(VideoReader, "_iter_decoded", counted)
     return decoded
 
 

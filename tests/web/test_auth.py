@@ -14,8 +14,8 @@ from filelock import FileLock
 pytest.importorskip("gradio")
 from kinemacolor.cli.main import run
 from kinemacolor.errors import UsageError
-from kinemacolor.web.auth import POLICY, Rules
-from kinemacolor.web.server import ServerOptions, application
+from kinemacolor.web.auth import CONTENT_SECURITY_POLICY, AccessRules
+from kinemacolor.web.server import ServerOptions, create_app
 from support.web_server import ORIGIN, TestClient, add_reference, another, film_bytes, picture_bytes, server, upload
 
 MOST = 300_000  # bytes of an upload
@@ -68,7 +68,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 def uploads(client: TestClient) -> list[Path]:
     app: Any = client.app
-    return [path for path in app.state.desk.home.uploads.rglob("*") if path.name != "vibe_edit_history"]
+    return [path for path in app.state.service.home.uploads.rglob("*") if path.name != "vibe_edit_history"]
 
 
 def test_a_visitor_gets_one_secret_that_scripts_and_other_sites_cannot_use(client: TestClient) -> None:
@@ -115,7 +115,7 @@ def test_the_pages_own_routes_give_nobody_a_file_of_a_project(client: TestClient
     mine = another(client)
     upload(mine, "film.mp4", film)
     app: Any = client.app
-    root = app.state.desk.home.root
+    root = app.state.service.home.root
     kept = [path for path in (root / "users").rglob("*") if path.is_file()]
     assert {"project.json", "film.mp4"} <= {path.name for path in kept}
     for path in (*kept, f"{root}/uploads/../users/{kept[0].relative_to(root / 'users')}", "/etc/hostname"):
@@ -216,7 +216,7 @@ def test_every_answer_forbids_what_comes_from_elsewhere(client: TestClient, lock
     answers += [client.get("/", headers=other), client.post("/", headers={"Origin": "http://x"}), locked.get("/")]
     answers += [client.post("/api/projects", content=b"x" * (MOST + 1)), client.options("/api/projects")]
     for answer in answers:
-        assert answer.headers["content-security-policy"] == POLICY, answer.url
+        assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY, answer.url
         assert answer.headers["x-content-type-options"] == "nosniff", answer.url
 
 
@@ -246,9 +246,9 @@ def test_odd_lengths_are_refused(client: TestClient, size: str) -> None:
 def test_others_come_in_only_with_a_password(tmp_path: Path) -> None:
     for host in ("0.0.0.0", "192.168.1.2", "::", ""):
         with pytest.raises(UsageError, match="--auth"):
-            application(ServerOptions(tmp_path, host=host))
-    assert ServerOptions(tmp_path, host="::1").rules.hosts
-    assert ServerOptions(tmp_path, host="::", passwords={"a": "b"}).rules == Rules({"a": "b"}, hosts=())
+            create_app(ServerOptions(tmp_path, host=host))
+    assert ServerOptions(tmp_path, host="::1").access_rules.hosts
+    assert ServerOptions(tmp_path, host="::", passwords={"a": "b"}).access_rules == AccessRules({"a": "b"}, hosts=())
 
 
 def web(*words: str) -> int:

@@ -10,7 +10,7 @@ import pytest
 
 from kinemacolor.errors import InputError
 from kinemacolor.video.images import write_picture
-from kinemacolor.web.comparison_video import Proxy, write_proxy
+from kinemacolor.web.comparison_video import ComparisonVideo, write_comparison_video
 from support.films import scene, write_film
 
 
@@ -37,7 +37,7 @@ def spread(picture: np.ndarray) -> float:
 def test_gray_lies_left_and_the_colours_of_the_result_right(tmp_path: Path, film: Path) -> None:
     told: list[int] = []
     output = tmp_path / "proxy.mp4"
-    assert write_proxy(film, film, output, told.append) == Proxy(72, 96, 8, 24.0)
+    assert write_comparison_video(film, film, output, told.append) == ComparisonVideo(72, 96, 8, 24.0)
     frames = rgb_frames(output)
     assert told == list(range(1, 9))
     assert [frame.shape for frame in frames] == [(72, 192, 3)] * 8
@@ -61,7 +61,7 @@ def test_the_clock_is_the_films_from_zero(tmp_path: Path, time_base: Fraction) -
     unit = time_base.denominator // 25
     ticks = [unit * step for step in (5, 6, 7, 10, 11, 12)]
     source = write_film(tmp_path / "film.mkv", pts=ticks, time_base=time_base, rate=Fraction(25))
-    write_proxy(source, source, tmp_path / "proxy.mp4")
+    write_comparison_video(source, source, tmp_path / "proxy.mp4")
     assert seconds_of(tmp_path / "proxy.mp4") == pytest.approx([0, 0.04, 0.08, 0.2, 0.24, 0.28], abs=0.002)
 
 
@@ -70,7 +70,7 @@ def test_the_clock_is_the_films_from_zero(tmp_path: Path, time_base: Fraction) -
 )
 def test_sound_is_there_and_in_time(tmp_path: Path, name: str, codec: str, played: str) -> None:
     source, output = film_with_sound(tmp_path / name, codec), tmp_path / "proxy.mp4"
-    write_proxy(source, source, output)
+    write_comparison_video(source, source, output)
     with av.open(str(output)) as container:
         assert container.streams.audio[0].codec_context.codec.canonical_name == played
     assert loud_seconds(output) == pytest.approx(loud_seconds(source), abs=0.06)
@@ -111,7 +111,7 @@ def loud_seconds(path: Path) -> float:
 def test_an_excerpt_plays_its_own_part_with_its_own_sound(tmp_path: Path) -> None:
     source, output = film_with_sound(tmp_path / "film.mp4", "aac"), tmp_path / "proxy.mp4"
     part = write_film(tmp_path / "part.mp4", 24, picture=lambda index: scene(24 + index))
-    assert write_proxy(source, part, output, start_seconds=1, end_seconds=2).frames == 24
+    assert write_comparison_video(source, part, output, start_seconds=1, end_seconds=2).frames == 24
     gray, color = halves(rgb_frames(output)[3])
     luma = [scene(index) @ (0.299, 0.587, 0.114) for index in range(20, 34)]
     assert nearest(gray[..., 0], luma) == 7
@@ -122,22 +122,22 @@ def test_an_excerpt_plays_its_own_part_with_its_own_sound(tmp_path: Path) -> Non
 
 def test_a_partial_result_ends_the_film(tmp_path: Path, film: Path) -> None:
     part = write_film(tmp_path / "part.mp4", 5)
-    assert write_proxy(film, part, tmp_path / "proxy.mp4").frames == 5
+    assert write_comparison_video(film, part, tmp_path / "proxy.mp4").frames == 5
     assert len(rgb_frames(tmp_path / "proxy.mp4")) == 5
 
 
 def test_a_film_without_sound_has_none(tmp_path: Path) -> None:
     source = write_film(tmp_path / "film.mp4")
-    write_proxy(source, source, tmp_path / "proxy.mp4")
+    write_comparison_video(source, source, tmp_path / "proxy.mp4")
     with av.open(str(tmp_path / "proxy.mp4")) as container:
         assert not container.streams.audio
 
 
 def test_large_films_become_small_and_odd_ones_even(tmp_path: Path) -> None:
     odd = write_film(tmp_path / "odd.mp4", 2, (71, 97), pix_fmt="yuv444p")
-    assert write_proxy(odd, odd, tmp_path / "proxy.mp4").height % 2 == 0
+    assert write_comparison_video(odd, odd, tmp_path / "proxy.mp4").height % 2 == 0
     large = write_film(tmp_path / "large.mp4", 2, (720, 1280))
-    assert write_proxy(large, large, tmp_path / "proxy.mp4") == Proxy(540, 960, 2, 24.0)
+    assert write_comparison_video(large, large, tmp_path / "proxy.mp4") == ComparisonVideo(540, 960, 2, 24.0)
 
 
 def test_turned_films_stand_upright_and_pixels_are_square(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_turned_films_stand_upright_and_pixels_are_square(tmp_path: Path) -> Non
         stream.set_display_rotation(90)
         container.mux(stream.encode(av.VideoFrame.from_ndarray(scene(0), "rgb24").reformat(format="yuv420p")))
         container.mux(stream.encode(None))
-    assert write_proxy(source, source, tmp_path / "proxy.mp4") == Proxy(96, 54, 1, 24.0)
+    assert write_comparison_video(source, source, tmp_path / "proxy.mp4") == ComparisonVideo(96, 54, 1, 24.0)
     gray, color = halves(rgb_frames(tmp_path / "proxy.mp4")[0])
     upright = cv2.resize(np.rot90(scene(0)), (54, 96)).astype(int)
     assert np.abs(color - upright).mean() < 12
@@ -161,7 +161,7 @@ def test_pictures_play_as_a_film(tmp_path: Path) -> None:
     folder.mkdir()
     for index in range(3):
         write_picture(folder / f"{index:03}.png", scene(index))
-    assert write_proxy(folder, folder, tmp_path / "proxy.mp4") == Proxy(72, 96, 3, 24.0)
+    assert write_comparison_video(folder, folder, tmp_path / "proxy.mp4") == ComparisonVideo(72, 96, 3, 24.0)
     assert seconds_of(tmp_path / "proxy.mp4") == pytest.approx([0, 1 / 24, 2 / 24], abs=1e-3)
 
 
@@ -169,12 +169,12 @@ def test_what_fails_leaves_the_old_one(tmp_path: Path, film: Path) -> None:
     output = tmp_path / "proxy.mp4"
     output.write_bytes(b"old")
     with pytest.raises(InputError, match="share no frame"):
-        write_proxy(film, film, output, start_seconds=60)
+        write_comparison_video(film, film, output, start_seconds=60)
 
     def stop(_: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_proxy(film, film, output, stop)
+        write_comparison_video(film, film, output, stop)
     assert output.read_bytes() == b"old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["film.mp4", "proxy.mp4"]

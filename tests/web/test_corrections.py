@@ -19,13 +19,13 @@ import gradio as gr
 from kinemacolor.errors import UsageError
 from kinemacolor.plan.document import FilmOptions
 from kinemacolor.references.load import load_reference
-from kinemacolor.web.corrections import DATA, in_its_light, layer_of, with_strokes
-from kinemacolor.web.frame_previews import Stills
+from kinemacolor.web.corrections import PNG_DATA_PREFIX, apply_frame_luma, decode_strokes, paint_strokes_on_frame
+from kinemacolor.web.frame_previews import FramePreviewer
 from kinemacolor.web.page.correct import LARGEST_LAYER, CorrectPanel
 from kinemacolor.web.project import Project
-from kinemacolor.web.project_creation import begin
-from kinemacolor.web.requests import Look, MakePlan
-from kinemacolor.web.worker import look, make_plan
+from kinemacolor.web.project_creation import create_project
+from kinemacolor.web.requests import AnalyzeFilm, MakePlan
+from kinemacolor.web.worker import analyze_film, make_project_plan
 from support.web_server import film_bytes, picture_bytes
 
 RED, BLUE = (200, 40, 40), (40, 40, 200)
@@ -38,16 +38,16 @@ def project(tmp_path: Path) -> Project:
     (tmp_path / "project").mkdir()
     for name, content in (("film.mp4", film_bytes(tmp_path)), ("still.png", picture_bytes(5))):
         (tmp_path / name).write_bytes(content)
-    project = begin(tmp_path / "project", [("film.mp4", tmp_path / "film.mp4")])
+    project = create_project(tmp_path / "project", [("film.mp4", tmp_path / "film.mp4")])
     project.add_reference("still.png", tmp_path / "still.png")
-    look(project, Look(), lambda *told: None)
-    make_plan(project, MakePlan(options=FilmOptions(short_side=64)), lambda *told: None)
+    analyze_film(project, AnalyzeFilm(), lambda *told: None)
+    make_project_plan(project, MakePlan(options=FilmOptions(short_side=64)), lambda *told: None)
     return project
 
 
 @pytest.fixture
-def stills() -> Stills:
-    return Stills("cpu")
+def stills() -> FramePreviewer:
+    return FramePreviewer("cpu")
 
 
 def strokes(where: tuple[slice, slice], color: tuple[int, int, int]) -> np.ndarray:
@@ -59,12 +59,14 @@ def strokes(where: tuple[slice, slice], color: tuple[int, int, int]) -> np.ndarr
 def data_url(layer: np.ndarray, form: str = "PNG") -> str:
     stream = io.BytesIO()
     Image.fromarray(layer).save(stream, form)
-    return f"{DATA},{base64.b64encode(stream.getvalue()).decode()}"
+    return f"{PNG_DATA_PREFIX},{base64.b64encode(stream.getvalue()).decode()}"
 
 
-def corrected(project: Project, stills: Stills, layer: np.ndarray, frame: int = 2) -> np.ndarray:
+def corrected(project: Project, stills: FramePreviewer, layer: np.ndarray, frame: int = 2) -> np.ndarray:
     """What is kept when a layer was painted on a frame."""
-    plan = project.correct(frame, with_strokes(project, frame, layer, stills.luma(project, frame)))
+    plan = project.add_correction(
+        frame, paint_strokes_on_frame(project, frame, layer, stills.read_gray_frame(project, frame))
+    )
     return load_reference(plan.references[f"ref_{frame:06d}"].path)
 
 
@@ -79,7 +81,7 @@ def lightness_differs(picture: np.ndarray, gray: np.ndarray) -> float:
 
 def test_a_layer_arrives_as_it_was_painted() -> None:
     layer = strokes(FIRST, RED)
-    assert np.array_equal(layer_of(data_url(layer), SIZE), layer)
+    assert np.array_equal(decode_strokes(data_url(layer), SIZE), layer)
 
 
 @pytest.mark.parametrize(
@@ -89,23 +91,23 @@ def test_a_layer_arrives_as_it_was_painted() -> None:
         data_url(strokes(FIRST, RED)[..., :3], "JPEG"),
         data_url(strokes(FIRST, RED))[:-40],
         data_url(strokes(FIRST, RED)).replace("png", "gif"),
-        f"{DATA},no base64",
-        f"{DATA},",
+        f"{PNG_DATA_PREFIX},no base64",
+        f"{PNG_DATA_PREFIX},",
         "",
     ],
     ids=["large", "jpeg", "cut", "named", "text", "empty", "nothing"],
 )
 def test_what_is_no_layer_of_the_frame_is_refused(sent: str) -> None:
     with pytest.raises(UsageError, match="did not arrive"):
-        layer_of(sent, SIZE)
+        decode_strokes(sent, SIZE)
 
 
 def test_a_layer_without_paint_is_refused() -> None:
     with pytest.raises(UsageError, match="paint a larger part"):
-        layer_of(data_url(strokes(np.s_[3:4, 3:5], RED)), SIZE)
+        decode_strokes(data_url(strokes(np.s_[3:4, 3:5], RED)), SIZE)
 
 
-def test_strokes_are_added_to_earlier_ones(project: Project, stills: Stills) -> None:
+def test_strokes_are_added_to_earlier_ones(project: Project, stills: FramePreviewer) -> None:
     assert np.array_equal(corrected(project, stills, strokes(FIRST, RED)), strokes(FIRST, RED))
     both = strokes(FIRST, RED)
     both[SECOND] = (*BLUE, 255)
@@ -113,10 +115,10 @@ def test_strokes_are_added_to_earlier_ones(project: Project, stills: Stills) -> 
     assert np.array_equal(corrected(project, stills, strokes(FIRST, RED), frame=3), strokes(FIRST, RED))
 
 
-def test_strokes_lie_over_a_picture_of_the_frame(project: Project, stills: Stills, tmp_path: Path) -> None:
+def test_strokes_lie_over_a_picture_of_the_frame(project: Project, stills: FramePreviewer, tmp_path: Path) -> None:
     (tmp_path / "given.jpg").write_bytes(picture_bytes(2, ".jpg"))
     given = project.add_reference("ref_000002.jpg", tmp_path / "given.jpg")
-    make_plan(project, MakePlan(), lambda *told: None)
+    make_project_plan(project, MakePlan(), lambda *told: None)
     before = load_reference(given)
     after = corrected(project, stills, strokes(FIRST, RED))
     outside = np.ones(SIZE, bool)
@@ -126,32 +128,32 @@ def test_strokes_lie_over_a_picture_of_the_frame(project: Project, stills: Still
     assert (project.folder / "removed" / "ref_000002.jpg").is_file()
 
 
-def test_strokes_lie_over_the_frame_that_was_found_right(project: Project, stills: Stills) -> None:
-    seen = stills.painted(project, 2)
-    made = with_strokes(project, 2, strokes(FIRST, RED), stills.luma(project, 2), seen)
+def test_strokes_lie_over_the_frame_that_was_found_right(project: Project, stills: FramePreviewer) -> None:
+    seen = stills.color_frame(project, 2)
+    made = paint_strokes_on_frame(project, 2, strokes(FIRST, RED), stills.read_gray_frame(project, 2), seen)
     outside = np.ones(SIZE, bool)
     outside[FIRST] = False
     assert np.array_equal(made[outside], seen[outside])
     assert not np.array_equal(made[FIRST], seen[FIRST])
-    assert lightness_differs(made[FIRST], stills.luma(project, 2)[FIRST]) < 1
+    assert lightness_differs(made[FIRST], stills.read_gray_frame(project, 2)[FIRST]) < 1
 
 
-def test_a_frame_that_is_painted_all_over_keeps_its_light(project: Project, stills: Stills) -> None:
-    gray = stills.luma(project, 2)
+def test_a_frame_that_is_painted_all_over_keeps_its_light(project: Project, stills: FramePreviewer) -> None:
+    gray = stills.read_gray_frame(project, 2)
     made = corrected(project, stills, strokes(np.s_[:, :], RED))
     assert made.shape == (*SIZE, 3)
     assert lightness_differs(made, gray) < 1 < 5 < lightness_differs(np.full((*SIZE, 3), RED, np.uint8), gray)
 
 
-def test_a_given_picture_takes_the_light_of_the_frame(project: Project, stills: Stills) -> None:
-    gray = stills.luma(project, 0)
+def test_a_given_picture_takes_the_light_of_the_frame(project: Project, stills: FramePreviewer) -> None:
+    gray = stills.read_gray_frame(project, 0)
     other = cv2.resize(scene(30), (200, 150))
-    made = in_its_light(other, gray)
+    made = apply_frame_luma(other, gray)
     assert made.shape == (*SIZE, 3)
     assert lightness_differs(made, gray) < 1 < 5 < lightness_differs(cv2.resize(other, SIZE[::-1]), gray)
 
 
-def test_what_is_replaced_is_kept_out_of_sight(project: Project, stills: Stills, tmp_path: Path) -> None:
+def test_what_is_replaced_is_kept_out_of_sight(project: Project, stills: FramePreviewer, tmp_path: Path) -> None:
     first = corrected(project, stills, strokes(FIRST, RED))
     second = corrected(project, stills, strokes(SECOND, BLUE))
     (tmp_path / "third.png").write_bytes(picture_bytes(2))
@@ -161,7 +163,7 @@ def test_what_is_replaced_is_kept_out_of_sight(project: Project, stills: Stills,
 
 
 @pytest.fixture
-def panel(project: Project, stills: Stills, tmp_path: Path) -> CorrectPanel:
+def panel(project: Project, stills: FramePreviewer, tmp_path: Path) -> CorrectPanel:
     """The page's, of a desk with this project alone."""
     desk = SimpleNamespace(
         stills=stills,
@@ -175,7 +177,7 @@ def panel(project: Project, stills: Stills, tmp_path: Path) -> CorrectPanel:
 
 def sent(panel: CorrectPanel, **changes: Any) -> str:
     """What the panel answers to strokes on frame 2."""
-    opened = panel._opened(panel._desk.project("me", "p"), 2)
+    opened = panel._opened(panel._desk.find_project("me", "p"), 2)
     told = {**opened, "layer": data_url(strokes(FIRST, RED)), "whole": False, **changes}
     asking = SimpleNamespace(request=SimpleNamespace(scope={"state": {"user": "me"}}))
     return panel.take_strokes(gr.EventData(None, told), asking)  # type: ignore[arg-type]
@@ -183,7 +185,7 @@ def sent(panel: CorrectPanel, **changes: Any) -> str:
 
 def test_the_rest_of_the_frame_is_right_only_as_it_was_seen(panel: CorrectPanel, project: Project) -> None:
     address = sent(panel, whole=True)
-    assert load_reference(project.planned().references["ref_000002"].path).shape == (*SIZE, 3)
+    assert load_reference(project.require_plan().references["ref_000002"].path).shape == (*SIZE, 3)
     with pytest.raises(gr.Error, match="coloured anew"):
         sent(panel, whole=True, image=address)
 
@@ -204,10 +206,10 @@ def test_the_rest_of_the_frame_is_right_only_as_it_was_seen(panel: CorrectPanel,
 def test_what_the_painter_never_sends_is_refused(
     panel: CorrectPanel, project: Project, changes: dict[str, Any]
 ) -> None:
-    before = project.planned()
+    before = project.require_plan()
     with pytest.raises(gr.Error, match="did not arrive"):
         sent(panel, **changes)
-    assert project.planned() == before
+    assert project.require_plan() == before
 
 
 def test_another_frame_that_was_opened_meanwhile_stays(panel: CorrectPanel) -> None:

@@ -18,10 +18,10 @@ from kinemacolor.references.load import load_reference
 from kinemacolor.render.output import OutputSpec, prepare_plan_output
 from kinemacolor.render.renderer import RenderPlan, execute_render_plan
 from kinemacolor.web.project import Project
-from kinemacolor.web.project_creation import begin, begin_at, cut
-from kinemacolor.web.requests import Look, MakePlan, RenderFilm, command_of, target_of
-from kinemacolor.web.storage import Missing
-from kinemacolor.web.worker import look, make_plan
+from kinemacolor.web.project_creation import create_project, create_project_at, restrict_project
+from kinemacolor.web.requests import AnalyzeFilm, MakePlan, RenderFilm, format_render_command, make_output_target
+from kinemacolor.web.storage import NotFoundError
+from kinemacolor.web.worker import analyze_film, make_project_plan
 from kinemacolor.weights.registry import load_model
 from support.web_server import blocks, film_bytes, picture_bytes
 
@@ -49,7 +49,7 @@ def give(tmp_path: Path) -> Give:
 def project(tmp_path: Path, give: Give) -> Project:
     """A film of two shots."""
     (tmp_path / "project").mkdir()
-    return begin(tmp_path / "project", [("The film.mp4", give(film_bytes(tmp_path)))])
+    return create_project(tmp_path / "project", [("The film.mp4", give(film_bytes(tmp_path)))])
 
 
 @pytest.fixture
@@ -57,30 +57,30 @@ def planned(project: Project, give: Give) -> Project:
     """The same with two references and a plan."""
     for name, of in (("first.png", scene), ("second.png", blocks)):
         project.add_reference(name, give(picture_bytes(5, of=of)))
-    look(project, Look(), quiet)
-    plan = make_plan(project, MakePlan(options=FilmOptions(short_side=64)), quiet)
+    analyze_film(project, AnalyzeFilm(), quiet)
+    plan = make_project_plan(project, MakePlan(options=FilmOptions(short_side=64)), quiet)
     assert [(shot.first, shot.last) for shot in plan.shots] == [(0, 3), (4, 7)]
     return project
 
 
 def names(project: Project) -> list[str]:
-    return [path.name for path in project.references()]
+    return [path.name for path in project.list_references()]
 
 
 def test_a_project_is_one_film(project: Project) -> None:
     assert project.entry.title == "The film.mp4"
     assert project.film == project.folder / "film" / "The film.mp4"
     assert not project.is_photograph
-    assert project.survey() is None
-    assert project.plan() is None
+    assert project.read_survey() is None
+    assert project.read_plan() is None
     with pytest.raises(UsageError, match="no plan yet"):
-        project.planned()
+        project.require_plan()
 
 
 def test_a_project_is_one_photograph_or_the_pictures_of_a_film(tmp_path: Path, give: Give) -> None:
-    photo = begin(tmp_path / "photo", [("old.jpg", give(picture_bytes(suffix=".jpg")))])
+    photo = create_project(tmp_path / "photo", [("old.jpg", give(picture_bytes(suffix=".jpg")))])
     assert photo.is_photograph
-    pictures = begin(tmp_path / "pictures", [(f"{at}.png", give(picture_bytes(at))) for at in range(3)])
+    pictures = create_project(tmp_path / "pictures", [(f"{at}.png", give(picture_bytes(at))) for at in range(3)])
     assert pictures.film.is_dir()
     assert pictures.entry.title == "0 and more"
     assert sorted(path.name for path in pictures.film.iterdir()) == ["0.png", "1.png", "2.png"]
@@ -102,16 +102,16 @@ def test_a_project_is_one_photograph_or_the_pictures_of_a_film(tmp_path: Path, g
 def test_what_is_no_film_leaves_nothing(tmp_path: Path, give: Give, files: list[Any], wrong: str) -> None:
     (tmp_path / "new").mkdir()
     with pytest.raises((InputError, UsageError), match=wrong):
-        begin(tmp_path / "new", [(name, give(content)) for name, content in files])
+        create_project(tmp_path / "new", [(name, give(content)) for name, content in files])
     assert not (tmp_path / "new").exists()
 
 
 def test_a_film_stays_where_it_lies(tmp_path: Path) -> None:
     film = write_film(tmp_path / "mine.mkv", 3)
     (tmp_path / "project").mkdir()
-    project = begin_at(tmp_path / "project", film)
+    project = create_project_at(tmp_path / "project", film)
     assert project.film == film
-    project.remove()
+    project.delete_folder()
     assert film.is_file()
     assert not project.folder.exists()
     with pytest.raises(UsageError, match="was removed"):
@@ -159,11 +159,11 @@ def test_a_wrong_reference_is_not_kept(project: Project, give: Give, name: str, 
 def test_a_placed_picture_takes_the_place_of_an_earlier_one(planned: Project, give: Give) -> None:
     first = planned.add_reference("any.png", give(picture_bytes(2)), 2)
     assert first.name == "ref_000002.png"
-    make_plan(planned, MakePlan(), quiet)
+    make_project_plan(planned, MakePlan(), quiet)
     again = planned.add_reference("ref-2.JPG", give(picture_bytes(2, ".jpg")))
     assert again.name == "ref_000002.jpg"
     assert names(planned) == ["first.png", "ref_000002.jpg", "second.png"]
-    plan = planned.planned()
+    plan = planned.require_plan()
     assert plan.references["ref_000002"].path == again
     assert plan.references["ref_000002"].frame == 2
     assert plan.shots[0].references == {"ref_000002": plan.shots[0].references["ref_000002"]}
@@ -180,27 +180,27 @@ def test_a_frame_that_the_film_does_not_have_is_refused(planned: Project, give: 
 
 @pytest.mark.parametrize("name", ["second", "second.png"])
 def test_a_reference_goes_from_the_plan_too(planned: Project, name: str) -> None:
-    planned.assign({1: ["first", "second"], 2: ["first"]})
+    planned.assign_references({1: ["first", "second"], 2: ["first"]})
     planned.remove_reference(name)
     assert names(planned) == ["first.png"]
-    plan = planned.planned()
+    plan = planned.require_plan()
     assert list(plan.references) == ["first"]
     assert [list(shot.references) for shot in plan.shots] == [["first"], ["first"]]
 
 
 @pytest.mark.parametrize("name", ["second", "second.png"])
 def test_the_last_reference_of_a_shot_stays(planned: Project, name: str) -> None:
-    before = planned.assign({1: ["first"], 2: ["second"]})
+    before = planned.assign_references({1: ["first"], 2: ["second"]})
     with pytest.raises(UsageError, match="the only reference of shot 2"):
         planned.remove_reference(name)
     assert names(planned) == ["first.png", "second.png"]
-    assert planned.planned() == before
+    assert planned.require_plan() == before
 
 
 @pytest.mark.parametrize("name", ["", "none", "..", "../project.json", "../film/The film.mp4", "/etc/passwd", "\0"])
 def test_only_references_can_be_removed(project: Project, give: Give, name: str) -> None:
     project.add_reference("a.png", give(picture_bytes()))
-    with pytest.raises(Missing, match="there is no reference"):
+    with pytest.raises(NotFoundError, match="there is no reference"):
         project.remove_reference(name)
     assert project.film.is_file()
     project.remove_reference("a.png")
@@ -208,9 +208,9 @@ def test_only_references_can_be_removed(project: Project, give: Give, name: str)
 
 
 def test_what_a_user_chooses_has_no_score(planned: Project) -> None:
-    plan = planned.assign({2: ["second", "first", "first"]})
+    plan = planned.assign_references({2: ["second", "first", "first"]})
     assert plan.shots[1].references == {"first": None, "second": None}
-    assert plan == planned.planned()
+    assert plan == planned.require_plan()
     assert None not in plan.shots[0].references.values()
 
 
@@ -218,35 +218,35 @@ def test_what_a_user_chooses_has_no_score(planned: Project) -> None:
     "chosen", [{0: ["first"]}, {3: ["first"]}, {1: []}, {1: ["none"]}, {1: ["first"], 9: ["first"]}]
 )
 def test_a_choice_that_cannot_be_is_refused_whole(planned: Project, chosen: dict[int, list[str]]) -> None:
-    before = planned.planned()
+    before = planned.require_plan()
     with pytest.raises(UsageError):
-        planned.assign(chosen)
-    assert planned.planned() == before
+        planned.assign_references(chosen)
+    assert planned.require_plan() == before
 
 
 def paint(project: Project) -> Any:
     """The whole film, and what had to be done for it."""
-    plan = project.planned()
-    target = target_of(project, RenderFilm())
-    project.results.mkdir(exist_ok=True)
+    plan = project.require_plan()
+    target = make_output_target(project, RenderFilm())
+    project.results_folder.mkdir(exist_ok=True)
     network = load_model(plan.model)
     prepared = prepare_plan_output(
-        plan, OutputSpec(target.output, overwrite=True), network.spec, project.work, device="cpu", inputs=[]
+        plan, OutputSpec(target.output, overwrite=True), network.spec, project.work_folder, device="cpu", inputs=[]
     )
-    return execute_render_plan(RenderPlan(plan, network, project.work, device="cpu"), prepared)
+    return execute_render_plan(RenderPlan(plan, network, project.work_folder, device="cpu"), prepared)
 
 
 def test_a_corrected_frame_is_a_reference_of_its_shot_and_no_other_is_painted_again(planned: Project) -> None:
-    planned.assign({1: ["first"], 2: ["second"]})
+    planned.assign_references({1: ["first"], 2: ["second"]})
     assert paint(planned).painted == 8
     assert paint(planned).painted == 0
-    plan = planned.correct(5, blocks(5))
+    plan = planned.add_correction(5, blocks(5))
     assert plan.references["ref_000005"].frame == 5
     assert plan.shots[0].references == {"first": plan.shots[0].references["first"]}
     assert set(plan.shots[1].references) == {"second", "ref_000005"}
     assert 0 < paint(planned).painted <= 8
     first = (planned.folder / "references" / "ref_000005.png").read_bytes()
-    plan = planned.correct(5, blocks(30))
+    plan = planned.add_correction(5, blocks(30))
     assert (planned.folder / "references" / "ref_000005.png").read_bytes() != first
     assert len([entry for entry in plan.references.values() if entry.frame == 5]) == 1
     assert paint(planned).painted > 0
@@ -256,8 +256,8 @@ def test_a_corrected_frame_is_a_reference_of_its_shot_and_no_other_is_painted_ag
 
 def test_a_correction_takes_the_place_of_a_picture_of_another_kind(planned: Project, give: Give) -> None:
     planned.add_reference("ref_000001.jpg", give(picture_bytes(1, ".jpg")))
-    make_plan(planned, MakePlan(), quiet)
-    plan = planned.correct(1, scene(1))
+    make_project_plan(planned, MakePlan(), quiet)
+    plan = planned.add_correction(1, scene(1))
     assert names(planned) == ["first.png", "ref_000001.png", "second.png"]
     assert plan.references["ref_000001"].path.suffix == ".png"
     assert [name for name in plan.references if "000001" in name] == ["ref_000001"]
@@ -266,7 +266,7 @@ def test_a_correction_takes_the_place_of_a_picture_of_another_kind(planned: Proj
 def test_strokes_alone_are_a_correction(planned: Project) -> None:
     strokes = np.zeros((72, 96, 4), np.uint8)
     strokes[20:40, 20:60] = (200, 40, 40, 255)
-    plan = planned.correct(0, strokes)
+    plan = planned.add_correction(0, strokes)
     assert "ref_000000" in plan.shots[0].references
     assert len(plan.shots[0].references) > 1
     assert np.array_equal(load_reference(plan.references["ref_000000"].path)[20:40, 20:60], strokes[20:40, 20:60])
@@ -277,11 +277,11 @@ def test_strokes_alone_are_a_correction(planned: Project) -> None:
     [(8, scene(0)), (-1, scene(0)), (0, np.full((72, 96, 3), 99, np.uint8)), (0, np.zeros((72, 96, 4), np.uint8))],
 )
 def test_a_correction_that_says_nothing_is_refused(planned: Project, frame: int, picture: np.ndarray) -> None:
-    before = planned.planned()
+    before = planned.require_plan()
     with pytest.raises((UsageError, InputError)) as told:
-        planned.correct(frame, picture)
+        planned.add_correction(frame, picture)
     assert str(planned.folder) not in str(told.value)
-    assert planned.planned() == before
+    assert planned.require_plan() == before
     assert names(planned) == ["first.png", "second.png"]
 
 
@@ -290,7 +290,7 @@ def changed(plan: Plan, **fields: Any) -> Plan:
 
 
 def test_a_plan_from_outside_may_change_all_but_film_and_pictures(planned: Project) -> None:
-    plan = planned.planned()
+    plan = planned.require_plan()
     shots = (plan.shots[0].model_copy(update={"references": {"first": None}}), plan.shots[1])
     outside = changed(
         plan,
@@ -303,7 +303,7 @@ def test_a_plan_from_outside_may_change_all_but_film_and_pictures(planned: Proje
         options=FilmOptions(saturation=1.5),
     )
     kept = planned.replace_plan(outside)
-    assert kept == planned.planned()
+    assert kept == planned.require_plan()
     assert kept.film == plan.film
     assert kept.references == plan.references
     assert kept.shots == shots
@@ -311,7 +311,7 @@ def test_a_plan_from_outside_may_change_all_but_film_and_pictures(planned: Proje
 
 
 def test_a_plan_of_another_film_or_with_others_pictures_is_refused(planned: Project) -> None:
-    plan = planned.planned()
+    plan = planned.require_plan()
     other = plan.film.model_copy(update={"sha256": "0" * 64})
     entry = plan.references["first"].model_copy(update={"path": Path("/etc/passwd.png")})
     strange = {**plan.references, "first": entry}
@@ -319,13 +319,13 @@ def test_a_plan_of_another_film_or_with_others_pictures_is_refused(planned: Proj
     for wrong in (changed(plan, film=other), changed(plan, references=strange), changed(plan, references=film)):
         with pytest.raises(UsageError, match=r"another film|does not have"):
             planned.replace_plan(wrong)
-    assert planned.planned() == plan
+    assert planned.require_plan() == plan
 
 
 def test_what_a_user_chose_stays_when_pictures_are_added(planned: Project, give: Give) -> None:
-    planned.assign({1: ["second"]})
+    planned.assign_references({1: ["second"]})
     planned.add_reference("a.png", give(picture_bytes(0)))
-    plan = make_plan(planned, MakePlan(), quiet)
+    plan = make_project_plan(planned, MakePlan(), quiet)
     assert plan.shots[0].references == {"second": None}
     assert None not in plan.shots[1].references.values()
     assert plan.options.short_side == 64
@@ -333,7 +333,7 @@ def test_what_a_user_chose_stays_when_pictures_are_added(planned: Project, give:
 
 
 def test_a_choice_does_not_outlive_its_picture_or_its_shot(planned: Project) -> None:
-    plan = planned.assign({1: ["second"]})
+    plan = planned.assign_references({1: ["second"]})
     rest = {name: entry for name, entry in plan.references.items() if name != "second"}
     fresh = changed(
         plan, references=rest, shots=tuple(one.model_copy(update={"references": {"first": 0.5}}) for one in plan.shots)
@@ -346,33 +346,33 @@ def test_a_choice_does_not_outlive_its_picture_or_its_shot(planned: Project) -> 
 
 def test_another_part_of_a_film_is_looked_at_anew(planned: Project, give: Give) -> None:
     planned.add_reference("a.png", give(picture_bytes(2)), 2)
-    cut(planned, 0, None)
-    assert planned.plan()
-    cut(planned, 0.1, 0.3)
-    assert planned.plan() is None
-    assert planned.survey() is None
+    restrict_project(planned, 0, None)
+    assert planned.read_plan()
+    restrict_project(planned, 0.1, 0.3)
+    assert planned.read_plan() is None
+    assert planned.read_survey() is None
     assert not (planned.folder / "suggestions.json").exists()
     assert (planned.entry.start_seconds, planned.entry.end_seconds) == (0.1, 0.3)
     assert names(planned) == ["earlier_ref_000002.png", "first.png", "second.png"]
-    plan = make_plan(planned, MakePlan(), quiet)
+    plan = make_project_plan(planned, MakePlan(), quiet)
     assert plan.film.start_seconds == 0.1
     assert plan.film.frames < 8
     assert all(entry.frame is None for entry in plan.references.values())
 
 
 def test_what_was_seen_is_kept(planned: Project) -> None:
-    seen = planned.survey()
+    seen = planned.read_survey()
     assert seen
-    again = look(planned, Look(), quiet)
+    again = analyze_film(planned, AnalyzeFilm(), quiet)
     assert (again.index, list(again.pts), again.shots) == (seen.index, list(seen.pts), seen.shots)
     assert again.samples == seen.samples
     assert again.info == seen.info
 
 
 def test_the_command_to_copy_does_the_same(project: Project) -> None:
-    words = shlex.split(command_of(project, RenderFilm(form="prores", layer=True, confidence=True)))
+    words = shlex.split(format_render_command(project, RenderFilm(form="prores", layer=True, confidence=True)))
     results = {
-        name: str(project.results / f"{project.film.stem}.{name}")
+        name: str(project.results_folder / f"{project.film.stem}.{name}")
         for name in ("color.mov", "layer.mov", "confidence.mp4")
     }
     assert words[:4] == ["kinemacolor", "render", str(project.plan_file), "-o"]
@@ -380,4 +380,4 @@ def test_the_command_to_copy_does_the_same(project: Project) -> None:
         *(results["color.mov"], "--vcodec", "prores", "--layer", results["layer.mov"]),
         *("--confidence-out", results["confidence.mp4"], "--overwrite"),
     ]
-    assert "--lossless" in command_of(project, RenderFilm(form="ffv1"))
+    assert "--lossless" in format_render_command(project, RenderFilm(form="ffv1"))

@@ -17,10 +17,10 @@ from kinemacolor.errors import ResourceError, UsageError
 from kinemacolor.web import job as one_job
 from kinemacolor.web.job import JobEntry, JobView
 from kinemacolor.web.project import Project, ProjectEntry
-from kinemacolor.web.project_creation import begin
-from kinemacolor.web.queue import KEPT_FINISHED, Queue
-from kinemacolor.web.requests import Look, RenderFilm, Try
-from kinemacolor.web.storage import Home, Missing
+from kinemacolor.web.project_creation import create_project
+from kinemacolor.web.queue import MAX_FINISHED_JOBS, JobQueue
+from kinemacolor.web.requests import AnalyzeFilm, PreviewClip, RenderFilm
+from kinemacolor.web.storage import NotFoundError, Storage
 from support.waiting import until
 from support.web_server import film_bytes, picture_bytes
 
@@ -51,9 +51,9 @@ os._exit(0)
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    made = Home(tmp_path / "home")
-    made.prepare()
+def home(tmp_path: Path) -> Storage:
+    made = Storage(tmp_path / "home")
+    made.create_folders()
     return made
 
 
@@ -66,14 +66,14 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def queue(home: Home, fake: None) -> Iterator[Queue]:
-    with Queue(home, ["cpu"]) as opened:
+def queue(home: Storage, fake: None) -> Iterator[JobQueue]:
+    with JobQueue(home, ["cpu"]) as opened:
         yield opened
 
 
-def begun(home: Home, user: str = "me", *orders: str) -> Project:
+def begun(home: Storage, user: str = "me", *orders: str) -> Project:
     """A project without a film, whose fake worker has these orders."""
-    folder = home.new_project(user)
+    folder = home.create_project_folder(user)
     (folder / "results").mkdir()
     (folder / "results" / "film.color.mp4").touch()
     for order in orders:
@@ -83,12 +83,14 @@ def begun(home: Home, user: str = "me", *orders: str) -> Project:
     return Project(folder)
 
 
-def ended(queue: Queue, view: JobView, user: str = "me") -> JobView:
-    return until(lambda: queue.view(user, view.id) if state(queue, view, user) not in ("queued", "running") else None)
+def ended(queue: JobQueue, view: JobView, user: str = "me") -> JobView:
+    return until(
+        lambda: queue.view_job(user, view.id) if state(queue, view, user) not in ("queued", "running") else None
+    )
 
 
-def state(queue: Queue, view: JobView, user: str = "me") -> str:
-    return queue.view(user, view.id).state
+def state(queue: JobQueue, view: JobView, user: str = "me") -> str:
+    return queue.view_job(user, view.id).state
 
 
 def running(project: Project) -> tuple[int, str]:
@@ -110,27 +112,27 @@ def is_alive(number: int) -> bool:
     return True
 
 
-def test_a_job_runs_and_tells_how_it_goes(home: Home, queue: Queue) -> None:
+def test_a_job_runs_and_tells_how_it_goes(home: Storage, queue: JobQueue) -> None:
     project = begun(home, "me", "hold")
-    view = queue.submit("me", project, RenderFilm())
-    seen = until(lambda: next((one for one in queue.views("me") if one.done), None))
+    view = queue.submit_task("me", project, RenderFilm())
+    seen = until(lambda: next((one for one in queue.list_views("me") if one.done), None))
     assert (seen.state, seen.step, seen.done, seen.expected) == ("running", "Colouring", 3, 8)
     assert (seen.title, seen.kind, seen.place) == ("<film> 'ä'.mp4", "render", None)
     go(project)
     done = ended(queue, view)
     assert (done.state, done.message, done.step) == ("done", None, None)
     assert [(link.label, link.url) for link in done.result] == [("film.color.mp4", f"/api/jobs/{view.id}/result")]
-    assert queue.result("me", view.id) == project.results / "film.color.mp4"
+    assert queue.find_result("me", view.id) == project.results_folder / "film.color.mp4"
 
 
-def test_films_wait_for_each_other_and_small_things_do_not(home: Home, queue: Queue) -> None:
+def test_films_wait_for_each_other_and_small_things_do_not(home: Storage, queue: JobQueue) -> None:
     first, second, third = (begun(home, user, "hold") for user in ("a", "b", "a"))
-    views = [queue.submit(one.folder.parent.name, one, RenderFilm()) for one in (first, second, third)]
+    views = [queue.submit_task(one.folder.parent.name, one, RenderFilm()) for one in (first, second, third)]
     running(first)
-    assert [queue.view(user, view.id).place for user, view in zip("aba", views, strict=True)] == [None, 1, 2]
-    assert (queue.ahead("a"), queue.ahead("b"), queue.ahead("c")) == (1, 2, 3)
+    assert [queue.view_job(user, view.id).place for user, view in zip("aba", views, strict=True)] == [None, 1, 2]
+    assert (queue.count_others("a"), queue.count_others("b"), queue.count_others("c")) == (1, 2, 3)
     small = begun(home, "b")
-    assert ended(queue, queue.submit("b", small, Look()), "b").state == "done"
+    assert ended(queue, queue.submit_task("b", small, AnalyzeFilm()), "b").state == "done"
     assert not (second.folder / "running").exists()
     go(first)
     running(second)
@@ -141,10 +143,10 @@ def test_films_wait_for_each_other_and_small_things_do_not(home: Home, queue: Qu
     assert ended(queue, views[2], "a").state == "done"
 
 
-def test_two_devices_paint_two_films(home: Home, fake: None) -> None:
+def test_two_devices_paint_two_films(home: Storage, fake: None) -> None:
     projects = [begun(home, "me", "hold") for _ in range(3)]
-    with Queue(home, ["cuda:0", "cuda:1"]) as queue:
-        views = [queue.submit("me", one, RenderFilm()) for one in projects]
+    with JobQueue(home, ["cuda:0", "cuda:1"]) as queue:
+        views = [queue.submit_task("me", one, RenderFilm()) for one in projects]
         assert {running(one)[1] for one in projects[:2]} == {"cuda:0", "cuda:1"}
         assert state(queue, views[2]) == "queued"
         for one in projects:
@@ -152,130 +154,132 @@ def test_two_devices_paint_two_films(home: Home, fake: None) -> None:
         assert all(ended(queue, view).state == "done" for view in views)
 
 
-def test_a_photograph_is_no_film_to_wait_for(home: Home, queue: Queue, tmp_path: Path) -> None:
+def test_a_photograph_is_no_film_to_wait_for(home: Storage, queue: JobQueue, tmp_path: Path) -> None:
     film = begun(home, "me", "hold")
-    queue.submit("me", film, RenderFilm())
+    queue.submit_task("me", film, RenderFilm())
     running(film)
     (tmp_path / "old.png").write_bytes(picture_bytes())
-    photograph = begin(home.new_project("me"), [("old.png", tmp_path / "old.png")])
-    assert ended(queue, queue.submit("me", photograph, RenderFilm())).state == "done"
+    photograph = create_project(home.create_project_folder("me"), [("old.png", tmp_path / "old.png")])
+    assert ended(queue, queue.submit_task("me", photograph, RenderFilm())).state == "done"
 
 
-def test_what_waits_is_not_asked_for_twice(home: Home, queue: Queue) -> None:
+def test_what_waits_is_not_asked_for_twice(home: Storage, queue: JobQueue) -> None:
     project = begun(home, "me", "hold")
-    view = queue.submit("me", project, RenderFilm())
+    view = queue.submit_task("me", project, RenderFilm())
     running(project)
-    after = queue.submit("me", project, RenderFilm())
+    after = queue.submit_task("me", project, RenderFilm())
     assert after.id != view.id, "what runs may not know of the last change"
-    assert queue.submit("me", project, RenderFilm()).id == after.id
-    other = queue.submit("me", project, RenderFilm(layer=True))
+    assert queue.submit_task("me", project, RenderFilm()).id == after.id
+    other = queue.submit_task("me", project, RenderFilm(layer=True))
     assert len({view.id, after.id, other.id}) == 3
     go(project)
     assert [ended(queue, one).state for one in (view, after, other)] == ["done"] * 3
 
 
-def test_nobody_fills_the_queue(home: Home, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kinemacolor.web.queue.MOST_WAITING", 2)
+def test_nobody_fills_the_queue(home: Storage, queue: JobQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kinemacolor.web.queue.MAX_WAITING_JOBS", 2)
     projects = [begun(home, "me", "hold") for _ in range(4)]
-    first, *_ = (queue.submit("me", project, RenderFilm()) for project in projects[:1])
+    first, *_ = (queue.submit_task("me", project, RenderFilm()) for project in projects[:1])
     running(projects[0])
     for project in projects[1:3]:
-        queue.submit("me", project, RenderFilm())
+        queue.submit_task("me", project, RenderFilm())
     with pytest.raises(UsageError, match="wait already"):
-        queue.submit("me", projects[3], RenderFilm())
-    queue.submit("you", begun(home, "you"), RenderFilm())
+        queue.submit_task("me", projects[3], RenderFilm())
+    queue.submit_task("you", begun(home, "you"), RenderFilm())
     for project in projects:
         go(project)
     assert ended(queue, first).state == "done"
 
 
-def test_a_job_that_waits_is_stopped_at_once(home: Home, queue: Queue) -> None:
+def test_a_job_that_waits_is_stopped_at_once(home: Storage, queue: JobQueue) -> None:
     first, second = begun(home, "me", "hold"), begun(home)
-    queue.submit("me", first, RenderFilm())
-    view = queue.submit("me", second, RenderFilm())
-    stopped = queue.stop("me", view.id)
+    queue.submit_task("me", first, RenderFilm())
+    view = queue.submit_task("me", second, RenderFilm())
+    stopped = queue.stop_job("me", view.id)
     assert (stopped.state, stopped.place) == ("stopped", None)
     go(first)
-    again = queue.resume("me", view.id)
+    again = queue.resume_job("me", view.id)
     assert again.id == view.id
     assert ended(queue, again).state == "done"
 
 
-def test_a_job_that_runs_stops_and_goes_on(home: Home, queue: Queue) -> None:
+def test_a_job_that_runs_stops_and_goes_on(home: Storage, queue: JobQueue) -> None:
     project = begun(home, "me", "hold")
-    view = queue.submit("me", project, RenderFilm())
+    view = queue.submit_task("me", project, RenderFilm())
     number, _ = running(project)
-    assert queue.resume("me", view.id).state == "running"
-    queue.stop("me", view.id)
-    queue.stop("me", view.id)
+    assert queue.resume_job("me", view.id).state == "running"
+    queue.stop_job("me", view.id)
+    queue.stop_job("me", view.id)
     stopped = ended(queue, view)
     assert (stopped.state, stopped.message) == ("stopped", "stopped; what was done is kept")
     assert (project.folder / "stopped").exists()
     assert not is_alive(number)
     go(project)
-    assert ended(queue, queue.resume("me", view.id)).state == "done"
-    assert queue.resume("me", view.id).state == "done"
-    assert len(queue.views("me")) == 1
+    assert ended(queue, queue.resume_job("me", view.id)).state == "done"
+    assert queue.resume_job("me", view.id).state == "done"
+    assert len(queue.list_views("me")) == 1
 
 
-def test_going_on_waits_its_turn_and_loses_nothing(home: Home, queue: Queue) -> None:
+def test_going_on_waits_its_turn_and_loses_nothing(home: Storage, queue: JobQueue) -> None:
     project = begun(home, "me", "fail")
-    view = queue.submit("me", project, RenderFilm())
+    view = queue.submit_task("me", project, RenderFilm())
     assert ended(queue, view).state == "failed"
     (project.folder / "hold").touch()
     for file in ("fail", "running"):
         (project.folder / file).unlink()
-    queue.submit("me", project, RenderFilm())
+    queue.submit_task("me", project, RenderFilm())
     running(project)
-    again = queue.resume("me", view.id)
+    again = queue.resume_job("me", view.id)
     assert (again.id, again.state) == (view.id, "queued")
     go(project)
     assert ended(queue, again).state == "done"
 
 
-def test_a_failure_is_told_in_the_workers_words_without_places(home: Home, queue: Queue) -> None:
+def test_a_failure_is_told_in_the_workers_words_without_places(home: Storage, queue: JobQueue) -> None:
     project = begun(home, "ab", "fail")
-    view = queue.submit("ab", project, RenderFilm())
+    view = queue.submit_task("ab", project, RenderFilm())
     assert ended(queue, view, "ab").message == "film.mp4 is torn"
     kept = JobEntry.model_validate_json((project.folder / "jobs" / f"{view.id}.json").read_text())
     assert (kept.state, kept.exit_code) == ("failed", 3)
-    with pytest.raises(Missing):
-        queue.result("ab", view.id)
+    with pytest.raises(NotFoundError):
+        queue.find_result("ab", view.id)
 
 
-def test_a_worker_that_is_killed_fails_and_can_go_on(home: Home, queue: Queue) -> None:
+def test_a_worker_that_is_killed_fails_and_can_go_on(home: Storage, queue: JobQueue) -> None:
     project = begun(home, "me", "hold")
-    view = queue.submit("me", project, RenderFilm())
+    view = queue.submit_task("me", project, RenderFilm())
     os.kill(running(project)[0], signal.SIGKILL)
     assert "without a word" in str(ended(queue, view).message)
     assert state(queue, view) == "failed"
     go(project)
-    assert ended(queue, queue.resume("me", view.id)).state == "done"
+    assert ended(queue, queue.resume_job("me", view.id)).state == "done"
 
 
-def test_a_worker_that_does_not_stop_is_killed(home: Home, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_does_not_stop_is_killed(home: Storage, queue: JobQueue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(one_job, "STOP_SECONDS", 0.2)
     project = begun(home, "me", "hold", "stubborn")
-    view = queue.submit("me", project, RenderFilm())
+    view = queue.submit_task("me", project, RenderFilm())
     number, _ = running(project)
-    queue.stop("me", view.id)
+    queue.stop_job("me", view.id)
     assert ended(queue, view).state == "stopped"
     assert not is_alive(number)
 
 
-def test_a_process_that_cannot_be_started_is_told(home: Home, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_cannot_be_started_is_told(
+    home: Storage, queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(sys, "executable", "/none")
-        failed = ended(queue, queue.submit("me", begun(home), RenderFilm()))
+        failed = ended(queue, queue.submit_task("me", begun(home), RenderFilm()))
     assert (failed.state, "No such file" in str(failed.message)) == ("failed", True)
-    assert ended(queue, queue.submit("me", begun(home), RenderFilm())).state == "done"
+    assert ended(queue, queue.submit_task("me", begun(home), RenderFilm())).state == "done"
 
 
-def test_a_server_that_leaves_suspends_and_the_next_goes_on(home: Home, fake: None) -> None:
+def test_a_server_that_leaves_suspends_and_the_next_goes_on(home: Storage, fake: None) -> None:
     first, second = begun(home, "me", "hold"), begun(home, "me", "hold")
-    queue = Queue(home, ["cpu"])
+    queue = JobQueue(home, ["cpu"])
     with queue:
-        views = [queue.submit("me", one, RenderFilm()) for one in (first, second)]
+        views = [queue.submit_task("me", one, RenderFilm()) for one in (first, second)]
         number, _ = running(first)
         began = time.monotonic()
     assert time.monotonic() - began < 10
@@ -284,129 +288,131 @@ def test_a_server_that_leaves_suspends_and_the_next_goes_on(home: Home, fake: No
     for one in (first, second):
         go(one)
     (first.folder / "running").unlink()
-    for following in (queue, Queue(home, ["cpu"])):
+    for following in (queue, JobQueue(home, ["cpu"])):
         with following:
             assert [ended(following, view).state for view in views] == ["done", "done"]
-            assert [one.id for one in following.views("me")] == [view.id for view in views]
+            assert [one.id for one in following.list_views("me")] == [view.id for view in views]
 
 
-def test_jobs_of_a_server_that_was_killed_go_on(home: Home, fake: None) -> None:
+def test_jobs_of_a_server_that_was_killed_go_on(home: Storage, fake: None) -> None:
     project = begun(home)
     (project.folder / "jobs").mkdir()
     entry = JobEntry(id="ab", project=project.name, task=RenderFilm(), state="running", created=1)
     (project.folder / "jobs" / "ab.json").write_text(entry.model_dump_json())
-    with Queue(home, ["cpu"]) as queue:
-        (view,) = queue.views("me")
+    with JobQueue(home, ["cpu"]) as queue:
+        (view,) = queue.list_views("me")
         assert ended(queue, view).state == "done"
 
 
-def test_what_cannot_be_read_does_not_hinder_a_server(home: Home, fake: None) -> None:
+def test_what_cannot_be_read_does_not_hinder_a_server(home: Storage, fake: None) -> None:
     torn, gone, odd = begun(home), begun(home), begun(home)
     for project, text in ((torn, "{"), (gone, ""), (odd, '{"kind": "of another version"}')):
         (project.folder / "jobs").mkdir()
         entry = JobEntry(id="ab", project=project.name, task=RenderFilm(), created=1)
         (project.folder / "jobs" / "ab.json").write_text(text or entry.model_dump_json())
     (gone.folder / "project.json").unlink()
-    with Queue(home, ["cpu"]) as queue:
-        assert queue.views("me") == []
-        assert ended(queue, queue.submit("me", begun(home), RenderFilm())).state == "done"
+    with JobQueue(home, ["cpu"]) as queue:
+        assert queue.list_views("me") == []
+        assert ended(queue, queue.submit_task("me", begun(home), RenderFilm())).state == "done"
 
 
-def test_a_project_that_is_removed_takes_its_jobs_along(home: Home, queue: Queue) -> None:
+def test_a_project_that_is_removed_takes_its_jobs_along(home: Storage, queue: JobQueue) -> None:
     project, other = begun(home, "me", "hold"), begun(home, "me", "hold")
     for one in (project, other):
-        queue.submit("me", one, RenderFilm())
-    queue.submit("me", project, Try())
+        queue.submit_task("me", one, RenderFilm())
+    queue.submit_task("me", project, PreviewClip())
     number, _ = running(project)
     queue.forget_project("me", project)
     assert not is_alive(number)
-    project.remove()
+    project.delete_folder()
     assert not project.folder.exists()
-    assert [one.project for one in queue.views("me")] == [other.name]
+    assert [one.project for one in queue.list_views("me")] == [other.name]
     go(other)
-    assert ended(queue, queue.views("me")[0]).state == "done"
+    assert ended(queue, queue.list_views("me")[0]).state == "done"
 
 
-def test_only_ended_jobs_are_forgotten_and_leave_nothing(home: Home, queue: Queue) -> None:
+def test_only_ended_jobs_are_forgotten_and_leave_nothing(home: Storage, queue: JobQueue) -> None:
     project = begun(home, "me", "hold")
-    view = queue.submit("me", project, RenderFilm())
+    view = queue.submit_task("me", project, RenderFilm())
     running(project)
     with pytest.raises(UsageError, match="stop it first"):
-        queue.forget("me", view.id)
+        queue.forget_job("me", view.id)
     go(project)
     ended(queue, view)
     assert list((project.folder / "jobs").iterdir())
-    queue.forget("me", view.id)
-    assert queue.views("me") == []
+    queue.forget_job("me", view.id)
+    assert queue.list_views("me") == []
     assert not list((project.folder / "jobs").iterdir())
 
 
-def test_the_oldest_of_many_ended_jobs_are_forgotten(home: Home, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_oldest_of_many_ended_jobs_are_forgotten(
+    home: Storage, queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sys, "executable", "/none")
     project, other = begun(home), begun(home)
-    kept = ended(queue, queue.submit("me", other, Look()))
-    views = [ended(queue, queue.submit("me", project, Look())) for _ in range(KEPT_FINISHED + 3)]
-    assert queue.views("me", other.name) == [kept]
-    assert [one.id for one in queue.views("me", project.name)] == [one.id for one in views[2:]]
-    assert len(list((project.folder / "jobs").glob("*.json"))) == KEPT_FINISHED + 1
+    kept = ended(queue, queue.submit_task("me", other, AnalyzeFilm()))
+    views = [ended(queue, queue.submit_task("me", project, AnalyzeFilm())) for _ in range(MAX_FINISHED_JOBS + 3)]
+    assert queue.list_views("me", other.name) == [kept]
+    assert [one.id for one in queue.list_views("me", project.name)] == [one.id for one in views[2:]]
+    assert len(list((project.folder / "jobs").glob("*.json"))) == MAX_FINISHED_JOBS + 1
 
 
-def test_nobody_has_others_jobs(home: Home, queue: Queue) -> None:
-    view = queue.submit("me", begun(home), RenderFilm())
-    for call in (queue.view, queue.stop, queue.resume, queue.forget, queue.result):
-        with pytest.raises(Missing):
+def test_nobody_has_others_jobs(home: Storage, queue: JobQueue) -> None:
+    view = queue.submit_task("me", begun(home), RenderFilm())
+    for call in (queue.view_job, queue.stop_job, queue.resume_job, queue.forget_job, queue.find_result):
+        with pytest.raises(NotFoundError):
             call("you", view.id)
-    assert queue.views("you") == []
+    assert queue.list_views("you") == []
 
 
-def test_a_full_disk_does_not_end_a_lane(home: Home, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_does_not_end_a_lane(home: Storage, queue: JobQueue, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(path: Path) -> None:
         raise ResourceError(f"{path} may not be written")
 
     project = begun(home, "me", "hold", "fail")
-    view = queue.submit("me", project, RenderFilm())
+    view = queue.submit_task("me", project, RenderFilm())
     running(project)
     with monkeypatch.context() as patch:
-        patch.setattr(one_job, "replacing", full)
+        patch.setattr(one_job, "write_file_atomically", full)
         go(project)
         assert ended(queue, view).state == "failed"
         with pytest.raises(ResourceError):
-            queue.submit("me", begun(home), RenderFilm())
-    assert ended(queue, queue.submit("me", begun(home), RenderFilm())).state == "done"
+            queue.submit_task("me", begun(home), RenderFilm())
+    assert ended(queue, queue.submit_task("me", begun(home), RenderFilm())).state == "done"
 
 
-def test_ctrl_c_in_the_servers_terminal_does_not_reach_a_worker(home: Home, queue: Queue) -> None:
+def test_ctrl_c_in_the_servers_terminal_does_not_reach_a_worker(home: Storage, queue: JobQueue) -> None:
     project = begun(home, "me", "hold")
-    queue.submit("me", project, RenderFilm())
+    queue.submit_task("me", project, RenderFilm())
     number, _ = running(project)
     assert os.getpgid(number) != os.getpgid(0)
 
 
-def real(home: Home, tmp_path: Path) -> Project:
+def real(home: Storage, tmp_path: Path) -> Project:
     """A film with a reference."""
     (tmp_path / "upload").write_bytes(film_bytes(tmp_path))
-    project = begin(home.new_project("me"), [("film.mp4", tmp_path / "upload")])
+    project = create_project(home.create_project_folder("me"), [("film.mp4", tmp_path / "upload")])
     (tmp_path / "upload.png").write_bytes(picture_bytes())
     project.add_reference("still.png", tmp_path / "upload.png")
     return project
 
 
-def test_a_film_that_is_stopped_and_goes_on_has_the_same_bytes(home: Home, tmp_path: Path) -> None:
+def test_a_film_that_is_stopped_and_goes_on_has_the_same_bytes(home: Storage, tmp_path: Path) -> None:
     whole, stopped = real(home, tmp_path), real(home, tmp_path)
-    with Queue(home, ["cpu", "cpu"]) as queue:
-        undisturbed = queue.submit("me", whole, RenderFilm())
-        view = queue.submit("me", stopped, RenderFilm())
-        until(lambda: queue.view("me", view.id).step == "Colouring")
-        queue.stop("me", view.id)
+    with JobQueue(home, ["cpu", "cpu"]) as queue:
+        undisturbed = queue.submit_task("me", whole, RenderFilm())
+        view = queue.submit_task("me", stopped, RenderFilm())
+        until(lambda: queue.view_job("me", view.id).step == "Colouring")
+        queue.stop_job("me", view.id)
         assert ended(queue, view).state == "stopped"
-        assert ended(queue, queue.resume("me", view.id)).state == "done"
+        assert ended(queue, queue.resume_job("me", view.id)).state == "done"
         assert ended(queue, undisturbed).state == "done"
-        results = [queue.result("me", one.id) for one in (undisturbed, view)]
+        results = [queue.find_result("me", one.id) for one in (undisturbed, view)]
     assert results[0].read_bytes() == results[1].read_bytes()
     assert results[0] != results[1]
 
 
-def test_a_real_worker_stops_when_its_server_is_gone(home: Home, tmp_path: Path) -> None:
+def test_a_real_worker_stops_when_its_server_is_gone(home: Storage, tmp_path: Path) -> None:
     project = real(home, tmp_path)
     entry = JobEntry(id="ab", project=project.name, task=RenderFilm(), created=1)
     (project.folder / "jobs").mkdir()

@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 
 pytest.importorskip("gradio")
 from kinemacolor.errors import ResourceError, UsageError
-from kinemacolor.web.storage import LONGEST_NAME, Home, Missing, safe_name, user_key
+from kinemacolor.web.storage import MAX_NAME_BYTES, NotFoundError, Storage, make_user_key, safe_file_name
 
 ANY_NAME = st.text(st.characters(codec=None, exclude_categories=()), max_size=300)
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Home:
+def place(tmp_path: Path) -> Storage:
     films = tmp_path / "films"
     (films / "silent").mkdir(parents=True)
     (films / "silent" / "metropolis.mkv").write_bytes(b"film")
     (tmp_path / "secret.mp4").write_bytes(b"secret")
-    made = Home(tmp_path / "root", films)
-    made.prepare()
+    made = Storage(tmp_path / "root", films)
+    made.create_folders()
     return made
 
 
@@ -38,7 +38,7 @@ def place(tmp_path: Path) -> Home:
 @example("C:\\films\\Nosferatu.mkv")
 def test_a_name_is_one_file_that_every_system_can_hold(name: str) -> None:
     try:
-        safe = safe_name(name)
+        safe = safe_file_name(name)
     except UsageError:
         return
     assert safe == Path(safe).name
@@ -46,8 +46,8 @@ def test_a_name_is_one_file_that_every_system_can_hold(name: str) -> None:
     assert not set(safe) & set('/\\\0<>:"|?*\n')
     assert safe[0] not in " ."
     assert safe[-1] not in " ."
-    assert len(safe.encode()) <= LONGEST_NAME + 1
-    assert safe_name(safe) == safe
+    assert len(safe.encode()) <= MAX_NAME_BYTES + 1
+    assert safe_file_name(safe) == safe
 
 
 @pytest.mark.parametrize(
@@ -63,22 +63,22 @@ def test_a_name_is_one_file_that_every_system_can_hold(name: str) -> None:
         ("cafe\u0301.png", "café.png"),
         (".hidden.png", "hidden.png"),
         ("映画.mov", "映画.mov"),
-        ("x" * 300 + ".tiff", "x" * (LONGEST_NAME - 5) + ".tiff"),
+        ("x" * 300 + ".tiff", "x" * (MAX_NAME_BYTES - 5) + ".tiff"),
     ],
 )
 def test_what_a_name_becomes(name: str, safe: str) -> None:
-    assert safe_name(name) == safe
+    assert safe_file_name(name) == safe
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "/", "a/", "...", " ", "x." + "y" * 50])
 def test_no_name_at_all_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="is no name for a file"):
-        safe_name(name)
+        safe_file_name(name)
 
 
-def test_a_film_of_the_folder_is_found(place: Home) -> None:
-    assert place.known_films() == ["silent/metropolis.mkv"]
-    assert place.film_at("silent/metropolis.mkv").read_bytes() == b"film"
+def test_a_film_of_the_folder_is_found(place: Storage) -> None:
+    assert place.list_films() == ["silent/metropolis.mkv"]
+    assert place.resolve_film("silent/metropolis.mkv").read_bytes() == b"film"
 
 
 @pytest.mark.parametrize(
@@ -96,50 +96,50 @@ def test_a_film_of_the_folder_is_found(place: Home) -> None:
         "a/" * 2000,
     ],
 )
-def test_nothing_outside_of_the_folder_is_a_film(place: Home, name: str) -> None:
-    with pytest.raises(Missing):
-        place.film_at(name)
+def test_nothing_outside_of_the_folder_is_a_film(place: Storage, name: str) -> None:
+    with pytest.raises(NotFoundError):
+        place.resolve_film(name)
 
 
-def test_a_link_does_not_lead_out_of_the_folder(place: Home, tmp_path: Path) -> None:
+def test_a_link_does_not_lead_out_of_the_folder(place: Storage, tmp_path: Path) -> None:
     assert place.films
     (place.films / "link.mp4").symlink_to(tmp_path / "secret.mp4")
     (place.films / "elsewhere").symlink_to(tmp_path)
     for name in ("link.mp4", "elsewhere/secret.mp4"):
-        with pytest.raises(Missing):
-            place.film_at(name)
+        with pytest.raises(NotFoundError):
+            place.resolve_film(name)
 
 
 def test_without_a_folder_there_are_no_films(tmp_path: Path) -> None:
-    made = Home(tmp_path)
-    assert made.known_films() == []
+    made = Storage(tmp_path)
+    assert made.list_films() == []
     with pytest.raises(UsageError, match="upload"):
-        made.film_at("film.mp4")
+        made.resolve_film("film.mp4")
 
 
-def test_only_uploads_that_nobody_came_for_are_swept(place: Home) -> None:
-    project = place.new_project("a")
-    old, fresh, folder = (place.uploads / name for name in ("old", "fresh", "folder"))
+def test_only_uploads_that_nobody_came_for_are_swept(place: Storage) -> None:
+    project = place.create_project_folder("a")
+    old, fresh, folder = (place.uploads_folder / name for name in ("old", "fresh", "folder"))
     for file in (old, fresh):
         file.write_bytes(b"x")
     folder.mkdir()
     (folder / "inside").write_bytes(b"x")
-    (place.uploads / "link").symlink_to(project)
-    os.utime(place.uploads / "link", (0, 0), follow_symlinks=False)
+    (place.uploads_folder / "link").symlink_to(project)
+    os.utime(place.uploads_folder / "link", (0, 0), follow_symlinks=False)
     for path in (old, folder, project):
         os.utime(path, (time.time() - 90_000,) * 2)
-    place.sweep()
-    assert [path.name for path in place.uploads.iterdir()] == ["fresh"]
+    place.remove_old_uploads()
+    assert [path.name for path in place.uploads_folder.iterdir()] == ["fresh"]
     assert project.is_dir()
 
 
-def test_a_project_is_its_users_alone(place: Home) -> None:
-    mine, other = user_key("me"), user_key("you")
-    folder = place.new_project(mine)
-    assert place.project(mine, folder.name) == folder
-    assert place.projects(mine) == [folder]
-    assert place.projects(other) == []
-    assert list(place.everybody()) == [(mine, folder)]
+def test_a_project_is_its_users_alone(place: Storage) -> None:
+    mine, other = make_user_key("me"), make_user_key("you")
+    folder = place.create_project_folder(mine)
+    assert place.find_project_folder(mine, folder.name) == folder
+    assert place.list_project_folders(mine) == [folder]
+    assert place.list_project_folders(other) == []
+    assert list(place.iter_all_projects()) == [(mine, folder)]
     for user, name in (
         (other, folder.name),
         (mine, f"../{mine}/{folder.name}"),
@@ -147,40 +147,46 @@ def test_a_project_is_its_users_alone(place: Home) -> None:
         (mine, ""),
         (mine, "\0"),
     ):
-        with pytest.raises(Missing):
-            place.project(user, name)
+        with pytest.raises(NotFoundError):
+            place.find_project_folder(user, name)
 
 
-def test_stray_files_are_nobodys_projects(place: Home) -> None:
-    folder = place.new_project("a")
+def test_stray_files_are_nobodys_projects(place: Storage) -> None:
+    folder = place.create_project_folder("a")
     (place.root / "users" / ".DS_Store").write_bytes(b"x")
     (folder.parent / ".DS_Store").write_bytes(b"x")
-    assert [found for _, found in place.everybody()] == [folder]
+    assert [found for _, found in place.iter_all_projects()] == [folder]
 
 
 def test_a_users_key_tells_nothing_and_is_a_name_for_a_folder() -> None:
     secret = "the secret of a cookie, long enough"
-    assert secret not in user_key(secret)
-    assert user_key(secret) == user_key(secret) != user_key(secret + ".")
-    assert user_key("login:../..").isalnum()
+    assert secret not in make_user_key(secret)
+    assert make_user_key(secret) == make_user_key(secret) != make_user_key(secret + ".")
+    assert make_user_key("login:../..").isalnum()
 
 
-def test_what_others_read_does_not_tell_where_things_lie(place: Home) -> None:
-    folder = place.new_project(user_key("a"))
-    for path in (folder / "film" / "x.mp4", folder / "plan.json", place.uploads / "y.png", place.root / "lock", folder):
-        told = place.without_places(f"{path} may not be read")
+def test_what_others_read_does_not_tell_where_things_lie(place: Storage) -> None:
+    folder = place.create_project_folder(make_user_key("a"))
+    for path in (
+        folder / "film" / "x.mp4",
+        folder / "plan.json",
+        place.uploads_folder / "y.png",
+        place.root / "lock",
+        folder,
+    ):
+        told = place.hide_server_paths(f"{path} may not be read")
         assert str(place.root) not in told
-    assert place.without_places(f"{folder / 'film' / 'x.mp4'} is gone") == "x.mp4 is gone"
+    assert place.hide_server_paths(f"{folder / 'film' / 'x.mp4'} is gone") == "x.mp4 is gone"
     assert place.films
-    assert place.without_places(f"{place.films / 'silent' / 'm.mkv'} is gone") == "silent/m.mkv is gone"
+    assert place.hide_server_paths(f"{place.films / 'silent' / 'm.mkv'} is gone") == "silent/m.mkv is gone"
 
 
-def test_only_the_servers_user_may_look_into_its_folders(place: Home) -> None:
-    for folder in (place.root, place.uploads, place.new_project("a")):
+def test_only_the_servers_user_may_look_into_its_folders(place: Storage) -> None:
+    for folder in (place.root, place.uploads_folder, place.create_project_folder("a")):
         assert folder.stat().st_mode & 0o077 == 0
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ResourceError, match="file"):
-        Home(tmp_path / "file").prepare()
+        Storage(tmp_path / "file").create_folders()

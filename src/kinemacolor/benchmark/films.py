@@ -29,12 +29,12 @@ from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.writer import open_writer
 from kinemacolor.weights.registry import load_model
 
-LONG_SECONDS, LONG_RATE, LONG_SIZE = 600, 10, (480, 854)
+LONG_SECONDS, LONG_FRAME_RATE, LONG_SIZE = 600, 10, (480, 854)
 STAGES = ("decode", "prepare", "features", "match", "chroma", "encode")
 
 
 @dataclass(frozen=True)
-class Bench:
+class FilmBenchmark:
     """Core-seconds per frame: of each stage run alone, and of the whole pipeline; memory in MB."""
 
     film: str
@@ -46,22 +46,22 @@ class Bench:
     peak_memory_mb: float
 
 
-def bench_film(film: Path | None = None, reference: Path | None = None, model: str = "kinema") -> Bench:
+def benchmark_film(film: Path | None = None, reference: Path | None = None, model: str = "kinema") -> FilmBenchmark:
     """Time a film (default: the bundled sample) with a reference (default: the sample's)."""
     package = files("kinemacolor")
     with as_file(package.joinpath(SAMPLE)) as sample, as_file(package.joinpath(REFERENCE)) as still:
-        return _bench(film or sample, reference or still, model, stage_frames=40)
+        return _benchmark_film(film or sample, reference or still, model, stage_frames=40)
 
 
-def bench_long(model: str = "kinema") -> Bench:
+def benchmark_long_film(model: str = "kinema") -> FilmBenchmark:
     """Ten minutes of generated 480p film: does memory stay flat?"""
     with tempfile.TemporaryDirectory() as folder, as_file(files("kinemacolor").joinpath(REFERENCE)) as still:
         film = Path(folder, "ten-minutes.mp4")
-        generate_film(film, LONG_SECONDS * LONG_RATE, LONG_SIZE)
-        return _bench(film, still, model, stage_frames=40)
+        write_generated_film(film, LONG_SECONDS * LONG_FRAME_RATE, LONG_SIZE)
+        return _benchmark_film(film, still, model, stage_frames=40)
 
 
-def markdown(rows: list[Bench]) -> str:
+def format_film_table(rows: list[FilmBenchmark]) -> str:
     """The table of docs/results.md, core-milliseconds per frame."""
     lines = [
         f"| film | size | frames | {' | '.join(STAGES)} | whole | wall | peak MB |",
@@ -76,7 +76,7 @@ def markdown(rows: list[Bench]) -> str:
     return "\n".join(lines)
 
 
-def generate_film(path: Path, frames: int, size: tuple[int, int]) -> None:
+def write_generated_film(path: Path, frames: int, size: tuple[int, int]) -> None:
     """A gray film of drifting soft shapes and grain; ``size`` is rows and columns."""
     height, width = size
     generator = np.random.default_rng(0)
@@ -84,7 +84,7 @@ def generate_film(path: Path, frames: int, size: tuple[int, int]) -> None:
     tall = np.kron(coarse, np.ones((height // 9 + 1, width // 16 + 1), np.float32))[:height, :width] * 180 + 30
     grain = generator.normal(0, 4, (8, height, width)).astype(np.float32)
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=LONG_RATE, options={"preset": "ultrafast", "crf": "23"})
+        stream = container.add_stream("libx264", rate=LONG_FRAME_RATE, options={"preset": "ultrafast", "crf": "23"})
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, "gray"
         for index in range(frames):
@@ -94,26 +94,26 @@ def generate_film(path: Path, frames: int, size: tuple[int, int]) -> None:
         container.mux(stream.encode(None))
 
 
-def _bench(film: Path, reference: Path, model_name: str, stage_frames: int) -> Bench:
+def _benchmark_film(film: Path, reference: Path, model_name: str, stage_frames: int) -> FilmBenchmark:
     # A fresh process: its peak memory is that of one run.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
-        frames, core, wall, peak = pool.submit(_run_whole, film, reference, model_name).result()
+        frames, core_seconds, wall_seconds, peak = pool.submit(_time_whole_run, film, reference, model_name).result()
     stages = _time_stages(film, reference, load_model(model_name), stage_frames)
     with VideoReader(film) as reader:
         size = f"{reader.info.width}x{reader.info.height}"
-    return Bench(film.name, size, frames, stages, core / frames, wall / frames, peak)
+    return FilmBenchmark(film.name, size, frames, stages, core_seconds / frames, wall_seconds / frames, peak)
 
 
-def _run_whole(film: Path, reference: Path, model_name: str) -> tuple[int, float, float, float]:
+def _time_whole_run(film: Path, reference: Path, model_name: str) -> tuple[int, float, float, float]:
     with tempfile.TemporaryDirectory() as folder:
         model = load_model(model_name)
         job = ColorizeRequest(film, (ReferenceSpec(reference),), Path(folder, "result.mp4"))
         prepared = run_preflight_checks(job, model_name)
-        core, wall = time.process_time(), time.monotonic()
+        core_seconds, wall_seconds = time.process_time(), time.monotonic()
         report = run_colorize_request(job, plan_or_resume(job, model_name), prepared, model)
-        core, wall = time.process_time() - core, time.monotonic() - wall
-    return report.frames, core, wall, peak_memory_mb()
+        core_seconds, wall_seconds = time.process_time() - core_seconds, time.monotonic() - wall_seconds
+    return report.frames, core_seconds, wall_seconds, peak_memory_mb()
 
 
 def peak_memory_mb() -> float:
@@ -126,64 +126,64 @@ def peak_memory_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
-class _Clock:
+class _StageTimer:
     """Core-seconds of this process by stage."""
 
     def __init__(self) -> None:
-        self.spent = dict.fromkeys(STAGES, 0.0)
+        self.core_seconds = dict.fromkeys(STAGES, 0.0)
 
     @contextmanager
-    def time(self, stage: str) -> Iterator[None]:
-        begin = time.process_time()
+    def time_stage(self, stage: str) -> Iterator[None]:
+        started = time.process_time()
         yield
-        self.spent[stage] += time.process_time() - begin
+        self.core_seconds[stage] += time.process_time() - started
 
 
 def _time_stages(film: Path, reference: Path, model: Colorizer, count: int) -> dict[str, float]:
     """Each stage alone, one after the other, over the first ``count`` frames."""
-    clock = _Clock()
+    timer = _StageTimer()
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "result.mp4")
         prepared = run_preflight_checks(ColorizeRequest(film, (ReferenceSpec(reference),), output), model.spec.name)
         info, encoder = prepared.info, prepared.encoder
         session = Session(model, [load_reference(reference)], height=info.height, width=info.width)
-        _watch_features(model, clock)
+        _time_backbone(model, timer)
         native, target = info.colors.build_ycbcr(info.depth), info.colors.build_ycbcr(encoder.depth)
-        with VideoReader(film) as reader, clock.time("decode"):
+        with VideoReader(film) as reader, timer.time_stage("decode"):
             blocks = list(islice(reader.iter_blocks(model.spec.block_size), -(-count // model.spec.block_size)))
-        made: list[UIntArray] = []
+        cbcr_planes: list[UIntArray] = []
         for block in blocks:
-            with clock.time("prepare"):
-                small = np.stack([session.geometry.downscale_codes(luma) for luma in block.luma_codes])
-            with clock.time("match"):
-                answers = session.predict_frames(small, native)
-            with clock.time("chroma"):
+            with timer.time_stage("prepare"):
+                small_lumas = np.stack([session.geometry.downscale_codes(luma) for luma in block.luma_codes])
+            with timer.time_stage("match"):
+                predictions = session.predict_frames(small_lumas, native)
+            with timer.time_stage("chroma"):
                 size = cbcr_plane_size(info, encoder)
-                for luma, painted in zip(block.luma_codes, answers, strict=True):
-                    made.append(
+                for luma, prediction in zip(block.luma_codes, predictions, strict=True):
+                    cbcr_planes.append(
                         session.postprocessor.compute_cbcr_codes(
-                            luma, session.postprocessor.with_saturation(painted), size, native, target
+                            luma, session.postprocessor.with_saturation(prediction), size, native, target
                         )
                     )
         frames = [frame for block in blocks for frame in zip(block.luma_codes, block.pts, block.durations, strict=True)]
-        with clock.time("encode"), open_writer(output, info, encoder) as writer:
-            for (luma, pts, duration), chroma in zip(frames, made, strict=True):
-                writer.write(luma, chroma, pts, duration)
-    clock.spent["match"] -= clock.spent["features"]
-    return {stage: spent / len(frames) for stage, spent in clock.spent.items()}
+        with timer.time_stage("encode"), open_writer(output, info, encoder) as writer:
+            for (luma, pts, duration), cbcr_codes in zip(frames, cbcr_planes, strict=True):
+                writer.write(luma, cbcr_codes, pts, duration)
+    timer.core_seconds["match"] -= timer.core_seconds["features"]
+    return {stage: spent / len(frames) for stage, spent in timer.core_seconds.items()}
 
 
-def _watch_features(model: Colorizer, clock: _Clock) -> None:
+def _time_backbone(model: Colorizer, timer: _StageTimer) -> None:
     """Count the time inside the backbone apart from the rest of the network."""
-    begun: list[float] = []
+    start_times: list[float] = []
 
-    def begin(*_: object) -> None:
-        begun.append(time.process_time())
+    def start_timer(*_: object) -> None:
+        start_times.append(time.process_time())
 
-    def finish(*_: object) -> None:
-        clock.spent["features"] += time.process_time() - begun.pop()
+    def stop_timer(*_: object) -> None:
+        timer.core_seconds["features"] += time.process_time() - start_times.pop()
 
     for backbone in model.modules():
         if isinstance(backbone, EfficientNetLite0 | VGG19 | ResNet101):
-            backbone.register_forward_pre_hook(begin)
-            backbone.register_forward_hook(finish)
+            backbone.register_forward_pre_hook(start_timer)
+            backbone.register_forward_hook(stop_timer)

@@ -9,7 +9,7 @@ from kinemacolor.models.base import Colorizer
 
 
 @dataclass(frozen=True)
-class Cost:
+class ModelCost:
     """Parameters; GFLOP (a multiplication and an addition are two) once a reference and for each frame."""
 
     parameters: int
@@ -17,21 +17,23 @@ class Cost:
     frame_gflop: float
 
 
-def cost(kind: type[Colorizer], *, height: int | None = None, width: int | None = None) -> Cost:
+def compute_model_cost(
+    model_class: type[Colorizer], *, height: int | None = None, width: int | None = None
+) -> ModelCost:
     """Cost of a model with one reference and frames of one size, by default 16:9 at its working size.
 
     Frames are counted where history exists, in whole blocks.
     """
     with torch.device("meta"), torch.inference_mode():
-        model = kind().eval()
+        model = model_class().eval()
         side = model.spec.short_side
         height, width = height or side, width or side * 16 // 9
         with FlopCounterMode(display=False) as reference:
             state = model.init_state(torch.zeros(1, 1, 3, height, width))
-        luma = torch.zeros(1, model.spec.block_size, 1, height, width)
-        state = model(luma, state).state
+        lightness = torch.zeros(1, model.spec.block_size, 1, height, width)
+        state = model(lightness, state).state
         with FlopCounterMode(display=False) as frames:
-            model(luma, state)
+            model(lightness, state)
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    each = frames.get_total_flops() / model.spec.block_size
-    return Cost(parameters, reference.get_total_flops() / 1e9, each / 1e9)
+    flop_per_frame = frames.get_total_flops() / model.spec.block_size
+    return ModelCost(parameters, reference.get_total_flops() / 1e9, flop_per_frame / 1e9)

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from kinemacolor.benchmark.films import peak_memory_mb
-from kinemacolor.benchmark.flops import cost
-from kinemacolor.benchmark.original_order import plain
+from kinemacolor.benchmark.flops import compute_model_cost
+from kinemacolor.benchmark.original_order import make_original_order
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.color2embed import Color2Embed
 from kinemacolor.models.long_term.model import LongTerm, LongTermOptions
@@ -27,7 +27,7 @@ PUBLISHED_LONG_TERM = {1: 0.1001, 2: 0.0743, 3: 0.0706, 4: 0.0730, 5: 0.0774, 6:
 
 
 @dataclass(frozen=True)
-class NetworkRow:
+class NetworkBenchmark:
     """Core-seconds per frame of 216×384, ours and in the original's order; how far the two answers lie apart (ab)."""
 
     model: str
@@ -39,7 +39,7 @@ class NetworkRow:
 
 
 @dataclass(frozen=True)
-class TableRow:
+class PublishedTiming:
     """One entry of a published timing table: seconds, theirs on a GPU of the day and ours, and each over the first."""
 
     table: str
@@ -50,29 +50,29 @@ class TableRow:
     ratio: float
 
 
-def bench_networks(rounds: int = 3) -> list[NetworkRow]:
+def benchmark_all_networks(rounds: int = 3) -> list[NetworkBenchmark]:
     """A row for each model, weights of no matter; peak memory is that of a fresh process without the original."""
     context = multiprocessing.get_context("spawn")
     rows = []
     for name in sorted(MODELS):
         with ProcessPoolExecutor(1, mp_context=context) as pool:
-            peak = pool.submit(_peak_memory_mb, name).result()
-        rows.append(_network_row(name, rounds, peak))
+            peak = pool.submit(_measure_peak_memory_mb, name).result()
+        rows.append(_benchmark_network(name, rounds, peak))
     return rows
 
 
-def bench_tables(rounds: int = 2) -> list[TableRow]:
+def benchmark_published_tables(rounds: int = 2) -> list[PublishedTiming]:
     """Color2Embed's Table 1 and Long-term's Table 3."""
     with torch.inference_mode():
-        squares = {side: _embed_seconds(side, rounds) for side in PUBLISHED_COLOR2EMBED}
-        blocks = {count: _block_seconds(count, rounds) for count in PUBLISHED_LONG_TERM}
+        squares = {side: _time_color2embed(side, rounds) for side in PUBLISHED_COLOR2EMBED}
+        blocks = {count: _time_long_term(count, rounds) for count in PUBLISHED_LONG_TERM}
     return [
-        *_table("Color2Embed, Table 1", "{0}×{0}", PUBLISHED_COLOR2EMBED, squares),
-        *_table("Long-term, Table 3", "N = {0}", PUBLISHED_LONG_TERM, blocks),
+        *_published_timings("Color2Embed, Table 1", "{0}×{0}", PUBLISHED_COLOR2EMBED, squares),
+        *_published_timings("Long-term, Table 3", "N = {0}", PUBLISHED_LONG_TERM, blocks),
     ]
 
 
-def markdown(networks: list[NetworkRow], tables: list[TableRow]) -> str:
+def format_network_tables(networks: list[NetworkBenchmark], tables: list[PublishedTiming]) -> str:
     """The tables of docs/results.md."""
     lines = [
         "| model | GFLOP a frame | core-s a frame | original's order | ratio | largest difference (ab) | peak MB |",
@@ -94,39 +94,39 @@ def markdown(networks: list[NetworkRow], tables: list[TableRow]) -> str:
     return "\n".join(lines)
 
 
-def _network_row(name: str, rounds: int, peak: float) -> NetworkRow:
+def _benchmark_network(name: str, rounds: int, peak: float) -> NetworkBenchmark:
     with torch.inference_mode():
-        model, reference, luma = _scene(name)
+        model, reference, lightness = _make_test_inputs(name)
         state = model.init_state(reference[:, None])
-        original = plain(model, reference)
-        ours, theirs, apart = 0.0, 0.0, 0.0
+        original = make_original_order(model, reference)
+        own_seconds, original_seconds, largest_difference = 0.0, 0.0, 0.0
         for turn in range(rounds + 1):
-            block = luma.roll(turn, -1)
+            block = lightness.roll(turn, -1)
             begun = time.process_time()
-            step = model(block, state)
+            output = model(block, state)
             middle = time.process_time()
-            chroma = original.step(block)
+            original_ab = original.step(block)
             ended = time.process_time()
-            state = step.state
+            state = output.state
             if turn == 0:  # chaotic untrained networks drift apart after the first block
-                apart = float((step.chroma - chroma).abs().max())
+                largest_difference = float((output.ab - original_ab).abs().max())
             else:
-                ours, theirs = ours + middle - begun, theirs + ended - middle
+                own_seconds, original_seconds = own_seconds + middle - begun, original_seconds + ended - middle
     frames = rounds * model.spec.block_size
-    gflop = cost(MODELS[name], height=SIZE[0], width=SIZE[1]).frame_gflop
-    return NetworkRow(name, gflop, ours / frames, theirs / frames, apart, peak)
+    gflop = compute_model_cost(MODELS[name], height=SIZE[0], width=SIZE[1]).frame_gflop
+    return NetworkBenchmark(name, gflop, own_seconds / frames, original_seconds / frames, largest_difference, peak)
 
 
-def _peak_memory_mb(name: str) -> float:
+def _measure_peak_memory_mb(name: str) -> float:
     with torch.inference_mode():
-        model, reference, luma = _scene(name)
+        model, reference, lightness = _make_test_inputs(name)
         state = model.init_state(reference[:, None])
         for _ in range(2):
-            state = model(luma, state).state
+            state = model(lightness, state).state
     return peak_memory_mb()
 
 
-def _scene(name: str) -> tuple[Colorizer, Tensor, Tensor]:
+def _make_test_inputs(name: str) -> tuple[Colorizer, Tensor, Tensor]:
     """A model, a smooth reference 1 3 h w and a block of the same picture."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", WeightsNotice)
@@ -138,25 +138,25 @@ def _scene(name: str) -> tuple[Colorizer, Tensor, Tensor]:
     return model, reference, reference[:, None, :1].expand(-1, model.spec.block_size, -1, -1, -1)
 
 
-def _embed_seconds(side: int, rounds: int) -> float:
+def _time_color2embed(side: int, rounds: int) -> float:
     model = Color2Embed().eval()
     lab = torch.rand(1, 1, 3, side, side) * 50
 
-    def once() -> None:
+    def colorize_once() -> None:
         model(lab[:, :, :1], model.init_state(lab))
 
-    return _wall_seconds(once, rounds)
+    return _shortest_wall_seconds(colorize_once, rounds)
 
 
-def _block_seconds(count: int, rounds: int) -> float:
+def _time_long_term(count: int, rounds: int) -> float:
     model = LongTerm(LongTermOptions(block=count)).eval()
     state = model.init_state(torch.rand(1, 1, 3, *SIZE) * 50)
-    luma = torch.rand(1, count, 1, *SIZE) * 100
-    state = model(luma, state).state  # later blocks ask the store too
-    return _wall_seconds(lambda: model(luma, state), rounds) / count
+    lightness = torch.rand(1, count, 1, *SIZE) * 100
+    state = model(lightness, state).state  # later blocks ask the store too
+    return _shortest_wall_seconds(lambda: model(lightness, state), rounds) / count
 
 
-def _wall_seconds(work: Callable[[], object], rounds: int) -> float:
+def _shortest_wall_seconds(work: Callable[[], object], rounds: int) -> float:
     """The shortest of several runs."""
     spent = []
     for _ in range(rounds):
@@ -166,9 +166,13 @@ def _wall_seconds(work: Callable[[], object], rounds: int) -> float:
     return min(spent)
 
 
-def _table(name: str, entry: str, published: dict[int, float], found: dict[int, float]) -> list[TableRow]:
-    theirs, ours = next(iter(published.values())), next(iter(found.values()))
+def _published_timings(
+    name: str, entry: str, published: dict[int, float], measured: dict[int, float]
+) -> list[PublishedTiming]:
+    first_published, first_measured = next(iter(published.values())), next(iter(measured.values()))
     return [
-        TableRow(name, entry.format(key), seconds, found[key], seconds / theirs, found[key] / ours)
+        PublishedTiming(
+            name, entry.format(key), seconds, measured[key], seconds / first_published, measured[key] / first_measured
+        )
         for key, seconds in published.items()
     ]

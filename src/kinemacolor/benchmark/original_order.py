@@ -21,7 +21,7 @@ from kinemacolor.nn.backbones import VGG19
 from kinemacolor.nn.layers import UpConv2d, flatten_grid
 
 
-class PlainDeepExemplar:
+class OriginalDeepExemplar:
     """Frame by frame as the published script goes, at the published temperature of 1e-10."""
 
     def __init__(self, model: DeepExemplar, reference: Tensor) -> None:
@@ -29,53 +29,57 @@ class PlainDeepExemplar:
         self.vgg = VGG19((*model.vgg.taps, "relu5_4"), variant=model.vgg.variant, width=model.options.width)
         self.vgg.load_state_dict(model.vgg.state_dict(), strict=False)
         self.vgg.to(reference.dtype)
-        self.colorization = _enlarging_first(model.colorization)
-        self.reference_maps = self._features(lab_to_rgb(reference))
-        self.last = torch.zeros_like(reference)  # frames have the reference's size here
+        self.colorization = _upsample_before_conv(model.colorization)
+        self.reference_maps = self._extract_features(lab_to_rgb(reference))
+        self.previous_lab = torch.zeros_like(reference)  # frames have the reference's size here
 
-    def step(self, luma: Tensor) -> Tensor:
+    def step(self, lightness: Tensor) -> Tensor:
         """Chroma of the next frame 1 1 1 h w, whose sides are multiples of 8: ``1 1 2 h w``."""
-        net, frame = self.model.correspondence, luma[:, 0]
-        theta = net.theta(net(self._features(frame.expand(-1, 3, -1, -1) / 100)))
+        net, frame = self.model.correspondence, lightness[:, 0]
+        theta = net.theta(net(self._extract_features(frame.expand(-1, 3, -1, -1) / 100)))
         phi = net.phi(net(self.reference_maps))
         query, keys = (center_and_normalize(flatten_grid(x, 1)) for x in (theta, phi))
         matrix = query @ keys.transpose(1, 2)
         similarity = matrix.amax(-1, keepdim=True)
         colors = (matrix / 1e-10).softmax(-1) @ flatten_grid(F.avg_pool2d(self.reference[:, 1:], CELL_SIZE), 1)
-        found = torch.cat([colors, similarity], -1).transpose(1, 2).reshape(1, 3, *theta.shape[-2:])
-        chroma: Tensor = self.colorization(
-            torch.cat([frame - 50, F.interpolate(found, scale_factor=CELL_SIZE), self.last], 1)
+        warped = torch.cat([colors, similarity], -1).transpose(1, 2).reshape(1, 3, *theta.shape[-2:])
+        ab: Tensor = self.colorization(
+            torch.cat([frame - 50, F.interpolate(warped, scale_factor=CELL_SIZE), self.previous_lab], 1)
         )
-        self.last = torch.cat([frame - 50, chroma], 1)
-        return chroma[:, None]
+        self.previous_lab = torch.cat([frame - 50, ab], 1)
+        return ab[:, None]
 
-    def _features(self, rgb: Tensor) -> list[Tensor]:
+    def _extract_features(self, rgb: Tensor) -> list[Tensor]:
         return [F.normalize(x, dim=1) for x in self.vgg(rgb)[:-1]]
 
 
-class PlainReference:
+class OriginalReferenceOrder:
     """Any model whose reference goes through the networks again with every block."""
 
     def __init__(self, model: Colorizer, reference: Tensor) -> None:
         self.model, self.reference = model, reference
         self.state = model.init_state(reference[:, None])
 
-    def step(self, luma: Tensor) -> Tensor:
+    def step(self, lightness: Tensor) -> Tensor:
         """Chroma of the next block 1 T 1 h w, ``1 T 2 h w``."""
         state = self.model.init_state(self.reference[:, None])
         if isinstance(state, LongTermState) and isinstance(self.state, LongTermState):
-            state = replace(state, store=self.state.memory)
-        chroma, _, self.state, _ = self.model(luma, state)
-        answer: Tensor = chroma
-        return answer
+            state = replace(state, memory=self.state.memory)
+        ab, _, self.state, _ = self.model(lightness, state)
+        output: Tensor = ab
+        return output
 
 
-def plain(model: Colorizer, reference: Tensor) -> "PlainDeepExemplar | PlainReference":
+def make_original_order(model: Colorizer, reference: Tensor) -> "OriginalDeepExemplar | OriginalReferenceOrder":
     """The original's order of work for a model, and one reference ``1 3 H W`` Lab."""
-    return PlainDeepExemplar(model, reference) if isinstance(model, DeepExemplar) else PlainReference(model, reference)
+    return (
+        OriginalDeepExemplar(model, reference)
+        if isinstance(model, DeepExemplar)
+        else OriginalReferenceOrder(model, reference)
+    )
 
 
-def _enlarging_first(network: nn.Module) -> nn.Module:
+def _upsample_before_conv(network: nn.Module) -> nn.Module:
     """A copy that enlarges maps and then convolves them."""
     copy = deepcopy(network)
     for name, layer in list(copy.named_modules()):

@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from kinemacolor.cli.options import Json
+from kinemacolor.cli.options import JsonOption
 from kinemacolor.errors import PartialError, UsageError
 from kinemacolor.options import DEFAULT_MODEL
 from kinemacolor.utils.console import print_message, show_progress
 
-FOLDER = Path("kinemacolor-evaluation")
+DEFAULT_FOLDER = Path("kinemacolor-evaluation")
 
 
 def evaluate(
@@ -25,7 +25,9 @@ def evaluate(
     film_size: Annotated[bool, typer.Option("--film-size", help="Measure at the film's size.")] = False,
     every: Annotated[int, typer.Option(min=1, help="LPIPS, FID, top-k, AUSE look at every N-th frame.")] = 4,
     lpips_vgg: Annotated[bool, typer.Option("--lpips-vgg", help="Also LPIPS by VGG16, which is slow.")] = False,
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder of results; runs go on there.")] = FOLDER,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The folder of results; runs go on there.")
+    ] = DEFAULT_FOLDER,
     only: Annotated[str, typer.Option(help="Films whose names match this pattern.")] = "*",
     jobs: Annotated[int, typer.Option(min=1, help="Films at a time.")] = os.cpu_count() or 1,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
@@ -37,31 +39,31 @@ def evaluate(
     """
     from kinemacolor.evaluation import runs, tables
     from kinemacolor.evaluation.page import write_page
-    from kinemacolor.evaluation.protocol import Protocol, read_pairs
+    from kinemacolor.evaluation.protocol import ReferenceProtocol, read_picture_pairs
 
     if not output.absolute().parent.is_dir():
         raise UsageError(f"the folder {output.parent} does not exist: make it first")
-    chosen = Protocol.parse(protocol)
+    chosen = ReferenceProtocol.parse(protocol)
     if (chosen.kind == "still") != (pairs is not None):
         raise UsageError("--protocol still and --pairs belong together: give both or neither")
-    settings = runs.Settings(
+    settings = runs.EvaluationSettings(
         models=tuple(model or ([] if made else [DEFAULT_MODEL])),
         protocol=chosen,
-        pairs=read_pairs(pairs) if pairs else None,
-        made=dict(_made(text) for text in made or ()),
+        pairs=read_picture_pairs(pairs) if pairs else None,
+        colorized_folders=dict(_parse_colorized_folder(text) for text in made or ()),
         film_size=film_size,
-        networks=(*runs.NETWORKS, "lpips-vgg") if lpips_vgg else runs.NETWORKS,
-        every=every,
+        networks=(*runs.DEFAULT_NETWORKS, "lpips-vgg") if lpips_vgg else runs.DEFAULT_NETWORKS,
+        network_stride=every,
     )
-    found = runs.find_films(films, only)
-    if hint := runs.missing_networks(settings.networks):
+    film_paths = runs.find_films(films, only)
+    if hint := runs.describe_missing_networks(settings.networks):
         print_message(f"note: {hint}", quiet=quiet)
     with show_progress("evaluate", quiet=quiet, unit="films") as advance:
-        rows = runs.evaluate(found, settings, output, jobs=jobs, on_progress=advance)
+        rows = runs.evaluate_films(film_paths, settings, output, jobs=jobs, on_progress=advance)
     tables.write_csv(rows, output)
     page = write_page(rows, output, f"{films.resolve().name}, reference: {chosen}")
-    print(tables.markdown(tables.model_means(rows, output)))
-    if distances := tables.markdown_distances(rows):
+    print(tables.format_means_table(tables.mean_by_model(rows, output)))
+    if distances := tables.format_distance_table(rows):
         print(f"\nPSNR dB by distance\n\n{distances}")
     print_message(f"{page}: pictures, curves, every film", quiet=quiet)
     failed = dict.fromkeys(f"{row.film}: {row.failure}" for row in rows if row.failure)
@@ -72,23 +74,23 @@ def evaluate(
 def compare(
     first: Annotated[str, typer.Argument(metavar="A", help="A model, as the results name it.")],
     second: Annotated[str, typer.Argument(metavar="B", help="Another.")],
-    results: Annotated[Path, typer.Option("--results", help="The folder that `evaluate` wrote.")] = FOLDER,
+    results: Annotated[Path, typer.Option("--results", help="The folder that `evaluate` wrote.")] = DEFAULT_FOLDER,
     protocol: Annotated[str, typer.Option(help="Which protocol's results.")] = "first",
-    json_report: Json = False,
+    json_report: JsonOption = False,
 ) -> None:
     """Is B better than A? Paired differences over films, each with a bootstrap interval of 95 %."""
     from kinemacolor.evaluation import runs, tables
 
     rows = runs.read_results(results)
     names = [name if " " in name else f"{name} {protocol}" for name in (first, second)]
-    differences = tables.compare(rows, *names)
+    differences = tables.compare_models(rows, *names)
     if json_report:
         print(json.dumps([asdict(difference) for difference in differences], indent=2))
     else:
-        print(tables.markdown_differences(differences, first, second))
+        print(tables.format_differences_table(differences, first, second))
 
 
-def _made(text: str) -> tuple[str, Path]:
+def _parse_colorized_folder(text: str) -> tuple[str, Path]:
     name, separator, folder = text.partition("=")
     if not (separator and name and Path(folder).is_dir()):
         raise UsageError(f"--made {text}: write NAME=FOLDER, with a folder of coloured films")

@@ -13,29 +13,29 @@ import typer
 
 from kinemacolor._version import __version__
 from kinemacolor.cli.evaluate import compare, evaluate
-from kinemacolor.cli.film import plan, refs_app, render, shots, told
+from kinemacolor.cli.film import plan, refs_app, render, reporting_outcome, shots
 from kinemacolor.cli.models import models_app
 from kinemacolor.cli.options import (
-    PRESET,
-    Accuracy,
-    Codec,
-    Crop,
-    Device,
-    Edge,
-    End,
-    Json,
-    Lossless,
-    ModelName,
-    Overwrite,
-    PixelFormat,
-    Preset,
-    Quality,
-    Quiet,
-    References,
-    Saturation,
-    Size,
-    Source,
-    Start,
+    DEFAULT_PRESET,
+    CodecOption,
+    CropOption,
+    DeviceOption,
+    EdgeFilterOption,
+    EndOption,
+    FilmArgument,
+    JsonOption,
+    LosslessOption,
+    ModelOption,
+    OverwriteOption,
+    PixelFormatOption,
+    PrecisionOption,
+    PresetOption,
+    QualityOption,
+    QuietOption,
+    ReferenceOption,
+    SaturationOption,
+    SizeOption,
+    StartOption,
 )
 from kinemacolor.cli.report import report
 from kinemacolor.cli.train import train
@@ -57,15 +57,17 @@ for verb in (evaluate, compare, train, plan, render, report, shots, web):
     app.command()(verb)
 
 
-def _version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> None:
     if wanted:
         print(f"kinemacolor {__version__}")
         raise typer.Exit
 
 
 @app.callback()
-def kinemacolor(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")] = False,
+def root_command(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which.")
+    ] = False,
 ) -> None:
     """Give a black-and-white film the colours of a picture you choose.
 
@@ -75,26 +77,26 @@ def kinemacolor(
 
 @app.command()
 def colorize(
-    film: Source,
-    reference: References,
+    film: FilmArgument,
+    reference: ReferenceOption,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The result; default FILM.color.*")] = None,
-    model: ModelName = DEFAULT_MODEL,
-    size: Size = None,
-    saturation: Saturation = None,
-    edge_filter: Edge = SessionOptions.edge_filter,
-    crop: Crop = SessionOptions.crop,
-    precision: Accuracy = SessionOptions.precision,
-    device: Device = SessionOptions.device,
-    start: Start = "0",
-    end: End = None,
-    vcodec: Codec = None,
-    pix_fmt: PixelFormat = None,
-    crf: Quality = None,
-    lossless: Lossless = False,
-    preset: Preset = PRESET,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-    json_report: Json = False,
+    model: ModelOption = DEFAULT_MODEL,
+    size: SizeOption = None,
+    saturation: SaturationOption = None,
+    edge_filter: EdgeFilterOption = SessionOptions.edge_filter,
+    crop: CropOption = SessionOptions.crop,
+    precision: PrecisionOption = SessionOptions.precision,
+    device: DeviceOption = SessionOptions.device,
+    start: StartOption = "0",
+    end: EndOption = None,
+    vcodec: CodecOption = None,
+    pix_fmt: PixelFormatOption = None,
+    crf: QualityOption = None,
+    lossless: LosslessOption = False,
+    preset: PresetOption = DEFAULT_PRESET,
+    overwrite: OverwriteOption = False,
+    quiet: QuietOption = False,
+    json_report: JsonOption = False,
 ) -> None:
     """Colorize FILM with the colours of a reference picture; a run that was stopped goes on when repeated."""
     from kinemacolor.references.spec import ReferenceSpec
@@ -102,7 +104,7 @@ def colorize(
     from kinemacolor.render.output import default_output_path
     from kinemacolor.weights.registry import load_model
 
-    job = jobs.ColorizeRequest(
+    request = jobs.ColorizeRequest(
         source=film,
         references=tuple(map(ReferenceSpec.parse, reference)),
         output=output or default_output_path(film),
@@ -112,29 +114,31 @@ def colorize(
         end_seconds=None if end is None else parse_seconds(end, "--end"),
         overwrite=overwrite,
     )
-    prepared = jobs.run_preflight_checks(job, model)
+    prepared = jobs.run_preflight_checks(request, model)
     network = load_model(model)
     with show_progress(f"{film.name}: looking", quiet=quiet) as advance:
-        plan = jobs.plan_or_resume(job, model, lambda done: advance(done, prepared.info.expected_frames))
-    with told(prepared.warnings, network.notices, quiet=quiet, json_report=json_report) as tell:
+        plan = jobs.plan_or_resume(request, model, lambda done: advance(done, prepared.info.expected_frames))
+    with reporting_outcome(prepared.warnings, network.notices, quiet=quiet, json_report=json_report) as report_outcome:
         with show_progress(film.name, quiet=quiet) as advance:
-            report = jobs.run_colorize_request(job, plan, prepared, network, lambda at: advance(at.frames, at.expected))
-        tell(report)
+            summary = jobs.run_colorize_request(
+                request, plan, prepared, network, lambda at: advance(at.frames, at.expected)
+            )
+        report_outcome(summary)
 
 
 @app.command()
 def preview(
-    film: Source,
-    reference: References,
+    film: FilmArgument,
+    reference: ReferenceOption,
     at: Annotated[list[str], typer.Option("--at", help="A time: seconds, or H:MM:SS; repeat for several.")] = ["0"],  # noqa: B006
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The picture; default FILM.preview.png")] = None,
-    model: ModelName = DEFAULT_MODEL,
-    size: Size = None,
-    saturation: Saturation = None,
-    edge_filter: Edge = SessionOptions.edge_filter,
-    crop: Crop = SessionOptions.crop,
-    precision: Accuracy = SessionOptions.precision,
-    device: Device = SessionOptions.device,
+    model: ModelOption = DEFAULT_MODEL,
+    size: SizeOption = None,
+    saturation: SaturationOption = None,
+    edge_filter: EdgeFilterOption = SessionOptions.edge_filter,
+    crop: CropOption = SessionOptions.crop,
+    precision: PrecisionOption = SessionOptions.precision,
+    device: DeviceOption = SessionOptions.device,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing picture.")] = False,
 ) -> None:
     """One picture of frames at given times: gray, coloured, and how sure the model is."""
@@ -158,7 +162,7 @@ def preview(
 def verify(
     source: Annotated[Path, typer.Argument(help="The film as it was.")],
     result: Annotated[Path, typer.Argument(help="The film as it became.")],
-    json_report: Json = False,
+    json_report: JsonOption = False,
 ) -> None:
     """Prove that RESULT is SOURCE with colours: frames, timestamps, streams, luma. Exit 0 or 5."""
     from kinemacolor.video.verify import verify_film
@@ -176,7 +180,7 @@ def verify(
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Option("--output", "-o", help="Where the result goes.")] = Path("kinemacolor-demo"),
-    quiet: Quiet = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Colorize the bundled sample with the built-in weights, and say where the result lies."""
     from kinemacolor.render.demo import run_demo
@@ -190,34 +194,34 @@ def demo(
 def bench(
     film: Annotated[Path | None, typer.Argument(help="A film to time; default the bundled sample.")] = None,
     reference: Annotated[Path | None, typer.Option("--reference", "-r", help="Default the sample's still.")] = None,
-    model: ModelName = DEFAULT_MODEL,
+    model: ModelOption = DEFAULT_MODEL,
     long: Annotated[bool, typer.Option("--long", help="Also a generated 480p film of ten minutes.")] = False,
     networks: Annotated[bool, typer.Option("--networks", help="Instead all networks, and the papers' tables.")] = False,
-    json_report: Json = False,
+    json_report: JsonOption = False,
 ) -> None:
     """Time every stage: core-seconds per frame, peak memory. Or the networks against the originals' order of work."""
     if networks:
         from kinemacolor.benchmark import networks as benchmark_networks
 
-        rows, tables = benchmark_networks.bench_networks(), benchmark_networks.bench_tables()
-        both = {"networks": [asdict(row) for row in rows], "tables": [asdict(entry) for entry in tables]}
-        print(json.dumps(both, indent=2) if json_report else benchmark_networks.markdown(rows, tables))
+        rows, tables = benchmark_networks.benchmark_all_networks(), benchmark_networks.benchmark_published_tables()
+        results = {"networks": [asdict(row) for row in rows], "tables": [asdict(entry) for entry in tables]}
+        print(json.dumps(results, indent=2) if json_report else benchmark_networks.format_network_tables(rows, tables))
         return
-    from kinemacolor.benchmark.films import bench_film, bench_long, markdown
+    from kinemacolor.benchmark.films import benchmark_film, benchmark_long_film, format_film_table
 
-    films = [bench_film(film, reference, model)]
+    films = [benchmark_film(film, reference, model)]
     if long:
-        films.append(bench_long(model))
-    print(json.dumps([asdict(row) for row in films], indent=2) if json_report else markdown(films))
+        films.append(benchmark_long_film(model))
+    print(json.dumps([asdict(row) for row in films], indent=2) if json_report else format_film_table(films))
 
 
 @app.command()
 def doctor() -> None:
     """What works on this machine."""
-    from kinemacolor.cli.doctor import examine
+    from kinemacolor.cli.doctor import iter_system_checks
 
     healthy = True
-    for finding in examine():
+    for finding in iter_system_checks():
         healthy &= finding.works or finding.optional
         mark = "ok  " if finding.works else ("-   " if finding.optional else "FAIL")
         print(f"{mark} {finding.name}: {finding.detail}")
@@ -225,12 +229,12 @@ def doctor() -> None:
         raise UsageError("something that is needed does not work: see the lines marked FAIL")
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
+def _raise_interrupted(number: int, frame: FrameType | None) -> None:
     signal.signal(number, signal.SIG_DFL)  # a second one stops at once
     raise Interrupted("stopped; what was done is kept: the same command goes on from there")
 
 
-def _tell(message: Warning | str, *where: object, **more: object) -> None:
+def _show_warning(message: Warning | str, *where: object, **more: object) -> None:
     print_message(f"kinemacolor: {message}")
 
 
@@ -240,10 +244,10 @@ def run(arguments: list[str]) -> int:
     if arguments and not arguments[0].startswith("-") and arguments[0] not in verbs | {"models", "refs"}:
         arguments = ["colorize", *arguments]
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
+        signal.signal(number, _raise_interrupted)
     try:
         with warnings.catch_warnings():
-            warnings.showwarning = _tell
+            warnings.showwarning = _show_warning
             app(arguments)
     except SystemExit as ended:
         return int(ended.code or 0)

@@ -7,17 +7,17 @@ from typing import Annotated
 
 import typer
 
-from kinemacolor.cli.options import Json
+from kinemacolor.cli.options import JsonOption
 from kinemacolor.errors import WeightsError
 from kinemacolor.utils.console import print_message
 
 models_app = typer.Typer(help="The models and their weights.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(metavar="MODEL", help="Which model; see `kinemacolor models list`.")]
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Which model; see `kinemacolor models list`.")]
 
 
 @models_app.command("list")
-def list_models(json_report: Json = False) -> None:
+def list_models(json_report: JsonOption = False) -> None:
     """The models, their size, weights and licence."""
     from kinemacolor.weights.registry import describe_models
 
@@ -30,21 +30,24 @@ def list_models(json_report: Json = False) -> None:
 
 
 @models_app.command("info")
-def info(model: Name, json_report: Json = False) -> None:
+def show_model(model: ModelArgument, json_report: JsonOption = False) -> None:
     """What a model is, and what is known of each part of its weights."""
-    from kinemacolor.benchmark.flops import cost
+    from kinemacolor.benchmark.flops import compute_model_cost
     from kinemacolor.weights.registry import MODELS, describe_model
 
-    about = describe_model(model)
-    price = cost(MODELS[model])
-    about["gflop"] = {"reference": round(price.reference_gflop, 1), "frame": round(price.frame_gflop, 1)}
+    description = describe_model(model)
+    model_cost = compute_model_cost(MODELS[model])
+    description["gflop"] = {
+        "reference": round(model_cost.reference_gflop, 1),
+        "frame": round(model_cost.frame_gflop, 1),
+    }
     if json_report:
-        print(json.dumps(about, indent=2))
+        print(json.dumps(description, indent=2))
         return
-    size, block = about["short_side"], about["block"]
-    print(f"{model}: {about['parameters']:,} parameters, short side {size} px, {block} frame(s) at a time")
-    print(f"{price.frame_gflop:.0f} GFLOP a frame of 16:9, {price.reference_gflop:.0f} once a reference")
-    for part in about["parts"]:
+    size, block = description["short_side"], description["block"]
+    print(f"{model}: {description['parameters']:,} parameters, short side {size} px, {block} frame(s) at a time")
+    print(f"{model_cost.frame_gflop:.0f} GFLOP a frame of 16:9, {model_cost.reference_gflop:.0f} once a reference")
+    for part in description["parts"]:
         use = " (non-commercial use only)" if part["non_commercial"] else ""
         print(f"\n{part['part']}: {part['parameters']:,} parameters, {part['state']}")
         facts = {
@@ -63,7 +66,7 @@ def info(model: Name, json_report: Json = False) -> None:
 
 @models_app.command("import")
 def import_model(
-    model: Name,
+    model: ModelArgument,
     files: Annotated[
         list[str] | None,
         typer.Argument(metavar="[FILE|URL]...", help="Published files, or archives; default: fetch what is missing."),
@@ -87,7 +90,7 @@ def import_model(
 
 @models_app.command("export")
 def export_model(
-    model: Name,
+    model: ModelArgument,
     target: Annotated[Path, typer.Argument(help="A folder, or a file where one is enough.")],
     official: Annotated[bool, typer.Option("--official", help="The files of the authors, not ours.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
@@ -102,7 +105,7 @@ def export_model(
 @models_app.command("verify")
 def verify_models(
     model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Default: all.")] = None,
-    json_report: Json = False,
+    json_report: JsonOption = False,
 ) -> None:
     """Read the weights, also those of `metrics`, again and compare them with their checksums. Exit 0 or 4."""
     from kinemacolor.weights.metric_networks import verify_metrics

@@ -5,59 +5,62 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kinemacolor.cli.options import Json, PlanFile, Quiet
+from kinemacolor.cli.options import JsonOption, PlanArgument, QuietOption
 from kinemacolor.utils.console import print_message, show_progress
 from kinemacolor.utils.times import format_time
 
 if TYPE_CHECKING:
     from kinemacolor.report.build import QualityReport
 
-LISTED = 20  # shots on the terminal
-NAMED = 8  # shots that a suggestion helps
+MAX_LISTED_SHOTS = 20  # shots on the terminal
+MAX_NAMED_SHOTS = 8  # shots that a suggestion helps
 
 
 def report(
-    plan: PlanFile,
+    plan: PlanArgument,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A folder; default PLAN.report")] = None,
     work: Annotated[Path | None, typer.Option("--work", help="What `render` painted; default PLAN.work")] = None,
-    quiet: Quiet = False,
-    json_report: Json = False,
+    quiet: QuietOption = False,
+    json_report: JsonOption = False,
 ) -> None:
     """Say which shots of a rendered plan a person should look at, why, and which further references would help."""
     from kinemacolor.plan.document import Plan
     from kinemacolor.report.write import PAGE_FILE, to_json, write_report
 
-    made, stem = Plan.read(plan), plan.name.removesuffix(".json")
+    film_plan, stem = Plan.read(plan), plan.name.removesuffix(".json")
     folder = output or plan.with_name(f"{stem}.report")
-    with show_progress(f"{made.film.path.name}: measuring", quiet=quiet) as advance:
-        found = write_report(
-            made,
+    with show_progress(f"{film_plan.film.path.name}: measuring", quiet=quiet) as advance:
+        film_report = write_report(
+            film_plan,
             work or plan.with_name(f"{stem}.work"),
             folder,
-            lambda done: advance(done, made.film.frames),
+            lambda done: advance(done, film_plan.film.frames),
         )
-    print(to_json(found) if json_report else _told(found, plan.name))
+    print(to_json(film_report) if json_report else _format_report(film_report, plan.name))
     print_message(f"{folder / PAGE_FILE}: pictures, curves, every shot", quiet=quiet)
 
 
-def _told(found: "QualityReport", plan: str) -> str:
-    doubtful = found.shots_by_need("look")
-    lines = [f"{len(doubtful)} of {len(found.shots)} shots to look at, mean confidence {found.mean_confidence:.2f}"]
+def _format_report(film_report: "QualityReport", plan: str) -> str:
+    doubtful = film_report.shots_by_need("look")
+    confidence = f"mean confidence {film_report.mean_confidence:.2f}"
+    lines = [f"{len(doubtful)} of {len(film_report.shots)} shots to look at, {confidence}"]
     if doubtful:
         lines.append(f"{'shot':>5} {'time':>9}  {'frames':<15} {'need':>5}  why")
-    for shot in doubtful[:LISTED]:
+    for shot in doubtful[:MAX_LISTED_SHOTS]:
         frames, why = f"{shot.first}-{shot.last}", "; ".join(shot.verdict.reasons.values())
         lines.append(f"{shot.number:>5} {format_time(shot.seconds):>9}  {frames:<15} {shot.verdict.need:>5.2f}  {why}")
-    if len(doubtful) > LISTED:
-        lines.append(f"and {len(doubtful) - LISTED} more: see the page")
-    for one in found.advice:
+    if len(doubtful) > MAX_LISTED_SHOTS:
+        lines.append(f"and {len(doubtful) - MAX_LISTED_SHOTS} more: see the page")
+    for one in film_report.advice:
         lines.append(
             f"a reference at frame {one.frame} ({format_time(one.seconds)}) may take away {one.share:.0%} of the doubt"
-            f"{_within(one.shots)}"
+            f"{_format_shots(one.shots)}"
         )
     return "\n".join(lines)
 
 
-def _within(shots: tuple[int, ...]) -> str:
-    named = ", ".join(map(str, shots[:NAMED])) + (f" and {len(shots) - NAMED} more" if len(shots) > NAMED else "")
+def _format_shots(shots: tuple[int, ...]) -> str:
+    named = ", ".join(map(str, shots[:MAX_NAMED_SHOTS])) + (
+        f" and {len(shots) - MAX_NAMED_SHOTS} more" if len(shots) > MAX_NAMED_SHOTS else ""
+    )
     return f", in shot{'s' * (len(shots) > 1)} {named}" if shots else ""

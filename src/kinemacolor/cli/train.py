@@ -40,14 +40,14 @@ def train(
     from kinemacolor.training.datasets import load_training_data
     from kinemacolor.training.trainer import train as run
 
-    given = {"films": films, "photographs": photographs, "cache": cache}
-    data: dict[str, Any] = {name: _absolute(value) for name, value in given.items() if value}
+    overrides = {"films": films, "photographs": photographs, "cache": cache}
+    data: dict[str, Any] = {name: _to_absolute(value) for name, value in overrides.items() if value}
     data |= {} if workers is None else {"workers": workers}
     chosen = read_recipe(recipe, {"data": data} | ({"steps": steps} if steps else {}))
     if check_data:
         with show_progress("look", quiet=quiet, unit="sources") as advance:
-            material = load_training_data(chosen, strict=strict, on_progress=advance)
-        print(material.format_check(), end="")
+            training_data = load_training_data(chosen, strict=strict, on_progress=advance)
+        print(training_data.format_check(), end="")
         return
     if output is None:
         raise UsageError("say where the run is to lie: --output FOLDER")
@@ -67,5 +67,5 @@ def train(
         raise Interrupted(f"stopped; {outcome.checkpoint} is whole, and the same command goes on")
 
 
-def _absolute(value: Any) -> Any:
+def _to_absolute(value: Any) -> Any:
     return [str(path.absolute()) for path in value] if isinstance(value, list) else str(value.absolute())

@@ -35,7 +35,7 @@ def web(
     """Open the page where films are restored by hand and eye: choose, look, correct, render."""
     if importlib.util.find_spec("gradio") is None:
         raise UsageError("the page needs more than is installed: pip install 'kinemacolor[web]'")
-    from kinemacolor.web.server import ServerOptions, serve
+    from kinemacolor.web.server import ServerOptions, run_server
     from kinemacolor.weights.store import user_folder
 
     options = ServerOptions(
@@ -43,12 +43,12 @@ def web(
         films=films,
         host=host,
         port=port,
-        passwords=dict(map(_name_and_password, auth)),
+        passwords=dict(map(_parse_credentials, auth)),
         shared=shared,
         devices=tuple(device),
         largest_upload=round(max_upload * 10**9),
     )
-    serve(
+    run_server(
         options,
         lambda address: print_message(
             f"Kinemacolor is at {address} (stop it with Ctrl-C; films that render go on next time)"
@@ -57,7 +57,7 @@ def web(
     )
 
 
-def _name_and_password(text: str) -> tuple[str, str]:
+def _parse_credentials(text: str) -> tuple[str, str]:
     name, colon, password = text.partition(":")
     if not name or not colon or not password:
         raise UsageError("--auth wants NAME:PASSWORD")

@@ -113,9 +113,8 @@ class RayWorkerPool:
     def start_pass(self, worker: int, inference_pass: InferencePass, folder: PassFolder) -> None:
         """As `Crew`."""
         files = {} if self._shares_folder[worker] else folder.export_files()
-        self._pending[self._actors[worker].paint.options(num_returns="streaming").remote(inference_pass, files)] = (
-            worker
-        )
+        paint_pass = self._actors[worker].paint_pass.options(num_returns="streaming")
+        self._pending[paint_pass.remote(inference_pass, files)] = worker
 
     def stop_workers(self) -> None:
         """Stop all workers, whatever they do."""
@@ -126,10 +125,10 @@ class RayWorkerPool:
     def _start_worker(self) -> None:
         number, actor = next(self._numbers), self._actor_class.remote()
         self._actors[number] = actor
-        self._pending[actor.begin.remote(self._worker_config)] = number
+        self._pending[actor.configure.remote(self._worker_config)] = number
 
     def _event_from_answer(self, answer: Any) -> WorkerEvent:
-        """``answer``: of `Workman.begin`, or the running one of `Workman.paint`."""
+        """``answer``: of `Worker.configure`, or the running one of `Worker.paint_pass`."""
         worker = self._pending[answer]
         try:
             if isinstance(answer, self._ray.ObjectRefGenerator):

@@ -29,4 +29,5 @@ def _summarize_kind(sources: Sequence[Source], kind: SourceKind) -> str:
     text = f"{kind}s: {len(sources)} in {groups} groups"
     if kind == "photograph" or not sources:
         return text
-    return f"{text}, {sum(len(source.list_shot_ranges()) for source in sources)} shots, {sum(x.frames for x in sources)} frames"
+    shots, frames = sum(len(source.list_shot_ranges()) for source in sources), sum(source.frames for source in sources)
+    return f"{text}, {shots} shots, {frames} frames"

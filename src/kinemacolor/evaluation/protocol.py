@@ -24,22 +24,22 @@ from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.geometry import compute_working_size, resize
 from kinemacolor.video.images import read_color_picture
 
-Kind = Literal["first", "later", "still", "self"]
+ProtocolKind = Literal["first", "later", "still", "self"]
 
 
 @dataclass(frozen=True)
-class Protocol:
+class ReferenceProtocol:
     """``first``: the first true frame is the reference (propagation). ``later``: the one ``frame`` frames on.
 
     ``still``: another picture, from pairs of film and picture. ``self``: each frame is its own
     reference, mirrored, bent and noisy as in training (`self_reference`), so that places must be found again.
     """
 
-    kind: Kind = "first"
+    kind: ProtocolKind = "first"
     frame: int = 30
 
     @classmethod
-    def parse(cls, text: str) -> "Protocol":
+    def parse(cls, text: str) -> "ReferenceProtocol":
         """``first``, ``later:N``, ``still`` or ``self``. Raises UsageError for anything else."""
         kind, _, number = text.partition(":")
         if kind == "later" and number.isdigit():
@@ -59,23 +59,28 @@ class TrueFrame(NamedTuple):
     lab: Tensor
 
 
-class Answer(NamedTuple):
+class PredictedFrame(NamedTuple):
     """What was made of one frame: ab ``2 H W`` and confidence ``H W`` (0..1, or nan where nobody says)."""
 
-    chroma: Tensor
+    ab: Tensor
     confidence: Tensor
 
 
 def true_frames(film: Path, short_side: int | None) -> Iterator[TrueFrame]:
     """Frames of ``film`` with a short side of ``short_side`` px, or as large as they are."""
     for picture in iter_color_frames(film):
-        small = _sized([picture], short_side)[0]
-        yield TrueFrame(small, _lab([small])[0, 0])
+        small = _resize_pictures([picture], short_side)[0]
+        yield TrueFrame(small, _pictures_to_lab([small])[0, 0])
 
 
-def answers(
-    film: Path, model: Colorizer, protocol: Protocol, *, still: Path | None = None, short_side: int | None = None
-) -> Iterator[Answer]:
+def predict_film(
+    film: Path,
+    model: Colorizer,
+    protocol: ReferenceProtocol,
+    *,
+    still: Path | None = None,
+    short_side: int | None = None,
+) -> Iterator[PredictedFrame]:
     """What ``model`` makes of a film at its own working size, spread bilinearly to that of `true_frames`.
 
     Memory is bounded. Raises InputError where the protocol does not fit the film.
@@ -83,36 +88,38 @@ def answers(
     pictures = iter_color_frames(film)
     if protocol.kind == "self":
         for index, picture in enumerate(pictures):
-            state = model.init_state(_seen_by(model, [make_self_reference(picture, np.random.default_rng(index))]))
-            yield from _block([picture], model, state, short_side)[0]
+            state = model.init_state(
+                _to_model_input(model, [make_self_reference(picture, np.random.default_rng(index))])
+            )
+            yield from _predict_block([picture], model, state, short_side)[0]
         return
-    reference = _seen_by(model, [_reference(film, protocol, still)])
+    reference = _to_model_input(model, [_load_protocol_reference(film, protocol, still)])
     state = model.init_state(reference, in_shot=protocol.kind != "still")
     while block := list(islice(pictures, model.spec.block_size)):
-        made, state = _block(block, model, state, short_side)
-        yield from made
+        predictions, state = _predict_block(block, model, state, short_side)
+        yield from predictions
 
 
-def made_answers(film: Path, made: Path, short_side: int | None) -> Iterator[Answer]:
+def read_colorized_film(film: Path, colorized: Path, short_side: int | None) -> Iterator[PredictedFrame]:
     """The frames of a film that some other tool coloured. Raises InputError where the two differ in aspect."""
     truth = next(iter_color_frames(film))
-    size = _size(truth, short_side)
-    for result in iter_color_frames(made):
-        if _size(result, 216) != _size(truth, 216):
-            raise InputError(f"{made} is {result.shape[1]}x{result.shape[0]}, another shape than {film.name}")
-        yield Answer(_lab([resize(result, size)])[0, 0, 1:], torch.full(size, torch.nan))
+    size = _target_size(truth, short_side)
+    for result in iter_color_frames(colorized):
+        if _target_size(result, 216) != _target_size(truth, 216):
+            raise InputError(f"{colorized} is {result.shape[1]}x{result.shape[0]}, another shape than {film.name}")
+        yield PredictedFrame(_pictures_to_lab([resize(result, size)])[0, 0, 1:], torch.full(size, torch.nan))
 
 
-def _block(
+def _predict_block(
     block: list[UInt8Array], model: Colorizer, state: State, short_side: int | None
-) -> tuple[list[Answer], State]:
-    step = model(_seen_by(model, block)[:, :, :1], state)
-    size = _size(block[0], short_side)
-    parts = zip(resize_bilinear(step.chroma[0], size), resize_bilinear(step.confidence[0], size)[:, 0], strict=True)
-    return [Answer(*part) for part in parts], step.state
+) -> tuple[list[PredictedFrame], State]:
+    step = model(_to_model_input(model, block)[:, :, :1], state)
+    size = _target_size(block[0], short_side)
+    parts = zip(resize_bilinear(step.ab[0], size), resize_bilinear(step.confidence[0], size)[:, 0], strict=True)
+    return [PredictedFrame(*part) for part in parts], step.state
 
 
-def read_pairs(path: Path) -> Mapping[str, Path]:
+def read_picture_pairs(path: Path) -> Mapping[str, Path]:
     """Film names and their pictures, from a CSV file of two columns; pictures may be relative to it.
 
     Raises InputError where it cannot be read so.
@@ -124,7 +131,7 @@ def read_pairs(path: Path) -> Mapping[str, Path]:
     return {film: path.parent / picture for film, picture in rows}
 
 
-def _reference(film: Path, protocol: Protocol, still: Path | None) -> UInt8Array:
+def _load_protocol_reference(film: Path, protocol: ReferenceProtocol, still: Path | None) -> UInt8Array:
     if protocol.kind == "still":
         if still is None:
             raise InputError(f"{film.name} has no picture in the pairs: add a line {film.name},PICTURE")
@@ -136,19 +143,19 @@ def _reference(film: Path, protocol: Protocol, still: Path | None) -> UInt8Array
     return picture
 
 
-def _seen_by(model: Colorizer, pictures: list[UInt8Array]) -> Tensor:
-    return _lab(_sized(pictures, model.spec.short_side))
+def _to_model_input(model: Colorizer, pictures: list[UInt8Array]) -> Tensor:
+    return _pictures_to_lab(_resize_pictures(pictures, model.spec.short_side))
 
 
-def _sized(pictures: list[UInt8Array], short_side: int | None) -> list[UInt8Array]:
-    return [resize(picture, _size(pictures[0], short_side)) for picture in pictures]
+def _resize_pictures(pictures: list[UInt8Array], short_side: int | None) -> list[UInt8Array]:
+    return [resize(picture, _target_size(pictures[0], short_side)) for picture in pictures]
 
 
-def _size(picture: UInt8Array, short_side: int | None) -> tuple[int, int]:
+def _target_size(picture: UInt8Array, short_side: int | None) -> tuple[int, int]:
     height, width = picture.shape[:2]
     return compute_working_size(height, width, short_side) if short_side else (height, width)
 
 
-def _lab(pictures: list[UInt8Array]) -> Tensor:
+def _pictures_to_lab(pictures: list[UInt8Array]) -> Tensor:
     """Pictures of one size as ``1 T 3 h w`` Lab."""
     return rgb_to_lab(torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255)[None]

@@ -20,8 +20,14 @@ import torch
 from torch import Tensor, nn
 
 from kinemacolor.errors import InputError, KinemacolorError, UsageError, WeightsError
-from kinemacolor.evaluation.measure import FilmResult, Measured, Shown, measure
-from kinemacolor.evaluation.protocol import Answer, Protocol, answers, made_answers, true_frames
+from kinemacolor.evaluation.measure import FilmResult, FramePictures, ModelMeasurements, measure_film
+from kinemacolor.evaluation.protocol import (
+    PredictedFrame,
+    ReferenceProtocol,
+    predict_film,
+    read_colorized_film,
+    true_frames,
+)
 from kinemacolor.metrics.perceptual import FeatureStatistics, compute_fid
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.baselines import GrayBaseline, MatchBaseline
@@ -29,54 +35,54 @@ from kinemacolor.utils.files import iter_json_lines
 from kinemacolor.utils.prefetch import use_single_thread
 from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.reader import FILM_SUFFIXES
-from kinemacolor.weights.metric_networks import how_to_get, load_metric
+from kinemacolor.weights.metric_networks import download_instructions, load_metric
 from kinemacolor.weights.registry import (
     MODELS,
     WeightsNotice,
-    backbone_part,
-    imagenet_backbone,
+    load_imagenet_backbone,
     load_model,
+    stored_backbone_part,
     stored_parts,
     weights_notices,
 )
 
 BASELINES = ("gray", "match")
-NETWORKS = ("lpips-alex", "inception", "classifier")
+DEFAULT_NETWORKS = ("lpips-alex", "inception", "classifier")
 WORKING_SIDE = 216  # px: 384×216 for 16:9, the size of the published tables
-MOMENTS = 3  # frames of a film that the page shows, beside the worst
+SAMPLE_FRAMES = 3  # frames of a film that the page shows, beside the worst
 
 
 @dataclass(frozen=True)
-class Settings:
+class EvaluationSettings:
     """What is evaluated, and how. ``made`` names folders of films that other tools coloured.
 
     ``every``: the frames that the ``networks`` look at, see `measure`.
     """
 
     models: tuple[str, ...]
-    protocol: Protocol = field(default_factory=Protocol)
+    protocol: ReferenceProtocol = field(default_factory=ReferenceProtocol)
     pairs: Mapping[str, Path] | None = None
-    made: Mapping[str, Path] | None = None
+    colorized_folders: Mapping[str, Path] | None = None
     film_size: bool = False
-    networks: tuple[str, ...] = NETWORKS
-    every: int = 4
+    networks: tuple[str, ...] = DEFAULT_NETWORKS
+    network_stride: int = 4
 
-    def key(self, model: str) -> str:
+    def result_key(self, model: str) -> str:
         """What tells results of one model under these settings from others."""
-        default = Settings(self.models)
-        said = [str(self.protocol), "film-size" if self.film_size else ""]
-        said += [f"every:{self.every}" if self.every != default.every else ""]
-        said += [name for name in self.networks if name not in default.networks]
-        return " ".join([model, *filter(None, said)])
+        default = EvaluationSettings(self.models)
+        words = [str(self.protocol), "film-size" if self.film_size else ""]
+        words += [f"every:{self.network_stride}" if self.network_stride != default.network_stride else ""]
+        words += [name for name in self.networks if name not in default.networks]
+        return " ".join([model, *filter(None, words)])
 
 
 @dataclass(frozen=True)
-class Task:
+class EvaluationTask:
     """One film and the models that have not been measured on it."""
 
     film: Path
     models: tuple[str, ...]
-    settings: Settings
+    settings: EvaluationSettings
     folder: Path
 
 
@@ -91,9 +97,9 @@ def find_films(folder: Path, only: str = "*") -> list[Path]:
     return films
 
 
-def evaluate(
+def evaluate_films(
     films: Sequence[Path],
-    settings: Settings,
+    settings: EvaluationSettings,
     folder: Path,
     *,
     jobs: int = 1,
@@ -104,66 +110,80 @@ def evaluate(
     A film that fails gives a result with ``failure``, and the others go on. Raises UsageError for an
     unknown model.
     """
-    _check(settings.models)
-    names = (*dict.fromkeys((*BASELINES, *settings.models)), *(settings.made or {}))
+    _check_models(settings.models)
+    names = (*dict.fromkeys((*BASELINES, *settings.models)), *(settings.colorized_folders or {}))
     for part in ("features", "pictures"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    weights = {settings.key(name): _weights(name) for name in names}
-    known = [row for row in read_results(folder) if row.failure is None]
-    done = {(row.film, row.model): row for row in known if row.weights == weights.get(row.model)}
-    tasks = [Task(film, _missing(film, names, settings, done), settings, folder) for film in films]
-    todo, finished = sum(len(task.models) for task in tasks), 0
+    weights = {settings.result_key(name): _weights_fingerprint(name) for name in names}
+    earlier = [row for row in read_results(folder) if row.failure is None]
+    done = {(row.film, row.model): row for row in earlier if row.weights == weights.get(row.model)}
+    tasks = [EvaluationTask(film, _unmeasured_models(film, names, settings, done), settings, folder) for film in films]
+    expected, finished = sum(len(task.models) for task in tasks), 0
     workers = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_prepare_worker)
-    with workers as pool, _results_file(folder).open("a", encoding="utf-8") as stream:
-        for ended in as_completed([pool.submit(run, task) for task in tasks if task.models]):
-            for row in ended.result():
+    with workers as pool, _results_path(folder).open("a", encoding="utf-8") as stream:
+        for future in as_completed([pool.submit(evaluate_film, task) for task in tasks if task.models]):
+            for row in future.result():
                 stream.write(json.dumps(asdict(row)) + "\n")
                 done[row.film, row.model] = row
                 finished += 1
             stream.flush()
             if on_progress:
-                on_progress(finished, todo)
-    return [done[film.name, settings.key(name)] for name in names for film in films]
+                on_progress(finished, expected)
+    return [done[film.name, settings.result_key(name)] for name in names for film in films]
 
 
-def run(task: Task) -> list[FilmResult]:
+def evaluate_film(task: EvaluationTask) -> list[FilmResult]:
     """Measure one film with some models; features and pictures go into the folder."""
     film, settings = task.film, task.settings
     side = None if settings.film_size else WORKING_SIDE
     try:
         frames = sum(1 for _ in iter_color_frames(film))
-        moments = {frames * part // (MOMENTS + 1) for part in range(1, MOMENTS + 1)}
-        given = {name: _answers(film, name, settings, side) for name in task.models}
-        networks = {name: network for name in settings.networks if (network := _network(name))}
+        sample_frames = {frames * part // (SAMPLE_FRAMES + 1) for part in range(1, SAMPLE_FRAMES + 1)}
+        predictions = {name: _iter_predictions(film, name, settings, side) for name in task.models}
+        networks = {name: network for name in settings.networks if (network := _load_network_or_none(name))}
         with torch.inference_mode():
-            found, truth = measure(true_frames(film, side), given, networks, moments=moments, every=settings.every)
+            measurements, true_features = measure_film(
+                true_frames(film, side),
+                predictions,
+                networks,
+                sample_frames=sample_frames,
+                network_stride=settings.network_stride,
+            )
     except KinemacolorError as error:
-        found, truth = {name: Measured(failure=str(error)) for name in task.models}, []
-    for name, one in found.items():
-        if one.failure is None:
-            _save(task.folder, stem_of(film.name, settings.key(name)), one, truth)
-    results = {name: one.result(film.name, settings.key(name), str(settings.protocol)) for name, one in found.items()}
-    return [replace(result, weights=_weights(name)) for name, result in results.items()]
+        measurements, true_features = {name: ModelMeasurements(failure=str(error)) for name in task.models}, []
+    for name, measurement in measurements.items():
+        if measurement.failure is None:
+            _save_measurements(
+                task.folder, result_stem(film.name, settings.result_key(name)), measurement, true_features
+            )
+    results = {
+        name: one.summarize_film(film.name, settings.result_key(name), str(settings.protocol))
+        for name, one in measurements.items()
+    }
+    return [replace(result, weights=_weights_fingerprint(name)) for name, result in results.items()]
 
 
-def fid(folder: Path, rows: Sequence[FilmResult]) -> float:
+def compute_films_fid(folder: Path, rows: Sequence[FilmResult]) -> float:
     """Fréchet inception distance of all result frames of ``rows`` to all true frames; nan without features."""
-    made, true = [], []
+    result_features, true_features = [], []
     for row in rows:
-        path = folder / "features" / f"{stem_of(row.film, row.model)}.npz"
+        path = folder / "features" / f"{result_stem(row.film, row.model)}.npz"
         if not path.is_file():
             return float("nan")
         with np.load(path) as stored:
-            made.append(stored["result"])
-            true.append(stored["truth"])
-    both = [FeatureStatistics.from_features(torch.from_numpy(np.concatenate(x)).double()) for x in (made, true)]
+            result_features.append(stored["result"])
+            true_features.append(stored["truth"])
+    both = [
+        FeatureStatistics.from_features(torch.from_numpy(np.concatenate(x)).double())
+        for x in (result_features, true_features)
+    ]
     return compute_fid(both[0], both[1])
 
 
 def read_results(folder: Path) -> list[FilmResult]:
     """The lines of `results.jsonl`, of each model those with the weights that it was last measured with."""
     rows = []
-    for line in iter_json_lines(_results_file(folder)):
+    for line in iter_json_lines(_results_path(folder)):
         try:
             rows.append(FilmResult(**line))
         except TypeError:
@@ -172,19 +192,19 @@ def read_results(folder: Path) -> list[FilmResult]:
     return [row for row in rows if row.weights == newest[row.model]]
 
 
-def missing_networks(wanted: Sequence[str]) -> str:
+def describe_missing_networks(wanted: Sequence[str]) -> str:
     """What to do for the columns that lack weights; empty if none does."""
-    missing = [name for name in wanted if not _network(name)]
-    return f"without {', '.join(missing)}: {how_to_get(missing)}" if missing else ""
+    missing = [name for name in wanted if not _load_network_or_none(name)]
+    return f"without {', '.join(missing)}: {download_instructions(missing)}" if missing else ""
 
 
-def _missing(
-    film: Path, names: Sequence[str], settings: Settings, done: Mapping[tuple[str, str], FilmResult]
+def _unmeasured_models(
+    film: Path, names: Sequence[str], settings: EvaluationSettings, done: Mapping[tuple[str, str], FilmResult]
 ) -> tuple[str, ...]:
-    return tuple(name for name in names if (film.name, settings.key(name)) not in done)
+    return tuple(name for name in names if (film.name, settings.result_key(name)) not in done)
 
 
-def _check(models: Sequence[str]) -> None:
+def _check_models(models: Sequence[str]) -> None:
     for name in models:
         if name not in (*MODELS, *BASELINES):
             raise UsageError(f"there is no model {name!r}: choose one of {', '.join((*sorted(MODELS), *BASELINES))}")
@@ -192,36 +212,38 @@ def _check(models: Sequence[str]) -> None:
             warnings.warn(notice, WeightsNotice, stacklevel=3)
 
 
-def _answers(film: Path, model: str, settings: Settings, side: int | None) -> Iterator[Answer]:
+def _iter_predictions(
+    film: Path, model: str, settings: EvaluationSettings, side: int | None
+) -> Iterator[PredictedFrame]:
     """Raises nothing before the first answer is asked for."""
-    if settings.made and model in settings.made:
-        folder = settings.made[model]
-        made = [path for path in folder.iterdir() if path.stem.split(".")[0] == film.stem.split(".")[0]]
-        if len(made) != 1:
-            raise InputError(f"{folder} has {len(made)} films for {film.name}: name one {film.stem}")
-        yield from made_answers(film, made[0], side)
+    if settings.colorized_folders and model in settings.colorized_folders:
+        folder = settings.colorized_folders[model]
+        colorized_films = [path for path in folder.iterdir() if path.stem.split(".")[0] == film.stem.split(".")[0]]
+        if len(colorized_films) != 1:
+            raise InputError(f"{folder} has {len(colorized_films)} films for {film.name}: name one {film.stem}")
+        yield from read_colorized_film(film, colorized_films[0], side)
     else:
         still = (settings.pairs or {}).get(film.name)
-        yield from answers(film, _model(model), settings.protocol, still=still, short_side=side)
+        yield from predict_film(film, _load_evaluated_model(model), settings.protocol, still=still, short_side=side)
 
 
-def _weights(name: str) -> str:
+def _weights_fingerprint(name: str) -> str:
     """Tells the weights of a model on this machine from others; empty for what has none of ours."""
-    parts = (backbone_part(),) if name == "match" else stored_parts(name) if name in MODELS else ()
+    parts = (stored_backbone_part(),) if name == "match" else stored_parts(name) if name in MODELS else ()
     return " ".join((part.entry.sha256 or part.state)[:12] for part in parts)
 
 
 @cache
-def _model(name: str) -> Colorizer:
+def _load_evaluated_model(name: str) -> Colorizer:
     if name == "gray":
         return GrayBaseline().eval()
     if name == "match":
-        return MatchBaseline(imagenet_backbone()).eval()
+        return MatchBaseline(load_imagenet_backbone()).eval()
     return load_model(name)
 
 
 @cache
-def _network(name: str) -> nn.Module | None:
+def _load_network_or_none(name: str) -> nn.Module | None:
     try:
         return load_metric(name)
     except WeightsError:
@@ -233,25 +255,27 @@ def _prepare_worker() -> None:
     warnings.simplefilter("ignore", WeightsNotice)  # the parent has told
 
 
-def _save(folder: Path, stem: str, found: Measured, true_features: list[Tensor]) -> None:
-    if found.features:
-        result, truth = (torch.stack(x).half().numpy() for x in (found.features, true_features))
+def _save_measurements(folder: Path, stem: str, measurements: ModelMeasurements, true_features: list[Tensor]) -> None:
+    if measurements.features:
+        result, truth = (torch.stack(x).half().numpy() for x in (measurements.features, true_features))
         np.savez_compressed(folder / "features" / f"{stem}.npz", result=result, truth=truth)
-    moments = {f"moment{place}": shown for place, shown in enumerate(found.moments)}
-    for name, shown in (moments | ({"worst": found.worst} if found.worst else {})).items():
+    pictures_by_name = {f"moment{place}": pictures for place, pictures in enumerate(measurements.sample_pictures)}
+    for name, shown in (
+        pictures_by_name | ({"worst": measurements.worst_pictures} if measurements.worst_pictures else {})
+    ).items():
         _save_pictures(folder / "pictures", f"{stem}.{name}", shown)
 
 
-def _save_pictures(folder: Path, stem: str, shown: Shown) -> None:
+def _save_pictures(folder: Path, stem: str, pictures: FramePictures) -> None:
     for name in ("gray", "truth", "result", "confidence"):
-        picture = getattr(shown, name)
+        picture = getattr(pictures, name)
         cv2.imwrite(str(folder / f"{stem}.{name}.jpg"), picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
 
 
-def _results_file(folder: Path) -> Path:
+def _results_path(folder: Path) -> Path:
     return folder / "results.jsonl"
 
 
-def stem_of(film: str, model: str) -> str:
+def result_stem(film: str, model: str) -> str:
     """What the files of a result are called."""
     return f"{film}.{model}".replace(" ", ".").replace(":", "-").replace("/", "-")

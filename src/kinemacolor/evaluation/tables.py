@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from kinemacolor.errors import InputError
-from kinemacolor.evaluation.measure import FilmResult, mean
-from kinemacolor.evaluation.runs import fid
+from kinemacolor.evaluation.measure import FilmResult, finite_mean
+from kinemacolor.evaluation.runs import compute_films_fid
 
 
 @dataclass(frozen=True)
-class Column:
+class MetricColumn:
     """A measure in a table: its name in results, its head, decimals, and whether more is better (None: neither)."""
 
     name: str
@@ -23,34 +23,34 @@ class Column:
     more_is_better: bool | None
 
 
-COLUMNS = (
-    Column("psnr", "PSNR dB", 2, True),
-    Column("psnr_uint8_wraparound", "faulty PSNR", 2, None),
-    Column("ssim", "SSIM", 4, True),
-    Column("lpips_alex", "LPIPS", 4, False),
-    Column("lpips_vgg", "LPIPS VGG", 4, False),
-    Column("fid", "FID", 2, False),
-    Column("ab_error", "ab error", 2, False),
-    Column("ciede2000", "ΔE00", 2, False),
-    Column("colorfulness", "colourful", 2, None),
-    Column("colorfulness_truth", "of truth", 2, None),
-    Column("warp_error", "WE", 3, False),
-    Column("warp_error_truth", "of truth", 3, None),
-    Column("chroma_change", "chroma change", 3, False),
-    Column("cdc", "CDC", 5, False),
-    Column("top1", "top-1", 2, True),
-    Column("top5", "top-5", 2, True),
-    Column("confidence", "confidence", 2, None),
-    Column("confidence_correlation", "correlation", 2, True),
-    Column("ause", "AUSE", 3, False),
+METRIC_COLUMNS = (
+    MetricColumn("psnr", "PSNR dB", 2, True),
+    MetricColumn("psnr_uint8_wraparound", "faulty PSNR", 2, None),
+    MetricColumn("ssim", "SSIM", 4, True),
+    MetricColumn("lpips_alex", "LPIPS", 4, False),
+    MetricColumn("lpips_vgg", "LPIPS VGG", 4, False),
+    MetricColumn("fid", "FID", 2, False),
+    MetricColumn("ab_error", "ab error", 2, False),
+    MetricColumn("ciede2000", "ΔE00", 2, False),
+    MetricColumn("colorfulness", "colourful", 2, None),
+    MetricColumn("colorfulness_truth", "of truth", 2, None),
+    MetricColumn("warp_error", "WE", 3, False),
+    MetricColumn("warp_error_truth", "of truth", 3, None),
+    MetricColumn("chroma_change", "chroma change", 3, False),
+    MetricColumn("cdc", "CDC", 5, False),
+    MetricColumn("top1", "top-1", 2, True),
+    MetricColumn("top5", "top-5", 2, True),
+    MetricColumn("confidence", "confidence", 2, None),
+    MetricColumn("confidence_correlation", "correlation", 2, True),
+    MetricColumn("ause", "AUSE", 3, False),
 )
 
 
 @dataclass(frozen=True)
-class Difference:
+class ModelDifference:
     """Mean over films of B less A for one measure, and where it lies in 95 % of resampled sets of films."""
 
-    column: Column
+    column: MetricColumn
     films: int
     mean: float
     low: float
@@ -64,29 +64,29 @@ class Difference:
         return "B better" if (self.mean > 0) == self.column.more_is_better else "A better"
 
 
-def model_means(rows: Sequence[FilmResult], folder: Path) -> list[tuple[str, int, dict[str, float]]]:
+def mean_by_model(rows: Sequence[FilmResult], folder: Path) -> list[tuple[str, int, dict[str, float]]]:
     """For each model its name, its films and its means, each film weighing the same; FID over all frames."""
-    found = []
+    means_by_model = []
     for model in dict.fromkeys(row.model for row in rows):
-        own = [row for row in rows if row.model == model and row.failure is None]
-        means = {c.name: mean([row.means.get(c.name, math.nan) for row in own]) for c in COLUMNS}
-        means["fid"] = fid(folder, own) if own else math.nan
-        found.append((model, len(own), means))
-    return found
+        model_rows = [row for row in rows if row.model == model and row.failure is None]
+        means = {c.name: finite_mean([row.means.get(c.name, math.nan) for row in model_rows]) for c in METRIC_COLUMNS}
+        means["fid"] = compute_films_fid(folder, model_rows) if model_rows else math.nan
+        means_by_model.append((model, len(model_rows), means))
+    return means_by_model
 
 
-def markdown(named: Sequence[tuple[str, int, dict[str, float]]], head: str = "model") -> str:
+def format_means_table(rows: Sequence[tuple[str, int, dict[str, float]]], head: str = "model") -> str:
     """Rows of `model_means`; columns that no row has are left out."""
-    columns = [c for c in COLUMNS if any(not math.isnan(means.get(c.name, math.nan)) for _, _, means in named)]
-    lines = [_row(head, "films", *(c.head for c in columns)), "|---|" + "--:|" * (len(columns) + 1)]
-    for name, films, means in named:
+    columns = [c for c in METRIC_COLUMNS if any(not math.isnan(means.get(c.name, math.nan)) for _, _, means in rows)]
+    lines = [_format_row(head, "films", *(c.head for c in columns)), "|---|" + "--:|" * (len(columns) + 1)]
+    for name, films, means in rows:
         values = [means.get(c.name, math.nan) for c in columns]
         cells = ["–" if math.isnan(v) else f"{v:.{c.decimals}f}" for c, v in zip(columns, values, strict=True)]
-        lines.append(_row(name, str(films), *cells))
+        lines.append(_format_row(name, str(films), *cells))
     return "\n".join(lines)
 
 
-def over_distance(rows: Sequence[FilmResult], step: int = 10) -> dict[str, list[tuple[int, float, int]]]:
+def psnr_by_distance(rows: Sequence[FilmResult], step: int = 10) -> dict[str, list[tuple[int, float, int]]]:
     """PSNR by the distance from the reference (Deep Exemplar, Fig. 7), for each model where the reference is a frame.
 
     Every entry: the first distance of ``step`` frames, the mean over films of their mean PSNR there, the
@@ -100,26 +100,26 @@ def over_distance(rows: Sequence[FilmResult], step: int = 10) -> dict[str, list[
             if index != reference:
                 bins.setdefault((abs(index - reference) - 1) // step * step + 1, []).append(value)
         for distance, values in bins.items():
-            found.setdefault(row.model, {}).setdefault(distance, []).append(mean(values))
-    return {model: [(d, mean(bins[d]), len(bins[d])) for d in sorted(bins)] for model, bins in found.items()}
+            found.setdefault(row.model, {}).setdefault(distance, []).append(finite_mean(values))
+    return {model: [(d, finite_mean(bins[d]), len(bins[d])) for d in sorted(bins)] for model, bins in found.items()}
 
 
-def markdown_distances(rows: Sequence[FilmResult], step: int = 10) -> str:
+def format_distance_table(rows: Sequence[FilmResult], step: int = 10) -> str:
     """A table of `over_distance`; empty where no reference is a frame of its film."""
-    found = over_distance(rows, step)
+    found = psnr_by_distance(rows, step)
     if not found:
         return ""
     longest = max(found.values(), key=len)
-    lines = [_row("frames from the reference", "films", *found), "|---|--:|" + "--:|" * len(found)]
+    lines = [_format_row("frames from the reference", "films", *found), "|---|--:|" + "--:|" * len(found)]
     for place, (distance, _, films) in enumerate(longest):
         cells = [f"{line[place][1]:.2f}" if place < len(line) else "–" for line in found.values()]
-        lines.append(_row(f"{distance}–{distance + step - 1}", str(films), *cells))
+        lines.append(_format_row(f"{distance}–{distance + step - 1}", str(films), *cells))
     return "\n".join(lines)
 
 
 def write_csv(rows: Sequence[FilmResult], folder: Path) -> None:
     """`films.csv`, a line for each film and model, and `frames.csv`, one for each frame."""
-    names = [c.name for c in COLUMNS if c.name != "fid"]
+    names = [c.name for c in METRIC_COLUMNS if c.name != "fid"]
     with (folder / "films.csv").open("w", newline="", encoding="utf-8") as stream:
         table = csv.writer(stream)
         table.writerow(["film", "model", "protocol", "frames", *names, "failure"])
@@ -136,19 +136,21 @@ def write_csv(rows: Sequence[FilmResult], folder: Path) -> None:
                 table.writerow([row.film, row.model, index, *values])
 
 
-def compare(rows: Sequence[FilmResult], first: str, second: str, *, samples: int = 10_000) -> list[Difference]:
+def compare_models(
+    rows: Sequence[FilmResult], first: str, second: str, *, samples: int = 10_000
+) -> list[ModelDifference]:
     """Paired differences of two models over the films that both have, with a bootstrap over films (percentiles).
 
     Raises InputError where there are fewer than two such films.
     """
-    good = [row for row in rows if row.failure is None]
-    by_model = {model: {row.film: row for row in good if row.model == model} for model in (first, second)}
+    measured = [row for row in rows if row.failure is None]
+    by_model = {model: {row.film: row for row in measured if row.model == model} for model in (first, second)}
     films = sorted(by_model[first].keys() & by_model[second].keys())
     if len(films) < 2:
         have = ", ".join(dict.fromkeys(row.model for row in rows)) or "none"
         raise InputError(f"{first} and {second} share {len(films)} films, two are needed; the results hold: {have}")
     generator, found = np.random.default_rng(0), []
-    for column in (c for c in COLUMNS if not c.name.endswith("_truth")):
+    for column in (c for c in METRIC_COLUMNS if not c.name.endswith("_truth")):
         a, b = ([by_model[m][film].means.get(column.name, math.nan) for film in films] for m in (first, second))
         gaps = np.array(b, dtype=float) - np.array(a, dtype=float)
         gaps = gaps[np.isfinite(gaps)]
@@ -156,11 +158,11 @@ def compare(rows: Sequence[FilmResult], first: str, second: str, *, samples: int
             continue
         drawn = gaps[generator.integers(0, len(gaps), (samples, len(gaps)))].mean(1)
         low, high = np.percentile(drawn, [2.5, 97.5])
-        found.append(Difference(column, len(gaps), float(gaps.mean()), float(low), float(high)))
+        found.append(ModelDifference(column, len(gaps), float(gaps.mean()), float(low), float(high)))
     return found
 
 
-def markdown_differences(differences: Sequence[Difference], first: str, second: str) -> str:
+def format_differences_table(differences: Sequence[ModelDifference], first: str, second: str) -> str:
     """A table of `compare`."""
     lines = [f"| measure | films | {second} less {first} | 95 % interval | |", "|---|--:|--:|--:|---|"]
     for d in differences:
@@ -171,5 +173,5 @@ def markdown_differences(differences: Sequence[Difference], first: str, second: 
     return "\n".join(lines)
 
 
-def _row(*cells: str) -> str:
+def _format_row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"

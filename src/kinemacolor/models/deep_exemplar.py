@@ -111,7 +111,7 @@ class DeepExemplar(Colorizer):
             guide, origin = self._warp_references(frame, state).tensor_split([3], 1)
             last_frame = resize_bilinear(state.last_frame, frame.shape[-2:])
             frame_ab = self.colorization(torch.cat([frame - 50, guide, last_frame], 1))
-            state = replace(state, last=torch.cat([frame - 50, frame_ab], 1))
+            state = replace(state, last_frame=torch.cat([frame - 50, frame_ab], 1))
             outputs.append(torch.cat([frame_ab, guide, origin], 1)[..., :height, :width])
         ab, warped, similarity, origin = torch.stack(outputs, 1).tensor_split([2, 4, 5], 2)
         aux = {"warped": warped, "similarity": similarity, "origin": origin}

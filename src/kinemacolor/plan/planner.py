@@ -196,6 +196,7 @@ def _resolve_references(spec: ReferenceSpec, film_survey: Survey, folder: Path) 
     for one in found:
         if one.frame is not None and one.frame >= film_survey.index.frames:
             raise UsageError(
-                f"{one.path.name} is placed at frame {one.frame}, the film has {film_survey.index.frames} (the first is 0)"
+                f"{one.path.name} is placed at frame {one.frame}, "
+                f"the film has {film_survey.index.frames} (the first is 0)"
             )
     return found

@@ -22,7 +22,7 @@ from kinemacolor.video.geometry import compute_working_size
 from kinemacolor.video.images import find_pictures
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.reader import probe_film
-from kinemacolor.weights.registry import blank_model
+from kinemacolor.weights.registry import make_meta_model
 
 REQUEST_NOTE = "wish"  # in a work folder: what its plan was made for
 
@@ -60,7 +60,7 @@ def run_preflight_checks(request: ColorizeRequest, model: str) -> OutputSetup:
     if request.work_folder.exists() and not (request.work_folder / REQUEST_NOTE).is_file():
         raise UsageError(f"{request.work_folder} is needed and not ours: move it away, or name another result with -o")
     rows, columns = compute_working_size(
-        info.height, info.width, request.session.short_side or blank_model(model).spec.short_side
+        info.height, info.width, request.session.short_side or make_meta_model(model).spec.short_side
     )
     return prepare_output(
         info,

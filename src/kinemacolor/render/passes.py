@@ -19,7 +19,7 @@ from kinemacolor.options import SessionOptions
 from kinemacolor.plan.document import Plan, ShotEntry
 from kinemacolor.references.spec import Reference
 
-PAINTING_FORMAT = 2  # of what is painted; a new number paints everything anew
+PAINTING_FORMAT = 3  # of what is painted; a new number paints everything anew
 
 CurveKnots = tuple[tuple[float, float], ...]
 

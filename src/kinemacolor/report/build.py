@@ -23,7 +23,7 @@ from kinemacolor.report.shot_metrics import MeasureCurves, ShotMeasures, ShotMet
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.utils.prefetch import prefetch
 from kinemacolor.video.reader import VideoReader
-from kinemacolor.weights.registry import blank_model
+from kinemacolor.weights.registry import make_meta_model
 
 FRAMES_PER_SHOT = 3  # frames of a shot that suggestions are chosen from
 MAX_SUGGESTIONS = 5
@@ -100,7 +100,7 @@ def make_report(
     Nothing is painted. Of pictures only those of one frame of the shot that is read are kept in memory.
     Raises UsageError where something is not painted yet, and as `Render`.
     """
-    render_plan = RenderPlan(plan, blank_model(plan.model), work)
+    render_plan = RenderPlan(plan, make_meta_model(plan.model), work)
     if render_plan.frames_painted < render_plan.frames_to_paint:
         raise UsageError(f"not all of the plan is painted in {work}: render it first, with `kinemacolor render`")
     film = plan.film

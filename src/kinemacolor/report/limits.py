@@ -55,7 +55,8 @@ QUALITY_FAULTS = (
         "the part of its colour that the shot loses from its first frame to its last",
         lambda shot: max(0.0, -shot.fade),
         lambda shot: (
-            f"colours fade by {_format_percent(-shot.fade)} over the shot ({_format_percent(-shot.fade_per_100)} in 100 frames)"
+            f"colours fade by {_format_percent(-shot.fade)} over the shot "
+            f"({_format_percent(-shot.fade_per_100)} in 100 frames)"
         ),
     ),
     QualityFault(

@@ -57,7 +57,8 @@ def format_report_page(report: QualityReport, frame_link: str | None = None) -> 
         '<a class="skip" href="#shots">Skip to the shots</a>',
         f"<header><h1>{title}</h1><p>{_format_summary(report)}</p></header><main>",
         _format_advice(report, frame_link),
-        f'<h2 id="shots">Look at these</h2>{_format_shot_table(report, report.shots_by_need("look"), "Nothing: every shot passes.")}',
+        '<h2 id="shots">Look at these</h2>',
+        _format_shot_table(report, report.shots_by_need("look"), "Nothing: every shot passes."),
         _format_passed_shots(report),
         _format_legend(report),
         "</main></body></html>",
@@ -201,8 +202,8 @@ def _format_legend(report: QualityReport) -> str:
         for fault in QUALITY_FAULTS
     )
     return (
-        f"<h2>What the words mean</h2><p>Every shot is measured against {len(QUALITY_FAULTS)} limits. Its need is the worst of "
-        "them as a multiple of its limit: from 1 on a person should look. All numbers are in "
+        f"<h2>What the words mean</h2><p>Every shot is measured against {len(QUALITY_FAULTS)} limits. Its need is the "
+        "worst of them as a multiple of its limit: from 1 on a person should look. All numbers are in "
         f'<a href="report.json">report.json</a>.</p><dl>{entries}</dl>'
     )
 

@@ -18,7 +18,7 @@ from kinemacolor.data.sources import Source
 from kinemacolor.errors import UsageError
 from kinemacolor.training.distributed import ProcessGroup
 from kinemacolor.training.recipe import Recipe
-from kinemacolor.weights.registry import imagenet_backbone
+from kinemacolor.weights.registry import load_imagenet_backbone
 from kinemacolor.weights.store import user_folder
 
 TrainingProgressCallback = Callable[[int, int | None], None]
@@ -79,7 +79,7 @@ def load_training_data(
             films,
             photographs,
             cache,
-            network=imagenet_backbone() if recipe.clips.kinds.get("similar") else None,
+            network=load_imagenet_backbone() if recipe.clips.kinds.get("similar") else None,
             jobs=max(1, data.workers),
             strict=strict,
             on_progress=on_progress,
@@ -124,8 +124,8 @@ def iter_batch_parts(clips: ClipDataset, recipe: Recipe, process_group: ProcessG
     size, remainder = divmod(recipe.batch, parts)
     if remainder or not size:
         raise UsageError(
-            f"a batch of {recipe.batch} does not part into {recipe.accumulate} for each of {process_group.world_size} devices: "
-            "change accumulate, or the number of devices"
+            f"a batch of {recipe.batch} does not part into {recipe.accumulate} for each of "
+            f"{process_group.world_size} devices: change accumulate, or the number of devices"
         )
     own_clips = cast(ClipDataset, _ProcessShare(clips, size, process_group))
     pin = process_group.device.type == "cuda"

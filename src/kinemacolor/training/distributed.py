@@ -13,7 +13,7 @@ from torch import Tensor
 
 from kinemacolor.utils.device import choose_device
 
-Payload = TypeVar("Thing")
+Payload = TypeVar("Payload")
 BARRIER_TIMEOUT = timedelta(hours=12)  # one looks at all the data while the others wait
 
 

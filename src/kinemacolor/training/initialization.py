@@ -14,12 +14,12 @@ from kinemacolor.models.base import Colorizer
 from kinemacolor.nn.backbones import VGG19
 from kinemacolor.training.recipe import ModelConfig, is_weights_file
 from kinemacolor.weights.registry import (
-    BACKBONE,
+    BACKBONE_PART,
     MODELS,
     StoredPart,
-    backbone_part,
     read_part,
     recorded_options,
+    stored_backbone_part,
     stored_parts,
 )
 
@@ -75,11 +75,11 @@ def load_loss_network(taps: tuple[str, ...]) -> VGG19 | None:
 
 def find_stored_part(name: str) -> StoredPart:
     """A part of any model, with its weights. Raises UsageError for an unknown one, WeightsError where it has none."""
-    if name == BACKBONE:
-        return backbone_part()
+    if name == BACKBONE_PART:
+        return stored_backbone_part()
     owner = next((model for model, kind in MODELS.items() if name in kind.parts), None)
     if owner is None:
-        known = ", ".join(dict.fromkeys(part for kind in MODELS.values() for part in (*kind.parts, BACKBONE)))
+        known = ", ".join(dict.fromkeys(part for kind in MODELS.values() for part in (*kind.parts, BACKBONE_PART)))
         raise UsageError(f"there is no part {name!r}: take one of {known}, or a .safetensors or .pt file")
     part = next(part for part in stored_parts(owner) if part.name == name)
     if part.path is None:

@@ -67,9 +67,9 @@ def _predict_rows(model: Colorizer, batch: Batch, rows: list[int], in_shot: bool
         state = output.state
         outputs.append(output)
     return BatchPrediction(
-        promote_to_float32(torch.cat([step.chroma for step in outputs], 1)),
-        promote_to_float32(torch.cat([step.confidence for step in outputs], 1)),
-        {name: promote_to_float32(torch.cat([step.aux[name] for step in outputs], 1)) for name in outputs[0].aux},
+        promote_to_float32(torch.cat([output.ab for output in outputs], 1)),
+        promote_to_float32(torch.cat([output.confidence for output in outputs], 1)),
+        {name: promote_to_float32(torch.cat([output.aux[name] for output in outputs], 1)) for name in outputs[0].aux},
     )
 
 

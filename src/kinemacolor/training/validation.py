@@ -69,7 +69,7 @@ def _predict_film(
     for block in torch.split(lab[None, :, :1], model.spec.block_size, 1):
         output = model(block, state)
         state = output.state
-        ab_blocks.append(output.chroma[0])
+        ab_blocks.append(output.ab[0])
     return true, lab_to_rgb(torch.cat([lab[:, :1], torch.cat(ab_blocks).to(lab)], 1)).cpu()
 
 

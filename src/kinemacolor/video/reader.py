@@ -105,8 +105,9 @@ class VideoReader:
             luma_codes = read_luma_codes(picture, self.info.colors)
             if luma_codes.shape != (self.info.height, self.info.width) or luma_codes.itemsize * 8 != self.info.depth:
                 raise InputError(
-                    f"{picture.name} is {luma_codes.shape[1]}x{luma_codes.shape[0]} at {luma_codes.itemsize * 8} bits, the pictures "
-                    f"before it {self.info.width}x{self.info.height} at {self.info.depth}: make them all alike"
+                    f"{picture.name} is {luma_codes.shape[1]}x{luma_codes.shape[0]} at {luma_codes.itemsize * 8} bits, "
+                    f"the pictures before it {self.info.width}x{self.info.height} at {self.info.depth}: "
+                    "make them all alike"
                 )
             yield luma_codes, index, 1
 

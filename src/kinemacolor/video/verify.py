@@ -80,7 +80,8 @@ def _check_timestamps(differences: _FrameDifferences, before: VideoInfo, after: 
     """
     tick = float(max(before.time_base, after.time_base)) + 1e-9
     shift_seconds = float(differences.time_shift or 0)
-    words = f"largest difference {max(differences.largest_time_error, abs(shift_seconds)):.6f} s, {_describe_time_bases(before, after)}"
+    largest = max(differences.largest_time_error, abs(shift_seconds))
+    words = f"largest difference {largest:.6f} s, {_describe_time_bases(before, after)}"
     if before.is_pictures or after.is_pictures:
         return Check("timestamps", differences.largest_time_error <= tick, words)
     with open_film(before.path) as source:
@@ -165,7 +166,8 @@ def _check_luma(differences: _FrameDifferences, before: VideoInfo, after: VideoI
         return Check("luma", False, "there is no frame in common")
     mean = differences.total_luma_error / differences.pixel_count
     depth = max(before.depth, after.depth)
-    detail = f"largest difference {differences.largest_luma_error} of {2**depth - 1}, mean {mean:.4f} 8-bit levels ({after.codec})"
+    largest = f"largest difference {differences.largest_luma_error} of {2**depth - 1}"
+    detail = f"{largest}, mean {mean:.4f} 8-bit levels ({after.codec})"
     if differences.largest_luma_error == 0:
         return Check("luma", True, f"bit for bit the source's ({after.codec})")
     exact = (

@@ -13,23 +13,23 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kinemacolor.errors import UsageError
-from kinemacolor.web.storage import user_key
+from kinemacolor.web.storage import make_user_key
 
-COOKIE = "kinemacolor"
+COOKIE_NAME = "kinemacolor"
 COOKIE_SECONDS = 365 * 24 * 3600
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-EVERYBODY = "everybody"
-POLICY = (
+SHARED_USER = "everybody"
+CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; "
     "connect-src 'self' data: blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
 )
-CHALLENGE = 'Basic realm="Kinemacolor", charset="UTF-8"'
+AUTH_CHALLENGE = 'Basic realm="Kinemacolor", charset="UTF-8"'
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 @dataclass(frozen=True)
-class Rules:
+class AccessRules:
     """``passwords`` by name, none: everybody who reaches the server. ``shared``: all work on the same films.
 
     ``hosts``: the names that the server answers to, empty: any. ``largest_upload`` in bytes.
@@ -41,10 +41,10 @@ class Rules:
     largest_upload: int = 50 * 10**9
 
 
-class Access:
+class AccessMiddleware:
     """Lets requests in, and notes in ``scope["state"]["user"]`` the key of the user's folder."""
 
-    def __init__(self, app: ASGIApp, rules: Rules) -> None:
+    def __init__(self, app: ASGIApp, rules: AccessRules) -> None:
         self._app, self._rules = app, rules
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,51 +53,51 @@ class Access:
                 await self._app(scope, receive, send)
             return  # no page of ours speaks WebSocket
         headers = Headers(scope=scope)
-        refused, token = self._refused(scope["method"], scope["path"], headers), _cookie(headers)
-        fresh = not (refused or token or self._rules.passwords or self._rules.shared)
+        refusal, token = self._refuse_request(scope["method"], scope["path"], headers), _read_cookie(headers)
+        is_new_user = not (refusal or token or self._rules.passwords or self._rules.shared)
         token = token or secrets.token_urlsafe(32)
-        user = user_key(EVERYBODY if self._rules.shared else self._name(headers) or token)
+        user = make_user_key(SHARED_USER if self._rules.shared else self._authenticated_user(headers) or token)
         scope.setdefault("state", {})["user"] = user
 
-        async def answer(message: Message) -> None:
+        async def send_protected(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _protect(MutableHeaders(scope=message), token if fresh else None)
+                _set_security_headers(MutableHeaders(scope=message), token if is_new_user else None)
             await send(message)
 
-        app = refused or self._app
-        await app(scope, _Counted(receive, self._rules.largest_upload), answer)
+        app = refusal or self._app
+        await app(scope, _SizeLimitedReceive(receive, self._rules.largest_upload), send_protected)
 
-    def _refused(self, method: str, path: str, headers: Headers) -> Response | None:
+    def _refuse_request(self, method: str, path: str, headers: Headers) -> Response | None:
         host = headers.get("host", "")
         name = (host if host.endswith("]") else host.rsplit(":", 1)[0]).lower()
         if self._rules.hosts and name not in self._rules.hosts:
-            return _error(421, f"this server is not {name[:60]!r}")
+            return _error_response(421, f"this server is not {name[:60]!r}")
         origin = headers.get("origin")
         if method not in SAFE_METHODS and origin not in (None, f"http://{host}", f"https://{host}"):
-            return _error(403, "a page of another site asked for this")
+            return _error_response(403, "a page of another site asked for this")
         if "://" in path:
-            return _error(403, "nothing is fetched from elsewhere")
+            return _error_response(403, "nothing is fetched from elsewhere")
         size = headers.get("content-length", "0")
         if len(size) > 18 or not size.isdecimal() or int(size) > self._rules.largest_upload:
-            return _error(413, _too_large(self._rules.largest_upload))
-        if self._rules.passwords and self._name(headers) is None:
-            return _error(401, "a name and a password are needed", {"WWW-Authenticate": CHALLENGE})
+            return _error_response(413, _too_large_message(self._rules.largest_upload))
+        if self._rules.passwords and self._authenticated_user(headers) is None:
+            return _error_response(401, "a name and a password are needed", {"WWW-Authenticate": AUTH_CHALLENGE})
         return None
 
-    def _name(self, headers: Headers) -> str | None:
+    def _authenticated_user(self, headers: Headers) -> str | None:
         """Who has given the right password; None without passwords."""
-        kind, _, given = headers.get("authorization", "").partition(" ")
+        kind, _, credentials = headers.get("authorization", "").partition(" ")
         try:
-            text = base64.b64decode(given, validate=True).decode() if kind.lower() == "basic" else ""
+            text = base64.b64decode(credentials, validate=True).decode() if kind.lower() == "basic" else ""
         except ValueError:
             text = ""
         name, _, password = text.partition(":")
-        wanted = self._rules.passwords.get(name, "")
-        right = hmac.compare_digest(password.encode(), wanted.encode())
-        return f"login:{name}" if right and wanted else None
+        expected = self._rules.passwords.get(name, "")
+        is_right = hmac.compare_digest(password.encode(), expected.encode())
+        return f"login:{name}" if is_right and expected else None
 
 
-class _Counted:
+class _SizeLimitedReceive:
     """A request's body that ends in an error when it is longer than allowed, whatever its header said."""
 
     def __init__(self, receive: Receive, most: int) -> None:
@@ -107,28 +107,28 @@ class _Counted:
         message = await self._receive()
         self._left -= len(message.get("body", b""))
         if self._left < 0:
-            raise HTTPException(413, _too_large(self._most))
+            raise HTTPException(413, _too_large_message(self._most))
         return message
 
 
-def _cookie(headers: Headers) -> str | None:
+def _read_cookie(headers: Headers) -> str | None:
     """Ours among those that other programs of this machine may have set."""
-    found = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+    found = cookie_parser(headers.get("cookie", "")).get(COOKIE_NAME, "")
     return found if len(found) >= 32 else None
 
 
-def _protect(headers: MutableHeaders, token: str | None) -> None:
-    headers["Content-Security-Policy"] = POLICY
+def _set_security_headers(headers: MutableHeaders, token: str | None) -> None:
+    headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Referrer-Policy"] = "no-referrer"
     if token:
-        cookie = f"{COOKIE}={token}; Max-Age={COOKIE_SECONDS}; Path=/; HttpOnly; SameSite=Lax"
+        cookie = f"{COOKIE_NAME}={token}; Max-Age={COOKIE_SECONDS}; Path=/; HttpOnly; SameSite=Lax"
         headers.append("Set-Cookie", cookie)
 
 
-def _error(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
+def _error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
     return JSONResponse({"error": message, "exit_code": UsageError.exit_code}, status, headers)
 
 
-def _too_large(most: int) -> str:
+def _too_large_message(most: int) -> str:
     return f"that is too large: this server takes at most {most / 1e9:g} GB"

@@ -20,18 +20,18 @@ from kinemacolor.video.output import NO_SPACE_ERRNOS, translate_encoding_errors
 from kinemacolor.video.pixels import tag_colors
 from kinemacolor.video.reader import VideoReader, open_film
 
-MOST_ROWS, MOST_COLUMNS = 540, 1920  # of one half, px
+MAX_ROWS, MAX_COLUMNS = 540, 1920  # of one half, px
 BT709 = ColorTags(1, 1, 1)
-PLAYED_SOUND = ("aac", "mp3", "mp3float")  # what browsers play in MP4
-USUAL_RATE = Fraction(24)
+BROWSER_AUDIO_CODECS = ("aac", "mp3", "mp3float")  # what browsers play in MP4
+DEFAULT_RATE = Fraction(24)
 # Quick to seek, and every packet in the order in which it is shown.
 ENCODING = {"preset": "veryfast", "crf": "21", "g": "24", "bf": "0"}
 
-Shown = tuple[UInt8Array, int, int]  # rows, columns, 3 in sRGB; pts and duration in ticks
+SideBySideFrame = tuple[UInt8Array, int, int]  # rows, columns, 3 in sRGB; pts and duration in ticks
 
 
 @dataclass(frozen=True)
-class Proxy:
+class ComparisonVideo:
     """What a player must know: ``height`` and ``width`` of one half in px, ``frames``, and how many a second."""
 
     height: int
@@ -40,7 +40,7 @@ class Proxy:
     rate: float
 
 
-def write_proxy(
+def write_comparison_video(
     source: Path,
     result: Path,
     output: Path,
@@ -48,7 +48,7 @@ def write_proxy(
     *,
     start_seconds: float = 0,
     end_seconds: float | None = None,
-) -> Proxy:
+) -> ComparisonVideo:
     """Write ``source`` in gray and ``result`` in colour, beside each other, as H.264 in MP4 with the source's sound.
 
     Both are upright with square pixels, at most 540 rows; the clock is the source's and starts at zero. ``result`` is
@@ -65,22 +65,24 @@ def write_proxy(
             VideoReader(source, start_seconds=start_seconds, end_seconds=end_seconds) as reader,
             translate_encoding_errors(output),
         ):
-            proxy = _write(reader, result, new, on_frame)
+            video = _encode_comparison(reader, result, new, on_frame)
             new.replace(output)
     finally:
         new.unlink(missing_ok=True)
-    return proxy
+    return video
 
 
-def _write(reader: VideoReader, result: Path, output: Path, on_frame: Callable[[int], None] | None) -> Proxy:
-    info, frames = reader.info, _side_by_side(reader, result)
+def _encode_comparison(
+    reader: VideoReader, result: Path, output: Path, on_frame: Callable[[int], None] | None
+) -> ComparisonVideo:
+    info, frames = reader.info, _iter_side_by_side(reader, result)
     first = next(frames, None)
     if first is None:
         raise InputError(f"{info.path.name} and {result.name} share no frame: choose a part that holds some")
     height, width = first[0].shape[:2]
-    rate, count = info.rate or USUAL_RATE, 0
+    rate, count = info.rate or DEFAULT_RATE, 0
 
-    def counted() -> Iterator[Shown]:
+    def count_frames() -> Iterator[SideBySideFrame]:
         nonlocal count
         for count, frame in enumerate(chain([first], frames), 1):
             yield frame
@@ -93,94 +95,100 @@ def _write(reader: VideoReader, result: Path, output: Path, on_frame: Callable[[
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.time_base = stream.time_base = info.time_base
         tag_colors(stream.codec_context, BT709)
-        sound: Iterator[av.Packet[av.AudioStream]] = iter(())
+        audio_packets: Iterator[av.Packet[av.AudioStream]] = iter(())
         if not info.is_pictures:
-            sound = _sound(stack.enter_context(open_film(info.path)), target, float(first[1] * info.time_base))
-        waiting = next(sound, None)
-        for picture in _encoded(counted(), stream, first[1]):
-            until = _seconds(picture) + float((picture.duration or 0) * picture.time_base)
-            while waiting is not None and _seconds(waiting) < until:
-                target.mux(waiting)
-                waiting = next(sound, None)
-            target.mux(picture)
-    return Proxy(height, width // 2, count, float(rate))
+            audio_packets = _open_audio_packets(
+                stack.enter_context(open_film(info.path)), target, float(first[1] * info.time_base)
+            )
+        next_audio = next(audio_packets, None)
+        for video_packet in _iter_video_packets(count_frames(), stream, first[1]):
+            until = _packet_seconds(video_packet) + float((video_packet.duration or 0) * video_packet.time_base)
+            while next_audio is not None and _packet_seconds(next_audio) < until:
+                target.mux(next_audio)
+                next_audio = next(audio_packets, None)
+            target.mux(video_packet)
+    return ComparisonVideo(height, width // 2, count, float(rate))
 
 
-def _side_by_side(reader: VideoReader, result: Path) -> Iterator[Shown]:
+def _iter_side_by_side(reader: VideoReader, result: Path) -> Iterator[SideBySideFrame]:
     for block, color in zip(reader.iter_blocks(1), iter_color_frames(result), strict=False):
         gray = to_display_gray(block.luma_codes[0], reader.info)
-        size = _half(gray.shape[0], gray.shape[1])
+        size = _half_size(gray.shape[0], gray.shape[1])
         left = np.repeat(resize(gray, size)[..., None], 3, 2)
         yield np.concatenate([left, resize(color, size)], 1), block.pts[0], block.durations[0]
 
 
-def _half(rows: int, columns: int) -> tuple[int, int]:
+def _half_size(rows: int, columns: int) -> tuple[int, int]:
     """Even rows and columns of one half, with the picture's aspect."""
-    scale = min(1.0, MOST_ROWS / rows, MOST_COLUMNS / columns)
+    scale = min(1.0, MAX_ROWS / rows, MAX_COLUMNS / columns)
     return max(2, round(rows * scale / 2) * 2), max(2, round(columns * scale / 2) * 2)
 
 
-def _encoded(frames: Iterator[Shown], stream: av.VideoStream, zero: int) -> Iterator["av.Packet[av.VideoStream]"]:
+def _iter_video_packets(
+    frames: Iterator[SideBySideFrame], stream: av.VideoStream, first_pts: int
+) -> Iterator["av.Packet[av.VideoStream]"]:
     for rgb, pts, duration in frames:
         frame = av.VideoFrame.from_ndarray(rgb, "rgb24").reformat(
             format="yuv420p", dst_colorspace=BT709.matrix, src_color_range=2, dst_color_range=1
         )
         tag_colors(frame, BT709)
-        frame.pts, frame.duration, frame.time_base = pts - zero, duration, stream.codec_context.time_base
+        frame.pts, frame.duration, frame.time_base = pts - first_pts, duration, stream.codec_context.time_base
         yield from stream.encode(frame)
     yield from stream.encode(None)
 
 
-def _sound(
-    source: av.container.InputContainer, target: av.container.OutputContainer, zero: float
+def _open_audio_packets(
+    source: av.container.InputContainer, target: av.container.OutputContainer, start_seconds: float
 ) -> Iterator["av.Packet[av.AudioStream]"]:
     """The first sound of ``source`` from ``zero`` seconds of its clock on: copied where browsers play it, else AAC.
 
     The stream is added to ``target`` at once. Sound that cannot be read further ends early.
     """
-    speaker = next((stream for stream in source.streams.audio if stream.codec_context is not None), None)
-    if speaker is None:
+    audio_stream = next((stream for stream in source.streams.audio if stream.codec_context is not None), None)
+    if audio_stream is None:
         return iter(())
-    if zero > 0:
-        source.seek(int(zero * av.time_base))
-    if speaker.codec_context.name in PLAYED_SOUND:
-        return _copied(source, speaker, target.add_stream_from_template(speaker), zero)
-    layout = "mono" if speaker.codec_context.channels == 1 else "stereo"
-    return _as_aac(source, speaker, target.add_stream("aac", rate=48000, layout=layout), zero)
+    if start_seconds > 0:
+        source.seek(int(start_seconds * av.time_base))
+    if audio_stream.codec_context.name in BROWSER_AUDIO_CODECS:
+        return _iter_copied_packets(source, audio_stream, target.add_stream_from_template(audio_stream), start_seconds)
+    layout = "mono" if audio_stream.codec_context.channels == 1 else "stereo"
+    return _iter_aac_packets(source, audio_stream, target.add_stream("aac", rate=48000, layout=layout), start_seconds)
 
 
-def _copied(
-    source: av.container.InputContainer, speaker: av.AudioStream, copy: av.AudioStream, zero: float
+def _iter_copied_packets(
+    source: av.container.InputContainer, audio_stream: av.AudioStream, copy: av.AudioStream, start_seconds: float
 ) -> Iterator["av.Packet[av.AudioStream]"]:
     last = -1.0
-    for packet in _packets(source, speaker):
-        seconds = _seconds(packet) - zero
+    for packet in _iter_packets(source, audio_stream):
+        seconds = _packet_seconds(packet) - start_seconds
         if packet.pts is not None and seconds > last and seconds >= 0:
-            shift, last = round(zero / packet.time_base), seconds
+            shift, last = round(start_seconds / packet.time_base), seconds
             packet.pts -= shift
             packet.dts = packet.pts
             packet.stream = copy
             yield packet
 
 
-def _as_aac(
-    source: av.container.InputContainer, speaker: av.AudioStream, encoder: av.AudioStream, zero: float
+def _iter_aac_packets(
+    source: av.container.InputContainer, audio_stream: av.AudioStream, encoder: av.AudioStream, start_seconds: float
 ) -> Iterator["av.Packet[av.AudioStream]"]:
-    for packet in _packets(source, speaker):
+    for packet in _iter_packets(source, audio_stream):
         try:
             frames = packet.decode()
         except av.error.InvalidDataError:
             continue
         for frame in frames:
-            if frame.pts is not None and frame.time_base and frame.pts * frame.time_base >= zero:
-                frame.pts -= round(zero / frame.time_base)
+            if frame.pts is not None and frame.time_base and frame.pts * frame.time_base >= start_seconds:
+                frame.pts -= round(start_seconds / frame.time_base)
                 yield from encoder.encode(frame)
     yield from encoder.encode(None)
 
 
-def _packets(source: av.container.InputContainer, speaker: av.AudioStream) -> Iterator["av.Packet[av.AudioStream]"]:
+def _iter_packets(
+    source: av.container.InputContainer, audio_stream: av.AudioStream
+) -> Iterator["av.Packet[av.AudioStream]"]:
     try:
-        for packet in source.demux(speaker):
+        for packet in source.demux(audio_stream):
             if packet.size:
                 yield packet
     except (av.error.FFmpegError, OSError) as error:
@@ -188,6 +196,6 @@ def _packets(source: av.container.InputContainer, speaker: av.AudioStream) -> It
             raise
 
 
-def _seconds(packet: "av.Packet[av.AudioStream] | av.Packet[av.VideoStream]") -> float:
+def _packet_seconds(packet: "av.Packet[av.AudioStream] | av.Packet[av.VideoStream]") -> float:
     ticks = packet.pts if packet.pts is not None else packet.dts
     return float((ticks or 0) * packet.time_base)

@@ -13,54 +13,56 @@ from kinemacolor.video.geometry import resize
 from kinemacolor.video.images import MIN_PAINTED_SHARE, OPAQUE_ALPHA, compute_painted_share, read_rgba_layer
 from kinemacolor.web.project import Project
 
-DATA = "data:image/png;base64"
-NOT_ARRIVED = "what was painted did not arrive: press the button again"
+PNG_DATA_PREFIX = "data:image/png;base64"
+LAYER_NOT_RECEIVED = "what was painted did not arrive: press the button again"
 
 
-def layer_of(address: str, size: tuple[int, int]) -> UInt8Array:
+def decode_strokes(address: str, size: tuple[int, int]) -> UInt8Array:
     """Strokes ``H W 4``, sRGB and alpha 0..255, out of a data URL of a PNG of this size, rows and columns.
 
     Raises UsageError for anything else, and where next to nothing is painted.
     """
     head, _, coded = address.partition(",")
-    if head != DATA:
-        raise UsageError(NOT_ARRIVED)
+    if head != PNG_DATA_PREFIX:
+        raise UsageError(LAYER_NOT_RECEIVED)
     try:
         layer = read_rgba_layer(base64.b64decode(coded, validate=True), size)
     except (ValueError, InputError) as error:
-        raise UsageError(NOT_ARRIVED) from error
+        raise UsageError(LAYER_NOT_RECEIVED) from error
     if compute_painted_share(layer) < MIN_PAINTED_SHARE:
         raise UsageError("too little is painted: paint a larger part of the frame")
     return layer
 
 
-def with_strokes(
-    project: Project, frame: int, layer: UInt8Array, gray: UInt8Array, seen: UInt8Array | None = None
+def paint_strokes_on_frame(
+    project: Project, frame: int, layer: UInt8Array, frame_luma: UInt8Array, base_picture: UInt8Array | None = None
 ) -> UInt8Array:
     """Strokes ``H W 4`` on the frame, gray ``H W``, as a picture of it, ``H W 3`` or ``H W 4``; all of it sRGB 0..255.
 
     They lie over ``seen``, the frame ``H W 3`` in colours that are right elsewhere; else over what the plan has of the
     frame already, if anything. Raises UsageError without a plan, and as `load_reference`.
     """
-    below = _known(project, frame, gray) if seen is None else seen
+    below = _find_known_picture(project, frame, frame_luma) if base_picture is None else base_picture
     if below.shape[2] == 3:
-        return np.where(layer[..., 3:] >= OPAQUE_ALPHA, complete_reference(layer, gray)[..., :3], below)
-    both = np.where(layer[..., 3:] >= OPAQUE_ALPHA, layer, below)
-    return both if (both[..., 3] < OPAQUE_ALPHA).any() else complete_reference(both, gray)[..., :3]
+        return np.where(layer[..., 3:] >= OPAQUE_ALPHA, complete_reference(layer, frame_luma)[..., :3], below)
+    combined = np.where(layer[..., 3:] >= OPAQUE_ALPHA, layer, below)
+    return combined if (combined[..., 3] < OPAQUE_ALPHA).any() else complete_reference(combined, frame_luma)[..., :3]
 
 
-def in_its_light(picture: UInt8Array, gray: UInt8Array) -> UInt8Array:
+def apply_frame_luma(picture: UInt8Array, frame_luma: UInt8Array) -> UInt8Array:
     """The colours of a whole picture, sRGB ``h w 3``, with the light and shade of the frame, ``H W``: ``H W 3``."""
-    fitted = resize(picture, (gray.shape[0], gray.shape[1]))
-    return complete_reference(np.dstack([fitted, np.full(gray.shape, 255, np.uint8)]), gray)[..., :3]
+    fitted = resize(picture, (frame_luma.shape[0], frame_luma.shape[1]))
+    return complete_reference(np.dstack([fitted, np.full(frame_luma.shape, 255, np.uint8)]), frame_luma)[..., :3]
 
 
-def _known(project: Project, frame: int, gray: UInt8Array) -> UInt8Array:
+def _find_known_picture(project: Project, frame: int, frame_luma: UInt8Array) -> UInt8Array:
     """The picture of this frame that the plan has, of the size of ``gray``; where it has none, no paint: ``H W 4``."""
-    entry = next((one for one in project.planned().references.values() if one.frame == frame), None)
+    entry = next((one for one in project.require_plan().references.values() if one.frame == frame), None)
     if entry is None:
-        return np.zeros((*gray.shape, 4), np.uint8)
+        return np.zeros((*frame_luma.shape, 4), np.uint8)
     picture = load_reference(entry.path)
     if picture.shape[2] == 3:
-        return resize(picture, (gray.shape[0], gray.shape[1]))
-    return np.asarray(cv2.resize(picture, gray.shape[::-1], interpolation=cv2.INTER_NEAREST), np.uint8)  # hard edges
+        return resize(picture, (frame_luma.shape[0], frame_luma.shape[1]))
+    return np.asarray(
+        cv2.resize(picture, frame_luma.shape[::-1], interpolation=cv2.INTER_NEAREST), np.uint8
+    )  # hard edges

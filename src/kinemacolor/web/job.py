@@ -12,9 +12,9 @@ from pydantic import BaseModel, ConfigDict
 
 from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.web.project import Project
-from kinemacolor.web.requests import RenderFilm, Task
+from kinemacolor.web.requests import ProjectTask, RenderFilm
 
-State = Literal["queued", "running", "done", "failed", "stopped"]
+JobState = Literal["queued", "running", "done", "failed", "stopped"]
 STOP_SECONDS = 30  # that a job is given to stop by itself
 WORKER = ("-m", "kinemacolor.web.worker")
 
@@ -25,8 +25,8 @@ class JobEntry(BaseModel):
     model_config = ConfigDict(extra="forbid")
     id: str
     project: str
-    task: Task
-    state: State = "queued"
+    task: ProjectTask
+    state: JobState = "queued"
     created: float
     ended: float | None = None
     message: str | None = None
@@ -34,7 +34,7 @@ class JobEntry(BaseModel):
     result: str | None = None
 
 
-class Link(BaseModel):
+class FileLink(BaseModel):
     """A file to take away."""
 
     label: str
@@ -48,18 +48,18 @@ class JobView(BaseModel):
     project: str
     title: str
     kind: str
-    state: State
+    state: JobState
     place: int | None = None
     step: str | None = None
     done: int = 0
     expected: int | None = None
     seconds_left: float | None = None
     message: str | None = None
-    result: list[Link] = []
+    result: list[FileLink] = []
 
 
 @dataclass(eq=False)
-class Job:
+class WebJob:
     """A job of a server that runs; the ``lane`` is where it waits for its turn. Only its queue's thread changes it."""
 
     entry: JobEntry
@@ -68,14 +68,14 @@ class Job:
     user: str
     lane: str
     process: subprocess.Popen[str] | None = None
-    wanted: Literal["run", "stop", "suspend"] = "run"
+    requested: Literal["run", "stop", "suspend"] = "run"
     step: str | None = None
     done: int = 0
     expected: int | None = None
-    since: tuple[float, int] = field(default_factory=lambda: (time.monotonic(), 0))
+    step_started: tuple[float, int] = field(default_factory=lambda: (time.monotonic(), 0))
 
     @classmethod
-    def of(cls, entry: JobEntry, project: Project, user: str) -> "Job":
+    def from_entry(cls, entry: JobEntry, project: Project, user: str) -> "WebJob":
         """Raises UsageError where the project was removed."""
         lane = "render" if isinstance(entry.task, RenderFilm) and not project.is_photograph else "quick"
         return cls(entry, project.folder, project.entry.title, user, lane)
@@ -85,7 +85,7 @@ class Job:
         """Whether it runs or will."""
         return self.entry.state in ("queued", "running")
 
-    def view(self, place: int | None) -> JobView:
+    def make_view(self, place: int | None) -> JobView:
         """As its user sees it."""
         return JobView(
             id=self.entry.id,
@@ -99,28 +99,28 @@ class Job:
             expected=self.expected,
             seconds_left=self._seconds_left() if self.entry.state == "running" else None,
             message=self.entry.message,
-            result=self._links(),
+            result=self._result_links(),
         )
 
     @property
-    def log(self) -> Path:
+    def log_file(self) -> Path:
         """What its process said to nobody."""
-        return self._file("log")
+        return self._job_file("log")
 
-    def keep(self) -> None:
+    def save(self) -> None:
         """Write its file. Raises ResourceError."""
-        with write_file_atomically(self._file("json")) as stream:
+        with write_file_atomically(self._job_file("json")) as stream:
             stream.write(self.entry.model_dump_json().encode())
 
-    def drop(self) -> None:
+    def delete_files(self) -> None:
         """Remove its files."""
         for suffix in ("json", "log", "lock", "rendered"):
-            self._file(suffix).unlink(missing_ok=True)
+            self._job_file(suffix).unlink(missing_ok=True)
 
-    def start(self, device: str) -> subprocess.Popen[str]:
+    def start_process(self, device: str) -> subprocess.Popen[str]:
         """Its process. Raises OSError where none can be had."""
         command = [sys.executable, *WORKER, str(self.folder), self.entry.id, device]
-        with self.log.open("a", encoding="utf-8") as log:
+        with self.log_file.open("a", encoding="utf-8") as log:
             self.process = subprocess.Popen(  # noqa: S603
                 command,
                 stdin=subprocess.PIPE,
@@ -130,36 +130,36 @@ class Job:
                 errors="replace",
                 start_new_session=True,  # Ctrl-C is for the server alone, which suspends what runs
             )
-        self.entry.state, self.wanted = "running", "run"
+        self.entry.state, self.requested = "running", "run"
         return self.process
 
-    def end(self, wanted: Literal["stop", "suspend"]) -> None:
+    def request_end(self, requested: Literal["stop", "suspend"]) -> None:
         """The worker stops by itself when its input closes, as it does when the server is killed."""
-        self.wanted = wanted
+        self.requested = requested
         if self.process and self.process.stdin:
             self.process.stdin.close()
             threading.Thread(target=_kill_later, args=(self.process,), daemon=True).start()
 
-    def advance(self, step: str, done: int, expected: int | None) -> None:
+    def record_progress(self, step: str, done: int, expected: int | None) -> None:
         """What its process told of its progress."""
         if step != self.step or done < self.done:
-            self.since = time.monotonic(), done
+            self.step_started = time.monotonic(), done
         self.step, self.done, self.expected = step, done, expected
 
-    def _file(self, suffix: str) -> Path:
+    def _job_file(self, suffix: str) -> Path:
         return self.folder / "jobs" / f"{self.entry.id}.{suffix}"
 
     def _seconds_left(self) -> float | None:
-        started, kept = self.since
-        fresh = self.done - kept
-        if not self.expected or fresh <= 0:
+        started, done_before = self.step_started
+        done_since = self.done - done_before
+        if not self.expected or done_since <= 0:
             return None
-        return (self.expected - self.done) * (time.monotonic() - started) / fresh
+        return (self.expected - self.done) * (time.monotonic() - started) / done_since
 
-    def _links(self) -> list[Link]:
+    def _result_links(self) -> list[FileLink]:
         if self.entry.result is None or not isinstance(self.entry.task, RenderFilm):
             return []
-        return [Link(label=Path(self.entry.result).name, url=f"/api/jobs/{self.entry.id}/result")]
+        return [FileLink(label=Path(self.entry.result).name, url=f"/api/jobs/{self.entry.id}/result")]
 
 
 def _kill_later(process: subprocess.Popen[str]) -> None:

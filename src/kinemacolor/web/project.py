@@ -21,7 +21,7 @@ from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.video.images import PICTURE_SUFFIXES, write_picture
 from kinemacolor.video.reader import FILM_SUFFIXES
-from kinemacolor.web.storage import Missing, free_name, safe_name
+from kinemacolor.web.storage import NotFoundError, safe_file_name, unused_path
 
 
 class ProjectEntry(BaseModel):
@@ -71,31 +71,31 @@ class Project:
         return self.folder / "plan.json"
 
     @property
-    def work(self) -> Path:
+    def work_folder(self) -> Path:
         """What was painted."""
         return self.folder / "plan.work"
 
     @property
-    def results(self) -> Path:
+    def results_folder(self) -> Path:
         """A folder with what was rendered."""
         return self.folder / "results"
 
     @property
-    def report(self) -> Path:
+    def report_folder(self) -> Path:
         return self.folder / "report"
 
     @property
-    def player_film(self) -> Path:
+    def comparison_file(self) -> Path:
         """Gray and colour side by side, for the page's player."""
         return self.folder / "compare.mp4"
 
     @property
-    def rendered_plan(self) -> Path:
+    def rendered_plan_file(self) -> Path:
         """The plan that results, player's film and report were made by."""
         return self.folder / "rendered.plan.json"
 
     @property
-    def tried_plan(self) -> Path:
+    def preview_plan_file(self) -> Path:
         """The plan that the seconds to look at were made by."""
         return self.folder / "tried.plan.json"
 
@@ -105,27 +105,27 @@ class Project:
             return False
         return not self.plan_file.is_file() or made_by.read_bytes() != self.plan_file.read_bytes()
 
-    def survey(self) -> Survey | None:
+    def read_survey(self) -> Survey | None:
         """What was seen of the film, if it was looked at."""
         if not self.survey_folder.is_dir():
             return None
-        return _survey(self.survey_folder, self.film, self.survey_folder.stat().st_ctime_ns)
+        return _read_survey_cached(self.survey_folder, self.film, self.survey_folder.stat().st_ctime_ns)
 
-    def plan(self) -> Plan | None:
+    def read_plan(self) -> Plan | None:
         """The plan, with absolute paths, if there is one."""
         return Plan.read(self.plan_file) if self.plan_file.is_file() else None
 
-    def references(self) -> list[Path]:
+    def list_references(self) -> list[Path]:
         """What the user gave: pictures and colour films, in the order of their names."""
         folder = self.folder / "references"
         return sorted(file for file in folder.glob("*") if not file.name.startswith("."))
 
-    def given(self) -> tuple[ReferenceSpec, ...]:
+    def make_reference_specs(self) -> tuple[ReferenceSpec, ...]:
         """The same as a plan is made from."""
-        return tuple(ReferenceSpec(path) for path in self.references())
+        return tuple(ReferenceSpec(path) for path in self.list_references())
 
     @contextmanager
-    def changing(self) -> Iterator[None]:
+    def exclusive_changes(self) -> Iterator[None]:
         """Nobody else changes plan or references meanwhile, in this process or another."""
         with FileLock(self.folder / "changing.lock"):
             yield
@@ -136,57 +136,59 @@ class Project:
         One that is placed takes the place of an earlier one. Raises InputError for one that cannot be read or has no
         colour, UsageError for a frame that the film does not have; then nothing is kept.
         """
-        kept = safe_name(name)
-        suffix = Path(kept).suffix.lower()
+        file_name = safe_file_name(name)
+        suffix = Path(file_name).suffix.lower()
         if suffix not in (*PICTURE_SUFFIXES, *FILM_SUFFIXES):
-            raise UsageError(f"{kept} is no picture or film: give one that ends with {', '.join(PICTURE_SUFFIXES)}")
+            raise UsageError(
+                f"{file_name} is no picture or film: give one that ends with {', '.join(PICTURE_SUFFIXES)}"
+            )
         if frame is None and suffix in PICTURE_SUFFIXES:
-            frame = ReferenceSpec(Path(kept)).list_references()[0].frame
+            frame = ReferenceSpec(Path(file_name)).list_references()[0].frame
         if frame is not None:
-            self._check_frame(frame, suffix)
-            kept = f"{_placed(frame)}{suffix}"
-        target = self.folder / "references" / kept
-        with translate_disk_errors(target), TemporaryDirectory(dir=upload.parent) as alone:
-            arrived = upload.replace(Path(alone, kept))
-            _check(arrived)
-            with self.changing():
+            self._check_reference_frame(frame, suffix)
+            file_name = f"{_stem_at_frame(frame)}{suffix}"
+        target = self.folder / "references" / file_name
+        with translate_disk_errors(target), TemporaryDirectory(dir=upload.parent) as upload_folder:
+            arrived = upload.replace(Path(upload_folder, file_name))
+            _check_reference(arrived)
+            with self.exclusive_changes():
                 target.parent.mkdir(exist_ok=True)
                 if frame is None:
-                    target = free_name(target)
-                self.put_away(target, copy=True)
+                    target = unused_path(target)
+                self.move_to_trash(target, copy=True)
                 shutil.move(arrived, target)
                 if frame is not None:
-                    self._forget_others(target)
+                    self._replace_duplicates(target)
         return target
 
     def remove_reference(self, name: str) -> None:
         """Forget a reference, also in the plan. Raises UsageError for one that is not there or is a shot's only one."""
-        with self.changing():
-            plan = self.plan()
+        with self.exclusive_changes():
+            plan = self.read_plan()
             name = next((key for key, one in plan.references.items() if name == one.path.name), name) if plan else name
             if plan and name in plan.references:
-                alone = [n for n, shot in enumerate(plan.shots, 1) if set(shot.references) == {name}]
-                if alone:
+                only_reference_of = [n for n, shot in enumerate(plan.shots, 1) if set(shot.references) == {name}]
+                if only_reference_of:
                     raise UsageError(
-                        f"{name} is the only reference of shot {alone[0]}: give that shot another one first"
+                        f"{name} is the only reference of shot {only_reference_of[0]}: give that shot another one first"
                     )
                 path = plan.references[name].path
                 shots = [shot.with_references(set(shot.references) - {name}) for shot in plan.shots]
                 rest = {key: entry for key, entry in plan.references.items() if key != name}
-                self.write(plan.model_copy(update={"references": rest, "shots": tuple(shots)}))
+                self.write_plan(plan.model_copy(update={"references": rest, "shots": tuple(shots)}))
             else:
-                path = next((one for one in self.references() if name in (one.name, one.stem)), Path())
+                path = next((one for one in self.list_references() if name in (one.name, one.stem)), Path())
             if not path.is_relative_to(self.folder):
-                raise Missing(f"there is no reference {name[:60]!r}")
-            self.put_away(path)
+                raise NotFoundError(f"there is no reference {name[:60]!r}")
+            self.move_to_trash(path)
 
-    def assign(self, chosen: Mapping[int, Sequence[str]]) -> Plan:
+    def assign_references(self, chosen: Mapping[int, Sequence[str]]) -> Plan:
         """Give shots (numbers from 1) these references; a new choice is the user's own and has no score.
 
         Raises UsageError for shots and references that the plan does not have, or none for a shot.
         """
-        with self.changing():
-            plan = self.planned()
+        with self.exclusive_changes():
+            plan = self.require_plan()
             shots = list(plan.shots)
             for number, names in chosen.items():
                 if not 1 <= number <= len(shots):
@@ -194,23 +196,23 @@ class Project:
                 if not names or set(names) - set(plan.references):
                     raise UsageError(f"shot {number} needs at least one reference of: {', '.join(plan.references)}")
                 shots[number - 1] = shots[number - 1].with_references(set(names), is_user_choice=True)
-            return self.write(plan.model_copy(update={"shots": tuple(shots)}))
+            return self.write_plan(plan.model_copy(update={"shots": tuple(shots)}))
 
-    def correct(self, frame: int, picture: UInt8Array) -> Plan:
+    def add_correction(self, frame: int, picture: UInt8Array) -> Plan:
         """A frame that somebody painted or replaced, ``H W 3`` or ``H W 4``, becomes a reference of its shot."""
-        with self.changing():
-            plan = self.planned()
+        with self.exclusive_changes():
+            plan = self.require_plan()
             if not 0 <= frame < plan.film.frames:
                 raise UsageError(f"the film has no frame {frame}: its last one is {plan.film.frames - 1}")
-            name = _placed(frame)
+            name = _stem_at_frame(frame)
             path = self.folder / "references" / f"{name}.png"
             fresh = path.with_name(f".{name}.png")
             with translate_disk_errors(path):
                 path.parent.mkdir(exist_ok=True)
                 write_picture(fresh, picture)
             try:
-                _check(fresh)
-                self.put_away(path, copy=True)
+                _check_reference(fresh)
+                self.move_to_trash(path, copy=True)
                 fresh.replace(path)
             finally:
                 fresh.unlink(missing_ok=True)
@@ -223,18 +225,18 @@ class Project:
                 else shot
                 for shot in plan.shots
             ]
-            changed = self.write(plan.model_copy(update={"references": references, "shots": tuple(shots)}))
-            self._forget_others(path)
+            changed = self.write_plan(plan.model_copy(update={"references": references, "shots": tuple(shots)}))
+            self._replace_duplicates(path)
             return changed
 
-    def planned(self) -> Plan:
+    def require_plan(self) -> Plan:
         """The plan. Raises UsageError where there is none yet."""
-        plan = self.plan()
+        plan = self.read_plan()
         if plan is None:
             raise UsageError("this film has no plan yet: give a reference first, then make the plan")
         return plan
 
-    def write(self, plan: Plan) -> Plan:
+    def write_plan(self, plan: Plan) -> Plan:
         """Check a changed plan, and keep it. Raises UsageError, ResourceError."""
         checked = Plan.model_validate(plan.model_dump())
         checked.write(self.plan_file)
@@ -245,11 +247,11 @@ class Project:
 
         Raises UsageError where it names another film or pictures that are none of this project's.
         """
-        with self.changing():
-            ours = self.planned()
+        with self.exclusive_changes():
+            ours = self.require_plan()
             film = plan.film.model_copy(update={"path": ours.film.path})
             known = {entry.path.name: entry.path for entry in ours.references.values()}
-            known |= {path.name: path for path in self.references()}
+            known |= {path.name: path for path in self.list_references()}
             if film != ours.film:
                 raise UsageError("that is the plan of another film: this project's film can not be changed")
             if strange := [one.path.name for one in plan.references.values() if one.path.name not in known]:
@@ -258,48 +260,48 @@ class Project:
                 name: entry.model_copy(update={"path": known[entry.path.name]})
                 for name, entry in plan.references.items()
             }
-            return self.write(plan.model_copy(update={"film": film, "references": references}))
+            return self.write_plan(plan.model_copy(update={"film": film, "references": references}))
 
-    def put_away(self, path: Path, *, copy: bool = False) -> None:
+    def move_to_trash(self, path: Path, *, copy: bool = False) -> None:
         """What somebody gave or chose is not lost, only out of sight: in ``removed``; ``copy``: a copy of it."""
         if path.is_file():
-            kept = self.folder / "removed" / path.name
-            with translate_disk_errors(kept):
-                kept.parent.mkdir(exist_ok=True)
-                (shutil.copy if copy else shutil.move)(path, free_name(kept))
+            target = self.folder / "removed" / path.name
+            with translate_disk_errors(target):
+                target.parent.mkdir(exist_ok=True)
+                (shutil.copy if copy else shutil.move)(path, unused_path(target))
 
-    def _check_frame(self, frame: int, suffix: str) -> None:
+    def _check_reference_frame(self, frame: int, suffix: str) -> None:
         """Raises UsageError where no picture with this suffix can lie at a frame."""
         if suffix not in PICTURE_SUFFIXES:
             raise UsageError("only a picture lies at a frame: give the film without one")
-        seen = self.survey()
-        if seen and not 0 <= frame < seen.index.frames:
-            raise UsageError(f"the film has no frame {frame}: its last one is {seen.index.frames - 1}")
+        film_survey = self.read_survey()
+        if film_survey and not 0 <= frame < film_survey.index.frames:
+            raise UsageError(f"the film has no frame {frame}: its last one is {film_survey.index.frames - 1}")
 
-    def _forget_others(self, placed: Path) -> None:
+    def _replace_duplicates(self, placed: Path) -> None:
         """Pictures of another kind that had this one's place; the plan takes this one instead."""
-        others = {path for path in self.references() if path.stem == placed.stem and path != placed}
-        plan = self.plan()
+        others = {path for path in self.list_references() if path.stem == placed.stem and path != placed}
+        plan = self.read_plan()
         if plan and others:
             references = {
                 name: entry.model_copy(update={"path": placed}) if entry.path in others else entry
                 for name, entry in plan.references.items()
             }
-            self.write(plan.model_copy(update={"references": references}))
+            self.write_plan(plan.model_copy(update={"references": references}))
         for path in others:
-            self.put_away(path)
+            self.move_to_trash(path)
 
-    def remove(self) -> None:
+    def delete_folder(self) -> None:
         """With all that is in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @lru_cache(maxsize=8)
-def _survey(folder: Path, film: Path, changed_ns: int) -> Survey | None:
+def _read_survey_cached(folder: Path, film: Path, changed_ns: int) -> Survey | None:
     return load_survey(folder, film)
 
 
-def _check(path: Path) -> None:
+def _check_reference(path: Path) -> None:
     """Raises InputError in words that name the file only."""
     try:
         check_reference_specs((ReferenceSpec(path),))
@@ -307,6 +309,6 @@ def _check(path: Path) -> None:
         raise InputError(str(error).replace(f"{path.parent}/", "")) from error
 
 
-def _placed(frame: int) -> str:
+def _stem_at_frame(frame: int) -> str:
     """The name, but for its suffix, that places a picture at a frame."""
     return f"ref_{frame:06d}"

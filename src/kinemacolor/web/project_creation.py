@@ -13,42 +13,42 @@ from kinemacolor.utils.files import translate_disk_errors, write_file_atomically
 from kinemacolor.video.images import PICTURE_SUFFIXES, find_pictures
 from kinemacolor.video.reader import probe_film
 from kinemacolor.web.project import Project, ProjectEntry
-from kinemacolor.web.storage import free_name, safe_name
+from kinemacolor.web.storage import safe_file_name, unused_path
 
-PLAYLISTS = (".m3u8", ".m3u", ".hls")  # would have us open other files
-_OF_A_PART = ("suggestions.json", "try.mp4")
+PLAYLIST_SUFFIXES = (".m3u8", ".m3u", ".hls")  # would have us open other files
+_FILES_OF_A_PART = ("suggestions.json", "try.mp4")
 
 
-def begin(folder: Path, films: Sequence[tuple[str, Path]]) -> Project:
+def create_project(folder: Path, films: Sequence[tuple[str, Path]]) -> Project:
     """A project of uploaded files, named as the user names them: one film or photograph, or pictures of one film.
 
     Raises InputError for what cannot be read; then the folder is gone.
     """
-    with _whole(folder):
+    with _discarding_incomplete(folder):
         if len(films) == 1:
             name, upload = films[0]
-            target = folder / "film" / safe_name(name)
-            if target.suffix.lower() in PLAYLISTS:
+            target = folder / "film" / safe_file_name(name)
+            if target.suffix.lower() in PLAYLIST_SUFFIXES:
                 raise UsageError(f"{target.name} is a list of films: give the film itself")
         else:
             target = folder / "film" / "pictures"
             strange = [name for name, _ in films if Path(name).suffix.lower() not in PICTURE_SUFFIXES]
             if not films or strange:
                 raise UsageError("give one film, or the pictures of one: png, jpg or tif, numbered")
-            if len({safe_name(name) for name, _ in films}) < len(films):
+            if len({safe_file_name(name) for name, _ in films}) < len(films):
                 raise UsageError("two of the pictures have one name: number them")
         with translate_disk_errors(folder):
             (target if len(films) > 1 else target.parent).mkdir(parents=True)
             for name, upload in films:
-                shutil.move(upload, target / safe_name(name) if len(films) > 1 else target)
-        return begin_at(folder, target.relative_to(folder))
+                shutil.move(upload, target / safe_file_name(name) if len(films) > 1 else target)
+        return create_project_at(folder, target.relative_to(folder))
 
 
-def begin_at(folder: Path, film: Path) -> Project:
+def create_project_at(folder: Path, film: Path) -> Project:
     """A project of a film where it lies. Raises InputError for one that cannot be read; then the folder is gone."""
-    with _whole(folder):
+    with _discarding_incomplete(folder):
         probe_film(folder / film)
-        title = film.name if (folder / film).is_file() or film.is_absolute() else _first_of(folder / film)
+        title = film.name if (folder / film).is_file() or film.is_absolute() else _pictures_title(folder / film)
         entry = ProjectEntry(title=title, film=film, created=time.time())
         with write_file_atomically(folder / "project.json") as stream:
             stream.write(entry.model_dump_json().encode())
@@ -56,7 +56,7 @@ def begin_at(folder: Path, film: Path) -> Project:
 
 
 @contextmanager
-def _whole(folder: Path) -> Iterator[None]:
+def _discarding_incomplete(folder: Path) -> Iterator[None]:
     """A project's own file comes last: a folder without it is of no project, and goes."""
     try:
         yield
@@ -65,12 +65,12 @@ def _whole(folder: Path) -> Iterator[None]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _first_of(pictures: Path) -> str:
+def _pictures_title(pictures: Path) -> str:
     """What a folder of uploaded pictures is called."""
     return f"{find_pictures(pictures)[0].stem} and more"
 
 
-def cut(project: Project, start_seconds: float, end_seconds: float | None) -> None:
+def restrict_project(project: Project, start_seconds: float, end_seconds: float | None) -> None:
     """Work on a part of the film only; what was seen and planned before is of another part, and goes.
 
     So do the player's films and the report; results stay. Pictures stay too; those that lie at a frame which is counted
@@ -79,24 +79,25 @@ def cut(project: Project, start_seconds: float, end_seconds: float | None) -> No
     entry = project.entry.model_copy(update={"start_seconds": start_seconds, "end_seconds": end_seconds})
     if entry == project.entry:
         return
-    with project.changing():
-        seen, moved = project.survey(), start_seconds != project.entry.start_seconds
-        for path in project.references():
+    with project.exclusive_changes():
+        film_survey, is_start_moved = project.read_survey(), start_seconds != project.entry.start_seconds
+        for path in project.list_references():
             frame = ReferenceSpec(path).list_references()[0].frame
-            if frame is not None and (moved or _lies_behind(frame, end_seconds, seen)):
-                path.replace(free_name(path.with_name(f"earlier_{path.name}")))
-        for folder in (project.survey_folder, project.report):
+            if frame is not None and (is_start_moved or _is_behind_end(frame, end_seconds, film_survey)):
+                path.replace(unused_path(path.with_name(f"earlier_{path.name}")))
+        for folder in (project.survey_folder, project.report_folder):
             shutil.rmtree(folder, ignore_errors=True)
-        project.put_away(project.plan_file)
-        for file in (project.player_film, *map(project.folder.joinpath, _OF_A_PART)):
+        project.move_to_trash(project.plan_file)
+        for file in (project.comparison_file, *map(project.folder.joinpath, _FILES_OF_A_PART)):
             file.unlink(missing_ok=True)
         with write_file_atomically(project.folder / "project.json") as stream:
             stream.write(entry.model_dump_json().encode())
 
 
-def _lies_behind(frame: int, end_seconds: float | None, seen: Survey | None) -> bool:
-    if end_seconds is None or seen is None:
+def _is_behind_end(frame: int, end_seconds: float | None, film_survey: Survey | None) -> bool:
+    if end_seconds is None or film_survey is None:
         return False
     return (
-        frame >= len(seen.pts) or float(seen.pts[frame] * seen.info.time_base) >= end_seconds + seen.info.origin_seconds
+        frame >= len(film_survey.pts)
+        or float(film_survey.pts[frame] * film_survey.info.time_base) >= end_seconds + film_survey.info.origin_seconds
     )

@@ -10,8 +10,8 @@ from kinemacolor.plan.document import FilmOptions
 from kinemacolor.render.output import OutputSpec, default_output_path
 from kinemacolor.web.project import Project
 
-Form = Literal["h264", "h265", "prores", "ffv1", "vp9", "png"]
-FORMS: dict[Form, tuple[str, str, EncodingOptions]] = {
+OutputFormat = Literal["h264", "h265", "prores", "ffv1", "vp9", "png"]
+OUTPUT_FORMATS: dict[OutputFormat, tuple[str, str, EncodingOptions]] = {
     "h264": ("MP4, H.264: plays everywhere", ".mp4", EncodingOptions(vcodec="h264")),
     "h265": ("MP4, H.265: smaller", ".mp4", EncodingOptions(vcodec="h265")),
     "prores": ("MOV, ProRes: for editing", ".mov", EncodingOptions(vcodec="prores")),
@@ -21,18 +21,18 @@ FORMS: dict[Form, tuple[str, str, EncodingOptions]] = {
 }
 
 
-class _Task(BaseModel):
+class _BaseTask(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Look(_Task):
+class AnalyzeFilm(_BaseTask):
     """Read the film once: its shots, small pictures, and which frames are worth colouring."""
 
     kind: Literal["look"] = "look"
     detector: Detector = "luma"
 
 
-class MakePlan(_Task):
+class MakePlan(_BaseTask):
     """Choose references for every shot. What somebody chose stays; None: as the plan has it, or the default."""
 
     kind: Literal["plan"] = "plan"
@@ -41,7 +41,7 @@ class MakePlan(_Task):
     per_shot: int = Field(default=2, ge=1, le=16)
 
 
-class Try(_Task):
+class PreviewClip(_BaseTask):
     """Colorize a few seconds of the plan."""
 
     kind: Literal["try"] = "try"
@@ -49,26 +49,28 @@ class Try(_Task):
     seconds: float = Field(default=3, gt=0, le=10)
 
 
-class RenderFilm(_Task):
+class RenderFilm(_BaseTask):
     """Colorize the whole film; what is missing of `Look` and `MakePlan` is done first.
 
     ``layer``: also the colours alone. ``confidence``: also how sure the model is, as a film.
     """
 
     kind: Literal["render"] = "render"
-    form: Form | None = None
+    form: OutputFormat | None = None
     layer: bool = False
     confidence: bool = False
 
 
-Task = Annotated[Look | MakePlan | Try | RenderFilm, Field(discriminator="kind")]
+ProjectTask = Annotated[AnalyzeFilm | MakePlan | PreviewClip | RenderFilm, Field(discriminator="kind")]
 
 
-def target_of(project: Project, task: RenderFilm) -> OutputSpec:
+def make_output_target(project: Project, task: RenderFilm) -> OutputSpec:
     """What a render writes; a part of a film has its times in its name, so that it takes the place of no other."""
-    source, folder = project.film, project.results
-    form = task.form or ("png" if project.is_photograph else "h264" if source.is_dir() else None)
-    suffix, encoding = FORMS[form][1:] if form else (default_output_path(source).suffix, EncodingOptions())
+    source, folder = project.film, project.results_folder
+    output_format = task.form or ("png" if project.is_photograph else "h264" if source.is_dir() else None)
+    suffix, encoding = (
+        OUTPUT_FORMATS[output_format][1:] if output_format else (default_output_path(source).suffix, EncodingOptions())
+    )
     entry = project.entry
     stem = source.stem if source.is_file() else entry.title
     if (entry.start_seconds, entry.end_seconds) != (0, None):
@@ -82,9 +84,9 @@ def target_of(project: Project, task: RenderFilm) -> OutputSpec:
     )
 
 
-def command_of(project: Project, task: RenderFilm) -> str:
+def format_render_command(project: Project, task: RenderFilm) -> str:
     """The same as a command line."""
-    target = target_of(project, task)
+    target = make_output_target(project, task)
     words = ["kinemacolor", "render", str(project.plan_file), "-o", str(target.output)]
     if target.encoding.lossless:
         words.append("--lossless")

@@ -21,16 +21,16 @@ from kinemacolor.plan.document import Plan
 from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.web.job import JobView
 from kinemacolor.web.project import Project
-from kinemacolor.web.requests import Task
-from kinemacolor.web.service import Desk, ProjectView, Suggested, suggestions
-from kinemacolor.web.storage import Missing
+from kinemacolor.web.requests import ProjectTask
+from kinemacolor.web.service import ProjectView, Service, SuggestedFrame, read_suggestions
+from kinemacolor.web.storage import NotFoundError
 
-PIECE = 1 << 20  # bytes of an upload in memory
+UPLOAD_CHUNK_BYTES = 1 << 20  # bytes of an upload in memory
 POLL_SECONDS = 0.3
 KEEP_ALIVE_SECONDS = 15
-METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-ACTIVE = ("queued", "running")
-PUBLIC = ("results", "report", "survey", "look", "references", "stills", "compare.mp4", "try.mp4")
+HTTP_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+ACTIVE_STATES = ("queued", "running")
+PUBLIC_PATHS = ("results", "report", "survey", "look", "references", "stills", "compare.mp4", "try.mp4")
 
 
 class Problem(BaseModel):
@@ -47,16 +47,16 @@ class FilmInFolder(BaseModel):
     film: str = Field(max_length=4096)
 
 
-class Jobs(BaseModel):
+class JobList(BaseModel):
     """Jobs of a user, and how many of others run or wait."""
 
     jobs: list[JobView]
     others: int
 
 
-Show = Literal["gray", "picture", "color", "confidence"]
+FrameVariant = Literal["gray", "picture", "color", "confidence"]
 ProjectId = Annotated[str, Query(max_length=64)]
-PROBLEMS = {
+ERROR_MEANINGS = {
     400: "What was asked for cannot be done",
     401: "A name and a password are needed",
     403: "A page of another site asked for this",
@@ -68,222 +68,228 @@ PROBLEMS = {
 }
 RESPONSES: dict[int | str, dict[str, Any]] = {  # JSON also where a route gives pictures or events
     status: {"description": text, "content": {"application/json": {"schema": Problem.model_json_schema()}}}
-    for status, text in PROBLEMS.items()
+    for status, text in ERROR_MEANINGS.items()
 }
 
 
-def _desk(request: Request) -> Desk:
-    desk: Desk = request.app.state.desk
-    return desk
+def _get_service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
 
 
-def _user(request: Request) -> str:
+def _get_user(request: Request) -> str:
     return str(request.state.user)
 
 
-TheDesk = Annotated[Desk, Depends(_desk)]
-User = Annotated[str, Depends(_user)]
+ServiceDependency = Annotated[Service, Depends(_get_service)]
+UserKey = Annotated[str, Depends(_get_user)]
 
 
-def _project(desk: TheDesk, user: User, project: str) -> Project:
-    return desk.project(user, project)
+def _find_project(service: ServiceDependency, user: UserKey, project: str) -> Project:
+    return service.find_project(user, project)
 
 
-def _job(desk: TheDesk, user: User, job: str) -> JobView:
-    return desk.queue.view(user, job)
+def _find_job(service: ServiceDependency, user: UserKey, job: str) -> JobView:
+    return service.queue.view_job(user, job)
 
 
-Own = Annotated[Project, Depends(_project)]
-OwnJob = Annotated[JobView, Depends(_job)]
+OwnProject = Annotated[Project, Depends(_find_project)]
+OwnJob = Annotated[JobView, Depends(_find_job)]
 api = APIRouter(prefix="/api", responses=RESPONSES)
 
 
 @api.get("/films")
-def films(desk: TheDesk) -> list[str]:
+def list_films(service: ServiceDependency) -> list[str]:
     """Films in the folder that the server was started with."""
-    return desk.home.known_films()
+    return service.storage.list_films()
 
 
 @api.get("/projects")
-def projects(desk: TheDesk, user: User) -> list[ProjectView]:
+def list_projects(service: ServiceDependency, user: UserKey) -> list[ProjectView]:
     """Your projects, the latest first."""
-    return [desk.view(project) for project in desk.projects(user)]
+    return [service.view_project(project) for project in service.list_projects(user)]
 
 
 @api.post("/projects", status_code=201)
-async def upload(desk: TheDesk, user: User, files: Annotated[list[UploadFile], File()]) -> ProjectView:
+async def upload_project(
+    service: ServiceDependency, user: UserKey, files: Annotated[list[UploadFile], File()]
+) -> ProjectView:
     """Begin a project with a film or photograph, or with the numbered pictures of one film."""
-    async with _stored(desk, files) as arrived:
-        project = await run_in_threadpool(desk.upload, user, arrived)
-    return await run_in_threadpool(desk.view, project)
+    async with _stored_uploads(service, files) as arrived:
+        project = await run_in_threadpool(service.create_uploaded_project, user, arrived)
+    return await run_in_threadpool(service.view_project, project)
 
 
 @api.post("/projects/open", status_code=201)
-def open_film(desk: TheDesk, user: User, wanted: FilmInFolder) -> ProjectView:
+def open_server_film(service: ServiceDependency, user: UserKey, wanted: FilmInFolder) -> ProjectView:
     """Begin a project with a film of the server's folder."""
-    return desk.view(desk.open(user, wanted.film))
+    return service.view_project(service.create_server_project(user, wanted.film))
 
 
 @api.get("/projects/{project}")
-def project(desk: TheDesk, own: Own) -> ProjectView:
+def get_project(service: ServiceDependency, own_project: OwnProject) -> ProjectView:
     """One of your projects."""
-    return desk.view(own)
+    return service.view_project(own_project)
 
 
 @api.delete("/projects/{project}", status_code=204)
-def remove(desk: TheDesk, user: User, own: Own) -> None:
+def delete_project(service: ServiceDependency, user: UserKey, own_project: OwnProject) -> None:
     """Remove a project with all that is in it."""
-    desk.remove(user, own)
+    service.remove_project(user, own_project)
 
 
 @api.post("/projects/{project}/references", status_code=201)
 async def add_reference(
-    desk: TheDesk,
-    own: Own,
+    service: ServiceDependency,
+    own_project: OwnProject,
     file: Annotated[UploadFile, File()],
     frame: Annotated[int | None, Form(ge=0, le=10**9)] = None,
 ) -> ProjectView:
     """Give a colour picture or film; ``frame``: the picture is one of this frame of the film."""
-    async with _stored(desk, [file]) as ((name, path),):
-        await run_in_threadpool(own.add_reference, name, path, frame)
-    return await run_in_threadpool(desk.view, own)
+    async with _stored_uploads(service, [file]) as ((name, path),):
+        await run_in_threadpool(own_project.add_reference, name, path, frame)
+    return await run_in_threadpool(service.view_project, own_project)
 
 
 @api.delete("/projects/{project}/references/{name}", status_code=204)
-def remove_reference(own: Own, name: str) -> None:
+def remove_reference(own_project: OwnProject, name: str) -> None:
     """Forget a reference."""
-    own.remove_reference(name)
+    own_project.remove_reference(name)
 
 
 @api.get("/projects/{project}/references/{name}", response_class=FileResponse)
-def reference(desk: TheDesk, own: Own, name: str) -> FileResponse:
+def get_reference(service: ServiceDependency, own_project: OwnProject, name: str) -> FileResponse:
     """A reference of the plan, as a picture to look at."""
-    return _file(desk.stills.reference(own, name))
+    return _file_response(service.previewer.save_reference(own_project, name))
 
 
 @api.get("/projects/{project}/suggestions")
-def suggested(own: Own) -> list[Suggested]:
+def list_suggestions(own_project: OwnProject) -> list[SuggestedFrame]:
     """Which frames are worth colouring, the most useful first."""
-    return suggestions(own)
+    return read_suggestions(own_project)
 
 
 @api.get("/projects/{project}/plan")
-def plan(own: Own) -> Plan:
+def get_plan(own_project: OwnProject) -> Plan:
     """The plan, with paths inside the project."""
-    return _told(own, own.planned())
+    return _hide_plan_paths(own_project, own_project.require_plan())
 
 
 @api.put("/projects/{project}/plan")
-def replace_plan(own: Own, plan: Plan) -> Plan:
+def replace_plan(own_project: OwnProject, plan: Plan) -> Plan:
     """Submit a changed plan: shots, references of shots, options, model. Film and pictures stay the project's."""
-    return _told(own, own.replace_plan(plan))
+    return _hide_plan_paths(own_project, own_project.replace_plan(plan))
 
 
 @api.get("/projects/{project}/frames/{frame}/{show}", response_class=FileResponse)
-def frame(desk: TheDesk, own: Own, frame: int, show: Show) -> FileResponse:
+def get_frame(service: ServiceDependency, own_project: OwnProject, frame: int, show: FrameVariant) -> FileResponse:
     """A frame: gray (``picture``: at full size, to be coloured), in colour by the plan, or how sure that is."""
     if show == "gray":
-        return _file(desk.stills.gray(own, frame))
+        return _file_response(service.previewer.save_gray_frame(own_project, frame))
     if show == "picture":
-        return _file(desk.stills.picture(own, frame), download=True)
-    still = desk.stills.still(own, frame)
-    return _file(still.color if show == "color" else still.confidence)
+        return _file_response(service.previewer.export_frame(own_project, frame), download=True)
+    still = service.previewer.preview_frame(own_project, frame)
+    return _file_response(still.color if show == "color" else still.confidence)
 
 
 @api.get("/projects/{project}/files/{path:path}", response_class=FileResponse)
-def file(own: Own, path: str) -> FileResponse:
+def get_file(own_project: OwnProject, path: str) -> FileResponse:
     """A file of the project: results, the report, small pictures."""
-    return _file(_inside(own, path), download=path.startswith("results/"))
+    return _file_response(_find_public_file(own_project, path), download=path.startswith("results/"))
 
 
 @api.post("/projects/{project}/jobs", status_code=202)
-def submit(desk: TheDesk, user: User, own: Own, task: Task) -> JobView:
+def submit_task(service: ServiceDependency, user: UserKey, own_project: OwnProject, task: ProjectTask) -> JobView:
     """Ask for work: look, plan, try, render."""
-    return desk.submit(user, own, task)
+    return service.submit_task(user, own_project, task)
 
 
 @api.get("/jobs")
-def jobs(desk: TheDesk, user: User, project: ProjectId | None = None) -> Jobs:
+def list_jobs(service: ServiceDependency, user: UserKey, project: ProjectId | None = None) -> JobList:
     """Your jobs, in the order you asked for them."""
-    return Jobs(jobs=desk.queue.views(user, project), others=desk.queue.ahead(user))
+    return JobList(jobs=service.queue.list_views(user, project), others=service.queue.count_others(user))
 
 
 @api.get("/jobs/events", response_class=EventSourceResponse)
-async def all_events(desk: TheDesk, user: User, project: ProjectId | None = None) -> AsyncIterator[ServerSentEvent]:
+async def stream_all_events(
+    service: ServiceDependency, user: UserKey, project: ProjectId | None = None
+) -> AsyncIterator[ServerSentEvent]:
     """The same as it changes, as server-sent events: each is the whole answer of ``/jobs``."""
-    async for event in _changes(lambda: jobs(desk, user, project).model_dump_json()):
+    async for event in _stream_changes(lambda: list_jobs(service, user, project).model_dump_json()):
         yield event
 
 
 @api.get("/jobs/{job}")
-def job(own: OwnJob) -> JobView:
+def get_job(own_job: OwnJob) -> JobView:
     """One of your jobs."""
-    return own
+    return own_job
 
 
 @api.get("/jobs/{job}/events", response_class=EventSourceResponse)
-async def events(desk: TheDesk, user: User, own: OwnJob) -> AsyncIterator[ServerSentEvent]:
+async def stream_job_events(
+    service: ServiceDependency, user: UserKey, own_job: OwnJob
+) -> AsyncIterator[ServerSentEvent]:
     """How a job goes, as server-sent events, until it has ended or was taken off the list."""
-    with suppress(Missing):
-        async for event in _changes(lambda: desk.queue.view(user, own.id).model_dump_json()):
+    with suppress(NotFoundError):
+        async for event in _stream_changes(lambda: service.queue.view_job(user, own_job.id).model_dump_json()):
             yield event
-            if event.raw_data and JobView.model_validate_json(event.raw_data).state not in ACTIVE:
+            if event.raw_data and JobView.model_validate_json(event.raw_data).state not in ACTIVE_STATES:
                 return
 
 
 @api.post("/jobs/{job}/stop")
-def stop(desk: TheDesk, user: User, job: str) -> JobView:
+def stop_job(service: ServiceDependency, user: UserKey, job: str) -> JobView:
     """Stop a job; what was done is kept."""
-    return desk.queue.stop(user, job)
+    return service.queue.stop_job(user, job)
 
 
 @api.post("/jobs/{job}/resume")
-def resume(desk: TheDesk, user: User, job: str) -> JobView:
+def resume_job(service: ServiceDependency, user: UserKey, job: str) -> JobView:
     """Go on with a job that was stopped or failed."""
-    return desk.queue.resume(user, job)
+    return service.queue.resume_job(user, job)
 
 
 @api.delete("/jobs/{job}", status_code=204)
-def forget(desk: TheDesk, user: User, job: str) -> None:
+def forget_job(service: ServiceDependency, user: UserKey, job: str) -> None:
     """Take a job that does not run off the list."""
-    desk.queue.forget(user, job)
+    service.queue.forget_job(user, job)
 
 
 @api.get("/jobs/{job}/result", response_class=FileResponse)
-def result(desk: TheDesk, user: User, job: str) -> FileResponse:
+def get_result(service: ServiceDependency, user: UserKey, job: str) -> FileResponse:
     """What a job made."""
-    return _file(desk.queue.result(user, job), download=True)
+    return _file_response(service.queue.find_result(user, job), download=True)
 
 
-@api.api_route("/{path:path}", methods=METHODS, include_in_schema=False)
-def nothing(path: str) -> None:
+@api.api_route("/{path:path}", methods=HTTP_METHODS, include_in_schema=False)
+def reject_unknown_path(path: str) -> None:
     """Else the page would answer."""
-    raise Missing("there is nothing at this address: see /api/openapi.json")
+    raise NotFoundError("there is nothing at this address: see /api/openapi.json")
 
 
-async def problem(request: Request, error: Exception) -> JSONResponse:
+async def handle_error(request: Request, error: Exception) -> JSONResponse:
     """What a user can mend, as a `Problem`."""
-    desk: Desk = request.app.state.desk
+    service: Service = request.app.state.service
     if isinstance(error, RequestValidationError):
         wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        return _answer(422, Problem(error=wrong))
+        return _problem_response(422, Problem(error=wrong))
     if isinstance(error, HTTPException):
-        return _answer(error.status_code, Problem(error=str(error.detail)))
+        return _problem_response(error.status_code, Problem(error=str(error.detail)))
     assert isinstance(error, KinemacolorError)
-    status = 404 if isinstance(error, Missing) else 507 if isinstance(error, ResourceError) else 400
-    text = desk.home.without_places(str(error))
-    return _answer(status, Problem(error=text, exit_code=error.exit_code))
+    status = 404 if isinstance(error, NotFoundError) else 507 if isinstance(error, ResourceError) else 400
+    text = service.storage.hide_server_paths(str(error))
+    return _problem_response(status, Problem(error=text, exit_code=error.exit_code))
 
 
-def _answer(status: int, content: Problem) -> JSONResponse:
+def _problem_response(status: int, content: Problem) -> JSONResponse:
     plain = content.error.encode("utf-8", "replace").decode()
     return JSONResponse({"error": plain, "exit_code": content.exit_code}, status)
 
 
-def _told(own: Project, plan: Plan) -> Plan:
+def _hide_plan_paths(own_project: Project, plan: Plan) -> Plan:
     """A plan without the places where the server keeps things."""
     references = {
-        name: entry.model_copy(update={"path": entry.path.relative_to(own.folder)})
+        name: entry.model_copy(update={"path": entry.path.relative_to(own_project.folder)})
         for name, entry in plan.references.items()
     }
     film = plan.film.model_copy(update={"path": Path(plan.film.path.name)})
@@ -291,46 +297,46 @@ def _told(own: Project, plan: Plan) -> Plan:
 
 
 @asynccontextmanager
-async def _stored(desk: Desk, files: list[UploadFile]) -> AsyncIterator[list[tuple[str, Path]]]:
+async def _stored_uploads(service: Service, files: list[UploadFile]) -> AsyncIterator[list[tuple[str, Path]]]:
     """Uploads under their users' names for them, written piece by piece to a folder that is removed afterwards."""
-    with TemporaryDirectory(dir=desk.home.uploads) as folder:
+    with TemporaryDirectory(dir=service.storage.uploads_folder) as folder:
         arrived = [(file.filename or "", Path(folder, str(number))) for number, file in enumerate(files)]
-        with translate_disk_errors(desk.home.uploads):
+        with translate_disk_errors(service.storage.uploads_folder):
             for file, (_, path) in zip(files, arrived, strict=True):
                 with path.open("wb") as stream:
-                    while piece := await file.read(PIECE):
-                        await run_in_threadpool(stream.write, piece)
+                    while chunk := await file.read(UPLOAD_CHUNK_BYTES):
+                        await run_in_threadpool(stream.write, chunk)
         yield arrived
 
 
-def _inside(own: Project, path: str) -> Path:
+def _find_public_file(own_project: Project, path: str) -> Path:
     """A file of a project that its user may read."""
     try:
-        wanted = (own.folder / path).resolve()
-        if any(wanted.is_relative_to(own.folder / name) for name in PUBLIC) and wanted.is_file():
+        wanted = (own_project.folder / path).resolve()
+        if any(wanted.is_relative_to(own_project.folder / name) for name in PUBLIC_PATHS) and wanted.is_file():
             return wanted
     except (OSError, ValueError):
         pass
-    raise Missing(f"there is no file {path[:60]!r}")
+    raise NotFoundError(f"there is no file {path[:60]!r}")
 
 
-def _file(path: Path, *, download: bool = False) -> FileResponse:
+def _file_response(path: Path, *, download: bool = False) -> FileResponse:
     if not path.is_file():
-        raise Missing("there is no such file")
+        raise NotFoundError("there is no such file")
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return FileResponse(path, media_type=kind, filename=path.name if download else None)
 
 
-async def _changes(state: Callable[[], str]) -> AsyncIterator[ServerSentEvent]:
+async def _stream_changes(read_state: Callable[[], str]) -> AsyncIterator[ServerSentEvent]:
     """What ``state`` says, each time that it says something else; now and then a sign of life."""
-    last, quiet = "", 0.0
+    last, silent_seconds = "", 0.0
     while True:
-        now = await run_in_threadpool(state)
+        now = await run_in_threadpool(read_state)
         if now != last:
-            last, quiet = now, 0.0
+            last, silent_seconds = now, 0.0
             yield ServerSentEvent(raw_data=now)
-        elif quiet >= KEEP_ALIVE_SECONDS:
-            quiet = 0.0
+        elif silent_seconds >= KEEP_ALIVE_SECONDS:
+            silent_seconds = 0.0
             yield ServerSentEvent(comment="still here")
         await asyncio.sleep(POLL_SECONDS)
-        quiet += POLL_SECONDS
+        silent_seconds += POLL_SECONDS

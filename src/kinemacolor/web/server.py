@@ -19,14 +19,14 @@ from starlette.exceptions import HTTPException
 from kinemacolor._version import __version__
 from kinemacolor.errors import KinemacolorError, UsageError
 from kinemacolor.utils.device import choose_device
-from kinemacolor.web.auth import LOOPBACK, Access, Rules
-from kinemacolor.web.frame_previews import Stills
-from kinemacolor.web.queue import Queue
-from kinemacolor.web.rest_api import api, problem
-from kinemacolor.web.service import Desk
-from kinemacolor.web.storage import Home
+from kinemacolor.web.auth import LOOPBACK, AccessMiddleware, AccessRules
+from kinemacolor.web.frame_previews import FramePreviewer
+from kinemacolor.web.queue import JobQueue
+from kinemacolor.web.rest_api import api, handle_error
+from kinemacolor.web.service import Service
+from kinemacolor.web.storage import Storage
 
-PORT = 7860
+DEFAULT_PORT = 7860
 STOP_SECONDS = 3
 SWEEP_SECONDS = 3600
 
@@ -42,23 +42,23 @@ class ServerOptions:
     folder: Path
     films: Path | None = None
     host: str = "127.0.0.1"
-    port: int = PORT
+    port: int = DEFAULT_PORT
     passwords: dict[str, str] = field(default_factory=dict)
     shared: bool = False
     devices: tuple[str, ...] = ("auto",)
-    largest_upload: int = Rules.largest_upload
+    largest_upload: int = AccessRules.largest_upload
 
     @property
-    def rules(self) -> Rules:
+    def access_rules(self) -> AccessRules:
         """Raises UsageError where others could come in without a password."""
         local = self.host in LOOPBACK or self.host == "::1"
         if not local and not self.passwords:
             raise UsageError(f"others could reach {self.host}: give a name and a password with --auth NAME:PASSWORD")
         hosts = () if self.passwords else LOOPBACK  # passwords are sent to nobody's page but ours
-        return Rules(self.passwords, self.shared, hosts, self.largest_upload)
+        return AccessRules(self.passwords, self.shared, hosts, self.largest_upload)
 
 
-def application(options: ServerOptions) -> FastAPI:
+def create_app(options: ServerOptions) -> FastAPI:
     """The whole server as an ASGI application; its queue runs while it does.
 
     Raises UsageError for options that do not fit, ResourceError where the folder cannot be written.
@@ -67,47 +67,47 @@ def application(options: ServerOptions) -> FastAPI:
         raise UsageError(f"{options.films} is no folder: give one that holds films")
     for device in options.devices:
         choose_device(device)
-    home = Home(options.folder.resolve(), options.films)
-    home.prepare()
-    os.environ["GRADIO_TEMP_DIR"] = str(home.uploads)
+    storage = Storage(options.folder.resolve(), options.films)
+    storage.create_folders()
+    os.environ["GRADIO_TEMP_DIR"] = str(storage.uploads_folder)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     from kinemacolor.web.page.page import mount  # Gradio reads the environment when it is imported
 
-    desk = Desk(home, Queue(home, options.devices), Stills(options.devices[0]))
+    service = Service(storage, JobQueue(storage, options.devices), FramePreviewer(options.devices[0]))
     app = FastAPI(
         title="Kinemacolor",
         version=__version__,
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
-        lifespan=_lifespan(desk),
+        lifespan=_make_lifespan(service),
     )
     app.openapi_version = "3.2.0"  # the first that can say what events hold
-    app.state.desk = desk
+    app.state.service = service
     for kind in (KinemacolorError, RequestValidationError, HTTPException):
-        app.add_exception_handler(kind, problem)
+        app.add_exception_handler(kind, handle_error)
     app.include_router(api)
-    mounted = mount(app, desk, options.largest_upload)
-    mounted.add_middleware(Access, rules=options.rules)
+    mounted = mount(app, service, options.largest_upload)
+    mounted.add_middleware(AccessMiddleware, rules=options.access_rules)
     return mounted
 
 
-def _lifespan(desk: Desk) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _make_lifespan(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        sweeper = asyncio.create_task(_sweep(desk.home))
-        with desk.queue:
+        sweeper = asyncio.create_task(_sweep_uploads_hourly(service.storage))
+        with service.queue:
             yield
         sweeper.cancel()
 
     return lifespan
 
 
-def serve(options: ServerOptions, on_ready: Callable[[str], None], *, browser: bool = False) -> None:
+def run_server(options: ServerOptions, on_ready: Callable[[str], None], *, browser: bool = False) -> None:
     """Run until interrupted. Raises UsageError where the port is taken, and as `application`."""
-    app = application(options)
+    app = create_app(options)
     tempfile.tempdir = str(options.folder.resolve() / "uploads")  # what is uploaded stays on one disk
-    with _alone(options.folder), _listening(options.host, options.port) as listener:
+    with _locked_folder(options.folder), _listening_socket(options.host, options.port) as listener:
         host = f"[{options.host}]" if ":" in options.host else options.host
         address = f"http://{host}:{listener.getsockname()[1]}/"
         on_ready(address)
@@ -117,15 +117,15 @@ def serve(options: ServerOptions, on_ready: Callable[[str], None], *, browser: b
         uvicorn.Server(config).run(sockets=[listener])
 
 
-async def _sweep(home: Home) -> None:
+async def _sweep_uploads_hourly(storage: Storage) -> None:
     """Now and every hour."""
     while True:
-        await asyncio.to_thread(home.sweep)
+        await asyncio.to_thread(storage.remove_old_uploads)
         await asyncio.sleep(SWEEP_SECONDS)
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _locked_folder(folder: Path) -> Iterator[None]:
     """One server for a folder."""
     lock = FileLock(folder / "lock")
     try:
@@ -136,7 +136,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
+def _listening_socket(host: str, port: int) -> Iterator[socket.socket]:
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     with closing(listener):
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -13,13 +13,13 @@ from kinemacolor.render.output import HDR_TRANSFERS
 from kinemacolor.utils.times import format_time
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.reader import probe_film
-from kinemacolor.web.frame_previews import Stills
+from kinemacolor.web.frame_previews import FramePreviewer
 from kinemacolor.web.job import JobView
 from kinemacolor.web.project import Project
-from kinemacolor.web.project_creation import begin, begin_at, cut
-from kinemacolor.web.queue import Queue
-from kinemacolor.web.requests import Look, MakePlan, RenderFilm, Task, Try
-from kinemacolor.web.storage import Home
+from kinemacolor.web.project_creation import create_project, create_project_at, restrict_project
+from kinemacolor.web.queue import JobQueue
+from kinemacolor.web.requests import AnalyzeFilm, MakePlan, PreviewClip, ProjectTask, RenderFilm
+from kinemacolor.web.storage import Storage
 
 
 class FilmCard(BaseModel):
@@ -53,7 +53,7 @@ class ProjectView(BaseModel):
     results: list[str]
 
 
-class Suggested(BaseModel):
+class SuggestedFrame(BaseModel):
     """A frame worth colouring. ``coverage``: the share of the film that is explained with it and those before it."""
 
     frame: int
@@ -62,32 +62,34 @@ class Suggested(BaseModel):
 
 
 @dataclass(frozen=True)
-class Desk:
+class Service:
     """The server's work, whoever asks for it. ``user`` is the key of the user's folder everywhere."""
 
-    home: Home
-    queue: Queue
-    stills: Stills
+    storage: Storage
+    queue: JobQueue
+    previewer: FramePreviewer
 
-    def project(self, user: str, name: str) -> Project:
+    def find_project(self, user: str, name: str) -> Project:
         """Raises UsageError for a project that this user does not have."""
-        return Project(self.home.project(user, name))
+        return Project(self.storage.find_project_folder(user, name))
 
-    def projects(self, user: str) -> list[Project]:
+    def list_projects(self, user: str) -> list[Project]:
         """The latest first."""
-        return [Project(folder) for folder in self.home.projects(user) if (folder / "project.json").is_file()]
+        return [
+            Project(folder) for folder in self.storage.list_project_folders(user) if (folder / "project.json").is_file()
+        ]
 
-    def upload(self, user: str, films: Sequence[tuple[str, Path]]) -> Project:
+    def create_uploaded_project(self, user: str, films: Sequence[tuple[str, Path]]) -> Project:
         """A project of uploaded files; the film is looked at as soon as it may be. Raises as `begin`."""
-        self.home.sweep()
-        return self._begun(user, begin(self.home.new_project(user), films))
+        self.storage.remove_old_uploads()
+        return self._queue_analysis(user, create_project(self.storage.create_project_folder(user), films))
 
-    def open(self, user: str, film: str) -> Project:
+    def create_server_project(self, user: str, film: str) -> Project:
         """A project of a film in the server's folder. Raises UsageError for one that is not there."""
-        path = self.home.film_at(film)
-        return self._begun(user, begin_at(self.home.new_project(user), path))
+        path = self.storage.resolve_film(film)
+        return self._queue_analysis(user, create_project_at(self.storage.create_project_folder(user), path))
 
-    def cut(self, user: str, project: Project, start_seconds: float, end_seconds: float | None) -> None:
+    def select_part(self, user: str, project: Project, start_seconds: float, end_seconds: float | None) -> None:
         """Work on a part of the film only. Raises UsageError where nothing lies between."""
         length = probe_film(project.film).duration_seconds
         if end_seconds is not None and end_seconds <= start_seconds:
@@ -97,79 +99,81 @@ class Desk:
         if (start_seconds, end_seconds) == (project.entry.start_seconds, project.entry.end_seconds):
             return
         self.queue.forget_project(user, project)
-        cut(project, start_seconds, end_seconds)
-        self.submit(user, project, MakePlan() if project.references() else Look())
+        restrict_project(project, start_seconds, end_seconds)
+        self.submit_task(user, project, MakePlan() if project.list_references() else AnalyzeFilm())
 
-    def remove(self, user: str, project: Project) -> None:
+    def remove_project(self, user: str, project: Project) -> None:
         """A project with all that is in it."""
         self.queue.forget_project(user, project)
-        project.remove()
+        project.delete_folder()
 
-    def submit(self, user: str, project: Project, task: Task) -> JobView:
+    def submit_task(self, user: str, project: Project, task: ProjectTask) -> JobView:
         """Ask for a task. Raises UsageError where it cannot be done yet."""
         match task:
-            case MakePlan() | RenderFilm() if not project.references() and project.plan() is None:
+            case MakePlan() | RenderFilm() if not project.list_references() and project.read_plan() is None:
                 raise UsageError("there is no reference yet: give a colour picture")
-            case Try():
-                project.planned()
+            case PreviewClip():
+                project.require_plan()
             case _:
                 pass
-        return self.queue.submit(user, project, task)
+        return self.queue.submit_task(user, project, task)
 
-    def choose(self, project: Project, model: str, options: FilmOptions) -> Plan:
+    def change_model(self, project: Project, model: str, options: FilmOptions) -> Plan:
         """Another model or other options for the plan there is. Raises UsageError, WeightsError."""
-        with project.changing():
-            plan = project.planned()
+        with project.exclusive_changes():
+            plan = project.require_plan()
             changed = {"model": model, "weights": weights_sha256(model), "options": options}
             other = plan.model_copy(update=changed)
-            return plan if other == plan else project.write(other)
+            return plan if other == plan else project.write_plan(other)
 
-    def frame_at(self, project: Project, seconds: float) -> int:
+    def find_frame_at(self, project: Project, seconds: float) -> int:
         """The frame that is shown so many seconds after the first. Raises UsageError where none is."""
-        seen = project.survey()
-        if seen is None:
+        film_survey = project.read_survey()
+        if film_survey is None:
             raise UsageError("the film was not looked at yet: wait until its shots are found")
-        return seen.frame_at(float(seen.pts[0] * seen.info.time_base) - seen.info.origin_seconds + seconds)
+        return film_survey.frame_at(
+            float(film_survey.pts[0] * film_survey.info.time_base) - film_survey.info.origin_seconds + seconds
+        )
 
-    def view(self, project: Project) -> ProjectView:
+    def view_project(self, project: Project) -> ProjectView:
         """Raises UsageError where the project is gone."""
         try:
-            card = film_card(project)
+            card = describe_film(project)
         except InputError:
             card = None
         return ProjectView(
             id=project.name,
             film=card,
-            references=[path.name for path in project.references()],
+            references=[path.name for path in project.list_references()],
             looked_at=(project.survey_folder / "survey.json").is_file(),
             planned=project.plan_file.is_file(),
-            results=[path.name for path in result_files(project)],
+            results=[path.name for path in list_result_files(project)],
         )
 
-    def _begun(self, user: str, project: Project) -> Project:
+    def _queue_analysis(self, user: str, project: Project) -> Project:
         if not project.is_photograph:
-            self.queue.submit(user, project, Look())
+            self.queue.submit_task(user, project, AnalyzeFilm())
         return project
 
 
-def suggestions(project: Project) -> list[Suggested]:
+def read_suggestions(project: Project) -> list[SuggestedFrame]:
     """What looking at the film found; none before."""
     file = project.folder / "suggestions.json"
-    return TypeAdapter(list[Suggested]).validate_json(file.read_text()) if file.is_file() else []
+    return TypeAdapter(list[SuggestedFrame]).validate_json(file.read_text()) if file.is_file() else []
 
 
-def result_files(project: Project) -> list[Path]:
+def list_result_files(project: Project) -> list[Path]:
     """What was rendered, whole or partial; not what is being written."""
-    folder = project.results
+    folder = project.results_folder
     return sorted(file for file in folder.iterdir() if not file.name.startswith(".")) if folder.is_dir() else []
 
 
-def film_card(project: Project) -> FilmCard:
+def describe_film(project: Project) -> FilmCard:
     """Raises InputError for a film that cannot be read."""
     info, entry = probe_film(project.film), project.entry
-    turned = round(info.display_rotation / 90) % 2 == 1
-    shown = round(info.width * float(info.sample_aspect or 1)), info.height
-    width, height = shown[::-1] if turned else shown
+    is_turned = round(info.display_rotation / 90) % 2 == 1
+    shown_size = round(info.width * float(info.sample_aspect or 1)), info.height
+    width, height = shown_size[::-1] if is_turned else shown_size
     return FilmCard(
         title=entry.title,
         width=width,
@@ -182,11 +186,11 @@ def film_card(project: Project) -> FilmCard:
         codec=info.codec,
         start_seconds=entry.start_seconds,
         end_seconds=entry.end_seconds,
-        warnings=_warnings(info),
+        warnings=_film_warnings(info),
     )
 
 
-def _warnings(info: VideoInfo) -> list[str]:
+def _film_warnings(info: VideoInfo) -> list[str]:
     found = []
     if info.is_interlaced:
         found.append("The film is interlaced: each frame takes the colours of its first field.")

@@ -18,53 +18,53 @@ from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.video.images import find_pictures
 from kinemacolor.video.reader import FILM_SUFFIXES
 
-UPLOADS_KEPT_SECONDS = 24 * 3600
-LISTED, WALKED = 1000, 5000  # films of a folder, and folders in it that are looked into
-LONGEST_NAME, LONGEST_SUFFIX = 120, 11  # bytes
+UPLOAD_LIFETIME_SECONDS = 24 * 3600
+MAX_LISTED_FILMS, MAX_WALKED_FOLDERS = 1000, 5000  # films of a folder, and folders in it that are looked into
+MAX_NAME_BYTES, MAX_SUFFIX_BYTES = 120, 11  # bytes
 _ID = re.compile(r"[0-9a-f]{16}")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # by Windows
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 
 
-class Missing(UsageError):  # noqa: N818
+class NotFoundError(UsageError):
     """What is asked for is not there, or is somebody else's."""
 
 
 @dataclass(frozen=True)
-class Home:
+class Storage:
     """``root`` is written to; films may also be taken from ``films``, which is only read."""
 
     root: Path
     films: Path | None = None
 
     @property
-    def uploads(self) -> Path:
+    def uploads_folder(self) -> Path:
         """What is on its way to a project; swept by age."""
         return self.root / "uploads"
 
-    def prepare(self) -> None:
+    def create_folders(self) -> None:
         """Make the folders, for nobody else to read. Raises ResourceError where that is refused."""
-        for folder in (self.root, self.uploads, self.root / "users"):
+        for folder in (self.root, self.uploads_folder, self.root / "users"):
             with translate_disk_errors(folder):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def new_project(self, user: str) -> Path:
+    def create_project_folder(self, user: str) -> Path:
         """An empty folder."""
-        folder = self._of(user) / secrets.token_hex(8)
+        folder = self._user_folder(user) / secrets.token_hex(8)
         with translate_disk_errors(folder):
             folder.mkdir(mode=0o700, parents=True)
         return folder
 
-    def project(self, user: str, name: str) -> Path:
+    def find_project_folder(self, user: str, name: str) -> Path:
         """The folder of a project that this user has. Raises Missing for any other name."""
-        folder = self._of(user) / name
+        folder = self._user_folder(user) / name
         if not _ID.fullmatch(name) or not folder.is_dir():
-            raise Missing(f"there is no project {name[:40]!r}: look at the list of yours")
+            raise NotFoundError(f"there is no project {name[:40]!r}: look at the list of yours")
         return folder
 
-    def projects(self, user: str) -> list[Path]:
+    def list_project_folders(self, user: str) -> list[Path]:
         """Those of a user, the latest first."""
-        own = self._of(user)
+        own = self._user_folder(user)
         found = [entry for entry in os.scandir(own) if _ID.fullmatch(entry.name)] if own.is_dir() else []
         times = {}
         for entry in found:
@@ -72,16 +72,16 @@ class Home:
                 times[Path(entry.path)] = entry.stat().st_ctime
         return sorted(times, key=lambda folder: -times[folder])
 
-    def everybody(self) -> Iterator[tuple[str, Path]]:
+    def iter_all_projects(self) -> Iterator[tuple[str, Path]]:
         """All users' keys and projects."""
         for folder in sorted((self.root / "users").glob("*/*")):
             if _ID.fullmatch(folder.name):
                 yield folder.parent.name, folder
 
-    def known_films(self) -> list[str]:
+    def list_films(self) -> list[str]:
         """Films under the given folder, as `film_at` takes them; folders of numbered pictures too."""
         found: list[str] = []
-        for place, folders, files in islice(os.walk(self.films), WALKED) if self.films else ():
+        for place, folders, files in islice(os.walk(self.films), MAX_WALKED_FOLDERS) if self.films else ():
             folders[:] = sorted(name for name in folders if _is_listed(name))
             here = Path(place)
             found += [
@@ -91,34 +91,34 @@ class Home:
             ]
             if here != self.films and len(find_pictures(here)) > 1:
                 found.append(str(here.relative_to(self.films or here)))
-            if len(found) >= LISTED:
+            if len(found) >= MAX_LISTED_FILMS:
                 break
-        return found[:LISTED]
+        return found[:MAX_LISTED_FILMS]
 
-    def film_at(self, relative: str) -> Path:
+    def resolve_film(self, relative: str) -> Path:
         """A film under the given folder. Raises Missing for what lies elsewhere or is not there."""
         if self.films is None:
             raise UsageError("this server was started without a folder of films: upload the film")
         root = self.films.resolve()
         try:
             path = (root / relative).resolve()
-            found = path != root and path.is_relative_to(root) and path.exists()
+            is_found = path != root and path.is_relative_to(root) and path.exists()
         except (OSError, ValueError):
-            found = False
-        if not found:
-            raise Missing(f"there is no film {relative[:LONGEST_NAME]!r} in the server's folder")
+            is_found = False
+        if not is_found:
+            raise NotFoundError(f"there is no film {relative[:MAX_NAME_BYTES]!r} in the server's folder")
         return path
 
-    def without_places(self, message: str) -> str:
+    def hide_server_paths(self, message: str) -> str:
         """A message that does not tell where the server keeps things."""
         within = re.escape(str(self.root / "users")) + r"/[0-9a-f]+/[0-9a-f]+/(?:(?:film|references|stills)/)?"
-        shorter = re.sub(within, "", message).replace(f"{self.uploads}/", "").replace(f"{self.root}/", "")
+        shorter = re.sub(within, "", message).replace(f"{self.uploads_folder}/", "").replace(f"{self.root}/", "")
         return shorter if self.films is None else shorter.replace(f"{self.films.resolve()}/", "")
 
-    def sweep(self, older_than_seconds: float = UPLOADS_KEPT_SECONDS) -> None:
+    def remove_old_uploads(self, older_than_seconds: float = UPLOAD_LIFETIME_SECONDS) -> None:
         """Remove uploads that nobody came for."""
         limit = time.time() - older_than_seconds
-        for path in self.uploads.iterdir() if self.uploads.is_dir() else ():
+        for path in self.uploads_folder.iterdir() if self.uploads_folder.is_dir() else ():
             if path.lstat().st_mtime >= limit:
                 continue
             if path.is_dir() and not path.is_symlink():
@@ -126,7 +126,7 @@ class Home:
             else:
                 path.unlink(missing_ok=True)
 
-    def _of(self, user: str) -> Path:
+    def _user_folder(self, user: str) -> Path:
         return self.root / "users" / user
 
 
@@ -135,12 +135,12 @@ def _is_listed(name: str) -> bool:
     return not name.startswith(".") and name == name.encode(errors="ignore").decode()
 
 
-def user_key(identity: str) -> str:
+def make_user_key(identity: str) -> str:
     """The name of a user's folder: tells nothing of the secret that the user is known by."""
     return hashlib.sha256(identity.encode()).hexdigest()[:24]
 
 
-def safe_name(name: str) -> str:
+def safe_file_name(name: str) -> str:
     """A file's name without folders, control characters and what some file system forbids; its suffix stays.
 
     Raises UsageError where nothing is left.
@@ -151,13 +151,13 @@ def safe_name(name: str) -> str:
     if not dot:
         stem, suffix = suffix, ""
     ending = (dot + suffix).encode()
-    stem = stem.encode()[: LONGEST_NAME - len(ending)].decode("utf-8", "ignore").strip(" .")
-    if not stem.strip("_") or len(ending) > LONGEST_SUFFIX:
+    stem = stem.encode()[: MAX_NAME_BYTES - len(ending)].decode("utf-8", "ignore").strip(" .")
+    if not stem.strip("_") or len(ending) > MAX_SUFFIX_BYTES:
         raise UsageError(f"{known[:60]!r} is no name for a file: rename it")
     return f"{'_' * bool(_RESERVED.match(stem))}{stem}{ending.decode()}"
 
 
-def free_name(path: Path) -> Path:
+def unused_path(path: Path) -> Path:
     """A name that nothing has yet."""
     number, free = 2, path
     while free.exists():

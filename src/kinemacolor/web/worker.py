@@ -32,153 +32,157 @@ from kinemacolor.render.renderer import RenderPlan, execute_render_plan
 from kinemacolor.report.write import write_report
 from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.video.reader import probe_film
-from kinemacolor.web.comparison_video import write_proxy
+from kinemacolor.web.comparison_video import write_comparison_video
 from kinemacolor.web.job import JobEntry
 from kinemacolor.web.project import Project
-from kinemacolor.web.requests import Look, MakePlan, RenderFilm, Try, target_of
+from kinemacolor.web.requests import AnalyzeFilm, MakePlan, PreviewClip, RenderFilm, make_output_target
 from kinemacolor.weights.registry import load_model
 
-Tell = Callable[[str, int, int | None], None]
-SUGGESTIONS = 12
+ProgressCallback = Callable[[str, int, int | None], None]
+MAX_SUGGESTIONS = 12
 FRAME_LINK = "../../frames/{frame}/picture"  # from where the report lies in the HTTP interface
-TOLD_EVERY_SECONDS = 0.2
+PROGRESS_INTERVAL_SECONDS = 0.2
 
 
-def look(project: Project, task: Look, tell: Tell) -> Survey:
+def analyze_film(project: Project, task: AnalyzeFilm, report_progress: ProgressCallback) -> Survey:
     """Shots, small pictures, and which frames are worth colouring."""
     entry = project.entry
     expected = (
         None if (entry.start_seconds, entry.end_seconds) != (0, None) else probe_film(project.film).expected_frames
     )
-    seen = survey_film(
+    film_survey = survey_film(
         project.film,
         detector=task.detector,
         start_seconds=entry.start_seconds,
         end_seconds=entry.end_seconds,
-        on_frame=lambda done: tell("Looking at the film", done, expected),
+        on_frame=lambda done: report_progress("Looking at the film", done, expected),
     )
-    views = CandidateFrames.from_survey(
-        seen, load_default_encoder(), lambda done, of: tell("Comparing shots", done, of)
+    candidates = CandidateFrames.from_survey(
+        film_survey, load_default_encoder(), lambda done, of: report_progress("Comparing shots", done, of)
     )
-    found = suggest_keyframes(views, SUGGESTIONS)
+    found = suggest_keyframes(candidates, MAX_SUGGESTIONS)
     rows = [{"frame": one.frame, "coverage": one.coverage, "shots": one.shots} for one in found]
     with write_file_atomically(project.folder / "suggestions.json") as stream:
         stream.write(json.dumps(rows).encode())
-    save_survey(seen, project.survey_folder)
-    return seen
+    save_survey(film_survey, project.survey_folder)
+    return film_survey
 
 
-def make_plan(project: Project, task: MakePlan, tell: Tell) -> Plan:
+def make_project_plan(project: Project, task: MakePlan, report_progress: ProgressCallback) -> Plan:
     """Shots and references as a plan; the film is looked at first where it was not.
 
     What is given or changed meanwhile counts too: then it is made again.
     """
     with FileLock(project.folder / "looking.lock"):  # another job may be at it
-        seen = project.survey() or look(project, Look(), tell)
-    tell("Choosing pictures for shots", 0, None)
+        film_survey = project.read_survey() or analyze_film(project, AnalyzeFilm(), report_progress)
+    report_progress("Choosing pictures for shots", 0, None)
     while True:
-        wish = _wish(project, task)
-        plan = plan_from_survey(wish, seen)
-        with project.changing():
-            if wish == _wish(project, task):
-                return project.write(carry_over_choices(plan, project.plan()))
+        request = _make_plan_request(project, task)
+        plan = plan_from_survey(request, film_survey)
+        with project.exclusive_changes():
+            if request == _make_plan_request(project, task):
+                return project.write_plan(carry_over_choices(plan, project.read_plan()))
 
 
-def _wish(project: Project, task: MakePlan) -> PlanRequest:
-    before, entry = project.plan(), project.entry
+def _make_plan_request(project: Project, task: MakePlan) -> PlanRequest:
+    previous, entry = project.read_plan(), project.entry
     return PlanRequest(
         film=project.film,
-        reference_specs=project.given(),
+        reference_specs=project.make_reference_specs(),
         stills_folder=project.folder / "stills",
-        model=task.model or (before.model if before else DEFAULT_MODEL),
-        options=task.options or (before.options if before else FilmOptions()),
+        model=task.model or (previous.model if previous else DEFAULT_MODEL),
+        options=task.options or (previous.options if previous else FilmOptions()),
         start_seconds=entry.start_seconds,
         end_seconds=entry.end_seconds,
         references_per_shot=task.per_shot,
     )
 
 
-def try_out(project: Project, task: Try, tell: Tell, device: str) -> Path:
+def preview_clip(project: Project, task: PreviewClip, report_progress: ProgressCallback, device: str) -> Path:
     """A few seconds in colour, for the player."""
-    whole = project.planned()
+    whole = project.require_plan()
     plan = cut_excerpt(whole, task.start_seconds, task.start_seconds + task.seconds)
     folder = project.folder / "try"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    made, output = folder / "try.mp4", project.folder / "try.mp4"
-    _render(plan, folder / "work", OutputSpec(made, EncodingOptions(vcodec="h264")), tell, device)
-    write_proxy(plan.film.path, made, output, start_seconds=plan.film.start_seconds, end_seconds=plan.film.end_seconds)
-    whole.write(project.tried_plan)
+    clip, output = folder / "try.mp4", project.folder / "try.mp4"
+    _render_plan(plan, folder / "work", OutputSpec(clip, EncodingOptions(vcodec="h264")), report_progress, device)
+    write_comparison_video(
+        plan.film.path, clip, output, start_seconds=plan.film.start_seconds, end_seconds=plan.film.end_seconds
+    )
+    whole.write(project.preview_plan_file)
     shutil.rmtree(folder)
     return output
 
 
-def render_film(project: Project, task: RenderFilm, tell: Tell, device: str, rendered: Path) -> Path:
+def render_film(
+    project: Project, task: RenderFilm, report_progress: ProgressCallback, device: str, done_marker: Path
+) -> Path:
     """The whole film, the player's film, and the report.
 
     ``rendered``: a note that the film itself is done, so that a job that was stopped later does not do it again.
     """
-    plan = project.plan() or make_plan(project, MakePlan(), tell)
-    target, own = target_of(project, task), plan.to_json(project.folder) + task.model_dump_json()
-    project.results.mkdir(exist_ok=True)
-    if not (rendered.is_file() and rendered.read_text() == own and target.output.is_file()):
+    plan = project.read_plan() or make_project_plan(project, MakePlan(), report_progress)
+    target, fingerprint = make_output_target(project, task), plan.to_json(project.folder) + task.model_dump_json()
+    project.results_folder.mkdir(exist_ok=True)
+    if not (done_marker.is_file() and done_marker.read_text() == fingerprint and target.output.is_file()):
         try:
-            _render(plan, project.work, target, tell, device)
+            _render_plan(plan, project.work_folder, target, report_progress, device)
         except PartialError as error:
             if isinstance(error.report, RenderReport) and not project.is_photograph:
-                _show(project, plan, Path(error.report.result), tell)
+                _write_video_and_report(project, plan, Path(error.report.result), report_progress)
             raise
-        with write_file_atomically(rendered) as stream:
-            stream.write(own.encode())
+        with write_file_atomically(done_marker) as stream:
+            stream.write(fingerprint.encode())
     if not project.is_photograph:
-        _show(project, plan, target.output, tell)
-    plan.write(project.rendered_plan)
+        _write_video_and_report(project, plan, target.output, report_progress)
+    plan.write(project.rendered_plan_file)
     return target.output
 
 
-def _show(project: Project, plan: Plan, result: Path, tell: Tell) -> None:
+def _write_video_and_report(project: Project, plan: Plan, result: Path, report_progress: ProgressCallback) -> None:
     """The player's film and the report of a result, whole or not."""
     film = plan.film
-    tell("Making the film for the player", 0, film.frames)
-    write_proxy(
+    report_progress("Making the film for the player", 0, film.frames)
+    write_comparison_video(
         film.path,
         result,
-        project.player_film,
+        project.comparison_file,
         start_seconds=film.start_seconds,
         end_seconds=film.end_seconds,
-        on_frame=lambda done: tell("Making the film for the player", done, film.frames),
+        on_frame=lambda done: report_progress("Making the film for the player", done, film.frames),
     )
     write_report(
         plan,
-        project.work,
-        project.report,
-        on_frame=lambda done: tell("Writing the report", done, film.frames),
+        project.work_folder,
+        project.report_folder,
+        on_frame=lambda done: report_progress("Writing the report", done, film.frames),
         frame_link=FRAME_LINK,
     )
 
 
-def _render(plan: Plan, work: Path, target: OutputSpec, tell: Tell, device: str) -> None:
+def _render_plan(plan: Plan, work: Path, target: OutputSpec, report_progress: ProgressCallback, device: str) -> None:
     network = load_model(plan.model)
     prepared = prepare_plan_output(plan, target, network.spec, work, device=device, inputs=[])
     job = RenderPlan(plan, network, work, device=device)
-    execute_render_plan(job, prepared, lambda at: tell("Colouring", at.frames, at.expected))
+    execute_render_plan(job, prepared, lambda at: report_progress("Colouring", at.frames, at.expected))
 
 
-def run(project: Project, entry: JobEntry, tell: Tell, device: str) -> Path | None:
+def run_task(project: Project, entry: JobEntry, report_progress: ProgressCallback, device: str) -> Path | None:
     """One task; gives the file that it made for the user."""
     task = entry.task
     match task:
-        case Look():
+        case AnalyzeFilm():
             with FileLock(project.folder / "looking.lock"):
-                look(project, task, tell)
+                analyze_film(project, task, report_progress)
             return None
         case MakePlan():
-            make_plan(project, task, tell)
+            make_project_plan(project, task, report_progress)
             return None
-        case Try():
-            return try_out(project, task, tell, device)
+        case PreviewClip():
+            return preview_clip(project, task, report_progress, device)
         case RenderFilm():
-            return render_film(project, task, tell, device, project.folder / "jobs" / f"{entry.id}.rendered")
+            return render_film(project, task, report_progress, device, project.folder / "jobs" / f"{entry.id}.rendered")
         case _:
             assert_never(task)
 
@@ -186,56 +190,56 @@ def run(project: Project, entry: JobEntry, tell: Tell, device: str) -> Path | No
 def main(folder: str, job: str, device: str) -> int:
     """The exit code is that of the command line."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop)
+        signal.signal(number, _raise_interrupted)
     project = Project(Path(folder))
     try:
-        threading.Thread(target=_stop_with_input, daemon=True).start()
+        threading.Thread(target=_stop_when_input_closes, daemon=True).start()
         with FileLock(project.folder / "jobs" / f"{job}.lock"), warnings.catch_warnings():
             warnings.showwarning = lambda message, *more, **where: print(message, file=sys.stderr)
             entry = JobEntry.model_validate_json((project.folder / "jobs" / f"{job}.json").read_text(encoding="utf-8"))
-            result = run(project, entry, _teller(), device)
+            result = run_task(project, entry, _make_progress_callback(), device)
     except KinemacolorError as error:
         partial = getattr(error.report, "result", None) if isinstance(error, PartialError) else None
-        _say(error=str(error), result=_relative(project, partial))
+        _send_message(error=str(error), result=_path_in_project(project, partial))
         return error.exit_code
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "memory" not in str(error):
             raise
-        _say(error="out of memory: try a smaller size, or close other programs")
+        _send_message(error="out of memory: try a smaller size, or close other programs")
         return ResourceError.exit_code
-    _say(result=_relative(project, result))
+    _send_message(result=_path_in_project(project, result))
     return 0
 
 
-def _say(**content: object) -> None:
+def _send_message(**content: object) -> None:
     print(json.dumps(content), flush=True)
 
 
-def _teller() -> Tell:
+def _make_progress_callback() -> ProgressCallback:
     """Speaks now and then, and when the step changes."""
-    last: tuple[str, float] = ("", 0.0)
+    last_sent: tuple[str, float] = ("", 0.0)
 
-    def tell(step: str, done: int, expected: int | None) -> None:
-        nonlocal last
+    def send_progress(step: str, done: int, expected: int | None) -> None:
+        nonlocal last_sent
         now = time.monotonic()
-        if step != last[0] or now - last[1] > TOLD_EVERY_SECONDS or done == expected:
-            last = step, now
-            _say(step=step, done=done, expected=expected)
+        if step != last_sent[0] or now - last_sent[1] > PROGRESS_INTERVAL_SECONDS or done == expected:
+            last_sent = step, now
+            _send_message(step=step, done=done, expected=expected)
 
-    return tell
+    return send_progress
 
 
-def _relative(project: Project, path: Path | str | None) -> str | None:
+def _path_in_project(project: Project, path: Path | str | None) -> str | None:
     return str(Path(path).relative_to(project.folder)) if path else None
 
 
-def _stop_with_input() -> None:
+def _stop_when_input_closes() -> None:
     while os.read(sys.stdin.fileno(), 1):  # not by sys.stdin, whose lock would be held when the process ends
         pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
+def _raise_interrupted(number: int, frame: FrameType | None) -> None:
     signal.signal(number, signal.SIG_IGN)
     raise Interrupted("stopped; what was done is kept")
 

@@ -27,24 +27,30 @@ from torch import Tensor
 
 from kinemacolor.errors import ResourceError, UsageError, WeightsError
 from kinemacolor.utils.files import compute_file_sha256, translate_disk_errors
-from kinemacolor.weights.formats import Format, Parts, own_format, published_formats
+from kinemacolor.weights.formats import PartTensors, WeightsFormat, own_format, published_formats
 from kinemacolor.weights.registry import (
     MODELS,
     StoredPart,
-    blank_parts,
-    manifest,
+    make_meta_parts,
+    package_manifest,
     read_part,
     recorded_options,
     stored_parts,
 )
-from kinemacolor.weights.store import NO_SPACE, WeightsEntry, fetch, staging, store_parts
+from kinemacolor.weights.store import DISK_FULL_ERRNOS, WeightsEntry, download_file, staging_folder, store_parts
 
-CHECKPOINT = re.compile(r"(.*/)?[^/.][^/]*\.(pth|pt|ckpt|safetensors)")  # the members of an archive to look at
-LARGEST = 4 << 30  # bytes of a checkpoint in an archive
-TOLD = ("licence", "provenance", "trained_on", "non_commercial", "options")  # what our own files say of their parts
-COUNTER = "num_batches_tracked"  # inference never reads it; old files have none
-DAMAGED = (OSError, EOFError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, AssertionError)
-BROKEN = (
+CHECKPOINT_NAME = re.compile(r"(.*/)?[^/.][^/]*\.(pth|pt|ckpt|safetensors)")  # the members of an archive to look at
+MAX_CHECKPOINT_BYTES = 4 << 30  # bytes of a checkpoint in an archive
+EXPORTED_FIELDS = (
+    "licence",
+    "provenance",
+    "trained_on",
+    "non_commercial",
+    "options",
+)  # what our own files say of their parts
+BATCH_COUNTER_SUFFIX = "num_batches_tracked"  # inference never reads it; old files have none
+READ_ERRORS = (OSError, EOFError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, AssertionError)
+FORMAT_ERRORS = (
     struct.error,
     pickle.UnpicklingError,
     SafetensorError,
@@ -61,12 +67,14 @@ class _Checkpoint:
 
     label: str
     sha256: str
-    format: Format
-    parts: Parts
-    rows: Mapping[str, Mapping[str, Any]]
+    format: WeightsFormat
+    parts: PartTensors
+    part_fields: Mapping[str, Mapping[str, Any]]
 
-    def row(self, part: str) -> WeightsEntry:
-        return replace(manifest()[part], source=self.label, source_sha256=self.sha256, **self.rows.get(part, {}))
+    def manifest_entry(self, part: str) -> WeightsEntry:
+        return replace(
+            package_manifest()[part], source=self.label, source_sha256=self.sha256, **self.part_fields.get(part, {})
+        )
 
 
 def import_weights(name: str, files: Sequence[Path | str] = ()) -> list[StoredPart]:
@@ -77,10 +85,16 @@ def import_weights(name: str, files: Sequence[Path | str] = ()) -> list[StoredPa
     fetched, read or used, ResourceError where it cannot be stored.
     """
     missing = [part for part in stored_parts(name) if not part.path]
-    with staging() as folder:
-        found = [c for file in files for c in _read(name, file, folder)] or _fetch_missing(name, missing, folder)
-        chosen = {part: _choose(part, found) for part in MODELS[name].parts if any(part in c.parts for c in found)}
-        store_parts({part: (c.row(part), c.parts[part]) for part, c in chosen.items()}, folder)
+    with staging_folder() as folder:
+        checkpoints = [c for file in files for c in _read_checkpoints(name, file, folder)] or _download_missing(
+            name, missing, folder
+        )
+        chosen = {
+            part: _choose_checkpoint(part, checkpoints)
+            for part in MODELS[name].parts
+            if any(part in c.parts for c in checkpoints)
+        }
+        store_parts({part: (c.manifest_entry(part), c.parts[part]) for part, c in chosen.items()}, folder)
     return [part for part in stored_parts(name) if part.name in chosen]
 
 
@@ -95,59 +109,69 @@ def export_weights(name: str, target: Path, *, official: bool = False, overwrite
     untrained = [part.name for part in stored if not part.path]
     if untrained:
         raise WeightsError(f"{name} is not ready for export, {', '.join(untrained)} untrained: import weights first")
-    blank = blank_parts()
-    chosen = _official_formats(name, blank) if official else [own_format(name, blank)]
-    alone = len(chosen) == 1 and target.suffix == PurePath(chosen[0].file).suffix and not target.is_dir()
-    paths = [target if alone else target / row.file for row in chosen]
+    meta_parts = make_meta_parts()
+    formats = _official_formats(name, meta_parts) if official else [own_format(name, meta_parts)]
+    is_single_file = (
+        len(formats) == 1 and target.suffix == PurePath(formats[0].file_name).suffix and not target.is_dir()
+    )
+    paths = [target if is_single_file else target / row.file_name for row in formats]
     for path in paths:
         if path.exists() and not overwrite:
             raise UsageError(f"{path} exists: choose another name, or say --overwrite")
-    for path, row in zip(paths, chosen, strict=True):
+    for path, row in zip(paths, formats, strict=True):
         tensors = [(part, read_part(part)) for part in stored if part.name in row.modules]
         with translate_disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
-                _write(Path(folder) / path.name, row, tensors).replace(path)
+                _write_weights_file(Path(folder) / path.name, row, tensors).replace(path)
     return paths
 
 
-def _read(name: str, file: Path | str, folder: Path) -> list[_Checkpoint]:
+def _read_checkpoints(name: str, file: Path | str, folder: Path) -> list[_Checkpoint]:
     """The checkpoints in a file or behind a URL that hold parts of the model; at least one."""
-    label, path = fetch(file, folder) if isinstance(file, str) else (file.name, file)
+    label, path = download_file(file, folder) if isinstance(file, str) else (file.name, file)
     if not path.is_file():
         raise WeightsError(f"{path} is no file: name a checkpoint, an archive with some, or a URL")
-    blank = blank_parts()
-    known = [*published_formats(blank), *(own_format(model, blank) for model in MODELS)]
-    found, errors = [], []
-    for member, place in members(label, path, folder):
-        tensors, metadata = _load(member, place)
+    meta_parts = make_meta_parts()
+    known_formats = [*published_formats(meta_parts), *(own_format(model, meta_parts) for model in MODELS)]
+    checkpoints, errors = [], []
+    for member, member_path in iter_checkpoint_files(label, path, folder):
+        tensors, metadata = _load_tensors(member, member_path)
         try:
-            kind = _recognise(member, tensors, known, blank)
+            file_format = _recognize_format(member, tensors, known_formats, meta_parts)
         except WeightsError as problem:
             errors.append(str(problem))
             continue
-        if kind.modules.keys() & MODELS[name].parts.keys():
-            parts = _fit(member, tensors, kind, blank)
-            found.append(
-                _Checkpoint(member, compute_file_sha256(place), kind, parts, _rows(member, kind, metadata, known))
+        if file_format.modules.keys() & MODELS[name].parts.keys():
+            parts = _match_tensors(member, tensors, file_format, meta_parts)
+            checkpoints.append(
+                _Checkpoint(
+                    member,
+                    compute_file_sha256(member_path),
+                    file_format,
+                    parts,
+                    _read_part_fields(member, file_format, metadata, known_formats),
+                )
             )
         else:
-            owner = next(model for model, other in MODELS.items() if kind.modules.keys() & other.parts.keys())
-            errors.append(f"{member} is {kind.name}, {name} has no such part: kinemacolor models import {owner} {file}")
-    if not found:
+            owner = next(model for model, other in MODELS.items() if file_format.modules.keys() & other.parts.keys())
+            errors.append(
+                f"{member} is {file_format.name}, {name} has no such part: kinemacolor models import {owner} {file}"
+            )
+    if not checkpoints:
         raise WeightsError("\n".join(errors[:3]) or f"{label} is an archive without checkpoints: name another")
-    return found
+    return checkpoints
 
 
-def members(label: str, path: Path, folder: Path) -> Iterator[tuple[str, Path]]:
+def iter_checkpoint_files(label: str, path: Path, folder: Path) -> Iterator[tuple[str, Path]]:
     """A checkpoint itself, or those in an archive one by one, each copied out under a name of ours while it is read."""
 
     @contextmanager
-    def copied(inside: str, stream: IO[bytes] | None, size: int) -> Iterator[tuple[str, Path]]:
-        member = f"{PurePosixPath(inside).name} in {label}"
-        if size > LARGEST or stream is None:
+    def extract_member(member_name: str, stream: IO[bytes] | None, size: int) -> Iterator[tuple[str, Path]]:
+        member = f"{PurePosixPath(member_name).name} in {label}"
+        if size > MAX_CHECKPOINT_BYTES or stream is None:
             raise WeightsError(f"{member} has {size >> 30} GiB, more than any model here: name another file")
-        with stream, tempfile.NamedTemporaryFile(dir=folder, suffix=PurePath(inside).suffix) as sink:
+        with stream, tempfile.NamedTemporaryFile(dir=folder, suffix=PurePath(member_name).suffix) as sink:
             shutil.copyfileobj(stream, sink)
             sink.flush()
             yield member, Path(sink.name)
@@ -157,25 +181,25 @@ def members(label: str, path: Path, folder: Path) -> Iterator[tuple[str, Path]]:
             with zipfile.ZipFile(path) as zipped:
                 if not any(name.endswith("/data.pkl") for name in zipped.namelist()):  # else PyTorch's own zip file
                     for entry in zipped.infolist():
-                        if CHECKPOINT.fullmatch(entry.filename):
-                            with copied(entry.filename, zipped.open(entry), entry.file_size) as copy:
+                        if CHECKPOINT_NAME.fullmatch(entry.filename):
+                            with extract_member(entry.filename, zipped.open(entry), entry.file_size) as copy:
                                 yield copy
                     return
         elif tarfile.is_tarfile(path):
             with tarfile.open(path) as packed:
-                for inner in packed:
-                    if inner.isfile() and CHECKPOINT.fullmatch(inner.name):
-                        with copied(inner.name, packed.extractfile(inner), inner.size) as copy:
+                for member in packed:
+                    if member.isfile() and CHECKPOINT_NAME.fullmatch(member.name):
+                        with extract_member(member.name, packed.extractfile(member), member.size) as copy:
                             yield copy
             return
-    except (*DAMAGED, *BROKEN) as error:
-        if isinstance(error, OSError) and error.errno in NO_SPACE:
+    except (*READ_ERRORS, *FORMAT_ERRORS) as error:
+        if isinstance(error, OSError) and error.errno in DISK_FULL_ERRNOS:
             raise ResourceError(f"{folder} is full ({error.strerror}): make space") from error
         raise WeightsError(f"{label} is a damaged archive ({error}): get it again") from error
     yield label, path
 
 
-def _load(label: str, path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _load_tensors(label: str, path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors of a file, by the names in it, and its metadata."""
     try:
         if path.suffix == ".safetensors":
@@ -188,15 +212,15 @@ def _load(label: str, path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             what = "cut off" if start == b"PK" else "no checkpoint of PyTorch, no safetensors file and no archive"
             raise WeightsError(f"{label} is {what}: get the file again")
         with torch.serialization.safe_globals([argparse.Namespace]):
-            return _flat(torch.load(path, weights_only=True, map_location="cpu")), {}
-    except (*DAMAGED, *BROKEN) as error:
+            return _flatten_state_dict(torch.load(path, weights_only=True, map_location="cpu")), {}
+    except (*READ_ERRORS, *FORMAT_ERRORS) as error:
         code = re.search(r"GLOBAL \S+|TorchScript", str(error))
         if code:
             raise WeightsError(f"{label} wants to run code ({code[0]}), refused: get a file of tensors only") from error
         raise WeightsError(f"{label} is damaged: get the file again") from error
 
 
-def _flat(loaded: object) -> dict[str, Tensor]:
+def _flatten_state_dict(loaded: object) -> dict[str, Tensor]:
     """The tensors of a dictionary and of those in it; their names lose ``module.`` and ``state_dict.``."""
     flat = {}
     for name, value in loaded.items() if isinstance(loaded, dict) else ():
@@ -211,28 +235,32 @@ def _flat(loaded: object) -> dict[str, Tensor]:
     return flat
 
 
-def _recognise(label: str, tensors: Mapping[str, Tensor], known: list[Format], blank: Parts) -> Format:
+def _recognize_format(
+    label: str, tensors: Mapping[str, Tensor], known_formats: list[WeightsFormat], meta_parts: PartTensors
+) -> WeightsFormat:
     """The format most of whose keys are there."""
 
-    def share(kind: Format) -> float:
-        keys = [kind.key(part, ours) for part in kind.modules for ours in blank[part]]
+    def matching_key_share(file_format: WeightsFormat) -> float:
+        keys = [file_format.key_in_file(part, ours) for part in file_format.modules for ours in meta_parts[part]]
         return sum(key in tensors for key in keys) / len(keys)
 
-    best = max(known, key=share)
-    if share(best) < 0.5:
-        wanted = "; ".join(kind.name for kind in known)
+    best = max(known_formats, key=matching_key_share)
+    if matching_key_share(best) < 0.5:
+        wanted = "; ".join(kind.name for kind in known_formats)
         raise WeightsError(f"{label} is of no known model ({', '.join(list(tensors)[:3])}, …): wanted {wanted}")
     return best
 
 
-def _fit(label: str, tensors: Mapping[str, Tensor], kind: Format, blank: Parts) -> Parts:
+def _match_tensors(
+    label: str, tensors: Mapping[str, Tensor], file_format: WeightsFormat, meta_parts: PartTensors
+) -> PartTensors:
     """The tensors by our names, of our shapes and types. Raises WeightsError that names what does not fit."""
-    parts: dict[str, dict[str, Tensor]] = {part: {} for part in kind.modules}
+    parts: dict[str, dict[str, Tensor]] = {part: {} for part in file_format.modules}
     missing, misshapen, unreal, left = [], [], [], dict(tensors)
-    for part, ours, like in ((p, *item) for p in kind.modules for item in blank[p].items()):
-        key = kind.key(part, ours)
+    for part, ours, like in ((p, *item) for p in file_format.modules for item in meta_parts[p].items()):
+        key = file_format.key_in_file(part, ours)
         left.pop(key, None)
-        tensor = tensors.get(key, torch.zeros(()) if ours.endswith(COUNTER) else None)
+        tensor = tensors.get(key, torch.zeros(()) if ours.endswith(BATCH_COUNTER_SUFFIX) else None)
         if tensor is None:
             missing.append(key)
         elif tensor.shape != like.shape:
@@ -241,68 +269,78 @@ def _fit(label: str, tensors: Mapping[str, Tensor], kind: Format, blank: Parts) 
             unreal.append(key)
         else:
             parts[part][ours] = tensor.detach().to(like.dtype).clone(memory_format=torch.contiguous_format)
-    spare = [key for key in left if not (key.endswith(COUNTER) or re.fullmatch(kind.leftover, key))]
-    lists = {"missing": missing, "left over": spare, "of a wrong shape": misshapen, "not finite": unreal}
+    unused = [
+        key for key in left if not (key.endswith(BATCH_COUNTER_SUFFIX) or re.fullmatch(file_format.ignored_keys, key))
+    ]
+    lists = {"missing": missing, "left over": unused, "of a wrong shape": misshapen, "not finite": unreal}
     faults = [f"{len(k)} {what} ({'; '.join(k[:3])}{'; …' if len(k) > 3 else ''})" for what, k in lists.items() if k]
     if faults:
-        raise WeightsError(f"{label} looks like {kind.name}, but {', '.join(faults)}: get the published file")
+        raise WeightsError(f"{label} looks like {file_format.name}, but {', '.join(faults)}: get the published file")
     return parts
 
 
-def _rows(label: str, kind: Format, metadata: Mapping[str, str], known: list[Format]) -> dict[str, dict[str, Any]]:
+def _read_part_fields(
+    label: str, file_format: WeightsFormat, metadata: Mapping[str, str], known_formats: list[WeightsFormat]
+) -> dict[str, dict[str, Any]]:
     """What a file says of its parts; our own files hold their rows."""
-    if not kind.file.endswith(".safetensors"):
-        row = {"provenance": kind.name, "options": kind.options} | ({"licence": kind.licence} if kind.licence else {})
-        return dict.fromkeys(kind.modules, row)
+    if not file_format.file_name.endswith(".safetensors"):
+        row = {"provenance": file_format.name, "options": file_format.options} | (
+            {"licence": file_format.licence} if file_format.licence else {}
+        )
+        return dict.fromkeys(file_format.modules, row)
     try:
-        told = json.loads(metadata.get("parts", "{}"))
-        rows = {part: {key: told[part][key] for key in TOLD} for part in kind.modules if part in told}
+        recorded = json.loads(metadata.get("parts", "{}"))
+        rows = {
+            part: {key: recorded[part][key] for key in EXPORTED_FIELDS}
+            for part in file_format.modules
+            if part in recorded
+        }
     except (ValueError, LookupError, TypeError) as error:
         raise WeightsError(f"{label} has damaged metadata ({error}): export it again") from error
     for part, row in rows.items():
-        possible = [{}, *(other.options for other in known if part in other.modules)]
-        if row["options"] not in possible or not all(isinstance(row[key], str) for key in TOLD[:3]):
+        possible = [{}, *(other.options for other in known_formats if part in other.modules)]
+        if row["options"] not in possible or not all(isinstance(row[key], str) for key in EXPORTED_FIELDS[:3]):
             raise WeightsError(f"{label} says of {part} what cannot be ({row}): export it again")
     return rows
 
 
-def _fetch_missing(name: str, missing: list[StoredPart], folder: Path) -> list[_Checkpoint]:
+def _download_missing(name: str, missing: list[StoredPart], folder: Path) -> list[_Checkpoint]:
     """The published files with the missing parts, each from the first address that has it.
 
     Parts without any address are left out. Raises WeightsError where nothing is to be had, or
     something at none of its addresses.
     """
-    found: list[_Checkpoint] = []
+    checkpoints: list[_Checkpoint] = []
     for part in missing:
         problems = []
         for url in part.entry.url or ():
-            if any(part.name in checkpoint.parts for checkpoint in found):
+            if any(part.name in checkpoint.parts for checkpoint in checkpoints):
                 break
             try:
-                found += _read(name, url, folder)
+                checkpoints += _read_checkpoints(name, url, folder)
             except WeightsError as problem:
                 problems.append(str(problem))
-        if problems and not any(part.name in checkpoint.parts for checkpoint in found):
+        if problems and not any(part.name in checkpoint.parts for checkpoint in checkpoints):
             raise WeightsError("\n".join(problems))
-    if missing and not found:
+    if missing and not checkpoints:
         sources = "; ".join(dict.fromkeys(part.entry.provenance for part in missing))
         raise WeightsError(f"no address is known for {name} ({sources}): `kinemacolor models import {name} FILE`")
-    return found
+    return checkpoints
 
 
-def _choose(part: str, found: list[_Checkpoint]) -> _Checkpoint:
+def _choose_checkpoint(part: str, checkpoints: list[_Checkpoint]) -> _Checkpoint:
     """The file to take a part from; of several, the one with the name that its authors gave it."""
-    having = [c for c in found if part in c.parts]
-    named = [c for c in having if c.label.startswith(PurePath(c.format.file).stem)] if len(having) > 1 else having
+    having = [c for c in checkpoints if part in c.parts]
+    named = [c for c in having if c.label.startswith(PurePath(c.format.file_name).stem)] if len(having) > 1 else having
     if len(named) != 1:
         raise WeightsError(f"{part} is in {' and in '.join(c.label for c in named or having)}: name one file for it")
     return named[0]
 
 
-def _official_formats(name: str, blank: Parts) -> list[Format]:
+def _official_formats(name: str, meta_parts: PartTensors) -> list[WeightsFormat]:
     """The published files that a model's parts, with their options, would fill."""
     options = asdict(recorded_options(name))
-    fitting = [row for row in published_formats(blank) if row.options.items() <= options.items()]
+    fitting = [row for row in published_formats(meta_parts) if row.options.items() <= options.items()]
     chosen = [row for row in fitting if row.modules.keys() <= MODELS[name].parts.keys()]
     unknown = MODELS[name].parts.keys() - {part for row in chosen for part in row.modules}
     if unknown:
@@ -310,13 +348,17 @@ def _official_formats(name: str, blank: Parts) -> list[Format]:
     return chosen
 
 
-def _write(path: Path, kind: Format, parts: list[tuple[StoredPart, dict[str, Tensor]]]) -> Path:
+def _write_weights_file(
+    path: Path, file_format: WeightsFormat, parts: list[tuple[StoredPart, dict[str, Tensor]]]
+) -> Path:
     """Parts as one file of a kind; our own holds their rows too."""
-    tensors = {kind.key(part.name, ours): tensor for part, of in parts for ours, tensor in of.items()}
+    tensors = {file_format.key_in_file(part.name, ours): tensor for part, of in parts for ours, tensor in of.items()}
     if path.suffix == ".safetensors":
-        rows = {part.name: {key: asdict(part.entry)[key] for key in TOLD} for part, _ in parts}
+        rows = {part.name: {key: asdict(part.entry)[key] for key in EXPORTED_FIELDS} for part, _ in parts}
         save_file(tensors, path, {"parts": json.dumps(rows)})
     else:
-        boxed = {b: {k.partition(".")[2]: t for k, t in tensors.items() if k.startswith(b)} for b in kind.boxes}
-        torch.save(boxed or tensors, path)
+        wrapped = {
+            b: {k.partition(".")[2]: t for k, t in tensors.items() if k.startswith(b)} for b in file_format.wrapper_keys
+        }
+        torch.save(wrapped or tensors, path)
     return path

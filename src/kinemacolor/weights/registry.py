@@ -35,8 +35,8 @@ MODELS: dict[str, type[Colorizer]] = {
     "color2embed": Color2Embed,
     "long-term": LongTerm,
 }
-BACKBONE = "imagenet-backbone"  # a part of no model
-SEED = 0  # of the weights that nobody trained
+BACKBONE_PART = "imagenet-backbone"  # a part of no model
+UNTRAINED_SEED = 0  # of the weights that nobody trained
 
 PartState = Literal["built in", "imported", "untrained"]
 
@@ -65,7 +65,7 @@ class PartCheck:
 
 
 @cache
-def manifest() -> dict[str, WeightsEntry]:
+def package_manifest() -> dict[str, WeightsEntry]:
     """The package's rows, by part."""
     rows = json.loads(files("kinemacolor").joinpath("assets/weights.json").read_text(encoding="utf-8"))
     return {name: WeightsEntry(**row) for name, row in rows.items()}
@@ -79,19 +79,19 @@ def stored_parts(name: str) -> tuple[StoredPart, ...]:
     if name not in MODELS:
         raise UsageError(f"there is no model {name!r}: choose one of {', '.join(sorted(MODELS))}")
     imported = user_manifest()
-    return tuple(_stored(part, imported.get(part)) for part in MODELS[name].parts)
+    return tuple(_find_stored_part(part, imported.get(part)) for part in MODELS[name].parts)
 
 
-def blank_model(name: str) -> Colorizer:
+def make_meta_model(name: str) -> Colorizer:
     """A model without numbers, on the meta device: its modules, names and shapes."""
     with torch.device("meta"):
         return MODELS[name](MODELS[name].options_type())
 
 
-def blank_parts() -> dict[str, dict[str, Tensor]]:
+def make_meta_parts() -> dict[str, dict[str, Tensor]]:
     """Names and shapes of the tensors of every part of every model, on the meta device."""
-    blanks = [blank_model(name) for name in MODELS]
-    return {part: model.get_submodule(path).state_dict() for model in blanks for part, path in model.parts.items()}
+    meta_models = [make_meta_model(name) for name in MODELS]
+    return {part: model.get_submodule(path).state_dict() for model in meta_models for part, path in model.parts.items()}
 
 
 def load_model(name: str = DEFAULT_MODEL, **options: object) -> Colorizer:
@@ -104,37 +104,37 @@ def load_model(name: str = DEFAULT_MODEL, **options: object) -> Colorizer:
     the package, or are not the ones of the manifest.
     """
     parts = stored_parts(name)
-    kind = MODELS[name]
+    model_class = MODELS[name]
     trained = all(part.path for part in parts)
     with torch.device("meta" if trained else "cpu"), torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(SEED)
-        model = kind(replace(recorded_options(name), **options))
+        torch.default_generator.manual_seed(UNTRAINED_SEED)
+        model = model_class(replace(recorded_options(name), **options))
     for part in parts:
         if part.path:
-            module = model.get_submodule(kind.parts[part.name])
+            module = model.get_submodule(model_class.parts[part.name])
             try:
                 module.load_state_dict(read_part(part), assign=True)
             except RuntimeError as error:
-                raise WeightsError(f"{part.path} does not fit {name} ({error}): {_remedy(part)}") from error
+                raise WeightsError(f"{part.path} does not fit {name} ({error}): {_repair_hint(part)}") from error
     model.notices = weights_notices(name)
     for notice in model.notices:
         warnings.warn(notice, WeightsNotice, stacklevel=2)
     return model.eval()
 
 
-def imagenet_backbone() -> EfficientNetLite0:
+def load_imagenet_backbone() -> EfficientNetLite0:
     """The backbone as a classifier of ImageNet: what `match` looks with, and what tells which pictures are alike.
 
     Raises WeightsError where it is not as it was installed.
     """
     network = EfficientNetLite0()
-    network.load_state_dict(read_part(backbone_part()))
+    network.load_state_dict(read_part(stored_backbone_part()))
     return network.eval().requires_grad_(False)
 
 
-def backbone_part() -> StoredPart:
+def stored_backbone_part() -> StoredPart:
     """The weights of `imagenet_backbone`."""
-    return _stored(BACKBONE, None)
+    return _find_stored_part(BACKBONE_PART, None)
 
 
 def recorded_options(name: str) -> Any:
@@ -152,11 +152,11 @@ def read_part(part: StoredPart) -> dict[str, Tensor]:
     Raises WeightsError unless they are the manifest's.
     """
     assert part.path
-    check_weights(part.path, part.entry, _remedy(part))
+    check_weights(part.path, part.entry, _repair_hint(part))
     try:
         tensors: dict[str, Tensor] = load_file(part.path)
     except SafetensorError as error:
-        raise WeightsError(f"{part.path} cannot be read ({error}): {_remedy(part)}") from error
+        raise WeightsError(f"{part.path} cannot be read ({error}): {_repair_hint(part)}") from error
     return {name: promote_to_float32(tensor) for name, tensor in tensors.items()}
 
 
@@ -165,12 +165,12 @@ def check_weights(path: Path, entry: WeightsEntry, remedy: str = "install kinema
     if not path.is_file():
         raise WeightsError(f"the weights {path} are missing: {remedy}")
     try:
-        found = compute_file_sha256(path)
+        digest = compute_file_sha256(path)
     except OSError as error:
         raise WeightsError(f"the weights {path} cannot be read ({error.strerror}): {remedy}") from error
-    if found != entry.sha256:
+    if digest != entry.sha256:
         raise WeightsError(
-            f"the weights {path} are damaged or of another version (sha256 {found[:12]}…, wanted "
+            f"the weights {path} are damaged or of another version (sha256 {digest[:12]}…, wanted "
             f"{str(entry.sha256)[:12]}…): {remedy}"
         )
 
@@ -178,23 +178,27 @@ def check_weights(path: Path, entry: WeightsEntry, remedy: str = "install kinema
 def verify_weights(name: str | None = None) -> list[PartCheck]:
     """Reads every part of a model, or of all, and compares it with its manifest. Raises as `stored_parts`."""
     parts = {part.name: part for model in ([name] if name else MODELS) for part in stored_parts(model)}
-    return [_check(part) for part in (*parts.values(), *(() if name else (backbone_part(),)))]
+    return [_check_part(part) for part in (*parts.values(), *(() if name else (stored_backbone_part(),)))]
 
 
 def describe_model(name: str) -> dict[str, Any]:
     """What a model is and what its weights are, ready for JSON. Nothing is loaded. Raises as `stored_parts`."""
-    parts, blank = stored_parts(name), blank_model(name)
+    parts, meta_model = stored_parts(name), make_meta_model(name)
     rows: list[dict[str, Any]] = [
-        {"part": part.name, "parameters": _count(blank.get_submodule(blank.parts[part.name])), "state": part.state}
+        {
+            "part": part.name,
+            "parameters": _count_parameters(meta_model.get_submodule(meta_model.parts[part.name])),
+            "state": part.state,
+        }
         | asdict(replace(part.entry, file=str(part.path) if part.path else None))
         for part in parts
     ]
     states = {part.state for part in parts}
     return {
         "name": name,
-        "parameters": _count(blank),
-        "short_side": blank.spec.short_side,
-        "block": blank.spec.block_size,
+        "parameters": _count_parameters(meta_model),
+        "short_side": meta_model.spec.short_side,
+        "block": meta_model.spec.block_size,
         "weights": next(state for state in ("untrained", "imported", "built in") if state in states),
         **{key: "; ".join(dict.fromkeys(row[key] for row in rows)) for key in ("licence", "trained_on", "provenance")},
         "parts": rows,
@@ -206,8 +210,8 @@ def describe_models() -> list[dict[str, Any]]:
     return [describe_model(name) for name in MODELS]
 
 
-def _stored(part: str, imported: WeightsEntry | None) -> StoredPart:
-    entry = manifest()[part]
+def _find_stored_part(part: str, imported: WeightsEntry | None) -> StoredPart:
+    entry = package_manifest()[part]
     if imported and (path := user_folder() / "weights" / str(imported.file)).is_file():
         return StoredPart(part, "imported", path, imported)
     if entry.file:
@@ -215,7 +219,7 @@ def _stored(part: str, imported: WeightsEntry | None) -> StoredPart:
     return StoredPart(part, "untrained", None, entry)
 
 
-def _remedy(part: StoredPart) -> str:
+def _repair_hint(part: StoredPart) -> str:
     if part.state == "built in":
         return "install kinemacolor again"
     return f"import them again (`kinemacolor models import --help`; they came from {part.entry.source})"
@@ -225,7 +229,9 @@ def weights_notices(name: str) -> tuple[str, ...]:
     """What a user must know of a model's weights on this machine. Raises as `stored_parts`."""
     parts = stored_parts(name)
     untrained = [part for part in parts if part.state == "untrained"]
-    private = [f"{part.name} ({part.entry.licence})" for part in parts if part.path and part.entry.non_commercial]
+    non_commercial = [
+        f"{part.name} ({part.entry.licence})" for part in parts if part.path and part.entry.non_commercial
+    ]
     notices = []
     if untrained:
         names = ", ".join(part.name for part in untrained)
@@ -236,12 +242,12 @@ def weights_notices(name: str) -> tuple[str, ...]:
             f"{name}: {names} {'is' if len(untrained) == 1 else 'are'} UNTRAINED: its colours mean nothing; "
             f"{remedy}, see `kinemacolor models info {name}`"
         )
-    if private:
-        notices.append(f"{name}: {', '.join(private)}: for non-commercial use only")
+    if non_commercial:
+        notices.append(f"{name}: {', '.join(non_commercial)}: for non-commercial use only")
     return tuple(notices)
 
 
-def _check(part: StoredPart) -> PartCheck:
+def _check_part(part: StoredPart) -> PartCheck:
     if not part.path:
         return PartCheck(part.name, "missing", "not imported")
     try:
@@ -251,5 +257,5 @@ def _check(part: StoredPart) -> PartCheck:
     return PartCheck(part.name, "ok", str(part.path))
 
 
-def _count(module: torch.nn.Module) -> int:
+def _count_parameters(module: torch.nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())

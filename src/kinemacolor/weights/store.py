@@ -24,7 +24,7 @@ from kinemacolor.utils.files import compute_file_sha256, translate_disk_errors
 
 TIMEOUT_SECONDS = 60  # without a byte
 ABANDONED_SECONDS = 24 * 3600  # after that an unfinished import is swept away
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -63,17 +63,17 @@ def user_file(part: str) -> Path:
 
 def user_manifest() -> dict[str, WeightsEntry]:
     """The rows of what the user imported, by part: one file each. Raises WeightsError where one is damaged."""
-    rows = {}
+    entries = {}
     for path in sorted((user_folder() / "weights").glob("*.json")):
         try:
-            rows[path.stem] = WeightsEntry(**json.loads(path.read_text(encoding="utf-8")))
+            entries[path.stem] = WeightsEntry(**json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise WeightsError(f"{path} cannot be read ({error}): delete it and import the weights again") from error
-    return rows
+    return entries
 
 
 @contextmanager
-def staging() -> Iterator[Path]:
+def staging_folder() -> Iterator[Path]:
     """A folder beside the imported weights, gone at the end; from here a file moves there in one step."""
     weights = user_folder() / "weights"
     with translate_disk_errors(weights):
@@ -92,7 +92,7 @@ def store_parts(parts: Mapping[str, tuple[WeightsEntry, Mapping[str, Tensor]]], 
     A file is named by its contents, and its row is replaced last and in one step: at any moment a
     row and its file belong together.
     """
-    weights, before = user_folder() / "weights", user_manifest()
+    weights, previous = user_folder() / "weights", user_manifest()
     rows = {}
     with translate_disk_errors(user_folder()):
         for part, (entry, tensors) in parts.items():
@@ -105,32 +105,32 @@ def store_parts(parts: Mapping[str, tuple[WeightsEntry, Mapping[str, Tensor]]], 
         for part, row in rows.items():
             (folder / f"{part}.safetensors").replace(weights / str(row.file))
             (folder / f"{part}.json").replace(weights / f"{part}.json")
-        for part, row in before.items():
+        for part, row in previous.items():
             if part in rows and row.file and row.file != rows[part].file:
                 (weights / row.file).unlink(missing_ok=True)
 
 
-def fetch(url: str, folder: Path) -> tuple[str, Path]:
+def download_file(url: str, folder: Path) -> tuple[str, Path]:
     """Download a file; gives its name, and where it lies under a name of ours.
 
     ``#sha256=`` behind the URL says what its sha256 begins with. Raises UsageError for what is
     neither https nor of this machine, WeightsError where it cannot be had or is another file.
     """
     address, fragment = urldefrag(url)
-    where = urlsplit(address)
-    if where.scheme not in ("https", "file") and (where.scheme, where.hostname) != ("http", "127.0.0.1"):
+    parts = urlsplit(address)
+    if parts.scheme not in ("https", "file") and (parts.scheme, parts.hostname) != ("http", "127.0.0.1"):
         raise UsageError(f"{url} is not fetched, only https:// is: download it yourself and name the file")
-    name = PurePosixPath(unquote(where.path)).name
+    name = PurePosixPath(unquote(parts.path)).name
     path = folder / (uuid4().hex + PurePosixPath(name).suffix)
     wanted = fragment.removeprefix("sha256=")
     by_hand = "download it by hand, then `kinemacolor models import MODEL FILE`"
     try:
-        with urlopen(address, timeout=TIMEOUT_SECONDS) as answer, path.open("wb") as sink:  # noqa: S310
-            if where.scheme == "https" and urlsplit(answer.url).scheme != "https":
-                raise WeightsError(f"{address} leads to {answer.url}, which is not https: {by_hand}")
-            shutil.copyfileobj(answer, sink)
+        with urlopen(address, timeout=TIMEOUT_SECONDS) as response, path.open("wb") as sink:  # noqa: S310
+            if parts.scheme == "https" and urlsplit(response.url).scheme != "https":
+                raise WeightsError(f"{address} leads to {response.url}, which is not https: {by_hand}")
+            shutil.copyfileobj(response, sink)
     except (OSError, HTTPException) as error:
-        if isinstance(error, OSError) and error.errno in NO_SPACE:
+        if isinstance(error, OSError) and error.errno in DISK_FULL_ERRNOS:
             raise ResourceError(f"{folder} is full ({error.strerror}): make space") from error
         raise WeightsError(f"{address} was not fetched ({error}): {by_hand}") from error
     found = compute_file_sha256(path)

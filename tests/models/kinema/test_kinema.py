@@ -156,7 +156,7 @@ def test_descriptors_and_kinds_cover_any_picture(height: int, width: int) -> Non
     assert seen.colors.shape == (2, 2, -(-height // 8), -(-width // 8))
     assert kinds.embedding.shape == (2, SemanticAttention.embedding_width)
     torch.testing.assert_close(seen.colors, torch.full_like(seen.colors, 25))
-    assert seen.spread.max() < 0.2
+    assert seen.color_std.max() < 0.2
 
 
 @torch.inference_mode()
@@ -218,5 +218,5 @@ def test_evidence_is_told_to_losses(kinema: Colorizer) -> None:
     lab = torch.randn(1, 2, 3, 64, 80) * 20 + 50
     step = kinema(lab[:, :, :1], kinema.init_state(lab[:, :1]))
     for name in ("evidence", "kind"):
-        assert step.aux[name].shape == step.chroma.shape
-        assert not torch.equal(step.aux[name], step.chroma)
+        assert step.aux[name].shape == step.ab.shape
+        assert not torch.equal(step.aux[name], step.ab)

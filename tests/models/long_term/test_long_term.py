@@ -96,8 +96,8 @@ def test_equations_4_to_7_two_blocks_with_everything_computed_anew() -> None:
         plain, store = plain_block(model, luma[:, part], reference, store)
         for name in ("warped", "augmented"):
             torch.testing.assert_close(step.aux[name][0, part].double(), plain[name].double(), atol=0.01, rtol=1e-3)
-        torch.testing.assert_close(step.chroma[0, part].double(), plain["chroma"], atol=0.02, rtol=1e-3)
-    torch.testing.assert_close(step.state.store, store, atol=1e-3, rtol=1e-3)  # type: ignore[attr-defined]
+        torch.testing.assert_close(step.ab[0, part].double(), plain["chroma"], atol=0.02, rtol=1e-3)
+    torch.testing.assert_close(step.state.memory, store, atol=1e-3, rtol=1e-3)  # type: ignore[attr-defined]
 
 
 def attention_naively(layer: MultiHeadAttention, query: Tensor, source: Tensor) -> Tensor:
@@ -144,8 +144,8 @@ def test_the_store_never_grows_and_never_takes_over(model: LongTerm) -> None:
     for _ in range(40):
         step = model(luma, state)
         state = step.state
-        sizes.add(state.store.shape)
-        answers.append(step.chroma)
+        sizes.add(state.memory.shape)
+        answers.append(step.ab)
     assert len(sizes) == 1
     assert sizes.pop()[1] == 4 * 8 * 8  # a reference and three frames on the 1/8 grid
     assert all(torch.isfinite(answer).all() for answer in answers)
@@ -155,16 +155,16 @@ def test_the_store_never_grows_and_never_takes_over(model: LongTerm) -> None:
 @torch.inference_mode()
 def test_a_shorter_last_block(model: LongTerm) -> None:
     luma, state = lab(1, 4, 3, 64, 72)[:, :, :1], model.init_state(lab(1, 1, 3, 72, 64))
-    assert model(luma, state).chroma.shape == (1, 4, 2, 64, 72)
+    assert model(luma, state).ab.shape == (1, 4, 2, 64, 72)
     first = model(luma[:, :1], state)
-    assert model(luma[:, 1:], first.state).chroma.shape == (1, 3, 2, 64, 72)
+    assert model(luma[:, 1:], first.state).ab.shape == (1, 3, 2, 64, 72)
 
 
 @torch.inference_mode()
 def test_earlier_blocks_matter(model: LongTerm) -> None:
     luma, state = lab(1, 6, 3, 64, 64)[:, :, :1], model.init_state(lab(1, 1, 3, 64, 64))
-    linked = model(luma, state).chroma[:, 3:]
-    alone = model(luma[:, 3:], state).chroma
+    linked = model(luma, state).ab[:, 3:]
+    alone = model(luma[:, 3:], state).ab
     assert (linked - alone).abs().max() > 1e-4
 
 
@@ -212,11 +212,11 @@ def test_position_code_by_hand() -> None:
 def test_the_store_sums_in_full_precision(model: LongTerm) -> None:
     state, luma = model.init_state(lab(1, 1, 3, 64, 64)), lab(1, 6, 3, 64, 64)[:, :, :1]
     with torch.autocast("cpu", torch.bfloat16):
-        assert model(luma, state).state.store.dtype == torch.float32  # type: ignore[attr-defined]
+        assert model(luma, state).state.memory.dtype == torch.float32  # type: ignore[attr-defined]
 
 
 def test_every_parameter_learns(model: LongTerm) -> None:
     """From the third block on: what is written after the first is asked by the second, but as its own tokens."""
     step = model.train()(lab(1, 9, 3, 64, 64)[:, :, :1], model.init_state(lab(1, 1, 3, 64, 64)))
-    step.chroma.square().mean().backward()
+    step.ab.square().mean().backward()
     assert not [name for name, parameter in model.named_parameters() if parameter.grad is None]

@@ -19,7 +19,7 @@ from fastapi import FastAPI  # noqa: E402
 from fastapi.responses import Response, StreamingResponse  # noqa: E402
 from fastapi.staticfiles import StaticFiles  # noqa: E402
 
-from kinemacolor.web.comparison_video import write_proxy  # noqa: E402
+from kinemacolor.web.comparison_video import write_comparison_video  # noqa: E402
 from kinemacolor.web.page import parts  # noqa: E402
 from support.waiting import until  # noqa: E402
 
@@ -159,7 +159,7 @@ def address(tmp_path_factory: pytest.TempPathFactory, stream: Stream) -> Iterato
 
 def make_pictures(folder: Path) -> None:
     film = write_film(folder / "film.mp4", 48, SIZE, sound=True)
-    write_proxy(film, film, folder / "proxy.mp4")
+    write_comparison_video(film, film, folder / "proxy.mp4")
     for index in range(3):
         cv2.imwrite(str(folder / f"color{index}.png"), scene(index * 9, SIZE)[..., ::-1])
     cv2.imwrite(str(folder / "gray.png"), cv2.cvtColor(scene(0, SIZE), cv2.COLOR_RGB2GRAY))

@@ -164,7 +164,7 @@ def match_frame(keys: Tensor, state: S, options: MatchingOptions) -> tuple[Match
         past_keys=keys,
         past_values=merged.values,
         past_similarity=merged.similarity,
-        past_places=merged.coordinates,
+        past_coordinates=merged.coordinates,
     )
     frame_slope, median_slope, offset = options.certainty
     certainty = frame_slope * merged.similarity + median_slope * median_similarity + offset

@@ -63,13 +63,13 @@ class LongTermOptions:
 
 @dataclass(frozen=True)
 class LongTermState(State):
-    """What does not change of R references, and the store of the linkage subnet.
+    """What does not change of R references, and the memory of the linkage subnet.
 
     ``high`` B R 512 h/8 w/8, ``tokens`` B N 384 and ``low`` B R 256 h/4 w/4 enter the correspondence
-    subnet, ``cells`` B M are the numbers of those of its cells that speak, ``colors`` B M 2 their chroma,
-    ``places`` B M 3 where they lie (`layers.places`), ``encoded`` B R 512 h/8 w/8 enters the colorization subnet.
-    ``store`` B S 384 is i of Eq. 7, with S = 0 before the first block: it has as many tokens as the first block and
-    never grows.
+    subnet. ``cell_indices`` B M are the numbers of its cells that are painted, ``colors`` B M 2 their ab,
+    ``coordinates`` B M 3 where they lie (`layers.grid_coordinates`). ``encoded_references`` B R 512 h/8 w/8 enters
+    the colorization subnet. ``memory`` B S 384 is i of Eq. 7, with S = 0 before the first block: as many tokens as the
+    first block has; it never grows.
     """
 
     high: Tensor
@@ -161,7 +161,7 @@ class LongTerm(Colorizer):
         origin = torch.where(vanilla[:, 2:3] >= augmented[:, 2:3], vanilla[:, 3:], augmented[:, 3:])
         ab = self._predict_ab(torch.cat([guides, flat_lightness - 50], 1), hidden, position_encoding, maps, state)
         output = torch.cat([ab, guides, origin], 1)
-        state = replace(state, store=self.linkage.update_memory(state.memory, hidden))
+        state = replace(state, memory=self.linkage.update_memory(state.memory, hidden))
         return output.reshape(batch, frames, *output.shape[1:]), state
 
     def _warp_references(self, references: Tensor, frames: Tensor, state: LongTermState) -> Tensor:

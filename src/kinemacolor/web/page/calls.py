@@ -10,7 +10,7 @@ import gradio as gr
 
 from kinemacolor.errors import KinemacolorError
 from kinemacolor.web.project import Project
-from kinemacolor.web.service import Desk
+from kinemacolor.web.service import Service
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,11 +38,11 @@ def user_of(request: gr.Request) -> str:
     return str(request.request.scope["state"]["user"])
 
 
-def project_of(desk: Desk, request: gr.Request, current: str) -> Project:
+def project_of(desk: Service, request: gr.Request, current: str) -> Project:
     """The project that the page shows. Raises gr.Error where there is none."""
     if not current:
         raise gr.Error("Choose a film first.", TOLD_SECONDS, print_exception=False)
-    return desk.project(user_of(request), current)
+    return desk.find_project(user_of(request), current)
 
 
 def told(call: Callable[P, R]) -> Callable[P, R]:
@@ -53,15 +53,15 @@ def told(call: Callable[P, R]) -> Callable[P, R]:
         try:
             return call(*args, **named)
         except KinemacolorError as error:
-            desk: Desk = args[0]._desk  # type: ignore[attr-defined]
+            desk: Service = args[0]._desk  # type: ignore[attr-defined]
             raise gr.Error(in_words(desk, error), TOLD_SECONDS, print_exception=False) from error
 
     return telling
 
 
-def in_words(desk: Desk, error: KinemacolorError) -> str:
+def in_words(desk: Service, error: KinemacolorError) -> str:
     """A failure as HTML, in the command line's words, without the server's folders."""
-    return escape(desk.home.without_places(str(error)))
+    return escape(desk.storage.hide_server_paths(str(error)))
 
 
 def data_of(event: gr.EventData) -> dict[str, Any]:
@@ -76,5 +76,5 @@ def note(text: str) -> str:
 
 def changed_since(project: Project) -> str:
     """Says so where what was rendered is not what the plan says now; as HTML."""
-    old = project.is_outdated(project.rendered_plan)
+    old = project.is_outdated(project.rendered_plan_file)
     return note("Something was changed since this was made: render again to see it.") if old else ""

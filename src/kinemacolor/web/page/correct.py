@@ -10,13 +10,13 @@ from kinemacolor.errors import UsageError
 from kinemacolor.references.load import load_reference
 from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.video.images import PICTURE_SUFFIXES
-from kinemacolor.web.corrections import NOT_ARRIVED, in_its_light, layer_of, with_strokes
+from kinemacolor.web.corrections import LAYER_NOT_RECEIVED, apply_frame_luma, decode_strokes, paint_strokes_on_frame
 from kinemacolor.web.page.calls import data_of, project_of, told, user_of
 from kinemacolor.web.page.parts import Value, paint_frame
 from kinemacolor.web.page.shown import look_url, reference_values
 from kinemacolor.web.project import Project
 from kinemacolor.web.requests import RenderFilm
-from kinemacolor.web.service import Desk
+from kinemacolor.web.service import Service
 
 LARGEST_LAYER = 12_000_000  # characters
 
@@ -35,7 +35,7 @@ class Strokes(BaseModel):
 class CorrectPanel:
     """The components, and what they do."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Service) -> None:
         self._desk = desk
         with gr.Accordion("Correct a frame", open=False, elem_id="correct") as self.panel:
             gr.Markdown(
@@ -65,7 +65,7 @@ class CorrectPanel:
     def choose(self, current: str, event: gr.EventData, request: gr.Request) -> tuple[Any, Any, Any]:
         """The frame at which the player stands."""
         project, sent = project_of(self._desk, request, current), data_of(event)
-        frame = self._desk.frame_at(project, float(sent["seconds"]))
+        frame = self._desk.find_frame_at(project, float(sent["seconds"]))
         return gr.update(open=True), frame, self._opened(project, frame)
 
     @told
@@ -74,15 +74,15 @@ class CorrectPanel:
         try:
             sent = Strokes.model_validate(data_of(event))
         except ValidationError as error:
-            raise UsageError(NOT_ARRIVED) from error
-        project, stills = project_of(self._desk, request, sent.project), self._desk.stills
-        gray = stills.luma(project, sent.frame)
-        layer, seen = layer_of(sent.layer, (gray.shape[0], gray.shape[1])), None
+            raise UsageError(LAYER_NOT_RECEIVED) from error
+        project, stills = project_of(self._desk, request, sent.project), self._desk.previewer
+        gray = stills.read_gray_frame(project, sent.frame)
+        layer, seen = decode_strokes(sent.layer, (gray.shape[0], gray.shape[1])), None
         if sent.whole:
-            seen = stills.painted(project, sent.frame)
-            if look_url(project, stills.picture_of(project, sent.frame, seen)) != sent.image:
+            seen = stills.color_frame(project, sent.frame)
+            if look_url(project, stills.save_colored_frame(project, sent.frame, seen)) != sent.image:
                 raise UsageError("this frame was coloured anew meanwhile: open it again, and look whether it is right")
-        self._correct(project, sent.frame, with_strokes(project, sent.frame, layer, gray, seen), request)
+        self._correct(project, sent.frame, paint_strokes_on_frame(project, sent.frame, layer, gray, seen), request)
         return sent.image
 
     def put_away(self, value: Value, taken: str) -> Any:
@@ -101,24 +101,24 @@ class CorrectPanel:
             raise gr.Error("Give a picture of the frame first.", print_exception=False)
         given = load_reference(Path(picture))
         if given.shape[2] == 3:
-            given = in_its_light(given, self._desk.stills.luma(project, number))
+            given = apply_frame_luma(given, self._desk.previewer.read_gray_frame(project, number))
         self._correct(project, number, given, request)
 
     def _correct(self, project: Project, frame: int, picture: UInt8Array, request: gr.Request) -> None:
-        project.correct(frame, picture)
-        self._desk.submit(user_of(request), project, RenderFilm())
+        project.add_correction(frame, picture)
+        self._desk.submit_task(user_of(request), project, RenderFilm())
         gr.Info(f"Frame {frame} is taken. What depends on it is rendered again.")
 
     def _opened(self, project: Project, frame: int) -> dict[str, Any]:
-        stills = self._desk.stills
-        picture = stills.painted(project, frame)
+        stills = self._desk.previewer
+        picture = stills.color_frame(project, frame)
         return {
             "project": project.name,
             "frame": frame,
-            "image": look_url(project, stills.picture_of(project, frame, picture)),
+            "image": look_url(project, stills.save_colored_frame(project, frame, picture)),
             "width": picture.shape[1],
             "height": picture.shape[0],
-            "references": reference_values(project, stills.references(project, frame)),
+            "references": reference_values(project, stills.reference_names(project, frame)),
         }
 
 

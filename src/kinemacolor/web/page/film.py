@@ -13,7 +13,7 @@ from kinemacolor.video.images import PICTURE_SUFFIXES
 from kinemacolor.video.reader import FILM_SUFFIXES
 from kinemacolor.web.page.calls import View, note, project_of, told, user_of
 from kinemacolor.web.project import Project
-from kinemacolor.web.service import Desk, FilmCard, film_card
+from kinemacolor.web.service import FilmCard, Service, describe_film
 
 NO_PART = "0:00.0"
 ON, OFF = gr.update(interactive=True), gr.update(interactive=False)
@@ -22,7 +22,7 @@ ON, OFF = gr.update(interactive=True), gr.update(interactive=False)
 class FilmStep:
     """The components of the step; `show` gives values for its ``outputs``."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Service) -> None:
         self._desk = desk
         with gr.Row():
             with gr.Column(min_width=300):
@@ -34,7 +34,7 @@ class FilmStep:
                     elem_id="film-upload",
                 )
             with gr.Column(min_width=300):
-                with gr.Group(visible=desk.home.films is not None):
+                with gr.Group(visible=desk.storage.films is not None):
                     self.known = gr.Dropdown([], label="Or a film in the server's folder", elem_id="film-known")
                     self.open_known = gr.Button("Open it", size="sm", elem_id="film-open-known")
                 with gr.Group():
@@ -55,17 +55,17 @@ class FilmStep:
 
     def show(self, view: View) -> list[Any]:
         """Values for ``outputs``; what is being typed is left alone."""
-        project, films = view.project, [one for one in self._desk.projects(view.user) if not one.is_photograph]
-        known = gr.update(choices=self._desk.home.known_films()) if view.is_new else gr.skip()
+        project, films = view.project, [one for one in self._desk.list_projects(view.user) if not one.is_photograph]
+        known = gr.update(choices=self._desk.storage.list_films()) if view.is_new else gr.skip()
         choices = [(f"{one.entry.title} ({when(one)})", one.name) for one in films]
         first = [known, gr.update(choices=choices, value=project.name if project else None)]
         nothing = [gr.update(visible=False), NO_PART, "", OFF]
         if project is None:
             return [*first, note("Nothing is chosen yet."), *nothing]
         try:
-            card = film_card(project)
+            card = describe_film(project)
         except KinemacolorError as error:
-            return [*first, note(self._desk.home.without_places(str(error))), *nothing]
+            return [*first, note(self._desk.storage.hide_server_paths(str(error))), *nothing]
         begin, end = _part(card.start_seconds, card.end_seconds) if view.is_new else (gr.skip(), gr.skip())
         return [*first, _card(card), gr.update(visible=True), begin, end, ON]
 
@@ -75,14 +75,14 @@ class FilmStep:
         paths = [Path(file) for file in files or ()]
         if len(paths) == 1 and paths[0].suffix.lower() in PICTURE_SUFFIXES:
             raise gr.Error("This is a single picture: give it in the tab Photograph.", print_exception=False)
-        return self._desk.upload(user_of(request), [(path.name, path) for path in paths]).name
+        return self._desk.create_uploaded_project(user_of(request), [(path.name, path) for path in paths]).name
 
     @told
     def take_known(self, film: str | None, request: gr.Request) -> str:
         """A project of a film in the server's folder; its name."""
         if not film:
             raise gr.Error("Choose a film from the list first.", print_exception=False)
-        return self._desk.open(user_of(request), film).name
+        return self._desk.create_server_project(user_of(request), film).name
 
     @told
     def take_part(self, current: str, start: str, end: str, request: gr.Request) -> None:
@@ -92,7 +92,7 @@ class FilmStep:
         if (start, end) == _part(entry.start_seconds, entry.end_seconds):
             return
         until = parse_seconds(end, "the end") if end.strip() else None
-        self._desk.cut(user_of(request), project, parse_seconds(start, "the beginning"), until)
+        self._desk.select_part(user_of(request), project, parse_seconds(start, "the beginning"), until)
 
 
 def when(project: Project) -> str:

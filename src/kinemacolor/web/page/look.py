@@ -12,9 +12,9 @@ from kinemacolor.web.page.calls import View, note, project_of, told, user_of
 from kinemacolor.web.page.parts import before_after, compare_player
 from kinemacolor.web.page.shown import player_value, still_value
 from kinemacolor.web.project import Project
-from kinemacolor.web.requests import Try
-from kinemacolor.web.service import Desk
-from kinemacolor.weights.registry import MODELS, blank_model, weights_notices
+from kinemacolor.web.requests import PreviewClip
+from kinemacolor.web.service import Service
+from kinemacolor.weights.registry import MODELS, make_meta_model, weights_notices
 
 SECONDS = 3
 TRIED = "try.mp4"
@@ -24,7 +24,7 @@ SIZES = (64, 540)
 class LookStep:
     """The components of the step; `show` gives values for its ``outputs``."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Service) -> None:
         self._desk = desk
         with gr.Row():
             with gr.Column(scale=3, min_width=300):
@@ -62,18 +62,20 @@ class LookStep:
     def show(self, view: View) -> list[Any]:
         """Values for ``outputs``."""
         project, frame = view.project, view.frame
-        plan = project.plan() if project else None
+        plan = project.read_plan() if project else None
         if project is None or plan is None:
             return [None, gr.update(maximum=1, value=0), "", None, "", DEFAULT_MODEL, 216, 1, "none"]
         last = plan.film.frames - 1
         moved: dict[str, Any] = {"value": last} if frame > last else {}  # else it is the user's, who may be moving it
         frame = min(frame, last)
-        spec, options = blank_model(plan.model).spec, plan.options
+        spec, options = make_meta_model(plan.model).spec, plan.options
         return [
             self._still(project, frame),
             gr.update(maximum=max(last, 1), **moved),
             _time(project, frame),
-            None if project.is_outdated(project.tried_plan) else player_value(project, TRIED, f"{SECONDS} seconds"),
+            None
+            if project.is_outdated(project.preview_plan_file)
+            else player_value(project, TRIED, f"{SECONDS} seconds"),
             note(" ".join(weights_notices(plan.model))),
             plan.model,
             options.short_side or spec.short_side,
@@ -93,28 +95,28 @@ class LookStep:
     ) -> tuple[dict[str, Any], Any]:
         """Other options; what equals the model's own is left to it."""
         project = project_of(self._desk, request, current)
-        plan = project.planned()
-        spec = blank_model(plan.model).spec
+        plan = project.require_plan()
+        spec = make_meta_model(plan.model).spec
         changes = {
             "short_side": None if int(size) == spec.short_side else int(size),
             "saturation": None if saturation == spec.saturation else saturation,
             "edge_filter": None if edges == spec.edge_filter else edges,
         }
-        self._desk.choose(project, plan.model, plan.options.model_copy(update=changes))
-        return self._still(project, int(frame)), None if project.is_outdated(project.tried_plan) else gr.skip()
+        self._desk.change_model(project, plan.model, plan.options.model_copy(update=changes))
+        return self._still(project, int(frame)), None if project.is_outdated(project.preview_plan_file) else gr.skip()
 
     @told
     def take_model(self, current: str, frame: float, model: str, request: gr.Request) -> list[Any]:
         """Another model, with its own options."""
         project = project_of(self._desk, request, current)
-        self._desk.choose(project, model, _kept(project.planned()))
+        self._desk.change_model(project, model, _kept(project.require_plan()))
         return self.show(View(user_of(request), project, None, int(frame)))
 
     @told
     def as_model(self, current: str, frame: float, request: gr.Request) -> list[Any]:
         """The model's own options again."""
         project = project_of(self._desk, request, current)
-        self._desk.choose(project, project.planned().model, _kept(project.planned()))
+        self._desk.change_model(project, project.require_plan().model, _kept(project.require_plan()))
         return self.show(View(user_of(request), project, None, int(frame)))
 
     @told
@@ -122,10 +124,10 @@ class LookStep:
         """Ask for a few seconds."""
         project = project_of(self._desk, request, current)
         seconds = _seconds(project, int(frame))
-        self._desk.submit(user_of(request), project, Try(start_seconds=seconds, seconds=SECONDS))
+        self._desk.submit_task(user_of(request), project, PreviewClip(start_seconds=seconds, seconds=SECONDS))
 
     def _still(self, project: Project, frame: int) -> dict[str, Any]:
-        return still_value(project, self._desk.stills.still(project, frame), f"Frame {frame}")
+        return still_value(project, self._desk.previewer.preview_frame(project, frame), f"Frame {frame}")
 
 
 def _kept(plan: Plan) -> FilmOptions:
@@ -134,7 +136,7 @@ def _kept(plan: Plan) -> FilmOptions:
 
 
 def _seconds(project: Project, frame: int) -> float:
-    seen = project.survey()
+    seen = project.read_survey()
     if seen is None or not 0 <= frame < len(seen.pts):
         raise UsageError(f"there is no frame {frame}")
     return max(0.0, float(seen.pts[frame] * seen.info.time_base) - seen.info.origin_seconds)

@@ -17,7 +17,7 @@ from kinemacolor.web.page.photograph import PhotographTab
 from kinemacolor.web.page.render import RenderStep
 from kinemacolor.web.page.report import ReportTab
 from kinemacolor.web.page.shots import ShotsStep
-from kinemacolor.web.service import Desk, result_files
+from kinemacolor.web.service import Service, list_result_files
 
 ASSETS = Path(__file__).parent / "assets"
 FROM_ADDRESS = "() => new URLSearchParams(location.search).get('film') || ''"
@@ -61,7 +61,7 @@ class Page:
     changes something is done every time, what only shows something the last time.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Service) -> None:
         self._desk = desk
         with gr.Blocks(title="Kinemacolor", analytics_enabled=False) as self.blocks:
             self.current, self.photograph = (gr.Textbox(visible="hidden", show_label=False) for _ in range(2))
@@ -219,7 +219,7 @@ class Page:
     def _view(self, request: gr.Request, current: str, photograph: str, frame: int, shot: int, is_new: bool) -> View:
         """What is not this user's, or is gone, is not shown."""
         user = user_of(request)
-        mine = {project.name: project for project in self._desk.projects(user)}
+        mine = {project.name: project for project in self._desk.list_projects(user)}
         return View(user, mine.get(current), mine.get(photograph), frame, 0 if is_new else shot, is_new)
 
     def _values(self, parts: Sequence[Part], view: View) -> list[Any]:
@@ -234,7 +234,7 @@ class Page:
                 values += part.show(View(view.user, None, None))
         for words in wrong:
             gr.Warning(words, TOLD_SECONDS)
-        jobs = [one.model_dump() for one in self._desk.queue.views(view.user)]
+        jobs = [one.model_dump() for one in self._desk.queue.list_views(view.user)]
         return [*values, {"events": "/api/jobs/events", "jobs": jobs}]
 
     def _arrive(self, address: str, request: gr.Request) -> list[Any]:
@@ -248,8 +248,8 @@ class Page:
         project = view.project
         if project is None:
             return 1
-        if result_files(project) or any(
-            job.kind == "render" for job in self._desk.queue.views(view.user, project.name)
+        if list_result_files(project) or any(
+            job.kind == "render" for job in self._desk.queue.list_views(view.user, project.name)
         ):
             return 4
         return 2 if project.plan_file.is_file() or project.survey_folder.is_dir() else 1
@@ -267,20 +267,20 @@ class Page:
         """Remove one of the user's own; none is shown afterwards. Without a name the user was not sure."""
         if not name:
             return gr.skip()
-        self._desk.remove(user_of(request), project_of(self._desk, request, name))
+        self._desk.remove_project(user_of(request), project_of(self._desk, request, name))
         return ""
 
     @told
     def _stop(self, event: gr.EventData, request: gr.Request) -> None:
-        self._desk.queue.stop(user_of(request), str(data_of(event).get("id")))
+        self._desk.queue.stop_job(user_of(request), str(data_of(event).get("id")))
 
     @told
     def _retry(self, event: gr.EventData, request: gr.Request) -> None:
-        self._desk.queue.resume(user_of(request), str(data_of(event).get("id")))
+        self._desk.queue.resume_job(user_of(request), str(data_of(event).get("id")))
 
     @told
     def _forget(self, event: gr.EventData, request: gr.Request) -> None:
-        self._desk.queue.forget(user_of(request), str(data_of(event).get("id")))
+        self._desk.queue.forget_job(user_of(request), str(data_of(event).get("id")))
 
 
 def _asked(question: str) -> str:
@@ -294,7 +294,7 @@ def _at_the_end(event: Any, **call: Any) -> None:
     event.failure(**call)
 
 
-def mount(app: FastAPI, desk: Desk, largest_upload: int) -> FastAPI:
+def mount(app: FastAPI, desk: Service, largest_upload: int) -> FastAPI:
     """The application with the page at its root."""
     mounted: FastAPI = gr.mount_gradio_app(
         app,

@@ -15,13 +15,13 @@ from kinemacolor.web.page.parts import before_after
 from kinemacolor.web.page.render import downloads
 from kinemacolor.web.page.shown import still_value
 from kinemacolor.web.requests import RenderFilm
-from kinemacolor.web.service import Desk, result_files
+from kinemacolor.web.service import Service, list_result_files
 
 
 class PhotographTab:
     """The components of the tab; `show` gives values for its ``outputs``. A photograph is a film of one frame."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Service) -> None:
         self._desk = desk
         with gr.Row():
             self.upload = gr.File(
@@ -49,12 +49,12 @@ class PhotographTab:
 
     def show(self, view: View) -> list[Any]:
         """Values for ``outputs``."""
-        project, own = view.photograph, [one for one in self._desk.projects(view.user) if one.is_photograph]
+        project, own = view.photograph, [one for one in self._desk.list_projects(view.user) if one.is_photograph]
         choices = [(f"{one.entry.title} ({when(one)})", one.name) for one in own]
         mine = gr.update(choices=choices, value=project.name if project else None)
-        if project is None or not result_files(project):
+        if project is None or not list_result_files(project):
             return [mine, None, ""]
-        still = self._desk.stills.still(project, 0)
+        still = self._desk.previewer.preview_frame(project, 0)
         return [mine, still_value(project, still, project.entry.title), downloads(project)]
 
     @told
@@ -63,15 +63,15 @@ class PhotographTab:
         if not photograph or not references:
             raise gr.Error("Give a photograph, and at least one picture in colour.", print_exception=False)
         user = user_of(request)
-        with TemporaryDirectory(dir=self._desk.home.uploads) as folder:
+        with TemporaryDirectory(dir=self._desk.storage.uploads_folder) as folder:
             copies = [shutil.copy(file, Path(folder, str(at))) for at, file in enumerate([photograph, *references])]
             path, *pictures = map(Path, copies)
-            project = self._desk.upload(user, [(Path(photograph).name, path)])
+            project = self._desk.create_uploaded_project(user, [(Path(photograph).name, path)])
             try:
                 for given, picture in zip(references, pictures, strict=True):
                     project.add_reference(Path(given).name, picture)
             except KinemacolorError:
-                project.remove()
+                project.delete_folder()
                 raise
-        self._desk.submit(user, project, RenderFilm())
+        self._desk.submit_task(user, project, RenderFilm())
         return project.name

@@ -12,8 +12,8 @@ from kinemacolor.web.page.correct import CorrectPanel
 from kinemacolor.web.page.parts import compare_player
 from kinemacolor.web.page.shown import player_value
 from kinemacolor.web.project import Project
-from kinemacolor.web.requests import FORMS, RenderFilm, command_of
-from kinemacolor.web.service import Desk, result_files
+from kinemacolor.web.requests import OUTPUT_FORMATS, RenderFilm, format_render_command
+from kinemacolor.web.service import Service, list_result_files
 
 AS_FILM = "As the film"
 MORE = [("The colours alone, for editing", "layer"), ("How sure the model is, as a film", "confidence")]
@@ -22,9 +22,9 @@ MORE = [("The colours alone, for editing", "layer"), ("How sure the model is, as
 class RenderStep:
     """The components of the step; `show` gives values for its ``outputs``."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Service) -> None:
         self._desk = desk
-        forms = [(AS_FILM, "")] + [(text, name) for name, (text, *_) in FORMS.items() if name != "png"]
+        forms = [(AS_FILM, "")] + [(text, name) for name, (text, *_) in OUTPUT_FORMATS.items() if name != "png"]
         with gr.Row():
             self.form = gr.Dropdown(forms, value="", label="Result", elem_id="form", min_width=220)
             self.more = gr.CheckboxGroup(MORE, label="Also", elem_id="form-more", min_width=220)
@@ -47,20 +47,20 @@ class RenderStep:
         project = view.project
         if project is None:
             return ["", None, None]
-        film = player_value(project, project.player_film.name, project.entry.title, correctable=True)
+        film = player_value(project, project.comparison_file.name, project.entry.title, correctable=True)
         return [downloads(project), film, None if view.is_new else gr.skip()]
 
     @told
     def as_command(self, current: str, form: str, more: list[str], request: gr.Request) -> str:
         """What `ask` asks for, as a command line; nothing where there is no plan yet."""
         project = project_of(self._desk, request, current) if current else None
-        return command_of(project, _task(form, more)) if project and project.plan_file.is_file() else ""
+        return format_render_command(project, _task(form, more)) if project and project.plan_file.is_file() else ""
 
     @told
     def ask(self, current: str, form: str, more: list[str], request: gr.Request) -> None:
         """Put the film into the queue."""
         project = project_of(self._desk, request, current)
-        self._desk.submit(user_of(request), project, _task(form, more))
+        self._desk.submit_task(user_of(request), project, _task(form, more))
 
 
 def _task(form: str, more: list[str]) -> RenderFilm:
@@ -72,7 +72,7 @@ def downloads(project: Project) -> str:
     rows = "".join(
         f'<li><a href="/api/projects/{project.name}/files/results/{quote(path.name)}" download>{escape(path.name)}</a> '
         f"({_size(path)}{', not whole' if '.partial.' in path.name else ''})</li>"
-        for path in result_files(project)
+        for path in list_result_files(project)
     )
     if not rows:
         return ""

@@ -7,13 +7,13 @@ import gradio as gr
 
 from kinemacolor.web.page.calls import View, changed_since, note
 from kinemacolor.web.page.shown import file_url
-from kinemacolor.web.service import Desk
+from kinemacolor.web.service import Service
 
 
 class ReportTab:
     """The components of the tab; `show` gives values for its ``outputs``."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Service) -> None:
         self.page = gr.HTML(elem_id="report")
 
     @property
@@ -23,7 +23,7 @@ class ReportTab:
     def show(self, view: View) -> list[Any]:
         """Values for ``outputs``."""
         project = view.project
-        index = project.report / "index.html" if project else None
+        index = project.report_folder / "index.html" if project else None
         if project is None or index is None or not index.is_file():
             return [note("The report appears here when the film is rendered.")]
         address = escape(file_url(project, index))

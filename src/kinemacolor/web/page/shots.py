@@ -20,7 +20,7 @@ from kinemacolor.web.page.parts import point_view, shot_board
 from kinemacolor.web.page.shown import file_url, look_url, reference_url, reference_values
 from kinemacolor.web.project import Project
 from kinemacolor.web.requests import MakePlan
-from kinemacolor.web.service import Desk, suggestions
+from kinemacolor.web.service import Service, read_suggestions
 
 ADVISED = 6
 HIDDEN, OFF = gr.update(visible=False), gr.update(interactive=False)
@@ -29,7 +29,7 @@ HIDDEN, OFF = gr.update(visible=False), gr.update(interactive=False)
 class ShotsStep:
     """The components of the step; `show` gives values for its ``outputs``."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Service) -> None:
         self._desk = desk
         self.upload = gr.File(
             label="Colour pictures or colour films",
@@ -55,8 +55,8 @@ class ShotsStep:
     def show(self, view: View) -> list[Any]:
         """Values for ``outputs``."""
         project = view.project
-        seen = project.survey() if project else None
-        plan = project.plan() if project else None
+        seen = project.read_survey() if project else None
+        plan = project.read_plan() if project else None
         if project is None or seen is None:
             text = "The film is being looked at: its shots appear here." if project else "Choose a film first."
             return [note(text), "", None, HIDDEN, HIDDEN, None, OFF]
@@ -64,13 +64,15 @@ class ShotsStep:
         text = f"{count} shot{'s' * (count > 1)} found."
         if plan is None:
             text += (
-                " Their pictures are not chosen yet." if project.references() else " Give at least one colour picture."
+                " Their pictures are not chosen yet."
+                if project.list_references()
+                else " Give at least one colour picture."
             )
         return [
             note(text),
             _advice(project, seen),
             _board(project, seen, plan, view.shot or None),
-            gr.update(visible=plan is None and bool(project.references())),
+            gr.update(visible=plan is None and bool(project.list_references())),
             gr.update(visible=plan is not None),
             self._points(project, plan, view.shot or 1),
             gr.update(interactive=plan is not None),
@@ -87,26 +89,26 @@ class ShotsStep:
             except KinemacolorError as error:
                 gr.Warning(in_words(self._desk, error), TOLD_SECONDS)
         if taken:
-            self._desk.submit(user_of(request), project, MakePlan())
+            self._desk.submit_task(user_of(request), project, MakePlan())
 
     @told
     def make_plan(self, current: str, request: gr.Request) -> None:
         """Choose from the references that there are."""
-        self._desk.submit(user_of(request), project_of(self._desk, request, current), MakePlan())
+        self._desk.submit_task(user_of(request), project_of(self._desk, request, current), MakePlan())
 
     @told
     def assign(self, current: str, event: gr.EventData, request: gr.Request) -> None:
         """Give shots the references that the user chose on the board."""
         project, sent = project_of(self._desk, request, current), data_of(event)
-        project.assign({int(sent["shot"]): [str(name) for name in sent["references"]]})
+        project.assign_references({int(sent["shot"]): [str(name) for name in sent["references"]]})
 
     @told
     def give(self, current: str, event: gr.EventData, request: gr.Request) -> None:
         """Many shots take a reference beside what they have."""
         project, sent = project_of(self._desk, request, current), data_of(event)
-        shots, name = project.planned().shots, str(sent["reference"])
+        shots, name = project.require_plan().shots, str(sent["reference"])
         numbers = range(1, len(shots) + 1) if sent["shots"] == "all" else map(int, sent["shots"])
-        project.assign({number: [*shots[number - 1].references, name] for number in numbers})
+        project.assign_references({number: [*shots[number - 1].references, name] for number in numbers})
 
     @told
     def forget(self, current: str, event: gr.EventData, request: gr.Request) -> None:
@@ -117,7 +119,7 @@ class ShotsStep:
     def pick(self, current: str, event: gr.EventData, request: gr.Request) -> tuple[int, Any]:
         """Look at one shot: the point view shows its middle frame and its references."""
         project, number = project_of(self._desk, request, current), int(data_of(event).get("shot", 1))
-        return number, self._points(project, project.plan(), number)
+        return number, self._points(project, project.read_plan(), number)
 
     @told
     def ask(self, current: str, value: dict[str, Any] | None, event: gr.EventData, request: gr.Request) -> Any:
@@ -126,11 +128,11 @@ class ShotsStep:
             return None
         project, sent = project_of(self._desk, request, current), data_of(event)
         x, y, frame = float(sent.get("x", 0)), float(sent.get("y", 0)), int(value["frame"]["number"])
-        found = self._desk.stills.origin(project, frame, min(max(y, 0), 1), min(max(x, 0), 1))
+        found = self._desk.previewer.find_color_origin(project, frame, min(max(y, 0), 1), min(max(x, 0), 1))
         if found is None:
             text = "This model looks at a reference as a whole: no single place gave this colour."
             return value | {"origin": {"x": x, "y": y, "reference": None, "text": text}}
-        name = self._desk.stills.still(project, frame).references[found.reference]
+        name = self._desk.previewer.preview_frame(project, frame).references[found.reference]
         part, sure = _share(found.matched), f"{found.confidence:.0%}"
         text = f"{part} of this colour comes from the marked place in {name}. Sure: {sure}."
         return value | {
@@ -142,7 +144,7 @@ class ShotsStep:
             return None
         shot = plan.shots[number - 1]
         frame = (shot.first + shot.last) // 2
-        still = self._desk.stills.still(project, frame)
+        still = self._desk.previewer.preview_frame(project, frame)
         return {
             "frame": {
                 "image": look_url(project, still.color),
@@ -163,7 +165,9 @@ def _board(project: Project, seen: Survey, plan: Plan | None, picked: int | None
     """Shots as the plan has them, or as they were found; pictures of the plan, or those that were given."""
     shots = plan.shots if plan else tuple(ShotEntry.from_shot(shot, {}) for shot in seen.shots)
     given = {
-        path.name: ReferenceEntry(path=path) for path in project.references() if path.suffix.lower() in PICTURE_SUFFIXES
+        path.name: ReferenceEntry(path=path)
+        for path in project.list_references()
+        if path.suffix.lower() in PICTURE_SUFFIXES
     }
     used = Counter(name for shot in shots for name in shot.references)
     return {
@@ -199,7 +203,7 @@ def _shot(project: Project, seen: Survey, number: int, shot: ShotEntry) -> dict[
 
 def _advice(project: Project, seen: Survey) -> str:
     """Which frames to colour first, as pictures to take away."""
-    rows = suggestions(project)[:ADVISED]
+    rows = read_suggestions(project)[:ADVISED]
     figures = "".join(
         f'<figure><a href="/api/projects/{project.name}/frames/{row.frame}/picture" download>'
         f'<img src="{escape(file_url(project, sample_path(project.survey_folder, row.frame)))}" '

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from kinemacolor.video.reader import probe_film
-from kinemacolor.web.frame_previews import Still
+from kinemacolor.web.frame_previews import FramePreview
 from kinemacolor.web.project import Project
 
 
@@ -29,11 +29,11 @@ def reference_url(project: Project, name: str, path: Path) -> str:
 
 def reference_values(project: Project, names: Sequence[str]) -> list[dict[str, str]]:
     """What parts show of those of these references that the plan still has."""
-    known = project.planned().references
+    known = project.require_plan().references
     return [{"name": name, "image": reference_url(project, name, known[name].path)} for name in names if name in known]
 
 
-def still_value(project: Project, still: Still, alt: str) -> dict[str, Any]:
+def still_value(project: Project, still: FramePreview, alt: str) -> dict[str, Any]:
     """What `before_after` shows."""
     return {
         "gray": look_url(project, still.gray),
