@@ -24,7 +24,7 @@ def test_a_schedule_is_as_by_hand(scaling: ModuleType) -> None:
 
 def test_two_machines_share_three_shots_by_splitting_but_never_one(scaling: ModuleType) -> None:
     cost = scaling.Cost(frame=1, assembled=0, start=0, begin=0)
-    third = 4 * scaling.LENGTH
+    third = 4 * scaling.SEGMENT_FRAMES
     assert scaling.scheduled([third] * 3, 2, cost).makespan == 2 * third
     assert scaling.split([third] * 3, 2, cost).makespan == 1.5 * third
     assert scaling.split([third], 2, cost).makespan == third

@@ -68,7 +68,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 def uploads(client: TestClient) -> list[Path]:
     app: Any = client.app
-    return [path for path in app.state.service.home.uploads.rglob("*") if path.name != "vibe_edit_history"]
+    return [path for path in app.state.service.storage.uploads_folder.rglob("*") if path.name != "vibe_edit_history"]
 
 
 def test_a_visitor_gets_one_secret_that_scripts_and_other_sites_cannot_use(client: TestClient) -> None:
@@ -115,7 +115,7 @@ def test_the_pages_own_routes_give_nobody_a_file_of_a_project(client: TestClient
     mine = another(client)
     upload(mine, "film.mp4", film)
     app: Any = client.app
-    root = app.state.service.home.root
+    root = app.state.service.storage.root
     kept = [path for path in (root / "users").rglob("*") if path.is_file()]
     assert {"project.json", "film.mp4"} <= {path.name for path in kept}
     for path in (*kept, f"{root}/uploads/../users/{kept[0].relative_to(root / 'users')}", "/etc/hostname"):

@@ -75,7 +75,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def place(client: TestClient, project: str) -> Path:
     """The folder of a project."""
     app: Any = client.app
-    (found,) = app.state.service.home.root.glob(f"users/*/{project}")
+    (found,) = app.state.service.storage.root.glob(f"users/*/{project}")
     return Path(found)
 
 
@@ -265,7 +265,7 @@ def test_what_cannot_be_done_is_told_in_the_command_lines_words(client: TestClie
         assert str(place(mine, name).parents[2]) not in answer.text
         assert "/tmp/" not in answer.text
     app: Any = client.app
-    assert not [path for path in app.state.service.home.uploads.iterdir() if path.name != "vibe_edit_history"]
+    assert not [path for path in app.state.service.storage.uploads_folder.iterdir() if path.name != "vibe_edit_history"]
 
 
 def test_a_reference_is_called_by_its_file_or_its_name(client: TestClient, film: bytes) -> None:

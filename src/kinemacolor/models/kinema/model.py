@@ -84,11 +84,11 @@ class Kinema(Colorizer):
             semantic, size = self.kind(maps, state.semantic_memory), frame.shape[-2:]
             fused = self.fusion(frame, maps, evidence, semantic, state.color_embedding)
             ab.append(cells_to_ab(fused.colors, size))
-            confidence.append(resize_bilinear(torch.sigmoid(fused.confidence), size))
+            confidence.append(resize_bilinear(torch.sigmoid(fused.confidence_logit), size))
             match_ab.append(cells_to_ab(evidence.merged.colors.permute(0, 3, 1, 2), size))
             semantic_ab.append(resize_bilinear(semantic.colors, size))
             origins.append(locate_in_references(evidence.merged, state))
-            match_weights.append(fused.matched)
+            match_weights.append(fused.match_weight)
         aux = {"evidence": match_ab, "kind": semantic_ab, "origin": origins, "matched": match_weights}
         stacked = {name: torch.stack(frames, 1) for name, frames in aux.items()}
         return ModelOutput(torch.stack(ab, 1), torch.stack(confidence, 1), state, MappingProxyType(stacked))
