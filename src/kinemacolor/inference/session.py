@@ -192,7 +192,8 @@ def _predictions_from_output(output: ModelOutput) -> list[ColorPrediction]:
 
 
 def _to_luma_codes(frame: UInt8Array) -> UIntArray:
-    return np.require(rgb_to_luma_codes(frame, BT709_FULL_RANGE) if frame.ndim == 3 else frame, requirements=["C", "W"])
+    luma_weights = BT709_FULL_RANGE.red_weight, BT709_FULL_RANGE.blue_weight
+    return np.require(rgb_to_luma_codes(frame, luma_weights) if frame.ndim == 3 else frame, requirements=["C", "W"])
 
 
 def _resize_reference(picture: UInt8Array, size: tuple[int, int]) -> tuple[Tensor, Tensor]:

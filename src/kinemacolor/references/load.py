@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from kinemacolor.color import rgb_to_lab
 from kinemacolor.errors import InputError
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.utils.arrays import UInt8Array
@@ -55,6 +53,10 @@ def has_color(picture: UInt8Array) -> bool:
 
 def measure_ab_magnitude(pixels: UInt8Array) -> float:
     """Chroma in Lab units that one in a hundred of sRGB pixels ``... 3`` exceeds."""
+    import torch
+
+    from kinemacolor.color import rgb_to_lab
+
     channels = np.ascontiguousarray(pixels.reshape(-1, 3).T)[..., None]
     lab = rgb_to_lab(torch.from_numpy(channels).float() / 255)
     return float(lab[1:].norm(dim=0).quantile(0.99))

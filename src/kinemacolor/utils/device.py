@@ -1,15 +1,20 @@
-"""The device that networks run on, by name."""
+"""The choice of the device that networks run on."""
 
-import torch
+from typing import TYPE_CHECKING
 
 from kinemacolor.errors import UsageError
 
+if TYPE_CHECKING:
+    import torch
 
-def choose_device(name: str) -> torch.device:
-    """``auto`` is CUDA, then Apple's MPS, then the CPU.
+
+def choose_device(name: str) -> "torch.device":
+    """Return the device of this name; ``auto`` takes CUDA, else Apple's MPS, else the CPU.
 
     Raises UsageError for a device that this machine lacks.
     """
+    import torch
+
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:

@@ -1,4 +1,4 @@
-"""Stages that work at the same time."""
+"""Generators that work ahead in a thread of their own, so that stages of a pipeline run at the same time."""
 
 import queue
 import threading
@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar
 
 import cv2
-import torch
 
 Item = TypeVar("Item")
 
@@ -14,9 +13,9 @@ Item = TypeVar("Item")
 def prefetch(
     items: Iterable[Item], ahead: int = 2, on_stop: Callable[[], None] | None = None
 ) -> Generator[Item, None, None]:
-    """The same items in the same order, made by a thread that runs at most ``ahead`` items in advance.
+    """Yield the same items in the same order, produced by a thread that is at most ``ahead`` items in advance.
 
-    An error of the maker is raised where its item would have come. Closing the generator stops the
+    An error of ``items`` is raised where its item would have been yielded. Closing the generator stops the
     thread and closes ``items``; ``on_stop`` is called first, to end what the thread may wait for.
     """
     end_marker = object()
@@ -61,6 +60,8 @@ def prefetch(
 
 
 def use_single_thread() -> None:
-    """For a process that works beside others of its kind: one thread for each library."""
+    """Limit torch and OpenCV to one thread each, for a process that works beside others of its kind."""
+    import torch
+
     torch.set_num_threads(1)
     cv2.setNumThreads(1)

@@ -5,7 +5,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import torch
 
 from kinemacolor.errors import UsageError
 from kinemacolor.options import EncodingOptions
@@ -179,7 +178,7 @@ def _build_encoder_options(name: str, options: EncodingOptions) -> dict[str, str
     chosen: dict[str, str] = {}
     if name in ("libx264", "libx265"):
         chosen["preset"] = options.preset
-    if name == "libx264" and torch.backends.cpu.get_cpu_capability() == "AVX512":
+    if name == "libx264" and _has_avx512():
         chosen["x264-params"] = f"asm={_REPRODUCIBLE_CPU_FLAGS}"
     if options.lossless:
         return chosen | _build_lossless_options(name, options)
@@ -191,6 +190,12 @@ def _build_encoder_options(name: str, options: EncodingOptions) -> dict[str, str
     if name == "libx265":
         chosen["x265-params"] = "log-level=error"
     return chosen
+
+
+def _has_avx512() -> bool:
+    import torch  # only what encodes waits for it
+
+    return torch.backends.cpu.get_cpu_capability() == "AVX512"
 
 
 def _build_lossless_options(name: str, options: EncodingOptions) -> dict[str, str]:

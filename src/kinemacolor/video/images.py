@@ -80,7 +80,7 @@ def read_picture_size(path: Path) -> tuple[int, int]:
 def read_luma_codes(path: Path, colors: ColorTags) -> UIntArray:
     """H W codes of one picture at its own depth, turned as its EXIF orientation says."""
     picture = _read_pixels(path)
-    return picture if picture.ndim == 2 else rgb_to_luma_codes(picture, colors.build_ycbcr(picture.itemsize * 8))
+    return picture if picture.ndim == 2 else rgb_to_luma_codes(picture, colors.luma_weights)
 
 
 def _read_pixels(path: Path) -> UIntArray:

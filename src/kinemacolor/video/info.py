@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kinemacolor.color import YCbCr
 from kinemacolor.utils.arrays import UIntArray
+
+if TYPE_CHECKING:
+    from kinemacolor.color import YCbCr
 
 UNSPECIFIED = 2
 _LUMA_WEIGHTS = {  # ITU-T H.273 MatrixCoefficients: (Kr, Kb)
@@ -33,8 +36,10 @@ class ColorTags:
         """Weights of red and blue in Y'."""
         return _LUMA_WEIGHTS[self.matrix]
 
-    def build_ycbcr(self, depth: int) -> YCbCr:
+    def build_ycbcr(self, depth: int) -> "YCbCr":
         """The Y'CbCr of these tags at ``depth`` bits."""
+        from kinemacolor.color import YCbCr  # torch comes with it: whoever only reads a film does without
+
         red, blue = self.luma_weights
         return YCbCr(red, blue, depth, self.full_range)
 

@@ -5,7 +5,6 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from kinemacolor.color import YCbCr
 from kinemacolor.errors import InputError
 from kinemacolor.utils.arrays import UInt8Array, UIntArray
 from kinemacolor.video.info import UNSPECIFIED, ColorTags, VideoInfo
@@ -63,7 +62,7 @@ def extract_luma_codes(frame: av.VideoFrame, colors: ColorTags) -> UIntArray:
     pixel_format = frame.format
     if is_rgb(pixel_format):
         depth = get_bit_depth(pixel_format)
-        return rgb_to_luma_codes(_frame_to_rgb(frame, depth), colors.build_ycbcr(depth))
+        return rgb_to_luma_codes(_frame_to_rgb(frame, depth), colors.luma_weights)
     canonical = get_planar_format(get_chroma_subsampling(pixel_format), get_bit_depth(pixel_format))
     plain = pixel_format.name.replace("yuvj", "yuv").replace("yuva", "yuv")
     if plain != canonical and plain not in ("nv12", "nv21", "nv16", "nv24"):
@@ -71,9 +70,13 @@ def extract_luma_codes(frame: av.VideoFrame, colors: ColorTags) -> UIntArray:
     return view_plane(frame, 0).copy()
 
 
-def rgb_to_luma_codes(rgb: UIntArray, ycbcr: YCbCr) -> UIntArray:
-    """Y' of ``H W 3`` R'G'B' at the same depth and full range; gray pixels keep their value exactly."""
-    weights = np.array([ycbcr.red_weight, 1 - ycbcr.red_weight - ycbcr.blue_weight, ycbcr.blue_weight], np.float32)
+def rgb_to_luma_codes(rgb: UIntArray, luma_weights: tuple[float, float]) -> UIntArray:
+    """Y' of ``H W 3`` R'G'B' at the same depth and full range; gray pixels keep their value exactly.
+
+    ``luma_weights`` are those of red and blue in Y'.
+    """
+    red, blue = luma_weights
+    weights = np.array([red, 1 - red - blue, blue], np.float32)
     luma_codes: UIntArray = np.rint(rgb.astype(np.float32) @ weights).astype(rgb.dtype)
     return luma_codes
 

@@ -5,14 +5,12 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import av
 import av.filter
 import numpy as np
-import torch
 
-from kinemacolor.color import YCbCr
 from kinemacolor.errors import KinemacolorError
 from kinemacolor.utils.arrays import Float32Array, UIntArray
 from kinemacolor.video.encoding import EncoderSettings, is_folder_name
@@ -23,6 +21,9 @@ from kinemacolor.video.output import FilmWriter, make_partial_path, translate_en
 from kinemacolor.video.pixels import build_frame, full_to_limited_range, get_planar_format, rescale_codes
 from kinemacolor.video.reader import open_film
 from kinemacolor.video.timestamps import TimestampConverter
+
+if TYPE_CHECKING:
+    from kinemacolor.color import YCbCr
 
 # What MP4 stores where every player looks; anything else needs its newer key-value atoms.
 _STANDARD_MP4_KEYS = {
@@ -252,8 +253,10 @@ class PictureWriter:
         )
 
 
-def _planes_to_rgb(luma_codes: UIntArray, cbcr_codes: UIntArray, ycbcr: YCbCr) -> Float32Array:
+def _planes_to_rgb(luma_codes: UIntArray, cbcr_codes: UIntArray, ycbcr: "YCbCr") -> Float32Array:
     """R'G'B' 0..1 of full-size Y'CbCr planes, H W 3."""
+    import torch
+
     rgb: Float32Array = (
         ycbcr.to_rgb(torch.from_numpy(luma_codes)[None], torch.from_numpy(cbcr_codes)).permute(1, 2, 0).numpy()
     )
