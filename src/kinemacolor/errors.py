@@ -1,4 +1,4 @@
-"""What a user can mend. Each class is one exit code of the command line."""
+"""Errors that the user can mend. Each class is one exit code of the command line."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,31 +7,34 @@ from typing import ClassVar
 
 
 class KinemacolorError(Exception):
-    """A failure that the user can mend; the message says what came, what was wanted, what to do."""
+    """A failure that the user can mend; the message says what was given, what was expected and what to do."""
 
     exit_code: ClassVar[int] = 1
 
 
 class UsageError(KinemacolorError):
-    """Options that do not fit each other, the source or the machine."""
+    """Options do not fit each other, the source or the machine."""
 
     exit_code = 2
 
 
 class InputError(KinemacolorError):
-    """A film or picture that cannot be read."""
+    """A film or picture cannot be read."""
 
     exit_code = 3
 
 
 class WeightsError(KinemacolorError):
-    """Weights that are missing, damaged or of another model."""
+    """Weights are missing, damaged or of another model."""
 
     exit_code = 4
 
 
 class PartialError(KinemacolorError):
-    """Work that ended early or does not hold what it should; what was made is kept."""
+    """Work ended early, or its result lacks something it should hold; what was made stays on disk.
+
+    ``report`` is the report of that work where there is one (`RenderReport`).
+    """
 
     exit_code = 5
 
@@ -41,20 +44,20 @@ class PartialError(KinemacolorError):
 
 
 class ResourceError(KinemacolorError):
-    """Out of memory or of disk space."""
+    """Memory or disk space has run out, or the disk refuses to be written."""
 
     exit_code = 6
 
 
 class Interrupted(KinemacolorError):  # noqa: N818
-    """The user asked to stop; what was made is kept."""
+    """The user asked to stop; what was made stays on disk."""
 
     exit_code = 130
 
 
 @contextmanager
 def translate_read_errors(path: Path) -> Iterator[None]:
-    """A file system that refuses becomes an InputError that names ``path``."""
+    """Turn an OSError of the file system into an InputError that names ``path``."""
     try:
         yield
     except OSError as error:

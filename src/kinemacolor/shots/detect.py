@@ -1,4 +1,4 @@
-"""The detectors of shots, by name."""
+"""The choice of a shot detector by its name."""
 
 from collections.abc import Iterable
 
@@ -9,9 +9,9 @@ from kinemacolor.utils.arrays import UInt8Array
 
 
 def detect_boundaries(frames: Iterable[UInt8Array], detector: Detector = "luma") -> list[Boundary]:
-    """The boundaries of a film of gray frames ``H W`` uint8, in order; reads it once.
+    """Find the boundaries between the shots of a film, in order; reads its gray frames (``H W``, uint8) once.
 
-    ``luma`` is our own, ``transnet`` TransNetV2. Raises UsageError where that is not installed.
+    ``luma`` is our own detector, ``transnet`` is TransNetV2. Raises UsageError where that is not installed.
     """
     if detector == "luma":
         return detect_boundaries_luma(frames)

@@ -1,4 +1,4 @@
-"""Shots as lists that people and editing programs read: CSV, EDL (CMX3600), OpenTimelineIO."""
+"""Lists of shots on disk, as people and editing programs read them: CSV, EDL (CMX3600), OpenTimelineIO."""
 
 import csv
 from collections.abc import Sequence
@@ -17,9 +17,10 @@ SHOT_LIST_SUFFIXES = (".csv", ".edl", ".otio")
 
 
 def write_shots(path: Path, shots: Sequence[Shot], clock: FrameClock, film: Path) -> None:
-    """A list of the shots of ``film``, of the kind that the suffix says.
+    """Write a list of the shots of ``film``, in the format of the suffix of ``path``.
 
-    Raises UsageError for another suffix, or where an EDL cannot express the rate; ResourceError for the disk.
+    Raises UsageError for another suffix, or where an EDL cannot express the rate; ResourceError where the disk is
+    full or refuses to be written.
     """
     suffix = validate_suffix(path)
     with write_file_atomically(path) as stream:
@@ -28,9 +29,10 @@ def write_shots(path: Path, shots: Sequence[Shot], clock: FrameClock, film: Path
 
 
 def read_shots(path: Path, frames: int, clock: FrameClock) -> tuple[Shot, ...]:
-    """The shots in a list, which must follow each other from the first frame of a film to its last, ``frames`` in all.
+    """Read the shots in a list, which must follow each other from the first to the last of a film's ``frames``.
 
-    A CSV needs the column ``first`` alone. Of an EDL or a timeline the first video track counts. Raises InputError.
+    A CSV needs the column ``first`` alone. Of an EDL or a timeline the first video track counts. Raises UsageError
+    for another suffix, InputError where the list cannot be read or its shots leave gaps.
     """
     suffix = validate_suffix(path)
     try:
@@ -53,7 +55,7 @@ def read_shots(path: Path, frames: int, clock: FrameClock) -> tuple[Shot, ...]:
 
 
 def validate_suffix(path: Path) -> str:
-    """The suffix of a list of shots. Raises UsageError for another."""
+    """Return the suffix of a list of shots, in lower case. Raises UsageError for one that is not supported."""
     suffix = path.suffix.lower()
     if suffix not in SHOT_LIST_SUFFIXES:
         raise UsageError(
@@ -63,6 +65,7 @@ def validate_suffix(path: Path) -> str:
 
 
 def _shots_to_csv(shots: Sequence[Shot], clock: FrameClock) -> str:
+    """Write one row a shot; ``last`` is in the shot, unlike `Shot.end`."""
     rows = [",".join(CSV_COLUMNS)]
     for shot in shots:
         start = float(clock.start_seconds + shot.first / clock.rate)
@@ -73,6 +76,7 @@ def _shots_to_csv(shots: Sequence[Shot], clock: FrameClock) -> str:
 
 
 def _shots_from_csv(path: Path, text: str, frames: int) -> tuple[Shot, ...]:
+    """Read one shot a row; where ``last`` is missing a shot ends where the next one begins."""
     rows = list(csv.DictReader(text.splitlines()))
     try:
         firsts = [int(row["first"]) for row in rows]
@@ -80,14 +84,15 @@ def _shots_from_csv(path: Path, text: str, frames: int) -> tuple[Shot, ...]:
         beginnings = [(_parse_transition(row.get("transition")), 1.0, int(row.get("dissolve") or 0)) for row in rows]
     except (KeyError, ValueError, TypeError) as error:
         raise InputError(f"{path}: wanted a column `first` with numbers of frames ({error})") from error
-    following = [*firsts, frames][1:]
+    next_firsts = [*firsts, frames][1:]
     return tuple(
-        Shot(first, end or after, *beginning)
-        for first, end, after, beginning in zip(firsts, ends, following, beginnings, strict=True)
+        Shot(first, end or next_first, *beginning)
+        for first, end, next_first, beginning in zip(firsts, ends, next_firsts, beginnings, strict=True)
     )
 
 
 def _shots_to_timeline(suffix: str, shots: Sequence[Shot], clock: FrameClock, film: Path) -> str:
+    """Write one clip a shot on one video track, at the time code of the film."""
     rate = float(clock.rate)
 
     def make_time_range(first: int, length: int) -> otio.opentime.TimeRange:
@@ -99,9 +104,9 @@ def _shots_to_timeline(suffix: str, shots: Sequence[Shot], clock: FrameClock, fi
     timeline.global_start_time = otio.opentime.RationalTime(clock.timecode_origin, rate)
     track = otio.schema.Track("V1", kind=otio.schema.TrackKind.Video)
     timeline.tracks.append(track)
-    whole = make_time_range(clock.timecode_origin, shots[-1].end)
+    film_range = make_time_range(clock.timecode_origin, shots[-1].end)
     for number, shot in enumerate(shots, 1):
-        media = otio.schema.ExternalReference(target_url=film.name, available_range=whole)
+        media = otio.schema.ExternalReference(target_url=film.name, available_range=film_range)
         clip = otio.schema.Clip(
             f"shot {number:04}", media, make_time_range(clock.timecode_origin + shot.first, len(shot))
         )
@@ -115,6 +120,7 @@ def _shots_to_timeline(suffix: str, shots: Sequence[Shot], clock: FrameClock, fi
 
 
 def _shots_from_timeline(path: Path, text: str, clock: FrameClock) -> tuple[Shot, ...]:
+    """Read the clips of the first video track of an EDL or OpenTimelineIO file."""
     rate, arguments = float(clock.rate), {}
     adapter = "otio_json"
     if path.suffix.lower() == ".edl":
@@ -134,4 +140,5 @@ def _shot_from_clip(clip: otio.schema.Clip, rate: float, clock: FrameClock) -> S
 
 
 def _parse_transition(name: object) -> Transition | None:
+    """Return the transition of this name, None for any other text."""
     return name if name in get_args(Transition) else None  # type: ignore[return-value]

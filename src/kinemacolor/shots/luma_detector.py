@@ -1,9 +1,9 @@
-"""Where one shot ends and another begins, in gray film: cuts, fades and dissolves.
+"""Our own shot detector for gray film: finds cuts, fades and dissolves.
 
-Frames are compared small, blurred, each place by the contrast around it, and moved onto each other by
-optical flow: grain, flicker and camera are no change. What lasts two frames or less (dirt, a flash, a
-missing frame) is no cut. A frame of a dissolve is a mixture of one before and one after, which stay
-unlike when both are moved onto it: that tells dissolves from what moves.
+Frames are compared at a small size, blurred, each place in units of the contrast around it, and warped onto each
+other by optical flow, so that grain, flicker and camera motion do not count as change. What lasts two frames or less
+(dirt, a flash, a missing frame) is no cut. A frame of a dissolve is a mixture of one frame before and one after it,
+which stay unlike when both are warped onto it; frames that differ by motion become alike.
 """
 
 from array import array
@@ -20,28 +20,30 @@ from kinemacolor.utils.arrays import Float32Array, UInt8Array
 from kinemacolor.video.geometry import resize
 
 COMPARISON_SIZE = (72, 128)  # rows and columns at which frames are compared
-COARSE_SIZE = (18, 32)  # and at which mixtures are looked for first: motion shows little
-BORDER_DIVISOR = 32  # of this part of a frame, on each side, may be the black around the picture, the same in all shots
+COARSE_SIZE = (18, 32)  # rows and columns at which mixtures are looked for first: motion shows little there
+BORDER_DIVISOR = 32  # 1/32 of a frame is cut off on each side: it may be the black border, the same in all shots
 BLUR_SIGMA, CONTRAST_WINDOW = 1.5, 25  # px
-GRAIN_CONTRAST = 4.0  # levels of contrast that are grain's
-CUT_THRESHOLD = (
-    0.36  # more unlike across a cut than frames beside it are at a distance of 2; the same of an interruption
-)
-MOTION_WINDOW = 8  # frames to either side that tell how wild the motion is
-BLANK_CONTRAST = 3.0  # levels of contrast (deviation from the mean around) under which a frame shows nothing
+GRAIN_CONTRAST = 4.0  # contrast of grain, in 8-bit levels
+# By this much frames across a cut are more unlike than frames beside it that are 2 apart; and frames before and after
+# a few blank ones are unlike, where these are a fade and no interruption.
+CUT_THRESHOLD = 0.36
+MOTION_WINDOW = 8  # frames to either side of a cut over which motion is measured
+BLANK_CONTRAST = 3.0  # 8-bit levels of contrast (deviation from the local mean) under which a frame shows nothing
 DISSOLVE_RADII = (4, 6, 9, 13, 20)  # frames to either side of the middle of a dissolve
 MAX_FADE_FRAMES = 24  # frames that a fade lasts at most, each way
-MIN_EXPLAINED, MIN_SHARE, MAX_CORRELATION = (
-    0.3,
-    0.08,
-    0.7,
-)  # of coarse frames: what a mixture explains, either share, how alike both may be
-DISSOLVE_THRESHOLD = 0.44  # a dissolve's score
+# For coarse frames: the part of the variance that a mixture explains, either share in it, how alike its two frames are.
+MIN_EXPLAINED, MIN_SHARE, MAX_CORRELATION = 0.3, 0.08, 0.7
+DISSOLVE_THRESHOLD = 0.44  # score above which there is a dissolve
 
 
 @dataclass(frozen=True)
 class _FrameFeatures:
-    """A frame, small and blurred, without the mean around each place; in units of the contrast there; as levels."""
+    """A frame at `COMPARISON_SIZE`, blurred.
+
+    ``detail`` is the frame less its local mean; ``normalized`` is that in units of the local contrast, and
+    ``gray_levels`` the same as 8-bit levels, for the optical flow. ``coarse`` is ``detail`` at `COARSE_SIZE`;
+    ``contrast`` is the deviation of ``detail``.
+    """
 
     detail: Float32Array
     normalized: Float32Array
@@ -52,7 +54,11 @@ class _FrameFeatures:
 
 @dataclass(frozen=True)
 class _FilmSignals:
-    """The film in numbers, ``T`` each: contrast, how unlike the 1, 2, 3 frames before (``T 3``), dissolves."""
+    """What is measured of the ``T`` frames of a film.
+
+    ``dissimilarity`` (``T 3``, 0..2) compares a frame with those 1, 2 and 3 before it. ``dissolve_score`` (0..1) is
+    of a dissolve of ``dissolve_radius`` frames either way, whose middle lies that many frames before.
+    """
 
     contrast: Float32Array
     dissimilarity: Float32Array
@@ -64,9 +70,9 @@ class _FilmSignals:
 
 
 def detect_boundaries_luma(frames: Iterable[UInt8Array]) -> list[Boundary]:
-    """The boundaries of a film of gray frames ``H W`` uint8, in order.
+    """Find the boundaries between the shots of a film of gray frames (``H W``, uint8), in order.
 
-    Reads it once, and remembers 41 small frames and 24 bytes of each.
+    Reads the frames once; holds 41 small frames, and 24 bytes of every frame.
     """
     signals = _measure_signals(map(_extract_features, frames))
     blank = signals.contrast < BLANK_CONTRAST
@@ -79,7 +85,7 @@ def detect_boundaries_luma(frames: Iterable[UInt8Array]) -> list[Boundary]:
 
 
 def iter_runs(flags: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    """First and end of each stretch of set flags; gaps of up to three are dirt."""
+    """Yield the first and the end (not in it) of each run of set flags; gaps of up to three are bridged, as dirt."""
     numbers = np.flatnonzero(flags)
     for run in np.split(numbers, np.flatnonzero(np.diff(numbers) > LOOKBACK + 1) + 1):
         if len(run):
@@ -87,9 +93,10 @@ def iter_runs(flags: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
 
 
 def _measure_signals(features: Iterable[_FrameFeatures]) -> _FilmSignals:
+    """Compare each frame with those before it, in one reading."""
     flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     window: deque[_FrameFeatures] = deque(maxlen=2 * max(DISSOLVE_RADII) + 1)
-    numbers = array("f")
+    values = array("f")
     for current in features:
         before = [window[-back] for back in range(1, min(LOOKBACK, len(window)) + 1)]
         window.append(current)
@@ -97,7 +104,7 @@ def _measure_signals(features: Iterable[_FrameFeatures]) -> _FilmSignals:
         dissolves = [
             (_score_dissolve(window, radius, flow), radius) for radius in DISSOLVE_RADII if len(window) > 2 * radius
         ]
-        numbers.extend(
+        values.extend(
             (
                 current.contrast,
                 *dissimilarities,
@@ -105,13 +112,14 @@ def _measure_signals(features: Iterable[_FrameFeatures]) -> _FilmSignals:
                 *max(dissolves, default=(0.0, 0)),
             )
         )
-    table = np.array(numbers, np.float32).reshape(-1, LOOKBACK + 3)
+    table = np.array(values, np.float32).reshape(-1, LOOKBACK + 3)
     return _FilmSignals(table[:, 0], table[:, 1 : 1 + LOOKBACK], table[:, -2], table[:, -1])
 
 
 def _extract_features(frame: UInt8Array) -> _FrameFeatures:
-    high, wide = (size // BORDER_DIVISOR for size in frame.shape)
-    inside = frame[high : frame.shape[0] - high, wide : frame.shape[1] - wide]
+    """Make a gray frame small, without its border, and normalize it by its local mean and contrast."""
+    top, left = (size // BORDER_DIVISOR for size in frame.shape)
+    inside = frame[top : frame.shape[0] - top, left : frame.shape[1] - left]
     small = cv2.GaussianBlur(resize(inside, COMPARISON_SIZE).astype(np.float32), (0, 0), BLUR_SIGMA)
     mean = cv2.blur(small, (CONTRAST_WINDOW, CONTRAST_WINDOW))
     variance = np.maximum(cv2.blur(small * small, (CONTRAST_WINDOW, CONTRAST_WINDOW)) - mean * mean, 0)
@@ -122,17 +130,17 @@ def _extract_features(frame: UInt8Array) -> _FrameFeatures:
 
 
 def _measure_dissimilarity(first: _FrameFeatures, second: _FrameFeatures, flow: cv2.DISOpticalFlow) -> float:
-    """1 less the correlation of two frames, the first moved onto the second: 0..2."""
+    """Compute 1 less the correlation of two frames, the first warped onto the second: 0..2."""
     return 1 - _compute_correlation(_warp_onto(first.normalized, first, second, flow), second.normalized)
 
 
 def _warp_onto(
     picture: Float32Array, first: _FrameFeatures, second: _FrameFeatures, flow: cv2.DISOpticalFlow
 ) -> Float32Array:
-    """What belongs to the first frame, moved onto the second."""
+    """Warp a picture of the first frame onto the second, by the optical flow between both."""
     shift = flow.calc(second.gray_levels, first.gray_levels, None)  # type: ignore[call-overload]
-    there = (_COLUMN_GRID + shift[..., 0], _ROW_GRID + shift[..., 1])
-    return cv2.remap(picture, *there, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
+    source = (_COLUMN_GRID + shift[..., 0], _ROW_GRID + shift[..., 1])
+    return cv2.remap(picture, *source, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
 
 
 _ROW_GRID, _COLUMN_GRID = np.indices(COMPARISON_SIZE, dtype=np.float32)
@@ -143,9 +151,9 @@ def _compute_correlation(first: Float32Array, second: Float32Array) -> float:
 
 
 def _score_dissolve(window: deque[_FrameFeatures], radius: int, flow: cv2.DISOpticalFlow) -> float:
-    """How much, 0..1, speaks for a dissolve around the frame that came ``reach`` frames ago.
+    """Score, 0..1, a dissolve whose middle is the frame ``radius`` frames before the last of ``window``.
 
-    There the frames around are of two shots, and the one between is a mixture of both.
+    The frames ``radius`` before and after it must be of two shots, and the middle one a mixture of both.
     """
     first, middle, last = window[-1 - 2 * radius], window[-1 - radius], window[-1]
     if (
@@ -160,37 +168,49 @@ def _score_dissolve(window: deque[_FrameFeatures], radius: int, flow: cv2.DISOpt
     shares, explained = _fit_mixture(one, other, middle.detail)
     if min(shares) <= 0:
         return 0.0
+    # 1 where both shares are the same, as in the middle of a dissolve; 0 where one is missing.
     balance = 4 * shares[0] * shares[1] / sum(shares) ** 2
     score = balance * explained * (1 - _compute_correlation(one, other))
     return min(score, 1.0) if score > DISSOLVE_THRESHOLD else 0.0
 
 
 def _fit_mixture(first: Float32Array, last: Float32Array, middle: Float32Array) -> tuple[tuple[float, float], float]:
-    """How much of the first and the last picture the middle one holds, and the part of its variance so explained."""
+    """Fit the middle picture by least squares as a mixture of the first and the last.
+
+    Returns both shares, and the part of the middle picture's variance that the mixture explains.
+    """
     pictures = np.stack([first.ravel(), last.ravel(), middle.ravel()])
     products = pictures @ pictures.T
+    # The normal equations; the small ridge keeps them solvable where both pictures are the same.
     shares = np.linalg.solve(products[:2, :2] + 1e-3 * np.eye(2), products[:2, 2])
     return (float(shares[0]), float(shares[1])), float(shares @ products[:2, 2] / (products[2, 2] + 1e-6))
 
 
 def _iter_fades(signals: _FilmSignals, blank: NDArray[np.bool_]) -> Iterator[Boundary]:
-    """Stretches that show nothing, with something before and after, and the frames that lead there and back."""
+    """Find runs of blank frames with pictures before and after; the frames that lead there and back count too.
+
+    A few blank frames between pictures that are alike are an interruption, such as a flash or dirt, and no fade.
+    """
     for first, end in iter_runs(blank):
         if first == 0 or end == len(signals):
             continue
         if end - first < LOOKBACK and signals.dissimilarity[end, end - first] < CUT_THRESHOLD:
             continue
-        begin, over = _count_fade_frames(signals.contrast[:first][::-1]), _count_fade_frames(signals.contrast[end:])
-        yield Boundary((first + end) // 2, "fade", end - first + begin + over, 1.0)
+        fade_out = _count_fade_frames(signals.contrast[:first][::-1])
+        fade_in = _count_fade_frames(signals.contrast[end:])
+        yield Boundary((first + end) // 2, "fade", end - first + fade_out + fade_in, 1.0)
 
 
 def _count_fade_frames(contrast: Float32Array) -> int:
-    """How many frames come before the picture has most of its contrast."""
+    """Count the frames from a blank one until the picture has 0.7 of its contrast."""
     return int(np.argmax(contrast[:MAX_FADE_FRAMES] > 0.7 * contrast[:MAX_FADE_FRAMES].max()))
 
 
 def _iter_cuts(signals: _FilmSignals, blank: NDArray[np.bool_]) -> Iterator[Boundary]:
-    """Frames that are unlike all that came up to three frames before, and so are those that follow."""
+    """Find frames that begin a shot: they and those after them are unlike those before, up to three frames apart.
+
+    Frames across the cut must be more unlike than motion makes frames of the same shot.
+    """
     pairs = [(later, earlier) for later in range(LOOKBACK) for earlier in range(later - LOOKBACK, 0)]
     for frame in np.flatnonzero(signals.dissimilarity[:, 0] > CUT_THRESHOLD).tolist():
         if not LOOKBACK <= frame <= len(signals) - LOOKBACK or blank[frame - LOOKBACK : frame + LOOKBACK].any():
@@ -203,7 +223,7 @@ def _iter_cuts(signals: _FilmSignals, blank: NDArray[np.bool_]) -> Iterator[Boun
 
 
 def _measure_motion(dissimilarity: Float32Array, frame: int) -> float:
-    """How unlike frames at a distance of 2 are to each other on either side of ``frame``: much where motion is wild."""
+    """Return the median dissimilarity of frames 2 apart on either side of ``frame``: high where motion is fast."""
     before, after = (
         dissimilarity[max(frame - MOTION_WINDOW, 2) : frame],
         dissimilarity[frame + 2 : frame + 2 + MOTION_WINDOW],
@@ -212,6 +232,7 @@ def _measure_motion(dissimilarity: Float32Array, frame: int) -> float:
 
 
 def _iter_dissolves(signals: _FilmSignals) -> Iterator[Boundary]:
+    """Find dissolves: every frame with a score gives one, the caller takes the best of those that touch."""
     for number in np.flatnonzero(signals.dissolve_score).tolist():
         radius = int(signals.dissolve_radius[number])
         yield Boundary(number - radius, "dissolve", 2 * radius, float(signals.dissolve_score[number]))

@@ -1,4 +1,4 @@
-"""Where a shot begins and ends, as detectors say it, lists keep it and plans use it."""
+"""What a shot is and where it begins, for detectors, lists of shots and plans."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,12 +6,13 @@ from fractions import Fraction
 from typing import Literal, NamedTuple
 
 Transition = Literal["cut", "fade", "dissolve"]
-LOOKBACK = 3  # frames back that a frame is compared with: an interruption is shorter
+LOOKBACK = 3  # how many frames back a frame is compared with; an interruption is shorter
 
 
 class Boundary(NamedTuple):
-    """The ``frame`` with which a new shot begins, of a fade or dissolve the middle of its ``length`` frames.
+    """The beginning of a new shot.
 
+    ``frame`` is the number of its first frame; for a fade or dissolve, which lasts ``length`` frames, the middle one.
     ``certainty`` is 0..1.
     """
 
@@ -21,15 +22,16 @@ class Boundary(NamedTuple):
     certainty: float
 
     def can_merge_with(self, other: "Boundary") -> bool:
-        """Whether both may be one: their frames touch, or are cuts no farther apart than an interruption lasts."""
+        """Say whether both may be the same change: their frames touch, or are at most `LOOKBACK` frames apart."""
         return abs(self.frame - other.frame) <= max((self.length + other.length) / 2, LOOKBACK)
 
 
 @dataclass(frozen=True)
 class Shot:
-    """Frames ``first`` up to ``end``, which is not in it; how it begins (None: with the film), and how sure that is.
+    """The frames from ``first`` up to ``end``, which is not in it.
 
-    A ``dissolve`` of so many frames lies around ``first``.
+    ``transition`` is how it begins, None for the first shot of a film; ``certainty``, 0..1, is how sure that is.
+    ``dissolve`` is the number of frames of the dissolve around ``first``, 0 where there is none.
     """
 
     first: int
@@ -44,7 +46,11 @@ class Shot:
 
 @dataclass(frozen=True)
 class FrameClock:
-    """What numbers of frames mean: frames a second; the time code of frame 0, in frames, and its time in the film."""
+    """What numbers of frames mean as times.
+
+    ``rate`` is in frames a second; ``timecode_origin`` is the time code of frame 0, counted in frames, and
+    ``start_seconds`` its time in the film.
+    """
 
     rate: Fraction
     timecode_origin: int = 0
@@ -52,7 +58,7 @@ class FrameClock:
 
 
 def shots_from_boundaries(boundaries: Sequence[Boundary], frames: int) -> tuple[Shot, ...]:
-    """The shots of a film of so many frames, one after the other."""
+    """Return the shots between the boundaries of a film of ``frames`` frames; together they cover it."""
     inner = [boundary for boundary in boundaries if 0 < boundary.frame < frames]
     ends = [*(boundary.frame for boundary in inner), frames]
     rest = (

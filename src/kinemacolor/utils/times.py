@@ -1,4 +1,4 @@
-"""Times as people write them."""
+"""Times as people write them: reading and writing."""
 
 import math
 
@@ -6,9 +6,9 @@ from kinemacolor.errors import UsageError
 
 
 def parse_seconds(text: str, what: str) -> float:
-    """Seconds of "90", "1:30" or "0:01:30.5".
+    """Read seconds from "90", "1:30" or "0:01:30.5".
 
-    Raises UsageError, with ``what`` it was for, for anything else.
+    Raises UsageError for anything else; ``what`` names the time in its message.
     """
     try:
         parts = [float(part) for part in text.split(":")]
@@ -23,7 +23,7 @@ def parse_seconds(text: str, what: str) -> float:
 
 
 def format_time(seconds: float) -> str:
-    """``1:05.3``, or ``2:01:05.3``: what `seconds_of` takes."""
+    """Write seconds as ``1:05.3`` or ``2:01:05.3``, which `parse_seconds` reads."""
     tenths = round(10 * seconds)
     minutes, rest = divmod(tenths, 600)
     hours, minutes = divmod(minutes, 60)

@@ -1,4 +1,4 @@
-"""Frames as they are shown, upright and with square pixels: gray of full range, or sRGB where the film has colour."""
+"""Frames as they are shown, upright and with square pixels: full-range gray, or sRGB of films that have colour."""
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -15,21 +15,19 @@ from kinemacolor.video.reader import VideoReader
 
 
 def to_display_gray(luma_codes: UIntArray, info: VideoInfo) -> UInt8Array:
-    """A stored luma plane ``H W`` as a gray picture uint8."""
+    """Turn a stored luma plane ``H W`` into a gray picture, uint8 of full range, as it is shown."""
     gray = luma_codes_to_gray(luma_codes, info.depth, full_range=info.colors.full_range)
     turns = round(info.display_rotation / 90) % 4
     upright = np.ascontiguousarray(np.rot90(gray, turns))
     aspect = float(info.sample_aspect or 1)
-    across = aspect if turns % 2 == 0 else 1 / aspect
-    return resize(upright, (upright.shape[0], max(1, round(upright.shape[1] * across))))
+    upright_aspect = aspect if turns % 2 == 0 else 1 / aspect
+    return resize(upright, (upright.shape[0], max(1, round(upright.shape[1] * upright_aspect))))
 
 
 def iter_color_frames(path: Path) -> Iterator[UInt8Array]:
-    """Every frame ``H W 3`` sRGB uint8 of a film, a picture or a folder of numbered pictures.
+    """Yield every frame of a film, a picture or a folder of numbered pictures, as it is shown.
 
-    Upright and with square pixels, as it is shown.
-
-    Raises InputError for what cannot be read.
+    A frame is ``H W 3``, sRGB uint8, upright and with square pixels. Raises InputError for what cannot be read.
     """
     for _, picture in iter_numbered_frames(path):
         yield picture
@@ -38,9 +36,9 @@ def iter_color_frames(path: Path) -> Iterator[UInt8Array]:
 def iter_numbered_frames(
     path: Path, wanted: Collection[int] | None = None, start_seconds: float = 0
 ) -> Iterator[tuple[int, UInt8Array]]:
-    """The frames with these numbers, counted from ``start_seconds``; all without: number and picture.
+    """Yield the ``wanted`` frames (None: all) with their numbers, counted from ``start_seconds``.
 
-    As `colored_frames` gives them.
+    Frames and errors are those of `iter_color_frames`.
     """
     pictures = find_pictures(path)
     for number, picture in enumerate(pictures[round(start_seconds * PICTURE_FRAME_RATE) :]):
@@ -57,6 +55,7 @@ def iter_numbered_frames(
 
 
 def _to_upright_rgb(frame: av.VideoFrame, reader: VideoReader) -> UInt8Array:
+    """Turn a decoded frame into sRGB ``H W 3`` uint8, upright and with square pixels."""
     turns, aspect = round(reader.info.display_rotation / 90) % 4, float(reader.info.sample_aspect or 1)
     rgb = _convert_to_rgb(frame, reader)
     square = resize(rgb, (rgb.shape[0], round(rgb.shape[1] * aspect)))
@@ -64,6 +63,7 @@ def _to_upright_rgb(frame: av.VideoFrame, reader: VideoReader) -> UInt8Array:
 
 
 def _convert_to_rgb(frame: av.VideoFrame, reader: VideoReader) -> UInt8Array:
+    """Convert by the matrix and range of the film's own tags, which a frame may lack."""
     colors = reader.info.colors
     converted = frame.reformat(
         format="rgb24",

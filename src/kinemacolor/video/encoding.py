@@ -1,4 +1,4 @@
-"""Which encoder and pixel format a result gets, decided before the first frame."""
+"""The choice of encoder and pixel format for a result, made before its first frame."""
 
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -14,7 +14,7 @@ from kinemacolor.video.pixels import get_bit_depth, get_chroma_subsampling, get_
 
 ENCODERS = {"h264": "libx264", "h265": "libx265", "hevc": "libx265", "prores": "prores_ks", "vp9": "libvpx-vp9"}
 ENCODERS["av1"] = "libsvtav1"
-# With AVX-512 x264 now and then makes other bytes of the same frames, as if it read memory that it had not set.
+# With AVX-512 x264 sometimes makes different bytes from the same frames, as if it read memory that it had not set.
 _REPRODUCIBLE_CPU_FLAGS = "MMX2,SSE2Fast,SSSE3,SSE4.2,AVX,FMA3,BMI1,BMI2,AVX2"
 _CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 _DEFAULT_QUALITY = {"libx264": ("crf", 16), "libx265": ("crf", 18), "libvpx-vp9": ("crf", 22), "libsvtav1": ("crf", 22)}
@@ -25,7 +25,10 @@ _EXR_SAMPLES = {"gbrpf16le": "half", "gbrpf32le": "float"}
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """A settled choice: FFmpeg's encoder, pixel format, bit depth and private options."""
+    """A choice of encoder: FFmpeg's name, pixel format, bit depth and the encoder's private options.
+
+    ``picture_suffix`` is the suffix of a result that is one picture or a folder of them, None for a film.
+    """
 
     name: str
     pixel_format: str
@@ -35,21 +38,22 @@ class EncoderSettings:
 
     @property
     def is_rgb(self) -> bool:
+        """Whether what is stored is R'G'B' and not Y'CbCr."""
         return self.picture_suffix is not None or is_rgb(av.VideoFormat(self.pixel_format, 16, 16))
 
     @property
     def subsampling(self) -> str:
-        """That of the chroma planes the writer takes: RGB is made from full ones."""
+        """The subsampling of the Cb and Cr planes that the writer takes; RGB is made from planes of full size."""
         return "444" if self.is_rgb else get_chroma_subsampling(av.VideoFormat(self.pixel_format, 16, 16))
 
     @property
     def is_limited_range(self) -> bool:
-        """ProRes has limited range only: neither it nor QuickTime can say that a film is full range."""
+        """Whether only limited range can be stored: neither ProRes nor QuickTime can say that a film is full range."""
         return self.name.startswith("prores")
 
     @property
     def bits_per_pixel(self) -> float:
-        """A generous guess, for the estimate of disk space only."""
+        """Roughly the bits a pixel of the result takes, rather too many; only to estimate disk space."""
         if self.picture_suffix == ".exr":
             return 48.0 if self.options["format"] == "half" else 96.0
         if self.options.get("qp") == "0" or "lossless" in self.options.values() or self.picture_suffix:
@@ -58,9 +62,9 @@ class EncoderSettings:
 
 
 def choose_encoder(info: VideoInfo, output: Path, options: EncodingOptions) -> EncoderSettings:
-    """Fit container, encoder and pixel format to the source.
+    """Choose encoder and pixel format for the container of ``output`` and the source.
 
-    Raises UsageError where they cannot fit, naming what would.
+    Raises UsageError where they do not fit each other; its message names what would.
     """
     if is_picture_output(output):
         return _choose_picture_encoder(info, output, options)
@@ -100,7 +104,7 @@ def choose_encoder(info: VideoInfo, output: Path, options: EncodingOptions) -> E
 
 
 def _test_open_encoder(encoder: EncoderSettings, info: VideoInfo) -> None:
-    """Open the encoder once, so that what it refuses is known before the first frame."""
+    """Open the encoder once, to learn before the first frame whether it refuses these settings."""
     trial = av.CodecContext.create(encoder.name, "w")
     assert isinstance(trial, av.VideoCodecContext)
     trial.width, trial.height, trial.pix_fmt = info.width, info.height, encoder.pixel_format
@@ -115,16 +119,17 @@ def _test_open_encoder(encoder: EncoderSettings, info: VideoInfo) -> None:
 
 
 def is_picture_output(output: Path) -> bool:
-    """A folder (a name without suffix), or one picture."""
+    """Say whether a result is pictures: one, or a folder of them (see `is_folder_name`)."""
     return output.suffix.lower() in PICTURE_SUFFIXES or is_folder_name(output)
 
 
 def is_folder_name(output: Path) -> bool:
-    """No suffix, or that of a coloured folder (``scans.color``), or a folder that is there already."""
+    """Say whether a name means a folder: no suffix, that of a coloured folder (``scans.color``), or a folder exists."""
     return output.suffix in ("", ".color") or output.is_dir()
 
 
 def _choose_picture_encoder(info: VideoInfo, output: Path, options: EncodingOptions) -> EncoderSettings:
+    """Settle the format of one picture or a folder of them: 8 bits, 16 for deeper films, or EXR."""
     depth = 16 if info.depth > 8 else 8
     if not is_folder_name(output):
         if info.expected_frames not in (None, 1):
@@ -144,26 +149,26 @@ def _choose_picture_encoder(info: VideoInfo, output: Path, options: EncodingOpti
 
 
 def _find_container(output: Path) -> tuple[str, set[str]]:
-    """FFmpeg's name, and the codecs it holds. Only containers that keep every timestamp."""
+    """Return FFmpeg's name of the container and the codecs that it holds; only containers that keep every timestamp."""
     name = _CONTAINERS.get(output.suffix.lower())
     if name is None:
         raise UsageError(f"{output.suffix} is no container for a result: name it {', '.join(_CONTAINERS)}")
-    made = av.open("/dev/null", "w", format=name)
-    return made.format.name, made.supported_codecs
+    container = av.open("/dev/null", "w", format=name)
+    return container.format.name, container.supported_codecs
 
 
 def _choose_pixel_format(info: VideoInfo, name: str, offered: list[str]) -> str:
-    """The offered format nearest to the source: its depth or the next deeper, its subsampling or the next finer."""
-    odd = info.width % 2 or info.height % 2
+    """Choose the format nearest to the source: its depth or the next deeper, its subsampling or the next finer."""
+    has_odd_size = info.width % 2 or info.height % 2
     if (name == "libx264" and info.subsampling in ("400", "420")) or name in ("libx265", "libvpx-vp9", "libsvtav1"):
-        preferred = ["444" if odd else "420"]
+        preferred = ["444" if has_odd_size else "420"]
     elif info.subsampling == "400":
         preferred = ["422", "420", "444"] if name == "prores_ks" else ["420", "444"]
     elif name == "libx264" and not info.has_luma_plane:
-        preferred = ["444" if odd else "420"]
+        preferred = ["444" if has_odd_size else "420"]
     else:
         preferred = [info.subsampling]
-    if odd and name.startswith("libx26"):
+    if has_odd_size and name.startswith("libx26"):
         preferred = ["444"]
     depths = [depth for depth in (8, 9, 10, 12, 14, 16) if depth >= info.depth]
     shallower = [depth for depth in (16, 14, 12, 10, 9, 8) if depth < info.depth]
@@ -175,6 +180,7 @@ def _choose_pixel_format(info: VideoInfo, name: str, offered: list[str]) -> str:
 
 
 def _build_encoder_options(name: str, options: EncodingOptions) -> dict[str, str]:
+    """Return the private options of the encoder: preset, quality, and what makes its bytes reproducible."""
     chosen: dict[str, str] = {}
     if name in ("libx264", "libx265"):
         chosen["preset"] = options.preset
@@ -183,8 +189,8 @@ def _build_encoder_options(name: str, options: EncodingOptions) -> dict[str, str
     if options.lossless:
         return chosen | _build_lossless_options(name, options)
     if name in _DEFAULT_QUALITY:
-        key, usual = _DEFAULT_QUALITY[name]
-        chosen[key] = str(usual if options.crf is None else options.crf)
+        key, default = _DEFAULT_QUALITY[name]
+        chosen[key] = str(default if options.crf is None else options.crf)
     elif options.crf is not None:
         raise UsageError(f"{name} has no --crf: leave it out")
     if name == "libx265":
@@ -193,7 +199,7 @@ def _build_encoder_options(name: str, options: EncodingOptions) -> dict[str, str
 
 
 def _has_avx512() -> bool:
-    import torch  # only what encodes waits for it
+    import torch  # here, because only encoding needs it
 
     return torch.backends.cpu.get_cpu_capability() == "AVX512"
 

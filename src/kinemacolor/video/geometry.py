@@ -1,4 +1,4 @@
-"""Between the film's size and the model's: gray goes down, chroma comes back up."""
+"""Conversion between the film's size and the model's: luma is scaled down, predictions are scaled back up."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from kinemacolor.utils.arrays import Float32Array, UIntArray
 
-MAX_ASPECT = 4  # beyond it pictures are squeezed, so that the work stays bounded
+MAX_ASPECT = 4  # beyond it pictures are squeezed, so that the work is bounded
 Pixels = TypeVar("Pixels", bound=NDArray[Any])
 
 
@@ -18,9 +18,9 @@ Pixels = TypeVar("Pixels", bound=NDArray[Any])
 class Geometry:
     """How stored frames lie before the model: upright, with square pixels, at the working size.
 
-    ``height`` and ``width`` are the film's, in px; ``turns`` quarter turns (counter-clockwise) set
-    it upright; ``working`` is the model's (rows, columns). The model sees the middle ``seen``
-    (rows and columns, parts of the whole) of the stored frame.
+    ``height`` and ``width`` are the film's, in px; ``quarter_turns`` (counter-clockwise) turn it
+    upright; ``working_size`` is the model's (rows, columns). The model sees the middle part of the
+    stored frame: ``crop_fraction`` (0..1) of its rows and of its columns.
     """
 
     height: int
@@ -40,22 +40,29 @@ class Geometry:
         rotation: int = 0,
         crop: bool = False,
     ) -> "Geometry":
-        """``rotation`` is the display rotation in degrees, counter-clockwise; ``crop`` sees the middle 16:9 only."""
+        """Compute the geometry of frames of this stored size.
+
+        ``rotation`` is the display rotation in degrees, counter-clockwise. With ``crop`` the model sees the middle
+        16:9 only.
+        """
         turns = round(rotation / 90) % 4
-        across = width * float(pixel_aspect or 1)
-        upright_size = (across, height) if turns % 2 else (height, across)
+        square_width = width * float(pixel_aspect or 1)
+        upright_size = (square_width, height) if turns % 2 else (height, square_width)
         fraction = compute_crop_fraction(*upright_size) if crop else (1.0, 1.0)
         working = compute_working_size(upright_size[0] * fraction[0], upright_size[1] * fraction[1], short_side)
         return cls(height, width, turns, working, fraction[::-1] if turns % 2 else fraction)
 
     def downscale_codes(self, plane: UIntArray) -> UIntArray:
-        """Film codes H W to upright codes at the working size, averaged over what they cover."""
+        """Scale stored codes ``H W`` down to upright codes at the working size, averaged over each pixel's area."""
         rows, columns = self.working_size[::-1] if self.quarter_turns % 2 else self.working_size
         part = plane[self.get_crop_window(plane.shape[0], plane.shape[1])]
         return np.ascontiguousarray(np.rot90(resize(part, (rows, columns)), self.quarter_turns))
 
     def upscale_field(self, field: Float32Array, size: tuple[int, int]) -> Float32Array:
-        """A field h w C back to stored orientation at ``size`` (rows, columns), bilinear; 0 where not seen."""
+        """Scale a field ``h w C``, such as a prediction, up to ``size`` (rows, columns) in stored orientation.
+
+        Bilinear; 0 outside the part that the model sees.
+        """
         whole = np.zeros((*size, *field.shape[2:]), np.float32)
         window = self.get_crop_window(*size)
         visible_shape = whole[window].shape[:2]
@@ -65,30 +72,30 @@ class Geometry:
         return whole
 
     def rotate_upright(self, stored: Pixels) -> Pixels:
-        """Stored pixels H W ... as they are shown."""
+        """Turn stored pixels ``H W ...`` upright, as they are shown."""
         return np.ascontiguousarray(np.rot90(stored, self.quarter_turns))  # type: ignore[return-value]
 
     @property
     def upright_crop_fraction(self) -> tuple[float, float]:
-        """``seen`` of the frame as it is shown."""
+        """``crop_fraction`` of the rows and columns of the upright frame."""
         return self.crop_fraction[::-1] if self.quarter_turns % 2 else self.crop_fraction
 
     def get_crop_window(self, height: int, width: int) -> tuple[slice, slice]:
-        """What the model sees of a stored frame of that size."""
+        """Return the rows and columns of a stored frame of this size that the model sees."""
         rows, columns = round(height * self.crop_fraction[0]), round(width * self.crop_fraction[1])
         top, left = (height - rows) // 2, (width - columns) // 2
         return slice(top, top + rows), slice(left, left + columns)
 
 
 def compute_crop_fraction(height: float, width: float) -> tuple[float, float]:
-    """The parts of rows and columns that a 16:9 cut from the middle keeps."""
+    """Compute the fractions of rows and columns, 0..1, that a 16:9 crop from the middle keeps."""
     wanted = 16 / 9
     aspect = width / height
     return min(1.0, aspect / wanted), min(1.0, wanted / aspect)
 
 
 def compute_working_size(height: float, width: float, short_side: int) -> tuple[int, int]:
-    """Rows and columns whose shorter is ``short_side`` px, with the aspect of the picture (at most 4)."""
+    """Compute (rows, columns), the shorter ``short_side`` px, at the aspect of the picture (at most `MAX_ASPECT`)."""
     aspect = min(max(width / height, 1 / MAX_ASPECT), MAX_ASPECT)
     if aspect >= 1:
         return short_side, round(short_side * aspect)
@@ -96,7 +103,7 @@ def compute_working_size(height: float, width: float, short_side: int) -> tuple[
 
 
 def resize(picture: Pixels, size: tuple[int, int]) -> Pixels:
-    """``H W`` or ``H W C`` at another (rows, columns): averaged when smaller, bilinear when larger."""
+    """Resize ``H W`` or ``H W C`` to ``size`` (rows, columns): averaged when smaller, bilinear when larger."""
     if picture.shape[:2] == size:
         return picture
     smaller = size[0] < picture.shape[0] and size[1] < picture.shape[1]

@@ -1,4 +1,4 @@
-"""Picture files: one picture or a folder of numbered ones as a film, and colour pictures as references."""
+"""Picture files: one picture or a folder of numbered ones as a film, and colour pictures, such as references."""
 
 import re
 from fractions import Fraction
@@ -18,13 +18,13 @@ from kinemacolor.video.pixels import rgb_to_luma_codes
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 PICTURE_FRAME_RATE = Fraction(24)
 OPAQUE_ALPHA = 128  # alpha from which a pixel counts as painted
-MIN_PAINTED_SHARE = 0.0005  # share of a partial picture
+MIN_PAINTED_SHARE = 0.0005  # share of the pixels of a partial reference that must be painted
 
 
 def find_pictures(path: Path) -> list[Path]:
-    """The pictures of a numbered folder in the order of their last number, or the one picture named.
+    """List the pictures of a folder in the order of the last number in their names, or the one picture named.
 
-    Empty if ``path`` is neither: then it is a film, or nothing.
+    Empty if ``path`` is neither: then it is a film, or does not exist.
     """
     if path.is_dir():
         found = [
@@ -40,7 +40,10 @@ def _picture_sort_key(file: Path) -> tuple[int, str]:
 
 
 def probe_pictures(path: Path, pictures: list[Path]) -> VideoInfo:
-    """A folder of pictures, or one picture, as a film of 24 frames a second."""
+    """Describe a folder of pictures, or one picture, as a film of 24 frames a second.
+
+    Raises InputError where the first of ``pictures`` cannot be read.
+    """
     picture = _read_pixels(pictures[0])
     height, width = picture.shape[:2]
     gray = picture.ndim == 2
@@ -72,19 +75,22 @@ def _has_alpha(path: Path) -> bool:
 
 
 def read_picture_size(path: Path) -> tuple[int, int]:
-    """Rows and columns of a picture of our own."""
+    """Return rows and columns of a picture that this program wrote (no EXIF orientation)."""
     with Image.open(path) as image:
         return image.height, image.width
 
 
 def read_luma_codes(path: Path, colors: ColorTags) -> UIntArray:
-    """H W codes of one picture at its own depth, turned as its EXIF orientation says."""
+    """Read the luma codes ``H W`` of one picture at its own depth, turned as its EXIF orientation says.
+
+    Raises InputError for what cannot be read.
+    """
     picture = _read_pixels(path)
     return picture if picture.ndim == 2 else rgb_to_luma_codes(picture, colors.luma_weights)
 
 
 def _read_pixels(path: Path) -> UIntArray:
-    """H W, or H W 3 in RGB order, uint8 or uint16."""
+    """Read a picture as ``H W``, or ``H W 3`` in RGB order, uint8 or uint16."""
     try:
         data = np.fromfile(path, np.uint8)
     except OSError as error:
@@ -99,9 +105,11 @@ def _read_pixels(path: Path) -> UIntArray:
 
 
 def write_picture(path: Path, rgb: UIntArray) -> None:
-    """``H W 3`` R'G'B', or ``H W 4`` with transparency, uint8 or uint16, in the format of the suffix.
+    """Write ``H W 3`` R'G'B', or ``H W 4`` with transparency, uint8 or uint16, in the format of the suffix.
 
-    Raises OSError where the file system refuses.
+    16 bits become 8 where the format is neither PNG nor TIFF.
+
+    Raises OSError where the disk is full or refuses to be written.
     """
     quality = [cv2.IMWRITE_JPEG_QUALITY, 95] if path.suffix.lower() in (".jpg", ".jpeg") else []
     if rgb.dtype == np.uint16 and path.suffix.lower() not in (".png", ".tif", ".tiff"):
@@ -112,13 +120,13 @@ def write_picture(path: Path, rgb: UIntArray) -> None:
 
 
 def write_exr(path: Path, rgb: Float32Array, samples: str, pixel_aspect: Fraction) -> None:
-    """``H W 3`` sRGB 0..1 as scene-linear OpenEXR, BT.709 primaries; ``samples`` is "half" or "float".
+    """Write ``H W 3`` sRGB 0..1 as scene-linear OpenEXR with BT.709 primaries; ``samples`` is "half" or "float".
 
-    Raises OSError where the file system refuses.
+    Raises OSError where the disk is full or refuses to be written.
     """
     linear = np.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)  # IEC 61966-2-1
     if samples == "half":
-        linear = linear.astype(np.float16)  # rounded: FFmpeg would cut off
+        linear = linear.astype(np.float16)  # rounded here: FFmpeg would truncate
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(linear, np.float32), "gbrpf32le")
     encoder = av.CodecContext.create("exr", "w")
     assert isinstance(encoder, av.VideoCodecContext)
@@ -129,7 +137,7 @@ def write_exr(path: Path, rgb: Float32Array, samples: str, pixel_aspect: Fractio
 
 
 def read_color_picture(path: Path, *, keep_alpha: bool = False) -> UInt8Array:
-    """``H W 3`` sRGB of a colour picture: orientation and ICC profile applied, CMYK converted, alpha on white.
+    """Read a colour picture as sRGB ``H W 3``: orientation and ICC profile applied, CMYK converted, alpha on white.
 
     With ``keep_alpha`` a picture that is transparent somewhere is ``H W 4``.
 
@@ -147,7 +155,7 @@ def read_color_picture(path: Path, *, keep_alpha: bool = False) -> UInt8Array:
 
 
 def read_rgba_layer(content: bytes, size: tuple[int, int]) -> UInt8Array:
-    """``H W 4``, sRGB and alpha 0..255, of a PNG of this size, rows and columns.
+    """Decode a PNG as ``H W 4``, sRGB and alpha 0..255; it must have this ``size``, rows and columns.
 
     Raises InputError for anything else; a picture of another size is not even decoded.
     """
@@ -161,6 +169,7 @@ def read_rgba_layer(content: bytes, size: tuple[int, int]) -> UInt8Array:
 
 
 def _convert_to_srgb(image: Image.Image, keep_alpha: bool) -> Image.Image:
+    """Convert an upright picture to 8-bit sRGB; with ``keep_alpha`` to RGBA if it is transparent anywhere."""
     if "A" in image.getbands() or "transparency" in image.info:
         rgba = image.convert("RGBA")
         if keep_alpha and np.asarray(rgba.getchannel("A")).min() < 255:
@@ -177,11 +186,11 @@ def _convert_to_srgb(image: Image.Image, keep_alpha: bool) -> Image.Image:
         if converted is not None:
             return converted
     if image.mode.startswith("I;16") or image.mode == "I":
-        eight = (np.asarray(image).astype(np.float64) / 257).clip(0, 255).astype(np.uint8)
-        return Image.fromarray(eight).convert("RGB")
+        eight_bits = (np.asarray(image).astype(np.float64) / 257).clip(0, 255).astype(np.uint8)
+        return Image.fromarray(eight_bits).convert("RGB")
     return image.convert("RGB")
 
 
 def compute_painted_share(picture: UInt8Array) -> float:
-    """The share of the pixels of ``H W 3`` (all) or ``H W 4`` that are painted."""
+    """Compute the share of pixels, 0..1, that are painted: all of ``H W 3``, those with alpha of ``H W 4``."""
     return float((picture[..., 3] >= OPAQUE_ALPHA).mean()) if picture.shape[2] == 4 else 1.0

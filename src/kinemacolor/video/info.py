@@ -1,4 +1,4 @@
-"""What a film is: its pictures' size, depth and colour, its clock, and blocks of its frames."""
+"""What a film is: size, depth and colour of its pictures, its timestamps; and blocks of its frames."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,7 +10,7 @@ from kinemacolor.utils.arrays import UIntArray
 if TYPE_CHECKING:
     from kinemacolor.color import YCbCr
 
-UNSPECIFIED = 2
+UNSPECIFIED = 2  # in ITU-T H.273, of matrix, primaries and transfer
 _LUMA_WEIGHTS = {  # ITU-T H.273 MatrixCoefficients: (Kr, Kb)
     1: (0.2126, 0.0722),
     4: (0.30, 0.11),
@@ -24,7 +24,7 @@ _LUMA_WEIGHTS = {  # ITU-T H.273 MatrixCoefficients: (Kr, Kb)
 
 @dataclass(frozen=True)
 class ColorTags:
-    """Code points of ITU-T H.273 (2: unspecified), as FFmpeg numbers them, and the range."""
+    """The colour tags of a film: code points of ITU-T H.273 (2: unspecified), as FFmpeg numbers them, and the range."""
 
     matrix: int = UNSPECIFIED
     primaries: int = UNSPECIFIED
@@ -33,18 +33,18 @@ class ColorTags:
 
     @property
     def luma_weights(self) -> tuple[float, float]:
-        """Weights of red and blue in Y'."""
+        """The weights of red and blue in Y' (Kr and Kb)."""
         return _LUMA_WEIGHTS[self.matrix]
 
     def build_ycbcr(self, depth: int) -> "YCbCr":
-        """The Y'CbCr of these tags at ``depth`` bits."""
-        from kinemacolor.color import YCbCr  # torch comes with it: whoever only reads a film does without
+        """Return the conversion to and from Y'CbCr that these tags mean at ``depth`` bits."""
+        from kinemacolor.color import YCbCr  # here, because it imports torch, which reading a film does not need
 
         red, blue = self.luma_weights
         return YCbCr(red, blue, depth, self.full_range)
 
     def with_default_matrix(self, height: int) -> "ColorTags":
-        """A film without a matrix gets the one that players assume: BT.709 from 720 rows, else BT.601."""
+        """Return these tags; an unknown matrix becomes what players assume: BT.709 from 720 rows on, else BT.601."""
         if self.matrix in _LUMA_WEIGHTS:
             return self
         return ColorTags(1 if height >= 720 else 6, self.primaries, self.transfer, self.full_range)
@@ -54,10 +54,10 @@ class ColorTags:
 class VideoInfo:
     """A film as it is stored. ``width`` and ``height`` are before rotation, in px.
 
-    ``has_luma_plane`` is false where the luma must be computed from RGB. ``subsampling`` is
+    ``has_luma_plane`` is false where luma must be computed from RGB. ``subsampling`` is
     "400", "420", "422", "444", "440", "411" or "410". ``display_rotation`` is in degrees,
     counter-clockwise. ``frames`` is what the container claims, None where it claims nothing.
-    ``origin_seconds`` is where the film's clock begins; times that a user gives count from there.
+    ``origin_seconds`` is the time of the film's first timestamp; times that a user gives count from there.
     ``timecode`` is what the film calls its first frame: "01:00:00:00", or "01:00:00;00" for drop-frame.
     """
 
@@ -84,16 +84,17 @@ class VideoInfo:
 
     @property
     def is_interlaced(self) -> bool:
+        """Whether frames consist of two fields (AVFieldOrder above 1)."""
         return self.field_order > 1
 
     @property
     def is_top_field_first(self) -> bool:
-        """Which field of an interlaced frame is shown first (AVFieldOrder: 2 and 5 show the top one)."""
+        """Whether the top field of an interlaced frame is shown first (AVFieldOrder 2 and 5)."""
         return self.field_order in (2, 5)
 
     @property
     def expected_frames(self) -> int | None:
-        """Frames as claimed, or else from duration and rate; None where neither is known."""
+        """The number of frames as claimed, or else from duration and rate; None where neither is known."""
         if self.frames or self.duration_seconds is None or self.rate is None:
             return self.frames
         return max(1, round(self.duration_seconds * self.rate))
@@ -101,7 +102,10 @@ class VideoInfo:
 
 @dataclass(frozen=True)
 class FrameBlock:
-    """Consecutive frames: ``luma`` T H W as stored, uint8 or uint16 codes; ``pts`` in time-base ticks."""
+    """Consecutive frames of a film.
+
+    ``luma_codes`` are ``T H W`` as stored, uint8 or uint16; ``pts`` and ``durations`` are in ticks of the time base.
+    """
 
     luma_codes: UIntArray
     pts: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""All of a source but its pictures: sound, subtitles, attachments, chapters; and its metadata."""
+"""Copying of all that a source has beside its pictures: sound, subtitles, attachments, chapters and metadata."""
 
 import math
 from collections.abc import Iterator
@@ -17,10 +17,11 @@ CONTAINER_METADATA_KEYS = {
 
 
 class StreamCopier:
-    """Copies packet by packet into ``target``, in step with the new pictures.
+    """Copies sound, subtitles and other streams packet by packet into ``target``, in step with the new pictures.
 
-    Only what lies between ``start_seconds`` and ``end_seconds`` is copied, and moved so that it
-    starts at zero. What the container cannot hold is told in ``warnings``.
+    Only what lies between ``start_seconds`` and ``end_seconds`` is copied, and moved so that it starts at zero.
+    Attachments are copied at once, chapters only with a whole film. What the container cannot hold is named in
+    ``warnings``.
     """
 
     def __init__(
@@ -48,7 +49,10 @@ class StreamCopier:
         self._packets = self._iter_packets()
 
     def copy_until(self, seconds: float | None) -> None:
-        """Copy what belongs before ``seconds`` of the result; None copies the rest."""
+        """Copy the packets up to ``seconds`` of the result; None copies all that are left.
+
+        Packets whose time does not grow are left out and counted: containers refuse them.
+        """
         while (packet := self._pending_packet or next(self._packets, None)) is not None:
             self._pending_packet = packet
             if seconds is not None and _get_packet_seconds(packet) > seconds:
@@ -64,6 +68,7 @@ class StreamCopier:
             self._target.mux(packet)
 
     def close(self) -> None:
+        """Close the source, and warn of the packets that were left out."""
         if self._dropped:
             self._warnings.append(
                 f"{self._dropped} packets of sound or subtitles run backwards in time and are left out"
@@ -71,6 +76,7 @@ class StreamCopier:
         self._source.close()
 
     def _add_stream(self, stream: av.stream.Stream) -> None:
+        """Open a copy of a stream in the target, or warn that the container cannot hold it."""
         name = f"{stream.type} stream {stream.index}"
         container = self._target.format.name
         if isinstance(stream, av.stream.AttachmentStream):
@@ -80,7 +86,7 @@ class StreamCopier:
             else:
                 self._warnings.append(f"{name} is left out: only .mkv holds attachments")
         elif stream.type == "data" or stream.codec_context is None:
-            # A timecode track is made anew from the metadata; an Ogg skeleton is the container's own.
+            # A time code track is made anew from the metadata; an Ogg skeleton belongs to its container.
             if stream.name not in (None, "tmcd", "none"):
                 self._warnings.append(f"{name} ({stream.name}) is left out: data is not copied")
         elif stream.codec_context.codec.canonical_name not in self._target.supported_codecs:
@@ -94,6 +100,7 @@ class StreamCopier:
             self._target_streams[stream.index] = copy
 
     def _iter_packets(self) -> Iterator["av.Packet[av.stream.Stream]"]:
+        """Yield the packets to copy, with times of the result; a damaged end of the source is a warning."""
         wanted = [stream for stream in self._source.streams if stream.index in self._target_streams]
         if not wanted:
             return
@@ -111,9 +118,9 @@ class StreamCopier:
                     yield packet
                     continue
                 seconds = _get_packet_seconds(packet) - self._origin
-                # Sound may begin before zero: an encoder's priming.
-                early = self._start > 0 and seconds < self._start
-                if not early and (self._end is None or seconds < self._end):
+                # Sound may begin before zero, with the samples that an encoder adds before it (priming).
+                is_too_early = self._start > 0 and seconds < self._start
+                if not is_too_early and (self._end is None or seconds < self._end):
                     _shift_packet(packet, -(self._start + self._origin))
                     yield packet
         except (av.error.FFmpegError, OSError) as error:
@@ -123,7 +130,7 @@ class StreamCopier:
 
 
 def copy_film_metadata(info: VideoInfo, target: av.container.OutputContainer, start_seconds: float) -> None:
-    """The metadata of a film and of its pictures, with the time code of the first frame from ``start_seconds`` on."""
+    """Copy the metadata of a film and of its picture stream; the time code becomes that at ``start_seconds``."""
     with open_film(info.path) as source:
         copy_metadata(find_video_stream(source, info.path).metadata, target.streams.video[0].metadata)
         copy_metadata(source.metadata, target.metadata)
@@ -133,7 +140,7 @@ def copy_film_metadata(info: VideoInfo, target: av.container.OutputContainer, st
 
 
 def copy_metadata(source: dict[str, str], target: dict[str, str]) -> None:
-    """All but what a container writes about itself."""
+    """Copy all metadata but what a container writes about itself (`CONTAINER_METADATA_KEYS`)."""
     target.update({key: value for key, value in source.items() if key.lower() not in CONTAINER_METADATA_KEYS})
 
 

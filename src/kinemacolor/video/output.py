@@ -1,4 +1,4 @@
-"""What every writer promises, and how the file system's refusals are told."""
+"""The interface of all writers of results, and the errors of writing them."""
 
 import errno
 from collections.abc import Iterator
@@ -16,7 +16,11 @@ NO_SPACE_ERRNOS = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
 
 class FilmWriter(Protocol):
-    """Takes frames in order; the result has its name only after `commit`, until then ``*.partial.*``."""
+    """Writes a result frame by frame, in order.
+
+    The result gets its name only with `commit`; until then it lies at ``partial_path`` (``*.partial.*``).
+    ``warnings`` names what of the source the result cannot hold.
+    """
 
     partial_path: Path
     warnings: list[str]
@@ -28,21 +32,25 @@ class FilmWriter(Protocol):
     ) -> None: ...
 
     def write(self, luma_codes: UIntArray, cbcr_codes: UIntArray, pts: int, duration: int) -> None:
-        """``luma`` H W codes of the source, ``chroma`` 2 H' W' codes (Cb, Cr) at the encoder's depth and size."""
+        """Write one frame.
+
+        ``luma_codes`` are ``H W`` codes of the source; ``cbcr_codes`` are ``2 H' W'`` codes (Cb, Cr) at the encoder's
+        depth and chroma subsampling; ``pts`` and ``duration`` are in ticks of the source.
+        """
 
     def commit(self) -> None:
-        """Finish, and give the result its name."""
+        """Finish writing, and give the result its name."""
 
 
 def make_partial_path(output: Path) -> Path:
-    """``film.color.mp4`` is written as ``film.color.partial.mp4``."""
+    """Return where a result lies until it is whole: ``film.color.partial.mp4`` for ``film.color.mp4``, absolute."""
     output = output.absolute()
     return output.with_name(f"{output.stem}.partial{output.suffix}")
 
 
 @contextmanager
 def translate_encoding_errors(path: Path) -> Iterator[None]:
-    """Errors of FFmpeg and of the file system become errors that say what to do.
+    """Turn errors of FFmpeg and of the file system into errors that say what to do.
 
     Raises ResourceError where no space is left, UsageError for all else.
     """

@@ -9,19 +9,13 @@ from kinemacolor.errors import InputError
 from kinemacolor.utils.arrays import UInt8Array, UIntArray
 from kinemacolor.video.info import UNSPECIFIED, ColorTags, VideoInfo
 
-_CHROMA_FACTORS = {
-    "420": (2, 2),
-    "422": (1, 2),
-    "444": (1, 1),
-    "440": (2, 1),
-    "411": (1, 4),
-    "410": (4, 4),
-}  # rows, columns
+# By how much chroma planes have fewer rows and fewer columns.
+_CHROMA_FACTORS = {"420": (2, 2), "422": (1, 2), "444": (1, 1), "440": (2, 1), "411": (1, 4), "410": (4, 4)}
 _BIT_DEPTHS = (8, 9, 10, 12, 14, 16)
 
 
 def get_chroma_subsampling(pixel_format: av.VideoFormat) -> str:
-    """How much smaller the chroma planes are: "420" and so on, "400" where there are none."""
+    """Return the subsampling of the chroma planes: "420" and so on, "400" where there are none."""
     if len(pixel_format.components) < 3:
         return "400"
     factors = (16 // pixel_format.chroma_height(16), 16 // pixel_format.chroma_width(16))
@@ -29,11 +23,12 @@ def get_chroma_subsampling(pixel_format: av.VideoFormat) -> str:
 
 
 def is_rgb(pixel_format: av.VideoFormat) -> bool:
+    """Say whether a pixel format holds R'G'B', directly or as a palette."""
     return bool(pixel_format.is_rgb or pixel_format.has_palette)
 
 
 def get_bit_depth(pixel_format: av.VideoFormat) -> int:
-    """Bits of one luma or colour sample.
+    """Return the bits of one luma or colour sample, rounded up to a depth that planar formats have.
 
     Raises InputError for samples that are not integers of 8 to 16 bits.
     """
@@ -46,19 +41,19 @@ def get_bit_depth(pixel_format: av.VideoFormat) -> int:
 
 
 def get_planar_format(subsampling: str, depth: int) -> str:
-    """FFmpeg's name of the planar Y'CbCr format, little-endian."""
+    """Return FFmpeg's name of the planar Y'CbCr (or gray) format, little-endian."""
     stem = "gray" if subsampling == "400" else f"yuv{subsampling}p"
     return stem if depth == 8 else f"{stem}{depth}le"
 
 
 def compute_chroma_shape(height: int, width: int, subsampling: str) -> tuple[int, int]:
-    """Rows and columns of the chroma planes."""
+    """Compute rows and columns of the chroma planes of a picture of this size."""
     rows, columns = _CHROMA_FACTORS[subsampling]
     return -(-height // rows), -(-width // columns)
 
 
 def extract_luma_codes(frame: av.VideoFrame, colors: ColorTags) -> UIntArray:
-    """H W codes at native depth: the stored plane itself, or Y' computed from RGB (full range)."""
+    """Return luma codes ``H W`` at the frame's own depth: the stored plane, or Y' computed from RGB (full range)."""
     pixel_format = frame.format
     if is_rgb(pixel_format):
         depth = get_bit_depth(pixel_format)
@@ -71,9 +66,9 @@ def extract_luma_codes(frame: av.VideoFrame, colors: ColorTags) -> UIntArray:
 
 
 def rgb_to_luma_codes(rgb: UIntArray, luma_weights: tuple[float, float]) -> UIntArray:
-    """Y' of ``H W 3`` R'G'B' at the same depth and full range; gray pixels keep their value exactly.
+    """Compute Y' of ``H W 3`` R'G'B', at the same depth and full range; gray pixels keep their value exactly.
 
-    ``luma_weights`` are those of red and blue in Y'.
+    ``luma_weights`` are the weights of red and blue in Y'.
     """
     red, blue = luma_weights
     weights = np.array([red, 1 - red - blue, blue], np.float32)
@@ -82,13 +77,14 @@ def rgb_to_luma_codes(rgb: UIntArray, luma_weights: tuple[float, float]) -> UInt
 
 
 def _frame_to_rgb(frame: av.VideoFrame, depth: int) -> UIntArray:
+    """Convert any RGB frame to ``H W 3`` at ``depth`` bits."""
     planar = frame.reformat(format="gbrp" if depth == 8 else f"gbrp{depth}le")
     green, blue, red = (view_plane(planar, index) for index in range(3))
     return np.stack([red, green, blue], -1)
 
 
 def view_plane(frame: av.VideoFrame, index: int) -> UIntArray:
-    """One plane of a planar frame as rows × columns, sharing its memory."""
+    """Return one plane of a planar frame as an array of rows and columns that shares the frame's memory."""
     plane = frame.planes[index]
     wide = max(component.bits for component in frame.format.components) > 8
     dtype = np.dtype(np.uint16 if wide else np.uint8)
@@ -97,7 +93,7 @@ def view_plane(frame: av.VideoFrame, index: int) -> UIntArray:
 
 
 def rescale_codes(codes: UIntArray, depth: int, wanted_depth: int, *, full_range: bool) -> UIntArray:
-    """Luma codes at another bit depth, rounded; without a change of depth the same array.
+    """Convert luma codes to another bit depth, rounded; returns the same array if the depth does not change.
 
     A deeper limited range is exact (a shift); a deeper full range stretches end to end.
     """
@@ -112,29 +108,29 @@ def rescale_codes(codes: UIntArray, depth: int, wanted_depth: int, *, full_range
 
 
 def luma_codes_to_gray(luma_codes: UIntArray, depth: int, *, full_range: bool) -> UInt8Array:
-    """Full-range 8-bit codes of any stored luma."""
-    eight = rescale_codes(luma_codes, depth, 8, full_range=full_range)
+    """Convert stored luma codes to a gray picture of 8 bits and full range."""
+    eight_bits = rescale_codes(luma_codes, depth, 8, full_range=full_range)
     if full_range:
-        return eight.astype(np.uint8)
-    stretched = np.rint((eight.astype(np.float32) - 16) * (255 / 219)).clip(0, 255)
+        return eight_bits.astype(np.uint8)
+    stretched = np.rint((eight_bits.astype(np.float32) - 16) * (255 / 219)).clip(0, 255)
     gray: UInt8Array = stretched.astype(np.uint8)
     return gray
 
 
 def full_to_limited_range(codes: UIntArray, depth: int, *, is_cbcr: bool) -> UIntArray:
-    """Full range to limited range at the same depth, rounded (ITU-T H.273): luma, or Cb and Cr."""
-    unit, most = 2 ** (depth - 8), 2**depth - 1
-    full = np.arange(most + 1)
+    """Convert full-range codes of luma, or of Cb or Cr, to limited range at the same depth, rounded (ITU-T H.273)."""
+    unit, largest = 2 ** (depth - 8), 2**depth - 1  # limited range is defined at 8 bits: 16..235, Cb and Cr 16..240
+    full = np.arange(largest + 1)
     limited = (
-        (full - 2 ** (depth - 1)) * (224 * unit / most) + 128 * unit
+        (full - 2 ** (depth - 1)) * (224 * unit / largest) + 128 * unit
         if is_cbcr
-        else full * (219 * unit / most) + 16 * unit
+        else full * (219 * unit / largest) + 16 * unit
     )
     return np.take(np.rint(limited).astype(codes.dtype), codes)
 
 
 def build_frame(planes: tuple[UIntArray, UIntArray, UIntArray], pixel_format: str, colors: ColorTags) -> av.VideoFrame:
-    """A frame of planar Y'CbCr planes, tagged with its colours."""
+    """Build a frame from the planes Y', Cb and Cr, with its colour tags."""
     height, width = planes[0].shape
     frame = av.VideoFrame(width, height, pixel_format)
     for index, plane in enumerate(planes):
@@ -144,7 +140,7 @@ def build_frame(planes: tuple[UIntArray, UIntArray, UIntArray], pixel_format: st
 
 
 def tag_colors(target: av.VideoFrame | av.VideoCodecContext, colors: ColorTags) -> None:
-    """Write the colour tags onto a frame or an encoder."""
+    """Set the colour tags of a frame or an encoder."""
     target.color_range = 2 if colors.full_range else 1
     target.colorspace = colors.matrix
     target.color_primaries = colors.primaries
@@ -152,7 +148,7 @@ def tag_colors(target: av.VideoFrame | av.VideoCodecContext, colors: ColorTags) 
 
 
 def read_color_tags(source: av.VideoCodecContext, pixel_format: av.VideoFormat) -> ColorTags:
-    """The colour tags of a decoder; RGB and gray without a range are full range, as swscale takes them."""
+    """Return the colour tags of a decoder; RGB, and gray without a range, are full range, as in swscale."""
     full = pixel_format.name.startswith("yuvj") or is_rgb(pixel_format) or source.color_range == 2
     if source.color_range == 0 and get_chroma_subsampling(pixel_format) == "400":
         full = True
@@ -161,7 +157,7 @@ def read_color_tags(source: av.VideoCodecContext, pixel_format: av.VideoFormat) 
 
 
 def make_layer_luma_codes(info: VideoInfo) -> UIntArray:
-    """The luma plane of every frame of a layer: Y' 0.5 everywhere, H W codes at the film's depth and range.
+    """Make the luma plane of the frames of a layer: Y' 0.5 everywhere, codes ``H W`` at the film's depth and range.
 
     Written with the Cb and Cr of the result it makes a film of middle gray in the result's colours. Blend modes
     named "Color" take the luminance from below and add what a layer's R', G', B' differ from its own luminance,

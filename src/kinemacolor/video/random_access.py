@@ -1,4 +1,4 @@
-"""Frames by number: any stretch of a film, the same bit for bit as when the film is read from its beginning."""
+"""Frames by number: any range of a film, bit for bit the same as when the film is read from its beginning."""
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
@@ -13,15 +13,16 @@ from kinemacolor.errors import InputError
 from kinemacolor.video.info import FrameBlock, VideoInfo
 from kinemacolor.video.reader import StoredFrame, VideoReader, iter_frame_blocks
 
-ANCHOR_INTERVAL = 48
+ANCHOR_INTERVAL = 48  # frames
 
 
 @dataclass(frozen=True)
 class FrameIndex:
-    """Where frames lie: ``anchors`` are the pts, in ticks, of frames 0, ``every``, 2 ``every`` and so on.
+    """Where the frames of a film lie, as found by reading it once.
 
-    Frames are counted from where the reading begins. Anchors may be missing at the end, or all of them: then
-    more is decoded to get there.
+    ``anchors`` are the pts, in ticks, of frames 0, ``every``, 2 ``every`` and so on, ``frames`` the number of all
+    frames, counted from where the reading began. Anchors may be missing at the end, or all of them: then more is
+    decoded to reach a frame.
     """
 
     anchors: tuple[int, ...]
@@ -31,27 +32,32 @@ class FrameIndex:
 
 @dataclass
 class FrameIndexBuilder:
-    """Makes a `FrameIndex` of the blocks of one reading: `add` each, in order, then ask for `index`."""
+    """Builds a `FrameIndex` while a film is read: pass each block to `add_block`, in order, then call `build_index`."""
 
     every: int = ANCHOR_INTERVAL
     frames: int = 0
     anchors: list[int] = field(default_factory=list)
 
     def add_block(self, block: FrameBlock) -> None:
+        """Count the next block of the reading, and note the pts of its anchors."""
         first = -self.frames % self.every
         self.anchors.extend(block.pts[first :: self.every])
         self.frames += len(block)
 
     def build_index(self, reader: VideoReader) -> FrameIndex:
-        """That of what ``reader`` has read. Where its clock begins again a pts means two places, and none is kept."""
+        """Return the index of what ``reader`` has read.
+
+        It has no anchors where the film's clock begins again: there one pts means two places.
+        """
         return FrameIndex(() if reader.clock_jumped else tuple(self.anchors), self.frames, self.every)
 
 
 class RangeReader:
-    """Stretches of a film by the numbers of their frames, cheapest one after the other.
+    """Reads ranges of a film by frame numbers; ranges that follow each other are read without seeking.
 
-    Elsewhere it seeks to the anchor before, and counts from there. A container that does not find an anchor
-    exactly is sought ever further before it, and at last read from its beginning: always right, sometimes slow.
+    For any other it seeks to the anchor before the range, and counts from there. Where a container does not find
+    that anchor exactly it seeks further and further before it, and at last reads from the beginning: always right,
+    sometimes slow.
     """
 
     def __init__(self, path: Path, index: FrameIndex, *, start_seconds: float = 0) -> None:
@@ -63,6 +69,7 @@ class RangeReader:
 
     @property
     def info(self) -> VideoInfo:
+        """What the film is."""
         return self._reader.info
 
     def __enter__(self) -> Self:
@@ -74,7 +81,7 @@ class RangeReader:
         self._stop_decoding()
 
     def iter_blocks(self, first: int, end: int, size: int) -> Iterator[FrameBlock]:
-        """Frames ``first`` up to ``end``, which is not in it, in blocks of ``size``, the last one perhaps shorter.
+        """Yield frames ``first`` up to ``end`` (not in it) in blocks of ``size``, the last one perhaps shorter.
 
         Raises ValueError for numbers that the index does not have, InputError where the film is not the one that
         was indexed.
@@ -94,6 +101,7 @@ class RangeReader:
             yield frame
 
     def _move_to_frame(self, first: int) -> None:
+        """Make ``first`` the next frame: by reading on if that is no longer than from the anchor before it."""
         anchor = min(first // self.index.every, len(self.index.anchors) - 1)
         if not anchor * self.index.every <= self._next_number <= first:
             self._seek_anchor(anchor)
@@ -101,6 +109,7 @@ class RangeReader:
             self._take_frame()
 
     def _seek_anchor(self, anchor: int) -> None:
+        """Make the frame of this anchor the next one, or frame 0 where no seeking leads to it."""
         before = 1
         while anchor >= before:
             sought = self.index.anchors[anchor - before + 1]
@@ -122,12 +131,13 @@ class RangeReader:
             self._open_frames.close()
 
     def _take_frame(self) -> av.VideoFrame:
+        """Decode the next frame; InputError where its pts is not the one in the index."""
         frame = next(self._frames, None)
         number, path = self._next_number, self.info.path
         if frame is None:
             raise self._make_length_error(number)
-        anchor, beside = divmod(number, self.index.every)
-        if beside == 0 and anchor < len(self.index.anchors) and frame.pts != self.index.anchors[anchor]:
+        anchor, offset = divmod(number, self.index.every)
+        if offset == 0 and anchor < len(self.index.anchors) and frame.pts != self.index.anchors[anchor]:
             raise InputError(f"{path}: frame {number} has another time than it had: it was changed, look again")
         self._next_number += 1
         return frame
@@ -141,6 +151,6 @@ class RangeReader:
 def iter_range_blocks(
     path: Path, index: FrameIndex, first: int, end: int, block: int, *, start_seconds: float = 0
 ) -> Iterator[FrameBlock]:
-    """Frames ``first`` up to ``end`` of a film in blocks: `RangeReader` for one stretch alone."""
+    """Yield frames ``first`` up to ``end`` (not in it) in blocks of ``block``: a `RangeReader` for one range alone."""
     with RangeReader(path, index, start_seconds=start_seconds) as reader:
         yield from reader.iter_blocks(first, end, block)

@@ -1,4 +1,4 @@
-"""Decoding: what a film is (`probe`), and its frames as a stream (`VideoReader`)."""
+"""Decoding of films: what a film is (`probe_film`), and its frames as a stream (`VideoReader`)."""
 
 from collections.abc import Generator, Iterable, Iterator
 from fractions import Fraction
@@ -16,13 +16,13 @@ from kinemacolor.video.info import FrameBlock, VideoInfo
 from kinemacolor.video.pixels import extract_luma_codes, get_bit_depth, get_chroma_subsampling, is_rgb, read_color_tags
 from kinemacolor.video.timecode import find_timecode
 
-StoredFrame = tuple[UIntArray, int, int]  # luma H W, pts and duration in ticks
-TIME_TOLERANCE_SECONDS = 5e-4  # containers round time stamps, users type what they were shown
+StoredFrame = tuple[UIntArray, int, int]  # luma codes H W, pts and duration in ticks
+TIME_TOLERANCE_SECONDS = 5e-4  # containers round timestamps, and users type the rounded times they were shown
 FILM_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".webm", ".avi", ".ogv", ".mpg", ".mpeg")
 
 
 def probe_film(path: Path) -> VideoInfo:
-    """Look at a film, a picture or a folder of numbered pictures; its first frame is decoded.
+    """Find out what a film, a picture or a folder of numbered pictures is; decodes its first frame.
 
     Raises InputError for what cannot be opened or holds no picture.
     """
@@ -60,11 +60,12 @@ def probe_film(path: Path) -> VideoInfo:
 
 
 class VideoReader:
-    """The frames of a film from ``start_seconds`` up to ``end_seconds``, as blocks, each decoded once.
+    """Reads the frames of a film from ``start_seconds`` up to ``end_seconds``, each decoded once.
 
-    After `blocks` has ended, ``corrupt_packets`` counts what had to be skipped and ``ended_early``
-    says, in words, if the film stopped before its own end; None if it did not. ``clock_jumped`` says
-    that it did so because its time stamps begin again, as those of joined recordings do.
+    After `iter_blocks` has ended, ``corrupt_packets`` counts the packets that had to be skipped, and
+    ``ended_early`` says in words why the film stopped before its own end; None if it did not.
+    ``clock_jumped`` is true if it did so because its timestamps begin again, as those of joined
+    recordings do.
     """
 
     def __init__(self, path: Path, *, start_seconds: float = 0, end_seconds: float | None = None) -> None:
@@ -87,7 +88,7 @@ class VideoReader:
             self._container.close()
 
     def iter_blocks(self, size: int) -> Iterator[FrameBlock]:
-        """Blocks of ``size`` frames, the last one perhaps shorter.
+        """Yield blocks of ``size`` frames, the last one perhaps shorter.
 
         Raises InputError where the size or the pixel format changes in the middle of the film.
         """
@@ -96,7 +97,10 @@ class VideoReader:
         )
 
     def iter_pictures(self, first: int = 0, end: int | None = None) -> Iterator[StoredFrame]:
-        """Frames ``first`` up to ``end`` of a folder of pictures, counted from ``start_seconds``."""
+        """Yield frames ``first`` up to ``end`` (not in it) of a folder of pictures, counted from ``start_seconds``.
+
+        Raises InputError where one has another size or depth than the first.
+        """
         numbered = enumerate(self._picture_files)
         wanted = [
             (index, picture) for index, picture in numbered if self._is_in_range(float(index * self.info.time_base))
@@ -112,11 +116,11 @@ class VideoReader:
             yield luma_codes, index, 1
 
     def to_stored_frame(self, frame: av.VideoFrame) -> StoredFrame:
-        """What a block keeps of a decoded frame."""
+        """Return the luma codes, pts and duration of a decoded frame."""
         return extract_luma_codes(frame, self.info.colors), frame.pts or 0, frame.duration
 
     def iter_frames(self) -> Generator[av.VideoFrame, None, None]:
-        """The decoded frames of a film that is no folder of pictures, each with a pts and a duration."""
+        """Yield the decoded frames of a film that is no folder of pictures, each with a pts and a duration."""
         info = self.info
         container, stream = self._open_stream()
         with container:
@@ -129,7 +133,10 @@ class VideoReader:
                     yield frame
 
     def iter_frames_from(self, pts: int, sought: int) -> Generator[av.VideoFrame, None, None]:
-        """As `frames`, from the one at exactly ``pts`` on, if seeking to ``sought`` leads to it; else nothing."""
+        """Yield the frames of `iter_frames` from the one at exactly ``pts`` on.
+
+        Yields nothing if seeking to ``sought``, a pts at or before it, does not lead to that frame.
+        """
         info = self.info
         container, stream = self._open_stream()
         with container:
@@ -142,6 +149,7 @@ class VideoReader:
                 yield frame
 
     def _open_stream(self) -> tuple[av.container.InputContainer, av.VideoStream]:
+        """Open the film anew, to be decoded by several threads."""
         self._container = container = open_film(self.info.path)
         stream = find_video_stream(container, self.info.path)
         stream.codec_context.thread_type = "AUTO"
@@ -150,7 +158,7 @@ class VideoReader:
     def _iter_from_start(
         self, container: av.container.InputContainer, stream: av.VideoStream
     ) -> Iterator[av.VideoFrame]:
-        """All frames from one at or before ``start_seconds``: by seeking if that works, else from the beginning."""
+        """Yield all frames from one at or before ``start_seconds``, found by seeking, else from the beginning."""
         if self.start_seconds > 0:
             wanted = self.start_seconds + self.info.origin_seconds
             container.seek(int(wanted / self.info.time_base), stream=stream)
@@ -165,20 +173,20 @@ class VideoReader:
         yield from self._iter_decoded(container, stream)
 
     def _iter_timestamped(self, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-        """The frames with a pts that grows and a duration; a clock that jumps back ends the film."""
+        """Give every frame a pts that grows and a duration; a clock that jumps back ends the film."""
         info = self.info
-        usual = max(1, round(1 / (info.rate * info.time_base))) if info.rate else 1
+        usual_duration = max(1, round(1 / (info.rate * info.time_base))) if info.rate else 1
         previous: int | None = None
         for frame in frames:
-            following = 0 if previous is None else previous + usual
+            following = 0 if previous is None else previous + usual_duration
             pts = following if frame.pts is None else frame.pts
             if previous is not None and (previous - pts) * info.time_base > 1:
-                at = float(previous * info.time_base) - info.origin_seconds
+                seconds = float(previous * info.time_base) - info.origin_seconds
                 self.clock_jumped = True
-                self.ended_early = f"its clock jumps back at {at:.2f} s (joined recordings?): split the film there"
+                self.ended_early = f"its clock jumps back at {seconds:.2f} s (joined recordings?): split the film there"
                 return
             frame.pts = pts if previous is None else max(pts, previous + 1)
-            frame.duration = frame.duration or usual
+            frame.duration = frame.duration or usual_duration
             previous = frame.pts
             yield frame
 
@@ -191,11 +199,11 @@ class VideoReader:
             )
 
     def _is_in_range(self, seconds: float) -> bool:
-        late = self.end_seconds is not None and seconds >= self.end_seconds
-        return seconds >= self.start_seconds - TIME_TOLERANCE_SECONDS and not late
+        is_too_late = self.end_seconds is not None and seconds >= self.end_seconds
+        return seconds >= self.start_seconds - TIME_TOLERANCE_SECONDS and not is_too_late
 
     def _iter_decoded(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
-        """Every frame that can be decoded; damage is counted, never raised."""
+        """Yield every frame that can be decoded; damage is counted in ``corrupt_packets``, never raised."""
         decoded, reached = 0, 0.0
         packets = container.demux()
         while True:
@@ -221,7 +229,10 @@ class VideoReader:
         self.ended_early = self.ended_early or self._describe_shortfall(container, decoded, reached)
 
     def _describe_shortfall(self, container: av.container.InputContainer, decoded: int, reached: float) -> str | None:
-        """A truncated Matroska file ends like a whole one: compare with what its header claims."""
+        """Say in words what is missing at the end of a film, None if nothing is.
+
+        A truncated Matroska file ends like a whole one, so this compares with what the header claims.
+        """
         if self.start_seconds > 0:
             decoded = self.info.frames or 0  # the count is not known after a seek
         missing = (self.info.frames or 0) - decoded - self.corrupt_packets
@@ -235,7 +246,7 @@ class VideoReader:
 
 
 def find_video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
-    """The first moving picture; cover art does not count.
+    """Return the first stream of moving pictures; cover art does not count.
 
     Raises InputError if there is none.
     """
@@ -248,7 +259,7 @@ def find_video_stream(container: av.container.InputContainer, path: Path) -> av.
 
 
 def open_film(path: Path) -> av.container.InputContainer:
-    """Raises InputError for what cannot be opened."""
+    """Open a film for reading. Raises InputError for what cannot be opened."""
     with translate_read_errors(path):
         if not path.exists():
             raise InputError(f"{path} does not exist: check the name")
@@ -283,13 +294,14 @@ def _decode_first_frame(container: av.container.InputContainer, stream: av.Video
 
 
 def _read_duration_seconds(container: av.container.InputContainer, stream: av.VideoStream) -> float | None:
+    """Return the duration of the pictures, else that of the whole file, as the headers claim it."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     return container.duration / av.time_base if container.duration else None
 
 
 def iter_frame_blocks(frames: Iterable[StoredFrame], size: int) -> Iterator[FrameBlock]:
-    """Blocks of ``size`` frames, the last one perhaps shorter."""
+    """Gather frames into blocks of ``size``, the last one perhaps shorter."""
     pending: list[StoredFrame] = []
     for frame in frames:
         pending.append(frame)
@@ -306,9 +318,9 @@ def _make_block(frames: list[StoredFrame]) -> FrameBlock:
 
 
 def _iter_exactly_from(pts: int, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-    """From the frame at ``pts`` on, if it is a key frame or follows one; else nothing.
+    """Yield frames from the one at ``pts`` on, if it is a key frame or follows one; else nothing.
 
-    What is shown before the first key frame may refer to frames that were not decoded (open groups of pictures).
+    Frames shown before the first key frame may refer to frames that were not decoded (open groups of pictures).
     """
     is_decodable = False
     for frame in frames:

@@ -1,4 +1,4 @@
-"""The clock of a result: the source's, or frames of one length again where Matroska has rounded them."""
+"""The timestamps of a result: the source's, or evenly spaced again where Matroska has rounded them."""
 
 from fractions import Fraction
 from math import lcm
@@ -11,11 +11,11 @@ _EXACT_CONTAINERS = (".mov", ".mp4", ".m4v")
 
 
 class TimestampConverter:
-    """Ticks of the source as ticks of the result.
+    """Converts timestamps in ticks of the source to ticks of the result, whose length is ``time_base``.
 
-    Matroska rounds every time to a millisecond: 24000/1001 frames a second last 41 or 42. QuickTime and MP4 keep
-    that, and editing programs then take the film for one of variable rate. So a frame that is less than a
-    millisecond from where its number would put it goes there; any other keeps its time.
+    Matroska rounds every time to a millisecond: of 24000/1001 frames a second each lasts 41 or 42. QuickTime and MP4
+    keep that, and editing programs then take the film for one of variable rate. So where the result is one of these, a
+    frame that is less than a millisecond from where its number would put it goes there; any other keeps its time.
     """
 
     def __init__(self, info: VideoInfo, output: Path) -> None:
@@ -23,26 +23,27 @@ class TimestampConverter:
         self._frame_seconds: Fraction | None = None
         self.time_base = info.time_base
         self._origin_seconds = round(info.origin_seconds / info.time_base) * info.time_base
-        rounded = info.time_base == MILLISECOND and output.suffix.lower() in _EXACT_CONTAINERS
-        # Another denominator is a mean of uneven frames.
-        if rounded and info.rate and info.rate.denominator in (1, 1001):
+        may_be_rounded = info.time_base == MILLISECOND and output.suffix.lower() in _EXACT_CONTAINERS
+        # Any other denominator means that the rate is an average over frames of different lengths.
+        if may_be_rounded and info.rate and info.rate.denominator in (1, 1001):
             self._frame_seconds = 1 / info.rate
             self.time_base = Fraction(1, lcm(1000, info.rate.numerator))
         self._last_seconds: Fraction | None = None
 
     def convert_pts(self, pts: int, shift_ticks: int) -> int:
-        """Ticks of the result for ``pts`` of the source, moved by ``shift`` ticks of the source; they always grow."""
+        """Return ticks of the result for ``pts`` moved by ``shift_ticks``, both of the source; they always grow."""
         exact = pts * self._source_time_base
-        even = self._origin_seconds + self._snap_to_frame(exact - self._origin_seconds)
-        self._last_seconds = even if self._last_seconds is None or even > self._last_seconds else exact
+        snapped = self._origin_seconds + self._snap_to_frame(exact - self._origin_seconds)
+        self._last_seconds = snapped if self._last_seconds is None or snapped > self._last_seconds else exact
         return round((self._last_seconds + shift_ticks * self._source_time_base) / self.time_base)
 
     def convert_duration(self, ticks: int) -> int:
+        """Return a duration in ticks of the result for one in ticks of the source."""
         return round(self._snap_to_frame(ticks * self._source_time_base) / self.time_base)
 
     def _snap_to_frame(self, seconds: Fraction) -> Fraction:
-        """The nearest whole number of frames, if that is less than a tick away."""
+        """Return the time of the nearest whole number of frames, if that is less than a tick of the source away."""
         if self._frame_seconds is None:
             return seconds
-        even = round(seconds / self._frame_seconds) * self._frame_seconds
-        return even if abs(even - seconds) < self._source_time_base else seconds
+        snapped = round(seconds / self._frame_seconds) * self._frame_seconds
+        return snapped if abs(snapped - seconds) < self._source_time_base else seconds

@@ -1,4 +1,4 @@
-"""Proof that a result is its source with colours: compared stream by stream, frame by frame."""
+"""Checks that a result is its source with colours: compares both stream by stream and frame by frame."""
 
 import hashlib
 from collections.abc import Iterator
@@ -18,16 +18,16 @@ from kinemacolor.video.pixels import full_to_limited_range, rescale_codes
 from kinemacolor.video.reader import VideoReader, find_video_stream, open_film, probe_film
 
 LOSSLESS_CODECS = ("ffv1", "utvideo", "huffyuv", "ffvhuff", "rawvideo")
-# Of a lossy result: the mean error of luma that is still this film, in 8-bit levels.
+# The largest mean error of luma, in 8-bit levels, with which a lossy result still counts as the same film.
 MAX_LOSSY_MEAN_LEVELS = 3.0
-# Containers round to milliseconds, twice at worst; a packet of sound lasts twenty.
+# Containers round to milliseconds, at worst twice; a packet of sound lasts about twenty.
 SOUND_TOLERANCE_SECONDS = 0.0025
-MAX_SHIFT_SECONDS = 0.1
+MAX_SHIFT_SECONDS = 0.1  # by which all streams together may have moved
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing compared: what it is, whether it holds, what was found."""
+    """The result of one comparison: what was compared, whether it passed, and what was found, in words."""
 
     name: str
     passed: bool
@@ -36,7 +36,10 @@ class Check:
 
 @dataclass
 class _FrameDifferences:
-    """Differences gathered frame by frame; luma in levels of the source, time in seconds."""
+    """Differences summed up frame by frame.
+
+    ``largest_luma_error`` is in levels of the deeper film, ``total_luma_error`` in 8-bit levels, times in seconds.
+    """
 
     frame_counts: tuple[int, int] = (0, 0)
     time_shift: Fraction | None = None
@@ -48,9 +51,9 @@ class _FrameDifferences:
 
 
 def verify_film(source: Path, result: Path) -> list[Check]:
-    """Compare two films; see `Check`.
+    """Compare a result with its source: frames, timestamps, geometry, luma, colour tags and all other streams.
 
-    Raises InputError where one cannot be read.
+    Raises InputError where one of them cannot be read.
     """
     before, after = probe_film(source), probe_film(result)
     differences = _compare_frames(source, result, before, after)
@@ -73,21 +76,21 @@ def verify_film(source: Path, result: Path) -> list[Check]:
 
 
 def _check_timestamps(differences: _FrameDifferences, before: VideoInfo, after: VideoInfo) -> Check:
-    """Timestamps agree to a rounding of the coarser clock, or all streams have moved together.
+    """Check that timestamps agree to a rounding of the coarser clock, or that all streams have moved together.
 
     A container without negative time (Matroska) moves everything where sound begins before zero;
-    that the other streams have moved by the same is checked with them.
+    whether the other streams have moved by the same is checked with them.
     """
     tick = float(max(before.time_base, after.time_base)) + 1e-9
     shift_seconds = float(differences.time_shift or 0)
     largest = max(differences.largest_time_error, abs(shift_seconds))
-    words = f"largest difference {largest:.6f} s, {_describe_time_bases(before, after)}"
+    detail = f"largest difference {largest:.6f} s, {_describe_time_bases(before, after)}"
     if before.is_pictures or after.is_pictures:
-        return Check("timestamps", differences.largest_time_error <= tick, words)
+        return Check("timestamps", differences.largest_time_error <= tick, detail)
     with open_film(before.path) as source:
-        most = MAX_SHIFT_SECONDS if source.streams.audio else tick
-    together = " (all streams together)" if abs(shift_seconds) > tick else ""
-    return Check("timestamps", differences.largest_time_error <= tick and abs(shift_seconds) <= most, words + together)
+        max_shift = MAX_SHIFT_SECONDS if source.streams.audio else tick
+    passed = differences.largest_time_error <= tick and abs(shift_seconds) <= max_shift
+    return Check("timestamps", passed, detail + (" (all streams together)" if abs(shift_seconds) > tick else ""))
 
 
 def _describe_time_bases(before: VideoInfo, after: VideoInfo) -> str:
@@ -97,6 +100,7 @@ def _describe_time_bases(before: VideoInfo, after: VideoInfo) -> str:
 
 
 def _compare_frames(source: Path, result: Path, before: VideoInfo, after: VideoInfo) -> _FrameDifferences:
+    """Read both films together, and compare times and luma of frames with the same number."""
     differences = _FrameDifferences()
     for one, other in zip_longest(_iter_luma_codes(source), _iter_luma_codes(result)):
         differences.frame_counts = (
@@ -117,6 +121,7 @@ def _compare_frames(source: Path, result: Path, before: VideoInfo, after: VideoI
 def _compare_luma_codes(
     differences: _FrameDifferences, one: UIntArray, other: UIntArray, before: VideoInfo, after: VideoInfo
 ) -> None:
+    """Add the luma of one pair of frames to ``differences``, compared at the larger of both depths."""
     if one.shape != other.shape:
         differences.has_equal_sizes = False
         return
@@ -133,11 +138,12 @@ def _compare_luma_codes(
 
 
 def _is_range_narrowed(before: VideoInfo, after: VideoInfo) -> bool:
-    """ProRes has limited range only."""
+    """Say whether a full-range film became one of limited range, as it must in ProRes."""
     return after.codec == "prores" and before.colors.full_range and not after.colors.full_range
 
 
 def _iter_luma_codes(path: Path) -> Iterator[tuple[UIntArray, int]]:
+    """Yield the luma codes ``H W`` and the pts of every frame."""
     with VideoReader(path) as reader:
         for block in reader.iter_blocks(1):
             yield block.luma_codes[0], block.pts[0]
@@ -160,6 +166,7 @@ def _describe_geometry(shape: tuple[int, int, Fraction, int]) -> str:
 
 
 def _check_luma(differences: _FrameDifferences, before: VideoInfo, after: VideoInfo) -> Check:
+    """Check that luma is the source's: exactly in a lossless codec, nearly in any other."""
     if not differences.has_equal_sizes:
         return Check("luma", False, "the pictures have different sizes")
     if not differences.pixel_count:
@@ -170,13 +177,13 @@ def _check_luma(differences: _FrameDifferences, before: VideoInfo, after: VideoI
     detail = f"{largest}, mean {mean:.4f} 8-bit levels ({after.codec})"
     if differences.largest_luma_error == 0:
         return Check("luma", True, f"bit for bit the source's ({after.codec})")
-    exact = (
+    must_be_exact = (
         after.codec in LOSSLESS_CODECS
         and before.has_luma_plane
         and after.has_luma_plane
         and after.depth >= before.depth
     )
-    return Check("luma", not exact and mean <= MAX_LOSSY_MEAN_LEVELS, detail)
+    return Check("luma", not must_be_exact and mean <= MAX_LOSSY_MEAN_LEVELS, detail)
 
 
 def _check_color_tags(before: VideoInfo, after: VideoInfo) -> Check:
@@ -192,6 +199,7 @@ def _check_color_tags(before: VideoInfo, after: VideoInfo) -> Check:
 
 
 def _iter_stream_checks(source: Path, result: Path, shift_seconds: float) -> Iterator[Check]:
+    """Check metadata, chapters, attachments, and the packets of all streams beside the pictures."""
     with open_film(source) as one, open_film(result) as other:
         yield _check_metadata(one.metadata, other.metadata)
         chapters = [_list_chapters(film) for film in (one, other)]
@@ -203,24 +211,24 @@ def _iter_stream_checks(source: Path, result: Path, shift_seconds: float) -> Ite
         before, after = _hash_packets(one, source), _hash_packets(other, result)
     for kind in sorted(before.keys() | after.keys()):
         found = _describe_differences(before.get(kind, []), after.get(kind, []), shift_seconds)
-        words = found or f"{len(before[kind])}, every packet the same and in its time"
-        yield Check(f"{kind} streams", not found, words)
+        detail = found or f"{len(before[kind])}, every packet the same and in its time"
+        yield Check(f"{kind} streams", not found, detail)
 
 
 def _check_metadata(before: dict[str, str], after: dict[str, str]) -> Check:
-    kept = {key.lower(): value for key, value in after.items()}
+    found = {key.lower(): value for key, value in after.items()}
     wanted = {key: value for key, value in before.items() if key.lower() not in CONTAINER_METADATA_KEYS}
-    lost = [key for key, value in wanted.items() if kept.get(key.lower()) != value]
+    lost = [key for key, value in wanted.items() if found.get(key.lower()) != value]
     return Check("metadata", not lost, f"{len(wanted)} kept" if not lost else f"lost or changed: {', '.join(lost)}")
 
 
 def _list_chapters(film: av.container.InputContainer) -> list[tuple[str, int]]:
-    """Titles, and starts in milliseconds."""
+    """List the titles of the chapters and their starts in milliseconds."""
     return [(c["metadata"].get("title", ""), round(c["start"] * (c["time_base"] or 1) * 1000)) for c in film.chapters()]
 
 
 def _hash_packets(film: av.container.InputContainer, path: Path) -> dict[str, list[list[tuple[float, str]]]]:
-    """Time in seconds and hash of every packet, by stream, by kind: sound, subtitles, cover art."""
+    """List the time in seconds and the SHA-256 of every packet, by stream, by kind: sound, subtitles, cover art."""
     video = find_video_stream(film, path)
     wanted = [s for s in film.streams if s.index != video.index and s.type in ("audio", "subtitle", "video")]
     streams: dict[int, list[tuple[float, str]]] = {s.index: [] for s in wanted}
@@ -242,13 +250,13 @@ def _hash_packets(film: av.container.InputContainer, path: Path) -> dict[str, li
 def _describe_differences(
     before: list[list[tuple[float, str]]], after: list[list[tuple[float, str]]], shift_seconds: float
 ) -> str:
-    """What differs between two lists of streams, in words; empty if nothing does."""
+    """Say in words what differs between two lists of streams; empty if nothing does."""
     if len(before) != len(after):
         return f"{len(before)} became {len(after)}"
     for one, other in zip(before, after, strict=True):
         if [digest for _, digest in one] != [digest for _, digest in other]:
             return f"packets differ ({len(one)} and {len(other)})"
-        late = max((abs(b[0] - a[0] - shift_seconds) for a, b in zip(one, other, strict=True)), default=0.0)
-        if late > SOUND_TOLERANCE_SECONDS:
-            return f"moved against the pictures by up to {late:.3f} s"
+        largest_shift = max((abs(b[0] - a[0] - shift_seconds) for a, b in zip(one, other, strict=True)), default=0.0)
+        if largest_shift > SOUND_TOLERANCE_SECONDS:
+            return f"moved against the pictures by up to {largest_shift:.3f} s"
     return ""

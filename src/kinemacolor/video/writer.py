@@ -1,4 +1,4 @@
-"""Encoding: a result that keeps all of its source but the chroma, whole or not at all."""
+"""Writers of results, which keep all of the source but its Cb and Cr, and are there whole or not at all."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -25,7 +25,7 @@ from kinemacolor.video.timestamps import TimestampConverter
 if TYPE_CHECKING:
     from kinemacolor.color import YCbCr
 
-# What MP4 stores where every player looks; anything else needs its newer key-value atoms.
+# Metadata that MP4 stores where every player looks; any other needs its newer key-value atoms.
 _STANDARD_MP4_KEYS = {
     *("title", "artist", "album_artist", "album", "composer", "genre", "date", "comment", "copyright", "grouping"),
     *("creation_time", "description", "synopsis", "show", "episode_id", "network", "lyrics", "location", "timecode"),
@@ -41,9 +41,9 @@ def open_writer(
     *,
     with_other_streams: bool = True,
 ) -> FilmWriter:
-    """The writer for this kind of result: film, folder of pictures, or one picture.
+    """Open the writer for this kind of result: film, folder of pictures, or one picture.
 
-    Without other streams a film has the source's metadata and time code, but neither sound, subtitles and
+    Without ``with_other_streams`` a film has the source's metadata and time code, but neither sound, subtitles and
     attachments nor chapters.
     """
     if encoder.picture_suffix:
@@ -52,9 +52,9 @@ def open_writer(
 
 
 class VideoWriter:
-    """A film in a container, with the source's clock, tags and other streams.
+    """Writes a film in a container, with the timestamps, colour tags and other streams of the source.
 
-    Where ``start_seconds`` is not zero the clock starts at zero again. The same frames make the same file, byte
+    Where ``start_seconds`` is not zero the timestamps start at zero again. The same frames make the same file, byte
     for byte.
     """
 
@@ -78,8 +78,8 @@ class VideoWriter:
         if self._needs_limited_range:
             self.warnings.append("the film is full range and ProRes is not: black and white lie at 16 and 235 now")
         self._timestamps = TimestampConverter(info, output)
-        cut = start_seconds + info.origin_seconds if start_seconds else 0
-        self._shift_ticks = -round(cut / info.time_base)
+        first_seconds = start_seconds + info.origin_seconds if start_seconds else 0
+        self._shift_ticks = -round(first_seconds / info.time_base)
         self._stream_copier: StreamCopier | None = None
         self._field_filter: av.filter.Graph | None = None
         self._closed = False
@@ -105,6 +105,7 @@ class VideoWriter:
             self._close_container()
 
     def write(self, luma_codes: UIntArray, cbcr_codes: UIntArray, pts: int, duration: int) -> None:
+        """Write one frame, as `FilmWriter.write` describes."""
         codes = rescale_codes(luma_codes, self.info.depth, self.encoder.depth, full_range=self.info.colors.full_range)
         if self._needs_limited_range:
             codes = full_to_limited_range(codes, self.encoder.depth, is_cbcr=False)
@@ -124,6 +125,7 @@ class VideoWriter:
             self._container.mux(self._stream.encode(frame))
 
     def commit(self) -> None:
+        """Finish writing, and give the result its name."""
         with translate_encoding_errors(self.partial_path):
             if self._stream_copier:
                 self._stream_copier.copy_until(None)
@@ -131,6 +133,7 @@ class VideoWriter:
             self.partial_path.replace(self.output)
 
     def _close_container(self) -> None:
+        """Flush the encoder and close all files, once."""
         if self._closed:
             return
         self._closed = True
@@ -144,6 +147,7 @@ class VideoWriter:
                 self._stream_copier.close()
 
     def _add_video_stream(self) -> av.VideoStream:
+        """Add the picture stream, with the source's size, time base, colour tags, fields and rotation."""
         info, encoder = self.info, self.encoder
         stream = self._container.add_stream(encoder.name, rate=info.rate, options=encoder.options)
         assert isinstance(stream, av.VideoStream)
@@ -165,7 +169,7 @@ class VideoWriter:
         return stream
 
     def _mark_fields(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """Encoders take the order of fields from the frames; only a filter can set it there."""
+        """Mark a frame as interlaced: encoders take the order of fields from frames, and only a filter can set it."""
         if not self.info.is_interlaced:
             return frame
         if self._field_filter is None:
@@ -178,7 +182,7 @@ class VideoWriter:
 
     def _build_container_options(self) -> dict[str, str]:
         if self.output.suffix.lower() in (".mkv", ".webm"):
-            return {"fflags": "+bitexact"}  # Matroska would give the film and its streams random numbers
+            return {"fflags": "+bitexact"}  # else Matroska gives the film and its streams random numbers
         if self.info.is_pictures:
             return {}
         with open_film(self.info.path) as source:
@@ -187,6 +191,7 @@ class VideoWriter:
 
 
 def _build_field_filter(frame: av.VideoFrame, time_base: Fraction, info: VideoInfo) -> av.filter.Graph:
+    """Build FFmpeg's filter that sets the order of fields."""
     graph = av.filter.Graph()
     source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base)
     setter = graph.add("setfield", "tff" if info.is_top_field_first else "bff")
@@ -198,7 +203,7 @@ def _build_field_filter(frame: av.VideoFrame, time_base: Fraction, info: VideoIn
 
 
 class PictureWriter:
-    """A folder of pictures named after the source's, or one picture; films are turned upright."""
+    """Writes a folder of pictures named after those of the source, or one picture; films are turned upright."""
 
     def __init__(self, output: Path, info: VideoInfo, encoder: EncoderSettings) -> None:
         self.output, self.info, self.encoder = output, info, encoder
@@ -206,8 +211,10 @@ class PictureWriter:
         self.warnings: list[str] = []
         sources = find_pictures(info.path) if info.is_pictures else []
         stems = [source.stem for source in sources]
-        alike = len(set(stems)) < len(stems)  # 1.png beside 1.jpg
-        self._names = [f"{source.name if alike else source.stem}{encoder.picture_suffix}" for source in sources]
+        has_equal_stems = len(set(stems)) < len(stems)  # 1.png beside 1.jpg
+        self._names = [
+            f"{source.name if has_equal_stems else source.stem}{encoder.picture_suffix}" for source in sources
+        ]
         self._is_folder = is_folder_name(output)
         self._count = 0
         if self._is_folder:
@@ -222,6 +229,7 @@ class PictureWriter:
     ) -> None: ...
 
     def write(self, luma_codes: UIntArray, cbcr_codes: UIntArray, pts: int, duration: int) -> None:
+        """Write one frame, as `FilmWriter.write` describes."""
         info, depth = self.info, self.encoder.depth
         codes = rescale_codes(luma_codes, info.depth, depth, full_range=info.colors.full_range)
         rgb = np.rot90(
@@ -236,13 +244,15 @@ class PictureWriter:
 
     @property
     def _upright_pixel_aspect(self) -> Fraction:
+        """Pixel aspect after a film was turned upright."""
         stored = self.info.sample_aspect or Fraction(1)
         return stored if self.info.display_rotation % 180 == 0 else 1 / stored
 
     def commit(self) -> None:
+        """Finish writing, and give the result its name."""
         with translate_encoding_errors(self.partial_path):
             if self._is_folder and self.output.exists():
-                self.output.rmdir()  # preflight made sure that it is empty
+                self.output.rmdir()  # the checks before the render made sure that it is empty
             self.partial_path.replace(self.output)
 
     def _get_picture_path(self, pts: int) -> Path:
@@ -254,7 +264,7 @@ class PictureWriter:
 
 
 def _planes_to_rgb(luma_codes: UIntArray, cbcr_codes: UIntArray, ycbcr: "YCbCr") -> Float32Array:
-    """R'G'B' 0..1 of full-size Y'CbCr planes, H W 3."""
+    """Convert Y'CbCr planes of full size to R'G'B' ``H W 3``, 0..1."""
     import torch
 
     rgb: Float32Array = (
@@ -264,5 +274,6 @@ def _planes_to_rgb(luma_codes: UIntArray, cbcr_codes: UIntArray, ycbcr: "YCbCr")
 
 
 def _rgb_to_codes(rgb: Float32Array, depth: int) -> UIntArray:
+    """Round R'G'B' 0..1 to full-range codes of ``depth`` bits."""
     codes: UIntArray = np.rint(rgb * (2**depth - 1)).astype(np.uint8 if depth == 8 else np.uint16)
     return codes
