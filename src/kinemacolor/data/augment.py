@@ -1,6 +1,6 @@
-"""Photographs become shots and references: a camera that pans and zooms, pictures that bend.
+"""Augmentation: a photograph becomes a moving shot, or a bent and noisy reference.
 
-Randomness comes from a generator that is given. Pictures are ``H W 3`` sRGB uint8, places (x, y) in px.
+All randomness comes from the ``generator`` argument. Pictures are ``H W 3`` sRGB uint8, places are (x, y) in px.
 """
 
 from math import cos, exp, log, radians, sin
@@ -16,15 +16,15 @@ from kinemacolor.video.geometry import Pixels, resize
 
 Matrix = NDArray[np.float64]
 MIN_SCALE, MAX_SCALE, MAX_ZOOM = 0.5, 1.2, 1.6  # px of the photograph for one px of its shot; the largest zoom
-MAX_BEND = 0.04  # of the photograph's shorter side: with four knots across, places never fold
-INVERSION_STEPS = 4  # of the fixed point that undoes a bend
+MAX_BEND = 0.04  # share of the photograph's shorter side: small enough that a field of 4 x 4 knots never folds
+INVERSION_STEPS = 4  # iterations of the fixed point that inverts a bend
 
 
 class PhotographShot:
-    """A shot of ``length`` frames of ``size``, made of one photograph, whose motion is known exactly.
+    """A shot of ``length`` frames of ``size``, made from one photograph, with exactly known motion.
 
-    A camera pans, zooms, turns and shakes over the photograph while that bends, smoothly and slowly
-    (after the augmented films of Deep Exemplar, 4). Beyond its edges the photograph is mirrored.
+    A virtual camera pans, zooms, rotates and shakes over the photograph while the photograph bends smoothly and
+    slowly (after the augmented films of Deep Exemplar, section 4). Beyond its edges the photograph is mirrored.
     """
 
     def __init__(self, photograph: UInt8Array, size: Size, length: int, generator: np.random.Generator) -> None:
@@ -41,30 +41,35 @@ class PhotographShot:
         self._bend_range = generator.uniform(-1, 1, 2)
 
     def get_frame(self, number: int) -> UInt8Array:
-        """Frame ``number`` in 0..length-1."""
+        """Return frame ``number`` (0..length-1), ``h w 3`` sRGB."""
         return _sample_bilinear(self._photograph, self._apply_bend(self._map_to_photograph(number), number))
 
     def get_backward_flow(self, first: int, second: int) -> tuple[Float32Array, Float32Array]:
-        """From frame ``second`` back to ``first``: flow ``h w 2`` px (x, y); ``h w`` 1 where it stays inside."""
+        """Return the flow from frame ``second`` back to frame ``first``, and where it is valid.
+
+        Flow is ``h w 2`` px (x, y); visibility is ``h w``, 1 where the flow ends inside the frame, else 0.
+        """
         straight = self._map_to_photograph(second)
         place, bend = self._apply_bend(straight, second), self._bend_strength(first)
-        for _ in range(INVERSION_STEPS):  # what the photograph shows at the place, as it is bent in the first frame
+        # Fixed point of `straight + bend * field(straight) = place`: the unbent point that frame `first` shows there.
+        for _ in range(INVERSION_STEPS):
             straight = place - bend * self._sample_bend_field(straight)
         there = _transform_points(straight, cv2.invertAffineTransform(self._camera_matrix(first)))
         return there - self._grid, compute_inside_mask(there)
 
     def _map_to_photograph(self, number: int) -> Float32Array:
-        """Where the camera sees each px of a frame, ``h w 2``, before the photograph bends."""
+        """Place of each frame px in the unbent photograph, ``h w 2``."""
         return _transform_points(self._grid, self._camera_matrix(number))
 
     def _apply_bend(self, straight: Float32Array, number: int) -> Float32Array:
+        """Places of the unbent photograph moved by the bend of frame ``number``."""
         return straight + self._bend_strength(number) * self._sample_bend_field(straight)
 
     def _sample_bend_field(self, place: Float32Array) -> Float32Array:
         return _sample_bilinear(self._bend_field, place, cv2.BORDER_REPLICATE)
 
     def _camera_matrix(self, number: int) -> Matrix:
-        """The 2 x 3 matrix from px of a frame to px of the straight photograph."""
+        """The 2 x 3 matrix from frame px to px of the unbent photograph."""
         time = number / max(self.length - 1, 1)
         smooth = time * time * (3 - 2 * time)
         share = self._easing * smooth + (1 - self._easing) * time
@@ -74,19 +79,23 @@ class PhotographShot:
         return view
 
     def _bend_strength(self, number: int) -> np.float32:
+        """Factor on the bend field in frame ``number``, -1..1, linear in time."""
         time = number / max(self.length - 1, 1)
         return np.float32((1 - time) * self._bend_range[0] + time * self._bend_range[1])
 
 
 def make_smooth_field(shape: tuple[int, ...], generator: np.random.Generator) -> Float32Array:
-    """Offsets ``H W 2`` in -1..1 that change slowly: cubic between 4 x 4 random knots."""
+    """Make slowly changing random offsets ``H W 2`` in -1..1: bicubic interpolation of 4 x 4 random knots."""
     knots = generator.uniform(-1, 1, (4, 4, 2)).astype(np.float32)
     field = cv2.resize(knots, shape[1::-1], interpolation=cv2.INTER_CUBIC)
     return field.clip(-1, 1).astype(np.float32, copy=False)
 
 
 def make_self_reference(picture: UInt8Array, generator: np.random.Generator) -> UInt8Array:
-    """The picture itself, noisy (sigma 5), under a thin-plate spline, perhaps mirrored (Color2Embed, 3.2, 4.1)."""
+    """Make a reference from the picture itself: noise (sigma 5), thin-plate spline, mirrored half of the time.
+
+    After Color2Embed, sections 3.2 and 4.1.
+    """
     noisy = picture + 5 * generator.standard_normal(picture.shape, np.float32)
     levels: UInt8Array = (
         _sample_bilinear(noisy, _draw_spline_map(picture.shape[:2], generator)).clip(0, 255).round().astype(np.uint8)
@@ -95,23 +104,23 @@ def make_self_reference(picture: UInt8Array, generator: np.random.Generator) -> 
 
 
 def mirror_picture(picture: UInt8Array) -> UInt8Array:
-    """Left and right exchanged."""
+    """Mirror a picture ``H W 3`` horizontally."""
     return np.ascontiguousarray(picture[:, ::-1])
 
 
 def make_lightness_noise(shape: tuple[int, ...], generator: np.random.Generator) -> Float32Array:
-    """Noise in units of L, of one sigma in 0..2, another in every px and frame."""
+    """Make Gaussian noise in units of L*, independent in every px and frame; sigma is drawn once, from 0..2."""
     return generator.standard_normal(shape, np.float32) * np.float32(generator.uniform(0, 2))
 
 
 def make_pixel_grid(size: Size) -> Float32Array:
-    """The place of every px, ``h w 2``."""
+    """Make the coordinates (x, y) of every px, ``h w 2``."""
     rows, columns = np.mgrid[0 : size[0], 0 : size[1]].astype(np.float32)
     return np.stack([columns, rows], -1)
 
 
 def compute_inside_mask(place: Float32Array) -> Float32Array:
-    """``h w``: 1 where places ``h w 2`` lie in a picture of ``h w``, else 0."""
+    """Compute ``h w``: 1 where places ``h w 2`` lie inside a picture of ``h w``, else 0."""
     height, width = place.shape[:2]
     x, y = place[..., 0], place[..., 1]
     within: Float32Array = ((x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)).astype(np.float32)
@@ -119,12 +128,14 @@ def compute_inside_mask(place: Float32Array) -> Float32Array:
 
 
 def thin_plate_spline(knots: Matrix, moved: Matrix, places: Matrix) -> Matrix:
-    """Where ``places`` ``N 2`` go when ``knots`` ``K 2`` go to ``moved`` and as little as can be bends.
+    """Map ``places`` ``N 2`` by the thin-plate spline that takes ``knots`` ``K 2`` to ``moved`` with the least bending.
 
-    Bookstein 1989 (Duchon 1977). kornia 0.9 lays the kernels on the moved knots and folds under a turn.
+    Bookstein 1989 (Duchon 1977). Own code because kornia 0.9 centres the kernels on the moved knots and folds under
+    rotation.
     """
 
     def evaluate_basis(points: Matrix) -> Matrix:
+        # columns: kernels U(r) = r^2 log(r^2), then the affine part 1, x, y
         squared = np.square(points[:, None] - knots).sum(-1)
         return np.column_stack([squared * np.log(np.maximum(squared, 1e-12)), np.ones(len(points)), points])
 
@@ -136,26 +147,26 @@ def thin_plate_spline(knots: Matrix, moved: Matrix, places: Matrix) -> Matrix:
 
 
 def _draw_spline_map(size: Size, generator: np.random.Generator) -> Float32Array:
-    """Where each px comes from, ``h w 2``: 4 x 4 knots turned by up to 20 degrees, moved by up to a twelfth."""
+    """Source place of each px, ``h w 2``: a spline of 4 x 4 knots, rotated up to 20 degrees, moved up to 8 %."""
     angle = radians(generator.uniform(-20, 20))
     rotation = np.array([[cos(angle), -sin(angle)], [sin(angle), cos(angle)]])
     aspect = np.array([size[1] / size[0], 1])
     knots = _cell_centres((4, 4)) * aspect
     moved = knots @ rotation.T + generator.uniform(-0.16, 0.16, knots.shape) * aspect
-    coarse = -(-size[0] // 8), -(-size[1] // 8)  # smooth: an eighth of the places is enough
+    coarse = -(-size[0] // 8), -(-size[1] // 8)  # the map is smooth: every eighth px is enough
     bent = thin_plate_spline(knots, moved, _cell_centres(coarse) * aspect).reshape(*coarse, 2)
     place = (bent / aspect + 1) * (np.array(size[::-1]) / 2) - 0.5
     return resize(place.astype(np.float32), size)
 
 
 def _cell_centres(size: Size) -> Matrix:
-    """Places (x, y) ``h·w 2`` of the middles of cells, from -1 to 1 across the picture."""
+    """Centres (x, y) of a grid of cells, ``h·w 2``, in -1..1 across the picture."""
     rows, columns = (np.arange(count) * 2 / count + 1 / count - 1 for count in size)
     return np.stack(np.meshgrid(columns, rows), -1).reshape(-1, 2)
 
 
 def _draw_camera(shape: tuple[int, ...], size: Size, generator: np.random.Generator) -> Matrix:
-    """A random camera 2 x 3 whose frame lies in the photograph, but for the corners of one that is turned."""
+    """Draw a camera matrix 2 x 3 whose frame lies inside the photograph, except for rotated corners."""
     coarsest = min(shape[0] / size[0], shape[1] / size[1], MAX_SCALE)
     scale = generator.uniform(max(coarsest / MAX_ZOOM, min(MIN_SCALE, coarsest)), coarsest)
     angle = radians(generator.normal(0, 2))
@@ -166,10 +177,11 @@ def _draw_camera(shape: tuple[int, ...], size: Size, generator: np.random.Genera
 
 
 def _transform_points(place: Float32Array, camera: Any) -> Float32Array:
+    """Apply a 2 x 3 matrix to places ``h w 2``."""
     return cv2.transform(place, camera).astype(np.float32, copy=False)
 
 
 def _sample_bilinear(picture: Pixels, place: Float32Array, border: int = cv2.BORDER_REFLECT_101) -> Pixels:
-    """What ``H W C`` shows at places ``h w 2``, bilinear."""
+    """Sample a picture ``H W C`` at places ``h w 2``, bilinear."""
     x, y = np.ascontiguousarray(place[..., 0]), np.ascontiguousarray(place[..., 1])
     return cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=border)  # type: ignore[return-value]

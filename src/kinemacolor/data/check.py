@@ -1,4 +1,4 @@
-"""What `kinemacolor train --check-data` says of films and photographs."""
+"""The data report of `kinemacolor train --check-data`."""
 
 from collections.abc import Sequence
 from math import prod
@@ -9,7 +9,7 @@ from kinemacolor.data.sources import FaultKind, Source, SourceKind
 
 
 def format_data_report(clips: ClipDataset) -> str:
-    """What can be used, the disk that its decoded frames take, every fault, and what clips will lack."""
+    """Format the report: usable sources, disk space of their decoded frames, every fault, and notices about clips."""
     index = clips.index
     lines = [
         _summarize_kind([source for source in index.sources if source.kind == kind], kind)
@@ -25,6 +25,7 @@ def format_data_report(clips: ClipDataset) -> str:
 
 
 def _summarize_kind(sources: Sequence[Source], kind: SourceKind) -> str:
+    """One line of counts for the films or the photographs."""
     groups = len({source.group for source in sources})
     text = f"{kind}s: {len(sources)} in {groups} groups"
     if kind == "photograph" or not sources:

@@ -1,4 +1,4 @@
-"""What a clip is, and what clips are to be like."""
+"""`Clip`, one training example, and `ClipOptions`, what clips should be like."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,18 +19,20 @@ def _default_kind_shares() -> dict[ReferenceKind, float]:
 
 @dataclass(frozen=True)
 class ClipOptions:
-    """What clips are to be like.
+    """What clips should be like; the section ``clips`` of a recipe.
 
-    Pictures are scaled to cover ``size`` (rows, columns) and cut to it. A clip shows a ``crop`` of that,
-    references show all. From frame to frame a clip goes one of the ``strides``. ``photographs`` is their
-    share among clips; ``damaged``, ``mirrored`` and ``reversed`` are chances.
+    ``frames``: frames of a clip. ``strides``: a clip takes every n-th frame of its shot, n drawn from these.
+    ``size``: rows and columns; pictures are scaled to cover it and cropped to it. ``crop``: size of the random window
+    that a clip shows; references show all of ``size``. ``photographs``: share of clips made from photographs.
+    ``references``: references of a clip, all of one kind. ``kinds``: share of each kind of reference.
+    ``damaged``, ``mirrored``, ``reversed``: probabilities (film degradation, mirrored, played backwards).
 
-    ``references`` is how many a clip has, all of one kind; ``kinds`` are shares. ``near``: a frame at most 5
-    from the clip's first. ``far``: one further off. ``part``: a frame of another piece that was cut from the
-    same film (without one, the farthest frame), or another view of the same photograph. ``self``: a frame of
-    the clip, bent and noisy (`self_reference`). ``similar``: one of the five pictures most alike. ``wrong``: one
-    of the less alike half.
-    Raises UsageError for what cannot be.
+    Kinds of references: ``near``, a frame at most 5 frames from the clip's first. ``far``, one further away.
+    ``part``, a frame of another part that was cut from the same film (without one, the farthest frame), or another
+    view of the same photograph. ``self``, a frame of the clip, bent and noisy (`make_self_reference`). ``similar``,
+    one of the five most similar pictures. ``wrong``, one of the less similar half.
+
+    Raises UsageError for values that cannot be used.
     """
 
     frames: int = 4
@@ -64,22 +66,23 @@ class ClipOptions:
 
     @property
     def clip_size(self) -> Size:
-        """Rows and columns of a clip."""
+        """Rows and columns of a clip: ``crop``, or ``size`` without one."""
         return self.crop or self.size
 
     @property
     def min_shot_frames(self) -> int:
-        """The frames that a shot must have."""
+        """Least number of frames that a shot must have for a clip."""
         return (self.frames - 1) * min(self.strides) + 1
 
 
 @dataclass(frozen=True)
 class Clip:
-    """``lab`` ``T 3 h w`` is true; ``luma`` ``T 1 h w``, L 0..100, is what a model is given.
+    """One training example: consecutive frames with their true colours, what the model is given, and references.
 
-    ``references`` are ``R 3 H W`` Lab of one ``reference_kind``; ``in_shot`` says that they are frames of
-    the film itself. ``flow`` ``T-1 2 h w``, px (x, y), goes from each frame but the first back to the one
-    before; ``seen`` ``T-1 1 h w`` is 1 where that shows the same, else 0. ``source`` is its number in the index.
+    ``lab`` ``T 3 h w``: true Lab. ``lightness`` ``T 1 h w``: L* 0..100, the model's input. ``references`` ``R 3 H W``:
+    Lab, all of one ``reference_kind``; ``in_shot``: whether they are frames of the film itself. ``flow`` ``T-1 2 h w``:
+    px (x, y), from each frame but the first back to the frame before; ``visibility`` ``T-1 1 h w``: 1 where that frame
+    shows the same thing, else 0. ``source_number``: the source's place in the index.
     """
 
     lab: Tensor

@@ -1,7 +1,7 @@
-"""Clips to learn from: consecutive frames and their motion, what a model is given, and references.
+"""The data set of training clips: frames and their flow, the model's input, references.
 
-Clip ``i`` depends on the index, the options, the seed and ``i`` alone: an order that is cut anywhere goes
-on from there, with any number of workers.
+Clip ``i`` depends on the index, the options, the seed and ``i`` only, so training resumes at any clip, with any
+number of workers.
 """
 
 from collections.abc import Sequence
@@ -33,11 +33,11 @@ from kinemacolor.data.shots import FilmShot, TrainingShot
 from kinemacolor.errors import InputError
 from kinemacolor.utils.arrays import Float32Array, UInt8Array
 
-PHOTOGRAPH_FRAMES = 24  # of the shot that a photograph becomes
+PHOTOGRAPH_FRAMES = 24  # frames of the shot that is made from a photograph
 
 
 class _ClipFrames(NamedTuple):
-    """Pictures ``T h w 3``, flow ``T-1 h w 2`` and what is seen ``T-1 h w``."""
+    """Pictures ``T h w 3`` sRGB, backward flow ``T-1 h w 2`` px, visibility ``T-1 h w`` (0 or 1)."""
 
     pictures: UInt8Array
     flow: Float32Array
@@ -45,10 +45,10 @@ class _ClipFrames(NamedTuple):
 
 
 class ClipDataset(Dataset[Clip]):
-    """Clips without end. Decoded frames (``store``) and motion are kept in ``cache``.
+    """An endless data set of clips; decoded frames (``frame_cache``) and flow are cached below the folder ``cache``.
 
-    ``notices`` is what a person should know: sources that are too short, references that cannot be made.
-    Raises InputError where no source is long enough, UsageError where no reference can be made.
+    ``notices`` are lines for the user: sources that are too short, kinds of references that cannot be made.
+    Raises InputError where no source is long enough, UsageError where no kind of reference can be made.
     """
 
     def __init__(self, index: SourceIndex, options: ClipOptions, cache: Path, seed: int = 0) -> None:
@@ -68,7 +68,7 @@ class ClipDataset(Dataset[Clip]):
         )
 
     def __getitem__(self, number: int) -> Clip:
-        """Clip ``number``, from 0 on. Raises InputError for a source that is gone, ResourceError for the disk."""
+        """Make clip ``number``, from 0 on. Raises InputError for a missing source, ResourceError for disk errors."""
         generator = np.random.default_rng([self.seed, number])
         source = self._source_sampler.pick_source(number)
         shot = self._draw_shot(source, generator)
@@ -94,13 +94,13 @@ class ClipDataset(Dataset[Clip]):
         )
 
     def _find_usable_shots(self, number: int) -> list[range]:
-        """The frames of a source's shots that are long enough."""
+        """Frame numbers of each of a source's shots that is long enough."""
         source = self.index.sources[number]
         shots = [range(PHOTOGRAPH_FRAMES)] if source.kind == "photograph" else source.list_shot_ranges()
         return [span for span in shots if len(span) >= self.options.min_shot_frames]
 
     def _draw_shot(self, number: int, generator: np.random.Generator) -> TrainingShot:
-        """One of a source's shots, a longer one more often; at ``size``."""
+        """Draw one of a source's shots, in proportion to their lengths; films are cropped to ``size`` at random."""
         source, spans, size = self.index.sources[number], self._find_usable_shots(number), self.options.size
         stored = self.frame_cache.load_frames(source)
         if source.kind == "photograph":
@@ -113,7 +113,7 @@ class ClipDataset(Dataset[Clip]):
         return FilmShot(stored, source.digest, span, (top, left), size, self._flow_cache)
 
     def _draw_frame_numbers(self, length: int, generator: np.random.Generator) -> list[int]:
-        """The frames of a clip, forwards or backwards."""
+        """Draw the frame numbers of a clip within a shot, in order or reversed."""
         steps = self.options.frames - 1
         stride = int(generator.choice([stride for stride in self.options.strides if steps * stride < length]))
         first = int(generator.integers(length - steps * stride))
@@ -121,7 +121,7 @@ class ClipDataset(Dataset[Clip]):
         return numbers[::-1] if generator.random() < self.options.reversed else numbers
 
     def _degrade_lightness(self, lightness: Float32Array, source: int, generator: np.random.Generator) -> Float32Array:
-        """What a model is given for ``luma`` ``T h w``: noisy where it is a photograph's, perhaps damaged."""
+        """The model's input for the true L* ``T h w``: noise for photographs, film degradation at random."""
         if self.index.sources[source].kind == "photograph":
             lightness = (lightness + make_lightness_noise(lightness.shape, generator)).clip(0, 100)
         if generator.random() < self.options.damaged:
@@ -130,16 +130,17 @@ class ClipDataset(Dataset[Clip]):
 
 
 def _load_frames(shot: TrainingShot, numbers: Sequence[int]) -> _ClipFrames:
+    """Frames of a shot and the flow between consecutive ones."""
     pictures = np.stack([shot.get_frame(number) for number in numbers])
     motions = [shot.get_backward_flow(first, second) for first, second in pairwise(numbers)]
     size = pictures.shape[1:3]
     flow = np.stack([flow for flow, _ in motions]) if motions else np.zeros((0, *size, 2), np.float32)
-    visibility = np.stack([seen for _, seen in motions]) if motions else np.zeros((0, *size), np.float32)
+    visibility = np.stack([visible for _, visible in motions]) if motions else np.zeros((0, *size), np.float32)
     return _ClipFrames(pictures, flow, visibility)
 
 
 def _crop_frames(frames: _ClipFrames, size: Size, generator: np.random.Generator) -> _ClipFrames:
-    """A window of ``size``; what comes from outside of it is not seen any more."""
+    """Crop a random window of ``size``; flow that comes from outside the window is no longer visible."""
     whole = frames.pictures.shape[1:3]
     top, left = (int(generator.integers(have - want + 1)) for have, want in zip(whole, size, strict=True))
     window = (slice(None), slice(top, top + size[0]), slice(left, left + size[1]))
@@ -150,10 +151,11 @@ def _crop_frames(frames: _ClipFrames, size: Size, generator: np.random.Generator
 
 
 def _mirror_frames(frames: _ClipFrames) -> _ClipFrames:
+    """Mirror pictures, flow (x changes its sign) and visibility horizontally."""
     flow = frames.flow[:, :, ::-1] * np.array([-1, 1], np.float32)
     return _ClipFrames(frames.pictures[:, :, ::-1], flow, frames.visibility[:, :, ::-1])
 
 
 def _to_lab_tensor(pictures: UInt8Array) -> Tensor:
-    """``T h w 3`` sRGB to Lab ``T 3 h w``."""
+    """Convert ``T h w 3`` sRGB 0..255 to Lab ``T 3 h w``."""
     return rgb_to_lab(torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))).float() / 255)

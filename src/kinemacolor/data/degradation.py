@@ -1,7 +1,7 @@
-"""What decades do to film, on the gray frames that a model is given.
+"""Simulated ageing of film, applied to the lightness that a model is given.
 
-Everything acts on L 0..100, ``T h w`` float32, and keeps within it; what film keeps over frames, such
-as its grain's size, a scratch or a faded contrast, is kept.
+Everything acts on L* 0..100, ``T h w`` float32, and the result is clipped to that range. What is constant over the
+frames of a real film (grain size, scratches, faded contrast) is constant here too.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Generator = np.random.Generator
 
 @dataclass(frozen=True)
 class FilmDegradation:
-    """How much of each kind, 0..1; the words of `worn` say what 1 is."""
+    """Strength of each kind of degradation, 0..1; `degrade_film` says what 1 means."""
 
     grain: float = 0.0
     scratches: float = 0.0
@@ -28,15 +28,15 @@ class FilmDegradation:
 
     @classmethod
     def draw_random(cls, generator: Generator) -> "FilmDegradation":
-        """Each kind is there half of the time, and weak more often than strong."""
+        """Draw random strengths: each kind occurs half of the time, weak more often than strong."""
         return cls(*(generator.random(6) ** 1.5 * (generator.random(6) < 0.5)))
 
 
 def degrade_film(lightness: Float32Array, degradation: FilmDegradation, generator: Generator) -> Float32Array:
-    """``T h w`` L 0..100 as an old copy shows it.
+    """Degrade L* 0..100 ``T h w`` to what an old copy of the film would show.
 
-    At 1: blur of sigma 1.8 px; contrast faded to L 25..75; exposure off by a tenth (sigma) in each
-    frame; 8 spots of dirt a frame; grain of 7 L (sigma, in middle grays); 6 scratches.
+    At strength 1: blur of sigma 1.8 px; contrast faded to at most L* 25..75; exposure off by 10 % (sigma) in each
+    frame; 8 spots of dirt per frame; grain of 7 L* (sigma, in middle grays); 6 scratches. Dirt and scratches are means.
     """
     degraded = lightness
     if degradation.blur:
@@ -57,7 +57,7 @@ def degrade_film(lightness: Float32Array, degradation: FilmDegradation, generato
 
 
 def fade_contrast(lightness: Float32Array, strength: float, generator: Generator) -> Float32Array:
-    """Blacks up and whites down by up to 25 L, and another gamma, for the whole film."""
+    """Fade the contrast of all frames alike: blacks up and whites down by up to 25 L*, and a random gamma."""
     low, high = 25 * strength * generator.random(2)
     gamma = np.exp(strength * generator.uniform(-0.4, 0.4))
     result: Float32Array = low + (100 - high - low) * (lightness.clip(0, 100) / 100) ** np.float32(gamma)
@@ -65,7 +65,7 @@ def fade_contrast(lightness: Float32Array, strength: float, generator: Generator
 
 
 def make_grain(lightness: Float32Array, strength: float, generator: Generator) -> Float32Array:
-    """Grains of one size through the film and other places in each frame, strongest in middle grays."""
+    """Make grain in L*: one size for the whole film, new noise in each frame, strongest in middle grays."""
     size = generator.uniform(0.4, 1.0)
     noise = _map_frames(generator.standard_normal(lightness.shape, np.float32), lambda frame: _blur_frame(frame, size))
     tone = lightness.clip(0, 100) / 100
@@ -74,7 +74,7 @@ def make_grain(lightness: Float32Array, strength: float, generator: Generator) -
 
 
 def make_dirt(shape: tuple[int, ...], strength: float, generator: Generator) -> Float32Array:
-    """Spots, dark or bright, each on one frame only."""
+    """Make spots of dirt in L*, dark or bright, each on a single frame."""
     result = np.zeros(shape, np.float32)
     for frame in result:
         for _ in range(generator.poisson(8 * strength)):
@@ -87,7 +87,7 @@ def make_dirt(shape: tuple[int, ...], strength: float, generator: Generator) -> 
 
 
 def make_scratches(shape: tuple[int, ...], strength: float, generator: Generator) -> Float32Array:
-    """Thin upright lines that stay for frames, wander a little and flicker along their length."""
+    """Make scratches in L*: thin vertical lines that last for frames, drift, and vary along their length."""
     result = np.zeros(shape, np.float32)
     count, height, width = shape
     columns = np.arange(width, dtype=np.float32)
@@ -105,6 +105,7 @@ def make_scratches(shape: tuple[int, ...], strength: float, generator: Generator
 
 
 def _blur_frame(frame: Float32Array, sigma: float) -> Float32Array:
+    """Gaussian blur; ``sigma`` in px."""
     return cv2.GaussianBlur(frame, (0, 0), sigma).astype(np.float32, copy=False)
 
 

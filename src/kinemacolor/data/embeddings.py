@@ -1,4 +1,4 @@
-"""Which pictures are alike, by what a network sees in them without their colour."""
+"""Embeddings of gray pictures by a network, to find similar pictures."""
 
 import hashlib
 import zipfile
@@ -17,17 +17,17 @@ from kinemacolor.utils.arrays import Float32Array
 from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.video.geometry import resize
 
-INPUT_SIDE = 112  # px: every picture is squeezed into a square
+INPUT_SIDE = 112  # px: every picture is resized to a square, whatever its aspect
 BATCH_SIZE = 8
-POOLED_MAPS = 3  # so many maps of the network are pooled
+POOLED_MAPS = 3  # the deepest maps of the network, which are pooled
 
 
 def compute_embeddings(sources: Sequence[Source], network: nn.Module, path: Path) -> Float32Array:
-    """Unit rows ``S C`` for the gray middle frames of sources; those at ``path`` are not made again.
+    """Compute unit embeddings ``S C`` of the gray middle frames of sources; those cached at ``path`` are reused.
 
-    ``network`` takes ``B 3 h w`` gray sRGB 0..1 and gives a tuple of maps. The means over places of its
-    deepest maps, each less the mean over all sources, at length 1.
-    Raises InputError for a source that is gone, ResourceError for the disk.
+    ``network`` takes ``B 3 h w`` gray sRGB 0..1 and gives a tuple of feature maps. A row is the spatial means of its
+    deepest maps, minus the mean over all sources, normalized to length 1.
+    Raises InputError for a missing source, ResourceError for disk errors.
     """
     network_hash = _hash_network(network)
     float32_network = deepcopy(network).float().eval()  # on a CPU half precision is many times slower
@@ -50,7 +50,7 @@ def compute_embeddings(sources: Sequence[Source], network: nn.Module, path: Path
 
 @contextmanager
 def _single_torch_thread() -> Iterator[None]:
-    """Small pictures gain nothing from more, and where others work lose fifteenfold."""
+    """Run torch on one thread: small pictures gain nothing from more, and are 15 times slower on a busy machine."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -61,6 +61,7 @@ def _single_torch_thread() -> Iterator[None]:
 
 @torch.inference_mode()
 def _pool_features(sources: Sequence[Source], network: nn.Module) -> Float32Array:
+    """Spatial means of the deepest feature maps, ``S C``; each map's part has length 1."""
     gray = [cv2.cvtColor(read_source_frame(source, source.frames // 2), cv2.COLOR_RGB2GRAY) for source in sources]
     batch = torch.from_numpy(np.stack([resize(picture, (INPUT_SIDE, INPUT_SIDE)) for picture in gray])).float() / 255
     rgb = batch[:, None].expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
@@ -71,7 +72,7 @@ def _pool_features(sources: Sequence[Source], network: nn.Module) -> Float32Arra
 
 
 def _hash_network(network: nn.Module) -> str:
-    """Tells the embeddings of one network from those of another."""
+    """Hash of a network's weights, so that embeddings of another network are not used."""
     total = hashlib.sha256()
     for key, tensor in network.state_dict().items():
         total.update(key.encode() + tensor.cpu().numpy().tobytes())
@@ -79,7 +80,7 @@ def _hash_network(network: nn.Module) -> str:
 
 
 def _read_cached_rows(path: Path, network_hash: str) -> dict[str, Float32Array]:
-    """Rows by digest; none where the file is of another network, or broken."""
+    """Cached rows by digest of their source; none where the file is of another network, or damaged."""
     try:
         with np.load(path) as stored:
             rows = dict(zip(stored["digests"].tolist(), stored["rows"], strict=True))

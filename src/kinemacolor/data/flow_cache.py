@@ -1,4 +1,4 @@
-"""Motion between frames of a film, kept on disk and checked when it is read."""
+"""Optical flow between frames of a film, cached on disk and verified when it is read."""
 
 import hashlib
 import zipfile
@@ -15,22 +15,23 @@ from kinemacolor.utils.arrays import Float32Array, UInt8Array
 from kinemacolor.utils.files import write_file_atomically
 
 Float16Array = NDArray[np.float16]
-FLOW_METHOD = "DIS medium 1"  # another word where the numbers become others
+FLOW_METHOD = "DIS medium 1"  # part of the cache key: change it when the method gives other numbers
 
 
 @dataclass(frozen=True)
 class FlowCache:
-    """Flow and visibility as files in ``folder``, named by what they are of."""
+    """A cache of flow and visibility: one file for each pair of frames in ``folder``, named by a hash of the pair."""
 
     folder: Path
 
     def load_or_compute(
         self, digest: str, numbers: tuple[int, int], first: UInt8Array, second: UInt8Array
     ) -> tuple[Float32Array, Float32Array]:
-        """From the second frame back to the first: flow ``H W 2`` px (x, y), and ``H W`` 1 where both show the same.
+        """Return the flow from the second frame back to the first, and its visibility, from the cache where possible.
 
-        ``digest`` and ``numbers`` name the two frames ``H W 3``. A file that is missing, damaged or
-        another's is made again. Flow is rounded to float16. Raises ResourceError for the disk.
+        Flow is ``H W 2`` px (x, y), rounded to float16; visibility is ``H W``, 1 where both frames show the same, else
+        0. ``digest`` (of the source) and ``numbers`` name the two frames ``H W 3``. A missing or damaged file, or one
+        of another pair, is made again. Raises ResourceError for disk errors.
         """
         name = f"{FLOW_METHOD} {digest} {numbers[0]} {numbers[1]} {first.shape[0]}x{first.shape[1]}"
         key = hashlib.sha256(name.encode()).hexdigest()
@@ -41,6 +42,7 @@ class FlowCache:
 
 
 def _compute_and_write(path: Path, key: str, first: UInt8Array, second: UInt8Array) -> tuple[Float16Array, UInt8Array]:
+    """Flow and bit-packed visibility of two frames, also written to ``path``."""
     gray = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False) for frame in (first, second)]
     motion = Motion.from_frames(gray[0], gray[1])
     flow, visibility = motion.backward_flow.astype(np.float16), np.packbits(motion.visible, axis=1)
@@ -50,6 +52,7 @@ def _compute_and_write(path: Path, key: str, first: UInt8Array, second: UInt8Arr
 
 
 def _read_flow(path: Path, key: str) -> tuple[Float16Array, UInt8Array] | None:
+    """Flow and bit-packed visibility from a file; None where it is missing, damaged or of another pair."""
     try:
         with np.load(path) as stored:
             flow, visibility, sha256 = stored["flow"], stored["seen"], str(stored["sha256"])

@@ -1,4 +1,4 @@
-"""Frames at the training size, decoded once and kept on disk."""
+"""Decoded frames at the training size, cached on disk."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,17 +13,17 @@ from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.geometry import resize
 
 Size = tuple[int, int]  # rows, columns
-PHOTOGRAPH_SCALE = 1.5  # photographs are kept so much larger than films: a camera moves in them
+PHOTOGRAPH_SCALE = 1.5  # photographs are cached larger than films by this factor: a virtual camera moves in them
 
 
 def compute_cover_size(height: int, width: int, size: Size) -> Size:
-    """The size of a picture, scaled so that it covers ``size`` and is no larger than it must."""
+    """Compute the smallest size of a scaled picture that covers ``size``; rows, columns."""
     scale = max(size[0] / height, size[1] / width)
     return max(size[0], round(height * scale)), max(size[1], round(width * scale))
 
 
 def resize_and_center_crop(picture: UInt8Array, size: Size) -> UInt8Array:
-    """A picture scaled to cover ``size``, and cut to it in the middle."""
+    """Scale a picture to cover ``size`` and crop its centre."""
     whole = resize(picture, compute_cover_size(picture.shape[0], picture.shape[1], size))
     top, left = ((have - want) // 2 for have, want in zip(whole.shape, size, strict=False))
     return whole[top : top + size[0], left : left + size[1]]
@@ -31,16 +31,16 @@ def resize_and_center_crop(picture: UInt8Array, size: Size) -> UInt8Array:
 
 @dataclass(frozen=True)
 class FrameCache:
-    """Frames of sources as files in ``folder``, one for each source, named by its contents.
+    """A cache of decoded frames: one file for each source in ``folder``, named by the digest of its contents.
 
-    A film is scaled to cover ``size``; a photograph to cover 1.5 times that, and is never enlarged.
+    A film is scaled to cover ``size``; a photograph to cover `PHOTOGRAPH_SCALE` times that, and is never enlarged.
     """
 
     folder: Path
     size: Size
 
     def get_cached_shape(self, source: Source) -> tuple[int, int, int, int]:
-        """Frames, rows, columns and channels of what is kept of a source: so many bytes."""
+        """Return frames, rows, columns and channels of a source's cached array (uint8: their product is its bytes)."""
         if source.kind == "film":
             return (source.frames, *compute_cover_size(source.height, source.width, self.size), 3)
         target_size = round(self.size[0] * PHOTOGRAPH_SCALE), round(self.size[1] * PHOTOGRAPH_SCALE)
@@ -48,9 +48,9 @@ class FrameCache:
         return (1, *(cover_size if cover_size[0] < source.height else (source.height, source.width)), 3)
 
     def load_frames(self, source: Source) -> UInt8Array:
-        """All frames ``T H W 3`` sRGB of a source, read from disk where they are used.
+        """Return all frames ``T H W 3`` sRGB of a source as a memory map, decoding them on the first call.
 
-        Raises InputError where the source is gone or another one, ResourceError for the disk.
+        Raises InputError where the source is missing or has changed, ResourceError for disk errors.
         """
         path = self.folder / f"{self.size[0]}x{self.size[1]}" / source.digest[:2] / f"{source.digest}.npy"
         try:
@@ -64,6 +64,7 @@ class FrameCache:
         return written
 
     def _decode_and_write(self, source: Source, path: Path) -> None:
+        """Decode and resize all frames into one .npy file, frame by frame."""
         shape = self.get_cached_shape(source)
         size, count = (shape[1], shape[2]), 0
         with write_file_atomically(path) as stream:

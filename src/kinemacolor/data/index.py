@@ -1,4 +1,4 @@
-"""Everything there is to learn from, looked at once: what can be used, what cannot, what is alike."""
+"""The index of all sources: which are usable, which are not and why, which are similar."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,15 +27,14 @@ from kinemacolor.utils.arrays import Float32Array
 from kinemacolor.utils.files import iter_json_lines, translate_disk_errors
 from kinemacolor.utils.prefetch import use_single_thread
 
-NEAR_DUPLICATE_DIFFERENCE = 0.15  # share of gradients that may differ
+NEAR_DUPLICATE_DIFFERENCE = 0.15  # share of gradient signs that may differ in a near duplicate
 
 
 @dataclass(frozen=True)
 class SourceIndex:
-    """What can be used, and what a person should know.
+    """The usable ``sources``, and ``faults`` that the user should know of.
 
-    ``embeddings`` are unit rows ``S C`` of the sources, alike where the pictures are; None where
-    no network was given.
+    ``embeddings`` are unit rows ``S C``, one for each source, whose products are similarities; None without a network.
     """
 
     sources: tuple[Source, ...]
@@ -44,25 +43,25 @@ class SourceIndex:
 
     @cached_property
     def origin_ids(self) -> NDArray[np.intp]:
-        """``S``: the same number for sources of one origin."""
+        """Identity of each source's origin, ``S``: the same number for sources of one origin."""
         numbers: NDArray[np.intp] = np.unique([source.origin for source in self.sources], return_inverse=True)[1]
         return numbers
 
     def find_same_origin(self, source_number: int) -> NDArray[np.intp]:
-        """The other sources of the same origin as source ``number``."""
+        """Find the other sources of the same origin as source ``source_number``."""
         same = np.flatnonzero(self.origin_ids == self.origin_ids[source_number])
         others: NDArray[np.intp] = same[same != source_number]
         return others
 
     def rank_other_origins(self, source_number: int) -> NDArray[np.intp]:
-        """The sources of another origin than that of source ``number``, the most alike first.
+        """Rank the sources of other origins than that of source ``source_number``, the most similar first.
 
-        Without embeddings their order means nothing.
+        Without embeddings they are in the order of the index.
         """
         rows = self.embeddings
         if rows is None:
             ordered = np.arange(len(self.sources))
-        else:  # einsum: without the threads of a matrix library, which workers would fight for
+        else:  # einsum: no threads of a matrix library, for which the workers would compete
             ordered = np.argsort(-np.einsum("sc,c->s", rows, rows[source_number]), kind="stable")
         others: NDArray[np.intp] = ordered[self.origin_ids[ordered] != self.origin_ids[source_number]]
         return others
@@ -78,12 +77,12 @@ def build_source_index(
     strict: bool = False,
     on_progress: Callable[[int, int | None], None] | None = None,
 ) -> SourceIndex:
-    """Look at all films and photographs of these folders; what ``cache`` knows of unchanged ones is not done again.
+    """Build the index of all films and photographs of these folders; unchanged ones are read from ``cache``.
 
-    ``network`` gives maps of gray pictures (`EfficientNetLite0`), by which similar ones are found.
-    What cannot be read, is gray, or was there before under another name is left out and named in
-    ``faults``; what is nearly the same as another is named and stays. Raises UsageError for no folder,
-    InputError where nothing is left, with ``strict`` where anything is left out; ResourceError for the disk.
+    ``network`` gives feature maps of gray pictures (`EfficientNetLite0`) for the embeddings.
+    Sources that are unreadable, gray or exact duplicates are left out and named in ``faults``; near duplicates are
+    named and stay. Raises UsageError without any source, InputError where none is usable or, with ``strict``, where
+    any is left out; ResourceError for disk errors.
     """
     unscanned = [one for folder in films for one in find_sources(folder, "film")]
     unscanned += [one for folder in photographs for one in find_sources(folder, "photograph")]
@@ -104,7 +103,7 @@ def build_source_index(
 def _scan_or_load(
     unscanned: Sequence[UnscannedSource], path: Path, jobs: int, on_progress: Callable[[int, int | None], None] | None
 ) -> Iterator[Source | SourceFault]:
-    """A Source or a Fault for each; new sources are added to the list at ``path`` as they come."""
+    """A `Source` or a `SourceFault` for each; new sources are appended to the file ``path`` as they are scanned."""
     known = _read_known_sources(path)
     unknown = [one for one in unscanned if (str(one.path), one.stamp) not in known]
     for count, (one, scanned) in enumerate(zip(unknown, _scan_in_parallel(unknown, jobs), strict=True), 1):
@@ -120,16 +119,17 @@ def _scan_or_load(
 
 
 def _scan_in_parallel(unscanned: Sequence[UnscannedSource], jobs: int) -> Iterator[Source | SourceFault]:
+    """Scan in ``jobs`` processes; in this process where there are few sources."""
     if jobs == 1 or len(unscanned) < 2 * jobs:
         yield from map(scan_source, unscanned)
         return
-    # spawn: a fork of a process that runs OpenMP hangs
+    # spawn, not fork: a forked child of a process that runs OpenMP hangs
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=use_single_thread) as pool:
         yield from pool.map(scan_source, unscanned, chunksize=min(16, len(unscanned) // jobs))
 
 
 def _append_row(path: Path, row: Mapping[str, object]) -> None:
-    """The line break comes first: a line that was left unfinished spoils no other."""
+    """Append a JSON line. The line break comes first, so that an unfinished last line does not damage this one."""
     with translate_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as stream:
@@ -137,7 +137,7 @@ def _append_row(path: Path, row: Mapping[str, object]) -> None:
 
 
 def _read_known_sources(path: Path) -> dict[tuple[str, str], Source | SourceFault]:
-    """Sources by path and stamp; a line that a killed run left unfinished is skipped."""
+    """Sources of earlier scans by path and stamp; an unfinished line of a killed run is skipped."""
     known: dict[tuple[str, str], Source | SourceFault] = {}
     for row in iter_json_lines(path):
         try:
@@ -149,6 +149,7 @@ def _read_known_sources(path: Path) -> dict[tuple[str, str], Source | SourceFaul
 
 
 def _split_usable(scanned: Iterable[Source | SourceFault]) -> tuple[list[Source], list[SourceFault]]:
+    """Separate usable sources from unreadable, gray and duplicate ones."""
     sources: dict[str, Source] = {}
     faults = []
     for one in scanned:
@@ -166,9 +167,10 @@ def _split_usable(scanned: Iterable[Source | SourceFault]) -> tuple[list[Source]
 
 
 def _find_near_duplicates(sources: Sequence[Source], rows: int = 1024) -> list[SourceFault]:
-    """Pairs of different origin whose gradients nearly agree."""
+    """A fault for each pair of sources of different origins whose gradient hashes nearly agree."""
     signs, faults = unpack_gradient_hashes(sources), []
     for start in range(0, len(sources), rows):
+        # signs are -1 and 1, so a product is (equal - different), and (1 - product / count) / 2 the share that differs
         differ = (1 - signs[start : start + rows] @ signs.T / signs.shape[1]) / 2
         for row, other in np.argwhere(differ < NEAR_DUPLICATE_DIFFERENCE):
             first, second = sources[other], sources[start + row]

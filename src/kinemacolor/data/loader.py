@@ -1,4 +1,4 @@
-"""Batches of clips, made by workers, from any step on."""
+"""Batches of clips, made by worker processes, from any step on."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
@@ -16,7 +16,7 @@ from kinemacolor.utils.prefetch import use_single_thread
 
 @dataclass(frozen=True)
 class Batch:
-    """Clips of one shape, the batch first in every tensor: ``lab`` is ``B T 3 h w``, ``in_shot`` ``B`` bool."""
+    """Clips of one shape, with the fields of `Clip`, batch first: ``lab`` is ``B T 3 h w``, ``in_shot`` ``B`` bool."""
 
     lab: Tensor
     lightness: Tensor
@@ -28,21 +28,22 @@ class Batch:
     source_numbers: tuple[int, ...]
 
     def to(self, device: torch.device | str) -> Self:
-        """The same batch on another device; from pinned memory, without waiting."""
+        """Copy the batch to a device; asynchronously from pinned memory."""
         return self._map_tensors(lambda tensor: tensor.to(device, non_blocking=True))
 
     def pin_memory(self) -> Self:
-        """The same batch where a GPU can fetch it by itself."""
+        """Copy the batch to pinned memory, from which a GPU can copy asynchronously."""
         return self._map_tensors(Tensor.pin_memory)
 
     def _map_tensors(self, change: Callable[[Tensor], Tensor]) -> Self:
+        """The batch with ``change`` applied to every tensor."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         changed: dict[str, Any] = {name: change(x) for name, x in values.items() if isinstance(x, Tensor)}
         return replace(self, **changed)
 
 
 def collate_clips(clips: Sequence[Clip]) -> Batch:
-    """Clips of one shape as a batch."""
+    """Stack clips of one shape to a batch."""
     return Batch(
         lab=torch.stack([clip.lab for clip in clips]),
         lightness=torch.stack([clip.lightness for clip in clips]),
@@ -58,10 +59,10 @@ def collate_clips(clips: Sequence[Clip]) -> Batch:
 def iter_batches(
     clips: ClipDataset, start: int = 0, *, batch_size: int = 4, workers: int = 0, pin_memory: bool = False
 ) -> Generator[Batch, None, None]:
-    """Batches without end from step ``start`` on: step ``n`` has the clips n·batch up to (n+1)·batch.
+    """Iterate over batches without end from step ``start`` on: step n has clips n·batch_size to (n+1)·batch_size - 1.
 
-    The order is the same with any number of ``workers`` (processes). With ``pin`` batches lie in
-    pinned memory. Close it (`contextlib.closing`) when it is no longer needed. Raises what `Clips` raises.
+    The order is the same with any number of ``workers`` (processes). With ``pin_memory`` batches lie in pinned
+    memory. Close the generator (`contextlib.closing`) when it is no longer needed. Raises what `ClipDataset` raises.
     """
     steps = _StepSampler(start, batch_size)
     data_loader = DataLoader(
@@ -70,26 +71,27 @@ def iter_batches(
         collate_fn=collate_clips,
         num_workers=workers,
         pin_memory=pin_memory,
-        multiprocessing_context="spawn" if workers else None,  # a fork of a process that runs OpenMP hangs
+        multiprocessing_context="spawn" if workers else None,  # not fork, which hangs in a process that runs OpenMP
         worker_init_fn=_init_worker,
-        generator=torch.Generator(),  # else it would draw from the global one
+        generator=torch.Generator(),  # its own, or it would draw its base seed from the global generator
     )
     batches = iter(data_loader)
     try:
         yield from batches
     except GeneratorExit:
         steps.is_ended = True
-        for _ in batches:  # a worker that is stopped while it hands over a batch is aborted
+        for _ in batches:  # drain: a worker that is stopped while it hands over a batch aborts
             pass
         raise
 
 
 def _init_worker(worker: int) -> None:
+    """Limit a worker process to one thread."""
     use_single_thread()
 
 
 class _StepSampler(Sampler[list[int]]):
-    """The numbers of the clips of every step, until it is ``ended``."""
+    """The clip numbers of each step from ``start`` on, until ``is_ended`` is set."""
 
     def __init__(self, start: int, batch_size: int) -> None:
         self.start, self.batch_size, self.is_ended = start, batch_size, False

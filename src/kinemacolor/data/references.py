@@ -1,4 +1,4 @@
-"""The reference of a clip: from the film itself, made of it, or another picture, fitting or not."""
+"""Draws the references of a clip: frames of its film, bent copies of its frames, similar or unrelated pictures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from kinemacolor.data.shots import TrainingShot
 from kinemacolor.errors import UsageError
 from kinemacolor.utils.arrays import UInt8Array
 
-MAX_SIMILAR_SOURCES = 5  # the most alike of other origin (Deep Exemplar, 4)
+MAX_SIMILAR_SOURCES = 5  # of other origins (Deep Exemplar, section 4)
 
 
 @dataclass(frozen=True)
 class ReferenceSampler:
-    """Draws references; ``shares`` sum to 1 and hold only kinds that can be made of the ``index``."""
+    """Draws references; ``shares`` sum to 1 and contain only kinds that the sources of ``index`` allow."""
 
     index: SourceIndex
     frame_cache: FrameCache
@@ -28,7 +28,7 @@ class ReferenceSampler:
     def from_options(
         cls, index: SourceIndex, frame_cache: FrameCache, options: ClipOptions
     ) -> tuple["ReferenceSampler", tuple[str, ...]]:
-        """References, and what a person should know: which kinds cannot be made, and why.
+        """Make a sampler, and notices for the user: which kinds of references cannot be made, and why.
 
         Raises UsageError where no kind is left.
         """
@@ -45,7 +45,7 @@ class ReferenceSampler:
         return cls(index, frame_cache, {kind: share / total for kind, share in shares.items()}), tuple(notices)
 
     def draw_kind(self, generator: np.random.Generator) -> ReferenceKind:
-        """One of them, by their shares."""
+        """Draw a kind of reference by the shares."""
         kinds = list(self.shares)
         return kinds[int(generator.choice(len(kinds), p=list(self.shares.values())))]
 
@@ -57,7 +57,10 @@ class ReferenceSampler:
         numbers: Sequence[int],
         generator: np.random.Generator,
     ) -> UInt8Array:
-        """A reference ``H W 3`` for the frames ``numbers`` of a shot of ``source``. Raises as `FrameStore.frames`."""
+        """Draw a reference ``H W 3`` sRGB for the frames ``numbers`` of a shot of source number ``source``.
+
+        Raises what `FrameCache.load_frames` raises.
+        """
         if kind == "self":
             return make_self_reference(shot.get_frame(int(generator.choice(numbers))), generator)
         if kind in ("near", "far"):
@@ -80,6 +83,7 @@ class ReferenceSampler:
     def _draw_other_part(
         self, source: int, shot: TrainingShot, numbers: Sequence[int], generator: np.random.Generator
     ) -> UInt8Array:
+        """The kind ``part``: another view of a photograph, a frame of the same origin, or the farthest frame."""
         if self.index.sources[source].kind == "photograph":
             photograph = self.frame_cache.load_frames(self.index.sources[source])[0]
             return PhotographShot(photograph, self.frame_cache.size, 1, generator).get_frame(0)
@@ -89,6 +93,6 @@ class ReferenceSampler:
         return shot.get_frame(max(range(shot.length), key=lambda number: abs(number - numbers[0])))
 
     def _draw_source_frame(self, source: int, generator: np.random.Generator) -> UInt8Array:
-        """A frame of a source."""
+        """Draw a frame of a source, scaled and cropped to the clips' size."""
         frames = self.frame_cache.load_frames(self.index.sources[source])
         return resize_and_center_crop(frames[generator.integers(len(frames))], self.frame_cache.size)

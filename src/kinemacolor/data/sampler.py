@@ -1,4 +1,4 @@
-"""Which source each clip is cut from: an endless order, known at any place without walking there."""
+"""Which source each clip is cut from: an endless shuffled order with random access."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ Groups = tuple[tuple[int, ...], ...]
 
 
 def pick_shuffled(number: int, count: int, *seed: int) -> int:
-    """Whose turn it is of ``count``: all of them in one shuffled order, then all in another, without end."""
+    """Return item ``number`` of an endless order of 0..count-1 that is reshuffled after every ``count`` items."""
     epoch, place = divmod(number, count)
     return int(np.random.default_rng([*seed, epoch]).permutation(count)[place])
 
 
 @dataclass(frozen=True)
 class SourceSampler:
-    """Films and photographs take turns by their share; so do groups within each, and sources within a group.
+    """The order of sources: films and photographs alternate by their share, then groups, then sources of a group.
 
-    Groups hold numbers of sources. Whatever stretch of the order is taken, no group comes twice more
-    often than another.
+    ``films`` and ``photographs`` hold groups of source numbers. In any stretch of the order the counts of two
+    groups of one kind differ by at most two.
     """
 
     films: Groups
@@ -34,7 +34,7 @@ class SourceSampler:
     def from_sources(
         cls, sources: Sequence[Source], usable: Iterable[int], photograph_share: float, seed: int
     ) -> "SourceSampler":
-        """``share`` of the clips are of photographs; all or none where there is but one kind."""
+        """Make the order of the ``usable`` source numbers; with one kind only, ``photograph_share`` is ignored."""
         groups: dict[str, dict[str, list[int]]] = {"film": {}, "photograph": {}}
         for number in usable:
             groups[sources[number].kind].setdefault(sources[number].group, []).append(number)
@@ -42,7 +42,7 @@ class SourceSampler:
         return cls(films, photographs, photograph_share if films and photographs else float(bool(photographs)), seed)
 
     def pick_source(self, number: int) -> int:
-        """The source of clip ``number``, from 0 on."""
+        """Return the number of the source of clip ``number``, from 0 on."""
         before = floor(number * self.photograph_share)
         is_photograph = floor((number + 1) * self.photograph_share) > before
         groups = self.photographs if is_photograph else self.films

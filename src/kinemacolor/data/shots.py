@@ -1,4 +1,4 @@
-"""One shot, of a film or made of a photograph: frames in order, and the motion between any two."""
+"""A shot to cut clips from: frames in order, and the optical flow between any two."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,22 +11,25 @@ from kinemacolor.utils.arrays import Float32Array, UInt8Array
 
 
 class TrainingShot(Protocol):
-    """Frames 0..length-1, all of one size."""
+    """A shot with frames 0..length-1, all of one size."""
 
     @property
     def length(self) -> int:
-        """How many."""
+        """Number of frames."""
 
     def get_frame(self, number: int) -> UInt8Array:
-        """A frame, ``h w 3`` sRGB."""
+        """Return a frame, ``h w 3`` sRGB."""
 
     def get_backward_flow(self, first: int, second: int) -> tuple[Float32Array, Float32Array]:
-        """From frame ``second`` back to ``first``: flow ``h w 2`` px (x, y); ``h w`` 1 where both show the same."""
+        """Return the flow from frame ``second`` back to frame ``first``, and its visibility.
+
+        Flow is ``h w 2`` px (x, y); visibility is ``h w``, 1 where both frames show the same, else 0.
+        """
 
 
 @dataclass(frozen=True)
 class FilmShot:
-    """The ``numbers`` of a film's ``stored`` frames ``T H W 3``, seen through a window of ``size`` at ``corner``."""
+    """A film's shot: the ``frame_numbers`` of its cached ``frames`` ``T H W 3``, cropped to ``size`` at ``corner``."""
 
     frames: UInt8Array
     digest: str
@@ -37,15 +40,18 @@ class FilmShot:
 
     @property
     def length(self) -> int:
-        """How many frames."""
+        """Number of frames."""
         return len(self.frame_numbers)
 
     def get_frame(self, number: int) -> UInt8Array:
-        """A frame, ``h w 3`` sRGB."""
+        """Return a frame, ``h w 3`` sRGB."""
         return np.ascontiguousarray(self.frames[(self.frame_numbers[number], *self._crop_slices)])
 
     def get_backward_flow(self, first: int, second: int) -> tuple[Float32Array, Float32Array]:
-        """From frame ``second`` back to ``first``: flow ``h w 2`` px (x, y); ``h w`` 1 where both show the same."""
+        """Return the flow from frame ``second`` back to frame ``first``, and its visibility.
+
+        Flow is ``h w 2`` px (x, y); visibility is ``h w``, 1 where both frames show the same, else 0.
+        """
         numbers = self.frame_numbers[first], self.frame_numbers[second]
         flow, visibility = self.flow_cache.load_or_compute(
             self.digest, numbers, *(self.frames[number] for number in numbers)
@@ -54,5 +60,6 @@ class FilmShot:
 
     @property
     def _crop_slices(self) -> tuple[slice, slice]:
+        """Rows and columns of the window."""
         (top, left), (rows, columns) = self.corner, self.size
         return slice(top, top + rows), slice(left, left + columns)

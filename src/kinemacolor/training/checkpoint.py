@@ -1,4 +1,4 @@
-"""Checkpoints of a run, and the weights that come out of it."""
+"""Checkpoints of a run, and the export of its weights."""
 
 import json
 import os
@@ -20,22 +20,22 @@ from kinemacolor.utils.files import write_file_atomically
 
 @dataclass(frozen=True)
 class CheckpointFolder:
-    """Files in ``folder``, one for each step that was kept, at most ``keep``. Each is whole or not there."""
+    """The checkpoint files in ``folder``: the newest ``keep``, one for each saved step, each written atomically."""
 
     folder: Path
     keep: int
 
     def path_for_step(self, step: int) -> Path:
-        """Where the state after so many steps lies."""
+        """Return the path of the checkpoint after ``step`` steps."""
         return self.folder / f"step-{step:08}.pt"
 
     def find_newest(self, before: int | None = None) -> Path | None:
-        """That of the latest step; or of the latest ``before`` a step."""
+        """Find the newest checkpoint (of a step less than ``before``); None where there is none."""
         paths = self.folder.glob("step-*.pt")
         return max((path for path in paths if before is None or path < self.path_for_step(before)), default=None)
 
     def save(self, step: int, content: Mapping[str, Any]) -> Path:
-        """The state after ``step`` steps. The old ones go when it is safe on the disk.
+        """Save the state after ``step`` steps, then delete the oldest checkpoints.
 
         Raises ResourceError where it cannot be written; then the old ones stay.
         """
@@ -49,13 +49,13 @@ class CheckpointFolder:
         return path
 
     def remove_unfinished(self) -> None:
-        """Away with what a killed run left unfinished."""
+        """Delete unfinished checkpoint files of a killed run."""
         for left in self.folder.glob(".step-*"):
             left.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path, recipe: Recipe) -> dict[str, Any]:
-    """What was saved. Raises WeightsError for a damaged file, UsageError for that of another recipe."""
+    """Read a checkpoint. Raises WeightsError for a damaged file, UsageError for a checkpoint of another recipe."""
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         other = json.loads(content["recipe"])
@@ -70,9 +70,9 @@ def load_checkpoint(path: Path, recipe: Recipe) -> dict[str, Any]:
 
 
 def export_weights(model: Colorizer, recipe: Recipe, trained_on: str, target: Path) -> None:
-    """The model's weights as one file that `kinemacolor models import MODEL` takes.
+    """Write the model's weights as one safetensors file that `kinemacolor models import MODEL` takes.
 
-    ``told`` is what they were trained on. What is frozen keeps the licence and the provenance that it had.
+    ``trained_on`` describes the data. Frozen parts keep the licence and the provenance that they had.
     """
     paths = tuple(f"{path}." if path else "" for path in model.parts.values())
     tensors = {name: x.cpu().contiguous() for name, x in model.state_dict().items() if name.startswith(paths)}
@@ -82,7 +82,7 @@ def export_weights(model: Colorizer, recipe: Recipe, trained_on: str, target: Pa
 
 
 def _describe_part(part: str, path: str, model: Colorizer, recipe: Recipe, trained_on: str) -> dict[str, Any]:
-    """What is to be known of a part, as `kinemacolor.weights.import_export` reads it."""
+    """Licence, provenance and options of a part, in the form that `kinemacolor.weights.import_export` reads."""
     source = recipe.model.start_from.get(path)
     variant = getattr(model.get_submodule(path), "variant", None)
     options = {"vgg": variant} if part == "vgg19" else {}

@@ -1,4 +1,4 @@
-"""What a run learns from, and the films that are held out of it."""
+"""The training data of a run, and the films held out for validation."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
@@ -22,12 +22,12 @@ from kinemacolor.weights.registry import load_imagenet_backbone
 from kinemacolor.weights.store import user_folder
 
 TrainingProgressCallback = Callable[[int, int | None], None]
-MAX_NAMED_FAULTS = 10  # so many faults by name
+MAX_NAMED_FAULTS = 10  # faults that a note names one by one
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """``clips`` to learn from, ``films`` to validate with, and what a person should know of what is held out."""
+    """Training ``clips``, ``validation_films``, and ``notices`` for the user about what is held out."""
 
     clips: ClipDataset
     validation_films: tuple[Source, ...]
@@ -35,17 +35,17 @@ class TrainingData:
 
     @property
     def digest(self) -> str:
-        """Of the contents of all sources to learn from, in their order."""
+        """Hash of the contents of all training sources, in their order, 16 hex digits."""
         digests = "\n".join(source.digest for source in self.clips.index.sources)
         return hashlib.sha256(digests.encode()).hexdigest()[:16]
 
     def summarize_sources(self) -> str:
-        """How much there is of each kind."""
+        """Format the numbers of films and photographs."""
         kinds = [source.kind for source in self.clips.index.sources]
         return f"{kinds.count('film')} films, {kinds.count('photograph')} photographs"
 
     def collect_notes(self) -> list[str]:
-        """All that a person should know before a run: first what is left out."""
+        """Collect the notes for the user before a run: first the sources that are left out."""
         faults = [fault for fault in self.clips.index.faults if fault.kind != "near duplicate"]
         omitted = [f"{fault.path} is {fault.kind}, left out: {fault.detail}" for fault in faults]
         if len(omitted) > MAX_NAMED_FAULTS:
@@ -55,7 +55,7 @@ class TrainingData:
         return [*omitted, *self.clips.notices, *self.notices]
 
     def format_check(self) -> str:
-        """What `--check-data` prints."""
+        """Format the text that `--check-data` prints."""
         film_lines = [f"  {film.path}" for film in self.validation_films] or ["  none"]
         return (
             "\n".join([format_data_report(self.clips).rstrip(), "films for validation:", *film_lines, *self.notices])
@@ -66,9 +66,9 @@ class TrainingData:
 def load_training_data(
     recipe: Recipe, *, strict: bool = False, on_progress: TrainingProgressCallback | None = None
 ) -> TrainingData:
-    """Look at all films and photographs of a recipe, and part them.
+    """Index all films and photographs of a recipe, and hold out films for validation.
 
-    Raises UsageError where the recipe names none, and what `scan` and `Clips` raise.
+    Raises UsageError where the recipe names none, and what `build_source_index` and `ClipDataset` raise.
     """
     data, cache = recipe.data, recipe.data.cache or user_folder() / "training-cache"
     if not data.films and not data.photographs:
@@ -100,9 +100,10 @@ def load_training_data(
 
 
 def select_validation_films(sources: Sequence[Source], share: float) -> tuple[Source, ...]:
-    """All films of a share of the origins, rounded up, chosen by the hash of the origin's name; none if there is one.
+    """Select all films of a share of the origins, rounded up, by the hash of the origin's name.
 
-    A path counts by its last part, so that another machine holds out the same.
+    With one origin only, none is selected. Of a path only the last part is hashed, so that the choice does not depend
+    on the machine.
     """
     films = [source for source in sources if source.kind == "film"]
     names = sorted({_origin_name(film) for film in films}, key=lambda name: hashlib.sha256(name.encode()).digest())
@@ -111,7 +112,7 @@ def select_validation_films(sources: Sequence[Source], share: float) -> tuple[So
 
 
 def exclude_films(index: SourceIndex, films: Sequence[Source]) -> SourceIndex:
-    """An index less these films, and less what is the same or was cut from the same."""
+    """Remove films from an index, and with them all sources of the same contents or the same origin."""
     digests, origins = {film.digest for film in films}, {film.origin for film in films}
     remaining = [n for n, x in enumerate(index.sources) if x.digest not in digests and x.origin not in origins]
     rows = None if index.embeddings is None else index.embeddings[remaining]
@@ -119,7 +120,10 @@ def exclude_films(index: SourceIndex, films: Sequence[Source]) -> SourceIndex:
 
 
 def iter_batch_parts(clips: ClipDataset, recipe: Recipe, process_group: ProcessGroup, step: int) -> Iterator[Batch]:
-    """The parts of every step from ``step`` on, as this process works them off: ``accumulate`` for each step."""
+    """Iterate over this process's parts of the batches from ``step`` on: ``accumulate`` parts for each step.
+
+    Raises UsageError for a batch that cannot be divided evenly.
+    """
     parts = process_group.world_size * recipe.accumulate
     size, remainder = divmod(recipe.batch, parts)
     if remainder or not size:
@@ -136,7 +140,7 @@ def iter_batch_parts(clips: ClipDataset, recipe: Recipe, process_group: ProcessG
 
 @dataclass(frozen=True)
 class _ProcessShare(Dataset[Clip]):
-    """Every ``world``-th run of ``size`` clips: those of one process. Together they see the clips in their order."""
+    """One process's share of the clips: every ``world_size``-th run of ``part_size`` clips, from its rank on."""
 
     clips: ClipDataset
     part_size: int
@@ -148,4 +152,5 @@ class _ProcessShare(Dataset[Clip]):
 
 
 def _origin_name(film: Source) -> str:
+    """The origin of a film; where that is its own path, the last part of the path."""
     return film.path.name if film.origin == str(film.path) else film.origin

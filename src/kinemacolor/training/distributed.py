@@ -1,4 +1,4 @@
-"""Several processes that train one model, started by `torchrun`; or one alone."""
+"""Communication between the processes that train one model (started by `torchrun`), or of a single process."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -14,12 +14,12 @@ from torch import Tensor
 from kinemacolor.utils.device import choose_device
 
 Payload = TypeVar("Payload")
-BARRIER_TIMEOUT = timedelta(hours=12)  # one looks at all the data while the others wait
+BARRIER_TIMEOUT = timedelta(hours=12)  # the main process scans all data while the others wait
 
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """``world`` processes, this one's ``rank`` among them, and its ``device``. All do the same at the same time."""
+    """``world_size`` processes, this one's ``rank`` and ``device``. All processes must call each method together."""
 
     rank: int
     world_size: int
@@ -27,11 +27,11 @@ class ProcessGroup:
 
     @property
     def is_main_process(self) -> bool:
-        """Whether this one writes and speaks for all."""
+        """Whether this process writes files and messages for all."""
         return self.rank == 0
 
     def all_reduce_mean(self, tensors: Sequence[Tensor]) -> None:
-        """Each tensor becomes its mean over all processes."""
+        """Replace each tensor, in place, by its mean over all processes."""
         if self.world_size == 1:
             return
         flattened = torch.cat([tensor.flatten() for tensor in tensors])
@@ -41,7 +41,7 @@ class ProcessGroup:
             tensor.copy_(part.view_as(tensor))
 
     def all_reduce_any(self, *flags: bool) -> list[bool]:
-        """Of each wish, whether any process has it."""
+        """Return for each flag whether any process has set it."""
         if self.world_size == 1:
             return list(flags)
         shares = torch.tensor(flags, dtype=torch.float32, device=self.device)
@@ -49,7 +49,7 @@ class ProcessGroup:
         return [share > 0 for share in shares.tolist()]
 
     def all_gather(self, item: Payload) -> list[Payload]:
-        """What every process has."""
+        """Return the ``item`` of every process, by rank."""
         if self.world_size == 1:
             return [item]
         gathered: list[Payload] = [item] * self.world_size
@@ -57,14 +57,17 @@ class ProcessGroup:
         return gathered
 
     def wait_for_all(self) -> None:
-        """Until all are here."""
+        """Wait until all processes have arrived here."""
         if self.world_size > 1:
             dist.barrier()
 
 
 @contextmanager
 def join_process_group(device: str) -> Iterator[ProcessGroup]:
-    """The team that the environment speaks of (``WORLD_SIZE``, ``RANK``, ``LOCAL_RANK``). Raises as `choose_device`."""
+    """Join the process group that ``WORLD_SIZE``, ``RANK`` and ``LOCAL_RANK`` describe.
+
+    Raises what `choose_device` raises.
+    """
     chosen, world_size, rank = (
         choose_device(device),
         int(os.environ.get("WORLD_SIZE", 1)),

@@ -1,4 +1,4 @@
-"""What a run begins with: a model, and the trained networks that it or its losses need."""
+"""Where weights begin: builds the model of a recipe and the network that its losses need."""
 
 import pickle
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ UNREADABLE_ERRORS = (OSError, EOFError, RuntimeError, ValueError, KeyError, Safe
 
 
 def build_model(config: ModelConfig, seed: int) -> Colorizer:
-    """The model of a recipe with the weights that it starts from, on the CPU.
+    """Build the model of a recipe on the CPU, with the weights of ``start_from``; all others are random by ``seed``.
 
     Raises UsageError for a submodule that it lacks, WeightsError for weights that are missing or do not fit.
     """
@@ -50,7 +50,7 @@ def build_model(config: ModelConfig, seed: int) -> Colorizer:
 
 
 def get_submodule(model: Colorizer, path: str, key: str) -> torch.nn.Module:
-    """A part of a model by its path. Raises UsageError that names the ``key`` of the recipe."""
+    """Return a submodule by its path. Raises UsageError, which names the recipe's ``key``, for an unknown one."""
     try:
         return model.get_submodule(path)
     except AttributeError as error:
@@ -59,9 +59,9 @@ def get_submodule(model: Colorizer, path: str, key: str) -> torch.nn.Module:
 
 
 def load_loss_network(taps: tuple[str, ...]) -> VGG19 | None:
-    """The frozen VGG19 that losses look through; None where none does.
+    """Load the frozen VGG19 with the layers ``taps`` for the losses; None without taps.
 
-    Raises WeightsError, with what helps, where it is not here.
+    Raises WeightsError, with advice, where its weights are not on this machine.
     """
     if not taps:
         return None
@@ -74,7 +74,10 @@ def load_loss_network(taps: tuple[str, ...]) -> VGG19 | None:
 
 
 def find_stored_part(name: str) -> StoredPart:
-    """A part of any model, with its weights. Raises UsageError for an unknown one, WeightsError where it has none."""
+    """Find a stored part of any model.
+
+    Raises UsageError for an unknown name, WeightsError where its weights are not on this machine.
+    """
     if name == BACKBONE_PART:
         return stored_backbone_part()
     owner = next((model for model, kind in MODELS.items() if name in kind.parts), None)
@@ -88,7 +91,7 @@ def find_stored_part(name: str) -> StoredPart:
 
 
 def read_weights_file(path: Path) -> Mapping[str, Tensor]:
-    """The tensors of a safetensors file, or those that a training checkpoint would export. Raises WeightsError."""
+    """Read a safetensors file, or the weights that a training checkpoint would export. Raises WeightsError."""
     try:
         if path.suffix == ".safetensors":
             tensors: Mapping[str, Tensor] = load_file(path)
@@ -101,6 +104,7 @@ def read_weights_file(path: Path) -> Mapping[str, Tensor]:
 
 
 def _read_part_for(name: str, module: torch.nn.Module) -> Mapping[str, Tensor]:
+    """Weights of a stored part; raises WeightsError for a VGG19 of the wrong variant."""
     part = find_stored_part(name)
     variant = part.entry.options.get("vgg")
     if isinstance(module, VGG19) and variant and variant != module.variant:
@@ -109,13 +113,14 @@ def _read_part_for(name: str, module: torch.nn.Module) -> Mapping[str, Tensor]:
 
 
 def _select_submodule_weights(tensors: Mapping[str, Tensor], part_path: str, path: str) -> Mapping[str, Tensor]:
-    """Of the weights of the submodule ``whole`` those of ``place``, if that lies in it; else all."""
+    """From the weights of the submodule ``part_path``, those of ``path`` where it lies inside; else all."""
     part_prefix = f"{part_path}." if part_path else ""
     prefix = f"{path.removeprefix(part_prefix)}." if path != part_path and path.startswith(part_prefix) else ""
     return {name.removeprefix(prefix): x for name, x in tensors.items() if name.startswith(prefix)}
 
 
 def _format_import_advice(part: StoredPart, owner: str) -> str:
+    """How the user gets the weights of a part."""
     if not part.entry.published:
         return "nobody published any; start without them"
     advice = f"`kinemacolor models import {owner} FILE` with {part.entry.provenance}"

@@ -1,4 +1,4 @@
-"""What a run tells: a line of JSON for each event, curves for TensorBoard, filmstrips."""
+"""The log of a run: a JSON line for each event, curves for TensorBoard, filmstrips."""
 
 import json
 import time
@@ -15,9 +15,9 @@ LOG_FILE = "log.jsonl"
 
 
 class RunLog:
-    """`log.jsonl`, `tensorboard/` and `filmstrips/` in the folder of a run, from ``step`` on: later lines are dropped.
+    """Writes `log.jsonl`, `tensorboard/` and `filmstrips/` in the folder of a run that resumes at ``step``.
 
-    Without the package tensorboard its curves are left out; ``notice`` says so.
+    Lines of later steps are deleted. Without the package tensorboard there are no curves, and ``notice`` says so.
     """
 
     notice: str | None = None
@@ -35,7 +35,7 @@ class RunLog:
             self._tensorboard, self.notice = None, "no curves for TensorBoard: pip install tensorboard"
 
     def write(self, step: int, kind: str, facts: Mapping[str, Any]) -> None:
-        """One line; the numbers in it also become curves. Raises ResourceError for the disk."""
+        """Append a line; its floats also become points of curves. Raises ResourceError for disk errors."""
         row = {"step": step, "kind": kind, "seconds": round(time.monotonic() - self._began, 3)} | dict(facts)
         with translate_disk_errors(self.folder), (self.folder / LOG_FILE).open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(row) + "\n")
@@ -44,7 +44,7 @@ class RunLog:
                 self._tensorboard.add_scalar(f"{kind}/{name}", value, step)
 
     def write_filmstrip(self, step: int, strip: UInt8Array) -> None:
-        """A filmstrip ``H W 3``."""
+        """Write a filmstrip ``H W 3`` sRGB as JPEG."""
         good, jpeg = cv2.imencode(".jpg", strip[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
         assert good
         with write_file_atomically(self.folder / "filmstrips" / f"{step:08}.jpg") as stream:
@@ -53,11 +53,11 @@ class RunLog:
             self._tensorboard.add_image("filmstrip: gray, truth, result", strip, step, dataformats="HWC")
 
     def close(self) -> None:
-        """Writes what is waiting."""
+        """Flush and close the curves."""
         if self._tensorboard:
             self._tensorboard.close()
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:
-    """The lines of a run's log; one that a killed run left unfinished is skipped."""
+    """Read the lines of a run's log; an unfinished line of a killed run is skipped."""
     return [row for row in iter_json_lines(folder / LOG_FILE) if isinstance(row.get("step"), int)]

@@ -1,4 +1,4 @@
-"""From a batch of clips and a model to named losses, through the two methods of the interface."""
+"""The objective: runs a model over a batch of clips and computes the losses of the recipe by name."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ PERCEPTUAL_LAYERS = {"top": TOP_LAYER, "all": ALL_LAYERS}
 
 @dataclass(frozen=True)
 class BatchPrediction:
-    """What a model made of clips: ab ``B T 2 h w``, confidence ``B T 1 h w``, and what it gave beside them."""
+    """A model's output for a batch: ``ab`` ``B T 2 h w``, ``confidence`` ``B T 1 h w``, and `ModelOutput.aux`."""
 
     ab: Tensor
     confidence: Tensor
@@ -41,10 +41,10 @@ class BatchPrediction:
 
 
 def predict_batch(model: Colorizer, batch: Batch, *, recompute: bool = False) -> BatchPrediction:
-    """All frames of a batch, in blocks of ``spec.block``. Gradients flow through the states from end to end.
+    """Predict all frames of a batch in blocks of ``spec.block_size``; gradients flow through the states of all blocks.
 
-    Rows whose references are frames of their film and rows where they are not run one after the other.
-    ``recompute`` keeps no activations of a block: less memory, a third more time.
+    Rows with references from their own film (``in_shot``) and the other rows run separately, as `init_state` takes one
+    value for all rows. ``recompute`` is gradient checkpointing for each block: less memory, a third more time.
     """
     in_shot_flags = batch.in_shot.tolist()
     groups = [[row for row, own in enumerate(in_shot_flags) if own == here] for here in (True, False)]
@@ -60,6 +60,7 @@ def predict_batch(model: Colorizer, batch: Batch, *, recompute: bool = False) ->
 
 
 def _predict_rows(model: Colorizer, batch: Batch, rows: list[int], in_shot: bool, recompute: bool) -> BatchPrediction:
+    """Predict the rows of a batch that share a value of ``in_shot``."""
     lightness, references = batch.lightness[rows], batch.references[rows]
     state, outputs = model.init_state(references, in_shot=in_shot), []
     for block in torch.split(lightness, model.spec.block_size, 1):
@@ -74,13 +75,14 @@ def _predict_rows(model: Colorizer, batch: Batch, rows: list[int], in_shot: bool
 
 
 def _forward_with_recompute(model: Colorizer, block: Tensor, state: State) -> ModelOutput:
+    """Forward pass of a block without storing its activations."""
     output: ModelOutput = checkpoint(model, block, state, use_reentrant=False)
     return output
 
 
 @dataclass(frozen=True)
 class LossInputs:
-    """A batch and its result; frames of all clips in one row ``B·T`` where a loss looks at one picture alone."""
+    """A batch, its prediction, and what losses derive from both; losses of single frames take all frames as ``B·T``."""
 
     batch: Batch
     prediction: BatchPrediction
@@ -89,33 +91,33 @@ class LossInputs:
 
     @cached_property
     def predicted_lab(self) -> Tensor:
-        """The result ``B T 3 h w`` with the true L."""
+        """Predicted ab with the true L*, ``B T 3 h w``."""
         return torch.cat([self.batch.lab[:, :, :1], self.prediction.ab], 2)
 
     @cached_property
     def predicted_ab(self) -> Tensor:
-        """ab ``B·T 2 h w``."""
+        """Predicted ab, ``B·T 2 h w``."""
         return self.prediction.ab.flatten(0, 1)
 
     @cached_property
     def true_lab(self) -> Tensor:
-        """True Lab ``B·T 3 h w``."""
+        """True Lab, ``B·T 3 h w``."""
         return self.batch.lab.flatten(0, 1)
 
     @cached_property
     def predicted_features(self) -> Features:
-        """VGG19 of the result."""
+        """VGG19 features of the prediction."""
         return self._extract_features(self.predicted_lab.flatten(0, 1))
 
     @cached_property
     def true_features(self) -> Features:
-        """VGG19 of the truth."""
+        """VGG19 features of the true frames."""
         with torch.no_grad():
             return self._extract_features(self.true_lab)
 
     @cached_property
     def reference_features(self) -> Features:
-        """VGG19 of all references of a clip side by side, once for each of its frames."""
+        """VGG19 features of a clip's references, side by side along the width, repeated for each of its frames."""
         pictures, frames = self.batch.references, self.batch.lab.shape[1]
         with torch.no_grad():
             features_by_tap = self._extract_features(pictures.flatten(0, 1))
@@ -126,14 +128,17 @@ class LossInputs:
         return {tap: x.repeat_interleave(frames, 0) for tap, x in joined.items()}
 
     def discriminator_scores(self, predicted_lab: Tensor) -> tuple[Tensor, Tensor]:
-        """What the discriminator says of consecutive frames of the truth and of ``result``, ``B T 3 h w``."""
+        """Return the discriminator's scores for pairs of consecutive frames: true ones, and those of ``predicted_lab``.
+
+        ``predicted_lab`` is ``B T 3 h w``.
+        """
         assert self.discriminator
         both = torch.cat([_consecutive_pairs(self.batch.lab), _consecutive_pairs(predicted_lab)])
         real, fake = self.discriminator(both).chunk(2)
         return real, fake
 
     def reference_kind_mask(self, term: recipes.L1LossConfig) -> Tensor:
-        """``B·T 1 1 1``: 1 for clips whose kind of reference the term counts, else 0."""
+        """Return ``B·T 1 1 1``: 1 for frames of clips whose kind of reference the term uses, else 0."""
         kinds = [float(kind in term.references) for kind in self.batch.reference_kind]
         return self.true_lab.new_tensor(kinds).repeat_interleave(self.batch.lab.shape[1])[:, None, None, None]
 
@@ -143,7 +148,7 @@ class LossInputs:
 
 
 def compute_losses(config: recipes.LossesConfig, inputs: LossInputs, step: int) -> dict[str, Tensor]:
-    """The value of every term that counts at ``step``, without its weight."""
+    """Compute the value of every term that is active at ``step``, not multiplied with its weight."""
     terms = config.active_terms()
     if not is_adversarial_active(config, step):
         terms.pop("adversarial", None)
@@ -151,18 +156,18 @@ def compute_losses(config: recipes.LossesConfig, inputs: LossInputs, step: int) 
 
 
 def is_adversarial_active(config: recipes.LossesConfig, step: int) -> bool:
-    """Whether the discriminator takes part at ``step``."""
+    """Whether the adversarial loss is active at ``step``."""
     term = config.active_terms().get("adversarial")
     return isinstance(term, recipes.AdversarialLossConfig) and step >= term.after
 
 
 def compute_discriminator_loss(inputs: LossInputs) -> Tensor:
-    """What the discriminator minimises; no gradient flows to the result."""
+    """Compute the discriminator's own loss; no gradient flows to the prediction."""
     return discriminator_loss(*inputs.discriminator_scores(inputs.predicted_lab.detach()))
 
 
 def required_vgg_taps(config: recipes.LossesConfig) -> tuple[str, ...]:
-    """The layers of VGG19 that the losses look at; none if they do without it."""
+    """Return the VGG19 layers that the active losses use; empty if none uses VGG19."""
     terms, wanted = config.active_terms(), set()
     perceptual = terms.get("perceptual")
     if isinstance(perceptual, recipes.PerceptualLossConfig):
@@ -173,7 +178,7 @@ def required_vgg_taps(config: recipes.LossesConfig) -> tuple[str, ...]:
 
 
 def _consecutive_pairs(lab: Tensor) -> Tensor:
-    """Consecutive frames of ``B T 3 h w`` as ``B·(T-1) 2 3 h w``."""
+    """Pairs of consecutive frames of ``B T 3 h w``, ``B·(T-1) 2 3 h w``."""
     return torch.stack([lab[:, :-1], lab[:, 1:]], 2).flatten(0, 1)
 
 
@@ -191,6 +196,7 @@ def _psnr_term(term: recipes.PsnrLossConfig, inputs: LossInputs) -> Tensor:
 
 
 def _aux_ab_term(term: recipes.MatchColorsLossConfig, inputs: LossInputs) -> Tensor:
+    """Loss on an ab map in the model's ``aux``. Raises UsageError where the model has no such map."""
     ab_names = [name for name, field in inputs.prediction.aux.items() if field.shape == inputs.prediction.ab.shape]
     if term.aux not in ab_names:
         known = ", ".join(ab_names) or "nothing"

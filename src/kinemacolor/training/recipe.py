@@ -1,6 +1,6 @@
-"""A recipe: everything that decides what a training run makes. Unknown keys and wrong types are errors.
+"""`Recipe`: all settings of a training run, strictly validated. Unknown keys and wrong types are errors.
 
-`recipe_file` reads one from the TOML file that a person edits. Each class here is a section of that file.
+Each class is a section of the TOML file that a user edits and `recipe_file` reads.
 """
 
 import json
@@ -17,16 +17,19 @@ STRICT_CONFIG = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class _RecipeSection(BaseModel):
+    """A section of a recipe: strict types, no unknown keys, immutable."""
+
     model_config = STRICT_CONFIG
 
 
 class ModelConfig(_RecipeSection):
-    """``name``: one of the models. ``options``: fields of its options class (`Colorizer.options_type`).
+    """The section ``model``: which model, and the weights that it starts from.
 
-    ``start_from``: submodules (``""`` is the whole model) and the weights that they begin with: a part that
-    is stored on this machine (see `kinemacolor models info`; of a part for more than the submodule what is the
-    submodule's), or a path that ends with ``.safetensors`` or is a
-    checkpoint of a run, ``.pt``. All else begins as ``seed`` says.
+    ``name``: name of the model. ``options``: fields of its options class (`Colorizer.options_type`).
+    ``start_from``: paths of submodules (``""`` is the whole model) and the weights that they start from. That is a part
+    stored on this machine (see `kinemacolor models info`; of a part that holds more than the submodule, only the
+    submodule's weights are taken), or the path of a ``.safetensors`` file or of a run's checkpoint, ``.pt``. All other
+    weights are random by the recipe's ``seed``.
     """
 
     name: str
@@ -40,7 +43,7 @@ class ModelConfig(_RecipeSection):
         return self
 
     def build_options(self, defaults: Any) -> Any:
-        """The model's options; where the recipe says nothing, those of ``defaults``. Raises ValidationError."""
+        """Build the model's options: ``defaults``, replaced by those of the recipe. Raises ValidationError."""
         known = json.loads(create_model("Defaults", options=(type(defaults), ...))(options=defaults).model_dump_json())
         both = {"options": known["options"] | self.options}
         checked = create_model("Options", __config__=STRICT_CONFIG, options=(type(defaults), ...))
@@ -48,10 +51,10 @@ class ModelConfig(_RecipeSection):
 
 
 class DataConfig(_RecipeSection):
-    """Folders of ``films`` and of ``photographs``, relative to the recipe.
+    """The section ``data``: folders of ``films`` and ``photographs``, relative to the recipe.
 
-    ``cache``: where decoded frames and motion are kept; without it a folder of the user's. ``workers``:
-    processes that make clips; 0 makes them between the steps.
+    ``cache``: folder of decoded frames and flow; by default one in the user's folder. ``workers``: processes that make
+    clips; 0 makes them in the training process.
     """
 
     films: tuple[Path, ...] = ()
@@ -61,58 +64,64 @@ class DataConfig(_RecipeSection):
 
 
 class LossTermConfig(_RecipeSection):
-    """A loss and its ``weight``; the weight alone may stand for it, and 0 leaves it out."""
+    """A loss with its ``weight``; 0 turns it off. In a file the number alone may stand for the table."""
 
     weight: float = Field(ge=0)
 
 
 class L1LossConfig(LossTermConfig):
-    """`losses.pixel.l1_loss` in Lab units, for clips with these kinds of ``references`` only."""
+    """`losses.pixel.l1_loss` of ab in Lab units, only for clips with these kinds of ``references``."""
 
     references: tuple[ReferenceKind, ...] = get_args(ReferenceKind)
 
 
 class SmoothL1LossConfig(L1LossConfig):
-    """`losses.pixel.smooth_l1_loss` of ab divided by ``scale``."""
+    """`losses.pixel.smooth_l1_loss` of ab (Lab units) divided by ``scale``."""
 
     beta: float = Field(default=1.0, gt=0)
     scale: float = Field(default=1.0, gt=0)
 
 
 class PsnrLossConfig(L1LossConfig):
-    """`losses.pixel.psnr_loss`; ``noise`` in Lab units."""
+    """`losses.pixel.psnr_loss` of ab; ``noise`` in Lab units."""
 
     noise: float = Field(default=1.0, ge=1)
 
 
 class MatchColorsLossConfig(PsnrLossConfig):
-    """Of a chroma that the model gives beside its answer (``Step.aux``), by its name ``aux``: L1, or `psnr_loss`."""
+    """Loss on the colours of matching, before fusion: on the ab map ``aux`` of `ModelOutput.aux`.
+
+    ``form``: `losses.pixel.l1_loss` or `losses.pixel.psnr_loss`.
+    """
 
     aux: str = "evidence"
     form: Literal["l1", "psnr"] = "l1"
 
 
 class SemanticColorsLossConfig(MatchColorsLossConfig):
-    """The same of what `models.kind` found."""
+    """Loss on the colours of semantic attention (`models.kinema.semantic`), as `MatchColorsLossConfig`."""
 
     aux: str = "kind"
 
 
 class PerceptualLossConfig(LossTermConfig):
-    """`losses.perceptual.perceptual_loss` of relu5_2 (``top``) or of five layers (``all``)."""
+    """`losses.perceptual.perceptual_loss` on relu5_2 (``top``) or on five layers (``all``)."""
 
     layers: Literal["top", "all"] = "top"
     penalty: Penalty = "l2"
 
 
 class ContextualLossConfig(LossTermConfig):
-    """`losses.perceptual.contextual_loss` to all references."""
+    """`losses.perceptual.contextual_loss` between prediction and all references."""
 
     bandwidth: float = Field(default=0.1, gt=0)
 
 
 class SmoothnessLossConfig(LossTermConfig):
-    """`losses.pixel.smoothness_loss`; ``alpha`` in squared Lab units."""
+    """`losses.pixel.smoothness_loss`; ``alpha`` in squared Lab units.
+
+    ``centre``: the pixel itself counts among its neighbours.
+    """
 
     alpha: float = Field(default=10.0, gt=0)
     centre: bool = True
@@ -126,7 +135,10 @@ class TemporalLossConfig(LossTermConfig):
 
 
 class AdversarialLossConfig(LossTermConfig):
-    """`losses.adversarial`, from step ``after`` on; ``rate`` is the discriminator's, ``width`` scales its channels."""
+    """`losses.adversarial`, from step ``after`` on.
+
+    ``rate``: the discriminator's learning rate. ``width``: factor on its number of channels.
+    """
 
     after: int = Field(default=0, ge=0)
     rate: float = Field(default=2e-4, gt=0)
@@ -140,7 +152,10 @@ class ConfidenceLossConfig(LossTermConfig):
 
 
 class LossesConfig(_RecipeSection):
-    """What is minimised: the sum of these, each times its weight. ``adversarial`` is the colorizer's side."""
+    """The section ``losses``: the objective is their sum, each times its weight.
+
+    ``adversarial`` is the model's side; the discriminator minimises its own loss.
+    """
 
     l1: L1LossConfig | None = None
     smooth_l1: SmoothL1LossConfig | None = None
@@ -155,16 +170,16 @@ class LossesConfig(_RecipeSection):
     confidence: ConfidenceLossConfig | None = None
 
     def active_terms(self) -> dict[str, LossTermConfig]:
-        """Those that count, by name."""
+        """Return the losses with a weight above 0, by name."""
         every = {name: getattr(self, name) for name in type(self).model_fields}
         return {name: term for name, term in every.items() if term is not None and term.weight > 0}
 
 
 class OptimizerConfig(_RecipeSection):
-    """Adam or AdamW and its numbers; ``rate`` is that of everything without one of its own.
+    """The section ``solver``: Adam or AdamW and its settings.
 
-    ``rates``: submodules and their rates. ``frozen``: submodules that are not trained. With
-    ``frozen_statistics`` batch normalisation keeps the means and variances that it begins with.
+    ``rate``: learning rate. ``rates``: learning rates of submodules by their path. ``frozen``: paths of submodules that
+    are not trained. ``frozen_statistics``: batch normalization keeps the means and variances that it starts with.
     """
 
     kind: Literal["adam", "adamw"] = "adamw"
@@ -179,9 +194,10 @@ class OptimizerConfig(_RecipeSection):
 
 
 class LrScheduleConfig(_RecipeSection):
-    """What the rates are multiplied with, by step: linear from 0 over ``warmup`` steps, then 1, and
+    """The section ``schedule``: the factor on all learning rates by step, linear from 0 over ``warmup`` steps, then 1.
 
-    ``steps``: times ``factor`` at each step of ``at``. ``cosine``: down to ``floor`` at step ``until``.
+    Kind ``steps``: multiplied by ``factor`` at each step of ``at``. Kind ``cosine``: falls to ``floor`` at step
+    ``until``.
     """
 
     kind: Literal["constant", "steps", "cosine"] = "constant"
@@ -201,11 +217,11 @@ class LrScheduleConfig(_RecipeSection):
 
 
 class ValidationConfig(_RecipeSection):
-    """PSNR of whole films whose first frame is given, ``every`` so many steps; 0 is never.
+    """The section ``validation``: PSNR of held-out films whose first frame is the reference.
 
-    Held out is a ``share`` of what films were cut from, chosen by the hash of its name (at least one, where
-    there are two), or, where named, what lies in ``folders``. ``films`` of these are seen, and of each the first
-    ``frames``.
+    ``every``: steps between validations; 0 is never. ``share``: share of the films' origins that is held out, chosen by
+    the hash of their names (at least one where there are two). ``folders``: held-out films instead of a share.
+    ``films``: number of held-out films that are measured. ``frames``: frames of each, from the first on.
     """
 
     every: int = Field(default=1000, ge=0)
@@ -216,14 +232,15 @@ class ValidationConfig(_RecipeSection):
 
 
 class Recipe(_RecipeSection):
-    """All of a run.
+    """All settings of a training run.
 
-    ``steps``: so many times the solver moves. ``batch``: clips for each of these, over all devices.
-    ``accumulate``: parts that a device's share of them is worked off in, where memory is short; ``recompute``
-    keeps no activations of a block of frames but computes them twice. ``precision``: of the networks, where the
-    device has it; a CPU trains in float32. ``ema``: decay of the running mean of the weights, which is validated
-    and exported; 0 takes the weights themselves. ``clip_norm``: largest norm of the gradient; 0 is any. ``seed``:
-    of the weights, the clips and their order. ``keep``: so many checkpoints.
+    ``steps``: steps of the optimizer. ``batch``: clips of a step, over all devices. ``accumulate``: number of parts
+    into which a device divides its share of the batch, to save memory (gradient accumulation). ``recompute``: gradient
+    checkpointing, activations of a block of frames are computed twice instead of stored. ``precision``: of the
+    networks, where the device supports it; a CPU trains in float32. ``ema``: decay of the running mean of the weights,
+    which is validated and exported; 0 turns it off. ``clip_norm``: largest norm of the gradient; 0 is no limit.
+    ``seed``: of weights, clips and their order. ``checkpoint_every``, ``log_every``: in steps. ``keep``: number of
+    checkpoints that are kept.
     """
 
     model: ModelConfig
@@ -257,5 +274,5 @@ class Recipe(_RecipeSection):
 
 
 def is_weights_file(source: object) -> bool:
-    """Whether ``start_from`` means a file; else it is a part of the store."""
+    """Whether a source of ``start_from`` is a path of a file; else it is the name of a stored part."""
     return isinstance(source, str) and source.endswith((".safetensors", ".pt"))

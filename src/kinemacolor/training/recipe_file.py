@@ -1,7 +1,7 @@
-"""Recipes as files: read, checked, compared.
+"""Recipes as TOML files: reading, checking and comparing them.
 
-A recipe may name a ``base``, another recipe, and then holds only what differs: a section's keys one by one,
-tables inside of a section as a whole.
+A recipe may name a ``base``, another recipe, and then holds only what differs: keys of a section replace those of the
+base one by one, tables inside of a section as a whole.
 """
 
 import json
@@ -18,7 +18,7 @@ from kinemacolor.training.recipe import Recipe, is_weights_file
 from kinemacolor.utils.validation_messages import describe_validation_errors
 from kinemacolor.weights.registry import MODELS
 
-# What may change while a run goes on: how long it is, what it writes, where things lie, what fits into memory.
+# Keys that may change when a run resumes: its length, what it writes, paths, and what only saves memory.
 RESUME_SAFE_KEYS = {
     *("steps", "checkpoint_every", "log_every", "keep", "accumulate", "recompute", "data"),
     *(f"validation.{key}" for key in ("every", "films", "frames", "folders")),
@@ -26,9 +26,10 @@ RESUME_SAFE_KEYS = {
 
 
 def read_recipe(source: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
-    """The recipe in a file, or the packaged one of that name, with ``changes`` laid over it (nested like the file).
+    """Read a recipe from a file, or the packaged one of that name.
 
-    Raises InputError for a file that cannot be read, UsageError, which names file and key, for what is in it.
+    ``overrides`` replace its keys; they are nested like the file.
+    Raises InputError for a file that cannot be read; UsageError, which names file and key, for wrong contents.
     """
     raw = _merge_recipes(_read_with_base(source, ()), overrides or {})
     losses = raw.get("losses")
@@ -36,7 +37,7 @@ def read_recipe(source: str | Path, overrides: Mapping[str, Any] | None = None) 
         raw["losses"] = {name: {"weight": x} if _is_number(x) else x for name, x in losses.items()}
     try:
         recipe = Recipe.model_validate_json(json.dumps(raw, default=str))
-        recipe.model.build_options(MODELS[recipe.model.name].options_type())  # so that a fault in them is told here
+        recipe.model.build_options(MODELS[recipe.model.name].options_type())  # checks them
     except ValidationError as error:
         raise UsageError(f"{source}: {describe_validation_errors(error, _locate_error)}") from error
     except UsageError as error:
@@ -45,24 +46,25 @@ def read_recipe(source: str | Path, overrides: Mapping[str, Any] | None = None) 
 
 
 def list_packaged_recipes() -> list[str]:
-    """The names of the recipes that come with the package."""
+    """List the names of the recipes that come with the package."""
     folder = files("kinemacolor").joinpath("recipes")
     return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
 def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
-    """A recipe as JSON has it."""
+    """Convert a recipe to a dict of JSON values."""
     content: dict[str, Any] = recipe.model_dump(mode="json")
     return content
 
 
 def find_differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """The keys that matter and differ between two recipes as `plain` gives them."""
+    """Find the keys that differ between two recipes, as `recipe_to_dict` gives them, except `RESUME_SAFE_KEYS`."""
     flat = [dict(_iter_significant_keys(recipe)) for recipe in (one, other)]
     return sorted(key for key in {*flat[0], *flat[1]} if flat[0].get(key) != flat[1].get(key))
 
 
 def _iter_significant_keys(recipe: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values to compare; of paths in ``start_from`` only the last part counts."""
     for name, value in recipe.items():
         rows = {f"{name}.{key}": x for key, x in value.items()} if isinstance(value, dict) else {name: value}
         for key, x in rows.items():
@@ -71,7 +73,7 @@ def _iter_significant_keys(recipe: Mapping[str, Any]) -> Iterator[tuple[str, Any
 
 
 def _read_with_base(source: str | Path, visited_bases: tuple[str, ...]) -> dict[str, Any]:
-    """A recipe as it stands in its file, over its base; paths are absolute."""
+    """The raw contents of a recipe file, merged over its base; relative paths become absolute."""
     path, text = _read_text(source)
     try:
         raw = tomllib.loads(text)
@@ -96,7 +98,7 @@ def _read_with_base(source: str | Path, visited_bases: tuple[str, ...]) -> dict[
 
 
 def _read_text(source: str | Path) -> tuple[Path, str]:
-    """Where a recipe lies, and its text."""
+    """The path of a recipe file or packaged recipe, and its text."""
     path = Path(source)
     if str(source) in list_packaged_recipes():
         path = Path(str(files("kinemacolor").joinpath("recipes", f"{source}.toml")))
@@ -109,13 +111,14 @@ def _read_text(source: str | Path) -> tuple[Path, str]:
 
 
 def _make_absolute(value: Any, folder: Path) -> Any:
-    """A path, or each of a list; what is something else is left for the check of types."""
+    """Resolve a path, or each path of a list, against ``folder``; other types are left for validation to reject."""
     if isinstance(value, list):
         return [_make_absolute(one, folder) for one in value]
     return str((folder / value).resolve()) if isinstance(value, str) else value
 
 
 def _merge_recipes(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """``below`` with the keys of ``above`` replaced, in sections one by one."""
     merged = dict(below)
     for name, value in above.items():
         both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
@@ -128,4 +131,5 @@ def _is_number(value: object) -> bool:
 
 
 def _locate_error(where: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The place of an error in the file: options of a model are validated apart from their section."""
     return ("model", *where) if where[:1] == ("options",) else where

@@ -1,4 +1,4 @@
-"""The rates of a step."""
+"""The learning rate schedule."""
 
 import math
 
@@ -6,7 +6,7 @@ from kinemacolor.training.recipe import LrScheduleConfig
 
 
 def lr_factor(schedule: LrScheduleConfig, step: int) -> float:
-    """What the rates are multiplied with at ``step``, from 0 on."""
+    """Return the factor on all learning rates at ``step``, from 0 on."""
     if step < schedule.warmup:
         return (step + 1) / schedule.warmup
     if schedule.kind == "steps":

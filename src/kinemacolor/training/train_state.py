@@ -1,4 +1,4 @@
-"""What learns: a model, the mean of its weights, a discriminator, and the solvers that move them."""
+"""The state of training: model, running mean of its weights, discriminator, and their optimizers."""
 
 import copy
 import hashlib
@@ -31,11 +31,14 @@ from kinemacolor.training.schedule import lr_factor
 
 
 class NonFiniteLossError(ArithmeticError):
-    """A loss or a gradient that is no number; nothing was moved by it."""
+    """A loss or gradient is not finite; no weight was changed by it."""
 
 
 class OptimizedModule:
-    """A network and the solver of its weights that want a gradient."""
+    """A network and the optimizer of its trainable weights.
+
+    ``groups``: parameter groups with their base ``lr``. ``clip_norm``: largest norm of the gradient; 0 is no limit.
+    """
 
     def __init__(
         self, module: nn.Module, groups: list[dict[str, Any]], config: OptimizerConfig, clip_norm: float
@@ -52,36 +55,39 @@ class OptimizedModule:
         self.parameters = [weight for group in self.optimizer.param_groups for weight in group["params"]]
 
     def zero_gradients(self) -> None:
-        """Gradients of 0: a weight that this step does not touch has one too, in every process."""
+        """Set all gradients to zeros, not None: weights that a step does not use have one too, in every process."""
         for weight in self.parameters:
             weight.grad = torch.zeros_like(weight)
 
     def collect_gradients(self) -> list[Tensor]:
-        """Those of the weights, in their order."""
+        """Return the gradients of the weights, in their order."""
         return [weight.grad for weight in self.parameters]
 
     def clip_gradients(self) -> Tensor:
-        """The norm of the gradient, before it is held to the largest that is allowed."""
+        """Clip the gradient to the largest norm; return its norm before that."""
         return clip_grad_norm_(self.parameters, self.clip_norm)
 
     def step_optimizer(self, lr_scale: float) -> None:
-        """One step of the solver, at its rates times ``scale``."""
+        """Run the optimizer for one step, with all learning rates multiplied by ``lr_scale``."""
         for group in self.optimizer.param_groups:
             group["lr"] = group["base"] * lr_scale
         self.optimizer.step()
 
     def state_dict(self) -> dict[str, Any]:
-        """All that is to be kept."""
+        """Return weights and optimizer state for a checkpoint."""
         return {"weights": self.module.state_dict(), "solver": self.optimizer.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """What `state` gave."""
+        """Restore what `state_dict` gave."""
         self.module.load_state_dict(state["weights"])
         self.optimizer.load_state_dict(state["solver"])
 
 
 class TrainState:
-    """The model of a recipe while it is trained on the ``team``'s device. ``vgg`` is what its losses look through."""
+    """Everything that changes while the model of a recipe is trained on the device of ``process_group``.
+
+    ``vgg`` is the frozen network of the perceptual and contextual losses.
+    """
 
     def __init__(self, model: Colorizer, recipe: Recipe, process_group: ProcessGroup, vgg: VGG19 | None = None) -> None:
         self.recipe, self.process_group = recipe, process_group
@@ -99,13 +105,13 @@ class TrainState:
 
     @property
     def inference_model(self) -> Colorizer:
-        """The model to validate and to export."""
+        """The model to validate and export: the running mean (EMA) where the recipe has one."""
         return self.ema_model or self.model
 
     def train_step(self, parts: Sequence[Batch], step: int) -> dict[str, float]:
-        """Step ``number``, from 0 on, with the clips of this process. Gives the means of the losses.
+        """Do step ``step``, from 0 on, with this process's parts of the batch; return the means of the losses.
 
-        Raises NotFinite, in every process and before anything is moved.
+        Raises NonFiniteLossError, in every process and before any weight changes.
         """
         torch.manual_seed(_derive_seed(self.recipe.seed, step, self.process_group.rank))
         active = [self.generator]
@@ -130,7 +136,7 @@ class TrainState:
         return mean_values
 
     def _accumulate_gradients(self, batch: Batch, step: int, part_count: int) -> dict[str, Tensor]:
-        """Adds the gradients of one part of a step; its losses, detached."""
+        """Add the gradients of one part of a batch; return its losses, detached."""
         discriminator = self.discriminator.module if self.discriminator else None
         assert discriminator is None or isinstance(discriminator, VideoDiscriminator)
         with self._autocast:
@@ -148,7 +154,7 @@ class TrainState:
 
     @torch.no_grad()
     def _update_ema(self, step: int) -> None:
-        """The mean of the weights goes after them, faster at the beginning."""
+        """Update the running mean of the weights; its decay is smaller in the first steps, (1 + n) / (10 + n)."""
         if self.ema_model is None:
             return
         share = 1 - min(self.recipe.ema, (1 + step) / (10 + step))
@@ -159,7 +165,7 @@ class TrainState:
                 mean.copy_(now)
 
     def _set_train_mode(self) -> None:
-        """In training mode, but for what is frozen."""
+        """Set training mode, except for frozen submodules (and, if asked, all batch normalization)."""
         self.model.train()
         for path in self.recipe.solver.frozen:
             self.model.get_submodule(path).eval()
@@ -170,13 +176,13 @@ class TrainState:
 
     @contextmanager
     def evaluation_mode(self) -> Iterator[Colorizer]:
-        """`result` in evaluation mode, without gradients."""
+        """Give `inference_model` in evaluation mode, without gradients; training mode is restored after it."""
         with torch.inference_mode():
             yield self.inference_model.eval()
         self._set_train_mode()
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a checkpoint must hold."""
+        """Return all tensors that a checkpoint must hold."""
         return {
             "model": self.model.state_dict(),
             "average": self.ema_model.state_dict() if self.ema_model else None,
@@ -185,7 +191,7 @@ class TrainState:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """What `state` gave. Raises WeightsError where it is of another model."""
+        """Restore what `state_dict` gave. Raises WeightsError for the state of another model."""
         try:
             self.generator.load_state_dict({"weights": state["model"], "solver": state["solver"]})
             if self.ema_model:
@@ -197,7 +203,10 @@ class TrainState:
 
 
 def make_parameter_groups(model: Colorizer, config: OptimizerConfig) -> list[dict[str, Any]]:
-    """Weights that want a gradient and their rate: that of the deepest submodule that has one. Raises UsageError."""
+    """Group the trainable weights by learning rate: that of the deepest submodule with one of its own.
+
+    Raises UsageError for an unknown submodule.
+    """
     for path in config.rates:
         get_submodule(model, path, "solver.rates")
     groups: dict[float, list[nn.Parameter]] = {}
@@ -210,13 +219,14 @@ def make_parameter_groups(model: Colorizer, config: OptimizerConfig) -> list[dic
 
 
 def describe_precision_fallback(recipe: Recipe, device: torch.device) -> str | None:
-    """What to tell where the device lacks the recipe's precision."""
+    """Return a note for the user where the device does not support the recipe's precision; else None."""
     if recipe.precision == "float32" or _choose_autocast_dtype(recipe, device):
         return None
     return f"{device.type} has no quick {recipe.precision}: training in float32"
 
 
 def _choose_autocast_dtype(recipe: Recipe, device: torch.device) -> torch.dtype | None:
+    """The dtype of autocast; None for float32."""
     has_bfloat16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     return torch.bfloat16 if has_bfloat16 and recipe.precision == "bfloat16" else None
 
@@ -227,6 +237,7 @@ def _make_autocast(recipe: Recipe, device: torch.device) -> torch.autocast:
 
 
 def _make_discriminator(recipe: Recipe, device: torch.device) -> OptimizedModule | None:
+    """The discriminator of the adversarial loss with its optimizer; None where the recipe has no such loss."""
     term = recipe.losses.active_terms().get("adversarial")
     if not isinstance(term, AdversarialLossConfig):
         return None
@@ -239,7 +250,7 @@ def _make_discriminator(recipe: Recipe, device: torch.device) -> OptimizedModule
 
 @contextmanager
 def _frozen_discriminator(discriminator: nn.Module | None) -> Iterator[None]:
-    """The discriminator as the colorizer meets it: no gradient for its weights, and nothing in it moves."""
+    """Freeze the discriminator while the model's own loss is computed: evaluation mode, no gradients of its weights."""
     if discriminator is None:
         yield
         return
@@ -251,5 +262,5 @@ def _frozen_discriminator(discriminator: nn.Module | None) -> Iterator[None]:
 
 
 def _derive_seed(*numbers: int) -> int:
-    """One number of 63 bits for several."""
+    """Hash several numbers to one seed of 63 bits."""
     return int.from_bytes(hashlib.sha256(str(numbers).encode()).digest()[:8]) >> 1

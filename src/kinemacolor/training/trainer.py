@@ -1,4 +1,4 @@
-"""The run: steps, until they are done, time is up, someone asks to stop, or a loss is no number."""
+"""The training loop: steps until all are done, time is up, a signal asks to stop, or a loss is not finite."""
 
 import json
 import signal
@@ -33,7 +33,7 @@ EndReason = Literal["done", "out of time", "asked to stop"]
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """``step`` of ``steps`` are done; where the state and the weights lie; the PSNR in dB of the last validation."""
+    """How training ended: ``step`` of ``steps`` are done; ``psnr`` (dB) is that of the last validation."""
 
     end_reason: EndReason
     step: int
@@ -53,15 +53,14 @@ def train(
     on_message: Callable[[str], None] = lambda text: None,
     on_progress: TrainingProgressCallback = lambda done, expected: None,
 ) -> TrainingResult:
-    """Train what a recipe says in ``folder``, or go on with what was begun there; at the end weights lie there.
+    """Train the model of a recipe in ``folder``, or resume the run there; its weights are exported at the end.
 
-    The weights after a step depend on the recipe, the data and the step, not on how often the run was ended
-    before: bit for bit on one CPU with the same number of threads. With ``max_minutes`` it ends in time. On
-    SIGINT and SIGTERM it ends after the step. ``tell`` gets lines for a person.
+    The weights after a step depend on the recipe, the data and the step, not on how often the run was interrupted: bit
+    for bit on one CPU with the same number of threads. With ``max_minutes`` the run ends before that time, on SIGINT
+    and SIGTERM after the current step. ``on_message`` receives lines for the user.
 
-    Raises UsageError, InputError, WeightsError and ResourceError before the first step where something is
-    wrong, ResourceError where a checkpoint cannot be written (the last one stays), PartialError where a loss is
-    no number.
+    Raises UsageError, InputError, WeightsError and ResourceError before the first step; ResourceError where a
+    checkpoint cannot be written (the last one stays); PartialError for a loss that is not finite.
     """
     deadline = time.monotonic() + 60 * max_minutes if max_minutes else None
     with join_process_group(device) as process_group, _flush_denormals(), torch.random.fork_rng():
@@ -71,7 +70,7 @@ def train(
 
 
 class Trainer:
-    """One stretch of a run, from its newest checkpoint on."""
+    """A run from its newest checkpoint on, within one process of the group."""
 
     def __init__(
         self,
@@ -104,7 +103,7 @@ class Trainer:
     def run(
         self, deadline: float | None, stop_requested: threading.Event, on_progress: TrainingProgressCallback
     ) -> TrainingResult:
-        """Steps until the end."""
+        """Train until the end, the deadline (``time.monotonic``) or a stop signal."""
         end_reason: EndReason = "done"
         first, slowest_step = self.step, 0.0
         batch_parts = iter_batch_parts(self.training_data.clips, self.recipe, self.process_group, self.step)
@@ -128,14 +127,14 @@ class Trainer:
                 self.log.close()
 
     def _run_step(self, batch_parts: Iterator[Any]) -> dict[str, float]:
-        """One step of the solver."""
+        """Do one step of training. Raises PartialError for a loss that is not finite, ResourceError without memory."""
         parts = [next(batch_parts).to(self.process_group.device) for _ in range(self.recipe.accumulate)]
         try:
             values = self.train_state.train_step(parts, self.step)
         except NonFiniteLossError as error:
             if self.log:
                 self.log.write(self.step, "end", {"why": str(error)})
-            good = self.checkpoints.find_newest(before=self.step)  # that of this step is what made it
+            good = self.checkpoints.find_newest(before=self.step)  # the one of this step gave the non-finite loss
             raise PartialError(
                 f"stopped at step {self.step}: {error}. The last good checkpoint is {good or 'none'}: "
                 "begin another run with it as model.start_from, and a lower rate or a clip_norm"
@@ -148,7 +147,7 @@ class Trainer:
         return values
 
     def _run_due_tasks(self, window: "_MeanWindow") -> None:
-        """What is due behind a step."""
+        """Log, validate and save where it is due after a step."""
         recipe, last = self.recipe, self.step == self.recipe.steps
         if self.step % recipe.log_every == 0 or last:
             facts = window.take_means()
@@ -164,6 +163,7 @@ class Trainer:
             self._save_checkpoint()
 
     def _run_validation(self) -> None:
+        """Validate the model and log the result."""
         with self.train_state.evaluation_mode() as model:
             found = validate_model(
                 model,
@@ -180,6 +180,7 @@ class Trainer:
                 self.log.write_filmstrip(self.step, found.filmstrip)
 
     def _save_checkpoint(self) -> Path:
+        """Save the state after this step; only the main process writes."""
         content = {
             "version": __version__,
             "step": self.step,
@@ -194,7 +195,7 @@ class Trainer:
         return self.checkpoints.path_for_step(self.step)
 
     def _finish_run(self, end_reason: EndReason) -> TrainingResult:
-        """The last checkpoint, and the weights."""
+        """Save the last checkpoint, export the weights, log the end."""
         newest = self.checkpoints.find_newest()
         path = newest if newest and self.saved_step == self.step else self._save_checkpoint()
         weights = self.folder / "weights" / f"{self.recipe.model.name}.safetensors"
@@ -210,7 +211,7 @@ class Trainer:
         return TrainingResult(end_reason, self.step, self.recipe.steps, path, weights, self.psnr)
 
     def _announce_start(self, restored: dict[str, Any] | None) -> None:
-        """What a person should know before the first step; and the log too."""
+        """Send the notes and the first message to the user, and log them."""
         notes = [
             *self.training_data.collect_notes(),
             describe_precision_fallback(self.recipe, self.process_group.device),
@@ -235,17 +236,18 @@ class Trainer:
 
 
 class _MeanWindow:
-    """Means over the steps since the last line of the log."""
+    """Means of values over the steps since the last line of the log."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
         self.started_at = time.monotonic()
 
     def add_row(self, row: dict[str, float]) -> None:
+        """Add the values of one step."""
         self.rows.append(row)
 
     def take_means(self) -> dict[str, float]:
-        """Mean of every value, and ``step_seconds``; the window is empty then."""
+        """Return the mean of every value, and ``step_seconds``; then the window is empty."""
         names = dict.fromkeys(name for row in self.rows for name in row)
         columns = {name: [row[name] for row in self.rows if name in row] for name in names}
         means = {name: sum(column) / len(column) for name, column in columns.items()}
@@ -256,7 +258,7 @@ class _MeanWindow:
 
 
 def _prepare_folder(folder: Path, checkpoints: CheckpointFolder) -> None:
-    """Raises UsageError for a folder that holds something else, ResourceError for one that cannot be made."""
+    """Create the folder. Raises UsageError where it holds something else, ResourceError where it cannot be made."""
     with translate_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()) and not (folder / "recipe.json").is_file():
@@ -265,7 +267,7 @@ def _prepare_folder(folder: Path, checkpoints: CheckpointFolder) -> None:
 
 
 def _write_recipe(recipe: Recipe, folder: Path) -> None:
-    """For a person, and so that the folder is known as that of a run."""
+    """Write recipe.json, for people, and as the mark of a run's folder."""
     with write_file_atomically(folder / "recipe.json") as stream:
         stream.write((json.dumps(recipe_to_dict(recipe), indent=2) + "\n").encode())
 
@@ -273,7 +275,7 @@ def _write_recipe(recipe: Recipe, folder: Path) -> None:
 def _load_data_main_first(
     recipe: Recipe, process_group: ProcessGroup, strict: bool, on_message: Callable[[str], None]
 ) -> TrainingData:
-    """One process looks at the data, and says how far it is; the others find what it wrote down."""
+    """Load the data in the main process first, with messages of progress; the others then read its cache."""
     last_message_at = time.monotonic()
 
     def report_progress(done: int, expected: int | None) -> None:
@@ -292,7 +294,7 @@ def _load_data_main_first(
 
 @contextmanager
 def _flush_denormals() -> Iterator[None]:
-    """Numbers under 1e-38 are 0: softmax at low temperatures makes many, and a CPU is six times slower with them."""
+    """Treat numbers under 1e-38 as 0: softmax at low temperatures makes many, and they make a CPU six times slower."""
     torch.set_flush_denormal(True)
     try:
         yield
@@ -302,7 +304,7 @@ def _flush_denormals() -> Iterator[None]:
 
 @contextmanager
 def _catch_stop_signals() -> Iterator[threading.Event]:
-    """Set by SIGINT or SIGTERM; a second one of the same kind stops at once."""
+    """Give an event that SIGINT or SIGTERM sets; a second signal of the same kind ends the process at once."""
     stop_requested = threading.Event()
 
     def handle_signal(number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""How well a model carries the colours of a first frame through films that it never saw."""
+"""Validation: how well a model carries the colours of the first frame through films that it was not trained on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ FILMSTRIP_FRAMES = 4  # frames of a filmstrip
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """Mean PSNR in dB of each film, by its name; and of the first its filmstrip, ``3h 4w 3``."""
+    """Mean PSNR (dB) of each film by its name, and the ``filmstrip`` ``3h 4w 3`` of the first film of this process."""
 
     psnr_by_film: dict[str, float]
     filmstrip: UInt8Array | None
 
     @property
     def mean_psnr(self) -> float:
-        """The mean over films."""
+        """Mean PSNR (dB) over films."""
         return float(np.mean(list(self.psnr_by_film.values())))
 
 
@@ -40,10 +40,11 @@ def validate_model(
     config: ValidationConfig,
     process_group: ProcessGroup,
 ) -> ValidationResult:
-    """The first frames of the first shots of ``films``, the first of all as reference, the middle of their picture.
+    """Predict the first frames of each film's first shot, its first frame as reference, and measure the PSNR.
 
-    As `kinemacolor evaluate` does: PSNR of RGB in float, the mean over frames. The films are spread over the
-    processes of a team. ``model`` is ready for inference. Raises as `FrameStore.frames`.
+    As in `kinemacolor evaluate`: PSNR of RGB in float, mean over frames; pictures are cropped to their centre. Films
+    are distributed over the processes. ``model`` must be in evaluation mode. Raises what `FrameCache.load_frames`
+    raises.
     """
     psnr_by_film: dict[str, float] = {}
     strip = None
@@ -60,7 +61,7 @@ def validate_model(
 def _predict_film(
     model: Colorizer, film: Source, frame_cache: FrameCache, frames: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    """True and made sRGB ``T 3 h w`` of the first frames."""
+    """True and predicted sRGB 0..1, ``T 3 h w``, of the first frames."""
     stored, frame_numbers = frame_cache.load_frames(film), film.list_shot_ranges()[0][:frames]
     pictures = np.stack([resize_and_center_crop(stored[number], frame_cache.size) for number in frame_numbers])
     true = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
@@ -74,7 +75,7 @@ def _predict_film(
 
 
 def _make_filmstrip(true: Tensor, predicted: Tensor) -> UInt8Array:
-    """Gray, truth and result of some frames, one above the other, time from left to right."""
+    """Gray, true and predicted frames one above the other, time from left to right, ``3h 4w 3``."""
     chosen = np.linspace(0, len(true) - 1, min(FILMSTRIP_FRAMES, len(true))).round().astype(int).tolist()
     rows = []
     for frames in (_to_gray(true), true, predicted):
@@ -84,5 +85,6 @@ def _make_filmstrip(true: Tensor, predicted: Tensor) -> UInt8Array:
 
 
 def _to_gray(rgb: Tensor) -> Tensor:
+    """Gray pictures of sRGB 0..1 ``T 3 h w``, in three channels."""
     pictures = [cv2.cvtColor(frame.permute(1, 2, 0).contiguous().numpy(), cv2.COLOR_RGB2GRAY) for frame in rgb]
     return torch.from_numpy(np.stack(pictures))[:, None].expand(-1, 3, -1, -1)
