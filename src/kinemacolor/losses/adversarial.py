@@ -1,4 +1,4 @@
-"""The relativistic average least-squares GAN, and the discriminator of two frames (Deep Exemplar, 3.3 and Table 4)."""
+"""Relativistic average least-squares GAN losses, and a discriminator of two frames (Deep Exemplar, 3.3 and Table 4)."""
 
 from itertools import pairwise
 
@@ -13,28 +13,28 @@ from kinemacolor.nn.precision import no_autocast, promote_to_float32
 
 
 def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """What the discriminator minimises; ``real`` and ``fake`` are its scores, ``B`` each, of detached frames.
+    """Loss of the discriminator; ``real`` and ``fake`` are its scores, ``B`` each, of detached frames.
 
     Deep Exemplar, Eq. 12, with the sides exchanged (Jolicoeur-Martineau 2018):
-    E[(D(real) - E D(fake) - 1)²] + E[(D(fake) - E D(real) + 1)²]. 2 for scores that are all alike, 0 where
-    every real one is 1 above every false one. The published code takes half of it.
+    E[(D(real) - E D(fake) - 1)²] + E[(D(fake) - E D(real) + 1)²]. It is 2 for equal scores and 0 where
+    every real score is 1 above every fake one. The published code takes half of it.
     """
     real, fake = promote_to_float32(real), promote_to_float32(fake)
     return (real - fake.mean() - 1).square().mean() + (fake - real.mean() + 1).square().mean()
 
 
 def generator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """What the colorizer minimises (Deep Exemplar, Eq. 12): false scores 1 above real ones; shapes as above.
+    """Loss of the colorizer (Deep Exemplar, Eq. 12), 0 where fake scores are 1 above real ones; scores are ``B`` each.
 
-    Gradients flow to ``fake`` only. Freeze the discriminator meanwhile: they need not reach its weights.
+    Gradients flow to ``fake`` only. Freeze the discriminator meanwhile: its weights need no gradients.
     """
     return discriminator_loss(fake, real.detach())
 
 
 class SelfAttention(nn.Module):
-    """Every position looks at all others: x + gamma · attention(x), gamma 0 at first (SAGAN, Zhang et al. 2018, 3).
+    """Self-attention over positions: x + gamma · attention(x), gamma 0 at first (SAGAN, Zhang et al. 2018, 3).
 
-    ``B C h w`` to the same. 1×1 convolutions with spectral norm; softmax of plain products. Query and
+    Input and output are ``B C h w``. 1×1 convolutions with spectral norm; softmax of unscaled products. Query and
     key have C channels as in Deep Exemplar's code, where SAGAN has C / 8.
     """
 
@@ -51,17 +51,17 @@ class SelfAttention(nn.Module):
 
 
 class VideoDiscriminator(nn.Module):
-    """How real two consecutive frames look: ``B 2 3 h w`` Lab to scores ``B``, unbounded, larger is more real.
+    """Discriminator of two consecutive frames: Lab ``B 2 3 h w`` to scores ``B``, unbounded, larger is more real.
 
-    Deep Exemplar, Table 4, and its code: six 4×4 convolutions of stride 2, self-attention behind the
+    Deep Exemplar, Table 4, and its code: six 4×4 convolutions of stride 2, self-attention after the
     second, a 3×3 convolution to one channel, the average. Spectral norm (Miyato et al. 2018: the
     largest singular value of a kernel, as a matrix of its outputs, is 1) everywhere; instance
-    normalisation behind all but the first and the last; LeakyReLU 0.2. The frames are stacked as six
+    normalisation after all but the first and the last; LeakyReLU 0.2. The frames are stacked as six
     channels in Lab units, unscaled. The code's last kernel, 3×6, fits 216×384 only; the paper's 3×3
     with a border of zeros fits any size. ``width`` scales the channels.
 
     Computed in float32, also under autocast. Raises ValueError for frames that six halvings leave
-    with a single position (under 64 px a side, or under 128 on both): nothing could be normalised.
+    with a single position or none (under 64 px a side, or under 128 on both): nothing could be normalised.
     """
 
     widths = (64, 64, 128, 256, 512, 1024)
@@ -83,6 +83,7 @@ class VideoDiscriminator(nn.Module):
             return self._score_frames(promote_to_float32(frames).flatten(1, 2))
 
     def _score_frames(self, x: Tensor) -> Tensor:
+        """Scores ``B`` of stacked frames ``B 6 h w``."""
         first, second, *others = self.convs
         x = F.leaky_relu(first(x), 0.2)
         x = self.attention(F.leaky_relu(instance_norm(second(x)), 0.2))

@@ -1,4 +1,4 @@
-"""A model's confidence, taught by its own errors."""
+"""Loss that trains a model's confidence on its own errors."""
 
 import torch
 from torch import Tensor
@@ -8,10 +8,10 @@ from kinemacolor.nn.precision import promote_to_float32
 
 
 def soft_correctness(result: Tensor, truth: Tensor, *, tolerance: float = 10.0) -> Tensor:
-    """The chance 0..1, ``B 1 h w``, that ab ``B 2 h w`` passes for the true ab ``B 2 h w``; without gradient.
+    """Probability 0..1, ``B 1 h w``, that ab ``B 2 h w`` is accepted for the true ab ``B 2 h w``; without gradient.
 
-    exp(-‖result - truth‖₂ / ``tolerance``): the share of viewers who let the colour pass, where what
-    they bear is exponentially distributed with a mean of ``tolerance`` Lab units. 1 without an
+    exp(-‖result - truth‖₂ / ``tolerance``): the share of viewers who accept the colour if the error that
+    they accept is exponentially distributed with a mean of ``tolerance`` Lab units. 1 without an
     error, 0.37 at the tolerance, and no threshold between right and wrong.
     """
     error: Tensor = torch.linalg.vector_norm(subtract_same_shape(result, truth).detach(), dim=1, keepdim=True)
@@ -24,16 +24,16 @@ def confidence_loss(
     """Mean divergence, in nats, of ``confidence`` 0..1, ``B 1 h w``, from `soft_correctness` q of the model's own ab.
 
     KL(q ‖ c) = q log(q / c) + (1 - q) log((1 - q) / (1 - c)): the binary cross entropy less its least
-    value. 0 where c = q. Where the same evidence goes with different errors it is least at the mean
-    of q (a proper score, Gneiting and Raftery 2007): confidence becomes a chance, and calibrated.
-    Behind a sigmoid the gradient is about c - q, however sure the network was.
+    value. 0 where c = q. Where the same input leads to different errors it is least at the mean
+    of q (a proper score, Gneiting and Raftery 2007): confidence becomes a calibrated probability.
+    Through a sigmoid the gradient is about c - q, however confident the network was.
 
-    Both q and c are mixed with a thousandth of a coin's toss. That moves no minimum, and a
+    A thousandth of q and of c is replaced by the probability 0.5. That moves no minimum, and a
     confidence of exactly 0 or 1 costs less than 8 and has a gradient of less than 2000. Gradients
-    flow to the confidence only: colours are not to please it. Raises ValueError for another shape.
+    flow to the confidence only: ab is not trained by it. Raises ValueError for another shape.
     """
-    chance = soft_correctness(result, truth, tolerance=tolerance)
-    if confidence.shape != chance.shape:
-        raise ValueError(f"wanted a confidence {tuple(chance.shape)}, got {tuple(confidence.shape)}")
-    q, c = (0.0005 + 0.999 * x for x in (chance, promote_to_float32(confidence)))
+    target = soft_correctness(result, truth, tolerance=tolerance)
+    if confidence.shape != target.shape:
+        raise ValueError(f"wanted a confidence {tuple(target.shape)}, got {tuple(confidence.shape)}")
+    q, c = (0.0005 + 0.999 * x for x in (target, promote_to_float32(confidence)))
     return weighted_mean(q * (q / c).log() + (1 - q) * ((1 - q) / (1 - c)).log(), weight)

@@ -1,7 +1,7 @@
-"""Losses that see through VGG19.
+"""Losses on features of VGG19: perceptual and contextual.
 
-Both compare feature maps that `vgg_features` makes once for each picture. Weights of layers are data:
-the published ones stand below. Gradients flow to the result only.
+Both compare feature maps that `extract_vgg_features` makes once for each picture. Weights of layers are data:
+the published ones are constants below. Gradients flow to the result only.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,19 +16,19 @@ from kinemacolor.losses.numerics import Penalty, apply_penalty, subtract_same_sh
 from kinemacolor.nn.backbones import VGG19
 from kinemacolor.nn.precision import no_autocast, promote_to_float32
 
-Features = Mapping[str, Tensor]
+Features = Mapping[str, Tensor]  # maps B C h w by the name of their tap
 
 
 @dataclass(frozen=True)
 class FeatureLayer:
-    """A layer of VGG19 in a loss: its tap, its weight, and over how many px a side it is averaged first."""
+    """A layer of VGG19 in a loss: its tap, its weight, and the side of the cells of its map that are averaged first."""
 
     tap: str
     weight: float = 1
     pool: int = 1
 
     def select_map(self, features: Features) -> Tensor:
-        """Its map ``B C h w``. Raises ValueError where the VGG19 did not tap it."""
+        """Return the map ``B C h w`` of this layer, averaged. Raises ValueError where the VGG19 did not tap it."""
         if self.tap not in features:
             raise ValueError(f"the loss wants {self.tap}, this VGG19 gives {', '.join(features)}")
         x = promote_to_float32(features[self.tap])
@@ -51,10 +51,10 @@ CONTEXTUAL_LAYERS = (
 
 
 def extract_vgg_features(vgg: VGG19, lab: Tensor) -> dict[str, Tensor]:
-    """Maps of ``vgg`` by their taps, ``B C h w`` each, for Lab ``B 3 h w``, which it sees as sRGB clipped to 0..1.
+    """Compute the maps of ``vgg`` by their taps, ``B C h w`` each, of Lab ``B 3 h w`` as sRGB clipped to 0..1.
 
     Where a colour is clipped its gradient is 0. Raises ValueError unless the network is frozen: in
-    evaluation mode, with parameters that want no gradient. In float32 also under autocast.
+    evaluation mode, with parameters that require no gradient. Computed in float32, also under autocast.
     """
     if vgg.training or any(parameter.requires_grad for parameter in vgg.parameters()):
         raise ValueError("wanted a frozen VGG19: vgg.eval().requires_grad_(False)")
@@ -65,7 +65,7 @@ def extract_vgg_features(vgg: VGG19, lab: Tensor) -> dict[str, Tensor]:
 def perceptual_loss(
     result: Features, truth: Features, *, layers: Sequence[FeatureLayer] = TOP_LAYER, penalty: Penalty = "l2"
 ) -> Tensor:
-    """Σ over layers of weight × mean of the penalised difference of features (Johnson et al. 2016).
+    """Perceptual loss: Σ over layers of weight × mean penalty of the difference of features (Johnson et al. 2016).
 
     Deep Exemplar, Eq. 8, and Long-term, Eq. 9: relu5_2, squared. Color2Embed, Eq. 9: the same layer,
     ``penalty="l1"``; its code: `ALL_LAYERS`, l1, torchvision's VGG19. Means, as in the published
@@ -81,19 +81,20 @@ def perceptual_loss(
 def contextual_loss(
     result: Features, reference: Features, *, layers: Sequence[FeatureLayer] = CONTEXTUAL_LAYERS, bandwidth: float = 0.1
 ) -> Tensor:
-    """Whether every place of ``result`` has one counterpart in ``reference``, wherever that is.
+    """Contextual loss: whether every position of ``result`` has one counterpart in ``reference``, wherever that is.
 
     Deep Exemplar, Eq. 9-10 (after Mechrez et al. 2018, matched forward: parts of the reference may
     stay unused): Σ over layers of weight × -log(mean_i max_j A_ij), the mean over the batch, with
     A_ij = softmax_j((1 - d_ij / (min_k d_ik + 1e-5)) / bandwidth) and d the cosine distance of features
-    less the mean of the reference's. 0..Σ weight × log(places of the reference). The two may differ in
-    size.
+    less the mean of the reference's. The range is 0..Σ weight × log(positions of the reference). The two
+    pictures may differ in size.
     """
     pairs = [(layer.weight, layer.select_map(result), layer.select_map(reference).detach()) for layer in layers]
     return torch.stack([weight * _contextual_layer_loss(x, y, bandwidth) for weight, x, y in pairs]).sum()
 
 
 def _contextual_layer_loss(result: Tensor, reference: Tensor, bandwidth: float) -> Tensor:
+    """Contextual loss of one layer's maps ``B C h w``, unweighted."""
     mean = reference.mean((2, 3), keepdim=True)
     query, keys = (F.normalize((x - mean).flatten(2), dim=1, eps=1e-6) for x in (result, reference))
     with no_autocast(query.device):

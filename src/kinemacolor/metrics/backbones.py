@@ -1,6 +1,6 @@
-"""Networks whose inner layers measure likeness: AlexNet, VGG16, InceptionV3, EfficientNet-Lite0 with its classifier.
+"""Networks whose features metrics compare: AlexNet, VGG16, InceptionV3, EfficientNet-Lite0 with its classifier.
 
-They take ``B 3 H W`` sRGB 0..1. Their modules stand in the order of the published files.
+They take ``B 3 H W`` sRGB 0..1. Their modules are in the order of the published files.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ BranchSpec = Sequence["ConvSpec | nn.Module"]
 
 
 class AlexNet(nn.Module):
-    """AlexNet's convolutions (Krizhevsky 2014, "One weird trick"), torchvision's. Gives the five maps behind ReLU."""
+    """AlexNet's convolutions (Krizhevsky 2014, "One weird trick"), torchvision's. Gives the five maps after ReLU."""
 
     widths = (64, 192, 384, 256, 256)
 
@@ -39,7 +39,7 @@ class AlexNet(nn.Module):
 
 
 class VGG16(VGG19):
-    """VGG16 (Simonyan and Zisserman 2014), torchvision's. Gives the last map of its five stages, behind ReLU."""
+    """VGG16 (Simonyan and Zisserman 2014), torchvision's. Gives the last map of its five stages, after ReLU."""
 
     widths = ((64, 64), (128, 128), (256,) * 3, (512,) * 3, (512,) * 3)  # type: ignore[assignment]
 
@@ -50,8 +50,8 @@ class VGG16(VGG19):
 class InceptionV3(nn.Module):
     """InceptionV3 (Szegedy et al. 2016) as Heusel et al. 2017 use it for FID: TensorFlow's weights of December 2015.
 
-    Gives ``B 2048``, the mean of the last map. Two habits of that network count: means at borders leave
-    out the padding, and the last block takes a maximum where its paper takes a mean.
+    Gives ``B 2048``, the mean of the last map. Two deviations of that network from its paper matter: means at
+    borders leave out the padding, and the last block takes a maximum instead of a mean.
     """
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class InceptionV3(nn.Module):
 
 
 class _Convolution(nn.Module):
-    """Convolution, batch normalisation without a scale, ReLU; pads so that the size stays if it is ``same``."""
+    """Convolution, batch normalisation without a scale, ReLU; ``same`` pads so that the size stays."""
 
     def __init__(
         self, width_in: int, width: int, kernel: int | tuple[int, int], stride: int = 1, *, same: bool = False
@@ -93,7 +93,7 @@ class _Convolution(nn.Module):
 
 
 class _Mixed(nn.Module):
-    """Branches beside each other, their channels joined. A branch is a row of layers and modules."""
+    """Parallel branches whose channels are joined. A branch is a row of convolutions and modules."""
 
     def __init__(self, width_in: int, *branches: BranchSpec) -> None:
         super().__init__()
@@ -113,20 +113,20 @@ class _Mixed(nn.Module):
 
 
 def _make_block_35x35(width_in: int, pooled: int) -> _Mixed:
-    """The blocks of 35×35 cells."""
+    """Make a block on the grid of 35×35 cells."""
     twice: BranchSpec = [(64, 1, 1), (96, 3, 1), (96, 3, 1)]
     return _Mixed(width_in, [(64, 1, 1)], [(48, 1, 1), (64, 5, 1)], twice, [_make_border_free_mean(), (pooled, 1, 1)])
 
 
 def _make_block_17x17(inner: int) -> _Mixed:
-    """The blocks of 17×17 cells."""
+    """Make a block on the grid of 17×17 cells."""
     across: BranchSpec = [(inner, 1, 1), (inner, (1, 7), 1), (192, (7, 1), 1)]
     twice: BranchSpec = [(inner, 1, 1), (inner, (7, 1), 1), (inner, (1, 7), 1), (inner, (7, 1), 1), (192, (1, 7), 1)]
     return _Mixed(768, [(192, 1, 1)], across, twice, [_make_border_free_mean(), (192, 1, 1)])
 
 
 def _make_block_8x8(width_in: int, pool: nn.Module) -> _Mixed:
-    """The blocks of 8×8 cells."""
+    """Make a block on the grid of 8×8 cells."""
     fork = [_Mixed(384, [(384, (1, 3), 1)], [(384, (3, 1), 1)]) for _ in range(2)]
     once: BranchSpec = [(384, 1, 1), fork[0]]
     twice: BranchSpec = [(448, 1, 1), (384, 3, 1), fork[1]]
@@ -134,11 +134,15 @@ def _make_block_8x8(width_in: int, pool: nn.Module) -> _Mixed:
 
 
 def _make_border_free_mean() -> nn.Module:
+    """Make a 3×3 mean that leaves out the padding."""
     return nn.AvgPool2d(3, 1, 1, count_include_pad=False)
 
 
 class EfficientNetLite0Classifier(EfficientNetLite0):
-    """The whole of EfficientNet-Lite0, names of the checkpoint: ``forward`` gives the last block, `classify` logits."""
+    """EfficientNet-Lite0 with its classifier: ``forward`` gives the map of the last block, `predict_logits` the logits.
+
+    Names are the checkpoint's.
+    """
 
     taps = (15,)  # type: ignore[assignment]
     widths = (320,)  # type: ignore[assignment]
@@ -151,7 +155,7 @@ class EfficientNetLite0Classifier(EfficientNetLite0):
         self._fc = nn.Linear(1280, 1000)
 
     def predict_logits(self, rgb: Tensor) -> Tensor:
-        """``B 1000`` logits of ImageNet's classes."""
+        """Compute logits ``B 1000`` of ImageNet's classes."""
         x = F.relu6(self._bn1(self._conv_head(self(rgb)[0])))
         logits: Tensor = self._fc(x.mean((2, 3)))
         return logits

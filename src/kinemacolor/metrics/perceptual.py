@@ -1,4 +1,4 @@
-"""Measures that see through trained networks. Their weights: `kinemacolor.weights.metric_networks.load_metric`."""
+"""Metrics on features of trained networks; `kinemacolor.weights.metric_networks.load_metric` loads their weights."""
 
 from dataclasses import dataclass
 from typing import Literal, Self
@@ -13,7 +13,7 @@ from kinemacolor.utils.arrays import Float64Array
 
 
 class LPIPS(nn.Module):
-    """Learned perceptual distance, version 0.1 (Zhang et al. 2018, Eq. 1), with AlexNet or VGG16; 0 is alike.
+    """Learned perceptual distance, version 0.1 (Zhang et al. 2018, Eq. 1), with AlexNet or VGG16; 0 is identical.
 
     ``forward`` takes result and truth, ``B 3 H W`` sRGB 0..1 of at least 64 px a side, and gives ``B``.
     """
@@ -34,9 +34,10 @@ class LPIPS(nn.Module):
 
 
 class InceptionFeatures(nn.Module):
-    """What FID compares (Heusel et al. 2017): ``B 3 H W`` sRGB 0..1 to ``B 2048``, as pytorch-fid prepares pictures.
+    """Features that FID compares (Heusel et al. 2017): sRGB 0..1 ``B 3 H W`` to ``B 2048``.
 
-    They are stretched to 299×299, bilinear and without a low-pass filter, whatever their aspect.
+    As in pytorch-fid, pictures are stretched to 299×299, bilinear and without a low-pass filter, whatever their
+    aspect ratio.
     """
 
     def __init__(self) -> None:
@@ -58,12 +59,13 @@ class FeatureStatistics:
 
     @classmethod
     def from_features(cls, features: Tensor) -> Self:
-        """Of ``N D`` vectors, N at least 1."""
+        """Compute the statistics of feature vectors ``N D``, N at least 1."""
         rows = features.detach().cpu().double().numpy()
         mean = rows.mean(0)
         return cls(len(rows), mean, (rows - mean).T @ (rows - mean))
 
     def __add__(self, other: "FeatureStatistics") -> "FeatureStatistics":
+        # the scatter of a union also has that of the two means, weighted by n1 n2 / (n1 + n2)
         count, mean_difference = self.count + other.count, other.mean - self.mean
         scatter = (
             self.scatter
@@ -74,17 +76,17 @@ class FeatureStatistics:
 
     @property
     def covariance(self) -> Float64Array:
-        """``D D``, unbiased as in pytorch-fid. Raises ValueError for fewer than two vectors."""
+        """Covariance ``D D``, unbiased as in pytorch-fid. Raises ValueError for fewer than two vectors."""
         if self.count < 2:
             raise ValueError(f"a covariance wants two vectors, got {self.count}")
         return self.scatter / (self.count - 1)
 
 
 def compute_frechet_distance(mean1: Float64Array, cov1: Float64Array, mean2: Float64Array, cov2: Float64Array) -> float:
-    """Squared Fréchet distance of two Gaussians, means ``D`` and covariances ``D D`` (Dowson and Landau 1982); FID.
+    """Compute the squared Fréchet distance of two Gaussians, means ``D``, covariances ``D D`` (Dowson and Landau 1982).
 
-    The trace of (C1 C2)^½ is that of (C1^½ C2 C1^½)^½, which is symmetric and real, also where there
-    are fewer pictures than dimensions; what rounding leaves below zero is zero.
+    The trace of (C1 C2)^½ equals that of (C1^½ C2 C1^½)^½, which is symmetric and real, also where there
+    are fewer pictures than dimensions; values that rounding leaves below zero are set to zero.
     """
     values, vectors = np.linalg.eigh(cov1)
     root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
@@ -94,15 +96,15 @@ def compute_frechet_distance(mean1: Float64Array, cov1: Float64Array, mean2: Flo
 
 
 def compute_fid(result: FeatureStatistics, truth: FeatureStatistics) -> float:
-    """FID of two sets of `InceptionFeatures`. Sets of different size, or below some 2048, are biased upwards."""
+    """Compute FID of two sets of `InceptionFeatures`; sets of unequal size, or below some 2048, are biased upwards."""
     return compute_frechet_distance(result.mean, result.covariance, truth.mean, truth.covariance)
 
 
 class ClassifierAgreement(nn.Module):
-    """Whether a classifier takes a coloured frame for what it takes the true one for.
+    """Whether a classifier predicts the same class for a coloured frame as for the true one.
 
-    EfficientNet-Lite0, ImageNet. There are no labels for films: the class of the true colour frame
-    stands for one, so that this is an agreement and no accuracy. ``forward`` takes result and truth,
+    The classifier is EfficientNet-Lite0, ImageNet. Films have no labels: the class of the true colour frame
+    takes their place, so that this is an agreement and no accuracy. ``forward`` takes result and truth,
     ``B 3 H W`` sRGB 0..1, and gives ``B 2`` of 0 and 1: whether that class is the result's first
     choice, and whether it is among its first five. Pictures are scaled to a short side of 224 px.
     """
@@ -112,11 +114,12 @@ class ClassifierAgreement(nn.Module):
         self.network = EfficientNetLite0Classifier()
 
     def forward(self, result: Tensor, truth: Tensor) -> Tensor:
-        wanted = self._predict_logits(truth).argmax(1, keepdim=True)
-        found = self._predict_logits(result).topk(5).indices == wanted
-        return torch.stack([found[:, 0], found.any(1)], 1).float()
+        true_class = self._predict_logits(truth).argmax(1, keepdim=True)
+        hits = self._predict_logits(result).topk(5).indices == true_class
+        return torch.stack([hits[:, 0], hits.any(1)], 1).float()
 
     def _predict_logits(self, rgb: Tensor) -> Tensor:
+        """Logits ``B 1000`` of pictures scaled to a short side of 224 px."""
         scale = 224 / min(rgb.shape[-2:])
         size = [round(side * scale) for side in rgb.shape[-2:]]
         small = F.interpolate(rgb, size, mode="bilinear", align_corners=False, antialias=True)

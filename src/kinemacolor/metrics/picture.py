@@ -1,4 +1,4 @@
-"""Measures of one picture, alone or beside the true one.
+"""Metrics of one picture, alone or compared with the true one.
 
 RGB is sRGB 0..1, ``3 H W``; Lab is ``3 H W``; both in any float dtype and computed in float64.
 """
@@ -12,21 +12,21 @@ from torch import Tensor
 
 from kinemacolor.utils.arrays import Float64Array, UInt8Array
 
-GRAY_THRESHOLD_AB = 2.0  # mean |ab| under which a film or a picture has no colour to speak of
+GRAY_THRESHOLD_AB = 2.0  # mean length of ab, in Lab units, below which a film or a picture counts as gray
 
 
 def compute_psnr(result: Tensor, truth: Tensor) -> float:
-    """Peak signal-to-noise ratio in dB of RGB of one shape, in float; identical ones give inf."""
+    """Compute the peak signal-to-noise ratio, in dB, of RGB pictures of one shape; inf for identical ones."""
     error = (result.double() - truth.double()).square().mean()
     return float(-10 * torch.log10(error))
 
 
 def compute_psnr_uint8_wraparound(result: UInt8Array, truth: UInt8Array) -> float:
-    """FAULTY, in dB: only to stand beside tables made with ColorMNet's public script, which has this fault.
+    """Compute a FAULTY PSNR, in dB, only to compare with tables of ColorMNet's public script, which has the fault.
 
     ``result`` and ``truth`` are uint8 of one shape. Difference and square stay uint8 and wrap modulo
-    256 before the mean is taken: from an error of 16 levels on the square appears as less than it is,
-    at 16, 32, … as nothing, so the figure is never below the true PSNR.
+    256 before the mean is taken: from an error of 16 levels on the square is too small,
+    at 16, 32, … it is 0, so the result is never below the true PSNR.
     """
     if result.dtype != np.uint8 or truth.dtype != np.uint8:
         raise ValueError(f"wanted uint8 twice, got {result.dtype} and {truth.dtype}")
@@ -35,9 +35,9 @@ def compute_psnr_uint8_wraparound(result: UInt8Array, truth: UInt8Array) -> floa
 
 
 def compute_ssim(result: Tensor, truth: Tensor) -> float:
-    """Structural similarity, at most 1, of RGB (Wang et al. 2004, Eq. 13), the mean over channels.
+    """Compute the structural similarity, at most 1, of RGB pictures (Wang et al. 2004, Eq. 13), the mean over channels.
 
-    Gaussian window of 11×11 px with a deviation of 1.5 px, K1 0.01, K2 0.03; windows that reach
+    The window is a Gaussian of 11×11 px with a deviation of 1.5 px; K1 is 0.01, K2 0.03. Windows that reach
     over the border are left out. Raises ValueError where the picture is smaller than the window.
     """
     if min(result.shape[-2:]) < 11:
@@ -57,25 +57,28 @@ def compute_ssim(result: Tensor, truth: Tensor) -> float:
 
 
 def compute_ab_error(result: Tensor, truth: Tensor) -> float:
-    """Mean Euclidean distance of ab, ``2 H W`` each, in Lab units."""
+    """Compute the mean Euclidean distance of ab, ``2 H W`` each, in Lab units."""
     return float(torch.linalg.vector_norm(result.double() - truth.double(), dim=0).mean())
 
 
 def compute_ciede2000(result: Tensor, truth: Tensor) -> float:
-    """Mean CIEDE2000 colour difference of Lab (Sharma, Wu and Dalal 2005, Eq. 2-22; k_L = k_C = k_H = 1)."""
+    """Compute the mean CIEDE2000 difference of Lab (Sharma, Wu and Dalal 2005, Eq. 2-22; k_L = k_C = k_H = 1)."""
+    # Eq. 2-7: chroma and hue after a' = (1 + G) a
     lightness_1, a_1, b_1 = result.double()
     lightness_2, a_2, b_2 = truth.double()
     g = (1 - _ciede_chroma_weight((torch.hypot(a_1, b_1) + torch.hypot(a_2, b_2)) / 2)) / 2
     a_1, a_2 = a_1 * (1 + g), a_2 * (1 + g)
     chroma_1, chroma_2 = torch.hypot(a_1, b_1), torch.hypot(a_2, b_2)
     hue_1, hue_2 = (torch.rad2deg(torch.atan2(b, a)) % 360 for a, b in ((a_1, b_1), (a_2, b_2)))
+    # Eq. 10 and 14: difference and mean of hue the short way round; a gray has no hue, so the other's counts
     gray = chroma_1 * chroma_2 == 0
-    turn = torch.where(gray, 0, (hue_2 - hue_1 + 180) % 360 - 180)
-    apart = (hue_2 - hue_1).abs() > 180
+    hue_difference = torch.where(gray, 0, (hue_2 - hue_1 + 180) % 360 - 180)
+    wraps = (hue_2 - hue_1).abs() > 180
     total = hue_1 + hue_2
-    hue = torch.where(apart & ~gray, torch.where(total < 360, total + 360, total - 360), total)
+    hue = torch.where(wraps & ~gray, torch.where(total < 360, total + 360, total - 360), total)
     hue = torch.where(gray, total, hue / 2)
 
+    # Eq. 12-13 and 15-22
     lightness, chroma = (lightness_1 + lightness_2) / 2, (chroma_1 + chroma_2) / 2
     t = (
         1
@@ -89,15 +92,17 @@ def compute_ciede2000(result: Tensor, truth: Tensor) -> float:
         1 + 0.015 * squared_distance_to_50 / torch.sqrt(20 + squared_distance_to_50)
     )
     d_chroma = (chroma_2 - chroma_1) / (1 + 0.045 * chroma)
-    d_hue = 2 * torch.sqrt(chroma_1 * chroma_2) * torch.sin(torch.deg2rad(turn / 2)) / (1 + 0.015 * chroma * t)
-    blue = torch.deg2rad(60 * torch.exp(-((hue - 275) / 25).square()))
-    rotation = -2 * _ciede_chroma_weight(chroma) * torch.sin(blue)
+    d_hue = (
+        2 * torch.sqrt(chroma_1 * chroma_2) * torch.sin(torch.deg2rad(hue_difference / 2)) / (1 + 0.015 * chroma * t)
+    )
+    twice_theta = torch.deg2rad(60 * torch.exp(-((hue - 275) / 25).square()))
+    rotation = -2 * _ciede_chroma_weight(chroma) * torch.sin(twice_theta)
     square = d_lightness**2 + d_chroma**2 + d_hue**2 + rotation * d_chroma * d_hue
     return float(square.clamp_min(0).sqrt().mean())
 
 
 def compute_colorfulness(rgb: Tensor) -> float:
-    """Colourfulness M of RGB (Hasler and Süsstrunk 2003, Eq. for M^(3), on the 0..255 scale)."""
+    """Compute the colourfulness M of RGB (Hasler and Süsstrunk 2003, Eq. for M^(3), on the 0..255 scale)."""
     red, green, blue = rgb.double() * 255
     rg, yb = red - green, (red + green) / 2 - blue
     spread = torch.sqrt(rg.var(correction=0) + yb.var(correction=0))
@@ -105,6 +110,7 @@ def compute_colorfulness(rgb: Tensor) -> float:
 
 
 def _ciede_chroma_weight(chroma: Tensor) -> Tensor:
+    """√(C⁷ / (C⁷ + 25⁷)) of chroma C, in Eq. 4 and 17 of Sharma et al.: about 0 near gray, 1 for strong colours."""
     return torch.sqrt(chroma**7 / (chroma**7 + 25.0**7))
 
 

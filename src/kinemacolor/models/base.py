@@ -1,4 +1,4 @@
-"""The interface that training, evaluation and rendering share."""
+"""The interface of all models, for training, evaluation and rendering: `Colorizer`, its state and its output."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -14,10 +14,10 @@ from kinemacolor.options import EdgeFilter
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What a session must know of a model.
+    """Properties of a model that a session needs.
 
-    ``short_side`` is the working size in px, ``block`` the number of frames seen together.
-    ``saturation`` and ``edge_filter`` are what its published recipe does to the chroma afterwards.
+    ``short_side`` is the working size in px, ``block_size`` the number of frames that the model takes together.
+    ``saturation`` and ``edge_filter`` are the post-processing of ab in its published recipe.
     """
 
     name: str
@@ -29,22 +29,22 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class State:
-    """What a model carries from frame to frame; tensors have the batch first. Never mutated."""
+    """State that a model carries from frame to frame; tensors have the batch first. Never mutated."""
 
     def to(self, device: torch.device | str) -> Self:
-        """The same state on another device."""
+        """Return the same state on another device."""
         return self._map_tensors(lambda tensor: tensor.to(device))
 
     def detach(self) -> Self:
-        """The same state, cut from the graph that made it."""
+        """Return the same state, detached from the autograd graph."""
         return self._map_tensors(Tensor.detach)
 
     def contiguous(self) -> Self:
-        """The same state, laid out in memory as its numbers alone say: kernels differ in rounding between layouts."""
+        """Return the same state in contiguous memory: kernels round differently for different layouts."""
         return self._map_tensors(Tensor.contiguous)
 
     def named_tensors(self) -> dict[str, Tensor]:
-        """All that it carries, by name."""
+        """Return all tensors of the state by field name."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         return {name: x for name, x in values.items() if isinstance(x, Tensor)}
 
@@ -53,12 +53,12 @@ class State:
 
 
 class ModelOutput(NamedTuple):
-    """Answer to a block of frames: ab ``B T 2 h w``, confidence 0..1 ``B T 1 h w``, the state after it.
+    """Prediction for a block of frames: ab ``B T 2 h w``, confidence 0..1 ``B T 1 h w``, the state after it.
 
-    ``aux`` is what else a model knows of its answer. Two names mean the same wherever they are given, ``h' w'``
+    ``aux`` has further results of a model by name. Two names mean the same in every model that gives them, ``h' w'``
     being a grid over the whole frame: ``origin``, ``B T 3 h' w'``, is where in the references the match of each
     cell lies: the number of the reference (of those with paint), and row and column in it, 0..1 from its top left;
-    ``matched``, ``B T 1 h' w'``, is which part of the chroma comes from that match, 0..1.
+    ``matched``, ``B T 1 h' w'``, is the part 0..1 of the ab that comes from that match.
     """
 
     ab: Tensor
@@ -68,14 +68,14 @@ class ModelOutput(NamedTuple):
 
 
 class Colorizer(nn.Module, ABC):
-    """A network that gives gray frames the chroma of references.
+    """A network that predicts ab of gray frames from colour references.
 
-    Cutting a film at multiples of ``spec.block`` changes nothing, rows of a batch are
-    independent, any frame of at least 64 px a side keeps its size.
+    Splitting a film at multiples of ``spec.block_size`` changes no result, rows of a batch are
+    independent, and any frame of at least 64 px a side keeps its size.
 
     ``parts`` names the sets of weights that a model is made of, each with the submodule that holds
-    it; ``options_type`` is what its constructor takes. ``notices`` is what a user must know of the
-    weights it was loaded with.
+    it; ``options_type`` is the type of its constructor's argument. ``notices`` is what a user must know of
+    the weights it was loaded with.
     """
 
     spec: ModelSpec
@@ -84,12 +84,12 @@ class Colorizer(nn.Module, ABC):
     notices: tuple[str, ...] = ()
 
     def init_state(self, references: Tensor, *, paint_mask: Tensor | None = None, in_shot: bool = False) -> State:
-        """The state before the first frame.
+        """Compute the state before the first frame from references ``B R 3 H W``, Lab.
 
-        ``references`` is ``B R 3 H W`` Lab, their order of no matter; ``in_shot`` says that they
-        are frames of the film itself. Of partial references ``painted``, ``R H W`` and the same for all rows of the
-        batch, says how much of each pixel is painted, 0..1: the chroma of the rest does not matter, but its L does,
-        because by it the models see what the painted part belongs to.
+        The order of references does not matter; ``in_shot`` says that they are frames of the film itself. For
+        partial references ``paint_mask``, ``R H W`` and the same for all rows of the batch, says how much of each
+        pixel is painted, 0..1: the ab of the rest does not matter, but its L does, because it shows the models what
+        the painted part belongs to.
 
         Raises ValueError for masks of another shape, or where nothing is painted.
         """
@@ -97,8 +97,8 @@ class Colorizer(nn.Module, ABC):
 
     @abstractmethod
     def _build_initial_state(self, references: Tensor, paint_mask: Tensor | None, *, in_shot: bool) -> State:
-        """The state of `init_state`, of references and masks as `over_gray` gives them."""
+        """Compute the state of `init_state` from references and masks as `premultiply_references` gives them."""
 
     @abstractmethod
     def forward(self, lightness: Tensor, state: State) -> ModelOutput:
-        """Colours for ``luma``, ``B T 1 h w``, L 0..100, the frames that follow ``state``."""
+        """Predict ab and confidence of the frames ``lightness``, ``B T 1 h w``, L 0..100, that follow ``state``."""

@@ -1,4 +1,4 @@
-"""What every table also shows: no colour at all, and the plain match that a network must beat."""
+"""Baselines of every table: no colour at all, and plain matching, which a network must beat."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ from kinemacolor.nn.backbones import extract_gray_features
 from kinemacolor.nn.layers import grid_coordinates, resize_bilinear
 from kinemacolor.nn.partial import fill_unpainted, painted_cells
 
-TEMPERATURE = 0.01
+TEMPERATURE = 0.01  # of the softmax, as in Deep Exemplar
 
 
 @dataclass(frozen=True)
 class BaselineState(State):
-    """Of the references: unit descriptors B N C, chroma B N 2, `places` B N 3."""
+    """Cells of the references: unit descriptors B N C, ab B N 2, coordinates B N 3 (see `grid_coordinates`)."""
 
     keys: Tensor
     colors: Tensor
@@ -25,7 +25,7 @@ class BaselineState(State):
 
 
 class GrayBaseline(Colorizer):
-    """No chroma, and no confidence in it."""
+    """Baseline without colour: ab and confidence are 0."""
 
     spec = ModelSpec("gray", short_side=216)
 
@@ -37,10 +37,10 @@ class GrayBaseline(Colorizer):
 
 
 class MatchBaseline(Colorizer):
-    """Each cell of the 1/4 grid takes the colour of the references' cells that look like it; nothing else.
+    """Baseline of plain matching: each cell of the 1/4 grid takes the ab of the reference cells most similar to it.
 
-    ``features`` are those of an ImageNet classifier; softmax(cosine / 0.01) of Deep Exemplar's Eq. 4, one
-    colour a cell, no history, nothing learned for it. The confidence is the largest cosine.
+    ``features`` is a backbone trained on ImageNet. Cells are weighed by softmax(cosine / 0.01) (Deep Exemplar, Eq. 4);
+    there is one colour a cell, no history, and nothing is trained. The confidence is the largest cosine.
     """
 
     spec = ModelSpec("match", short_side=216)

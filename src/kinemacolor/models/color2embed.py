@@ -1,6 +1,6 @@
-"""Color2Embed (Zhao et al. 2021): one vector of colour for a whole reference, and a U-Net that it steers.
+"""Color2Embed (Zhao et al. 2021): one colour embedding for a whole reference modulates a U-Net.
 
-No correspondence is sought, so nothing says where a colour comes from. Frames are independent of
+There is no matching, so nothing says where a colour comes from. Frames are independent of
 each other. Equation numbers are the paper's.
 """
 
@@ -19,13 +19,13 @@ from kinemacolor.nn.backbones import VGG19, vgg19_layer_indices
 from kinemacolor.nn.layers import pad_to_multiple
 from kinemacolor.nn.partial import fill_unpainted
 
-REFERENCE_SIZE = 256  # px a side of the reference that the encoder sees
-UNKNOWN_CONFIDENCE = 0.5  # the published network has no notion of confidence
+REFERENCE_SIZE = 256  # px a side of a reference before the encoder
+UNKNOWN_CONFIDENCE = 0.5  # the published network predicts no confidence
 
 
 @dataclass(frozen=True)
 class Color2EmbedOptions:
-    """``width`` scales all channels."""
+    """Options of the network: ``width`` scales all channels."""
 
     width: float = 1
 
@@ -40,7 +40,8 @@ class Color2EmbedState(State):
 class Color2Embed(Colorizer):
     """The published network for frames of any size; several references give the mean of their embeddings.
 
-    What is not painted of a reference is seen in the mean colour of what is; each weighs as much as is painted of it.
+    Unpainted parts of a reference are filled with the mean colour of its paint; references are weighed by how much
+    of them is painted.
     """
 
     spec = ModelSpec("color2embed", short_side=256)
@@ -77,7 +78,7 @@ class Color2Embed(Colorizer):
 
 
 class ColorEncoder(nn.Module):
-    """Reference sRGB B 3 256 256 to its embedding B 512 1 1 (Eq. 1)."""
+    """Encoder of a reference: sRGB B 3 256 256 to its colour embedding B 512 1 1 (Eq. 1)."""
 
     def __init__(self, width: float = 1) -> None:
         super().__init__()
@@ -101,7 +102,7 @@ class ColorEncoder(nn.Module):
 
 
 class ColorUNet(nn.Module):
-    """(L - 50) / 50, B 1 h w, and an embedding give ab / 110, B 2 h w (Eq. 2-3); sides are multiples of 16."""
+    """U-Net from (L - 50) / 50, B 1 h w, and an embedding to ab / 110, B 2 h w (Eq. 2-3); sides are multiples of 16."""
 
     def __init__(self, width: float = 1) -> None:
         super().__init__()
@@ -132,7 +133,7 @@ class ColorUNet(nn.Module):
 
 
 class _DownBlock(nn.Module):
-    """Half the size, then a residual block scaled to keep its variance."""
+    """Encoder block: half the size, then a residual block scaled to keep its variance."""
 
     def __init__(self, width_in: int, width: int) -> None:
         super().__init__()
@@ -149,7 +150,7 @@ class _DownBlock(nn.Module):
 
 
 class _UpBlock(nn.Module):
-    """Twice the size, a quarter of the encoder's channels, then the embedding (Figure 3)."""
+    """Decoder block: twice the size, every fourth channel of the encoder's map, then modulation (Figure 3)."""
 
     def __init__(self, width_in: int, width_skip: int, width: int, kernel: int, color: int) -> None:
         super().__init__()
@@ -167,7 +168,7 @@ class _UpBlock(nn.Module):
 
 
 class ModulatedConv2d(nn.Module):
-    """Convolution whose kernel an embedding scales by input channel and which is then normalised (Eq. 4-7)."""
+    """Convolution whose kernel is scaled by an embedding along its input channels, then normalised (Eq. 4-7)."""
 
     def __init__(self, width: int, kernel: int, color: int) -> None:
         super().__init__()
@@ -180,19 +181,20 @@ class ModulatedConv2d(nn.Module):
         scale = self.modulation(embedding)[:, None] / math.sqrt(width * kernel**2)
         weight = self.weight * scale.reshape(batch, 1, width, 1, 1)
         weight = weight * (weight.square().sum((2, 3, 4), keepdim=True) + 1e-8).rsqrt()
+        # one kernel for each row of the batch: rows become groups of a single convolution
         y = F.conv2d(x.reshape(1, -1, height, columns), weight.flatten(0, 1), padding=kernel // 2, groups=batch)
         return y.reshape(batch, width, height, columns)
 
 
 def official_encoder_names() -> dict[str, str]:
-    """Modules of `ColorEncoder` and their names in the published ``colorEncoder``."""
+    """Map modules of `ColorEncoder` to their names in the published ``colorEncoder``."""
     names = {f"vgg.{name}": f"vgg.vgg_feature.{index}" for name, index in vgg19_layer_indices().items()}
-    names |= {f"convs.{place}": f"feature2vector.{place}" for place in (0, 2, 4, 6)}
-    return names | {f"dense.{place}": f"feature2vector.{place + 9}" for place in (0, 2, 4)}
+    names |= {f"convs.{index}": f"feature2vector.{index}" for index in (0, 2, 4, 6)}
+    return names | {f"dense.{index}": f"feature2vector.{index + 9}" for index in (0, 2, 4)}
 
 
 def official_unet_names() -> dict[str, str]:
-    """Modules of `ColorUNet` and their names in the published ``colorUNet``."""
+    """Map modules of `ColorUNet` to their names in the published ``colorUNet``."""
     names = {f"inlet.{index}": f"inc.double_conv.{index}" for index in (0, 1, 3, 4)}
     for index in range(4):
         names[f"down.{index}.halve"] = f"down{index + 1}.main.0"

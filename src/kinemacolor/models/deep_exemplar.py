@@ -1,6 +1,6 @@
 """Deep Exemplar-based Video Colorization (Zhang et al. 2019).
 
-A correspondence net warps the reference's chroma to the frame, a colorization net joins it with
+A correspondence net warps the ab of references to the frame, a colorization net combines it with
 the last frame's colours. Equation and table numbers are the paper's.
 """
 
@@ -30,15 +30,16 @@ from kinemacolor.nn.layers import (
 from kinemacolor.nn.partial import fill_unpainted, painted_cells
 from kinemacolor.nn.precision import promote_to_float32
 
-CELL_SIZE = 4  # a cell of the matching is GRID x GRID pixels
-CHUNK_ROWS = 648  # rows of the correlation matrix that stand in memory at a time
+CELL_SIZE = 4  # px, a side of a cell of the matching
+CHUNK_ROWS = 648  # rows of the correlation matrix that are in memory at a time
 
 
 @dataclass(frozen=True)
 class DeepExemplarOptions:
-    """``temperature`` of Eq. 4: 0.01 in the paper; None copies the best match, as the published code does.
+    """Options of the network.
 
-    ``vgg`` says which VGG19 the weights are; ``width`` scales all channels.
+    ``temperature`` is that of Eq. 4: 0.01 in the paper; None copies the best match, as the published code does.
+    ``vgg`` is the variant of `VGG19` that the weights belong to; ``width`` scales all channels.
     """
 
     temperature: float | None = None
@@ -48,9 +49,10 @@ class DeepExemplarOptions:
 
 @dataclass(frozen=True)
 class DeepExemplarState(State):
-    """Of the references: unit descriptors B N C, chroma B N 2, and `places` B N 3.
+    """Cells of the references, and the last frame.
 
-    The last frame's (L - 50, ab), B 3 h w.
+    Of the references unit descriptors B N C, ab B N 2 and coordinates B N 3 (see `grid_coordinates`); of the last
+    frame (L - 50, ab), B 3 h w.
     """
 
     keys: Tensor
@@ -60,7 +62,7 @@ class DeepExemplarState(State):
 
 
 class DeepExemplar(Colorizer):
-    """The published network for frames of any size and any number of references, seen as one."""
+    """The published network for frames of any size; the cells of all references are matched together."""
 
     spec = ModelSpec("deep-exemplar", short_side=216, saturation=1.25, edge_filter="fgs")
     options_type = DeepExemplarOptions
@@ -83,9 +85,11 @@ class DeepExemplar(Colorizer):
     def _build_initial_state(
         self, references: Tensor, paint_mask: Tensor | None, *, in_shot: bool
     ) -> DeepExemplarState:
-        """As the original, the first frame follows black, or the reference where that is a frame of the film.
+        """Compute the state before the first frame.
 
-        The networks see what is not painted as gray, like a frame; the match is centred on the cells that speak.
+        As in the original code the last frame is zeros (L 50, no ab), or the reference where it is one frame of the
+        film. Unpainted pixels are gray for the networks, as a frame is; descriptors are centred on the mean of the
+        cells that give colour.
         """
         batch, count = references.shape[:2]
         pictures = pad_to_multiple(references, 8).flatten(0, 1)
@@ -118,7 +122,7 @@ class DeepExemplar(Colorizer):
         return ModelOutput(ab, similarity.clamp(0, 1), state, aux)
 
     def _warp_references(self, frame: Tensor, state: DeepExemplarState) -> Tensor:
-        """Reference chroma for the frame B 1 h w, its similarity, and where it was: B 6 h w (Eq. 3-5)."""
+        """Warp reference ab to the frame B 1 h w: ab, similarity and origin, B 6 h w (Eq. 3-5)."""
         theta = self.correspondence.theta(self._compute_descriptors(frame.expand(-1, 3, -1, -1) / 100))
         query = center_and_normalize(flatten_grid(theta, frame.shape[0]))
         temperature = self.options.temperature
@@ -129,12 +133,13 @@ class DeepExemplar(Colorizer):
         return F.interpolate(found.reshape(-1, 6, *theta.shape[-2:]), scale_factor=CELL_SIZE)
 
     def _compute_descriptors(self, rgb: Tensor) -> Tensor:
+        """Descriptor map ``B C h/4 w/4`` of sRGB pictures, from VGG maps at length 1 along their channels."""
         descriptors: Tensor = self.correspondence([F.normalize(promote_to_float32(x), dim=1) for x in self.vgg(rgb)])
         return descriptors
 
 
 class CorrespondenceNet(nn.Module):
-    """Four VGG maps become one descriptor map on the 1/4 grid (Table 2; the code has 3 residual blocks)."""
+    """Network from four VGG maps to one descriptor map on the 1/4 grid (Table 2; 3 residual blocks as in the code)."""
 
     def __init__(self, width: float = 1) -> None:
         super().__init__()
@@ -152,14 +157,14 @@ class CorrespondenceNet(nn.Module):
         self.phi = nn.Conv2d(half, half, 1)
 
     def forward(self, maps: list[Tensor]) -> Tensor:
-        """relu2_2, 3_2, 4_2, 5_2 of pictures whose sides are multiples of 8; gives B 256 h/4 w/4."""
+        """Join relu2_2, relu3_2, relu4_2, relu5_2 of pictures whose sides are multiples of 8; gives B 256 h/4 w/4."""
         branches = [branch(x) for branch, x in zip((self.relu2, self.relu3, self.relu4, self.relu5), maps, strict=True)]
-        (height, width), (found_height, found_width) = branches[0].shape[-2:], branches[-1].shape[-2:]
+        (height, width), (deep_height, deep_width) = branches[0].shape[-2:], branches[-1].shape[-2:]
         # a side that is no multiple of 16 lost half a cell of relu5, two cells here: one on each side
-        row, column = (height - found_height) // 2, (width - found_width) // 2
+        row, column = (height - deep_height) // 2, (width - deep_width) // 2
         branches[-1] = F.pad(branches[-1], (column, column, row, row), "replicate")
-        described: Tensor = self.residual(torch.cat(branches, 1))
-        return described
+        descriptors: Tensor = self.residual(torch.cat(branches, 1))
+        return descriptors
 
 
 class ColorizationNet(nn.Module):
@@ -206,10 +211,10 @@ class ColorizationNet(nn.Module):
 
 
 def official_correspondence_names() -> dict[str, str]:
-    """Modules of `CorrespondenceNet` and their names in the published ``nonlocal_net``."""
+    """Map modules of `CorrespondenceNet` to their names in the published ``nonlocal_net``."""
     names = {"theta": "theta", "phi": "phi"}
     for stage in (2, 3, 4, 5):
-        second = (2, 6) if stage == 5 else (1, 5)  # an enlargement stands between the two of layer5
+        second = (2, 6) if stage == 5 else (1, 5)  # layer5 has an enlargement between its two
         for index, position in ((0, 1), second):
             names[f"relu{stage}.{index}.conv"] = f"layer{stage}_1.{position}"
             names[f"relu{stage}.{index}.prelu"] = f"layer{stage}_1.{position + 2}"
@@ -219,7 +224,7 @@ def official_correspondence_names() -> dict[str, str]:
 
 
 def official_colorization_names() -> dict[str, str]:
-    """Modules of `ColorizationNet` and their names in the published ``colornet``."""
+    """Map modules of `ColorizationNet` to their names in the published ``colornet``."""
     names = {"ab": "conv10_ab", "blocks.0.0": "conv1_1.0", "blocks.0.2": "conv1_1.2", "blocks.0.4": "conv1_2"}
     for block, widths in list(enumerate(ColorizationNet.widths))[1:]:
         for index in range(len(widths)):

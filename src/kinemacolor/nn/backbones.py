@@ -1,4 +1,4 @@
-"""Feature pyramids of a picture, from backbones trained on ImageNet.
+"""Backbones trained on ImageNet: feature pyramids of a picture, and descriptors made of them.
 
 A backbone takes ``B 3 h w`` sRGB 0..1 (gray: three equal channels) and gives a tuple of maps.
 """
@@ -26,7 +26,7 @@ class SameConv2d(nn.Conv2d):
 
 
 class _InvertedResidual(nn.Module):
-    """Inverted residual: 1×1 expansion, depthwise convolution, 1×1 projection; names of the checkpoint."""
+    """Inverted residual: 1×1 expansion, depthwise convolution, 1×1 projection; names are the checkpoint's."""
 
     def __init__(self, width_in: int, width: int, kernel: int, stride: int, expansion: int) -> None:
         super().__init__()
@@ -50,10 +50,10 @@ class _InvertedResidual(nn.Module):
 
 
 class EfficientNetLite0(nn.Module):
-    """EfficientNet-Lite0 (Tan and Le 2019; Lite: Google 2020) as far as its block 10.
+    """EfficientNet-Lite0 (Tan and Le 2019; Lite: Google 2020) up to its block 10.
 
     Gives the outputs of blocks 0, 2, 4, 7, 10: 16, 24, 40, 80, 112 channels at 1/2, 1/4, 1/8,
-    1/16, 1/16 of the picture. Dropped blocks need no weights: the classifier is not here.
+    1/16, 1/16 of the picture. Later blocks and the classifier are left out and need no weights.
     """
 
     taps = (0, 2, 4, 7, 10)
@@ -83,25 +83,26 @@ class EfficientNetLite0(nn.Module):
 
 
 def instance_norm(x: Tensor) -> Tensor:
-    """Every channel of every picture to mean 0 and variance 1; fastest with channels apart in memory.
+    """Normalise every channel of every picture ``B C h w`` to mean 0 and variance 1, in channels-first memory.
 
-    Flat, because the gradient of a batch of one is wrong in PyTorch 2.13 where it comes with channels last.
+    That layout is fastest. Maps are flattened because PyTorch 2.13 gives a wrong gradient for a batch of one where
+    the gradient comes with channels last.
     """
     return F.instance_norm(x.contiguous().flatten(2)).reshape(x.shape)
 
 
 def standardize_maps(maps: Sequence[Tensor]) -> list[Tensor]:
-    """Maps with mean 0 and variance 1 per channel over the picture, so that no channel and no brightness dominates."""
+    """Bring each channel of maps to mean 0 and variance 1 over the picture: no channel and no brightness dominates."""
     return [instance_norm(x) for x in maps]
 
 
 def normalize_channels(x: Tensor) -> Tensor:
-    """``B C h w`` at length 1 along C (0 stays 0); four times as fast on a CPU as a norm across memory."""
+    """Scale ``B C h w`` to length 1 along C (0 stays 0); on a CPU four times as fast as a norm along a strided axis."""
     return x * x.square().sum(1, keepdim=True).clamp_min(1e-24).rsqrt()
 
 
 def build_descriptors(maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
-    """Unit descriptors ``B h w C`` on a grid of ``size`` from `standardised` maps, each of equal weight."""
+    """Join maps from `standardize_maps`, with equal weight, to unit descriptors ``B h w C`` on a grid of ``size``."""
     parts = []
     for x in maps:
         unit = normalize_channels(x)
@@ -114,17 +115,20 @@ def build_descriptors(maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
 
 
 def extract_gray_features(backbone: nn.Module, lightness: Tensor) -> tuple[list[Tensor], Tensor]:
-    """`standardised` maps of gray pictures ``B 1 h w``, L 0..100, and their `descriptors` on the 1/4 grid."""
+    """Compute the standardised maps of gray pictures ``B 1 h w``, L 0..100, and their descriptors on the 1/4 grid.
+
+    See `standardize_maps` and `build_descriptors`; the grid is rounded up.
+    """
     maps = standardize_maps(backbone(lightness.expand(-1, 3, -1, -1) / 100))
     height, width = (-(-size // 4) for size in lightness.shape[-2:])
     return maps, build_descriptors(maps, (height, width))
 
 
 class VGG19(nn.Module):
-    """VGG19 (Simonyan and Zisserman 2014) as far as its last tap, with Caffe's layer names.
+    """VGG19 (Simonyan and Zisserman 2014) up to its last tap, with Caffe's layer names.
 
     Gives the outputs named by ``taps``, in network order, such as ``("relu2_2", "relu5_2")``. The
-    variant says where the weights come from: ``caffe`` wants BGR 0..255 less the mean colour,
+    variant says where the weights come from: ``caffe`` takes BGR 0..255 less the mean colour,
     ``torchvision`` RGB standardised; ``normalised`` (Gatys et al. 2016) is Caffe's with every
     channel's mean activation scaled to 1, and reflects at borders where the others pad with zeros.
     ``width`` scales the channels.
@@ -156,19 +160,20 @@ class VGG19(nn.Module):
         return tuple(maps)
 
     def _standardize_input(self, rgb: Tensor) -> Tensor:
+        """Scale sRGB 0..1 as the weights of this variant expect it."""
         if self.variant == "torchvision":
             return standardize_for_imagenet(rgb)
         return (rgb.flip(-3) - rgb.new_tensor([0.40760392, 0.45795686, 0.48501961])[:, None, None]) * 255
 
 
 def standardize_for_imagenet(rgb: Tensor) -> Tensor:
-    """``B 3 h w`` sRGB 0..1 less ImageNet's mean, over its deviation, as torchvision's networks want it."""
+    """Subtract ImageNet's mean from sRGB 0..1 ``B 3 h w`` and divide by its deviation, for torchvision's networks."""
     mean, std = rgb.new_tensor([0.485, 0.456, 0.406]), rgb.new_tensor([0.229, 0.224, 0.225])
     return (rgb - mean[:, None, None]) / std[:, None, None]
 
 
 class ResNet101(nn.Module):
-    """ResNet-101 (He et al. 2016) for matching (Long-term, 3.2): no first max-pool, nothing behind layer3.18.
+    """ResNet-101 (He et al. 2016) for matching (Long-term, 3.2): no first max-pool, nothing after layer3.18.
 
     Gives the outputs of layer1.1, layer2.2, layer3.2 and layer3.18: 256, 512, 1024, 1024 channels
     at 1/2, 1/4, 1/8, 1/8 of the picture. Names are torchvision's; batch statistics are frozen.
@@ -205,6 +210,8 @@ class ResNet101(nn.Module):
 
 
 class _Bottleneck(nn.Module):
+    """Bottleneck block of ResNet: 1×1, 3×3 and 1×1 convolutions around a shortcut; names are torchvision's."""
+
     def __init__(self, width_in: int, inner: int, stride: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(width_in, inner, 1, bias=False)
@@ -225,7 +232,7 @@ class _Bottleneck(nn.Module):
 
 
 class _FrozenBatchNorm2d(nn.Module):
-    """Batch normalisation with the statistics it was trained with, also while the rest is trained."""
+    """Batch normalisation with fixed statistics and scale, also while the rest of the network is trained."""
 
     weight: Tensor
     bias: Tensor
@@ -243,7 +250,7 @@ class _FrozenBatchNorm2d(nn.Module):
 
 
 def vgg19_layer_indices() -> dict[str, int]:
-    """Layers of VGG19 and their places in torchvision's ``features``."""
+    """Map the layers of `VGG19`, such as ``conv1_1``, to their indices in torchvision's ``features``."""
     indices, index = {}, 0
     for stage, widths in enumerate(VGG19.widths, 1):
         for layer in range(1, len(widths) + 1):

@@ -1,4 +1,4 @@
-"""Layers and small operations that models share."""
+"""Layers and small tensor operations that several models share."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -37,9 +37,9 @@ class ResidualBlock(nn.Module):
 
 
 class UpConv2d(nn.Conv2d):
-    """Nearest-neighbour enlargement by 2, then a 3×3 convolution with a border of zeros, in one.
+    """Nearest-neighbour enlargement by 2, then a 3×3 convolution with a border of zeros, in one step.
 
-    Each output sees only 2 × 2 different inputs, so the kernel falls into four kernels of 2 × 2,
+    Each output depends on only 2 × 2 different inputs, so the kernel splits into four kernels of 2 × 2,
     one for each quarter of a pixel: the same sums with 4/9 of the products.
     """
 
@@ -58,6 +58,9 @@ class UpConv2d(nn.Conv2d):
         return enlarged.reshape(batch, 2 * height, 2 * width, -1).permute(0, 3, 1, 2)
 
     def _quarter_kernel(self, row: int, column: int) -> Tensor:
+        """Kernel ``out in 2 2`` for the quarter ``row column`` of a pixel."""
+        # An upper quarter takes its three kernel rows from the input rows i - 1, i, i, a lower one from i, i, i + 1;
+        # rows of the kernel that meet the same input row are summed. Columns likewise.
         first, middle, last = self.weight.unbind(2)
         pair = torch.stack([first, middle + last] if row == 0 else [first + middle, last], 2)
         first, middle, last = pair.unbind(3)
@@ -65,7 +68,7 @@ class UpConv2d(nn.Conv2d):
 
 
 class UpBlock(nn.Module):
-    """Twice the size, plus the encoder's map, and convolutions, one for each activation."""
+    """Decoder block: `UpConv2d`, plus a convolution of the encoder's map, then a convolution for each activation."""
 
     def __init__(self, width_in: int, width_skip: int, width: int, activations: list[nn.Module]) -> None:
         super().__init__()
@@ -81,12 +84,12 @@ class UpBlock(nn.Module):
 
 
 def to_channels_last(x: Tensor) -> Tensor:
-    """The same maps with the channels of a pixel side by side in memory, where large convolutions are fastest."""
+    """Lay maps out with the channels of a pixel side by side in memory, where large convolutions are fastest."""
     return x.contiguous(memory_format=torch.channels_last)
 
 
 def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
-    """``... h w`` with its last rows and columns repeated until both sizes are multiples."""
+    """Pad ``... h w`` by repeating its last row and column until both sizes are multiples of ``multiple``."""
     height, width = x.shape[-2:]
     border = (0, -width % multiple, 0, -height % multiple)
     if not any(border):
@@ -96,35 +99,35 @@ def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
 
 
 def resize_bilinear(x: Tensor, size: Sequence[int]) -> Tensor:
-    """``B C h w`` at another size, bilinear."""
+    """Resize ``B C h w`` to ``size``, rows and columns, bilinear."""
     if x.shape[-2:] == tuple(size):
         return x
     return F.interpolate(x, tuple(size), mode="bilinear", align_corners=False)
 
 
 def padding_ratio(padded: Tensor, picture: Tensor) -> tuple[float, float]:
-    """How many times the height and the width of a picture ``... h w`` are covered by the padded one."""
+    """Height and width of a padded picture over those of the picture itself, ``... h w`` each."""
     return padded.shape[-2] / picture.shape[-2], padded.shape[-1] / picture.shape[-1]
 
 
 def flatten_grid(x: Tensor, batch: int) -> Tensor:
-    """Maps ``batch·R C h w`` as one list of positions for each row of the batch, ``batch R·h·w C``."""
+    """Flatten maps ``batch·R C h w`` to one list of cells for each row of the batch, ``batch R·h·w C``."""
     return x.permute(0, 2, 3, 1).reshape(batch, -1, x.shape[1])
 
 
 def grid_coordinates(count: int, grid: Sequence[int], padding_ratios: Sequence[float] = (1.0, 1.0)) -> Tensor:
-    """Where the cells of ``count`` pictures lie, in the order of `positions`: ``R·h·w 3``.
+    """Coordinates of the cells of ``count`` pictures, in the order of `flatten_grid`: ``R·h·w 3``.
 
-    The number of the picture, and row and column of the middle of the cell, 0..1 of the picture; where it was
-    padded, the grid ``covers`` so many times its height and width.
+    They are the number of the picture, and row and column of the middle of the cell, 0..1 of the picture. For padded
+    pictures ``padding_ratios`` (see `padding_ratio`) say how many times the grid covers their height and width.
     """
     row, column = (
-        ((torch.arange(n) + 0.5) / n * cover).clamp_max(1) for n, cover in zip(grid, padding_ratios, strict=True)
+        ((torch.arange(n) + 0.5) / n * ratio).clamp_max(1) for n, ratio in zip(grid, padding_ratios, strict=True)
     )
     coordinates = torch.meshgrid(torch.arange(count).to(row), row, column, indexing="ij")
     return torch.stack(coordinates, -1).flatten(0, 2)
 
 
 def std_from_moments(mean_of_squares: Tensor, square_of_mean: Tensor) -> Tensor:
-    """How far vectors lie from their mean, from the mean of their squares and the square of their mean."""
+    """Compute the standard deviation of vectors, at least 0.01, from their mean square and the square of their mean."""
     return (mean_of_squares - square_of_mean).clamp_min(1e-4).sqrt()

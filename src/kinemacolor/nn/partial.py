@@ -1,7 +1,7 @@
-"""References of which only some pixels speak: one coat painted on a still, the rest left as it was.
+"""Partial references: only their painted pixels give colour, such as one coat painted on a still.
 
-A mask ``painted`` says how much of every pixel is painted, 0..1; without one (None), all of it is. Colours are
-premultiplied: each pixel's chroma times how much of it is painted, gray where it is not.
+``paint_mask`` says how much of every pixel is painted, 0..1; None means that all of it is. Colours are
+premultiplied: the ab of a pixel times its value in the mask, so that unpainted pixels are gray.
 """
 
 from collections.abc import Sequence
@@ -10,15 +10,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-MIN_RELATIVE_PAINT = 0.5  # of what the best painted cell of a reference has, a cell needs to speak
-EPSILON = 1e-6
+MIN_RELATIVE_PAINT = 0.5  # a cell gives colour from this share of the paint of its reference's best cell on
+EPSILON = 1e-6  # weight of the picture's mean in the mean of a cell: it decides only cells without paint
 
 
 def premultiply_references(references: Tensor, paint_mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
-    """References ``B R 3 H W`` premultiplied, and their masks ``R 1 H W``, without those that have no paint.
+    """Premultiply references ``B R 3 H W``, drop those without paint, and give their masks ``R 1 H W``.
 
-    ``painted`` is ``R H W``. What is wholly painted has no mask. Raises ValueError for a mask of another shape, or
-    where nothing is painted.
+    ``paint_mask`` is ``R H W``. The mask is None where all that remain are wholly painted. Raises ValueError for a
+    mask of another shape, or where nothing is painted.
     """
     if paint_mask is None:
         return references, None
@@ -34,10 +34,10 @@ def premultiply_references(references: Tensor, paint_mask: Tensor | None) -> tup
 
 
 def fill_unpainted(pictures: Tensor, paint_mask: Tensor | None, grid: Sequence[int]) -> Tensor:
-    """Pictures ``B·R C H W``, premultiplied, whose unpainted parts take the mean of the painted ones of their cell.
+    """Fill the unpainted parts of premultiplied pictures ``B·R C H W`` with the mean of the paint in their cell.
 
-    ``painted`` is ``R 1 H W``. A cell is one of ``grid``, rows and columns; one without paint takes the mean of the
-    picture's. The mean of a cell is then that of what is painted in it.
+    ``paint_mask`` is ``R 1 H W``; ``grid`` is the number of rows and columns of cells. A cell without paint takes
+    the mean of the picture's paint. The mean of a cell is then the mean of what is painted in it.
     """
     if paint_mask is None:
         return pictures
@@ -50,9 +50,10 @@ def fill_unpainted(pictures: Tensor, paint_mask: Tensor | None, grid: Sequence[i
 
 
 def painted_cells(paint_mask: Tensor | None, grid: Sequence[int]) -> Tensor | slice:
-    """Which of the R·h·w cells speak, to index them with: those at least half as painted as their reference's best.
+    """Select the cells that give colour, as an index into R·h·w cells; ``paint_mask`` is ``R 1 H W``.
 
-    Where any cell is wholly painted that is a half; thin strokes, which half fill no cell, speak too.
+    They are those at least half as painted as the best cell of their reference. Where a cell is wholly painted the
+    threshold is one half; as it is relative, thin strokes, which fill half of no cell, give colour too.
     """
     if paint_mask is None:
         return slice(None)
@@ -61,5 +62,5 @@ def painted_cells(paint_mask: Tensor | None, grid: Sequence[int]) -> Tensor | sl
 
 
 def unpainted_cells(paint_mask: Tensor, grid: Sequence[int]) -> Tensor:
-    """Which of the R·h·w cells have no paint at all."""
+    """Select the cells without any paint: a boolean mask over R·h·w cells; ``paint_mask`` is ``R 1 H W``."""
     return (F.adaptive_avg_pool2d(paint_mask, (grid[0], grid[1])) == 0).flatten()

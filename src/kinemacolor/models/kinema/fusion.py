@@ -1,4 +1,4 @@
-"""From evidence to colour: a small network that weighs what was found, and fills in what was not."""
+"""Fusion: a small network that weighs matched and semantic colours for each cell, and corrects the result."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,14 +13,17 @@ from kinemacolor.nn.backbones import EfficientNetLite0
 from kinemacolor.nn.layers import pad_to_multiple, resize_bilinear
 
 CELL_SIZE = 4  # px, a side of a cell
-CERTAINTY_SLOPE = 3.0  # times the evidence's certainty is the logit with which an untrained network takes the match
-MAX_CORRECTION = 50.0  # Lab units that a correction stays below,
-CORRECTION_SLOPE = 0.4  # so that a small output adds 20 times itself
+CERTAINTY_SLOPE = 3.0  # times the certainty of the match is the logit of its weight in an untrained network
+MAX_CORRECTION = 50.0  # Lab units, the bound of a correction
+CORRECTION_SLOPE = 0.4  # a small output adds MAX_CORRECTION · CORRECTION_SLOPE = 20 times itself, in Lab units
 _, SHALLOW_WIDTH, MIDDLE_WIDTH, *DEEP_WIDTHS = EfficientNetLite0.widths
 
 
 class FusedColors(NamedTuple):
-    """Colours B 8 h w of cells in Lab units, the logit B 1 h w of the confidence, and what part the match had."""
+    """Colours of cells, B 8 h w (ab of their quarters, Lab units).
+
+    Also the logit of the confidence and the weight 0..1 of the match in the colours, B 1 h w each.
+    """
 
     colors: Tensor
     confidence_logit: Tensor
@@ -30,10 +33,10 @@ class FusedColors(NamedTuple):
 class Fusion(nn.Module):
     """A U-Net over the 1/4, 1/8 and 1/16 grid, with the features of the frame at each.
 
-    It sees the frame's luma, the colours of every source and how alike they were, and what the
-    references show by kind (`LookByKind`). For each cell it chooses between match and kind, and corrects
-    the choice; how much it trusts the match, and its confidence, begin with the evidence's certainty.
-    Untrained, it corrects nothing.
+    Its input is the frame's lightness, colours and similarity of every source of the match, and the semantic
+    colours of `SemanticAttention`. For each cell it mixes matched and semantic colours and corrects the mixture. The
+    logits of the weight of the match and of the confidence are offsets to the certainty of the match.
+    Untrained, it corrects nothing and all offsets are 0.
     """
 
     source_channels = 2 * (COLOR_CHANNELS + QUARTERS) + 2 + 4 + 3
@@ -64,7 +67,11 @@ class Fusion(nn.Module):
         semantic: SemanticColors,
         embedding: Tensor,
     ) -> FusedColors:
-        """``luma`` B 1 H W; ``maps``: `standardised` features of the frame; ``embedding`` B E of the references."""
+        """Fuse the colours of one frame.
+
+        ``lightness`` B 1 H W, L 0..100; ``maps``: standardised features of the frame; ``embedding`` B E of the
+        references.
+        """
         pixels = F.pixel_unshuffle(pad_to_multiple(lightness, CELL_SIZE) / LAB_SCALE - 1, CELL_SIZE)
         x = torch.cat([pixels, _stack_sources(lightness, evidence, semantic)], 1)
         x = self.stem(x) + self.see[0](maps[1])
@@ -78,16 +85,16 @@ class Fusion(nn.Module):
         colors, certainty = (_to_channels_first(y) for y in (evidence.merged.colors, evidence.certainty))
         semantic_colors = resize_bilinear(semantic.colors, colors.shape[-2:]).repeat_interleave(QUARTERS, 1)
         match_weight = torch.sigmoid(gate + CERTAINTY_SLOPE * certainty)
-        chosen = torch.lerp(semantic_colors, colors, match_weight)
+        mixed = torch.lerp(semantic_colors, colors, match_weight)
         return FusedColors(
-            chosen + MAX_CORRECTION * torch.tanh(CORRECTION_SLOPE * correction),
+            mixed + MAX_CORRECTION * torch.tanh(CORRECTION_SLOPE * correction),
             confidence_logit + certainty,
             match_weight,
         )
 
 
 class ZeroInitResidual(nn.Module):
-    """Two 3×3 convolutions whose sum with their input is the input, at first."""
+    """Residual block of two 3×3 convolutions, the second initialised to zero: at first it is the identity."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -103,7 +110,7 @@ class ZeroInitResidual(nn.Module):
 
 
 class FeatureModulation(nn.Module):
-    """Scales and shifts every channel by a global embedding of the references' colours, as Color2Embed's (3.1)."""
+    """Scale and shift of every channel by a global embedding of the references, as in Color2Embed (3.1)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -113,17 +120,17 @@ class FeatureModulation(nn.Module):
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         scale, shift = self.embed(embedding)[..., None, None].chunk(2, 1)
-        mixed: Tensor = x * (1 + scale) + shift
-        return mixed
+        modulated: Tensor = x * (1 + scale) + shift
+        return modulated
 
 
 def cells_to_ab(cell_colors: Tensor, size: Sequence[int]) -> Tensor:
-    """Colours of cells B 8 h w as chroma B 2 H W, bilinear."""
+    """Resize colours of cells B 8 h w to ab B 2 H W, bilinear."""
     return resize_bilinear(F.pixel_shuffle(cell_colors, CELL_SPLIT), size)
 
 
 def _stack_sources(lightness: Tensor, evidence: MatchEvidence, semantic: SemanticColors) -> Tensor:
-    """B C h w: of each source its colours, how it differs in luma, how alike and how scattered it was."""
+    """Stack the inputs, B C h w: colours, difference in lightness, similarity and deviation of each source."""
     merged, reference, history, median_similarity, _ = evidence
     own_lightness = pool_cell_quarters(lightness, merged.similarity.shape[1:3])
     history_similarity = torch.zeros_like(merged.similarity) if history is None else history.similarity
@@ -146,10 +153,12 @@ def _stack_sources(lightness: Tensor, evidence: MatchEvidence, semantic: Semanti
 
 
 def _make_residual_pair(width: int) -> nn.Sequential:
+    """Make two `ZeroInitResidual` blocks in a row."""
     return nn.Sequential(ZeroInitResidual(width), ZeroInitResidual(width))
 
 
 def _upsample_like(x: Tensor, like: Tensor) -> Tensor:
+    """Double the size, nearest neighbour, and crop to that of ``like``, which was padded to even sides before."""
     return F.interpolate(x, scale_factor=2.0)[..., : like.shape[-2], : like.shape[-1]]
 
 

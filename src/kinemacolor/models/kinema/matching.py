@@ -1,7 +1,7 @@
-"""What a gray frame can know of its colours by looking: at the references, and at the frame before.
+"""Matching: for each cell of a gray frame the colours of its match in the references and in the frame before.
 
 A cell of the 1/4 grid carries the Lab of its 2 × 2 quarters, so that colours are finer than the matching.
-Nothing here has weights; what is measured about it stands in docs/results.md.
+Nothing here has weights; measurements of it are in docs/results.md.
 """
 
 from collections.abc import Sequence
@@ -17,14 +17,13 @@ from kinemacolor.nn.attention import gather_rows, match_keys, match_nearby_keys
 from kinemacolor.nn.layers import std_from_moments
 from kinemacolor.nn.partial import fill_unpainted, painted_cells, unpainted_cells
 
-CELL_SPLIT = 2  # a cell carries SPLIT x SPLIT colours
+CELL_SPLIT = 2  # a cell carries CELL_SPLIT x CELL_SPLIT colours
 QUARTERS = CELL_SPLIT**2
 COLOR_CHANNELS = 2 * QUARTERS
 VALUE_CHANNELS = QUARTERS + COLOR_CHANNELS + 1  # of a cell: L, a, b of its quarters, and a² + b²
-PARTIAL_REFERENCE_SPACING = (
-    2.0  # cells between references with paint: little, so that paint is taken up where the film comes to it
-)
-COORDINATE_ROWS = 54  # places are measured in cells of a picture this high (or wide, if upright)
+# Cells between partial references: few, so that a match may change to the paint of another reference.
+PARTIAL_REFERENCE_SPACING = 2.0
+COORDINATE_ROWS = 54  # coordinates are in cells of a picture with this many along its shorter side
 
 
 @dataclass(frozen=True)
@@ -33,13 +32,13 @@ class MatchingOptions:
 
     ``temperature`` and ``history_temperature`` divide cosines before softmax. ``radius`` is how far
     the last frame is searched, in cells of the 1/4 grid. ``decay`` is what a colour loses in
-    similarity with each frame it is carried, ``anchor`` how much better than the reference history must
-    be to weigh the same, ``gate_slope`` how sharply the better source wins. ``steadiness`` is the
-    cosine that a match loses one cell away from the remembered place, ``apart`` how many cells two
-    references lie from each other in that reckoning.
+    similarity with each frame it is carried on, ``anchor`` the margin by which history must be more similar than
+    the reference to weigh the same, ``gate_slope`` how sharply the better source wins. ``steadiness`` is the
+    cosine that a match loses one cell away from where the history lies (a prior on position; the loss grows with
+    the square of the distance), ``apart`` the distance in cells of two references in that measure.
 
-    ``certainty``: the logit of the chance that a colour found is right within 10 Lab units is linear in the
-    cell's similarity and in the median one of the picture (slopes, offset), for the same cosine means
+    ``certainty``: slopes and offset of the logit of the chance that a matched colour is right within 10 Lab units.
+    It is linear in the cell's similarity and in the median of the picture, because the same cosine means
     less where reference and picture show two scenes; fitted by logistic regression on training clips.
     """
 
@@ -59,10 +58,10 @@ class MatchingState(State):
     """References and the last frame, as cells.
 
     ``grid`` B 2 are rows and columns of a reference's cells, ``keys`` B N C+P+2 descriptors with the terms of
-    `_place_terms`, ``values`` B N 13 (see `Found`), ``places`` B N P. ``silent`` B S C+P-2 are descriptors of cells
-    without paint, and which reference shows them, empty where all is painted. Of the last frame, empty before the
-    first: descriptors B g w C, values B g w 13, how well the reference explained them B g w 1, and where in it they
-    came from B g w P.
+    `_distance_terms`, ``values`` B N 13 (see `MatchResult`), ``coordinates`` B N P (see `_cell_coordinates`).
+    ``unpainted_keys`` B S C+P-2 are descriptors of cells without paint, with the code of their reference, empty where
+    all is painted. The rest is of the last frame, empty before the first: descriptors ``past_keys`` B h w C, values
+    B h w 13, their similarity to the reference B h w 1, and coordinates of their match in it B h w P.
     """
 
     grid: Tensor
@@ -80,7 +79,7 @@ S = TypeVar("S", bound=MatchingState)
 
 
 class MatchResult(NamedTuple):
-    """For every cell what was found: values B h w 13, similarity B h w 1, place in the reference B h w P.
+    """Match of every cell: values B h w 13, similarity B h w 1, coordinates in the references B h w P.
 
     Values are means under the weights of the match: L of four quarters, a of four, b of four, and a² + b².
     """
@@ -91,26 +90,26 @@ class MatchResult(NamedTuple):
 
     @property
     def lightness_quarters(self) -> Tensor:
-        """L of the quarters of what was found, B h w 4."""
+        """L of the quarters of the match, B h w 4."""
         return self.values[..., :QUARTERS]
 
     @property
     def colors(self) -> Tensor:
-        """a and b of the quarters, B h w 8."""
+        """Colours of the quarters of the match, B h w 8: a of four, b of four."""
         return self.values[..., QUARTERS:-1]
 
     @property
     def color_std(self) -> Tensor:
-        """How far the colours that were averaged lie from their mean, in Lab units, B h w 1."""
+        """Standard deviation of the colours that were averaged, in Lab units, B h w 1."""
         mean = self.colors.square().sum(-1, keepdim=True) / QUARTERS
         return std_from_moments(self.values[..., -1:], mean)
 
 
 class MatchEvidence(NamedTuple):
-    """What speaks for the colours of a frame.
+    """Results of all sources for one frame.
 
-    ``merged``: the better of ``reference`` and ``history`` (None before the first frame), softly.
-    ``typical`` B 1 1 1: the median cosine, by which a picture of the same scene is told from another.
+    ``merged``: the better of ``reference`` and ``history`` (None before the first frame), mixed softly.
+    ``median_similarity`` B 1 1 1: the median cosine, which is high for a picture of the same scene.
     ``certainty`` B h w 1: the logit of the chance that the merged colour is right.
     """
 
@@ -124,9 +123,9 @@ class MatchEvidence(NamedTuple):
 def encode_references(
     keys: Tensor, lab: Tensor, options: MatchingOptions, paint_mask: Tensor | None = None
 ) -> MatchingState:
-    """The state before the first frame: descriptors ``B R h w C`` and Lab ``B R 3 H W`` of references.
+    """Compute the state before the first frame from descriptors ``B R h w C`` and Lab ``B R 3 H W`` of references.
 
-    Masks and colours as `over_gray` gives them; only cells that speak have colours to give.
+    Masks and colours are as `premultiply_references` gives them; only `painted_cells` become keys.
     """
     batch, count, height, width, size = keys.shape
     ab = fill_unpainted(lab[:, :, 1:].flatten(0, 1), paint_mask, (height, width))
@@ -134,6 +133,7 @@ def encode_references(
     mean_of_squares = quarters[..., QUARTERS:].square().sum(-1, keepdim=True) / QUARTERS
     values = torch.cat([quarters, mean_of_squares], -1).reshape(batch, -1, VALUE_CHANNELS)
     spacing = options.apart if paint_mask is None else PARTIAL_REFERENCE_SPACING
+    # two references differ in two axes of their code, so spacing / √2 on each puts them ``spacing`` apart
     coordinates = _cell_coordinates(count, height, width, spacing / 2**0.5).to(values).expand(batch, -1, -1)
     keys = keys.reshape(batch, -1, size)
     empty = keys.new_zeros(batch, 0, 0, 0)
@@ -149,13 +149,13 @@ def encode_references(
 
 
 def pool_cell_quarters(picture: Tensor, grid: Sequence[int]) -> Tensor:
-    """``B C H W`` as the mean of each quarter of each cell, ``B h w 4·C``."""
+    """Average a picture ``B C H W`` over each quarter of each cell of ``grid``; gives ``B h w 4·C``."""
     parts = F.adaptive_avg_pool2d(picture, (CELL_SPLIT * grid[0], CELL_SPLIT * grid[1]))
     return F.pixel_unshuffle(parts, CELL_SPLIT).permute(0, 2, 3, 1)
 
 
 def match_frame(keys: Tensor, state: S, options: MatchingOptions) -> tuple[MatchEvidence, S]:
-    """Evidence for the frame with unit descriptors ``B h w C``, and the state after it."""
+    """Match a frame with unit descriptors ``B h w C``; gives its evidence and the state after it."""
     past = _match_previous_frame(keys, state, options)
     found, median_similarity = _match_references(keys, past, state, options)
     merged = found if past is None else _merge_matches(found, past, options)
@@ -172,18 +172,18 @@ def match_frame(keys: Tensor, state: S, options: MatchingOptions) -> tuple[Match
 
 
 def locate_in_references(found: MatchResult, state: MatchingState) -> Tensor:
-    """Where in the references the cells that were found lie, as ``origin`` of `Step`: B 3 h w."""
+    """Compute where in the references the matched cells lie, B 3 h w, as ``origin`` of `ModelOutput`."""
     coordinates, grid = found.coordinates, state.grid[:, None, None]
-    where = (coordinates[..., :2] * (grid.amin(-1, keepdim=True) / COORDINATE_ROWS) + 0.5) / grid
-    which = coordinates[..., 2:].argmax(-1, keepdim=True)
-    return torch.cat([which.to(where), where], -1).permute(0, 3, 1, 2)
+    position = (coordinates[..., :2] * (grid.amin(-1, keepdim=True) / COORDINATE_ROWS) + 0.5) / grid
+    number = coordinates[..., 2:].argmax(-1, keepdim=True)
+    return torch.cat([number.to(position), position], -1).permute(0, 3, 1, 2)
 
 
 def _match_previous_frame(keys: Tensor, state: MatchingState, options: MatchingOptions) -> MatchResult | None:
-    """What each cell, B h w C, was in the last frame; None before the first.
+    """Match each cell, B h w C, to the last frame; None before the first.
 
-    History is worth the weakest link of its chain: the similarity with which its colours were
-    once found, or that of today's match to it, whichever is less.
+    Similarity of the history is that of the weakest link of its chain: the similarity with which its colours were
+    first matched, or that of the current match to the last frame, whichever is less.
     """
     if state.past_keys.shape[1:] != keys.shape[1:]:
         return None
@@ -198,14 +198,15 @@ def _match_previous_frame(keys: Tensor, state: MatchingState, options: MatchingO
 def _match_references(
     keys: Tensor, past: MatchResult | None, state: MatchingState, options: MatchingOptions
 ) -> tuple[MatchResult, Tensor]:
-    """The reference's answer for descriptors B h w C; the median cosine B 1 1 1.
+    """Match descriptors B h w C to the references; gives the result and the median cosine B 1 1 1.
 
-    A place remembered by a strong chain draws the match to itself.
+    The position of a history with a similarity over 0.5 is a prior: a match loses cosine with its distance from it.
     """
     grid = keys.shape[:3]
     expected, pull = state.coordinates.new_zeros(*grid, state.coordinates.shape[-1]), keys.new_zeros(*grid, 1)
     if past is not None:
         expected, pull = past.coordinates, options.steadiness * (2 * past.similarity - 1).clamp(0, 1)
+    # Times a key (see `_distance_terms`) this is cosine - pull · |coordinates - expected|².
     query = torch.cat([keys, 2 * pull * expected, -pull, -pull * expected.square().sum(-1, keepdim=True)], -1)
     (values,), product, best = match_keys(
         query.flatten(1, 2), state.keys, state.values, temperatures=[options.temperature]
@@ -225,20 +226,22 @@ def _match_references(
 
 
 def _match_unpainted_cells(keys: Tensor, coordinates: Tensor, state: MatchingState) -> Tensor | None:
-    """How alike the likest cell without paint is, B h w 1, of the reference that answers; None where all is painted.
+    """Cosine of the most similar cell without paint, B h w 1, in the matched reference; None where all is painted.
 
-    Where it is more alike than what is painted, the reference shows this place and leaves its colour open.
+    Where it is more similar than the painted cells, the reference shows this place and leaves its colour open.
     """
     if state.unpainted_keys.shape[1] == 0:
         return None
-    which = coordinates[..., 2:]
-    query = torch.cat([keys, which], -1).flatten(1, 2)
+    # The product of two codes is spacing² / 2 = 2 for the same reference, else 0: cells of another reference come out
+    # 2 lower than their cosine, and never win.
+    reference_code = coordinates[..., 2:]
+    query = torch.cat([keys, reference_code], -1).flatten(1, 2)
     best = match_keys(query, state.unpainted_keys, state.unpainted_keys[..., :0], temperatures=[]).similarity
-    return best.reshape(*keys.shape[:3], 1) - which.square().sum(-1, keepdim=True)
+    return best.reshape(*keys.shape[:3], 1) - reference_code.square().sum(-1, keepdim=True)
 
 
 def _merge_matches(found: MatchResult, past: MatchResult, options: MatchingOptions) -> MatchResult:
-    """The better of reference and history, softly."""
+    """Mix reference and history, softly, in favour of the more similar one."""
     gate = torch.sigmoid(options.gate_slope * (past.similarity - found.similarity - options.anchor))
     return MatchResult(
         torch.lerp(found.values, past.values, gate),
@@ -248,16 +251,22 @@ def _merge_matches(found: MatchResult, past: MatchResult, options: MatchingOptio
 
 
 def _cell_coordinates(count: int, height: int, width: int, spacing: float) -> Tensor:
-    """Row and column of every cell of every reference, and one axis for each: 1 (count height width) 2+count."""
+    """Coordinates of all cells of all references, ``1 count·height·width 2+count``: row, column, code of the reference.
+
+    The code is ``spacing`` on the axis of the reference and 0 on those of the others.
+    """
     scale = COORDINATE_ROWS / min(height, width)
     row, column = torch.meshgrid(torch.arange(height) * scale, torch.arange(width) * scale, indexing="ij")
-    where = torch.stack([row, column], -1).reshape(1, -1, 2).expand(count, -1, -1)
-    which = (spacing * torch.eye(count))[:, None].expand(-1, height * width, -1)
-    return torch.cat([where, which], -1).reshape(1, count * height * width, 2 + count)
+    position = torch.stack([row, column], -1).reshape(1, -1, 2).expand(count, -1, -1)
+    reference_code = (spacing * torch.eye(count))[:, None].expand(-1, height * width, -1)
+    return torch.cat([position, reference_code], -1).reshape(1, count * height * width, 2 + count)
 
 
 def _distance_terms(coordinates: Tensor) -> Tensor:
-    """What a key needs so that a product with a query holds minus the squared distance of their places."""
+    """Terms (x, |x|², 1) of a key with coordinates x.
+
+    Their product with (2 p e, -p, -p |e|²) of a query is -p |x - e|², minus the squared distance to e times p.
+    """
     return torch.cat(
         [coordinates, coordinates.square().sum(-1, keepdim=True), torch.ones_like(coordinates[..., :1])], -1
     )

@@ -1,7 +1,7 @@
-"""`kinema`, our own: light features, one attention over all references, gated history, a small network that decides.
+"""The network `kinema`: a light backbone, attention over all references, gated history, and fusion.
 
-Matching takes learned descriptors on the 1/4 grid (`evidence`); `fusion` turns what was found into
-colour, and says how sure it is.
+`matching` finds colours with learned descriptors on the 1/4 grid, `semantic` adds colours of similar things, `fusion`
+combines both to ab and a confidence.
 """
 
 from dataclasses import dataclass, fields
@@ -24,12 +24,12 @@ from kinemacolor.models.kinema.semantic import SemanticAttention, SemanticMemory
 from kinemacolor.nn.backbones import EfficientNetLite0, extract_gray_features
 from kinemacolor.nn.layers import resize_bilinear
 
-DESCRIPTOR_WIDTH = 64  # of a descriptor
+DESCRIPTOR_WIDTH = 64  # channels
 
 
 @dataclass(frozen=True)
 class KinemaState(MatchingState):
-    """Also the references as `LookByKind` sees them, the fields of `Kinds`."""
+    """State of the matching, and the references for `SemanticAttention`: the fields of `SemanticMemory`."""
 
     semantic_keys: Tensor
     semantic_values: Tensor
@@ -37,15 +37,15 @@ class KinemaState(MatchingState):
 
     @property
     def semantic_memory(self) -> SemanticMemory:
-        """As `LookByKind` takes them."""
+        """The references in the form that `SemanticAttention` takes."""
         return SemanticMemory(self.semantic_keys, self.semantic_values, self.color_embedding)
 
 
 class Kinema(Colorizer):
-    """Matches each gray frame to the gray references and to the frame before, and fuses what it finds.
+    """Model that matches each gray frame to the gray references and to the frame before, and fuses the results.
 
-    ``aux`` of a step has what its chroma was made of, ``B T 2 h w`` each: ``evidence``, the match, and ``kind``,
-    beside ``origin`` and ``matched``.
+    ``aux`` of its output has the ab that went into fusion, ``B T 2 h w`` each: ``evidence``, from matching, and
+    ``kind``, from semantic attention; also ``origin`` and ``matched`` of `ModelOutput`.
     """
 
     spec = ModelSpec("kinema", short_side=216)
@@ -67,9 +67,9 @@ class Kinema(Colorizer):
             keys.reshape(batch, -1, *keys.shape[1:]), references, self.options, paint_mask
         )
         semantic_memory = self.kind.encode_references(maps, pictures[:, 1:], batch, paint_mask)
-        known = {f.name: getattr(matching_state, f.name) for f in fields(matching_state)}
+        matching_fields = {f.name: getattr(matching_state, f.name) for f in fields(matching_state)}
         return KinemaState(
-            **known,
+            **matching_fields,
             semantic_keys=semantic_memory.keys,
             semantic_values=semantic_memory.values,
             color_embedding=semantic_memory.embedding,
@@ -94,6 +94,6 @@ class Kinema(Colorizer):
         return ModelOutput(torch.stack(ab, 1), torch.stack(confidence, 1), state, MappingProxyType(stacked))
 
     def extract_features(self, lightness: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Standardised maps of gray pictures ``B 1 h w``, and their unit descriptors ``B h/4 w/4 C``."""
+        """Compute standardised maps of gray pictures ``B 1 h w`` and their unit descriptors ``B h/4 w/4 C``."""
         maps, raw = extract_gray_features(self.features, lightness)
         return maps, F.normalize(self.describe(raw), dim=-1)

@@ -1,6 +1,6 @@
-"""What a thing is tells something of its colour, wherever the reference shows one like it.
+"""Semantic colours: the mean ab that the references show for things of the same kind, wherever they are.
 
-A match says where a place was; this says what else the references show of its kind (grass is green here).
+Matching finds the same place in a reference; this finds other places of the same kind (grass is green here).
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ LAB_SCALE = 50.0  # Lab units that are 1 inside a network
 
 
 class SemanticMemory(NamedTuple):
-    """All references: descriptors B M C and values B M 3 of their cells, and a global embedding B E."""
+    """All references: descriptors B M C and values B M 3 (ab, a² + b²) of their cells, and a global embedding B E."""
 
     keys: Tensor
     values: Tensor
@@ -29,17 +29,17 @@ class SemanticMemory(NamedTuple):
 
 
 class SemanticColors(NamedTuple):
-    """For every cell of the 1/8 grid: mean chroma B 2 h w, and how far its parts lie from it, B 1 h w."""
+    """For every cell of the 1/8 grid the mean of ab, B 2 h w, and its standard deviation, B 1 h w, in Lab units."""
 
     colors: Tensor
     color_std: Tensor
 
 
 class SemanticAttention(nn.Module):
-    """Every cell of the 1/8 grid looks at those of all references, by descriptors that tell kinds apart.
+    """Attention from every cell of the 1/8 grid to those of all references, by descriptors of their kind.
 
-    ``sharpness`` is the logarithm of what cosines are multiplied with before softmax. The answer is chroma
-    itself, so that a loss on it teaches the descriptors without a way through other layers.
+    ``sharpness`` is the logarithm of the factor on cosines before softmax. The output is ab
+    itself, so that a loss on it trains the descriptors directly, not through other layers.
     """
 
     embedding_width = FEATURE_WIDTH + 2
@@ -52,10 +52,10 @@ class SemanticAttention(nn.Module):
     def encode_references(
         self, maps: Sequence[Tensor], ab: Tensor, batch: int, paint_mask: Tensor | None = None
     ) -> SemanticMemory:
-        """References for `forward`: `standardised` maps ``batch·R C h w`` and chroma ``batch·R 2 H W``, Lab units.
+        """Encode references for `forward` from standardised maps ``batch·R C h w`` and ab ``batch·R 2 H W``.
 
-        Masks and colours as `over_gray` gives them. Cells that do not speak are left out, and have no
-        part in the mean colour of the embedding; its mean features are those of the whole pictures.
+        Masks and ab are as `premultiply_references` gives them. Only `painted_cells` become keys and count in the
+        mean colour of the embedding; its mean features are those of the whole pictures.
         """
         features = _concat_deep_maps(maps)
         grid = features.shape[-2], features.shape[-1]
@@ -67,20 +67,21 @@ class SemanticAttention(nn.Module):
         return SemanticMemory(keys, values, torch.cat([tokens.mean(1), values[..., :2].mean(1) / LAB_SCALE], -1))
 
     def forward(self, maps: Sequence[Tensor], memory: SemanticMemory) -> SemanticColors:
-        """The answer for frames with these `standardised` maps ``B C h w``, in Lab units."""
+        """Compute semantic colours, in Lab units, for frames with these standardised maps ``B C h w``."""
         keys = self._compute_keys(_concat_deep_maps(maps))
         query = keys.flatten(2).transpose(1, 2) * self.sharpness.exp()
-        (found,), _, _ = match_keys(query, memory.keys, memory.values, temperatures=[1.0])
-        flat = found.transpose(1, 2).reshape(len(keys), -1, *keys.shape[-2:])
-        colors, mean_of_squares = flat.split_with_sizes([2, 1], 1)
+        (values,), _, _ = match_keys(query, memory.keys, memory.values, temperatures=[1.0])
+        maps_of_values = values.transpose(1, 2).reshape(len(keys), -1, *keys.shape[-2:])
+        colors, mean_of_squares = maps_of_values.split_with_sizes([2, 1], 1)
         return SemanticColors(colors, std_from_moments(mean_of_squares, colors.square().sum(1, keepdim=True)))
 
     def _compute_keys(self, features: Tensor) -> Tensor:
+        """Unit descriptors ``B C h w`` of the features of `_concat_deep_maps`."""
         return normalize_channels(self.describe(features))
 
 
 def _concat_deep_maps(maps: Sequence[Tensor]) -> Tensor:
-    """What kinds are told by: the deep maps on the 1/8 grid, ``B C h w``."""
+    """Join the deep maps, which show the kind of a thing, on the 1/8 grid: ``B C h w``."""
     middle = maps[2]
     size = middle.shape[-2:]
     return torch.cat([middle, *(resize_bilinear(x, size) for x in maps[3:])], 1)

@@ -1,7 +1,7 @@
 """The parallel CNN-Transformer of the Long-term paper (Chen et al. 2023, 3.2 and Figure 3b).
 
-A convolution branch sees texture, a Transformer branch sees all positions of all pictures of a
-block at once; after each layer either takes in what the other found.
+A convolution branch models texture, a Transformer branch attends to all positions of all pictures of a
+block at once; after each layer both branches are updated with the output of the other.
 """
 
 import math
@@ -16,11 +16,11 @@ from kinemacolor.nn.layers import flatten_grid
 
 
 class CNNTransformer(nn.Module):
-    """``layers`` parallel layers with ``channels`` in the maps and ``dim`` in the tokens.
+    """Stack of ``layers`` parallel layers with ``channels`` in the maps and ``dim`` in the tokens.
 
-    A block is a list of map groups, ``B·n channels h w`` each, that may differ in size, and one list of
-    tokens ``B N dim`` for their positions, group after group. Gives both, in the same shapes; without
-    ``tokens_out`` the last layer leaves the tokens as its Transformer made them.
+    A block is a list of map groups, ``B·n channels h w`` each, that may differ in size, and the
+    tokens ``B N dim`` of their positions, group after group. Gives both, in the same shapes; without
+    ``tokens_out`` the last layer returns the tokens of its Transformer, not joined with the maps.
     """
 
     def __init__(
@@ -39,6 +39,8 @@ class CNNTransformer(nn.Module):
 
 
 class _ParallelLayer(nn.Module):
+    """One convolution branch and one Transformer layer side by side, then the exchange between them (Figure 3b)."""
+
     def __init__(self, channels: int, dim: int, inner: int, heads: int, *, tokens_out: bool) -> None:
         super().__init__()
         self.convs = nn.Sequential()
@@ -59,12 +61,12 @@ class _ParallelLayer(nn.Module):
         ]
         if self.to_tokens is None:
             return fused, tokens
-        listed = torch.cat([flatten_grid(group, batch) for group in maps], 1)
-        return fused, self.to_tokens(torch.cat([listed, tokens], -1))
+        map_tokens = torch.cat([flatten_grid(group, batch) for group in maps], 1)
+        return fused, self.to_tokens(torch.cat([map_tokens, tokens], -1))
 
 
 class TransformerLayer(nn.Module):
-    """Self-attention and two linear layers, normalised before (paper, 4); the position code joins query and key."""
+    """Self-attention and two linear layers, pre-normalised (paper, 4); query and key get the position encoding."""
 
     def __init__(self, dim: int, inner: int, heads: int) -> None:
         super().__init__()
@@ -91,30 +93,30 @@ class MultiHeadAttention(nn.Module):
         def split_heads(x: Tensor) -> Tensor:
             return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
 
-        found = F.scaled_dot_product_attention(
+        attended = F.scaled_dot_product_attention(
             split_heads(self.query(query)), split_heads(self.key(key)), split_heads(self.value(value))
         )
-        result: Tensor = self.out(found.transpose(1, 2).flatten(2))
+        result: Tensor = self.out(attended.transpose(1, 2).flatten(2))
         return result
 
 
 def split_tokens(tokens: Tensor, maps: Sequence[Tensor]) -> list[Tensor]:
-    """Tokens ``B N C`` of a block, one part for each group of maps."""
+    """Split the tokens ``B N C`` of a block into one part for each group of maps."""
     batch = tokens.shape[0]
     counts = [group.shape[0] // batch * group.shape[2] * group.shape[3] for group in maps]
     return list(torch.split(tokens, counts, 1))
 
 
 def tokens_to_maps(tokens: Tensor, like: Tensor) -> Tensor:
-    """Tokens ``B N C`` laid out as the maps ``like``, ``B·n · h w``: ``B·n C h w``."""
+    """Arrange tokens ``B N C`` on the grid of the maps ``like``, ``B·n · h w``; gives ``B·n C h w``."""
     return tokens.reshape(like.shape[0], *like.shape[2:], -1).permute(0, 3, 1, 2)
 
 
 def sine_position_encoding(times: Tensor, height: int, width: int, dim: int) -> Tensor:
-    """Three-dimensional sine code of a block's positions, ``n·height·width dim`` (VisTR, Wang et al. 2021).
+    """Three-dimensional sine encoding of a block's positions, ``n·height·width dim`` (VisTR, Wang et al. 2021).
 
-    ``times`` n in 0..1 is the place of each picture in the block. A third of the numbers is for
-    time, row and column each, at wavelengths from 2π to 10000 · 2π of a coordinate scaled to 0..2π.
+    ``times`` n in 0..1 is the time of each picture in the block. Time, row and column take a third of the
+    numbers each, at wavelengths from 2π to 10000 · 2π of a coordinate scaled to 0..2π.
     """
     size = dim // 3
     rows, columns = ((torch.arange(n, device=times.device) + 1) / n for n in (height, width))

@@ -1,6 +1,6 @@
 """Exemplar-based Video Colorization with Long-term Spatiotemporal Dependency (Chen et al. 2023).
 
-Frames are coloured in blocks; a store of tokens links each block to those before it. There is no
+Frames are coloured in blocks; a memory of tokens links each block to those before it. There is no
 official release: where the paper is silent the choices are ours, and docs/models.md lists them.
 Equation and figure numbers are the paper's.
 """
@@ -36,19 +36,19 @@ from kinemacolor.nn.layers import (
 from kinemacolor.nn.partial import fill_unpainted, painted_cells
 from kinemacolor.nn.precision import promote_to_float32
 
-CELL_SIZE = 4  # a cell of the matching is GRID x GRID pixels
-CHUNK_ROWS = 648  # rows of the correlation matrix that stand in memory at a time
+CELL_SIZE = 4  # px, a side of a cell of the matching
+CHUNK_ROWS = 648  # rows of the correlation matrix that are in memory at a time
 
 
 @dataclass(frozen=True)
 class LongTermOptions:
     """Numbers of the paper's section 4, and the choices that it leaves.
 
-    ``block`` is N, the frames seen together; Table 3 is fastest at 3 (training took 2).
+    ``block`` is N, the frames that the network takes together; Table 3 is fastest at 3 (training took 2).
     ``temperature`` is τ of Eq. 2, ``augmentation`` the weight α of the high-level feature in the
-    augmented head. ``reference_in_colorization`` lets the colorization subnet see the reference as
-    one more picture of the block, our reading of Eq. 5; without it the subnet sees frames only.
-    ``width`` scales all channels.
+    augmented head. ``heads`` are those of the correspondence subnet, ``other_heads`` those of the other two.
+    ``reference_in_colorization`` gives the colorization subnet the reference as one more picture of the block, our
+    reading of Eq. 5; without it the subnet takes frames only. ``width`` scales all channels.
     """
 
     block: int = 3
@@ -63,11 +63,11 @@ class LongTermOptions:
 
 @dataclass(frozen=True)
 class LongTermState(State):
-    """What does not change of R references, and the memory of the linkage subnet.
+    """Encoded references, R of them, which stay the same, and the memory of the linkage subnet.
 
     ``high`` B R 512 h/8 w/8, ``tokens`` B N 384 and ``low`` B R 256 h/4 w/4 enter the correspondence
-    subnet. ``cell_indices`` B M are the numbers of its cells that are painted, ``colors`` B M 2 their ab,
-    ``coordinates`` B M 3 where they lie (`layers.grid_coordinates`). ``encoded_references`` B R 512 h/8 w/8 enters
+    subnet. ``cell_indices`` B M are the indices of the cells that give colour, ``colors`` B M 2 their ab,
+    ``coordinates`` B M 3 where they lie (`grid_coordinates`). ``encoded_references`` B R 512 h/8 w/8 enters
     the colorization subnet. ``memory`` B S 384 is i of Eq. 7, with S = 0 before the first block: as many tokens as the
     first block has; it never grows.
     """
@@ -83,7 +83,7 @@ class LongTermState(State):
 
 
 class LongTerm(Colorizer):
-    """The published network for frames of any size; several references are pictures of the block alike."""
+    """The published network for frames of any size; each of several references is a picture of the block."""
 
     options_type = LongTermOptions
     parts = MappingProxyType(
@@ -106,7 +106,7 @@ class LongTerm(Colorizer):
         self.colorization = ColorizationSubnet(self.options, sizes)
 
     def _build_initial_state(self, references: Tensor, paint_mask: Tensor | None, *, in_shot: bool) -> LongTermState:
-        """The networks see what is not painted as gray and unknown; the match is centred on the cells that speak."""
+        """Encode references: unpainted pixels are gray and unknown, descriptors centred on cells that give colour."""
         batch, count = references.shape[:2]
         pictures = pad_to_multiple(references, 8).flatten(0, 1)
         paint_mask = paint_mask if paint_mask is None else pad_to_multiple(paint_mask, 8)
@@ -146,7 +146,7 @@ class LongTerm(Colorizer):
         return ModelOutput(ab, confidence, state, aux)
 
     def _colorize_block(self, lightness: Tensor, state: LongTermState) -> tuple[Tensor, LongTermState]:
-        """A block of frames B n 1 h w: chroma, guides of both heads, origin by the surer, B n 11 h w (Eq. 4-7)."""
+        """Colour a block of frames B n 1 h w: ab, guides of both heads, origin of the surer, B n 11 h w (Eq. 4-7)."""
         batch, frames = lightness.shape[:2]
         flat_lightness = lightness.flatten(0, 1)
         high, tokens, low = self.correspondence.encode_pictures(
@@ -155,8 +155,8 @@ class LongTerm(Colorizer):
         maps = [state.high.flatten(0, 1), high]
         hidden = self.linkage.read_memory(torch.cat([state.tokens, tokens], 1), state.memory)
         position_encoding = self._encode_positions(maps, batch)
-        described, hidden = self.correspondence(maps, hidden, position_encoding, [state.low.flatten(0, 1), low])
-        vanilla, augmented = (self._warp_references(keys, query, state) for keys, query in described)
+        descriptors, hidden = self.correspondence(maps, hidden, position_encoding, [state.low.flatten(0, 1), low])
+        vanilla, augmented = (self._warp_references(keys, query, state) for keys, query in descriptors)
         guides = torch.cat([vanilla[:, :3], augmented[:, :3]], 1)
         origin = torch.where(vanilla[:, 2:3] >= augmented[:, 2:3], vanilla[:, 3:], augmented[:, 3:])
         ab = self._predict_ab(torch.cat([guides, flat_lightness - 50], 1), hidden, position_encoding, maps, state)
@@ -165,7 +165,7 @@ class LongTerm(Colorizer):
         return output.reshape(batch, frames, *output.shape[1:]), state
 
     def _warp_references(self, references: Tensor, frames: Tensor, state: LongTermState) -> Tensor:
-        """One head of the non-local operation: warped ab, similarity and origin, B·n 6 h w (Eq. 1-3)."""
+        """Warp references with one head of the non-local operation: ab, similarity, origin, B·n 6 h w (Eq. 1-3)."""
         batch = state.colors.shape[0]
         reference_descriptors = flatten_grid(references, batch)[:, state.cell_indices[0]]
         query, keys = center_and_normalize(flatten_grid(frames, batch)), center_and_normalize(reference_descriptors)
@@ -181,6 +181,7 @@ class LongTerm(Colorizer):
     def _predict_ab(
         self, guides: Tensor, hidden: Tensor, position_encoding: Tensor, maps: list[Tensor], state: LongTermState
     ) -> Tensor:
+        """Predict ab B·n 2 h w from guides of both heads, tokens, and the encoded references (Eq. 5)."""
         *skips, encoded = self.colorization.encode_guides(guides)
         inputs = [state.encoded_references.flatten(0, 1), encoded]
         if not self.options.reference_in_colorization:
@@ -190,7 +191,7 @@ class LongTerm(Colorizer):
         return ab
 
     def _encode_positions(self, maps: list[Tensor], batch: int) -> Tensor:
-        """Position code of the block's tokens: references stand at its beginning, all at one time."""
+        """Encode the positions of the block's tokens: references come first, all at the same time."""
         references, frames = (group.shape[0] // batch for group in maps)
         times = (torch.arange(frames, device=maps[0].device) + 2) / (self.spec.block_size + 1)
         reference_times = times.new_full((references,), 1 / (self.spec.block_size + 1))
@@ -204,7 +205,7 @@ class LongTerm(Colorizer):
 
 
 class LayerSizes(NamedTuple):
-    """Channels: maps on the 1/8 grid, tokens, a layer inside the Transformer, descriptors, and the backbone's."""
+    """Channels of maps on the 1/8 grid, tokens, the Transformer's inner layer, descriptors, and the backbone."""
 
     channels: int
     dim: int
@@ -214,13 +215,13 @@ class LayerSizes(NamedTuple):
 
     @classmethod
     def from_width(cls, width: float) -> "LayerSizes":
-        """The published sizes times ``width``."""
+        """Return the published sizes times ``width``."""
         channels, dim, inner, descriptor = (int(full * width) for full in (512, 384, 2048, 256))
         return cls(channels, dim, inner, descriptor, tuple(int(full * width) for full in ResNet101.widths))
 
 
 class CorrespondenceSubnet(nn.Module):
-    """Backbone maps of references and frames become two descriptor maps each (3.2, Figure 3a)."""
+    """Network from backbone maps of references and frames to two descriptor maps each (3.2, Figure 3a)."""
 
     def __init__(self, options: LongTermOptions, sizes: LayerSizes) -> None:
         super().__init__()
@@ -239,7 +240,7 @@ class CorrespondenceSubnet(nn.Module):
         self.reshape = nn.Conv2d(channels, sizes.descriptor, 1)
 
     def encode_pictures(self, maps: tuple[Tensor, ...], batch: int) -> tuple[Tensor, Tensor, Tensor]:
-        """R_high as maps and as tokens, and R_low: what one picture alone decides."""
+        """Encode pictures independently: R_high as maps and as tokens, and R_low."""
         half, quarter, *high = maps
         joined = torch.cat(high, 1)
         low = torch.cat([self.at_half(half), self.at_quarter(quarter)], 1)
@@ -248,22 +249,22 @@ class CorrespondenceSubnet(nn.Module):
     def forward(
         self, maps: list[Tensor], hidden: Tensor, position_encoding: Tensor, low: list[Tensor]
     ) -> tuple[list[list[Tensor]], Tensor]:
-        """For each head the descriptors of references and of frames, and ho_t."""
+        """Compute for each head the descriptors of references and of frames, and the tokens ho_t."""
         maps, hidden = self.parallel(maps, hidden, position_encoding)
         vanilla, augmented = [], []
         for high, fine in zip(maps, low, strict=True):
-            described = self.residual(torch.cat([fine, self.at_eighth(high)], 1))
-            vanilla.append(self.vanilla(described))
+            joined = self.residual(torch.cat([fine, self.at_eighth(high)], 1))
+            vanilla.append(self.vanilla(joined))
             added = F.interpolate(self.reshape(high), scale_factor=2)
-            augmented.append(self.augmented(described) + self.augmentation * added)
+            augmented.append(self.augmented(joined) + self.augmentation * added)
         return [vanilla, augmented], hidden
 
 
 class LinkageSubnet(nn.Module):
-    """Tokens of earlier blocks, asked by likeness and kept up to date (Eq. 6-7).
+    """Memory of tokens of earlier blocks, read and updated by attention (Eq. 6-7).
 
-    Attention looks at normalised tokens, so that a store which has summed a whole film speaks no
-    louder than that of one block.
+    Attention takes normalised tokens, so that a memory which has summed a whole film weighs no more
+    than that of one block.
     """
 
     def __init__(self, dim: int, heads: int) -> None:
@@ -274,16 +275,16 @@ class LinkageSubnet(nn.Module):
         self.dense = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, dim), nn.ReLU(), nn.Linear(dim, dim))
 
     def read_memory(self, high: Tensor, memory: Tensor) -> Tensor:
-        """hi_t of Eq. 6: R_high B N C, and what the store B S C holds that is like it."""
+        """Compute hi_t of Eq. 6: R_high B N C plus what the memory B S C holds similar to it."""
         if memory.shape[1] == 0:
             return high
         normed_memory = self.norms["stored"](memory)
-        found = high + self.reading(self.norms["asked"](high), normed_memory, normed_memory)
-        result: Tensor = found + self.dense(found)
+        attended = high + self.reading(self.norms["asked"](high), normed_memory, normed_memory)
+        result: Tensor = attended + self.dense(attended)
         return result
 
     def update_memory(self, memory: Tensor, hidden: Tensor) -> Tensor:
-        """i_t of Eq. 7: the store B S C, and what ho_t, B N C, adds to it; never summed in half precision."""
+        """Compute i_t of Eq. 7: the memory B S C plus what ho_t, B N C, adds to it; never summed in half precision."""
         if memory.shape[1] == 0:
             return promote_to_float32(hidden)
         new = self.norms["new"](hidden)
@@ -291,7 +292,7 @@ class LinkageSubnet(nn.Module):
 
 
 class ColorizationSubnet(nn.Module):
-    """Guides B 7 h w (ab and similarity of both heads, L - 50) become ab (Eq. 5)."""
+    """Network from guides B 7 h w (ab and similarity of both heads, L - 50) to ab B 2 h w (Eq. 5)."""
 
     def __init__(self, options: LongTermOptions, sizes: LayerSizes) -> None:
         super().__init__()
@@ -317,7 +318,7 @@ class ColorizationSubnet(nn.Module):
         self.ab = nn.Conv2d(small, 2, 1)
 
     def encode_guides(self, guides: Tensor) -> list[Tensor]:
-        """The encoder's maps at 1, 1/2, 1/4 and 1/8."""
+        """Compute the encoder's maps at 1, 1/2, 1/4 and 1/8 of the size."""
         maps = []
         for block in (*self.down, self.enter):
             guides = instance_norm(block(guides))
@@ -325,7 +326,7 @@ class ColorizationSubnet(nn.Module):
         return maps
 
     def forward(self, encoded: list[Tensor], hidden: Tensor, position_encoding: Tensor, skips: list[Tensor]) -> Tensor:
-        """Chroma of the last group of ``encoded``, whose finer maps are ``skips``."""
+        """Predict ab of the last group of ``encoded``, whose finer maps are ``skips``."""
         maps, _ = self.parallel(encoded, hidden, position_encoding)
         x, (whole, half, quarter) = maps[-1], skips
         x = instance_norm(self.rise[0](x, quarter))
@@ -334,7 +335,7 @@ class ColorizationSubnet(nn.Module):
 
 
 def _make_conv_block(width_in: int, width: int, stride: int, convs: int) -> nn.Sequential:
-    """3×3 convolutions, the first with the stride, each with a ReLU."""
+    """Make a row of 3×3 convolutions, the first with the stride, each with a ReLU."""
     block = nn.Sequential()
     for index in range(convs):
         first = index == 0
