@@ -1,4 +1,4 @@
-"""What a frame costs: core-seconds by stage, and the peak memory of a whole run."""
+"""Times the colorizing of films: core-seconds per frame by stage, and the peak memory of a whole run."""
 
 import multiprocessing
 import resource
@@ -35,7 +35,11 @@ STAGES = ("decode", "prepare", "features", "match", "chroma", "encode")
 
 @dataclass(frozen=True)
 class FilmBenchmark:
-    """Core-seconds per frame: of each stage run alone, and of the whole pipeline; memory in MB."""
+    """What one film costs.
+
+    Core-seconds per frame: ``stages``, each run alone, and ``whole``, the pipeline; ``wall``: seconds per frame on the
+    clock.
+    """
 
     film: str
     size: str
@@ -47,14 +51,14 @@ class FilmBenchmark:
 
 
 def benchmark_film(film: Path | None = None, reference: Path | None = None, model: str = "kinema") -> FilmBenchmark:
-    """Time a film (default: the bundled sample) with a reference (default: the sample's)."""
+    """Time the colorizing of a film (default: the bundled sample) with a reference (default: the sample's)."""
     package = files("kinemacolor")
     with as_file(package.joinpath(SAMPLE)) as sample, as_file(package.joinpath(REFERENCE)) as still:
         return _benchmark_film(film or sample, reference or still, model, stage_frames=40)
 
 
 def benchmark_long_film(model: str = "kinema") -> FilmBenchmark:
-    """Ten minutes of generated 480p film: does memory stay flat?"""
+    """Time ten minutes of generated 480p film, which shows whether peak memory grows with length."""
     with tempfile.TemporaryDirectory() as folder, as_file(files("kinemacolor").joinpath(REFERENCE)) as still:
         film = Path(folder, "ten-minutes.mp4")
         write_generated_film(film, LONG_SECONDS * LONG_FRAME_RATE, LONG_SIZE)
@@ -62,7 +66,7 @@ def benchmark_long_film(model: str = "kinema") -> FilmBenchmark:
 
 
 def format_film_table(rows: list[FilmBenchmark]) -> str:
-    """The table of docs/results.md, core-milliseconds per frame."""
+    """Format the Markdown table of docs/results.md, in core-milliseconds per frame."""
     lines = [
         f"| film | size | frames | {' | '.join(STAGES)} | whole | wall | peak MB |",
         "|---|---|--:|" + "--:|" * (len(STAGES) + 3),
@@ -77,7 +81,7 @@ def format_film_table(rows: list[FilmBenchmark]) -> str:
 
 
 def write_generated_film(path: Path, frames: int, size: tuple[int, int]) -> None:
-    """A gray film of drifting soft shapes and grain; ``size`` is rows and columns."""
+    """Write a gray film of drifting soft shapes and grain; ``size`` is rows and columns in px."""
     height, width = size
     generator = np.random.default_rng(0)
     coarse = generator.random((9, 16)).astype(np.float32)
@@ -95,7 +99,7 @@ def write_generated_film(path: Path, frames: int, size: tuple[int, int]) -> None
 
 
 def _benchmark_film(film: Path, reference: Path, model_name: str, stage_frames: int) -> FilmBenchmark:
-    # A fresh process: its peak memory is that of one run.
+    # A new process, because the peak memory of this one may come from earlier runs.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         frames, core_seconds, wall_seconds, peak = pool.submit(_time_whole_run, film, reference, model_name).result()
@@ -106,18 +110,22 @@ def _benchmark_film(film: Path, reference: Path, model_name: str, stage_frames: 
 
 
 def _time_whole_run(film: Path, reference: Path, model_name: str) -> tuple[int, float, float, float]:
+    """Colorize a film once; gives its frames, core-seconds, seconds on the clock, and peak memory in MB."""
     with tempfile.TemporaryDirectory() as folder:
         model = load_model(model_name)
-        job = ColorizeRequest(film, (ReferenceSpec(reference),), Path(folder, "result.mp4"))
-        prepared = run_preflight_checks(job, model_name)
+        request = ColorizeRequest(film, (ReferenceSpec(reference),), Path(folder, "result.mp4"))
+        prepared = run_preflight_checks(request, model_name)
         core_seconds, wall_seconds = time.process_time(), time.monotonic()
-        report = run_colorize_request(job, plan_or_resume(job, model_name), prepared, model)
+        report = run_colorize_request(request, plan_or_resume(request, model_name), prepared, model)
         core_seconds, wall_seconds = time.process_time() - core_seconds, time.monotonic() - wall_seconds
     return report.frames, core_seconds, wall_seconds, peak_memory_mb()
 
 
 def peak_memory_mb() -> float:
-    """The most memory that this process held; getrusage on Linux would count in the one that started it."""
+    """Return the peak resident memory of this process in MB.
+
+    Linux reads /proc, because getrusage there would include the peak of the process that started this one.
+    """
     status = Path("/proc/self/status")
     if status.is_file():
         peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
@@ -127,7 +135,7 @@ def peak_memory_mb() -> float:
 
 
 class _StageTimer:
-    """Core-seconds of this process by stage."""
+    """Sums the core-seconds that this process spends in each stage."""
 
     def __init__(self) -> None:
         self.core_seconds = dict.fromkeys(STAGES, 0.0)
@@ -140,7 +148,7 @@ class _StageTimer:
 
 
 def _time_stages(film: Path, reference: Path, model: Colorizer, count: int) -> dict[str, float]:
-    """Each stage alone, one after the other, over the first ``count`` frames."""
+    """Run each stage alone, one after the other, over the first ``count`` frames; gives core-seconds per frame."""
     timer = _StageTimer()
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "result.mp4")
@@ -169,12 +177,13 @@ def _time_stages(film: Path, reference: Path, model: Colorizer, count: int) -> d
         with timer.time_stage("encode"), open_writer(output, info, encoder) as writer:
             for (luma, pts, duration), cbcr_codes in zip(frames, cbcr_planes, strict=True):
                 writer.write(luma, cbcr_codes, pts, duration)
+    # The backbone runs inside of "match", and its time is shown apart.
     timer.core_seconds["match"] -= timer.core_seconds["features"]
     return {stage: spent / len(frames) for stage, spent in timer.core_seconds.items()}
 
 
 def _time_backbone(model: Colorizer, timer: _StageTimer) -> None:
-    """Count the time inside the backbone apart from the rest of the network."""
+    """Hook the model's backbones, so that their time is also counted as the stage ``features``."""
     start_times: list[float] = []
 
     def start_timer(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""What a network costs, counted on tensors without data."""
+"""Counts the parameters and floating-point operations of a model, on meta tensors without data."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,10 @@ from kinemacolor.models.base import Colorizer
 
 @dataclass(frozen=True)
 class ModelCost:
-    """Parameters; GFLOP (a multiplication and an addition are two) once a reference and for each frame."""
+    """Number of parameters, and GFLOP for a reference (once) and for each frame.
+
+    A multiplication and an addition count as two operations.
+    """
 
     parameters: int
     reference_gflop: float
@@ -20,9 +23,9 @@ class ModelCost:
 def compute_model_cost(
     model_class: type[Colorizer], *, height: int | None = None, width: int | None = None
 ) -> ModelCost:
-    """Cost of a model with one reference and frames of one size, by default 16:9 at its working size.
+    """Count the cost of a model with one reference and frames of one size, by default 16:9 at its working size.
 
-    Frames are counted where history exists, in whole blocks.
+    The counted block is the second one, so that work on the frames before it is included.
     """
     with torch.device("meta"), torch.inference_mode():
         model = model_class().eval()

@@ -1,6 +1,6 @@
-"""What the networks alone cost, against the originals' order of work, and the papers' timing tables again.
+"""Times the networks alone, against the originals' order of work, and repeats the timing tables of the papers.
 
-Machines differ and are noisy, so what counts is a ratio of two things timed in turn.
+Machines differ and are noisy, so the numbers to look at are ratios of two things that were timed in turn.
 """
 
 import multiprocessing
@@ -28,7 +28,10 @@ PUBLISHED_LONG_TERM = {1: 0.1001, 2: 0.0743, 3: 0.0706, 4: 0.0730, 5: 0.0774, 6:
 
 @dataclass(frozen=True)
 class NetworkBenchmark:
-    """Core-seconds per frame of 216×384, ours and in the original's order; how far the two answers lie apart (ab)."""
+    """Cost of one network per frame of 216×384: GFLOP and core-seconds, ours and in the original's order of work.
+
+    ``plain_core_seconds``: in the original's order. ``largest_difference``: between the ab of the two, in Lab units.
+    """
 
     model: str
     gflop: float
@@ -40,7 +43,10 @@ class NetworkBenchmark:
 
 @dataclass(frozen=True)
 class PublishedTiming:
-    """One entry of a published timing table: seconds, theirs on a GPU of the day and ours, and each over the first."""
+    """One entry of a published timing table beside our own timing of it.
+
+    ``published_seconds`` are theirs on a GPU of the time, ``seconds`` ours here; ratios are to the table's first entry.
+    """
 
     table: str
     entry: str
@@ -51,7 +57,10 @@ class PublishedTiming:
 
 
 def benchmark_all_networks(rounds: int = 3) -> list[NetworkBenchmark]:
-    """A row for each model, weights of no matter; peak memory is that of a fresh process without the original."""
+    """Time every model, with the weights that are installed or untrained ones: timing does not depend on them.
+
+    Peak memory is that of a new process that does not run the original's order.
+    """
     context = multiprocessing.get_context("spawn")
     rows = []
     for name in sorted(MODELS):
@@ -62,7 +71,7 @@ def benchmark_all_networks(rounds: int = 3) -> list[NetworkBenchmark]:
 
 
 def benchmark_published_tables(rounds: int = 2) -> list[PublishedTiming]:
-    """Color2Embed's Table 1 and Long-term's Table 3."""
+    """Repeat the timing of Color2Embed's Table 1 and Long-term's Table 3."""
     with torch.inference_mode():
         squares = {side: _time_color2embed(side, rounds) for side in PUBLISHED_COLOR2EMBED}
         blocks = {count: _time_long_term(count, rounds) for count in PUBLISHED_LONG_TERM}
@@ -73,7 +82,7 @@ def benchmark_published_tables(rounds: int = 2) -> list[PublishedTiming]:
 
 
 def format_network_tables(networks: list[NetworkBenchmark], tables: list[PublishedTiming]) -> str:
-    """The tables of docs/results.md."""
+    """Format the two Markdown tables of docs/results.md."""
     lines = [
         "| model | GFLOP a frame | core-s a frame | original's order | ratio | largest difference (ab) | peak MB |",
         "|---|--:|--:|--:|--:|--:|--:|",
@@ -95,6 +104,7 @@ def format_network_tables(networks: list[NetworkBenchmark], tables: list[Publish
 
 
 def _benchmark_network(name: str, rounds: int, peak: float) -> NetworkBenchmark:
+    """Time ours and the original's order in turn, after a first round that only compares their results."""
     with torch.inference_mode():
         model, reference, lightness = _make_test_inputs(name)
         state = model.init_state(reference[:, None])
@@ -127,7 +137,7 @@ def _measure_peak_memory_mb(name: str) -> float:
 
 
 def _make_test_inputs(name: str) -> tuple[Colorizer, Tensor, Tensor]:
-    """A model, a smooth reference 1 3 h w and a block of the same picture."""
+    """Make a model, a smooth random reference, Lab ``1 3 h w``, and a block of frames with its L*, ``1 T 1 h w``."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", WeightsNotice)
         model = load_model(name)
@@ -139,6 +149,7 @@ def _make_test_inputs(name: str) -> tuple[Colorizer, Tensor, Tensor]:
 
 
 def _time_color2embed(side: int, rounds: int) -> float:
+    """Time reference and frame together at ``side`` × ``side`` px, in seconds."""
     model = Color2Embed().eval()
     lab = torch.rand(1, 1, 3, side, side) * 50
 
@@ -149,15 +160,16 @@ def _time_color2embed(side: int, rounds: int) -> float:
 
 
 def _time_long_term(count: int, rounds: int) -> float:
+    """Time a block of ``count`` frames that are predicted together, in seconds per frame."""
     model = LongTerm(LongTermOptions(block=count)).eval()
     state = model.init_state(torch.rand(1, 1, 3, *SIZE) * 50)
     lightness = torch.rand(1, count, 1, *SIZE) * 100
-    state = model(lightness, state).state  # later blocks ask the store too
+    state = model(lightness, state).state  # only later blocks also read the long-term memory
     return _shortest_wall_seconds(lambda: model(lightness, state), rounds) / count
 
 
 def _shortest_wall_seconds(work: Callable[[], object], rounds: int) -> float:
-    """The shortest of several runs."""
+    """Return the duration of the shortest of several runs: noise only ever adds time."""
     spent = []
     for _ in range(rounds):
         begun = time.monotonic()
@@ -169,6 +181,7 @@ def _shortest_wall_seconds(work: Callable[[], object], rounds: int) -> float:
 def _published_timings(
     name: str, entry: str, published: dict[int, float], measured: dict[int, float]
 ) -> list[PublishedTiming]:
+    """Join published and measured seconds, by key, with their ratios to the first key's."""
     first_published, first_measured = next(iter(published.values())), next(iter(measured.values()))
     return [
         PublishedTiming(

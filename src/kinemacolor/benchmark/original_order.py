@@ -1,8 +1,8 @@
-"""The published networks in the originals' order of work: what ours is timed against, and must equal.
+"""Runs the published networks in the originals' order of work: the baseline of our timing, with equal results.
 
-Same weights, same layers. What the originals do and ours does not: the reference goes through the
-networks again with every frame (or block), VGG19 is run to its end, the correlation matrix stands
-whole with its softmax, maps are enlarged before they are convolved.
+Weights and layers are the same. What the originals do and ours does not: they run the networks on the reference again
+with every frame (or block), run VGG19 to its last layer, keep the whole correlation matrix and its softmax in memory,
+and upsample feature maps before the convolution.
 """
 
 from copy import deepcopy
@@ -22,7 +22,10 @@ from kinemacolor.nn.layers import UpConv2d, flatten_grid
 
 
 class OriginalDeepExemplar:
-    """Frame by frame as the published script goes, at the published temperature of 1e-10."""
+    """Deep Exemplar frame by frame in the order of the published script, at its softmax temperature of 1e-10.
+
+    ``reference``: Lab ``1 3 H W``.
+    """
 
     def __init__(self, model: DeepExemplar, reference: Tensor) -> None:
         self.model, self.reference = model, reference
@@ -34,12 +37,13 @@ class OriginalDeepExemplar:
         self.previous_lab = torch.zeros_like(reference)  # frames have the reference's size here
 
     def step(self, lightness: Tensor) -> Tensor:
-        """Chroma of the next frame 1 1 1 h w, whose sides are multiples of 8: ``1 1 2 h w``."""
+        """Predict ab ``1 1 2 h w`` of the next frame, L* ``1 1 1 h w``, whose sides are multiples of 8."""
         net, frame = self.model.correspondence, lightness[:, 0]
         theta = net.theta(net(self._extract_features(frame.expand(-1, 3, -1, -1) / 100)))
         phi = net.phi(net(self.reference_maps))
         query, keys = (center_and_normalize(flatten_grid(x, 1)) for x in (theta, phi))
         matrix = query @ keys.transpose(1, 2)
+        # Eq. 3-5 of the paper: cosines of all pairs of cells, softmax-weighted colours, the best cosine as similarity.
         similarity = matrix.amax(-1, keepdim=True)
         colors = (matrix / 1e-10).softmax(-1) @ flatten_grid(F.avg_pool2d(self.reference[:, 1:], CELL_SIZE), 1)
         warped = torch.cat([colors, similarity], -1).transpose(1, 2).reshape(1, 3, *theta.shape[-2:])
@@ -54,14 +58,14 @@ class OriginalDeepExemplar:
 
 
 class OriginalReferenceOrder:
-    """Any model whose reference goes through the networks again with every block."""
+    """Any model, with the networks run on the reference (Lab ``1 3 H W``) again for every block."""
 
     def __init__(self, model: Colorizer, reference: Tensor) -> None:
         self.model, self.reference = model, reference
         self.state = model.init_state(reference[:, None])
 
     def step(self, lightness: Tensor) -> Tensor:
-        """Chroma of the next block 1 T 1 h w, ``1 T 2 h w``."""
+        """Predict ab ``1 T 2 h w`` of the next block, L* ``1 T 1 h w``."""
         state = self.model.init_state(self.reference[:, None])
         if isinstance(state, LongTermState) and isinstance(self.state, LongTermState):
             state = replace(state, memory=self.state.memory)
@@ -71,7 +75,7 @@ class OriginalReferenceOrder:
 
 
 def make_original_order(model: Colorizer, reference: Tensor) -> "OriginalDeepExemplar | OriginalReferenceOrder":
-    """The original's order of work for a model, and one reference ``1 3 H W`` Lab."""
+    """Wrap a model so that it works in the original's order, with one reference, Lab ``1 3 H W``."""
     return (
         OriginalDeepExemplar(model, reference)
         if isinstance(model, DeepExemplar)
@@ -80,7 +84,7 @@ def make_original_order(model: Colorizer, reference: Tensor) -> "OriginalDeepExe
 
 
 def _upsample_before_conv(network: nn.Module) -> nn.Module:
-    """A copy that enlarges maps and then convolves them."""
+    """Copy a network so that each `UpConv2d` becomes an upsampling and then a convolution, with the same weights."""
     copy = deepcopy(network)
     for name, layer in list(copy.named_modules()):
         if isinstance(layer, UpConv2d):

@@ -1,4 +1,4 @@
-"""Workers that Ray starts, on this machine or on many.
+"""Starts and stops workers with Ray, on this machine or on many.
 
 Ray core: Moritz et al., Ray: A Distributed Framework for Emerging AI Applications, OSDI 2018.
 """
@@ -33,14 +33,21 @@ _STORE_BYTES = 256 * 2**20  # of the object store that `auto` starts; segments a
 
 @dataclass(frozen=True)
 class ClusterOptions:
-    """``auto``: a Ray on this machine, for this job; or the address of one that runs. Workers: at most so many."""
+    """Where the workers run, and how many.
+
+    ``address``: ``auto`` starts Ray on this machine for one render; else the address of a running Ray cluster.
+    ``workers``: at most this number; None: as many as fit.
+    """
 
     address: str = AUTO
     workers: int | None = None
 
 
 def import_ray(address: str) -> ModuleType:
-    """Ray, quiet. Raises UsageError where it is not installed, or nobody answers at the address."""
+    """Import Ray without usage statistics.
+
+    Raises UsageError where it is not installed, or no cluster answers at the address.
+    """
     if address != AUTO:
         _check_answer(address)
     os.environ.update(_NO_USAGE_STATS | (_LOOPBACK if address == AUTO else {}))
@@ -53,9 +60,9 @@ def import_ray(address: str) -> ModuleType:
 
 @contextmanager
 def open_worker_pool(options: ClusterOptions, render_plan: RenderPlan) -> Iterator["RayWorkerPool"]:
-    """Workers for a job, gone at the end, and Ray with them where it was started here.
+    """Start the workers for a render plan; at the end stop them, and Ray too if it was started here.
 
-    Raises UsageError where there is no Ray at the address, or no room for a worker.
+    Raises UsageError where there is no Ray at the address, or no machine has the resources for a worker.
     """
     need = {"CPU": render_plan.work.torch_threads}
     if choose_device(render_plan.passes[0].options.device).type == "cuda":
@@ -86,13 +93,13 @@ def open_worker_pool(options: ClusterOptions, render_plan: RenderPlan) -> Iterat
 
 
 def count_worker_slots(nodes: Sequence[Mapping[str, Any]], need: Mapping[str, int]) -> int:
-    """How many workers that ``need`` so much of each resource fit on Ray's ``nodes``."""
+    """Count the workers that fit on Ray's ``nodes`` if each needs the resources ``need``."""
     alive = [node["Resources"] for node in nodes if node["Alive"]]
     return sum(min(int(has.get(name, 0) // amount) for name, amount in need.items()) for has in alive)
 
 
 class RayWorkerPool:
-    """A `Crew` of Ray's actors."""
+    """A `WorkerPool` whose workers are Ray actors; each needs the resources ``need`` (CPU, perhaps GPU)."""
 
     def __init__(self, ray: ModuleType, worker_config: WorkerConfig, need: Mapping[str, int], workers: int) -> None:
         self.size = workers
@@ -101,23 +108,23 @@ class RayWorkerPool:
         self._numbers = count()
         self._actors: dict[int, Any] = {}
         self._shares_folder: dict[int, bool] = {}
-        self._pending: dict[Any, int] = {}  # what is asked of which worker
+        self._pending: dict[Any, int] = {}  # unfinished remote calls, and the worker of each
         for _ in range(workers):
             self._start_worker()
 
     def poll_events(self, seconds: float) -> list[WorkerEvent]:
-        """As `Crew`."""
+        """Return the events since the last call, as `WorkerPool.poll_events`."""
         ready, _ = self._ray.wait(list(self._pending), timeout=seconds)
         return [self._event_from_answer(answer) for answer in ready]
 
     def start_pass(self, worker: int, inference_pass: InferencePass, folder: PassFolder) -> None:
-        """As `Crew`."""
+        """Start a pass on an idle worker, as `WorkerPool.start_pass`."""
         files = {} if self._shares_folder[worker] else folder.export_files()
         paint_pass = self._actors[worker].paint_pass.options(num_returns="streaming")
         self._pending[paint_pass.remote(inference_pass, files)] = worker
 
     def stop_workers(self) -> None:
-        """Stop all workers, whatever they do."""
+        """Kill all workers at once, also those that run a pass."""
         for actor in self._actors.values():
             self._ray.kill(actor)
         self._actors.clear()
@@ -128,7 +135,10 @@ class RayWorkerPool:
         self._pending[actor.configure.remote(self._worker_config)] = number
 
     def _event_from_answer(self, answer: Any) -> WorkerEvent:
-        """``answer``: of `Worker.configure`, or the running one of `Worker.paint_pass`."""
+        """Turn the result of a remote call into an event; a lost worker is replaced.
+
+        ``answer``: the result of `Worker.configure`, or the running generator of `Worker.paint_pass`.
+        """
         worker = self._pending[answer]
         try:
             if isinstance(answer, self._ray.ObjectRefGenerator):
@@ -149,7 +159,7 @@ class RayWorkerPool:
 
 @contextmanager
 def _connect_ray(options: ClusterOptions, need: Mapping[str, int]) -> Iterator[ModuleType]:
-    """Ray, connected; where that was so before, it stays so."""
+    """Connect to Ray, and disconnect at the end unless it was connected before."""
     ray = import_ray(options.address)
     was_initialized = ray.is_initialized()
     if not was_initialized:
@@ -172,7 +182,7 @@ def _connect_ray(options: ClusterOptions, need: Mapping[str, int]) -> Iterator[M
 
 
 def _check_answer(address: str) -> None:
-    """Ray itself would go on asking for ever."""
+    """Raise UsageError where nothing listens at the address: Ray itself would retry without end."""
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), _ANSWER_SECONDS).close()
@@ -184,7 +194,7 @@ def _check_answer(address: str) -> None:
 
 @contextmanager
 def _create_probe_file(render_plan: RenderPlan) -> Iterator[str]:
-    """The name of a new file in the work folder."""
+    """Create a file in the work folder by which workers see whether they share it; gives its name."""
     name = f".probe.{uuid4().hex}"
     path = render_plan.work.folder / name
     with write_file_atomically(path):

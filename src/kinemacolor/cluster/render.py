@@ -1,4 +1,4 @@
-"""A plan painted by many workers while this process puts the film together."""
+"""Renders a plan with many workers: they run the inference passes, and this process writes the film meanwhile."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,10 +16,10 @@ def render_on_cluster(
     output_setup: OutputSetup,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> RenderReport:
-    """`render`, painted by a cluster: the same bytes, where its machines compute alike.
+    """Render a plan on a cluster; the film has the same bytes as `execute_render_plan` gives on machines of one kind.
 
-    Raises as `render`, also what a worker meets; UsageError without Ray, or where it has no room for a worker;
-    ResourceError where a shot takes worker after worker with it. What was painted is kept in any case.
+    Raises as `execute_render_plan`, also for errors in a worker; UsageError without Ray, or where it has no resources
+    for a worker; ResourceError where one pass ends several workers. Finished segments stay in the work folder.
     """
     if render_plan.frames_painted == render_plan.frames_to_paint:
         return execute_render_plan(render_plan, output_setup, on_progress)
@@ -33,6 +33,7 @@ def render_on_cluster(
 
 
 def _run_scheduler(cluster_options: ClusterOptions, render_plan: RenderPlan, coordinator: Coordinator) -> None:
+    """Start workers once the renderer waits for a segment, and run the scheduler to its end."""
     with coordinator:
         if coordinator.wait_until_requested():
             with open_worker_pool(cluster_options, render_plan) as worker_pool:

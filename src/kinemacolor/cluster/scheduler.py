@@ -1,4 +1,4 @@
-"""Who paints which pass, and when: each by one worker at a time, again where a worker is lost. No Ray here."""
+"""Decides which worker runs which inference pass, and when; passes of lost workers resume. Knows nothing of Ray."""
 
 import threading
 from collections import Counter
@@ -11,16 +11,16 @@ from kinemacolor.render.cache import PassFolder, WorkFolder
 from kinemacolor.render.passes import InferencePass
 from kinemacolor.render.renderer import RenderPlan
 
-MAX_WORKER_LOSSES = 3  # workers that one pass may take with it
-LONG_PASS_SHARE = 1 / 10  # of what each worker would paint of all, evenly shared
+MAX_WORKER_LOSSES = 3  # workers that may be lost in one pass
+LONG_PASS_SHARE = 1 / 10  # of the frames that each worker has if all are shared evenly: a longer pass is a long one
 _POLL_SECONDS = 0.5
 
 
 def order_passes(lengths: Sequence[int], workers: int) -> list[int]:
-    """Indices of passes in the order to paint them, given their frames in the order of the film.
+    """Return the indices of passes in the order to run them, given their frames in the order of the film.
 
-    Long ones first, the longest before all: one that is begun late is what everybody waits for (Graham 1969). The rest
-    as they come in the film, so that it can be put together meanwhile: docs/scaling.md has both measured.
+    Long passes come first, the longest before all: all other workers would wait for one that starts late (Graham 1969).
+    The rest follow in the order of the film, so that it can be written meanwhile; docs/scaling.md has measurements.
     """
     long_frames = sum(lengths) / workers * LONG_PASS_SHARE
     return sorted(
@@ -29,9 +29,10 @@ def order_passes(lengths: Sequence[int], workers: int) -> list[int]:
 
 
 class WorkerEvent(NamedTuple):
-    """What a worker tells: it is ``idle``, it has painted a ``segment``, or it is ``lost``.
+    """News of a worker: it is ``idle``, it has finished a ``segment``, or it is ``lost``.
 
-    ``files``: what it painted, where it does not see the work folder; see `PassFolder.files`. ``why`` it was lost.
+    ``files``: the segment as `PassFolder.export_files` gives it, empty if the worker shares the work folder.
+    ``reason``: why the worker was lost.
     """
 
     worker: int
@@ -41,24 +42,24 @@ class WorkerEvent(NamedTuple):
 
 
 class WorkerPool(Protocol):
-    """Workers, by number. One that is lost is replaced by the crew, under a new number.
+    """Workers, identified by numbers. The pool replaces a lost one under a new number.
 
-    ``size``: how many there are.
+    ``size``: how many workers there are.
     """
 
     size: int
 
     def poll_events(self, seconds: float) -> list[WorkerEvent]:
-        """What happened, waiting at most so long. Raises what a worker raised."""
+        """Return the events since the last call, waiting up to ``seconds``. Raises what a worker raised."""
 
     def start_pass(self, worker: int, inference_pass: InferencePass, folder: PassFolder) -> None:
-        """Have what is missing of a pass painted by a worker that is idle."""
+        """Start the missing segments of a pass on an idle worker; ``folder`` has those that are finished."""
 
 
 class Coordinator:
-    """What the thread that hands out the work and the one that assembles the film tell each other.
+    """Connects the thread that schedules passes and the thread that renders the film from their segments.
 
-    ``work``: as the assembling one sees it. As a context: an error inside ends both.
+    ``work``: the work folder as the renderer has it. As a context manager: an error inside ends both threads.
     """
 
     def __init__(self, work: WorkFolder) -> None:
@@ -78,7 +79,10 @@ class Coordinator:
             self.close(error)
 
     def wait_for_segment(self, inference_pass: InferencePass, segment: int, on_frames: Callable[[int], None]) -> None:
-        """Wait until others have painted a segment of a pass. Raises what stopped them."""
+        """Wait until workers have finished a segment of a pass. Raises the error that stopped them.
+
+        ``on_frames`` receives the number of frames that were finished since the last time.
+        """
         folder = self._work.pass_folder(inference_pass.digest, len(inference_pass))
         while True:
             on_frames(self._take_new_frames())
@@ -90,23 +94,24 @@ class Coordinator:
                 self._changed.wait_for(lambda: self._new_frames or self._error, 2 * _POLL_SECONDS)
 
     def add_painted(self, frames: int) -> None:
-        """So many more frames are painted."""
+        """Report that ``frames`` more frames are finished."""
         with self._changed:
             self._new_frames += frames
             self._changed.notify_all()
 
     def close(self, error: BaseException | None = None) -> None:
-        """No more is wanted; ``error``: why the film cannot be."""
+        """End the scheduling; ``error``: why the film cannot be rendered, None if it is complete."""
         with self._changed:
             self._error, self.is_closed = self._error or error, True
             self._changed.notify_all()
 
     def wait_until_requested(self) -> bool:
-        """The first question means that the render has its lock. False where it ended before that."""
+        """Wait for the renderer's first request, when it holds its lock. False if it ended before that."""
         with self._changed:
             return self._changed.wait_for(lambda: self._is_requested or self.is_closed) and not self.is_closed
 
     def _take_new_frames(self) -> int:
+        """Return the frames finished since the last call. Raises the error that stopped the workers."""
         with self._changed:
             if self._error:
                 raise self._error
@@ -117,7 +122,7 @@ class Coordinator:
 
 
 class Scheduler:
-    """Has the passes of a job painted by a crew."""
+    """Runs the missing passes of a render plan on a worker pool, each on one worker at a time."""
 
     def __init__(self, render_plan: RenderPlan, worker_pool: WorkerPool, coordinator: Coordinator) -> None:
         self._render_plan, self._worker_pool, self._coordinator = render_plan, worker_pool, coordinator
@@ -130,9 +135,9 @@ class Scheduler:
         self._losses: Counter[str] = Counter()
 
     def run(self) -> None:
-        """Return when all is painted or nobody wants more.
+        """Hand out passes until all are complete or the coordinator is closed.
 
-        Raises ResourceError where a pass takes worker after worker with it, and what a worker raised.
+        Raises ResourceError where one pass ends several workers, and what a worker raised.
         """
         while (self._waiting or self._running) and not self._coordinator.is_closed:
             while self._waiting and self._idle:
@@ -159,7 +164,7 @@ class Scheduler:
         self._coordinator.add_painted(folder.frames_painted - before)
 
     def _handle_loss(self, inference_pass: InferencePass | None, reason: str) -> None:
-        """A pass whose worker died goes on where it was; without one, a worker died before it had any."""
+        """Queue a lost worker's pass again, to resume after its last segment; None: it was lost before it had one."""
         name = inference_pass.digest if inference_pass else ""
         self._losses[name] += 1
         if self._losses[name] == MAX_WORKER_LOSSES:

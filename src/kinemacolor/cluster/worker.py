@@ -1,4 +1,4 @@
-"""What a worker does, in a process of its own, on any machine."""
+"""Runs inference passes in a process of its own, on any machine that has the film and the references."""
 
 import platform
 import shutil
@@ -22,9 +22,10 @@ from kinemacolor.weights.registry import load_model
 
 @dataclass(frozen=True)
 class WorkerConfig:
-    """What all workers must know. Who sees the file ``probe`` in ``work`` shares that folder.
+    """What all workers of a render must know.
 
-    ``contents``: as `Painter` has it; ``film_bytes``: the size of the film, None for a folder of pictures.
+    ``reference_digests``: as `InferenceWorker` takes them. ``probe``: a file in ``work``; a worker that finds it shares
+    that folder. ``film_bytes``: the size of the film's file, None for a folder of pictures.
     """
 
     plan: Plan
@@ -37,12 +38,12 @@ class WorkerConfig:
 
 
 class Worker:
-    """Paints passes into the work folder, or into one of its own where it does not see that."""
+    """Writes the segments of passes into the work folder, or into a temporary one if it does not share that."""
 
     def configure(self, config: WorkerConfig) -> bool:
-        """Whether the work folder is seen.
+        """Check this machine and load the model; gives whether the work folder is shared.
 
-        Raises InputError, WeightsError or UsageError where film, references, weights or version are not the job's.
+        Raises InputError, WeightsError or UsageError where film, references, weights or version are not the plan's.
         """
         _check_environment(config)
         torch.set_num_threads(config.threads)
@@ -55,9 +56,10 @@ class Worker:
         return self._shares_folder
 
     def paint_pass(self, inference_pass: InferencePass, files: Mapping[str, bytes]) -> Iterator[dict[str, bytes]]:
-        """Paint a pass from where the work folder has it, or else ``files``; gives `PassFolder.files` of each segment.
+        """Run the rest of a pass, after the segments that the shared work folder, or else ``files``, has.
 
-        They are empty where the folder is shared. Raises as `Painter.ensure`.
+        Gives `PassFolder.export_files` after each segment, empty if the folder is shared. Raises as
+        `InferenceWorker.ensure_segment`.
         """
         folder = self._work.pass_folder(inference_pass.digest, len(inference_pass))
         folder.import_files(files)
@@ -69,6 +71,7 @@ class Worker:
 
 
 def _check_environment(config: WorkerConfig) -> None:
+    """Raise an error where version, weights, film or references differ from those of the render."""
     plan, host = config.plan, platform.node()
     if config.version != __version__:
         raise UsageError(f"{host} has kinemacolor {__version__}, wanted {config.version}: install one everywhere")

@@ -1,4 +1,7 @@
-"""One film, several models side by side: every measure of every frame. What is true of the film is found once."""
+"""Computes all measures of every frame of one film, for several models side by side.
+
+What depends on the true film alone (motion, its own measures, its Inception features) is computed once for all models.
+"""
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -29,9 +32,9 @@ from kinemacolor.utils.arrays import Float32Array, UInt8Array
 
 @dataclass(frozen=True)
 class FilmResult:
-    """Measures of one film: means over its frames, and one list with a number (or nan) for each frame.
+    """Measures of one model on one film: means over its frames, and curves with a number (or nan) for each frame.
 
-    ``failure`` says why there are none. ``weights`` tells those of the model from others.
+    ``failure``: why there are no measures, else None. ``weights``: fingerprint of the weights that were measured.
     """
 
     film: str
@@ -45,7 +48,7 @@ class FilmResult:
 
 
 class FramePictures(NamedTuple):
-    """Four pictures of one frame, for a person: gray, truth, result, confidence (bright: sure)."""
+    """Four pictures of one frame to look at, ``H W 3`` uint8: gray, truth, result, confidence (bright: sure)."""
 
     frame: int
     gray: UInt8Array
@@ -56,7 +59,10 @@ class FramePictures(NamedTuple):
 
 @dataclass
 class ModelMeasurements:
-    """Of one model: curves, the histograms of its results, features of results, pictures; or why it failed."""
+    """What was measured of one model on one film: curves, colour histograms, features and pictures of its results.
+
+    ``failure``: why the model could not be measured, else None.
+    """
 
     curves: dict[str, list[float]] = field(default_factory=dict)
     histograms: list[Float32Array] = field(default_factory=list)
@@ -66,7 +72,7 @@ class ModelMeasurements:
     failure: str | None = None
 
     def summarize_film(self, film: str, model: str, protocol: str) -> FilmResult:
-        """Means over frames; CDC is one number for the whole film."""
+        """Average the curves over frames, and add CDC, which is one number for the whole film."""
         if self.failure is not None:
             return FilmResult(film, model, protocol, 0, {}, {}, self.failure)
         means = {name: finite_mean(values) for name, values in self.curves.items()}
@@ -75,13 +81,18 @@ class ModelMeasurements:
 
 
 class _FramePixels(NamedTuple):
+    """One frame as arrays for optical flow: ab ``H W 2`` and sRGB ``H W 3``, 0..1."""
+
     ab: Float32Array
     rgb: Float32Array
 
 
 @dataclass(frozen=True)
 class _PreparedTruth:
-    """A true frame, ready to be compared with; ``motion`` leads to the frame before, if there is one."""
+    """A true frame with all that comparisons need; ``motion`` leads to the frame before, None for the first one.
+
+    ``rgb`` and ``gray``: sRGB ``3 H W``, 0..1, in colour and without. ``lightness_bytes``: L* scaled to 0..255.
+    """
 
     index: int
     frame: TrueFrame
@@ -101,13 +112,13 @@ def measure_film(
     sample_frames: Collection[int] = (),
     network_stride: int = 1,
 ) -> tuple[dict[str, ModelMeasurements], list[Tensor]]:
-    """All measures of the ``answers`` of each model to a film, and the Inception features of the truth.
+    """Compute all measures of the ``predictions`` of each model for a film, and Inception features of the true film.
 
-    ``networks`` are those of `metrics_weights.load_metric` that are here; they, and how well the
-    confidence predicts the error, look at every ``every``-th frame, the other measures at every one. Units: PSNR
-    in dB; ab error and chroma change in Lab units; WE ×1000. ``moments`` are the frames to show. A
-    model that fails, or has more or fewer frames than the truth, says so in its result. Raises
-    InputError where the truth is gray or has no frame.
+    ``networks``: metric networks of `load_metric`, by name, whose weights are installed. They, and how well confidence
+    predicts the error, are computed for every ``network_stride``-th frame, all other measures for every frame.
+    ``sample_frames``: numbers of the frames to make pictures of. Units: PSNR in dB; ab error and ``chroma_change``
+    (change of ab) in Lab units; warp error ×1000. A model that fails, or has more or fewer frames than the true film,
+    has a ``failure`` in its measurements. Raises InputError where the true film is gray or has no frame.
     """
     measurements = {name: ModelMeasurements() for name in predictions}
     previous_pixels: dict[str, _FramePixels] = {}
@@ -143,17 +154,18 @@ def measure_film(
 
 
 def finite_mean(values: Iterable[float]) -> float:
-    """The mean of those that are numbers; nan if none is."""
+    """Average the values that are not nan; nan if there is none."""
     finite = [value for value in values if not math.isnan(value)]
     return float(np.mean(finite)) if finite else math.nan
 
 
 def _iter_prepared_truths(film: Iterable[TrueFrame]) -> Iterator[_PreparedTruth]:
+    """Compute once for each true frame what all models are compared with."""
     last: _PreparedTruth | None = None
     for index, frame in enumerate(film):
         rgb = torch.from_numpy(frame.picture).permute(2, 0, 1).float() / 255
         gray = lab_to_rgb(torch.cat([frame.lab[:1], torch.zeros_like(frame.lab[1:])]))
-        lightness_bytes = (frame.lab[0] * 2.55).byte().numpy()
+        lightness_bytes = (frame.lab[0] * 2.55).byte().numpy()  # L* 0..100 as 8 bits, for optical flow
         motion = Motion.from_frames(last.lightness_bytes, lightness_bytes) if last else None
         pixels = _FramePixels(_to_channels_last(frame.lab[1:]), _to_channels_last(rgb))
         changes = _motion_metrics(last.pixels if last else None, pixels, motion)
@@ -166,7 +178,7 @@ def _iter_prepared_truths(film: Iterable[TrueFrame]) -> Iterator[_PreparedTruth]
 def _next_prediction(
     predictions: Iterator[PredictedFrame], measurements: ModelMeasurements, index: int
 ) -> PredictedFrame | None:
-    """The next answer of a model that has not failed yet."""
+    """Take the next prediction of a model that has not failed; on failure, note why and return None."""
     if measurements.failure is not None:
         return None
     try:
@@ -211,7 +223,10 @@ def _add_network_metrics(
     measurements: Mapping[str, ModelMeasurements],
     features: list[Tensor],
 ) -> None:
-    """The measures of networks, all models in one batch beside one truth; nan where they do not look."""
+    """Add the measures of networks to ``rows``, all models in one batch; nan for frames without networks.
+
+    Inception features of the results go to ``measurements``, that of the true frame to ``features``.
+    """
     names = {"lpips-alex": ("lpips_alex",), "lpips-vgg": ("lpips_vgg",), "classifier": ("top1", "top5")}
     for row in rows.values():
         row |= dict.fromkeys((name for group in names.values() for name in group), math.nan)
@@ -223,14 +238,14 @@ def _add_network_metrics(
         for row, value in zip(rows.values(), values, strict=True):
             row |= dict(zip(names[network], value, strict=True))
     if inception := networks.get("inception"):
-        *made, last = inception(torch.cat([batch, true]))
-        features.append(last)
-        for name, feature in zip(rows, made, strict=True):
+        *result_features, true_feature = inception(torch.cat([batch, true]))
+        features.append(true_feature)
+        for name, feature in zip(rows, result_features, strict=True):
             measurements[name].features.append(feature)
 
 
 def _motion_metrics(previous: _FramePixels | None, current: _FramePixels, motion: Motion | None) -> dict[str, float]:
-    """Along the true film's motion; nan for the first frame."""
+    """Measure the change from the frame before, along the true film's motion; nan for the first frame."""
     if previous is None or motion is None:
         return {"warp_error": math.nan, "chroma_change": math.nan}
     return {
@@ -247,6 +262,7 @@ def _record_frame(
     truth: _PreparedTruth,
     is_sample: bool,
 ) -> None:
+    """Append a frame's measures, and make pictures of it if it is a sample or the worst frame so far (by PSNR)."""
     for name, value in row.items():
         measurements.curves.setdefault(name, []).append(value)
     measurements.histograms.append(compute_color_histogram(_to_uint8_picture(result)))
@@ -275,5 +291,5 @@ def _to_uint8_picture(rgb: Tensor) -> UInt8Array:
 
 
 def _to_channels_last(x: Tensor) -> Float32Array:
-    plane: Float32Array = np.ascontiguousarray(x.permute(1, 2, 0).numpy())
-    return plane
+    array: Float32Array = np.ascontiguousarray(x.permute(1, 2, 0).numpy())
+    return array

@@ -1,4 +1,4 @@
-"""Results as one HTML page that needs nothing else: tables, curves, pictures."""
+"""Writes evaluation results as one self-contained HTML page: tables, curves, pictures."""
 
 import base64
 import math
@@ -30,7 +30,7 @@ h2{margin-top:2.5rem;border-top:2px solid #222;padding-top:.5rem}
 
 
 def write_page(rows: Sequence[FilmResult], folder: Path, title: str) -> Path:
-    """`index.html` in the folder of results; films that the last model does worst at come first."""
+    """Write `index.html` into the folder of results; films are sorted by the last model's PSNR, the worst first."""
     colors = {
         model: LINE_COLORS[i % len(LINE_COLORS)] for i, model in enumerate(dict.fromkeys(row.model for row in rows))
     }
@@ -103,7 +103,7 @@ def _format_curves(rows: Sequence[FilmResult], colors: dict[str, str]) -> str:
 
 
 def _draw_chart(title: str, lines: Mapping[str, Sequence[tuple[float, float]]], colors: dict[str, str]) -> str:
-    """A line for each model through its points that are numbers; nothing where there is none."""
+    """Draw an SVG chart with one line for each model through its finite points; empty text where there is none."""
     width, height, edge = 430, 150, 30
     finite = {model: [p for p in line if math.isfinite(p[1])] for model, line in lines.items()}
     points = [point for line in finite.values() for point in line]
@@ -128,7 +128,7 @@ def _draw_chart(title: str, lines: Mapping[str, Sequence[tuple[float, float]]], 
 
 
 def _format_picture_strips(rows: Sequence[FilmResult], folder: Path) -> str:
-    """A few moments of the film, gray, true and by every model; then each model's worst frame with its confidence."""
+    """Show sample frames (gray, true, by every model), then each model's worst frame with its confidence."""
     strip_rows = [(rows[0], "gray", "gray"), (rows[0], "truth", "truth"), *((row, "result", row.model) for row in rows)]
     moments = range(SAMPLE_FRAMES)
     strips = ["<h3>Over time</h3>"]

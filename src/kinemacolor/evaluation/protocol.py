@@ -1,6 +1,6 @@
-"""Where the reference of a true film comes from, and the frames that a model makes with it.
+"""Chooses the reference for a film whose colours are known, and predicts the film's frames from it.
 
-As in the literature the input is the L of the true frame, and the answer is Lab to RGB in float.
+As in the literature the model's input is the true frame's L*; its Lab result becomes RGB in float, without rounding.
 """
 
 import csv
@@ -29,10 +29,11 @@ ProtocolKind = Literal["first", "later", "still", "self"]
 
 @dataclass(frozen=True)
 class ReferenceProtocol:
-    """``first``: the first true frame is the reference (propagation). ``later``: the one ``frame`` frames on.
+    """Where the reference of an evaluated film comes from.
 
-    ``still``: another picture, from pairs of film and picture. ``self``: each frame is its own
-    reference, mirrored, bent and noisy as in training (`self_reference`), so that places must be found again.
+    ``first``: the film's first true frame (propagation). ``later``: its true frame number ``frame``, counted from 0.
+    ``still``: another picture, from a list of pairs of film and picture. ``self``: each frame is its own reference,
+    mirrored, bent and noisy as in training (`make_self_reference`), so that the model must match positions again.
     """
 
     kind: ProtocolKind = "first"
@@ -40,7 +41,7 @@ class ReferenceProtocol:
 
     @classmethod
     def parse(cls, text: str) -> "ReferenceProtocol":
-        """``first``, ``later:N``, ``still`` or ``self``. Raises UsageError for anything else."""
+        """Read a protocol from ``first``, ``later:N``, ``still`` or ``self``. Raises UsageError for anything else."""
         kind, _, number = text.partition(":")
         if kind == "later" and number.isdigit():
             return cls("later", int(number))
@@ -53,21 +54,21 @@ class ReferenceProtocol:
 
 
 class TrueFrame(NamedTuple):
-    """One frame as it should be: sRGB ``H W 3`` uint8, and Lab ``3 H W``."""
+    """One frame of the true film: sRGB ``H W 3`` uint8, and the same in Lab ``3 H W``."""
 
     picture: UInt8Array
     lab: Tensor
 
 
 class PredictedFrame(NamedTuple):
-    """What was made of one frame: ab ``2 H W`` and confidence ``H W`` (0..1, or nan where nobody says)."""
+    """A model's prediction for one frame: ab ``2 H W`` and confidence ``H W`` (0..1, or nan where it is not known)."""
 
     ab: Tensor
     confidence: Tensor
 
 
 def true_frames(film: Path, short_side: int | None) -> Iterator[TrueFrame]:
-    """Frames of ``film`` with a short side of ``short_side`` px, or as large as they are."""
+    """Read the frames of ``film``, resized to a short side of ``short_side`` px; None leaves their size."""
     for picture in iter_color_frames(film):
         small = _resize_pictures([picture], short_side)[0]
         yield TrueFrame(small, _pictures_to_lab([small])[0, 0])
@@ -81,9 +82,9 @@ def predict_film(
     still: Path | None = None,
     short_side: int | None = None,
 ) -> Iterator[PredictedFrame]:
-    """What ``model`` makes of a film at its own working size, spread bilinearly to that of `true_frames`.
+    """Predict every frame of a film at the model's working size, resized bilinearly to the size of `true_frames`.
 
-    Memory is bounded. Raises InputError where the protocol does not fit the film.
+    The film is streamed, so memory is bounded. Raises InputError where the protocol does not fit the film.
     """
     pictures = iter_color_frames(film)
     if protocol.kind == "self":
@@ -101,7 +102,10 @@ def predict_film(
 
 
 def read_colorized_film(film: Path, colorized: Path, short_side: int | None) -> Iterator[PredictedFrame]:
-    """The frames of a film that some other tool coloured. Raises InputError where the two differ in aspect."""
+    """Read a film that another tool colorized, as predictions without confidence (nan).
+
+    Raises InputError where its aspect ratio differs from the film's.
+    """
     truth = next(iter_color_frames(film))
     size = _target_size(truth, short_side)
     for result in iter_color_frames(colorized):
@@ -113,16 +117,17 @@ def read_colorized_film(film: Path, colorized: Path, short_side: int | None) -> 
 def _predict_block(
     block: list[UInt8Array], model: Colorizer, state: State, short_side: int | None
 ) -> tuple[list[PredictedFrame], State]:
-    step = model(_to_model_input(model, block)[:, :, :1], state)
+    """Predict one block of frames with their L* alone; gives the predictions and the state after them."""
+    output = model(_to_model_input(model, block)[:, :, :1], state)
     size = _target_size(block[0], short_side)
-    parts = zip(resize_bilinear(step.ab[0], size), resize_bilinear(step.confidence[0], size)[:, 0], strict=True)
-    return [PredictedFrame(*part) for part in parts], step.state
+    parts = zip(resize_bilinear(output.ab[0], size), resize_bilinear(output.confidence[0], size)[:, 0], strict=True)
+    return [PredictedFrame(*part) for part in parts], output.state
 
 
 def read_picture_pairs(path: Path) -> Mapping[str, Path]:
-    """Film names and their pictures, from a CSV file of two columns; pictures may be relative to it.
+    """Read the reference picture of each film from a CSV file of two columns, film name and picture.
 
-    Raises InputError where it cannot be read so.
+    Pictures may be relative to the file. Raises InputError where it cannot be read or a line has not two columns.
     """
     with translate_read_errors(path), path.open(newline="", encoding="utf-8") as stream:
         rows = [row for row in csv.reader(stream) if row]
@@ -157,5 +162,5 @@ def _target_size(picture: UInt8Array, short_side: int | None) -> tuple[int, int]
 
 
 def _pictures_to_lab(pictures: list[UInt8Array]) -> Tensor:
-    """Pictures of one size as ``1 T 3 h w`` Lab."""
+    """Convert sRGB pictures of one size to Lab, ``1 T 3 h w``."""
     return rgb_to_lab(torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255)[None]

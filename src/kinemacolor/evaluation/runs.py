@@ -1,7 +1,7 @@
-"""Many films and models: in parallel, resumable, one folder of results.
+"""Evaluates many films and models in parallel, resumable, into one folder of results.
 
-A folder holds `results.jsonl` (a line for each film and model, written when it is done),
-`features/` for FID, `pictures/` for the page.
+The folder holds `results.jsonl` (a line for each film and model, written when it is done), `features/` for FID, and
+`pictures/` for the page.
 """
 
 import json
@@ -54,9 +54,11 @@ SAMPLE_FRAMES = 3  # frames of a film that the page shows, beside the worst
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """What is evaluated, and how. ``made`` names folders of films that other tools coloured.
+    """What is evaluated, and how.
 
-    ``every``: the frames that the ``networks`` look at, see `measure`.
+    ``pairs``: reference pictures by film name, for the protocol ``still``. ``colorized_folders``: folders of films that
+    other tools colorized, by the name that their results have. ``film_size``: measure at the film's own size.
+    ``network_stride``: ``networks`` are computed for every ``network_stride``-th frame, see `measure_film`.
     """
 
     models: tuple[str, ...]
@@ -68,7 +70,7 @@ class EvaluationSettings:
     network_stride: int = 4
 
     def result_key(self, model: str) -> str:
-        """What tells results of one model under these settings from others."""
+        """Name the results of one model so that other models or other settings have another name."""
         default = EvaluationSettings(self.models)
         words = [str(self.protocol), "film-size" if self.film_size else ""]
         words += [f"every:{self.network_stride}" if self.network_stride != default.network_stride else ""]
@@ -78,7 +80,7 @@ class EvaluationSettings:
 
 @dataclass(frozen=True)
 class EvaluationTask:
-    """One film and the models that have not been measured on it."""
+    """One film, and the models that are to be measured on it."""
 
     film: Path
     models: tuple[str, ...]
@@ -87,7 +89,7 @@ class EvaluationTask:
 
 
 def find_films(folder: Path, only: str = "*") -> list[Path]:
-    """Films, and folders of frames, in ``folder``. Raises InputError where none matches ``only``."""
+    """List films and folders of frames in ``folder``, by name. Raises InputError where none matches ``only``."""
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder: give one with films or folders of frames in it")
     found = [path for path in folder.iterdir() if path.is_dir() or path.suffix.lower() in FILM_SUFFIXES]
@@ -105,10 +107,10 @@ def evaluate_films(
     jobs: int = 1,
     on_progress: Callable[[int, int | None], None] | None = None,
 ) -> list[FilmResult]:
-    """A result for every film and model, gray and match included; what ``folder`` holds already is not made again.
+    """Measure every model on every film, baselines included; results that ``folder`` already holds are reused.
 
-    A film that fails gives a result with ``failure``, and the others go on. Raises UsageError for an
-    unknown model.
+    A film that fails gives a result with ``failure``, and the others continue. ``on_progress`` receives the number of
+    finished and of all results. Raises UsageError for an unknown model.
     """
     _check_models(settings.models)
     names = (*dict.fromkeys((*BASELINES, *settings.models)), *(settings.colorized_folders or {}))
@@ -133,7 +135,7 @@ def evaluate_films(
 
 
 def evaluate_film(task: EvaluationTask) -> list[FilmResult]:
-    """Measure one film with some models; features and pictures go into the folder."""
+    """Measure some models on one film; features and pictures are written into the task's folder."""
     film, settings = task.film, task.settings
     side = None if settings.film_size else WORKING_SIDE
     try:
@@ -164,7 +166,7 @@ def evaluate_film(task: EvaluationTask) -> list[FilmResult]:
 
 
 def compute_films_fid(folder: Path, rows: Sequence[FilmResult]) -> float:
-    """Fréchet inception distance of all result frames of ``rows`` to all true frames; nan without features."""
+    """Compute FID between all result frames of ``rows`` and all true frames; nan where features are missing."""
     result_features, true_features = [], []
     for row in rows:
         path = folder / "features" / f"{result_stem(row.film, row.model)}.npz"
@@ -181,7 +183,7 @@ def compute_films_fid(folder: Path, rows: Sequence[FilmResult]) -> float:
 
 
 def read_results(folder: Path) -> list[FilmResult]:
-    """The lines of `results.jsonl`, of each model those with the weights that it was last measured with."""
+    """Read `results.jsonl`; of each model only the lines of the weights that it was measured with last."""
     rows = []
     for line in iter_json_lines(_results_path(folder)):
         try:
@@ -193,7 +195,7 @@ def read_results(folder: Path) -> list[FilmResult]:
 
 
 def describe_missing_networks(wanted: Sequence[str]) -> str:
-    """What to do for the columns that lack weights; empty if none does."""
+    """Say how to get the weights of metric networks that are not installed; empty text if all are."""
     missing = [name for name in wanted if not _load_network_or_none(name)]
     return f"without {', '.join(missing)}: {download_instructions(missing)}" if missing else ""
 
@@ -215,7 +217,7 @@ def _check_models(models: Sequence[str]) -> None:
 def _iter_predictions(
     film: Path, model: str, settings: EvaluationSettings, side: int | None
 ) -> Iterator[PredictedFrame]:
-    """Raises nothing before the first answer is asked for."""
+    """Predict a film, or read a colorized one. Errors are raised only when the first prediction is requested."""
     if settings.colorized_folders and model in settings.colorized_folders:
         folder = settings.colorized_folders[model]
         colorized_films = [path for path in folder.iterdir() if path.stem.split(".")[0] == film.stem.split(".")[0]]
@@ -228,7 +230,7 @@ def _iter_predictions(
 
 
 def _weights_fingerprint(name: str) -> str:
-    """Tells the weights of a model on this machine from others; empty for what has none of ours."""
+    """Identify the weights of a model on this machine by short digests; empty text for models without weights."""
     parts = (stored_backbone_part(),) if name == "match" else stored_parts(name) if name in MODELS else ()
     return " ".join((part.entry.sha256 or part.state)[:12] for part in parts)
 
@@ -252,7 +254,7 @@ def _load_network_or_none(name: str) -> nn.Module | None:
 
 def _prepare_worker() -> None:
     use_single_thread()
-    warnings.simplefilter("ignore", WeightsNotice)  # the parent has told
+    warnings.simplefilter("ignore", WeightsNotice)  # the parent process has already warned
 
 
 def _save_measurements(folder: Path, stem: str, measurements: ModelMeasurements, true_features: list[Tensor]) -> None:
@@ -277,5 +279,5 @@ def _results_path(folder: Path) -> Path:
 
 
 def result_stem(film: str, model: str) -> str:
-    """What the files of a result are called."""
+    """Return the stem of the names of a result's files, without characters that file names may not have."""
     return f"{film}.{model}".replace(" ", ".").replace(":", "-").replace("/", "-")

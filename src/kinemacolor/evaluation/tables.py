@@ -1,4 +1,4 @@
-"""Results as tables: means over films, CSV, and whether one model is better than another."""
+"""Summarizes evaluation results: means over films, PSNR by distance, CSV files, and the comparison of two models."""
 
 import csv
 import math
@@ -15,7 +15,7 @@ from kinemacolor.evaluation.runs import compute_films_fid
 
 @dataclass(frozen=True)
 class MetricColumn:
-    """A measure in a table: its name in results, its head, decimals, and whether more is better (None: neither)."""
+    """A measure as a table column: name in results, heading, decimals, and whether more is better (None: neither)."""
 
     name: str
     head: str
@@ -48,7 +48,7 @@ METRIC_COLUMNS = (
 
 @dataclass(frozen=True)
 class ModelDifference:
-    """Mean over films of B less A for one measure, and where it lies in 95 % of resampled sets of films."""
+    """Mean over films of B less A for one measure, with its 95 % bootstrap interval ``low`` to ``high``."""
 
     column: MetricColumn
     films: int
@@ -58,14 +58,17 @@ class ModelDifference:
 
     @property
     def verdict(self) -> str:
-        """What the interval says of B."""
+        """Which model is better by the interval; empty text where neither more nor less is better."""
         if self.column.more_is_better is None or self.low <= 0 <= self.high:
             return "no difference shown" if self.column.more_is_better is not None else ""
         return "B better" if (self.mean > 0) == self.column.more_is_better else "A better"
 
 
 def mean_by_model(rows: Sequence[FilmResult], folder: Path) -> list[tuple[str, int, dict[str, float]]]:
-    """For each model its name, its films and its means, each film weighing the same; FID over all frames."""
+    """Average each model's measures over films of equal weight: its name, number of films, and means.
+
+    FID is not averaged, but computed over all frames of all films.
+    """
     means_by_model = []
     for model in dict.fromkeys(row.model for row in rows):
         model_rows = [row for row in rows if row.model == model and row.failure is None]
@@ -76,7 +79,7 @@ def mean_by_model(rows: Sequence[FilmResult], folder: Path) -> list[tuple[str, i
 
 
 def format_means_table(rows: Sequence[tuple[str, int, dict[str, float]]], head: str = "model") -> str:
-    """Rows of `model_means`; columns that no row has are left out."""
+    """Format rows of `mean_by_model` as a Markdown table, without the columns that no row has."""
     columns = [c for c in METRIC_COLUMNS if any(not math.isnan(means.get(c.name, math.nan)) for _, _, means in rows)]
     lines = [_format_row(head, "films", *(c.head for c in columns)), "|---|" + "--:|" * (len(columns) + 1)]
     for name, films, means in rows:
@@ -87,10 +90,11 @@ def format_means_table(rows: Sequence[tuple[str, int, dict[str, float]]], head: 
 
 
 def psnr_by_distance(rows: Sequence[FilmResult], step: int = 10) -> dict[str, list[tuple[int, float, int]]]:
-    """PSNR by the distance from the reference (Deep Exemplar, Fig. 7), for each model where the reference is a frame.
+    """Average PSNR by the distance from the reference in frames (Deep Exemplar, Fig. 7), for each model.
 
-    Every entry: the first distance of ``step`` frames, the mean over films of their mean PSNR there, the
-    number of films that are long enough. The reference itself, distance 0, is left out.
+    Only where the reference is a frame of the film. Every entry of a model: the first distance of a bin of ``step``
+    frames, the mean over films of their mean PSNR in that bin, and the number of films that are long enough. The
+    reference itself, distance 0, is left out.
     """
     found: dict[str, dict[int, list[float]]] = {}
     for row in rows:
@@ -105,7 +109,7 @@ def psnr_by_distance(rows: Sequence[FilmResult], step: int = 10) -> dict[str, li
 
 
 def format_distance_table(rows: Sequence[FilmResult], step: int = 10) -> str:
-    """A table of `over_distance`; empty where no reference is a frame of its film."""
+    """Format `psnr_by_distance` as a Markdown table; empty text where no reference is a frame of its film."""
     found = psnr_by_distance(rows, step)
     if not found:
         return ""
@@ -118,7 +122,7 @@ def format_distance_table(rows: Sequence[FilmResult], step: int = 10) -> str:
 
 
 def write_csv(rows: Sequence[FilmResult], folder: Path) -> None:
-    """`films.csv`, a line for each film and model, and `frames.csv`, one for each frame."""
+    """Write `films.csv`, a line for each film and model, and `frames.csv`, a line for each of their frames."""
     names = [c.name for c in METRIC_COLUMNS if c.name != "fid"]
     with (folder / "films.csv").open("w", newline="", encoding="utf-8") as stream:
         table = csv.writer(stream)
@@ -139,7 +143,7 @@ def write_csv(rows: Sequence[FilmResult], folder: Path) -> None:
 def compare_models(
     rows: Sequence[FilmResult], first: str, second: str, *, samples: int = 10_000
 ) -> list[ModelDifference]:
-    """Paired differences of two models over the films that both have, with a bootstrap over films (percentiles).
+    """Compare two models by paired differences over the films that both have, with a percentile bootstrap over films.
 
     Raises InputError where there are fewer than two such films.
     """
@@ -156,6 +160,7 @@ def compare_models(
         gaps = gaps[np.isfinite(gaps)]
         if len(gaps) < 2:
             continue
+        # Percentile bootstrap (Efron 1979): films are drawn, not frames, because frames of one film are alike.
         drawn = gaps[generator.integers(0, len(gaps), (samples, len(gaps)))].mean(1)
         low, high = np.percentile(drawn, [2.5, 97.5])
         found.append(ModelDifference(column, len(gaps), float(gaps.mean()), float(low), float(high)))
@@ -163,7 +168,7 @@ def compare_models(
 
 
 def format_differences_table(differences: Sequence[ModelDifference], first: str, second: str) -> str:
-    """A table of `compare`."""
+    """Format the differences of `compare_models` as a Markdown table."""
     lines = [f"| measure | films | {second} less {first} | 95 % interval | |", "|---|--:|--:|--:|---|"]
     for d in differences:
         digits = d.column.decimals + 1

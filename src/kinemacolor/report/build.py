@@ -1,4 +1,4 @@
-"""A painted plan is looked at: film and segments are read once, in step, and every shot is measured."""
+"""Builds the quality report of a plan: reads film and predictions once, side by side, and measures every shot."""
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -25,16 +25,17 @@ from kinemacolor.utils.prefetch import prefetch
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.weights.registry import make_meta_model
 
-FRAMES_PER_SHOT = 3  # frames of a shot that suggestions are chosen from
+FRAMES_PER_SHOT = 3  # frames of a shot that advice is chosen from
 MAX_SUGGESTIONS = 5
-MIN_HELP_SHARE = 0.01  # of all doubt: what a suggestion must take away
+MIN_HELP_SHARE = 0.01  # of all doubt: the least that an advised reference may take away
 
 
 @dataclass(frozen=True)
 class ShotReport:
-    """One shot, counted from 1: frames ``first`` to ``last``, when it begins, and what was found.
+    """One shot of a report: its number from 1, frames ``first`` to ``last``, start in seconds, measures and verdict.
 
-    ``picture``: its ``least_sure`` frame gray, coloured, and how sure the model is; a file in the report's folder.
+    ``least_sure``: number of the frame with the lowest confidence. ``picture``: that frame gray, in colour, and its
+    confidence, side by side; a file in the report's folder.
     """
 
     number: int
@@ -50,9 +51,9 @@ class ShotReport:
 
 @dataclass(frozen=True)
 class ReferenceAdvice:
-    """A frame that would help most as a reference, and the shots it would help.
+    """A frame that would help most as a reference, and the numbers of the shots that it would help.
 
-    ``share``: of all doubt, that it may take away: what it shows the model of frames that are unsure.
+    ``share``: part of all doubt (1 less confidence) that it may take away, by its similarity to unsure frames, 0..1.
     """
 
     frame: int
@@ -63,9 +64,10 @@ class ReferenceAdvice:
 
 @dataclass(frozen=True)
 class QualityReport:
-    """What is known of a painted plan. ``references``: name to a file in the report's folder.
+    """All measures of the predictions for a plan.
 
-    ``picture_size``: rows and columns of the shots' pictures. ``from_start``: frames are numbered as in the film.
+    ``references``: name to a file in the report's folder. ``picture_size``: rows and columns of the shots' pictures.
+    ``from_start``: the plan begins with the film, so its frames are numbered as in the film.
     """
 
     film: str
@@ -81,7 +83,7 @@ class QualityReport:
     curves: MeasureCurves
 
     def shots_by_need(self, label: str) -> list[ShotReport]:
-        """The shots of one verdict, those that need a person most first."""
+        """List the shots with one verdict (``pass`` or ``look``), those with the greatest need first."""
         return sorted(
             (shot for shot in self.shots if shot.verdict.label == label),
             key=lambda shot: (-shot.verdict.need, shot.number),
@@ -95,10 +97,10 @@ def make_report(
     limits: QualityLimits | None = None,
     on_frame: Callable[[int], None] | None = None,
 ) -> QualityReport:
-    """Measure what was painted for a plan; pictures are written into ``folder``, which is there.
+    """Measure the predictions for a plan, and write pictures into ``folder``, which must exist.
 
-    Nothing is painted. Of pictures only those of one frame of the shot that is read are kept in memory.
-    Raises UsageError where something is not painted yet, and as `Render`.
+    No model is run. Only one frame of the current shot is held in memory for its picture. Raises UsageError where a
+    pass is not complete, and as `RenderPlan`.
     """
     render_plan = RenderPlan(plan, make_meta_model(plan.model), work)
     if render_plan.frames_painted < render_plan.frames_to_paint:
@@ -125,7 +127,7 @@ def make_report(
 
 
 class _FrameRecord(NamedTuple):
-    """A frame as it was read, to be shown later."""
+    """A frame with its luma codes and colours, from which its picture can be made later."""
 
     number: int
     confidence: float
@@ -134,7 +136,7 @@ class _FrameRecord(NamedTuple):
 
 
 class _ReportBuilder:
-    """Sees every frame of the film once, in order, and keeps what the report needs of it."""
+    """Takes every frame of the film once, in order, and collects what the report needs of it."""
 
     def __init__(
         self,
@@ -154,7 +156,7 @@ class _ReportBuilder:
         self._meter = self._make_shot_meter(0)
 
     def add_frame(self, number: int, luma_codes: UIntArray, pts: int, prediction: FramePrediction) -> None:
-        """The next frame."""
+        """Measure the next frame; after the last frame of a shot, finish that shot's report."""
         context, shot = self._context, self._plan.shots[len(self._shots)]
         measured = self._meter.measure_frame(
             *context.resize_frame(context.small_geometry, luma_codes, prediction.colors)
@@ -173,7 +175,7 @@ class _ReportBuilder:
                 self._meter = self._make_shot_meter(len(self._shots))
 
     def build_report(self) -> QualityReport:
-        """All of it, when every frame was seen."""
+        """Return the whole report, after every frame was added."""
         return QualityReport(
             film=self._plan.film.path.name,
             model=self._plan.model,
@@ -189,6 +191,7 @@ class _ReportBuilder:
         )
 
     def _make_shot_meter(self, shot: int) -> ShotMeter:
+        """Make a meter that compares with the shot's references, at the saturation that the shot has."""
         saturation = self._postprocessors[shot].saturation
         palettes = [self._context.references[name].palette for name in self._plan.shots[shot].references]
         return ShotMeter([palette.with_saturation(saturation) for palette in palettes if palette], self._context.coding)
@@ -213,7 +216,7 @@ class _ReportBuilder:
         )
 
     def _iter_advice(self) -> Iterator[ReferenceAdvice]:
-        """Where a reference is missed: every look counts by how unsure the model was there."""
+        """Choose the frames whose colours would help most: each embedded frame counts by the doubt in it."""
         owners, weights = [], []
         for number, shot in enumerate(self._plan.shots, 1):
             for _ in _spread_frames(shot):
@@ -229,16 +232,16 @@ class _ReportBuilder:
                 yield ReferenceAdvice(one.frame, self._seconds_at(one.frame), one.gain / total, one.shots)
 
     def _seconds_at(self, frame: int) -> float:
-        """From the first frame of the plan."""
+        """Return the time of a frame, counted from the first frame of the plan."""
         return float(Fraction(self._pts[frame] - self._pts[0]) * self._context.info.time_base)
 
 
 def _assume_painted(inference_pass: InferencePass, segment: int) -> None:
-    """All is painted: that was looked at before."""
+    """Do nothing: `make_report` has checked that all segments exist."""
 
 
 def _spread_frames(shot: ShotEntry) -> list[int]:
-    """Up to three frames, evenly over a shot."""
+    """Return up to `FRAMES_PER_SHOT` frame numbers, spread evenly over a shot."""
     frames = shot.end - shot.first
     count = min(FRAMES_PER_SHOT, frames)
     return [shot.first + (2 * part + 1) * frames // (2 * count) for part in range(count)]

@@ -1,4 +1,4 @@
-"""What a report needs to know of a film and its references, whatever the frame."""
+"""What a report needs to know of a film and its references, independent of single frames."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +26,9 @@ MEASURED_SHORT_SIDE, PICTURE_SHORT_SIDE = 96, 144  # px, short side
 
 @dataclass(frozen=True)
 class KnownReference:
-    """A reference: what it looks like, its colours (None where only parts are painted), a file in the report's folder.
+    """A reference of the plan: its embedding, its palette, and a picture of it, a file in the report's folder.
 
-    Of a picture that is painted in parts only, the shares of its colours are not what the film's should be.
+    ``palette`` is None for a partial reference, whose colours do not have the shares that the film's should have.
     """
 
     embedding: FrameEmbedding
@@ -38,7 +38,10 @@ class KnownReference:
 
 @dataclass(frozen=True)
 class ReportContext:
-    """A film at the two sizes of a report, its coding, and the references of its plan by name."""
+    """A film with the two sizes that a report uses, its colour coding, and the references of its plan by name.
+
+    ``small_geometry``: the size for measuring. ``large_geometry``: the size of pictures, also for embeddings.
+    """
 
     info: VideoInfo
     coding: YCbCr
@@ -49,9 +52,9 @@ class ReportContext:
 
     @classmethod
     def from_plan(cls, plan: Plan, info: VideoInfo, folder: Path) -> "ReportContext":
-        """Pictures of the references are written into ``folder``.
+        """Load the references of a plan, and write pictures of them into ``folder``.
 
-        Raises InputError for a reference, ResourceError for the disk.
+        Raises InputError for a reference that cannot be read, ResourceError where the disk is full or refuses.
         """
         encoder, found = load_default_encoder(), {}
         used = dict.fromkeys(name for shot in plan.shots for name in shot.references)
@@ -65,25 +68,25 @@ class ReportContext:
 
     @property
     def picture_size(self) -> tuple[int, int]:
-        """Rows and columns of what `shown` gives."""
+        """Rows and columns of the pictures of `compose_picture`."""
         rows, columns = self.large_geometry.working_size
         return rows, 3 * columns + 2 * TILE_GAP
 
     def resize_frame(
         self, geometry: Geometry, luma_codes: UIntArray, prediction: ColorPrediction
     ) -> tuple[UInt8Array, ColorPrediction]:
-        """A stored frame and what was painted for it at one of the two sizes; the luma as gray of full range."""
+        """Resize a stored frame and its prediction to one of the two sizes; gives gray ``h w`` and the prediction."""
         ab, confidence = (np.ascontiguousarray(resize(field, geometry.working_size)) for field in prediction)
         return self.to_gray(geometry, luma_codes), ColorPrediction(ab, confidence)
 
     def to_gray(self, geometry: Geometry, luma_codes: UIntArray) -> UInt8Array:
-        """A stored frame as gray of full range."""
+        """Convert luma codes ``H W`` of the film to gray ``h w``, 8 bits of full range, at a geometry's size."""
         return luma_codes_to_gray(
             geometry.downscale_codes(luma_codes), self.info.depth, full_range=self.info.colors.full_range
         )
 
     def compose_picture(self, luma_codes: UIntArray, prediction: ColorPrediction) -> UInt8Array:
-        """A frame for a person, gray, coloured as the film shows it, and how sure the model is, side by side."""
+        """Make a picture of a frame to look at: gray, in colour as the film shows it, and confidence, side by side."""
         gray, (ab, confidence) = self.resize_frame(self.large_geometry, luma_codes, prediction)
         luma = torch.from_numpy(gray).float()[None] / 255
         cbcr_codes = self.coding.to_cbcr_codes(luma, torch.from_numpy(ab).permute(2, 0, 1))
@@ -92,13 +95,14 @@ class ReportContext:
 
 
 def write_jpeg(path: Path, rgb: UInt8Array) -> None:
-    """Raises ResourceError where the disk is full or refuses."""
+    """Write an sRGB picture ``H W 3``, and its folder. Raises ResourceError where the disk is full or refuses."""
     with translate_disk_errors(path):
         path.parent.mkdir(exist_ok=True)
         write_picture(path, rgb)
 
 
 def _load_known_reference(path: Path, encoder: FrameEncoder, folder: Path, name: str) -> KnownReference:
+    """Load a reference, and write its picture as the file ``name`` in ``folder``."""
     whole = load_reference(path)
     small = resize(whole, compute_working_size(whole.shape[0], whole.shape[1], PICTURE_SHORT_SIDE))
     rgb = np.ascontiguousarray(small[..., :3])

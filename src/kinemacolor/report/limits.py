@@ -1,4 +1,4 @@
-"""Pass, or look at me: what is doubtful in a shot, in plain words, and how much it wants a person."""
+"""Judges measured shots against limits: which faults a shot has, in words, and how much a person should look at it."""
 
 import math
 from collections.abc import Callable
@@ -6,19 +6,20 @@ from dataclasses import dataclass, fields
 
 from kinemacolor.report.shot_metrics import ShotMeasures
 
-_HUES = ("red", "orange", "yellow", "yellow-green", "green", "blue-green", "blue", "purple")  # of Lab, from 0°
+# Names for every 45° of hue angle in the ab plane, from +a.
+_HUES = ("red", "orange", "yellow", "yellow-green", "green", "blue-green", "blue", "purple")
 
 
 @dataclass(frozen=True)
 class QualityLimits:
-    """From where on a person should look, each in the unit of its `Fault`.
+    """Amounts of faults from which on a person should look at a shot, each in the unit of its `QualityFault`.
 
-    Chosen on `video-train`: `kinema` at 108 px painted 20 frames of eight clips, each with its own first frame and
+    Chosen on `video-train`: `kinema` at 108 px coloured 20 frames of eight clips, each with its own first frame and
     with a frame of another clip, and the true colours of 25 clips of 24 frames were measured against their own
-    first frame. Doubt is at most 0.17 with a clip's own reference and at least 0.59 with another's. The others are
-    about twice what nine in ten true clips stay under: fade 0.12, drift 2.4, cast 2.1. Gray is at most 0.16 there.
-    True colours change by up to 2.4 from frame to frame, painted ones by 1.2. Clipped are 0.01 of every true clip
-    but of a deep blue aquarium, 0.44.
+    first frame. Doubt is at most 0.17 with a clip's own reference and at least 0.59 with another's. The other limits
+    are about twice the value that nine in ten true clips stay under: fade 0.12, drift 2.4, cast 2.1. Gray is at most
+    0.16 there. True colours change by up to 2.4 from frame to frame, predicted ones by 1.2. Clipped are 0.01 of every
+    true clip except one of a deep blue aquarium, 0.44.
     """
 
     doubt: float = 0.5
@@ -32,7 +33,10 @@ class QualityLimits:
 
 @dataclass(frozen=True)
 class QualityFault:
-    """Something that a shot may suffer from: how much of it there is (None: unknown), and how that is said."""
+    """A fault that a shot may have.
+
+    ``measure``: its amount in ``unit``, None if unknown. ``describe``: a sentence about it for the report.
+    """
 
     name: str
     unit: str
@@ -102,9 +106,10 @@ assert [fault.name for fault in QUALITY_FAULTS] == [field.name for field in fiel
 
 @dataclass(frozen=True)
 class Verdict:
-    """``reasons``: name of the fault to what is said of it, the worst first; none: the shot passes.
+    """The judgement of one shot.
 
-    ``need``: the worst fault as a multiple of its limit.
+    ``need``: the worst fault as a multiple of its limit. ``reasons``: description of each fault that reaches its limit,
+    by name, the worst first; empty if the shot passes.
     """
 
     need: float
@@ -112,12 +117,12 @@ class Verdict:
 
     @property
     def label(self) -> str:
-        """``pass`` or ``look``."""
+        """Return ``look`` if a fault reaches its limit, else ``pass``."""
         return "look" if self.reasons else "pass"
 
 
 def judge_shot(shot: ShotMeasures, limits: QualityLimits) -> Verdict:
-    """What is doubtful in a shot, and how much so."""
+    """Compare the faults of a shot with their limits; an unknown amount counts as 0."""
     amounts = {fault: (fault.measure(shot) or 0.0) / getattr(limits, fault.name) for fault in QUALITY_FAULTS}
     worst_first = sorted(QUALITY_FAULTS, key=lambda fault: -amounts[fault])
     reasons = {fault.name: fault.describe(shot) for fault in worst_first if amounts[fault] >= 1}
@@ -129,5 +134,6 @@ def _format_percent(share: float) -> str:
 
 
 def _name_hue(cast: tuple[float, float]) -> str:
+    """Name the hue of a colour (a, b) by its angle in the ab plane."""
     turn = math.degrees(math.atan2(cast[1], cast[0])) % 360
     return _HUES[round(turn / 45) % len(_HUES)]

@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs nothing but the pictures beside it."""
+"""Formats a report as one HTML page that needs only the pictures beside it."""
 
 import shlex
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from kinemacolor.report.shot_metrics import average_groups
 from kinemacolor.utils.arrays import Float32Array
 from kinemacolor.utils.times import format_time
 
-CURVE_POINTS = 80  # of a curve
-MAX_REFERENCES_SHOWN = 3  # of a shot, that are shown
-MAX_SHOTS_NAMED = 8  # shots that a suggestion helps
+CURVE_POINTS = 80  # of a drawn curve, at most
+MAX_REFERENCES_SHOWN = 3  # of a shot
+MAX_SHOTS_NAMED = 8  # of those that an advised reference helps
 CURVE_WIDTH, CURVE_HEIGHT = 170, 40  # px of a curve
 STYLE = """
 :root{color-scheme:light dark;--ink:#1d1d1f;--paper:#fff;--soft:#5b5b60;--line:#d6d6da;--panel:#f5f5f7;--bad:#a3160f;
@@ -51,7 +51,7 @@ tr{border-bottom:1px solid var(--line);padding:.75rem 0}th,td{border:0;padding:.
 
 
 def format_report_page(report: QualityReport, frame_link: str | None = None) -> str:
-    """The page; pictures are named relative to the report's folder. ``frame_link`` as in `write_report`."""
+    """Format the HTML page; pictures are linked relative to the report's folder. ``frame_link``: see `write_report`."""
     title = escape(f"{report.film}: {_format_look_count(report)}")
     body = [
         '<a class="skip" href="#shots">Skip to the shots</a>',
@@ -88,7 +88,7 @@ def _format_advice(report: QualityReport, frame_link: str | None) -> str:
 
 
 def _format_advice_steps(report: QualityReport, frame_link: str | None) -> str:
-    """What to do with the frames that are advised."""
+    """Tell the reader how to get and use the advised frames; empty where their numbers are not the film's."""
     if frame_link is not None:
         return (
             '<p class="soft">Save a frame, colour it in any painting program, and give it as a reference under the '
@@ -178,7 +178,7 @@ def _format_curves(report: QualityReport, shot: ShotReport) -> str:
 
 
 def _format_curve(title: str, values: Float32Array, mean: float | None, top: float, limit: float | None) -> str:
-    """A curve from 0 to at least ``top``, with its limit dashed; nothing where there is nothing measured."""
+    """Draw an SVG curve from 0 to at least ``top``, with its limit dashed; empty text where nothing was measured."""
     known = values[np.isfinite(values)]
     if mean is None or not len(known):
         return ""

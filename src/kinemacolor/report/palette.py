@@ -1,4 +1,4 @@
-"""What colours a picture has, whatever it shows where: to compare frames with their references."""
+"""Compares the colour distribution of frames with that of their references, independent of where colours lie."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -8,15 +8,17 @@ import numpy as np
 from kinemacolor.utils.arrays import Float32Array
 
 AXIS_COUNT, QUANTILE_COUNT = 8, 64
+# Half a turn of directions is enough: the quantiles along the opposite direction are the same, negated.
 _ANGLES = np.arange(AXIS_COUNT) * (np.pi / AXIS_COUNT)
 _AXES = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)]).astype(np.float32)
 
 
 @dataclass(frozen=True)
 class Palette:
-    """The distribution of ab: its quantiles along directions, ``DIRECTIONS LEVELS``, in Lab units.
+    """The distribution of ab in a picture, in Lab units.
 
-    ``strength``: mean chroma.
+    ``quantiles``: of ab projected on fixed directions, `AXIS_COUNT` × `QUANTILE_COUNT`. ``colorfulness``: mean length
+    of ab.
     """
 
     quantiles: Float32Array
@@ -24,7 +26,7 @@ class Palette:
 
     @classmethod
     def from_ab(cls, ab: Float32Array) -> Self:
-        """Of the ab of pixels, ``... 2``."""
+        """Compute the palette of pixels with ab ``... 2``."""
         pixels = ab.reshape(-1, 2)
         ordered = np.sort(pixels @ _AXES, axis=0)
         places = ((np.arange(QUANTILE_COUNT) + 0.5) / QUANTILE_COUNT * len(ordered)).astype(int)
@@ -32,18 +34,19 @@ class Palette:
 
     @property
     def median_ab(self) -> tuple[float, float]:
-        """The medians of a and b. Most of a picture is nearly neutral: a cast moves them, a thing hardly."""
+        """Medians of a and b: most of a picture is nearly neutral, so a cast moves them, a coloured object hardly."""
         half = QUANTILE_COUNT // 2
         return float(self.quantiles[0, half]), float(self.quantiles[AXIS_COUNT // 2, half])
 
     def distance_to(self, other: "Palette") -> float:
-        """How far the colours of one lie from those of the other, in Lab units; 0: the same shares of the same colours.
+        """Return how far the colours of two palettes lie apart, in Lab units; 0: the same shares of the same colours.
 
-        The sliced Wasserstein distance of order 1 (Rabin et al. 2012) over fixed directions, times pi/2: moving all
-        colours by d gives d. Histograms would need bins, and say nothing of how far colours that share none lie apart.
+        This is the sliced Wasserstein distance of order 1 (Rabin et al. 2012) over fixed directions, times pi/2 because
+        the mean of |cos| over directions is 2/pi: so moving all colours by d gives d. Histograms would need bins, and
+        would not say how far apart colours lie that share no bin.
         """
         return float(np.abs(self.quantiles - other.quantiles).mean() * (np.pi / 2))
 
     def with_saturation(self, saturation: float) -> "Palette":
-        """With a gain on the chroma."""
+        """Return the palette that the picture has when its ab is multiplied by ``saturation``."""
         return Palette(self.quantiles * np.float32(saturation), self.colorfulness * saturation)

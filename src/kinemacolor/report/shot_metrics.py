@@ -1,4 +1,4 @@
-"""Measures of painted frames beside the film's luma and the shot's references: per frame, and of a whole shot."""
+"""Measures predicted colours against the film's luma and the shot's references, per frame and per shot."""
 
 from array import array
 from collections.abc import Sequence
@@ -14,21 +14,21 @@ from kinemacolor.metrics.motion import Motion
 from kinemacolor.report.palette import Palette
 from kinemacolor.utils.arrays import Float32Array, Float64Array, UInt8Array
 
-JUST_NOTICEABLE = 2.3  # Lab units: the smallest difference that is seen between grays (Mahy et al. 1994)
-JND_PER_COLORFULNESS = 0.045  # so much more of it is needed for each unit of chroma (CIE94, S_C)
-MIN_COLORFULNESS = 1.0  # Lab units of mean chroma under which shares of it mean nothing
-CONFIDENCE_BINS = 256  # of confidence
-MAX_SLOPE_POINTS = 200  # a longer curve is fitted through so many means of neighbours
+JUST_NOTICEABLE = 2.3  # Lab units: the smallest visible difference between grays (Mahy et al. 1994)
+JND_PER_COLORFULNESS = 0.045  # by which it grows for each unit of chroma C* (CIE94: S_C = 1 + 0.045 C*)
+MIN_COLORFULNESS = 1.0  # Lab units: ratios to a mean length of ab under this one mean nothing
+CONFIDENCE_BINS = 256  # of the histogram of confidence
+MAX_SLOPE_POINTS = 200  # of a curve; a longer one is averaged in groups to this number first
 
 
 class FrameMeasures(NamedTuple):
-    """Of one frame; nan where there is nothing to measure.
+    """Measures of one frame; nan where there is nothing to measure.
 
-    ``confidence``: mean, 0..1. ``chroma``: mean, Lab units. ``distance``: of its colours from those of the reference
-    that is nearest (`Palette.distance`). ``richness``: its chroma as a part of that reference's. ``cast_a``,
-    ``cast_b``: its median colour less that reference's. ``flicker``: change along the motion from the frame
-    before (`Motion.chroma_change`), Lab units. ``clipped``: share of pixels that lose more than is noticed because
-    no display can show their colour at the film's luma.
+    ``confidence``: mean, 0..1. ``chroma``: colourfulness, the mean length of ab, Lab units. ``distance``: how far its
+    colours lie from the nearest reference's (`Palette.distance_to`). ``richness``: its colourfulness as a part of that
+    reference's. ``cast_a``, ``cast_b``: its median a and b less that reference's. ``flicker``: change of ab along the
+    motion from the frame before (`Motion.mean_ab_change`), Lab units. ``clipped``: share of pixels that visibly lose
+    colour because no display can show their ab at the film's luma (`compute_clipped_share`).
     """
 
     confidence: float
@@ -42,28 +42,29 @@ class FrameMeasures(NamedTuple):
 
 
 class MeasureCurves:
-    """The measures of frames one after the other, in a few bytes a frame."""
+    """The measures of all frames in order, as compact arrays of 32-bit floats."""
 
     def __init__(self) -> None:
         self._columns = {name: array("f") for name in FrameMeasures._fields}
 
     def add(self, measured: FrameMeasures) -> None:
+        """Append the measures of the next frame."""
         for column, value in zip(self._columns.values(), measured, strict=True):
             column.append(value)
 
     def values_of(self, name: str, first: int = 0, end: int | None = None) -> Float32Array:
-        """One measure of frames ``first`` up to ``end``."""
+        """Return one measure, by its name in `FrameMeasures`, of frames ``first`` up to, not including, ``end``."""
         return np.frombuffer(self._columns[name], np.float32)[first:end].copy()
 
 
 @dataclass(frozen=True)
 class ShotMeasures:
-    """Of one shot; None where there is nothing to measure.
+    """Measures of one shot; None where there is nothing to measure.
 
     Means over frames: ``confidence``, ``chroma``, ``distance``, ``richness``, ``flicker``, ``clipped``, and ``cast``,
     the mean (a, b). ``confidence_p10``: a tenth of its pixels has less. ``fade_per_100`` is the relative change of
-    chroma, ``drift_per_100`` the change of distance in Lab units, both of 100 frames; ``fade`` and ``drift`` those of
-    the whole shot. Slopes are robust (`slope`).
+    colourfulness, ``drift_per_100`` the change of distance in Lab units, both over 100 frames; ``fade`` and ``drift``
+    are the same over the whole shot. Slopes are robust (`estimate_slope`).
     """
 
     confidence: float
@@ -81,9 +82,9 @@ class ShotMeasures:
 
 
 class ShotMeter:
-    """Measures the frames of one shot in order. Nothing of a frame is kept but until the next.
+    """Measures the frames of one shot in order; only the frame before is held in memory.
 
-    ``references``: what the shot's look like, perhaps none.
+    ``references``: palettes of the shot's references, may be empty. ``coding``: the film's colour coding.
     """
 
     def __init__(self, references: Sequence[Palette], coding: YCbCr) -> None:
@@ -92,7 +93,7 @@ class ShotMeter:
         self._counts = np.zeros(CONFIDENCE_BINS, np.int64)
 
     def measure_frame(self, gray: UInt8Array, prediction: ColorPrediction) -> FrameMeasures:
-        """A painted frame, with its gain, and the film's gray ``h w``, full range, of the same size."""
+        """Measure the next frame: gray ``h w``, full range, and a prediction of that size, saturation applied."""
         ab, confidence = prediction
         own = Palette.from_ab(ab)
         near = min(self._references, key=own.distance_to, default=None)
@@ -110,11 +111,12 @@ class ShotMeter:
 
     @property
     def confidence_p10(self) -> float:
-        """The confidence that a tenth of all pixels so far is under."""
+        """The confidence that a tenth of all pixels measured until now stays under."""
         reached = np.cumsum(self._counts) >= 0.1 * self._counts.sum()
         return float(np.argmax(reached)) / (CONFIDENCE_BINS - 1)
 
     def _measure_flicker(self, gray: UInt8Array, ab: Float32Array) -> float:
+        """Mean change of ab along the motion from the frame before; nan for the first frame."""
         if self._previous is None:
             return float("nan")
         gray_before, ab_before = self._previous
@@ -122,7 +124,7 @@ class ShotMeter:
 
 
 def _compare_palettes(own: Palette, near: Palette | None) -> tuple[float, float, float, float]:
-    """Distance, richness and cast of a frame beside its nearest reference."""
+    """Return distance, richness and cast (a, b) of a frame against its nearest reference; nan without one."""
     if near is None:
         return (float("nan"),) * 4
     cast = own.median_ab[0] - near.median_ab[0], own.median_ab[1] - near.median_ab[1]
@@ -131,7 +133,10 @@ def _compare_palettes(own: Palette, near: Palette | None) -> tuple[float, float,
 
 
 def compute_clipped_share(gray: UInt8Array, ab: Float32Array, coding: YCbCr) -> float:
-    """The share of pixels whose ab ``h w 2`` lose more than `NOTICED` at the film's gray ``h w``."""
+    """Return the share of pixels whose ab ``h w 2`` visibly loses colour at the film's gray ``h w``, 8 bits full range.
+
+    A loss is visible if it is over `JUST_NOTICEABLE`, weighted by colourfulness as in CIE94.
+    """
     luma = torch.from_numpy(gray).float()[None] / 255
     ab_channels = torch.from_numpy(ab).permute(2, 0, 1)
     colorfulness = ab_channels.norm(dim=0)
@@ -140,7 +145,7 @@ def compute_clipped_share(gray: UInt8Array, ab: Float32Array, coding: YCbCr) -> 
 
 
 def measure_shot(curves: MeasureCurves, first: int, end: int, confidence_p10: float) -> ShotMeasures:
-    """Of the shot that has frames ``first`` up to ``end`` of the curves."""
+    """Summarize the frames ``first`` up to, not including, ``end`` of the curves as the measures of a shot."""
     frames = end - first
     mean = {name: _mean_of_finite(curves.values_of(name, first, end)) for name in FrameMeasures._fields}
     colorfulness, distance = curves.values_of("chroma", first, end), curves.values_of("distance", first, end)
@@ -164,10 +169,10 @@ def measure_shot(curves: MeasureCurves, first: int, end: int, confidence_p10: fl
 
 
 def estimate_slope(values: Float32Array) -> float:
-    """The change per step of a curve: the median over all pairs of points of the slope between them.
+    """Estimate the change per step of a curve: the median of the slopes between all pairs of its points.
 
-    That is the estimator of Theil (1950) and Sen (1968): three points in ten may lie anywhere. Of a curve of more
-    than 200 points the means of neighbours are taken. 0 where there are fewer than two points.
+    This is the estimator of Theil (1950) and Sen (1968), which up to 29 % of outliers cannot spoil. A curve of more
+    than `MAX_SLOPE_POINTS` points is averaged in groups first. 0 where there are fewer than two points.
     """
     means = average_groups(values, MAX_SLOPE_POINTS)
     places = average_groups(np.arange(len(values), dtype=np.float32), MAX_SLOPE_POINTS)
@@ -178,10 +183,11 @@ def estimate_slope(values: Float32Array) -> float:
 
 
 def average_groups(values: Float32Array, count: int) -> Float64Array:
-    """A curve as at most ``count`` means of neighbours."""
+    """Shorten a curve to at most ``count`` points, each the mean of neighbouring values."""
     return np.array([part.mean(dtype=np.float64) for part in np.array_split(values, min(count, len(values)))])
 
 
 def _mean_of_finite(values: Float32Array) -> float | None:
+    """Return the mean of the finite values, None if there is none."""
     known = values[np.isfinite(values)]
     return float(known.mean(dtype=np.float64)) if len(known) else None

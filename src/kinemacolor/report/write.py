@@ -1,4 +1,4 @@
-"""A report as a folder: numbers, a page, pictures; whole or not at all."""
+"""Writes a report as a folder with JSON, an HTML page and pictures, whole or not at all."""
 
 import json
 import math
@@ -27,11 +27,12 @@ def write_report(
     on_frame: Callable[[int], None] | None = None,
     frame_link: str | None = None,
 ) -> QualityReport:
-    """Measure what was painted for a plan, and write ``folder``, in place of an earlier report.
+    """Measure the predictions for a plan, and write the report to ``folder``, in place of an earlier report.
 
-    ``frame_link``: where the page's reader gets a frame of the plan to colour, an address with ``{frame}`` in it.
+    ``frame_link``: address, with ``{frame}`` in it, where the page's reader gets a frame of the plan to colour.
 
-    Raises UsageError for a folder that holds something else, ResourceError for the disk, and as `make_report`.
+    Raises UsageError for a folder that holds something else, ResourceError where the disk is full or refuses, and as
+    `make_report`.
     """
     check_report_folder(folder)
     with write_folder_atomically(folder.absolute()) as new:
@@ -43,7 +44,7 @@ def write_report(
 
 
 def check_report_folder(folder: Path) -> None:
-    """Raises UsageError where writing a report would lose something that is none."""
+    """Raise UsageError where a report would replace something that is not a report, or its parent does not exist."""
     if not folder.absolute().parent.is_dir():
         raise UsageError(f"the folder {folder.parent} does not exist: make it first")
     if not folder.exists():
@@ -56,13 +57,14 @@ def check_report_folder(folder: Path) -> None:
 
 
 def to_json(report: QualityReport) -> str:
-    """A report as JSON of finite numbers; null where there is nothing to measure.
+    """Format a report as JSON of finite numbers; null where there is nothing to measure.
 
-    ``report``: the version of this form. ``film``, ``model``, ``frames``, ``mean_confidence``. ``faults``: for each
-    its ``unit``, ``meaning`` and ``limit``. ``advice``: frames that would help most as references (`Advice`).
-    ``shots``: in the order of the film (`ShotReport`); ``verdict`` is "pass" or "look", ``need`` and ``reasons`` as
-    in `Verdict`, ``faults`` how much of each the shot has, ``measures`` as in `ShotMeasures`. ``references``: the
-    picture of each. ``per_frame``: a list for each of `FrameMeasures`, a number for each frame.
+    Keys: ``report``, the version of this format; ``film``, ``model``, ``frames``, ``mean_confidence``; ``faults``, the
+    ``unit``, ``meaning`` and ``limit`` of each; ``advice``, frames that would help most as references
+    (`ReferenceAdvice`); ``shots``, in the order of the film (`ShotReport`), where ``verdict`` is "pass" or "look",
+    ``need`` and ``reasons`` are as in `Verdict`, ``faults`` has the shot's amount of each, ``measures`` is as in
+    `ShotMeasures`; ``references``, the picture of each; ``per_frame``, a list for each field of `FrameMeasures` with a
+    number for each frame.
     """
     content = {
         "report": 1,
@@ -93,7 +95,7 @@ def _shot_to_json(shot: ShotReport) -> dict[str, object]:
 
 
 def _round_finite(value: Any) -> Any:
-    """The same with numbers of four decimals, and None for those that are none."""
+    """Round all floats in a nested value to `DECIMALS` decimals; nan and infinity become None."""
     if isinstance(value, float):
         return round(value, DECIMALS) if math.isfinite(value) else None
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Who asks, and whether they may: names and passwords, or a secret in a cookie; nothing from or to other sites."""
+"""Identifies users, by name and password or by a secret in a cookie, and refuses requests of other sites."""
 
 import base64
 import hmac
@@ -30,9 +30,10 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 @dataclass(frozen=True)
 class AccessRules:
-    """``passwords`` by name, none: everybody who reaches the server. ``shared``: all work on the same films.
+    """Who may use the server, and how.
 
-    ``hosts``: the names that the server answers to, empty: any. ``largest_upload`` in bytes.
+    ``passwords``: by user name; empty: everybody who reaches the server may use it. ``shared``: all users see the same
+    films. ``hosts``: host names that the server answers to; empty: any. ``largest_upload``: in bytes.
     """
 
     passwords: Mapping[str, str] = field(default_factory=dict)
@@ -42,7 +43,10 @@ class AccessRules:
 
 
 class AccessMiddleware:
-    """Lets requests in, and notes in ``scope["state"]["user"]`` the key of the user's folder."""
+    """ASGI middleware that refuses requests by `AccessRules`, and puts the user's key in ``scope["state"]["user"]``.
+
+    The key is the name of the user's folder (`make_user_key`).
+    """
 
     def __init__(self, app: ASGIApp, rules: AccessRules) -> None:
         self._app, self._rules = app, rules
@@ -51,7 +55,7 @@ class AccessMiddleware:
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
-            return  # no page of ours speaks WebSocket
+            return  # our page uses no WebSocket
         headers = Headers(scope=scope)
         refusal, token = self._refuse_request(scope["method"], scope["path"], headers), _read_cookie(headers)
         is_new_user = not (refusal or token or self._rules.passwords or self._rules.shared)
@@ -68,6 +72,7 @@ class AccessMiddleware:
         await app(scope, _SizeLimitedReceive(receive, self._rules.largest_upload), send_protected)
 
     def _refuse_request(self, method: str, path: str, headers: Headers) -> Response | None:
+        """Return the error response for a request that is not allowed, None for one that is."""
         host = headers.get("host", "")
         name = (host if host.endswith("]") else host.rsplit(":", 1)[0]).lower()
         if self._rules.hosts and name not in self._rules.hosts:
@@ -85,7 +90,7 @@ class AccessMiddleware:
         return None
 
     def _authenticated_user(self, headers: Headers) -> str | None:
-        """Who has given the right password; None without passwords."""
+        """Return the user whose right password the request has (HTTP Basic), None without passwords."""
         kind, _, credentials = headers.get("authorization", "").partition(" ")
         try:
             text = base64.b64decode(credentials, validate=True).decode() if kind.lower() == "basic" else ""
@@ -98,7 +103,7 @@ class AccessMiddleware:
 
 
 class _SizeLimitedReceive:
-    """A request's body that ends in an error when it is longer than allowed, whatever its header said."""
+    """Receives a request's body; raises HTTPException 413 when it is longer than allowed, whatever its header says."""
 
     def __init__(self, receive: Receive, most: int) -> None:
         self._receive, self._most, self._left = receive, most, most
@@ -112,12 +117,13 @@ class _SizeLimitedReceive:
 
 
 def _read_cookie(headers: Headers) -> str | None:
-    """Ours among those that other programs of this machine may have set."""
+    """Return the secret of our cookie, None without one; other programs on this machine may have set other cookies."""
     found = cookie_parser(headers.get("cookie", "")).get(COOKIE_NAME, "")
     return found if len(found) >= 32 else None
 
 
 def _set_security_headers(headers: MutableHeaders, token: str | None) -> None:
+    """Add security headers to a response, and our cookie if ``token`` is given."""
     headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Referrer-Policy"] = "no-referrer"

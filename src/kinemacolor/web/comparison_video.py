@@ -1,4 +1,4 @@
-"""The film that the page plays: small, gray on the left and colour on the right in one stream."""
+"""Writes the comparison video that the page plays: small, gray on the left and colour on the right in one stream."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -24,7 +24,7 @@ MAX_ROWS, MAX_COLUMNS = 540, 1920  # of one half, px
 BT709 = ColorTags(1, 1, 1)
 BROWSER_AUDIO_CODECS = ("aac", "mp3", "mp3float")  # what browsers play in MP4
 DEFAULT_RATE = Fraction(24)
-# Quick to seek, and every packet in the order in which it is shown.
+# A keyframe every 24 frames, for seeking; no B-frames, so that packets come in the order of display.
 ENCODING = {"preset": "veryfast", "crf": "21", "g": "24", "bf": "0"}
 
 SideBySideFrame = tuple[UInt8Array, int, int]  # rows, columns, 3 in sRGB; pts and duration in ticks
@@ -32,7 +32,7 @@ SideBySideFrame = tuple[UInt8Array, int, int]  # rows, columns, 3 in sRGB; pts a
 
 @dataclass(frozen=True)
 class ComparisonVideo:
-    """What a player must know: ``height`` and ``width`` of one half in px, ``frames``, and how many a second."""
+    """What a player must know: ``height`` and ``width`` of one half in px, ``frames``, and ``rate`` in 1/s."""
 
     height: int
     width: int
@@ -49,11 +49,11 @@ def write_comparison_video(
     start_seconds: float = 0,
     end_seconds: float | None = None,
 ) -> ComparisonVideo:
-    """Write ``source`` in gray and ``result`` in colour, beside each other, as H.264 in MP4 with the source's sound.
+    """Write ``source`` in gray and ``result`` in colour, side by side, as H.264 in MP4 with the source's sound.
 
-    Both are upright with square pixels, at most 540 rows; the clock is the source's and starts at zero. ``result`` is
-    made of the source's frames from ``start_seconds`` up to ``end_seconds``; the shorter of the two ends the film.
-    ``on_frame`` is told how many frames are written. ``output`` is there whole or not at all.
+    Both are upright with square pixels, at most 540 rows; timestamps are the source's, shifted to start at zero.
+    ``result`` consists of the source's frames from ``start_seconds`` up to ``end_seconds``; the video ends with the
+    shorter of the two. ``on_frame`` receives the number of frames written. ``output`` is written whole or not at all.
 
     Raises InputError for films that cannot be read or hold no frame, ResourceError where no space is left,
     UsageError where ``output`` cannot be written.
@@ -75,6 +75,7 @@ def write_comparison_video(
 def _encode_comparison(
     reader: VideoReader, result: Path, output: Path, on_frame: Callable[[int], None] | None
 ) -> ComparisonVideo:
+    """Encode all frames, and interleave the packets of sound by time."""
     info, frames = reader.info, _iter_side_by_side(reader, result)
     first = next(frames, None)
     if first is None:
@@ -111,6 +112,7 @@ def _encode_comparison(
 
 
 def _iter_side_by_side(reader: VideoReader, result: Path) -> Iterator[SideBySideFrame]:
+    """Join each frame of the source, in gray, with the same frame of the result, until one of the two ends."""
     for block, color in zip(reader.iter_blocks(1), iter_color_frames(result), strict=False):
         gray = to_display_gray(block.luma_codes[0], reader.info)
         size = _half_size(gray.shape[0], gray.shape[1])
@@ -119,7 +121,7 @@ def _iter_side_by_side(reader: VideoReader, result: Path) -> Iterator[SideBySide
 
 
 def _half_size(rows: int, columns: int) -> tuple[int, int]:
-    """Even rows and columns of one half, with the picture's aspect."""
+    """Return even rows and columns of one half, with the picture's aspect ratio: 4:2:0 needs even sizes."""
     scale = min(1.0, MAX_ROWS / rows, MAX_COLUMNS / columns)
     return max(2, round(rows * scale / 2) * 2), max(2, round(columns * scale / 2) * 2)
 
@@ -140,9 +142,9 @@ def _iter_video_packets(
 def _open_audio_packets(
     source: av.container.InputContainer, target: av.container.OutputContainer, start_seconds: float
 ) -> Iterator["av.Packet[av.AudioStream]"]:
-    """The first sound of ``source`` from ``zero`` seconds of its clock on: copied where browsers play it, else AAC.
+    """Iterate over the first sound of ``source`` from ``start_seconds`` on: copied where browsers play it, else AAC.
 
-    The stream is added to ``target`` at once. Sound that cannot be read further ends early.
+    The stream is added to ``target`` at once. Sound that becomes unreadable ends early, without an error.
     """
     audio_stream = next((stream for stream in source.streams.audio if stream.codec_context is not None), None)
     if audio_stream is None:
@@ -158,6 +160,7 @@ def _open_audio_packets(
 def _iter_copied_packets(
     source: av.container.InputContainer, audio_stream: av.AudioStream, copy: av.AudioStream, start_seconds: float
 ) -> Iterator["av.Packet[av.AudioStream]"]:
+    """Copy packets with timestamps shifted to start at zero; those whose timestamps do not increase are dropped."""
     last = -1.0
     for packet in _iter_packets(source, audio_stream):
         seconds = _packet_seconds(packet) - start_seconds
@@ -172,6 +175,7 @@ def _iter_copied_packets(
 def _iter_aac_packets(
     source: av.container.InputContainer, audio_stream: av.AudioStream, encoder: av.AudioStream, start_seconds: float
 ) -> Iterator["av.Packet[av.AudioStream]"]:
+    """Encode sound anew, with timestamps shifted to start at zero; damaged packets are dropped."""
     for packet in _iter_packets(source, audio_stream):
         try:
             frames = packet.decode()
@@ -187,6 +191,7 @@ def _iter_aac_packets(
 def _iter_packets(
     source: av.container.InputContainer, audio_stream: av.AudioStream
 ) -> Iterator["av.Packet[av.AudioStream]"]:
+    """Read packets until the end or the first error; raises only where no disk space is left."""
     try:
         for packet in source.demux(audio_stream):
             if packet.size:

@@ -1,4 +1,4 @@
-"""What a person paints on a frame, or gives in its place, as the picture that a plan takes."""
+"""Turns what a user paints on a frame, or gives in its place, into a picture that a plan takes as a reference."""
 
 import base64
 
@@ -18,9 +18,9 @@ LAYER_NOT_RECEIVED = "what was painted did not arrive: press the button again"
 
 
 def decode_strokes(address: str, size: tuple[int, int]) -> UInt8Array:
-    """Strokes ``H W 4``, sRGB and alpha 0..255, out of a data URL of a PNG of this size, rows and columns.
+    """Decode strokes ``H W 4``, sRGB and alpha 0..255, from a data URL of a PNG of ``size``, rows and columns.
 
-    Raises UsageError for anything else, and where next to nothing is painted.
+    Raises UsageError for anything else, and where less than `MIN_PAINTED_SHARE` of the frame is painted.
     """
     head, _, coded = address.partition(",")
     if head != PNG_DATA_PREFIX:
@@ -37,10 +37,11 @@ def decode_strokes(address: str, size: tuple[int, int]) -> UInt8Array:
 def paint_strokes_on_frame(
     project: Project, frame: int, layer: UInt8Array, frame_luma: UInt8Array, base_picture: UInt8Array | None = None
 ) -> UInt8Array:
-    """Strokes ``H W 4`` on the frame, gray ``H W``, as a picture of it, ``H W 3`` or ``H W 4``; all of it sRGB 0..255.
+    """Lay strokes ``H W 4`` over a picture of the frame; gives ``H W 3``, or ``H W 4`` for a partial reference.
 
-    They lie over ``seen``, the frame ``H W 3`` in colours that are right elsewhere; else over what the plan has of the
-    frame already, if anything. Raises UsageError without a plan, and as `load_reference`.
+    All are sRGB 0..255; ``frame_luma``: the gray frame ``H W``. The picture below is ``base_picture``, the frame
+    ``H W 3`` in colours that are right elsewhere, else the plan's own reference at this frame, if there is one.
+    Raises UsageError without a plan, and as `load_reference`.
     """
     below = _find_known_picture(project, frame, frame_luma) if base_picture is None else base_picture
     if below.shape[2] == 3:
@@ -50,13 +51,13 @@ def paint_strokes_on_frame(
 
 
 def apply_frame_luma(picture: UInt8Array, frame_luma: UInt8Array) -> UInt8Array:
-    """The colours of a whole picture, sRGB ``h w 3``, with the light and shade of the frame, ``H W``: ``H W 3``."""
+    """Combine the colours of a whole picture, sRGB ``h w 3``, with the luma of the frame, gray ``H W``: ``H W 3``."""
     fitted = resize(picture, (frame_luma.shape[0], frame_luma.shape[1]))
     return complete_reference(np.dstack([fitted, np.full(frame_luma.shape, 255, np.uint8)]), frame_luma)[..., :3]
 
 
 def _find_known_picture(project: Project, frame: int, frame_luma: UInt8Array) -> UInt8Array:
-    """The picture of this frame that the plan has, of the size of ``gray``; where it has none, no paint: ``H W 4``."""
+    """Return the plan's reference at this frame, at the size of ``frame_luma``; else a transparent ``H W 4``."""
     entry = next((one for one in project.require_plan().references.values() if one.frame == frame), None)
     if entry is None:
         return np.zeros((*frame_luma.shape, 4), np.uint8)
@@ -65,4 +66,4 @@ def _find_known_picture(project: Project, frame: int, frame_luma: UInt8Array) ->
         return resize(picture, (frame_luma.shape[0], frame_luma.shape[1]))
     return np.asarray(
         cv2.resize(picture, frame_luma.shape[::-1], interpolation=cv2.INTER_NEAREST), np.uint8
-    )  # hard edges
+    )  # nearest: paint has hard edges

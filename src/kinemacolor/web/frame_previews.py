@@ -1,4 +1,4 @@
-"""Single frames to look at, at once: gray, coloured, how sure, and where in the references a colour comes from."""
+"""Previews single frames at once: in gray, in colour, with confidence, and with the origin of a colour."""
 
 import hashlib
 import os
@@ -35,14 +35,17 @@ from kinemacolor.web.project import Project
 from kinemacolor.web.storage import NotFoundError
 from kinemacolor.weights.registry import load_model, make_meta_model
 
-LONGEST_SIDE, REFERENCE_SIDE = 1280, 640  # px of what is shown
+LONGEST_SIDE, REFERENCE_SIDE = 1280, 640  # px: the longer side of previews of frames and of references
 MAX_CACHED_FILES = 90
 MAX_CACHED_ATTRIBUTIONS = 8
 
 
 @dataclass(frozen=True)
 class FramePreview:
-    """A frame as pictures of ``size`` (rows, columns): gray, in colour, and how sure the model is (white: sure)."""
+    """A frame as picture files of ``size`` (rows, columns): gray, in colour, and confidence (white: sure).
+
+    ``references``: names of the references that its colours come from.
+    """
 
     size: tuple[int, int]
     gray: Path
@@ -52,7 +55,10 @@ class FramePreview:
 
 
 class FramePreviewer:
-    """Colours frames of plans in this process, one at a time; the model that was used last stays loaded."""
+    """Colorizes frames of plans in this process, one at a time; the model that was used last stays loaded.
+
+    Pictures are cached in the folder ``look`` of each project.
+    """
 
     def __init__(self, device: str = "auto") -> None:
         self._device = device
@@ -61,24 +67,33 @@ class FramePreviewer:
         self._attributions: OrderedDict[str, Attribution] = OrderedDict()
 
     def save_gray_frame(self, project: Project, frame: int) -> Path:
-        """A frame as it is. Raises Missing for one that the film does not have, InputError for the film."""
+        """Save a frame in gray, of preview size; gives the file.
+
+        Raises NotFoundError for a frame that the film does not have, InputError where the film cannot be read.
+        """
         index, _ = _find_frame_index(project)
         _check_frame(frame, index.frames)
         path = project.folder / "look" / f"{hashlib.sha256(repr(index).encode()).hexdigest()[:8]}-{frame}-gray.jpg"
         return _write_if_missing(path, lambda: self.read_gray_frame(project, frame))
 
     def read_gray_frame(self, project: Project, frame: int) -> UInt8Array:
-        """The same as a gray picture ``H W``."""
+        """Read a frame as a gray picture ``H W`` of preview size. Raises as `save_gray_frame`."""
         return _read_gray_frame(project.film, *_find_frame_index(project), frame)
 
     def export_frame(self, project: Project, frame: int) -> Path:
-        """A frame at full size, gray, under the name that places it when it comes back coloured. Raises as `gray`."""
+        """Save a frame in gray at full size; its file name places it at the frame when it is uploaded in colour.
+
+        Raises as `save_gray_frame`.
+        """
         path = project.folder / "look" / f"ref_{frame:06d}.png"
         _write_picture_file(path, _read_gray_frame(project.film, *_find_frame_index(project), frame, longest_side=None))
         return path
 
     def save_reference(self, project: Project, name: str) -> Path:
-        """A reference, by its name in the plan or its file's, of a size to look at. Raises Missing for another name."""
+        """Save a reference of preview size, by its name in the plan or its file name; gives the file.
+
+        Raises NotFoundError for another name.
+        """
         plan = project.read_plan()
         known = {path.name: path for path in project.list_references() if path.suffix.lower() in PICTURE_SUFFIXES}
         known |= {key: entry.path for key, entry in plan.references.items()} if plan else {}
@@ -90,7 +105,7 @@ class FramePreviewer:
         return _write_if_missing(path, lambda: _shrink_reference(read_color_picture(source)))
 
     def preview_frame(self, project: Project, frame: int) -> FramePreview:
-        """A frame in colour by the project's plan. Raises UsageError without one, and as `gray`."""
+        """Colorize a frame by the project's plan. Raises UsageError without a plan, and as `save_gray_frame`."""
         plan = project.require_plan()
         main_pass = _find_main_pass(plan, frame, self._device)
         stem = f"{_pass_key(plan, main_pass)}-{frame}"
@@ -110,15 +125,16 @@ class FramePreviewer:
         return preview
 
     def find_color_origin(self, project: Project, frame: int, row: float, column: float) -> Origin | None:
-        """Where the colour of a point (0..1 of the frame) comes from, the reference counted as in the `still`.
+        """Find where the colour of a point (row and column, 0..1 of the frame) comes from.
 
-        None for models that see a reference as a whole. Raises as `still`.
+        The origin's reference is a position in `FramePreview.references`. None for models that do not match positions
+        in references. Raises as `preview_frame`.
         """
         plan = project.require_plan()
         return self._attribute_frame(plan, _find_main_pass(plan, frame, self._device), frame).origin_at(row, column)
 
     def color_frame(self, project: Project, frame: int) -> UInt8Array:
-        """A frame ``H W 3`` as the film was rendered, or freshly coloured where it was not. Raises as `still`."""
+        """Return a frame ``H W 3`` from the rendered predictions, else colorize it now. Raises as `preview_frame`."""
         plan = project.require_plan()
         _check_frame(frame, plan.film.frames)
         rendered = _read_rendered_frame(plan, project.work_folder, frame)
@@ -127,32 +143,33 @@ class FramePreviewer:
         return self._attribute_frame(plan, _find_main_pass(plan, frame, self._device), frame).rgb
 
     def save_colored_frame(self, project: Project, frame: int, picture: UInt8Array) -> Path:
-        """A file for what `painted` gave, named by its contents."""
+        """Save a picture of `color_frame`; gives the file, which is named by its contents."""
         path = project.folder / "look" / f"{hashlib.sha256(picture.tobytes()).hexdigest()[:16]}-{frame}-painted.jpg"
         return _write_if_missing(path, lambda: picture)
 
     def reference_names(self, project: Project, frame: int) -> tuple[str, ...]:
-        """The names of the references that colour a frame. Raises as `still`."""
+        """Return the names of the references that colour a frame. Raises as `preview_frame`."""
         plan = project.require_plan()
         return _reference_names(plan, _find_main_pass(plan, frame, self._device))
 
     def _attribute_frame(self, plan: Plan, main_pass: InferencePass, frame: int) -> Attribution:
+        """Predict a frame alone, without history, and where its colours come from; the latest results are cached."""
         key = f"{_pass_key(plan, main_pass)}-{frame}"
         with self._lock:
             if key not in self._attributions:
                 film = plan.film
                 with RangeReader(film.path, film.frame_index, start_seconds=film.start_seconds) as reader:
                     pictures = [load_session_picture(reference, reader) for reference in main_pass.references]
-                luma_codes = _read_gray_frame(film.path, film.frame_index, film.start_seconds, frame)
+                gray = _read_gray_frame(film.path, film.frame_index, film.start_seconds, frame)
                 session = Session(
                     self._load_model(plan.model),
                     pictures,
-                    height=luma_codes.shape[0],
-                    width=luma_codes.shape[1],
+                    height=gray.shape[0],
+                    width=gray.shape[1],
                     options=main_pass.options,
                     in_shot=[reference.frame for reference in main_pass.references] == [frame],
                 )
-                self._attributions[key] = session.attribute_frame(luma_codes)
+                self._attributions[key] = session.attribute_frame(gray)
                 while len(self._attributions) > MAX_CACHED_ATTRIBUTIONS:
                     self._attributions.popitem(last=False)
             self._attributions.move_to_end(key)
@@ -166,11 +183,12 @@ class FramePreviewer:
 
 @lru_cache(maxsize=4096)
 def is_partial(path: Path, changed_ns: int) -> bool:
-    """Whether only parts of a reference are painted; ``changed_ns`` tells a file from what it was before."""
+    """Whether a picture is a partial reference; ``changed_ns`` is its modification time, a part of the cache key."""
     return bool(load_reference(path).shape[2] == 4)
 
 
 def _find_frame_index(project: Project) -> tuple[FrameIndex, float]:
+    """Return the film's frame index and the start of its part in seconds, of the plan or else of the survey."""
     plan = project.read_plan()
     if plan:
         return plan.film.frame_index, plan.film.start_seconds
@@ -188,7 +206,7 @@ def _check_frame(frame: int, frames: int) -> None:
 def _read_gray_frame(
     film: Path, index: FrameIndex, start_seconds: float, frame: int, longest_side: int | None = LONGEST_SIDE
 ) -> UInt8Array:
-    """A gray frame as it is shown, of a size to look at."""
+    """Read a frame as a display shows it, in gray, ``H W``; None for ``longest_side`` leaves its size."""
     _check_frame(frame, index.frames)
     with RangeReader(film, index, start_seconds=start_seconds) as reader:
         (block,) = reader.iter_blocks(frame, frame + 1, 1)
@@ -203,19 +221,19 @@ def _preview_size(picture: UInt8Array, longest_side: int) -> tuple[int, int]:
 
 
 def _list_shot_passes(plan: Plan, device: str) -> list[ShotPasses]:
-    contents = {entry.path: compute_file_sha256(entry.path) for entry in plan.references.values()}
-    return build_shot_passes(plan, contents, device)
+    digests = {entry.path: compute_file_sha256(entry.path) for entry in plan.references.values()}
+    return build_shot_passes(plan, digests, device)
 
 
 def _find_main_pass(plan: Plan, frame: int, device: str) -> InferencePass:
-    """The pass that counts most in a frame."""
+    """Return the pass with the largest weight in a frame."""
     _check_frame(frame, plan.film.frames)
-    own = next(one for one in _list_shot_passes(plan, device) if one.shot.first <= frame < one.shot.end)
-    return max(own.weighted_passes, key=lambda share: share.weight_at(frame)).source
+    shot_passes = next(one for one in _list_shot_passes(plan, device) if one.shot.first <= frame < one.shot.end)
+    return max(shot_passes.weighted_passes, key=lambda weighted_pass: weighted_pass.weight_at(frame)).source
 
 
 def _pass_key(plan: Plan, one: InferencePass) -> str:
-    """Tells what decides a still: pictures, model, options; not which frames the pass has."""
+    """Hash all that decides a preview: references, model, options; not which frames the pass has."""
     return hashlib.sha256(repr((one.digest, one.options, plan.model, plan.weights)).encode()).hexdigest()[:16]
 
 
@@ -225,42 +243,44 @@ def _reference_names(plan: Plan, one: InferencePass) -> tuple[str, ...]:
 
 
 def _read_rendered_frame(plan: Plan, work: Path, frame: int) -> UInt8Array | None:
-    """A frame out of what was painted for the plan as it is now; None where that is not there."""
+    """Make a frame from the rendered predictions in the work folder; None where the current plan has none for it."""
     folder, film = WorkFolder(work), plan.film
 
-    def require_segment(one: InferencePass, segment: int) -> None:
+    def require_segment(one: InferencePass, segment: int) -> None:  # runs no model, unlike a render
         if folder.pass_folder(one.digest, len(one)).segment_count <= segment:
             raise LookupError(one.digest)
 
     with RangeReader(film.path, film.frame_index, start_seconds=film.start_seconds) as reader:
         info = reader.info
     shot_passes = _list_shot_passes(plan, "auto")
-    finishes = [make_postprocessor(stretch, info, make_meta_model(plan.model)) for stretch in shot_passes]
+    postprocessors = [make_postprocessor(one, info, make_meta_model(plan.model)) for one in shot_passes]
     try:
-        prediction, finish = next(
-            iter_frame_predictions(shot_passes, finishes, folder, require_segment, first_frame=frame)
+        prediction, postprocessor = next(
+            iter_frame_predictions(shot_passes, postprocessors, folder, require_segment, first_frame=frame)
         )
     except LookupError:
         return None
     return _to_rgb(
         _read_gray_frame(film.path, film.frame_index, film.start_seconds, frame),
         prediction,
-        finish,
+        postprocessor,
         crop=plan.options.crop,
     )
 
 
 def _to_rgb(
-    luma_codes: UInt8Array, prediction: ColorPrediction, finish: ChromaPostprocessor, *, crop: bool
+    gray: UInt8Array, prediction: ColorPrediction, postprocessor: ChromaPostprocessor, *, crop: bool
 ) -> UInt8Array:
-    size = luma_codes.shape[0], luma_codes.shape[1]
-    preview_finish = ChromaPostprocessor(
-        Geometry.from_frame_size(*size, min(finish.geometry.working_size), crop=crop),
-        finish.saturation,
-        finish.edge_filter,
+    """Colour a gray frame ``H W`` by a prediction at working size, post-processed as in the film; gives ``H W 3``."""
+    size = gray.shape[0], gray.shape[1]
+    preview_postprocessor = ChromaPostprocessor(
+        Geometry.from_frame_size(*size, min(postprocessor.geometry.working_size), crop=crop),
+        postprocessor.saturation,
+        postprocessor.edge_filter,
     )
-    cbcr_codes = preview_finish.compute_cbcr_codes(luma_codes, prediction, size, BT709_FULL_RANGE, BT709_FULL_RANGE)
-    rgb = BT709_FULL_RANGE.to_rgb(torch.from_numpy(luma_codes)[None], torch.from_numpy(cbcr_codes))
+    # A gray picture of 8 bits holds luma codes of full range.
+    cbcr_codes = preview_postprocessor.compute_cbcr_codes(gray, prediction, size, BT709_FULL_RANGE, BT709_FULL_RANGE)
+    rgb = BT709_FULL_RANGE.to_rgb(torch.from_numpy(gray)[None], torch.from_numpy(cbcr_codes))
     return (rgb * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
 
 
@@ -269,7 +289,7 @@ def _shrink_reference(picture: UInt8Array) -> UInt8Array:
 
 
 def _write_if_missing(path: Path, make: Callable[[], UInt8Array]) -> Path:
-    """A picture that is written when it is not there; what is looked at is swept last."""
+    """Write a picture if its file does not exist; the file's time is renewed, so that it is removed last."""
     if not path.is_file():
         _write_picture_file(path, make())
     with suppress(FileNotFoundError):
@@ -278,6 +298,7 @@ def _write_if_missing(path: Path, make: Callable[[], UInt8Array]) -> Path:
 
 
 def _write_picture_file(path: Path, picture: UInt8Array) -> None:
+    """Write a picture ``H W`` or ``H W 3`` whole, then remove the oldest files of its folder."""
     rgb = np.dstack([picture] * 3) if picture.ndim == 2 else picture
     fresh = path.with_name(f".{threading.get_ident()}-{path.name}")
     with translate_disk_errors(path):
@@ -288,7 +309,7 @@ def _write_picture_file(path: Path, picture: UInt8Array) -> None:
 
 
 def _remove_oldest(folder: Path) -> None:
-    """The oldest pictures go; others may sweep or write at the same time."""
+    """Remove all but the newest `MAX_CACHED_FILES` pictures; others may remove or write at the same time."""
     ages = {}
     for file in folder.glob("[!.]*"):
         with suppress(FileNotFoundError):

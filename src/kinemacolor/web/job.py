@@ -1,4 +1,4 @@
-"""One job: what its file says, what its user sees, and the process that does it."""
+"""One job: its file, the view that its user gets, and the process that runs it."""
 
 import subprocess
 import sys
@@ -15,12 +15,15 @@ from kinemacolor.web.project import Project
 from kinemacolor.web.requests import ProjectTask, RenderFilm
 
 JobState = Literal["queued", "running", "done", "failed", "stopped"]
-STOP_SECONDS = 30  # that a job is given to stop by itself
+STOP_SECONDS = 30  # that a process has to stop by itself before it is killed
 WORKER = ("-m", "kinemacolor.web.worker")
 
 
 class JobEntry(BaseModel):
-    """A job as its file says. ``message``: what a user must know of how it ended; ``result``: the file it made."""
+    """A job as it is stored in its file.
+
+    ``message``: what its user must know of how it ended. ``result``: the file that it made, relative to the project.
+    """
 
     model_config = ConfigDict(extra="forbid")
     id: str
@@ -35,14 +38,17 @@ class JobEntry(BaseModel):
 
 
 class FileLink(BaseModel):
-    """A file to take away."""
+    """A file to download."""
 
     label: str
     url: str
 
 
 class JobView(BaseModel):
-    """A job as its user sees it. ``place``: 1 is next; ``done`` of ``expected`` in what is done now, the ``step``."""
+    """A job as its user sees it.
+
+    ``place``: position in the queue, 1 is next. ``step``: what is done now; ``done`` of ``expected`` of it is finished.
+    """
 
     id: str
     project: str
@@ -60,7 +66,11 @@ class JobView(BaseModel):
 
 @dataclass(eq=False)
 class WebJob:
-    """A job of a server that runs; the ``lane`` is where it waits for its turn. Only its queue's thread changes it."""
+    """A job in the queue of a running server, which alone changes it, under the queue's lock.
+
+    ``lane``: the part of the queue where it waits, ``render`` or ``quick``. ``requested``: what its process should do.
+    ``step_started``: time (monotonic) and ``done`` when the current step began.
+    """
 
     entry: JobEntry
     folder: Path  # of the project
@@ -76,17 +86,17 @@ class WebJob:
 
     @classmethod
     def from_entry(cls, entry: JobEntry, project: Project, user: str) -> "WebJob":
-        """Raises UsageError where the project was removed."""
+        """Make a job of a stored entry. Raises UsageError where the project was removed."""
         lane = "render" if isinstance(entry.task, RenderFilm) and not project.is_photograph else "quick"
         return cls(entry, project.folder, project.entry.title, user, lane)
 
     @property
     def is_active(self) -> bool:
-        """Whether it runs or will."""
+        """Whether the job runs or waits."""
         return self.entry.state in ("queued", "running")
 
     def make_view(self, place: int | None) -> JobView:
-        """As its user sees it."""
+        """Return the job as its user sees it; ``place``: its position in the queue, if it waits."""
         return JobView(
             id=self.entry.id,
             project=self.entry.project,
@@ -104,21 +114,21 @@ class WebJob:
 
     @property
     def log_file(self) -> Path:
-        """What its process said to nobody."""
+        """The file with the error output of the job's process."""
         return self._job_file("log")
 
     def save(self) -> None:
-        """Write its file. Raises ResourceError."""
+        """Write the job's file. Raises ResourceError where the disk is full or refuses."""
         with write_file_atomically(self._job_file("json")) as stream:
             stream.write(self.entry.model_dump_json().encode())
 
     def delete_files(self) -> None:
-        """Remove its files."""
+        """Remove all files of the job; its result stays."""
         for suffix in ("json", "log", "lock", "rendered"):
             self._job_file(suffix).unlink(missing_ok=True)
 
     def start_process(self, device: str) -> subprocess.Popen[str]:
-        """Its process. Raises OSError where none can be had."""
+        """Start the job's process on a device. Raises OSError where no process can be started."""
         command = [sys.executable, *WORKER, str(self.folder), self.entry.id, device]
         with self.log_file.open("a", encoding="utf-8") as log:
             self.process = subprocess.Popen(  # noqa: S603
@@ -134,14 +144,17 @@ class WebJob:
         return self.process
 
     def request_end(self, requested: Literal["stop", "suspend"]) -> None:
-        """The worker stops by itself when its input closes, as it does when the server is killed."""
+        """Ask the process to end by closing its input, as also happens when the server is killed.
+
+        A process that does not end within `STOP_SECONDS` is killed.
+        """
         self.requested = requested
         if self.process and self.process.stdin:
             self.process.stdin.close()
             threading.Thread(target=_kill_later, args=(self.process,), daemon=True).start()
 
     def record_progress(self, step: str, done: int, expected: int | None) -> None:
-        """What its process told of its progress."""
+        """Record the progress that the process reported."""
         if step != self.step or done < self.done:
             self.step_started = time.monotonic(), done
         self.step, self.done, self.expected = step, done, expected
@@ -150,6 +163,7 @@ class WebJob:
         return self.folder / "jobs" / f"{self.entry.id}.{suffix}"
 
     def _seconds_left(self) -> float | None:
+        """Estimate the rest of the current step from its speed until now; None if it is unknown."""
         started, done_before = self.step_started
         done_since = self.done - done_before
         if not self.expected or done_since <= 0:
@@ -157,12 +171,14 @@ class WebJob:
         return (self.expected - self.done) * (time.monotonic() - started) / done_since
 
     def _result_links(self) -> list[FileLink]:
+        """Link the rendered film; other tasks make no file to download."""
         if self.entry.result is None or not isinstance(self.entry.task, RenderFilm):
             return []
         return [FileLink(label=Path(self.entry.result).name, url=f"/api/jobs/{self.entry.id}/result")]
 
 
 def _kill_later(process: subprocess.Popen[str]) -> None:
+    """Wait for a process to end by itself, then kill it."""
     try:
         process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""One film that somebody works on: a folder with the film, the references, the plan and what came of it."""
+"""A project: one film that a user works on, as a folder with film, references, plan and results."""
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +25,11 @@ from kinemacolor.web.storage import NotFoundError, safe_file_name, unused_path
 
 
 class ProjectEntry(BaseModel):
-    """What a project's own file says. ``film`` is absolute where it is not the project's own."""
+    """Contents of `project.json`.
+
+    ``film``: relative to the project's folder, or absolute for a film of the server's folder. ``start_seconds`` and
+    ``end_seconds``: the part of the film to work on.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     title: str
@@ -37,13 +41,13 @@ class ProjectEntry(BaseModel):
 
 @dataclass(frozen=True)
 class Project:
-    """A folder; every change is whole or not at all."""
+    """A project by its folder; every change is written whole or not at all."""
 
     folder: Path
 
     @property
     def entry(self) -> ProjectEntry:
-        """Raises UsageError where the folder is none of a project."""
+        """Contents of `project.json`. Raises UsageError where the folder is not a project."""
         try:
             return ProjectEntry.model_validate_json((self.folder / "project.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -51,90 +55,96 @@ class Project:
 
     @property
     def name(self) -> str:
+        """Name of the folder, which identifies the project."""
         return self.folder.name
 
     @property
     def film(self) -> Path:
-        """The film, or the folder of its pictures."""
+        """Path of the film, or of the folder of its pictures."""
         return self.folder / self.entry.film
 
     @property
     def is_photograph(self) -> bool:
+        """Whether the film is a single picture."""
         return self.film.is_file() and self.film.suffix.lower() in PICTURE_SUFFIXES
 
     @property
     def survey_folder(self) -> Path:
+        """Folder of the film's `Survey`."""
         return self.folder / "survey"
 
     @property
     def plan_file(self) -> Path:
+        """The plan as the user has it now."""
         return self.folder / "plan.json"
 
     @property
     def work_folder(self) -> Path:
-        """What was painted."""
+        """Work folder of the plan, with the predictions."""
         return self.folder / "plan.work"
 
     @property
     def results_folder(self) -> Path:
-        """A folder with what was rendered."""
+        """Folder of rendered films."""
         return self.folder / "results"
 
     @property
     def report_folder(self) -> Path:
+        """Folder of the quality report."""
         return self.folder / "report"
 
     @property
     def comparison_file(self) -> Path:
-        """Gray and colour side by side, for the page's player."""
+        """Comparison video that the page plays: gray and colour side by side."""
         return self.folder / "compare.mp4"
 
     @property
     def rendered_plan_file(self) -> Path:
-        """The plan that results, player's film and report were made by."""
+        """The plan from which results, comparison video and report were made."""
         return self.folder / "rendered.plan.json"
 
     @property
     def preview_plan_file(self) -> Path:
-        """The plan that the seconds to look at were made by."""
+        """The plan from which the preview clip was made."""
         return self.folder / "tried.plan.json"
 
     def is_outdated(self, made_by: Path) -> bool:
-        """Whether the plan was changed since something was made by it."""
+        """Whether the plan has changed since ``made_by``, a copy of it, was written; False without a copy."""
         if not made_by.is_file():
             return False
         return not self.plan_file.is_file() or made_by.read_bytes() != self.plan_file.read_bytes()
 
     def read_survey(self) -> Survey | None:
-        """What was seen of the film, if it was looked at."""
+        """Load the survey of the film; None if it was not analyzed yet."""
         if not self.survey_folder.is_dir():
             return None
         return _read_survey_cached(self.survey_folder, self.film, self.survey_folder.stat().st_ctime_ns)
 
     def read_plan(self) -> Plan | None:
-        """The plan, with absolute paths, if there is one."""
+        """Read the plan, with absolute paths; None if there is none."""
         return Plan.read(self.plan_file) if self.plan_file.is_file() else None
 
     def list_references(self) -> list[Path]:
-        """What the user gave: pictures and colour films, in the order of their names."""
+        """List the references that the user gave, pictures and colour films, sorted by name."""
         folder = self.folder / "references"
         return sorted(file for file in folder.glob("*") if not file.name.startswith("."))
 
     def make_reference_specs(self) -> tuple[ReferenceSpec, ...]:
-        """The same as a plan is made from."""
+        """Return the references that the user gave in the form that a plan is made from."""
         return tuple(ReferenceSpec(path) for path in self.list_references())
 
     @contextmanager
     def exclusive_changes(self) -> Iterator[None]:
-        """Nobody else changes plan or references meanwhile, in this process or another."""
+        """Lock plan and references against changes by others, in this process or another."""
         with FileLock(self.folder / "changing.lock"):
             yield
 
     def add_reference(self, name: str, upload: Path, frame: int | None = None) -> Path:
-        """Take an uploaded picture or colour film, which lies at ``frame`` of the film, into the project.
+        """Add an uploaded picture or colour film to the references; gives its path.
 
-        One that is placed takes the place of an earlier one. Raises InputError for one that cannot be read or has no
-        colour, UsageError for a frame that the film does not have; then nothing is kept.
+        ``frame``: the frame of the film that the picture shows; it replaces an earlier picture of that frame. Raises
+        InputError for a file that cannot be read or has no colour, UsageError for another kind of file or a frame that
+        the film does not have; then nothing is added.
         """
         file_name = safe_file_name(name)
         suffix = Path(file_name).suffix.lower()
@@ -162,7 +172,10 @@ class Project:
         return target
 
     def remove_reference(self, name: str) -> None:
-        """Forget a reference, also in the plan. Raises UsageError for one that is not there or is a shot's only one."""
+        """Remove a reference, by file name or name in the plan, also from the plan.
+
+        Raises NotFoundError for one that does not exist, UsageError for one that is a shot's only reference.
+        """
         with self.exclusive_changes():
             plan = self.read_plan()
             name = next((key for key, one in plan.references.items() if name == one.path.name), name) if plan else name
@@ -183,9 +196,9 @@ class Project:
             self.move_to_trash(path)
 
     def assign_references(self, chosen: Mapping[int, Sequence[str]]) -> Plan:
-        """Give shots (numbers from 1) these references; a new choice is the user's own and has no score.
+        """Assign references, by name, to shots (numbers from 1); they count as the user's choice and have no score.
 
-        Raises UsageError for shots and references that the plan does not have, or none for a shot.
+        Raises UsageError for shots and references that the plan does not have, and for a shot without any reference.
         """
         with self.exclusive_changes():
             plan = self.require_plan()
@@ -199,7 +212,11 @@ class Project:
             return self.write_plan(plan.model_copy(update={"shots": tuple(shots)}))
 
     def add_correction(self, frame: int, picture: UInt8Array) -> Plan:
-        """A frame that somebody painted or replaced, ``H W 3`` or ``H W 4``, becomes a reference of its shot."""
+        """Make a corrected frame, ``H W 3`` or partial ``H W 4``, a reference of its shot; gives the changed plan.
+
+        It replaces earlier references at that frame. Raises UsageError without a plan or for a frame that the film
+        does not have, InputError for a picture that cannot be a reference.
+        """
         with self.exclusive_changes():
             plan = self.require_plan()
             if not 0 <= frame < plan.film.frames:
@@ -230,22 +247,22 @@ class Project:
             return changed
 
     def require_plan(self) -> Plan:
-        """The plan. Raises UsageError where there is none yet."""
+        """Read the plan. Raises UsageError where there is none yet."""
         plan = self.read_plan()
         if plan is None:
             raise UsageError("this film has no plan yet: give a reference first, then make the plan")
         return plan
 
     def write_plan(self, plan: Plan) -> Plan:
-        """Check a changed plan, and keep it. Raises UsageError, ResourceError."""
+        """Validate a changed plan and write it. Raises UsageError, ResourceError."""
         checked = Plan.model_validate(plan.model_dump())
         checked.write(self.plan_file)
         return checked
 
     def replace_plan(self, plan: Plan) -> Plan:
-        """Take a plan from outside: shots, options, model and the frames of references may differ from ours.
+        """Replace the plan by a user's own: shots, options, model and the frames of references may differ.
 
-        Raises UsageError where it names another film or pictures that are none of this project's.
+        Raises UsageError where it names another film, or pictures that this project does not have.
         """
         with self.exclusive_changes():
             ours = self.require_plan()
@@ -263,7 +280,7 @@ class Project:
             return self.write_plan(plan.model_copy(update={"film": film, "references": references}))
 
     def move_to_trash(self, path: Path, *, copy: bool = False) -> None:
-        """What somebody gave or chose is not lost, only out of sight: in ``removed``; ``copy``: a copy of it."""
+        """Move (or copy) a file into the folder ``removed``, so that what a user gave or chose is never lost."""
         if path.is_file():
             target = self.folder / "removed" / path.name
             with translate_disk_errors(target):
@@ -271,7 +288,7 @@ class Project:
                 (shutil.copy if copy else shutil.move)(path, unused_path(target))
 
     def _check_reference_frame(self, frame: int, suffix: str) -> None:
-        """Raises UsageError where no picture with this suffix can lie at a frame."""
+        """Raise UsageError where a file with this suffix cannot be placed at ``frame``."""
         if suffix not in PICTURE_SUFFIXES:
             raise UsageError("only a picture lies at a frame: give the film without one")
         film_survey = self.read_survey()
@@ -279,7 +296,7 @@ class Project:
             raise UsageError(f"the film has no frame {frame}: its last one is {film_survey.index.frames - 1}")
 
     def _replace_duplicates(self, placed: Path) -> None:
-        """Pictures of another kind that had this one's place; the plan takes this one instead."""
+        """Remove pictures of another format at the same frame; the plan takes ``placed`` instead."""
         others = {path for path in self.list_references() if path.stem == placed.stem and path != placed}
         plan = self.read_plan()
         if plan and others:
@@ -292,17 +309,18 @@ class Project:
             self.move_to_trash(path)
 
     def delete_folder(self) -> None:
-        """With all that is in it."""
+        """Delete the project's folder with all that is in it."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @lru_cache(maxsize=8)
 def _read_survey_cached(folder: Path, film: Path, changed_ns: int) -> Survey | None:
+    """Load a survey; ``changed_ns``, the folder's time, is a part of the cache key."""
     return load_survey(folder, film)
 
 
 def _check_reference(path: Path) -> None:
-    """Raises InputError in words that name the file only."""
+    """Raise InputError for a file that cannot be a reference; the message does not show the server's folder."""
     try:
         check_reference_specs((ReferenceSpec(path),))
     except InputError as error:
@@ -310,5 +328,5 @@ def _check_reference(path: Path) -> None:
 
 
 def _stem_at_frame(frame: int) -> str:
-    """The name, but for its suffix, that places a picture at a frame."""
+    """Return the file name, without suffix, that places a picture at a frame (`ReferenceSpec`)."""
     return f"ref_{frame:06d}"

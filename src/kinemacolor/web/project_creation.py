@@ -1,4 +1,4 @@
-"""A project begins: with uploaded files, with a film where it lies, or anew with a part of its film."""
+"""Creates projects, of uploaded files or of a film on the server, and restricts them to a part of their film."""
 
 import shutil
 import time
@@ -15,14 +15,15 @@ from kinemacolor.video.reader import probe_film
 from kinemacolor.web.project import Project, ProjectEntry
 from kinemacolor.web.storage import safe_file_name, unused_path
 
-PLAYLIST_SUFFIXES = (".m3u8", ".m3u", ".hls")  # would have us open other files
+PLAYLIST_SUFFIXES = (".m3u8", ".m3u", ".hls")  # refused, because FFmpeg would open the files that they name
 _FILES_OF_A_PART = ("suggestions.json", "try.mp4")
 
 
 def create_project(folder: Path, films: Sequence[tuple[str, Path]]) -> Project:
-    """A project of uploaded files, named as the user names them: one film or photograph, or pictures of one film.
+    """Create a project of uploaded files: one film or photograph, or the numbered pictures of one film.
 
-    Raises InputError for what cannot be read; then the folder is gone.
+    ``films``: the user's name for each file, and where it lies. Raises UsageError for other files, InputError for a
+    film that cannot be read; then the folder is removed.
     """
     with _discarding_incomplete(folder):
         if len(films) == 1:
@@ -45,7 +46,10 @@ def create_project(folder: Path, films: Sequence[tuple[str, Path]]) -> Project:
 
 
 def create_project_at(folder: Path, film: Path) -> Project:
-    """A project of a film where it lies. Raises InputError for one that cannot be read; then the folder is gone."""
+    """Create a project of a film without copying it; ``film``: absolute, or relative to ``folder``.
+
+    Raises InputError for a film that cannot be read; then the folder is removed.
+    """
     with _discarding_incomplete(folder):
         probe_film(folder / film)
         title = film.name if (folder / film).is_file() or film.is_absolute() else _pictures_title(folder / film)
@@ -57,7 +61,7 @@ def create_project_at(folder: Path, film: Path) -> Project:
 
 @contextmanager
 def _discarding_incomplete(folder: Path) -> Iterator[None]:
-    """A project's own file comes last: a folder without it is of no project, and goes."""
+    """Remove the folder at the end unless it has a `project.json`, which is written last."""
     try:
         yield
     finally:
@@ -66,15 +70,16 @@ def _discarding_incomplete(folder: Path) -> Iterator[None]:
 
 
 def _pictures_title(pictures: Path) -> str:
-    """What a folder of uploaded pictures is called."""
+    """Return the title of a project of uploaded pictures."""
     return f"{find_pictures(pictures)[0].stem} and more"
 
 
 def restrict_project(project: Project, start_seconds: float, end_seconds: float | None) -> None:
-    """Work on a part of the film only; what was seen and planned before is of another part, and goes.
+    """Restrict a project to a part of its film, and remove what belongs to the old part.
 
-    So do the player's films and the report; results stay. Pictures stay too; those that lie at a frame which is counted
-    from another beginning, or behind the new end, lie at none any more.
+    That is survey, report, suggestions, the videos of the page, and the plan, which goes to ``removed``. Results and
+    references stay; references placed at a frame lose their place if frames are counted from another start now, or if
+    the frame lies behind the new end.
     """
     entry = project.entry.model_copy(update={"start_seconds": start_seconds, "end_seconds": end_seconds})
     if entry == project.entry:
@@ -95,6 +100,7 @@ def restrict_project(project: Project, start_seconds: float, end_seconds: float 
 
 
 def _is_behind_end(frame: int, end_seconds: float | None, film_survey: Survey | None) -> bool:
+    """Whether a frame lies behind the end of the part; False where the film's timestamps are not known."""
     if end_seconds is None or film_survey is None:
         return False
     return (

@@ -1,4 +1,4 @@
-"""Jobs: kept on disk, run one after the other in processes of their own, seen by who asked for them."""
+"""Queues jobs: stored on disk, run one after the other in processes of their own, visible to their user only."""
 
 import json
 import secrets
@@ -16,15 +16,15 @@ from kinemacolor.web.project import Project
 from kinemacolor.web.requests import ProjectTask
 from kinemacolor.web.storage import NotFoundError, Storage
 
-MAX_FINISHED_JOBS = 20  # of a project
-MAX_WAITING_JOBS = 100  # of a user
+MAX_FINISHED_JOBS = 20  # on the list, for each project
+MAX_WAITING_JOBS = 100  # for each user
 
 
 class JobQueue:
-    """One job at a time on each of ``devices`` that paints a whole film, and one that does not.
+    """Runs one render of a whole film at a time on each of ``devices``, and one quick job beside them.
 
-    Jobs that a server left unfinished go on when the next one begins. Use it as a context manager: leaving it
-    suspends what runs.
+    Use it as a context manager: entering it resumes the jobs that an earlier server left unfinished, leaving it
+    suspends the running ones.
     """
 
     def __init__(self, storage: Storage, devices: Sequence[str] = ("auto",)) -> None:
@@ -54,7 +54,10 @@ class JobQueue:
             thread.join(STOP_SECONDS + 1)
 
     def submit_task(self, user: str, project: Project, task: ProjectTask) -> JobView:
-        """Ask for a task; what waits already is not asked for twice. Raises UsageError where too much waits."""
+        """Queue a task; the same task that already waits is not queued twice.
+
+        Raises UsageError where `MAX_WAITING_JOBS` jobs of the user wait already.
+        """
         entry = JobEntry(id=secrets.token_hex(8), project=project.name, task=task, created=time.time())
         job = WebJob.from_entry(entry, project, user)
         with self._changed:
@@ -63,7 +66,10 @@ class JobQueue:
             return self._make_view(queued)
 
     def stop_job(self, user: str, job_id: str) -> JobView:
-        """Take a job out of the queue, or stop it; what was done is kept. Raises Missing for a job of nobody's."""
+        """Take a waiting job out of the queue, or stop a running one, which can be resumed.
+
+        Raises NotFoundError for a job that this user does not have.
+        """
         with self._changed:
             job = self._find_job(user, job_id)
             if job.entry.state == "queued":
@@ -73,7 +79,7 @@ class JobQueue:
             return self._make_view(job)
 
     def resume_job(self, user: str, job_id: str) -> JobView:
-        """Go on with a job that was stopped or failed, at the end of the queue. Raises UsageError as `submit`."""
+        """Queue a stopped or failed job again, to continue its work. Raises as `submit_task` and `stop_job`."""
         with self._changed:
             job = self._find_job(user, job_id)
             if not job.is_active and job.entry.state != "done":
@@ -83,12 +89,12 @@ class JobQueue:
                 if again.entry.id == old.id:
                     self._jobs.remove(job)
                 else:
-                    self._drop_job(job)  # the same waits already
+                    self._drop_job(job)  # the same task waits already
                 job = again
             return self._make_view(job)
 
     def forget_job(self, user: str, job_id: str) -> None:
-        """Take a job that does not run off the list. Raises UsageError for one that does."""
+        """Remove a job from the list. Raises UsageError for one that runs, NotFoundError for an unknown one."""
         with self._changed:
             job = self._find_job(user, job_id)
             if job.entry.state == "running":
@@ -96,7 +102,10 @@ class JobQueue:
             self._drop_job(job)
 
     def forget_project(self, user: str, project: Project) -> None:
-        """Stop and forget all jobs of a project; waits until none of them writes any more."""
+        """Stop and remove all jobs of a project; waits until none of them writes any more.
+
+        Raises UsageError where a job does not stop in time.
+        """
         with self._changed:
             own = [job for job in self._jobs if job.user == user and job.folder == project.folder]
             for job in own:
@@ -110,23 +119,23 @@ class JobQueue:
                 self._drop_job(job)
 
     def list_views(self, user: str, project: str | None = None) -> list[JobView]:
-        """The jobs of a user, or of one project, in the order they were asked for."""
+        """List a user's jobs, of all projects or of one, in the order in which they were queued."""
         with self._changed:
             mine = [job for job in self._jobs if job.user == user and project in (None, job.entry.project)]
             return [self._make_view(job) for job in mine]
 
     def view_job(self, user: str, job_id: str) -> JobView:
-        """One of them. Raises Missing for a job that this user does not have."""
+        """Return one job. Raises NotFoundError for a job that this user does not have."""
         with self._changed:
             return self._make_view(self._find_job(user, job_id))
 
     def count_others(self, user: str) -> int:
-        """How many jobs of other users run or wait."""
+        """Count the jobs of other users that run or wait."""
         with self._changed:
             return sum(job.is_active and job.user != user for job in self._jobs)
 
     def find_result(self, user: str, job_id: str) -> Path:
-        """The file that a job made. Raises Missing where there is none."""
+        """Return the path of the file that a job made. Raises NotFoundError where there is none."""
         with self._changed:
             job = self._find_job(user, job_id)
             path = job.folder / (job.entry.result or "")
@@ -135,7 +144,7 @@ class JobQueue:
         return path
 
     def _enqueue_job(self, job: WebJob) -> WebJob:
-        """At the end of the queue, or the same one that waits there. Raises UsageError where too much waits."""
+        """Append a job to the queue, and return it, or the job with the same task that waits there already."""
         waiting = [other for other in self._jobs if other.user == job.user and other.entry.state == "queued"]
         for other in waiting:
             if other.folder == job.folder and other.entry.task == job.entry.task:
@@ -148,7 +157,7 @@ class JobQueue:
         return job
 
     def _run_lane(self, lane: str, device: str) -> None:
-        """Run jobs of a lane until the server closes."""
+        """Run the jobs of a lane, one after the other, until the queue closes."""
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._is_closing or self._next_job(lane) is not None)
@@ -165,7 +174,7 @@ class JobQueue:
                 self._follow_process(job, process)
 
     def _follow_process(self, job: WebJob, process: subprocess.Popen[str]) -> None:
-        """Follow a running job to its end."""
+        """Record the messages of a job's process, JSON lines, until it ends, and then how it ended."""
         last_message: dict[str, object] = {}
         assert process.stdout
         for line in process.stdout:
@@ -200,17 +209,18 @@ class JobQueue:
                 self._finish_job(job, "failed", self._storage.hide_server_paths(failure), code)
 
     def _finish_job(self, job: WebJob, state: JobState, message: str | None, code: int) -> None:
+        """Store how a job ended; ``code``: the exit code."""
         job.entry = job.entry.model_copy(
             update={"state": state, "message": message, "exit_code": code, "ended": time.time()}
         )
         job.step = None
-        with suppress(ResourceError):  # on a full disk it is in the queue again when the next server begins
+        with suppress(ResourceError):  # on a full disk the next server will find the job still queued
             if job.folder.is_dir():
                 job.save()
         self._changed.notify_all()
 
     def _next_job(self, lane: str) -> WebJob | None:
-        """The first that waits and whose film no other job of the lane is at."""
+        """Return the first waiting job of a lane whose film no running job of that lane works on."""
         own = [job for job in self._jobs if job.lane == lane]
         busy = {job.folder for job in own if job.entry.state == "running"}
         return next((job for job in own if job.entry.state == "queued" and job.folder not in busy), None)
@@ -236,7 +246,7 @@ class JobQueue:
         return job.make_view(waiting.index(job) + 1 if job in waiting else None)
 
     def _load_unfinished_jobs(self) -> list[WebJob]:
-        """All jobs on disk; those that a server was stopped at are in the queue again."""
+        """Load all jobs from disk; those that were running when a server stopped are queued again."""
         found = []
         for user, folder in self._storage.iter_all_projects():
             for file in (folder / "jobs").glob("*.json"):
@@ -244,7 +254,7 @@ class JobQueue:
                     entry = JobEntry.model_validate_json(file.read_text(encoding="utf-8"))
                     found.append(WebJob.from_entry(entry, Project(folder), user))
                 except (OSError, ValueError, UsageError):
-                    continue  # of another version, or of a project half removed: nobody can go on with it
+                    continue  # of another version, or of a project half removed: it cannot be resumed
                 if entry.state == "running":
                     entry.state = "queued"
         return found

@@ -1,4 +1,4 @@
-"""The HTTP interface for programs, which the page's own pictures come from too. Described at ``/api/openapi.json``."""
+"""The HTTP interface for programs; the page gets its pictures here too. Described at ``/api/openapi.json``."""
 
 import asyncio
 import mimetypes
@@ -34,21 +34,21 @@ PUBLIC_PATHS = ("results", "report", "survey", "look", "references", "stills", "
 
 
 class Problem(BaseModel):
-    """What went wrong, in words for a person, and the exit code that the command line has for it."""
+    """An error: a message for a person, and the exit code that the command line has for it."""
 
     error: str
     exit_code: int = 2
 
 
 class FilmInFolder(BaseModel):
-    """A film of the server's folder."""
+    """A film in the server's folder, by its path relative to that folder."""
 
     model_config = ConfigDict(extra="forbid")
     film: str = Field(max_length=4096)
 
 
 class JobList(BaseModel):
-    """Jobs of a user, and how many of others run or wait."""
+    """Jobs of a user, and the number of jobs of other users that run or wait."""
 
     jobs: list[JobView]
     others: int
@@ -100,13 +100,13 @@ api = APIRouter(prefix="/api", responses=RESPONSES)
 
 @api.get("/films")
 def list_films(service: ServiceDependency) -> list[str]:
-    """Films in the folder that the server was started with."""
+    """List the films in the folder that the server was started with."""
     return service.storage.list_films()
 
 
 @api.get("/projects")
 def list_projects(service: ServiceDependency, user: UserKey) -> list[ProjectView]:
-    """Your projects, the latest first."""
+    """List your projects, the latest first."""
     return [service.view_project(project) for project in service.list_projects(user)]
 
 
@@ -114,7 +114,7 @@ def list_projects(service: ServiceDependency, user: UserKey) -> list[ProjectView
 async def upload_project(
     service: ServiceDependency, user: UserKey, files: Annotated[list[UploadFile], File()]
 ) -> ProjectView:
-    """Begin a project with a film or photograph, or with the numbered pictures of one film."""
+    """Create a project with a film or photograph, or with the numbered pictures of one film."""
     async with _stored_uploads(service, files) as arrived:
         project = await run_in_threadpool(service.create_uploaded_project, user, arrived)
     return await run_in_threadpool(service.view_project, project)
@@ -122,13 +122,13 @@ async def upload_project(
 
 @api.post("/projects/open", status_code=201)
 def open_server_film(service: ServiceDependency, user: UserKey, wanted: FilmInFolder) -> ProjectView:
-    """Begin a project with a film of the server's folder."""
+    """Create a project with a film in the server's folder."""
     return service.view_project(service.create_server_project(user, wanted.film))
 
 
 @api.get("/projects/{project}")
 def get_project(service: ServiceDependency, own_project: OwnProject) -> ProjectView:
-    """One of your projects."""
+    """Get one of your projects."""
     return service.view_project(own_project)
 
 
@@ -145,7 +145,7 @@ async def add_reference(
     file: Annotated[UploadFile, File()],
     frame: Annotated[int | None, Form(ge=0, le=10**9)] = None,
 ) -> ProjectView:
-    """Give a colour picture or film; ``frame``: the picture is one of this frame of the film."""
+    """Add a colour picture or film as a reference; ``frame``: the frame of the film that the picture shows."""
     async with _stored_uploads(service, [file]) as ((name, path),):
         await run_in_threadpool(own_project.add_reference, name, path, frame)
     return await run_in_threadpool(service.view_project, own_project)
@@ -153,25 +153,25 @@ async def add_reference(
 
 @api.delete("/projects/{project}/references/{name}", status_code=204)
 def remove_reference(own_project: OwnProject, name: str) -> None:
-    """Forget a reference."""
+    """Remove a reference."""
     own_project.remove_reference(name)
 
 
 @api.get("/projects/{project}/references/{name}", response_class=FileResponse)
 def get_reference(service: ServiceDependency, own_project: OwnProject, name: str) -> FileResponse:
-    """A reference of the plan, as a picture to look at."""
+    """Get a reference of the plan, as a small picture to look at."""
     return _file_response(service.previewer.save_reference(own_project, name))
 
 
 @api.get("/projects/{project}/suggestions")
 def list_suggestions(own_project: OwnProject) -> list[SuggestedFrame]:
-    """Which frames are worth colouring, the most useful first."""
+    """List the frames that are worth colouring as references, the most useful first."""
     return read_suggestions(own_project)
 
 
 @api.get("/projects/{project}/plan")
 def get_plan(own_project: OwnProject) -> Plan:
-    """The plan, with paths inside the project."""
+    """Get the plan, with paths relative to the project."""
     return _hide_plan_paths(own_project, own_project.require_plan())
 
 
@@ -183,30 +183,30 @@ def replace_plan(own_project: OwnProject, plan: Plan) -> Plan:
 
 @api.get("/projects/{project}/frames/{frame}/{show}", response_class=FileResponse)
 def get_frame(service: ServiceDependency, own_project: OwnProject, frame: int, show: FrameVariant) -> FileResponse:
-    """A frame: gray (``picture``: at full size, to be coloured), in colour by the plan, or how sure that is."""
+    """Get a frame: ``gray``, ``picture`` (gray at full size, to be coloured), ``color`` by the plan, ``confidence``."""
     if show == "gray":
         return _file_response(service.previewer.save_gray_frame(own_project, frame))
     if show == "picture":
         return _file_response(service.previewer.export_frame(own_project, frame), download=True)
-    still = service.previewer.preview_frame(own_project, frame)
-    return _file_response(still.color if show == "color" else still.confidence)
+    preview = service.previewer.preview_frame(own_project, frame)
+    return _file_response(preview.color if show == "color" else preview.confidence)
 
 
 @api.get("/projects/{project}/files/{path:path}", response_class=FileResponse)
 def get_file(own_project: OwnProject, path: str) -> FileResponse:
-    """A file of the project: results, the report, small pictures."""
+    """Get a file of the project: results, the report, small pictures."""
     return _file_response(_find_public_file(own_project, path), download=path.startswith("results/"))
 
 
 @api.post("/projects/{project}/jobs", status_code=202)
 def submit_task(service: ServiceDependency, user: UserKey, own_project: OwnProject, task: ProjectTask) -> JobView:
-    """Ask for work: look, plan, try, render."""
+    """Queue a task: ``look`` (analyze the film), ``plan``, ``try`` (preview a clip), or ``render``."""
     return service.submit_task(user, own_project, task)
 
 
 @api.get("/jobs")
 def list_jobs(service: ServiceDependency, user: UserKey, project: ProjectId | None = None) -> JobList:
-    """Your jobs, in the order you asked for them."""
+    """List your jobs, in the order in which they were queued."""
     return JobList(jobs=service.queue.list_views(user, project), others=service.queue.count_others(user))
 
 
@@ -214,14 +214,14 @@ def list_jobs(service: ServiceDependency, user: UserKey, project: ProjectId | No
 async def stream_all_events(
     service: ServiceDependency, user: UserKey, project: ProjectId | None = None
 ) -> AsyncIterator[ServerSentEvent]:
-    """The same as it changes, as server-sent events: each is the whole answer of ``/jobs``."""
+    """Stream your jobs as they change, as server-sent events: each is the whole answer of ``/jobs``."""
     async for event in _stream_changes(lambda: list_jobs(service, user, project).model_dump_json()):
         yield event
 
 
 @api.get("/jobs/{job}")
 def get_job(own_job: OwnJob) -> JobView:
-    """One of your jobs."""
+    """Get one of your jobs."""
     return own_job
 
 
@@ -229,7 +229,7 @@ def get_job(own_job: OwnJob) -> JobView:
 async def stream_job_events(
     service: ServiceDependency, user: UserKey, own_job: OwnJob
 ) -> AsyncIterator[ServerSentEvent]:
-    """How a job goes, as server-sent events, until it has ended or was taken off the list."""
+    """Stream a job as it changes, as server-sent events, until it has ended or was removed from the list."""
     with suppress(NotFoundError):
         async for event in _stream_changes(lambda: service.queue.view_job(user, own_job.id).model_dump_json()):
             yield event
@@ -239,36 +239,36 @@ async def stream_job_events(
 
 @api.post("/jobs/{job}/stop")
 def stop_job(service: ServiceDependency, user: UserKey, job: str) -> JobView:
-    """Stop a job; what was done is kept."""
+    """Stop a job; what it has done stays, and it can be resumed."""
     return service.queue.stop_job(user, job)
 
 
 @api.post("/jobs/{job}/resume")
 def resume_job(service: ServiceDependency, user: UserKey, job: str) -> JobView:
-    """Go on with a job that was stopped or failed."""
+    """Resume a job that was stopped or failed."""
     return service.queue.resume_job(user, job)
 
 
 @api.delete("/jobs/{job}", status_code=204)
 def forget_job(service: ServiceDependency, user: UserKey, job: str) -> None:
-    """Take a job that does not run off the list."""
+    """Remove a job that does not run from the list."""
     service.queue.forget_job(user, job)
 
 
 @api.get("/jobs/{job}/result", response_class=FileResponse)
 def get_result(service: ServiceDependency, user: UserKey, job: str) -> FileResponse:
-    """What a job made."""
+    """Get the file that a job made."""
     return _file_response(service.queue.find_result(user, job), download=True)
 
 
 @api.api_route("/{path:path}", methods=HTTP_METHODS, include_in_schema=False)
 def reject_unknown_path(path: str) -> None:
-    """Else the page would answer."""
+    """Answer 404 to all other addresses below ``/api``, which the page would answer otherwise."""
     raise NotFoundError("there is nothing at this address: see /api/openapi.json")
 
 
 async def handle_error(request: Request, error: Exception) -> JSONResponse:
-    """What a user can mend, as a `Problem`."""
+    """Turn an error that a user can correct into a response with a `Problem`; server paths are hidden."""
     service: Service = request.app.state.service
     if isinstance(error, RequestValidationError):
         wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
@@ -287,7 +287,7 @@ def _problem_response(status: int, content: Problem) -> JSONResponse:
 
 
 def _hide_plan_paths(own_project: Project, plan: Plan) -> Plan:
-    """A plan without the places where the server keeps things."""
+    """Return the plan with paths relative to the project, so that the server's folders stay hidden."""
     references = {
         name: entry.model_copy(update={"path": entry.path.relative_to(own_project.folder)})
         for name, entry in plan.references.items()
@@ -298,7 +298,7 @@ def _hide_plan_paths(own_project: Project, plan: Plan) -> Plan:
 
 @asynccontextmanager
 async def _stored_uploads(service: Service, files: list[UploadFile]) -> AsyncIterator[list[tuple[str, Path]]]:
-    """Uploads under their users' names for them, written piece by piece to a folder that is removed afterwards."""
+    """Write uploads in chunks to a temporary folder; gives (user's file name, path) of each. Removed at the end."""
     with TemporaryDirectory(dir=service.storage.uploads_folder) as folder:
         arrived = [(file.filename or "", Path(folder, str(number))) for number, file in enumerate(files)]
         with translate_disk_errors(service.storage.uploads_folder):
@@ -310,7 +310,7 @@ async def _stored_uploads(service: Service, files: list[UploadFile]) -> AsyncIte
 
 
 def _find_public_file(own_project: Project, path: str) -> Path:
-    """A file of a project that its user may read."""
+    """Return a file of the project that its user may read. Raises NotFoundError for all others."""
     try:
         wanted = (own_project.folder / path).resolve()
         if any(wanted.is_relative_to(own_project.folder / name) for name in PUBLIC_PATHS) and wanted.is_file():
@@ -328,7 +328,7 @@ def _file_response(path: Path, *, download: bool = False) -> FileResponse:
 
 
 async def _stream_changes(read_state: Callable[[], str]) -> AsyncIterator[ServerSentEvent]:
-    """What ``state`` says, each time that it says something else; now and then a sign of life."""
+    """Send the state each time that it changes, and a comment every `KEEP_ALIVE_SECONDS` otherwise."""
     last, silent_seconds = "", 0.0
     while True:
         now = await run_in_threadpool(read_state)

@@ -1,4 +1,4 @@
-"""The server: access in front, the HTTP interface and the page behind, the queue beside."""
+"""Builds and runs the server: access rules, HTTP interface, page, and job queue."""
 
 import asyncio
 import os
@@ -33,10 +33,11 @@ SWEEP_SECONDS = 3600
 
 @dataclass(frozen=True)
 class ServerOptions:
-    """``folder``: where everything is kept. ``films``: a folder that films may be taken from, only read.
+    """Settings of the server.
 
-    ``passwords``: by name; needed where ``host`` is not this machine itself. ``devices``: one film at a time is
-    painted on each.
+    ``folder``: where everything is stored. ``films``: a folder that films may be taken from; it is only read.
+    ``passwords``: by user name; needed if ``host`` can be reached from other machines. ``devices``: one film at a time
+    is rendered on each. ``shared`` and ``largest_upload``: see `AccessRules`.
     """
 
     folder: Path
@@ -50,16 +51,16 @@ class ServerOptions:
 
     @property
     def access_rules(self) -> AccessRules:
-        """Raises UsageError where others could come in without a password."""
+        """The rules for access. Raises UsageError where other machines could reach the server without a password."""
         local = self.host in LOOPBACK or self.host == "::1"
         if not local and not self.passwords:
             raise UsageError(f"others could reach {self.host}: give a name and a password with --auth NAME:PASSWORD")
-        hosts = () if self.passwords else LOOPBACK  # passwords are sent to nobody's page but ours
+        hosts = () if self.passwords else LOOPBACK  # browsers send passwords to our origin only
         return AccessRules(self.passwords, self.shared, hosts, self.largest_upload)
 
 
 def create_app(options: ServerOptions) -> FastAPI:
-    """The whole server as an ASGI application; its queue runs while it does.
+    """Build the whole server as an ASGI application; its queue runs as long as the application.
 
     Raises UsageError for options that do not fit, ResourceError where the folder cannot be written.
     """
@@ -93,6 +94,8 @@ def create_app(options: ServerOptions) -> FastAPI:
 
 
 def _make_lifespan(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """Run the queue and the removal of old uploads while the application runs."""
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         sweeper = asyncio.create_task(_sweep_uploads_hourly(service.storage))
@@ -104,9 +107,12 @@ def _make_lifespan(service: Service) -> Callable[[FastAPI], AbstractAsyncContext
 
 
 def run_server(options: ServerOptions, on_ready: Callable[[str], None], *, browser: bool = False) -> None:
-    """Run until interrupted. Raises UsageError where the port is taken, and as `application`."""
+    """Run the server until interrupted; ``on_ready`` receives its address.
+
+    Raises UsageError where the port is taken or another server uses the folder, and as `create_app`.
+    """
     app = create_app(options)
-    tempfile.tempdir = str(options.folder.resolve() / "uploads")  # what is uploaded stays on one disk
+    tempfile.tempdir = str(options.folder.resolve() / "uploads")  # uploads are moved, so they must lie on the same disk
     with _locked_folder(options.folder), _listening_socket(options.host, options.port) as listener:
         host = f"[{options.host}]" if ":" in options.host else options.host
         address = f"http://{host}:{listener.getsockname()[1]}/"
@@ -118,7 +124,7 @@ def run_server(options: ServerOptions, on_ready: Callable[[str], None], *, brows
 
 
 async def _sweep_uploads_hourly(storage: Storage) -> None:
-    """Now and every hour."""
+    """Remove old uploads now and every hour."""
     while True:
         await asyncio.to_thread(storage.remove_old_uploads)
         await asyncio.sleep(SWEEP_SECONDS)
@@ -126,7 +132,7 @@ async def _sweep_uploads_hourly(storage: Storage) -> None:
 
 @contextmanager
 def _locked_folder(folder: Path) -> Iterator[None]:
-    """One server for a folder."""
+    """Lock the folder, so that only one server uses it. Raises UsageError where another one does."""
     lock = FileLock(folder / "lock")
     try:
         with lock.acquire(timeout=0):
@@ -137,12 +143,13 @@ def _locked_folder(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _listening_socket(host: str, port: int) -> Iterator[socket.socket]:
+    """Listen on a port, 0: any free one. Raises UsageError where that is refused."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     with closing(listener):
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((host, port))
-            listener.listen()  # who comes before the server is ready waits
+            listener.listen()  # earlier connections wait until the server is ready
         except OSError as error:
             raise UsageError(f"port {port} of {host} cannot be had ({error.strerror}): try --port 0") from error
         yield listener

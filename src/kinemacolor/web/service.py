@@ -1,4 +1,4 @@
-"""What users do, for the page and for programs alike: films, references, plans, jobs."""
+"""All that users can do with films, references, plans and jobs, for the page and the HTTP interface alike."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,11 @@ from kinemacolor.web.storage import Storage
 
 
 class FilmCard(BaseModel):
-    """What a film is, in words. ``duration`` as H:MM:SS.s; ``warnings``: what its user should know first."""
+    """What a user should know of a film. Sizes are those on a display, in px.
+
+    ``duration``: as H:MM:SS.s. ``start_seconds``, ``end_seconds``: the part that the project works on. ``warnings``:
+    sentences for the user.
+    """
 
     title: str
     width: int
@@ -40,9 +44,10 @@ class FilmCard(BaseModel):
 
 
 class ProjectView(BaseModel):
-    """A project as programs see it. ``looked_at``: shots are known; ``planned``: references are chosen.
+    """A project as programs get it.
 
-    ``film`` is null where it cannot be read any more.
+    ``film``: null if it cannot be read any more. ``looked_at``: the film was analyzed, shots are known. ``planned``:
+    there is a plan, references are chosen. ``references`` and ``results``: file names.
     """
 
     id: str
@@ -54,7 +59,11 @@ class ProjectView(BaseModel):
 
 
 class SuggestedFrame(BaseModel):
-    """A frame worth colouring. ``coverage``: the share of the film that is explained with it and those before it."""
+    """A frame that is worth colouring.
+
+    ``coverage``: share of the film that this frame and the suggested ones before it can colour, 0..1. ``shots``:
+    numbers of the shots that it helps.
+    """
 
     frame: int
     coverage: float
@@ -63,34 +72,37 @@ class SuggestedFrame(BaseModel):
 
 @dataclass(frozen=True)
 class Service:
-    """The server's work, whoever asks for it. ``user`` is the key of the user's folder everywhere."""
+    """What the server does for its users; ``user`` is always the key of the user's folder (`make_user_key`)."""
 
     storage: Storage
     queue: JobQueue
     previewer: FramePreviewer
 
     def find_project(self, user: str, name: str) -> Project:
-        """Raises UsageError for a project that this user does not have."""
+        """Return a project by name. Raises NotFoundError for a project that this user does not have."""
         return Project(self.storage.find_project_folder(user, name))
 
     def list_projects(self, user: str) -> list[Project]:
-        """The latest first."""
+        """List a user's projects, the latest first."""
         return [
             Project(folder) for folder in self.storage.list_project_folders(user) if (folder / "project.json").is_file()
         ]
 
     def create_uploaded_project(self, user: str, films: Sequence[tuple[str, Path]]) -> Project:
-        """A project of uploaded files; the film is looked at as soon as it may be. Raises as `begin`."""
+        """Create a project of uploaded files, and queue the analysis of its film. Raises as `create_project`."""
         self.storage.remove_old_uploads()
         return self._queue_analysis(user, create_project(self.storage.create_project_folder(user), films))
 
     def create_server_project(self, user: str, film: str) -> Project:
-        """A project of a film in the server's folder. Raises UsageError for one that is not there."""
+        """Create a project of a film in the server's folder, and queue its analysis.
+
+        Raises NotFoundError for a film that does not exist, and as `create_project_at`.
+        """
         path = self.storage.resolve_film(film)
         return self._queue_analysis(user, create_project_at(self.storage.create_project_folder(user), path))
 
     def select_part(self, user: str, project: Project, start_seconds: float, end_seconds: float | None) -> None:
-        """Work on a part of the film only. Raises UsageError where nothing lies between."""
+        """Restrict a project to a part of its film, and queue its analysis or plan. Raises UsageError for no part."""
         length = probe_film(project.film).duration_seconds
         if end_seconds is not None and end_seconds <= start_seconds:
             raise UsageError("the part ends before it begins: correct its times")
@@ -103,12 +115,12 @@ class Service:
         self.submit_task(user, project, MakePlan() if project.list_references() else AnalyzeFilm())
 
     def remove_project(self, user: str, project: Project) -> None:
-        """A project with all that is in it."""
+        """Stop the jobs of a project, and delete it with all that is in it."""
         self.queue.forget_project(user, project)
         project.delete_folder()
 
     def submit_task(self, user: str, project: Project, task: ProjectTask) -> JobView:
-        """Ask for a task. Raises UsageError where it cannot be done yet."""
+        """Queue a task. Raises UsageError where it cannot be done yet, and as `JobQueue.submit_task`."""
         match task:
             case MakePlan() | RenderFilm() if not project.list_references() and project.read_plan() is None:
                 raise UsageError("there is no reference yet: give a colour picture")
@@ -119,7 +131,7 @@ class Service:
         return self.queue.submit_task(user, project, task)
 
     def change_model(self, project: Project, model: str, options: FilmOptions) -> Plan:
-        """Another model or other options for the plan there is. Raises UsageError, WeightsError."""
+        """Set model and options of the plan; gives the plan. Raises UsageError without a plan, WeightsError."""
         with project.exclusive_changes():
             plan = project.require_plan()
             changed = {"model": model, "weights": weights_sha256(model), "options": options}
@@ -127,7 +139,7 @@ class Service:
             return plan if other == plan else project.write_plan(other)
 
     def find_frame_at(self, project: Project, seconds: float) -> int:
-        """The frame that is shown so many seconds after the first. Raises UsageError where none is."""
+        """Return the frame that is shown ``seconds`` after the first. Raises UsageError where there is none."""
         film_survey = project.read_survey()
         if film_survey is None:
             raise UsageError("the film was not looked at yet: wait until its shots are found")
@@ -136,7 +148,7 @@ class Service:
         )
 
     def view_project(self, project: Project) -> ProjectView:
-        """Raises UsageError where the project is gone."""
+        """Return a project as programs get it. Raises UsageError where the project was removed."""
         try:
             card = describe_film(project)
         except InputError:
@@ -151,25 +163,26 @@ class Service:
         )
 
     def _queue_analysis(self, user: str, project: Project) -> Project:
+        """Queue the analysis of a new project's film; a photograph needs none."""
         if not project.is_photograph:
             self.queue.submit_task(user, project, AnalyzeFilm())
         return project
 
 
 def read_suggestions(project: Project) -> list[SuggestedFrame]:
-    """What looking at the film found; none before."""
+    """Return the frames that the analysis of the film suggests; empty before it."""
     file = project.folder / "suggestions.json"
     return TypeAdapter(list[SuggestedFrame]).validate_json(file.read_text()) if file.is_file() else []
 
 
 def list_result_files(project: Project) -> list[Path]:
-    """What was rendered, whole or partial; not what is being written."""
+    """List rendered films, whole or partial, but not files that are being written."""
     folder = project.results_folder
     return sorted(file for file in folder.iterdir() if not file.name.startswith(".")) if folder.is_dir() else []
 
 
 def describe_film(project: Project) -> FilmCard:
-    """Raises InputError for a film that cannot be read."""
+    """Describe the film of a project. Raises InputError for a film that cannot be read."""
     info, entry = probe_film(project.film), project.entry
     is_turned = round(info.display_rotation / 90) % 2 == 1
     shown_size = round(info.width * float(info.sample_aspect or 1)), info.height
@@ -191,6 +204,7 @@ def describe_film(project: Project) -> FilmCard:
 
 
 def _film_warnings(info: VideoInfo) -> list[str]:
+    """List what a user should know before colouring this film, as sentences."""
     found = []
     if info.is_interlaced:
         found.append("The film is interlaced: each frame takes the colours of its first field.")

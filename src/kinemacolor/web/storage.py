@@ -1,4 +1,4 @@
-"""Where the server keeps things: a folder for each user, in it one for each project. Nothing is written elsewhere."""
+"""Folders of the server: one for each user, in it one for each project. Nothing is written elsewhere."""
 
 import hashlib
 import os
@@ -19,7 +19,7 @@ from kinemacolor.video.images import find_pictures
 from kinemacolor.video.reader import FILM_SUFFIXES
 
 UPLOAD_LIFETIME_SECONDS = 24 * 3600
-MAX_LISTED_FILMS, MAX_WALKED_FOLDERS = 1000, 5000  # films of a folder, and folders in it that are looked into
+MAX_LISTED_FILMS, MAX_WALKED_FOLDERS = 1000, 5000  # for the server's folder of films
 MAX_NAME_BYTES, MAX_SUFFIX_BYTES = 120, 11  # bytes
 _ID = re.compile(r"[0-9a-f]{16}")
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # by Windows
@@ -27,43 +27,43 @@ _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 
 
 class NotFoundError(UsageError):
-    """What is asked for is not there, or is somebody else's."""
+    """A thing that was asked for does not exist, or belongs to another user."""
 
 
 @dataclass(frozen=True)
 class Storage:
-    """``root`` is written to; films may also be taken from ``films``, which is only read."""
+    """Folders of the server: ``root`` for all that is written; ``films``, only read, to take films from."""
 
     root: Path
     films: Path | None = None
 
     @property
     def uploads_folder(self) -> Path:
-        """What is on its way to a project; swept by age."""
+        """Folder of uploads that are not in a project yet; old ones are removed."""
         return self.root / "uploads"
 
     def create_folders(self) -> None:
-        """Make the folders, for nobody else to read. Raises ResourceError where that is refused."""
+        """Create the folders, readable by this account only. Raises ResourceError where that is refused."""
         for folder in (self.root, self.uploads_folder, self.root / "users"):
             with translate_disk_errors(folder):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def create_project_folder(self, user: str) -> Path:
-        """An empty folder."""
+        """Create an empty folder with a random name for a new project."""
         folder = self._user_folder(user) / secrets.token_hex(8)
         with translate_disk_errors(folder):
             folder.mkdir(mode=0o700, parents=True)
         return folder
 
     def find_project_folder(self, user: str, name: str) -> Path:
-        """The folder of a project that this user has. Raises Missing for any other name."""
+        """Return the folder of a user's project. Raises NotFoundError for any other name."""
         folder = self._user_folder(user) / name
         if not _ID.fullmatch(name) or not folder.is_dir():
             raise NotFoundError(f"there is no project {name[:40]!r}: look at the list of yours")
         return folder
 
     def list_project_folders(self, user: str) -> list[Path]:
-        """Those of a user, the latest first."""
+        """List the project folders of a user, the latest changed first."""
         own = self._user_folder(user)
         found = [entry for entry in os.scandir(own) if _ID.fullmatch(entry.name)] if own.is_dir() else []
         times = {}
@@ -73,13 +73,13 @@ class Storage:
         return sorted(times, key=lambda folder: -times[folder])
 
     def iter_all_projects(self) -> Iterator[tuple[str, Path]]:
-        """All users' keys and projects."""
+        """Iterate over all projects of all users: the user's key and the folder."""
         for folder in sorted((self.root / "users").glob("*/*")):
             if _ID.fullmatch(folder.name):
                 yield folder.parent.name, folder
 
     def list_films(self) -> list[str]:
-        """Films under the given folder, as `film_at` takes them; folders of numbered pictures too."""
+        """List films and folders of numbered pictures in ``films``, as relative paths for `resolve_film`."""
         found: list[str] = []
         for place, folders, files in islice(os.walk(self.films), MAX_WALKED_FOLDERS) if self.films else ():
             folders[:] = sorted(name for name in folders if _is_listed(name))
@@ -96,7 +96,10 @@ class Storage:
         return found[:MAX_LISTED_FILMS]
 
     def resolve_film(self, relative: str) -> Path:
-        """A film under the given folder. Raises Missing for what lies elsewhere or is not there."""
+        """Return the path of a film in ``films``.
+
+        Raises NotFoundError for one that lies elsewhere or does not exist, UsageError without a folder of films.
+        """
         if self.films is None:
             raise UsageError("this server was started without a folder of films: upload the film")
         root = self.films.resolve()
@@ -110,13 +113,13 @@ class Storage:
         return path
 
     def hide_server_paths(self, message: str) -> str:
-        """A message that does not tell where the server keeps things."""
+        """Remove the server's folders from a message for users."""
         within = re.escape(str(self.root / "users")) + r"/[0-9a-f]+/[0-9a-f]+/(?:(?:film|references|stills)/)?"
         shorter = re.sub(within, "", message).replace(f"{self.uploads_folder}/", "").replace(f"{self.root}/", "")
         return shorter if self.films is None else shorter.replace(f"{self.films.resolve()}/", "")
 
     def remove_old_uploads(self, older_than_seconds: float = UPLOAD_LIFETIME_SECONDS) -> None:
-        """Remove uploads that nobody came for."""
+        """Remove uploads that no project has taken within this time."""
         limit = time.time() - older_than_seconds
         for path in self.uploads_folder.iterdir() if self.uploads_folder.is_dir() else ():
             if path.lstat().st_mtime >= limit:
@@ -131,19 +134,19 @@ class Storage:
 
 
 def _is_listed(name: str) -> bool:
-    """Whether a name is neither hidden nor bytes that are no text, which no answer could carry."""
+    """Whether a name is not hidden, and is valid text: JSON cannot hold a name with undecodable bytes."""
     return not name.startswith(".") and name == name.encode(errors="ignore").decode()
 
 
 def make_user_key(identity: str) -> str:
-    """The name of a user's folder: tells nothing of the secret that the user is known by."""
+    """Return the name of a user's folder, a hash that does not reveal the secret or name that identifies the user."""
     return hashlib.sha256(identity.encode()).hexdigest()[:24]
 
 
 def safe_file_name(name: str) -> str:
-    """A file's name without folders, control characters and what some file system forbids; its suffix stays.
+    """Return a file name without folders, control characters and what some file systems forbid; the suffix stays.
 
-    Raises UsageError where nothing is left.
+    Raises UsageError where nothing is left, or the suffix is too long.
     """
     known = name.encode("utf-8", "ignore").decode()
     last = unicodedata.normalize("NFC", known.replace("\\", "/")).rsplit("/", 1)[-1]
@@ -158,7 +161,7 @@ def safe_file_name(name: str) -> str:
 
 
 def unused_path(path: Path) -> Path:
-    """A name that nothing has yet."""
+    """Return the path, with a number added to its stem if it exists already."""
     number, free = 2, path
     while free.exists():
         free, number = path.with_name(f"{path.stem}-{number}{path.suffix}"), number + 1
