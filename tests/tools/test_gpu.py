@@ -25,9 +25,9 @@ from support.films import load_script
 ROOT = Path(__file__).parents[2]
 SIZE = (64, 96)
 RECIPE = """base = "kinema"
-batch = 1
+batch_size = 1
 steps = 9
-ema = 0.9
+ema_decay = 0.9
 [data]
 [clips]
 frames = 2
@@ -223,7 +223,7 @@ def test_git_does_not_see_what_is_carried(gpu: ModuleType, tmp_path: Path) -> No
 def test_the_recipe_for_the_gpu_is_that_of_kinema_but_larger() -> None:
     recipe = read_recipe(ROOT / "tools/gpu-kinema.toml")
     assert recipe.clips.clip_size == recipe.clips.size
-    assert recipe.schedule.until == recipe.steps
-    assert recipe.losses.model_copy(update={"evidence": None}) == read_recipe("kinema").losses
-    assert recipe.losses.evidence  # all of it learns, so the match is taught too
-    assert not recipe.solver.frozen
+    assert recipe.lr_schedule.end_step == recipe.steps
+    assert recipe.losses.model_copy(update={"match_colors": None}) == read_recipe("kinema").losses
+    assert recipe.losses.match_colors  # all of it learns, so the match is taught too
+    assert not recipe.optimizer.frozen

@@ -33,6 +33,7 @@ from kinemacolor.training.distributed import ProcessGroup
 from kinemacolor.training.initialization import build_model, load_loss_network
 from kinemacolor.training.objective import LossInputs, compute_losses, predict_batch, required_vgg_taps
 from kinemacolor.training.recipe import LrScheduleConfig, Recipe
+from kinemacolor.training.recipe_aliases import RENAMED_KEYS, rename_old_keys
 from kinemacolor.training.recipe_file import list_packaged_recipes, read_recipe, recipe_to_dict
 from kinemacolor.training.schedule import lr_factor
 from kinemacolor.training.train_state import TrainState
@@ -81,12 +82,12 @@ def tiny(name: str, folder: Path, **changes: Any) -> Recipe:
         "model": {"options": recipe_to_dict(read_recipe(name))["model"]["options"] | scaled, "start_from": {}},
         "data": {"films": [str(folder / "films")], "cache": str(folder / "cache")},
         "clips": {"size": SIZE, "crop": None, "frames": frames, "strides": [1], "kinds": {"near": 1}, "damaged": 0},
-        "solver": {"rate": 1e-3, "rates": {}} | ({"frozen": []} if name == "kinema" else {}),
-        "schedule": {"kind": "constant", "warmup": 0},
+        "optimizer": {"lr": 1e-3, "lr_by_module": {}} | ({"frozen": []} if name == "kinema" else {}),
+        "lr_schedule": {"kind": "constant", "warmup": 0},
         "validation": {"every": 0, "share": 0},
         "steps": 6,
-        "batch": 2,
-        "accumulate": 1,
+        "batch_size": 2,
+        "gradient_accumulation": 1,
         "log_every": 1,
         "checkpoint_every": 3,
     }
@@ -98,7 +99,7 @@ def tiny(name: str, folder: Path, **changes: Any) -> Recipe:
 def plain_kinema(folder: Path, **changes: Any) -> Recipe:
     """That of kinema with two small frames a clip."""
     clips = {"frames": 2, "size": (64, 64)} | changes.pop("clips", {})
-    return tiny("kinema", folder, **{"clips": clips, "batch": 1} | changes)
+    return tiny("kinema", folder, **{"clips": clips, "batch_size": 1} | changes)
 
 
 def written(recipe: Recipe, path: Path) -> Path:
@@ -198,11 +199,11 @@ def test_every_model_has_a_recipe_with_the_settings_of_its_paper() -> None:
         "smoothness": 4.0,
     }
     assert required_vgg_taps(recipes["kinema"].losses) == ()
-    exemplar, embed, long_term = (recipes[name].solver for name in ("deep-exemplar", "color2embed", "long-term"))
-    assert (exemplar.amsgrad, exemplar.betas, exemplar.rate, exemplar.frozen) == (True, (0.5, 0.999), 2e-4, ("vgg",))
-    assert (embed.kind, embed.betas, embed.rate, recipes["color2embed"].batch) == ("adam", (0.9, 0.99), 1e-4, 64)
-    assert (long_term.kind, long_term.rates, long_term.weight_decay) == ("adamw", {"backbone": 1e-5}, 1e-4)
-    assert [lr_factor(recipes["long-term"].schedule, step) for step in (0, 8360, 16720)] == pytest.approx(
+    exemplar, embed, long_term = (recipes[name].optimizer for name in ("deep-exemplar", "color2embed", "long-term"))
+    assert (exemplar.amsgrad, exemplar.betas, exemplar.lr, exemplar.frozen) == (True, (0.5, 0.999), 2e-4, ("vgg",))
+    assert (embed.kind, embed.betas, embed.lr, recipes["color2embed"].batch_size) == ("adam", (0.9, 0.99), 1e-4, 64)
+    assert (long_term.kind, long_term.lr_by_module, long_term.weight_decay) == ("adamw", {"backbone": 1e-5}, 1e-4)
+    assert [lr_factor(recipes["long-term"].lr_schedule, step) for step in (0, 8360, 16720)] == pytest.approx(
         [1, 0.1, 0.01]
     )
 
@@ -211,7 +212,10 @@ def test_every_model_has_a_recipe_with_the_settings_of_its_paper() -> None:
     ("text", "said"),
     [
         ('base = "kinema"\nnonsense = 1', "nonsense: unknown key"),
-        ('base = "kinema"\n[solver]\nrat = 1', "solver.rat: unknown key"),
+        ('base = "kinema"\n[optimizer]\nrat = 1', "optimizer.rat: unknown key"),
+        ('base = "kinema"\nbatch = 2\nbatch_size = 3', "batch_size is given twice: batch is its old name"),
+        ('base = "kinema"\n[solver]\nrate = 1.0\nlr = 2.0', "optimizer.lr is given twice: rate is its old name"),
+        ('base = "kinema"\n[solver]\n[optimizer]', "optimizer is given twice: solver is its old name"),
         ('base = "kinema"\n[clips]\nframe = 1', "clips.frame: unknown key"),
         ('base = "deep-exemplar"\n[model]\noptions = { wide = 1 }', "model.options.wide: unknown key"),
         ('base = "kinema"\n[losses]\nl2 = 1', "losses.l2: unknown key"),
@@ -242,15 +246,48 @@ def test_a_recipe_holds_what_differs_from_its_base(tmp_path: Path) -> None:
     mine, base = read_recipe(tmp_path / "mine.toml"), read_recipe("kinema")
     assert {*mine.losses.active_terms()} == {*base.losses.active_terms()} - {"temporal"}
     assert mine.losses.l1
-    assert (mine.losses.l1.weight, mine.solver, mine.clips) == (0.5, base.solver, base.clips)
+    assert (mine.losses.l1.weight, mine.optimizer, mine.clips) == (0.5, base.optimizer, base.clips)
     assert mine.data.films == (tmp_path / "films",)
     assert mine.model.start_from == {"": str(tmp_path / "old/kinema.safetensors"), "features": "kinema"}
 
 
+def with_old_keys(content: Mapping[str, Any], section: str = "") -> dict[str, Any]:
+    """A recipe as a version before the keys of today wrote it."""
+    old = {
+        new: key.removeprefix(section) for key, new in RENAMED_KEYS.items() if key.rpartition(".")[0] == section[:-1]
+    }
+    inner = {key: with_old_keys(x, f"{section}{key}.") if isinstance(x, dict) else x for key, x in content.items()}
+    return {old.get(key, key): value for key, value in inner.items()}
+
+
+def test_old_keys_are_read(tmp_path: Path) -> None:
+    old = Path(__file__).with_name("old-keys.toml")  # kinema.toml before keys were renamed
+    assert {"[solver]", "[schedule]"} < {*old.read_text().splitlines()}
+    assert read_recipe(old) == read_recipe("kinema")
+    changes = {"solver": {"rate": 1.0}, "losses": {"evidence": 0.5, "adversarial": {"weight": 0.1, "after": 5}}}
+    assert read_recipe(old, changes) == read_recipe("kinema", rename_old_keys(changes))
+    for base in ("kinema", str(old)):  # old over today's, and over old
+        (tmp_path / "mine.toml").write_text(f'base = "{base}"\nema = 0.5\n[solver]\nrates = {{ fusion = 0.1 }}\n')
+        mine = read_recipe(tmp_path / "mine.toml")
+        assert (mine.ema_decay, mine.optimizer.lr, mine.optimizer.lr_by_module) == (0.5, 1e-3, {"fusion": 0.1})
+    (tmp_path / "mine.toml").write_text(f'base = "{old}"\nbatch_size = 7\n[optimizer]\nlr = 0.1\n')
+    assert read_recipe(tmp_path / "mine.toml", {"steps": 5000}).optimizer.lr == 0.1
+    assert read_recipe(tmp_path / "mine.toml", {"batch": 9}).batch_size == 9
+
+
+def test_recipes_of_recorded_runs_are_read() -> None:
+    paths = sorted((Path(__file__).parents[2] / "docs/training/runs").glob("*.recipe.json"))
+    assert len(paths) == 3
+    for path in paths:
+        recorded = json.loads(path.read_text())
+        recipe = Recipe.model_validate_json(json.dumps(rename_old_keys(recorded)))
+        assert (recipe.optimizer.lr, recipe.batch_size) == (recorded["solver"]["rate"], recorded["batch"])
+
+
 def test_rates_follow_their_schedule() -> None:
-    steps = LrScheduleConfig(kind="steps", at=(4, 8), factor=0.5, warmup=2)
+    steps = LrScheduleConfig(kind="steps", milestones=(4, 8), factor=0.5, warmup=2)
     assert [lr_factor(steps, step) for step in (0, 1, 3, 4, 8)] == [0.5, 1, 1, 0.5, 0.25]
-    cosine = LrScheduleConfig(kind="cosine", warmup=2, until=12, floor=0.1)
+    cosine = LrScheduleConfig(kind="cosine", warmup=2, end_step=12, floor=0.1)
     assert [lr_factor(cosine, step) for step in (0, 2, 7, 12, 50)] == pytest.approx([0.5, 1, 0.55, 0.1, 0.1])
 
 
@@ -260,10 +297,14 @@ def test_rates_follow_their_schedule() -> None:
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_the_recipes_learn(name: str, data: Path, tmp_path: Path, small_vgg: None) -> None:
     base = read_recipe(name)
-    judge = {"adversarial": {"weight": 0.2, "after": 0, "width": TINY}} if base.losses.adversarial else {}
+    judge = {"adversarial": {"weight": 0.2, "start_step": 0, "width": TINY}} if base.losses.adversarial else {}
     less = {
         "kinema": {"clips": {"kinds": {"wrong": 1}, "frames": 2, "size": (64, 96)}},
-        "long-term": {"batch": 1, "model": {"options": {"width": TINY, "block": 2, "layers": 1}}, "recompute": False},
+        "long-term": {
+            "batch_size": 1,
+            "model": {"options": {"width": TINY, "block": 2, "layers": 1}},
+            "gradient_checkpointing": False,
+        },
     }
     recipe = tiny(name, data, steps=20, checkpoint_every=20, losses=judge, **less.get(name, {}))
     outcome = train(recipe, tmp_path / "run")
@@ -280,7 +321,7 @@ def test_gradients_add_up_however_a_batch_is_parted(data: Path) -> None:
     whole = doubled(batch_of("near", "near", "near", "near", frames=1))
     parts = [replace(whole, **{key: x[row : row + 2] for key, x in vars(whole).items()}) for row in (0, 2)]
     moved = []
-    for batches, changed in (([whole], {}), (parts, {}), ([whole], {"recompute": True})):
+    for batches, changed in (([whole], {}), (parts, {}), ([whole], {"gradient_checkpointing": True})):
         one = TrainState(build_model(recipe.model, 0).double(), recipe.model_copy(update=changed), ALONE)
         one.train_step(batches, 0)
         moved.append(one.generator.collect_gradients())
@@ -327,24 +368,24 @@ def test_a_term_counts_its_kinds_of_references_only(data: Path) -> None:
 
 
 def test_what_a_model_gives_beside_its_answer_can_be_taught(data: Path) -> None:
-    wanted = {"evidence": {"weight": 1, "form": "psnr", "noise": 2.0, "references": ["near"]}}
-    wanted["by_kind"] = {"weight": 1, "references": ["near"]}
+    wanted = {"match_colors": {"weight": 1, "form": "psnr", "noise": 2.0, "references": ["near"]}}
+    wanted["semantic_colors"] = {"weight": 1, "references": ["near"]}
     recipe = plain_kinema(data, losses=wanted | {"temporal": 0, "psnr": 0, "l1": 0, "confidence": 0})
     batch = batch_of("wrong", "near")
     compared = LossInputs(batch, predict_batch(build_model(recipe.model, 0), batch))
     found = compute_losses(recipe.losses, compared, 0)
-    assert {*found} == {"evidence", "by_kind"}
+    assert {*found} == {"match_colors", "semantic_colors"}
     evidence, kind = (compared.prediction.aux[name].flatten(0, 1) for name in ("evidence", "kind"))
     near, truth = slice(2, 4), compared.true_lab[:, 1:]
-    torch.testing.assert_close(found["evidence"], psnr_loss(evidence[near], truth[near], noise=2.0))
-    torch.testing.assert_close(found["by_kind"], l1_loss(kind[near], truth[near]))
+    torch.testing.assert_close(found["match_colors"], psnr_loss(evidence[near], truth[near], noise=2.0))
+    torch.testing.assert_close(found["semantic_colors"], l1_loss(kind[near], truth[near]))
     with pytest.raises(UsageError, match="the model gives evidence, kind beside its colours, no warped"):
-        compute_losses(plain_kinema(data, losses={"evidence": {"weight": 1, "aux": "warped"}}).losses, compared, 0)
+        compute_losses(plain_kinema(data, losses={"match_colors": {"weight": 1, "aux": "warped"}}).losses, compared, 0)
 
 
 def test_the_discriminator_learns_beside_the_model_and_not_through_it(data: Path) -> None:
     off = {"perceptual": 0, "contextual": 0, "l1": 0, "smoothness": 0, "temporal": 0}
-    judge = {"adversarial": {"weight": 1.0, "after": 1, "width": TINY}}
+    judge = {"adversarial": {"weight": 1.0, "start_step": 1, "width": TINY}}
     recipe = tiny("deep-exemplar", data, losses=off | {"l1": 1} | judge)
     one = TrainState(build_model(recipe.model, 0), recipe, ALONE)
     assert one.discriminator
@@ -366,8 +407,8 @@ def test_what_is_frozen_stays(data: Path) -> None:
     moved = {name for name, x in one.model.state_dict().items() if not torch.equal(x, before[name])}
     assert moved
     assert {name.split(".")[0] for name in moved} == {"correspondence", "colorization"}
-    fixed = plain_kinema(data, solver={"frozen_statistics": True})
-    free = plain_kinema(data, solver={"frozen_statistics": False})
+    fixed = plain_kinema(data, optimizer={"frozen_statistics": True})
+    free = plain_kinema(data, optimizer={"frozen_statistics": False})
     for recipe, moves in ((fixed, False), (free, True)):
         one = TrainState(build_model(recipe.model, 0), recipe, ALONE)
         one.train_step([batch_of("near")], 0)
@@ -375,7 +416,8 @@ def test_what_is_frozen_stays(data: Path) -> None:
 
 
 def test_each_submodule_has_its_rate(data: Path) -> None:
-    recipe = plain_kinema(data, solver={"rates": {"features": 1e-5, "features._blocks.0": 1e-6}, "weight_decay": 0})
+    rates = {"features": 1e-5, "features._blocks.0": 1e-6}
+    recipe = plain_kinema(data, optimizer={"lr_by_module": rates, "weight_decay": 0})
     one = TrainState(build_model(recipe.model, 0), recipe, ALONE)
     before = {name: x.detach().clone() for name, x in one.model.named_parameters()}
     one.train_step([batch_of("near")], 0)
@@ -383,12 +425,14 @@ def test_each_submodule_has_its_rate(data: Path) -> None:
     assert far["features._blocks.0._depthwise_conv.weight"] == pytest.approx(1e-6, rel=0.1)
     assert far["features._blocks.1._depthwise_conv.weight"] == pytest.approx(1e-5, rel=0.1)
     assert far["fusion.answer.weight"] == pytest.approx(1e-3, rel=0.1)
-    with pytest.raises(UsageError, match=r"solver.rates: kinema has no 'nothing'; it has features"):
-        TrainState(build_model(recipe.model, 0), plain_kinema(data, solver={"rates": {"nothing": 1.0}}), ALONE)
+    with pytest.raises(UsageError, match=r"optimizer.lr_by_module: kinema has no 'nothing'; it has features"):
+        TrainState(
+            build_model(recipe.model, 0), plain_kinema(data, optimizer={"lr_by_module": {"nothing": 1.0}}), ALONE
+        )
 
 
 def test_the_mean_of_the_weights_follows_them(data: Path) -> None:
-    recipe = tiny("color2embed", data, ema=0.3, losses={"perceptual": 0})
+    recipe = tiny("color2embed", data, ema_decay=0.3, losses={"perceptual": 0})
     one = TrainState(build_model(recipe.model, 0), recipe, ALONE)
     assert one.ema_model
     name = "unet.outlet.2.weight"
@@ -402,7 +446,7 @@ def test_the_mean_of_the_weights_follows_them(data: Path) -> None:
 
 def test_processes_share_the_clips_of_a_step(data: Path) -> None:
     """However many there are: together they see the same, each its own part."""
-    recipe = plain_kinema(data, batch=8, accumulate=2, clips={"photographs": 0})
+    recipe = plain_kinema(data, batch_size=8, gradient_accumulation=2, clips={"photographs": 0})
     clips = material.load_training_data(recipe).clips
     seen: list[list[Batch]] = []
     for team in (ALONE, replace(ALONE, world_size=2), replace(ALONE, world_size=2, rank=1)):
@@ -428,7 +472,7 @@ ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
 
 
 def test_a_killed_run_goes_on_to_the_same_weights(data: Path, tmp_path: Path) -> None:
-    recipe = plain_kinema(data, steps=16, ema=0.9, clips={"kinds": {"near": 1, "self": 1}, "damaged": 0.5})
+    recipe = plain_kinema(data, steps=16, ema_decay=0.9, clips={"kinds": {"near": 1, "self": 1}, "damaged": 0.5})
     path = written(recipe, tmp_path / "recipe.toml")
     with subprocess.Popen(command(path, "-o", tmp_path / "killed", "-q"), env=ENVIRONMENT) as process:
         while not (tmp_path / "killed/checkpoints/step-00000003.pt").exists() and process.poll() is None:
@@ -438,7 +482,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(data: Path, tmp_path: Path) ->
     reached = len(curve(tmp_path / "killed"))
     assert 3 <= reached < 16
     told: list[str] = []
-    again = train(read_recipe(path), tmp_path / "killed", tell=told.append)
+    again = train(read_recipe(path), tmp_path / "killed", on_message=told.append)
     assert any("goes on from step" in line for line in told)
     whole = train(recipe, tmp_path / "whole")
     assert again.step == whole.step == 16
@@ -449,8 +493,8 @@ def test_a_killed_run_goes_on_to_the_same_weights(data: Path, tmp_path: Path) ->
 
 def test_two_processes_do_what_one_does(data: Path, tmp_path: Path) -> None:
     # a large epsilon: Adam's first steps are the signs of gradients, which rounding decides where they are small
-    solver = {"epsilon": 1e-2, "rate": 1e-2, "frozen_statistics": True}
-    recipe = tiny("color2embed", data, steps=4, losses={"perceptual": 0}, solver=solver, clip_norm=1.0)
+    optimizer = {"epsilon": 1e-2, "lr": 1e-2, "frozen_statistics": True}
+    recipe = tiny("color2embed", data, steps=4, losses={"perceptual": 0}, optimizer=optimizer, clip_norm=1.0)
     path = written(recipe, tmp_path / "recipe.toml")
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     arguments = command(path, "-o", tmp_path / "two", "-q")[1:]
@@ -499,10 +543,10 @@ def test_a_gradient_that_is_no_number_moves_nothing(data: Path) -> None:
 def test_a_folder_keeps_to_its_recipe(data: Path, tmp_path: Path) -> None:
     recipe = plain_kinema(data, steps=1)
     train(recipe, tmp_path / "run")
-    longer = plain_kinema(data, steps=2, log_every=5, checkpoint_every=7, keep=5)
+    longer = plain_kinema(data, steps=2, log_every=5, checkpoint_every=7, keep_checkpoints=5)
     assert train(longer, tmp_path / "run").step == 2
-    other = plain_kinema(data, solver={"rate": 1e-5}, clips={"frames": 3})
-    with pytest.raises(UsageError, match=r"checkpoint of another recipe \(clips.frames, solver.rate differ\)"):
+    other = plain_kinema(data, optimizer={"lr": 1e-5}, clips={"frames": 3})
+    with pytest.raises(UsageError, match=r"checkpoint of another recipe \(clips.frames, optimizer.lr differ\)"):
         train(other, tmp_path / "run")
     (tmp_path / "full").mkdir()
     (tmp_path / "full/letter.txt").write_text("")
@@ -511,6 +555,28 @@ def test_a_folder_keeps_to_its_recipe(data: Path, tmp_path: Path) -> None:
     (tmp_path / "run/checkpoints/step-00000002.pt").write_bytes(b"PK cut off")
     with pytest.raises(WeightsError, match=r"step-00000002.pt is damaged: .*the one before"):
         train(longer, tmp_path / "run")
+
+
+def test_a_checkpoint_with_old_keys_goes_on(data: Path, tmp_path: Path) -> None:
+    losses = {"match_colors": {"weight": 0.1}, "adversarial": {"weight": 0.1, "start_step": 1, "width": TINY}}
+    recipe = plain_kinema(
+        data, losses=losses, clips={"size": SIZE}, ema_decay=0.9, gradient_checkpointing=True, steps=4
+    )
+    part = train(recipe.model_copy(update={"steps": 2}), tmp_path / "run")
+    content = torch.load(part.checkpoint, weights_only=True)
+    recorded = with_old_keys(json.loads(content["recipe"]))
+    assert {"solver", "schedule", "batch", "accumulate", "recompute", "ema", "keep"} < {*recorded}
+    assert {"evidence", "by_kind"} < {*recorded["losses"]}
+    assert {"after", "rate"} < {*recorded["losses"]["adversarial"]}
+    assert {"rate", "rates"} < {*recorded["solver"]}
+    torch.save(content | {"recipe": json.dumps(recorded)}, part.checkpoint)
+    again, whole = train(recipe, tmp_path / "run"), train(recipe, tmp_path / "whole")
+    assert again.step == whole.step == 4
+    assert again.weights.read_bytes() == whole.weights.read_bytes()
+    recorded["solver"]["rate"] = 0.5
+    torch.save(content | {"recipe": json.dumps(recorded)}, again.checkpoint)
+    with pytest.raises(UsageError, match=r"another recipe \(optimizer.lr differ\)"):
+        train(recipe, tmp_path / "run")
 
 
 def test_a_full_disk_leaves_the_last_checkpoint_whole(
@@ -608,7 +674,7 @@ def test_one_film_only_and_films_that_cannot_be_used(data: Path, tmp_path: Path)
     recipe = plain_kinema(data, data={"films": [str(data / "films"), str(tmp_path / "films")]}, steps=1)
     assert f"{gray}: its mean |ab| is 0.00" in material.load_training_data(recipe).format_check()
     told: list[str] = []
-    assert train(recipe, tmp_path / "run", tell=told.append).step == 1
+    assert train(recipe, tmp_path / "run", on_message=told.append).step == 1
     assert any(f"{gray} is gray, left out" in line for line in told)
     with pytest.raises(InputError, match=f"{gray} is gray"):
         train(recipe, tmp_path / "strict", strict=True)
@@ -617,7 +683,7 @@ def test_one_film_only_and_films_that_cannot_be_used(data: Path, tmp_path: Path)
 
 
 def test_weights_that_were_trained_can_be_imported(data: Path, tmp_path: Path, home: Path) -> None:
-    outcome = train(plain_kinema(data, steps=1, ema=0.5), tmp_path / "run")
+    outcome = train(plain_kinema(data, steps=1, ema_decay=0.5), tmp_path / "run")
     (part,) = import_weights("kinema", [outcome.weights])
     assert part.entry.trained_on == "2 films, 0 photographs, 1 steps"
     kept = state_of(outcome.checkpoint)["average"]

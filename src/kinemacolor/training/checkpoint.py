@@ -14,6 +14,7 @@ from kinemacolor.errors import UsageError, WeightsError
 from kinemacolor.models.base import Colorizer
 from kinemacolor.training.initialization import UNREADABLE_ERRORS, find_stored_part
 from kinemacolor.training.recipe import Recipe, is_weights_file
+from kinemacolor.training.recipe_aliases import rename_old_keys
 from kinemacolor.training.recipe_file import find_differing_keys, recipe_to_dict
 from kinemacolor.utils.files import write_file_atomically
 
@@ -58,7 +59,7 @@ def load_checkpoint(path: Path, recipe: Recipe) -> dict[str, Any]:
     """Read a checkpoint. Raises WeightsError for a damaged file, UsageError for a checkpoint of another recipe."""
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        other = json.loads(content["recipe"])
+        other = rename_old_keys(json.loads(content["recipe"]))
     except UNREADABLE_ERRORS as error:
         raise WeightsError(f"{path} is damaged: delete it, and the run goes on from the one before") from error
     differing_keys = find_differing_keys(recipe_to_dict(recipe), other)
@@ -86,7 +87,7 @@ def _describe_part(part: str, path: str, model: Colorizer, recipe: Recipe, train
     source = recipe.model.start_from.get(path)
     variant = getattr(model.get_submodule(path), "variant", None)
     options = {"vgg": variant} if part == "vgg19" else {}
-    if source and not is_weights_file(source) and path in recipe.solver.frozen:
+    if source and not is_weights_file(source) and path in recipe.optimizer.frozen:
         entry = find_stored_part(source).entry
         return {
             "licence": entry.licence,

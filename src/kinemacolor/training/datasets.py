@@ -120,22 +120,21 @@ def exclude_films(index: SourceIndex, films: Sequence[Source]) -> SourceIndex:
 
 
 def iter_batch_parts(clips: ClipDataset, recipe: Recipe, process_group: ProcessGroup, step: int) -> Iterator[Batch]:
-    """Iterate over this process's parts of the batches from ``step`` on: ``accumulate`` parts for each step.
+    """Iterate over this process's parts of the batches from ``step`` on: ``gradient_accumulation`` parts for each step.
 
     Raises UsageError for a batch that cannot be divided evenly.
     """
-    parts = process_group.world_size * recipe.accumulate
-    size, remainder = divmod(recipe.batch, parts)
+    parts = process_group.world_size * recipe.gradient_accumulation
+    size, remainder = divmod(recipe.batch_size, parts)
     if remainder or not size:
         raise UsageError(
-            f"a batch of {recipe.batch} does not part into {recipe.accumulate} for each of "
-            f"{process_group.world_size} devices: change accumulate, or the number of devices"
+            f"a batch of {recipe.batch_size} does not part into {recipe.gradient_accumulation} for each of "
+            f"{process_group.world_size} devices: change gradient_accumulation, or the number of devices"
         )
     own_clips = cast(ClipDataset, _ProcessShare(clips, size, process_group))
     pin = process_group.device.type == "cuda"
-    return iter_batches(
-        own_clips, step * recipe.accumulate, batch_size=size, workers=recipe.data.workers, pin_memory=pin
-    )
+    first = step * recipe.gradient_accumulation
+    return iter_batches(own_clips, first, batch_size=size, workers=recipe.data.workers, pin_memory=pin)
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,7 @@ def compute_losses(config: recipes.LossesConfig, inputs: LossInputs, step: int) 
 def is_adversarial_active(config: recipes.LossesConfig, step: int) -> bool:
     """Whether the adversarial loss is active at ``step``."""
     term = config.active_terms().get("adversarial")
-    return isinstance(term, recipes.AdversarialLossConfig) and step >= term.after
+    return isinstance(term, recipes.AdversarialLossConfig) and step >= term.start_step
 
 
 def compute_discriminator_loss(inputs: LossInputs) -> Tensor:
@@ -245,8 +245,8 @@ LOSS_FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
     "l1": _l1_term,
     "smooth_l1": _smooth_l1_term,
     "psnr": _psnr_term,
-    "evidence": _aux_ab_term,
-    "by_kind": _aux_ab_term,
+    "match_colors": _aux_ab_term,
+    "semantic_colors": _aux_ab_term,
     "perceptual": _perceptual_term,
     "contextual": _contextual_term,
     "smoothness": _smoothness_term,

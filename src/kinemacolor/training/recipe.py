@@ -135,13 +135,13 @@ class TemporalLossConfig(LossTermConfig):
 
 
 class AdversarialLossConfig(LossTermConfig):
-    """`losses.adversarial`, from step ``after`` on.
+    """`losses.adversarial`, from step ``start_step`` on.
 
-    ``rate``: the discriminator's learning rate. ``width``: factor on its number of channels.
+    ``lr``: the discriminator's learning rate. ``width``: factor on its number of channels.
     """
 
-    after: int = Field(default=0, ge=0)
-    rate: float = Field(default=2e-4, gt=0)
+    start_step: int = Field(default=0, ge=0)
+    lr: float = Field(default=2e-4, gt=0)
     width: float = Field(default=1.0, gt=0)
 
 
@@ -160,8 +160,8 @@ class LossesConfig(_RecipeSection):
     l1: L1LossConfig | None = None
     smooth_l1: SmoothL1LossConfig | None = None
     psnr: PsnrLossConfig | None = None
-    evidence: MatchColorsLossConfig | None = None
-    by_kind: SemanticColorsLossConfig | None = None
+    match_colors: MatchColorsLossConfig | None = None
+    semantic_colors: SemanticColorsLossConfig | None = None
     perceptual: PerceptualLossConfig | None = None
     contextual: ContextualLossConfig | None = None
     smoothness: SmoothnessLossConfig | None = None
@@ -176,15 +176,15 @@ class LossesConfig(_RecipeSection):
 
 
 class OptimizerConfig(_RecipeSection):
-    """The section ``solver``: Adam or AdamW and its settings.
+    """The section ``optimizer``: Adam or AdamW and its settings.
 
-    ``rate``: learning rate. ``rates``: learning rates of submodules by their path. ``frozen``: paths of submodules that
-    are not trained. ``frozen_statistics``: batch normalization keeps the means and variances that it starts with.
+    ``lr``: learning rate. ``lr_by_module``: learning rates of submodules by their path. ``frozen``: paths of submodules
+    that are not trained. ``frozen_statistics``: batch normalization keeps the means and variances that it starts with.
     """
 
     kind: Literal["adam", "adamw"] = "adamw"
-    rate: float = Field(default=1e-4, gt=0)
-    rates: dict[str, float] = {}
+    lr: float = Field(default=1e-4, gt=0)
+    lr_by_module: dict[str, float] = {}
     frozen: tuple[str, ...] = ()
     frozen_statistics: bool = False
     betas: tuple[float, float] = (0.9, 0.999)
@@ -194,25 +194,25 @@ class OptimizerConfig(_RecipeSection):
 
 
 class LrScheduleConfig(_RecipeSection):
-    """The section ``schedule``: the factor on all learning rates by step, linear from 0 over ``warmup`` steps, then 1.
+    """The section ``lr_schedule``: the factor on all learning rates, linear from 0 over ``warmup`` steps, then 1.
 
-    Kind ``steps``: multiplied by ``factor`` at each step of ``at``. Kind ``cosine``: falls to ``floor`` at step
-    ``until``.
+    Kind ``steps``: multiplied by ``factor`` at each step of ``milestones``. Kind ``cosine``: falls to ``floor`` at step
+    ``end_step``.
     """
 
     kind: Literal["constant", "steps", "cosine"] = "constant"
     warmup: int = Field(default=0, ge=0)
-    at: tuple[int, ...] = ()
+    milestones: tuple[int, ...] = ()
     factor: float = Field(default=0.1, gt=0)
-    until: int = Field(default=0, ge=0)
+    end_step: int = Field(default=0, ge=0)
     floor: float = Field(default=0.0, ge=0, le=1)
 
     @model_validator(mode="after")
     def _check_complete(self) -> Self:
-        if self.kind == "cosine" and self.until <= self.warmup:
-            raise ValueError("a cosine needs until, a step behind warmup")
-        if self.kind == "steps" and not self.at:
-            raise ValueError("steps need at, a list of steps")
+        if self.kind == "cosine" and self.end_step <= self.warmup:
+            raise ValueError("a cosine needs end_step, a step behind warmup")
+        if self.kind == "steps" and not self.milestones:
+            raise ValueError("steps need milestones, a list of steps")
         return self
 
 
@@ -232,14 +232,14 @@ class ValidationConfig(_RecipeSection):
 
 
 class Recipe(_RecipeSection):
-    """All settings of a training run.
+    """All settings of a training run; `recipe_aliases` has the names that keys had before.
 
-    ``steps``: steps of the optimizer. ``batch``: clips of a step, over all devices. ``accumulate``: number of parts
-    into which a device divides its share of the batch, to save memory (gradient accumulation). ``recompute``: gradient
-    checkpointing, activations of a block of frames are computed twice instead of stored. ``precision``: of the
-    networks, where the device supports it; a CPU trains in float32. ``ema``: decay of the running mean of the weights,
-    which is validated and exported; 0 turns it off. ``clip_norm``: largest norm of the gradient; 0 is no limit.
-    ``seed``: of weights, clips and their order. ``checkpoint_every``, ``log_every``: in steps. ``keep``: number of
+    ``steps``: steps of the optimizer. ``batch_size``: clips of a step, over all devices. ``gradient_accumulation``:
+    number of parts into which a device divides its share of a batch, to save memory. ``gradient_checkpointing``: the
+    activations of a block of frames are computed twice instead of stored. ``precision``: of the networks, where the
+    device supports it; a CPU trains in float32. ``ema_decay``: decay of the running mean of the weights, which is
+    validated and exported; 0 turns it off. ``clip_norm``: largest norm of the gradient; 0 is no limit. ``seed``: of
+    weights, clips and their order. ``checkpoint_every``, ``log_every``: in steps. ``keep_checkpoints``: number of
     checkpoints that are kept.
     """
 
@@ -247,20 +247,20 @@ class Recipe(_RecipeSection):
     data: DataConfig = DataConfig()
     clips: ClipOptions = ClipOptions()
     losses: LossesConfig
-    solver: OptimizerConfig = OptimizerConfig()
-    schedule: LrScheduleConfig = LrScheduleConfig()
+    optimizer: OptimizerConfig = OptimizerConfig()
+    lr_schedule: LrScheduleConfig = LrScheduleConfig()
     validation: ValidationConfig = ValidationConfig()
     steps: int = Field(ge=1)
-    batch: int = Field(default=4, ge=1)
-    accumulate: int = Field(default=1, ge=1)
-    recompute: bool = False
+    batch_size: int = Field(default=4, ge=1)
+    gradient_accumulation: int = Field(default=1, ge=1)
+    gradient_checkpointing: bool = False
     precision: Literal["float32", "bfloat16"] = "float32"
-    ema: float = Field(default=0.0, ge=0, lt=1)
+    ema_decay: float = Field(default=0.0, ge=0, lt=1)
     clip_norm: float = Field(default=0.0, ge=0)
     seed: int = Field(default=0, ge=0)
     checkpoint_every: int = Field(default=1000, ge=1)
     log_every: int = Field(default=10, ge=1)
-    keep: int = Field(default=2, ge=1)
+    keep_checkpoints: int = Field(default=2, ge=1)
 
     @model_validator(mode="after")
     def _check_losses(self) -> Self:

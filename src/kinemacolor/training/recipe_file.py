@@ -1,7 +1,7 @@
 """Recipes as TOML files: reading, checking and comparing them.
 
 A recipe may name a ``base``, another recipe, and then holds only what differs: keys of a section replace those of the
-base one by one, tables inside of a section as a whole.
+base one by one, tables inside of a section as a whole. Old names of keys (`recipe_aliases`) are read too.
 """
 
 import json
@@ -15,12 +15,14 @@ from pydantic import ValidationError
 
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.training.recipe import Recipe, is_weights_file
+from kinemacolor.training.recipe_aliases import rename_old_keys
 from kinemacolor.utils.validation_messages import describe_validation_errors
 from kinemacolor.weights.registry import MODELS
 
 # Keys that may change when a run resumes: its length, what it writes, paths, and what only saves memory.
 RESUME_SAFE_KEYS = {
-    *("steps", "checkpoint_every", "log_every", "keep", "accumulate", "recompute", "data"),
+    *("steps", "checkpoint_every", "log_every", "keep_checkpoints", "data"),
+    *("gradient_accumulation", "gradient_checkpointing"),
     *(f"validation.{key}" for key in ("every", "films", "frames", "folders")),
 }
 
@@ -31,7 +33,7 @@ def read_recipe(source: str | Path, overrides: Mapping[str, Any] | None = None) 
     ``overrides`` replace its keys; they are nested like the file.
     Raises InputError for a file that cannot be read; UsageError, which names file and key, for wrong contents.
     """
-    raw = _merge_recipes(_read_with_base(source, ()), overrides or {})
+    raw = _merge_recipes(_read_with_base(source, ()), _rename_keys_of(source, overrides or {}))
     losses = raw.get("losses")
     if isinstance(losses, dict):
         raw["losses"] = {name: {"weight": x} if _is_number(x) else x for name, x in losses.items()}
@@ -76,7 +78,7 @@ def _read_with_base(source: str | Path, visited_bases: tuple[str, ...]) -> dict[
     """The raw contents of a recipe file, merged over its base; relative paths become absolute."""
     path, text = _read_text(source)
     try:
-        raw = tomllib.loads(text)
+        raw = _rename_keys_of(source, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{source} is no TOML file: {error}") from error
     for section, key in (("data", "films"), ("data", "photographs"), ("data", "cache"), ("validation", "folders")):
@@ -95,6 +97,14 @@ def _read_with_base(source: str | Path, visited_bases: tuple[str, ...]) -> dict[
         raise UsageError(f"{source}: base: wanted the name or the path of another recipe, got {base!r}")
     below = base if base in list_packaged_recipes() else path.parent / base
     return _merge_recipes(_read_with_base(below, (*visited_bases, base)), raw)
+
+
+def _rename_keys_of(source: str | Path, content: Mapping[str, Any]) -> dict[str, Any]:
+    """`rename_old_keys` with the name of the file in its errors."""
+    try:
+        return rename_old_keys(content)
+    except UsageError as error:
+        raise UsageError(f"{source}: {error}") from error
 
 
 def _read_text(source: str | Path) -> tuple[Path, str]:

@@ -10,8 +10,8 @@ def lr_factor(schedule: LrScheduleConfig, step: int) -> float:
     if step < schedule.warmup:
         return (step + 1) / schedule.warmup
     if schedule.kind == "steps":
-        return float(schedule.factor ** sum(step >= place for place in schedule.at))
+        return float(schedule.factor ** sum(step >= place for place in schedule.milestones))
     if schedule.kind == "cosine":
-        progress = min(1.0, (step - schedule.warmup) / (schedule.until - schedule.warmup))
+        progress = min(1.0, (step - schedule.warmup) / (schedule.end_step - schedule.warmup))
         return schedule.floor + (1 - schedule.floor) * (1 + math.cos(math.pi * progress)) / 2
     return 1.0

@@ -93,12 +93,12 @@ class TrainState:
         self.recipe, self.process_group = recipe, process_group
         self.model = model.to(process_group.device)
         self.vgg = vgg.to(process_group.device) if vgg else None
-        for path in recipe.solver.frozen:
-            get_submodule(model, path, "solver.frozen").requires_grad_(False)
+        for path in recipe.optimizer.frozen:
+            get_submodule(model, path, "optimizer.frozen").requires_grad_(False)
         self.generator = OptimizedModule(
-            model, make_parameter_groups(model, recipe.solver), recipe.solver, recipe.clip_norm
+            model, make_parameter_groups(model, recipe.optimizer), recipe.optimizer, recipe.clip_norm
         )
-        self.ema_model = copy.deepcopy(model).eval().requires_grad_(False) if recipe.ema else None
+        self.ema_model = copy.deepcopy(model).eval().requires_grad_(False) if recipe.ema_decay else None
         self.discriminator = _make_discriminator(recipe, process_group.device)
         self._autocast = _make_autocast(recipe, process_group.device)
         self._set_train_mode()
@@ -131,7 +131,7 @@ class TrainState:
         if wrong or not norms.isfinite().all():
             raise NonFiniteLossError(", ".join(wrong) or "the discriminator's gradient is not finite")
         for one in active:
-            one.step_optimizer(lr_factor(self.recipe.schedule, step))
+            one.step_optimizer(lr_factor(self.recipe.lr_schedule, step))
         self._update_ema(step)
         return mean_values
 
@@ -140,7 +140,7 @@ class TrainState:
         discriminator = self.discriminator.module if self.discriminator else None
         assert discriminator is None or isinstance(discriminator, VideoDiscriminator)
         with self._autocast:
-            prediction = predict_batch(self.model, batch, recompute=self.recipe.recompute)
+            prediction = predict_batch(self.model, batch, recompute=self.recipe.gradient_checkpointing)
         inputs = LossInputs(batch, prediction, self.vgg, discriminator)
         with _frozen_discriminator(discriminator):
             terms, weights = compute_losses(self.recipe.losses, inputs, step), self.recipe.losses.active_terms()
@@ -157,7 +157,7 @@ class TrainState:
         """Update the running mean of the weights; its decay is smaller in the first steps, (1 + n) / (10 + n)."""
         if self.ema_model is None:
             return
-        share = 1 - min(self.recipe.ema, (1 + step) / (10 + step))
+        share = 1 - min(self.recipe.ema_decay, (1 + step) / (10 + step))
         for mean, now in zip(self.ema_model.state_dict().values(), self.model.state_dict().values(), strict=True):
             if mean.is_floating_point():
                 mean.lerp_(now, share)
@@ -167,9 +167,9 @@ class TrainState:
     def _set_train_mode(self) -> None:
         """Set training mode, except for frozen submodules (and, if asked, all batch normalization)."""
         self.model.train()
-        for path in self.recipe.solver.frozen:
+        for path in self.recipe.optimizer.frozen:
             self.model.get_submodule(path).eval()
-        if self.recipe.solver.frozen_statistics:
+        if self.recipe.optimizer.frozen_statistics:
             for module in self.model.modules():
                 if isinstance(module, _BatchNorm):
                     module.eval()
@@ -207,15 +207,15 @@ def make_parameter_groups(model: Colorizer, config: OptimizerConfig) -> list[dic
 
     Raises UsageError for an unknown submodule.
     """
-    for path in config.rates:
-        get_submodule(model, path, "solver.rates")
+    for path in config.lr_by_module:
+        get_submodule(model, path, "optimizer.lr_by_module")
     groups: dict[float, list[nn.Parameter]] = {}
     for name, weight in model.named_parameters():
         if weight.requires_grad:
-            own = [path for path in config.rates if name.startswith(f"{path}.")]
-            rate = config.rates[max(own, key=len)] if own else config.rate
-            groups.setdefault(rate, []).append(weight)
-    return [{"params": weights, "lr": rate} for rate, weights in groups.items()]
+            own = [path for path in config.lr_by_module if name.startswith(f"{path}.")]
+            lr = config.lr_by_module[max(own, key=len)] if own else config.lr
+            groups.setdefault(lr, []).append(weight)
+    return [{"params": weights, "lr": lr} for lr, weights in groups.items()]
 
 
 def describe_precision_fallback(recipe: Recipe, device: torch.device) -> str | None:
@@ -244,8 +244,8 @@ def _make_discriminator(recipe: Recipe, device: torch.device) -> OptimizedModule
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(recipe.seed)
         network = VideoDiscriminator(width=term.width).to(device)
-    groups = [{"params": list(network.parameters()), "lr": term.rate}]
-    return OptimizedModule(network, groups, recipe.solver, recipe.clip_norm)
+    groups = [{"params": list(network.parameters()), "lr": term.lr}]
+    return OptimizedModule(network, groups, recipe.optimizer, recipe.clip_norm)
 
 
 @contextmanager

@@ -82,7 +82,7 @@ class Trainer:
         on_message: Callable[[str], None],
     ) -> None:
         self.recipe, self.folder, self.process_group, self.on_message = recipe, folder, process_group, on_message
-        self.checkpoints = CheckpointFolder(folder / "checkpoints", recipe.keep)
+        self.checkpoints = CheckpointFolder(folder / "checkpoints", recipe.keep_checkpoints)
         if process_group.is_main_process:
             _prepare_folder(folder, self.checkpoints)
         process_group.wait_for_all()
@@ -128,7 +128,7 @@ class Trainer:
 
     def _run_step(self, batch_parts: Iterator[Any]) -> dict[str, float]:
         """Do one step of training. Raises PartialError for a loss that is not finite, ResourceError without memory."""
-        parts = [next(batch_parts).to(self.process_group.device) for _ in range(self.recipe.accumulate)]
+        parts = [next(batch_parts).to(self.process_group.device) for _ in range(self.recipe.gradient_accumulation)]
         try:
             values = self.train_state.train_step(parts, self.step)
         except NonFiniteLossError as error:
@@ -137,11 +137,12 @@ class Trainer:
             good = self.checkpoints.find_newest(before=self.step)  # the one of this step gave the non-finite loss
             raise PartialError(
                 f"stopped at step {self.step}: {error}. The last good checkpoint is {good or 'none'}: "
-                "begin another run with it as model.start_from, and a lower rate or a clip_norm"
+                "begin another run with it as model.start_from, and a lower lr or a clip_norm"
             ) from error
         except torch.OutOfMemoryError as error:
             raise ResourceError(
-                f"out of memory at step {self.step} ({error}): raise accumulate, say recompute = true, or crop clips"
+                f"out of memory at step {self.step} ({error}): raise gradient_accumulation, "
+                "say gradient_checkpointing = true, or crop clips"
             ) from error
         self.step += 1
         return values
