@@ -85,18 +85,21 @@ def survey_film(
     start_seconds: float = 0,
     end_seconds: float | None = None,
     on_frame: Callable[[int], None] | None = None,
+    reader: VideoReader | None = None,
 ) -> Survey:
     """Read a film from ``start_seconds`` to ``end_seconds``; its shots are those of a list, or found by a detector.
+
+    ``reader``: one of the same film and seconds that nothing was read from yet.
 
     Raises InputError where film or list cannot be read, UsageError where nothing lies between the seconds.
     """
     builder, pts = FrameIndexBuilder(), array("q")
     samples: dict[int, bytes] = {}
     with (
-        VideoReader(path, start_seconds=start_seconds, end_seconds=end_seconds) as reader,
-        closing(prefetch(reader.iter_blocks(FRAMES_PER_BLOCK))) as blocks,
+        reader or VideoReader(path, start_seconds=start_seconds, end_seconds=end_seconds) as film,
+        closing(prefetch(film.iter_blocks(FRAMES_PER_BLOCK))) as blocks,
     ):
-        info = reader.info
+        info = film.info
         geometry = Geometry.from_frame_size(
             info.height, info.width, SAMPLE_SHORT_SIDE, pixel_aspect=info.sample_aspect, rotation=info.display_rotation
         )
@@ -125,7 +128,7 @@ def survey_film(
         if shot_list
         else shots_from_boundaries(boundaries, len(pts))
     )
-    return Survey(info, builder.build_index(reader), pts, found, samples, reader.ended_early)
+    return Survey(info, builder.build_index(film), pts, found, samples, film.ended_early)
 
 
 def make_frame_clock(info: VideoInfo, start_seconds: float = 0) -> FrameClock:

@@ -136,10 +136,11 @@ def write_exr(path: Path, rgb: Float32Array, samples: str, pixel_aspect: Fractio
     path.write_bytes(b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)]))
 
 
-def read_color_picture(path: Path, *, keep_alpha: bool = False) -> UInt8Array:
+def read_color_picture(path: Path, *, keep_alpha: bool = False, content: bytes | None = None) -> UInt8Array:
     """Read a colour picture as sRGB ``H W 3``: orientation and ICC profile applied, CMYK converted, alpha on white.
 
-    With ``keep_alpha`` a picture that is transparent somewhere is ``H W 4``.
+    With ``keep_alpha`` a picture that is transparent somewhere is ``H W 4``. ``content``: the bytes of the file, where
+    they were read already.
 
     Raises InputError if it cannot be read.
     """
@@ -147,7 +148,7 @@ def read_color_picture(path: Path, *, keep_alpha: bool = False) -> UInt8Array:
         if not path.exists():
             raise InputError(f"the reference {path} does not exist: check the name")
     try:
-        with Image.open(path) as image:
+        with Image.open(path if content is None else BytesIO(content)) as image:
             turned = ImageOps.exif_transpose(image)
             return np.array(_convert_to_srgb(turned, keep_alpha))
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 import av
 
+from kinemacolor.video.container import find_video_stream
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.output import NO_SPACE_ERRNOS
-from kinemacolor.video.reader import TIME_TOLERANCE_SECONDS, find_video_stream, open_film
+from kinemacolor.video.reader import TIME_TOLERANCE_SECONDS
 from kinemacolor.video.timecode import advance_timecode
 
 CONTAINER_METADATA_KEYS = {
@@ -17,7 +18,7 @@ CONTAINER_METADATA_KEYS = {
 
 
 class StreamCopier:
-    """Copies sound, subtitles and other streams packet by packet into ``target``, in step with the new pictures.
+    """Copies sound, subtitles and other streams of ``source`` packet by packet into ``target``, in step with the new pictures.
 
     Only what lies between ``start_seconds`` and ``end_seconds`` is copied, and moved so that it starts at zero.
     Attachments are copied at once, chapters only with a whole film. What the container cannot hold is named in
@@ -26,6 +27,7 @@ class StreamCopier:
 
     def __init__(
         self,
+        source: av.container.InputContainer,
         target: av.container.OutputContainer,
         info: VideoInfo,
         start_seconds: float,
@@ -36,7 +38,7 @@ class StreamCopier:
         self._warnings = warnings
         self._target_streams: dict[int, av.stream.Stream] = {}
         self._pending_packet: av.Packet[av.stream.Stream] | None = None
-        self._source = open_film(info.path)
+        self._source = source
         self._origin = info.origin_seconds if start_seconds else 0.0
         self._last_dts: dict[int, int] = {}
         self._dropped = 0
@@ -129,11 +131,12 @@ class StreamCopier:
             self._warnings.append(f"sound and other streams end early: {error}")
 
 
-def copy_film_metadata(info: VideoInfo, target: av.container.OutputContainer, start_seconds: float) -> None:
+def copy_film_metadata(
+    source: av.container.InputContainer, target: av.container.OutputContainer, info: VideoInfo, start_seconds: float
+) -> None:
     """Copy the metadata of a film and of its picture stream; the time code becomes that at ``start_seconds``."""
-    with open_film(info.path) as source:
-        copy_metadata(find_video_stream(source, info.path).metadata, target.streams.video[0].metadata)
-        copy_metadata(source.metadata, target.metadata)
+    copy_metadata(find_video_stream(source, info.path).metadata, target.streams.video[0].metadata)
+    copy_metadata(source.metadata, target.metadata)
     if info.timecode and info.rate:
         skipped = math.ceil((start_seconds - TIME_TOLERANCE_SECONDS) * info.rate)
         target.metadata["timecode"] = advance_timecode(info.timecode, max(0, skipped), info.rate)

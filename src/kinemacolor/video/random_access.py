@@ -60,9 +60,11 @@ class RangeReader:
     sometimes slow.
     """
 
-    def __init__(self, path: Path, index: FrameIndex, *, start_seconds: float = 0) -> None:
+    def __init__(
+        self, path: Path, index: FrameIndex, *, start_seconds: float = 0, info: VideoInfo | None = None
+    ) -> None:
         self.index = index
-        self._reader = VideoReader(path, start_seconds=start_seconds)
+        self._reader = VideoReader(path, start_seconds=start_seconds, info=info)
         self._open_frames: Generator[av.VideoFrame, None, None] | None = None
         self._frames: Iterator[av.VideoFrame] = iter(())
         self._next_number = index.frames  # number of the frame that `_frames` gives next
@@ -78,7 +80,12 @@ class RangeReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the film."""
         self._stop_decoding()
+        self._reader.close()
 
     def iter_blocks(self, first: int, end: int, size: int) -> Iterator[FrameBlock]:
         """Yield frames ``first`` up to ``end`` (not in it) in blocks of ``size``, the last one perhaps shorter.

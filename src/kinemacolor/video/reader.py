@@ -1,20 +1,20 @@
 """Decoding of films: what a film is (`probe_film`), and its frames as a stream (`VideoReader`)."""
 
 from collections.abc import Generator, Iterable, Iterator
-from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import av
 import numpy as np
 
 from kinemacolor.errors import InputError, translate_read_errors
 from kinemacolor.utils.arrays import UIntArray
+from kinemacolor.video.container import describe_film, find_video_stream, open_film
 from kinemacolor.video.images import find_pictures, probe_pictures, read_luma_codes
 from kinemacolor.video.info import FrameBlock, VideoInfo
-from kinemacolor.video.pixels import extract_luma_codes, get_bit_depth, get_chroma_subsampling, is_rgb, read_color_tags
-from kinemacolor.video.timecode import find_timecode
+from kinemacolor.video.pixels import extract_luma_codes
 
 StoredFrame = tuple[UIntArray, int, int]  # luma codes H W, pts and duration in ticks
 TIME_TOLERANCE_SECONDS = 5e-4  # containers round timestamps, and users type the rounded times they were shown
@@ -26,57 +26,52 @@ def probe_film(path: Path) -> VideoInfo:
 
     Raises InputError for what cannot be opened or holds no picture.
     """
-    with translate_read_errors(path):
-        pictures = find_pictures(path)
-    if pictures:
-        return probe_pictures(path, pictures)
-    with open_film(path) as container:
-        stream = find_video_stream(container, path)
-        frame = _decode_first_frame(container, stream, path)
-        pixels, context = frame.format, stream.codec_context
-        rate = stream.average_rate or stream.guessed_rate
-        metadata = [stream.metadata, container.metadata, *(other.metadata for other in container.streams)]
-        return VideoInfo(
-            path=path,
-            width=frame.width,
-            height=frame.height,
-            pixel_format=pixels.name,
-            depth=get_bit_depth(pixels),
-            subsampling="444" if is_rgb(pixels) else get_chroma_subsampling(pixels),
-            has_luma_plane=not is_rgb(pixels),
-            has_alpha=any(component.is_alpha for component in pixels.components),
-            time_base=stream.time_base or Fraction(1, 1000),
-            rate=rate,
-            frames=stream.frames or None,
-            duration_seconds=_read_duration_seconds(container, stream),
-            colors=read_color_tags(context, pixels).with_default_matrix(frame.height),
-            sample_aspect=stream.sample_aspect_ratio or None,
-            display_rotation=frame.rotation,
-            field_order=context.field_order,
-            codec=context.name,
-            origin_seconds=float((stream.start_time or 0) * (stream.time_base or 0)),
-            timecode=find_timecode(metadata, rate),
-        )
+    with VideoReader(path) as reader:
+        return reader.info
+
+
+class _OpenedFilm(NamedTuple):
+    """An open film, its picture stream, and the frames that are decoded from it."""
+
+    container: av.container.InputContainer
+    stream: av.VideoStream
+    frames: Iterator[av.VideoFrame]
 
 
 class VideoReader:
     """Reads the frames of a film from ``start_seconds`` up to ``end_seconds``, each decoded once.
 
-    After `iter_blocks` has ended, ``corrupt_packets`` counts the packets that had to be skipped, and
+    ``info``: what `probe_film` said of the film, where that is known; without it the film is opened at once, and the
+    first reading goes on from the frame that was decoded to describe it: one opening for both. After `iter_blocks` has
+    ended, ``corrupt_packets`` counts the packets that had to be skipped, and
     ``ended_early`` says in words why the film stopped before its own end; None if it did not.
     ``clock_jumped`` is true if it did so because its timestamps begin again, as those of joined
     recordings do.
     """
 
-    def __init__(self, path: Path, *, start_seconds: float = 0, end_seconds: float | None = None) -> None:
-        self.info = probe_film(path)
-        self._picture_files = find_pictures(path) if self.info.is_pictures else []
+    def __init__(
+        self,
+        path: Path,
+        *,
+        start_seconds: float = 0,
+        end_seconds: float | None = None,
+        info: VideoInfo | None = None,
+    ) -> None:
         self.start_seconds = start_seconds
         self.end_seconds = end_seconds
         self.corrupt_packets = 0
         self.ended_early: str | None = None
         self.clock_jumped = False
         self._container: av.container.InputContainer | None = None
+        self._probed: _OpenedFilm | None = None  # what the first reading takes over
+        with translate_read_errors(path):
+            self._picture_files = find_pictures(path)
+        if info is not None:
+            self.info = info
+        elif self._picture_files:
+            self.info = probe_pictures(path, self._picture_files)
+        else:
+            self.info = self._probe(path)
 
     def __enter__(self) -> Self:
         return self
@@ -84,8 +79,23 @@ class VideoReader:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the film, wherever reading stands."""
         if self._container is not None:
             self._container.close()
+
+    def _probe(self, path: Path) -> VideoInfo:
+        """Open a film and describe it by its first frame; what is open stays for the first reading."""
+        container, stream = self._open_stream(path)
+        frames = self._iter_decoded(container, stream)
+        first = next(frames, None)
+        if first is None:
+            container.close()
+            raise InputError(f"{path} holds no frame that can be decoded ({stream.codec_context.name})")
+        self._probed = _OpenedFilm(container, stream, chain([first], frames))
+        return describe_film(path, container, stream, first)
 
     def iter_blocks(self, size: int) -> Iterator[FrameBlock]:
         """Yield blocks of ``size`` frames, the last one perhaps shorter.
@@ -122,9 +132,9 @@ class VideoReader:
     def iter_frames(self) -> Generator[av.VideoFrame, None, None]:
         """Yield the decoded frames of a film that is no folder of pictures, each with a pts and a duration."""
         info = self.info
-        container, stream = self._open_stream()
+        container, stream, decoded = self._start_reading()
         with container:
-            for frame in self._iter_timestamped(self._iter_from_start(container, stream)):
+            for frame in self._iter_timestamped(self._iter_from_start(container, stream, decoded)):
                 seconds = float((frame.pts or 0) * info.time_base) - info.origin_seconds
                 if self.end_seconds is not None and seconds >= self.end_seconds:
                     return
@@ -138,7 +148,7 @@ class VideoReader:
         Yields nothing if seeking to ``sought``, a pts at or before it, does not lead to that frame.
         """
         info = self.info
-        container, stream = self._open_stream()
+        container, stream, _ = self._start_reading()
         with container:
             try:
                 container.seek(sought, stream=stream)
@@ -148,18 +158,27 @@ class VideoReader:
                 self._check_frame_format(frame, float((frame.pts or 0) * info.time_base) - info.origin_seconds)
                 yield frame
 
-    def _open_stream(self) -> tuple[av.container.InputContainer, av.VideoStream]:
-        """Open the film anew, to be decoded by several threads."""
-        self._container = container = open_film(self.info.path)
-        stream = find_video_stream(container, self.info.path)
+    def _start_reading(self) -> "_OpenedFilm":
+        """The film as `_probe` left it, or opened anew."""
+        opened, self._probed = self._probed, None
+        if opened is None:
+            container, stream = self._open_stream(self.info.path)
+            opened = _OpenedFilm(container, stream, self._iter_decoded(container, stream))
+        return opened
+
+    def _open_stream(self, path: Path) -> tuple[av.container.InputContainer, av.VideoStream]:
+        """Open a film to be decoded by several threads."""
+        self._container = container = open_film(path)
+        stream = find_video_stream(container, path)
         stream.codec_context.thread_type = "AUTO"
         return container, stream
 
     def _iter_from_start(
-        self, container: av.container.InputContainer, stream: av.VideoStream
+        self, container: av.container.InputContainer, stream: av.VideoStream, decoded: Iterator[av.VideoFrame]
     ) -> Iterator[av.VideoFrame]:
-        """Yield all frames from one at or before ``start_seconds``, found by seeking, else from the beginning."""
+        """Yield all frames from one at or before ``start_seconds``, found by seeking, else ``decoded`` from the start."""
         if self.start_seconds > 0:
+            self.corrupt_packets, self.ended_early = 0, None
             wanted = self.start_seconds + self.info.origin_seconds
             container.seek(int(wanted / self.info.time_base), stream=stream)
             frames = self._iter_decoded(container, stream)
@@ -170,7 +189,8 @@ class VideoReader:
                 return
             self.corrupt_packets, self.ended_early = 0, None
             container.seek(0)
-        yield from self._iter_decoded(container, stream)
+            decoded = self._iter_decoded(container, stream)
+        yield from decoded
 
     def _iter_timestamped(self, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
         """Give every frame a pts that grows and a duration; a clock that jumps back ends the film."""
@@ -226,7 +246,8 @@ class VideoReader:
             self.corrupt_packets += packet.is_corrupt
             decoded += len(frames)
             yield from (frame for frame in frames if isinstance(frame, av.VideoFrame))
-        self.ended_early = self.ended_early or self._describe_shortfall(container, decoded, reached)
+        if decoded:
+            self.ended_early = self.ended_early or self._describe_shortfall(container, decoded, reached)
 
     def _describe_shortfall(self, container: av.container.InputContainer, decoded: int, reached: float) -> str | None:
         """Say in words what is missing at the end of a film, None if nothing is.
@@ -243,61 +264,6 @@ class VideoReader:
         if claimed - reached > slack:
             return f"the file ends at {reached:.2f} s of {claimed:.2f} s"
         return None
-
-
-def find_video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
-    """Return the first stream of moving pictures; cover art does not count.
-
-    Raises InputError if there is none.
-    """
-    for stream in container.streams.video:
-        if not stream.disposition & av.stream.Disposition.attached_pic and stream.codec_context is not None:
-            # Without this flag a decoder crops the left side only to a multiple of its alignment.
-            stream.codec_context.flags |= av.codec.context.Flags.unaligned
-            return stream
-    raise InputError(f"{path} holds no picture stream: give a film, a picture or a folder of numbered pictures")
-
-
-def open_film(path: Path) -> av.container.InputContainer:
-    """Open a film for reading. Raises InputError for what cannot be opened."""
-    with translate_read_errors(path):
-        if not path.exists():
-            raise InputError(f"{path} does not exist: check the name")
-        if path.is_dir():
-            raise InputError(f"the folder {path} holds no pictures (png, jpg, tif, webp, bmp)")
-    try:
-        # An absolute path is never taken for a URL, whatever colons its name has.
-        return av.open(str(path.absolute()), metadata_errors="replace")
-    except PermissionError as error:
-        raise InputError(f"{path} may not be read: check its permissions") from error
-    except (av.error.FFmpegError, OSError) as error:
-        raise InputError(
-            f"{path} cannot be read as a film ({error.strerror}): it is another kind of file, or cut off before its "
-            f"index. Play it in another program, or fetch it again"
-        ) from error
-
-
-def _decode_first_frame(container: av.container.InputContainer, stream: av.VideoStream, path: Path) -> av.VideoFrame:
-    packets = container.demux(stream)
-    while True:
-        try:
-            frames = next(packets).decode()
-        except StopIteration:
-            break
-        except (av.error.FFmpegError, OSError) as error:
-            if isinstance(error, av.error.InvalidDataError):
-                continue
-            raise InputError(f"{path} cannot be decoded ({error})") from error
-        if frames:
-            return frames[0]
-    raise InputError(f"{path} holds no frame that can be decoded ({stream.codec_context.name})")
-
-
-def _read_duration_seconds(container: av.container.InputContainer, stream: av.VideoStream) -> float | None:
-    """Return the duration of the pictures, else that of the whole file, as the headers claim it."""
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    return container.duration / av.time_base if container.duration else None
 
 
 def iter_frame_blocks(frames: Iterable[StoredFrame], size: int) -> Iterator[FrameBlock]:

@@ -12,10 +12,11 @@ import numpy as np
 from av.stream import AttachmentStream
 
 from kinemacolor.utils.arrays import UIntArray
+from kinemacolor.video.container import find_video_stream, open_film
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.other_streams import CONTAINER_METADATA_KEYS
 from kinemacolor.video.pixels import full_to_limited_range, rescale_codes
-from kinemacolor.video.reader import VideoReader, find_video_stream, open_film, probe_film
+from kinemacolor.video.reader import VideoReader, probe_film
 
 LOSSLESS_CODECS = ("ffv1", "utvideo", "huffyuv", "ffvhuff", "rawvideo")
 # The largest mean error of luma, in 8-bit levels, with which a lossy result still counts as the same film.

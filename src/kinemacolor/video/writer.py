@@ -1,5 +1,6 @@
 """Writers of results, which keep all of the source but its Cb and Cr, and are there whole or not at all."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
@@ -13,13 +14,13 @@ import numpy as np
 
 from kinemacolor.errors import KinemacolorError
 from kinemacolor.utils.arrays import Float32Array, UIntArray
+from kinemacolor.video.container import open_film
 from kinemacolor.video.encoding import EncoderSettings, is_folder_name
 from kinemacolor.video.images import find_pictures, write_exr, write_picture
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.other_streams import CONTAINER_METADATA_KEYS, StreamCopier, copy_film_metadata
 from kinemacolor.video.output import FilmWriter, make_partial_path, translate_encoding_errors
 from kinemacolor.video.pixels import build_frame, full_to_limited_range, get_planar_format, rescale_codes
-from kinemacolor.video.reader import open_film
 from kinemacolor.video.timestamps import TimestampConverter
 
 if TYPE_CHECKING:
@@ -84,13 +85,19 @@ class VideoWriter:
         self._field_filter: av.filter.Graph | None = None
         self._closed = False
         with translate_encoding_errors(self.partial_path):
-            target = str(self.partial_path.absolute())
-            self._container = av.open(target, "w", container_options=self._build_container_options())
+            # One opening of the source for all that is not its pictures.
+            source = None if info.is_pictures else open_film(info.path)
+            options = _build_container_options(output, source.metadata if source else {})
+            self._container = av.open(str(self.partial_path.absolute()), "w", container_options=options)
             self._stream = self._add_video_stream()
-            if not info.is_pictures:
-                copy_film_metadata(info, self._container, start_seconds)
-            if with_other_streams and not info.is_pictures:
-                self._stream_copier = StreamCopier(self._container, info, start_seconds, end_seconds, self.warnings)
+            if source:
+                copy_film_metadata(source, self._container, info, start_seconds)
+            if source and with_other_streams:
+                self._stream_copier = StreamCopier(
+                    source, self._container, info, start_seconds, end_seconds, self.warnings
+                )
+            elif source:
+                source.close()
 
     def __enter__(self) -> Self:
         return self
@@ -180,14 +187,13 @@ class VideoWriter:
         marked.duration = frame.duration
         return marked
 
-    def _build_container_options(self) -> dict[str, str]:
-        if self.output.suffix.lower() in (".mkv", ".webm"):
-            return {"fflags": "+bitexact"}  # else Matroska gives the film and its streams random numbers
-        if self.info.is_pictures:
-            return {}
-        with open_film(self.info.path) as source:
-            unusual = {key.partition("-")[0] for key in source.metadata} - CONTAINER_METADATA_KEYS - _STANDARD_MP4_KEYS
-        return {"movflags": "use_metadata_tags"} if unusual else {}
+
+def _build_container_options(output: Path, metadata: Mapping[str, str]) -> dict[str, str]:
+    """Options of the muxer for a result with a film's metadata."""
+    if output.suffix.lower() in (".mkv", ".webm"):
+        return {"fflags": "+bitexact"}  # else Matroska gives the film and its streams random numbers
+    unusual = {key.partition("-")[0] for key in metadata} - CONTAINER_METADATA_KEYS - _STANDARD_MP4_KEYS
+    return {"movflags": "use_metadata_tags"} if unusual else {}
 
 
 def _build_field_filter(frame: av.VideoFrame, time_base: Fraction, info: VideoInfo) -> av.filter.Graph:
