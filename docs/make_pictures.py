@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 import kinemacolor
-from kinemacolor.references.load import load_references
+from kinemacolor.references.load import load_reference
 from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.geometry import resize
 
@@ -65,7 +65,7 @@ def main(data: Path) -> None:
         sample, still = ASSETS / "sample.mp4", ASSETS / "sample-reference.jpg"
         kinemacolor.colorize(sample, still, work / "sample.mp4")
         (gray,), (result,) = frames_of(sample, (2,)), frames_of(work / "sample.mp4", (2,))
-        save("strip.jpg", side_by_side([gray, load_references([still])[0], result], 270))
+        save("strip.jpg", side_by_side([gray, load_reference(still), result], 270))
         evaluation_page(data / "sample/dog-walk.mp4", work)
         for name, (film, references, wanted) in FILMS.items():
             paths = [still if reference == "STILL" else data / reference for reference in references]

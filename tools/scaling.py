@@ -170,7 +170,7 @@ def example(clips: Path, folder: Path, longest: int, shots: int = 12, seed: int 
     """A plan of a gray film of 384×216: shots of a third of ``longest`` frames or more, each a clip, back and forth,
     its first frame the reference.
     """
-    from kinemacolor.plan.document import FilmOptions
+    from kinemacolor.options import RenderOptions
     from kinemacolor.plan.planner import PlanRequest, make_plan
     from kinemacolor.references.spec import ReferenceSpec
 
@@ -190,7 +190,7 @@ def example(clips: Path, folder: Path, longest: int, shots: int = 12, seed: int 
             cv2.imwrite(str(frames / f"{count + number:06d}.png"), gray)
     (folder / "shots.csv").write_text("first\n" + "\n".join(map(str, firsts)) + "\n")
     plan = folder / "film.plan.json"
-    wish = PlanRequest(frames, tuple(given), folder / "stills", options=FilmOptions(), shot_list=folder / "shots.csv")
+    wish = PlanRequest(frames, tuple(given), folder / "stills", options=RenderOptions(), shot_list=folder / "shots.csv")
     make_plan(wish)[0].write(plan)
     return plan
 

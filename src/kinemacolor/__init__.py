@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kinemacolor.api import colorize as colorize
     from kinemacolor.errors import KinemacolorError as KinemacolorError
     from kinemacolor.inference.session import Session as Session
+    from kinemacolor.render.one_shot import colorize as colorize
     from kinemacolor.weights.registry import load_model as load_model
 
 __all__ = ["KinemacolorError", "Session", "colorize", "load_model"]
@@ -14,7 +14,7 @@ from kinemacolor._version import __version__ as __version__
 _HOMES = {
     "KinemacolorError": "errors",
     "Session": "inference.session",
-    "colorize": "api",
+    "colorize": "render.one_shot",
     "load_model": "weights.registry",
 }
 

@@ -25,7 +25,7 @@ from kinemacolor.evaluation.protocol import (
 )
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.baselines import GrayBaseline
-from kinemacolor.weights.registry import stored_backbone_part
+from kinemacolor.weights.manifest import stored_backbone_part
 from support.films import scene
 
 SETTINGS = runs.EvaluationSettings(models=("kinema",))

@@ -9,11 +9,11 @@ from kinemacolor.inference.attribution import Attribution, Origin
 from kinemacolor.inference.session import Session
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.deep_exemplar import DeepExemplar
-from kinemacolor.options import SessionOptions
+from kinemacolor.options import RenderOptions
 from support.sessions import gray_of, tiny
 
 SIZE = (108, 192)
-SMALL = SessionOptions(short_side=108)
+SMALL = RenderOptions(short_side=108)
 POINTS = [(row, column) for row in (0.1, 0.3, 0.5, 0.8) for column in (0.05, 0.35, 0.6, 0.9)]
 TWO_CELLS = 2 * 4 / 108
 
@@ -94,7 +94,7 @@ def test_a_crop_is_undone_on_both_sides(kinema: Colorizer, rotation: int) -> Non
     tall = place(size=(192, 192))
     frame = gray_of(tall)[24:168]
     stored = np.ascontiguousarray(np.rot90(frame, -(rotation // 90)))
-    options = SessionOptions(short_side=108, crop=True)
+    options = RenderOptions(short_side=108, crop=True)
     explained = session(kinema, tall, size=stored.shape, options=options, rotation=rotation).attribute_frame(stored)
     points = [(row, column) for row in (0.2, 0.5, 0.7) for column in (0.1, 0.5, 0.8)]
     wanted = [((24 + 144 * row) / 192, column) for row, column in points]

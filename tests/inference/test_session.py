@@ -12,14 +12,14 @@ from kinemacolor.errors import UsageError
 from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.inference.session import BT709_FULL_RANGE, Session, complete_reference, make_reference_batch
 from kinemacolor.models.base import Colorizer
-from kinemacolor.options import EdgeFilter, Precision, SessionOptions
+from kinemacolor.options import EdgeFilter, Precision, RenderOptions
 from kinemacolor.utils.device import choose_device
 from kinemacolor.video.geometry import Geometry, compute_working_size, resize
 from kinemacolor.weights.registry import MODELS
 from support.films import scene
 from support.sessions import gray_of, tiny
 
-SMALL = SessionOptions(short_side=64)
+SMALL = RenderOptions(short_side=64)
 
 
 def advance(session: Session, luma: np.ndarray) -> list[ColorPrediction]:
@@ -74,7 +74,7 @@ def test_a_still_film_does_not_flicker(kinema: Colorizer) -> None:
 
 def test_saturation_scales_chroma(kinema: Colorizer) -> None:
     def chroma(saturation: float) -> np.ndarray:
-        options = SessionOptions(short_side=64, saturation=saturation)
+        options = RenderOptions(short_side=64, saturation=saturation)
         session = Session(kinema, [scene(0)], height=72, width=96, options=options)
         return advance(session, gray_of(scene(1)))[0].ab
 
@@ -93,7 +93,7 @@ def test_unrelated_references_are_doubted(kinema: Colorizer) -> None:
 
 @pytest.mark.parametrize("edge_filter", ["none", "fgs", "guided"])
 def test_edge_filters_keep_flat_colour_flat(kinema: Colorizer, edge_filter: str) -> None:
-    options = SessionOptions(short_side=64, edge_filter=edge_filter)
+    options = RenderOptions(short_side=64, edge_filter=edge_filter)
     session = Session(kinema, [scene(0)], height=72, width=96, options=options)
     rgb, _ = session.colorize(gray_of(scene(1)))
     assert chroma_error(rgb, scene(1)) < chroma_error(np.repeat(gray_of(scene(1))[..., None], 3, 2), scene(1))
@@ -237,7 +237,7 @@ def test_the_published_recipe_is_the_models_own_default() -> None:
     model, picture = tiny("deep-exemplar"), [scene(0)]
     published = Session(model, picture, height=72, width=96)
     assert (published.postprocessor.saturation, published.postprocessor.edge_filter) == (1.25, "fgs")
-    plain = Session(model, picture, height=72, width=96, options=SessionOptions(saturation=1, edge_filter="none"))
+    plain = Session(model, picture, height=72, width=96, options=RenderOptions(saturation=1, edge_filter="none"))
     assert (plain.postprocessor.saturation, plain.postprocessor.edge_filter) == (1, "none")
     gray = gray_of(scene(1))
     (one,), (other,) = advance(published, gray), advance(plain, gray)
@@ -250,7 +250,7 @@ def test_crop_sees_the_middle_only(kinema: Colorizer, rotation: int, edge_filter
     """What a session of the cut film would give, in the middle; gray and unsure outside."""
     whole, still = scene(1, (96, 96)), scene(0, (96, 96))
     cut = slice(21, 75)  # 54 rows of 96 columns are 16:9
-    options = SessionOptions(short_side=54, crop=True, edge_filter=edge_filter)
+    options = RenderOptions(short_side=54, crop=True, edge_filter=edge_filter)
     session = Session(kinema, [still], height=96, width=96, options=options, rotation=rotation)
     rgb, confidence = session.colorize(np.ascontiguousarray(np.rot90(gray_of(whole), -(rotation // 90))))
     rgb, confidence = np.rot90(rgb, rotation // 90), np.rot90(confidence, rotation // 90)
@@ -267,7 +267,7 @@ def test_half_precision_stays_near(name: str, precision: Precision, chroma_bound
     """Untrained recurrent networks magnify rounding, so of theirs only the match is compared."""
     answers = []
     for chosen in ("float32", precision):
-        options = SessionOptions(short_side=72, precision=chosen)  # type: ignore[arg-type]
+        options = RenderOptions(short_side=72, precision=chosen)  # type: ignore[arg-type]
         session = Session(tiny(name), [scene(0)], height=72, width=96, options=options)
         luma = np.stack([gray_of(scene(index)) for index in range(3)])
         answers.append([np.stack(parts) for parts in zip(*session.predict_frames(luma, BT709_FULL_RANGE), strict=True)])

@@ -140,7 +140,7 @@ def test_the_classifier_compares_first_and_first_five_choices() -> None:
     class Brightness(nn.Module):
         """Six classes: the first of red, the others in the order of green."""
 
-        def classify(self, rgb: Tensor) -> Tensor:
+        def predict_logits(self, rgb: Tensor) -> Tensor:
             assert min(rgb.shape[-2:]) == 224
             red, green = rgb[:, :1].mean((2, 3)), rgb[:, 1:2].mean((2, 3))
             return torch.cat([red, green * torch.tensor([[1.0, 0.9, 0.8, 0.7, 0.6]])], 1)

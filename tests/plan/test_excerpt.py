@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from kinemacolor.errors import InputError, UsageError
-from kinemacolor.plan.document import Plan, ReferenceEntry, ShotEntry, ShotOptions
+from kinemacolor.options import ShotRenderOptions
+from kinemacolor.plan.document import Plan, ReferenceEntry, ShotEntry
 from kinemacolor.plan.excerpt import cut_excerpt
 from kinemacolor.plan.planner import make_plan
 from kinemacolor.render.passes import build_shot_passes
@@ -71,7 +72,9 @@ def test_it_has_the_frames_that_a_plan_of_this_part_has(
 
 
 def test_shots_are_cut_and_numbered_anew(plan: Plan) -> None:
-    looks = [shot.model_copy(update={"options": ShotOptions(saturation=n / 2)}) for n, shot in enumerate(plan.shots)]
+    looks = [
+        shot.model_copy(update={"options": ShotRenderOptions(saturation=n / 2)}) for n, shot in enumerate(plan.shots)
+    ]
     part = cut_excerpt(plan.model_copy(update={"shots": tuple(looks)}), 40 / 24, 70 / 24)
     assert [(shot.first, shot.last, shot.options.saturation) for shot in part.shots] == [(0, 19, 0.5), (20, 29, 1.0)]
     assert part.shots[0].transition is None

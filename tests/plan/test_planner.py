@@ -11,8 +11,9 @@ import pytest
 
 from kinemacolor.errors import InputError, Interrupted, ResourceError, UsageError
 from kinemacolor.plan.document import Plan
+from kinemacolor.plan.frame_encoder import make_frame_encoder
 from kinemacolor.plan.keyframe_selection import CandidateFrames, suggest_keyframes
-from kinemacolor.plan.planner import load_default_encoder, make_plan
+from kinemacolor.plan.planner import make_plan
 from kinemacolor.plan.stills import extract_frames
 from kinemacolor.plan.survey import Survey, survey_film
 from kinemacolor.references.spec import Reference, ReferenceSpec, name_references
@@ -177,7 +178,7 @@ def test_references_of_one_name_are_numbered() -> None:
 
 
 def test_suggestions_name_each_setting_once(seen: Survey) -> None:
-    views = CandidateFrames.from_survey(seen, load_default_encoder())
+    views = CandidateFrames.from_survey(seen, make_frame_encoder())
     assert views.weights.sum() == pytest.approx(1, abs=1e-5)
     found = suggest_keyframes(views, 10)
     assert len(found) >= 2
@@ -192,7 +193,7 @@ def test_suggestions_name_each_setting_once(seen: Survey) -> None:
 
 
 def test_suggestions_count_what_is_there_already(seen: Survey) -> None:
-    eye = load_default_encoder()
+    eye = make_frame_encoder()
     views = CandidateFrames.from_survey(seen, eye)
     known = [eye.encode_frame(cv2.cvtColor(scene(3), cv2.COLOR_RGB2GRAY))]
     (best,) = suggest_keyframes(views, 1, known)

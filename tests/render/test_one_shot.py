@@ -17,31 +17,29 @@ import pytest
 import kinemacolor
 from kinemacolor.errors import InputError, PartialError, ResourceError, UsageError
 from kinemacolor.models.base import Colorizer
-from kinemacolor.options import EncodingOptions, SessionOptions
+from kinemacolor.options import EncodingOptions, RenderOptions
 from kinemacolor.references.spec import ReferenceSpec
-from kinemacolor.render.one_shot import ColorizeRequest, plan_or_resume, run_colorize_request
-from kinemacolor.render.one_shot import run_preflight_checks as checked
+from kinemacolor.render.one_shot import ColorizeRequest, ColorizeRun, run_request
 from kinemacolor.render.output import OutputSetup, default_output_path
 from kinemacolor.render.progress import Progress, RenderReport
 from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.verify import verify_film
 from support.films import scene, write_film
 
-SMALL = SessionOptions(short_side=64)
+SMALL = RenderOptions(short_side=64)
 
 
 def job(source: Path, reference: Path, output: Path, **changes: object) -> ColorizeRequest:
-    return ColorizeRequest(source, (ReferenceSpec(reference),), output, **({"session": SMALL} | changes))
+    return ColorizeRequest(source, (ReferenceSpec(reference),), output, **({"options": SMALL} | changes))
 
 
 def preflight(one: ColorizeRequest) -> OutputSetup:
-    return checked(one, "kinema")
+    return ColorizeRun(one).output_setup
 
 
 def rendered(model: Colorizer, *args: Path, **changes: object) -> RenderReport:
     one = job(*args, **changes)
-    prepared = preflight(one)
-    return run_colorize_request(one, plan_or_resume(one, "kinema"), prepared, model)
+    return run_request(one, model)
 
 
 def colour_of(path: Path) -> float:
@@ -56,7 +54,7 @@ def test_a_film_becomes_the_same_film_with_colours(
     output = tmp_path / "out.mp4"
     seen: list[Progress] = []
     one = job(film, reference, output)
-    report = run_colorize_request(one, plan_or_resume(one, "kinema"), preflight(one), kinema, seen.append)
+    report = run_request(one, kinema, seen.append)
     assert [check.name for check in verify_film(film, output) if not check.passed] == []
     assert report.frames == 8
     done = [at.frames for at in seen]
@@ -169,7 +167,7 @@ def test_a_cut_starts_at_zero_with_its_sound(kinema: Colorizer, reference: Path,
 
 
 def test_python_has_the_main_job_in_one_call(film: Path, reference: Path, tmp_path: Path) -> None:
-    report = kinemacolor.colorize(str(film), [reference, str(reference)], tmp_path / "out.mp4", session=SMALL)
+    report = kinemacolor.colorize(str(film), [reference, str(reference)], tmp_path / "out.mp4", options=SMALL)
     assert report.result == str(tmp_path / "out.mp4")
     json.dumps(report.settings)
 

@@ -15,7 +15,8 @@ from safetensors.torch import save as save_state
 from kinemacolor.errors import InputError, UsageError, WeightsError
 from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.models.base import Colorizer
-from kinemacolor.plan.document import Plan, ShotOptions
+from kinemacolor.options import ShotRenderOptions
+from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import PlanRequest, make_plan
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.render.blend import blend_predictions
@@ -297,7 +298,7 @@ def test_layer_and_confidence_are_films_of_their_own(kinema: Colorizer, tmp_path
 
 def test_a_look_of_a_shot_wins_over_the_films(tmp_path: Path) -> None:
     plan = Plan.read(planned(tmp_path))
-    shot = plan.shots[0].model_copy(update={"options": ShotOptions(short_side=96)})
+    shot = plan.shots[0].model_copy(update={"options": ShotRenderOptions(short_side=96)})
     assert plan.options_for_shot(shot).short_side == 96
     assert plan.options_for_shot(plan.shots[1]).short_side == 64
     assert SEGMENT_FRAMES * 2 > CUT

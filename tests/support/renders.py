@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from kinemacolor.models.base import Colorizer
-from kinemacolor.plan.document import FilmOptions, Plan
+from kinemacolor.options import RenderOptions
+from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import PlanRequest, make_plan
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.render.output import OutputSpec, prepare_plan_output
@@ -18,7 +19,7 @@ from kinemacolor.render.renderer import RenderPlan, execute_render_plan
 from support.films import scene, write_film
 from support.plans import CUT, gray, other_scene, save, two_scenes
 
-SMALL = FilmOptions(short_side=64)
+SMALL = RenderOptions(short_side=64)
 
 
 def large(picture: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ pytest.importorskip("gradio")
 import gradio as gr
 
 from kinemacolor.errors import UsageError
-from kinemacolor.plan.document import FilmOptions
+from kinemacolor.options import RenderOptions
 from kinemacolor.references.load import load_reference
 from kinemacolor.web.corrections import PNG_DATA_PREFIX, apply_frame_luma, decode_strokes, paint_strokes_on_frame
 from kinemacolor.web.frame_previews import FramePreviewer
@@ -41,7 +41,7 @@ def project(tmp_path: Path) -> Project:
     project = create_project(tmp_path / "project", [("film.mp4", tmp_path / "film.mp4")])
     project.add_reference("still.png", tmp_path / "still.png")
     analyze_film(project, AnalyzeFilm(), lambda *told: None)
-    make_project_plan(project, MakePlan(options=FilmOptions(short_side=64)), lambda *told: None)
+    make_project_plan(project, MakePlan(options=RenderOptions(short_side=64)), lambda *told: None)
     return project
 
 

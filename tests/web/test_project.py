@@ -12,7 +12,8 @@ from support.films import scene, write_film
 
 pytest.importorskip("gradio")
 from kinemacolor.errors import InputError, UsageError
-from kinemacolor.plan.document import FilmOptions, Plan
+from kinemacolor.options import RenderOptions
+from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import carry_over_choices
 from kinemacolor.references.load import load_reference
 from kinemacolor.render.output import OutputSpec, prepare_plan_output
@@ -58,7 +59,7 @@ def planned(project: Project, give: Give) -> Project:
     for name, of in (("first.png", scene), ("second.png", blocks)):
         project.add_reference(name, give(picture_bytes(5, of=of)))
     analyze_film(project, AnalyzeFilm(), quiet)
-    plan = make_project_plan(project, MakePlan(options=FilmOptions(short_side=64)), quiet)
+    plan = make_project_plan(project, MakePlan(options=RenderOptions(short_side=64)), quiet)
     assert [(shot.first, shot.last) for shot in plan.shots] == [(0, 3), (4, 7)]
     return project
 
@@ -300,7 +301,7 @@ def test_a_plan_from_outside_may_change_all_but_film_and_pictures(planned: Proje
             for name, entry in plan.references.items()
         },
         shots=shots,
-        options=FilmOptions(saturation=1.5),
+        options=RenderOptions(saturation=1.5),
     )
     kept = planned.replace_plan(outside)
     assert kept == planned.require_plan()

@@ -35,7 +35,8 @@ from kinemacolor.models.deep_exemplar import (
 )
 from kinemacolor.nn.backbones import ResNet101, vgg19_layer_indices
 from kinemacolor.weights.import_export import export_weights, import_weights
-from kinemacolor.weights.registry import MODELS, load_model, package_manifest, stored_parts
+from kinemacolor.weights.manifest import package_manifest, stored_parts
+from kinemacolor.weights.registry import MODELS, load_model
 from kinemacolor.weights.store import user_file, user_folder
 from support.films import TinyEmbed
 
@@ -366,7 +367,7 @@ def point_to(monkeypatch: pytest.MonkeyPatch, name: str, *urls: str) -> None:
     changed = package_manifest() | {
         part: replace(package_manifest()[part], url=list(urls)) for part in MODELS[name].parts
     }
-    monkeypatch.setattr("kinemacolor.weights.registry.package_manifest", lambda: changed)
+    monkeypatch.setattr("kinemacolor.weights.manifest.package_manifest", lambda: changed)
 
 
 def test_missing_parts_are_fetched_and_their_hash_is_checked(
@@ -480,7 +481,7 @@ def test_an_address_that_fails_gives_way_to_the_next(tmp_path: Path, monkeypatch
     (file,) = save(tmp_path, {"vgg19_conv.pth": truth("deep-exemplar")["vgg19"]})
     urls = [(tmp_path / "none.zip").as_uri(), file.as_uri()]
     rows = {part: replace(row, url=urls if part == "vgg19" else None) for part, row in package_manifest().items()}
-    for module in ("registry", "import_export"):
+    for module in ("manifest", "import_export"):
         monkeypatch.setattr(f"kinemacolor.weights.{module}.package_manifest", lambda: rows)
     (stored,) = import_weights("deep-exemplar")
     assert stored.name == "vgg19"

@@ -21,6 +21,7 @@ from kinemacolor.cli.main import run
 from kinemacolor.errors import UsageError, WeightsError
 from kinemacolor.metrics.perceptual import LPIPS
 from kinemacolor.weights import metric_networks as metrics_weights
+from kinemacolor.weights.manifest import package_manifest
 from kinemacolor.weights.metric_networks import (
     METRICS,
     import_metrics,
@@ -29,7 +30,6 @@ from kinemacolor.weights.metric_networks import (
     stored_metric_parts,
     verify_metrics,
 )
-from kinemacolor.weights.registry import package_manifest
 from kinemacolor.weights.store import user_file, user_folder, user_manifest
 
 

@@ -11,17 +11,8 @@ import torch
 from kinemacolor.cli.main import run
 from kinemacolor.errors import UsageError, WeightsError
 from kinemacolor.weights.import_export import export_weights, import_weights
-from kinemacolor.weights.registry import (
-    MODELS,
-    WeightsNotice,
-    check_weights,
-    describe_models,
-    load_model,
-    make_meta_model,
-    package_manifest,
-    stored_parts,
-    verify_weights,
-)
+from kinemacolor.weights.manifest import check_weights, describe_models, package_manifest, stored_parts, verify_weights
+from kinemacolor.weights.registry import MODELS, WeightsNotice, load_model, make_meta_model
 from kinemacolor.weights.store import user_file, user_folder, user_manifest
 from support.films import TinyEmbed
 
@@ -87,7 +78,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 
 def test_a_wrong_checksum_stops_the_load(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = {name: replace(entry, sha256="0" * 64) for name, entry in package_manifest().items()}
-    monkeypatch.setattr("kinemacolor.weights.registry.package_manifest", lambda: wrong)
+    monkeypatch.setattr("kinemacolor.weights.manifest.package_manifest", lambda: wrong)
     with pytest.raises(WeightsError, match="sha256"):
         load_model("kinema")
 
@@ -124,7 +115,7 @@ def test_trained_weights_need_no_notice(recwarn: pytest.WarningsRecorder) -> Non
 
 def test_weights_that_are_not_for_business_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     private = package_manifest() | {"kinema": replace(package_manifest()["kinema"], non_commercial=True)}
-    monkeypatch.setattr("kinemacolor.weights.registry.package_manifest", lambda: private)
+    monkeypatch.setattr("kinemacolor.weights.manifest.package_manifest", lambda: private)
     with pytest.warns(WeightsNotice, match=r"kinema: kinema \(Apache-2.0\): for non-commercial use only"):
         assert len(load_model("kinema").notices) == 1
 

@@ -19,10 +19,11 @@ import numpy as np
 from kinemacolor.inference.session import Session
 from kinemacolor.models.base import Colorizer
 from kinemacolor.nn.backbones import VGG19, EfficientNetLite0, ResNet101
+from kinemacolor.plan.frame_encoder import make_frame_encoder
 from kinemacolor.references.load import load_reference
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.render.demo import REFERENCE, SAMPLE
-from kinemacolor.render.one_shot import ColorizeRequest, plan_or_resume, run_colorize_request, run_preflight_checks
+from kinemacolor.render.one_shot import ColorizeRequest, ColorizeRun
 from kinemacolor.render.output import cbcr_plane_size
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.video.reader import VideoReader
@@ -113,10 +114,9 @@ def _time_whole_run(film: Path, reference: Path, model_name: str) -> tuple[int, 
     """Colorize a film once; gives its frames, core-seconds, seconds on the clock, and peak memory in MB."""
     with tempfile.TemporaryDirectory() as folder:
         model = load_model(model_name)
-        request = ColorizeRequest(film, (ReferenceSpec(reference),), Path(folder, "result.mp4"))
-        prepared = run_preflight_checks(request, model_name)
+        run = ColorizeRun(ColorizeRequest(film, (ReferenceSpec(reference),), Path(folder, "result.mp4"), model_name))
         core_seconds, wall_seconds = time.process_time(), time.monotonic()
-        report = run_colorize_request(request, plan_or_resume(request, model_name), prepared, model)
+        report = run.render(run.make_plan(make_frame_encoder(model)), model)
         core_seconds, wall_seconds = time.process_time() - core_seconds, time.monotonic() - wall_seconds
     return report.frames, core_seconds, wall_seconds, peak_memory_mb()
 
@@ -152,8 +152,8 @@ def _time_stages(film: Path, reference: Path, model: Colorizer, count: int) -> d
     timer = _StageTimer()
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "result.mp4")
-        prepared = run_preflight_checks(ColorizeRequest(film, (ReferenceSpec(reference),), output), model.spec.name)
-        info, encoder = prepared.info, prepared.encoder
+        output_setup = ColorizeRun(ColorizeRequest(film, (ReferenceSpec(reference),), output)).output_setup
+        info, encoder = output_setup.info, output_setup.encoder
         session = Session(model, [load_reference(reference)], height=info.height, width=info.width)
         _time_backbone(model, timer)
         native, target = info.colors.build_ycbcr(info.depth), info.colors.build_ycbcr(encoder.depth)

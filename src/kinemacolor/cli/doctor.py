@@ -12,7 +12,8 @@ import cv2
 import torch
 
 from kinemacolor.errors import KinemacolorError
-from kinemacolor.weights.registry import MODELS, verify_weights
+from kinemacolor.weights.manifest import verify_weights
+from kinemacolor.weights.registry import MODELS
 
 
 @dataclass(frozen=True)

@@ -10,30 +10,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kinemacolor.cli.options import (
-    DEFAULT_PRESET,
-    CodecOption,
-    CropOption,
+    DEFAULT_DEVICE,
     DeviceOption,
-    EdgeFilterOption,
     EndOption,
     FilmArgument,
     JsonOption,
-    LosslessOption,
     ModelOption,
     OverwriteOption,
-    PixelFormatOption,
     PlanArgument,
-    PrecisionOption,
-    PresetOption,
-    QualityOption,
     QuietOption,
     ReferenceOption,
-    SaturationOption,
-    SizeOption,
     StartOption,
+    expand_options,
 )
 from kinemacolor.errors import PartialError, UsageError
-from kinemacolor.options import DEFAULT_MODEL, Detector, EncodingOptions, SessionOptions
+from kinemacolor.options import DEFAULT_MODEL, Detector, EncodingOptions, RenderOptions
 from kinemacolor.utils.console import print_message, show_progress
 from kinemacolor.utils.times import parse_seconds
 
@@ -80,6 +71,7 @@ def reporting_outcome(
         raise
 
 
+@expand_options
 def plan(
     film: FilmArgument,
     reference: ReferenceOption,
@@ -88,18 +80,13 @@ def plan(
     detector: DetectorOption = "luma",
     per_shot: Annotated[int, typer.Option("--per-shot", min=1, help="References for a shot at most.")] = 2,
     model: ModelOption = DEFAULT_MODEL,
-    size: SizeOption = None,
-    saturation: SaturationOption = None,
-    edge_filter: EdgeFilterOption = SessionOptions.edge_filter,
-    crop: CropOption = SessionOptions.crop,
-    precision: PrecisionOption = SessionOptions.precision,
+    options: RenderOptions = RenderOptions(),
     start: StartOption = "0",
     end: EndOption = None,
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Find the shots of FILM and choose references for each: one file to read, edit, and render."""
-    from kinemacolor.plan.document import FilmOptions
     from kinemacolor.plan.planner import PlanRequest, make_plan
     from kinemacolor.references.spec import ReferenceSpec
     from kinemacolor.video.reader import probe_film
@@ -108,9 +95,6 @@ def plan(
     target = output or _path_beside(film, ".plan.json")
     _check_output(
         target, (".json",), [film, *(one.path for one in reference_specs), *([shots] if shots else [])], overwrite
-    )
-    options = FilmOptions(
-        short_side=size, saturation=saturation, edge_filter=edge_filter, crop=crop, precision=precision
     )
     request = PlanRequest(
         film=film,
@@ -134,6 +118,7 @@ def plan(
     print_message(f"{target}: {counts}", quiet=quiet)
 
 
+@expand_options
 def render(
     plan: PlanArgument,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The result; default FILM.color.*")] = None,
@@ -148,12 +133,8 @@ def render(
         str | None, typer.Option("--cluster", metavar="auto|ADDRESS", help="Paint by Ray's workers.")
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="With --cluster: so many at most.")] = None,
-    device: DeviceOption = SessionOptions.device,
-    vcodec: CodecOption = None,
-    pix_fmt: PixelFormatOption = None,
-    crf: QualityOption = None,
-    lossless: LosslessOption = False,
-    preset: PresetOption = DEFAULT_PRESET,
+    device: DeviceOption = DEFAULT_DEVICE,
+    encoding: EncodingOptions = EncodingOptions(),
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
     json_report: JsonOption = False,
@@ -175,7 +156,6 @@ def render(
     if span != (0, None):
         suffix, film_plan, work_folder = "excerpt.color", cut_excerpt(film_plan, *span), work_folder / "excerpt"
     network = load_model(film_plan.model)
-    encoding = EncodingOptions(vcodec=vcodec, pix_fmt=pix_fmt, crf=crf, lossless=lossless, preset=preset)
     target = OutputSpec(
         output or default_output_path(film_plan.film.path, suffix), encoding, layer, confidence_out, overwrite
     )
@@ -238,8 +218,8 @@ def refs_suggest(
     json_report: JsonOption = False,
 ) -> None:
     """Name the fewest frames of FILM that are worth colouring, and how much of it each explains."""
+    from kinemacolor.plan.frame_encoder import make_frame_encoder
     from kinemacolor.plan.keyframe_selection import CandidateFrames, suggest_keyframes
-    from kinemacolor.plan.planner import load_default_encoder
     from kinemacolor.plan.stills import extract_frames
     from kinemacolor.plan.survey import survey_film
     from kinemacolor.references.load import load_reference, rgb_to_gray
@@ -257,7 +237,7 @@ def refs_suggest(
             end_seconds=None if end is None else parse_seconds(end, "--end"),
             on_frame=lambda done: advance(done, expected),
         )
-    encoder = load_default_encoder()
+    encoder = make_frame_encoder()
     with show_progress(f"{film.name}: comparing", quiet=quiet, unit="views") as advance:
         candidates = CandidateFrames.from_survey(film_survey, encoder, advance)
     found = suggest_keyframes(candidates, budget, [encoder.encode_frame(rgb_to_gray(picture)) for picture in known])

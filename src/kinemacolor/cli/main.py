@@ -16,32 +16,23 @@ from kinemacolor.cli.evaluate import compare, evaluate
 from kinemacolor.cli.film import plan, refs_app, render, reporting_outcome, shots
 from kinemacolor.cli.models import models_app
 from kinemacolor.cli.options import (
-    DEFAULT_PRESET,
-    CodecOption,
-    CropOption,
+    DEFAULT_DEVICE,
     DeviceOption,
-    EdgeFilterOption,
     EndOption,
     FilmArgument,
     JsonOption,
-    LosslessOption,
     ModelOption,
     OverwriteOption,
-    PixelFormatOption,
-    PrecisionOption,
-    PresetOption,
-    QualityOption,
     QuietOption,
     ReferenceOption,
-    SaturationOption,
-    SizeOption,
     StartOption,
+    expand_options,
 )
 from kinemacolor.cli.report import report
 from kinemacolor.cli.train import train
 from kinemacolor.cli.web import web
 from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, ResourceError, UsageError
-from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, SessionOptions
+from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, RenderOptions
 from kinemacolor.utils.console import print_message, show_progress
 from kinemacolor.utils.times import parse_seconds
 
@@ -76,69 +67,62 @@ def root_command(
 
 
 @app.command()
+@expand_options
 def colorize(
     film: FilmArgument,
     reference: ReferenceOption,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The result; default FILM.color.*")] = None,
     model: ModelOption = DEFAULT_MODEL,
-    size: SizeOption = None,
-    saturation: SaturationOption = None,
-    edge_filter: EdgeFilterOption = SessionOptions.edge_filter,
-    crop: CropOption = SessionOptions.crop,
-    precision: PrecisionOption = SessionOptions.precision,
-    device: DeviceOption = SessionOptions.device,
+    options: RenderOptions = RenderOptions(),
+    device: DeviceOption = DEFAULT_DEVICE,
     start: StartOption = "0",
     end: EndOption = None,
-    vcodec: CodecOption = None,
-    pix_fmt: PixelFormatOption = None,
-    crf: QualityOption = None,
-    lossless: LosslessOption = False,
-    preset: PresetOption = DEFAULT_PRESET,
+    encoding: EncodingOptions = EncodingOptions(),
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
     json_report: JsonOption = False,
 ) -> None:
     """Colorize FILM with the colours of a reference picture; a run that was stopped goes on when repeated."""
     from kinemacolor.references.spec import ReferenceSpec
-    from kinemacolor.render import one_shot as jobs
+    from kinemacolor.render.one_shot import ColorizeRequest, ColorizeRun
     from kinemacolor.render.output import default_output_path
-    from kinemacolor.weights.registry import load_model
 
-    request = jobs.ColorizeRequest(
+    request = ColorizeRequest(
         source=film,
         references=tuple(map(ReferenceSpec.parse, reference)),
         output=output or default_output_path(film),
-        session=SessionOptions(size, saturation, edge_filter, crop, precision, device),
-        encoding=EncodingOptions(vcodec=vcodec, pix_fmt=pix_fmt, crf=crf, lossless=lossless, preset=preset),
+        model=model,
+        options=options,
+        device=device,
+        encoding=encoding,
         start_seconds=parse_seconds(start, "--start"),
         end_seconds=None if end is None else parse_seconds(end, "--end"),
         overwrite=overwrite,
     )
-    prepared = jobs.run_preflight_checks(request, model)
-    network = load_model(model)
+    run = ColorizeRun(request)
+    print_message(f"{film.name}: loading {model}", quiet=quiet)  # torch takes some seconds
+    from kinemacolor.plan.frame_encoder import make_frame_encoder
+    from kinemacolor.weights.registry import load_model
+
+    network, expected, warnings = load_model(model), run.output_setup.info.expected_frames, run.output_setup.warnings
     with show_progress(f"{film.name}: looking", quiet=quiet) as advance:
-        plan = jobs.plan_or_resume(request, model, lambda done: advance(done, prepared.info.expected_frames))
-    with reporting_outcome(prepared.warnings, network.notices, quiet=quiet, json_report=json_report) as report_outcome:
+        plan = run.make_plan(make_frame_encoder(network), lambda done: advance(done, expected))
+    with reporting_outcome(warnings, network.notices, quiet=quiet, json_report=json_report) as report_outcome:
         with show_progress(film.name, quiet=quiet) as advance:
-            summary = jobs.run_colorize_request(
-                request, plan, prepared, network, lambda at: advance(at.frames, at.expected)
-            )
+            summary = run.render(plan, network, lambda at: advance(at.frames, at.expected))
         report_outcome(summary)
 
 
 @app.command()
+@expand_options
 def preview(
     film: FilmArgument,
     reference: ReferenceOption,
     at: Annotated[list[str], typer.Option("--at", help="A time: seconds, or H:MM:SS; repeat for several.")] = ["0"],  # noqa: B006
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The picture; default FILM.preview.png")] = None,
     model: ModelOption = DEFAULT_MODEL,
-    size: SizeOption = None,
-    saturation: SaturationOption = None,
-    edge_filter: EdgeFilterOption = SessionOptions.edge_filter,
-    crop: CropOption = SessionOptions.crop,
-    precision: PrecisionOption = SessionOptions.precision,
-    device: DeviceOption = SessionOptions.device,
+    options: RenderOptions = RenderOptions(),
+    device: DeviceOption = DEFAULT_DEVICE,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing picture.")] = False,
 ) -> None:
     """One picture of frames at given times: gray, coloured, and how sure the model is."""
@@ -153,8 +137,9 @@ def preview(
     check_output_path(target, (film, *pictures), overwrite=overwrite)
     if target.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UsageError(f"{target} is no picture's name: end it with .png or .jpg")
-    options = SessionOptions(size, saturation, edge_filter, crop, precision, device)
-    write_preview(film, pictures, [parse_seconds(time, "--at") for time in at], target, load_model(model), options)
+    write_preview(
+        film, pictures, [parse_seconds(time, "--at") for time in at], target, load_model(model), options, device=device
+    )
     print_message(f"{target}: gray, colour, confidence (bright: sure)")
 
 

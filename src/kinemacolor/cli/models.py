@@ -19,7 +19,7 @@ ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Which model
 @models_app.command("list")
 def list_models(json_report: JsonOption = False) -> None:
     """The models, their size, weights and licence."""
-    from kinemacolor.weights.registry import describe_models
+    from kinemacolor.weights.manifest import describe_models
 
     rows = describe_models()
     if json_report:
@@ -33,7 +33,8 @@ def list_models(json_report: JsonOption = False) -> None:
 def show_model(model: ModelArgument, json_report: JsonOption = False) -> None:
     """What a model is, and what is known of each part of its weights."""
     from kinemacolor.benchmark.flops import compute_model_cost
-    from kinemacolor.weights.registry import MODELS, describe_model
+    from kinemacolor.weights.manifest import describe_model
+    from kinemacolor.weights.registry import MODELS
 
     description = describe_model(model)
     model_cost = compute_model_cost(MODELS[model])
@@ -74,8 +75,8 @@ def import_model(
 ) -> None:
     """Check published weights and keep them for MODEL, or for `metrics`. Nothing is kept unless all of it fits."""
     from kinemacolor.weights.import_export import import_weights
+    from kinemacolor.weights.manifest import stored_parts
     from kinemacolor.weights.metric_networks import import_metrics
-    from kinemacolor.weights.registry import stored_parts
 
     paths = [file if "://" in file else Path(file) for file in files or ()]
     parts = import_metrics(paths) if model == "metrics" else import_weights(model, paths)
@@ -108,8 +109,8 @@ def verify_models(
     json_report: JsonOption = False,
 ) -> None:
     """Read the weights, also those of `metrics`, again and compare them with their checksums. Exit 0 or 4."""
+    from kinemacolor.weights.manifest import verify_weights
     from kinemacolor.weights.metric_networks import verify_metrics
-    from kinemacolor.weights.registry import verify_weights
 
     checks = [] if model == "metrics" else verify_weights(model)
     if model in (None, "metrics"):

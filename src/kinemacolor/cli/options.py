@@ -1,11 +1,14 @@
 """Options that several verbs take, each once."""
 
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import Field, fields, is_dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
 import typer
-
-from kinemacolor.options import EdgeFilter, EncodingOptions, Precision
+from annotated_types import Interval
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Write a report as JSON to standard output.")]
 FilmArgument = Annotated[
@@ -21,25 +24,47 @@ ReferenceOption = Annotated[
     ),
 ]
 ModelOption = Annotated[str, typer.Option("--model", help="Which model; see `kinemacolor models list`.")]
-SizeOption = Annotated[int | None, typer.Option("--size", min=64, max=1080, help="Working size: short side in px.")]
-SaturationOption = Annotated[float | None, typer.Option("--saturation", min=0, max=4, help="Gain on the chroma.")]
-EdgeFilterOption = Annotated[
-    EdgeFilter | None, typer.Option("--edge-filter", help="Align chroma with the film's edges.")
-]
-CropOption = Annotated[bool, typer.Option("--crop", help="See the middle 16:9 only, as the published script does.")]
-PrecisionOption = Annotated[Precision, typer.Option("--precision", help="Of the networks; float16 is for GPUs.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 StartOption = Annotated[str, typer.Option("--start", help="Begin here: seconds, or H:MM:SS.")]
 EndOption = Annotated[str | None, typer.Option("--end", help="Stop before here: seconds, or H:MM:SS.")]
-CodecOption = Annotated[
-    str | None, typer.Option("--vcodec", help="h264, h265, prores, vp9, av1, ffv1, ...; of a folder png, tiff, exr.")
-]
-PixelFormatOption = Annotated[str | None, typer.Option("--pix-fmt", help="FFmpeg's pixel format, such as yuv444p10le.")]
-QualityOption = Annotated[
-    float | None, typer.Option("--crf", min=0, max=63, help="Constant quality; smaller is better.")
-]
-LosslessOption = Annotated[bool, typer.Option("--lossless", help="Store without loss (FFV1 in .mkv).")]
-PresetOption = Annotated[str, typer.Option("--preset", help="Speed of x264 and x265.")]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an existing result.")]
-DEFAULT_PRESET = EncodingOptions.preset
+DEFAULT_DEVICE = "auto"
+
+
+def expand_options(verb: Callable[..., None]) -> Callable[..., None]:
+    """Let typer see one option for each field of the parameters of ``verb`` that are dataclasses of options.
+
+    So an option is said once, in `kinemacolor.options`, and no verb can forget to hand it on.
+    """
+    signature = inspect.signature(verb, eval_str=True)
+    groups: dict[str, Any] = {
+        name: one.annotation for name, one in signature.parameters.items() if is_dataclass(one.annotation)
+    }
+    expanded: list[inspect.Parameter] = []
+    for name, parameter in signature.parameters.items():
+        given = [_make_parameter(one) for one in fields(groups[name])] if name in groups else [parameter]
+        # Keywords alone: an option without a default may then follow one that has it.
+        expanded += [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in given]
+
+    @functools.wraps(verb)
+    def call_verb(**values: Any) -> None:
+        for name, group in groups.items():
+            values[name] = group(**{one.name: values.pop(one.name) for one in fields(group)})
+        verb(**values)
+
+    call_verb.__signature__ = signature.replace(parameters=expanded)  # type: ignore[attr-defined]
+    call_verb.__annotations__ = {one.name: one.annotation for one in expanded}
+    return call_verb
+
+
+def _make_parameter(one: "Field[Any]") -> inspect.Parameter:
+    """A field of a dataclass of options as a parameter that typer understands."""
+    kind, *constraints = get_args(one.type) if getattr(one.type, "__metadata__", None) else (one.type,)
+    bounds: dict[str, Any] = {}
+    for constraint in constraints:
+        if isinstance(constraint, Interval):
+            bounds = {"min": constraint.ge, "max": constraint.le}
+    declared = typer.Option(one.metadata["flag"], help=one.metadata["help"], **bounds)
+    annotation: Any = Annotated[kind, declared]
+    return inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=annotation)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from kinemacolor.cli.options import DEFAULT_DEVICE
 from kinemacolor.errors import UsageError
-from kinemacolor.options import SessionOptions
 from kinemacolor.utils.console import print_message
 
 
@@ -28,7 +28,7 @@ def web(
     shared: Annotated[bool, typer.Option("--shared", help="All users see the same films.")] = False,
     device: Annotated[
         list[str], typer.Option("--device", help="auto, cpu, cuda:0, ...; may repeat: one film at a time on each.")
-    ] = [SessionOptions.device],  # noqa: B006
+    ] = [DEFAULT_DEVICE],  # noqa: B006
     max_upload: Annotated[float, typer.Option("--max-upload", min=0.001, help="Largest upload, in GB.")] = 50,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
 ) -> None:

@@ -65,7 +65,7 @@ def open_worker_pool(options: ClusterOptions, render_plan: RenderPlan) -> Iterat
     Raises UsageError where there is no Ray at the address, or no machine has the resources for a worker.
     """
     need = {"CPU": render_plan.work.torch_threads}
-    if choose_device(render_plan.passes[0].options.device).type == "cuda":
+    if choose_device(render_plan.device).type == "cuda":
         need["GPU"] = 1
     with redirect_stdout(sys.stderr), _connect_ray(options, need) as ray, _create_probe_file(render_plan) as probe_name:
         worker_slots = count_worker_slots(ray.nodes(), need)
@@ -82,6 +82,7 @@ def open_worker_pool(options: ClusterOptions, render_plan: RenderPlan) -> Iterat
             probe_name,
             need["CPU"],
             size,
+            render_plan.device,
         )
         worker_pool = RayWorkerPool(
             ray, worker_config, need, min(worker_slots, options.workers or worker_slots, len(render_plan.passes))

@@ -13,10 +13,10 @@ import torch
 from kinemacolor._version import __version__
 from kinemacolor.errors import InputError, UsageError, WeightsError
 from kinemacolor.plan.document import Plan
-from kinemacolor.plan.planner import weights_sha256
 from kinemacolor.render.cache import WorkFolder
 from kinemacolor.render.inference_pass import InferenceWorker
 from kinemacolor.render.passes import InferencePass
+from kinemacolor.weights.manifest import weights_sha256
 from kinemacolor.weights.registry import load_model
 
 
@@ -25,7 +25,7 @@ class WorkerConfig:
     """What all workers of a render must know.
 
     ``reference_digests``: as `InferenceWorker` takes them. ``probe``: a file in ``work``; a worker that finds it shares
-    that folder. ``film_bytes``: the size of the film's file, None for a folder of pictures.
+    that folder. ``film_bytes``: the size of the film's file, None for a folder of pictures. ``device``: as `choose_device` takes it.
     """
 
     plan: Plan
@@ -34,6 +34,7 @@ class WorkerConfig:
     probe: str
     threads: int
     film_bytes: int | None
+    device: str
     version: str = __version__
 
 
@@ -52,7 +53,9 @@ class Worker:
         folder = config.work if self._shares_folder else Path(tempfile.mkdtemp(prefix="kinemacolor-"))
         self._work = WorkFolder(folder)
         model = load_model(config.plan.model)
-        self._inference_worker = InferenceWorker(config.plan.film, model, self._work, config.reference_digests)
+        self._inference_worker = InferenceWorker(
+            config.plan.film, model, self._work, config.reference_digests, device=config.device
+        )
         return self._shares_folder
 
     def paint_pass(self, inference_pass: InferencePass, files: Mapping[str, bytes]) -> Iterator[dict[str, bytes]]:

@@ -35,16 +35,9 @@ from kinemacolor.utils.files import iter_json_lines
 from kinemacolor.utils.prefetch import use_single_thread
 from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.reader import FILM_SUFFIXES
+from kinemacolor.weights.manifest import stored_backbone_part, stored_parts, weights_notices
 from kinemacolor.weights.metric_networks import download_instructions, load_metric
-from kinemacolor.weights.registry import (
-    MODELS,
-    WeightsNotice,
-    load_imagenet_backbone,
-    load_model,
-    stored_backbone_part,
-    stored_parts,
-    weights_notices,
-)
+from kinemacolor.weights.registry import MODELS, WeightsNotice, load_imagenet_backbone, load_model
 
 BASELINES = ("gray", "match")
 DEFAULT_NETWORKS = ("lpips-alex", "inception", "classifier")

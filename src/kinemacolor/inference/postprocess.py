@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from kinemacolor.color import YCbCr, lightness_from_luma
-from kinemacolor.models.base import ModelSpec
-from kinemacolor.options import EdgeFilter, SessionOptions
+from kinemacolor.models.catalog import ModelSpec
+from kinemacolor.options import EdgeFilter, RenderOptions
 from kinemacolor.utils.arrays import Float32Array, UIntArray
 from kinemacolor.video.geometry import Geometry, resize
 
@@ -31,7 +31,7 @@ class ChromaPostprocessor:
     edge_filter: EdgeFilter
 
     @classmethod
-    def from_options(cls, geometry: Geometry, spec: ModelSpec, options: SessionOptions) -> "ChromaPostprocessor":
+    def from_options(cls, geometry: Geometry, spec: ModelSpec, options: RenderOptions) -> "ChromaPostprocessor":
         """Where the options say nothing, as the model's published recipe has it."""
         saturation = spec.saturation if options.saturation is None else options.saturation
         return cls(geometry, saturation, options.edge_filter or spec.edge_filter)

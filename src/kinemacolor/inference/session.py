@@ -18,7 +18,7 @@ from kinemacolor.errors import UsageError
 from kinemacolor.inference.attribution import Attribution, matched_from_output, origin_from_output
 from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction
 from kinemacolor.models.base import Colorizer, ModelOutput
-from kinemacolor.options import SessionOptions
+from kinemacolor.options import RenderOptions
 from kinemacolor.utils.arrays import Float32Array, UInt8Array, UIntArray
 from kinemacolor.utils.device import choose_device
 from kinemacolor.video.geometry import Geometry, compute_crop_fraction, compute_working_size, resize
@@ -50,15 +50,16 @@ class Session:
         *,
         height: int,
         width: int,
-        options: SessionOptions | None = None,
+        options: RenderOptions | None = None,
         pixel_aspect: Fraction | None = None,
         rotation: int = 0,
         in_shot: bool = False,
+        device: str = "auto",
     ) -> None:
         if not references:
             raise ValueError("a session needs at least one reference")
-        self.options = options or SessionOptions()
-        self.device = choose_device(self.options.device)
+        self.options = options or RenderOptions()
+        self.device = choose_device(device)
         self.model = model.to(self.device).eval()
         short_side = self.options.short_side or model.spec.short_side
         self.geometry = Geometry.from_frame_size(

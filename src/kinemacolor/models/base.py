@@ -8,23 +8,8 @@ from typing import ClassVar, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
+from kinemacolor.models.catalog import ModelSpec
 from kinemacolor.nn.partial import premultiply_references
-from kinemacolor.options import EdgeFilter
-
-
-@dataclass(frozen=True)
-class ModelSpec:
-    """Properties of a model that a session needs.
-
-    ``short_side`` is the working size in px, ``block_size`` the number of frames that the model takes together.
-    ``saturation`` and ``edge_filter`` are the post-processing of ab in its published recipe.
-    """
-
-    name: str
-    short_side: int
-    block_size: int = 1
-    saturation: float = 1.0
-    edge_filter: EdgeFilter = "none"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinemacolor.models.base import Colorizer, ModelOutput, ModelSpec, State
+from kinemacolor.models.base import Colorizer, ModelOutput, State
+from kinemacolor.models.catalog import ModelSpec
 from kinemacolor.nn.attention import gather_rows, match_keys
 from kinemacolor.nn.backbones import extract_gray_features
 from kinemacolor.nn.layers import grid_coordinates, resize_bilinear

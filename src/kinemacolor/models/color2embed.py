@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kinemacolor.color import lab_to_rgb
-from kinemacolor.models.base import Colorizer, ModelOutput, ModelSpec, State
+from kinemacolor.models.base import Colorizer, ModelOutput, State
+from kinemacolor.models.catalog import MODEL_CATALOG
 from kinemacolor.nn.backbones import VGG19, vgg19_layer_indices
 from kinemacolor.nn.layers import pad_to_multiple
 from kinemacolor.nn.partial import fill_unpainted
@@ -44,7 +45,7 @@ class Color2Embed(Colorizer):
     of them is painted.
     """
 
-    spec = ModelSpec("color2embed", short_side=256)
+    spec = MODEL_CATALOG["color2embed"].spec
     options_type = Color2EmbedOptions
     parts = MappingProxyType({"color2embed-encoder": "encoder", "color2embed-unet": "unet"})
 

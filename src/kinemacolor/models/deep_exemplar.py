@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kinemacolor.color import lab_to_rgb
-from kinemacolor.models.base import Colorizer, ModelOutput, ModelSpec, State
+from kinemacolor.models.base import Colorizer, ModelOutput, State
+from kinemacolor.models.catalog import MODEL_CATALOG
 from kinemacolor.nn.attention import center_and_normalize, gather_rows, warp_values
 from kinemacolor.nn.backbones import VGG19, VGGVariant, instance_norm
 from kinemacolor.nn.layers import (
@@ -64,7 +65,7 @@ class DeepExemplarState(State):
 class DeepExemplar(Colorizer):
     """The published network for frames of any size; the cells of all references are matched together."""
 
-    spec = ModelSpec("deep-exemplar", short_side=216, saturation=1.25, edge_filter="fgs")
+    spec = MODEL_CATALOG["deep-exemplar"].spec
     options_type = DeepExemplarOptions
     parts = MappingProxyType(
         {

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Collection
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -11,12 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from kinemacolor._version import __version__
 from kinemacolor.errors import InputError, UsageError, translate_read_errors
-from kinemacolor.options import EdgeFilter, Precision, SessionOptions
+from kinemacolor.models.catalog import MODEL_CATALOG
+from kinemacolor.options import RenderOptions, ShotRenderOptions
 from kinemacolor.shots.shot import Shot, Transition
 from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.utils.validation_messages import describe_validation_errors
 from kinemacolor.video.random_access import ANCHOR_INTERVAL, FrameIndex
-from kinemacolor.weights.registry import MODELS
 
 
 class _PlanSection(BaseModel):
@@ -43,21 +44,6 @@ class FilmEntry(_PlanSection):
         return FrameIndex(self.anchors, self.frames, self.every)
 
 
-class ShotOptions(_PlanSection):
-    """What may differ from shot to shot; None: what the film has, or else the model. See `SessionOptions`."""
-
-    short_side: int | None = Field(default=None, ge=64, le=1080)
-    saturation: float | None = Field(default=None, ge=0, le=4)
-    edge_filter: EdgeFilter | None = None
-
-
-class FilmOptions(ShotOptions):
-    """What holds for the whole film. See `SessionOptions`."""
-
-    crop: bool = False
-    precision: Precision = "float32"
-
-
 class ReferenceEntry(_PlanSection):
     """A colour picture, relative to the plan's file; ``frame``: the frame of the film that it is a picture of."""
 
@@ -78,7 +64,7 @@ class ShotEntry(_PlanSection):
     dissolve: int = Field(default=0, ge=0)
     certainty: float = 1.0
     references: dict[str, float | None]
-    options: ShotOptions = ShotOptions()
+    options: ShotRenderOptions = ShotRenderOptions()
 
     @property
     def end(self) -> int:
@@ -115,14 +101,14 @@ class Plan(_PlanSection):
     film: FilmEntry
     model: str
     weights: dict[str, str | None]
-    options: FilmOptions = FilmOptions()
+    options: RenderOptions = RenderOptions()
     references: dict[str, ReferenceEntry]
     shots: tuple[ShotEntry, ...]
 
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:
-        if self.model not in MODELS:
-            raise ValueError(f"there is no model {self.model!r}: choose one of {', '.join(sorted(MODELS))}")
+        if self.model not in MODEL_CATALOG:
+            raise ValueError(f"there is no model {self.model!r}: choose one of {', '.join(sorted(MODEL_CATALOG))}")
         if not self.shots or self.shots[0].first != 0 or self.shots[-1].end != self.film.frames:
             raise ValueError(f"the shots must go from frame 0 to the film's last, {self.film.frames - 1}")
         for one, other in pairwise(self.shots):
@@ -140,10 +126,11 @@ class Plan(_PlanSection):
                 raise ValueError(f"the reference {name} lies at frame {reference.frame}, behind the film's end")
         return self
 
-    def options_for_shot(self, shot: ShotEntry, device: str = "auto") -> SessionOptions:
-        """What a shot is coloured with."""
-        chosen = self.options.model_dump() | shot.options.model_dump(exclude_none=True)
-        return SessionOptions(**chosen, device=device)
+    def options_for_shot(self, shot: ShotEntry) -> RenderOptions:
+        """What a shot is colorized with: its own options, where it has any, over those of the film."""
+        return replace(
+            self.options, **{name: value for name, value in asdict(shot.options).items() if value is not None}
+        )
 
     def to_json(self, folder: Path) -> str:
         """As text, a shot and a reference a line, with paths relative to ``folder``."""

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from kinemacolor.plan.similarity import (
     EmbeddingBuffer,
@@ -102,6 +101,8 @@ def suggest_keyframes(
 
 def _compute_coverages(candidates: CandidateFrames) -> list[tuple[np.ndarray, Float32Array]]:
     """For each view as a picture: the views that it may explain, and the share of each that it does."""
+    import torch
+
     covered_by: list[list[int]] = [[] for _ in candidates.embeddings]
     shares: list[list[float]] = [[] for _ in candidates.embeddings]
     for number, others in enumerate(find_nearest(candidates.embeddings, MAX_NEIGHBORS)):

@@ -8,20 +8,20 @@ from pathlib import Path
 import numpy as np
 
 from kinemacolor.errors import UsageError
-from kinemacolor.models.kinema.model import Kinema
-from kinemacolor.options import DEFAULT_MODEL, Detector
-from kinemacolor.plan.document import FilmEntry, FilmOptions, Plan, ReferenceEntry, ShotEntry
+from kinemacolor.options import DEFAULT_MODEL, Detector, RenderOptions
+from kinemacolor.plan.document import FilmEntry, Plan, ReferenceEntry, ShotEntry
 from kinemacolor.plan.keyframe_selection import CandidateFrames
 from kinemacolor.plan.similarity import FrameEmbedding, FrameEncoder, compute_similarity
 from kinemacolor.plan.stills import stills_from_film
 from kinemacolor.plan.survey import Survey, survey_film
-from kinemacolor.references.load import check_reference_specs, load_reference, rgb_to_gray
+from kinemacolor.references.load import LoadedReference, ReferenceReader, check_reference_specs, rgb_to_gray
 from kinemacolor.references.spec import Reference, ReferenceSpec, name_references
 from kinemacolor.shots.files import validate_suffix
 from kinemacolor.shots.shot import Shot
 from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.video.images import find_pictures
-from kinemacolor.weights.registry import load_model, stored_parts
+from kinemacolor.video.reader import VideoReader
+from kinemacolor.weights.manifest import weights_sha256
 
 REFERENCES_PER_SHOT = 2  # references of one shot that are nowhere in it
 MAX_SCORE_GAP = 0.03  # a score so much under the best one's is as good
@@ -38,7 +38,7 @@ class PlanRequest:
     reference_specs: tuple[ReferenceSpec, ...]
     stills_folder: Path
     model: str = DEFAULT_MODEL
-    options: FilmOptions = field(default_factory=FilmOptions)
+    options: RenderOptions = field(default_factory=RenderOptions)
     start_seconds: float = 0
     end_seconds: float | None = None
     references_per_shot: int = REFERENCES_PER_SHOT
@@ -46,12 +46,23 @@ class PlanRequest:
     detector: Detector = "luma"
 
 
-def make_plan(request: PlanRequest, on_frame: Callable[[int], None] | None = None) -> tuple[Plan, Survey]:
-    """A plan with absolute paths, and what was seen of the film.
+def make_plan(
+    request: PlanRequest,
+    on_frame: Callable[[int], None] | None = None,
+    *,
+    encoder: FrameEncoder | None = None,
+    references: ReferenceReader | None = None,
+    reader: VideoReader | None = None,
+) -> tuple[Plan, Survey]:
+    """Make a plan with absolute paths; gives also the survey that it is made from.
+
+    ``encoder`` tells which pictures are alike, by default `make_frame_encoder`. ``references`` and ``reader`` (of the
+    film) are given by who has read or opened them before.
 
     Raises InputError for a film or reference that cannot be read, UsageError for references that do not fit.
     """
-    check_reference_specs(request.reference_specs)
+    references = references or ReferenceReader()
+    check_reference_specs(request.reference_specs, references)
     if request.shot_list:
         validate_suffix(request.shot_list)
     film_survey = survey_film(
@@ -61,24 +72,35 @@ def make_plan(request: PlanRequest, on_frame: Callable[[int], None] | None = Non
         start_seconds=request.start_seconds,
         end_seconds=request.end_seconds,
         on_frame=on_frame,
+        reader=reader,
     )
-    return plan_from_survey(request, film_survey), film_survey
+    return plan_from_survey(request, film_survey, encoder=encoder, references=references), film_survey
 
 
-def plan_from_survey(request: PlanRequest, film_survey: Survey) -> Plan:
-    """The plan for a film that was looked at. Raises as `make_plan`."""
-    references = name_references(
+def plan_from_survey(
+    request: PlanRequest,
+    film_survey: Survey,
+    *,
+    encoder: FrameEncoder | None = None,
+    references: ReferenceReader | None = None,
+) -> Plan:
+    """Make the plan of a film that was surveyed. Arguments and errors as `make_plan`."""
+    reader = references or ReferenceReader()
+    named = name_references(
         [
             found
             for spec in request.reference_specs
             for found in _resolve_references(spec, film_survey, request.stills_folder)
         ]
     )
-    if not references:
+    if not named:
         raise UsageError("no reference: give a colour picture with -r")
-    encoder = load_default_encoder()
+    if encoder is None:
+        from kinemacolor.plan.frame_encoder import make_frame_encoder  # torch comes with it
+
+        encoder = make_frame_encoder()
     candidates = {
-        name: _ReferenceCandidate.from_reference(reference, encoder) for name, reference in references.items()
+        name: _ReferenceCandidate.from_reference(reader.load(reference), encoder) for name, reference in named.items()
     }
     return Plan(
         film=FilmEntry(
@@ -95,7 +117,7 @@ def plan_from_survey(request: PlanRequest, film_survey: Survey) -> Plan:
         options=request.options,
         references={
             name: ReferenceEntry(path=reference.path.resolve(), frame=reference.frame)
-            for name, reference in references.items()
+            for name, reference in named.items()
         },
         shots=tuple(_iter_assigned_shots(film_survey, candidates, encoder, request.references_per_shot)),
     )
@@ -120,24 +142,12 @@ def carry_over_choices(plan: Plan, previous: Plan | None) -> Plan:
     return plan.model_copy(update={"shots": tuple(map(restore_choices, plan.shots))})
 
 
-def load_default_encoder() -> FrameEncoder:
-    """The one that tells which pictures are alike."""
-    network = load_model(DEFAULT_MODEL)
-    assert isinstance(network, Kinema)
-    return FrameEncoder(network)
-
-
 def film_sha256(film: Path) -> str:
     """Of the file, or of the pictures of a folder one after the other."""
     pictures = find_pictures(film)
     if not film.is_dir():
         return compute_file_sha256(film)
     return hashlib.sha256("".join(map(compute_file_sha256, pictures)).encode()).hexdigest()
-
-
-def weights_sha256(model: str) -> dict[str, str | None]:
-    """Of every part of a model as it is on this machine; None where it is untrained."""
-    return {part.name: part.entry.sha256 if part.path else None for part in stored_parts(model)}
 
 
 def _iter_assigned_shots(
@@ -162,19 +172,18 @@ def _iter_assigned_shots(
 
 @dataclass(frozen=True)
 class _ReferenceCandidate:
-    """A reference, what it looks like, and whether all of it is painted."""
+    """A reference, its embedding, and whether all of it is painted. The picture itself is not kept."""
 
-    reference: Reference
+    frame: int | None
     embedding: FrameEmbedding
     is_whole: bool
 
     @classmethod
-    def from_reference(cls, reference: Reference, encoder: FrameEncoder) -> "_ReferenceCandidate":
-        picture = load_reference(reference.path)
-        return cls(reference, encoder.encode_frame(rgb_to_gray(picture)), picture.shape[2] == 3)
+    def from_reference(cls, reference: LoadedReference, encoder: FrameEncoder) -> "_ReferenceCandidate":
+        return cls(reference.frame, encoder.encode_frame(rgb_to_gray(reference.image)), reference.is_whole)
 
     def is_in_shot(self, shot: Shot) -> bool:
-        return self.reference.frame is not None and shot.first <= self.reference.frame < shot.end
+        return self.frame is not None and shot.first <= self.frame < shot.end
 
 
 def _score_reference(frames: Sequence[FrameEmbedding], picture: FrameEmbedding) -> float:

@@ -1,51 +1,97 @@
 """Reference pictures: read, and checked to have the colour that they are asked for."""
 
+import hashlib
+from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from kinemacolor.errors import InputError
-from kinemacolor.references.spec import ReferenceSpec
+from kinemacolor.errors import InputError, translate_read_errors
+from kinemacolor.references.spec import Reference, ReferenceSpec
 from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.video.geometry import compute_working_size, resize
 from kinemacolor.video.images import MIN_PAINTED_SHARE, compute_painted_share, read_color_picture
 from kinemacolor.video.reader import probe_film
 
 MIN_AB_MAGNITUDE = 2.5  # Lab units; JPEG grays stay under 1.5
+MAX_KEPT_BYTES = 256 * 2**20  # of pictures that a reader keeps
 
 
-def load_references(paths: Sequence[Path]) -> list[UInt8Array]:
-    """`load_reference` of each."""
-    return [load_reference(path) for path in paths]
+@dataclass(frozen=True)
+class LoadedReference:
+    """A reference that was read: its file, the sha256 of that, the frame of the film that it shows, and the picture.
+
+    ``image`` is ``H W 3`` sRGB uint8, or ``H W 4`` where some of it is transparent: only its painted pixels count.
+    """
+
+    path: Path
+    sha256: str
+    frame: int | None
+    image: UInt8Array
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it is painted."""
+        return bool(self.image.shape[2] == 3)
+
+
+class ReferenceReader:
+    """Reads every reference once for all who need it: checks, planner and renderer.
+
+    At most ``max_bytes`` of pictures are kept; a picture beyond that is read again when it is asked for again.
+    """
+
+    def __init__(self, max_bytes: int = MAX_KEPT_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._kept: OrderedDict[Path, LoadedReference] = OrderedDict()
+
+    def load(self, reference: Reference) -> LoadedReference:
+        """A reference, from memory if it was read before.
+
+        Raises InputError for one that cannot be read, is transparent all over, or has no colour to give.
+        """
+        key = reference.path.resolve()
+        if key not in self._kept:
+            self._kept[key] = _read_reference(reference.path)
+            while len(self._kept) > 1 and sum(one.image.nbytes for one in self._kept.values()) > self._max_bytes:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return replace(self._kept[key], path=reference.path, frame=reference.frame)
 
 
 def load_reference(path: Path) -> UInt8Array:
-    """A picture ``H W 3`` sRGB uint8, or ``H W 4`` where some of it is transparent: only painted pixels speak.
-
-    What is painted may be gray: so a part of a frame is told to be without colour. Raises InputError for one that
-    cannot be read, and for a whole picture that has no colour to give.
-    """
-    picture = read_color_picture(path, keep_alpha=True)
-    if compute_painted_share(picture) < MIN_PAINTED_SHARE:
-        raise InputError(f"the reference {path} is transparent all over: paint some of it")
-    if picture.shape[2] == 3 and not has_color(picture):
-        raise InputError(f"the reference {path} has no colour: give a colour picture")
-    return picture
+    """The picture of a reference that is needed once. Raises as `ReferenceReader.load`."""
+    return _read_reference(path).image
 
 
-def check_reference_specs(specs: Sequence[ReferenceSpec]) -> None:
+def check_reference_specs(specs: Sequence[ReferenceSpec], reader: ReferenceReader | None = None) -> None:
     """See early that everything can be read. Raises InputError, and UsageError for a folder at a frame."""
+    reader = reader or ReferenceReader()
     for spec in specs:
         if spec.is_film:
             probe_film(spec.path)
         else:
-            load_references([reference.path for reference in spec.list_references()])
+            for reference in spec.list_references():
+                reader.load(reference)
+
+
+def _read_reference(path: Path) -> LoadedReference:
+    with translate_read_errors(path):
+        content = path.read_bytes() if path.is_file() else None  # what is missing is told below
+    image = read_color_picture(path, keep_alpha=True, content=content)
+    if compute_painted_share(image) < MIN_PAINTED_SHARE:
+        raise InputError(f"the reference {path} is transparent all over: paint some of it")
+    # What is painted may be gray: that is how a part of a frame is told to be without colour.
+    if image.shape[2] == 3 and not has_color(image):
+        raise InputError(f"the reference {path} has no colour: give a colour picture")
+    return LoadedReference(path, hashlib.sha256(content or b"").hexdigest(), None, image)
 
 
 def has_color(picture: UInt8Array) -> bool:
     """Whether the pixels of sRGB ``H W 3``, 0..255, have more than the tints of a gray JPEG."""
-    return (
+    return bool(
         measure_ab_magnitude(resize(picture, compute_working_size(picture.shape[0], picture.shape[1], 108)))
         >= MIN_AB_MAGNITUDE
     )

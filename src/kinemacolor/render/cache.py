@@ -24,7 +24,6 @@ from kinemacolor.video.pixels import view_plane
 
 SEGMENT_FRAMES = 48  # frames
 CACHE_DEPTH, CACHE_PIXEL_FORMAT = 10, "yuv444p10le"  # a step is a quarter of a Lab unit
-BYTES_PER_PIXEL = 1.0  # a generous guess; grain of the chroma decides
 _LEVELS = 2**CACHE_DEPTH
 _ENCODER_OPTIONS = {"level": "3", "slices": "4", "context": "0", "g": "1"}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from kinemacolor.errors import UsageError
 from kinemacolor.inference.preview import write_preview
 from kinemacolor.references.spec import ReferenceSpec
-from kinemacolor.render.one_shot import ColorizeRequest, plan_or_resume, run_colorize_request, run_preflight_checks
+from kinemacolor.render.one_shot import ColorizeRequest, run_request
 from kinemacolor.render.progress import Progress
 from kinemacolor.weights.registry import load_model
 
@@ -38,8 +38,6 @@ def run_demo(folder: Path, on_progress: Callable[[Progress], None] | None = None
     with as_file(package.joinpath(SAMPLE)) as film, as_file(package.joinpath(REFERENCE)) as reference:
         model = load_model()
         request = ColorizeRequest(film, (ReferenceSpec(reference),), result.film, overwrite=True)
-        name = model.spec.name
-        output_setup = run_preflight_checks(request, name)
-        run_colorize_request(request, plan_or_resume(request, name), output_setup, model, on_progress)
+        run_request(request, model, on_progress)
         write_preview(film, [reference], [0, 0.8], result.picture, model)
     return result

@@ -17,12 +17,11 @@ from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.inference.session import Session, complete_reference
 from kinemacolor.models.base import Colorizer
 from kinemacolor.plan.document import FilmEntry
-from kinemacolor.references.load import load_reference
+from kinemacolor.references.load import LoadedReference, ReferenceReader
 from kinemacolor.references.spec import Reference
 from kinemacolor.render.cache import SEGMENT_FRAMES, WorkFolder
 from kinemacolor.render.passes import InferencePass
 from kinemacolor.utils.arrays import UInt8Array, UIntArray
-from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.utils.prefetch import prefetch
 from kinemacolor.video.display import to_display_gray
 from kinemacolor.video.geometry import Geometry
@@ -42,15 +41,26 @@ class _LastFrame(NamedTuple):
 
 
 class InferenceWorker:
-    """Paints passes into folders of ``work``; `ensure` is the one thing that others ask of it.
+    """Runs passes and keeps what they paint in folders of ``work``; `ensure_segment` is what others ask of it.
 
-    ``contents``: the sha256 that the reference files had when the render began.
+    ``reference_digests``: the sha256 that the reference files had when the render began. ``references`` and ``info`` (of
+    the film) are given by who has read them before.
     """
 
     def __init__(
-        self, film: FilmEntry, model: Colorizer, work: WorkFolder, reference_digests: Mapping[Path, str]
+        self,
+        film: FilmEntry,
+        model: Colorizer,
+        work: WorkFolder,
+        reference_digests: Mapping[Path, str],
+        *,
+        references: ReferenceReader | None = None,
+        device: str = "auto",
+        info: VideoInfo | None = None,
     ) -> None:
         self._film, self._model, self._work, self._reference_digests = film, model, work, reference_digests
+        self._references, self._device, self._info = references or ReferenceReader(), device, info
+        self._reader: RangeReader | None = None
         self._running: tuple[InferencePass, Iterator[int]] | None = None
         self._open = ExitStack()
         self._stopped = threading.Event()
@@ -62,6 +72,8 @@ class InferenceWorker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._open.close()
+        if self._reader is not None:
+            self._reader.close()
 
     def ensure_segment(
         self, inference_pass: InferencePass, segment: int, on_frames: Callable[[int], None] | None = None
@@ -88,8 +100,7 @@ class InferenceWorker:
         """Stores segment after segment from where the pass stands; gives the frames painted so far."""
         folder = self._work.pass_folder(inference_pass.digest, len(inference_pass))
         state = folder.load_state()
-        film = self._film
-        reader = self._open.enter_context(RangeReader(film.path, film.frame_index, start_seconds=film.start_seconds))
+        reader = self._open_film()
         session = self._open_session(inference_pass, reader)
         last_frame = _LastFrame()
         if state is not None:
@@ -128,6 +139,13 @@ class InferenceWorker:
         repeated = [predictions[number] if number >= 0 else last_frame.prediction for number in fresh_numbers]
         return repeated, _LastFrame(last_codes, repeated[-1])  # type: ignore[return-value]
 
+    def _open_film(self) -> RangeReader:
+        """One reader for all passes: a shot that follows another is read on without seeking."""
+        if self._reader is None:
+            film = self._film
+            self._reader = RangeReader(film.path, film.frame_index, start_seconds=film.start_seconds, info=self._info)
+        return self._reader
+
     def _open_session(self, inference_pass: InferencePass, reader: RangeReader) -> Session:
         info = reader.info
         return Session(
@@ -136,28 +154,28 @@ class InferenceWorker:
             height=info.height,
             width=info.width,
             options=inference_pass.options,
+            device=self._device,
             pixel_aspect=info.sample_aspect,
             rotation=info.display_rotation,
             in_shot=inference_pass.has_reference_at_start,
         )
 
     def _load_unchanged_picture(self, reference: Reference, reader: RangeReader) -> UInt8Array:
-        picture = load_session_picture(reference, reader)
-        if compute_file_sha256(reference.path) != self._reference_digests[reference.path]:
+        loaded = self._references.load(reference)
+        if loaded.sha256 != self._reference_digests[reference.path]:
             raise InputError(f"the reference {reference.path} has changed since the render began: render again")
-        return picture
+        return make_session_picture(loaded, reader)
 
 
-def load_session_picture(reference: Reference, reader: RangeReader) -> UInt8Array:
+def make_session_picture(reference: LoadedReference, reader: RangeReader) -> UInt8Array:
     """A reference as a session takes it: what is painted on a frame of the film lies over that frame.
 
-    Raises InputError where picture or film cannot be read.
+    Raises InputError where the film cannot be read.
     """
-    picture = load_reference(reference.path)
-    if picture.shape[2] == 4 and reference.frame is not None:
+    if not reference.is_whole and reference.frame is not None:
         (block,) = reader.iter_blocks(reference.frame, reference.frame + 1, 1)
-        return complete_reference(picture, to_display_gray(block.luma_codes[0], reader.info))
-    return picture
+        return complete_reference(reference.image, to_display_gray(block.luma_codes[0], reader.info))
+    return reference.image
 
 
 def is_repeated_frame(one: UIntArray, other: UIntArray, depth: int) -> bool:

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kinemacolor.errors import ResourceError, UsageError
-from kinemacolor.models.base import ModelSpec
+from kinemacolor.models.catalog import ModelSpec
 from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import Plan
-from kinemacolor.render.cache import BYTES_PER_PIXEL
 from kinemacolor.utils.device import choose_device
 from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.video.encoding import EncoderSettings, choose_encoder, is_folder_name
@@ -21,6 +20,7 @@ from kinemacolor.video.output import make_partial_path
 from kinemacolor.video.pixels import compute_chroma_shape
 from kinemacolor.video.reader import probe_film
 
+BYTES_PER_PIXEL = 1.0  # of a painted frame in a work folder; a generous guess; grain of the chroma decides
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 _PARTIAL_OUTPUTS_FILE = "unfinished.json"
 _WRITABLE_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", *PICTURE_SUFFIXES)
@@ -70,11 +70,12 @@ def prepare_output(
     device: str,
     work_folder: Path,
 ) -> OutputSetup:
-    """Checks with nothing written. ``working_pixels`` of a painted frame are kept in ``work``.
+    """Check with nothing written that the results can be. ``working_pixels`` of a painted frame are kept in ``work_folder``.
 
     Raises UsageError or ResourceError.
     """
-    choose_device(device)
+    if device not in ("auto", "cpu"):  # which every machine has: no need to wait for torch
+        choose_device(device)
     if len({make_partial_path(path) for path in output_spec.paths}) < len(output_spec.paths):
         raise UsageError("two results have one name: name each differently")
     replaceable = partial_outputs(work_folder)

@@ -8,14 +8,14 @@ see both pictures, and each counts the more the nearer its beginning is. Across 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import prod
 from pathlib import Path
 
 import numpy as np
 
-from kinemacolor.options import SessionOptions
+from kinemacolor.options import RenderOptions, repainting_options
 from kinemacolor.plan.document import Plan, ShotEntry
 from kinemacolor.references.spec import Reference
 
@@ -35,7 +35,7 @@ class InferencePass:
     end: int
     is_backward: bool
     references: tuple[Reference, ...]
-    options: SessionOptions
+    options: RenderOptions
     digest: str = ""
 
     def __len__(self) -> int:
@@ -74,8 +74,8 @@ class ShotPasses:
     weighted_passes: tuple[WeightedPass, ...]
 
 
-def build_shot_passes(plan: Plan, reference_digests: Mapping[Path, str], device: str = "auto") -> list[ShotPasses]:
-    """One for each shot of a plan; ``contents`` has the sha256 of every reference's file."""
+def build_shot_passes(plan: Plan, reference_digests: Mapping[Path, str]) -> list[ShotPasses]:
+    """The passes of each shot of a plan; ``reference_digests`` has the sha256 of every reference's file."""
     found = []
     for number, shot in enumerate(plan.shots):
         following = plan.shots[number + 1] if number + 1 < len(plan.shots) else None
@@ -86,7 +86,7 @@ def build_shot_passes(plan: Plan, reference_digests: Mapping[Path, str], device:
                 source=_with_digest(weighted_pass.source, plan, reference_digests),
                 curves=weighted_pass.curves + curves,
             )
-            for weighted_pass in _build_weighted_passes(plan, shot, begin, end, plan.options_for_shot(shot, device))
+            for weighted_pass in _build_weighted_passes(plan, shot, begin, end, plan.options_for_shot(shot))
         )
         found.append(ShotPasses(shot, shares))
     return found
@@ -109,7 +109,7 @@ def _extend_over_dissolves(
 
 
 def _build_weighted_passes(
-    plan: Plan, shot: ShotEntry, begin: int, end: int, options: SessionOptions
+    plan: Plan, shot: ShotEntry, begin: int, end: int, options: RenderOptions
 ) -> list[WeightedPass]:
     """The passes of a shot that reaches from ``begin`` to ``end``."""
     used = [Reference(plan.references[name].path, plan.references[name].frame) for name in sorted(shot.references)]
@@ -134,12 +134,11 @@ def _build_weighted_passes(
 
 
 def _with_digest(inference_pass: InferencePass, plan: Plan, reference_digests: Mapping[Path, str]) -> InferencePass:
-    options = asdict(inference_pass.options)
     decides = {
         "format": PAINTING_FORMAT,
         "film": [plan.film.sha256, plan.film.start_seconds],
         "model": [plan.model, plan.weights],
-        "options": [options[key] for key in ("short_side", "crop", "precision")],
+        "options": repainting_options(inference_pass.options),
         "references": [[reference_digests[reference.path], reference.frame] for reference in inference_pass.references],
         "frames": [inference_pass.first, inference_pass.end, inference_pass.is_backward],
     }

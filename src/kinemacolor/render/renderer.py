@@ -13,8 +13,9 @@ from kinemacolor.errors import InputError, PartialError, UsageError, WeightsErro
 from kinemacolor.inference.postprocess import ChromaPostprocessor
 from kinemacolor.models.base import Colorizer
 from kinemacolor.plan.document import Plan
-from kinemacolor.plan.planner import film_sha256, weights_sha256
-from kinemacolor.references.load import load_reference
+from kinemacolor.plan.planner import film_sha256
+from kinemacolor.references.load import ReferenceReader
+from kinemacolor.references.spec import Reference
 from kinemacolor.render.blend import FramePrediction, iter_frame_predictions
 from kinemacolor.render.cache import WorkFolder
 from kinemacolor.render.inference_pass import InferenceWorker
@@ -22,7 +23,7 @@ from kinemacolor.render.output import OutputSetup, cbcr_plane_size, mark_finishe
 from kinemacolor.render.passes import InferencePass, ShotPasses, build_shot_passes
 from kinemacolor.render.progress import Progress, ProgressMeter, RenderReport
 from kinemacolor.utils.arrays import UIntArray
-from kinemacolor.utils.files import compute_file_sha256, translate_disk_errors
+from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.utils.prefetch import prefetch
 from kinemacolor.video.geometry import Geometry
 from kinemacolor.video.images import find_pictures
@@ -31,6 +32,7 @@ from kinemacolor.video.output import FilmWriter
 from kinemacolor.video.pixels import make_layer_luma_codes
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.writer import open_writer
+from kinemacolor.weights.manifest import weights_sha256
 
 EnsureSegmentWithProgress = Callable[[InferencePass, int, Callable[[int], None]], None]  # as `Painter.ensure`
 
@@ -50,10 +52,19 @@ class RenderPlan:
     Raises InputError where film or references are not what the plan was made for, WeightsError for other weights.
     """
 
-    def __init__(self, plan: Plan, model: Colorizer, work: Path, *, device: str = "auto") -> None:
-        self.plan, self.model, self.work = plan, model, WorkFolder(work)
-        self.reference_digests = check_inputs(plan)
-        self.shot_passes = build_shot_passes(plan, self.reference_digests, device)
+    def __init__(
+        self,
+        plan: Plan,
+        model: Colorizer,
+        work: Path,
+        *,
+        device: str = "auto",
+        references: ReferenceReader | None = None,
+    ) -> None:
+        self.plan, self.model, self.work, self.device = plan, model, WorkFolder(work), device
+        self.references = references or ReferenceReader()
+        self.reference_digests = check_inputs(plan, self.references)
+        self.shot_passes = build_shot_passes(plan, self.reference_digests)
         distinct = {
             share.source.digest: share.source for stretch in self.shot_passes for share in stretch.weighted_passes
         }
@@ -94,10 +105,23 @@ def execute_render_plan(
     stamps_before = _stamp_files(film.path)
     with lock_work_folder(render_plan.work.folder), render_plan.work.pin_torch_threads(), ExitStack() as open_now:
         inference_worker = open_now.enter_context(
-            InferenceWorker(film, render_plan.model, render_plan.work, render_plan.reference_digests)
+            InferenceWorker(
+                film,
+                render_plan.model,
+                render_plan.work,
+                render_plan.reference_digests,
+                references=render_plan.references,
+                device=render_plan.device,
+                info=output_setup.info,
+            )
         )
         reader = open_now.enter_context(
-            VideoReader(film.path, start_seconds=film.start_seconds, end_seconds=film.end_seconds)
+            VideoReader(
+                film.path,
+                start_seconds=film.start_seconds,
+                end_seconds=film.end_seconds,
+                info=output_setup.info,
+            )
         )
         mark_started(render_plan.work.folder, output_spec)
         writers = {
@@ -195,8 +219,11 @@ def lock_work_folder(work_folder: Path) -> Iterator[None]:
         raise UsageError(f"{work_folder} is in use by another render: wait for it, or stop it") from error
 
 
-def check_inputs(plan: Plan) -> dict[Path, str]:
-    """The sha256 of every reference's file, after all is found to be what the plan was made for. Raises as `Render`."""
+def check_inputs(plan: Plan, references: ReferenceReader) -> dict[Path, str]:
+    """See that weights, film and references are what the plan was made for; gives the sha256 of each reference's file.
+
+    Raises as `RenderPlan`.
+    """
     found = weights_sha256(plan.model)
     if found != plan.weights:
         raise WeightsError(
@@ -208,9 +235,7 @@ def check_inputs(plan: Plan) -> dict[Path, str]:
     if film_sha256(plan.film.path) != plan.film.sha256:
         raise InputError(f"{plan.film.path} is not the film that the plan was made for: make the plan again")
     paths = {plan.references[name].path for shot in plan.shots for name in shot.references}
-    for path in paths:
-        load_reference(path)
-    return {path: compute_file_sha256(path) for path in paths}
+    return {path: references.load(Reference(path)).sha256 for path in sorted(paths)}
 
 
 def _iter_encoded_frames(

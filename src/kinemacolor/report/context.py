@@ -10,7 +10,7 @@ from kinemacolor.color import YCbCr, rgb_to_lab
 from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.inference.preview import TILE_GAP, tile_before_after
 from kinemacolor.plan.document import Plan
-from kinemacolor.plan.planner import load_default_encoder
+from kinemacolor.plan.frame_encoder import make_frame_encoder
 from kinemacolor.plan.similarity import FrameEmbedding, FrameEncoder
 from kinemacolor.references.load import load_reference, rgb_to_gray
 from kinemacolor.report.palette import Palette
@@ -56,7 +56,7 @@ class ReportContext:
 
         Raises InputError for a reference that cannot be read, ResourceError where the disk is full or refuses.
         """
-        encoder, found = load_default_encoder(), {}
+        encoder, found = make_frame_encoder(), {}
         used = dict.fromkeys(name for shot in plan.shots for name in shot.references)
         for number, name in enumerate(used):
             picture = f"pictures/reference_{number:05d}.jpg"

@@ -13,15 +13,8 @@ from kinemacolor.errors import UsageError, WeightsError
 from kinemacolor.models.base import Colorizer
 from kinemacolor.nn.backbones import VGG19
 from kinemacolor.training.recipe import ModelConfig, is_weights_file
-from kinemacolor.weights.registry import (
-    BACKBONE_PART,
-    MODELS,
-    StoredPart,
-    read_part,
-    recorded_options,
-    stored_backbone_part,
-    stored_parts,
-)
+from kinemacolor.weights.manifest import BACKBONE_PART, StoredPart, stored_backbone_part, stored_parts
+from kinemacolor.weights.registry import MODELS, read_part, recorded_options
 
 UNREADABLE_ERRORS = (OSError, EOFError, RuntimeError, ValueError, KeyError, SafetensorError, pickle.UnpicklingError)
 

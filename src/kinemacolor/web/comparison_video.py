@@ -13,12 +13,13 @@ import numpy as np
 
 from kinemacolor.errors import InputError
 from kinemacolor.utils.arrays import UInt8Array
+from kinemacolor.video.container import open_film
 from kinemacolor.video.display import iter_color_frames, to_display_gray
 from kinemacolor.video.geometry import resize
 from kinemacolor.video.info import ColorTags
 from kinemacolor.video.output import NO_SPACE_ERRNOS, translate_encoding_errors
 from kinemacolor.video.pixels import tag_colors
-from kinemacolor.video.reader import VideoReader, open_film
+from kinemacolor.video.reader import VideoReader
 
 MAX_ROWS, MAX_COLUMNS = 540, 1920  # of one half, px
 BT709 = ColorTags(1, 1, 1)

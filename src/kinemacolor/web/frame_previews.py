@@ -19,10 +19,10 @@ from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPredicti
 from kinemacolor.inference.session import BT709_FULL_RANGE, Session
 from kinemacolor.models.base import Colorizer
 from kinemacolor.plan.document import Plan
-from kinemacolor.references.load import load_reference
+from kinemacolor.references.load import ReferenceReader, load_reference
 from kinemacolor.render.blend import iter_frame_predictions
 from kinemacolor.render.cache import WorkFolder
-from kinemacolor.render.inference_pass import load_session_picture
+from kinemacolor.render.inference_pass import make_session_picture
 from kinemacolor.render.passes import InferencePass, ShotPasses, build_shot_passes
 from kinemacolor.render.renderer import make_postprocessor
 from kinemacolor.utils.arrays import UInt8Array
@@ -107,7 +107,7 @@ class FramePreviewer:
     def preview_frame(self, project: Project, frame: int) -> FramePreview:
         """Colorize a frame by the project's plan. Raises UsageError without a plan, and as `save_gray_frame`."""
         plan = project.require_plan()
-        main_pass = _find_main_pass(plan, frame, self._device)
+        main_pass = _find_main_pass(plan, frame)
         stem = f"{_pass_key(plan, main_pass)}-{frame}"
         folder = project.folder / "look"
         gray = self.save_gray_frame(project, frame)
@@ -131,7 +131,7 @@ class FramePreviewer:
         in references. Raises as `preview_frame`.
         """
         plan = project.require_plan()
-        return self._attribute_frame(plan, _find_main_pass(plan, frame, self._device), frame).origin_at(row, column)
+        return self._attribute_frame(plan, _find_main_pass(plan, frame), frame).origin_at(row, column)
 
     def color_frame(self, project: Project, frame: int) -> UInt8Array:
         """Return a frame ``H W 3`` from the rendered predictions, else colorize it now. Raises as `preview_frame`."""
@@ -140,7 +140,7 @@ class FramePreviewer:
         rendered = _read_rendered_frame(plan, project.work_folder, frame)
         if rendered is not None:
             return rendered
-        return self._attribute_frame(plan, _find_main_pass(plan, frame, self._device), frame).rgb
+        return self._attribute_frame(plan, _find_main_pass(plan, frame), frame).rgb
 
     def save_colored_frame(self, project: Project, frame: int, picture: UInt8Array) -> Path:
         """Save a picture of `color_frame`; gives the file, which is named by its contents."""
@@ -150,7 +150,7 @@ class FramePreviewer:
     def reference_names(self, project: Project, frame: int) -> tuple[str, ...]:
         """Return the names of the references that colour a frame. Raises as `preview_frame`."""
         plan = project.require_plan()
-        return _reference_names(plan, _find_main_pass(plan, frame, self._device))
+        return _reference_names(plan, _find_main_pass(plan, frame))
 
     def _attribute_frame(self, plan: Plan, main_pass: InferencePass, frame: int) -> Attribution:
         """Predict a frame alone, without history, and where its colours come from; the latest results are cached."""
@@ -159,7 +159,8 @@ class FramePreviewer:
             if key not in self._attributions:
                 film = plan.film
                 with RangeReader(film.path, film.frame_index, start_seconds=film.start_seconds) as reader:
-                    pictures = [load_session_picture(reference, reader) for reference in main_pass.references]
+                    references = ReferenceReader()  # anew each time: somebody may have painted on a picture
+                    pictures = [make_session_picture(references.load(one), reader) for one in main_pass.references]
                 gray = _read_gray_frame(film.path, film.frame_index, film.start_seconds, frame)
                 session = Session(
                     self._load_model(plan.model),
@@ -167,6 +168,7 @@ class FramePreviewer:
                     height=gray.shape[0],
                     width=gray.shape[1],
                     options=main_pass.options,
+                    device=self._device,
                     in_shot=[reference.frame for reference in main_pass.references] == [frame],
                 )
                 self._attributions[key] = session.attribute_frame(gray)
@@ -220,15 +222,15 @@ def _preview_size(picture: UInt8Array, longest_side: int) -> tuple[int, int]:
     return max(1, round(rows * scale)), max(1, round(columns * scale))
 
 
-def _list_shot_passes(plan: Plan, device: str) -> list[ShotPasses]:
+def _list_shot_passes(plan: Plan) -> list[ShotPasses]:
     digests = {entry.path: compute_file_sha256(entry.path) for entry in plan.references.values()}
-    return build_shot_passes(plan, digests, device)
+    return build_shot_passes(plan, digests)
 
 
-def _find_main_pass(plan: Plan, frame: int, device: str) -> InferencePass:
+def _find_main_pass(plan: Plan, frame: int) -> InferencePass:
     """Return the pass with the largest weight in a frame."""
     _check_frame(frame, plan.film.frames)
-    shot_passes = next(one for one in _list_shot_passes(plan, device) if one.shot.first <= frame < one.shot.end)
+    shot_passes = next(one for one in _list_shot_passes(plan) if one.shot.first <= frame < one.shot.end)
     return max(shot_passes.weighted_passes, key=lambda weighted_pass: weighted_pass.weight_at(frame)).source
 
 
@@ -252,7 +254,7 @@ def _read_rendered_frame(plan: Plan, work: Path, frame: int) -> UInt8Array | Non
 
     with RangeReader(film.path, film.frame_index, start_seconds=film.start_seconds) as reader:
         info = reader.info
-    shot_passes = _list_shot_passes(plan, "auto")
+    shot_passes = _list_shot_passes(plan)
     postprocessors = [make_postprocessor(one, info, make_meta_model(plan.model)) for one in shot_passes]
     try:
         prediction, postprocessor = next(

@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from kinemacolor.options import Detector, EncodingOptions
-from kinemacolor.plan.document import FilmOptions
+from kinemacolor.options import Detector, EncodingOptions, RenderOptions
 from kinemacolor.render.output import OutputSpec, default_output_path
 from kinemacolor.web.project import Project
 
@@ -37,7 +36,7 @@ class MakePlan(_BaseTask):
 
     kind: Literal["plan"] = "plan"
     model: str | None = None
-    options: FilmOptions | None = None
+    options: RenderOptions | None = None
     per_shot: int = Field(default=2, ge=1, le=16)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from pydantic import BaseModel, TypeAdapter
 
 from kinemacolor.errors import InputError, UsageError
-from kinemacolor.plan.document import FilmOptions, Plan
-from kinemacolor.plan.planner import weights_sha256
+from kinemacolor.options import RenderOptions
+from kinemacolor.plan.document import Plan
 from kinemacolor.render.output import HDR_TRANSFERS
 from kinemacolor.utils.times import format_time
 from kinemacolor.video.info import VideoInfo
@@ -20,6 +20,7 @@ from kinemacolor.web.project_creation import create_project, create_project_at, 
 from kinemacolor.web.queue import JobQueue
 from kinemacolor.web.requests import AnalyzeFilm, MakePlan, PreviewClip, ProjectTask, RenderFilm
 from kinemacolor.web.storage import Storage
+from kinemacolor.weights.manifest import weights_sha256
 
 
 class FilmCard(BaseModel):
@@ -130,7 +131,7 @@ class Service:
                 pass
         return self.queue.submit_task(user, project, task)
 
-    def change_model(self, project: Project, model: str, options: FilmOptions) -> Plan:
+    def change_model(self, project: Project, model: str, options: RenderOptions) -> Plan:
         """Set model and options of the plan; gives the plan. Raises UsageError without a plan, WeightsError."""
         with project.exclusive_changes():
             plan = project.require_plan()

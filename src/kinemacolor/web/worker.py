@@ -19,11 +19,12 @@ from typing import assert_never
 from filelock import FileLock
 
 from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, ResourceError
-from kinemacolor.options import DEFAULT_MODEL, EncodingOptions
-from kinemacolor.plan.document import FilmOptions, Plan
+from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, RenderOptions
+from kinemacolor.plan.document import Plan
 from kinemacolor.plan.excerpt import cut_excerpt
+from kinemacolor.plan.frame_encoder import make_frame_encoder
 from kinemacolor.plan.keyframe_selection import CandidateFrames, suggest_keyframes
-from kinemacolor.plan.planner import PlanRequest, carry_over_choices, load_default_encoder, plan_from_survey
+from kinemacolor.plan.planner import PlanRequest, carry_over_choices, plan_from_survey
 from kinemacolor.plan.survey import Survey, survey_film
 from kinemacolor.plan.survey_cache import save_survey
 from kinemacolor.render.output import OutputSpec, prepare_plan_output
@@ -58,7 +59,7 @@ def analyze_film(project: Project, task: AnalyzeFilm, report_progress: ProgressC
         on_frame=lambda done: report_progress("Looking at the film", done, expected),
     )
     candidates = CandidateFrames.from_survey(
-        film_survey, load_default_encoder(), lambda done, of: report_progress("Comparing shots", done, of)
+        film_survey, make_frame_encoder(), lambda done, of: report_progress("Comparing shots", done, of)
     )
     found = suggest_keyframes(candidates, MAX_SUGGESTIONS)
     rows = [{"frame": one.frame, "coverage": one.coverage, "shots": one.shots} for one in found]
@@ -91,7 +92,7 @@ def _make_plan_request(project: Project, task: MakePlan) -> PlanRequest:
         reference_specs=project.make_reference_specs(),
         stills_folder=project.folder / "stills",
         model=task.model or (previous.model if previous else DEFAULT_MODEL),
-        options=task.options or (previous.options if previous else FilmOptions()),
+        options=task.options or (previous.options if previous else RenderOptions()),
         start_seconds=entry.start_seconds,
         end_seconds=entry.end_seconds,
         references_per_shot=task.per_shot,

@@ -28,15 +28,8 @@ from torch import Tensor
 from kinemacolor.errors import ResourceError, UsageError, WeightsError
 from kinemacolor.utils.files import compute_file_sha256, translate_disk_errors
 from kinemacolor.weights.formats import PartTensors, WeightsFormat, own_format, published_formats
-from kinemacolor.weights.registry import (
-    MODELS,
-    StoredPart,
-    make_meta_parts,
-    package_manifest,
-    read_part,
-    recorded_options,
-    stored_parts,
-)
+from kinemacolor.weights.manifest import StoredPart, package_manifest, stored_parts
+from kinemacolor.weights.registry import MODELS, make_meta_parts, read_part, recorded_options
 from kinemacolor.weights.store import DISK_FULL_ERRNOS, WeightsEntry, download_file, staging_folder, store_parts
 
 CHECKPOINT_NAME = re.compile(r"(.*/)?[^/.][^/]*\.(pth|pt|ckpt|safetensors)")  # the members of an archive to look at

@@ -22,7 +22,8 @@ from kinemacolor.errors import UsageError, WeightsError
 from kinemacolor.metrics.perceptual import LPIPS, ClassifierAgreement, InceptionFeatures
 from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.weights.import_export import FORMAT_ERRORS, READ_ERRORS, iter_checkpoint_files
-from kinemacolor.weights.registry import PartCheck, StoredPart, package_manifest, read_part
+from kinemacolor.weights.manifest import PartCheck, StoredPart, package_manifest
+from kinemacolor.weights.registry import read_part
 from kinemacolor.weights.store import (
     WeightsEntry,
     download_file,

@@ -11,16 +11,18 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urldefrag, urlsplit
 from urllib.request import urlopen
 from uuid import uuid4
 
 import platformdirs
-from safetensors.torch import save_file
-from torch import Tensor
 
 from kinemacolor.errors import ResourceError, UsageError, WeightsError
 from kinemacolor.utils.files import compute_file_sha256, translate_disk_errors
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 TIMEOUT_SECONDS = 60  # without a byte
 ABANDONED_SECONDS = 24 * 3600  # after that an unfinished import is swept away
@@ -86,12 +88,14 @@ def staging_folder() -> Iterator[Path]:
         yield Path(path)
 
 
-def store_parts(parts: Mapping[str, tuple[WeightsEntry, Mapping[str, Tensor]]], folder: Path) -> None:
+def store_parts(parts: Mapping[str, tuple[WeightsEntry, Mapping[str, "Tensor"]]], folder: Path) -> None:
     """Writes parts into the `staging` folder, and moves them to where they belong when all are there.
 
     A file is named by its contents, and its row is replaced last and in one step: at any moment a
     row and its file belong together.
     """
+    from safetensors.torch import save_file  # torch comes with it
+
     weights, previous = user_folder() / "weights", user_manifest()
     rows = {}
     with translate_disk_errors(user_folder()):

@@ -171,7 +171,7 @@ def test_untrained_fusion_trusts_the_match_as_far_as_it_is_certain() -> None:
     expected = torch.lerp(likely, evidence.merged.colors.permute(0, 3, 1, 2), share)
     torch.testing.assert_close(fused.colors, expected)
     assert fused.colors.shape == (1, COLOR_CHANNELS, 16, 20)
-    torch.testing.assert_close(fused.confidence, evidence.certainty.permute(0, 3, 1, 2))
+    torch.testing.assert_close(fused.confidence_logit, evidence.certainty.permute(0, 3, 1, 2))
 
 
 @torch.inference_mode()

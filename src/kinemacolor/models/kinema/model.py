@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinemacolor.models.base import Colorizer, ModelOutput, ModelSpec, State
+from kinemacolor.models.base import Colorizer, ModelOutput, State
+from kinemacolor.models.catalog import MODEL_CATALOG
 from kinemacolor.models.kinema.fusion import Fusion, cells_to_ab
 from kinemacolor.models.kinema.matching import (
     MatchingOptions,
@@ -48,7 +49,7 @@ class Kinema(Colorizer):
     ``kind``, from semantic attention; also ``origin`` and ``matched`` of `ModelOutput`.
     """
 
-    spec = ModelSpec("kinema", short_side=216)
+    spec = MODEL_CATALOG["kinema"].spec
     parts = MappingProxyType({"kinema": ""})
     options_type = MatchingOptions
 

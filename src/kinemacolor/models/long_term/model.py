@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kinemacolor.color import lab_to_rgb
-from kinemacolor.models.base import Colorizer, ModelOutput, ModelSpec, State
+from kinemacolor.models.base import Colorizer, ModelOutput, State
+from kinemacolor.models.catalog import MODEL_CATALOG
 from kinemacolor.models.long_term.cnn_transformer import (
     CNNTransformer,
     MultiHeadAttention,
@@ -98,7 +99,7 @@ class LongTerm(Colorizer):
     def __init__(self, options: LongTermOptions | None = None) -> None:
         super().__init__()
         self.options = options or LongTermOptions()
-        self.spec = ModelSpec("long-term", short_side=216, block_size=self.options.block)
+        self.spec = replace(MODEL_CATALOG["long-term"].spec, block_size=self.options.block)
         sizes = LayerSizes.from_width(self.options.width)
         self.backbone = ResNet101(width=self.options.width)
         self.correspondence = CorrespondenceSubnet(self.options, sizes)

@@ -1,12 +1,13 @@
 """Step 3: how it will look, on stills and on a few seconds, and what may be changed about it."""
 
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 
 from kinemacolor.errors import UsageError
-from kinemacolor.options import DEFAULT_MODEL, EdgeFilter
-from kinemacolor.plan.document import FilmOptions, Plan
+from kinemacolor.options import DEFAULT_MODEL, EdgeFilter, RenderOptions
+from kinemacolor.plan.document import Plan
 from kinemacolor.utils.times import format_time
 from kinemacolor.web.page.calls import View, note, project_of, told, user_of
 from kinemacolor.web.page.parts import before_after, compare_player
@@ -14,7 +15,8 @@ from kinemacolor.web.page.shown import player_value, still_value
 from kinemacolor.web.project import Project
 from kinemacolor.web.requests import PreviewClip
 from kinemacolor.web.service import Service
-from kinemacolor.weights.registry import MODELS, make_meta_model, weights_notices
+from kinemacolor.weights.manifest import weights_notices
+from kinemacolor.weights.registry import MODELS, make_meta_model
 
 SECONDS = 3
 TRIED = "try.mp4"
@@ -97,12 +99,12 @@ class LookStep:
         project = project_of(self._desk, request, current)
         plan = project.require_plan()
         spec = make_meta_model(plan.model).spec
-        changes = {
+        changes: dict[str, Any] = {
             "short_side": None if int(size) == spec.short_side else int(size),
             "saturation": None if saturation == spec.saturation else saturation,
             "edge_filter": None if edges == spec.edge_filter else edges,
         }
-        self._desk.change_model(project, plan.model, plan.options.model_copy(update=changes))
+        self._desk.change_model(project, plan.model, replace(plan.options, **changes))
         return self._still(project, int(frame)), None if project.is_outdated(project.preview_plan_file) else gr.skip()
 
     @told
@@ -130,9 +132,9 @@ class LookStep:
         return still_value(project, self._desk.previewer.preview_frame(project, frame), f"Frame {frame}")
 
 
-def _kept(plan: Plan) -> FilmOptions:
+def _kept(plan: Plan) -> RenderOptions:
     """What the page does not ask for."""
-    return FilmOptions(crop=plan.options.crop, precision=plan.options.precision)
+    return RenderOptions(crop=plan.options.crop, precision=plan.options.precision)
 
 
 def _seconds(project: Project, frame: int) -> float:

@@ -1,0 +1,71 @@
+"""One options type drives command line, plan, digest and page: no field can be forgotten anywhere."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from kinemacolor.cli.main import app
+from kinemacolor.options import EncodingOptions, RenderOptions, ShotRenderOptions, repainting_options
+from kinemacolor.plan.document import FilmEntry, Plan, ReferenceEntry, ShotEntry
+from kinemacolor.render.passes import build_shot_passes
+from kinemacolor.web.requests import MakePlan
+
+OTHER: dict[str, Any] = {
+    "short_side": 96,
+    "saturation": 0.5,
+    "edge_filter": "fgs",
+    "crop": True,
+    "precision": "bfloat16",
+}
+# What is applied to painted frames afterwards: changing it paints nothing anew.
+APPLIED_AFTERWARDS = {"saturation", "edge_filter"}
+NAMES = [one.name for one in fields(RenderOptions)]
+
+
+def plan_with(options: RenderOptions) -> Plan:
+    film = FilmEntry(path=Path("film.mkv"), sha256="0", frames=8, anchors=(0,))
+    shot = ShotEntry(first=0, last=7, references={"still": None})
+    references = {"still": ReferenceEntry(path=Path("still.png"))}
+    return Plan(
+        film=film, model="kinema", weights={"kinema": "0"}, options=options, references=references, shots=(shot,)
+    )
+
+
+def digest(options: RenderOptions) -> str:
+    (shot,) = build_shot_passes(plan_with(options), {Path("still.png"): "0"})
+    return shot.weighted_passes[0].source.digest
+
+
+def test_every_option_is_known_here() -> None:
+    assert set(OTHER) == set(NAMES)
+    assert set(repainting_options(RenderOptions())) == set(NAMES) - APPLIED_AFTERWARDS
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_option_changes_the_digest_or_is_applied_afterwards(name: str) -> None:
+    changed = replace(RenderOptions(), **{name: OTHER[name]})
+    assert (digest(changed) != digest(RenderOptions())) == (name not in APPLIED_AFTERWARDS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_option_comes_back_from_a_plan_and_a_request(name: str) -> None:
+    changed = replace(RenderOptions(), **{name: OTHER[name]})
+    assert Plan.model_validate_json(plan_with(changed).model_dump_json()).options == changed
+    assert MakePlan.model_validate({"options": {name: OTHER[name]}}).options == changed
+
+
+@pytest.mark.parametrize("verb", ["colorize", "plan", "preview"])
+def test_every_option_stands_on_the_command_line(verb: str) -> None:
+    flags = {flag for parameter in get_command(app).commands[verb].params for flag in parameter.opts}
+    assert {one.metadata["flag"] for one in fields(RenderOptions)} <= flags
+    if verb == "colorize":
+        assert {one.metadata["flag"] for one in fields(EncodingOptions)} <= flags
+
+
+def test_the_options_of_a_shot_win_over_those_of_the_film() -> None:
+    plan = plan_with(RenderOptions(short_side=96, crop=True))
+    shot = plan.shots[0].model_copy(update={"options": ShotRenderOptions(saturation=0.5)})
+    assert plan.options_for_shot(shot) == RenderOptions(short_side=96, saturation=0.5, crop=True)
