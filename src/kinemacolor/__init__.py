@@ -2,27 +2,78 @@
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from kinemacolor.errors import KinemacolorError as KinemacolorError
-    from kinemacolor.inference.session import Session as Session
-    from kinemacolor.render.one_shot import colorize as colorize
-    from kinemacolor.weights.registry import load_model as load_model
-
-__all__ = ["KinemacolorError", "Session", "colorize", "load_model"]
 from kinemacolor._version import __version__ as __version__
 
+if TYPE_CHECKING:
+    from kinemacolor.errors import InputError as InputError
+    from kinemacolor.errors import Interrupted as Interrupted
+    from kinemacolor.errors import KinemacolorError as KinemacolorError
+    from kinemacolor.errors import PartialError as PartialError
+    from kinemacolor.errors import ResourceError as ResourceError
+    from kinemacolor.errors import UsageError as UsageError
+    from kinemacolor.errors import WeightsError as WeightsError
+    from kinemacolor.inference.session import Session as Session
+    from kinemacolor.models.catalog import list_models as list_models
+    from kinemacolor.options import EncodingOptions as EncodingOptions
+    from kinemacolor.options import RenderOptions as RenderOptions
+    from kinemacolor.plan.document import Plan as Plan
+    from kinemacolor.render.api import colorize as colorize
+    from kinemacolor.render.api import make_plan as make_plan
+    from kinemacolor.render.api import preview as preview
+    from kinemacolor.render.api import render as render
+    from kinemacolor.render.api import verify as verify
+    from kinemacolor.render.progress import RenderReport as Report
+    from kinemacolor.weights.registry import load_model as load_model
+
+__all__ = [
+    "EncodingOptions",
+    "InputError",
+    "Interrupted",
+    "KinemacolorError",
+    "PartialError",
+    "Plan",
+    "RenderOptions",
+    "Report",
+    "ResourceError",
+    "Session",
+    "UsageError",
+    "WeightsError",
+    "colorize",
+    "list_models",
+    "load_model",
+    "make_plan",
+    "preview",
+    "render",
+    "verify",
+]
+
 _HOMES = {
-    "KinemacolorError": "errors",
+    "Plan": "plan.document",
+    "Report": "render.progress:RenderReport",
     "Session": "inference.session",
-    "colorize": "render.one_shot",
+    "list_models": "models.catalog",
     "load_model": "weights.registry",
+    **dict.fromkeys(("EncodingOptions", "RenderOptions"), "options"),
+    **dict.fromkeys(("colorize", "make_plan", "preview", "render", "verify"), "render.api"),
+    **dict.fromkeys(
+        (
+            *("InputError", "Interrupted", "KinemacolorError", "PartialError", "ResourceError"),
+            *("UsageError", "WeightsError"),
+        ),
+        "errors",
+    ),
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Importing kinemacolor is quick: torch comes with the first thing that needs it."""
+    """Load a public name when it is first used: importing kinemacolor is quick, torch comes with what needs it."""
     if name not in _HOMES:
         raise AttributeError(f"module 'kinemacolor' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(f"kinemacolor.{_HOMES[name]}"), name)
+    module, _, own_name = _HOMES[name].partition(":")
+    return getattr(import_module(f"kinemacolor.{module}"), own_name or name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

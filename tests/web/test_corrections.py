@@ -166,10 +166,10 @@ def test_what_is_replaced_is_kept_out_of_sight(project: Project, stills: FramePr
 def panel(project: Project, stills: FramePreviewer, tmp_path: Path) -> CorrectPanel:
     """The page's, of a desk with this project alone."""
     desk = SimpleNamespace(
-        stills=stills,
-        home=SimpleNamespace(without_places=str),
-        project=lambda user, name: project,
-        submit=lambda user, asked, task: None,
+        previewer=stills,
+        storage=SimpleNamespace(hide_server_paths=str),
+        find_project=lambda user, name: project,
+        submit_task=lambda user, asked, task: None,
     )
     with gr.Blocks():
         return CorrectPanel(desk)  # type: ignore[arg-type]

@@ -3,9 +3,8 @@
 import hashlib
 import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from kinemacolor.models.base import Colorizer
 
 REQUEST_NOTE = "wish"  # in a work folder: what its plan was made for
-AnyPath = str | PathLike[str]
 
 
 @dataclass(frozen=True)
@@ -148,43 +146,6 @@ def run_request(
 
     model = model or load_model(request.model)
     return run.render(run.make_plan(make_frame_encoder(model)), model, on_progress)
-
-
-def colorize(
-    film: AnyPath,
-    reference: AnyPath | Sequence[AnyPath],
-    output: AnyPath,
-    *,
-    model: str = DEFAULT_MODEL,
-    options: RenderOptions | None = None,
-    device: str = "auto",
-    encoding: EncodingOptions | None = None,
-    start_seconds: float = 0,
-    end_seconds: float | None = None,
-    overwrite: bool = False,
-) -> RenderReport:
-    """Colorize a film, a picture or a folder of numbered pictures.
-
-    A reference is a picture, a folder of them or a colour film; ``still.png@123`` is a picture of frame 123.
-    A run that was stopped goes on where it was when it is asked for again.
-
-    Raises a KinemacolorError for what the caller can mend; PartialError carries the report of
-    what was kept where the film ends before its time.
-    """
-    references = [reference] if isinstance(reference, str | PathLike) else list(reference)
-    request = ColorizeRequest(
-        source=Path(film),
-        references=tuple(ReferenceSpec.parse(str(path)) for path in references),
-        output=Path(output),
-        model=model,
-        options=options or RenderOptions(),
-        device=device,
-        encoding=encoding or EncodingOptions(),
-        start_seconds=start_seconds,
-        end_seconds=end_seconds,
-        overwrite=overwrite,
-    )
-    return run_request(request)
 
 
 def _digest_request(plan_request: PlanRequest) -> str:

@@ -1,0 +1,164 @@
+"""The library's face: the whole job, and its steps, as functions of paths. Everything here is a public name of the package."""
+
+from collections.abc import Callable, Sequence
+from os import PathLike
+from pathlib import Path
+
+from kinemacolor.models.catalog import find_model
+from kinemacolor.options import DEFAULT_MODEL, Detector, EncodingOptions, RenderOptions
+from kinemacolor.plan import planner
+from kinemacolor.plan.document import Plan
+from kinemacolor.references.spec import ReferenceSpec
+from kinemacolor.render.one_shot import ColorizeRequest, run_request
+from kinemacolor.render.output import OutputSpec, check_output_path, prepare_plan_output
+from kinemacolor.render.progress import Progress, RenderReport
+from kinemacolor.video.verify import Check, verify_film
+
+AnyPath = str | PathLike[str]
+
+
+def colorize(
+    film: AnyPath,
+    reference: AnyPath | Sequence[AnyPath],
+    output: AnyPath,
+    *,
+    model: str = DEFAULT_MODEL,
+    options: RenderOptions | None = None,
+    encoding: EncodingOptions | None = None,
+    device: str = "auto",
+    start_seconds: float = 0,
+    end_seconds: float | None = None,
+    overwrite: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> RenderReport:
+    """Colorize a film, a picture or a folder of numbered pictures.
+
+    A reference is a picture, a folder of them or a colour film; ``still.png@123`` is a picture of frame 123.
+    A run that was stopped goes on where it was when it is asked for again.
+
+    Raises a KinemacolorError for what the caller can mend; PartialError carries the report of
+    what was kept where the film ends before its time.
+    """
+    request = ColorizeRequest(
+        source=Path(film),
+        references=_parse_references(reference),
+        output=Path(output),
+        model=model,
+        options=options or RenderOptions(),
+        device=device,
+        encoding=encoding or EncodingOptions(),
+        start_seconds=start_seconds,
+        end_seconds=end_seconds,
+        overwrite=overwrite,
+    )
+    return run_request(request, on_progress=on_progress)
+
+
+def preview(
+    film: AnyPath,
+    reference: AnyPath | Sequence[AnyPath],
+    output: AnyPath,
+    *,
+    at_seconds: Sequence[float] = (0.0,),
+    model: str = DEFAULT_MODEL,
+    options: RenderOptions | None = None,
+    device: str = "auto",
+    overwrite: bool = False,
+) -> None:
+    """Write one picture: a row for each time, gray, coloured and how sure the model is, without history.
+
+    Raises UsageError for a time behind the end of the film or an output that exists, InputError for what cannot be read.
+    """
+    pictures = [one.path for spec in _parse_references(reference) for one in spec.list_references()]
+    check_output_path(Path(output), (Path(film), *pictures), overwrite=overwrite)
+    from kinemacolor.inference.preview import write_preview  # torch comes with it
+    from kinemacolor.weights.registry import load_model
+
+    write_preview(Path(film), pictures, at_seconds, Path(output), load_model(model), options, device=device)
+
+
+def make_plan(
+    film: AnyPath,
+    reference: AnyPath | Sequence[AnyPath],
+    *,
+    model: str = DEFAULT_MODEL,
+    options: RenderOptions | None = None,
+    start_seconds: float = 0,
+    end_seconds: float | None = None,
+    references_per_shot: int = planner.REFERENCES_PER_SHOT,
+    shot_list: AnyPath | None = None,
+    detector: Detector = "luma",
+    stills_folder: AnyPath | None = None,
+    on_frame: Callable[[int], None] | None = None,
+) -> Plan:
+    """Find the shots of a film and choose references for each. The plan may be edited, written (`Plan.write`), rendered.
+
+    ``shot_list``: a CSV, EDL or OpenTimelineIO file that wins over the ``detector``. Stills of colour films are written
+    into ``stills_folder``, by default FILM.plan.stills. ``on_frame`` gets the number of frames read so far.
+
+    Raises InputError for a film or reference that cannot be read, UsageError for references that do not fit.
+    """
+    source = Path(film)
+    request = planner.PlanRequest(
+        film=source,
+        reference_specs=_parse_references(reference),
+        stills_folder=Path(stills_folder) if stills_folder else source.with_name(f"{source.stem}.plan.stills"),
+        model=model,
+        options=options or RenderOptions(),
+        start_seconds=start_seconds,
+        end_seconds=end_seconds,
+        references_per_shot=references_per_shot,
+        shot_list=Path(shot_list) if shot_list else None,
+        detector=detector,
+    )
+    plan, _ = planner.make_plan(request, on_frame)
+    return plan
+
+
+def render(
+    plan: Plan | AnyPath,
+    output: AnyPath,
+    *,
+    work_folder: AnyPath | None = None,
+    encoding: EncodingOptions | None = None,
+    layer: AnyPath | None = None,
+    confidence: AnyPath | None = None,
+    device: str = "auto",
+    overwrite: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> RenderReport:
+    """Colorize a film as its plan says. A stopped run goes on; of a changed plan only what changed is painted.
+
+    What is painted stays in ``work_folder``, by default OUTPUT.work. ``layer``: also the colours alone, on middle gray.
+    ``confidence``: also how sure the model is, as a gray film.
+
+    Raises InputError and WeightsError where film, references or weights are not the plan's, UsageError and ResourceError
+    for results that cannot be written; PartialError, with the report, where the film is cut off.
+    """
+    chosen, target = plan if isinstance(plan, Plan) else Plan.read(Path(plan)), Path(output)
+    work = Path(work_folder) if work_folder else target.absolute().with_name(f"{target.name}.work")
+    output_spec = OutputSpec(
+        target,
+        encoding or EncodingOptions(),
+        Path(layer) if layer else None,
+        Path(confidence) if confidence else None,
+        overwrite,
+    )
+    inputs = [] if isinstance(plan, Plan) else [Path(plan)]
+    spec = find_model(chosen.model).spec
+    output_setup = prepare_plan_output(chosen, output_spec, spec, work, device=device, inputs=inputs)
+    from kinemacolor.render.renderer import RenderPlan, execute_render_plan  # torch comes with it
+    from kinemacolor.weights.registry import load_model
+
+    render_plan = RenderPlan(chosen, load_model(chosen.model), work, device=device)
+    return execute_render_plan(render_plan, output_setup, on_progress)
+
+
+def verify(source: AnyPath, result: AnyPath) -> list[Check]:
+    """Compare a result with its source: frames, timestamps, streams, luma. Raises InputError for what cannot be read."""
+    return verify_film(Path(source), Path(result))
+
+
+def _parse_references(given: AnyPath | Sequence[AnyPath]) -> tuple[ReferenceSpec, ...]:
+    paths = [given] if isinstance(given, str | PathLike) else list(given)
+    return tuple(ReferenceSpec.parse(str(path)) for path in paths)
