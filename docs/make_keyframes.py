@@ -20,8 +20,8 @@ import numpy as np
 from kinemacolor.data.sources import find_sources
 from kinemacolor.plan.planner import PlanRequest, make_plan
 from kinemacolor.references.spec import ReferenceSpec
-from kinemacolor.render.output import OutputSpec, prepare_plan_output
-from kinemacolor.render.renderer import RenderPlan, execute_render_plan
+from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
+from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
 from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.images import write_picture

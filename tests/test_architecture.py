@@ -19,8 +19,8 @@ FLOORS = [
     {"weights", "data"},
     {"inference"},
     {"evaluation", "plan", "training"},
-    {"render"},
-    {"api", "cluster", "report", "web"},
+    {"rendering"},
+    {"cluster", "report", "web"},
     {"benchmark"},
     {"cli"},
 ]

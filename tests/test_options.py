@@ -10,7 +10,7 @@ from typer.main import get_command
 from kinemacolor.cli.main import app
 from kinemacolor.options import EncodingOptions, RenderOptions, ShotRenderOptions, repainting_options
 from kinemacolor.plan.document import FilmEntry, Plan, ReferenceEntry, ShotEntry
-from kinemacolor.render.passes import build_shot_passes
+from kinemacolor.rendering.passes import build_shot_passes
 from kinemacolor.web.requests import MakePlan
 
 OTHER: dict[str, Any] = {

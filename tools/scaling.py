@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from kinemacolor.cluster.scheduler import order_passes
-from kinemacolor.render.cache import SEGMENT_FRAMES
+from kinemacolor.rendering.cache import SEGMENT_FRAMES
 
 RATE = 24
 SHOTS, MEAN_SECONDS, MOST_SECONDS = 1200, 6.0, 240.0
@@ -200,8 +200,8 @@ def timed(plan: Path, workers: int, work: Path) -> Timed:
     from kinemacolor.cluster.ray_backend import ClusterOptions
     from kinemacolor.cluster.render import render_on_cluster
     from kinemacolor.plan.document import Plan
-    from kinemacolor.render.output import OutputSpec, prepare_plan_output
-    from kinemacolor.render.renderer import RenderPlan
+    from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
+    from kinemacolor.rendering.renderer import RenderPlan
     from kinemacolor.weights.registry import load_model
 
     made = Plan.read(plan)

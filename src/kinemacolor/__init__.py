@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from kinemacolor.options import EncodingOptions as EncodingOptions
     from kinemacolor.options import RenderOptions as RenderOptions
     from kinemacolor.plan.document import Plan as Plan
-    from kinemacolor.render.api import colorize as colorize
-    from kinemacolor.render.api import make_plan as make_plan
-    from kinemacolor.render.api import preview as preview
-    from kinemacolor.render.api import render as render
-    from kinemacolor.render.api import verify as verify
-    from kinemacolor.render.progress import RenderReport as Report
+    from kinemacolor.rendering.api import colorize as colorize
+    from kinemacolor.rendering.api import make_plan as make_plan
+    from kinemacolor.rendering.api import preview as preview
+    from kinemacolor.rendering.api import render as render
+    from kinemacolor.rendering.api import verify as verify
+    from kinemacolor.rendering.progress import RenderReport as Report
     from kinemacolor.weights.registry import load_model as load_model
 
 __all__ = [
@@ -49,12 +49,12 @@ __all__ = [
 
 _HOMES = {
     "Plan": "plan.document",
-    "Report": "render.progress:RenderReport",
+    "Report": "rendering.progress:RenderReport",
     "Session": "inference.session",
     "list_models": "models.catalog",
     "load_model": "weights.registry",
     **dict.fromkeys(("EncodingOptions", "RenderOptions"), "options"),
-    **dict.fromkeys(("colorize", "make_plan", "preview", "render", "verify"), "render.api"),
+    **dict.fromkeys(("colorize", "make_plan", "preview", "render", "verify"), "rendering.api"),
     **dict.fromkeys(
         (
             *("InputError", "Interrupted", "KinemacolorError", "PartialError", "ResourceError"),

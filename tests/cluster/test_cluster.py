@@ -27,11 +27,11 @@ from kinemacolor.errors import InputError, ResourceError, UsageError, WeightsErr
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import Plan
-from kinemacolor.render.cache import PassFolder, WorkFolder
-from kinemacolor.render.output import OutputSpec, prepare_plan_output
-from kinemacolor.render.passes import InferencePass
-from kinemacolor.render.progress import Progress, RenderReport
-from kinemacolor.render.renderer import RenderPlan
+from kinemacolor.rendering.cache import PassFolder, WorkFolder
+from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
+from kinemacolor.rendering.passes import InferencePass
+from kinemacolor.rendering.progress import Progress, RenderReport
+from kinemacolor.rendering.renderer import RenderPlan
 from kinemacolor.utils.files import iter_json_lines
 from support.plans import two_scenes
 from support.renders import command, edited, planned, rendered

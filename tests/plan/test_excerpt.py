@@ -12,7 +12,7 @@ from kinemacolor.options import ShotRenderOptions
 from kinemacolor.plan.document import Plan, ReferenceEntry, ShotEntry
 from kinemacolor.plan.excerpt import cut_excerpt
 from kinemacolor.plan.planner import make_plan
-from kinemacolor.render.passes import build_shot_passes
+from kinemacolor.rendering.passes import build_shot_passes
 from kinemacolor.video.random_access import RangeReader
 from kinemacolor.video.reader import VideoReader
 from support.films import scene, write_film

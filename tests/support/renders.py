@@ -13,9 +13,9 @@ from kinemacolor.options import RenderOptions
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import PlanRequest, make_plan
 from kinemacolor.references.spec import ReferenceSpec
-from kinemacolor.render.output import OutputSpec, prepare_plan_output
-from kinemacolor.render.progress import RenderReport
-from kinemacolor.render.renderer import RenderPlan, execute_render_plan
+from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
+from kinemacolor.rendering.progress import RenderReport
+from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
 from support.films import scene, write_film
 from support.plans import CUT, gray, other_scene, save, two_scenes
 

@@ -16,8 +16,8 @@ from kinemacolor.options import RenderOptions
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import carry_over_choices
 from kinemacolor.references.load import load_reference
-from kinemacolor.render.output import OutputSpec, prepare_plan_output
-from kinemacolor.render.renderer import RenderPlan, execute_render_plan
+from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
+from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
 from kinemacolor.web.project import Project
 from kinemacolor.web.project_creation import create_project, create_project_at, restrict_project
 from kinemacolor.web.requests import AnalyzeFilm, MakePlan, RenderFilm, format_render_command, make_output_target

@@ -22,9 +22,9 @@ from kinemacolor.nn.backbones import VGG19, EfficientNetLite0, ResNet101
 from kinemacolor.plan.frame_encoder import make_frame_encoder
 from kinemacolor.references.load import load_reference
 from kinemacolor.references.spec import ReferenceSpec
-from kinemacolor.render.demo import REFERENCE, SAMPLE
-from kinemacolor.render.one_shot import ColorizeRequest, ColorizeRun
-from kinemacolor.render.output import cbcr_plane_size
+from kinemacolor.rendering.demo import REFERENCE, SAMPLE
+from kinemacolor.rendering.one_shot import ColorizeRequest, ColorizeRun
+from kinemacolor.rendering.output import cbcr_plane_size
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.writer import open_writer

@@ -29,7 +29,7 @@ from kinemacolor.utils.console import print_message, show_progress
 from kinemacolor.utils.times import parse_seconds
 
 if TYPE_CHECKING:
-    from kinemacolor.render.progress import RenderReport
+    from kinemacolor.rendering.progress import RenderReport
 
 refs_app = typer.Typer(help="Which frames to colour, and those frames as pictures.", no_args_is_help=True)
 
@@ -64,7 +64,7 @@ def reporting_outcome(
     try:
         yield report_outcome
     except PartialError as error:
-        from kinemacolor.render.progress import RenderReport
+        from kinemacolor.rendering.progress import RenderReport
 
         if json_report and isinstance(error.report, RenderReport):
             print(json.dumps(asdict(error.report), indent=2))
@@ -145,8 +145,8 @@ def render(
     """
     from kinemacolor.plan.document import Plan
     from kinemacolor.plan.excerpt import cut_excerpt
-    from kinemacolor.render import renderer as film
-    from kinemacolor.render.output import OutputSpec, default_output_path, prepare_plan_output
+    from kinemacolor.rendering import renderer as film
+    from kinemacolor.rendering.output import OutputSpec, default_output_path, prepare_plan_output
     from kinemacolor.weights.registry import load_model
 
     if workers and not cluster:
@@ -290,7 +290,7 @@ def _path_beside(film: Path, suffix: str) -> Path:
 
 def _check_output(output: Path, suffixes: Sequence[str], inputs: Sequence[Path], overwrite: bool) -> None:
     """No input is written over, nor anything else without leave; the folder takes files."""
-    from kinemacolor.render.output import check_output_path
+    from kinemacolor.rendering.output import check_output_path
 
     if output.suffix.lower() not in suffixes:
         raise UsageError(f"{output} is no name for this: end it with {' or '.join(suffixes)}")

@@ -84,8 +84,8 @@ def colorize(
 ) -> None:
     """Colorize FILM with the colours of a reference picture; a run that was stopped goes on when repeated."""
     from kinemacolor.references.spec import ReferenceSpec
-    from kinemacolor.render.one_shot import ColorizeRequest, ColorizeRun
-    from kinemacolor.render.output import default_output_path
+    from kinemacolor.rendering.one_shot import ColorizeRequest, ColorizeRun
+    from kinemacolor.rendering.output import default_output_path
 
     request = ColorizeRequest(
         source=film,
@@ -128,7 +128,7 @@ def preview(
     """One picture of frames at given times: gray, coloured, and how sure the model is."""
     from kinemacolor.inference.preview import write_preview
     from kinemacolor.references.spec import ReferenceSpec
-    from kinemacolor.render.output import check_output_path
+    from kinemacolor.rendering.output import check_output_path
     from kinemacolor.weights.registry import load_model
 
     whole = film.resolve()
@@ -168,7 +168,7 @@ def demo(
     quiet: QuietOption = False,
 ) -> None:
     """Colorize the bundled sample with the built-in weights, and say where the result lies."""
-    from kinemacolor.render.demo import run_demo
+    from kinemacolor.rendering.demo import run_demo
 
     with show_progress("demo", quiet=quiet) as advance:
         made = run_demo(folder, lambda at: advance(at.frames, at.expected))

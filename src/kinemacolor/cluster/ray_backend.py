@@ -18,9 +18,9 @@ from uuid import uuid4
 from kinemacolor.cluster.scheduler import WorkerEvent
 from kinemacolor.cluster.worker import Worker, WorkerConfig
 from kinemacolor.errors import UsageError
-from kinemacolor.render.cache import PassFolder
-from kinemacolor.render.passes import InferencePass
-from kinemacolor.render.renderer import RenderPlan
+from kinemacolor.rendering.cache import PassFolder
+from kinemacolor.rendering.passes import InferencePass
+from kinemacolor.rendering.renderer import RenderPlan
 from kinemacolor.utils.device import choose_device
 from kinemacolor.utils.files import write_file_atomically
 

@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from kinemacolor.cluster.ray_backend import ClusterOptions, import_ray, open_worker_pool
 from kinemacolor.cluster.scheduler import Coordinator, Scheduler
-from kinemacolor.render.output import OutputSetup
-from kinemacolor.render.progress import Progress, RenderReport
-from kinemacolor.render.renderer import RenderPlan, execute_render_plan
+from kinemacolor.rendering.output import OutputSetup
+from kinemacolor.rendering.progress import Progress, RenderReport
+from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
 
 
 def render_on_cluster(

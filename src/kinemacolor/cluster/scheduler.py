@@ -7,9 +7,9 @@ from types import TracebackType
 from typing import Literal, NamedTuple, Protocol, Self
 
 from kinemacolor.errors import ResourceError
-from kinemacolor.render.cache import PassFolder, WorkFolder
-from kinemacolor.render.passes import InferencePass
-from kinemacolor.render.renderer import RenderPlan
+from kinemacolor.rendering.cache import PassFolder, WorkFolder
+from kinemacolor.rendering.passes import InferencePass
+from kinemacolor.rendering.renderer import RenderPlan
 
 MAX_WORKER_LOSSES = 3  # workers that may be lost in one pass
 LONG_PASS_SHARE = 1 / 10  # of the frames that each worker has if all are shared evenly: a longer pass is a long one

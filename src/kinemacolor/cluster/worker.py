@@ -13,9 +13,9 @@ import torch
 from kinemacolor._version import __version__
 from kinemacolor.errors import InputError, UsageError, WeightsError
 from kinemacolor.plan.document import Plan
-from kinemacolor.render.cache import WorkFolder
-from kinemacolor.render.inference_pass import InferenceWorker
-from kinemacolor.render.passes import InferencePass
+from kinemacolor.rendering.cache import WorkFolder
+from kinemacolor.rendering.inference_pass import InferenceWorker
+from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.weights.manifest import weights_sha256
 from kinemacolor.weights.registry import load_model
 

@@ -14,9 +14,9 @@ from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPredicti
 from kinemacolor.plan.document import Plan, ShotEntry
 from kinemacolor.plan.keyframe_selection import CandidateFrames, suggest_keyframes
 from kinemacolor.plan.similarity import EmbeddingBuffer
-from kinemacolor.render.blend import FramePrediction, iter_frame_predictions
-from kinemacolor.render.passes import InferencePass
-from kinemacolor.render.renderer import RenderPlan
+from kinemacolor.rendering.blend import FramePrediction, iter_frame_predictions
+from kinemacolor.rendering.passes import InferencePass
+from kinemacolor.rendering.renderer import RenderPlan
 from kinemacolor.report.context import ReportContext, write_jpeg
 from kinemacolor.report.limits import QualityLimits, Verdict, judge_shot
 from kinemacolor.report.shot_metrics import MeasureCurves, ShotMeasures, ShotMeter, measure_shot

@@ -20,11 +20,11 @@ from kinemacolor.inference.session import BT709_FULL_RANGE, Session
 from kinemacolor.models.base import Colorizer
 from kinemacolor.plan.document import Plan
 from kinemacolor.references.load import ReferenceReader, load_reference
-from kinemacolor.render.blend import iter_frame_predictions
-from kinemacolor.render.cache import WorkFolder
-from kinemacolor.render.inference_pass import make_session_picture
-from kinemacolor.render.passes import InferencePass, ShotPasses, build_shot_passes
-from kinemacolor.render.renderer import make_postprocessor
+from kinemacolor.rendering.blend import iter_frame_predictions
+from kinemacolor.rendering.cache import WorkFolder
+from kinemacolor.rendering.inference_pass import make_session_picture
+from kinemacolor.rendering.passes import InferencePass, ShotPasses, build_shot_passes
+from kinemacolor.rendering.renderer import make_postprocessor
 from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.utils.files import compute_file_sha256, translate_disk_errors
 from kinemacolor.video.display import to_display_gray

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from kinemacolor.options import Detector, EncodingOptions, RenderOptions
-from kinemacolor.render.output import OutputSpec, default_output_path
+from kinemacolor.rendering.output import OutputSpec, default_output_path
 from kinemacolor.web.project import Project
 
 OutputFormat = Literal["h264", "h265", "prores", "ffv1", "vp9", "png"]

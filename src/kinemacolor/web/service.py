@@ -9,7 +9,7 @@ from pydantic import BaseModel, TypeAdapter
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.options import RenderOptions
 from kinemacolor.plan.document import Plan
-from kinemacolor.render.output import HDR_TRANSFERS
+from kinemacolor.rendering.output import HDR_TRANSFERS
 from kinemacolor.utils.times import format_time
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.reader import probe_film

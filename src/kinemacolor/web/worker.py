@@ -27,9 +27,9 @@ from kinemacolor.plan.keyframe_selection import CandidateFrames, suggest_keyfram
 from kinemacolor.plan.planner import PlanRequest, carry_over_choices, plan_from_survey
 from kinemacolor.plan.survey import Survey, survey_film
 from kinemacolor.plan.survey_cache import save_survey
-from kinemacolor.render.output import OutputSpec, prepare_plan_output
-from kinemacolor.render.progress import RenderReport
-from kinemacolor.render.renderer import RenderPlan, execute_render_plan
+from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
+from kinemacolor.rendering.progress import RenderReport
+from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
 from kinemacolor.report.write import write_report
 from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.video.reader import probe_film

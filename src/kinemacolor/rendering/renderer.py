@@ -16,12 +16,12 @@ from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import film_sha256
 from kinemacolor.references.load import ReferenceReader
 from kinemacolor.references.spec import Reference
-from kinemacolor.render.blend import FramePrediction, iter_frame_predictions
-from kinemacolor.render.cache import WorkFolder
-from kinemacolor.render.inference_pass import InferenceWorker
-from kinemacolor.render.output import OutputSetup, cbcr_plane_size, mark_finished, mark_started
-from kinemacolor.render.passes import InferencePass, ShotPasses, build_shot_passes
-from kinemacolor.render.progress import Progress, ProgressMeter, RenderReport
+from kinemacolor.rendering.blend import FramePrediction, iter_frame_predictions
+from kinemacolor.rendering.cache import WorkFolder
+from kinemacolor.rendering.inference_pass import InferenceWorker
+from kinemacolor.rendering.output import OutputSetup, cbcr_plane_size, mark_finished, mark_started
+from kinemacolor.rendering.passes import InferencePass, ShotPasses, build_shot_passes
+from kinemacolor.rendering.progress import Progress, ProgressMeter, RenderReport
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.utils.prefetch import prefetch

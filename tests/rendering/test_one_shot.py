@@ -19,9 +19,9 @@ from kinemacolor.errors import InputError, PartialError, ResourceError, UsageErr
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions, RenderOptions
 from kinemacolor.references.spec import ReferenceSpec
-from kinemacolor.render.one_shot import ColorizeRequest, ColorizeRun, run_request
-from kinemacolor.render.output import OutputSetup, default_output_path
-from kinemacolor.render.progress import Progress, RenderReport
+from kinemacolor.rendering.one_shot import ColorizeRequest, ColorizeRun, run_request
+from kinemacolor.rendering.output import OutputSetup, default_output_path
+from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.verify import verify_film
 from support.films import scene, write_film

@@ -16,8 +16,8 @@ from kinemacolor.plan.planner import PlanRequest, make_plan
 from kinemacolor.plan.similarity import FrameEncoder
 from kinemacolor.references.load import ReferenceReader, check_reference_specs
 from kinemacolor.references.spec import ReferenceSpec
-from kinemacolor.render.output import OutputSpec, prepare_output
-from kinemacolor.render.progress import Progress, RenderReport
+from kinemacolor.rendering.output import OutputSpec, prepare_output
+from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.video.geometry import compute_working_size
 from kinemacolor.video.images import find_pictures
@@ -118,7 +118,7 @@ class ColorizeRun:
         self, plan: Plan, model: "Colorizer", on_progress: Callable[[Progress], None] | None = None
     ) -> RenderReport:
         """Paint and write the film. A run that was stopped goes on where it was. Raises as `execute_render_plan`."""
-        from kinemacolor.render.renderer import RenderPlan, execute_render_plan  # torch comes with it
+        from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan  # torch comes with it
 
         request = self.request
         try:

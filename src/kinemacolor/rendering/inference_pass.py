@@ -19,8 +19,8 @@ from kinemacolor.models.base import Colorizer
 from kinemacolor.plan.document import FilmEntry
 from kinemacolor.references.load import LoadedReference, ReferenceReader
 from kinemacolor.references.spec import Reference
-from kinemacolor.render.cache import SEGMENT_FRAMES, WorkFolder
-from kinemacolor.render.passes import InferencePass
+from kinemacolor.rendering.cache import SEGMENT_FRAMES, WorkFolder
+from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.utils.arrays import UInt8Array, UIntArray
 from kinemacolor.utils.prefetch import prefetch
 from kinemacolor.video.display import to_display_gray

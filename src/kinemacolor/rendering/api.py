@@ -9,9 +9,9 @@ from kinemacolor.options import DEFAULT_MODEL, Detector, EncodingOptions, Render
 from kinemacolor.plan import planner
 from kinemacolor.plan.document import Plan
 from kinemacolor.references.spec import ReferenceSpec
-from kinemacolor.render.one_shot import ColorizeRequest, run_request
-from kinemacolor.render.output import OutputSpec, check_output_path, prepare_plan_output
-from kinemacolor.render.progress import Progress, RenderReport
+from kinemacolor.rendering.one_shot import ColorizeRequest, run_request
+from kinemacolor.rendering.output import OutputSpec, check_output_path, prepare_plan_output
+from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.video.verify import Check, verify_film
 
 AnyPath = str | PathLike[str]
@@ -147,7 +147,7 @@ def render(
     inputs = [] if isinstance(plan, Plan) else [Path(plan)]
     spec = find_model(chosen.model).spec
     output_setup = prepare_plan_output(chosen, output_spec, spec, work, device=device, inputs=inputs)
-    from kinemacolor.render.renderer import RenderPlan, execute_render_plan  # torch comes with it
+    from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan  # torch comes with it
     from kinemacolor.weights.registry import load_model
 
     render_plan = RenderPlan(chosen, load_model(chosen.model), work, device=device)

@@ -8,8 +8,8 @@ from pathlib import Path
 from kinemacolor.errors import UsageError
 from kinemacolor.inference.preview import write_preview
 from kinemacolor.references.spec import ReferenceSpec
-from kinemacolor.render.one_shot import ColorizeRequest, run_request
-from kinemacolor.render.progress import Progress
+from kinemacolor.rendering.one_shot import ColorizeRequest, run_request
+from kinemacolor.rendering.progress import Progress
 from kinemacolor.weights.registry import load_model
 
 SAMPLE = "assets/sample.mp4"

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction
-from kinemacolor.render.cache import SEGMENT_FRAMES, WorkFolder
-from kinemacolor.render.passes import InferencePass, ShotPasses
+from kinemacolor.rendering.cache import SEGMENT_FRAMES, WorkFolder
+from kinemacolor.rendering.passes import InferencePass, ShotPasses
 from kinemacolor.utils.arrays import Float32Array
 from kinemacolor.video.geometry import resize
 

@@ -19,12 +19,12 @@ from kinemacolor.options import ShotRenderOptions
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import PlanRequest, make_plan
 from kinemacolor.references.spec import ReferenceSpec
-from kinemacolor.render.blend import blend_predictions
-from kinemacolor.render.cache import SEGMENT_FRAMES, PassFolder
-from kinemacolor.render.inference_pass import is_repeated_frame
-from kinemacolor.render.output import OutputSpec, prepare_plan_output
-from kinemacolor.render.passes import build_shot_passes
-from kinemacolor.render.renderer import RenderPlan, execute_render_plan, lock_work_folder
+from kinemacolor.rendering.blend import blend_predictions
+from kinemacolor.rendering.cache import SEGMENT_FRAMES, PassFolder
+from kinemacolor.rendering.inference_pass import is_repeated_frame
+from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
+from kinemacolor.rendering.passes import build_shot_passes
+from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan, lock_work_folder
 from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.reader import probe_film
 from support.films import scene, write_film
