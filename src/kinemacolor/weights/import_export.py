@@ -3,37 +3,26 @@
 Nothing in a file is ever executed, and nothing is stored unless all of it fits.
 """
 
-import argparse
 import json
-import lzma
-import pickle
 import re
-import shutil
-import struct
-import tarfile
 import tempfile
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path, PurePath, PurePosixPath
-from typing import IO, Any
+from pathlib import Path, PurePath
+from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
-from kinemacolor.errors import ResourceError, UsageError, WeightsError
+from kinemacolor.errors import UsageError, WeightsError
 from kinemacolor.utils.files import compute_file_sha256, translate_disk_errors
+from kinemacolor.weights.checkpoint_files import iter_checkpoint_files, load_tensors
 from kinemacolor.weights.formats import PartTensors, WeightsFormat, own_format, published_formats
 from kinemacolor.weights.manifest import StoredPart, package_manifest, stored_parts
 from kinemacolor.weights.registry import MODELS, make_meta_parts, read_part, recorded_options
-from kinemacolor.weights.store import DISK_FULL_ERRNOS, WeightsEntry, download_file, staging_folder, store_parts
+from kinemacolor.weights.store import WeightsEntry, download_file, staging_folder, store_parts
 
-CHECKPOINT_NAME = re.compile(r"(.*/)?[^/.][^/]*\.(pth|pt|ckpt|safetensors)")  # the members of an archive to look at
-MAX_CHECKPOINT_BYTES = 4 << 30  # bytes of a checkpoint in an archive
 EXPORTED_FIELDS = (
     "licence",
     "provenance",
@@ -42,16 +31,6 @@ EXPORTED_FIELDS = (
     "options",
 )  # what our own files say of their parts
 BATCH_COUNTER_SUFFIX = "num_batches_tracked"  # inference never reads it; old files have none
-READ_ERRORS = (OSError, EOFError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, AssertionError)
-FORMAT_ERRORS = (
-    struct.error,
-    pickle.UnpicklingError,
-    SafetensorError,
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    lzma.LZMAError,
-)
 
 
 @dataclass(frozen=True)
@@ -129,7 +108,7 @@ def _read_checkpoints(name: str, file: Path | str, folder: Path) -> list[_Checkp
     known_formats = [*published_formats(meta_parts), *(own_format(model, meta_parts) for model in MODELS)]
     checkpoints, errors = [], []
     for member, member_path in iter_checkpoint_files(label, path, folder):
-        tensors, metadata = _load_tensors(member, member_path)
+        tensors, metadata = load_tensors(member, member_path)
         try:
             file_format = _recognize_format(member, tensors, known_formats, meta_parts)
         except WeightsError as problem:
@@ -154,78 +133,6 @@ def _read_checkpoints(name: str, file: Path | str, folder: Path) -> list[_Checkp
     if not checkpoints:
         raise WeightsError("\n".join(errors[:3]) or f"{label} is an archive without checkpoints: name another")
     return checkpoints
-
-
-def iter_checkpoint_files(label: str, path: Path, folder: Path) -> Iterator[tuple[str, Path]]:
-    """A checkpoint itself, or those in an archive one by one, each copied out under a name of ours while it is read."""
-
-    @contextmanager
-    def extract_member(member_name: str, stream: IO[bytes] | None, size: int) -> Iterator[tuple[str, Path]]:
-        member = f"{PurePosixPath(member_name).name} in {label}"
-        if size > MAX_CHECKPOINT_BYTES or stream is None:
-            raise WeightsError(f"{member} has {size >> 30} GiB, more than any model here: name another file")
-        with stream, tempfile.NamedTemporaryFile(dir=folder, suffix=PurePath(member_name).suffix) as sink:
-            shutil.copyfileobj(stream, sink)
-            sink.flush()
-            yield member, Path(sink.name)
-
-    try:
-        if zipfile.is_zipfile(path) and path.suffix != ".safetensors":
-            with zipfile.ZipFile(path) as zipped:
-                if not any(name.endswith("/data.pkl") for name in zipped.namelist()):  # else PyTorch's own zip file
-                    for entry in zipped.infolist():
-                        if CHECKPOINT_NAME.fullmatch(entry.filename):
-                            with extract_member(entry.filename, zipped.open(entry), entry.file_size) as copy:
-                                yield copy
-                    return
-        elif tarfile.is_tarfile(path):
-            with tarfile.open(path) as packed:
-                for member in packed:
-                    if member.isfile() and CHECKPOINT_NAME.fullmatch(member.name):
-                        with extract_member(member.name, packed.extractfile(member), member.size) as copy:
-                            yield copy
-            return
-    except (*READ_ERRORS, *FORMAT_ERRORS) as error:
-        if isinstance(error, OSError) and error.errno in DISK_FULL_ERRNOS:
-            raise ResourceError(f"{folder} is full ({error.strerror}): make space") from error
-        raise WeightsError(f"{label} is a damaged archive ({error}): get it again") from error
-    yield label, path
-
-
-def _load_tensors(label: str, path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors of a file, by the names in it, and its metadata."""
-    try:
-        if path.suffix == ".safetensors":
-            with safe_open(path, framework="pt") as opened:
-                metadata = opened.metadata() or {}
-            return load_file(path), metadata
-        with path.open("rb") as stream:
-            start = stream.read(2)
-        if not (zipfile.is_zipfile(path) or start[:1] == pickle.PROTO):
-            what = "cut off" if start == b"PK" else "no checkpoint of PyTorch, no safetensors file and no archive"
-            raise WeightsError(f"{label} is {what}: get the file again")
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            return _flatten_state_dict(torch.load(path, weights_only=True, map_location="cpu")), {}
-    except (*READ_ERRORS, *FORMAT_ERRORS) as error:
-        code = re.search(r"GLOBAL \S+|TorchScript", str(error))
-        if code:
-            raise WeightsError(f"{label} wants to run code ({code[0]}), refused: get a file of tensors only") from error
-        raise WeightsError(f"{label} is damaged: get the file again") from error
-
-
-def _flatten_state_dict(loaded: object) -> dict[str, Tensor]:
-    """The tensors of a dictionary and of those in it; their names lose ``module.`` and ``state_dict.``."""
-    flat = {}
-    for name, value in loaded.items() if isinstance(loaded, dict) else ():
-        for inner, tensor in value.items() if isinstance(value, dict) else [("", value)]:
-            plain = isinstance(tensor, Tensor) and tensor.layout is torch.strided and tensor.device.type == "cpu"
-            if plain and not (tensor.is_quantized or tensor.is_complex()):
-                words = f"{name}.{inner}".strip(".").split(".")
-                key = ".".join(word for word in words if word not in ("module", "state_dict"))
-                if key in flat:
-                    raise ValueError(f"{key} twice")
-                flat[key] = tensor
-    return flat
 
 
 def _recognize_format(

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from kinemacolor.errors import UsageError, WeightsError
 from kinemacolor.metrics.perceptual import LPIPS, ClassifierAgreement, InceptionFeatures
 from kinemacolor.utils.files import compute_file_sha256
-from kinemacolor.weights.import_export import FORMAT_ERRORS, READ_ERRORS, iter_checkpoint_files
+from kinemacolor.weights.checkpoint_files import FORMAT_ERRORS, READ_ERRORS, iter_checkpoint_files
 from kinemacolor.weights.manifest import PartCheck, StoredPart, package_manifest
 from kinemacolor.weights.registry import read_part
 from kinemacolor.weights.store import (

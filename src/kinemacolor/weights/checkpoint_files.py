@@ -1,0 +1,112 @@
+"""Checkpoints of other programs, also those in archives: found, and read as tensors.
+
+Nothing in a file is ever executed.
+"""
+
+import argparse
+import lzma
+import pickle
+import re
+import shutil
+import struct
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePath, PurePosixPath
+from typing import IO
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
+from kinemacolor.errors import ResourceError, WeightsError
+from kinemacolor.weights.store import DISK_FULL_ERRNOS
+
+CHECKPOINT_NAME = re.compile(r"(.*/)?[^/.][^/]*\.(pth|pt|ckpt|safetensors)")  # the members of an archive to look at
+MAX_CHECKPOINT_BYTES = 4 << 30  # bytes of a checkpoint in an archive
+READ_ERRORS = (OSError, EOFError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, AssertionError)
+FORMAT_ERRORS = (
+    struct.error,
+    pickle.UnpicklingError,
+    SafetensorError,
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+)
+
+
+def iter_checkpoint_files(label: str, path: Path, folder: Path) -> Iterator[tuple[str, Path]]:
+    """A checkpoint itself, or those in an archive one by one, each copied out under a name of ours while it is read."""
+
+    @contextmanager
+    def extract_member(member_name: str, stream: IO[bytes] | None, size: int) -> Iterator[tuple[str, Path]]:
+        member = f"{PurePosixPath(member_name).name} in {label}"
+        if size > MAX_CHECKPOINT_BYTES or stream is None:
+            raise WeightsError(f"{member} has {size >> 30} GiB, more than any model here: name another file")
+        with stream, tempfile.NamedTemporaryFile(dir=folder, suffix=PurePath(member_name).suffix) as sink:
+            shutil.copyfileobj(stream, sink)
+            sink.flush()
+            yield member, Path(sink.name)
+
+    try:
+        if zipfile.is_zipfile(path) and path.suffix != ".safetensors":
+            with zipfile.ZipFile(path) as zipped:
+                if not any(name.endswith("/data.pkl") for name in zipped.namelist()):  # else PyTorch's own zip file
+                    for entry in zipped.infolist():
+                        if CHECKPOINT_NAME.fullmatch(entry.filename):
+                            with extract_member(entry.filename, zipped.open(entry), entry.file_size) as copy:
+                                yield copy
+                    return
+        elif tarfile.is_tarfile(path):
+            with tarfile.open(path) as packed:
+                for member in packed:
+                    if member.isfile() and CHECKPOINT_NAME.fullmatch(member.name):
+                        with extract_member(member.name, packed.extractfile(member), member.size) as copy:
+                            yield copy
+            return
+    except (*READ_ERRORS, *FORMAT_ERRORS) as error:
+        if isinstance(error, OSError) and error.errno in DISK_FULL_ERRNOS:
+            raise ResourceError(f"{folder} is full ({error.strerror}): make space") from error
+        raise WeightsError(f"{label} is a damaged archive ({error}): get it again") from error
+    yield label, path
+
+
+def load_tensors(label: str, path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors of a file, by the names in it, and its metadata."""
+    try:
+        if path.suffix == ".safetensors":
+            with safe_open(path, framework="pt") as opened:
+                metadata = opened.metadata() or {}
+            return load_file(path), metadata
+        with path.open("rb") as stream:
+            start = stream.read(2)
+        if not (zipfile.is_zipfile(path) or start[:1] == pickle.PROTO):
+            what = "cut off" if start == b"PK" else "no checkpoint of PyTorch, no safetensors file and no archive"
+            raise WeightsError(f"{label} is {what}: get the file again")
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            return _flatten_state_dict(torch.load(path, weights_only=True, map_location="cpu")), {}
+    except (*READ_ERRORS, *FORMAT_ERRORS) as error:
+        code = re.search(r"GLOBAL \S+|TorchScript", str(error))
+        if code:
+            raise WeightsError(f"{label} wants to run code ({code[0]}), refused: get a file of tensors only") from error
+        raise WeightsError(f"{label} is damaged: get the file again") from error
+
+
+def _flatten_state_dict(loaded: object) -> dict[str, Tensor]:
+    """The tensors of a dictionary and of those in it; their names lose ``module.`` and ``state_dict.``."""
+    flat = {}
+    for name, value in loaded.items() if isinstance(loaded, dict) else ():
+        for inner, tensor in value.items() if isinstance(value, dict) else [("", value)]:
+            plain = isinstance(tensor, Tensor) and tensor.layout is torch.strided and tensor.device.type == "cpu"
+            if plain and not (tensor.is_quantized or tensor.is_complex()):
+                words = f"{name}.{inner}".strip(".").split(".")
+                key = ".".join(word for word in words if word not in ("module", "state_dict"))
+                if key in flat:
+                    raise ValueError(f"{key} twice")
+                flat[key] = tensor
+    return flat
