@@ -13,6 +13,7 @@ import torch
 
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.evaluation import runs, tables
+from kinemacolor.evaluation.films import find_films
 from kinemacolor.evaluation.measure import FilmResult, ModelMeasurements, measure_film
 from kinemacolor.evaluation.page import write_page
 from kinemacolor.evaluation.protocol import (
@@ -157,7 +158,7 @@ def test_what_fails_is_told_and_the_rest_is_measured_and_resumed(truth: Path, tm
     save(truth.parent / "one", [scene(0)])
     (truth.parent / "broken.mp4").write_bytes(b"no film")
     folder = tmp_path / "results"
-    rows = runs.evaluate_films(runs.find_films(truth.parent), SETTINGS, folder)
+    rows = runs.evaluate_films(find_films(truth.parent), SETTINGS, folder)
     failures = {row.film: row.failure for row in rows if row.failure}
     assert set(failures) == {"gray", "broken.mp4"}
     assert "gray itself" in str(failures["gray"])
@@ -167,7 +168,7 @@ def test_what_fails_is_told_and_the_rest_is_measured_and_resumed(truth: Path, tm
         stream.write('{"film": "cut off')
     (folder / "results.jsonl").write_text("\n".join([*lines, '{"film": "cut']) + "\n")
     seen: list[int] = []
-    films = runs.find_films(truth.parent)
+    films = find_films(truth.parent)
     again = runs.evaluate_films(films, SETTINGS, folder, on_progress=lambda done, total: seen.append(done))
     assert seen == [3, 6]  # two good films with three models were there, and only the failures are tried again
     assert [json.dumps(row.means) for row in again] == [json.dumps(row.means) for row in rows]
@@ -181,7 +182,7 @@ def test_what_fails_is_told_and_the_rest_is_measured_and_resumed(truth: Path, tm
 
 
 def test_results_of_other_weights_do_not_count(truth: Path, tmp_path: Path) -> None:
-    films, folder, seen = runs.find_films(truth.parent), tmp_path / "results", []
+    films, folder, seen = find_films(truth.parent), tmp_path / "results", []
     kinema = runs.evaluate_films(films, SETTINGS, folder)[-1]
     assert kinema.model == "kinema first"
     lines = (folder / "results.jsonl").read_text().replace(f'"weights": "{kinema.weights}"', '"weights": "other"')

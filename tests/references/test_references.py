@@ -1,3 +1,4 @@
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -5,9 +6,11 @@ import pytest
 from PIL import Image, ImageCms
 
 from kinemacolor.errors import InputError
-from kinemacolor.references.load import MIN_AB_MAGNITUDE, load_reference, load_references, measure_ab_magnitude
+from kinemacolor.references.load import MIN_AB_MAGNITUDE, ReferenceReader, load_reference, measure_ab_magnitude
+from kinemacolor.references.spec import Reference
 from kinemacolor.video.images import read_color_picture
 from support.films import scene
+from support.plans import save
 
 
 def test_colour_is_told_from_gray_and_from_jpeg_gray(tmp_path: Path) -> None:
@@ -16,7 +19,7 @@ def test_colour_is_told_from_gray_and_from_jpeg_gray(tmp_path: Path) -> None:
     assert measure_ab_magnitude(gray) < 0.1
     Image.fromarray(gray).save(tmp_path / "gray.jpg", quality=30)
     with pytest.raises(InputError, match="no colour"):
-        load_references([tmp_path / "gray.jpg"])
+        load_reference(tmp_path / "gray.jpg")
 
 
 def test_thin_strokes_of_paint_are_enough(tmp_path: Path) -> None:
@@ -57,3 +60,26 @@ def test_what_is_transparent_lies_on_white(tmp_path: Path) -> None:
     rgba = np.dstack([scene(0), np.zeros(scene(0).shape[:2], np.uint8)])
     Image.fromarray(rgba).save(tmp_path / "clear.png")
     assert (read_color_picture(tmp_path / "clear.png") == 255).all()
+
+
+def test_a_reference_is_read_once(tmp_path: Path) -> None:
+    path = save(tmp_path / "still.png", scene(0))
+    digest, reader = hashlib.sha256(path.read_bytes()).hexdigest(), ReferenceReader()
+    first = reader.load(Reference(path))
+    assert (first.sha256, first.frame, first.is_whole) == (digest, None, True)
+    path.unlink()
+    again = reader.load(Reference(path, 3))
+    assert again.image is first.image
+    assert (again.frame, again.sha256) == (3, digest)
+
+
+def test_a_reader_keeps_so_much_and_reads_the_rest_again(tmp_path: Path) -> None:
+    paths = [save(tmp_path / f"{number}.png", scene(number)) for number in range(3)]
+    reader = ReferenceReader(max_bytes=2 * scene(0).nbytes)
+    first = [reader.load(Reference(path)).image for path in paths]
+    assert reader.load(Reference(paths[2])).image is first[2]
+    again = reader.load(Reference(paths[0])).image
+    assert again is not first[0]
+    assert np.array_equal(again, first[0])
+    small = ReferenceReader(max_bytes=1)
+    assert np.array_equal(small.load(Reference(paths[0])).image, first[0])

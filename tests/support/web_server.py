@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from starlette.testclient import TestClient
 
-from kinemacolor.web.server import ServerOptions, create_app
+from kinemacolor.web.server import create_app
+from kinemacolor.web.server_options import ServerOptions
 from support.films import SIZE, scene, write_film
 from support.waiting import until
 

@@ -14,8 +14,9 @@ from filelock import FileLock
 pytest.importorskip("gradio")
 from kinemacolor.cli.main import run
 from kinemacolor.errors import UsageError
-from kinemacolor.web.auth import CONTENT_SECURITY_POLICY, AccessRules
-from kinemacolor.web.server import ServerOptions, create_app
+from kinemacolor.web.auth import CONTENT_SECURITY_POLICY
+from kinemacolor.web.server import create_app
+from kinemacolor.web.server_options import AccessRules, ServerOptions
 from support.web_server import ORIGIN, TestClient, add_reference, another, film_bytes, picture_bytes, server, upload
 
 MOST = 300_000  # bytes of an upload

@@ -37,12 +37,15 @@ def evaluate(
     Gray frames and a plain match always stand beside them. It is the bare network that is measured,
     without the gain and the edge filter of its published recipe. Exit 5 if some films fail.
     """
-    from kinemacolor.evaluation import runs, tables
+    from kinemacolor.evaluation.films import find_films
+
+    film_paths = find_films(films, only)
+    if not output.absolute().parent.is_dir():
+        raise UsageError(f"the folder {output.parent} does not exist: make it first")
+    from kinemacolor.evaluation import runs, tables  # torch comes with them
     from kinemacolor.evaluation.page import write_page
     from kinemacolor.evaluation.protocol import ReferenceProtocol, read_picture_pairs
 
-    if not output.absolute().parent.is_dir():
-        raise UsageError(f"the folder {output.parent} does not exist: make it first")
     chosen = ReferenceProtocol.parse(protocol)
     if (chosen.kind == "still") != (pairs is not None):
         raise UsageError("--protocol still and --pairs belong together: give both or neither")
@@ -55,7 +58,6 @@ def evaluate(
         networks=(*runs.DEFAULT_NETWORKS, "lpips-vgg") if lpips_vgg else runs.DEFAULT_NETWORKS,
         network_stride=every,
     )
-    film_paths = runs.find_films(films, only)
     if hint := runs.describe_missing_networks(settings.networks):
         print_message(f"note: {hint}", quiet=quiet)
     with show_progress("evaluate", quiet=quiet, unit="films") as advance:

@@ -143,11 +143,10 @@ def render(
 
     With --start or --end an excerpt, to try a plan: FILM.excerpt.color.*; it is painted apart, inside of --work.
     """
+    from kinemacolor.models.catalog import find_model
     from kinemacolor.plan.document import Plan
     from kinemacolor.plan.excerpt import cut_excerpt
-    from kinemacolor.rendering import renderer as film
     from kinemacolor.rendering.output import OutputSpec, default_output_path, prepare_plan_output
-    from kinemacolor.weights.registry import load_model
 
     if workers and not cluster:
         raise UsageError("--workers goes with --cluster: add --cluster auto")
@@ -155,12 +154,17 @@ def render(
     suffix, span = "color", (parse_seconds(start, "--start"), None if end is None else parse_seconds(end, "--end"))
     if span != (0, None):
         suffix, film_plan, work_folder = "excerpt.color", cut_excerpt(film_plan, *span), work_folder / "excerpt"
-    network = load_model(film_plan.model)
     target = OutputSpec(
         output or default_output_path(film_plan.film.path, suffix), encoding, layer, confidence_out, overwrite
     )
-    prepared = prepare_plan_output(film_plan, target, network.spec, work_folder, device=device, inputs=[plan])
-    job = film.RenderPlan(film_plan, network, work_folder, device=device)
+    spec = find_model(film_plan.model).spec
+    prepared = prepare_plan_output(film_plan, target, spec, work_folder, device=device, inputs=[plan])
+    print_message(f"{film_plan.film.path.name}: loading {film_plan.model}", quiet=quiet)  # torch takes some seconds
+    from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
+    from kinemacolor.weights.registry import load_model
+
+    network = load_model(film_plan.model)
+    job = RenderPlan(film_plan, network, work_folder, device=device)
     with reporting_outcome(prepared.warnings, network.notices, quiet=quiet, json_report=json_report) as report_outcome:
         with show_progress(film_plan.film.path.name, quiet=quiet) as advance:
             if cluster:
@@ -171,7 +175,7 @@ def render(
                     ClusterOptions(cluster, workers), job, prepared, lambda at: advance(at.frames, at.expected)
                 )
             else:
-                summary = film.execute_render_plan(job, prepared, lambda at: advance(at.frames, at.expected))
+                summary = execute_render_plan(job, prepared, lambda at: advance(at.frames, at.expected))
         report_outcome(summary)
 
 
@@ -218,7 +222,6 @@ def refs_suggest(
     json_report: JsonOption = False,
 ) -> None:
     """Name the fewest frames of FILM that are worth colouring, and how much of it each explains."""
-    from kinemacolor.plan.frame_encoder import make_frame_encoder
     from kinemacolor.plan.keyframe_selection import CandidateFrames, suggest_keyframes
     from kinemacolor.plan.stills import extract_frames
     from kinemacolor.plan.survey import survey_film
@@ -237,6 +240,8 @@ def refs_suggest(
             end_seconds=None if end is None else parse_seconds(end, "--end"),
             on_frame=lambda done: advance(done, expected),
         )
+    from kinemacolor.plan.frame_encoder import make_frame_encoder  # torch comes with it
+
     encoder = make_frame_encoder()
     with show_progress(f"{film.name}: comparing", quiet=quiet, unit="views") as advance:
         candidates = CandidateFrames.from_survey(film_survey, encoder, advance)

@@ -126,19 +126,21 @@ def preview(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing picture.")] = False,
 ) -> None:
     """One picture of frames at given times: gray, coloured, and how sure the model is."""
-    from kinemacolor.inference.preview import write_preview
-    from kinemacolor.references.spec import ReferenceSpec
-    from kinemacolor.rendering.output import check_output_path
-    from kinemacolor.weights.registry import load_model
+    from kinemacolor.rendering.api import preview as write
 
     whole = film.resolve()
     target = output or whole.with_name(f"{whole.stem}.preview.png")
-    pictures = [one.path for text in reference for one in ReferenceSpec.parse(text).list_references()]
-    check_output_path(target, (film, *pictures), overwrite=overwrite)
     if target.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UsageError(f"{target} is no picture's name: end it with .png or .jpg")
-    write_preview(
-        film, pictures, [parse_seconds(time, "--at") for time in at], target, load_model(model), options, device=device
+    write(
+        film,
+        reference,
+        target,
+        at_seconds=[parse_seconds(time, "--at") for time in at],
+        model=model,
+        options=options,
+        device=device,
+        overwrite=overwrite,
     )
     print_message(f"{target}: gray, colour, confidence (bright: sure)")
 

@@ -25,9 +25,10 @@ def report(
 ) -> None:
     """Say which shots of a rendered plan a person should look at, why, and which further references would help."""
     from kinemacolor.plan.document import Plan
-    from kinemacolor.report.write import PAGE_FILE, to_json, write_report
 
     film_plan, stem = Plan.read(plan), plan.name.removesuffix(".json")
+    from kinemacolor.report.write import PAGE_FILE, to_json, write_report  # torch comes with it
+
     folder = output or plan.with_name(f"{stem}.report")
     with show_progress(f"{film_plan.film.path.name}: measuring", quiet=quiet) as advance:
         film_report = write_report(

@@ -37,20 +37,21 @@ def train(
         from kinemacolor.training.recipe_file import read_recipe
     except ModuleNotFoundError as error:
         raise UsageError(f"training wants {error.name}: pip install 'kinemacolor[train]'") from error
-    from kinemacolor.training.datasets import load_training_data
-    from kinemacolor.training.trainer import train as run
-
     overrides = {"films": films, "photographs": photographs, "cache": cache}
     data: dict[str, Any] = {name: _to_absolute(value) for name, value in overrides.items() if value}
     data |= {} if workers is None else {"workers": workers}
     chosen = read_recipe(recipe, {"data": data} | ({"steps": steps} if steps else {}))
+    if output is None and not check_data:
+        raise UsageError("say where the run is to lie: --output FOLDER")
+    from kinemacolor.training.datasets import load_training_data
+    from kinemacolor.training.trainer import train as run
+
     if check_data:
         with show_progress("look", quiet=quiet, unit="sources") as advance:
             training_data = load_training_data(chosen, strict=strict, on_progress=advance)
         print(training_data.format_check(), end="")
         return
-    if output is None:
-        raise UsageError("say where the run is to lie: --output FOLDER")
+    assert output is not None
     quiet |= int(os.environ.get("RANK", 0)) > 0  # under torchrun the first process speaks for all
     with show_progress(f"train {chosen.model.name}", quiet=quiet, unit="steps") as advance:
         outcome = run(

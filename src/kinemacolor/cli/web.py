@@ -35,7 +35,7 @@ def web(
     """Open the page where films are restored by hand and eye: choose, look, correct, render."""
     if importlib.util.find_spec("gradio") is None:
         raise UsageError("the page needs more than is installed: pip install 'kinemacolor[web]'")
-    from kinemacolor.web.server import ServerOptions, run_server
+    from kinemacolor.web.server_options import ServerOptions
     from kinemacolor.weights.store import user_folder
 
     options = ServerOptions(
@@ -48,6 +48,9 @@ def web(
         devices=tuple(device),
         largest_upload=round(max_upload * 10**9),
     )
+    options.check()  # before the page's libraries are loaded, which takes seconds
+    from kinemacolor.web.server import run_server
+
     run_server(
         options,
         lambda address: print_message(

@@ -25,7 +25,8 @@ class WorkerConfig:
     """What all workers of a render must know.
 
     ``reference_digests``: as `InferenceWorker` takes them. ``probe``: a file in ``work``; a worker that finds it shares
-    that folder. ``film_bytes``: the size of the film's file, None for a folder of pictures. ``device``: as `choose_device` takes it.
+    that folder. ``film_bytes``: the size of the film's file, None for a folder of pictures. ``device``: as
+    `choose_device` takes it.
     """
 
     plan: Plan

@@ -10,8 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kinemacolor.data.frame_cache import Size
-from kinemacolor.utils.arrays import Float32Array, UInt8Array
+from kinemacolor.utils.arrays import Float32Array, Size, UInt8Array
 from kinemacolor.video.geometry import Pixels, resize
 
 Matrix = NDArray[np.float64]

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-from torch import Tensor
-
-from kinemacolor.data.frame_cache import Size
 from kinemacolor.errors import UsageError
+from kinemacolor.utils.arrays import Size
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ReferenceKind = Literal["near", "far", "part", "self", "similar", "wrong"]
 MAX_NEAR_DISTANCE = 5  # frames
@@ -85,11 +86,11 @@ class Clip:
     shows the same thing, else 0. ``source_number``: the source's place in the index.
     """
 
-    lab: Tensor
-    lightness: Tensor
-    references: Tensor
-    flow: Tensor
-    visibility: Tensor
+    lab: "Tensor"
+    lightness: "Tensor"
+    references: "Tensor"
+    flow: "Tensor"
+    visibility: "Tensor"
     in_shot: bool
     reference_kind: ReferenceKind
     source_number: int

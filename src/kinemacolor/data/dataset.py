@@ -25,13 +25,13 @@ from kinemacolor.data.augment import (
 from kinemacolor.data.clip import Clip, ClipOptions
 from kinemacolor.data.degradation import FilmDegradation, degrade_film
 from kinemacolor.data.flow_cache import FlowCache
-from kinemacolor.data.frame_cache import FrameCache, Size
+from kinemacolor.data.frame_cache import FrameCache
 from kinemacolor.data.index import SourceIndex
 from kinemacolor.data.references import ReferenceSampler
 from kinemacolor.data.sampler import SourceSampler
 from kinemacolor.data.shots import FilmShot, TrainingShot
 from kinemacolor.errors import InputError
-from kinemacolor.utils.arrays import Float32Array, UInt8Array
+from kinemacolor.utils.arrays import Float32Array, Size, UInt8Array
 
 PHOTOGRAPH_FRAMES = 24  # frames of the shot that is made from a photograph
 

@@ -7,12 +7,11 @@ import numpy as np
 
 from kinemacolor.data.sources import Source
 from kinemacolor.errors import InputError
-from kinemacolor.utils.arrays import UInt8Array
+from kinemacolor.utils.arrays import Size, UInt8Array
 from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.geometry import resize
 
-Size = tuple[int, int]  # rows, columns
 PHOTOGRAPH_SCALE = 1.5  # photographs are cached larger than films by this factor: a virtual camera moves in them
 
 

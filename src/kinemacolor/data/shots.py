@@ -6,8 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from kinemacolor.data.flow_cache import FlowCache
-from kinemacolor.data.frame_cache import Size
-from kinemacolor.utils.arrays import Float32Array, UInt8Array
+from kinemacolor.utils.arrays import Float32Array, Size, UInt8Array
 
 
 class TrainingShot(Protocol):

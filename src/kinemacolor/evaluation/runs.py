@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field, replace
-from fnmatch import fnmatch
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -34,7 +33,6 @@ from kinemacolor.models.baselines import GrayBaseline, MatchBaseline
 from kinemacolor.utils.files import iter_json_lines
 from kinemacolor.utils.prefetch import use_single_thread
 from kinemacolor.video.display import iter_color_frames
-from kinemacolor.video.reader import FILM_SUFFIXES
 from kinemacolor.weights.manifest import stored_backbone_part, stored_parts, weights_notices
 from kinemacolor.weights.metric_networks import download_instructions, load_metric
 from kinemacolor.weights.registry import MODELS, WeightsNotice, load_imagenet_backbone, load_model
@@ -79,17 +77,6 @@ class EvaluationTask:
     models: tuple[str, ...]
     settings: EvaluationSettings
     folder: Path
-
-
-def find_films(folder: Path, only: str = "*") -> list[Path]:
-    """List films and folders of frames in ``folder``, by name. Raises InputError where none matches ``only``."""
-    if not folder.is_dir():
-        raise InputError(f"{folder} is no folder: give one with films or folders of frames in it")
-    found = [path for path in folder.iterdir() if path.is_dir() or path.suffix.lower() in FILM_SUFFIXES]
-    films = sorted(path for path in found if fnmatch(path.name, only) and not path.name.startswith("."))
-    if not films:
-        raise InputError(f"{folder} holds no film that matches {only!r}: give a folder of films or of frame folders")
-    return films
 
 
 def evaluate_films(

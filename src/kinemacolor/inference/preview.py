@@ -9,7 +9,6 @@ from kinemacolor.errors import UsageError
 from kinemacolor.inference.session import Session
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import RenderOptions
-from kinemacolor.references.load import load_reference
 from kinemacolor.utils.arrays import Float32Array, UInt8Array
 from kinemacolor.video.display import to_display_gray
 from kinemacolor.video.geometry import resize
@@ -22,7 +21,7 @@ TILE_GAP = 6
 
 def write_preview(
     film: Path,
-    references: Sequence[Path],
+    references: Sequence[UInt8Array],
     times_seconds: Sequence[float],
     output: Path,
     model: Colorizer,
@@ -34,7 +33,6 @@ def write_preview(
 
     Raises UsageError for a time behind the end of the film.
     """
-    pictures = [load_reference(path) for path in references]
     rows = []
     for seconds in times_seconds:
         with VideoReader(film, start_seconds=seconds) as reader:
@@ -44,7 +42,7 @@ def write_preview(
                 raise UsageError(f"{film.name} has no frame at {seconds:g} s: it is {length} s long")
             info = reader.info
         gray = to_display_gray(block.luma_codes[0], info)
-        session = Session(model, pictures, height=gray.shape[0], width=gray.shape[1], options=options, device=device)
+        session = Session(model, references, height=gray.shape[0], width=gray.shape[1], options=options, device=device)
         rgb, confidence = session.colorize(gray)
         rows.append(tile_before_after(gray, rgb, confidence))
     write_picture(output, stack_rows(rows))

@@ -1,13 +1,10 @@
 """Operations that losses share: differences and penalties in float32 or wider, and weighted means."""
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
+from kinemacolor.losses.penalty import Penalty
 from kinemacolor.nn.precision import promote_to_float32
-
-Penalty = Literal["l1", "l2"]
 
 
 def subtract_same_shape(one: Tensor, other: Tensor) -> Tensor:

@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kinemacolor.color import lab_to_rgb
-from kinemacolor.losses.numerics import Penalty, apply_penalty, subtract_same_shape
+from kinemacolor.losses.numerics import apply_penalty, subtract_same_shape
+from kinemacolor.losses.penalty import Penalty
 from kinemacolor.nn.backbones import VGG19
 from kinemacolor.nn.precision import no_autocast, promote_to_float32
 

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kinemacolor.losses.numerics import Penalty, apply_penalty, subtract_same_shape, weighted_mean
+from kinemacolor.losses.numerics import apply_penalty, subtract_same_shape, weighted_mean
+from kinemacolor.losses.penalty import Penalty
 from kinemacolor.nn.precision import promote_to_float32
 
 

@@ -1,4 +1,4 @@
-"""The library's face: the whole job, and its steps, as functions of paths. Everything here is a public name of the package."""
+"""The library's face: the whole job, and its steps, as functions of paths. All of it is public."""
 
 from collections.abc import Callable, Sequence
 from os import PathLike
@@ -8,10 +8,13 @@ from kinemacolor.models.catalog import find_model
 from kinemacolor.options import DEFAULT_MODEL, Detector, EncodingOptions, RenderOptions
 from kinemacolor.plan import planner
 from kinemacolor.plan.document import Plan
+from kinemacolor.references.load import ReferenceReader
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.rendering.one_shot import ColorizeRequest, run_request
 from kinemacolor.rendering.output import OutputSpec, check_output_path, prepare_plan_output
 from kinemacolor.rendering.progress import Progress, RenderReport
+from kinemacolor.utils.device import check_device
+from kinemacolor.video.reader import probe_film
 from kinemacolor.video.verify import Check, verify_film
 
 AnyPath = str | PathLike[str]
@@ -67,10 +70,15 @@ def preview(
 ) -> None:
     """Write one picture: a row for each time, gray, coloured and how sure the model is, without history.
 
-    Raises UsageError for a time behind the end of the film or an output that exists, InputError for what cannot be read.
+    Raises UsageError for a time behind the end of the film or an output that exists, InputError for unreadable files.
     """
-    pictures = [one.path for spec in _parse_references(reference) for one in spec.list_references()]
-    check_output_path(Path(output), (Path(film), *pictures), overwrite=overwrite)
+    found = [one for spec in _parse_references(reference) for one in spec.list_references()]
+    check_output_path(Path(output), (Path(film), *(one.path for one in found)), overwrite=overwrite)
+    find_model(model)
+    check_device(device)
+    probe_film(Path(film))
+    reader = ReferenceReader()
+    pictures = [reader.load(one).image for one in found]
     from kinemacolor.inference.preview import write_preview  # torch comes with it
     from kinemacolor.weights.registry import load_model
 
@@ -91,7 +99,7 @@ def make_plan(
     stills_folder: AnyPath | None = None,
     on_frame: Callable[[int], None] | None = None,
 ) -> Plan:
-    """Find the shots of a film and choose references for each. The plan may be edited, written (`Plan.write`), rendered.
+    """Find the shots of a film and choose references for each; the plan may be edited, written and rendered.
 
     ``shot_list``: a CSV, EDL or OpenTimelineIO file that wins over the ``detector``. Stills of colour films are written
     into ``stills_folder``, by default FILM.plan.stills. ``on_frame`` gets the number of frames read so far.
@@ -132,8 +140,8 @@ def render(
     What is painted stays in ``work_folder``, by default OUTPUT.work. ``layer``: also the colours alone, on middle gray.
     ``confidence``: also how sure the model is, as a gray film.
 
-    Raises InputError and WeightsError where film, references or weights are not the plan's, UsageError and ResourceError
-    for results that cannot be written; PartialError, with the report, where the film is cut off.
+    Raises InputError and WeightsError where film, references or weights are not the plan's, UsageError and
+    ResourceError for results that cannot be written; PartialError, with the report, where the film is cut off.
     """
     chosen, target = plan if isinstance(plan, Plan) else Plan.read(Path(plan)), Path(output)
     work = Path(work_folder) if work_folder else target.absolute().with_name(f"{target.name}.work")
@@ -155,7 +163,7 @@ def render(
 
 
 def verify(source: AnyPath, result: AnyPath) -> list[Check]:
-    """Compare a result with its source: frames, timestamps, streams, luma. Raises InputError for what cannot be read."""
+    """Compare a result with its source: frames, timestamps, streams, luma. Raises InputError for unreadable files."""
     return verify_film(Path(source), Path(result))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kinemacolor.errors import UsageError
 from kinemacolor.inference.preview import write_preview
+from kinemacolor.references.load import load_reference
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.rendering.one_shot import ColorizeRequest, run_request
 from kinemacolor.rendering.progress import Progress
@@ -39,5 +40,5 @@ def run_demo(folder: Path, on_progress: Callable[[Progress], None] | None = None
         model = load_model()
         request = ColorizeRequest(film, (ReferenceSpec(reference),), result.film, overwrite=True)
         run_request(request, model, on_progress)
-        write_preview(film, [reference], [0, 0.8], result.picture, model)
+        write_preview(film, [load_reference(reference)], [0, 0.8], result.picture, model)
     return result

@@ -43,8 +43,8 @@ class _LastFrame(NamedTuple):
 class InferenceWorker:
     """Runs passes and keeps what they paint in folders of ``work``; `ensure_segment` is what others ask of it.
 
-    ``reference_digests``: the sha256 that the reference files had when the render began. ``references`` and ``info`` (of
-    the film) are given by who has read them before.
+    ``reference_digests``: the sha256 that the reference files had when the render began. ``references`` and ``info``
+    (of the film) are given by who has read them before.
     """
 
     def __init__(

@@ -10,7 +10,7 @@ from kinemacolor.errors import ResourceError, UsageError
 from kinemacolor.models.catalog import ModelSpec
 from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import Plan
-from kinemacolor.utils.device import choose_device
+from kinemacolor.utils.device import check_device
 from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.video.encoding import EncoderSettings, choose_encoder, is_folder_name
 from kinemacolor.video.geometry import compute_working_size
@@ -70,12 +70,13 @@ def prepare_output(
     device: str,
     work_folder: Path,
 ) -> OutputSetup:
-    """Check with nothing written that the results can be. ``working_pixels`` of a painted frame are kept in ``work_folder``.
+    """Check with nothing written that the results can be written.
+
+    ``working_pixels`` of a painted frame are kept in ``work_folder``.
 
     Raises UsageError or ResourceError.
     """
-    if device not in ("auto", "cpu"):  # which every machine has: no need to wait for torch
-        choose_device(device)
+    check_device(device)
     if len({make_partial_path(path) for path in output_spec.paths}) < len(output_spec.paths):
         raise UsageError("two results have one name: name each differently")
     replaceable = partial_outputs(work_folder)

@@ -10,8 +10,8 @@ from typing import Any, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from kinemacolor.data.clip import ClipOptions, ReferenceKind
-from kinemacolor.losses.numerics import Penalty
-from kinemacolor.weights.registry import MODELS
+from kinemacolor.losses.penalty import Penalty
+from kinemacolor.models.catalog import MODEL_CATALOG
 
 STRICT_CONFIG = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -38,8 +38,8 @@ class ModelConfig(_RecipeSection):
 
     @model_validator(mode="after")
     def _check_name(self) -> Self:
-        if self.name not in MODELS:
-            raise ValueError(f"there is no model {self.name!r}: choose one of {', '.join(sorted(MODELS))}")
+        if self.name not in MODEL_CATALOG:
+            raise ValueError(f"there is no model {self.name!r}: choose one of {', '.join(sorted(MODEL_CATALOG))}")
         return self
 
     def build_options(self, defaults: Any) -> Any:

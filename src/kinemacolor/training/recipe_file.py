@@ -14,10 +14,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from kinemacolor.errors import InputError, UsageError
+from kinemacolor.models.catalog import MODEL_CATALOG
 from kinemacolor.training.recipe import Recipe, is_weights_file
 from kinemacolor.training.recipe_aliases import rename_old_keys
 from kinemacolor.utils.validation_messages import describe_validation_errors
-from kinemacolor.weights.registry import MODELS
 
 # Keys that may change when a run resumes: its length, what it writes, paths, and what only saves memory.
 RESUME_SAFE_KEYS = {
@@ -39,7 +39,7 @@ def read_recipe(source: str | Path, overrides: Mapping[str, Any] | None = None) 
         raw["losses"] = {name: {"weight": x} if _is_number(x) else x for name, x in losses.items()}
     try:
         recipe = Recipe.model_validate_json(json.dumps(raw, default=str))
-        recipe.model.build_options(MODELS[recipe.model.name].options_type())  # checks them
+        recipe.model.build_options(MODEL_CATALOG[recipe.model.name].load_class().options_type())  # checks them
     except ValidationError as error:
         raise UsageError(f"{source}: {describe_validation_errors(error, _locate_error)}") from error
     except UsageError as error:

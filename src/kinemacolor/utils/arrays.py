@@ -9,3 +9,4 @@ UIntArray = NDArray[np.unsignedinteger[Any]]  # samples as a film stores them: u
 UInt8Array = NDArray[np.uint8]
 Float32Array = NDArray[np.float32]
 Float64Array = NDArray[np.float64]
+Size = tuple[int, int]  # rows, columns

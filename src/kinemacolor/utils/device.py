@@ -8,6 +8,17 @@ if TYPE_CHECKING:
     import torch
 
 
+DEVICE_TYPES = ("auto", "cpu", "cuda", "mps")
+
+
+def check_device(name: str) -> None:
+    """See that a device is there. Raises UsageError as `choose_device`, but loads torch only where it must be asked."""
+    if name.partition(":")[0] not in DEVICE_TYPES:
+        raise UsageError(f"there is no device {name!r}: use auto, cpu, cuda or mps")
+    if name not in ("auto", "cpu"):
+        choose_device(name)
+
+
 def choose_device(name: str) -> "torch.device":
     """Return the device of this name; ``auto`` takes CUDA, else Apple's MPS, else the CPU.
 

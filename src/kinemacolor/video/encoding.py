@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 
 from kinemacolor.errors import UsageError
 from kinemacolor.options import EncodingOptions
@@ -15,6 +16,7 @@ from kinemacolor.video.pixels import get_bit_depth, get_chroma_subsampling, get_
 ENCODERS = {"h264": "libx264", "h265": "libx265", "hevc": "libx265", "prores": "prores_ks", "vp9": "libvpx-vp9"}
 ENCODERS["av1"] = "libsvtav1"
 # With AVX-512 x264 sometimes makes different bytes from the same frames, as if it read memory that it had not set.
+_CV_CPU_AVX512_SKX = 256  # OpenCV's number of the feature (cv::CpuFeatures); Python has no name for it
 _REPRODUCIBLE_CPU_FLAGS = "MMX2,SSE2Fast,SSSE3,SSE4.2,AVX,FMA3,BMI1,BMI2,AVX2"
 _CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 _DEFAULT_QUALITY = {"libx264": ("crf", 16), "libx265": ("crf", 18), "libvpx-vp9": ("crf", 22), "libsvtav1": ("crf", 22)}
@@ -199,9 +201,8 @@ def _build_encoder_options(name: str, options: EncodingOptions) -> dict[str, str
 
 
 def _has_avx512() -> bool:
-    import torch  # here, because only encoding needs it
-
-    return torch.backends.cpu.get_cpu_capability() == "AVX512"
+    """Whether this processor has the AVX-512 instructions that x264 would use."""
+    return bool(cv2.checkHardwareSupport(_CV_CPU_AVX512_SKX))
 
 
 def _build_lossless_options(name: str, options: EncodingOptions) -> dict[str, str]:

@@ -176,7 +176,7 @@ class VideoReader:
     def _iter_from_start(
         self, container: av.container.InputContainer, stream: av.VideoStream, decoded: Iterator[av.VideoFrame]
     ) -> Iterator[av.VideoFrame]:
-        """Yield all frames from one at or before ``start_seconds``, found by seeking, else ``decoded`` from the start."""
+        """Yield all frames from one at or before ``start_seconds``, found by seeking, else all of ``decoded``."""
         if self.start_seconds > 0:
             self.corrupt_packets, self.ended_early = 0, None
             wanted = self.start_seconds + self.info.origin_seconds

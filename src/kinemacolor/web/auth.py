@@ -4,7 +4,6 @@ import base64
 import hmac
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -13,11 +12,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kinemacolor.errors import UsageError
+from kinemacolor.web.server_options import AccessRules
 from kinemacolor.web.storage import make_user_key
 
 COOKIE_NAME = "kinemacolor"
 COOKIE_SECONDS = 365 * 24 * 3600
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 SHARED_USER = "everybody"
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
@@ -26,20 +25,6 @@ CONTENT_SECURITY_POLICY = (
 )
 AUTH_CHALLENGE = 'Basic realm="Kinemacolor", charset="UTF-8"'
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-
-
-@dataclass(frozen=True)
-class AccessRules:
-    """Who may use the server, and how.
-
-    ``passwords``: by user name; empty: everybody who reaches the server may use it. ``shared``: all users see the same
-    films. ``hosts``: host names that the server answers to; empty: any. ``largest_upload``: in bytes.
-    """
-
-    passwords: Mapping[str, str] = field(default_factory=dict)
-    shared: bool = False
-    hosts: tuple[str, ...] = LOOPBACK
-    largest_upload: int = 50 * 10**9
 
 
 class AccessMiddleware:

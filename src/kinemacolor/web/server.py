@@ -7,7 +7,6 @@ import tempfile
 import webbrowser
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvicorn
@@ -18,45 +17,16 @@ from starlette.exceptions import HTTPException
 
 from kinemacolor._version import __version__
 from kinemacolor.errors import KinemacolorError, UsageError
-from kinemacolor.utils.device import choose_device
-from kinemacolor.web.auth import LOOPBACK, AccessMiddleware, AccessRules
+from kinemacolor.web.auth import AccessMiddleware
 from kinemacolor.web.frame_previews import FramePreviewer
 from kinemacolor.web.queue import JobQueue
 from kinemacolor.web.rest_api import api, handle_error
+from kinemacolor.web.server_options import ServerOptions
 from kinemacolor.web.service import Service
 from kinemacolor.web.storage import Storage
 
-DEFAULT_PORT = 7860
 STOP_SECONDS = 3
 SWEEP_SECONDS = 3600
-
-
-@dataclass(frozen=True)
-class ServerOptions:
-    """Settings of the server.
-
-    ``folder``: where everything is stored. ``films``: a folder that films may be taken from; it is only read.
-    ``passwords``: by user name; needed if ``host`` can be reached from other machines. ``devices``: one film at a time
-    is rendered on each. ``shared`` and ``largest_upload``: see `AccessRules`.
-    """
-
-    folder: Path
-    films: Path | None = None
-    host: str = "127.0.0.1"
-    port: int = DEFAULT_PORT
-    passwords: dict[str, str] = field(default_factory=dict)
-    shared: bool = False
-    devices: tuple[str, ...] = ("auto",)
-    largest_upload: int = AccessRules.largest_upload
-
-    @property
-    def access_rules(self) -> AccessRules:
-        """The rules for access. Raises UsageError where other machines could reach the server without a password."""
-        local = self.host in LOOPBACK or self.host == "::1"
-        if not local and not self.passwords:
-            raise UsageError(f"others could reach {self.host}: give a name and a password with --auth NAME:PASSWORD")
-        hosts = () if self.passwords else LOOPBACK  # browsers send passwords to our origin only
-        return AccessRules(self.passwords, self.shared, hosts, self.largest_upload)
 
 
 def create_app(options: ServerOptions) -> FastAPI:
@@ -64,10 +34,7 @@ def create_app(options: ServerOptions) -> FastAPI:
 
     Raises UsageError for options that do not fit, ResourceError where the folder cannot be written.
     """
-    if options.films is not None and not options.films.is_dir():
-        raise UsageError(f"{options.films} is no folder: give one that holds films")
-    for device in options.devices:
-        choose_device(device)
+    options.check()
     storage = Storage(options.folder.resolve(), options.films)
     storage.create_folders()
     os.environ["GRADIO_TEMP_DIR"] = str(storage.uploads_folder)
