@@ -1,4 +1,4 @@
-"""A lent GPU's whole time, rehearsed on a CPU: parts there, training, shards back, and on from that step."""
+"""The whole cycle of tools/gpu.py on a CPU: parts there, training, shards back, and on from that step."""
 
 import json
 import shutil
@@ -6,21 +6,25 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from gpu_transfer.archive import extract_archive
+from gpu_transfer.command_line import main as run_gpu_tool
+from gpu_transfer.messages import TransferError
+from gpu_transfer.pieces import collect_pieces, list_piece_paths
+from gpu_transfer.shards import SHARDS_PER_TRANSFER, reduce_optimizer_state
+from gpu_transfer.working_tree import exclude_from_git
 
-from kinemacolor.cli.main import run as kinemacolor
+from kinemacolor.cli.main import run as run_kinemacolor
 from kinemacolor.data.frame_cache import FrameCache
 from kinemacolor.data.index import build_source_index
 from kinemacolor.data.sources import Source
 from kinemacolor.training import logs
 from kinemacolor.training.datasets import select_validation_films
 from kinemacolor.training.recipe_file import read_recipe, recipe_to_dict
-from support.films import load_script
 
 ROOT = Path(__file__).parents[2]
 SIZE = (64, 96)
@@ -43,21 +47,16 @@ frames = 2
 
 
 @pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
+def use_one_thread() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OMP_NUM_THREADS", "1")  # for the processes that are started here
+        patch.setenv("OMP_NUM_THREADS", "1")  # for child processes
         before = torch.get_num_threads()
         torch.set_num_threads(1)
         yield
         torch.set_num_threads(before)
 
 
-@pytest.fixture(scope="module")
-def gpu() -> ModuleType:
-    return load_script("tools/gpu.py")
-
-
-def picture(seed: int, scale: int = 1, move: int = 0) -> np.ndarray:
+def make_picture(seed: int, scale: int = 1, move: int = 0) -> np.ndarray:
     knots = np.random.default_rng(seed).uniform(0, 255, (5, 8, 3)).astype(np.float32)
     size = (SIZE[1] * scale + 16, SIZE[0] * scale)
     return cv2.resize(knots, size, interpolation=cv2.INTER_CUBIC).clip(0, 255)[:, move : move + SIZE[1] * scale]
@@ -65,103 +64,95 @@ def picture(seed: int, scale: int = 1, move: int = 0) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Films at the training size and three times as large, two of one origin, and photographs likewise."""
+    """Write films at the training size and three times as large, two of one origin, and photographs likewise."""
     folder = tmp_path_factory.mktemp("data")
     for seed, (name, scale) in enumerate((("one_a", 1), ("one_b", 1), ("two", 3), ("three", 1))):
         (folder / "films" / name).mkdir(parents=True)
         for number in range(4):
-            cv2.imwrite(str(folder / "films" / name / f"{number}.png"), picture(seed, scale, 2 * number))
+            cv2.imwrite(str(folder / "films" / name / f"{number}.png"), make_picture(seed, scale, 2 * number))
     rows = ("clip,source", "one_a,one.mp4", "one_b,one.mp4")
     (folder / "films/manifest.csv").write_text("\n".join(rows))
     for seed, scale in ((11, 1), (12, 4)):
         (folder / "photographs" / "set").mkdir(parents=True, exist_ok=True)
-        cv2.imwrite(str(folder / "photographs" / "set" / f"{seed}.png"), picture(seed, scale))
+        cv2.imwrite(str(folder / "photographs" / "set" / f"{seed}.png"), make_picture(seed, scale))
     (folder / "recipe.toml").write_text(RECIPE)
     return folder
 
 
-def packed(gpu: ModuleType, data: Path, target: Path, *more: str | Path, part_kib: int = 8192) -> list[Path]:
-    """The parts of a small archive."""
-    sources = ("--films", data / "films", "--photographs", data / "photographs", "--cache", target / "none")
-    words: tuple[object, ...] = (
-        "pack",
-        "--recipe",
-        data / "recipe.toml",
-        "--part-mib",
-        part_kib / 1024,
-        *sources,
-        "--no-wheels",
-    )
-    words += ("-o", target, *more)
-    assert gpu.main([str(word) for word in words]) == 0
+def pack_parts(data: Path, target: Path, *more: str | Path, part_kib: int = 8192) -> list[Path]:
+    """Pack a small archive into ``target``; gives the folders of its parts."""
+    words: list[object] = ["pack", "--recipe", data / "recipe.toml", "--part-mib", part_kib / 1024, "--no-wheels"]
+    words += ["--films", data / "films", "--photographs", data / "photographs", "--cache", target / "none"]
+    words += ["-o", target, *more]
+    assert run_gpu_tool([str(word) for word in words]) == 0
     return sorted((path for path in target.iterdir() if path.name.isdigit()), key=lambda path: int(path.name))
 
 
-def on_gpu(gpu: ModuleType, home: Path, verb: str, *words: object) -> int:
-    code: int = gpu.main([verb, *map(str, words), "--home", str(home)])
-    return code
+def run_on_gpu(home: Path, verb: str, *words: object) -> int:
+    """Run a verb as on the GPU machine; gives its exit code."""
+    return run_gpu_tool([verb, *map(str, words), "--home", str(home)])
 
 
-def facts(sources: Sequence[Source]) -> list[tuple[str, str, int]]:
-    """What decides sampling and what is held out, without the folder it lies in."""
+def list_facts(sources: Sequence[Source]) -> list[tuple[str, str, int]]:
+    """List what decides sampling and which films are held out, without the folder they lie in."""
     return [(source.path.name, Path(source.group).name, source.frames) for source in sources]
 
 
 @pytest.mark.usefixtures("capfd")
-def test_a_run_goes_there_and_back_and_on(gpu: ModuleType, data: Path, tmp_path: Path) -> None:
+def test_a_run_goes_there_and_back_and_on(data: Path, tmp_path: Path) -> None:
     home, out, run = tmp_path / "machine", tmp_path / "out", tmp_path / "run"
     quick = ("--minutes", 2, "--device", "cpu", "--workers", 0, "--shard-mib", 6, "--out", out)
-    assert on_gpu(gpu, home, "receive", *packed(gpu, data, tmp_path / "first")) == 0
-    assert on_gpu(gpu, home, "train", "--steps", 2, *quick) == 0
+    assert run_on_gpu(home, "receive", *pack_parts(data, tmp_path / "first")) == 0
+    assert run_on_gpu(home, "train", "--steps", 2, *quick) == 0
 
     index = json.loads((out / "index.json").read_text())
-    assert len(index["pieces"]) > gpu.HANDFUL
-    assert len(list(out.iterdir())) == gpu.HANDFUL + 1
-    assert gpu.main(["join", str(out), "-o", str(run)]) == 2  # the second handful is still there
+    assert len(index["pieces"]) > SHARDS_PER_TRANSFER
+    assert len(list(out.iterdir())) == SHARDS_PER_TRANSFER + 1
+    assert run_gpu_tool(["join", str(out), "-o", str(run)]) == 2  # the second transfer has not come yet
     shutil.rmtree(out)
-    for handful in range(2, 1 + -(-len(index["pieces"]) // gpu.HANDFUL)):
-        assert on_gpu(gpu, home, "fetch", handful, "--out", out) == 0
-    assert gpu.main(["join", str(out), "-o", str(run)]) == 0
+    for transfer in range(2, 1 + -(-len(index["pieces"]) // SHARDS_PER_TRANSFER)):
+        assert run_on_gpu(home, "fetch", transfer, "--out", out) == 0
+    assert run_gpu_tool(["join", str(out), "-o", str(run)]) == 0
     name = "checkpoints/step-00000002.pt"
     assert (run / name).read_bytes() == (home / "run" / name).read_bytes()
     assert (run / "weights/kinema.safetensors").is_file()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "machine", "out", "run"]
 
-    parts = packed(gpu, data, tmp_path / "second", "--run", run)
-    assert on_gpu(gpu, home, "receive", *parts) == 2  # it still holds the first archive, and what came of it
-    assert on_gpu(gpu, home, "receive", "--forget", *parts) == 0
-    assert on_gpu(gpu, home, "train", "--steps", 3, "--moments", "half", *quick) == 0
+    parts = pack_parts(data, tmp_path / "second", "--run", run)
+    assert run_on_gpu(home, "receive", *parts) == 2  # the first archive and its run are still there
+    assert run_on_gpu(home, "receive", "--forget", *parts) == 0
+    assert run_on_gpu(home, "train", "--steps", 3, "--moments", "half", *quick) == 0
     shutil.rmtree(out)
-    for handful in range(1, 1 + -(-len(list((home / "shards").glob("*.0*"))) // gpu.HANDFUL)):
-        assert on_gpu(gpu, home, "fetch", handful, "--out", out) == 0
-    assert gpu.main(["join", str(out), "-o", str(run)]) == 0
+    for transfer in range(1, 1 + -(-len(list((home / "shards").glob("*.0*"))) // SHARDS_PER_TRANSFER)):
+        assert run_on_gpu(home, "fetch", transfer, "--out", out) == 0
+    assert run_gpu_tool(["join", str(out), "-o", str(run)]) == 0
 
     words = ["train", data / "recipe.toml", "-o", run, "--cache", tmp_path / "cache", "--device", "cpu", "--quiet"]
     words += ["--films", data / "films", "--photographs", data / "photographs"]
-    assert kinemacolor([str(word) for word in (*words, "--steps", 4)]) == 0
+    assert run_kinemacolor([str(word) for word in (*words, "--steps", 4)]) == 0
     newest = run / "checkpoints/step-00000004.pt"
-    gpu.lighten(newest, newest, "none")
-    assert kinemacolor([str(word) for word in (*words, "--steps", 5)]) == 0
+    reduce_optimizer_state(newest, newest, "none")
+    assert run_kinemacolor([str(word) for word in (*words, "--steps", 5)]) == 0
     assert [row["step"] for row in logs.read_log(run) if row["kind"] == "begin"] == [0, 2, 3, 4]
     assert [row["step"] for row in logs.read_log(run) if row["kind"] == "train"] == [2, 3, 4, 5]
 
 
 @pytest.fixture(scope="module")
-def parts(gpu: ModuleType, data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    return packed(gpu, data, tmp_path_factory.mktemp("gpu"), "--set", "seed=3", part_kib=16)
+def parts(data: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return pack_parts(data, tmp_path_factory.mktemp("gpu"), "--set", "seed=3", part_kib=16)
 
 
-def test_the_data_stays_what_it_was(gpu: ModuleType, data: Path, parts: list[Path], tmp_path: Path) -> None:
-    index = gpu.take_in(parts, tmp_path / "parts", "", forget=False)
-    gpu.unpack(gpu.pieces_of(index, tmp_path / "parts"), tmp_path)
+def test_the_data_stays_what_it_was(data: Path, parts: list[Path], tmp_path: Path) -> None:
+    index = collect_pieces(parts, tmp_path / "parts", "", forget=False)
+    extract_archive(list_piece_paths(index, tmp_path / "parts"), tmp_path)
     recipe = read_recipe(tmp_path / "recipe.toml")
     before = build_source_index([data / "films"], [data / "photographs"], tmp_path / "a").sources
     after = build_source_index(recipe.data.films, recipe.data.photographs, tmp_path / "b").sources
-    assert facts(after) == facts(before)
-    assert facts(select_validation_films(after, 0.5)) == facts(select_validation_films(before, 0.5))
+    assert list_facts(after) == list_facts(before)
+    assert list_facts(select_validation_films(after, 0.5)) == list_facts(select_validation_films(before, 0.5))
     assert [x.digest == y.digest for x, y in zip(before, after, strict=True)] == [True, True, True, False, True, False]
     assert {(source.height, source.width) for source in after} == {SIZE, (96, 144)}
-    for source, other in zip(before, after, strict=True):  # what the trainer sees of them
+    for source, other in zip(before, after, strict=True):  # as training reads them
         frames = (FrameCache(tmp_path / name, SIZE).load_frames(one) for name, one in (("a", source), ("b", other)))
         first, second = (np.asarray(x).astype(int) for x in frames)
         assert np.abs(first - second).mean() < 2
@@ -175,49 +166,45 @@ def test_parts_keep_their_size(parts: list[Path]) -> None:
     assert max(sizes) <= 16 * 1024
 
 
-def test_missing_parts_are_named(
-    gpu: ModuleType, parts: list[Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_missing_parts_are_named(parts: list[Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     capfd.readouterr()
     given = [part for part in parts if part.name != "1"]
-    assert on_gpu(gpu, tmp_path, "receive", *given) == 0
+    assert run_on_gpu(tmp_path, "receive", *given) == 0
     assert "still to come: gpu/1\n" in capfd.readouterr().out
-    assert on_gpu(gpu, tmp_path, "train", "--minutes", 1, "--out", tmp_path / "out") == 2
+    assert run_on_gpu(tmp_path, "train", "--minutes", 1, "--out", tmp_path / "out") == 2
     assert "gpu/1 first" in capfd.readouterr().err
-    assert on_gpu(gpu, tmp_path, "receive", parts[1]) == 0
+    assert run_on_gpu(tmp_path, "receive", parts[1]) == 0
     assert f"all {len(parts)} parts are here" in capfd.readouterr().out
 
 
-def test_a_damaged_part_is_refused(
-    gpu: ModuleType, parts: list[Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_damaged_part_is_refused(parts: list[Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     part = Path(shutil.copytree(parts[1], tmp_path / "gpu" / "1"))
     piece = next(part.glob("part.*"))
     content = bytearray(piece.read_bytes())
     content[100] ^= 1
     piece.write_bytes(content)
-    assert on_gpu(gpu, tmp_path / "machine", "receive", part) == 2
+    assert run_on_gpu(tmp_path / "machine", "receive", part) == 2
     assert f"{piece} is damaged" in capfd.readouterr().err
     (part / "index.json").write_text("{")
-    assert on_gpu(gpu, tmp_path / "machine", "receive", part) == 2
+    assert run_on_gpu(tmp_path / "machine", "receive", part) == 2
     assert "index.json is damaged" in capfd.readouterr().err
     assert not list((tmp_path / "machine/parts").glob("part*"))
 
 
 def test_the_machine_needs_only_the_standard_library(parts: list[Path], tmp_path: Path) -> None:
     words = [sys.executable, "-I", "-S", ROOT / "tools/gpu.py", "receive", *parts, "--home", tmp_path]
-    told = subprocess.run(words, capture_output=True, text=True, check=True)
-    assert "parts are here" in told.stdout
+    result = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert "parts are here" in result.stdout
 
 
-def test_git_does_not_see_what_is_carried(gpu: ModuleType, tmp_path: Path) -> None:
+def test_git_ignores_the_parts(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     for _ in range(2):
-        gpu.hide(tmp_path / "gpu", tmp_path)
+        exclude_from_git(tmp_path / "gpu", tmp_path)
     lines = (tmp_path / ".git/info/exclude").read_text().splitlines()
     assert lines.count("/gpu/") == 1
-    with pytest.raises(gpu.Fault, match="only what lies in the repository"):
-        gpu.hide(tmp_path.parent / "elsewhere", tmp_path)
+    with pytest.raises(TransferError, match="only what lies in the repository"):
+        exclude_from_git(tmp_path.parent / "elsewhere", tmp_path)
 
 
 def test_the_recipe_for_the_gpu_is_that_of_kinema_but_larger() -> None:
@@ -225,5 +212,5 @@ def test_the_recipe_for_the_gpu_is_that_of_kinema_but_larger() -> None:
     assert recipe.clips.clip_size == recipe.clips.size
     assert recipe.lr_schedule.end_step == recipe.steps
     assert recipe.losses.model_copy(update={"match_colors": None}) == read_recipe("kinema").losses
-    assert recipe.losses.match_colors  # all of it learns, so the match is taught too
+    assert recipe.losses.match_colors  # the whole model is trained, the descriptors too
     assert not recipe.optimizer.frozen
