@@ -306,7 +306,7 @@ def test_a_pass_that_kills_every_worker_is_named(path: Path, kinema: Colorizer) 
 
 def test_workers_that_cannot_start_stop_the_job(path: Path, kinema: Colorizer) -> None:
     class Stillborn(Hands):
-        def news(self, seconds: float) -> list[WorkerEvent]:
+        def poll_events(self, seconds: float) -> list[WorkerEvent]:
             return [WorkerEvent(0, "lost")]
 
     with pytest.raises(ResourceError, match="starting ended 3 workers"):

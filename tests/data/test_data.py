@@ -524,7 +524,7 @@ def test_damage_is_on_the_gray_input_only(index: SourceIndex, data: Path) -> Non
     differ = 0
     for number in range(8):
         plain, hurt = clean[number], broken[number]
-        for name in ("lab", "references", "flow", "seen"):
+        for name in ("lab", "references", "flow", "visibility"):
             assert torch.equal(vars(plain)[name], vars(hurt)[name])
         assert torch.equal(plain.lightness, plain.lab[:, :1])
         differ += not torch.equal(plain.lightness, hurt.lightness)
