@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""What a painted correction gives, as strokes alone and as the whole frame: the table of docs/films.md.
+"""Measure what a painted correction improves, as strokes alone and as the whole frame: the table of docs/films.md.
 
 python docs/make_corrections.py ../shared/data/video-train [--films 12] [--frames 24]
 
-Clips of one film that are called NAME_a and NAME_b: the first frame of b colours a. Then the middle frame of a is
-corrected as a person would, at the four places that are most wrong: a dot in the true colour of what lies there.
-*strokes*: the dots are all that speaks. *whole*: the dots over the frame as it was painted before. PSNR of sRGB frames,
-in dB, of all frames and of the corrected one.
+Of two clips of one film, called NAME_a and NAME_b, the first frame of b is the reference for a. Then the middle frame
+of a is corrected as a user would do it: a dot in the true colour on each of the four places that are most wrong.
+*none*: no correction. *strokes*: a second reference with the dots alone. *whole*: a second reference with the dots over
+the frame as it was painted before. The numbers are PSNR of sRGB frames, in dB: over all frames, and of the corrected
+one.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from make_keyframes import gray_film, psnr, rendered, smaller
+from make_keyframes import compute_psnr, render_as_one_shot, resize_frame, write_gray_film
 
 from kinemacolor.data.sources import find_sources
 from kinemacolor.inference.session import complete_reference
@@ -24,65 +25,74 @@ from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.images import OPAQUE_ALPHA, write_picture
 
-DOTS, RADIUS = 4, 10  # px, of a frame 216 px high
-ONE_COLOUR = 8  # Lab units: what lies under a dot has its colour up to here, the rest is left out
+DOTS, RADIUS = 4, 10  # how many; px, in a frame 216 px high
+MAX_DOT_DISTANCE = 8  # Lab units: pixels under a dot whose true ab is further from its colour stay unpainted
 
 
 def main() -> None:
+    """Print the table, a row for each film and one for their mean."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("clips", type=Path)
     parser.add_argument("--films", type=int, default=12)
     parser.add_argument("--frames", type=int, default=24)
-    asked = parser.parse_args()
-    clips = {source.path.name: source.path for source in find_sources(asked.clips, "film")}
+    args = parser.parse_args()
+    clips = {source.path.name: source.path for source in find_sources(args.clips, "film")}
     films = [name[:-2] for name in clips if name.endswith("_a") and f"{name[:-1]}b" in clips]
     rows = []
     print(
         "| film | none | strokes | whole | none, that frame | strokes, that frame | whole, that frame |\n|---|"
         + "--:|" * 6
     )
-    for film in films[:: max(1, len(films) // asked.films)][: asked.films]:
+    for film in films[:: max(1, len(films) // args.films)][: args.films]:
         truth = [
-            smaller(frame) for _, frame in zip(range(asked.frames), iter_color_frames(clips[f"{film}_a"]), strict=False)
+            resize_frame(frame)
+            for _, frame in zip(range(args.frames), iter_color_frames(clips[f"{film}_a"]), strict=False)
         ]
-        other = smaller(next(iter(iter_color_frames(clips[f"{film}_b"]))))
+        other = resize_frame(next(iter(iter_color_frames(clips[f"{film}_b"]))))
         with tempfile.TemporaryDirectory() as folder:
-            rows.append(measure(truth, other, Path(folder)))
+            rows.append(measure_film(truth, other, Path(folder)))
         print(f"| {film} | " + " | ".join(f"{value:.2f}" for value in rows[-1]) + " |", flush=True)
     print("| mean | " + " | ".join(f"{value:.2f}" for value in np.mean(rows, 0)) + " |")
 
 
-def measure(truth: list[UInt8Array], other: UInt8Array, folder: Path) -> list[float]:
-    film, middle = gray_film(truth, folder), len(truth) // 2
+def measure_film(truth: list[UInt8Array], other: UInt8Array, folder: Path) -> list[float]:
+    """Measure PSNR of the three ways over all frames, then of the middle frame; ``other`` is the reference."""
+    film, middle = write_gray_film(truth, folder), len(truth) // 2
     write_picture(folder / "other.png", other)
-    given = ReferenceSpec(folder / "other.png")
-    before = rendered(film, (given,), folder / "none")
-    dots = corrected(truth[middle], before[middle])
+    reference = ReferenceSpec(folder / "other.png")
+    before = render_as_one_shot(film, (reference,), folder / "none")
+    dots = paint_dots(truth[middle], before[middle])
     layer = complete_reference(dots, cv2.cvtColor(truth[middle], cv2.COLOR_RGB2GRAY))
     write_picture(folder / "strokes.png", dots)
     write_picture(folder / "whole.png", np.where(layer[..., 3:] >= OPAQUE_ALPHA, layer[..., :3], before[middle]))
-    made = [before]
+    painted = [before]
     for name in ("strokes", "whole"):
-        made.append(rendered(film, (given, ReferenceSpec(folder / f"{name}.png", middle)), folder / name))
-    everywhere = [float(np.mean([psnr(*pair) for pair in zip(truth, frames, strict=True)])) for frames in made]
-    return [*everywhere, *(psnr(truth[middle], frames[middle]) for frames in made)]
+        painted.append(
+            render_as_one_shot(film, (reference, ReferenceSpec(folder / f"{name}.png", middle)), folder / name)
+        )
+    everywhere = [
+        float(np.mean([compute_psnr(*pair) for pair in zip(truth, frames, strict=True)])) for frames in painted
+    ]
+    return [*everywhere, *(compute_psnr(truth[middle], frames[middle]) for frames in painted)]
 
 
-def corrected(truth: UInt8Array, made: UInt8Array) -> UInt8Array:
-    """Dots ``H W 4`` in the true colours, one after the other where the painted ones are most wrong."""
-    true, wrong = (cv2.cvtColor(frame.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[..., 1:] for frame in (truth, made))
-    error = np.linalg.norm(true - wrong, axis=-1)
+def paint_dots(truth: UInt8Array, painted: UInt8Array) -> UInt8Array:
+    """Paint dots in true colours where the painted frame is most wrong, one after the other: RGBA ``H W 4``."""
+    true_ab, painted_ab = (
+        cv2.cvtColor(frame.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[..., 1:] for frame in (truth, painted)
+    )
+    error = np.linalg.norm(true_ab - painted_ab, axis=-1)
     layer = np.zeros((*truth.shape[:2], 4), np.uint8)
     rows, columns = np.mgrid[: truth.shape[0], : truth.shape[1]]
     for _ in range(DOTS):
         inside = np.s_[RADIUS:-RADIUS, RADIUS:-RADIUS]
         score = cv2.blur(error, (2 * RADIUS, 2 * RADIUS))[inside]
         row, column = np.add(np.unravel_index(score.argmax(), score.shape), RADIUS)
-        square = (rows - row) ** 2 + (columns - column) ** 2
-        dot = square <= RADIUS**2
-        dot &= np.linalg.norm(true - np.median(true[dot], 0), axis=-1) < ONE_COLOUR
+        squared_distance = (rows - row) ** 2 + (columns - column) ** 2
+        dot = squared_distance <= RADIUS**2
+        dot &= np.linalg.norm(true_ab - np.median(true_ab[dot], 0), axis=-1) < MAX_DOT_DISTANCE
         layer[dot] = [*np.median(truth[dot], 0), 255]
-        error[square <= (2.5 * RADIUS) ** 2] = 0
+        error[squared_distance <= (2.5 * RADIUS) ** 2] = 0
     return layer
 
 

@@ -1,4 +1,4 @@
-"""Draws the figures of docs/models.md and fills its table: parameters and GFLOP are counted, not typed.
+"""Draw the figures of docs/models.md and fill its table, with parameters and GFLOP counted on the networks.
 
 python docs/make_models.py
 """
@@ -16,13 +16,13 @@ from kinemacolor.models.base import Colorizer
 from kinemacolor.weights.registry import MODELS, make_meta_model
 
 DOCS = Path(__file__).parent
-BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, MARGIN = 184, 58, 46, 26, 16
-PALE = {"input": "#eef2f7", "network": "#fdf3dc", "state": "#e4f2e7", "output": "#f9e3e3"}
+BOX_WIDTH, BOX_HEIGHT, GAP_X, GAP_Y, MARGIN = 184, 58, 46, 26, 16  # px
+FILL_COLORS = {"input": "#eef2f7", "network": "#fdf3dc", "state": "#e4f2e7", "output": "#f9e3e3"}
 
 
 @dataclass(frozen=True)
 class Box:
-    """A box of a figure: its place on a grid, its kind, what it says, and the submodule that it counts."""
+    """A box of a figure: its cell of a grid, a kind of `FILL_COLORS`, its two lines, and a submodule to count."""
 
     column: float
     row: float
@@ -34,7 +34,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Figure:
-    """Boxes by name, and arrows between them."""
+    """The boxes of a figure by name, and the arrows from one to another."""
 
     boxes: dict[str, Box]
     arrows: list[tuple[str, str]]
@@ -43,45 +43,47 @@ class Figure:
 FIGURES = {
     "kinema": Figure(
         {
-            "reference": Box(0, 0, "input", "references", "gray and chroma"),
-            "frame": Box(0, 1, "input", "frame", "L"),
+            "reference": Box(0, 0, "input", "references", "lightness and ab"),
+            "frame": Box(0, 1, "input", "frame", "lightness"),
             "features": Box(1, 0.5, "network", "EfficientNet-Lite0", "blocks 0, 2, 4, 7, 10", "features"),
-            "match": Box(2, 0, "network", "match", "softmax over all cells", "describe"),
-            "recall": Box(2, 1, "network", "recall", "within 6 cells"),
-            "past": Box(1, 2, "state", "last frame", "colours, places, similarity"),
+            "match": Box(2, 0, "network", "match references", "attention over all cells", "describe"),
+            "match_previous": Box(2, 1, "network", "match previous frame", "within 6 cells"),
+            "memory": Box(1, 2, "state", "memory: previous frame", "ab, coordinates, similarity"),
             "gate": Box(3, 1, "network", "gate", "the better source wins"),
-            "kind": Box(2, -1, "network", "kind", "what else is like it", "kind"),
+            "semantic": Box(2, -1, "network", "semantic attention", "ab of similar things", "kind"),
             "fusion": Box(4, 0.5, "network", "fusion", "U-Net on 1/4, 1/8, 1/16", "fusion"),
-            "chroma": Box(5, 0, "output", "chroma", "2 × 2 colours a cell"),
-            "confidence": Box(5, 1, "output", "confidence", "chance to be right"),
+            "ab": Box(5, 0, "output", "ab", "2 × 2 colours a cell"),
+            "confidence": Box(5, 1, "output", "confidence", "chance of a right colour"),
         },
         [
             ("reference", "features"),
             ("frame", "features"),
             ("features", "match"),
-            ("features", "recall"),
-            ("past", "recall"),
-            ("recall", "match"),
+            ("features", "match_previous"),
+            ("memory", "match_previous"),
+            ("match_previous", "match"),
             ("match", "gate"),
-            ("recall", "gate"),
+            ("match_previous", "gate"),
             ("gate", "fusion"),
-            ("features", "kind"),
-            ("kind", "fusion"),
-            ("fusion", "chroma"),
+            ("features", "semantic"),
+            ("semantic", "fusion"),
+            ("fusion", "ab"),
             ("fusion", "confidence"),
         ],
     ),
     "deep-exemplar": Figure(
         {
             "reference": Box(0, 0, "input", "references", "Lab, once"),
-            "frame": Box(0, 1, "input", "frame", "L"),
+            "frame": Box(0, 1, "input", "frame", "lightness"),
             "vgg": Box(1, 0.5, "network", "VGG19", "relu2_2, 3_2, 4_2, 5_2", "vgg"),
-            "correspondence": Box(2, 0.5, "network", "correspondence net", "256 numbers a cell", "correspondence"),
+            "correspondence": Box(
+                2, 0.5, "network", "correspondence net", "descriptors, 256 channels", "correspondence"
+            ),
             "warp": Box(3, 0.5, "network", "warp", "best match, Eq. 3-5"),
-            "last": Box(3, -0.6, "state", "last frame", "L and predicted ab"),
+            "memory": Box(3, -0.6, "state", "memory: previous frame", "lightness, predicted ab"),
             "colorization": Box(4, 0.5, "network", "colorization net", "encoder, decoder", "colorization"),
-            "chroma": Box(5, 0.5, "output", "chroma", "ab, tanh × 128"),
-            "similarity": Box(4, 1.6, "output", "confidence", "largest cosine"),
+            "ab": Box(5, 0.5, "output", "ab", "tanh × 128"),
+            "confidence": Box(4, 1.6, "output", "confidence", "largest cosine similarity"),
         },
         [
             ("reference", "vgg"),
@@ -89,81 +91,83 @@ FIGURES = {
             ("vgg", "correspondence"),
             ("correspondence", "warp"),
             ("warp", "colorization"),
-            ("last", "colorization"),
-            ("colorization", "chroma"),
-            ("warp", "similarity"),
+            ("memory", "colorization"),
+            ("colorization", "ab"),
+            ("warp", "confidence"),
         ],
     ),
     "long-term": Figure(
         {
             "reference": Box(0, 0, "input", "references", "Lab, once"),
-            "frame": Box(0, 1, "input", "block of N frames", "L"),
+            "frame": Box(0, 1, "input", "block of N frames", "lightness"),
             "backbone": Box(1, 0.5, "network", "ResNet-101", "no first max-pool", "backbone"),
-            "query": Box(2, 1.6, "network", "linkage subnet", "query and store, Eq. 6-7", "linkage"),
+            "linkage": Box(2, 1.6, "network", "linkage subnet", "query memory, Eq. 6-7", "linkage"),
             "correspondence": Box(2, 0.5, "network", "correspondence subnet", "CNN-Transformer", "correspondence"),
-            "store": Box(3, 1.6, "state", "store", "tokens of earlier blocks"),
-            "warp": Box(3, 0.5, "network", "two heads", "Eq. 1-3, each"),
+            "memory": Box(3, 1.6, "state", "memory", "tokens of earlier blocks"),
+            "warp": Box(3, 0.5, "network", "warp", "two heads, Eq. 1-3"),
             "colorization": Box(4, 0.5, "network", "colorization subnet", "CNN-Transformer, Eq. 5", "colorization"),
-            "chroma": Box(5, 0.5, "output", "chroma", "ab, tanh × 128"),
-            "confidence": Box(4, 1.6, "output", "confidence", "larger cosine of two"),
+            "ab": Box(5, 0.5, "output", "ab", "tanh × 128"),
+            "confidence": Box(4, 1.6, "output", "confidence", "larger cosine similarity"),
         },
         [
             ("reference", "backbone"),
             ("frame", "backbone"),
             ("backbone", "correspondence"),
-            ("backbone", "query"),
-            ("query", "correspondence"),
-            ("store", "query"),
+            ("backbone", "linkage"),
+            ("linkage", "correspondence"),
+            ("memory", "linkage"),
             ("correspondence", "warp"),
             ("warp", "colorization"),
-            ("colorization", "chroma"),
+            ("colorization", "ab"),
             ("warp", "confidence"),
-            ("correspondence", "store"),
+            ("correspondence", "memory"),
         ],
     ),
     "color2embed": Figure(
         {
             "reference": Box(0, 0, "input", "references", "sRGB 256 × 256, once"),
-            "frame": Box(0, 1, "input", "frame", "L"),
+            "frame": Box(0, 1, "input", "frame", "lightness"),
             "encoder": Box(1, 0, "network", "colour encoder", "VGG19 and convolutions", "encoder"),
-            "embedding": Box(2, 0, "state", "embedding z", "512 numbers, Eq. 1"),
+            "embedding": Box(2, 0, "state", "embedding z", "vector of 512, Eq. 1"),
             "unet": Box(2, 1, "network", "U-Net", "modulated kernels, Eq. 2-7", "unet"),
-            "chroma": Box(3, 0, "output", "chroma", "ab, tanh × 110"),
-            "confidence": Box(3, 1, "output", "confidence", "0.5: it cannot know"),
+            "ab": Box(3, 0, "output", "ab", "tanh × 110"),
+            "confidence": Box(3, 1, "output", "confidence", "always 0.5"),
         },
         [
             ("reference", "encoder"),
             ("encoder", "embedding"),
             ("embedding", "unet"),
             ("frame", "unet"),
-            ("unet", "chroma"),
+            ("unet", "ab"),
         ],
     ),
 }
 
 
 def main() -> None:
-    """Write every figure and the table."""
+    """Write all figures and the table."""
     for name, figure in FIGURES.items():
-        drawing = draw(figure, _counted(name))
+        drawing = draw_figure(figure, _describe_submodules(name))
         (DOCS / "pictures" / f"model-{name}.svg").write_text(drawing, encoding="utf-8")
     page = DOCS / "models.md"
     page.write_text(with_table(page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def with_table(page: str) -> str:
-    """The page with a fresh table between its markers."""
-    return re.sub(r"(<!-- cost -->\n).*?(\n<!-- /cost -->)", lambda m: m[1] + table() + m[2], page, flags=re.DOTALL)
+    """Replace the table between the markers of the page by a new one."""
+    return re.sub(
+        r"(<!-- cost -->\n).*?(\n<!-- /cost -->)", lambda m: m[1] + format_cost_table() + m[2], page, flags=re.DOTALL
+    )
 
 
-def table() -> str:
-    """Cost of every model at its own working size, 16:9, and at 384×216."""
+def format_cost_table() -> str:
+    """Format the cost of every model, at its own working size for 16:9 and at 384×216, as Markdown."""
     lines = [
         "| model | parameters | working size | GFLOP a frame | at 384×216 | GFLOP a reference |",
         "|---|--:|--:|--:|--:|--:|",
     ]
-    for name, kind in MODELS.items():
-        own, same = compute_model_cost(kind), compute_model_cost(kind, height=216, width=384)
+    for name, model_type in MODELS.items():
+        own, same = compute_model_cost(model_type), compute_model_cost(model_type, height=216, width=384)
         side = make_meta_model(name).spec.short_side
         size = f"{side * 16 // 9}×{side}"
         lines.append(
@@ -173,8 +177,8 @@ def table() -> str:
     return "\n".join(lines)
 
 
-def draw(figure: Figure, counted: dict[str, str]) -> str:
-    """A figure as SVG."""
+def draw_figure(figure: Figure, costs: dict[str, str]) -> str:
+    """Draw a figure as SVG, with the cost of each submodule in its box."""
     top = min(box.row for box in figure.boxes.values())
     places = {
         name: (MARGIN + box.column * (BOX_WIDTH + GAP_X), MARGIN + (box.row - top) * (BOX_HEIGHT + GAP_Y))
@@ -189,18 +193,18 @@ def draw(figure: Figure, counted: dict[str, str]) -> str:
         '<path d="M0 0L8 4L0 8z" fill="#555"/></marker></defs>',
         f'<rect width="{width:.0f}" height="{height:.0f}" fill="#fff"/>',
     ]
-    parts += [_arrow(places[begin], places[end]) for begin, end in figure.arrows]
+    parts += [_draw_arrow(places[begin], places[end]) for begin, end in figure.arrows]
     for name, box in figure.boxes.items():
         x, y = places[name]
         lines = [
             f'<tspan font-weight="bold">{escape(box.title)}</tspan>',
             escape(box.text),
-            counted.get(box.module, ""),
+            costs.get(box.module, ""),
         ]
         shown = [line for line in lines if line]
         parts.append(
-            f'<rect x="{x:.0f}" y="{y:.0f}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="6" fill="{PALE[box.kind]}" '
-            f'stroke="#777"/>'
+            f'<rect x="{x:.0f}" y="{y:.0f}" width="{BOX_WIDTH}" height="{BOX_HEIGHT}" rx="6" '
+            f'fill="{FILL_COLORS[box.kind]}" stroke="#777"/>'
         )
         first = y + BOX_HEIGHT / 2 + 5 - 8 * (len(shown) - 1)
         for index, line in enumerate(shown):
@@ -210,8 +214,8 @@ def draw(figure: Figure, counted: dict[str, str]) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
-def _arrow(begin: tuple[float, float], end: tuple[float, float]) -> str:
-    """From the side of one box to the near side of another."""
+def _draw_arrow(begin: tuple[float, float], end: tuple[float, float]) -> str:
+    """Draw an arrow from the side of the box at ``begin`` to the near side of the box at ``end``."""
     (x1, y1), (x2, y2) = begin, end
     if x1 == x2:
         down = y2 > y1
@@ -224,41 +228,43 @@ def _arrow(begin: tuple[float, float], end: tuple[float, float]) -> str:
     )
 
 
-def _counted(name: str) -> dict[str, str]:
-    """For each submodule of a model its parameters and its GFLOP a frame."""
+def _describe_submodules(name: str) -> dict[str, str]:
+    """Describe each child of a model by its parameters and its GFLOP a frame."""
     model = make_meta_model(name).eval()
-    flops = _flops_by_module(model)
-    told = {}
+    gflop = _count_gflop_by_child(model)
+    costs = {}
     for child, module in model.named_children():
         millions = sum(parameter.numel() for parameter in module.parameters()) / 1e6
-        told[child] = f"{millions:.1f} M, {flops[child]:.1f} GFLOP"
-    return told
+        costs[child] = f"{millions:.1f} M, {gflop[child]:.1f} GFLOP"
+    return costs
 
 
-def _flops_by_module(model: Colorizer) -> dict[str, float]:
-    """GFLOP a frame of each child: what every module below it does beyond its own children."""
+def _count_gflop_by_child(model: Colorizer) -> dict[str, float]:
+    """Count the GFLOP a frame of each child: the sum of what every module below it does outside of its own children."""
     side = model.spec.short_side
     with torch.device("meta"), torch.inference_mode():
         state = model.init_state(torch.zeros(1, 1, 3, side, side * 16 // 9))
-        luma = torch.zeros(1, model.spec.block_size, 1, side, side * 16 // 9)
-        state = model(luma, state).state
+        lightness = torch.zeros(1, model.spec.block_size, 1, side, side * 16 // 9)
+        state = model(lightness, state).state
         with FlopCounterMode(display=False) as counter:
-            model(luma, state)
+            model(lightness, state)
     root = type(model).__name__
     totals = {name: sum(count.values()) for name, count in counter.get_flop_counts().items()}
 
-    def below(name: str, module: torch.nn.Module) -> int:
+    def count_children(name: str, module: torch.nn.Module) -> int:
         children = [(f"{name}.{child}", part) for child, part in module.named_children()]
-        return sum(totals[path] if path in totals else below(path, part) for path, part in children)
+        return sum(totals[path] if path in totals else count_children(path, part) for path, part in children)
 
-    def alone(name: str, module: torch.nn.Module) -> int:
-        return max(0, totals.get(name, 0) - below(name, module))
+    def count_outside_children(name: str, module: torch.nn.Module) -> int:
+        return max(0, totals.get(name, 0) - count_children(name, module))
 
-    found = {}
+    gflop = {}
     for child, module in model.named_children():
-        parts = (alone(f"{root}.{child}.{path}".rstrip("."), part) for path, part in module.named_modules())
-        found[child] = sum(parts) / model.spec.block_size / 1e9
-    return found
+        parts = (
+            count_outside_children(f"{root}.{child}.{path}".rstrip("."), part) for path, part in module.named_modules()
+        )
+        gflop[child] = sum(parts) / model.spec.block_size / 1e9
+    return gflop
 
 
 if __name__ == "__main__":

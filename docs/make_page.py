@@ -1,8 +1,8 @@
-"""The pictures of the page: `python docs/make_page.py SHARED`, with the extra `dev` and Debian's chromium.
+"""Make the pictures of the web page: `python docs/make_page.py SHARED`, with the extra `dev` and Debian's chromium.
 
-SHARED is the folder with `data/legacy`. The page is driven as a user drives it, with two films: the sample joined with
-the Grand Prix of 1906 (one frame of which is coloured with a few strokes), and `chaplin.mp4`, of which one small
-picture is kept, as evidence.
+SHARED is the folder with `data/legacy`. A browser uses the page as a user does, with two films: the sample joined with
+the Grand Prix of 1906, one frame of which is coloured from a few strokes, and `chaplin.mp4`, of which only one small
+picture is made.
 """
 
 import io
@@ -30,13 +30,13 @@ from kinemacolor.weights.registry import load_model
 HERE = Path(__file__).parent / "pictures"
 ASSETS = Path(kinemacolor.__file__).parent / "assets"
 CHROMIUM = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-STROKES = {  # on a frame of 214 x 160: what a user paints in a minute
+STROKES = {  # of a reference, by colour: x and y in px of a frame of 214 x 160
     "#b59a72": [[(60, 70), (150, 66)], [(80, 95), (200, 88)], [(110, 130), (205, 125)], [(70, 110), (95, 120)]],
     "#66743f": [[(150, 30), (205, 40)], [(120, 38), (140, 40)]],
     "#c9d3d8": [[(60, 20), (110, 18)], [(40, 12), (60, 30)]],
     "#8a7a5c": [[(10, 115), (30, 125)], [(45, 140), (60, 150)]],
 }
-CORRECTION = {  # with the page's own swatches, in parts of the frame: what lies beside the road, and the road's edge
+CORRECTION = {  # strokes beside the road, by the page's names of colours: x and y as parts of the frame
     "Sand": [(0.07, 0.95), (0.2, 0.6), (0.35, 0.8)],
     "Wood": [(0.1, 0.85), (0.25, 0.85)],
     "Leaf": [(0.6, 0.12), (0.95, 0.1)],
@@ -45,7 +45,7 @@ CORRECTION = {  # with the page's own swatches, in parts of the frame: what lies
 
 
 def write_film(path: Path, pictures: Iterator, size: tuple[int, int]) -> None:
-    """Gray frames of many sizes as one film."""
+    """Write pictures of any sizes as one gray film of this size."""
     with av.open(str(path), "w") as target:
         stream = target.add_stream("libx264", rate=15, options={"crf": "16"})
         stream.height, stream.width = size
@@ -55,8 +55,8 @@ def write_film(path: Path, pictures: Iterator, size: tuple[int, int]) -> None:
         target.mux(stream.encode(None))
 
 
-def paint(frame: Path, target: Path) -> None:
-    """A few strokes on a frame, and what the model makes of them: a coloured frame."""
+def paint_reference(frame: Path, target: Path) -> None:
+    """Paint `STROKES` on a frame, let the model colour the rest from them, and write the result."""
     gray = np.asarray(Image.open(frame).convert("L"))
     layer = Image.new("RGBA", gray.shape[::-1])
     pen = ImageDraw.Draw(layer)
@@ -70,7 +70,8 @@ def paint(frame: Path, target: Path) -> None:
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[str]:
+def run_server(folder: Path) -> Iterator[str]:
+    """Run `kinemacolor web` with its data in ``folder``; gives its address."""
     command = [sys.executable, "-m", "kinemacolor", "web", "--folder", folder, "--port", "0", "--no-browser"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         line = process.stderr.readline()
@@ -80,25 +81,29 @@ def server(folder: Path) -> Iterator[str]:
             process.terminate()
 
 
-def save(page: Page, name: str, width: int = 1100, *, from_top: bool = True) -> None:
+def save_page(page: Page, name: str, width: int = 1100, *, full_page: bool = True) -> None:
+    """Save a screenshot of the whole page, or of its visible top."""
     page.evaluate("scrollTo(0, 0)")
     page.wait_for_timeout(1500)
-    keep(page.screenshot(full_page=from_top), name, width)
+    save_jpeg(page.screenshot(full_page=full_page), name, width)
 
 
-def save_part(part: Locator, name: str, width: int) -> None:
-    part.page.mouse.move(2, 2)
-    keep(part.screenshot(), name, width)
+def save_element(element: Locator, name: str, width: int) -> None:
+    """Save a screenshot of one element of the page."""
+    element.page.mouse.move(2, 2)  # no hover effects
+    save_jpeg(element.screenshot(), name, width)
 
 
-def keep(picture: bytes, name: str, width: int) -> None:
-    with Image.open(io.BytesIO(picture)) as shot:
-        scale = min(1, width / shot.width)
-        small = shot.convert("RGB").resize((round(shot.width * scale), round(shot.height * scale)), Image.LANCZOS)
+def save_jpeg(picture: bytes, name: str, width: int) -> None:
+    """Save a picture as JPEG of at most this width."""
+    with Image.open(io.BytesIO(picture)) as image:
+        scale = min(1, width / image.width)
+        small = image.convert("RGB").resize((round(image.width * scale), round(image.height * scale)), Image.LANCZOS)
         small.save(HERE / f"{name}.jpg", quality=84)
 
 
-def begin(page: Page, address: str, film: Path, references: list[Path]) -> None:
+def begin_project(page: Page, address: str, film: Path, references: list[Path]) -> None:
+    """Upload a film and references, and wait until shots are found and the first preview is there."""
     page.goto(address)
     page.wait_for_selector("#film-upload")
     page.wait_for_timeout(1000)
@@ -111,7 +116,8 @@ def begin(page: Page, address: str, film: Path, references: list[Path]) -> None:
     page.wait_for_selector(".point_view img")
 
 
-def render(page: Page) -> None:
+def render_film(page: Page) -> None:
+    """Render from the page and wait for the result."""
     page.click("#to-look")
     page.wait_for_timeout(2500)
     page.click("#to-render")
@@ -121,8 +127,8 @@ def render(page: Page) -> None:
     page.wait_for_timeout(2500)
 
 
-def correct(page: Page) -> None:
-    """Strokes over what lies beside the road, in the frame at which the player stands."""
+def correct_frame(page: Page) -> None:
+    """Paint the strokes of `CORRECTION` on the frame that the player shows."""
     page.get_by_role("button", name="Correct this frame").click()
     stage = page.locator("#painter .stage")
     stage.wait_for(timeout=60_000)
@@ -138,13 +144,14 @@ def correct(page: Page) -> None:
         page.mouse.up()
 
 
-def go_to(page: Page, frame: int) -> None:
-    """With the player."""
+def show_frame(page: Page, frame: int) -> None:
+    """Move the player to a frame."""
     page.get_by_role("slider", name="Time").last.fill(str(frame))
     page.wait_for_timeout(1500)
 
 
 def main(shared: Path) -> None:
+    """Make all pictures of the page."""
     legacy = shared / "data" / "legacy"
     race, chaplin = legacy / "Shepard_Calais_1906_FrenchGP.ogv", legacy / "chaplin.mp4"
     still = ASSETS / "sample-reference.jpg"
@@ -156,41 +163,41 @@ def main(shared: Path) -> None:
         frame = len(dog) + 190
         (drawn,) = extract_frames(reel, [frame], work / "frames")
         painted = work / f"ref_{frame:06d}.png"
-        paint(drawn, painted)
+        paint_reference(drawn, painted)
         browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
-        with server(work / "home") as address:
+        with run_server(work / "home") as address:
             page = browser.new_page(viewport={"width": 1280, "height": 900})
-            begin(page, address, reel, [still, painted])
+            begin_project(page, address, reel, [still, painted])
             page.get_by_role("button", name="Look at shot 3").click()
             page.wait_for_timeout(3000)
             page.locator(".point_view img").first.click(position={"x": 260, "y": 250})
             page.wait_for_selector("text=of this colour comes from")
-            save(page, "web-shots")
+            save_page(page, "web-shots")
             page.click("#to-look")
             page.locator("#look-frame input[type=number]").fill(str(frame - 30))
             page.locator("#look-frame input[type=number]").press("Enter")
             page.wait_for_timeout(4000)
-            save(page, "web-look")
+            save_page(page, "web-look")
             page.set_viewport_size({"width": 390, "height": 844})
-            save(page, "web-narrow", from_top=False)
+            save_page(page, "web-narrow", full_page=False)
             page.set_viewport_size({"width": 1280, "height": 900})
             page.click("#to-render")
             page.wait_for_timeout(1000)
             page.click("#render")
             page.wait_for_selector("#downloads a", timeout=900_000)
             page.wait_for_timeout(2500)
-            go_to(page, frame - 20)
-            save(page, "web-render")
-            correct(page)
-            save_part(page.locator("#painter"), "web-correct", 800)
+            show_frame(page, frame - 20)
+            save_page(page, "web-render")
+            correct_frame(page)
+            save_element(page.locator("#painter"), "web-correct", 800)
             page.close()
             page = browser.new_page(viewport={"width": 1280, "height": 900})
             started = time.monotonic()
-            begin(page, address, chaplin, [legacy / "photo-pairs" / "ref8.JPEG"])
-            render(page)
+            begin_project(page, address, chaplin, [legacy / "photo-pairs" / "ref8.JPEG"])
+            render_film(page)
             print(f"chaplin.mp4, from the upload to the result: {time.monotonic() - started:.0f} s")
-            go_to(page, 120)
-            save(page, "web-chaplin", width=640)
+            show_frame(page, 120)
+            save_page(page, "web-chaplin", width=640)
         browser.close()
 
 

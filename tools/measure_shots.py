@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""How many shot boundaries are found in worn gray films whose boundaries are known. See docs/shots.md.
+"""Measure how many shot boundaries a detector finds in degraded gray films whose boundaries are known.
 
-A film is 12 shots of 30 to 90 frames, each from a source of its own beside its neighbours. Sources hold few frames, so
-a shot plays them back and forth; before half of them a camera pans. Of the changes 60 % are cuts, 20 % fades (6 to 24
-frames each way, 1 to 6 frames of black or white between) and 20 % dissolves (6 to 24 frames). Then the film is worn:
-grain, flicker of the whole and across the frame, dirt (5 % of the frames), flashes (1 %), weave.
+docs/shots.md has the results. A film has 12 shots of 30 to 90 frames; neighbouring shots are from different sources.
+Sources have few frames, so a shot plays them back and forth; in half of the shots the camera pans. Of the changes 60 %
+are cuts, 20 % fades (6 to 24 frames each way, 1 to 6 frames of black or white between) and 20 % dissolves (6 to 24
+frames). Then the film is degraded: grain, flicker of the whole and across the frame, dirt (5 % of the frames), flashes
+(1 %), weave.
 """
 
 import argparse
@@ -27,48 +28,50 @@ from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.geometry import resize
 
 SIZE = (144, 256)  # rows and columns of a film
-WIDE = (180, 320)  # of what the camera pans over
-SHOTS = 12
-SHOT = (30, 90)  # frames
-CHANGES: dict[Transition, float] = {"cut": 0.6, "fade": 0.2, "dissolve": 0.2}
-GRADUAL = (6, 24)  # frames of a dissolve, and of a fade each way
-HOLD = (1, 6)  # frames of black or white
-NEAR = 2  # frames that a boundary may lie outside of its change
+WIDE_SIZE = (180, 320)  # rows and columns of the source that the camera pans over
+SHOTS = 12  # of a film
+SHOT_FRAMES = (30, 90)  # least and most
+CHANGES: dict[Transition, float] = {"cut": 0.6, "fade": 0.2, "dissolve": 0.2}  # shares
+TRANSITION_FRAMES = (6, 24)  # least and most, of a dissolve, and of a fade each way
+HOLD_FRAMES = (1, 6)  # least and most, of black or white between two fades
+TOLERANCE = 2  # frames that a found boundary may lie outside of its change
 
 
 class Clip(NamedTuple):
-    """Frames ``T H W`` uint8 at ``WIDE``, and what they are of."""
+    """Gray frames ``T H W`` uint8 of `WIDE_SIZE`, and the name of the film they were cut from."""
 
     group: str
     frames: UInt8Array
 
 
 class Change(NamedTuple):
-    """Frames ``first`` up to ``end`` are of neither shot alone (none: a cut before ``first``)."""
+    """A change of shots: frames from ``first`` to before ``end`` show both or neither; in a cut the two are equal."""
 
     kind: Transition
     first: int
     end: int
 
     def is_at(self, boundary: Boundary) -> bool:
-        return self.first - NEAR <= boundary.frame <= self.end + NEAR
+        """Tell whether a found boundary counts as this change."""
+        return self.first - TOLERANCE <= boundary.frame <= self.end + TOLERANCE
 
 
 @dataclass
 class Tally:
-    """What was found: changes by kind, and boundaries that are none."""
+    """Counts over films: changes found and present by kind, found boundaries that are none, frames, CPU seconds."""
 
     found: dict[str, int]
-    there: dict[str, int]
+    present: dict[str, int]
     false: int = 0
     frames: int = 0
     seconds: float = 0.0
 
     def count(self, boundaries: Sequence[Boundary], changes: Sequence[Change], trouble: list[str], name: str) -> None:
+        """Count the boundaries found in one film; a line for each miss and false alarm is added to ``trouble``."""
         left = list(boundaries)
         for change in changes:
             hit = next(filter(change.is_at, left), None)
-            self.there[change.kind] += 1
+            self.present[change.kind] += 1
             if hit is None:
                 trouble.append(f"{name}: missed {change}")
             else:
@@ -77,41 +80,42 @@ class Tally:
         self.false += len(left)
         trouble.extend(f"{name}: false {boundary}" for boundary in left)
 
-    def row(self, detector: str) -> str:
-        found, there = sum(self.found.values()), sum(self.there.values())
-        precision, recall = found / max(found + self.false, 1), found / max(there, 1)
-        score = 2 * found / max(found + self.false + there, 1)
-        kinds = " | ".join(f"{self.found[kind]}/{self.there[kind]}" for kind in CHANGES)
+    def format_row(self, detector: str) -> str:
+        """Format the counts as a row of the Markdown table."""
+        found, present = sum(self.found.values()), sum(self.present.values())
+        precision, recall = found / max(found + self.false, 1), found / max(present, 1)
+        score = 2 * found / max(found + self.false + present, 1)
+        kinds = " | ".join(f"{self.found[kind]}/{self.present[kind]}" for kind in CHANGES)
         speed = f"{1000 * self.seconds / max(self.frames, 1):.1f}"
         return f"| {detector} | {kinds} | {self.false} | {precision:.3f} | {recall:.3f} | {score:.3f} | {speed} |"
 
 
 def clips_in(folder: Path) -> list[Clip]:
-    """The films in a folder, gray and small."""
+    """Read all films in a folder as small gray clips."""
     return [
         Clip(
             one.origin,
-            np.stack([resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), WIDE) for rgb in iter_color_frames(one.path)]),
+            np.stack([resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), WIDE_SIZE) for rgb in iter_color_frames(one.path)]),
         )
         for one in find_sources(folder, "film")
     ]
 
 
 def film(clips: Sequence[Clip], random: np.random.Generator, shots: int = SHOTS) -> tuple[UInt8Array, list[Change]]:
-    """Frames ``T H W`` uint8, worn, and the changes in them."""
+    """Make a degraded film of random shots: frames ``T H W`` uint8, and the changes in them."""
     before: list[Float32Array] = []
     changes = []
-    for number, clip in enumerate(order(clips, random, shots)):
-        shot = list(filmed(clip, random))
+    for number, clip in enumerate(draw_clips(clips, random, shots)):
+        shot = list(iter_shot_frames(clip, random))
         if number:
             kind = random.choice(list(CHANGES), p=list(CHANGES.values()))
             changes.append(JOINS[kind](before, shot, random))
         before.extend(shot)
-    return worn(np.stack(before), random), changes
+    return degrade_film(np.stack(before), random), changes
 
 
-def order(clips: Sequence[Clip], random: np.random.Generator, shots: int) -> list[Clip]:
-    """Clips at random, each of another group than the one before."""
+def draw_clips(clips: Sequence[Clip], random: np.random.Generator, shots: int) -> list[Clip]:
+    """Draw clips at random, each of another group than the one before."""
     chosen: list[Clip] = []
     while len(chosen) < shots:
         one = clips[random.integers(len(clips))]
@@ -120,56 +124,60 @@ def order(clips: Sequence[Clip], random: np.random.Generator, shots: int) -> lis
     return chosen
 
 
-def filmed(clip: Clip, random: np.random.Generator) -> Iterator[Float32Array]:
-    """A shot ``H W``: the clip back and forth from anywhere, through a window that stays or moves evenly."""
-    length = int(random.integers(SHOT[0], SHOT[1] + 1))
+def iter_shot_frames(clip: Clip, random: np.random.Generator) -> Iterator[Float32Array]:
+    """Iterate over the frames ``H W`` of a shot: a clip back and forth, in a window that stays or moves evenly."""
+    length = int(random.integers(SHOT_FRAMES[0], SHOT_FRAMES[1] + 1))
     there_and_back = [*range(len(clip.frames)), *range(len(clip.frames) - 2, 0, -1)]
     start = random.integers(len(there_and_back))
-    room = np.subtract(WIDE, SIZE)
-    corner = random.uniform(0, room)
-    other = random.uniform(0, room) if random.random() < 0.5 else corner
+    margin = np.subtract(WIDE_SIZE, SIZE)
+    first_corner = random.uniform(0, margin)
+    last_corner = random.uniform(0, margin) if random.random() < 0.5 else first_corner
     for number in range(length):
         frame = clip.frames[there_and_back[(start + number) % len(there_and_back)]]
-        top, left = corner + (other - corner) * number / length
+        top, left = first_corner + (last_corner - first_corner) * number / length
         centre = (left + (SIZE[1] - 1) / 2, top + (SIZE[0] - 1) / 2)
         yield cv2.getRectSubPix(frame.astype(np.float32), SIZE[::-1], centre)
 
 
-def cut(before: list[Float32Array], shot: list[Float32Array], random: np.random.Generator) -> Change:
+def join_by_cut(before: list[Float32Array], shot: list[Float32Array], random: np.random.Generator) -> Change:
+    """Leave the film so far and the next shot as they are; gives the change, as the other two functions do."""
     return Change("cut", len(before), len(before))
 
 
-def fade(before: list[Float32Array], shot: list[Float32Array], random: np.random.Generator) -> Change:
-    out, over = (int(random.integers(GRADUAL[0], GRADUAL[1] + 1)) for _ in range(2))
-    out, over = min(out, len(before) // 3), min(over, len(shot) // 3)
+def join_by_fade(before: list[Float32Array], shot: list[Float32Array], random: np.random.Generator) -> Change:
+    """Fade the end of the film so far to black or white, and the next shot from there, both in place."""
+    frames_out, frames_in = (int(random.integers(TRANSITION_FRAMES[0], TRANSITION_FRAMES[1] + 1)) for _ in range(2))
+    frames_out, frames_in = min(frames_out, len(before) // 3), min(frames_in, len(shot) // 3)
     level = float(random.choice([0, 0, 0, 255]))
-    first = len(before) - out
-    for number in range(out):
-        before[first + number] = mixed(before[first + number], level, (number + 1) / out)
-    for number in range(over):
-        shot[number] = mixed(shot[number], level, 1 - (number + 1) / over)
-    before.extend([np.full(SIZE, level, np.float32)] * int(random.integers(HOLD[0], HOLD[1] + 1)))
-    return Change("fade", first, len(before) + over)
+    first = len(before) - frames_out
+    for number in range(frames_out):
+        before[first + number] = mix_frames(before[first + number], level, (number + 1) / frames_out)
+    for number in range(frames_in):
+        shot[number] = mix_frames(shot[number], level, 1 - (number + 1) / frames_in)
+    before.extend([np.full(SIZE, level, np.float32)] * int(random.integers(HOLD_FRAMES[0], HOLD_FRAMES[1] + 1)))
+    return Change("fade", first, len(before) + frames_in)
 
 
-def dissolve(before: list[Float32Array], shot: list[Float32Array], random: np.random.Generator) -> Change:
-    length = min(int(random.integers(GRADUAL[0], GRADUAL[1] + 1)), len(before) // 2, len(shot) // 2)
+def join_by_dissolve(before: list[Float32Array], shot: list[Float32Array], random: np.random.Generator) -> Change:
+    """Move the last frames of the film so far into the beginning of the next shot, mixed, both in place."""
+    length = min(int(random.integers(TRANSITION_FRAMES[0], TRANSITION_FRAMES[1] + 1)), len(before) // 2, len(shot) // 2)
     ending = before[-length:]
     del before[-length:]
     for number, last in enumerate(ending, 1):
-        shot[number - 1] = mixed(last, shot[number - 1], number / (length + 1))
+        shot[number - 1] = mix_frames(last, shot[number - 1], number / (length + 1))
     return Change("dissolve", len(before), len(before) + length)
 
 
-JOINS = {"cut": cut, "fade": fade, "dissolve": dissolve}
+JOINS = {"cut": join_by_cut, "fade": join_by_fade, "dissolve": join_by_dissolve}
 
 
-def mixed(first: Float32Array, second: Float32Array | float, share: float) -> Float32Array:
+def mix_frames(first: Float32Array, second: Float32Array | float, share: float) -> Float32Array:
+    """Mix two frames, or a frame and a level; ``share`` is that of the second."""
     return np.asarray((1 - share) * first + share * second, np.float32)
 
 
-def worn(frames: Float32Array, random: np.random.Generator) -> UInt8Array:
-    """The film as uint8, after a life in projectors."""
+def degrade_film(frames: Float32Array, random: np.random.Generator) -> UInt8Array:
+    """Add grain, flicker, dirt, flashes and weave to frames ``T H W``; gives uint8."""
     count, height, width = frames.shape
     flicker = random.uniform(0, 0.15)
     gain = 1 + flicker * random.standard_normal((count, 1, 1))
@@ -194,8 +202,8 @@ def worn(frames: Float32Array, random: np.random.Generator) -> UInt8Array:
     return result
 
 
-def measure(clips: Sequence[Clip], detector: Detector, seeds: Sequence[int]) -> tuple[Tally, list[str]]:
-    """The tally of a film for each seed, and a line for each miss and false alarm."""
+def measure_detector(clips: Sequence[Clip], detector: Detector, seeds: Sequence[int]) -> tuple[Tally, list[str]]:
+    """Measure a detector on a film for each seed; gives the counts, and a line for each miss and false alarm."""
     tally, trouble = Tally(dict.fromkeys(CHANGES, 0), dict.fromkeys(CHANGES, 0)), []
     for seed in seeds:
         frames, changes = film(clips, np.random.default_rng(seed))
@@ -207,27 +215,30 @@ def measure(clips: Sequence[Clip], detector: Detector, seeds: Sequence[int]) -> 
     return tally, trouble
 
 
-def parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser of the command line."""
     top = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    top.add_argument("folder", type=Path, help="films: files, or folders of pictures")
-    top.add_argument("--films", type=int, default=25)
-    top.add_argument("--seed", type=int, default=0, help="of the first film; those that follow count on")
-    top.add_argument("--detector", choices=get_args(Detector), action="append", help="may repeat (luma)")
-    top.add_argument("--show", action="store_true", help="each miss and false alarm, on standard error")
+    top.add_argument("folder", type=Path, help="folder of films: files, or folders of pictures")
+    top.add_argument("--films", type=int, default=25, help="how many films to make")
+    top.add_argument("--seed", type=int, default=0, help="seed of the first film; the next ones have the next numbers")
+    top.add_argument(
+        "--detector", choices=get_args(Detector), action="append", help="default: luma; repeat for several"
+    )
+    top.add_argument("--show", action="store_true", help="print each miss and false alarm to standard error")
     return top
 
 
 def main(words: list[str] | None = None) -> int:
-    """The exit code: that of the fault for what a person can mend."""
-    args = parser().parse_args(words)
+    """Print the table; returns the exit code, that of the error for what the user can mend."""
+    args = build_parser().parse_args(words)
     cv2.setNumThreads(1)
     try:
         clips = clips_in(args.folder)
         print("| detector | cuts | fades | dissolves | false | precision | recall | F1 | ms of CPU a frame |")
         print("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
         for detector in args.detector or ["luma"]:
-            tally, trouble = measure(clips, detector, range(args.seed, args.seed + args.films))
-            print(tally.row(detector), flush=True)
+            tally, trouble = measure_detector(clips, detector, range(args.seed, args.seed + args.films))
+            print(tally.format_row(detector), flush=True)
             if args.show:
                 print(*trouble, sep="\n", file=sys.stderr)
     except KinemacolorError as error:

@@ -22,7 +22,7 @@ class ArchiveWriter:
 
     def __enter__(self) -> "ArchiveWriter":
         # Level 1: pictures are JPEG and do not shrink, but the tar headers of thousands of files do.
-        self._gzip = gzip.GzipFile(fileobj=self.pieces, mode="wb", compresslevel=1, mtime=0)  # type: ignore[arg-type]
+        self._gzip = gzip.GzipFile(fileobj=self.pieces, mode="wb", compresslevel=1, mtime=0)
         self._tar = tarfile.open(fileobj=self._gzip, mode="w|", format=tarfile.PAX_FORMAT)
         return self
 

@@ -63,7 +63,7 @@ def _add_wheels(add_verb: AddVerb) -> None:
 
 def _add_pack(add_verb: AddVerb) -> None:
     text = "Cut all that the GPU machine needs into gpu/0, gpu/1, ..., each small enough for a transfer."
-    verb = add_verb("pack", _pack, text)
+    verb = add_verb("pack", _run_pack, text)
     verb.add_argument("--recipe", required=True, help="a .toml file, or the name of a packaged one")
     verb.add_argument("--name", help="name of the result (default: the recipe's)")
     verb.add_argument(
@@ -90,7 +90,7 @@ def _add_receive(add_verb: AddVerb) -> None:
 
 def _add_train(add_verb: AddVerb) -> None:
     text = "Train until the time is over, and put the first shards of the newest checkpoint into --out."
-    verb = add_verb("train", _train, text)
+    verb = add_verb("train", _run_train, text)
     verb.add_argument("--minutes", type=float, required=True, help="time in all, with unpacking and shards")
     verb.add_argument("--device", default="cuda")
     verb.add_argument("--workers", type=int, default=14)
@@ -125,11 +125,11 @@ def _add_join(add_verb: AddVerb) -> None:
     verb.add_argument("--forget", action="store_true", help="delete the unfinished shards of another job")
 
 
-def _pack(**values: Any) -> None:
+def _run_pack(**values: Any) -> None:
     from gpu_transfer.packing import PackOptions, pack_run  # needs kinemacolor, which the GPU machine may lack
 
     pack_run(PackOptions(**values))
 
 
-def _train(**values: Any) -> None:
+def _run_train(**values: Any) -> None:
     train_run(JobOptions(**values))

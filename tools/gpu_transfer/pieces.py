@@ -152,7 +152,7 @@ def compute_sha256(path: Path) -> str:
 
 
 def copy_atomically(source: Path, target: Path) -> None:
-    """Copy a file so that ``target`` is never seen half written."""
+    """Copy a file so that ``target`` is there whole or not at all."""
     partial = target.with_name(f".{target.name}.new")
     shutil.copyfile(source, partial)
     partial.replace(target)

@@ -11,8 +11,10 @@ from gpu_transfer.pieces import MIB
 
 # docs/gpu-queue.md lists what the machine must have itself. The last four are what pydantic needs; all are downloaded
 # in the versions that are installed here.
-PACKAGES = ("av", "opentimelineio", "platformdirs", "pydantic", "pydantic_core", "annotated-types", "typing_extensions")
-PACKAGES += ("typing-inspection",)
+PACKAGES = (
+    *("av", "opentimelineio", "platformdirs", "pydantic"),
+    *("pydantic_core", "annotated-types", "typing_extensions", "typing-inspection"),
+)
 PYTHON_VERSION = "3.12"
 PLATFORMS = ("manylinux_2_28", "manylinux_2_27", "manylinux_2_17", "manylinux2014", "manylinux1")
 
