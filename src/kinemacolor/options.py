@@ -1,8 +1,7 @@
-"""What a user may choose, each option once.
+"""The options that a user may choose, each defined once.
 
-A field of the dataclasses here says all that is to be known of an option: type, bounds, default, the name on the command
-line and the words of `--help`. Command line, plans, digests and the web interface read it from here. Imports no heavy
-library.
+A dataclass field here has everything about an option: type, bounds, default, flag on the command line and help text.
+Command line, plans, digests and the web interface read it from here. Imports no heavy library.
 """
 
 from dataclasses import dataclass, field, fields
@@ -17,19 +16,23 @@ Precision = Literal["float32", "float16", "bfloat16"]
 
 
 def option(default: Any, flag: str, help_text: str, *, repaints: bool = False) -> Any:
-    """A dataclass field that is an option: ``flag`` on the command line, ``repaints`` if the model's answer depends on it."""
+    """Make a dataclass field for an option: ``flag`` names it on the command line, ``help_text`` explains it there.
+
+    ``repaints`` says that the predictions of the model depend on it.
+    """
     return field(default=default, metadata={"flag": flag, "help": help_text, "repaints": repaints})
 
 
 @dataclass(frozen=True)
 class ShotRenderOptions:
-    """How the frames of one shot are colorized; None takes the film's option, and that of a film the model's own value.
+    """The options that may differ from shot to shot. None stands for the film's value, then for the model's own.
 
-    ``short_side`` is the working size in px. ``saturation`` is a factor on ab. ``edge_filter`` aligns ab with the film's
-    edges: none, fgs (fast global smoother, lambda 500, sigma 4, as Deep Exemplar's script) or guided (He et al. 2013).
+    ``short_side`` is the working size: the shorter side in px. ``saturation`` is a factor on ab. ``edge_filter`` aligns
+    ab with the edges of the film: none, fgs (fast global smoother, lambda 500, sigma 4, as in Deep Exemplar's script)
+    or guided (guided filter, He et al. 2013).
     """
 
-    __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012  of plans and requests
+    __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012  read by plans and requests
 
     short_side: Annotated[int | None, Interval(ge=64, le=1080)] = option(
         None, "--size", "Working size: short side in px.", repaints=True
@@ -40,10 +43,10 @@ class ShotRenderOptions:
 
 @dataclass(frozen=True)
 class RenderOptions(ShotRenderOptions):
-    """How a film is colorized; see `ShotRenderOptions` for what may differ from shot to shot.
+    """The options for colorizing a film; those of `ShotRenderOptions` may differ from shot to shot.
 
-    With ``crop`` only the middle 16:9 of film and references is looked at, as Deep Exemplar's script does, and what lies
-    outside stays gray. ``precision`` is that of the networks; matching is always float32.
+    With ``crop`` the model sees only the middle 16:9 of film and references, as in Deep Exemplar's script, and the rest
+    stays gray. ``precision`` is that of the networks; matching is always float32.
     """
 
     crop: bool = option(False, "--crop", "See the middle 16:9 only, as the published script does.", repaints=True)
@@ -52,11 +55,11 @@ class RenderOptions(ShotRenderOptions):
 
 @dataclass(frozen=True)
 class EncodingOptions:
-    """How the result is stored; None leaves the choice to the container and the source.
+    """How the result is encoded; None leaves a choice to the container and the source.
 
     ``vcodec`` is h264, h265, prores, vp9, av1, ffv1 or any encoder of FFmpeg; for a folder of pictures
     png, tiff or exr (half floats; 32 bits with ``pix_fmt`` gbrpf32le). ``crf`` is the
-    encoder's constant quality, smaller is better. ``preset`` trades time for size (x264, x265).
+    encoder's constant quality, smaller is better. ``preset`` trades encoding time for size (x264, x265).
     """
 
     vcodec: str | None = option(
@@ -69,5 +72,5 @@ class EncodingOptions:
 
 
 def repainting_options(options: RenderOptions) -> dict[str, Any]:
-    """The options that change what the model paints; all others act on painted frames afterwards."""
+    """Return the options, by name, that change the predictions of the model; all others act in post-processing."""
     return {one.name: getattr(options, one.name) for one in fields(options) if one.metadata["repaints"]}

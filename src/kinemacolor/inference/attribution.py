@@ -1,4 +1,4 @@
-"""One frame explained: its colours, how sure they are, and where in the references each of them comes from."""
+"""Attribution: the colours of a frame, their confidence, and where in the references each of them comes from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from kinemacolor.utils.arrays import Float32Array, UInt8Array
 
 
 class Origin(NamedTuple):
-    """Where the colour of a point comes from: a reference by its number, and row and column in it, 0..1.
+    """The source of the colour of a point: the number of a reference, and row and column in it, 0..1.
 
-    ``confidence`` is that of the colour, 0..1; ``matched`` which part of it comes from this place, the rest being what
-    the references show of its kind, 0..1; None where the model tells no such part.
+    ``confidence``, 0..1, is that of the colour. ``matched``, 0..1, is the part of it that comes from this place; the
+    rest comes from all that the references show of the same kind. None where the model gives no such part.
     """
 
     reference: int
@@ -26,11 +26,11 @@ class Origin(NamedTuple):
 
 @dataclass(frozen=True)
 class Attribution:
-    """A frame as it is shown, upright: ``rgb`` ``H W 3`` uint8, ``confidence`` ``H W`` 0..1, and their sources.
+    """A colorized frame, upright: ``rgb`` ``H W 3`` uint8, ``confidence`` ``H W`` 0..1, and the sources of its colours.
 
-    ``origin`` ``h w 3`` is the number of a reference, row and column in it 0..1, as it was given; ``matched`` ``h w``
-    which part of the colour comes from there; both over the middle of the frame, of which they take the parts
-    ``seen`` of its rows and columns. None where the model does not match places, or tells no such part.
+    ``origin``, ``h w 3``, is the number of a reference, and row and column in it, 0..1 from the top left of the picture
+    as it was given; ``matched``, ``h w``, the part 0..1 of the colour that comes from there. Both cover the middle of
+    the frame: ``crop_fraction`` of its rows and columns. None where the model does not match places, or gives no part.
     """
 
     rgb: UInt8Array
@@ -40,10 +40,10 @@ class Attribution:
     crop_fraction: tuple[float, float] = (1.0, 1.0)
 
     def origin_at(self, row: float, column: float) -> Origin | None:
-        """The origin of the colour of a point, 0..1 from the top left of the frame.
+        """Return the origin of the colour of a point; ``row`` and ``column`` are 0..1 from the top left of the frame.
 
-        None where the model does not match places, or did not look (outside of a crop). Raises ValueError for a point
-        that is not in the frame.
+        None where the model does not match places, and outside of a crop, which the model does not see. Raises
+        ValueError for a point that is not in the frame.
         """
         if not (0 <= row <= 1 and 0 <= column <= 1):
             raise ValueError(f"a point of the frame lies at 0..1, this one at {row:g}, {column:g}")
@@ -57,7 +57,10 @@ class Attribution:
 
 
 def origin_from_output(output: ModelOutput, crop_fractions: Sequence[tuple[float, float]]) -> Float32Array | None:
-    """``origin`` of an `Explained`; of each reference the model saw the middle, these parts of rows and columns."""
+    """Extract `Attribution.origin` from the model's output for one frame; None where the model gives none.
+
+    The model sees the middle of each reference; ``crop_fractions`` are the parts of its rows and columns.
+    """
     origin = _read_aux_map(output, "origin")
     if origin is not None:
         parts = np.array(crop_fractions, np.float32)[origin[..., 0].astype(int)]
@@ -66,13 +69,13 @@ def origin_from_output(output: ModelOutput, crop_fractions: Sequence[tuple[float
 
 
 def matched_from_output(output: ModelOutput) -> Float32Array | None:
-    """``matched`` of an `Explained`."""
+    """Extract `Attribution.matched` from the model's output for one frame; None where the model gives none."""
     matched = _read_aux_map(output, "matched")
     return None if matched is None else matched[..., 0]
 
 
 def _read_aux_map(output: ModelOutput, name: str) -> Float32Array | None:
-    """What a step tells of its first frame, ``h w C``."""
+    """Copy a map of ``aux`` for the first frame of an output, ``h w C``; None where there is none of this name."""
     if name not in output.aux:
         return None
     field: Float32Array = output.aux[name][0, 0].permute(1, 2, 0).float().cpu().numpy().copy()
@@ -80,6 +83,6 @@ def _read_aux_map(output: ModelOutput, name: str) -> Float32Array | None:
 
 
 def _locate_cell(field: Float32Array, row: float, column: float) -> tuple[int, int]:
-    """The cell of ``h w ...`` that a point 0..1 lies in."""
+    """Find the row and column of the cell of a field ``h w ...`` that a point, 0..1, lies in."""
     height, width = field.shape[:2]
     return min(int(row * height), height - 1), min(int(column * width), width - 1)

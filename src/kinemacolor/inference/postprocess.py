@@ -1,4 +1,4 @@
-"""From what a model painted at its working size to the chroma planes of the film."""
+"""Post-processing: from predictions of a model at its working size to the Cb and Cr codes of the film."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from kinemacolor.video.geometry import Geometry, resize
 
 
 class ColorPrediction(NamedTuple):
-    """One frame at the working size, upright: ab ``h w 2`` and confidence ``h w``, 0..1."""
+    """The prediction for one frame at the working size, upright: ab ``h w 2`` in Lab units, confidence ``h w`` 0..1."""
 
     ab: Float32Array
     confidence: Float32Array
@@ -24,7 +24,7 @@ class ColorPrediction(NamedTuple):
 
 @dataclass(frozen=True)
 class ChromaPostprocessor:
-    """How painted frames become the film's: their geometry, the gain on chroma, what aligns it with edges."""
+    """Converts predictions to the film: a factor on ab, the film's geometry, an optional edge-aligning filter."""
 
     geometry: Geometry
     saturation: float
@@ -32,12 +32,12 @@ class ChromaPostprocessor:
 
     @classmethod
     def from_options(cls, geometry: Geometry, spec: ModelSpec, options: RenderOptions) -> "ChromaPostprocessor":
-        """Where the options say nothing, as the model's published recipe has it."""
+        """Combine options with the model's ``spec``, which has the values for options that are None."""
         saturation = spec.saturation if options.saturation is None else options.saturation
         return cls(geometry, saturation, options.edge_filter or spec.edge_filter)
 
     def with_saturation(self, prediction: ColorPrediction) -> ColorPrediction:
-        """With the gain."""
+        """Scale the ab of a prediction by the saturation factor."""
         return ColorPrediction(prediction.ab * np.float32(self.saturation), prediction.confidence)
 
     def compute_cbcr_codes(
@@ -48,7 +48,11 @@ class ChromaPostprocessor:
         source_coding: YCbCr,
         target_coding: YCbCr,
     ) -> UIntArray:
-        """Cb and Cr codes of ``target``, ``2 *size``, for a stored luma plane ``H W`` of ``native``; no gain."""
+        """Compute the Cb and Cr codes of a frame in ``target_coding``, ``2 rows columns`` for ``size`` (rows, columns).
+
+        ``luma_codes`` is the stored luma plane ``H W`` in ``source_coding``. The prediction is used as it is: call
+        `with_saturation` before.
+        """
         with torch.inference_mode():
             luma = source_coding.to_luma(torch.from_numpy(resize(luma_codes, size)))
             ab = self.geometry.upscale_field(prediction.ab, size)
@@ -61,10 +65,10 @@ class ChromaPostprocessor:
 
 
 def _apply_edge_filter(ab: Float32Array, luma: Tensor, edge_filter: EdgeFilter) -> Float32Array:
-    """Chroma ``H W 2`` smoothed inside the edges of ``gray``, ``H W`` 0..1."""
+    """Smooth ab ``H W 2`` between the edges of luma ``H W``, 0..1."""
     if edge_filter == "none":
         return ab
-    if edge_filter == "fgs":
+    if edge_filter == "fgs":  # guided by lightness in 8 bits, with the parameters of Deep Exemplar's script
         guide = (lightness_from_luma(luma) * 2.55).byte().contiguous().numpy()
         channels = [cv2.ximgproc.fastGlobalSmootherFilter(guide, plane, 500, 4) for plane in cv2.split(ab)]
         return np.stack(channels, -1)

@@ -1,4 +1,4 @@
-"""Pictures for a person to look at: frames before and after, and where the model is unsure."""
+"""Preview pictures for a person: frames before and after colorization, and the confidence of the model."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,8 +15,8 @@ from kinemacolor.video.geometry import resize
 from kinemacolor.video.images import write_picture
 from kinemacolor.video.reader import VideoReader
 
-MAX_TILE_HEIGHT = 540
-TILE_GAP = 6
+MAX_TILE_HEIGHT = 540  # px
+TILE_GAP = 6  # px
 
 
 def write_preview(
@@ -29,7 +29,9 @@ def write_preview(
     *,
     device: str = "auto",
 ) -> None:
-    """A row for each time: gray, coloured, confidence (white: sure). Each frame stands alone, without history.
+    """Write a picture with a row for each time: gray, colorized, confidence (white: sure).
+
+    ``references`` are sRGB pictures as `Session` takes them. Each frame is colorized without history.
 
     Raises UsageError for a time behind the end of the film.
     """
@@ -49,7 +51,7 @@ def write_preview(
 
 
 def tile_before_after(gray: UInt8Array, rgb: UInt8Array, confidence: Float32Array) -> UInt8Array:
-    """Gray ``H W``, colour ``H W 3`` and confidence ``H W`` 0..1 side by side, at most 540 px high."""
+    """Put gray ``H W``, sRGB ``H W 3`` and confidence ``H W`` 0..1 side by side, at most 540 px high."""
     scale = min(1.0, MAX_TILE_HEIGHT / gray.shape[0])
     size = round(gray.shape[0] * scale), round(gray.shape[1] * scale)
     confidence_gray = (confidence * 255).round().astype(np.uint8)
@@ -60,7 +62,7 @@ def tile_before_after(gray: UInt8Array, rgb: UInt8Array, confidence: Float32Arra
 
 
 def stack_rows(rows: Sequence[UInt8Array]) -> UInt8Array:
-    """Pictures of one width under each other, with gaps."""
+    """Stack pictures of one width vertically, with white gaps."""
     gap = np.full((TILE_GAP, rows[0].shape[1], 3), 255, np.uint8)
     parts = [part for row in rows for part in (gap, row)]
     return np.concatenate(parts[1:])

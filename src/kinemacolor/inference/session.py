@@ -1,4 +1,4 @@
-"""One shot, streamed: gray frames in, colours out, at the film's own size.
+"""Streams the frames of one shot through a model: gray frames in, colours out at the film's own size.
 
 Only this module knows inference mode, autocast and devices. Half precision is a choice, never the
 default: on a CPU bfloat16 is four to seven times slower.
@@ -29,15 +29,16 @@ BT709_FULL_RANGE = YCbCr(0.2126, 0.0722, 8, full_range=True)
 
 
 class Session:
-    """Colours for consecutive frames of one shot.
+    """Colorizes consecutive frames of one shot.
 
     ``references`` are sRGB pictures ``H W 3`` uint8 of any size, or ``H W 4``: partial references, of which only
-    what is painted (alpha of at least 128, not premultiplied) gives its colours. The gray of a whole picture counts,
-    for by it the models see what the paint belongs to: it is taken as it stands, also where alpha is 0. Where it is
-    not the film's own, as in a layer that a painting program saved over black, lay the frame under it by `complete`.
+    painted pixels (alpha of at least 128, not premultiplied) give colour. The gray of the whole picture is used, also
+    where alpha is 0, because it shows the models what the paint belongs to. Where that is not the gray of the film, as
+    in a layer that a painting program saved over black, lay the frame under it with `complete_reference`.
 
-    ``pixel_aspect`` and ``rotation`` (degrees, counter-clockwise) say how stored frames are shown. Raises ValueError
-    without references, and for one with less than a two-thousandth of its pixels painted.
+    ``height`` and ``width`` are the stored size of the film; ``pixel_aspect`` and ``rotation`` (degrees,
+    counter-clockwise) say how stored frames are shown. ``in_shot`` is that of `Colorizer.init_state`.
+    Raises ValueError without references, and for one with less than a two-thousandth of its pixels painted.
 
     >>> session = Session(load_model("kinema"), [picture], height=1080, width=1920)  # doctest: +SKIP
     >>> rgb, confidence = session.colorize(frame)  # doctest: +SKIP
@@ -75,21 +76,21 @@ class Session:
             self._state = self.model.init_state(pictures, paint_mask=painted, in_shot=in_shot).contiguous()
 
     def predict_frames(self, luma_codes: UIntArray, coding: YCbCr) -> list[ColorPrediction]:
-        """The next frames: luma codes ``T h w`` of ``coding`` at the working size (`Geometry.down`).
+        """Predict the next frames from luma codes ``T h w`` in ``coding``, at the working size.
 
-        Raises ValueError for another size.
+        `Geometry.downscale_codes` scales stored frames to that size. Raises ValueError for another size.
         """
         return _predictions_from_output(self._predict_output(luma_codes, coding))
 
     def snapshot_state(self) -> dict[str, Tensor]:
-        """What the session knows after the frames so far, references included: copies on the CPU, by name.
+        """Copy the state after the frames so far, references included, to the CPU: tensors by name.
 
-        safetensors can keep them; some are empty before the first frame.
+        safetensors can store them; some are empty before the first frame.
         """
         return {name: tensor.to("cpu", copy=True) for name, tensor in self._state.named_tensors().items()}
 
     def restore_state(self, snapshot: Mapping[str, Tensor]) -> None:
-        """Go on as the session went on that gave the `snapshot`, bit for bit if its model, size and options are alike.
+        """Continue from a state of `snapshot_state`, bit for bit if model, size, options and device are the same.
 
         Raises ValueError for a snapshot of another model.
         """
@@ -100,16 +101,16 @@ class Session:
         self._state = replace(self._state, **copies)
 
     def colorize(self, frame: UInt8Array) -> tuple[UInt8Array, Float32Array]:
-        """The next frame, ``H W`` gray or ``H W 3`` sRGB uint8: its colours ``H W 3`` and its confidence ``H W``.
+        """Colorize the next frame, gray ``H W`` or sRGB ``H W 3`` uint8, of which only the luma is used.
 
-        Only the luma of a coloured frame is looked at.
+        Gives sRGB ``H W 3`` uint8 and confidence ``H W``, 0..1.
         """
         luma_codes = _to_luma_codes(frame)
         (prediction,) = self.predict_frames(self.geometry.downscale_codes(luma_codes)[None], BT709_FULL_RANGE)
         return self._postprocess_frame(luma_codes, prediction)
 
     def attribute_frame(self, frame: UInt8Array) -> Attribution:
-        """The next frame as `colorize` takes it, and where its colours come from."""
+        """Colorize the next frame, given as to `colorize`; gives also where its colours come from."""
         luma_codes = _to_luma_codes(frame)
         output = self._predict_output(self.geometry.downscale_codes(luma_codes)[None], BT709_FULL_RANGE)
         rgb, confidence = self._postprocess_frame(luma_codes, _predictions_from_output(output)[0])
@@ -122,7 +123,7 @@ class Session:
         )
 
     def _predict_output(self, luma_codes: UIntArray, coding: YCbCr) -> ModelOutput:
-        """The model's answer to the next frames, as `advance` takes them."""
+        """Run the model on the next frames, given as to `predict_frames`, and advance the state."""
         if luma_codes.shape[1:] != self.geometry.working_size:
             raise ValueError(f"frames of {self.geometry.working_size} px are wanted, these have {luma_codes.shape[1:]}")
         with self._inference_mode():
@@ -132,7 +133,7 @@ class Session:
         return output
 
     def _postprocess_frame(self, luma_codes: UIntArray, prediction: ColorPrediction) -> tuple[UInt8Array, Float32Array]:
-        """Colours and confidence of a frame ``H W``, as it is stored."""
+        """Compute sRGB ``H W 3`` uint8 and confidence ``H W`` of a stored frame ``H W`` from its prediction."""
         size = luma_codes.shape[0], luma_codes.shape[1]
         cbcr_codes = self.postprocessor.compute_cbcr_codes(
             luma_codes, self.postprocessor.with_saturation(prediction), size, BT709_FULL_RANGE, BT709_FULL_RANGE
@@ -143,7 +144,7 @@ class Session:
 
     @contextmanager
     def _inference_mode(self) -> Iterator[None]:
-        """Without gradients, and with the networks at the chosen precision."""
+        """Run the block without gradients, and networks at the chosen precision."""
         device_type, precision = self.device.type, self.options.precision
         with (
             torch.inference_mode(),
@@ -155,10 +156,11 @@ class Session:
 def make_reference_batch(
     references: Sequence[UInt8Array], short_side: int, *, crop: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Pictures ``H W 3`` or ``H W 4`` sRGB as Lab ``1 R 3 h w``, and how much of each pixel is painted, ``R h w``.
+    """Convert sRGB pictures ``H W 3`` or ``H W 4`` to Lab ``1 R 3 h w`` and a paint mask ``R h w``, 0..1.
 
-    Of their middle 16:9 if to be cropped. A single one keeps its aspect; several take the mean (geometric) of theirs.
-    Raises ValueError for one with less than a two-thousandth of its pixels painted.
+    With ``crop`` only their middle 16:9 is used. A single picture keeps its aspect; several get the geometric mean of
+    their aspects. Raises ValueError for one with less than a two-thousandth of its pixels painted, UsageError for one
+    with that little paint in its middle 16:9.
     """
     if crop:
         references = [_crop_to_middle(picture) for picture in references]
@@ -172,33 +174,38 @@ def make_reference_batch(
 
 
 def complete_reference(picture: UInt8Array, gray: UInt8Array) -> UInt8Array:
-    """A partial reference ``H W 4`` laid over the film's own frame, gray ``H W`` of any size.
+    """Lay a partial reference ``H W 4`` over its frame of the film, gray of any size; gives ``H W 4``.
 
-    What is painted keeps its colour (less of it where sRGB cannot show it) and takes the L of the frame; the rest is
-    the frame. Alpha stays.
+    Painted pixels keep their ab (less of it where sRGB cannot show it) and take the L of the frame; the other pixels
+    become those of the frame. Alpha stays.
     """
-    luma_codes = resize(gray, (picture.shape[0], picture.shape[1]))
-    result, painted = np.dstack([luma_codes, luma_codes, luma_codes, picture[..., 3]]), picture[..., 3] >= OPAQUE_ALPHA
+    frame = resize(gray, (picture.shape[0], picture.shape[1]))
+    result, painted = np.dstack([frame, frame, frame, picture[..., 3]]), picture[..., 3] >= OPAQUE_ALPHA
     lab = _to_lab(picture[painted, None, :3])
-    lab[0] = lightness_from_luma(torch.from_numpy(luma_codes[painted, None]).float() / 255)
+    lab[0] = lightness_from_luma(torch.from_numpy(frame[painted, None]).float() / 255)
     rgb = lab_to_rgb(compress_to_gamut(lab)).permute(1, 2, 0)[:, 0]
     result[painted, :3] = (rgb * 255).round().to(torch.uint8).numpy()
     return result
 
 
 def _predictions_from_output(output: ModelOutput) -> list[ColorPrediction]:
+    """Split the output of a model into one prediction a frame, in float32 on the CPU."""
     ab_frames = output.ab[0].permute(0, 2, 3, 1).float().cpu().numpy()
-    confidence = output.confidence[0, :, 0].float().cpu().numpy()
-    return [ColorPrediction(np.ascontiguousarray(ab), trust) for ab, trust in zip(ab_frames, confidence, strict=True)]
+    confidences = output.confidence[0, :, 0].float().cpu().numpy()
+    return [ColorPrediction(np.ascontiguousarray(ab), one) for ab, one in zip(ab_frames, confidences, strict=True)]
 
 
 def _to_luma_codes(frame: UInt8Array) -> UIntArray:
+    """Convert gray ``H W`` or sRGB ``H W 3`` to luma codes in `BT709_FULL_RANGE`."""
     luma_weights = BT709_FULL_RANGE.red_weight, BT709_FULL_RANGE.blue_weight
     return np.require(rgb_to_luma_codes(frame, luma_weights) if frame.ndim == 3 else frame, requirements=["C", "W"])
 
 
 def _resize_reference(picture: UInt8Array, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Lab 3 h w and how much is painted h w: L is the mean of all of a pixel, a and b are of its painted part."""
+    """Scale a reference to ``size``: Lab ``3 h w`` and paint mask ``h w``, 0..1.
+
+    L is the mean over all of the area that becomes a pixel, a and b only over its painted part.
+    """
     rgb = np.ascontiguousarray(picture[..., :3])
     lab = _to_lab(resize(rgb, size))
     painted = picture[..., 3] >= OPAQUE_ALPHA if picture.shape[2] == 4 else np.array(True)
@@ -206,6 +213,7 @@ def _resize_reference(picture: UInt8Array, size: tuple[int, int]) -> tuple[Tenso
         return lab, torch.ones(size)
     if painted.mean() < MIN_PAINTED_SHARE:
         raise ValueError(f"{painted.mean():.2%} of a reference is painted, wanted at least {MIN_PAINTED_SHARE:.2%}")
+    # Colours are averaged premultiplied by the paint, then divided by it, so that unpainted pixels do not bleed in.
     layer = np.dstack([rgb, np.full(painted.shape, 255, np.uint8)]) * painted[..., None].astype(np.float32)
     small = resize(layer, size)
     lab[1:] = _to_lab(255 * small[..., :3] / small[..., 3:].clip(1e-3))[1:]
@@ -213,10 +221,11 @@ def _resize_reference(picture: UInt8Array, size: tuple[int, int]) -> tuple[Tenso
 
 
 def _to_lab(rgb: UInt8Array | Float32Array) -> Tensor:
-    """sRGB ``H W 3`` 0..255 as Lab ``3 H W``."""
+    """Convert sRGB ``H W 3``, 0..255, to Lab ``3 H W``."""
     return rgb_to_lab(torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1).float() / 255)
 
 
 def _crop_to_middle(picture: UInt8Array) -> UInt8Array:
+    """Cut out the middle 16:9 of a picture."""
     geometry = Geometry.from_frame_size(picture.shape[0], picture.shape[1], 64, crop=True)
     return picture[geometry.get_crop_window(picture.shape[0], picture.shape[1])]

@@ -1,4 +1,4 @@
-"""The models by name, as data: whoever only names a model, or asks how large it is, loads no network."""
+"""The models by name, as data: naming a model, or asking for its size, loads no network."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What a session must know of a model.
+    """The properties of a model that a session needs.
 
-    ``short_side`` is the working size in px, ``block_size`` the number of frames that the model sees together.
-    ``saturation`` and ``edge_filter`` are what its published recipe does to ab afterwards.
+    ``short_side`` is the default working size (shorter side, px), ``block_size`` the number of frames that the model
+    processes together. ``saturation`` and ``edge_filter`` are the post-processing of its publication.
     """
 
     name: str
@@ -30,9 +30,9 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A model: where its class lies, its spec, and how many parameters each part of its weights has.
+    """A model of the catalog: ``class_path`` (``module:class``), its spec, and the number of parameters of each part.
 
-    `tests/models/test_catalog.py` holds these numbers against the networks.
+    `tests/models/test_catalog.py` compares these numbers with the networks.
     """
 
     class_path: str
@@ -41,11 +41,11 @@ class ModelEntry:
 
     @property
     def parameters(self) -> int:
-        """All parameters of the model."""
+        """The number of parameters of all parts."""
         return sum(self.part_parameters.values())
 
     def load_class(self) -> "type[Colorizer]":
-        """Import the network."""
+        """Import the model's module, and torch with it, and return its class."""
         module, _, name = self.class_path.partition(":")
         found: type[Colorizer] = getattr(import_module(module), name)
         return found
@@ -87,12 +87,12 @@ MODEL_CATALOG: Mapping[str, ModelEntry] = MappingProxyType(
 
 
 def list_models() -> tuple[str, ...]:
-    """The names that `load_model` and `--model` take."""
+    """List the names that `load_model` and `--model` take."""
     return tuple(MODEL_CATALOG)
 
 
 def find_model(name: str) -> ModelEntry:
-    """The entry of a model. Raises UsageError for a name that there is not."""
+    """Return the entry of a model by its name. Raises UsageError for an unknown name."""
     if name not in MODEL_CATALOG:
         raise UsageError(f"there is no model {name!r}: choose one of {', '.join(sorted(MODEL_CATALOG))}")
     return MODEL_CATALOG[name]

@@ -1,4 +1,4 @@
-"""A plan: shots, their references and options as one JSON file that a person may read and edit."""
+"""The plan of a render: shots, their references and options as one JSON file that a person may read and edit."""
 
 import json
 import os
@@ -21,13 +21,16 @@ from kinemacolor.video.random_access import ANCHOR_INTERVAL, FrameIndex
 
 
 class _PlanSection(BaseModel):
+    """Base of all sections of a plan: immutable, without unknown keys, NaN or infinity."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class FilmEntry(_PlanSection):
-    """The film that the plan is for, relative to the plan's file, and the part of it between the seconds.
+    """The film that the plan is for, and the part of it from ``start_seconds`` to ``end_seconds`` (None: its end).
 
-    Frames are counted from ``start_seconds``. ``anchors`` are the timestamps of frame 0, ``every``, 2 ``every``...
+    ``path`` is relative to the plan's file; frames are counted from ``start_seconds``. ``anchors`` are the timestamps,
+    in ticks of the film, of frame 0, ``every``, 2 ``every``... (`FrameIndex`).
     """
 
     path: Path
@@ -40,22 +43,26 @@ class FilmEntry(_PlanSection):
 
     @property
     def frame_index(self) -> FrameIndex:
-        """How its frames are reached."""
+        """The index by which frames of this film are found by number."""
         return FrameIndex(self.anchors, self.frames, self.every)
 
 
 class ReferenceEntry(_PlanSection):
-    """A colour picture, relative to the plan's file; ``frame``: the frame of the film that it is a picture of."""
+    """A colour picture, its path relative to the plan's file.
+
+    ``frame`` is the number of the film's frame that it is a picture of; None where it shows no frame of the film.
+    """
 
     path: Path
     frame: int | None = Field(default=None, ge=0)
 
 
 class ShotEntry(_PlanSection):
-    """Frames ``first`` to ``last``, both in it; how it begins, and how sure that is.
+    """A shot: the frames from ``first`` to ``last``, both included.
 
-    A ``dissolve`` of so many frames lies around ``first``. ``references``: names, each with how well it fits,
-    0..1 (null: somebody's choice).
+    ``transition`` says how the shot begins and ``certainty``, 0..1, how sure the detector is of that; ``dissolve`` is
+    the length in frames of the dissolve around ``first``. ``references`` has the names of its references, each with
+    the score of `compute_similarity`, or None for a reference that a person chose.
     """
 
     first: int = Field(ge=0)
@@ -68,12 +75,12 @@ class ShotEntry(_PlanSection):
 
     @property
     def end(self) -> int:
-        """The frame after its last."""
+        """The number of the first frame after the shot."""
         return self.last + 1
 
     @classmethod
     def from_shot(cls, shot: Shot, references: dict[str, float | None]) -> "ShotEntry":
-        """A shot that was found, with its references."""
+        """Make the entry of a detected or listed shot, with its references."""
         return cls(
             first=shot.first,
             last=shot.end - 1,
@@ -84,17 +91,25 @@ class ShotEntry(_PlanSection):
         )
 
     def with_references(self, names: Collection[str], *, is_user_choice: bool = False) -> "ShotEntry":
-        """With these references; what is ``chosen`` by somebody has no scores, else they stay."""
+        """Return a copy that uses these references.
+
+        Known scores are carried over; with ``is_user_choice`` all scores are None.
+        """
         scores = {name: None if is_user_choice else self.references.get(name) for name in sorted(names)}
         return self.model_copy(update={"references": scores})
 
     def to_shot(self) -> Shot:
-        """As lists of shots have it."""
+        """Convert to the `Shot` that detectors and lists of shots use."""
         return Shot(self.first, self.end, self.transition, self.certainty, self.dissolve)
 
 
 class Plan(_PlanSection):
-    """Everything that decides the colours of a film; `encoding` and machine are the render's own."""
+    """Everything that decides the colours of a film; encoding and device are chosen by each render.
+
+    ``weights`` has the sha256 of each part of the model, None where it is untrained. ``references`` are known by name;
+    ``shots`` cover all frames of the film without gaps. Raises ValidationError (pydantic) for a plan that is not
+    consistent.
+    """
 
     kinemacolor: str = __version__
     version: Literal[1] = 1
@@ -127,29 +142,29 @@ class Plan(_PlanSection):
         return self
 
     def options_for_shot(self, shot: ShotEntry) -> RenderOptions:
-        """What a shot is colorized with: its own options, where it has any, over those of the film."""
+        """Return the options that a shot is colorized with: those of the film, replaced by its own where it has any."""
         return replace(
             self.options, **{name: value for name, value in asdict(shot.options).items() if value is not None}
         )
 
     def to_json(self, folder: Path) -> str:
-        """As text, a shot and a reference a line, with paths relative to ``folder``."""
-        near = self._with_moved_paths(lambda path: Path(os.path.relpath(path, folder)))
-        content = near.model_dump(mode="json")
+        """Return the plan as JSON, one line for each shot and each reference, with paths relative to ``folder``."""
+        relative = self._with_moved_paths(lambda path: Path(os.path.relpath(path, folder)))
+        content = relative.model_dump(mode="json")
         for table in ("references", "shots"):
-            content[table] = near.model_dump(mode="json", include={table}, exclude_defaults=True)[table]
+            content[table] = relative.model_dump(mode="json", include={table}, exclude_defaults=True)[table]
         return _format_json(content)
 
     def write(self, path: Path) -> None:
-        """Raises ResourceError where the disk is full or refuses."""
+        """Write the plan as JSON, whole or not at all. Raises ResourceError where the disk is full or refuses."""
         with write_file_atomically(path) as stream:
             stream.write(self.to_json(path.resolve().parent).encode())
 
     @classmethod
     def read(cls, path: Path) -> "Plan":
-        """A plan with absolute paths.
+        """Read a plan from a file; its paths become absolute.
 
-        Raises InputError for a file that cannot be read, UsageError, which names what is wrong, for what is in it.
+        Raises InputError for a file that cannot be read, UsageError for one whose content is wrong, naming the fault.
         """
         try:
             with translate_read_errors(path):
@@ -164,6 +179,7 @@ class Plan(_PlanSection):
         return plan._with_moved_paths(lambda inside: (folder / inside).resolve())
 
     def _with_moved_paths(self, move_path: Any) -> "Plan":
+        """Return a copy in which ``move_path`` was applied to the paths of the film and of all references."""
         references = {
             name: entry.model_copy(update={"path": move_path(entry.path)}) for name, entry in self.references.items()
         }
@@ -172,7 +188,7 @@ class Plan(_PlanSection):
 
 
 def _format_json(content: dict[str, Any]) -> str:
-    """JSON with a line for each row of a table."""
+    """Format as JSON with one line for each row of a table, so that a person can read and edit it."""
     parts = []
     for key, value in content.items():
         if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""A part of a plan: the same shots, pictures and options for a few seconds of the film, to try them."""
+"""Cuts a plan down to a few seconds of the film, to try its references and options."""
 
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -13,15 +13,16 @@ FRAMES_PER_BLOCK = 8
 
 
 def cut_excerpt(plan: Plan, start_seconds: float = 0, end_seconds: float | None = None) -> Plan:
-    """What a plan (of absolute paths) says of the frames between two times, which count as its own ``start_seconds``.
+    """Make a plan for the part of the film between two times, from a plan with absolute paths.
 
-    Colours differ a little from those of the whole film: history begins with the excerpt, and what lies outside of
-    it is no keyframe. Such a picture is used as an ordinary one; of several in a shot the nearest before and the
-    nearest after. A partial one, which needs the frame under it, is left out. A dissolve from or to a shot of which no
-    frame is left is too.
+    Times are measured on the film's own clock, as the plan's ``start_seconds``. Colours differ a little from those of
+    the whole film: history begins with the excerpt, and a picture of a frame outside of it is no keyframe. Such a
+    picture is used like one without a frame; of several in a shot, only the nearest before the excerpt and the nearest
+    after it. A partial one is left out, because it needs the frame that it is laid over. A dissolve from or to a shot
+    of which no frame is left is left out as well.
 
-    Raises UsageError where no frame lies between the times, or where a shot had nothing but partial pictures that are
-    left out; InputError for a film that is gone or has other frames than the plan's.
+    Raises UsageError where no frame lies between the times, or where a shot has only partial references that are left
+    out; InputError for a film that is missing or has other frames than the plan's.
     """
     film, first = _cut_film(plan.film, start_seconds, end_seconds)
     part = range(first, first + film.frames)
@@ -32,7 +33,7 @@ def cut_excerpt(plan: Plan, start_seconds: float = 0, end_seconds: float | None 
 
 
 def _cut_film(film: FilmEntry, start_seconds: float, end_seconds: float | None) -> tuple[FilmEntry, int]:
-    """The part of the film, and the number that its first frame had."""
+    """Cut the film's entry; gives also the number that the first frame left had in the whole film."""
     start = max(start_seconds, film.start_seconds)
     end = min((end for end in (end_seconds, film.end_seconds) if end is not None), default=None)
     builder, beginning = FrameIndexBuilder(), None
@@ -53,7 +54,7 @@ def _cut_film(film: FilmEntry, start_seconds: float, end_seconds: float | None) 
 
 
 def _find_frame_number(film: FilmEntry, pts: int) -> int:
-    """The number of the frame with this time stamp."""
+    """Find the number of the frame with this timestamp, in ticks. Raises InputError where no frame has it."""
     begin = max(0, bisect_right(film.anchors, pts) - 1) * film.every
     with RangeReader(film.path, film.frame_index, start_seconds=film.start_seconds) as reader:
         for number, block in enumerate(reader.iter_blocks(begin, film.frames, 1), begin):
@@ -67,7 +68,7 @@ def _film_changed_error(film: FilmEntry) -> InputError:
 
 
 def _iter_cut_shots(plan: Plan, part: range) -> Iterator[ShotEntry]:
-    """Those that have frames in the part, cut and renumbered; the first one begins without a dissolve."""
+    """Yield the shots with frames in the part, cut and renumbered; the first one begins without a dissolve."""
     for shot in plan.shots:
         first, end = max(shot.first, part.start), min(shot.end, part.stop)
         if first < end:
@@ -77,7 +78,7 @@ def _iter_cut_shots(plan: Plan, part: range) -> Iterator[ShotEntry]:
 
 
 def _select_references(plan: Plan, shot: ShotEntry, part: range) -> dict[str, float | None]:
-    """The references of a shot that its part takes."""
+    """Choose the references of a shot that its part uses, with their scores; see `cut_excerpt`."""
     placed = {name: plan.references[name].frame for name in shot.references}
     usable = {name: frame for name, frame in placed.items() if _is_usable_within(plan.references[name], part)}
     if not usable:
@@ -94,11 +95,12 @@ def _select_references(plan: Plan, shot: ShotEntry, part: range) -> dict[str, fl
 
 
 def _is_usable_within(entry: ReferenceEntry, part: range) -> bool:
-    """Whether a picture can be used in a part of the film: a partial one is laid over its own frame."""
+    """Whether a reference can be used in a part of the film: a partial one needs its own frame, to be laid over it."""
     return entry.frame is None or entry.frame in part or load_reference(entry.path).shape[2] == 3
 
 
 def _renumber_reference(entry: ReferenceEntry, part: range) -> ReferenceEntry:
+    """Return a reference with its frame counted from the start of the part, None where it lies outside."""
     inside = entry.frame is not None and entry.frame in part
     frame = part.index(entry.frame) if inside else None  # type: ignore[arg-type]
     return entry.model_copy(update={"frame": frame})

@@ -1,4 +1,4 @@
-"""Which frames of a film are worth colouring: the fewest that explain the most of it."""
+"""Suggests which frames of a film a person should colour: few frames that cover much of the film."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,14 +16,16 @@ from kinemacolor.plan.similarity import (
 from kinemacolor.plan.survey import Survey
 from kinemacolor.utils.arrays import Float32Array
 
-MAX_NEIGHBORS = 64  # frames that one may explain besides itself
+MAX_NEIGHBORS = 64  # nearest candidates that may cover one, itself among them
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A frame to colour. ``gain``: the share of the film that it explains and none before does; ``coverage``: with it.
+    """A frame that a person should colour.
 
-    ``shots``: the numbers, from 1, of the shots that it explains best, of all suggested so far and after.
+    ``gain`` is the share of the film, 0..1, that it covers and no earlier suggestion does; ``coverage`` the share that
+    all suggestions up to this one cover. ``shots`` has the numbers, from 1, of the shots that it covers better than any
+    other suggestion.
     """
 
     frame: int
@@ -34,7 +36,11 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class CandidateFrames:
-    """Pictures of a film that are looked at: their frames, shots (from 1), looks, and the share of the film of each."""
+    """Sampled frames of a film that may be suggested.
+
+    Of each: the number of the frame, of its shot (from 1), its embedding, and the share of the film that it stands
+    for (``weights``, in sum 1).
+    """
 
     frames: list[int]
     shots: list[int]
@@ -45,7 +51,7 @@ class CandidateFrames:
     def from_survey(
         cls, survey: Survey, encoder: FrameEncoder, on_frame: Callable[[int, int], None] | None = None
     ) -> "CandidateFrames":
-        """Up to three of every shot."""
+        """Encode up to three sampled frames of every shot; ``on_frame`` gets how many are done, and of how many."""
         frames: list[int] = []
         shots: list[int] = []
         weights: list[float] = []
@@ -68,11 +74,11 @@ def suggest_keyframes(
     existing: Sequence[FrameEmbedding] = (),
     uncertainty: Float32Array | None = None,
 ) -> list[Suggestion]:
-    """At most ``budget`` frames, the most useful first, beside pictures that are ``known``.
+    """Choose at most ``budget`` frames to colour, the most useful first, beside ``existing`` references.
 
-    The greedy answer to facility location: the sum over views of how well the best chosen picture explains them
-    is submodular, so that the greedy choice reaches 63 % of the best one at least (Nemhauser et al. 1978).
-    ``doubt``: weights of the views, 0..1, where not all of the film matters the same.
+    The greedy solution of facility location: the sum over candidates of how well the best chosen picture covers each
+    is submodular, so the greedy choice reaches at least 63 % of the optimum (Nemhauser et al. 1978).
+    ``uncertainty``: one weight for each candidate, 0..1, where some of the film matters more than the rest.
     """
     weights = candidates.weights * (1 if uncertainty is None else uncertainty)
     coverages = _compute_coverages(candidates)
@@ -89,9 +95,9 @@ def suggest_keyframes(
         candidate = int(np.argmax(gains))
         if gains[candidate] <= 1e-6:
             break
-        seen, share = coverages[candidate]
-        owner[seen] = np.where(share > best[seen], len(chosen), owner[seen])
-        best[seen] = np.maximum(best[seen], share)
+        covered, share = coverages[candidate]
+        owner[covered] = np.where(share > best[covered], len(chosen), owner[covered])
+        best[covered] = np.maximum(best[covered], share)
         chosen.append((candidate, gains[candidate], float(weights @ best)))
     return [
         Suggestion(candidates.frames[candidate], gain, total, _list_owned_shots(candidates, owner == number))
@@ -100,7 +106,7 @@ def suggest_keyframes(
 
 
 def _compute_coverages(candidates: CandidateFrames) -> list[tuple[np.ndarray, Float32Array]]:
-    """For each view as a picture: the views that it may explain, and the share of each that it does."""
+    """Compute for each candidate, as a reference: the numbers of the candidates that it covers, and by which share."""
     import torch
 
     covered_by: list[list[int]] = [[] for _ in candidates.embeddings]
@@ -118,4 +124,5 @@ def _compute_coverages(candidates: CandidateFrames) -> list[tuple[np.ndarray, Fl
 
 
 def _list_owned_shots(candidates: CandidateFrames, owned: np.ndarray) -> tuple[int, ...]:
+    """List the shots of the candidates that are marked in ``owned``."""
     return tuple(sorted({candidates.shots[number] for number in np.flatnonzero(owned)}))

@@ -1,4 +1,4 @@
-"""A film and what the user gives become a plan."""
+"""Makes a plan from a film and references: surveys the film, names the references, assigns them to shots."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,15 +23,16 @@ from kinemacolor.video.images import find_pictures
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.weights.manifest import weights_sha256
 
-REFERENCES_PER_SHOT = 2  # references of one shot that are nowhere in it
-MAX_SCORE_GAP = 0.03  # a score so much under the best one's is as good
+REFERENCES_PER_SHOT = 2  # for a shot without a reference of its own
+MAX_SCORE_GAP = 0.03  # scores this far below the best one count as equally good
 
 
 @dataclass(frozen=True)
 class PlanRequest:
-    """What a plan is made from. ``stills``: where pictures out of colour films are written.
+    """Everything that a plan is made from.
 
-    ``shots``: a list of the user's own, which wins over what the ``detector`` finds.
+    Stills of colour films are written into ``stills_folder``. ``shot_list`` is a file with the user's own shots, which
+    takes precedence over the ``detector``. A shot without a keyframe gets at most ``references_per_shot`` references.
     """
 
     film: Path
@@ -56,8 +57,9 @@ def make_plan(
 ) -> tuple[Plan, Survey]:
     """Make a plan with absolute paths; gives also the survey that it is made from.
 
-    ``encoder`` tells which pictures are alike, by default `make_frame_encoder`. ``references`` and ``reader`` (of the
-    film) are given by who has read or opened them before.
+    ``on_frame`` gets the number of frames read so far. ``encoder`` decides which pictures are similar, by default
+    `make_frame_encoder`. A caller that has read the references or opened the film before passes ``references`` and
+    ``reader``.
 
     Raises InputError for a film or reference that cannot be read, UsageError for references that do not fit.
     """
@@ -84,7 +86,7 @@ def plan_from_survey(
     encoder: FrameEncoder | None = None,
     references: ReferenceReader | None = None,
 ) -> Plan:
-    """Make the plan of a film that was surveyed. Arguments and errors as `make_plan`."""
+    """Make the plan of a film that was surveyed before. Arguments and errors as in `make_plan`."""
     reader = references or ReferenceReader()
     named = name_references(
         [
@@ -124,26 +126,27 @@ def plan_from_survey(
 
 
 def carry_over_choices(plan: Plan, previous: Plan | None) -> Plan:
-    """A new plan in which shots that were there before keep the references that somebody chose for them."""
+    """Return a new plan in which the shots of the ``previous`` one keep the references that a person chose for them."""
     if previous is None:
         return plan
-    own = {
+    user_choices = {
         (shot.first, shot.last): set(shot.references)
         for shot in previous.shots
         if any(score is None for score in shot.references.values())
     }
     paths = {name: entry.path for name, entry in previous.references.items()}
-    now = {entry.path: name for name, entry in plan.references.items()}
+    current_names = {entry.path: name for name, entry in plan.references.items()}
 
     def restore_choices(shot: ShotEntry) -> ShotEntry:
-        names = {now[paths[name]] for name in own.get((shot.first, shot.last), ()) if paths[name] in now}
+        chosen = user_choices.get((shot.first, shot.last), ())
+        names = {current_names[paths[name]] for name in chosen if paths[name] in current_names}
         return shot.with_references(names, is_user_choice=True) if names else shot
 
     return plan.model_copy(update={"shots": tuple(map(restore_choices, plan.shots))})
 
 
 def film_sha256(film: Path) -> str:
-    """Of the file, or of the pictures of a folder one after the other."""
+    """Compute the sha256 of a film's file; for a folder, that of the digests of its pictures in order."""
     pictures = find_pictures(film)
     if not film.is_dir():
         return compute_file_sha256(film)
@@ -156,7 +159,7 @@ def _iter_assigned_shots(
     encoder: FrameEncoder,
     references_per_shot: int,
 ) -> Iterator[ShotEntry]:
-    """Every shot with the pictures that lie in it, and where none of these is whole those that fit it best."""
+    """Yield every shot with the references that lie in it and, if none of these is whole, the most similar others."""
     candidate_frames = CandidateFrames.from_survey(film_survey, encoder)
     for number, shot in enumerate(film_survey.shots, 1):
         own = [candidate_frames.embeddings[at] for at, owner in enumerate(candidate_frames.shots) if owner == number]
@@ -172,7 +175,7 @@ def _iter_assigned_shots(
 
 @dataclass(frozen=True)
 class _ReferenceCandidate:
-    """A reference, its embedding, and whether all of it is painted. The picture itself is not kept."""
+    """The frame of a reference, its embedding, and whether all of it is painted, without the picture itself."""
 
     frame: int | None
     embedding: FrameEmbedding
@@ -180,23 +183,27 @@ class _ReferenceCandidate:
 
     @classmethod
     def from_reference(cls, reference: LoadedReference, encoder: FrameEncoder) -> "_ReferenceCandidate":
+        """Encode the gray of a reference."""
         return cls(reference.frame, encoder.encode_frame(rgb_to_gray(reference.image)), reference.is_whole)
 
     def is_in_shot(self, shot: Shot) -> bool:
+        """Whether it is a picture of a frame of the shot."""
         return self.frame is not None and shot.first <= self.frame < shot.end
 
 
 def _score_reference(frames: Sequence[FrameEmbedding], picture: FrameEmbedding) -> float:
+    """Average the similarity of a picture to some frames of a shot, -1..1, three decimals."""
     return round(float(np.mean([compute_similarity(frame, picture) for frame in frames])), 3)
 
 
 def _select_best(scores: Mapping[str, float], count: int) -> dict[str, float | None]:
+    """Select at most ``count`` names with the highest scores, none more than `MAX_SCORE_GAP` below the best."""
     ordered = sorted(scores, key=lambda name: -scores[name])
     return {name: scores[name] for name in ordered[:count] if scores[name] >= scores[ordered[0]] - MAX_SCORE_GAP}
 
 
 def _resolve_references(spec: ReferenceSpec, film_survey: Survey, folder: Path) -> list[Reference]:
-    """The pictures of one -r, at their frames."""
+    """List the pictures of one -r, each with its frame of the film. Raises UsageError for a frame that is not there."""
     if spec.is_film:
         return stills_from_film(spec, film_survey, folder)
     found = list(spec.list_references())

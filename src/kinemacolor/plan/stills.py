@@ -1,4 +1,4 @@
-"""Stills out of colour films: of another film, or of the one that is coloured, made earlier."""
+"""Extracts stills: frames of the film for a person to colour, and references from colour films."""
 
 import hashlib
 from collections.abc import Sequence
@@ -15,20 +15,20 @@ from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.video.display import iter_numbered_frames
 from kinemacolor.video.images import write_picture
 
-MIN_SAME_CORRELATION = 0.97  # correlation over which two small gray pictures are one
+MIN_SAME_CORRELATION = 0.97  # above it two small gray pictures show the same
 
 
 def extract_frames(film: Path, frames: Sequence[int], folder: Path, *, start_seconds: float = 0) -> list[Path]:
-    """Write frames as ``ref_000123.png``: names that place them when the folder is given as a reference.
+    """Write frames as ``ref_000123.png``, names that place them when the folder is given as a reference.
 
-    Frames are counted from ``start_seconds``.
+    Frames are counted from ``start_seconds``. Gives the paths in the order of ``frames``.
 
-    Raises UsageError for frames that are not there or pictures that are there already, InputError for the film,
-    ResourceError for the disk.
+    Raises UsageError for frames that the film lacks or pictures that exist already, InputError for a film that cannot
+    be read, ResourceError where the disk is full or refuses.
     """
     paths = {frame: folder / f"ref_{frame:06d}.png" for frame in frames}
-    if known := [path for path in paths.values() if path.exists()]:
-        raise UsageError(f"{known[0]} exists: it may be coloured already; name another folder")
+    if existing := [path for path in paths.values() if path.exists()]:
+        raise UsageError(f"{existing[0]} exists: it may be coloured already; name another folder")
     missing = set(frames)
     with translate_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -42,11 +42,12 @@ def extract_frames(film: Path, frames: Sequence[int], folder: Path, *, start_sec
 
 
 def stills_from_film(spec: ReferenceSpec, film_survey: Survey, folder: Path) -> list[Reference]:
-    """Stills of a colour film, as pictures in a folder of its own inside ``folder``.
+    """Write stills of a colour film as pictures, in a folder of its own inside ``folder``.
 
-    Of the film that was ``seen``, at its own frames; of another, one of every shot; or the one frame that is named.
-    Those without colour are left out; those that are there already stay, for somebody may have painted on them.
-    Raises InputError for a film without colour, UsageError for a frame that it does not have.
+    One still for every shot, or only the frame that ``spec`` names. Where the colour film shows the same as the
+    surveyed film frame by frame, the shots are those of the surveyed film and the stills are placed at their frames.
+    Stills without colour are left out; files that exist already are not replaced, because a person may have painted
+    on them. Raises InputError for a film without colour, UsageError for a frame that it does not have.
     """
     source_survey = survey_film(spec.path)
     wanted, is_placed = _select_frames(spec, source_survey, film_survey)
@@ -68,7 +69,7 @@ def stills_from_film(spec: ReferenceSpec, film_survey: Survey, folder: Path) -> 
 
 
 def _select_frames(spec: ReferenceSpec, source_survey: Survey, film_survey: Survey) -> tuple[list[int], bool]:
-    """The frames to take, and whether they lie at the same places of the film that was seen."""
+    """Select the frames to take; gives also whether they have the same numbers in the surveyed film."""
     is_same = source_survey.index.frames == film_survey.index.frames
     if not spec.is_placed:
         is_same = is_same and _is_same_footage(source_survey, film_survey, list(film_survey.samples)[::10])
@@ -85,14 +86,14 @@ def _select_frames(spec: ReferenceSpec, source_survey: Survey, film_survey: Surv
 
 
 def _folder_name(film: Path) -> str:
-    """Tells films of one name apart, and a film from what it was before."""
+    """Name a folder so that films with one name, and two versions of a film, get different ones."""
     stamp = film.stat()
     digest = hashlib.sha256(f"{film.resolve()} {stamp.st_size} {stamp.st_mtime_ns}".encode()).hexdigest()
     return f"{film.stem}-{digest[:8]}"
 
 
 def _is_same_footage(one: Survey, other: Survey, frames: Sequence[int]) -> bool:
-    """Whether two films of one length show the same at some sampled frames."""
+    """Whether two films of the same length show the same in all of these sampled frames."""
     return all(
         _correlate_pictures(one.decode_sample(frame), other.decode_sample(frame)) > MIN_SAME_CORRELATION
         for frame in frames
@@ -100,6 +101,7 @@ def _is_same_footage(one: Survey, other: Survey, frames: Sequence[int]) -> bool:
 
 
 def _correlate_pictures(one: UInt8Array, other: UInt8Array) -> float:
+    """Compute the Pearson correlation of two gray pictures; 0 for pictures of different sizes."""
     if one.shape != other.shape:
         return 0.0
     centred = [picture.astype(np.float32) - picture.mean() for picture in (one, other)]

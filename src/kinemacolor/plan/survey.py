@@ -1,4 +1,4 @@
-"""A film read once: its frames counted, its shots found, small pictures of it kept to look at."""
+"""Reads a film once: counts and indexes its frames, finds its shots, keeps small gray samples of it."""
 
 from array import array
 from bisect import bisect_right
@@ -25,17 +25,18 @@ from kinemacolor.video.random_access import FrameIndex, FrameIndexBuilder
 from kinemacolor.video.reader import TIME_TOLERANCE_SECONDS, VideoReader
 from kinemacolor.video.timecode import timecode_to_frames
 
-SAMPLE_SHORT_SIDE = 112  # px of the pictures that are kept
-SAMPLE_INTERVAL = 12  # frames
-SAMPLES_PER_SHOT = 3  # pictures of a shot that are looked at
+SAMPLE_SHORT_SIDE = 112  # px, shorter side of a sample
+SAMPLE_INTERVAL = 12  # frames from one sample to the next
+SAMPLES_PER_SHOT = 3  # samples of a shot that are encoded
 FRAMES_PER_BLOCK = 8
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What one reading of a film tells. ``pts`` of its frames; ``samples``: JPEGs of gray frames, upright, by number.
+    """The results of reading a film once.
 
-    ``ended_early``: why the film stopped before its own end, None if it did not.
+    ``pts`` are the timestamps of its frames, in ticks; ``samples`` small gray frames, upright, as JPEG, by frame
+    number. ``ended_early`` says why the film could not be read to its end, None where it could.
     """
 
     info: VideoInfo
@@ -46,14 +47,14 @@ class Survey:
     ended_early: str | None
 
     def decode_sample(self, frame: int) -> UInt8Array:
-        """The gray picture ``h w`` uint8 of a sampled frame."""
+        """Decode the sample of a frame: gray ``h w`` uint8, full range."""
         picture = cv2.imdecode(np.frombuffer(self.samples[frame], np.uint8), cv2.IMREAD_GRAYSCALE)
         return np.asarray(picture, np.uint8)
 
     def frame_at(self, seconds: float) -> int:
-        """The frame that is shown at a time of the film's own clock.
+        """Return the number of the frame that is shown at a time of the film's own clock.
 
-        Raises UsageError for a time that no frame read has.
+        Raises UsageError for a time at which no frame that was read is shown.
         """
         ticks = (seconds + self.info.origin_seconds + TIME_TOLERANCE_SECONDS) / float(self.info.time_base)
         frame = bisect_right(self.pts, ticks) - 1
@@ -64,11 +65,11 @@ class Survey:
 
     @property
     def _mean_frame_ticks(self) -> float:
-        """How long a frame is shown."""
+        """The mean duration of a frame, in ticks; infinite for a single frame."""
         return (self.pts[-1] - self.pts[0]) / (len(self.pts) - 1) if len(self.pts) > 1 else float("inf")
 
     def samples_in_shot(self, shot: Shot) -> list[int]:
-        """Up to three sampled frames, spread over a shot; the nearest one where the shot is too short to have any."""
+        """List up to three sampled frames, spread over a shot; the nearest one where the shot has no sample."""
         inside = [frame for frame in range(shot.first, shot.end) if frame in self.samples]
         if not inside:
             middle = (shot.first + shot.end) // 2
@@ -87,11 +88,12 @@ def survey_film(
     on_frame: Callable[[int], None] | None = None,
     reader: VideoReader | None = None,
 ) -> Survey:
-    """Read a film from ``start_seconds`` to ``end_seconds``; its shots are those of a list, or found by a detector.
+    """Read a film from ``start_seconds`` to ``end_seconds``; its shots come from ``shot_list``, else from ``detector``.
 
-    ``reader``: one of the same film and seconds that nothing was read from yet.
+    ``on_frame`` gets the number of frames read so far. ``reader``: an unread reader of the same film and seconds,
+    where the caller has opened one.
 
-    Raises InputError where film or list cannot be read, UsageError where nothing lies between the seconds.
+    Raises InputError where film or list cannot be read, UsageError where no frame lies between the seconds.
     """
     builder, pts = FrameIndexBuilder(), array("q")
     samples: dict[int, bytes] = {}
@@ -123,16 +125,16 @@ def survey_film(
             pass
     if not pts:
         raise UsageError("there is no frame between --start and --end")
-    found = (
+    shots = (
         read_shots(shot_list, len(pts), make_frame_clock(info, start_seconds))
         if shot_list
         else shots_from_boundaries(boundaries, len(pts))
     )
-    return Survey(info, builder.build_index(film), pts, found, samples, film.ended_early)
+    return Survey(info, builder.build_index(film), pts, shots, samples, film.ended_early)
 
 
 def make_frame_clock(info: VideoInfo, start_seconds: float = 0) -> FrameClock:
-    """What numbers of frames, counted from ``start_seconds``, mean in lists of shots."""
+    """Make the clock by which a list of shots numbers the frames of a film, frame 0 being at ``start_seconds``."""
     rate = info.rate or Fraction(25)
     return FrameClock(rate, timecode_to_frames(info.timecode, info.rate) + round(start_seconds * rate), start_seconds)
 

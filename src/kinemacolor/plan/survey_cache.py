@@ -1,4 +1,4 @@
-"""What one reading of a film told, kept on disk: numbers as JSON, small pictures as they are."""
+"""Stores a survey as a folder: numbers as JSON, samples as JPEG files."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ _SURVEY_FILE = "survey.json"
 
 
 def save_survey(film_survey: Survey, folder: Path) -> None:
-    """Write a survey as a folder, whole. Raises ResourceError for the disk."""
+    """Write a survey as a folder, whole or not at all. Raises ResourceError where the disk is full or refuses."""
     content = {
         "index": asdict(film_survey.index),
         "pts": list(film_survey.pts),
@@ -29,7 +29,10 @@ def save_survey(film_survey: Survey, folder: Path) -> None:
 
 
 def load_survey(folder: Path, film: Path) -> Survey | None:
-    """The survey of ``film`` that is kept in ``folder``, if any. Raises InputError for a film that cannot be read."""
+    """Load the survey of ``film`` that `save_survey` wrote into ``folder``; None where there is none.
+
+    Samples are read from the folder when they are asked for. Raises InputError for a film that cannot be read.
+    """
     if not (folder / _SURVEY_FILE).is_file():
         return None
     content = json.loads((folder / _SURVEY_FILE).read_text(encoding="utf-8"))
@@ -45,14 +48,14 @@ def load_survey(folder: Path, film: Path) -> Survey | None:
 
 
 class _SampleFiles(Mapping[int, bytes]):
-    """Small pictures that stay on disk until one is looked at."""
+    """The samples of a survey by frame number, each read from disk when it is asked for."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._frames = dict.fromkeys(sorted(int(file.stem) for file in folder.glob("*.jpg")))
 
     def __getitem__(self, frame: int) -> bytes:
-        self._frames[frame]
+        self._frames[frame]  # KeyError for a frame without a sample
         return sample_path(self._folder, frame).read_bytes()
 
     def __contains__(self, frame: object) -> bool:
@@ -66,5 +69,5 @@ class _SampleFiles(Mapping[int, bytes]):
 
 
 def sample_path(folder: Path, frame: int) -> Path:
-    """Where the small picture of a frame lies."""
+    """Return the path of the sample of a frame."""
     return folder / f"{frame:06d}.jpg"

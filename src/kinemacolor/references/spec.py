@@ -1,4 +1,4 @@
-"""What a user gives with -r: pictures, folders of them, colour films; each perhaps at a frame of the film."""
+"""The references that a user gives with -r: pictures, folders of them, colour films; each perhaps placed at a frame."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ _NUMBERED_NAME = re.compile(r"ref[_-](\d+)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Reference:
-    """A colour picture; ``frame`` is the number of the film's frame that it is a picture of, None: of no frame."""
+    """A colour picture; ``frame`` is the number of the film's frame that it is a picture of, None for no frame."""
 
     path: Path
     frame: int | None = None
@@ -23,7 +23,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class ReferenceSpec:
-    """One -r: a picture, a folder of pictures or a colour film, and the frame or time behind its ``@``."""
+    """The argument of one -r: a picture, a folder of pictures or a colour film, and the frame or time after ``@``."""
 
     path: Path
     frame: int | None = None
@@ -31,9 +31,10 @@ class ReferenceSpec:
 
     @classmethod
     def parse(cls, text: str) -> "ReferenceSpec":
-        """``still.png``, ``still.png@123`` (frame), ``still.png@0:01:10`` or ``still.png@70.5`` (time), ``folder``.
+        """Parse ``still.png``, ``still.png@123`` (frame), ``still.png@0:01:10`` or ``@70.5`` (time), or a folder.
 
-        Raises UsageError for what stands behind an ``@`` and is neither.
+        A file whose own name has an ``@`` is found too. Raises UsageError where neither a frame nor a time
+        follows the ``@``.
         """
         path, at, position = text.rpartition("@")
         if not at or Path(text).exists():
@@ -44,15 +45,16 @@ class ReferenceSpec:
 
     @property
     def is_film(self) -> bool:
+        """Whether it is a film, by the suffix of its file."""
         return self.path.is_file() and self.path.suffix.lower() in FILM_SUFFIXES
 
     @property
     def is_placed(self) -> bool:
-        """Whether the user says where it lies."""
+        """Whether a frame or a time of the film is given."""
         return self.frame is not None or self.seconds is not None
 
     def list_references(self) -> tuple[Reference, ...]:
-        """The pictures of a folder, or the one picture; those named ``ref_000123.png`` are placed at their frames.
+        """List the pictures of a folder, or the one picture; ``ref_000123.png`` is placed at frame 123 by its name.
 
         Raises InputError for a folder without pictures, UsageError for a folder at a frame.
         """
@@ -71,7 +73,7 @@ class ReferenceSpec:
 
 
 def name_references(references: Sequence[Reference]) -> dict[str, Reference]:
-    """Each under a name of its own: the stem of its file, numbered where two are alike."""
+    """Give each reference a unique name: the stem of its file, with a number where two have the same."""
     named: dict[str, Reference] = {}
     for reference in references:
         stem, number = reference.path.stem, 2
@@ -83,5 +85,6 @@ def name_references(references: Sequence[Reference]) -> dict[str, Reference]:
 
 
 def _parse_frame_number(path: Path) -> int | None:
+    """Read the frame number from a name such as ``ref_000123.png``; None for other names."""
     match = _NUMBERED_NAME.fullmatch(path.stem)
     return int(match[1]) if match else None

@@ -1,4 +1,4 @@
-"""The library's face: the whole job, and its steps, as functions of paths. All of it is public."""
+"""The public functions of the library: the whole job, and each of its steps, as functions of paths."""
 
 from collections.abc import Callable, Sequence
 from os import PathLike
@@ -37,10 +37,10 @@ def colorize(
     """Colorize a film, a picture or a folder of numbered pictures.
 
     A reference is a picture, a folder of them or a colour film; ``still.png@123`` is a picture of frame 123.
-    A run that was stopped goes on where it was when it is asked for again.
+    A run that was stopped continues where it was when it is called again with the same arguments.
 
-    Raises a KinemacolorError for what the caller can mend; PartialError carries the report of
-    what was kept where the film ends before its time.
+    Raises a KinemacolorError for what the caller can correct; of these PartialError, which has the report of the part
+    that was written, where the film ends early.
     """
     request = ColorizeRequest(
         source=Path(film),
@@ -68,7 +68,7 @@ def preview(
     device: str = "auto",
     overwrite: bool = False,
 ) -> None:
-    """Write one picture: a row for each time, gray, coloured and how sure the model is, without history.
+    """Write one picture with a row for each time: gray, colorized and confidence. Frames are colorized without history.
 
     Raises UsageError for a time behind the end of the film or an output that exists, InputError for unreadable files.
     """
@@ -101,8 +101,8 @@ def make_plan(
 ) -> Plan:
     """Find the shots of a film and choose references for each; the plan may be edited, written and rendered.
 
-    ``shot_list``: a CSV, EDL or OpenTimelineIO file that wins over the ``detector``. Stills of colour films are written
-    into ``stills_folder``, by default FILM.plan.stills. ``on_frame`` gets the number of frames read so far.
+    ``shot_list``: a CSV, EDL or OpenTimelineIO file, used instead of the ``detector``. Stills of colour films are
+    written into ``stills_folder``, by default FILM.plan.stills. ``on_frame`` gets the number of frames read so far.
 
     Raises InputError for a film or reference that cannot be read, UsageError for references that do not fit.
     """
@@ -135,10 +135,10 @@ def render(
     overwrite: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> RenderReport:
-    """Colorize a film as its plan says. A stopped run goes on; of a changed plan only what changed is painted.
+    """Colorize a film as its plan says. A stopped run continues; of a changed plan only what changed is predicted anew.
 
-    What is painted stays in ``work_folder``, by default OUTPUT.work. ``layer``: also the colours alone, on middle gray.
-    ``confidence``: also how sure the model is, as a gray film.
+    Predictions stay in ``work_folder``, by default OUTPUT.work. ``layer``: also write the colours alone, on middle
+    gray; ``confidence``: also write the confidence of the model, as a gray film.
 
     Raises InputError and WeightsError where film, references or weights are not the plan's, UsageError and
     ResourceError for results that cannot be written; PartialError, with the report, where the film is cut off.
@@ -168,5 +168,6 @@ def verify(source: AnyPath, result: AnyPath) -> list[Check]:
 
 
 def _parse_references(given: AnyPath | Sequence[AnyPath]) -> tuple[ReferenceSpec, ...]:
+    """Parse one reference or several, as -r does."""
     paths = [given] if isinstance(given, str | PathLike) else list(given)
     return tuple(ReferenceSpec.parse(str(path)) for path in paths)

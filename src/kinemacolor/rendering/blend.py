@@ -1,4 +1,4 @@
-"""Painted passes become the colours of a film's frames, one after the other."""
+"""Blends the stored predictions of passes to one prediction for each frame of a film, in order."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -11,12 +11,12 @@ from kinemacolor.rendering.passes import InferencePass, ShotPasses
 from kinemacolor.utils.arrays import Float32Array
 from kinemacolor.video.geometry import resize
 
-EnsureSegment = Callable[[InferencePass, int], None]  # has a segment of a pass painted, and returns when it is
-_MIN_WEIGHT = 0.02  # confidence that is added, so that something counts where all are unsure
+EnsureSegment = Callable[[InferencePass, int], None]  # returns once a segment of a pass is painted and stored
+_MIN_WEIGHT = 0.02  # added to confidences, so that the weights are not all 0 where every pass is unsure
 
 
 class FramePrediction(NamedTuple):
-    """The colours of a frame, with the gain, and how they are brought to the film's size."""
+    """The blended prediction of a frame, saturation applied, and the post-processing that brings it to the film."""
 
     colors: ColorPrediction
     postprocessor: ChromaPostprocessor
@@ -29,7 +29,11 @@ def iter_frame_predictions(
     ensure_segment: EnsureSegment,
     first_frame: int = 0,
 ) -> Iterator[FramePrediction]:
-    """Every frame of a film in order, from ``begin``. ``finishes``: one for each stretch."""
+    """Yield the prediction of every frame of a film in order, from ``first_frame``.
+
+    ``postprocessors``: one for each of ``shot_passes``. Passes of the shots before and after a shot count as well where
+    a dissolve reaches into it.
+    """
     segments = _SegmentReader(work, ensure_segment)
     for shot_number, current in enumerate(shot_passes):
         for frame in range(max(first_frame, current.shot.first), current.shot.end):
@@ -47,26 +51,30 @@ def iter_frame_predictions(
 
 
 def blend_predictions(parts: Sequence[tuple[float, ColorPrediction]]) -> ColorPrediction:
-    """The mean of what was painted, each pixel by weight and confidence. All take the size of the first."""
+    """Average predictions, each pixel by weight and confidence. All are scaled to the size of the first.
+
+    The weights of ``parts`` need not sum to 1. The confidence of the result is the same average of the confidences.
+    """
     if len(parts) == 1:
         return parts[0][1]
     size = parts[0][1].confidence.shape
     weights = np.array([weight for weight, _ in parts], np.float32) / sum(weight for weight, _ in parts)
     confidences: Float32Array = np.stack([resize(prediction.confidence, (size[0], size[1])) for _, prediction in parts])
-    ab = np.stack([resize(painted.ab, (size[0], size[1])) for _, painted in parts])
+    ab = np.stack([resize(prediction.ab, (size[0], size[1])) for _, prediction in parts])
     counts = weights[:, None, None] * (confidences + np.float32(_MIN_WEIGHT))
     shares = counts / counts.sum(0)
     return ColorPrediction((shares[..., None] * ab).sum(0), (shares * confidences).sum(0))
 
 
 class _SegmentReader:
-    """The segment of each pass that was asked for last."""
+    """Reads predictions frame by frame; holds the last segment of each pass in memory."""
 
     def __init__(self, work: WorkFolder, ensure_segment: EnsureSegment) -> None:
         self._work, self._ensure_segment = work, ensure_segment
         self._segments: dict[InferencePass, tuple[int, list[ColorPrediction]]] = {}
 
     def read_prediction(self, inference_pass: InferencePass, frame: int) -> ColorPrediction:
+        """Read the prediction of a pass for a frame; has its segment painted first if need be."""
         segment, within = divmod(inference_pass.painting_position(frame), SEGMENT_FRAMES)
         known = self._segments.get(inference_pass)
         if known is None or known[0] != segment:
@@ -76,6 +84,6 @@ class _SegmentReader:
         return known[1][within]
 
     def drop_passes_before(self, frame: int) -> None:
-        """Passes that end before a frame."""
+        """Free the segments of passes that end before a frame."""
         for one in [one for one in self._segments if one.end <= frame]:
             del self._segments[one]

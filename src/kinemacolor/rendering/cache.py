@@ -1,4 +1,4 @@
-"""What was painted, on disk: lossless pieces of a few seconds, a journal, and the state to go on from."""
+"""Stores predictions on disk: losslessly encoded segments, a journal, and the model's state to continue from."""
 
 import hashlib
 import io
@@ -22,34 +22,51 @@ from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.utils.files import iter_json_lines, translate_disk_errors, write_file_atomically
 from kinemacolor.video.pixels import view_plane
 
-SEGMENT_FRAMES = 48  # frames
-CACHE_DEPTH, CACHE_PIXEL_FORMAT = 10, "yuv444p10le"  # a step is a quarter of a Lab unit
+SEGMENT_FRAMES = 48  # frames that are predicted, encoded and stored together
+CACHE_DEPTH, CACHE_PIXEL_FORMAT = 10, "yuv444p10le"  # a level of ab is a quarter of a Lab unit
 _LEVELS = 2**CACHE_DEPTH
 _ENCODER_OPTIONS = {"level": "3", "slices": "4", "context": "0", "g": "1"}
 
 
 class WorkFolder:
-    """Where the passes of a plan are kept, each in a folder of its own."""
+    """The folder with the predictions of a plan's passes, each pass in a folder of its own."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._threads_file = folder / "threads"
+        self._format_file = folder / "format"
         self._pass_folders: dict[str, PassFolder] = {}
 
     def pass_folder(self, digest: str, frames: int) -> "PassFolder":
-        """The folder of a pass of so many frames."""
+        """Return the folder of a pass with this digest and number of ``frames``."""
         if digest not in self._pass_folders:
             self._pass_folders[digest] = PassFolder(self.folder / "passes" / digest, frames)
         return self._pass_folders[digest]
 
+    def claim_format(self, number: int) -> str | None:
+        """Note that what is painted here has this format; gives words for a person where an older one lies here.
+
+        What has another format is never read: the digests of passes have the number in them.
+        """
+        before = self._format_file.read_text() if self._format_file.is_file() else None
+        if before == str(number):
+            return None
+        with write_file_atomically(self._format_file) as stream:
+            stream.write(str(number).encode())
+        has_passes = any((self.folder / "passes").glob("*/journal.jsonl"))
+        return f"what another version painted in {self.folder} is painted again" if has_passes else None
+
     @property
     def torch_threads(self) -> int:
-        """Of torch when the work began, else now: another number rounds otherwise."""
+        """The number of torch threads that this folder was begun with; the present one for a new folder.
+
+        Results depend on it: with another number of threads sums are rounded differently.
+        """
         return int(self._threads_file.read_text()) if self._threads_file.is_file() else torch.get_num_threads()
 
     @contextmanager
     def pin_torch_threads(self) -> Iterator[None]:
-        """With as many `threads`."""
+        """Run the block with `torch_threads`; records the present number in a new folder."""
         before = torch.get_num_threads()
         if not self._threads_file.is_file():
             with write_file_atomically(self._threads_file) as stream:
@@ -61,7 +78,7 @@ class WorkFolder:
             torch.set_num_threads(before)
 
     def prune_passes(self, digests: Collection[str]) -> None:
-        """Forget all but these."""
+        """Delete all passes but those with these digests."""
         for folder in (self.folder / "passes").iterdir():
             if folder.name not in digests:
                 shutil.rmtree(folder)
@@ -70,8 +87,8 @@ class WorkFolder:
 class PassFolder:
     """The segments of one pass, in the order of painting: ``000000.mkv`` and so on.
 
-    A segment counts when the journal has it; the state after it is there before that, and the one before
-    it is kept until then. So a run that is killed at any moment goes on from the last line of the journal.
+    A segment counts once the journal names it. The state after it is written before that, and the state before it is
+    deleted after that, so a run that is killed at any moment continues from the last line of the journal.
     """
 
     def __init__(self, folder: Path, frames: int) -> None:
@@ -80,28 +97,33 @@ class PassFolder:
         self.reload_journal()
 
     def reload_journal(self) -> None:
-        """Read the journal again: another process may have written it."""
+        """Read the journal again, because another process may have written to it."""
         self._digests: list[str] = []
-        self.frames_painted = 0  # frames that the whole segments hold
+        self.frames_painted = 0  # in complete segments
         for line in iter_json_lines(self._journal):
             if line.get("segment") == self.segment_count:
                 self._count_segment(line)
 
     def _count_segment(self, line: Mapping[str, Any]) -> None:
+        """Count the segment that a line of the journal names."""
         self._digests.append(str(line["sha256"]))
         self.frames_painted += int(line["frames"])
 
     @property
     def segment_count(self) -> int:
-        """How many are whole."""
+        """The number of complete segments."""
         return len(self._digests)
 
     @property
     def is_complete(self) -> bool:
+        """Whether all frames of the pass are painted."""
         return self.frames_painted == self.frames
 
     def load_state(self) -> dict[str, Tensor] | None:
-        """What to go on from after the last segment; None, and no segment, where that is lost or nothing is done."""
+        """Load the state after the last segment, tensors by name; None where no segment is complete.
+
+        Where the state is lost or damaged, all segments are given up: the journal is deleted, and the pass begins anew.
+        """
         path = self._state_path(self.segment_count)
         try:
             return load(path.read_bytes())
@@ -112,7 +134,7 @@ class PassFolder:
             return None
 
     def export_files(self) -> dict[str, bytes]:
-        """What another folder must `take` to go on from here, by name; none where nothing is done."""
+        """Read the files, by name, that `import_files` needs to continue elsewhere; none before the first segment."""
         needed = (
             [self._segment_path(self.segment_count - 1), self._state_path(self.segment_count), self._journal]
             if self.segment_count
@@ -121,7 +143,9 @@ class PassFolder:
         return {path.name: path.read_bytes() for path in needed if path.exists()}
 
     def import_files(self, files: Mapping[str, bytes]) -> None:
-        """Stand where the folder stood that gave these `files`, journal last; where there are none, as `refresh`.
+        """Write the files that `export_files` of another folder gave, the journal last, to continue from its state.
+
+        Without files the journal is read again.
 
         Raises ResourceError where the disk is full or refuses.
         """
@@ -134,7 +158,7 @@ class PassFolder:
             before.unlink(missing_ok=True)
 
     def append_segment(self, predictions: Sequence[ColorPrediction], state: Mapping[str, Tensor]) -> None:
-        """The next segment, and the state after it.
+        """Store the next segment, and the model's state after it.
 
         Raises ResourceError where the disk is full or refuses.
         """
@@ -152,9 +176,9 @@ class PassFolder:
         self._state_path(number).unlink(missing_ok=True)
 
     def read_segment(self, number: int) -> list[ColorPrediction]:
-        """The frames of a segment, in the order of painting.
+        """Read the predictions of a segment, in the order of painting.
 
-        Raises InputError where it is damaged.
+        Raises InputError where it is missing or damaged.
         """
         path = self._segment_path(number)
         try:
@@ -173,7 +197,7 @@ class PassFolder:
 
 
 def _encode_predictions(predictions: Sequence[ColorPrediction]) -> bytes:
-    """FFV1 in Matroska: confidence as Y, a as U, b as V."""
+    """Encode predictions as FFV1 in Matroska, 10 bits: confidence as Y, a as U, b as V."""
     height, width = predictions[0].confidence.shape
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="matroska", options={"fflags": "bitexact"}) as container:
@@ -193,6 +217,7 @@ def _encode_predictions(predictions: Sequence[ColorPrediction]) -> bytes:
 
 
 def _decode_predictions(data: bytes) -> list[ColorPrediction]:
+    """Decode what `_encode_predictions` gave."""
     with av.open(io.BytesIO(data), "r") as container:
         return [
             _prediction_from_planes([view_plane(frame, index) for index in range(3)])
@@ -201,5 +226,6 @@ def _decode_predictions(data: bytes) -> list[ColorPrediction]:
 
 
 def _prediction_from_planes(planes: list[UIntArray]) -> ColorPrediction:
+    """Convert the planes of a frame, confidence, a and b in codes of `CACHE_DEPTH` bits, to a prediction."""
     confidence, *ab = (plane.astype(np.float32) for plane in planes)
     return ColorPrediction(np.stack(ab, -1) * np.float32(256 / _LEVELS) - 128, confidence / np.float32(_LEVELS - 1))

@@ -1,4 +1,4 @@
-"""The bundled sample, coloured: what a newcomer sees first."""
+"""Colorizes the film that ships with the package, as a demonstration."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ REFERENCE = "assets/sample-reference.jpg"
 
 @dataclass(frozen=True)
 class DemoResult:
-    """Where the coloured film and the picture of it lie."""
+    """Paths of the colorized film and of the picture that compares two of its frames."""
 
     film: Path
     picture: Path
 
 
 def run_demo(folder: Path, on_progress: Callable[[Progress], None] | None = None) -> DemoResult:
-    """Colorize the sample into ``folder``; an earlier demo there is replaced.
+    """Colorize the sample into ``folder``; the files of an earlier demo there are replaced.
 
     Raises UsageError where the folder cannot be made.
     """

@@ -1,4 +1,4 @@
-"""Painting: the passes of a plan through the model, segment by segment, each once."""
+"""Runs the passes of a plan through the model and stores their predictions, segment by segment, each once."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,17 +34,17 @@ _LAST_LUMA_KEY = "film.luma"  # of the last frame that the model saw, in a snaps
 
 
 class _LastFrame(NamedTuple):
-    """The last frame that the model was shown, ``h w`` codes, and what it made of it."""
+    """The last frame that the model has processed, as luma codes ``h w``, and its prediction."""
 
     luma_codes: UIntArray | None = None
     prediction: ColorPrediction | None = None
 
 
 class InferenceWorker:
-    """Runs passes and keeps what they paint in folders of ``work``; `ensure_segment` is what others ask of it.
+    """Runs passes and stores their predictions in ``work``; callers ask for segments with `ensure_segment`.
 
-    ``reference_digests``: the sha256 that the reference files had when the render began. ``references`` and ``info``
-    (of the film) are given by who has read them before.
+    ``reference_digests`` has the sha256 of each reference file as it was when the render began. A caller that has read
+    references or film before passes ``references`` and ``info``.
     """
 
     def __init__(
@@ -78,9 +78,10 @@ class InferenceWorker:
     def ensure_segment(
         self, inference_pass: InferencePass, segment: int, on_frames: Callable[[int], None] | None = None
     ) -> None:
-        """Make sure that a segment of a pass is painted.
+        """Paint a pass until a segment is stored; does nothing if it is. ``on_frames`` gets how many frames are new.
 
-        Raises InputError for a film or reference that is gone or has changed, ResourceError for the disk.
+        Raises InputError for a film or reference that is missing or has changed, ResourceError where the disk is full
+        or refuses, Interrupted after `request_stop`.
         """
         folder = self._work.pass_folder(inference_pass.digest, len(inference_pass))
         while folder.segment_count <= segment:
@@ -93,11 +94,11 @@ class InferenceWorker:
                 on_frames(folder.frames_painted - before)
 
     def request_stop(self) -> None:
-        """From another thread: give up what is being painted, with an Interrupted in the thread that paints."""
+        """Stop painting, from another thread: the thread that paints raises Interrupted."""
         self._stopped.set()
 
     def _iter_segments(self, inference_pass: InferencePass) -> Iterator[int]:
-        """Stores segment after segment from where the pass stands; gives the frames painted so far."""
+        """Paint and store the missing segments of a pass; yields the number of frames painted so far after each."""
         folder = self._work.pass_folder(inference_pass.digest, len(inference_pass))
         state = folder.load_state()
         reader = self._open_film()
@@ -122,9 +123,9 @@ class InferenceWorker:
     def _predict_piece(
         self, piece: Sequence[UIntArray], last_frame: _LastFrame, session: Session, coding: YCbCr
     ) -> tuple[list[ColorPrediction], _LastFrame]:
-        """A piece painted, each frame that is not the one before once; and what was seen last."""
+        """Predict the frames of a piece, repeated frames only once; gives also the last frame processed."""
         fresh: list[UIntArray] = []
-        fresh_numbers: list[int] = []  # number of the fresh frame that each one is; -1: of the one seen before
+        fresh_numbers: list[int] = []  # for each frame its number, or that of what it repeats, in fresh; -1: last_frame
         last_codes = last_frame.luma_codes
         for luma_codes in piece:
             if last_codes is None or not is_repeated_frame(last_codes, luma_codes, coding.depth):
@@ -140,13 +141,14 @@ class InferenceWorker:
         return repeated, _LastFrame(last_codes, repeated[-1])  # type: ignore[return-value]
 
     def _open_film(self) -> RangeReader:
-        """One reader for all passes: a shot that follows another is read on without seeking."""
+        """Return the one reader of all passes, so that consecutive shots are read without seeking."""
         if self._reader is None:
             film = self._film
             self._reader = RangeReader(film.path, film.frame_index, start_seconds=film.start_seconds, info=self._info)
         return self._reader
 
     def _open_session(self, inference_pass: InferencePass, reader: RangeReader) -> Session:
+        """Make a session for a pass, with its references and options."""
         info = reader.info
         return Session(
             self._model,
@@ -161,6 +163,7 @@ class InferenceWorker:
         )
 
     def _load_unchanged_picture(self, reference: Reference, reader: RangeReader) -> UInt8Array:
+        """Load a reference as a session takes it. Raises InputError where its file has changed."""
         loaded = self._references.load(reference)
         if loaded.sha256 != self._reference_digests[reference.path]:
             raise InputError(f"the reference {reference.path} has changed since the render began: render again")
@@ -168,7 +171,7 @@ class InferenceWorker:
 
 
 def make_session_picture(reference: LoadedReference, reader: RangeReader) -> UInt8Array:
-    """A reference as a session takes it: what is painted on a frame of the film lies over that frame.
+    """Return a reference as a session takes it: a partial one that has a frame of the film is laid over that frame.
 
     Raises InputError where the film cannot be read.
     """
@@ -179,9 +182,9 @@ def make_session_picture(reference: LoadedReference, reader: RangeReader) -> UIn
 
 
 def is_repeated_frame(one: UIntArray, other: UIntArray, depth: int) -> bool:
-    """Whether two frames ``h w`` are copies of each other, but for what a codec changes.
+    """Whether two frames of codes ``h w`` are copies of each other, except for coding errors.
 
-    So are the frames that make 24 of 16 a second, and fields that are shown again (pulldown).
+    Such are frames repeated to make 24 of 16 a second, and fields shown again (pulldown).
     """
     difference = np.abs(one.astype(np.float32) - other) / 2 ** (depth - 8)
     return bool(
@@ -193,7 +196,7 @@ def is_repeated_frame(one: UIntArray, other: UIntArray, depth: int) -> bool:
 def _iter_pieces(
     inference_pass: InferencePass, reader: RangeReader, geometry: Geometry, frames_painted: int
 ) -> Iterator[list[UIntArray]]:
-    """What is left of a pass, a segment at a time in the order of painting, as codes at the working size."""
+    """Read the unpainted rest of a pass, a segment at a time, in the order of painting: codes at the working size."""
     for start in range(frames_painted, len(inference_pass), SEGMENT_FRAMES):
         count = min(SEGMENT_FRAMES, len(inference_pass) - start)
         first = inference_pass.end - start - count if inference_pass.is_backward else inference_pass.first + start
@@ -203,5 +206,8 @@ def _iter_pieces(
 
 
 def _select_first_field(luma_codes: UIntArray, info: VideoInfo) -> UIntArray:
-    """Of an interlaced frame the field that is shown first: one moment, and pulldown repeats it whole."""
+    """Take from an interlaced frame the field that is shown first.
+
+    A field shows one moment, and pulldown repeats it whole, so that `is_repeated_frame` finds it.
+    """
     return luma_codes[1 - info.is_top_field_first :: 2] if info.is_interlaced else luma_codes

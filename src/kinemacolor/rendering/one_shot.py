@@ -1,4 +1,4 @@
-"""One film in one go: checked, planned, painted and written; what was done survives a stop."""
+"""The main job: one film is checked, planned and rendered. A run that was stopped continues where it was."""
 
 import hashlib
 import math
@@ -28,12 +28,12 @@ from kinemacolor.weights.manifest import weights_sha256
 if TYPE_CHECKING:
     from kinemacolor.models.base import Colorizer
 
-REQUEST_NOTE = "wish"  # in a work folder: what its plan was made for
+REQUEST_NOTE = "wish"  # file of a work folder with the digest of the request that its plan was made for
 
 
 @dataclass(frozen=True)
 class ColorizeRequest:
-    """One film to colorize. ``start_seconds`` and ``end_seconds`` cut it; the result starts at zero again."""
+    """A film to colorize, from ``start_seconds`` to ``end_seconds``; the timestamps of the result begin at 0."""
 
     source: Path
     references: tuple[ReferenceSpec, ...]
@@ -48,16 +48,16 @@ class ColorizeRequest:
 
     @property
     def work_folder(self) -> Path:
-        """The folder beside the result that is kept until the film is done."""
+        """The folder beside the result with plan and predictions; it is deleted when the film is written."""
         whole = self.output.absolute()
         return whole.with_name(f"{whole.name}.work")
 
 
 class ColorizeRun:
-    """A request on its way: everything that can go wrong does so here, before the first frame, with nothing written.
+    """Runs a request step by step: checks (the constructor), `make_plan`, `render`.
 
-    The film is opened and the references are read once, for all the steps that follow: `make_plan`, then `render`.
-    Raises InputError, UsageError or ResourceError.
+    The constructor finds everything that can be wrong before the first frame is read, and writes nothing. Film and
+    references are opened once for all steps. Raises InputError, UsageError or ResourceError.
     """
 
     def __init__(self, request: ColorizeRequest) -> None:
@@ -86,10 +86,9 @@ class ColorizeRun:
         )
 
     def make_plan(self, encoder: FrameEncoder | None = None, on_frame: Callable[[int], None] | None = None) -> Plan:
-        """Find the shots, and choose a reference for each: a plan that nobody edits.
+        """Find the shots and choose references for each; a run that continues reads the plan it made before.
 
-        ``on_frame`` gets the number of frames read so far. A run that was stopped has its plan already. Raises as
-        `make_plan`.
+        ``encoder`` and ``on_frame`` (gets the number of frames read so far) as in `planner.make_plan`, also the errors.
         """
         request = self.request
         plan_request = PlanRequest(
@@ -117,7 +116,10 @@ class ColorizeRun:
     def render(
         self, plan: Plan, model: "Colorizer", on_progress: Callable[[Progress], None] | None = None
     ) -> RenderReport:
-        """Paint and write the film. A run that was stopped goes on where it was. Raises as `execute_render_plan`."""
+        """Paint and write the film; a run that was stopped continues where it was.
+
+        The work folder is deleted afterwards, also where the film is cut off. Raises as `execute_render_plan`.
+        """
         from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan  # torch comes with it
 
         request = self.request
@@ -136,7 +138,7 @@ class ColorizeRun:
 def run_request(
     request: ColorizeRequest, model: "Colorizer | None" = None, on_progress: Callable[[Progress], None] | None = None
 ) -> RenderReport:
-    """All steps of a request; the model is loaded once, for painting and for telling which pictures are alike.
+    """Do all steps of a request. The model is loaded once, for painting and for the similarity of pictures.
 
     Raises as `ColorizeRun` and its methods.
     """
@@ -149,7 +151,7 @@ def run_request(
 
 
 def _digest_request(plan_request: PlanRequest) -> str:
-    """Tells one request from another, and files that have changed from what they were."""
+    """Compute a digest of a request, of the size and time of its files, and of the weights of its model."""
     paths = [plan_request.film, *(spec.path for spec in plan_request.reference_specs)]
     files = [file for path in paths for file in (find_pictures(path) or [path])]
     stamps = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
@@ -157,6 +159,7 @@ def _digest_request(plan_request: PlanRequest) -> str:
 
 
 def _check_time_range(request: ColorizeRequest, info: VideoInfo) -> None:
+    """Raise UsageError where no part of the film lies between --start and --end."""
     end = math.inf if request.end_seconds is None else request.end_seconds
     if not 0 <= request.start_seconds < end:
         raise UsageError(f"--start {request.start_seconds:g} and --end {end:g} leave nothing between them")
@@ -167,6 +170,7 @@ def _check_time_range(request: ColorizeRequest, info: VideoInfo) -> None:
 
 
 def _frames_expected(request: ColorizeRequest, info: VideoInfo) -> int | None:
+    """Estimate the number of frames of the result from rate and duration; None where they are unknown."""
     if not request.start_seconds and request.end_seconds is None:
         return info.expected_frames
     if info.rate is None or info.duration_seconds is None:

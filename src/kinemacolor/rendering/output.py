@@ -1,4 +1,4 @@
-"""What a render writes, and everything about it that can go wrong before the first frame."""
+"""The files that a render writes, and the checks of them that can be made before the first frame."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ from kinemacolor.video.output import make_partial_path
 from kinemacolor.video.pixels import compute_chroma_shape
 from kinemacolor.video.reader import probe_film
 
-BYTES_PER_PIXEL = 1.0  # of a painted frame in a work folder; a generous guess; grain of the chroma decides
+BYTES_PER_PIXEL = 1.0  # of a prediction in a work folder; a generous guess, as it depends on the grain of ab
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 _PARTIAL_OUTPUTS_FILE = "unfinished.json"
 _WRITABLE_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", *PICTURE_SUFFIXES)
@@ -28,9 +28,10 @@ _WRITABLE_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", *PICTURE_SUFFIXES
 
 @dataclass(frozen=True)
 class OutputSpec:
-    """Where the result goes, and how it is stored.
+    """The files to write, and how they are encoded.
 
-    ``layer``: also the colours alone, on middle gray; ``confidence``: also how sure the model is, as a gray film.
+    ``output`` is the colorized film. ``layer``: also the colours alone, on middle gray; ``confidence``: also the
+    confidence of the model, as a gray film. With ``overwrite`` files that exist are replaced.
     """
 
     output: Path
@@ -41,13 +42,13 @@ class OutputSpec:
 
     @property
     def paths(self) -> list[Path]:
-        """All that is written."""
+        """The paths of all files to write."""
         return [path for path in (self.output, self.layer, self.confidence) if path is not None]
 
 
 @dataclass(frozen=True)
 class OutputSetup:
-    """A target that can be written: the film, the encoder of each file, and what the user should know."""
+    """An output that was checked: the film, the encoder of each file, and warnings for the user."""
 
     output_spec: OutputSpec
     info: VideoInfo
@@ -56,7 +57,7 @@ class OutputSetup:
 
     @property
     def encoder(self) -> EncoderSettings:
-        """That of the result."""
+        """The encoder of the colorized film."""
         return self.encoders[self.output_spec.output]
 
 
@@ -70,11 +71,12 @@ def prepare_output(
     device: str,
     work_folder: Path,
 ) -> OutputSetup:
-    """Check with nothing written that the results can be written.
+    """Check, without writing anything, that the results can be written, and choose their encoders.
 
-    ``working_pixels`` of a painted frame are kept in ``work_folder``.
+    ``inputs`` are the files that must not be overwritten. ``frames`` (None: unknown) and ``working_pixels``, the pixels
+    of a prediction, decide how much room the disk of ``work_folder`` needs.
 
-    Raises UsageError or ResourceError.
+    Raises UsageError, or ResourceError where a disk has too little room.
     """
     check_device(device)
     if len({make_partial_path(path) for path in output_spec.paths}) < len(output_spec.paths):
@@ -89,7 +91,7 @@ def prepare_output(
 
 
 def default_output_path(source: Path, label: str = "color") -> Path:
-    """``film.mp4`` becomes ``film.color.mp4`` beside it; kinds that cannot be written become ``.mp4``."""
+    """Name the result beside its source: ``film.color.mp4`` for ``film.mp4``; ``.mp4`` for suffixes not writable."""
     if source.is_dir():
         folder = source.resolve()
         return folder.with_name(f"{folder.name}.{label}")
@@ -98,7 +100,7 @@ def default_output_path(source: Path, label: str = "color") -> Path:
 
 
 def cbcr_plane_size(info: VideoInfo, encoder: EncoderSettings) -> tuple[int, int]:
-    """Rows and columns of the chroma planes that the encoder takes."""
+    """Compute rows and columns of the Cb and Cr planes that the encoder takes."""
     return compute_chroma_shape(info.height, info.width, encoder.subsampling)
 
 
@@ -111,7 +113,10 @@ def prepare_plan_output(
     device: str,
     inputs: Sequence[Path],
 ) -> OutputSetup:
-    """`prepare` for a plan; ``inputs``: what must not be written over besides its film and references."""
+    """Do `prepare_output` for a plan; errors as there, and InputError for a film that cannot be read.
+
+    ``inputs`` are the files that must not be overwritten besides its film and references.
+    """
     info = probe_film(plan.film.path)
     rows, columns = compute_working_size(info.height, info.width, plan.options.short_side or model_spec.short_side)
     return prepare_output(
@@ -126,7 +131,10 @@ def prepare_plan_output(
 
 
 def mark_started(work_folder: Path, output_spec: OutputSpec) -> None:
-    """Note in ``work`` which files are about to be begun, so that a later run may begin them anew: this one does."""
+    """Note in ``work_folder`` which partial files this run begins, so that a later run may replace them.
+
+    Folders that an earlier run began are deleted.
+    """
     for partial in partial_outputs(work_folder):
         if partial.is_dir():
             shutil.rmtree(partial)
@@ -135,12 +143,12 @@ def mark_started(work_folder: Path, output_spec: OutputSpec) -> None:
 
 
 def mark_finished(work_folder: Path) -> None:
-    """Nothing is unfinished any more."""
+    """Delete the note of `mark_started`: all files are whole."""
     (work_folder / _PARTIAL_OUTPUTS_FILE).unlink(missing_ok=True)
 
 
 def partial_outputs(work_folder: Path) -> list[Path]:
-    """The files that a run with ``work`` had begun when it was stopped."""
+    """List the partial files that an earlier run with ``work_folder`` had begun when it was stopped."""
     try:
         return [Path(name) for name in json.loads((work_folder / _PARTIAL_OUTPUTS_FILE).read_text())]
     except (OSError, ValueError):
@@ -150,11 +158,11 @@ def partial_outputs(work_folder: Path) -> list[Path]:
 def check_output_path(
     output: Path, inputs: Sequence[Path], *, overwrite: bool, replaceable: Sequence[Path] = ()
 ) -> None:
-    """Nothing that exists is lost by writing ``output`` and its ``*.partial.*``, and both can be written.
+    """Check that ``output`` and its ``*.partial.*`` can be written, and that no existing file is lost by it.
 
-    Only what is ``replaceable`` may be there already.
+    Files in ``replaceable`` may exist already.
 
-    Raises UsageError with a way out.
+    Raises UsageError that says what to do.
     """
     partial = make_partial_path(output)
     try:
@@ -179,13 +187,17 @@ def check_output_path(
 
 
 def _is_overlapping(target: Path, source: Path) -> bool:
+    """Whether writing ``target`` would change ``source``: they are the same, or one is a folder around the other."""
     return target == source or target in source.parents or (source.is_dir() and source in target.parents)
 
 
 def _check_disk_space(
     info: VideoInfo, encoders: dict[Path, EncoderSettings], frames: int, working_pixels: int, work_folder: Path
 ) -> None:
-    """Each disk has room for what is to be written there, less what an earlier run has written already."""
+    """Check that each disk has room for what will be written there, less what an earlier run has written already.
+
+    Raises ResourceError.
+    """
     wanted = {work_folder: frames * working_pixels * BYTES_PER_PIXEL}
     for path, encoder in encoders.items():
         wanted[make_partial_path(path)] = frames * info.width * info.height * encoder.bits_per_pixel / 8
@@ -204,17 +216,18 @@ def _check_disk_space(
 
 
 def _nearest_folder(path: Path) -> Path:
-    """The nearest folder that is there."""
+    """Find the nearest parent folder that exists."""
     return next(folder for folder in path.absolute().parents if folder.is_dir())
 
 
 def _bytes_on_disk(path: Path) -> int:
-    """Bytes of a file, or of all in a folder; 0 where there is none."""
+    """Count the bytes of a file, or of all files in a folder; 0 where it does not exist."""
     files = path.rglob("*") if path.is_dir() else [path]
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _collect_warnings(info: VideoInfo, encoder: EncoderSettings) -> list[str]:
+    """List what the user should know about this film and this encoder."""
     found = []
     if info.colors.transfer in HDR_TRANSFERS:
         found.append(

@@ -1,8 +1,8 @@
-"""What must be painted for the shots of a plan, and how much each of it counts in a frame.
+"""The passes of a plan, runs of the model over frames, and the weight of each pass in each frame.
 
-A shot without a picture of its own is one pass, forward. A picture that lies in a shot (a keyframe) is where
-passes begin: one forward and one backward in time, up to the next keyframe; between two keyframes both passes
-see both pictures, and each counts the more the nearer its beginning is. Across a dissolve two shots overlap.
+A shot without a keyframe is one pass, forward in time. At each keyframe two passes begin, one forward and one backward,
+each up to the next keyframe. Between two keyframes both passes have both pictures as references, and the weight of a
+pass falls linearly from its own keyframe, 1, to the other one, 0. Across a dissolve the passes of two shots overlap.
 """
 
 import hashlib
@@ -19,16 +19,17 @@ from kinemacolor.options import RenderOptions, repainting_options
 from kinemacolor.plan.document import Plan, ShotEntry
 from kinemacolor.references.spec import Reference
 
-PAINTING_FORMAT = 3  # of what is painted; a new number paints everything anew
+PAINTING_FORMAT = 3  # version of the stored predictions; a new number makes all of them anew
 
-CurveKnots = tuple[tuple[float, float], ...]
+CurveKnots = tuple[tuple[float, float], ...]  # (frame, weight), linear in between, constant outside
 
 
 @dataclass(frozen=True)
 class InferencePass:
-    """One run of the model over frames ``first`` up to ``end``, from the last to the first if ``backward``.
+    """One run of the model over the frames from ``first`` up to ``end`` (not included).
 
-    ``digest`` names what decides the result.
+    With ``is_backward`` it runs from the last frame to the first. ``digest`` is a hash of everything that decides the
+    predictions.
     """
 
     first: int
@@ -48,19 +49,19 @@ class InferencePass:
         return [reference.frame for reference in self.references] == [start]
 
     def painting_position(self, frame: int) -> int:
-        """How many frames are painted before this one."""
+        """Return how many frames of the pass are painted before this one."""
         return self.end - 1 - frame if self.is_backward else frame - self.first
 
 
 @dataclass(frozen=True)
 class WeightedPass:
-    """A pass, and how much it counts: linear between knots (frame, weight), one product of all curves."""
+    """A pass and its weight over time: the product of curves that are linear between their knots."""
 
     source: InferencePass
     curves: tuple[CurveKnots, ...] = ()
 
     def weight_at(self, frame: int) -> float:
-        """0 outside of the pass."""
+        """Compute the weight of the pass in a frame, 0..1; 0 outside of the pass."""
         if not self.source.first <= frame < self.source.end:
             return 0.0
         return prod(float(np.interp(frame, *np.transpose(knots))) for knots in self.curves)
@@ -68,19 +69,19 @@ class WeightedPass:
 
 @dataclass(frozen=True)
 class ShotPasses:
-    """A shot, and all that is painted for it and the dissolves around it."""
+    """A shot, and the passes for it and for the dissolves at its ends."""
 
     shot: ShotEntry
     weighted_passes: tuple[WeightedPass, ...]
 
 
 def build_shot_passes(plan: Plan, reference_digests: Mapping[Path, str]) -> list[ShotPasses]:
-    """The passes of each shot of a plan; ``reference_digests`` has the sha256 of every reference's file."""
+    """Derive the passes of each shot of a plan; ``reference_digests`` has the sha256 of every reference's file."""
     found = []
     for number, shot in enumerate(plan.shots):
         following = plan.shots[number + 1] if number + 1 < len(plan.shots) else None
         begin, end, curves = _extend_over_dissolves(shot, following, plan.film.frames)
-        shares = tuple(
+        weighted_passes = tuple(
             replace(
                 weighted_pass,
                 source=_with_digest(weighted_pass.source, plan, reference_digests),
@@ -88,14 +89,18 @@ def build_shot_passes(plan: Plan, reference_digests: Mapping[Path, str]) -> list
             )
             for weighted_pass in _build_weighted_passes(plan, shot, begin, end, plan.options_for_shot(shot))
         )
-        found.append(ShotPasses(shot, shares))
+        found.append(ShotPasses(shot, weighted_passes))
     return found
 
 
 def _extend_over_dissolves(
     shot: ShotEntry, next_shot: ShotEntry | None, frames: int
 ) -> tuple[int, int, tuple[CurveKnots, ...]]:
-    """First frame and end with dissolves, and the curves of those."""
+    """Return first frame and end of a shot with the dissolves at its ends, and the curves of these.
+
+    A curve is 0 on the frame before a dissolve and 1 on the frame after it, or the other way round, so the curves of
+    the two shots sum to 1.
+    """
     begin, end, curves = shot.first, shot.end, []
     if shot.dissolve:
         start = shot.first - shot.dissolve // 2
@@ -111,7 +116,7 @@ def _extend_over_dissolves(
 def _build_weighted_passes(
     plan: Plan, shot: ShotEntry, begin: int, end: int, options: RenderOptions
 ) -> list[WeightedPass]:
-    """The passes of a shot that reaches from ``begin`` to ``end``."""
+    """Derive the passes of a shot that lasts, with its dissolves, from ``begin`` up to ``end`` (not included)."""
     used = [Reference(plan.references[name].path, plan.references[name].frame) for name in sorted(shot.references)]
     keys = sorted({one.frame for one in used if one.frame is not None and shot.first <= one.frame < shot.end})
     if not keys:
@@ -134,7 +139,8 @@ def _build_weighted_passes(
 
 
 def _with_digest(inference_pass: InferencePass, plan: Plan, reference_digests: Mapping[Path, str]) -> InferencePass:
-    decides = {
+    """Return the pass with its digest: of film, model, weights, options, references and frames."""
+    decisive = {
         "format": PAINTING_FORMAT,
         "film": [plan.film.sha256, plan.film.start_seconds],
         "model": [plan.model, plan.weights],
@@ -142,4 +148,5 @@ def _with_digest(inference_pass: InferencePass, plan: Plan, reference_digests: M
         "references": [[reference_digests[reference.path], reference.frame] for reference in inference_pass.references],
         "frames": [inference_pass.first, inference_pass.end, inference_pass.is_backward],
     }
-    return replace(inference_pass, digest=hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:24])
+    digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:24]
+    return replace(inference_pass, digest=digest)

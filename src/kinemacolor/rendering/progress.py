@@ -1,4 +1,4 @@
-"""How far a render is, and what it did."""
+"""The progress of a render while it runs, and its report at the end."""
 
 import time
 from collections.abc import Callable
@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 @dataclass(frozen=True)
 class RenderReport:
-    """What was done. ``result`` is the file that was made, ``ended_early`` why it is not whole, if so.
+    """The result of a render.
 
-    ``painted`` of the frames were coloured now; others were kept from an earlier run.
+    ``result`` is the path of the file, ``ended_early`` the reason why it is not whole, None where it is. ``painted`` is
+    the number of frames that the model has processed now; predictions of the others are from an earlier run.
+    ``seconds`` is the time it took, ``settings`` everything that decided the result.
     """
 
     source: str
@@ -28,7 +30,7 @@ class RenderReport:
 
 
 class Progress(NamedTuple):
-    """Frames done, frames expected, seconds since the first was asked for. Half of a frame is to paint it."""
+    """Frames done, frames expected, seconds since the start. Painting a frame and writing it are half of it each."""
 
     frames: int
     expected: int
@@ -36,9 +38,10 @@ class Progress(NamedTuple):
 
 
 class ProgressMeter:
-    """Counts what is done, from two threads, in half frames.
+    """Measures the progress of a render from two threads: one paints frames, one writes them.
 
-    ``expected`` frames of the film; ``to_paint`` in all passes, ``known`` of which are painted already.
+    ``expected`` is the number of frames of the film, ``to_paint`` that of all passes, ``already_painted`` how many of
+    these an earlier run has painted.
     """
 
     def __init__(
@@ -52,17 +55,21 @@ class ProgressMeter:
 
     @property
     def elapsed_seconds(self) -> float:
+        """Seconds since the meter was made."""
         return time.monotonic() - self._started
 
     def add_painted(self, frames: int) -> None:
+        """Count frames of passes that the model has processed."""
         self.frames_painted += frames
         self._notify_progress()
 
     def add_assembled(self, frames: int) -> None:
+        """Count frames of the film that are written."""
         self.frames += frames
         self._notify_progress()
 
     def _notify_progress(self) -> None:
+        """Pass the progress on; both halves of the work count the same."""
         if self._on_progress:
             share = (
                 self._already_painted + self.frames_painted

@@ -1,4 +1,4 @@
-"""A plan becomes a film: what is not painted yet is painted, and all is put together in a stream."""
+"""Renders a plan: has missing predictions made, blends them, and writes the film, all as one stream."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -20,7 +20,7 @@ from kinemacolor.rendering.blend import FramePrediction, iter_frame_predictions
 from kinemacolor.rendering.cache import WorkFolder
 from kinemacolor.rendering.inference_pass import InferenceWorker
 from kinemacolor.rendering.output import OutputSetup, cbcr_plane_size, mark_finished, mark_started
-from kinemacolor.rendering.passes import InferencePass, ShotPasses, build_shot_passes
+from kinemacolor.rendering.passes import PAINTING_FORMAT, InferencePass, ShotPasses, build_shot_passes
 from kinemacolor.rendering.progress import Progress, ProgressMeter, RenderReport
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.utils.files import translate_disk_errors
@@ -34,10 +34,13 @@ from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.writer import open_writer
 from kinemacolor.weights.manifest import weights_sha256
 
-EnsureSegmentWithProgress = Callable[[InferencePass, int, Callable[[int], None]], None]  # as `Painter.ensure`
+# Like `InferenceWorker.ensure_segment`: a pass, the number of a segment, and what gets the number of new frames.
+EnsureSegmentWithProgress = Callable[[InferencePass, int, Callable[[int], None]], None]
 
 
 class _EncodedFrame(NamedTuple):
+    """One frame as it is written: codes of all planes, timestamp and duration in ticks, mean confidence 0..1."""
+
     luma_codes: UIntArray
     cbcr_codes: UIntArray
     confidence_codes: UIntArray | None
@@ -47,9 +50,9 @@ class _EncodedFrame(NamedTuple):
 
 
 class RenderPlan:
-    """The work of one plan: what is to paint, where it is kept, what is done already.
+    """The passes of one plan, and the folder with their predictions.
 
-    Raises InputError where film or references are not what the plan was made for, WeightsError for other weights.
+    Raises InputError where film or references are not those that the plan was made for, WeightsError for other weights.
     """
 
     def __init__(
@@ -66,26 +69,26 @@ class RenderPlan:
         self.reference_digests = check_inputs(plan, self.references)
         self.shot_passes = build_shot_passes(plan, self.reference_digests)
         distinct = {
-            share.source.digest: share.source for stretch in self.shot_passes for share in stretch.weighted_passes
+            one.source.digest: one.source for shot_passes in self.shot_passes for one in shot_passes.weighted_passes
         }
         self.passes: list[InferencePass] = list(distinct.values())
 
     @property
     def frames_to_paint(self) -> int:
-        """Of all passes; those between two keyframes and in dissolves count twice."""
+        """The number of frames of all passes; frames between two keyframes and in dissolves count twice."""
         return sum(map(len, self.passes))
 
     @property
     def frames_painted(self) -> int:
-        """So many of them are kept already."""
+        """The number of these frames whose predictions are stored already."""
         return sum(self.work.pass_folder(one.digest, len(one)).frames_painted for one in self.passes)
 
     def make_postprocessors(self, info: VideoInfo) -> list[ChromaPostprocessor]:
-        """How the painted frames of each shot become the film's."""
-        return [make_postprocessor(stretch, info, self.model) for stretch in self.shot_passes]
+        """Make the post-processing of each shot, for a film described by ``info``."""
+        return [make_postprocessor(shot_passes, info, self.model) for shot_passes in self.shot_passes]
 
     def prune_stale_passes(self) -> None:
-        """Forget what was painted for an earlier state of the plan."""
+        """Delete predictions that were made for an earlier state of the plan."""
         self.work.prune_passes({one.digest for one in self.passes})
 
 
@@ -95,15 +98,17 @@ def execute_render_plan(
     on_progress: Callable[[Progress], None] | None = None,
     ensure_segment: EnsureSegmentWithProgress | None = None,
 ) -> RenderReport:
-    """Paint what is missing and write the film. It has its name only when whole; else it stays as ``*.partial.*``.
+    """Paint what is missing and write the film, which is ``*.partial.*`` until it is whole.
 
-    ``ensure``: who paints, if not this process. Raises PartialError, with the report, where the source ends early;
-    InputError where film or references change meanwhile. What was painted is kept in any case.
+    ``ensure_segment`` has segments painted elsewhere, as on a cluster; by default this process paints. Raises
+    PartialError, with the report, where the source ends early; InputError where film or references change meanwhile.
+    Predictions stay in the work folder in any case.
     """
     film, output_spec = render_plan.plan.film, output_setup.output_spec
     meter = ProgressMeter(film.frames, render_plan.frames_to_paint, render_plan.frames_painted, on_progress)
     stamps_before = _stamp_files(film.path)
     with lock_work_folder(render_plan.work.folder), render_plan.work.pin_torch_threads(), ExitStack() as open_now:
+        repainted = render_plan.work.claim_format(PAINTING_FORMAT)
         inference_worker = open_now.enter_context(
             InferenceWorker(
                 film,
@@ -144,12 +149,14 @@ def execute_render_plan(
             mark_finished(render_plan.work.folder)
             render_plan.prune_stale_passes()
     report = _make_render_report(render_plan, output_setup, meter, reader, writers[output_spec.output], confidence_sum)
+    report.warnings.extend([repainted] if repainted else [])
     if report.ended_early:
         raise PartialError(f"{film.path.name} is cut off: {report.ended_early}. Kept: {report.result}", report)
     return report
 
 
 def _open_film_writer(path: Path, plan: Plan, output_setup: OutputSetup) -> FilmWriter:
+    """Open the writer of one output file; only the colorized film itself gets sound, subtitles and the rest."""
     seconds = plan.film.start_seconds, plan.film.end_seconds
     is_main = path == output_setup.output_spec.output
     return open_writer(path, output_setup.info, output_setup.encoders[path], *seconds, with_other_streams=is_main)
@@ -163,7 +170,7 @@ def _write_frames(
     meter: ProgressMeter,
     stop: Callable[[], None],
 ) -> float:
-    """Write every frame; gives the sum of their mean confidences. ``stop``: ends the painting."""
+    """Write every frame; gives the sum of their mean confidences. ``stop`` is called to end the painting early."""
     confidence_sum = 0.0
     blocks, ahead = prefetch(reader.iter_blocks(1)), prefetch(predictions, ahead=8)
     frames = prefetch(_iter_encoded_frames(blocks, ahead, output_setup), on_stop=stop)
@@ -205,9 +212,9 @@ def _make_render_report(
 
 @contextmanager
 def lock_work_folder(work_folder: Path) -> Iterator[None]:
-    """Nobody else renders with this folder meanwhile.
+    """Hold the lock of a work folder, made if need be, so that no other process renders with it.
 
-    Raises UsageError where somebody does.
+    Raises UsageError where another process does, ResourceError where the folder cannot be made.
     """
     with translate_disk_errors(work_folder):
         work_folder.mkdir(parents=True, exist_ok=True)
@@ -220,7 +227,7 @@ def lock_work_folder(work_folder: Path) -> Iterator[None]:
 
 
 def check_inputs(plan: Plan, references: ReferenceReader) -> dict[Path, str]:
-    """See that weights, film and references are what the plan was made for; gives the sha256 of each reference's file.
+    """Check that weights and film are those of the plan and references can be read; gives the sha256 of each reference.
 
     Raises as `RenderPlan`.
     """
@@ -241,7 +248,7 @@ def check_inputs(plan: Plan, references: ReferenceReader) -> dict[Path, str]:
 def _iter_encoded_frames(
     blocks: Iterator[FrameBlock], predictions: Iterator[FramePrediction], output_setup: OutputSetup
 ) -> Iterator[_EncodedFrame]:
-    """Luma as it stands in the film, with the codes of its colours."""
+    """Combine the luma codes of each frame, unchanged, with the Cb and Cr codes of its prediction."""
     info, encoder = output_setup.info, output_setup.encoder
     source_coding, target_coding = info.colors.build_ycbcr(info.depth), info.colors.build_ycbcr(encoder.depth)
     size = cbcr_plane_size(info, encoder)
@@ -270,6 +277,7 @@ def _iter_encoded_frames(
 
 
 def _write_frame(frame: _EncodedFrame, writers: Mapping[Path, FilmWriter], output_setup: OutputSetup) -> None:
+    """Write a frame to each output: the film, the layer of colours, the confidence."""
     output_spec, middle = output_setup.output_spec, 2 ** (output_setup.encoder.depth - 1)
     writers[output_spec.output].write(frame.luma_codes, frame.cbcr_codes, frame.pts, frame.duration)
     if output_spec.layer:
@@ -282,7 +290,7 @@ def _write_frame(frame: _EncodedFrame, writers: Mapping[Path, FilmWriter], outpu
 
 
 def make_postprocessor(shot_passes: ShotPasses, info: VideoInfo, model: Colorizer) -> ChromaPostprocessor:
-    """How painted frames of a shot become the film's."""
+    """Make the post-processing of a shot, for a film described by ``info``."""
     options = shot_passes.weighted_passes[0].source.options
     geometry = Geometry.from_frame_size(
         info.height,
@@ -296,16 +304,19 @@ def make_postprocessor(shot_passes: ShotPasses, info: VideoInfo, model: Colorize
 
 
 def _stamp_files(path: Path) -> list[tuple[int, int]]:
+    """Return size and modification time (ns) of a film's file, or of each picture of a folder."""
     files = find_pictures(path) or [path]
     return [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]
 
 
 def _reader_warnings(reader: VideoReader) -> list[str]:
+    """List what the user should know about the reading of the film."""
     count = reader.corrupt_packets
     return [f"{count} damaged packet{'s' * (count > 1)} of the source could not be decoded"] if count else []
 
 
 def _describe_settings(render_plan: RenderPlan, output_setup: OutputSetup) -> dict[str, object]:
+    """Collect the settings that decided the result, ready for JSON; those of post-processing are the first shot's."""
     plan, encoder = render_plan.plan, output_setup.encoder
     first = render_plan.make_postprocessors(output_setup.info)[0]
     return {

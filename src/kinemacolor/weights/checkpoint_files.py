@@ -1,7 +1,4 @@
-"""Checkpoints of other programs, also those in archives: found, and read as tensors.
-
-Nothing in a file is ever executed.
-"""
+"""Finds checkpoints in files and archives of other programs and reads their tensors. Executes nothing in them."""
 
 import argparse
 import lzma
@@ -26,8 +23,9 @@ from torch import Tensor
 from kinemacolor.errors import ResourceError, WeightsError
 from kinemacolor.weights.store import DISK_FULL_ERRNOS
 
-CHECKPOINT_NAME = re.compile(r"(.*/)?[^/.][^/]*\.(pth|pt|ckpt|safetensors)")  # the members of an archive to look at
+CHECKPOINT_NAME = re.compile(r"(.*/)?[^/.][^/]*\.(pth|pt|ckpt|safetensors)")  # members of an archive that are read
 MAX_CHECKPOINT_BYTES = 4 << 30  # bytes of a checkpoint in an archive
+# What readers of damaged files raise, and what libraries of single formats do.
 READ_ERRORS = (OSError, EOFError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, AssertionError)
 FORMAT_ERRORS = (
     struct.error,
@@ -41,7 +39,12 @@ FORMAT_ERRORS = (
 
 
 def iter_checkpoint_files(label: str, path: Path, folder: Path) -> Iterator[tuple[str, Path]]:
-    """A checkpoint itself, or those in an archive one by one, each copied out under a name of ours while it is read."""
+    """Yield the label and path of a checkpoint file, or of each checkpoint in a zip or tar archive.
+
+    ``label`` is the name for messages. A member is copied into ``folder``, under a name of ours, until the next one is
+    asked for: no name in an archive decides where anything is written. Raises WeightsError for a damaged archive or a
+    member that is too large, ResourceError where the disk is full.
+    """
 
     @contextmanager
     def extract_member(member_name: str, stream: IO[bytes] | None, size: int) -> Iterator[tuple[str, Path]]:
@@ -77,7 +80,11 @@ def iter_checkpoint_files(label: str, path: Path, folder: Path) -> Iterator[tupl
 
 
 def load_tensors(label: str, path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors of a file, by the names in it, and its metadata."""
+    """Read the tensors of a safetensors file or PyTorch checkpoint, by the names in it, and its metadata.
+
+    ``label`` is the name for messages. Raises WeightsError for a file that is damaged, of another kind, or wants to run
+    code.
+    """
     try:
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as opened:
@@ -98,7 +105,11 @@ def load_tensors(label: str, path: Path) -> tuple[dict[str, Tensor], dict[str, s
 
 
 def _flatten_state_dict(loaded: object) -> dict[str, Tensor]:
-    """The tensors of a dictionary and of those in it; their names lose ``module.`` and ``state_dict.``."""
+    """Collect the dense real tensors of a dictionary and of the dictionaries in it, by one name each.
+
+    Names lose the words ``module`` and ``state_dict``, which DataParallel and trainers add. Raises ValueError where two
+    names become the same.
+    """
     flat = {}
     for name, value in loaded.items() if isinstance(loaded, dict) else ():
         for inner, tensor in value.items() if isinstance(value, dict) else [("", value)]:

@@ -1,4 +1,4 @@
-"""Kinds of weight files, as data: which parts they fill, under which names."""
+"""The formats of weight files, as data: which parts of models they hold, under which names."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,17 +10,17 @@ from kinemacolor.models.deep_exemplar import official_colorization_names, offici
 from kinemacolor.nn.backbones import vgg19_layer_indices
 from kinemacolor.weights.registry import MODELS
 
-PartTensors = Mapping[str, Mapping[str, Tensor]]  # tensors by part and by our names
+PartTensors = Mapping[str, Mapping[str, Tensor]]  # tensors by part and by our name
 TORCHVISION_LICENCE = "BSD-3-Clause (torchvision)"
 
 
 @dataclass(frozen=True)
 class WeightsFormat:
-    """One kind of file: for every part in it, our modules and their names there.
+    """A format of weight files: for each part in it, our names of modules and their names in the file.
 
-    ``file`` is what its authors call it, ``leftover`` a pattern of keys we have no use for, ``options``
-    what a model with these weights needs, ``boxes`` the dictionaries that the keys lie in,
-    ``licence`` that of the weights where it is not the manifest's.
+    ``file_name`` is the name that its authors gave the file, ``ignored_keys`` a pattern of keys that we do not use,
+    ``options`` the options that a model needs with these weights, ``wrapper_keys`` the dictionaries in the file that
+    hold the keys, ``licence`` the licence of the weights where it is not the manifest's.
     """
 
     name: str
@@ -32,18 +32,18 @@ class WeightsFormat:
     licence: str | None = None
 
     def key_in_file(self, part: str, own_key: str) -> str:
-        """What a tensor of a part is called in the file."""
+        """Return the name in the file of a tensor of a part, given our name."""
         module, _, leaf = own_key.rpartition(".")
         return f"{self.modules[part][module]}.{leaf}"
 
 
 def published_formats(meta_parts: PartTensors) -> list[WeightsFormat]:
-    """The files of other authors that fill parts of ``blank``."""
-    places = vgg19_layer_indices()
-    caffe = {"vgg19": {layer: layer for layer in places}}
-    placed = {"vgg19": {layer: f"features.{place}" for layer, place in places.items()}}
-    # a layer for the border before each; place 0 turns RGB into Caffe's BGR, which our VGG19 does itself
-    normalised = {"vgg19": {layer: str(place + i + 2) for i, (layer, place) in enumerate(places.items())}}
+    """List the formats that other authors published, of which all parts are in ``meta_parts`` (`make_meta_parts`)."""
+    indices = vgg19_layer_indices()
+    caffe = {"vgg19": {layer: layer for layer in indices}}
+    torchvision = {"vgg19": {layer: f"features.{index}" for layer, index in indices.items()}}
+    # a padding layer precedes each convolution; layer 0 turns RGB into Caffe's BGR, which our VGG19 does itself
+    normalised = {"vgg19": {layer: str(index + i + 2) for i, (layer, index) in enumerate(indices.items())}}
     embed = {
         "color2embed-encoder": {ours: f"colorEncoder.{name}" for ours, name in official_encoder_names().items()},
         "color2embed-unet": {ours: f"colorUNet.{name}" for ours, name in official_unet_names().items()},
@@ -57,7 +57,7 @@ def published_formats(meta_parts: PartTensors) -> list[WeightsFormat]:
         WeightsFormat(
             "torchvision's VGG19",
             "vgg19.pth",
-            placed,
+            torchvision,
             r"(features\.3[24]|classifier)\..*",
             {"vgg": "torchvision"},
             licence=TORCHVISION_LICENCE,
@@ -78,7 +78,7 @@ def published_formats(meta_parts: PartTensors) -> list[WeightsFormat]:
 
 
 def own_format(name: str, meta_parts: PartTensors) -> WeightsFormat:
-    """Our own file of a whole model: the keys of its state dict."""
+    """Return our own format of a whole model, whose names are those of its state dict."""
     paths = {part: f"{path}." if path else "" for part, path in MODELS[name].parts.items()}
     modules = {
         part: {module: prefix + module for module in _module_names(meta_parts[part])} for part, prefix in paths.items()
@@ -87,4 +87,5 @@ def own_format(name: str, meta_parts: PartTensors) -> WeightsFormat:
 
 
 def _module_names(tensors: Iterable[str]) -> list[str]:
+    """List the modules that tensors of these names belong to, each once."""
     return list(dict.fromkeys(key.rpartition(".")[0] for key in tensors))

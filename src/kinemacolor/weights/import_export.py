@@ -1,6 +1,6 @@
-"""Weights in the files that their authors published: read, checked, stored, and written again.
+"""Imports weights from the files that their authors published, and exports them again.
 
-Nothing in a file is ever executed, and nothing is stored unless all of it fits.
+Nothing is stored unless all of it fits.
 """
 
 import json
@@ -23,19 +23,14 @@ from kinemacolor.weights.manifest import StoredPart, package_manifest, stored_pa
 from kinemacolor.weights.registry import MODELS, make_meta_parts, read_part, recorded_options
 from kinemacolor.weights.store import WeightsEntry, download_file, staging_folder, store_parts
 
-EXPORTED_FIELDS = (
-    "licence",
-    "provenance",
-    "trained_on",
-    "non_commercial",
-    "options",
-)  # what our own files say of their parts
+# What our own files say of each of their parts.
+EXPORTED_FIELDS = ("licence", "provenance", "trained_on", "non_commercial", "options")
 BATCH_COUNTER_SUFFIX = "num_batches_tracked"  # inference never reads it; old files have none
 
 
 @dataclass(frozen=True)
 class _Checkpoint:
-    """A file that was read, and what the rows of its parts shall say."""
+    """A file that was read: its parts, and the fields of the manifest that it decides, by part."""
 
     label: str
     sha256: str
@@ -44,37 +39,37 @@ class _Checkpoint:
     part_fields: Mapping[str, Mapping[str, Any]]
 
     def manifest_entry(self, part: str) -> WeightsEntry:
+        """Make the row of the user's manifest for a part of this file."""
         return replace(
             package_manifest()[part], source=self.label, source_sha256=self.sha256, **self.part_fields.get(part, {})
         )
 
 
 def import_weights(name: str, files: Sequence[Path | str] = ()) -> list[StoredPart]:
-    """Store the parts of a model that ``files`` hold: paths or URLs of checkpoints, or of archives with some.
+    """Store the parts of a model that are in ``files``: paths or URLs of checkpoints, or of archives of checkpoints.
 
-    Without files, what is missing is fetched from where the manifest says. All is stored, or nothing.
-    Raises UsageError for an unknown model or a URL of another kind, WeightsError for what cannot be
-    fetched, read or used, ResourceError where it cannot be stored.
+    Without files, missing parts are downloaded from the addresses in the manifest. All parts are stored, or none.
+    Gives the parts that were stored. Raises UsageError for an unknown model or a URL of another kind, WeightsError for
+    a file that cannot be downloaded, read or used, ResourceError where the parts cannot be stored.
     """
     missing = [part for part in stored_parts(name) if not part.path]
     with staging_folder() as folder:
-        checkpoints = [c for file in files for c in _read_checkpoints(name, file, folder)] or _download_missing(
-            name, missing, folder
-        )
+        read = [checkpoint for file in files for checkpoint in _read_checkpoints(name, file, folder)]
+        checkpoints = read or _download_missing(name, missing, folder)
         chosen = {
             part: _choose_checkpoint(part, checkpoints)
             for part in MODELS[name].parts
-            if any(part in c.parts for c in checkpoints)
+            if any(part in checkpoint.parts for checkpoint in checkpoints)
         }
-        store_parts({part: (c.manifest_entry(part), c.parts[part]) for part, c in chosen.items()}, folder)
+        store_parts({part: (one.manifest_entry(part), one.parts[part]) for part, one in chosen.items()}, folder)
     return [part for part in stored_parts(name) if part.name in chosen]
 
 
 def export_weights(name: str, target: Path, *, official: bool = False, overwrite: bool = False) -> list[Path]:
-    """Write a model's weights into a folder, or a file where one is enough; gives what was written.
+    """Write a model's weights into a folder, or into a file where one is enough; gives the paths.
 
-    One safetensors file of ours, or the files of its authors. Raises UsageError for an unknown
-    model, one without published files or a file that exists, WeightsError for untrained or damaged
+    Writes one safetensors file of ours or, with ``official``, the files of its authors. Raises UsageError for an
+    unknown model, a model without published files or a file that exists, WeightsError for untrained or damaged
     weights, ResourceError where they cannot be written.
     """
     stored = stored_parts(name)
@@ -100,7 +95,7 @@ def export_weights(name: str, target: Path, *, official: bool = False, overwrite
 
 
 def _read_checkpoints(name: str, file: Path | str, folder: Path) -> list[_Checkpoint]:
-    """The checkpoints in a file or behind a URL that hold parts of the model; at least one."""
+    """Read the checkpoints of a file or URL that have parts of the model. Raises WeightsError where none has."""
     label, path = download_file(file, folder) if isinstance(file, str) else (file.name, file)
     if not path.is_file():
         raise WeightsError(f"{path} is no file: name a checkpoint, an archive with some, or a URL")
@@ -138,7 +133,7 @@ def _read_checkpoints(name: str, file: Path | str, folder: Path) -> list[_Checkp
 def _recognize_format(
     label: str, tensors: Mapping[str, Tensor], known_formats: list[WeightsFormat], meta_parts: PartTensors
 ) -> WeightsFormat:
-    """The format most of whose keys are there."""
+    """Find the format of a file: the one of whose keys most are there. Raises WeightsError below one half."""
 
     def matching_key_share(file_format: WeightsFormat) -> float:
         keys = [file_format.key_in_file(part, ours) for part in file_format.modules for ours in meta_parts[part]]
@@ -154,9 +149,9 @@ def _recognize_format(
 def _match_tensors(
     label: str, tensors: Mapping[str, Tensor], file_format: WeightsFormat, meta_parts: PartTensors
 ) -> PartTensors:
-    """The tensors by our names, of our shapes and types. Raises WeightsError that names what does not fit."""
+    """Sort tensors by part and our names, in our types. Raises WeightsError that names what does not fit."""
     parts: dict[str, dict[str, Tensor]] = {part: {} for part in file_format.modules}
-    missing, misshapen, unreal, left = [], [], [], dict(tensors)
+    missing, misshapen, non_finite, left = [], [], [], dict(tensors)
     for part, ours, like in ((p, *item) for p in file_format.modules for item in meta_parts[p].items()):
         key = file_format.key_in_file(part, ours)
         left.pop(key, None)
@@ -166,13 +161,13 @@ def _match_tensors(
         elif tensor.shape != like.shape:
             misshapen.append(f"{key} is {list(tensor.shape)}, wanted {list(like.shape)}")
         elif not torch.isfinite(tensor).all():
-            unreal.append(key)
+            non_finite.append(key)
         else:
             parts[part][ours] = tensor.detach().to(like.dtype).clone(memory_format=torch.contiguous_format)
     unused = [
         key for key in left if not (key.endswith(BATCH_COUNTER_SUFFIX) or re.fullmatch(file_format.ignored_keys, key))
     ]
-    lists = {"missing": missing, "left over": unused, "of a wrong shape": misshapen, "not finite": unreal}
+    lists = {"missing": missing, "left over": unused, "of a wrong shape": misshapen, "not finite": non_finite}
     faults = [f"{len(k)} {what} ({'; '.join(k[:3])}{'; …' if len(k) > 3 else ''})" for what, k in lists.items() if k]
     if faults:
         raise WeightsError(f"{label} looks like {file_format.name}, but {', '.join(faults)}: get the published file")
@@ -182,7 +177,10 @@ def _match_tensors(
 def _read_part_fields(
     label: str, file_format: WeightsFormat, metadata: Mapping[str, str], known_formats: list[WeightsFormat]
 ) -> dict[str, dict[str, Any]]:
-    """What a file says of its parts; our own files hold their rows."""
+    """Collect the fields of the manifest that a file decides, by part.
+
+    Our own files record them in their metadata. Raises WeightsError where these are damaged or impossible.
+    """
     if not file_format.file_name.endswith(".safetensors"):
         row = {"provenance": file_format.name, "options": file_format.options} | (
             {"licence": file_format.licence} if file_format.licence else {}
@@ -205,10 +203,10 @@ def _read_part_fields(
 
 
 def _download_missing(name: str, missing: list[StoredPart], folder: Path) -> list[_Checkpoint]:
-    """The published files with the missing parts, each from the first address that has it.
+    """Download the published files of missing parts, each from the first address that has it.
 
-    Parts without any address are left out. Raises WeightsError where nothing is to be had, or
-    something at none of its addresses.
+    Parts without any address are left out. Raises WeightsError where a part is found at none of its addresses, or
+    where nothing was downloaded at all.
     """
     checkpoints: list[_Checkpoint] = []
     for part in missing:
@@ -229,8 +227,8 @@ def _download_missing(name: str, missing: list[StoredPart], folder: Path) -> lis
 
 
 def _choose_checkpoint(part: str, checkpoints: list[_Checkpoint]) -> _Checkpoint:
-    """The file to take a part from; of several, the one with the name that its authors gave it."""
-    having = [c for c in checkpoints if part in c.parts]
+    """Choose the file to take a part from: of several, the one with the name that its authors gave it."""
+    having = [checkpoint for checkpoint in checkpoints if part in checkpoint.parts]
     named = [c for c in having if c.label.startswith(PurePath(c.format.file_name).stem)] if len(having) > 1 else having
     if len(named) != 1:
         raise WeightsError(f"{part} is in {' and in '.join(c.label for c in named or having)}: name one file for it")
@@ -238,7 +236,7 @@ def _choose_checkpoint(part: str, checkpoints: list[_Checkpoint]) -> _Checkpoint
 
 
 def _official_formats(name: str, meta_parts: PartTensors) -> list[WeightsFormat]:
-    """The published files that a model's parts, with their options, would fill."""
+    """List the published formats that a model's parts fit, with their options. Raises UsageError where one has none."""
     options = asdict(recorded_options(name))
     fitting = [row for row in published_formats(meta_parts) if row.options.items() <= options.items()]
     chosen = [row for row in fitting if row.modules.keys() <= MODELS[name].parts.keys()]
@@ -251,14 +249,15 @@ def _official_formats(name: str, meta_parts: PartTensors) -> list[WeightsFormat]
 def _write_weights_file(
     path: Path, file_format: WeightsFormat, parts: list[tuple[StoredPart, dict[str, Tensor]]]
 ) -> Path:
-    """Parts as one file of a kind; our own holds their rows too."""
+    """Write parts as one file of a format; gives its path. Our own format records `EXPORTED_FIELDS` too."""
     tensors = {file_format.key_in_file(part.name, ours): tensor for part, of in parts for ours, tensor in of.items()}
     if path.suffix == ".safetensors":
         rows = {part.name: {key: asdict(part.entry)[key] for key in EXPORTED_FIELDS} for part, _ in parts}
         save_file(tensors, path, {"parts": json.dumps(rows)})
     else:
         wrapped = {
-            b: {k.partition(".")[2]: t for k, t in tensors.items() if k.startswith(b)} for b in file_format.wrapper_keys
+            wrapper: {key.partition(".")[2]: tensor for key, tensor in tensors.items() if key.startswith(wrapper)}
+            for wrapper in file_format.wrapper_keys
         }
         torch.save(wrapped or tensors, path)
     return path

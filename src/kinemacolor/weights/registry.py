@@ -1,4 +1,4 @@
-"""The models with their weights: made, filled and checked before they are used."""
+"""Builds models and loads their weights, which are verified before they are used."""
 
 import warnings
 from dataclasses import replace
@@ -25,33 +25,33 @@ from kinemacolor.weights.manifest import (
 )
 
 MODELS: dict[str, type[Colorizer]] = {name: entry.load_class() for name, entry in MODEL_CATALOG.items()}
-UNTRAINED_SEED = 0  # of the weights that nobody trained
+UNTRAINED_SEED = 0  # for the initial values of untrained weights
 
 
 class WeightsNotice(UserWarning):
-    """What a user must know of the weights that a model was loaded with."""
+    """Warning with something that a user must know of the weights that a model was loaded with."""
 
 
 def make_meta_model(name: str) -> Colorizer:
-    """A model without numbers, on the meta device: its modules, names and shapes."""
+    """Build a model on the meta device: modules, names and shapes, but no values."""
     with torch.device("meta"):
         return MODELS[name](MODELS[name].options_type())
 
 
 def make_meta_parts() -> dict[str, dict[str, Tensor]]:
-    """Names and shapes of the tensors of every part of every model, on the meta device."""
+    """Return the tensors of every part of every model on the meta device: names, shapes and types, but no values."""
     meta_models = [make_meta_model(name) for name in MODELS]
     return {part: model.get_submodule(path).state_dict() for model in meta_models for part, path in model.parts.items()}
 
 
 def load_model(name: str = DEFAULT_MODEL, **options: object) -> Colorizer:
-    """A model with its weights, on the CPU, ready to colorize.
+    """Load a model with its weights, on the CPU, in evaluation mode.
 
-    ``options`` are fields of the model's ``options_type``, such as ``temperature=0.01``; those that the
-    weights need come with them. What is not here stays as a fixed seed makes it, which a
-    WeightsNotice and ``notices`` say loudly.
-    Raises UsageError for an unknown name, WeightsError where weights are missing that ship with
-    the package, or are not the ones of the manifest.
+    ``options`` are fields of the model's ``options_type``, such as ``temperature=0.01``; options that the weights need
+    are set from the manifest. Parts that this machine does not have keep random values of a fixed seed, of which a
+    WeightsNotice and the model's ``notices`` warn.
+    Raises UsageError for an unknown name, WeightsError where weights that ship with the package are missing, or where
+    weights do not match the manifest.
     """
     parts = stored_parts(name)
     model_class = MODELS[name]
@@ -73,9 +73,9 @@ def load_model(name: str = DEFAULT_MODEL, **options: object) -> Colorizer:
 
 
 def load_imagenet_backbone() -> EfficientNetLite0:
-    """The backbone as a classifier of ImageNet: what `match` looks with, and what tells which pictures are alike.
+    """Load the ImageNet classifier whose features `MatchBaseline` matches and training data is compared by.
 
-    Raises WeightsError where it is not as it was installed.
+    Raises WeightsError where its file is missing or damaged.
     """
     network = EfficientNetLite0()
     network.load_state_dict(read_part(stored_backbone_part()))
@@ -83,7 +83,7 @@ def load_imagenet_backbone() -> EfficientNetLite0:
 
 
 def recorded_options(name: str) -> Any:
-    """The options that a model's stored weights need; the defaults for all else. Raises as `stored_parts`."""
+    """Return the options of a model that its stored weights need, defaults for the others. Raises as `stored_parts`."""
     recorded = {key: value for part in stored_parts(name) for key, value in part.entry.options.items()}
     try:
         return MODELS[name].options_type(**recorded)
@@ -92,9 +92,9 @@ def recorded_options(name: str) -> Any:
 
 
 def read_part(part: StoredPart) -> dict[str, Tensor]:
-    """A part's tensors, float32 or wider, by their names in its submodule.
+    """Read the tensors of a part, float32 or wider, by their names in its submodule.
 
-    Raises WeightsError unless they are the manifest's.
+    Raises WeightsError where the file does not match the manifest.
     """
     assert part.path
     check_weights(part.path, part.entry, repair_hint(part))

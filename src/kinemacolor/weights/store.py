@@ -1,4 +1,4 @@
-"""The user's folder of weights: files named by their contents, a row for each, and how they get there."""
+"""The user's folder of weights: files named by their contents, one row of a manifest for each, downloads."""
 
 import errno
 import json
@@ -24,8 +24,8 @@ from kinemacolor.utils.files import compute_file_sha256, translate_disk_errors
 if TYPE_CHECKING:
     from torch import Tensor
 
-TIMEOUT_SECONDS = 60  # without a byte
-ABANDONED_SECONDS = 24 * 3600  # after that an unfinished import is swept away
+TIMEOUT_SECONDS = 60  # of a download without a byte
+ABANDONED_SECONDS = 24 * 3600  # age at which the folder of an unfinished import is deleted
 DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -33,9 +33,9 @@ DISK_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class WeightsEntry:
     """One row of a manifest: where a part's weights come from and what may be done with them.
 
-    ``file`` and its ``sha256`` are ours, absent until there are any. ``url`` lists where the published
-    file lies; what must be known of its sha256 stands behind it, as ``#sha256=`` and first digits.
-    An import learns ``source`` (a file's name), its sha256, and the ``options`` that the model needs.
+    ``file`` and its ``sha256`` are those of our own file, None while there is none. ``url`` lists addresses of the
+    published file, each followed by ``#sha256=`` and the first digits of its sha256, where these are known. An import
+    records ``source`` (the name of the file), ``source_sha256``, and the ``options`` that the model needs.
     """
 
     licence: str
@@ -52,19 +52,19 @@ class WeightsEntry:
 
 
 def user_folder() -> Path:
-    """Where imported weights and their manifest lie: ``KINEMACOLOR_HOME``, or where the system keeps such data."""
+    """Return the folder of imported weights and their manifest: ``KINEMACOLOR_HOME``, or the system's for user data."""
     chosen = os.environ.get("KINEMACOLOR_HOME")
     return Path(chosen) if chosen else platformdirs.user_data_path("kinemacolor", appauthor=False)
 
 
 def user_file(part: str) -> Path:
-    """Where a part's weights lie once they are imported. Raises as `user_manifest`."""
+    """Return the path of a part's weights, imported or not yet. Raises as `user_manifest`."""
     entry = user_manifest().get(part)
     return user_folder() / "weights" / (entry.file if entry and entry.file else f"{part}.safetensors")
 
 
 def user_manifest() -> dict[str, WeightsEntry]:
-    """The rows of what the user imported, by part: one file each. Raises WeightsError where one is damaged."""
+    """Read the rows of imported parts, by part; each is a file. Raises WeightsError where one is damaged."""
     entries = {}
     for path in sorted((user_folder() / "weights").glob("*.json")):
         try:
@@ -76,7 +76,10 @@ def user_manifest() -> dict[str, WeightsEntry]:
 
 @contextmanager
 def staging_folder() -> Iterator[Path]:
-    """A folder beside the imported weights, gone at the end; from here a file moves there in one step."""
+    """Make a temporary folder beside the imported weights, from which a file can be moved there in one step.
+
+    Raises ResourceError where it cannot be made.
+    """
     weights = user_folder() / "weights"
     with translate_disk_errors(weights):
         weights.mkdir(parents=True, exist_ok=True)
@@ -89,10 +92,10 @@ def staging_folder() -> Iterator[Path]:
 
 
 def store_parts(parts: Mapping[str, tuple[WeightsEntry, Mapping[str, "Tensor"]]], folder: Path) -> None:
-    """Writes parts into the `staging` folder, and moves them to where they belong when all are there.
+    """Write parts into ``folder`` (`staging_folder`), and move them to the imported weights when all are written.
 
-    A file is named by its contents, and its row is replaced last and in one step: at any moment a
-    row and its file belong together.
+    A file is named by its contents, and its row is replaced last and in one step, so at any moment a row and its file
+    belong together. Raises ResourceError where the disk is full or refuses.
     """
     from safetensors.torch import save_file  # torch comes with it
 
@@ -115,10 +118,11 @@ def store_parts(parts: Mapping[str, tuple[WeightsEntry, Mapping[str, "Tensor"]]]
 
 
 def download_file(url: str, folder: Path) -> tuple[str, Path]:
-    """Download a file; gives its name, and where it lies under a name of ours.
+    """Download a file into ``folder``; gives its name in the URL, and its path, which has a name of ours.
 
-    ``#sha256=`` behind the URL says what its sha256 begins with. Raises UsageError for what is
-    neither https nor of this machine, WeightsError where it cannot be had or is another file.
+    ``#sha256=`` at the end of the URL gives the first digits of its sha256. Raises UsageError for a URL that is neither
+    https nor of this machine, WeightsError where the file cannot be downloaded or is another one, ResourceError where
+    the disk is full.
     """
     address, fragment = urldefrag(url)
     parts = urlsplit(address)
