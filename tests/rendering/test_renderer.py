@@ -331,3 +331,18 @@ def test_200_000_frames_need_no_more_memory_than_some(tmp_path: Path) -> None:
         assert max(curve) < 1500
         middle, end = np.mean(curve[len(curve) // 4 : len(curve) // 2]), np.mean(curve[-len(curve) // 4 :])
         assert end < 1.15 * middle
+
+
+def test_what_another_version_painted_is_told_and_painted_again(kinema: Colorizer, tmp_path: Path) -> None:
+    path = planned(tmp_path, frames=CUT)
+    first = rendered(path, kinema)
+    assert (first.painted, first.warnings) == (CUT, [])
+    work = path.with_name("work")
+    (work / "format").unlink()  # as the version before left it: no number, and passes of other digests
+    (old,) = (work / "passes").iterdir()
+    old.rename(old.with_name("0" * 24))
+    again = rendered(path, kinema, "again.mkv")
+    assert again.painted == CUT
+    assert [warning for warning in again.warnings if "another version" in warning]
+    assert not old.with_name("0" * 24).exists()
+    assert rendered(path, kinema, "third.mkv").warnings == []

@@ -20,9 +20,9 @@ CONTAINER_METADATA_KEYS = {
 class StreamCopier:
     """Copies sound, subtitles and other streams packet by packet, in step with the new pictures.
 
-    They go from ``source``, which it closes, into ``target``. Only what lies between ``start_seconds`` and ``end_seconds`` is copied, and moved so that it starts at zero.
-    Attachments are copied at once, chapters only with a whole film. What the container cannot hold is named in
-    ``warnings``.
+    They go from ``source``, which it closes, into ``target``. Only what lies between ``start_seconds`` and
+    ``end_seconds`` is copied, and moved so that it starts at zero. Attachments are copied at once, chapters only with a
+    whole film. What the container cannot hold is named in ``warnings``.
     """
 
     def __init__(
