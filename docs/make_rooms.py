@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from itertools import pairwise, takewhile
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 DOCS = Path(__file__).parent
@@ -62,9 +63,6 @@ def main() -> None:
         return
     for path in stale:
         path.write_text(made[path], encoding="utf-8")
-
-
-# What the code says.
 
 
 def read_rooms(package: Path) -> Rooms:
@@ -147,17 +145,12 @@ def with_floors(page: str, floors: dict[str, int]) -> str:
     rows = "".join(takewhile(lambda line: line.startswith("|"), after.splitlines(keepends=True)))
     entries = [entry for row in rows.splitlines() for entry in row.split("|")[2].strip().split(" · ")]
     words = {match[1]: entry for entry in entries if (match := re.match(r"`(\w+)`", entry))}
+    words |= {room: f"`{room}`" for room in sorted(floors) if room not in words}  # new ones stand last
     table = [
-        f"| {floor} | {' · '.join(words.get(room, f'`{room}`') for room in _rooms_of_floor(floors, floor, words))} |\n"
+        f"| {floor} | {' · '.join(text for room, text in words.items() if floors.get(room) == floor)} |\n"
         for floor in range(max(floors.values()), 0, -1)
     ]
     return before + head + "".join(table) + after[len(rows) :]
-
-
-def _rooms_of_floor(floors: dict[str, int], floor: int, words: dict[str, str]) -> list[str]:
-    """In the order of the page, new ones last."""
-    order = [*words, *sorted(floors.keys() - words.keys())]
-    return [room for room in order if floors.get(room) == floor]
 
 
 # Where things stand: in layers, as Sugiyama, Tagawa and Toda 1981; whole numbers, so that every machine draws the same.
@@ -181,7 +174,7 @@ class Layout:
 
     def _order(self) -> None:
         """Try many orders, and keep the one with the fewest crossings."""
-        best, fewest = self.rows, self._count_all(self.rows)
+        best, fewest = self.rows, self._count_crossings(self.rows)
         for seed in range(60):
             rows = [list(row) for row in best] if seed % 3 == 2 else [sorted(row) for row in self.rows]
             chance = random.Random(seed)  # noqa: S311
@@ -190,38 +183,31 @@ class Layout:
                     chance.shuffle(row)
             for turn in range(8):
                 self._sort_by_neighbours(rows, upwards=turn % 2 == 0)
-                self._swap_neighbours(rows)
-            crossings = self._count_all(rows)
+            self._swap_neighbours(rows)
+            crossings = self._count_crossings(rows)
             if crossings < fewest:
                 best, fewest = [list(row) for row in rows], crossings
         self.rows = best
 
     def _sort_by_neighbours(self, rows: list[list[Place]], *, upwards: bool) -> None:
+        """Put every floor in the order of the medians of its neighbours; what has none stays where it is."""
+        near = self.below if upwards else self.above
         for at in range(1, len(rows)) if upwards else range(len(rows) - 2, -1, -1):
             fixed = {place: index for index, place in enumerate(rows[at - 1 if upwards else at + 1])}
-            near = self.below if upwards else self.above
-            rows[at] = _sorted_by_median(
-                rows[at], {p: sorted(fixed[q] for q in near[p] if q in fixed) for p in rows[at]}
-            )
+            order = iter(sorted((median(fixed[q] for q in near[p]), p) for p in rows[at] if near[p]))
+            rows[at] = [next(order)[1] if near[place] else place for place in rows[at]]
 
     def _swap_neighbours(self, rows: list[list[Place]]) -> None:
+        """Let neighbours change places wherever fewer lines cross then."""
         for at, row in enumerate(rows):
+            around = rows[max(at - 1, 0) : at + 2]
             for left in range(len(row) - 1):
-                pair = row[left], row[left + 1]
-                swapped = pair[1], pair[0]
-                if self._crossings_of(swapped, rows, at) < self._crossings_of(pair, rows, at):
-                    row[left : left + 2] = swapped
+                before, pair = self._count_crossings(around), row[left : left + 2]
+                row[left : left + 2] = reversed(pair)
+                if self._count_crossings(around) >= before:
+                    row[left : left + 2] = pair
 
-    def _crossings_of(self, pair: tuple[Place, Place], rows: list[list[Place]], at: int) -> int:
-        """Crossings among the lines of two neighbours on a floor."""
-        total = 0
-        for near, other in ((self.above, at + 1), (self.below, at - 1)):
-            if 0 <= other < len(rows):
-                index = {place: number for number, place in enumerate(rows[other])}
-                total += sum(index[a] > index[b] for a in near[pair[0]] for b in near[pair[1]])
-        return total
-
-    def _count_all(self, rows: list[list[Place]]) -> int:
+    def _count_crossings(self, rows: list[list[Place]]) -> int:
         total = 0
         for lower, upper in pairwise(rows):
             index = {place: number for number, place in enumerate(lower)}
@@ -239,11 +225,8 @@ class Layout:
             for row in self.rows if turn % 2 else reversed(self.rows):
                 wanted = []
                 for place in row:
-                    pulls = [
-                        (x[q], 20 if not place.room and not q.room else 1)
-                        for q in self.above[place] + self.below[place]
-                    ]
-                    pulls = pulls or [(x[place], 1)]
+                    near = self.above[place] + self.below[place] or [place]
+                    pulls = [(x[one], 1 if place.room or one.room else 20) for one in near]  # lines want to be upright
                     weight = sum(w for _, w in pulls)
                     wanted.append((sum(at * w for at, w in pulls) // weight, weight))
                 x |= dict(zip(row, _spread(row, wanted), strict=True))
@@ -261,15 +244,6 @@ class Layout:
                 middle = sum(x[place] for place in run) // len(run)
                 x |= dict.fromkeys(run, min(max(middle, least), most))
         return x
-
-
-def _sorted_by_median(row: list[Place], near: dict[Place, list[int]]) -> list[Place]:
-    """By the median of the neighbours; what has none stays where it is."""
-    movable = sorted(
-        (p for p in row if near[p]), key=lambda p: (near[p][(len(near[p]) - 1) // 2] + near[p][len(near[p]) // 2], p)
-    )
-    order = iter(movable)
-    return [next(order) if near[place] else place for place in row]
 
 
 def _half(place: Place) -> int:
@@ -290,9 +264,6 @@ def _spread(row: list[Place], wanted: list[tuple[int, int]]) -> list[int]:
     least, most = LEFT + _half(row[0]), WIDTH - RIGHT - _half(row[-1]) - offsets[-1]
     places = [min(max(total // weight, least), most) for total, weight, length in blocks for _ in range(length)]
     return [at + offset for at, offset in zip(places, offsets, strict=True)]
-
-
-# The picture.
 
 
 def draw(rooms: Rooms, floors: dict[str, int]) -> str:
