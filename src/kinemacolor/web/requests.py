@@ -49,7 +49,7 @@ class PreviewClip(_BaseTask):
 
 
 class RenderFilm(_BaseTask):
-    """Colorize the whole film; what is missing of `Look` and `MakePlan` is done first.
+    """Colorize the whole film; what is missing of `AnalyzeFilm` and `MakePlan` is done first.
 
     ``layer``: also the colours alone. ``confidence``: also how sure the model is, as a film.
     """
