@@ -8,7 +8,6 @@ import argparse
 from pathlib import Path
 
 import kinemacolor
-from kinemacolor.options import ShotRenderOptions
 
 ASSETS = Path(kinemacolor.__file__).parent / "assets"
 SAMPLE = [ASSETS / "sample.mp4", ASSETS / "sample-reference.jpg"]
@@ -28,7 +27,10 @@ def main() -> None:
         half = plan.film.frames // 2
         others, last = [last.model_copy(update={"last": half - 1})], last.model_copy(update={"first": half})
     own = last.with_references([list(plan.references)[-1]], is_user_choice=True)  # the last picture that was given
-    stronger, larger = ShotRenderOptions(saturation=1.3), ShotRenderOptions(short_side=given.size + 24)
+    stronger, larger = (
+        kinemacolor.ShotRenderOptions(saturation=1.3),
+        kinemacolor.ShotRenderOptions(short_side=given.size + 24),
+    )
     for shot in (
         last,
         last.model_copy(update={"options": stronger}),  # acts on what is painted: paints nothing anew

@@ -34,7 +34,17 @@ FLOORS = [
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 PUBLIC = [
     *("EncodingOptions", "InputError", "Interrupted", "KinemacolorError", "PartialError", "Plan", "RenderOptions"),
-    *("Report", "ResourceError", "Session", "UsageError", "WeightsError", "colorize", "list_models", "load_model"),
+    *(
+        "Report",
+        "ResourceError",
+        "Session",
+        "ShotRenderOptions",
+        "UsageError",
+        "WeightsError",
+        "colorize",
+        "list_models",
+        "load_model",
+    ),
     *("make_plan", "preview", "render", "verify"),
 ]
 

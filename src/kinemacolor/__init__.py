@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kinemacolor.models.catalog import list_models as list_models
     from kinemacolor.options import EncodingOptions as EncodingOptions
     from kinemacolor.options import RenderOptions as RenderOptions
+    from kinemacolor.options import ShotRenderOptions as ShotRenderOptions
     from kinemacolor.plan.document import Plan as Plan
     from kinemacolor.rendering.api import colorize as colorize
     from kinemacolor.rendering.api import make_plan as make_plan
@@ -36,6 +37,7 @@ __all__ = [
     "Report",
     "ResourceError",
     "Session",
+    "ShotRenderOptions",
     "UsageError",
     "WeightsError",
     "colorize",
@@ -53,7 +55,7 @@ _HOMES = {
     "Session": "inference.session",
     "list_models": "models.catalog",
     "load_model": "weights.registry",
-    **dict.fromkeys(("EncodingOptions", "RenderOptions"), "options"),
+    **dict.fromkeys(("EncodingOptions", "RenderOptions", "ShotRenderOptions"), "options"),
     **dict.fromkeys(("colorize", "make_plan", "preview", "render", "verify"), "rendering.api"),
     **dict.fromkeys(
         (

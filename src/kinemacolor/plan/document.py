@@ -155,17 +155,19 @@ class Plan(_PlanSection):
             content[table] = relative.model_dump(mode="json", include={table}, exclude_defaults=True)[table]
         return _format_json(content)
 
-    def write(self, path: Path) -> None:
+    def write(self, path: "str | os.PathLike[str]") -> None:
         """Write the plan as JSON, whole or not at all. Raises ResourceError where the disk is full or refuses."""
-        with write_file_atomically(path) as stream:
-            stream.write(self.to_json(path.resolve().parent).encode())
+        target = Path(path)
+        with write_file_atomically(target) as stream:
+            stream.write(self.to_json(target.resolve().parent).encode())
 
     @classmethod
-    def read(cls, path: Path) -> "Plan":
+    def read(cls, path: "str | os.PathLike[str]") -> "Plan":
         """Read a plan from a file; its paths become absolute.
 
         Raises InputError for a file that cannot be read, UsageError for one whose content is wrong, naming the fault.
         """
+        path = Path(path)
         try:
             with translate_read_errors(path):
                 text = path.read_text(encoding="utf-8")

@@ -87,6 +87,18 @@ class RenderPlan:
         """Make the post-processing of each shot, for a film described by ``info``."""
         return [make_postprocessor(shot_passes, info, self.model) for shot_passes in self.shot_passes]
 
+    def make_worker(self, info: VideoInfo) -> InferenceWorker:
+        """Make what runs the model in this process; ``info`` describes the film."""
+        return InferenceWorker(
+            self.plan.film,
+            self.model,
+            self.work,
+            self.reference_digests,
+            references=self.references,
+            device=self.device,
+            info=info,
+        )
+
     def prune_stale_passes(self) -> None:
         """Delete predictions that were made for an earlier state of the plan."""
         self.work.prune_passes({one.digest for one in self.passes})
@@ -109,25 +121,9 @@ def execute_render_plan(
     stamps_before = _stamp_files(film.path)
     with lock_work_folder(render_plan.work.folder), render_plan.work.pin_torch_threads(), ExitStack() as open_now:
         repainted = render_plan.work.claim_format(PAINTING_FORMAT)
-        inference_worker = open_now.enter_context(
-            InferenceWorker(
-                film,
-                render_plan.model,
-                render_plan.work,
-                render_plan.reference_digests,
-                references=render_plan.references,
-                device=render_plan.device,
-                info=output_setup.info,
-            )
-        )
-        reader = open_now.enter_context(
-            VideoReader(
-                film.path,
-                start_seconds=film.start_seconds,
-                end_seconds=film.end_seconds,
-                info=output_setup.info,
-            )
-        )
+        inference_worker = open_now.enter_context(render_plan.make_worker(output_setup.info))
+        start, end, info = film.start_seconds, film.end_seconds, output_setup.info
+        reader = open_now.enter_context(VideoReader(film.path, start_seconds=start, end_seconds=end, info=info))
         mark_started(render_plan.work.folder, output_spec)
         writers = {
             path: open_now.enter_context(_open_film_writer(path, render_plan.plan, output_setup))
