@@ -325,7 +325,7 @@ def test_what_stops_the_painting_ends_the_wait_for_it(path: Path, kinema: Colori
 def test_a_worker_that_differs_is_told(path: Path, kinema: Colorizer) -> None:
     job = opened(path, kinema)
     size = job.plan.film.path.stat().st_size
-    good = WorkerConfig(job.plan, job.reference_digests, job.work.folder, "none", 1, size)
+    good = WorkerConfig(job.plan, job.reference_digests, job.work.folder, "none", 1, size, "cpu")
     with pytest.raises(UsageError, match=r"has kinemacolor .*, wanted 0\.0\.0"):
         Worker().configure(replace(good, version="0.0.0"))
     with pytest.raises(InputError, match=r"film\.mp4 is another film"):

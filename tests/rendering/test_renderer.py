@@ -18,6 +18,7 @@ from kinemacolor.models.base import Colorizer
 from kinemacolor.options import ShotRenderOptions
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import PlanRequest, make_plan
+from kinemacolor.references.load import ReferenceReader
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.rendering.blend import blend_predictions
 from kinemacolor.rendering.cache import SEGMENT_FRAMES, PassFolder
@@ -209,7 +210,7 @@ def test_a_reference_that_vanishes_while_rendering_stops_it_and_nothing_is_lost(
 ) -> None:
     path = planned(tmp_path)
     plan, work = Plan.read(path), tmp_path / "work"
-    job = RenderPlan(plan, kinema, work)
+    job = RenderPlan(plan, kinema, work, references=ReferenceReader(max_bytes=1))  # so little that it reads again
     prepared = prepare_plan_output(plan, OutputSpec(tmp_path / "out.mkv"), kinema.spec, work, device="cpu", inputs=[])
     (tmp_path / "blocks.png").rename(tmp_path / "away.png")
     with pytest.raises(InputError, match=r"blocks\.png does not exist"):
@@ -217,6 +218,16 @@ def test_a_reference_that_vanishes_while_rendering_stops_it_and_nothing_is_lost(
     assert not (tmp_path / "out.mkv").exists()
     (tmp_path / "away.png").rename(tmp_path / "blocks.png")
     assert rendered(path, kinema).painted == 2 * CUT
+
+
+def test_a_reference_that_was_read_is_not_needed_any_more(kinema: Colorizer, tmp_path: Path) -> None:
+    path = planned(tmp_path)
+    plan, work = Plan.read(path), tmp_path / "work"
+    job = RenderPlan(plan, kinema, work)
+    prepared = prepare_plan_output(plan, OutputSpec(tmp_path / "out.mkv"), kinema.spec, work, device="cpu", inputs=[])
+    for name in ("blocks.png", "waves.png"):
+        (tmp_path / name).unlink()
+    assert execute_render_plan(job, prepared).painted == 3 * CUT
 
 
 def test_two_renders_do_not_share_a_folder(tmp_path: Path) -> None:
