@@ -1,4 +1,4 @@
-"""Small films and pictures that tests share."""
+"""Fixtures that tests share, and their order; what they are made with lies in `support`."""
 
 import os
 from collections.abc import Iterator
@@ -16,6 +16,15 @@ from support.films import scene, write_film
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)  # a worker for each core is enough
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the page's tests first, then other web tests: they wait for processes, and at the end a core would idle."""
+
+    def rank(item: pytest.Item) -> int:
+        return 0 if item.get_closest_marker("browser") else 1 if "web" in item.path.parts else 2
+
+    items.sort(key=rank)
 
 
 @pytest.fixture
