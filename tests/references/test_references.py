@@ -83,3 +83,9 @@ def test_a_reader_keeps_so_much_and_reads_the_rest_again(tmp_path: Path) -> None
     assert np.array_equal(again, first[0])
     small = ReferenceReader(max_bytes=1)
     assert np.array_equal(small.load(Reference(paths[0])).image, first[0])
+
+
+def test_what_is_no_picture_is_named_by_its_path(tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(InputError, match=r"cannot identify image file '.*text\.png'"):
+        load_reference(tmp_path / "text.png")

@@ -152,7 +152,9 @@ def read_color_picture(path: Path, *, keep_alpha: bool = False, content: bytes |
             turned = ImageOps.exif_transpose(image)
             return np.array(_convert_to_srgb(turned, keep_alpha))
     except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"the reference {path} cannot be read as a picture ({error}): give a png or jpeg") from error
+        # Pillow would name the bytes in memory.
+        reason = f"cannot identify image file {str(path)!r}" if isinstance(error, UnidentifiedImageError) else error
+        raise InputError(f"the reference {path} cannot be read as a picture ({reason}): give a png or jpeg") from error
 
 
 def read_rgba_layer(content: bytes, size: tuple[int, int]) -> UInt8Array:
