@@ -8,7 +8,8 @@ import pytest
 from typer.main import get_command
 
 from kinemacolor.cli.main import app
-from kinemacolor.options import EncodingOptions, RenderOptions, ShotRenderOptions, repainting_options
+from kinemacolor.errors import UsageError
+from kinemacolor.options import EncodingOptions, RenderOptions, ShotRenderOptions, check_options, repainting_options
 from kinemacolor.plan.document import FilmEntry, Plan, ReferenceEntry, ShotEntry
 from kinemacolor.rendering.passes import build_shot_passes
 from kinemacolor.web.requests import MakePlan
@@ -69,3 +70,21 @@ def test_the_options_of_a_shot_win_over_those_of_the_film() -> None:
     plan = plan_with(RenderOptions(short_side=96, crop=True))
     shot = plan.shots[0].model_copy(update={"options": ShotRenderOptions(saturation=0.5)})
     assert plan.options_for_shot(shot) == RenderOptions(short_side=96, saturation=0.5, crop=True)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        RenderOptions(short_side=10),
+        RenderOptions(saturation=float("nan")),
+        RenderOptions(edge_filter="foo"),  # type: ignore[arg-type]
+        RenderOptions(precision="float8"),  # type: ignore[arg-type]
+        EncodingOptions(crf=500),
+    ],
+    ids=str,
+)
+def test_a_value_that_cannot_be_is_told_before_anything_is_done(wrong: RenderOptions | EncodingOptions) -> None:
+    with pytest.raises(UsageError, match=r"^(short_side|saturation|edge_filter|precision|crf) is "):
+        check_options(wrong)
+    for good in (RenderOptions(), EncodingOptions(), *(replace(RenderOptions(), **{k: v}) for k, v in OTHER.items())):
+        check_options(good)

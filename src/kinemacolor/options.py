@@ -5,9 +5,12 @@ Command line, plans, digests and the web interface read it from here. Imports no
 """
 
 from dataclasses import dataclass, field, fields
-from typing import Annotated, Any, Literal
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Interval
+
+from kinemacolor.errors import UsageError
 
 DEFAULT_MODEL = "kinema"
 EdgeFilter = Literal["none", "fgs", "guided"]
@@ -74,3 +77,21 @@ class EncodingOptions:
 def repainting_options(options: RenderOptions) -> dict[str, Any]:
     """Return the options, by name, that change the predictions of the model; all others act in post-processing."""
     return {one.name: getattr(options, one.name) for one in fields(options) if one.metadata["repaints"]}
+
+
+def check_options(options: RenderOptions | EncodingOptions) -> None:
+    """Raise UsageError for a value that an option cannot have; what is read from files is checked there."""
+    for one in fields(options):
+        value, bounds = getattr(options, one.name), None
+        kind = one.type
+        if hasattr(kind, "__metadata__"):
+            kind, *constraints = get_args(kind)
+            bounds = next((constraint for constraint in constraints if isinstance(constraint, Interval)), None)
+        kinds = get_args(kind) if isinstance(kind, UnionType) or get_origin(kind) is Union else (kind,)
+        if value is None and type(None) in kinds:
+            continue
+        choices = [choice for other in kinds if get_origin(other) is Literal for choice in get_args(other)]
+        if choices and value not in choices:
+            raise UsageError(f"{one.name} is {value!r}: choose one of {', '.join(map(str, choices))}")
+        if bounds and not (isinstance(value, int | float) and bounds.ge <= value <= bounds.le):  # type: ignore[operator]
+            raise UsageError(f"{one.name} is {value!r}: give a number from {bounds.ge} to {bounds.le}")

@@ -372,3 +372,16 @@ def test_pictures_alone_keep_the_metadata_and_nothing_else(tmp_path: Path, name:
     copy_with_chroma(attached, tmp_path / f"bare.{name}", with_other_streams=False)
     with av.open(str(tmp_path / f"bare.{name}")) as container:
         assert [stream.type for stream in container.streams] == ["video"]
+
+
+def test_a_reader_that_was_closed_opens_again_and_one_that_knows_its_film_gives_the_same(tmp_path: Path) -> None:
+    film = write_film(tmp_path / "film.mp4", 12)
+    with VideoReader(film) as reader:
+        info = reader.info
+    whole = [block.pts for block in reader.iter_blocks(4)]
+    assert len(whole) == 3
+    for start in (0, 0.2):
+        probed, told = VideoReader(film, start_seconds=start), VideoReader(film, start_seconds=start, info=info)
+        for one, other in zip(probed.iter_blocks(1), told.iter_blocks(1), strict=True):
+            assert one.pts == other.pts
+            assert np.array_equal(one.luma_codes[0], other.luma_codes[0])

@@ -130,8 +130,6 @@ def preview(
 
     whole = film.resolve()
     target = output or whole.with_name(f"{whole.stem}.preview.png")
-    if target.suffix.lower() not in (".png", ".jpg", ".jpeg"):
-        raise UsageError(f"{target} is no picture's name: end it with .png or .jpg")
     write(
         film,
         reference,

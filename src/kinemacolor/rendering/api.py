@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
 
+from kinemacolor.errors import UsageError
 from kinemacolor.models.catalog import find_model
-from kinemacolor.options import DEFAULT_MODEL, Detector, EncodingOptions, RenderOptions
+from kinemacolor.options import DEFAULT_MODEL, Detector, EncodingOptions, RenderOptions, check_options
 from kinemacolor.plan import planner
 from kinemacolor.plan.document import Plan
 from kinemacolor.references.load import ReferenceReader
@@ -73,7 +74,12 @@ def preview(
     Raises UsageError for a time behind the end of the film or an output that exists, InputError for unreadable files.
     """
     found = [one for spec in _parse_references(reference) for one in spec.list_references()]
+    if not found or not at_seconds:
+        raise UsageError("a preview needs a reference and a time")
+    if Path(output).suffix.lower() not in (".png", ".jpg", ".jpeg"):
+        raise UsageError(f"{output} is no picture's name: end it with .png or .jpg")
     check_output_path(Path(output), (Path(film), *(one.path for one in found)), overwrite=overwrite)
+    check_options(options or RenderOptions())
     find_model(model)
     check_device(device)
     probe_film(Path(film))
@@ -110,7 +116,9 @@ def make_plan(
     request = planner.PlanRequest(
         film=source,
         reference_specs=_parse_references(reference),
-        stills_folder=Path(stills_folder) if stills_folder else source.with_name(f"{source.stem}.plan.stills"),
+        stills_folder=Path(stills_folder)
+        if stills_folder
+        else source.resolve().with_name(f"{source.resolve().stem}.plan.stills"),
         model=model,
         options=options or RenderOptions(),
         start_seconds=start_seconds,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kinemacolor.errors import PartialError, UsageError
 from kinemacolor.models.catalog import find_model
-from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, RenderOptions
+from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, RenderOptions, check_options
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import PlanRequest, make_plan
 from kinemacolor.plan.similarity import FrameEncoder
@@ -62,6 +62,8 @@ class ColorizeRun:
 
     def __init__(self, request: ColorizeRequest) -> None:
         self.request = request
+        check_options(request.options)
+        check_options(request.encoding)
         self._references = ReferenceReader()
         self._reader = VideoReader(request.source, start_seconds=request.start_seconds, end_seconds=request.end_seconds)
         info = self._reader.info

@@ -64,6 +64,7 @@ class VideoReader:
         self.clock_jumped = False
         self._container: av.container.InputContainer | None = None
         self._probed: _OpenedFilm | None = None  # what the first reading takes over
+        self._is_described = info is not None
         with translate_read_errors(path):
             self._picture_files = find_pictures(path)
         if info is not None:
@@ -82,7 +83,8 @@ class VideoReader:
         self.close()
 
     def close(self) -> None:
-        """Close the film, wherever reading stands."""
+        """Close the film, wherever reading stands; a later reading opens it again."""
+        self._probed = None
         if self._container is not None:
             self._container.close()
 
@@ -95,6 +97,7 @@ class VideoReader:
             container.close()
             raise InputError(f"{path} holds no frame that can be decoded ({stream.codec_context.name})")
         self._probed = _OpenedFilm(container, stream, chain([first], frames))
+        self._is_described = True
         return describe_film(path, container, stream, first)
 
     def iter_blocks(self, size: int) -> Iterator[FrameBlock]:
@@ -132,7 +135,7 @@ class VideoReader:
     def iter_frames(self) -> Generator[av.VideoFrame, None, None]:
         """Yield the decoded frames of a film that is no folder of pictures, each with a pts and a duration."""
         info = self.info
-        container, stream, decoded = self._start_reading()
+        container, stream, decoded = self._start_reading(seeks=self.start_seconds > 0)
         with container:
             for frame in self._iter_timestamped(self._iter_from_start(container, stream, decoded)):
                 seconds = float((frame.pts or 0) * info.time_base) - info.origin_seconds
@@ -148,7 +151,7 @@ class VideoReader:
         Yields nothing if seeking to ``sought``, a pts at or before it, does not lead to that frame.
         """
         info = self.info
-        container, stream, _ = self._start_reading()
+        container, stream, _ = self._start_reading(seeks=True)
         with container:
             try:
                 container.seek(sought, stream=stream)
@@ -158,9 +161,16 @@ class VideoReader:
                 self._check_frame_format(frame, float((frame.pts or 0) * info.time_base) - info.origin_seconds)
                 yield frame
 
-    def _start_reading(self) -> "_OpenedFilm":
-        """The film as `_probe` left it, or opened anew."""
+    def _start_reading(self, *, seeks: bool) -> "_OpenedFilm":
+        """The film as `_probe` left it, or opened anew.
+
+        Before seeking always anew: a decoder that has decoded and was flushed may go on otherwise than a fresh one
+        where the film is damaged.
+        """
         opened, self._probed = self._probed, None
+        if opened is not None and seeks:
+            opened.container.close()
+            opened, self.corrupt_packets, self.ended_early = None, 0, None
         if opened is None:
             container, stream = self._open_stream(self.info.path)
             opened = _OpenedFilm(container, stream, self._iter_decoded(container, stream))
@@ -246,7 +256,7 @@ class VideoReader:
             self.corrupt_packets += packet.is_corrupt
             decoded += len(frames)
             yield from (frame for frame in frames if isinstance(frame, av.VideoFrame))
-        if decoded:
+        if decoded or self._is_described:
             self.ended_early = self.ended_early or self._describe_shortfall(container, decoded, reached)
 
     def _describe_shortfall(self, container: av.container.InputContainer, decoded: int, reached: float) -> str | None:
