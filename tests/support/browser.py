@@ -3,20 +3,24 @@
 import shutil
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from support.waiting import until
+from support.waiting import PATIENCE, until
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
     *("--disable-sync", "--no-first-run", "--disable-quic", "--autoplay-policy=no-user-gesture-required"),
 ]
+LIBRARY_TALK = (
+    "Method not implemented.",  # a warning of Gradio's parts
+    "AbortError: signal is aborted without reason",  # of Gradio's client: the page was left while an answer was awaited
+)
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -45,6 +49,7 @@ def serving(app: Any) -> Iterator[str]:
 def chromium() -> Iterator[Any]:
     """A browser of Playwright's; the test is skipped where there is none."""
     api = pytest.importorskip("playwright.sync_api")
+    api.expect.set_options(timeout=PATIENCE * 1000)
     with api.sync_playwright() as playwright:
         try:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
@@ -55,14 +60,11 @@ def chromium() -> Iterator[Any]:
 
 
 @contextmanager
-def quiet_page(browser: Any, allowed: Sequence[str] = (), **options: Any) -> Iterator[Any]:
-    """A page; at the end it fails if there was a console message, an error, or a request to another host.
-
-    ``allowed``: what a warning may say.
-    """
+def quiet_page(browser: Any, **options: Any) -> Iterator[Any]:
+    """A page; at the end it fails if there was a console message, an error, or a request to another host."""
     context = browser.new_context(**{"viewport": WIDE, **options})
     page, faults = context.new_page(), []
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE * 1000)
     page.on("pageerror", lambda error: faults.append(f"error: {error}"))
     page.on("console", lambda said: said.type in ("error", "warning") and faults.append(_told(said)))
     page.on("request", lambda request: _is_local(request.url) or faults.append(f"request to {request.url}"))
@@ -70,7 +72,7 @@ def quiet_page(browser: Any, allowed: Sequence[str] = (), **options: Any) -> Ite
         yield page
     finally:
         context.close()
-    told = [fault for fault in faults if not fault.startswith("warning") or not any(text in fault for text in allowed)]
+    told = [fault for fault in faults if not any(text in fault for text in LIBRARY_TALK)]
     assert not told, "\n".join(told)
 
 

@@ -22,7 +22,6 @@ from support.waiting import PATIENCE, until
 
 ASSETS = Path(__file__).parents[2] / "src" / "kinemacolor" / "assets"
 SIZE = (108, 192)  # rows, columns
-LIBRARY_TALK = ("Method not implemented.",)  # of Gradio's parts
 
 
 @dataclass
@@ -123,9 +122,8 @@ def _ended(job: Any) -> Any:
 @contextmanager
 def visit(browser: Any, address: str, **options: Any) -> Iterator[Any]:
     """The page in a browser of its own; it fails as `quiet_page` does."""
-    cookies, allowed = options.pop("cookies", []), options.pop("allowed", ())
-    with quiet_page(browser, (*LIBRARY_TALK, *allowed), **options) as page:
-        page.set_default_timeout(PATIENCE * 1000)
+    cookies = options.pop("cookies", [])
+    with quiet_page(browser, **options) as page:
         page.context.add_cookies(cookies)
         arrive(page, address)
         yield page

@@ -37,6 +37,7 @@ from support.web_page import (
     write_two_shots,
 )
 
+expect = pytest.importorskip("playwright.sync_api").expect
 pytestmark = pytest.mark.browser
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1440, "height": 900}
 
@@ -124,7 +125,7 @@ class TestFourSteps:
 
 
 def choose_film(page: Any, film: Path) -> None:
-    assert page.locator("#to-shots").is_disabled()
+    expect(page.locator("#to-shots")).to_be_disabled()
     give(page, "film-upload", film)
     card = page.locator("#film-card .card")
     card.wait_for()
@@ -136,18 +137,18 @@ def choose_film(page: Any, film: Path) -> None:
 
 def choose_references(page: Any, references: list[Path]) -> None:
     page.get_by_text("2 shots found. Give at least one colour picture.").wait_for()
-    assert page.locator(".shot img:visible").count() == 2
-    assert page.locator("#to-look").is_disabled()
+    expect(page.locator(".shot img:visible")).to_have_count(2)
+    expect(page.locator("#to-look")).to_be_disabled()
     give(page, "reference-upload", *references)
     page.locator("#to-look:enabled").wait_for()
-    assert "meadow" in page.locator(".shot").nth(0).inner_text()
-    assert "waves" in page.locator(".shot").nth(1).inner_text()
+    expect(page.locator(".shot").nth(0)).to_contain_text("meadow")
+    expect(page.locator(".shot").nth(1)).to_contain_text("waves")
     frame = page.locator(".point_view:visible .field").first
     frame.locator("img").wait_for()
     box = frame.bounding_box()
     frame.click(position={"x": box["width"] / 4, "y": box["height"] / 2})
     page.get_by_text("comes from the marked place in meadow").wait_for()
-    assert page.locator(".point_view .ring:visible").count() == 1
+    expect(page.locator(".point_view .ring:visible")).to_have_count(1)
     page.click("#to-look")
 
 
@@ -185,14 +186,14 @@ def move_divider(page: Any, divider: Any) -> None:
     divider.focus()
     for _ in range(10):
         page.keyboard.press("ArrowLeft")
-    assert divider.get_attribute("aria-valuetext") == "40 % gray, 60 % colour"
+    expect(divider).to_have_attribute("aria-valuetext", "40 % gray, 60 % colour")
     divider.scroll_into_view_if_needed()
     box = divider.bounding_box()
     page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + box["height"] / 4)
     page.mouse.down()
     page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + box["height"] / 4, steps=3)
     page.mouse.up()
-    assert divider.get_attribute("aria-valuetext") == "75 % gray, 25 % colour"
+    expect(divider).to_have_attribute("aria-valuetext", "75 % gray, 25 % colour")
 
 
 def plays(page: Any) -> None:
@@ -260,7 +261,7 @@ class TestJobs:
             until(lambda: painted(working) > 8, "some frames")
             page.get_by_role("button", name="Cancel long.mp4").click()
             render_job(page, "stopped").filter(has_text="long.mp4").wait_for()
-            assert page.locator("#downloads a").count() == 0
+            expect(page.locator("#downloads a")).to_have_count(0)
             page.get_by_role("button", name="Go on with long.mp4").click()
             page.locator("#downloads a").wait_for()
         assert owner.job(project, "render")["state"] == "done"
@@ -374,7 +375,7 @@ class TestCorrect:
         field.press("Tab")
         give(page, "correct-upload", picture)
         page.locator("#correct-upload .file-preview").wait_for()
-        assert field.input_value() == "2"
+        expect(field).to_have_value("2")
         before = middle(downloaded(page, tmp_path / "before.mp4"), 2)
         page.click("#correct-save")
         until(lambda: len(done_renders(owner, rendered)) == 2, "the second render")
@@ -438,7 +439,7 @@ class TestBoard:
             page.keyboard.press("Enter")
             page.wait_for_selector(".shot details[open] input[value='waves']")
             page.keyboard.press("Tab")  # meadow cannot be taken: it is the only one
-            assert page.evaluate("document.activeElement.value") == "waves"
+            expect(page.locator(":focus")).to_have_value("waves")
             page.keyboard.press("Space")
             until(lambda: owner.chosen(project)[0] == {"meadow", "waves"}, "the choice by keys")
             page.locator(".reference", has_text="meadow").drag_to(page.locator(".shot").nth(1))
@@ -488,9 +489,9 @@ class TestUsers:
     def test_nobody_sees_the_films_of_others(self, page: Any, server: Server, rendered: str) -> None:
         arrive(page, f"{server.address}?film={rendered}")
         page.get_by_text("Nothing is chosen yet.").wait_for()
-        assert page.locator("#queue .job").count() == 0
+        expect(page.locator("#queue .job")).to_have_count(0)
         page.locator("#film-mine input").click()
-        assert page.get_by_role("option").count() == 0
+        expect(page.get_by_role("option")).to_have_count(0)
         answer = page.context.request.get(f"{server.address}api/projects/{rendered}")
         assert answer.status == 404
 

@@ -15,6 +15,7 @@ from support.browser import NARROW, WIDE, assert_accessible, assert_fits, quiet_
 from support.films import scene, write_film
 
 gr = pytest.importorskip("gradio")
+expect = pytest.importorskip("playwright.sync_api").expect
 from fastapi import FastAPI  # noqa: E402
 from fastapi.responses import Response, StreamingResponse  # noqa: E402
 from fastapi.staticfiles import StaticFiles  # noqa: E402
@@ -221,7 +222,7 @@ def test_everyone_can_use_it_on_any_screen(browser: Any, address: str, name: str
             small = part.locator("button:visible, select:visible, input[type=checkbox]:visible, summary:visible")
             for box in (one.bounding_box() for one in small.all()):
                 assert min(box["width"], box["height"]) >= 24
-        assert page.locator("img[src=x]").count() == 0
+        expect(page.locator("img[src=x]")).to_have_count(0)
 
 
 def test_a_value_can_come_later_and_go(page: Any, address: str) -> None:
@@ -246,7 +247,7 @@ class TestPlayer:
         divider.focus()
         for _ in range(20):
             page.keyboard.press("ArrowLeft")
-        assert divider.get_attribute("aria-valuetext") == "30 % gray, 70 % colour"
+        expect(divider).to_have_attribute("aria-valuetext", "30 % gray, 70 % colour")
         assert saturation(page, 0, 66) < 0.06 < 0.2 < saturation(page, 78, 110)
         box = player.locator("canvas").bounding_box()
         page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 20)
@@ -254,7 +255,7 @@ class TestPlayer:
         page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 20, steps=4)
         page.mouse.up()
         assert saturation(page, 0, 200) < 0.06
-        assert divider.get_attribute("aria-valuetext") == "90 % gray, 10 % colour"
+        expect(divider).to_have_attribute("aria-valuetext", "90 % gray, 10 % colour")
 
     def test_steps_show_exactly_the_frame_they_name(self, page: Any, player: Any) -> None:
         page.get_by_label("Divider between gray and colour").focus()
@@ -280,7 +281,7 @@ class TestPlayer:
         video = "document.querySelector('.compare_player video')"
         page.get_by_label("Speed").select_option("0.5")
         page.get_by_label("Mute").click()
-        assert page.get_by_label("Mute").get_attribute("aria-pressed") == "true"
+        expect(page.get_by_label("Mute")).to_have_attribute("aria-pressed", "true")
         page.get_by_label("Play", exact=True).click()
         page.get_by_label("Pause", exact=True).wait_for()
         page.wait_for_function(f"() => {video}.currentTime > 0.3")
@@ -341,8 +342,8 @@ class TestShots:
         shots.locator(".reference").nth(2).drag_to(shots.locator(".shot").nth(1))
         ((name, data),) = heard()
         assert (name, data) == ("input", {"shot": 2, "references": ["still.png", "kodak.jpg"]})
-        assert shots.locator(".shot").nth(1).locator(".given li").count() == 2
-        assert "used in 1 shot" in shots.locator(".reference").nth(2).inner_text()
+        expect(shots.locator(".shot").nth(1).locator(".given li")).to_have_count(2)
+        expect(shots.locator(".reference").nth(2)).to_contain_text("used in 1 shot")
 
     def test_without_a_mouse(self, page: Any, shots: Any) -> None:
         card = shots.locator(".shot").nth(0)
@@ -351,17 +352,17 @@ class TestShots:
         box = card.get_by_label("kodak.jpg", exact=True)
         box.wait_for()
         only = card.get_by_label(EVIL, exact=True)
-        assert only.is_checked()
-        assert only.is_disabled()  # the last one stays
+        expect(only).to_be_checked()
+        expect(only).to_be_disabled()  # the last one stays
         box.focus()
         page.keyboard.press("Space")
         assert heard() == [["input", {"shot": 1, "references": [EVIL, "kodak.jpg"]}]]
-        assert page.evaluate("document.activeElement.value") == "kodak.jpg"
+        expect(page.locator(":focus")).to_have_value("kodak.jpg")
         assert_accessible(page, ".shot_board")
         card.get_by_label(f"Take {EVIL} from shot 1").focus()
         page.keyboard.press("Enter")
         assert heard(2)[1] == ["input", {"shot": 1, "references": ["kodak.jpg"]}]
-        assert card.get_by_label("Take kodak.jpg from shot 1").is_disabled()
+        expect(card.get_by_label("Take kodak.jpg from shot 1")).to_be_disabled()
         assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
 
     def test_one_for_all_and_for_those_that_are_chosen(self, page: Any, shots: Any) -> None:
@@ -375,7 +376,7 @@ class TestShots:
         shots.locator(".reference").nth(0).drag_to(shots.locator(".shot").nth(2))
         assert heard(3)[2] == ["apply", {"reference": "still.png", "shots": [2, 3, 4]}]
         page.get_by_text("Choose none").click()
-        assert not page.get_by_label("Choose shot 3").is_checked()
+        expect(page.get_by_label("Choose shot 3")).not_to_be_checked()
 
     def test_look_and_remove(self, page: Any, shots: Any) -> None:
         page.get_by_label("Look at shot 3").click()
@@ -387,8 +388,8 @@ class TestShots:
         heard()
         give(page, {**board(), "picked": 4})
         shots.locator(".shot[aria-current=true]").wait_for()
-        assert shots.locator(".shot").nth(1).locator(".given li").count() == 1
-        assert "Shot 4" in shots.locator(".shot[aria-current=true]").inner_text()
+        expect(shots.locator(".shot").nth(1).locator(".given li")).to_have_count(1)
+        expect(shots.locator(".shot[aria-current=true]")).to_contain_text("Shot 4")
         strip = shots.locator(".references").bounding_box()
         assert shots.locator(".shot[aria-current=true]").bounding_box()["y"] >= strip["y"] + strip["height"] - 1
 
@@ -436,7 +437,7 @@ class TestPoints:
         image, ring = points.locator(".found img").bounding_box(), points.locator(".found .ring").bounding_box()
         assert ring["x"] + ring["width"] / 2 == pytest.approx(image["x"] + image["width"] / 2, abs=1)
         assert ring["y"] + ring["height"] / 2 == pytest.approx(image["y"] + image["height"] * 0.1, abs=1)
-        assert points.locator(".ring:visible").count() == 1
+        expect(points.locator(".ring:visible")).to_have_count(1)
         assert_accessible(page, ".point_view")
 
     def test_keys_move_the_cross_and_ask(self, page: Any, address: str) -> None:
@@ -471,7 +472,7 @@ class TestPainting:
 
     def test_what_is_painted_is_sent_as_a_layer(self, page: Any, painter: Any) -> None:
         take = painter.get_by_role("button", name="Take this, and render again")
-        assert take.is_disabled()
+        expect(take).to_be_disabled()
         painter.get_by_label("Leaf").click()
         draw(page, painter, (0.2, 0.5), (0.4, 0.5))
         painter.get_by_label("Navy").click()
@@ -502,7 +503,7 @@ class TestPainting:
         painter.get_by_text("1 stroke").wait_for()
         painter.locator(".stage").press("Control+z")
         painter.get_by_text("Paint with the colour").wait_for()
-        assert painter.get_by_role("button", name="Take this, and render again").is_disabled()
+        expect(painter.get_by_role("button", name="Take this, and render again")).to_be_disabled()
 
     def test_what_was_sent_waits_for_its_answer(self, page: Any, painter: Any) -> None:
         take = painter.get_by_role("button", name="Take this, and render again")
@@ -510,7 +511,7 @@ class TestPainting:
         take.click()
         painter.get_by_text("Sending…").wait_for()
         draw(page, painter, (0.2, 0.8), (0.4, 0.8))
-        assert take.is_disabled()
+        expect(take).to_be_disabled()
         give(page, {**VALUES["paint_frame"], "refused": 1})
         painter.get_by_text("1 stroke").wait_for()
         take.click()
@@ -523,7 +524,7 @@ class TestPainting:
         painter.locator(".stage").press("Control+z")
         page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.5 * box["height"], steps=3)
         page.mouse.up()
-        assert painter.get_by_role("button", name="Take this, and render again").is_disabled()
+        expect(painter.get_by_role("button", name="Take this, and render again")).to_be_disabled()
         assert page.evaluate(PAINTED) == 0
 
     def test_what_is_erased_again_is_not_paint(self, page: Any, painter: Any) -> None:
@@ -532,7 +533,7 @@ class TestPainting:
         painter.get_by_label("Brush size").fill("60")
         draw(page, painter, (0.3, 0.5), (0.4, 0.5))
         painter.get_by_text("2 strokes").wait_for()
-        assert painter.get_by_role("button", name="Take this, and render again").is_disabled()
+        expect(painter.get_by_role("button", name="Take this, and render again")).to_be_disabled()
 
     def test_a_large_frame_is_moved_by_hand_and_by_keys(self, page: Any, painter: Any) -> None:
         painter.get_by_label("Show").select_option("4")
@@ -556,16 +557,16 @@ class TestPainting:
     def test_colours_are_taken_from_frame_and_references(self, page: Any, painter: Any) -> None:
         color = painter.get_by_label("Colour", exact=True)
         painter.locator(".sources img").nth(1).click()
-        assert color.input_value() == "#c81e28"
+        expect(color).to_have_value("#c81e28")
         painter.get_by_role("button", name="Colour picker").click()
         box = painter.locator(".stage").bounding_box()
         painter.locator(".stage").click(position={"x": box["width"] * 0.25, "y": box["height"] * 0.75})
         code = color.input_value()
         picked = [int(code[at : at + 2], 16) for at in (1, 3, 5)]
         assert picked == pytest.approx(scene(0, SIZE)[135, 60].tolist(), abs=12)
-        assert painter.get_by_role("button", name="Brush").get_attribute("aria-pressed") == "true"
+        expect(painter.get_by_role("button", name="Brush")).to_have_attribute("aria-pressed", "true")
         painter.locator(".sources .field").nth(1).press("Enter")
-        assert color.input_value() == "#c81e28"
+        expect(color).to_have_value("#c81e28")
 
     def test_by_the_keyboard_alone(self, page: Any, painter: Any) -> None:
         painter.locator(".stage").focus()
@@ -584,7 +585,7 @@ class TestPainting:
         draw(page, painter, (0.2, 0.5), (0.4, 0.5))
         give(page, {**VALUES["paint_frame"], "references": []})
         painter.locator(".sources img").first.wait_for(state="detached")
-        assert painter.get_by_text("1 stroke").is_visible()
+        expect(painter.get_by_text("1 stroke")).to_be_visible()
         give(page, {**VALUES["paint_frame"], "frame": 13})
         painter.get_by_text("Paint with the colour").wait_for()
 
@@ -632,7 +633,7 @@ class TestStills:
         still.get_by_text("nothing in the pictures explains this place").wait_for()
         give(page, {**VALUES["before_after"], "confidence": None})
         page.get_by_label("Show where it is unsure").wait_for(state="hidden")
-        assert still.get_by_text("nothing in the pictures").is_hidden()
+        expect(still.get_by_text("nothing in the pictures")).to_be_hidden()
 
 
 def picture_of(locator: Any) -> np.ndarray:
@@ -646,8 +647,8 @@ class TestJobs:
         page.get_by_label("Go on with film 3.mp4").click()
         page.get_by_label("Remove film 4.mp4").click()
         assert sorted(heard(3)) == [["delete", {"id": "j4"}], ["retry", {"id": "j3"}], ["stop", {"id": "j2"}]]
-        assert page.get_by_role("link", name="Download").get_attribute("href") == "/files/proxy.mp4"
-        assert page.locator("a[href^=javascript]").count() == 0
+        expect(page.get_by_role("link", name="Download")).to_have_attribute("href", "/files/proxy.mp4")
+        expect(page.locator("a[href^=javascript]")).to_have_count(0)
 
     def test_it_follows_the_stream_and_keeps_the_focus(self, page: Any, address: str, stream: Stream) -> None:
         jobs = open_part(page, address, "job_list")
