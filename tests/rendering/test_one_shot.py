@@ -18,11 +18,14 @@ import kinemacolor
 from kinemacolor.errors import InputError, PartialError, ResourceError, UsageError
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions, RenderOptions
+from kinemacolor.plan import frame_encoder
+from kinemacolor.references import load
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.rendering.one_shot import ColorizeRequest, ColorizeRun, run_request
 from kinemacolor.rendering.output import OutputSetup, default_output_path
 from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.video.display import iter_color_frames
+from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.verify import verify_film
 from support.films import scene, write_film
 
@@ -346,3 +349,38 @@ def test_results_are_named_after_their_source() -> None:
     assert default_output_path(Path("a/film.mkv")) == Path("a/film.color.mkv")
     assert default_output_path(Path("old.ogv")) == Path("old.color.mp4")
     assert default_output_path(Path("photo.JPG")) == Path("photo.color.jpg")
+
+
+def test_a_film_is_closed_where_a_check_fails(
+    film: Path, reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[VideoReader] = []
+    monkeypatch.setattr(VideoReader, "close", lambda reader: closed.append(reader))
+    with pytest.raises(UsageError, match="leave nothing"):
+        preflight(job(film, reference, tmp_path / "out.mp4", start_seconds=0.2, end_seconds=0.1))
+    assert [reader.info.path for reader in closed] == [film]
+
+
+def test_a_run_that_continues_makes_no_encoder(
+    kinema: Colorizer, film: Path, reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = job(film, reference, tmp_path / "out.mp4")
+    made = ColorizeRun(one).make_plan(kinema)
+    monkeypatch.setattr(frame_encoder, "make_frame_encoder", lambda model: pytest.fail("it has its plan"))
+    assert ColorizeRun(one).make_plan(kinema) == made
+
+
+def test_a_film_is_opened_four_times_and_a_reference_read_once(
+    kinema: Colorizer, film: Path, reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planning, prediction, assembly, and the other streams."""
+    opened: list[Path] = []
+    read: list[Path] = []
+    original_open, original_read = av.open, load._read_reference
+    monkeypatch.setattr(
+        av, "open", lambda file, *more, **other: opened.append(file) or original_open(file, *more, **other)
+    )
+    monkeypatch.setattr(load, "_read_reference", lambda path: read.append(path) or original_read(path))
+    rendered(kinema, film, reference, tmp_path / "out.mp4")
+    assert sum(Path(file) == film for file in opened if isinstance(file, str | Path)) == 4
+    assert read == [reference]

@@ -19,7 +19,6 @@ import numpy as np
 from kinemacolor.inference.session import Session
 from kinemacolor.models.base import Colorizer
 from kinemacolor.nn.backbones import VGG19, EfficientNetLite0, ResNet101
-from kinemacolor.plan.frame_encoder import make_frame_encoder
 from kinemacolor.references.load import load_reference
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.rendering.demo import REFERENCE, SAMPLE
@@ -116,7 +115,7 @@ def _time_whole_run(film: Path, reference: Path, model_name: str) -> tuple[int, 
         model = load_model(model_name)
         run = ColorizeRun(ColorizeRequest(film, (ReferenceSpec(reference),), Path(folder, "result.mp4"), model_name))
         core_seconds, wall_seconds = time.process_time(), time.monotonic()
-        report = run.render(run.make_plan(make_frame_encoder(model)), model)
+        report = run.render(run.make_plan(model), model)
         core_seconds, wall_seconds = time.process_time() - core_seconds, time.monotonic() - wall_seconds
     return report.frames, core_seconds, wall_seconds, peak_memory_mb()
 

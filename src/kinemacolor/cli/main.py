@@ -101,12 +101,11 @@ def colorize(
     )
     run = ColorizeRun(request)
     print_message(f"{film.name}: loading {model}", quiet=quiet)  # torch takes some seconds
-    from kinemacolor.plan.frame_encoder import make_frame_encoder
     from kinemacolor.weights.registry import load_model
 
     network, expected, warnings = load_model(model), run.output_setup.info.expected_frames, run.output_setup.warnings
     with show_progress(f"{film.name}: looking", quiet=quiet) as advance:
-        plan = run.make_plan(make_frame_encoder(network), lambda done: advance(done, expected))
+        plan = run.make_plan(network, lambda done: advance(done, expected))
     with reporting_outcome(warnings, network.notices, quiet=quiet, json_report=json_report) as report_outcome:
         with show_progress(film.name, quiet=quiet) as advance:
             summary = run.render(plan, network, lambda at: advance(at.frames, at.expected))

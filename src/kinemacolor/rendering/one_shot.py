@@ -4,6 +4,7 @@ import hashlib
 import math
 import shutil
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,10 +14,9 @@ from kinemacolor.models.catalog import find_model
 from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, RenderOptions, check_options
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import PlanRequest, make_plan
-from kinemacolor.plan.similarity import FrameEncoder
 from kinemacolor.references.load import ReferenceReader, check_reference_specs
 from kinemacolor.references.spec import ReferenceSpec
-from kinemacolor.rendering.output import OutputSpec, prepare_output
+from kinemacolor.rendering.output import OutputSetup, OutputSpec, prepare_output
 from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.video.geometry import compute_working_size
@@ -65,8 +65,16 @@ class ColorizeRun:
         check_options(request.options)
         check_options(request.encoding)
         self._references = ReferenceReader()
-        self._reader = VideoReader(request.source, start_seconds=request.start_seconds, end_seconds=request.end_seconds)
-        info = self._reader.info
+        with ExitStack() as on_failure:
+            self._reader = on_failure.enter_context(
+                VideoReader(request.source, start_seconds=request.start_seconds, end_seconds=request.end_seconds)
+            )
+            self.output_setup = self._check_request()
+            on_failure.pop_all()
+
+    def _check_request(self) -> OutputSetup:
+        """Return how the result will be written. Raises as the constructor."""
+        request, info = self.request, self._reader.info
         if not request.references:
             raise UsageError("no reference: give a colour picture with -r")
         check_reference_specs(request.references, self._references)
@@ -77,7 +85,7 @@ class ColorizeRun:
             )
         short_side = request.options.short_side or find_model(request.model).spec.short_side
         rows, columns = compute_working_size(info.height, info.width, short_side)
-        self.output_setup = prepare_output(
+        return prepare_output(
             info,
             OutputSpec(request.output, request.encoding, overwrite=request.overwrite),
             [request.source, *(spec.path for spec in request.references)],
@@ -87,10 +95,11 @@ class ColorizeRun:
             work_folder=request.work_folder,
         )
 
-    def make_plan(self, encoder: FrameEncoder | None = None, on_frame: Callable[[int], None] | None = None) -> Plan:
+    def make_plan(self, model: "Colorizer", on_frame: Callable[[int], None] | None = None) -> Plan:
         """Find the shots and choose references for each; a run that continues reads the plan it made before.
 
-        ``encoder`` and ``on_frame`` (gets the number of frames read so far) as in `planner.make_plan`, also the errors.
+        ``model``: of the request; if it is `kinema`, its encoder finds similar pictures, and no other is loaded.
+        ``on_frame`` (gets the number of frames read so far) and errors as in `planner.make_plan`.
         """
         request = self.request
         plan_request = PlanRequest(
@@ -107,6 +116,9 @@ class ColorizeRun:
         if plan_file.is_file() and note.is_file() and note.read_text() == digest:
             self._reader.close()
             return Plan.read(plan_file)
+        from kinemacolor.plan.frame_encoder import make_frame_encoder  # torch comes with it
+
+        encoder = make_frame_encoder(model)
         with write_file_atomically(note) as stream:
             stream.write(b"looking")
         plan, _ = make_plan(plan_request, on_frame, encoder=encoder, references=self._references, reader=self._reader)
@@ -145,11 +157,10 @@ def run_request(
     Raises as `ColorizeRun` and its methods.
     """
     run = ColorizeRun(request)
-    from kinemacolor.plan.frame_encoder import make_frame_encoder
-    from kinemacolor.weights.registry import load_model
+    from kinemacolor.weights.registry import load_model  # torch comes with it
 
     model = model or load_model(request.model)
-    return run.render(run.make_plan(make_frame_encoder(model)), model, on_progress)
+    return run.render(run.make_plan(model), model, on_progress)
 
 
 def _digest_request(plan_request: PlanRequest) -> str:
