@@ -15,7 +15,8 @@ from support.browser import chromium, quiet_page
 from support.films import scene, write_film
 
 if "PYTEST_XDIST_WORKER" in os.environ:
-    torch.set_num_threads(1)  # a worker for each core is enough
+    torch.set_num_threads(1)  # a worker for each core is enough, also for the processes that it starts
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -35,6 +35,7 @@ from kinemacolor.rendering.renderer import RenderPlan
 from kinemacolor.utils.files import iter_json_lines
 from support.plans import two_scenes
 from support.renders import command, edited, planned, rendered
+from support.waiting import PATIENCE, until
 
 FRAMES = 180
 LOSSLESS = EncodingOptions(lossless=True)  # x264 does not make the same bytes every time
@@ -122,7 +123,7 @@ def kill_painters(work: Path, kills: int, pause: Callable[[], float] = lambda: 0
     killed: list[int] = []
 
     def hunt() -> None:
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + PATIENCE
         while len(killed) < kills and time.monotonic() < deadline:
             for mark in work.glob("*.painting"):
                 mark.unlink()
@@ -217,11 +218,11 @@ def test_a_stopped_command_leaves_no_process_and_goes_on(path: Path, local: byte
     alone = os.environ | {"OMP_NUM_THREADS": "1"}
     pipe = subprocess.PIPE
     with subprocess.Popen(line, env=alone, start_new_session=True, stdout=pipe, stderr=pipe, text=True) as process:
-        while not list(path.parent.glob("film.plan.work/passes/*/journal.jsonl")):
-            assert process.poll() is None
-            time.sleep(0.05)
+        journals = "film.plan.work/passes/*/journal.jsonl"
+        until(lambda: process.poll() is not None or list(path.parent.glob(journals)))
+        assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        out, said = process.communicate(timeout=60)
+        out, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, said
     assert said == "kinemacolor: stopped; what was done is kept: the same command goes on from there\n"
     assert out == ""

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.verify import verify_film
 from support.films import scene, write_film
+from support.waiting import PATIENCE, until
 
 SMALL = RenderOptions(short_side=64)
 
@@ -327,12 +327,10 @@ def test_ctrl_c_keeps_what_was_done(reference: Path, tmp_path: Path) -> None:
     made = tmp_path / "out.mkv"
     command = [sys.executable, "-m", "kinemacolor", str(source), "-r", str(reference), "-o", str(made), "--lossless"]
     with subprocess.Popen([*command, "--size", "64"], stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 240
         partial = tmp_path / "out.partial.mkv"
-        while not (partial.exists() and partial.stat().st_size > 40_000) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        until(lambda: partial.exists() and partial.stat().st_size > 40_000)
         process.send_signal(signal.SIGINT)
-        _, talk = process.communicate(timeout=240)
+        _, talk = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, talk
     assert "goes on from there" in talk
     assert not made.exists()

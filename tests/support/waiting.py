@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-PATIENCE = 120  # s, for what needs a process of its own on a busy machine
+PATIENCE = 300  # s, for what needs a process of its own on a busy machine
 
 
 def until(ask: Callable[[], Any], what: str = "it", seconds: float = PATIENCE) -> Any:

@@ -21,7 +21,7 @@ from kinemacolor.web.project_creation import create_project
 from kinemacolor.web.queue import MAX_FINISHED_JOBS, JobQueue
 from kinemacolor.web.requests import AnalyzeFilm, PreviewClip, RenderFilm
 from kinemacolor.web.storage import NotFoundError, Storage
-from support.waiting import until
+from support.waiting import PATIENCE, until
 from support.web_server import film_bytes, picture_bytes
 
 FAKE = """
@@ -96,7 +96,7 @@ def state(queue: JobQueue, view: JobView, user: str = "me") -> str:
 def running(project: Project) -> tuple[int, str]:
     """The process and the device of a worker that has begun."""
     path = project.folder / "running"
-    number, device = until(lambda: json.loads(path.read_text() or "null") if path.exists() else None, seconds=30)
+    number, device = until(lambda: json.loads(path.read_text() or "null") if path.exists() else None)
     return number, device
 
 
@@ -281,8 +281,6 @@ def test_a_server_that_leaves_suspends_and_the_next_goes_on(home: Storage, fake:
     with queue:
         views = [queue.submit_task("me", one, RenderFilm()) for one in (first, second)]
         number, _ = running(first)
-        began = time.monotonic()
-    assert time.monotonic() - began < 10
     assert not is_alive(number)
     assert not (second.folder / "running").exists()
     for one in (first, second):
@@ -421,7 +419,7 @@ def test_a_real_worker_stops_when_its_server_is_gone(home: Storage, tmp_path: Pa
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdin
         worker.stdin.close()
-        assert worker.wait(60) == 130
+        assert worker.wait(PATIENCE) == 130
         assert worker.stdout
         last: Any = json.loads(worker.stdout.read().splitlines()[-1])
     assert last["error"] == "stopped; what was done is kept"

@@ -4,7 +4,6 @@ import json
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from schemathesis.specs.openapi.checks import (
 from kinemacolor.video.verify import verify_film
 from kinemacolor.web.worker import FRAME_LINK
 from support.films import scene, write_film
-from support.waiting import until
+from support.waiting import PATIENCE, until
 from support.web_server import (
     TestClient,
     add_reference,
@@ -362,7 +361,7 @@ def test_a_real_server_tells_of_too_much_and_leaves_on_ctrl_c(tmp_path: Path, fi
         assert process.stderr
         address = re.search(r"http://\S+/", process.stderr.readline())
         assert address, process.stderr.read()
-        with httpx.Client(base_url=address[0], timeout=60) as client:
+        with httpx.Client(base_url=address[0], timeout=PATIENCE) as client:
             project = client.post("/api/projects", files={"files": ("film.mp4", film)}).json()["id"]
             head = b'--b\r\nContent-Disposition: form-data; name="files"; filename="film.mp4"\r\n\r\n'
             headers = {"Content-Type": "multipart/form-data; boundary=b"}
@@ -372,9 +371,7 @@ def test_a_real_server_tells_of_too_much_and_leaves_on_ctrl_c(tmp_path: Path, fi
                 first = next(line for line in stream.iter_lines() if line.startswith("data:"))
                 assert json.loads(first[5:])["jobs"][0]["project"] == project
                 process.send_signal(2)
-                began = time.monotonic()
-                until(lambda: process.poll() is not None, seconds=40)
-        assert time.monotonic() - began < 20
+                until(lambda: process.poll() is not None)
         assert process.returncode in (0, 130)
         assert "Traceback" not in process.stderr.read()
         (kept,) = tmp_path.glob("users/*/*/jobs/*.json")
