@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +214,22 @@ def test_what_a_user_chooses_has_no_score(planned: Project) -> None:
     assert plan.shots[1].references == {"first": None, "second": None}
     assert plan == planned.require_plan()
     assert None not in plan.shots[0].references.values()
+
+
+def test_a_reference_is_given_beside_what_a_shot_has_by_then(planned: Project) -> None:
+    """Somebody else changes the plan between the call and its turn."""
+    planned.assign_references({1: ["first"], 2: ["second"]})
+    plan = planned.require_plan()
+    with ThreadPoolExecutor(1) as others:
+        with planned.exclusive_changes():
+            given = others.submit(planned.give_reference, "first")
+            wait([given], timeout=0.2)  # it waits for its turn
+            shots = (plan.shots[0].with_references({"second"}), plan.shots[1])
+            planned.write_plan(plan.model_copy(update={"shots": shots}))
+        assert [set(shot.references) for shot in given.result().shots] == [{"first", "second"}] * 2
+    assert planned.give_reference("first", [2]) == planned.require_plan()
+    with pytest.raises(UsageError, match="there is no shot 3"):
+        planned.give_reference("first", [3])
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """A project: one film that a user works on, as a folder with film, references, plan and results."""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -201,15 +201,25 @@ class Project:
         Raises UsageError for shots and references that the plan does not have, and for a shot without any reference.
         """
         with self.exclusive_changes():
+            return self._write_choices(self.require_plan(), chosen)
+
+    def give_reference(self, name: str, numbers: Collection[int] | None = None) -> Plan:
+        """Assign a reference to shots, by default all, beside those that they have. Raises as `assign_references`."""
+        with self.exclusive_changes():
             plan = self.require_plan()
-            shots = list(plan.shots)
-            for number, names in chosen.items():
-                if not 1 <= number <= len(shots):
-                    raise UsageError(f"there is no shot {number}: the film has {len(shots)}")
-                if not names or set(names) - set(plan.references):
-                    raise UsageError(f"shot {number} needs at least one reference of: {', '.join(plan.references)}")
-                shots[number - 1] = shots[number - 1].with_references(set(names), is_user_choice=True)
-            return self.write_plan(plan.model_copy(update={"shots": tuple(shots)}))
+            old = {number: shot.references for number, shot in enumerate(plan.shots, 1)}
+            given = old if numbers is None else numbers
+            return self._write_choices(plan, {number: [*old.get(number, ()), name] for number in given})
+
+    def _write_choices(self, plan: Plan, chosen: Mapping[int, Sequence[str]]) -> Plan:
+        shots = list(plan.shots)
+        for number, names in chosen.items():
+            if not 1 <= number <= len(shots):
+                raise UsageError(f"there is no shot {number}: the film has {len(shots)}")
+            if not names or set(names) - set(plan.references):
+                raise UsageError(f"shot {number} needs at least one reference of: {', '.join(plan.references)}")
+            shots[number - 1] = shots[number - 1].with_references(set(names), is_user_choice=True)
+        return self.write_plan(plan.model_copy(update={"shots": tuple(shots)}))
 
     def add_correction(self, frame: int, picture: UInt8Array) -> Plan:
         """Make a corrected frame, ``H W 3`` or partial ``H W 4``, a reference of its shot; gives the changed plan.

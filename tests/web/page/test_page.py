@@ -429,31 +429,41 @@ def correction(folder: Path) -> np.ndarray:
 
 
 class TestBoard:
+    """A board shows a choice at once, and what the server made of it a moment later: each part waits for that."""
+
     def test_references_are_given_by_keys_and_by_hand(
         self, browser: Any, server: Server, owner: Program, film: Path, references: list[Path], tmp_path: Path
     ) -> None:
         project = owner.begin(film, references)
         assert owner.chosen(project) == [{"meadow"}, {"waves"}]
         with visit(browser, f"{server.address}?film={project}", cookies=owner.cookies) as page:
+            hurried = ("Give waves to all shots", "Take meadow from shot 1")
+            page.get_by_label(hurried[0]).wait_for()
+            page.evaluate("all => all.forEach(one => document.querySelector(`[aria-label='${one}']`).click())", hurried)
+            until(lambda: owner.chosen(project) == [{"waves"}, {"waves"}], "all that was chosen in a hurry")
+            give_third(page, tmp_path)
             page.locator("summary[aria-label='Choose pictures for shot 1']").focus()
             page.keyboard.press("Enter")
-            page.wait_for_selector(".shot details[open] input[value='waves']")
-            page.keyboard.press("Tab")  # meadow cannot be taken: it is the only one
-            expect(page.locator(":focus")).to_have_value("waves")
+            page.wait_for_selector(".shot details[open] input[value='meadow']")
+            page.keyboard.press("Tab")
+            expect(page.locator(":focus")).to_have_value("meadow")
             page.keyboard.press("Space")
             until(lambda: owner.chosen(project)[0] == {"meadow", "waves"}, "the choice by keys")
             page.locator(".reference", has_text="meadow").drag_to(page.locator(".shot").nth(1))
             until(lambda: owner.chosen(project)[1] == {"meadow", "waves"}, "the choice by hand")
             page.get_by_label("Take waves from shot 2").click()
             until(lambda: owner.chosen(project)[1] == {"meadow"}, "the one that was taken")
-            hurried = ("Give waves to all shots", "Take meadow from shot 1", "Take meadow from shot 2")
-            page.evaluate("all => all.forEach(one => document.querySelector(`[aria-label='${one}']`).click())", hurried)
-            until(lambda: owner.chosen(project) == [{"waves"}, {"waves"}], "all that was chosen in a hurry")
-            third = tmp_path / "third.png"
-            cv2.imwrite(str(third), scene(5, SIZE)[..., ::-1])
-            give(page, "reference-upload", third)
-            page.locator(".reference", has_text="third").wait_for()
-        assert owner.chosen(project) == [{"waves"}, {"waves"}]
+            page.get_by_label("Remove third").click()
+            expect(page.locator(".reference", has_text="third")).to_have_count(0)
+        assert owner.chosen(project) == [{"meadow", "waves"}, {"meadow"}]
+
+
+def give_third(page: Any, folder: Path) -> None:
+    """One more reference, until the board has it from the new plan."""
+    third = folder / "third.png"
+    cv2.imwrite(str(third), scene(5, SIZE)[..., ::-1])
+    give(page, "reference-upload", third)
+    page.locator(".reference", has_text="third").wait_for()
 
 
 class TestOtherTabs:

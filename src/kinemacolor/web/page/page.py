@@ -126,12 +126,14 @@ class Page:
         step, again = self.shots, self._showing(self.shots)
         given = step.upload.upload(step.take_references, [self.current, step.upload])
         _at_the_end(given, fn=None, outputs=[step.upload], js=EMPTY)
+        # Choices count in the order in which they were made, whatever their kind.
+        in_order: dict[str, Any] = {"show_progress": "hidden", "trigger_mode": "multiple", "concurrency_id": "choices"}
         changed = [
             given,
             step.plan.click(step.make_plan, [self.current], show_progress="hidden"),
-            step.board.input(step.assign, [self.current], show_progress="hidden", trigger_mode="multiple"),
-            step.board.apply(step.give, [self.current], show_progress="hidden", trigger_mode="multiple"),
-            step.board.delete(step.forget, [self.current], show_progress="hidden", trigger_mode="multiple"),
+            step.board.input(step.assign, [self.current], **in_order),
+            step.board.apply(step.give, [self.current], **in_order),
+            step.board.delete(step.forget, [self.current], **in_order),
         ]
         for event in changed:
             _at_the_end(event, **again)

@@ -106,9 +106,8 @@ class ShotsStep:
     def give(self, current: str, event: gr.EventData, request: gr.Request) -> None:
         """Many shots take a reference beside what they have."""
         project, sent = project_of(self._desk, request, current), data_of(event)
-        shots, name = project.require_plan().shots, str(sent["reference"])
-        numbers = range(1, len(shots) + 1) if sent["shots"] == "all" else map(int, sent["shots"])
-        project.assign_references({number: [*shots[number - 1].references, name] for number in numbers})
+        numbers = None if sent["shots"] == "all" else [int(number) for number in sent["shots"]]
+        project.give_reference(str(sent["reference"]), numbers)
 
     @told
     def forget(self, current: str, event: gr.EventData, request: gr.Request) -> None:
