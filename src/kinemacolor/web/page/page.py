@@ -101,7 +101,7 @@ class Page:
         self._wire_photograph()
         for event, call in (("stop", self._stop), ("retry", self._retry), ("delete", self._forget)):
             getattr(self.queue, event)(call, show_progress="hidden", trigger_mode="multiple")
-        self.queue.end(**everything, trigger_mode="always_last")
+        self.queue.end(**everything)
 
     def _wire_film(self) -> None:
         step = self.film
@@ -216,6 +216,7 @@ class Page:
             "inputs": [self.current, self.photograph, self.look.frame, self.shot],
             "outputs": [*(output for part in parts for output in part.outputs), self.queue],
             "show_progress": "hidden",
+            "trigger_mode": "always_last",
         }
 
     def _view(self, request: gr.Request, current: str, photograph: str, frame: int, shot: int, is_new: bool) -> View:
