@@ -152,7 +152,8 @@ class Page:
             show_progress_on=[step.still],
             trigger_mode="always_last",
         )
-        step.model.input(step.take_model, [self.current, step.frame, step.model], step.outputs)
+        chosen = [self.current, step.frame, step.model]
+        step.model.input(step.take_model, chosen, step.outputs, trigger_mode="always_last")
         for part in (step.size, step.saturation, step.edges):
             part.input(
                 step.choose,
