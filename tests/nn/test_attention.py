@@ -18,27 +18,44 @@ def naive(query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, tempera
 def test_match_is_softmax_attention_whatever_the_tile(temperature: float) -> None:
     query, keys, values = unit(2, 37, 8), unit(2, 23, 8), torch.randn(2, 23, 3, dtype=torch.float64)
     wanted = naive(query, keys, values, temperature)
-    for rows in (5, 37, 100):
-        (warped, again), cosine, best = match_keys(
-            query, keys, values, temperatures=(temperature, 0.3), chunk_rows=rows
-        )
+    for elements in (1, 5 * 23, 37 * 23, 10_000):
+        warped, cosine, best = match_keys(query, keys, values, temperature=temperature, chunk_elements=elements)
         torch.testing.assert_close((warped, cosine), wanted)
-        torch.testing.assert_close(again, naive(query, keys, values, 0.3)[0])
         assert torch.equal(best, (query @ keys.transpose(1, 2)).argmax(-1))
+
+
+@pytest.mark.parametrize("elements", [1, 7 * 11, 10_000])
+def test_the_gradients_of_a_match_are_those_of_attention(elements: int) -> None:
+    query, keys = (unit(2, count, 5).requires_grad_() for count in (9, 11))
+    values = torch.randn(2, 11, 3, dtype=torch.float64, requires_grad=True)
+
+    def match(*inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        found = match_keys(*inputs, temperature=0.3, chunk_elements=elements)
+        return found.values, found.similarity
+
+    assert torch.autograd.gradcheck(match, (query, keys, values))
+
+
+def test_without_temperature_the_value_of_the_best_key_is_copied() -> None:
+    query, keys, values = unit(2, 9, 5), unit(2, 11, 5), torch.randn(2, 11, 3, dtype=torch.float64)
+    found = match_keys(query, keys, values, temperature=None, chunk_elements=40)
+    products = query @ keys.transpose(1, 2)
+    assert torch.equal(found.best_index, products.argmax(-1))
+    torch.testing.assert_close(found.similarity, products.amax(-1))
+    assert torch.equal(found.values, values.gather(1, found.best_index[..., None].expand(-1, -1, 3)))
 
 
 def test_match_of_a_key_with_itself_copies_its_value() -> None:
     keys, values = unit(1, 50, 32), torch.randn(1, 50, 2, dtype=torch.float64)
-    (warped,), cosine, best = match_keys(keys, keys, values, temperatures=[0.005])
+    warped, cosine, best = match_keys(keys, keys, values, temperature=0.005)
     torch.testing.assert_close(warped, values, atol=1e-3, rtol=0)
     torch.testing.assert_close(cosine, torch.ones(1, 50, dtype=torch.float64))
     assert torch.equal(best[0], torch.arange(50))
 
 
 def test_match_stays_finite_at_a_temperature_that_overflows() -> None:
-    (warped,), cosine, _ = match_keys(
-        unit(1, 9, 4).float(), unit(1, 9, 4).float(), torch.ones(1, 9, 1), temperatures=[1e-4]
-    )
+    query, keys = unit(1, 9, 4).float(), unit(1, 9, 4).float()
+    warped, cosine, _ = match_keys(query, keys, torch.ones(1, 9, 1), temperature=1e-4)
     assert torch.allclose(warped, torch.ones_like(warped), atol=1e-5)
     assert torch.isfinite(cosine).all()
 
@@ -65,6 +82,6 @@ def test_both_can_be_trained_through() -> None:
     assert query.grad is not None
     assert query.grad.abs().sum() > 0
     flat = query.detach().flatten(1, 2).requires_grad_()
-    match_keys(flat, keys.flatten(1, 2), values.flatten(1, 2), temperatures=[0.1])[0][0].sum().backward()
+    match_keys(flat, keys.flatten(1, 2), values.flatten(1, 2), temperature=0.1).values.sum().backward()
     assert flat.grad is not None
     assert flat.grad.abs().sum() > 0

@@ -153,7 +153,7 @@ def batch_of(*kinds: str, frames: int = 2) -> Batch:
         references=lab[:, :1].flip(-1),
         flow=torch.zeros(count, frames - 1, 2, height, width),
         visibility=torch.ones(count, frames - 1, 1, height, width),
-        in_shot=torch.tensor([kind in ("near", "far") for kind in kinds]),
+        in_shot=tuple(kind in ("near", "far") for kind in kinds),
         reference_kind=kinds,  # type: ignore[arg-type]
         source_numbers=tuple(range(count)),
     )
@@ -352,7 +352,7 @@ def test_only_references_of_the_film_are_told_as_such() -> None:
         alone = model(mixed.lightness[row : row + 1], state)
         torch.testing.assert_close(made.ab[row], alone.ab[0])
         assert made.aux["warped"][row].shape == alone.aux["warped"][0].shape
-    swapped = predict_batch(model, replace(mixed, in_shot=~mixed.in_shot))
+    swapped = predict_batch(model, replace(mixed, in_shot=tuple(not own for own in mixed.in_shot)))
     assert (swapped.ab - made.ab).abs().max() > 0.1
 
 

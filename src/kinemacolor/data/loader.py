@@ -16,14 +16,14 @@ from kinemacolor.utils.prefetch import use_single_thread
 
 @dataclass(frozen=True)
 class Batch:
-    """Clips of one shape, with the fields of `Clip`, batch first: ``lab`` is ``B T 3 h w``, ``in_shot`` ``B`` bool."""
+    """Clips of one shape, with the fields of `Clip`, batch first: ``lab`` is ``B T 3 h w``."""
 
     lab: Tensor
     lightness: Tensor
     references: Tensor
     flow: Tensor
     visibility: Tensor
-    in_shot: Tensor
+    in_shot: tuple[bool, ...]
     reference_kind: tuple[ReferenceKind, ...]
     source_numbers: tuple[int, ...]
 
@@ -34,6 +34,16 @@ class Batch:
     def pin_memory(self) -> Self:
         """Copy the batch to pinned memory, from which a GPU can copy asynchronously."""
         return self._map_tensors(Tensor.pin_memory)
+
+    def select_rows(self, rows: Sequence[int]) -> Self:
+        """The batch of some of its clips."""
+        picked = self._map_tensors(lambda tensor: tensor[list(rows)])
+        return replace(
+            picked,
+            in_shot=tuple(self.in_shot[row] for row in rows),
+            reference_kind=tuple(self.reference_kind[row] for row in rows),
+            source_numbers=tuple(self.source_numbers[row] for row in rows),
+        )
 
     def _map_tensors(self, change: Callable[[Tensor], Tensor]) -> Self:
         """The batch with ``change`` applied to every tensor."""
@@ -50,7 +60,7 @@ def collate_clips(clips: Sequence[Clip]) -> Batch:
         references=torch.stack([clip.references for clip in clips]),
         flow=torch.stack([clip.flow for clip in clips]),
         visibility=torch.stack([clip.visibility for clip in clips]),
-        in_shot=torch.tensor([clip.in_shot for clip in clips]),
+        in_shot=tuple(clip.in_shot for clip in clips),
         reference_kind=tuple(clip.reference_kind for clip in clips),
         source_numbers=tuple(clip.source_number for clip in clips),
     )

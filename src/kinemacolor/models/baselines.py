@@ -65,8 +65,8 @@ class MatchBaseline(Colorizer):
         assert isinstance(state, BaselineState)
         query = extract_gray_features(self.features, lightness.flatten(0, 1))[1]
         flat = query.reshape(lightness.shape[0], -1, query.shape[-1])
-        found = match_keys(flat, state.keys, state.colors, temperatures=(TEMPERATURE,))
-        maps = torch.cat([found.warped[0], found.similarity[..., None]], -1)
+        found = match_keys(flat, state.keys, state.colors, temperature=TEMPERATURE)
+        maps = torch.cat([found.values, found.similarity[..., None]], -1)
         maps = maps.reshape(*query.shape[:3], 3).permute(0, 3, 1, 2)
         ab, similarity = resize_bilinear(maps, lightness.shape[-2:]).split_with_sizes([2, 1], 1)
         shape = lightness.shape[:2]

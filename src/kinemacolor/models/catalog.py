@@ -18,7 +18,8 @@ class ModelSpec:
     """The properties of a model that a session needs.
 
     ``short_side`` is the default working size (shorter side, px), ``block_size`` the number of frames that the model
-    processes together. ``saturation`` and ``edge_filter`` are the post-processing of its publication.
+    processes together. ``saturation`` and ``edge_filter`` are the post-processing of its publication. ``uses_in_shot``:
+    whether it makes a difference to the model that references are frames of the film itself.
     """
 
     name: str
@@ -26,6 +27,7 @@ class ModelSpec:
     block_size: int = 1
     saturation: float = 1.0
     edge_filter: EdgeFilter = "none"
+    uses_in_shot: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ MODEL_CATALOG: Mapping[str, ModelEntry] = MappingProxyType(
         ),
         "deep-exemplar": ModelEntry(
             "kinemacolor.models.deep_exemplar:DeepExemplar",
-            ModelSpec("deep-exemplar", short_side=216, saturation=1.25, edge_filter="fgs"),
+            ModelSpec("deep-exemplar", short_side=216, saturation=1.25, edge_filter="fgs", uses_in_shot=True),
             {
                 "vgg19": 15_304_768,
                 "deep-exemplar-correspondence": 6_917_131,

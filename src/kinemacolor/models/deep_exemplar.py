@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from kinemacolor.color import lab_to_rgb
 from kinemacolor.models.base import Colorizer, ModelOutput, State
 from kinemacolor.models.catalog import MODEL_CATALOG
-from kinemacolor.nn.attention import center_and_normalize, gather_rows, warp_values
+from kinemacolor.nn.attention import center_and_normalize, gather_rows, match_keys
 from kinemacolor.nn.backbones import VGG19, VGGVariant, instance_norm
 from kinemacolor.nn.layers import (
     NormedConv2d,
@@ -32,7 +32,6 @@ from kinemacolor.nn.partial import fill_unpainted, painted_cells
 from kinemacolor.nn.precision import promote_to_float32
 
 CELL_SIZE = 4  # px, a side of a cell of the matching
-CHUNK_ROWS = 648  # rows of the correlation matrix that are in memory at a time
 
 
 @dataclass(frozen=True)
@@ -112,8 +111,9 @@ class DeepExemplar(Colorizer):
         assert isinstance(state, DeepExemplarState)
         height, width = lightness.shape[-2:]
         outputs = []
-        for frame in pad_to_multiple(lightness, 8).unbind(1):
-            guide, origin = self._warp_references(frame, state).tensor_split([3], 1)
+        frames = pad_to_multiple(lightness, 8)
+        for frame, warped in zip(frames.unbind(1), self._warp_references(frames, state).unbind(1), strict=True):
+            guide, origin = warped.tensor_split([3], 1)
             last_frame = resize_bilinear(state.last_frame, frame.shape[-2:])
             frame_ab = self.colorization(torch.cat([frame - 50, guide, last_frame], 1))
             state = replace(state, last_frame=torch.cat([frame - 50, frame_ab], 1))
@@ -122,16 +122,16 @@ class DeepExemplar(Colorizer):
         aux = {"warped": warped, "similarity": similarity, "origin": origin}
         return ModelOutput(ab, similarity.clamp(0, 1), state, aux)
 
-    def _warp_references(self, frame: Tensor, state: DeepExemplarState) -> Tensor:
-        """Warp reference ab to the frame B 1 h w: ab, similarity and origin, B 6 h w (Eq. 3-5)."""
-        theta = self.correspondence.theta(self._compute_descriptors(frame.expand(-1, 3, -1, -1) / 100))
-        query = center_and_normalize(flatten_grid(theta, frame.shape[0]))
-        temperature = self.options.temperature
-        colors, similarity, best = warp_values(
-            query, state.keys, state.colors, temperature=temperature, chunk_rows=CHUNK_ROWS
-        )
-        found = torch.cat([colors, similarity[..., None], gather_rows(state.coordinates, best)], -1).transpose(1, 2)
-        return F.interpolate(found.reshape(-1, 6, *theta.shape[-2:]), scale_factor=CELL_SIZE)
+    def _warp_references(self, frames: Tensor, state: DeepExemplarState) -> Tensor:
+        """Warp reference ab to frames B T 1 h w: ab, similarity and origin, B T 6 h w (Eq. 3-5)."""
+        flat = frames.flatten(0, 1)
+        theta = self.correspondence.theta(self._compute_descriptors(flat.expand(-1, 3, -1, -1) / 100))
+        query = center_and_normalize(flatten_grid(theta, len(flat))).reshape(len(frames), -1, theta.shape[1])
+        colors, similarity, best = match_keys(query, state.keys, state.colors, temperature=self.options.temperature)
+        found = torch.cat([colors, similarity[..., None], gather_rows(state.coordinates, best)], -1)
+        maps = found.reshape(len(flat), *theta.shape[-2:], -1).permute(0, 3, 1, 2)
+        enlarged = F.interpolate(maps, scale_factor=CELL_SIZE)
+        return enlarged.reshape(*frames.shape[:2], *enlarged.shape[1:])
 
     def _compute_descriptors(self, rgb: Tensor) -> Tensor:
         """Descriptor map ``B C h/4 w/4`` of sRGB pictures, from VGG maps at length 1 along their channels."""

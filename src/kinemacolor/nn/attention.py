@@ -4,57 +4,121 @@ Descriptors are unit vectors, so the product of two is their cosine. Softmax(cos
 weighs the keys (Deep Exemplar, Eq. 3-4); the largest cosine says how good the match is (Eq. 5).
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from kinemacolor.nn.precision import no_autocast, promote_to_float32
 
+CHUNK_ELEMENTS = 1 << 19  # products in memory at a time: 2 MiB stay in the cache of a core
+CUDA_CHUNK_ELEMENTS = 1 << 28
+MIN_CHUNK_QUERIES = 64  # of one picture in a chunk, before pictures are put together
+
 
 class AttentionOutput(NamedTuple):
-    """Weighted values B N V for each temperature; the largest product B N of a query and the index B N of its key."""
+    """Values B N V for every query; its largest product with a key B N, and the index B N of that key."""
 
-    warped: list[Tensor]
+    values: Tensor
     similarity: Tensor
     best_index: Tensor
 
 
 def match_keys(
-    query: Tensor, keys: Tensor, values: Tensor, *, temperatures: Sequence[float], chunk_rows: int = 324
+    query: Tensor, keys: Tensor, values: Tensor, *, temperature: float | None, chunk_elements: int | None = None
 ) -> AttentionOutput:
-    """Attend from every query to every key, once for each temperature.
+    """Attend from every query B N C to every key B M C: softmax(product / temperature) over the keys weighs ``values``.
 
-    ``query`` B N C, ``keys`` B M C, ``values`` B M V. At most ``chunk_rows`` rows of the N × M matrix are
-    in memory at a time. Computed in float32 or wider.
+    With temperature None the value, B M V, of the best key is copied, which is the limit for small temperatures (Deep
+    Exemplar, Eq. 4-5). Computed in float32 or wider. Of the N × M products only ``chunk_elements`` are in memory at a
+    time (by default what suits the device), also while gradients are computed: these compute them once more.
     """
-    parts = []
     query, keys, values = promote_to_float32(query), promote_to_float32(keys), promote_to_float32(values)
+    size = chunk_elements or (CUDA_CHUNK_ELEMENTS if query.is_cuda else CHUNK_ELEMENTS)
     with no_autocast(query.device):  # cosines of good and of bad matches may differ in the fourth digit only
-        for part in torch.split(query, chunk_rows, 1):
-            cosines = part @ keys.transpose(1, 2)
-            top, best = cosines.max(-1)
-            parts.append([_softmax_weights(cosines, top, t) @ values for t in temperatures] + [top, best])
-    *warped, similarity, best = (torch.cat(column, 1) for column in zip(*parts, strict=True))
-    return AttentionOutput(warped, similarity, best)
+        if temperature is not None:
+            return AttentionOutput(
+                *_SoftmaxAttention.apply(query, keys, values, temperature, size)  # type: ignore[no-untyped-call]
+            )
+        with torch.no_grad():
+            best = torch.empty(query.shape[:2], dtype=torch.long, device=query.device)
+            for rows in _iter_chunks(query, keys, size):
+                best[rows] = _argmax(_multiply(query[rows], keys[rows[0]]))
+        return AttentionOutput(gather_rows(values, best), (query * gather_rows(keys, best)).sum(-1), best)
 
 
-def warp_values(
-    query: Tensor, keys: Tensor, values: Tensor, *, temperature: float | None, chunk_rows: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Warp values to the queries with `match_keys` at one temperature (Deep Exemplar, Eq. 4-5).
+class _SoftmaxAttention(torch.autograd.Function):
+    """`match_keys` at one temperature; the matrix of products is never stored, its gradient is computed in chunks."""
 
-    Gives values B N V, similarity B N and the index B N of the best key for every query. With temperature None
-    the value of the best key is copied, which is the limit for small temperatures.
-    """
-    found = match_keys(
-        query, keys, values, temperatures=[] if temperature is None else [temperature], chunk_rows=chunk_rows
-    )
-    if temperature is None:
-        return gather_rows(values, found.best_index), found.similarity, found.best_index
-    return found.warped[0], found.similarity, found.best_index
+    @staticmethod
+    def forward(
+        context: Any, query: Tensor, keys: Tensor, values: Tensor, temperature: float, chunk_elements: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        warped = query.new_empty(*query.shape[:2], values.shape[-1])
+        similarity = query.new_empty(query.shape[:2])
+        best = torch.empty(query.shape[:2], dtype=torch.long, device=query.device)
+        columns = values.transpose(1, 2).contiguous()  # a product with few rows is twice as fast as with few columns
+        for rows in _iter_chunks(query, keys, chunk_elements):
+            products = _multiply(query[rows], keys[rows[0]])
+            top, best[rows] = products.amax(-1), _argmax(products)
+            weights = _softmax_weights(products, top, temperature)
+            warped[rows] = (columns[rows[0]] @ weights.transpose(1, 2)).transpose(1, 2)
+            similarity[rows] = top
+        context.save_for_backward(query, keys, values, warped, similarity, best)
+        context.settings = temperature, chunk_elements
+        context.mark_non_differentiable(best)
+        return warped, similarity, best
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: Any, d_warped: Tensor, d_similarity: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+        query, keys, values, warped, similarity, best = context.saved_tensors
+        temperature, chunk_elements = context.settings
+        wants_keys, wants_values = context.needs_input_grad[1:3]
+        d_query, d_keys, d_values = (torch.zeros_like(x) for x in (query, keys, values))
+        # Gradient of a product: weight × (d_warped · value − d_warped · warped) / temperature; the last term is a
+        # column more in the matrix product.
+        slopes = torch.cat([d_warped, -(d_warped * warped).sum(-1, keepdim=True)], -1) / temperature
+        extended = torch.cat([values, torch.ones_like(values[..., :1])], -1)
+        for rows in _iter_chunks(query, keys, chunk_elements):
+            one = rows[0]
+            weights = _softmax_weights(_multiply(query[rows], keys[one]), similarity[rows], temperature)
+            if wants_values:
+                d_values[one] += weights.transpose(1, 2) @ d_warped[rows]
+            d_products = _multiply(slopes[rows], extended[one]).mul_(weights)
+            d_query[rows] = d_products @ keys[one]
+            if wants_keys:
+                d_keys[one] += d_products.transpose(1, 2) @ query[rows]
+        d_query += d_similarity[..., None] * gather_rows(keys, best)
+        if wants_keys:
+            d_keys.scatter_add_(1, best[..., None].expand_as(query), d_similarity[..., None] * query)
+        return d_query, d_keys if wants_keys else None, d_values if wants_values else None, None, None
+
+
+def _iter_chunks(query: Tensor, keys: Tensor, chunk_elements: int) -> Iterator[tuple[slice, slice]]:
+    """Slices of queries whose products with all keys have at most ``chunk_elements`` elements (at least one query)."""
+    (batch, count, _), per_query = query.shape, max(1, keys.shape[1])
+    together = max(1, chunk_elements // (per_query * min(count, MIN_CHUNK_QUERIES)))  # pictures in a chunk
+    step = max(1, chunk_elements // (per_query * min(together, batch)))
+    for first in range(0, batch, together):
+        for row in range(0, count, step):
+            yield slice(first, first + together), slice(row, row + step)
+
+
+def _multiply(query: Tensor, keys: Tensor) -> Tensor:
+    """Products B n M of queries B n C and keys B M C."""
+    return query @ keys.transpose(1, 2)
+
+
+def _argmax(products: Tensor) -> Tensor:
+    """Index of the largest product of each row; by NumPy on a CPU, which is ten times as fast there."""
+    if products.device.type == "cpu":
+        return torch.from_numpy(np.asarray(products.detach().numpy().argmax(-1)))
+    return products.argmax(-1)
 
 
 def gather_rows(values: Tensor, indices: Tensor) -> Tensor:

@@ -41,16 +41,17 @@ class BatchPrediction:
 
 
 def predict_batch(model: Colorizer, batch: Batch, *, recompute: bool = False) -> BatchPrediction:
-    """Predict all frames of a batch in blocks of ``spec.block_size``; gradients flow through the states of all blocks.
+    """Predict all frames of a batch; gradients flow through the states of all frames.
 
-    Rows with references from their own film (``in_shot``) and the other rows run separately, as `init_state` takes one
-    value for all rows. ``recompute`` is gradient checkpointing for each block: less memory, a third more time.
+    Where it makes a difference to the model, rows with references from their own film (``in_shot``) and the other rows
+    run separately, as `init_state` takes one value for all rows. ``recompute`` is gradient checkpointing for each block
+    of ``spec.block_size`` frames: less memory, a third more time.
     """
-    in_shot_flags = batch.in_shot.tolist()
-    groups = [[row for row, own in enumerate(in_shot_flags) if own == here] for here in (True, False)]
-    predictions = [_predict_rows(model, batch, rows, in_shot_flags[rows[0]], recompute) for rows in groups if rows]
-    if len(predictions) == 1:
-        return predictions[0]
+    together = not model.spec.uses_in_shot or len(set(batch.in_shot)) == 1
+    if together:
+        return _predict_rows(model, batch, batch.in_shot[0], recompute)
+    groups = [[row for row, own in enumerate(batch.in_shot) if own == here] for here in (True, False)]
+    predictions = [_predict_rows(model, batch.select_rows(rows), batch.in_shot[rows[0]], recompute) for rows in groups]
     original_order = torch.tensor(groups[0] + groups[1], device=batch.lightness.device).argsort()
     return BatchPrediction(
         torch.cat([one.ab for one in predictions])[original_order],
@@ -59,11 +60,11 @@ def predict_batch(model: Colorizer, batch: Batch, *, recompute: bool = False) ->
     )
 
 
-def _predict_rows(model: Colorizer, batch: Batch, rows: list[int], in_shot: bool, recompute: bool) -> BatchPrediction:
-    """Predict the rows of a batch that share a value of ``in_shot``."""
-    lightness, references = batch.lightness[rows], batch.references[rows]
-    state, outputs = model.init_state(references, in_shot=in_shot), []
-    for block in torch.split(lightness, model.spec.block_size, 1):
+def _predict_rows(model: Colorizer, batch: Batch, in_shot: bool, recompute: bool) -> BatchPrediction:
+    """Predict a batch whose rows share a value of ``in_shot``."""
+    state, outputs = model.init_state(batch.references, in_shot=in_shot), []
+    block_size = model.spec.block_size if recompute else batch.lightness.shape[1]
+    for block in torch.split(batch.lightness, block_size, 1):
         output = _forward_with_recompute(model, block, state) if recompute else model(block, state)
         state = output.state
         outputs.append(output)

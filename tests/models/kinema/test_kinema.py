@@ -42,7 +42,7 @@ def maps_of(height: int, width: int, batch: int = 1) -> list[Tensor]:
 def test_a_picture_finds_itself() -> None:
     keys, lab = unit(1, 5, 6, 64), lab_of(5, 6)
     evidence, _ = match_frame(keys, encode_references(keys[:, None], lab, OPTIONS), OPTIONS)
-    assert evidence.history is None
+    assert not evidence.history_similarity.any()
     torch.testing.assert_close(
         cells_to_ab(evidence.merged.colors.permute(0, 3, 1, 2), (10, 12)), lab[0, :, 1:], atol=0.2, rtol=0
     )
@@ -65,8 +65,8 @@ def test_history_speaks_where_the_reference_is_silent_and_only_there() -> None:
     alone, _ = match_frame(third, encode_references(first[:, None], lab, OPTIONS), OPTIONS)
     truth = found.merged.colors
     assert (evidence.merged.colors - truth).abs().mean() < 0.8 * (alone.merged.colors - truth).abs().mean()
-    assert evidence.history is not None
-    assert (evidence.history.similarity <= 1 - OPTIONS.decay).all()
+    assert (evidence.history_similarity <= 1 - OPTIONS.decay).all()
+    assert evidence.history_similarity.any()
     assert (evidence.merged.similarity >= evidence.reference.similarity).all()
 
 

@@ -67,7 +67,7 @@ class Fusion(nn.Module):
         semantic: SemanticColors,
         embedding: Tensor,
     ) -> FusedColors:
-        """Fuse the colours of one frame.
+        """Fuse the colours of frames.
 
         ``lightness`` B 1 H W, L 0..100; ``maps``: standardised features of the frame; ``embedding`` B E of the
         references.
@@ -131,9 +131,8 @@ def cells_to_ab(cell_colors: Tensor, size: Sequence[int]) -> Tensor:
 
 def _stack_sources(lightness: Tensor, evidence: MatchEvidence, semantic: SemanticColors) -> Tensor:
     """Stack the inputs, B C h w: colours, difference in lightness, similarity and deviation of each source."""
-    merged, reference, history, median_similarity, _ = evidence
+    merged, reference, history_similarity, median_similarity, _ = evidence
     own_lightness = pool_cell_quarters(lightness, merged.similarity.shape[1:3])
-    history_similarity = torch.zeros_like(merged.similarity) if history is None else history.similarity
     scaled = [
         merged.colors,
         reference.colors,

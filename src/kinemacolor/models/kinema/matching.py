@@ -106,16 +106,16 @@ class MatchResult(NamedTuple):
 
 
 class MatchEvidence(NamedTuple):
-    """Results of all sources for one frame.
+    """Results of all sources for frames of which each is a row.
 
-    ``merged``: the better of ``reference`` and ``history`` (None before the first frame), mixed softly.
-    ``median_similarity`` B 1 1 1: the median cosine, which is high for a picture of the same scene.
+    ``merged``: the better of ``reference`` and the history, mixed softly. ``history_similarity`` B h w 1: 0 before the
+    first frame. ``median_similarity`` B 1 1 1: the median cosine, which is high for a picture of the same scene.
     ``certainty`` B h w 1: the logit of the chance that the merged colour is right.
     """
 
     merged: MatchResult
     reference: MatchResult
-    history: MatchResult | None
+    history_similarity: Tensor
     median_similarity: Tensor
     certainty: Tensor
 
@@ -168,12 +168,35 @@ def match_frame(keys: Tensor, state: S, options: MatchingOptions) -> tuple[Match
     )
     frame_slope, median_slope, offset = options.certainty
     certainty = frame_slope * merged.similarity + median_slope * median_similarity + offset
-    return MatchEvidence(merged, found, past, median_similarity, certainty), after
+    history_similarity = torch.zeros_like(found.similarity) if past is None else past.similarity
+    return MatchEvidence(merged, found, history_similarity, median_similarity, certainty), after
+
+
+def stack_evidence(frames: Sequence[MatchEvidence]) -> MatchEvidence:
+    """Stack the evidence of consecutive frames of B clips: B·T rows, the frames of a clip one after the other."""
+    if len(frames) == 1:
+        return frames[0]
+
+    def stack(parts: Sequence[Tensor]) -> Tensor:
+        return torch.stack(list(parts), 1).flatten(0, 1)
+
+    merged, reference = (
+        MatchResult(*map(stack, zip(*results, strict=True)))
+        for results in ([frame.merged for frame in frames], [frame.reference for frame in frames])
+    )
+    return MatchEvidence(
+        merged,
+        reference,
+        stack([frame.history_similarity for frame in frames]),
+        stack([frame.median_similarity for frame in frames]),
+        stack([frame.certainty for frame in frames]),
+    )
 
 
 def locate_in_references(found: MatchResult, state: MatchingState) -> Tensor:
-    """Compute where in the references the matched cells lie, B 3 h w, as ``origin`` of `ModelOutput`."""
-    coordinates, grid = found.coordinates, state.grid[:, None, None]
+    """Compute where in the references the matched cells lie, B·T 3 h w, as ``origin`` of `ModelOutput`."""
+    coordinates = found.coordinates
+    grid = state.grid.repeat_interleave(len(coordinates) // len(state.grid), 0)[:, None, None]
     position = (coordinates[..., :2] * (grid.amin(-1, keepdim=True) / COORDINATE_ROWS) + 0.5) / grid
     number = coordinates[..., 2:].argmax(-1, keepdim=True)
     return torch.cat([number.to(position), position], -1).permute(0, 3, 1, 2)
@@ -208,9 +231,7 @@ def _match_references(
         expected, pull = past.coordinates, options.steadiness * (2 * past.similarity - 1).clamp(0, 1)
     # Times a key (see `_distance_terms`) this is cosine - pull · |coordinates - expected|².
     query = torch.cat([keys, 2 * pull * expected, -pull, -pull * expected.square().sum(-1, keepdim=True)], -1)
-    (values,), product, best = match_keys(
-        query.flatten(1, 2), state.keys, state.values, temperatures=[options.temperature]
-    )
+    values, product, best = match_keys(query.flatten(1, 2), state.keys, state.values, temperature=options.temperature)
     coordinates = gather_rows(state.coordinates, best).reshape(expected.shape)
     cosine = product.reshape(*grid, 1) + pull * (coordinates - expected).square().sum(-1, keepdim=True)
     unpainted_similarity = _match_unpainted_cells(keys, coordinates, state)
@@ -236,7 +257,7 @@ def _match_unpainted_cells(keys: Tensor, coordinates: Tensor, state: MatchingSta
     # 2 lower than their cosine, and never win.
     reference_code = coordinates[..., 2:]
     query = torch.cat([keys, reference_code], -1).flatten(1, 2)
-    best = match_keys(query, state.unpainted_keys, state.unpainted_keys[..., :0], temperatures=[]).similarity
+    best = match_keys(query, state.unpainted_keys, state.unpainted_keys[..., :0], temperature=None).similarity
     return best.reshape(*keys.shape[:3], 1) - reference_code.square().sum(-1, keepdim=True)
 
 

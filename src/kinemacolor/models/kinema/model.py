@@ -20,6 +20,7 @@ from kinemacolor.models.kinema.matching import (
     encode_references,
     locate_in_references,
     match_frame,
+    stack_evidence,
 )
 from kinemacolor.models.kinema.semantic import SemanticAttention, SemanticMemory
 from kinemacolor.nn.backbones import EfficientNetLite0, extract_gray_features
@@ -78,21 +79,27 @@ class Kinema(Colorizer):
 
     def forward(self, lightness: Tensor, state: State) -> ModelOutput:
         assert isinstance(state, KinemaState)
-        ab, confidence, match_ab, semantic_ab, origins, match_weights = [], [], [], [], [], []
-        for frame in lightness.unbind(1):
-            maps, keys = self.extract_features(frame)
-            evidence, state = match_frame(keys, state, self.options)
-            semantic, size = self.kind(maps, state.semantic_memory), frame.shape[-2:]
-            fused = self.fusion(frame, maps, evidence, semantic, state.color_embedding)
-            ab.append(cells_to_ab(fused.colors, size))
-            confidence.append(resize_bilinear(torch.sigmoid(fused.confidence_logit), size))
-            match_ab.append(cells_to_ab(evidence.merged.colors.permute(0, 3, 1, 2), size))
-            semantic_ab.append(resize_bilinear(semantic.colors, size))
-            origins.append(locate_in_references(evidence.merged, state))
-            match_weights.append(fused.match_weight)
-        aux = {"evidence": match_ab, "kind": semantic_ab, "origin": origins, "matched": match_weights}
-        stacked = {name: torch.stack(frames, 1) for name, frames in aux.items()}
-        return ModelOutput(torch.stack(ab, 1), torch.stack(confidence, 1), state, MappingProxyType(stacked))
+        clips, size = lightness.shape[:2], lightness.shape[-2:]
+        frames = lightness.flatten(0, 1)
+        maps, keys = self.extract_features(frames)
+        found = []
+        for frame_keys in keys.reshape(*clips, *keys.shape[1:]).unbind(1):  # the match alone needs the frame before
+            evidence, state = match_frame(frame_keys, state, self.options)
+            found.append(evidence)
+        evidence = stack_evidence(found)
+        semantic = self.kind(maps, state.semantic_memory)
+        embedding = state.color_embedding.repeat_interleave(clips[1], 0)
+        fused = self.fusion(frames, maps, evidence, semantic, embedding)
+        output = {
+            "ab": cells_to_ab(fused.colors, size),
+            "confidence": resize_bilinear(torch.sigmoid(fused.confidence_logit), size),
+            "evidence": cells_to_ab(evidence.merged.colors.permute(0, 3, 1, 2), size),
+            "kind": resize_bilinear(semantic.colors, size),
+            "origin": locate_in_references(evidence.merged, state),
+            "matched": fused.match_weight,
+        }
+        aux = {name: x.reshape(*clips, *x.shape[1:]) for name, x in output.items()}
+        return ModelOutput(aux.pop("ab"), aux.pop("confidence"), state, MappingProxyType(aux))
 
     def extract_features(self, lightness: Tensor) -> tuple[list[Tensor], Tensor]:
         """Compute standardised maps of gray pictures ``B 1 h w`` and their unit descriptors ``B h/4 w/4 C``."""

@@ -67,11 +67,11 @@ class SemanticAttention(nn.Module):
         return SemanticMemory(keys, values, torch.cat([tokens.mean(1), values[..., :2].mean(1) / LAB_SCALE], -1))
 
     def forward(self, maps: Sequence[Tensor], memory: SemanticMemory) -> SemanticColors:
-        """Compute semantic colours, in Lab units, for frames with these standardised maps ``B C h w``."""
+        """Compute semantic colours, in Lab units, for the frames, ``B·T C h w``, of B clips, by standardised maps."""
         keys = self._compute_keys(_concat_deep_maps(maps))
-        query = keys.flatten(2).transpose(1, 2) * self.sharpness.exp()
-        (values,), _, _ = match_keys(query, memory.keys, memory.values, temperatures=[1.0])
-        maps_of_values = values.transpose(1, 2).reshape(len(keys), -1, *keys.shape[-2:])
+        query = flatten_grid(keys, len(memory.keys)) * self.sharpness.exp()
+        values = match_keys(query, memory.keys, memory.values, temperature=1.0).values
+        maps_of_values = values.reshape(len(keys), *keys.shape[-2:], -1).permute(0, 3, 1, 2)
         colors, mean_of_squares = maps_of_values.split_with_sizes([2, 1], 1)
         return SemanticColors(colors, std_from_moments(mean_of_squares, colors.square().sum(1, keepdim=True)))
 

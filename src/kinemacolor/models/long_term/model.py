@@ -23,7 +23,7 @@ from kinemacolor.models.long_term.cnn_transformer import (
     split_tokens,
     tokens_to_maps,
 )
-from kinemacolor.nn.attention import center_and_normalize, gather_rows, warp_values
+from kinemacolor.nn.attention import center_and_normalize, gather_rows, match_keys
 from kinemacolor.nn.backbones import ResNet101, instance_norm
 from kinemacolor.nn.layers import (
     NormedConv2d,
@@ -38,7 +38,6 @@ from kinemacolor.nn.partial import fill_unpainted, painted_cells
 from kinemacolor.nn.precision import promote_to_float32
 
 CELL_SIZE = 4  # px, a side of a cell of the matching
-CHUNK_ROWS = 648  # rows of the correlation matrix that are in memory at a time
 
 
 @dataclass(frozen=True)
@@ -170,10 +169,7 @@ class LongTerm(Colorizer):
         batch = state.colors.shape[0]
         reference_descriptors = flatten_grid(references, batch)[:, state.cell_indices[0]]
         query, keys = center_and_normalize(flatten_grid(frames, batch)), center_and_normalize(reference_descriptors)
-        temperature = self.options.temperature
-        colors, similarity, best = warp_values(
-            query, keys, state.colors, temperature=temperature, chunk_rows=CHUNK_ROWS
-        )
+        colors, similarity, best = match_keys(query, keys, state.colors, temperature=self.options.temperature)
         found = tokens_to_maps(
             torch.cat([colors, similarity[..., None], gather_rows(state.coordinates, best)], -1), frames
         )
