@@ -36,7 +36,7 @@ from kinemacolor.training.recipe import LrScheduleConfig, Recipe
 from kinemacolor.training.recipe_aliases import RENAMED_KEYS, rename_old_keys
 from kinemacolor.training.recipe_file import list_packaged_recipes, read_recipe, recipe_to_dict
 from kinemacolor.training.schedule import lr_factor
-from kinemacolor.training.train_state import TrainState
+from kinemacolor.training.train_state import TrainState, read_losses
 from kinemacolor.weights.import_export import import_weights
 from kinemacolor.weights.registry import MODELS, load_imagenet_backbone, load_model
 
@@ -393,7 +393,7 @@ def test_the_discriminator_learns_beside_the_model_and_not_through_it(data: Path
     start = {name: x.clone() for name, x in one.discriminator.module.state_dict().items()}
     assert "adversarial" not in one.train_step([batch], 0)
     assert same(one.discriminator.module.state_dict(), start)
-    found = one.train_step([batch], 1)
+    (found,) = read_losses([one.train_step([batch], 1)])
     assert found["loss"] == pytest.approx(found["l1"] + found["adversarial"], rel=1e-5)
     assert found["discriminator"] > 0
     assert not same(one.discriminator.module.state_dict(), start)

@@ -21,6 +21,9 @@ def train(
     photographs: Annotated[list[Path] | None, typer.Option(help="Photographs to learn from; repeat.")] = None,
     cache: Annotated[Path | None, typer.Option(help="Where decoded frames and motion are kept.")] = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Processes that make clips.")] = None,
+    data_on_device: Annotated[
+        bool, typer.Option("--data-on-device", help="Keep all films and photographs in the device's memory.")
+    ] = False,
     steps: Annotated[int | None, typer.Option(min=1, help="So many in all, whatever the recipe says.")] = None,
     max_minutes: Annotated[float | None, typer.Option(min=0, help="End well before that, to go on later.")] = None,
     check_data: Annotated[bool, typer.Option("--check-data", help="Only report on films and photographs.")] = False,
@@ -39,7 +42,7 @@ def train(
         raise UsageError(f"training wants {error.name}: pip install 'kinemacolor[train]'") from error
     overrides = {"films": films, "photographs": photographs, "cache": cache}
     data: dict[str, Any] = {name: _to_absolute(value) for name, value in overrides.items() if value}
-    data |= {} if workers is None else {"workers": workers}
+    data |= ({} if workers is None else {"workers": workers}) | ({"on_device": True} if data_on_device else {})
     chosen = read_recipe(recipe, {"data": data} | ({"steps": steps} if steps else {}))
     if output is None and not check_data:
         raise UsageError("say where the run is to lie: --output FOLDER")

@@ -26,7 +26,8 @@ class ClipOptions:
     ``size``: rows and columns; pictures are scaled to cover it and cropped to it. ``crop``: size of the random window
     that a clip shows; references show all of ``size``. ``photographs``: share of clips made from photographs.
     ``references``: references of a clip, all of one kind. ``kinds``: share of each kind of reference.
-    ``damaged``, ``mirrored``, ``reversed``: probabilities (film degradation, mirrored, played backwards).
+    ``damaged``, ``mirrored``, ``reversed``: probabilities (film degradation, mirrored, played backwards). ``pasted``:
+    share of the shots of photographs over which things of other photographs pass, under a changing light.
 
     Kinds of references: ``near``, a frame at most 5 frames from the clip's first. ``far``, one further away.
     ``part``, a frame of another part that was cut from the same film (without one, the farthest frame), or another
@@ -46,6 +47,7 @@ class ClipOptions:
     damaged: float = 0.5
     mirrored: float = 0.5
     reversed: float = 0.5
+    pasted: float = 0.0
 
     def __post_init__(self) -> None:
         known = get_args(ReferenceKind)
@@ -57,8 +59,10 @@ class ClipOptions:
             raise UsageError(f"kinds of references are {', '.join(known)}, each with a share: not {dict(self.kinds)}")
         if self.frames < 1 or self.references < 1 or min(self.strides, default=0) < 1:
             raise UsageError("frames, references and strides must be at least 1")
-        if not all(0 <= chance <= 1 for chance in (self.photographs, self.damaged, self.mirrored, self.reversed)):
-            raise UsageError("photographs, damaged, mirrored and reversed are shares: 0 to 1")
+        if not all(
+            0 <= chance <= 1 for chance in (self.photographs, self.damaged, self.mirrored, self.reversed, self.pasted)
+        ):
+            raise UsageError("photographs, damaged, mirrored, reversed and pasted are shares: 0 to 1")
         rows, columns = self.clip_size
         if rows > self.size[0] or columns > self.size[1]:
             raise UsageError(

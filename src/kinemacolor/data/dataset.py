@@ -1,11 +1,11 @@
 """The data set of training clips: frames and their flow, the model's input, references.
 
 Clip ``i`` depends on the index, the options, the seed and ``i`` only, so training resumes at any clip, with any
-number of workers.
+number of workers. Every choice is drawn from a NumPy generator; pixels are computed where the store has them, in a
+process beside training or on its device. (Noise differs between kinds of device: each has a generator of its own.)
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,79 +15,98 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from kinemacolor.color import rgb_to_lab
-from kinemacolor.data.augment import (
-    PhotographShot,
-    compute_inside_mask,
-    make_lightness_noise,
-    make_pixel_grid,
-    mirror_picture,
-)
 from kinemacolor.data.clip import Clip, ClipOptions
-from kinemacolor.data.degradation import FilmDegradation, degrade_film
-from kinemacolor.data.flow_cache import FlowCache
+from kinemacolor.data.degradation import FilmDegradation, degrade_film, draw_noise, move_and_cover
 from kinemacolor.data.frame_cache import FrameCache
 from kinemacolor.data.index import SourceIndex
+from kinemacolor.data.layered_shot import LayeredShot, PastedThing, draw_light
+from kinemacolor.data.photograph_shot import PhotographShot
 from kinemacolor.data.references import ReferenceSampler
 from kinemacolor.data.sampler import SourceSampler
-from kinemacolor.data.shots import FilmShot, TrainingShot
+from kinemacolor.data.shots import FilmShot, TrainingShot, make_no_flow
+from kinemacolor.data.store import DiskStore, SourceStore
+from kinemacolor.data.warping import draw_window
 from kinemacolor.errors import InputError
-from kinemacolor.utils.arrays import Float32Array, Size, UInt8Array
+from kinemacolor.utils.arrays import Size
 
 PHOTOGRAPH_FRAMES = 24  # frames of the shot that is made from a photograph
+MAX_LIGHTNESS_NOISE = 2.0  # sigma in L*, of the input of clips of photographs
+MAX_THINGS = 3  # that pass over one shot
 
 
 class _ClipFrames(NamedTuple):
-    """Pictures ``T h w 3`` sRGB, backward flow ``T-1 h w 2`` px, visibility ``T-1 h w`` (0 or 1)."""
+    """Pictures ``T 3 h w`` sRGB 0..255, backward flow ``T-1 2 h w`` px, visibility ``T-1 1 h w`` (0 or 1)."""
 
-    pictures: UInt8Array
-    flow: Float32Array
-    visibility: Float32Array
+    pictures: Tensor
+    flow: Tensor
+    visibility: Tensor
 
 
 class ClipDataset(Dataset[Clip]):
-    """An endless data set of clips; decoded frames (``frame_cache``) and flow are cached below the folder ``cache``.
+    """An endless data set of clips, made where ``store`` has its frames; by default caches below the folder ``cache``.
 
     ``notices`` are lines for the user: sources that are too short, kinds of references that cannot be made.
     Raises InputError where no source is long enough, UsageError where no kind of reference can be made.
     """
 
-    def __init__(self, index: SourceIndex, options: ClipOptions, cache: Path, seed: int = 0) -> None:
-        self.index, self.options, self.seed = index, options, seed
-        self.frame_cache, self._flow_cache = FrameCache(cache / "frames", options.size), FlowCache(cache / "motion")
-        self._reference_sampler, missing = ReferenceSampler.from_options(index, self.frame_cache, options)
+    def __init__(
+        self, index: SourceIndex, options: ClipOptions, cache: Path, seed: int = 0, store: SourceStore | None = None
+    ) -> None:
+        self.index, self.options, self.cache, self.seed = index, options, cache, seed
+        self.frame_cache = FrameCache(cache / "frames", options.size)
+        self.store: SourceStore = DiskStore(cache, options.size) if store is None else store
+        self._reference_sampler, missing = ReferenceSampler.from_options(index, self.store, options)
         usable = [number for number in range(len(index.sources)) if self._find_usable_shots(number)]
         if not usable:
             raise InputError(
                 f"no film has a shot of {options.min_shot_frames} frames: take fewer frames, or other films"
             )
         self._source_sampler = SourceSampler.from_sources(index.sources, usable, options.photographs, seed)
+        self._photographs = [number for number in usable if index.sources[number].kind == "photograph"]
         short = [index.sources[number].path for number in sorted({*range(len(index.sources))} - {*usable})]
         self.notices = (
             *missing,
             *(f"{path} has no shot of {options.min_shot_frames} frames: left out" for path in short),
         )
 
+    def move_to_store(self, store: SourceStore) -> "ClipDataset":
+        """The same clips, made of what ``store`` has."""
+        return ClipDataset(self.index, self.options, self.cache, self.seed, store)
+
+    @torch.no_grad()
     def __getitem__(self, number: int) -> Clip:
         """Make clip ``number``, from 0 on. Raises InputError for a missing source, ResourceError for disk errors."""
         generator = np.random.default_rng([self.seed, number])
+        noise = torch.Generator(self.store.device).manual_seed(int(generator.integers(2**63)))
         source = self._source_sampler.pick_source(number)
         shot = self._draw_shot(source, generator)
         numbers = self._draw_frame_numbers(shot.length, generator)
         kind = self._reference_sampler.draw_kind(generator)
-        references = [
-            self._reference_sampler.draw_reference(kind, source, shot, numbers, generator)
-            for _ in range(self.options.references)
-        ]
-        frames = _crop_frames(_load_frames(shot, numbers), self.options.clip_size, generator)
+        references = torch.stack(
+            [
+                self._reference_sampler.draw_reference(kind, source, shot, numbers, generator, noise)
+                for _ in range(self.options.references)
+            ]
+        )
+        is_damaged = generator.random() < self.options.damaged
+        degradation = FilmDegradation.draw_random(generator) if is_damaged else FilmDegradation()
+        frames = _render_frames(shot, numbers, self.options.clip_size, generator)
+        frames = _ClipFrames(*move_and_cover(*frames, degradation, generator))
         if generator.random() < self.options.mirrored:
-            frames, references = _mirror_frames(frames), [mirror_picture(picture) for picture in references]
-        lab = _to_lab_tensor(frames.pictures)
+            frames, references = _mirror_frames(frames), references.flip(-1)
+        lab = rgb_to_lab(frames.pictures / 255)
+        lightness = lab[:, 0]
+        if self.index.sources[source].kind == "photograph":
+            sigma = generator.uniform(0, MAX_LIGHTNESS_NOISE)
+            lightness = (lightness + sigma * draw_noise(lightness, noise)).clamp(0, 100)
+        if is_damaged:
+            lightness = degrade_film(lightness, degradation, generator, noise)
         return Clip(
             lab=lab,
-            lightness=torch.from_numpy(self._degrade_lightness(lab[:, 0].numpy(), source, generator))[:, None],
-            references=_to_lab_tensor(np.stack(references)),
-            flow=torch.from_numpy(np.ascontiguousarray(frames.flow.transpose(0, 3, 1, 2))),
-            visibility=torch.from_numpy(np.ascontiguousarray(frames.visibility))[:, None],
+            lightness=lightness[:, None],
+            references=rgb_to_lab(references / 255),
+            flow=frames.flow,
+            visibility=frames.visibility,
             in_shot=kind in ("near", "far"),
             reference_kind=kind,
             source_number=source,
@@ -102,15 +121,27 @@ class ClipDataset(Dataset[Clip]):
     def _draw_shot(self, number: int, generator: np.random.Generator) -> TrainingShot:
         """Draw one of a source's shots, in proportion to their lengths; films are cropped to ``size`` at random."""
         source, spans, size = self.index.sources[number], self._find_usable_shots(number), self.options.size
-        stored = self.frame_cache.load_frames(source)
         if source.kind == "photograph":
-            return PhotographShot(stored[0], size, len(spans[0]), generator)
+            return self._draw_photograph_shot(number, generator)
         lengths = np.array([len(span) for span in spans])
         span = spans[int(generator.choice(len(spans), p=lengths / lengths.sum()))]
-        top, left = (
-            int(generator.integers(have - want + 1)) for have, want in zip(stored.shape[1:3], size, strict=True)
+        _, height, width, _ = self.store.get_shape(source)
+        return FilmShot(self.store, source, span, draw_window((height, width), size, generator))
+
+    def _draw_photograph_shot(self, number: int, generator: np.random.Generator) -> TrainingShot:
+        """Make a shot of a photograph, at a share of ``pasted`` with things of others passing over it."""
+        size = self.options.size
+        ground = PhotographShot(
+            self.store.read_photograph(self.index.sources[number]), size, PHOTOGRAPH_FRAMES, generator
         )
-        return FilmShot(stored, source.digest, span, (top, left), size, self._flow_cache)
+        if generator.random() >= self.options.pasted:
+            return ground
+        whence = generator.choice(self._photographs, int(generator.integers(1, MAX_THINGS + 1)))
+        things = [
+            PastedThing(self.store.read_photograph(self.index.sources[one]), size, PHOTOGRAPH_FRAMES, generator)
+            for one in whence
+        ]
+        return LayeredShot(ground, things, draw_light(generator))
 
     def _draw_frame_numbers(self, length: int, generator: np.random.Generator) -> list[int]:
         """Draw the frame numbers of a clip within a shot, in order or reversed."""
@@ -120,42 +151,18 @@ class ClipDataset(Dataset[Clip]):
         numbers = list(range(first, first + steps * stride + 1, stride))
         return numbers[::-1] if generator.random() < self.options.reversed else numbers
 
-    def _degrade_lightness(self, lightness: Float32Array, source: int, generator: np.random.Generator) -> Float32Array:
-        """The model's input for the true L* ``T h w``: noise for photographs, film degradation at random."""
-        if self.index.sources[source].kind == "photograph":
-            lightness = (lightness + make_lightness_noise(lightness.shape, generator)).clip(0, 100)
-        if generator.random() < self.options.damaged:
-            lightness = degrade_film(lightness, FilmDegradation.draw_random(generator), generator)
-        return lightness
 
-
-def _load_frames(shot: TrainingShot, numbers: Sequence[int]) -> _ClipFrames:
-    """Frames of a shot and the flow between consecutive ones."""
-    pictures = np.stack([shot.get_frame(number) for number in numbers])
-    motions = [shot.get_backward_flow(first, second) for first, second in pairwise(numbers)]
-    size = pictures.shape[1:3]
-    flow = np.stack([flow for flow, _ in motions]) if motions else np.zeros((0, *size, 2), np.float32)
-    visibility = np.stack([visible for _, visible in motions]) if motions else np.zeros((0, *size), np.float32)
-    return _ClipFrames(pictures, flow, visibility)
-
-
-def _crop_frames(frames: _ClipFrames, size: Size, generator: np.random.Generator) -> _ClipFrames:
-    """Crop a random window of ``size``; flow that comes from outside the window is no longer visible."""
-    whole = frames.pictures.shape[1:3]
-    top, left = (int(generator.integers(have - want + 1)) for have, want in zip(whole, size, strict=True))
-    window = (slice(None), slice(top, top + size[0]), slice(left, left + size[1]))
-    cut = _ClipFrames(frames.pictures[window], frames.flow[window], frames.visibility[window])
-    for flow, visibility in zip(cut.flow, cut.visibility, strict=True):
-        visibility *= compute_inside_mask(make_pixel_grid(size) + flow)
-    return cut
+def _render_frames(
+    shot: TrainingShot, numbers: Sequence[int], size: Size, generator: np.random.Generator
+) -> _ClipFrames:
+    """A random window of ``size`` of frames, and the flow between consecutive ones."""
+    window = draw_window(shot.size, size, generator)
+    pictures = shot.render_frames(numbers, window)
+    motion = shot.compute_flow(numbers, window) if len(numbers) > 1 else make_no_flow(window, pictures.device)
+    return _ClipFrames(pictures, *motion)
 
 
 def _mirror_frames(frames: _ClipFrames) -> _ClipFrames:
     """Mirror pictures, flow (x changes its sign) and visibility horizontally."""
-    flow = frames.flow[:, :, ::-1] * np.array([-1, 1], np.float32)
-    return _ClipFrames(frames.pictures[:, :, ::-1], flow, frames.visibility[:, :, ::-1])
-
-
-def _to_lab_tensor(pictures: UInt8Array) -> Tensor:
-    """Convert ``T h w 3`` sRGB 0..255 to Lab ``T 3 h w``."""
-    return rgb_to_lab(torch.from_numpy(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))).float() / 255)
+    flow = frames.flow.flip(-1) * frames.flow.new_tensor([-1, 1])[:, None, None]
+    return _ClipFrames(frames.pictures.flip(-1), flow, frames.visibility.flip(-1))

@@ -1,113 +1,195 @@
-"""Simulated ageing of film, applied to the lightness that a model is given.
+"""Simulated ageing of film.
 
-Everything acts on L* 0..100, ``T h w`` float32, and the result is clipped to that range. What is constant over the
-frames of a real film (grain size, scratches, faded contrast) is constant here too.
+`degrade_film` acts on the lightness that a model is given, L* 0..100 ``T h w`` float32, and the result is clipped to
+that range; `move_and_cover` on the frames themselves, so that the true colours move with them. What is constant over
+the frames of a real film (grain size, scratches, faded contrast) is constant here too. Numbers are drawn from a NumPy
+generator, noise from a torch generator on the device of the film, where all pixels are computed.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-import cv2
 import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
 
-from kinemacolor.utils.arrays import Float32Array
+from kinemacolor.data.film_marks import make_dirt, make_hairs, make_scratches
+from kinemacolor.data.warping import Window, to_tensor
 
-Generator = np.random.Generator
+JPEG_TABLE = (  # ITU-T T.81, table K.1: steps of luminance at quality 50
+    (16, 11, 10, 16, 24, 40, 51, 61),
+    (12, 12, 14, 19, 26, 58, 60, 55),
+    (14, 13, 16, 24, 40, 57, 69, 56),
+    (14, 17, 22, 29, 51, 87, 80, 62),
+    (18, 22, 37, 56, 68, 109, 103, 77),
+    (24, 35, 55, 64, 81, 104, 113, 92),
+    (49, 64, 78, 87, 103, 121, 120, 101),
+    (72, 92, 95, 98, 112, 100, 103, 99),
+)
+OCCURRENCE = 0.35  # how often each kind occurs
 
 
 @dataclass(frozen=True)
 class FilmDegradation:
-    """Strength of each kind of degradation, 0..1; `degrade_film` says what 1 means."""
+    """Strength of each kind of degradation, 0..1; `degrade_film` and `move_and_cover` say what 1 means."""
 
     grain: float = 0.0
     scratches: float = 0.0
     dirt: float = 0.0
+    hairs: float = 0.0
     flicker: float = 0.0
     blur: float = 0.0
+    focus: float = 0.0
     fade: float = 0.0
+    blown: float = 0.0
+    vignette: float = 0.0
+    compression: float = 0.0
+    weave: float = 0.0
+    pillars: float = 0.0
 
     @classmethod
-    def draw_random(cls, generator: Generator) -> "FilmDegradation":
-        """Draw random strengths: each kind occurs half of the time, weak more often than strong."""
-        return cls(*(generator.random(6) ** 1.5 * (generator.random(6) < 0.5)))
+    def draw_random(cls, generator: np.random.Generator) -> "FilmDegradation":
+        """Draw random strengths: each kind occurs at a share of `OCCURRENCE`, weak more often than strong."""
+        count = len(fields(cls))
+        return cls(*(generator.random(count) ** 1.5 * (generator.random(count) < OCCURRENCE)).tolist())
 
 
-def degrade_film(lightness: Float32Array, degradation: FilmDegradation, generator: Generator) -> Float32Array:
+def degrade_film(
+    lightness: Tensor, degradation: FilmDegradation, generator: np.random.Generator, noise: torch.Generator
+) -> Tensor:
     """Degrade L* 0..100 ``T h w`` to what an old copy of the film would show.
 
-    At strength 1: blur of sigma 1.8 px; contrast faded to at most L* 25..75; exposure off by 10 % (sigma) in each
-    frame; 8 spots of dirt per frame; grain of 7 L* (sigma, in middle grays); 6 scratches. Dirt and scratches are means.
+    At strength 1: blur of sigma 1.8 px; in and out of focus by sigma 2.5 px; contrast faded to at most L* 25..75, or
+    blown to twice its slope; corners 45 L* darker; exposure off by 10 % (sigma) in each frame; 8 spots of dirt and
+    1.5 hairs a frame; grain of 7 L* (sigma, in middle grays); 6 scratches; JPEG of a quality of about 8. Numbers of
+    dirt, hairs and scratches are means.
     """
-    degraded = lightness
-    if degradation.blur:
-        degraded = _map_frames(degraded, lambda frame: _blur_frame(frame, 0.3 + 1.5 * degradation.blur))
-    if degradation.fade:
-        degraded = fade_contrast(degraded, degradation.fade, generator)
-    if degradation.flicker:
-        degraded = degraded * np.exp(generator.normal(0, 0.1 * degradation.flicker, (len(degraded), 1, 1))).astype(
-            np.float32
-        )
-    if degradation.dirt:
-        degraded = degraded + make_dirt(degraded.shape, degradation.dirt, generator)
-    if degradation.grain:
-        degraded = degraded + make_grain(degraded, degradation.grain, generator)
-    if degradation.scratches:
-        degraded = degraded + make_scratches(degraded.shape, degradation.scratches, generator)
-    return degraded.clip(0, 100)
+    x, wants, device = lightness, degradation, lightness.device
+    shape = (x.shape[0], x.shape[1], x.shape[2])
+    if wants.blur:
+        x = blur_frames(x, 0.3 + 1.5 * wants.blur)
+    if wants.focus:
+        x = lose_focus(x, wants.focus, generator)
+    if wants.fade:
+        x = fade_contrast(x, wants.fade, generator)
+    if wants.blown:
+        x = blow_contrast(x, wants.blown, generator)
+    if wants.vignette:
+        x = x * make_vignette(shape, wants.vignette, generator, device)
+    if wants.flicker:
+        x = x * to_tensor(np.exp(generator.normal(0, 0.1 * wants.flicker, (len(x), 1, 1))), device)
+    if wants.dirt:
+        x = x + make_dirt(shape, wants.dirt, generator, device)
+    if wants.hairs:
+        x = x + make_hairs(shape, wants.hairs, generator, device)
+    if wants.grain:
+        x = x + make_grain(x, wants.grain, generator, noise)
+    if wants.scratches:
+        x = x + make_scratches(shape, wants.scratches, generator, device)
+    if wants.compression:
+        x = compress_frames(x, wants.compression)
+    return x.clamp(0, 100)
 
 
-def fade_contrast(lightness: Float32Array, strength: float, generator: Generator) -> Float32Array:
+def move_and_cover(
+    frames: Tensor, flow: Tensor, visibility: Tensor, degradation: FilmDegradation, generator: np.random.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Weave in the gate and black pillars, for frames ``T 3 h w`` 0..255, their flow and visibility (`Clip`).
+
+    At strength 1 each frame is off by 1.5 px (sigma) in both directions, and pillars cover an eighth at either side.
+    """
+    if degradation.weave:
+        offsets = to_tensor(generator.normal(0, 1.5 * degradation.weave, (len(frames), 2)), frames.device)
+        frames = _shift_pictures(frames, offsets)
+        if len(flow):
+            # The pixel p shows what was at p - offset, and came from where the frame before has moved to.
+            change = (offsets[:-1] - offsets[1:])[:, :, None, None]
+            flow = _shift_pictures(flow, offsets[1:]) + change
+            visibility = (_shift_pictures(visibility, offsets[1:]) > 0.99).float()
+            window = Window(0, 0, (frames.shape[2], frames.shape[3]))
+            there = window.make_grid(flow.device) + flow.permute(0, 2, 3, 1)
+            visibility = visibility * window.contains(there)[:, None]
+    if degradation.pillars:
+        width = max(1, round(frames.shape[3] * 0.125 * degradation.pillars))
+        shade = float(generator.uniform(0, 20))
+        cover = torch.ones(frames.shape[3], device=frames.device)
+        cover[:width] = cover[-width:] = 0
+        frames, visibility = torch.where(cover > 0, frames, shade), visibility * cover
+    return frames, flow, visibility
+
+
+def _shift_pictures(pictures: Tensor, offsets: Tensor) -> Tensor:
+    """Move pictures ``T C h w`` by offsets ``T 2`` px (x, y), bilinear; the edge is repeated."""
+    height, width = pictures.shape[-2:]
+    grid = Window(0, 0, (height, width)).make_grid(pictures.device) - offsets[:, None, None]
+    scale = grid.new_tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)])
+    return F.grid_sample(pictures, grid * scale - 1, padding_mode="border", align_corners=True)
+
+
+def fade_contrast(lightness: Tensor, strength: float, generator: np.random.Generator) -> Tensor:
     """Fade the contrast of all frames alike: blacks up and whites down by up to 25 L*, and a random gamma."""
-    low, high = 25 * strength * generator.random(2)
-    gamma = np.exp(strength * generator.uniform(-0.4, 0.4))
-    result: Float32Array = low + (100 - high - low) * (lightness.clip(0, 100) / 100) ** np.float32(gamma)
-    return result.astype(np.float32)
+    low, high = (25 * strength * generator.random(2)).tolist()
+    gamma = float(np.exp(strength * generator.uniform(-0.4, 0.4)))
+    faded: Tensor = low + (100 - high - low) * (lightness.clamp(0, 100) / 100).pow(gamma)
+    return faded
 
 
-def make_grain(lightness: Float32Array, strength: float, generator: Generator) -> Float32Array:
+def blow_contrast(lightness: Tensor, strength: float, generator: np.random.Generator) -> Tensor:
+    """Raise the contrast about a random gray until lights and shades lose their detail: a copy of many copies."""
+    middle = float(generator.uniform(35, 65))
+    return ((lightness - middle) * (1 + strength) + middle).clamp(0, 100)
+
+
+def lose_focus(lightness: Tensor, strength: float, generator: np.random.Generator) -> Tensor:
+    """Drift in and out of focus within the clip."""
+    phase, speed = generator.uniform(0, 6.3), generator.uniform(0.1, 0.8)
+    shares = 0.5 + 0.5 * np.sin(phase + speed * np.arange(len(lightness)))
+    return torch.lerp(
+        lightness, blur_frames(lightness, 0.5 + 2 * strength), to_tensor(shares, lightness.device)[:, None, None]
+    )
+
+
+def make_vignette(
+    shape: tuple[int, int, int], strength: float, generator: np.random.Generator, device: torch.device
+) -> Tensor:
+    """Make the factor ``h w`` of a picture that is darker towards its corners, by up to 45 % at strength 1."""
+    centre = generator.uniform(0.4, 0.6, 2)
+    y = torch.linspace(0, 1, shape[1], device=device)[:, None] - float(centre[0])
+    x = torch.linspace(0, 1, shape[2], device=device) - float(centre[1])
+    return 1 - 0.9 * strength * (x.square() + y.square())
+
+
+def make_grain(lightness: Tensor, strength: float, generator: np.random.Generator, noise: torch.Generator) -> Tensor:
     """Make grain in L*: one size for the whole film, new noise in each frame, strongest in middle grays."""
-    size = generator.uniform(0.4, 1.0)
-    noise = _map_frames(generator.standard_normal(lightness.shape, np.float32), lambda frame: _blur_frame(frame, size))
-    tone = lightness.clip(0, 100) / 100
-    result: Float32Array = noise * (7 * strength / noise.std()) * (0.3 + 2.8 * tone * (1 - tone))
-    return result.astype(np.float32)
+    field = blur_frames(draw_noise(lightness, noise), float(generator.uniform(0.4, 1.0)))
+    tone = lightness.clamp(0, 100) / 100
+    return field * (7 * strength / field.std()) * (0.3 + 2.8 * tone * (1 - tone))
 
 
-def make_dirt(shape: tuple[int, ...], strength: float, generator: Generator) -> Float32Array:
-    """Make spots of dirt in L*, dark or bright, each on a single frame."""
-    result = np.zeros(shape, np.float32)
-    for frame in result:
-        for _ in range(generator.poisson(8 * strength)):
-            centre = (int(generator.integers(shape[2])), int(generator.integers(shape[1])))
-            axes = 1 + generator.gamma(1.5, shape[1] / 250, 2)
-            axes_px = (int(axes[0]), int(axes[1]))
-            depth = float(generator.uniform(15, 60) * generator.choice([-1, 1]))
-            cv2.ellipse(frame, centre, axes_px, float(generator.uniform(0, 180)), 0, 360, depth, -1)
-    return _map_frames(result, lambda frame: _blur_frame(frame, 0.6))
+def draw_noise(like: Tensor, noise: torch.Generator) -> Tensor:
+    """Draw standard normal noise of the shape and on the device of ``like``."""
+    return torch.randn(like.shape, generator=noise, device=like.device)
 
 
-def make_scratches(shape: tuple[int, ...], strength: float, generator: Generator) -> Float32Array:
-    """Make scratches in L*: thin vertical lines that last for frames, drift, and vary along their length."""
-    result = np.zeros(shape, np.float32)
-    count, height, width = shape
-    columns = np.arange(width, dtype=np.float32)
-    for _ in range(1 + generator.poisson(5 * strength)):
-        begin, life = int(generator.integers(-count, count)), int(generator.integers(count // 2, 3 * count + 1))
-        x, speed, thickness = generator.uniform(0, width), generator.normal(0, 0.3), generator.uniform(0.4, 1.1)
-        depth = generator.uniform(8, 30) * generator.choice([-1, 1])
-        top, bottom = (0, height) if generator.random() < 0.6 else np.sort(generator.integers(0, height + 1, 2))
-        for number in range(max(begin, 0), min(begin + life, count)):
-            centre = x + speed * number + generator.normal(0, 0.2)
-            line = np.exp(-np.square((columns - centre) / thickness) / 2)
-            along = cv2.resize(generator.uniform(0.4, 1, (8, 1)), (1, height), interpolation=cv2.INTER_LINEAR)
-            result[number, top:bottom] += (depth * along.reshape(height, 1) * line)[top:bottom].astype(np.float32)
-    return result
+def compress_frames(lightness: Tensor, strength: float) -> Tensor:
+    """Code L* ``T h w`` as JPEG does, frame by frame, at quality 50 (strength 0) to about 8 (1): blocks and ringing."""
+    height, width = lightness.shape[-2:]
+    padded = F.pad(lightness[:, None], (0, -width % 8, 0, -height % 8), mode="replicate")[:, 0] * 2.55 - 128
+    blocks = padded.unfold(1, 8, 8).unfold(2, 8, 8)
+    number = torch.arange(8, device=lightness.device, dtype=torch.float32)
+    basis = torch.cos((2 * number + 1) * number[:, None] * torch.pi / 16) / 2
+    basis[0] /= 2**0.5
+    steps = lightness.new_tensor(JPEG_TABLE) * (1 + 5 * strength)
+    coded = (basis @ blocks @ basis.T / steps).round() * steps
+    decoded = (basis.T @ coded @ basis).permute(0, 1, 3, 2, 4).reshape(padded.shape)
+    return (decoded[:, :height, :width] + 128) / 2.55
 
 
-def _blur_frame(frame: Float32Array, sigma: float) -> Float32Array:
-    """Gaussian blur; ``sigma`` in px."""
-    return cv2.GaussianBlur(frame, (0, 0), sigma).astype(np.float32, copy=False)
-
-
-def _map_frames(frames: Float32Array, change: Callable[[Float32Array], Float32Array]) -> Float32Array:
-    return np.stack([change(frame) for frame in frames])
+def blur_frames(frames: Tensor, sigma: float) -> Tensor:
+    """Gaussian blur of frames ``T h w``; ``sigma`` in px."""
+    radius = max(1, round(3.5 * sigma))
+    offsets = torch.arange(-radius, radius + 1, device=frames.device, dtype=torch.float32)
+    kernel = torch.exp(-(offsets / sigma).square() / 2)
+    kernel = kernel / kernel.sum()
+    x = F.pad(frames[:, None], (radius, radius, radius, radius), mode="reflect")
+    return F.conv2d(F.conv2d(x, kernel[None, None, :, None]), kernel[None, None, None])[:, 0]

@@ -4,14 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from kinemacolor.data.augment import PhotographShot, make_self_reference, mirror_picture
 from kinemacolor.data.clip import MAX_NEAR_DISTANCE, ClipOptions, ReferenceKind
-from kinemacolor.data.frame_cache import FrameCache, resize_and_center_crop
+from kinemacolor.data.degradation import draw_noise
 from kinemacolor.data.index import SourceIndex
+from kinemacolor.data.photograph_shot import PhotographShot
+from kinemacolor.data.self_reference import draw_self_bend
 from kinemacolor.data.shots import TrainingShot
+from kinemacolor.data.store import SourceStore
+from kinemacolor.data.warping import Window, sample_bilinear, to_tensor
 from kinemacolor.errors import UsageError
-from kinemacolor.utils.arrays import UInt8Array
 
 MAX_SIMILAR_SOURCES = 5  # of other origins (Deep Exemplar, section 4)
 
@@ -21,12 +25,12 @@ class ReferenceSampler:
     """Draws references; ``shares`` sum to 1 and contain only kinds that the sources of ``index`` allow."""
 
     index: SourceIndex
-    frame_cache: FrameCache
+    store: SourceStore
     shares: dict[ReferenceKind, float]
 
     @classmethod
     def from_options(
-        cls, index: SourceIndex, frame_cache: FrameCache, options: ClipOptions
+        cls, index: SourceIndex, store: SourceStore, options: ClipOptions
     ) -> tuple["ReferenceSampler", tuple[str, ...]]:
         """Make a sampler, and notices for the user: which kinds of references cannot be made, and why.
 
@@ -42,7 +46,7 @@ class ReferenceSampler:
         if not shares:
             raise UsageError(f"{'; '.join(notices)}: give more films, or other kinds")
         total = sum(shares.values())
-        return cls(index, frame_cache, {kind: share / total for kind, share in shares.items()}), tuple(notices)
+        return cls(index, store, {kind: share / total for kind, share in shares.items()}), tuple(notices)
 
     def draw_kind(self, generator: np.random.Generator) -> ReferenceKind:
         """Draw a kind of reference by the shares."""
@@ -56,21 +60,22 @@ class ReferenceSampler:
         shot: TrainingShot,
         numbers: Sequence[int],
         generator: np.random.Generator,
-    ) -> UInt8Array:
-        """Draw a reference ``H W 3`` sRGB for the frames ``numbers`` of a shot of source number ``source``.
+        noise: torch.Generator,
+    ) -> Tensor:
+        """Draw a reference ``3 H W`` sRGB 0..255 for the frames ``numbers`` of a shot of source number ``source``.
 
         Raises what `FrameCache.load_frames` raises.
         """
         if kind == "self":
-            return make_self_reference(shot.get_frame(int(generator.choice(numbers))), generator)
+            return _bend_picture(_render_frame(shot, int(generator.choice(numbers))), generator, noise)
         if kind in ("near", "far"):
             distances = np.abs(np.arange(shot.length) - numbers[0])
             candidates = np.flatnonzero(
                 distances <= MAX_NEAR_DISTANCE if kind == "near" else distances > MAX_NEAR_DISTANCE
             )
-            return shot.get_frame(
-                int(generator.choice(candidates if len(candidates) else np.flatnonzero(distances == distances.max())))
-            )
+            if not len(candidates):
+                candidates = np.flatnonzero(distances == distances.max())
+            return _render_frame(shot, int(generator.choice(candidates)))
         if kind == "part":
             return self._draw_other_part(source, shot, numbers, generator)
         other_origins = self.index.rank_other_origins(source)
@@ -78,21 +83,33 @@ class ReferenceSampler:
             other_origins[:MAX_SIMILAR_SOURCES] if kind == "similar" else other_origins[len(other_origins) // 2 :]
         )
         still = self._draw_source_frame(int(generator.choice(source_numbers)), generator)
-        return mirror_picture(still) if generator.random() < 0.5 else still
+        return still.flip(-1) if generator.random() < 0.5 else still
 
     def _draw_other_part(
         self, source: int, shot: TrainingShot, numbers: Sequence[int], generator: np.random.Generator
-    ) -> UInt8Array:
+    ) -> Tensor:
         """The kind ``part``: another view of a photograph, a frame of the same origin, or the farthest frame."""
         if self.index.sources[source].kind == "photograph":
-            photograph = self.frame_cache.load_frames(self.index.sources[source])[0]
-            return PhotographShot(photograph, self.frame_cache.size, 1, generator).get_frame(0)
+            photograph = self.store.read_photograph(self.index.sources[source])
+            return _render_frame(PhotographShot(photograph, self.store.size, 1, generator), 0)
         siblings = self.index.find_same_origin(source)
         if len(siblings):
             return self._draw_source_frame(int(generator.choice(siblings)), generator)
-        return shot.get_frame(max(range(shot.length), key=lambda number: abs(number - numbers[0])))
+        return _render_frame(shot, max(range(shot.length), key=lambda number: abs(number - numbers[0])))
 
-    def _draw_source_frame(self, source: int, generator: np.random.Generator) -> UInt8Array:
+    def _draw_source_frame(self, number: int, generator: np.random.Generator) -> Tensor:
         """Draw a frame of a source, scaled and cropped to the clips' size."""
-        frames = self.frame_cache.load_frames(self.index.sources[source])
-        return resize_and_center_crop(frames[generator.integers(len(frames))], self.frame_cache.size)
+        source = self.index.sources[number]
+        return self.store.read_still(source, int(generator.integers(source.frames))).float()
+
+
+def _render_frame(shot: TrainingShot, number: int) -> Tensor:
+    """A whole frame of a shot, ``3 H W``."""
+    return shot.render_frames([number], Window(0, 0, shot.size))[0]
+
+
+def _bend_picture(picture: Tensor, generator: np.random.Generator, noise: torch.Generator) -> Tensor:
+    """Bend and mirror a picture ``3 H W`` as `make_self_reference` does, with noise (sigma 5)."""
+    places = to_tensor(draw_self_bend((picture.shape[1], picture.shape[2]), generator), picture.device)
+    bent = sample_bilinear(picture + 5 * draw_noise(picture, noise), places[None])[0].clamp(0, 255)
+    return bent.flip(-1) if generator.random() < 0.5 else bent

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from kinemacolor.color import rgb_to_lab
-from kinemacolor.data.augment import make_self_reference
+from kinemacolor.data.self_reference import make_self_reference
 from kinemacolor.errors import InputError, UsageError, translate_read_errors
 from kinemacolor.models.base import Colorizer, State
 from kinemacolor.nn.layers import resize_bilinear

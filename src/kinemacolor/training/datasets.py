@@ -1,21 +1,24 @@
 """The training data of a run, and the films held out for validation."""
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 from pathlib import Path
 from typing import cast
 
+import torch
 from torch.utils.data import Dataset
 
 from kinemacolor.data.check import format_data_report
 from kinemacolor.data.clip import Clip
 from kinemacolor.data.dataset import ClipDataset
+from kinemacolor.data.device_store import load_device_store
 from kinemacolor.data.index import SourceIndex, build_source_index
 from kinemacolor.data.loader import Batch, iter_batches
 from kinemacolor.data.sources import Source
-from kinemacolor.errors import UsageError
+from kinemacolor.errors import ResourceError, UsageError
 from kinemacolor.training.distributed import ProcessGroup
 from kinemacolor.training.recipe import Recipe
 from kinemacolor.weights.registry import load_imagenet_backbone
@@ -99,6 +102,29 @@ def load_training_data(
     return TrainingData(clips, films, notices)
 
 
+def move_data_to_device(
+    data: TrainingData, device: torch.device, on_progress: TrainingProgressCallback | None = None
+) -> TrainingData:
+    """Decode all films and photographs into the memory of ``device``, where clips are made from then on.
+
+    Where it has too little memory the data stays as it is, and a notice says why. Raises InputError for a source that
+    is missing or has changed.
+    """
+    clips = data.clips
+    try:
+        store = load_device_store(
+            clips.index.sources,
+            clips.frame_cache,
+            clips.options,
+            device,
+            jobs=os.cpu_count() or 1,
+            on_progress=on_progress,
+        )
+    except ResourceError as error:
+        return replace(data, notices=(*data.notices, str(error)))
+    return replace(data, clips=clips.move_to_store(store))
+
+
 def select_validation_films(sources: Sequence[Source], share: float) -> tuple[Source, ...]:
     """Select all films of a share of the origins, rounded up, by the hash of the origin's name.
 
@@ -132,9 +158,11 @@ def iter_batch_parts(clips: ClipDataset, recipe: Recipe, process_group: ProcessG
             f"{process_group.world_size} devices: change gradient_accumulation, or the number of devices"
         )
     own_clips = cast(ClipDataset, _ProcessShare(clips, size, process_group))
-    pin = process_group.device.type == "cuda"
+    is_made_here = clips.store.device == process_group.device
+    pin = process_group.device.type == "cuda" and not is_made_here
+    workers = 0 if recipe.data.on_device and is_made_here else recipe.data.workers
     first = step * recipe.gradient_accumulation
-    return iter_batches(own_clips, first, batch_size=size, workers=recipe.data.workers, pin_memory=pin)
+    return iter_batches(own_clips, first, batch_size=size, workers=workers, pin_memory=pin)
 
 
 @dataclass(frozen=True)

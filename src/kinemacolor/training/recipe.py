@@ -54,13 +54,16 @@ class DataConfig(_RecipeSection):
     """The section ``data``: folders of ``films`` and ``photographs``, relative to the recipe.
 
     ``cache``: folder of decoded frames and flow; by default one in the user's folder. ``workers``: processes that make
-    clips; 0 makes them in the training process.
+    clips; 0 makes them in the training process. ``on_device``: all films, photographs and their motion are decoded into
+    the memory of the training device before the first step, and clips are made there; where it has too little memory,
+    processes make them.
     """
 
     films: tuple[Path, ...] = ()
     photographs: tuple[Path, ...] = ()
     cache: Path | None = None
     workers: int = Field(default=0, ge=0)
+    on_device: bool = False
 
 
 class LossTermConfig(_RecipeSection):

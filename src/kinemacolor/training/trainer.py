@@ -12,14 +12,22 @@ from types import FrameType
 from typing import Any, Literal
 
 import torch
+from torch import Tensor
 
 from kinemacolor._version import __version__
 from kinemacolor.errors import PartialError, ResourceError, UsageError
 from kinemacolor.training.checkpoint import CheckpointFolder, export_weights, load_checkpoint
-from kinemacolor.training.datasets import TrainingData, TrainingProgressCallback, iter_batch_parts, load_training_data
+from kinemacolor.training.datasets import (
+    TrainingData,
+    TrainingProgressCallback,
+    iter_batch_parts,
+    load_training_data,
+    move_data_to_device,
+)
 from kinemacolor.training.distributed import ProcessGroup, join_process_group
 from kinemacolor.training.initialization import build_model, load_loss_network
 from kinemacolor.training.logs import RunLog
+from kinemacolor.training.loss_window import LossWindow
 from kinemacolor.training.objective import required_vgg_taps
 from kinemacolor.training.recipe import Recipe
 from kinemacolor.training.recipe_file import recipe_to_dict
@@ -96,6 +104,8 @@ class Trainer:
         if restored:
             self.train_state.load_state_dict(restored["learner"])
         self.training_data = _load_data_main_first(recipe, process_group, strict, on_message)
+        if recipe.data.on_device:
+            self.training_data = move_data_to_device(self.training_data, process_group.device)
         self.psnr: float | None = None
         self.log = RunLog(folder, self.step) if process_group.is_main_process else None
         self._announce_start(restored)
@@ -107,7 +117,7 @@ class Trainer:
         end_reason: EndReason = "done"
         first, slowest_step = self.step, 0.0
         batch_parts = iter_batch_parts(self.training_data.clips, self.recipe, self.process_group, self.step)
-        window = _MeanWindow()
+        window = LossWindow()
         on_progress(0, self.recipe.steps - first)
         try:
             while self.step < self.recipe.steps:
@@ -121,24 +131,18 @@ class Trainer:
                 self._run_due_tasks(window)
                 slowest_step = max(0.8 * slowest_step, time.monotonic() - began)
                 on_progress(self.step - first, self.recipe.steps - first)
+            self._read_losses(window)
             return self._finish_run(end_reason)
         finally:
             if self.log:
                 self.log.close()
 
-    def _run_step(self, batch_parts: Iterator[Any]) -> dict[str, float]:
+    def _run_step(self, batch_parts: Iterator[Any]) -> dict[str, Tensor]:
         """Do one step of training. Raises PartialError for a loss that is not finite, ResourceError without memory."""
-        parts = [next(batch_parts).to(self.process_group.device) for _ in range(self.recipe.gradient_accumulation)]
         try:
-            values = self.train_state.train_step(parts, self.step)
-        except NonFiniteLossError as error:
-            if self.log:
-                self.log.write(self.step, "end", {"why": str(error)})
-            good = self.checkpoints.find_newest(before=self.step)  # the one of this step gave the non-finite loss
-            raise PartialError(
-                f"stopped at step {self.step}: {error}. The last good checkpoint is {good or 'none'}: "
-                "begin another run with it as model.start_from, and a lower lr or a clip_norm"
-            ) from error
+            parts = [next(batch_parts).to(self.process_group.device) for _ in range(self.recipe.gradient_accumulation)]
+            with self._stop_at_non_finite_loss():
+                values = self.train_state.train_step(parts, self.step)
         except torch.OutOfMemoryError as error:
             raise ResourceError(
                 f"out of memory at step {self.step} ({error}): raise gradient_accumulation, "
@@ -147,9 +151,28 @@ class Trainer:
         self.step += 1
         return values
 
-    def _run_due_tasks(self, window: "_MeanWindow") -> None:
-        """Log, validate and save where it is due after a step."""
+    @contextmanager
+    def _stop_at_non_finite_loss(self) -> Iterator[None]:
+        """Turn a NonFiniteLossError into a logged PartialError, which tells how to go on."""
+        try:
+            yield
+        except NonFiniteLossError as error:
+            if self.log:
+                self.log.write(self.step, "end", {"why": str(error)})
+            good = self.checkpoints.find_newest(before=self.step)  # the one of this step gave the non-finite loss
+            raise PartialError(
+                f"stopped at step {self.step}: {error}. The last good checkpoint is {good or 'none'}: "
+                "begin another run with it as model.start_from, and a lower lr or a clip_norm"
+            ) from error
+
+    def _run_due_tasks(self, window: LossWindow) -> None:
+        """Log, validate and save where it is due after a step; none of it with losses that are not finite."""
         recipe, last = self.recipe, self.step == self.recipe.steps
+        if last or any(
+            every and self.step % every == 0
+            for every in (recipe.log_every, recipe.validation.every, recipe.checkpoint_every)
+        ):
+            self._read_losses(window)
         if self.step % recipe.log_every == 0 or last:
             facts = window.take_means()
             if self.log:
@@ -162,6 +185,11 @@ class Trainer:
             self._run_validation()
         if self.step % recipe.checkpoint_every == 0 or last:
             self._save_checkpoint()
+
+    def _read_losses(self, window: LossWindow) -> None:
+        """Read the losses of all steps up to this one. Raises PartialError where one is not finite."""
+        with self._stop_at_non_finite_loss():
+            window.read_rows()
 
     def _run_validation(self) -> None:
         """Validate the model and log the result."""
@@ -234,28 +262,6 @@ class Trainer:
                 "version": __version__,
             }
             self.log.write(self.step, "begin", facts)
-
-
-class _MeanWindow:
-    """Means of values over the steps since the last line of the log."""
-
-    def __init__(self) -> None:
-        self.rows: list[dict[str, float]] = []
-        self.started_at = time.monotonic()
-
-    def add_row(self, row: dict[str, float]) -> None:
-        """Add the values of one step."""
-        self.rows.append(row)
-
-    def take_means(self) -> dict[str, float]:
-        """Return the mean of every value, and ``step_seconds``; then the window is empty."""
-        names = dict.fromkeys(name for row in self.rows for name in row)
-        columns = {name: [row[name] for row in self.rows if name in row] for name in names}
-        means = {name: sum(column) / len(column) for name, column in columns.items()}
-        now = time.monotonic()
-        means["step_seconds"] = (now - self.started_at) / len(self.rows)
-        self.rows, self.started_at = [], now
-        return means
 
 
 def _prepare_folder(folder: Path, checkpoints: CheckpointFolder) -> None:
