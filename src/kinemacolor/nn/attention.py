@@ -47,7 +47,7 @@ def match_keys(
         with torch.no_grad():
             best = torch.empty(query.shape[:2], dtype=torch.long, device=query.device)
             for rows in _iter_chunks(query, keys, size):
-                best[rows] = _argmax(_multiply(query[rows], keys[rows[0]]))
+                best[rows] = find_largest(_multiply(query[rows], keys[rows[0]]))
         return AttentionOutput(gather_rows(values, best), (query * gather_rows(keys, best)).sum(-1), best)
 
 
@@ -64,7 +64,7 @@ class _SoftmaxAttention(torch.autograd.Function):
         columns = values.transpose(1, 2).contiguous()  # a product with few rows is twice as fast as with few columns
         for rows in _iter_chunks(query, keys, chunk_elements):
             products = _multiply(query[rows], keys[rows[0]])
-            top, best[rows] = products.amax(-1), _argmax(products)
+            top, best[rows] = products.amax(-1), find_largest(products)
             weights = _softmax_weights(products, top, temperature)
             warped[rows] = (columns[rows[0]] @ weights.transpose(1, 2)).transpose(1, 2)
             similarity[rows] = top
@@ -114,8 +114,8 @@ def _multiply(query: Tensor, keys: Tensor) -> Tensor:
     return query @ keys.transpose(1, 2)
 
 
-def _argmax(products: Tensor) -> Tensor:
-    """Index of the largest product of each row; by NumPy on a CPU, which is ten times as fast there."""
+def find_largest(products: Tensor) -> Tensor:
+    """Find the index of the largest product of each row; by NumPy on a CPU, which is ten times as fast there."""
     if products.device.type == "cpu":
         return torch.from_numpy(np.asarray(products.detach().numpy().argmax(-1)))
     return products.argmax(-1)

@@ -17,12 +17,33 @@ class SameConv2d(nn.Conv2d):
     """Convolution with TensorFlow's "same" padding: output size is ceil(input / stride)."""
 
     def forward(self, x: Tensor) -> Tensor:
+        return self.convolve(x, self.weight, self.bias)
+
+    def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Convolve with other weights of the same shape."""
+        if self.kernel_size == (1, 1):  # a matrix product: with channels last nothing is copied
+            matrix = weight[:, :, 0, 0]
+            return F.linear(x.permute(0, 2, 3, 1), matrix, bias).permute(0, 3, 1, 2)
         pads = [
             max((-(-size // step) - 1) * step + kernel - size, 0)
             for size, step, kernel in zip(x.shape[:-3:-1], self.stride[::-1], self.kernel_size[::-1], strict=True)
         ]
         left, top = (pad // 2 for pad in pads)
-        return super().forward(F.pad(x, [left, pads[0] - left, top, pads[1] - top]))
+        if (2 * left, 2 * top) == (pads[0], pads[1]):
+            return F.conv2d(x, weight, bias, self.stride, (top, left), groups=self.groups)
+        padded = F.pad(x, [left, pads[0] - left, top, pads[1] - top])
+        return F.conv2d(padded, weight, bias, self.stride, groups=self.groups)
+
+
+def convolve_and_normalize(conv: SameConv2d, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
+    """Convolve without a bias, then normalise; with the means that ``norm`` keeps both are one convolution."""
+    if norm.training:
+        normed: Tensor = norm(conv(x))
+        return normed
+    assert norm.running_var is not None
+    assert norm.running_mean is not None
+    scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+    return conv.convolve(x, conv.weight * scale[:, None, None, None], norm.bias - norm.running_mean * scale)
 
 
 class _InvertedResidual(nn.Module):
@@ -32,21 +53,20 @@ class _InvertedResidual(nn.Module):
         super().__init__()
         inner = width_in * expansion
         if expansion > 1:
-            self._expand_conv = nn.Conv2d(width_in, inner, 1, bias=False)
+            self._expand_conv = SameConv2d(width_in, inner, 1, bias=False)
             self._bn0 = nn.BatchNorm2d(inner, eps=1e-3)
         self._depthwise_conv = SameConv2d(inner, inner, kernel, stride, groups=inner, bias=False)
         self._bn1 = nn.BatchNorm2d(inner, eps=1e-3)
-        self._project_conv = nn.Conv2d(inner, width, 1, bias=False)
+        self._project_conv = SameConv2d(inner, width, 1, bias=False)
         self._bn2 = nn.BatchNorm2d(width, eps=1e-3)
         self.expands = expansion > 1
         self.residual = stride == 1 and width_in == width
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu6(self._bn0(self._expand_conv(x))) if self.expands else x
-        y = F.relu6(self._bn1(self._depthwise_conv(y)))
-        y = self._bn2(self._project_conv(y))
-        result: Tensor = x + y if self.residual else y
-        return result
+        y = F.relu6(convolve_and_normalize(self._expand_conv, self._bn0, x)) if self.expands else x
+        y = F.relu6(convolve_and_normalize(self._depthwise_conv, self._bn1, y))
+        y = convolve_and_normalize(self._project_conv, self._bn2, y)
+        return x + y if self.residual else y
 
 
 class EfficientNetLite0(nn.Module):
@@ -73,7 +93,8 @@ class EfficientNetLite0(nn.Module):
                 width_in = width
 
     def forward(self, rgb: Tensor) -> tuple[Tensor, ...]:
-        x = F.relu6(self._bn0(self._conv_stem((255 * rgb - 127) / 128)))
+        rgb = rgb.contiguous(memory_format=torch.channels_last)  # a fifth faster
+        x = F.relu6(convolve_and_normalize(self._conv_stem, self._bn0, (255 * rgb - 127) / 128))
         maps = []
         for index, block in enumerate(self._blocks):
             x = block(x)

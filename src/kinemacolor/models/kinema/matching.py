@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kinemacolor.models.base import State
-from kinemacolor.nn.attention import gather_rows, match_keys, match_nearby_keys
+from kinemacolor.nn.attention import AttentionOutput, gather_rows, match_keys, match_nearby_keys
+from kinemacolor.nn.block_attention import BLOCK, block_order, match_key_blocks
 from kinemacolor.nn.layers import std_from_moments
 from kinemacolor.nn.partial import fill_unpainted, painted_cells, unpainted_cells
 
@@ -121,11 +122,12 @@ class MatchEvidence(NamedTuple):
 
 
 def encode_references(
-    keys: Tensor, lab: Tensor, options: MatchingOptions, paint_mask: Tensor | None = None
+    keys: Tensor, lab: Tensor, options: MatchingOptions, paint_mask: Tensor | None = None, *, in_blocks: bool = False
 ) -> MatchingState:
     """Compute the state before the first frame from descriptors ``B R h w C`` and Lab ``B R 3 H W`` of references.
 
-    Masks and colours are as `premultiply_references` gives them; only `painted_cells` become keys.
+    Masks and colours are as `premultiply_references` gives them; only `painted_cells` become keys. With ``in_blocks``
+    whole references, of even sides, are put in the order of `block_order`.
     """
     batch, count, height, width, size = keys.shape
     ab = fill_unpainted(lab[:, :, 1:].flatten(0, 1), paint_mask, (height, width))
@@ -144,6 +146,10 @@ def encode_references(
     )
     keys = torch.cat([keys, _distance_terms(coordinates)], -1)
     keys, values, coordinates = (x[:, painted_cells(paint_mask, (height, width))] for x in (keys, values, coordinates))
+    if in_blocks and paint_mask is None and can_be_blocked(height, width):
+        cells = block_order(height, width, keys.device)
+        order = torch.cat([cells + number * height * width for number in range(count)])
+        keys, values, coordinates = (x[:, order] for x in (keys, values, coordinates))
     grid = values.new_tensor([height, width]).expand(batch, 2)
     return MatchingState(grid, keys, values, coordinates, unpainted_keys, empty, empty, empty, empty)
 
@@ -154,10 +160,19 @@ def pool_cell_quarters(picture: Tensor, grid: Sequence[int]) -> Tensor:
     return F.pixel_unshuffle(parts, CELL_SPLIT).permute(0, 2, 3, 1)
 
 
-def match_frame(keys: Tensor, state: S, options: MatchingOptions) -> tuple[MatchEvidence, S]:
-    """Match a frame with unit descriptors ``B h w C``; gives its evidence and the state after it."""
+def can_be_blocked(height: int, width: int) -> bool:
+    """Whether a grid of cells parts into blocks of 2 × 2."""
+    return height % 2 == 0 and width % 2 == 0
+
+
+def match_frame(keys: Tensor, state: S, options: MatchingOptions, *, blocks: int = 0) -> tuple[MatchEvidence, S]:
+    """Match a frame with unit descriptors ``B h w C``; gives its evidence and the state after it.
+
+    ``blocks``: of a reference that `encode_references` put in the order of blocks, how many a block of the frame looks
+    at (`match_key_blocks`); 0: at all cells.
+    """
     past = _match_previous_frame(keys, state, options)
-    found, median_similarity = _match_references(keys, past, state, options)
+    found, median_similarity = _match_references(keys, past, state, options, blocks)
     merged = found if past is None else _merge_matches(found, past, options)
     after = replace(
         state,
@@ -219,7 +234,7 @@ def _match_previous_frame(keys: Tensor, state: MatchingState, options: MatchingO
 
 
 def _match_references(
-    keys: Tensor, past: MatchResult | None, state: MatchingState, options: MatchingOptions
+    keys: Tensor, past: MatchResult | None, state: MatchingState, options: MatchingOptions, blocks: int
 ) -> tuple[MatchResult, Tensor]:
     """Match descriptors B h w C to the references; gives the result and the median cosine B 1 1 1.
 
@@ -231,7 +246,7 @@ def _match_references(
         expected, pull = past.coordinates, options.steadiness * (2 * past.similarity - 1).clamp(0, 1)
     # Times a key (see `_distance_terms`) this is cosine - pull · |coordinates - expected|².
     query = torch.cat([keys, 2 * pull * expected, -pull, -pull * expected.square().sum(-1, keepdim=True)], -1)
-    values, product, best = match_keys(query.flatten(1, 2), state.keys, state.values, temperature=options.temperature)
+    values, product, best = _attend_to_references(query, state, options.temperature, blocks)
     coordinates = gather_rows(state.coordinates, best).reshape(expected.shape)
     cosine = product.reshape(*grid, 1) + pull * (coordinates - expected).square().sum(-1, keepdim=True)
     unpainted_similarity = _match_unpainted_cells(keys, coordinates, state)
@@ -244,6 +259,18 @@ def _match_references(
     if unpainted_similarity is not None:
         cosine = cosine * torch.sigmoid((cosine - unpainted_similarity) / options.temperature)
     return MatchResult(values.reshape(*grid, -1), cosine, coordinates), median_similarity[:, None, None, None]
+
+
+def _attend_to_references(query: Tensor, state: MatchingState, temperature: float, blocks: int) -> AttentionOutput:
+    """Attention of queries ``B h w C`` to all cells of the references, or to the best blocks of them."""
+    height, width = query.shape[1:3]
+    flat = query.flatten(1, 2)
+    if not blocks or not can_be_blocked(height, width) or state.keys.shape[1] % BLOCK:
+        return match_keys(flat, state.keys, state.values, temperature=temperature)
+    order = block_order(height, width, query.device)
+    back = order.argsort()
+    found = match_key_blocks(flat[:, order], state.keys, state.values, temperature=temperature, blocks=blocks)
+    return AttentionOutput(*(x[:, back] for x in found))
 
 
 def _match_unpainted_cells(keys: Tensor, coordinates: Tensor, state: MatchingState) -> Tensor | None:

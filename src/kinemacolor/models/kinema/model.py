@@ -27,6 +27,9 @@ from kinemacolor.nn.backbones import EfficientNetLite0, extract_gray_features
 from kinemacolor.nn.layers import resize_bilinear
 
 DESCRIPTOR_WIDTH = 64  # channels
+TRAINING_BLOCKS = (
+    32  # of a reference, at which a block of a frame looks while the model is trained: a third of the time
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Kinema(Colorizer):
         batch, pictures = len(references), references.flatten(0, 1)
         maps, keys = self.extract_features(pictures[:, :1])
         matching_state = encode_references(
-            keys.reshape(batch, -1, *keys.shape[1:]), references, self.options, paint_mask
+            keys.reshape(batch, -1, *keys.shape[1:]), references, self.options, paint_mask, in_blocks=self.training
         )
         semantic_memory = self.kind.encode_references(maps, pictures[:, 1:], batch, paint_mask)
         matching_fields = {f.name: getattr(matching_state, f.name) for f in fields(matching_state)}
@@ -82,9 +85,9 @@ class Kinema(Colorizer):
         clips, size = lightness.shape[:2], lightness.shape[-2:]
         frames = lightness.flatten(0, 1)
         maps, keys = self.extract_features(frames)
-        found = []
+        found, blocks = [], TRAINING_BLOCKS if self.training and not len(state.unpainted_keys[0]) else 0
         for frame_keys in keys.reshape(*clips, *keys.shape[1:]).unbind(1):  # the match alone needs the frame before
-            evidence, state = match_frame(frame_keys, state, self.options)
+            evidence, state = match_frame(frame_keys, state, self.options, blocks=blocks)
             found.append(evidence)
         evidence = stack_evidence(found)
         semantic = self.kind(maps, state.semantic_memory)
