@@ -334,7 +334,7 @@ def test_things_pass_over_a_photograph_with_exact_motion_and_occlusion() -> None
             error, seen, picture, _ = flow_error(shot, first, second)
             is_thing = picture[..., 2] > 100
             inner = seen & (picture[..., :2] > 3).all(-1) & (picture[..., 0] < 156) & (picture[..., 1] < 116)
-            assert error[inner].max() < 8  # nothing comes from another layer, but for 2 % of opacity
+            assert error[inner].max() < 10  # nothing comes from another layer, but for 2 % of opacity, twice
             assert np.mean(error[inner] < 2) > 0.95
             before = shot.render_frames([first], Window(0, 0, (60, 80)))[0, 2] > 100
             entered += bool(is_thing.any() and not before.any())
