@@ -634,8 +634,9 @@ def test_films_that_are_held_out_are_validated(data: Path, tmp_path: Path) -> No
     assert [film.path.name for film in found.validation_films] == [name]
     assert name not in {source.path.name for source in found.clips.index.sources}
     strip = cv2.imread(str(tmp_path / "run/filmstrips/00000002.jpg"))
-    assert strip.shape == (3 * 64, 3 * 64, 3)
-    gray, truth, result = np.split(strip.astype(float), 3)
+    assert strip.shape == (3 * 64, 4 * 64, 3)  # the reference, and three frames
+    gray, truth, result = np.split(strip[:, 64:].astype(float), 3)
+    assert np.abs(strip[:64, :64] - truth[:, :64]).mean() < 3  # the first frame is the reference
     assert np.ptp(gray, axis=2).mean() < 3 < np.ptp(result, axis=2).mean()
     assert np.abs(truth - result).mean() < np.abs(truth - gray).mean()
     assert list((tmp_path / "run/tensorboard").iterdir())
@@ -666,7 +667,7 @@ def test_one_film_only_and_films_that_cannot_be_used(data: Path, tmp_path: Path)
     )
     found = material.load_training_data(alone)
     assert len(found.validation_films) == len(found.clips.index.sources) == 1
-    assert "nothing is held out" in found.format_check()
+    assert "no film is held out" in found.format_check()
     assert any("no wrong references: there is but one" in note for note in found.collect_notes())
     gray = drifting(tmp_path / "films" / "gray", 5)
     for picture in gray.iterdir():

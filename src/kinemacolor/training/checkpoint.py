@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import torch
 from safetensors.torch import save
@@ -16,15 +18,36 @@ from kinemacolor.training.initialization import UNREADABLE_ERRORS, find_stored_p
 from kinemacolor.training.recipe import Recipe, is_weights_file
 from kinemacolor.training.recipe_aliases import rename_old_keys
 from kinemacolor.training.recipe_file import find_differing_keys, recipe_to_dict
-from kinemacolor.utils.files import write_file_atomically
+from kinemacolor.utils.files import translate_disk_errors, write_file_atomically
+
+
+@dataclass(frozen=True)
+class BestStep:
+    """The best validated step of a run: the mean ``psnr`` (dB) of the ``column`` that decides was the highest then."""
+
+    step: int
+    column: str
+    psnr: float
+
+    def is_beaten_by(self, column: str, psnr: float) -> bool:
+        """Whether a later value is better; one of another column cannot be compared, and takes its place."""
+        return column != self.column or psnr > self.psnr
 
 
 @dataclass(frozen=True)
 class CheckpointFolder:
-    """The checkpoint files in ``folder``: the newest ``keep``, one for each saved step, each written atomically."""
+    """The checkpoint files in ``folder``: the newest ``keep``, one for each saved step, each written atomically.
+
+    Beside them ``best_path`` is the checkpoint of the best validated step, whichever of the others are deleted.
+    """
 
     folder: Path
     keep: int
+
+    @property
+    def best_path(self) -> Path:
+        """The path of the best checkpoint."""
+        return self.folder / "best.pt"
 
     def path_for_step(self, step: int) -> Path:
         """Return the path of the checkpoint after ``step`` steps."""
@@ -49,9 +72,43 @@ class CheckpointFolder:
             old.unlink(missing_ok=True)
         return path
 
+    def mark_best(self, step: int) -> None:
+        """Make the checkpoint of ``step`` the best one, as a hard link where the disk can do that.
+
+        Raises ResourceError where it cannot be written; then the old one stays.
+        """
+        new = self.folder / f".best.{uuid4().hex}"
+        try:
+            with translate_disk_errors(self.best_path):
+                try:
+                    os.link(self.path_for_step(step), new)
+                except OSError:
+                    shutil.copyfile(self.path_for_step(step), new)
+                new.replace(self.best_path)
+        finally:
+            new.unlink(missing_ok=True)  # also where both names were of one file already: replace does nothing then
+
+    def read_best(self) -> BestStep | None:
+        """Read which step the best checkpoint is of; None where there is none, or it is damaged."""
+        try:
+            return BestStep(**torch.load(self.best_path, map_location="cpu", mmap=True, weights_only=True)["best"])
+        except (*UNREADABLE_ERRORS, TypeError):
+            return None
+
+    def restore_best(self, newest: Mapping[str, Any]) -> BestStep | None:
+        """Find the best step of a run that resumes from the content ``newest``, also of a run killed while it kept it.
+
+        Where the best checkpoint is not here any more, its value is still the one to beat.
+        """
+        told = newest.get("best")  # checkpoints of earlier versions have none
+        claimed = BestStep(**told) if told else None
+        if claimed and claimed.step == newest["step"]:
+            self.mark_best(claimed.step)
+        return self.read_best() or claimed
+
     def remove_unfinished(self) -> None:
         """Delete unfinished checkpoint files of a killed run."""
-        for left in self.folder.glob(".step-*"):
+        for left in (*self.folder.glob(".step-*"), *self.folder.glob(".best.*")):
             left.unlink(missing_ok=True)
 
 
@@ -68,6 +125,18 @@ def load_checkpoint(path: Path, recipe: Recipe) -> dict[str, Any]:
             f"{path} is a checkpoint of another recipe ({', '.join(differing_keys)} differ): take another folder"
         )
     return content
+
+
+def load_inference_weights(model: Colorizer, path: Path) -> None:
+    """Load what `TrainState.inference_model` was at a checkpoint.
+
+    Raises WeightsError for a damaged file.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", mmap=True, weights_only=True)["learner"]
+        model.load_state_dict(state["average"] or state["model"])
+    except UNREADABLE_ERRORS as error:
+        raise WeightsError(f"{path} is damaged: the best step of the run is lost, delete the file") from error
 
 
 def export_weights(model: Colorizer, recipe: Recipe, trained_on: str, target: Path) -> None:

@@ -1,4 +1,4 @@
-"""The training data of a run, and the films held out for validation."""
+"""The training data of a run, and the films and photographs held out for validation."""
 
 import hashlib
 import os
@@ -15,25 +15,33 @@ from kinemacolor.data.check import format_data_report
 from kinemacolor.data.clip import Clip
 from kinemacolor.data.dataset import ClipDataset
 from kinemacolor.data.device_store import load_device_store
+from kinemacolor.data.embeddings import compute_embeddings
 from kinemacolor.data.index import SourceIndex, build_source_index
 from kinemacolor.data.loader import Batch, iter_batches
 from kinemacolor.data.sources import Source
 from kinemacolor.errors import ResourceError, UsageError
 from kinemacolor.training.distributed import ProcessGroup
 from kinemacolor.training.recipe import Recipe
+from kinemacolor.training.validation_items import ValidationItem, list_validation_items
 from kinemacolor.weights.registry import load_imagenet_backbone
 from kinemacolor.weights.store import user_folder
 
 TrainingProgressCallback = Callable[[int, int | None], None]
 MAX_NAMED_FAULTS = 10  # faults that a note names one by one
+MIN_PHOTOGRAPHS = 10  # of fewer photographs none is held out
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Training ``clips``, ``validation_films``, and ``notices`` for the user about what is held out."""
+    """Training ``clips``, what is held out, and ``notices`` for the user about that.
+
+    ``validation_items`` are what is measured of ``validation_films`` and ``validation_photographs``.
+    """
 
     clips: ClipDataset
     validation_films: tuple[Source, ...]
+    validation_photographs: tuple[Source, ...]
+    validation_items: tuple[ValidationItem, ...]
     notices: tuple[str, ...]
 
     @property
@@ -59,17 +67,18 @@ class TrainingData:
 
     def format_check(self) -> str:
         """Format the text that `--check-data` prints."""
-        film_lines = [f"  {film.path}" for film in self.validation_films] or ["  none"]
-        return (
-            "\n".join([format_data_report(self.clips).rstrip(), "films for validation:", *film_lines, *self.notices])
-            + "\n"
-        )
+        lines = [format_data_report(self.clips).rstrip()]
+        for name, sources in (("films", self.validation_films), ("photographs", self.validation_photographs)):
+            lines += [f"{name} for validation:", *([f"  {source.path}" for source in sources] or ["  none"])]
+        columns = [item.column for item in self.validation_items]
+        counts = ", ".join(f"{name} {columns.count(name)}" for name in dict.fromkeys(columns))
+        return "\n".join([*lines, f"measured of them: {counts or 'none'}", *self.notices]) + "\n"
 
 
 def load_training_data(
     recipe: Recipe, *, strict: bool = False, on_progress: TrainingProgressCallback | None = None
 ) -> TrainingData:
-    """Index all films and photographs of a recipe, and hold out films for validation.
+    """Index all films and photographs of a recipe, and hold out some of both for validation.
 
     Raises UsageError where the recipe names none, and what `build_source_index` and `ClipDataset` raise.
     """
@@ -91,15 +100,17 @@ def load_training_data(
     index = scan_folders(data.films, data.photographs)
     named_films = scan_folders(recipe.validation.folders, ()).sources if recipe.validation.folders else ()
     films = named_films or select_validation_films(index.sources, recipe.validation.share)
-    clips = ClipDataset(exclude_films(index, films), recipe.clips, cache, recipe.seed)
+    photographs = select_validation_photographs(index.sources, recipe.validation.photograph_share)
+    clips = ClipDataset(exclude_sources(index, (*films, *photographs)), recipe.clips, cache, recipe.seed)
     notices: tuple[str, ...] = ()
     if not films and recipe.validation.share and recipe.validation.every:
         films = tuple(source for source in index.sources if source.kind == "film")[:1]
-        reuse_note = (
-            f"{films[0].path} is validated with and trained on" if films else "without films nothing is validated"
-        )
-        notices = (f"nothing is held out, there is no second film: {reuse_note}",)
-    return TrainingData(clips, films, notices)
+        reuse_note = f"{films[0].path} is validated with and trained on" if films else "no films are validated"
+        notices = (f"no film is held out, there is no second one: {reuse_note}",)
+    # embeddings of their own, so that the choice of references depends on what is held out alone
+    rows = compute_embeddings(photographs, load_imagenet_backbone(), cache / "embeddings.npz") if photographs else None
+    items = list_validation_items(films, SourceIndex(photographs, (), rows), recipe.validation)
+    return TrainingData(clips, films, photographs, items, notices)
 
 
 def move_data_to_device(
@@ -137,9 +148,21 @@ def select_validation_films(sources: Sequence[Source], share: float) -> tuple[So
     return tuple(film for film in films if _origin_name(film) in chosen)
 
 
-def exclude_films(index: SourceIndex, films: Sequence[Source]) -> SourceIndex:
-    """Remove films from an index, and with them all sources of the same contents or the same origin."""
-    digests, origins = {film.digest for film in films}, {film.origin for film in films}
+def select_validation_photographs(sources: Sequence[Source], share: float) -> tuple[Source, ...]:
+    """Select a share of the photographs, rounded up, by the hash of the file's name.
+
+    At least two are selected, because one is the reference of the other; of fewer than ten, or for a share of 0, none.
+    """
+    photographs = [source for source in sources if source.kind == "photograph"]
+    if not share or len(photographs) < MIN_PHOTOGRAPHS:
+        return ()
+    ordered = sorted(photographs, key=lambda one: hashlib.sha256(one.path.name.encode()).digest())
+    return tuple(ordered[: max(2, ceil(share * len(photographs)))])
+
+
+def exclude_sources(index: SourceIndex, held_out: Sequence[Source]) -> SourceIndex:
+    """Remove sources from an index, and with them all of the same contents or the same origin."""
+    digests, origins = {source.digest for source in held_out}, {source.origin for source in held_out}
     remaining = [n for n, x in enumerate(index.sources) if x.digest not in digests and x.origin not in origins]
     rows = None if index.embeddings is None else index.embeddings[remaining]
     return replace(index, sources=tuple(index.sources[number] for number in remaining), embeddings=rows)

@@ -35,11 +35,16 @@ class RunLog:
             self._tensorboard, self.notice = None, "no curves for TensorBoard: pip install tensorboard"
 
     def write(self, step: int, kind: str, facts: Mapping[str, Any]) -> None:
-        """Append a line; its floats also become points of curves. Raises ResourceError for disk errors."""
+        """Append a line; its floats, and those of its sections, also become points of curves.
+
+        Raises ResourceError for disk errors.
+        """
         row = {"step": step, "kind": kind, "seconds": round(time.monotonic() - self._began, 3)} | dict(facts)
         with translate_disk_errors(self.folder), (self.folder / LOG_FILE).open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(row) + "\n")
-        for name, value in facts.items():
+        sections = {name: value for name, value in facts.items() if isinstance(value, Mapping) and name != "films"}
+        inner = {f"{name}/{key}": value for name, section in sections.items() for key, value in section.items()}
+        for name, value in {**facts, **inner}.items():
             if self._tensorboard and isinstance(value, float):
                 self._tensorboard.add_scalar(f"{kind}/{name}", value, step)
 
@@ -50,7 +55,7 @@ class RunLog:
         with write_file_atomically(self.folder / "filmstrips" / f"{step:08}.jpg") as stream:
             stream.write(jpeg.tobytes())
         if self._tensorboard:
-            self._tensorboard.add_image("filmstrip: gray, truth, result", strip, step, dataformats="HWC")
+            self._tensorboard.add_image("filmstrip: reference, gray, truth, result", strip, step, dataformats="HWC")
 
     def close(self) -> None:
         """Flush and close the curves."""

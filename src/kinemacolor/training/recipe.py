@@ -220,11 +220,13 @@ class LrScheduleConfig(_RecipeSection):
 
 
 class ValidationConfig(_RecipeSection):
-    """The section ``validation``: PSNR of held-out films whose first frame is the reference.
+    """The section ``validation``: what is measured of held-out films and photographs (`validation_items`).
 
     ``every``: steps between validations; 0 is never. ``share``: share of the films' origins that is held out, chosen by
     the hash of their names (at least one where there are two). ``folders``: held-out films instead of a share.
     ``films``: number of held-out films that are measured. ``frames``: frames of each, from the first on.
+    ``photograph_share``: share of the photographs that is held out, likewise (at least two, none of fewer than ten).
+    ``photographs``: number of held-out photographs that are measured.
     """
 
     every: int = Field(default=1000, ge=0)
@@ -232,6 +234,8 @@ class ValidationConfig(_RecipeSection):
     folders: tuple[Path, ...] = ()
     films: int = Field(default=8, ge=1)
     frames: int = Field(default=16, ge=2)
+    photograph_share: float = Field(default=0.01, ge=0, lt=1)
+    photographs: int = Field(default=8, ge=0)
 
 
 class Recipe(_RecipeSection):

@@ -19,11 +19,12 @@ from kinemacolor.training.recipe import Recipe, is_weights_file
 from kinemacolor.training.recipe_aliases import rename_old_keys
 from kinemacolor.utils.validation_messages import describe_validation_errors
 
-# Keys that may change when a run resumes: its length, what it writes, paths, and what only saves memory.
+# Keys that may change when a run resumes: its length, what it writes, paths, and what only saves memory. A photograph
+# share too, because runs of earlier versions held out none; a run whose data is another for it says so, as for paths.
 RESUME_SAFE_KEYS = {
     *("steps", "checkpoint_every", "log_every", "keep_checkpoints", "data"),
     *("gradient_accumulation", "gradient_checkpointing"),
-    *(f"validation.{key}" for key in ("every", "films", "frames", "folders")),
+    *(f"validation.{key}" for key in ("every", "films", "frames", "folders", "photographs", "photograph_share")),
 }
 
 

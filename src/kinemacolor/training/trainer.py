@@ -1,12 +1,13 @@
 """The training loop: steps until all are done, time is up, a signal asks to stop, or a loss is not finite."""
 
+import copy
 import json
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
@@ -31,8 +32,9 @@ from kinemacolor.training.loss_window import LossWindow
 from kinemacolor.training.objective import required_vgg_taps
 from kinemacolor.training.recipe import Recipe
 from kinemacolor.training.recipe_file import recipe_to_dict
+from kinemacolor.training.schedule import lr_factor
 from kinemacolor.training.train_state import NonFiniteLossError, TrainState, describe_precision_fallback
-from kinemacolor.training.validation import validate_model
+from kinemacolor.training.validation import load_lpips, validate_model
 from kinemacolor.utils.console import SECONDS_BETWEEN_LINES
 from kinemacolor.utils.files import translate_disk_errors, write_file_atomically
 
@@ -41,7 +43,10 @@ EndReason = Literal["done", "out of time", "asked to stop"]
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """How training ended: ``step`` of ``steps`` are done; ``psnr`` (dB) is that of the last validation."""
+    """How training ended: ``step`` of ``steps`` are done; ``psnr`` (dB) is that of ``near`` in the last validation.
+
+    ``best`` is the best validated step, ``best_weights`` its weights; None where nothing was validated.
+    """
 
     end_reason: EndReason
     step: int
@@ -49,6 +54,8 @@ class TrainingResult:
     checkpoint: Path
     weights: Path
     psnr: float | None
+    best: BestStep | None = None
+    best_weights: Path | None = None
 
 
 def train(
@@ -107,6 +114,10 @@ class Trainer:
         if recipe.data.on_device:
             self.training_data = move_data_to_device(self.training_data, process_group.device)
         self.psnr: float | None = None
+        self.best = self.checkpoints.restore_best(restored) if restored else None
+        self.lpips, self._lpips_note = None, ""
+        if recipe.validation.every and self.training_data.validation_items:
+            self.lpips, self._lpips_note = load_lpips(process_group.device)
         self.log = RunLog(folder, self.step) if process_group.is_main_process else None
         self._announce_start(restored)
 
@@ -174,16 +185,12 @@ class Trainer:
         ):
             self._read_losses(window)
         if self.step % recipe.log_every == 0 or last:
-            facts = window.take_means()
+            facts = window.take_means() | {"lr_scale": lr_factor(recipe.lr_schedule, self.step - 1)}
             if self.log:
                 self.log.write(self.step, "train", facts)
-        if (
-            recipe.validation.every
-            and self.training_data.validation_films
-            and (self.step % recipe.validation.every == 0 or last)
-        ):
-            self._run_validation()
-        if self.step % recipe.checkpoint_every == 0 or last:
+        every = recipe.validation.every if self.training_data.validation_items else 0
+        is_best = every > 0 and (self.step % every == 0 or last) and self._run_validation()
+        if is_best or self.step % recipe.checkpoint_every == 0 or last:
             self._save_checkpoint()
 
     def _read_losses(self, window: LossWindow) -> None:
@@ -191,34 +198,44 @@ class Trainer:
         with self._stop_at_non_finite_loss():
             window.read_rows()
 
-    def _run_validation(self) -> None:
-        """Validate the model and log the result."""
+    def _run_validation(self) -> bool:
+        """Validate the model and log the result; return whether it is the best so far, whose state is to be kept."""
         with self.train_state.evaluation_mode() as model:
             found = validate_model(
                 model,
-                self.training_data.validation_films,
+                self.training_data.validation_items,
                 self.training_data.clips.frame_cache,
-                self.recipe.validation,
+                self.recipe.validation.frames,
                 self.process_group,
+                self.lpips,
             )
         self.psnr = found.mean_psnr
-        self.on_message(f"step {self.step}: {found.mean_psnr:.2f} dB on {len(found.psnr_by_film)} films")
+        column, psnr = found.score()
+        is_best = self.best is None or self.best.is_beaten_by(column, psnr)
+        if is_best:
+            self.best = BestStep(self.step, column, psnr)
+        self.on_message(f"step {self.step}: {found.summarize()}{', the best so far' if is_best else ''}")
         if self.log:
-            self.log.write(self.step, "validation", {"psnr": found.mean_psnr, "films": found.psnr_by_film})
-            if found.filmstrip is not None:
-                self.log.write_filmstrip(self.step, found.filmstrip)
+            self.log.write(self.step, "validation", found.to_facts())
+            self.log.write_filmstrip(self.step, found.filmstrip)
+            if is_best:
+                self.log.write(self.step, "best", {"column": column, "psnr": psnr})
+        return is_best
 
     def _save_checkpoint(self) -> Path:
-        """Save the state after this step; only the main process writes."""
+        """Save the state after this step, also as the best one if it is; only the main process writes."""
         content = {
             "version": __version__,
             "step": self.step,
             "recipe": json.dumps(recipe_to_dict(self.recipe)),
             "data": self.training_data.digest,
             "learner": self.train_state.state_dict(),
+            "best": asdict(self.best) if self.best else None,
         }
         if self.process_group.is_main_process:
             self.checkpoints.save(self.step, content)
+            if self.best and self.best.step == self.step:
+                self.checkpoints.mark_best(self.step)
         self.process_group.wait_for_all()
         self.saved_step = self.step
         return self.checkpoints.path_for_step(self.step)
@@ -227,17 +244,26 @@ class Trainer:
         """Save the last checkpoint, export the weights, log the end."""
         newest = self.checkpoints.find_newest()
         path = newest if newest and self.saved_step == self.step else self._save_checkpoint()
-        weights = self.folder / "weights" / f"{self.recipe.model.name}.safetensors"
-        if self.process_group.is_main_process:
-            export_weights(
-                self.train_state.inference_model,
-                self.recipe,
-                f"{self.training_data.summarize_sources()}, {self.step} steps",
-                weights,
-            )
+        weights, best_weights = self._export_weights()
         if self.log:
             self.log.write(self.step, "end", {"why": end_reason})
-        return TrainingResult(end_reason, self.step, self.recipe.steps, path, weights, self.psnr)
+        return TrainingResult(
+            end_reason, self.step, self.recipe.steps, path, weights, self.psnr, self.best, best_weights
+        )
+
+    def _export_weights(self) -> tuple[Path, Path | None]:
+        """Export the weights of the last step, and those of the best validated step where its checkpoint is whole."""
+        name, data = self.recipe.model.name, self.training_data.summarize_sources()
+        last, best = (self.folder / "weights" / f"{name}{suffix}.safetensors" for suffix in ("", "-best"))
+        has_best = self.best is not None and self.checkpoints.read_best() == self.best
+        if self.process_group.is_main_process:
+            model = self.train_state.inference_model
+            export_weights(model, self.recipe, f"{data}, {self.step} steps", last)
+            if self.best and has_best:
+                best_model = copy.deepcopy(model)
+                load_inference_weights(best_model, self.checkpoints.best_path)
+                export_weights(best_model, self.recipe, f"{data}, {self.best.step} steps", best)
+        return last, best if has_best else None
 
     def _announce_start(self, restored: dict[str, Any] | None) -> None:
         """Send the notes and the first message to the user, and log them."""
@@ -245,6 +271,7 @@ class Trainer:
             *self.training_data.collect_notes(),
             describe_precision_fallback(self.recipe, self.process_group.device),
             self.log and self.log.notice,
+            self._lpips_note,
         ]
         if restored and restored["data"] != self.training_data.digest:
             notes.append("the data is not what it was when the run was begun: it cannot be made again from its recipe")

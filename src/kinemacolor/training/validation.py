@@ -1,90 +1,173 @@
-"""Validation: how well a model carries the colours of the first frame through films that it was not trained on."""
+"""Validation: how well a model colours films and photographs that it was not trained on, by what users look at."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from kinemacolor.color import lab_to_rgb, rgb_to_lab
 from kinemacolor.data.frame_cache import FrameCache, resize_and_center_crop
 from kinemacolor.data.sources import Source
+from kinemacolor.errors import WeightsError
+from kinemacolor.metrics.confidence import compute_confidence_correlation
 from kinemacolor.metrics.picture import compute_psnr
 from kinemacolor.models.base import Colorizer
 from kinemacolor.training.distributed import ProcessGroup
-from kinemacolor.training.recipe import ValidationConfig
+from kinemacolor.training.filmstrip import make_strip_block, stack_strip_blocks
+from kinemacolor.training.validation_items import COLUMNS, ColumnName, ValidationItem
 from kinemacolor.utils.arrays import UInt8Array
+from kinemacolor.weights.metric_networks import load_metric
 
-FILMSTRIP_FRAMES = 4  # frames of a filmstrip
+BEST_RULE: tuple[ColumnName, ...] = ("far", "near", "other")  # the first of them that was measured decides
+PICTURED_ITEMS: dict[ColumnName, int] = {"near": 1, "far": 1, "other": 2}  # items of a column in the filmstrip
+LPIPS_BATCH = 8  # frames
+
+
+@dataclass(frozen=True)
+class ValidationColumn:
+    """Measures of each item of a column, by the name of its film or photograph.
+
+    They are ``psnr`` (dB), ``lpips`` and ``confidence_correlation`` (-1..1), as in `kinemacolor evaluate`: means over
+    frames. A measure that cannot be had is left out.
+    """
+
+    items: dict[str, dict[str, float]]
+
+    def compute_means(self) -> dict[str, float]:
+        """Compute the mean of every measure over the items that have it."""
+        names = dict.fromkeys(name for row in self.items.values() for name in row)
+        columns = {name: [row[name] for row in self.items.values() if name in row] for name in names}
+        return {name: float(np.mean(column)) for name, column in columns.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the means, the number of items and each item for the log."""
+        return {"count": len(self.items), **self.compute_means(), "items": self.items}
 
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """Mean PSNR (dB) of each film by its name, and the ``filmstrip`` ``3h 4w 3`` of the first film of this process."""
+    """The ``columns`` that have items, in the order of `COLUMNS`, and the ``filmstrip``, ``H W 3``, of their first."""
 
-    psnr_by_film: dict[str, float]
-    filmstrip: UInt8Array | None
+    columns: Mapping[ColumnName, ValidationColumn]
+    filmstrip: UInt8Array
 
     @property
-    def mean_psnr(self) -> float:
-        """Mean PSNR (dB) over films."""
-        return float(np.mean(list(self.psnr_by_film.values())))
+    def mean_psnr(self) -> float | None:
+        """Mean PSNR (dB) of the column ``near``; None where it has no item."""
+        near = self.columns.get("near")
+        return near.compute_means()["psnr"] if near else None
+
+    def score(self) -> tuple[ColumnName, float]:
+        """Give the column that decides which step is the best, and its mean PSNR (dB): far, else near, else other."""
+        column = next(name for name in BEST_RULE if name in self.columns)
+        return column, self.columns[column].compute_means()["psnr"]
+
+    def to_facts(self) -> dict[str, Any]:
+        """Give the facts of a row of the log; ``psnr`` and ``films`` are those of ``near``, as older versions wrote."""
+        near = self.columns.get("near")
+        films = {name: row["psnr"] for name, row in near.items.items()} if near else {}
+        older = {"psnr": self.mean_psnr, "films": films} if near else {}
+        return older | {name: column.to_dict() for name, column in self.columns.items()}
+
+    def summarize(self) -> str:
+        """Format the mean PSNR of each column as one line."""
+        means = ((name, column.compute_means()["psnr"], len(column.items)) for name, column in self.columns.items())
+        return ", ".join(f"{name} {psnr:.2f} dB ({count})" for name, psnr, count in means)
+
+
+class _Prediction(NamedTuple):
+    """Reference ``3 h w``, true and predicted frames ``T 3 h w``, sRGB 0..1; ab error and confidence ``T h w``."""
+
+    reference: Tensor
+    true: Tensor
+    predicted: Tensor
+    error: Tensor
+    confidence: Tensor
+
+
+class _MeasuredItem(NamedTuple):
+    """Measures of item ``number``, and its block of the filmstrip where it is pictured."""
+
+    number: int
+    measures: dict[str, float]
+    block: UInt8Array | None
+
+
+def load_lpips(device: torch.device) -> tuple[nn.Module | None, str]:
+    """Load the network of LPIPS; where its weights are not installed, None and a note that says how to get them."""
+    try:
+        return load_metric("lpips-alex").to(device), ""
+    except WeightsError as error:
+        return None, f"validation leaves out LPIPS: {error}"
 
 
 def validate_model(
     model: Colorizer,
-    films: Sequence[Source],
+    items: Sequence[ValidationItem],
     frame_cache: FrameCache,
-    config: ValidationConfig,
+    frames: int,
     process_group: ProcessGroup,
+    lpips: nn.Module | None = None,
 ) -> ValidationResult:
-    """Predict the first frames of each film's first shot, its first frame as reference, and measure the PSNR.
+    """Predict the first ``frames`` of each item's first shot from its reference, and compare them with the truth.
 
-    As in `kinemacolor evaluate`: PSNR of RGB in float, mean over frames; pictures are cropped to their centre. Films
-    are distributed over the processes. ``model`` must be in evaluation mode. Raises what `FrameCache.load_frames`
-    raises.
+    As in `kinemacolor evaluate`: PSNR of RGB in float, mean over frames; pictures are cropped to their centre. Items
+    (at least one) are distributed over the processes, which all get the same result. ``model`` must be in evaluation
+    mode. Raises what `FrameCache.load_frames` raises.
     """
-    psnr_by_film: dict[str, float] = {}
-    strip = None
-    for film in films[: config.films][process_group.rank :: process_group.world_size]:
-        true, predicted = _predict_film(model, film, frame_cache, config.frames, process_group.device)
-        psnr_by_film[film.path.name] = float(
-            np.mean([compute_psnr(a, b) for a, b in zip(predicted, true, strict=True)])
-        )
-        strip = _make_filmstrip(true, predicted) if strip is None else strip
-    gathered = process_group.all_gather(psnr_by_film)
-    return ValidationResult({name: value for one in gathered for name, value in one.items()}, strip)
+    columns = [item.column for item in items]
+    pictured = {columns.index(name) + place for name in {*columns} for place in range(PICTURED_ITEMS[name])}
+    own = []
+    for number in range(process_group.rank, len(items), process_group.world_size):
+        made = _predict_item(model, items[number], frame_cache, frames, process_group.device)
+        is_pictured = number in pictured
+        block = make_strip_block(made.reference, made.true, made.predicted) if is_pictured else None
+        own.append(_MeasuredItem(number, _measure_prediction(made, lpips, process_group.device), block))
+    measured = sorted((one for part in process_group.all_gather(own) for one in part), key=lambda one: one.number)
+    found, strips = {}, []
+    for name in (name for name in COLUMNS if name in columns):
+        rows = [one for one in measured if columns[one.number] == name]
+        found[name] = ValidationColumn({items[one.number].source.path.name: one.measures for one in rows})
+        strips.append([one.block for one in rows if one.block is not None])
+    return ValidationResult(found, stack_strip_blocks(strips))
 
 
-def _predict_film(
-    model: Colorizer, film: Source, frame_cache: FrameCache, frames: int, device: torch.device
-) -> tuple[Tensor, Tensor]:
-    """True and predicted sRGB 0..1, ``T 3 h w``, of the first frames."""
-    stored, frame_numbers = frame_cache.load_frames(film), film.list_shot_ranges()[0][:frames]
-    pictures = np.stack([resize_and_center_crop(stored[number], frame_cache.size) for number in frame_numbers])
-    true = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+def _predict_item(
+    model: Colorizer, item: ValidationItem, frame_cache: FrameCache, frames: int, device: torch.device
+) -> _Prediction:
+    """Predict the first frames of an item."""
+    true = _load_pictures(frame_cache, item.source, item.source.list_shot_ranges()[0][:frames])
+    reference = _load_pictures(frame_cache, item.reference, range(item.reference_frame, item.reference_frame + 1))
     lab = rgb_to_lab(true).to(device)
-    state, ab_blocks = model.init_state(lab[None, :1], in_shot=True), []
+    state, outputs = model.init_state(rgb_to_lab(reference).to(device)[None], in_shot=item.in_shot), []
     for block in torch.split(lab[None, :, :1], model.spec.block_size, 1):
-        output = model(block, state)
-        state = output.state
-        ab_blocks.append(output.ab[0])
-    return true, lab_to_rgb(torch.cat([lab[:, :1], torch.cat(ab_blocks).to(lab)], 1)).cpu()
+        outputs.append(model(block, state))
+        state = outputs[-1].state
+    ab = torch.cat([output.ab[0] for output in outputs]).to(lab)
+    confidence = torch.cat([output.confidence[0, :, 0] for output in outputs])
+    predicted = lab_to_rgb(torch.cat([lab[:, :1], ab], 1)).cpu()
+    error = torch.linalg.vector_norm(ab - lab[:, 1:], dim=1).cpu()
+    return _Prediction(reference[0], true, predicted, error, confidence.float().cpu())
 
 
-def _make_filmstrip(true: Tensor, predicted: Tensor) -> UInt8Array:
-    """Gray, true and predicted frames one above the other, time from left to right, ``3h 4w 3``."""
-    chosen = np.linspace(0, len(true) - 1, min(FILMSTRIP_FRAMES, len(true))).round().astype(int).tolist()
-    rows = []
-    for frames in (_to_gray(true), true, predicted):
-        rows.append(torch.cat([frames[number] for number in chosen], -1))
-    strip = (torch.cat(rows, 1) * 255).round().byte().permute(1, 2, 0)
-    return strip.contiguous().numpy()
+def _load_pictures(frame_cache: FrameCache, source: Source, numbers: range) -> Tensor:
+    """Frames of a source as sRGB 0..1, ``T 3 h w``, cropped to their centre."""
+    stored = frame_cache.load_frames(source)
+    pictures = np.stack([resize_and_center_crop(stored[number], frame_cache.size) for number in numbers])
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
 
 
-def _to_gray(rgb: Tensor) -> Tensor:
-    """Gray pictures of sRGB 0..1 ``T 3 h w``, in three channels."""
-    pictures = [cv2.cvtColor(frame.permute(1, 2, 0).contiguous().numpy(), cv2.COLOR_RGB2GRAY) for frame in rgb]
-    return torch.from_numpy(np.stack(pictures))[:, None].expand(-1, 3, -1, -1)
+def _measure_prediction(made: _Prediction, lpips: nn.Module | None, device: torch.device) -> dict[str, float]:
+    """Means over frames; those that are no number in every frame are left out."""
+    frames = {"psnr": [compute_psnr(a, b) for a, b in zip(made.predicted, made.true, strict=True)]}
+    if lpips is not None:
+        chunks = zip(*(torch.split(pictures, LPIPS_BATCH) for pictures in (made.predicted, made.true)), strict=True)
+        frames["lpips"] = [x for one, other in chunks for x in lpips(one.to(device), other.to(device)).tolist()]
+    pairs = zip(made.confidence.numpy(), made.error.numpy(), strict=True)
+    frames["confidence_correlation"] = [compute_confidence_correlation(c, e) for c, e in pairs]
+    known = {name: [x for x in values if not math.isnan(x)] for name, values in frames.items()}
+    return {name: float(np.mean(values)) for name, values in known.items() if values}
