@@ -106,7 +106,7 @@ def test_the_page_shows_curves_pictures_and_numbers(tmp_path: Path) -> None:
         "Confidence against error, correlation, 1 is best",
         "loss, the weighted sum, loss",
         "l1, weight 0.05, Lab units",
-        "learning rate, 1",
+        "learning rate, lr",
         "norm of the gradient, before clipping, norm",
         "time of a step, s",
     ]

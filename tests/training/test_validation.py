@@ -26,7 +26,7 @@ from kinemacolor.training.datasets import exclude_sources, load_training_data, s
 from kinemacolor.training.distributed import ProcessGroup
 from kinemacolor.training.initialization import build_model
 from kinemacolor.training.recipe import Recipe, ValidationConfig
-from kinemacolor.training.recipe_file import read_recipe
+from kinemacolor.training.recipe_file import find_differing_keys, read_recipe, recipe_to_dict
 from kinemacolor.training.validation_items import list_validation_items
 
 ALONE = ProcessGroup(0, 1, torch.device("cpu"))
@@ -154,6 +154,13 @@ def test_what_is_held_out_is_not_trained_on(data: Path) -> None:
     none = load_training_data(small(data, photograph_share=0))
     assert none.validation_photographs == ()
     assert {item.column for item in none.validation_items} == {"near", "far"}
+
+
+def test_runs_from_before_photographs_were_held_out_go_on(data: Path) -> None:
+    now = recipe_to_dict(small(data))
+    before = now | {"validation": {key: x for key, x in now["validation"].items() if not key.startswith("photograph")}}
+    assert find_differing_keys(now, before) == []
+    assert find_differing_keys(now, before | {"seed": 9}) == ["seed"]
 
 
 # how it is measured
@@ -317,6 +324,18 @@ def test_a_disk_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     path = folder.save(3, {"step": 3})
     folder.mark_best(3)
     assert folder.best_path.read_bytes() == path.read_bytes()
+
+
+def test_the_pace_of_steps_is_without_validations(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(logs.time, "monotonic", lambda: now[0])
+    window = logs.MeanWindow()
+    for seconds in (2.0, 4.0):
+        now[0] += seconds
+        window.add_row({"loss": seconds})
+    now[0] += 50
+    window.skip_time(50)
+    assert window.take_means() == {"loss": 3.0, "step_seconds": 3.0}
 
 
 def test_a_run_tells_its_rate_and_its_columns(data: Path, tmp_path: Path) -> None:

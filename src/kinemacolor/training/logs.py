@@ -55,7 +55,8 @@ class RunLog:
         with write_file_atomically(self.folder / "filmstrips" / f"{step:08}.jpg") as stream:
             stream.write(jpeg.tobytes())
         if self._tensorboard:
-            self._tensorboard.add_image("filmstrip: reference, gray, truth, result", strip, step, dataformats="HWC")
+            half = cv2.resize(strip, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)  # kept as PNG, which is large
+            self._tensorboard.add_image("filmstrip: reference, gray, truth, result", half, step, dataformats="HWC")
 
     def close(self) -> None:
         """Flush and close the curves."""

@@ -24,6 +24,10 @@ class LossWindow:
         unread, self._unread = self._unread, []
         self.rows += read_losses(unread)
 
+    def skip_time(self, seconds: float) -> None:
+        """Leave out of ``step_seconds`` what was done beside the steps, which is not their pace."""
+        self.started_at += seconds
+
     def take_means(self) -> dict[str, float]:
         """Return the mean of every value, and ``step_seconds``; then the window is empty."""
         names = dict.fromkeys(name for row in self.rows for name in row)

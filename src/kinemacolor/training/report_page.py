@@ -161,7 +161,7 @@ def _format_training(run: RunSummary) -> Iterator[str]:
         yield draw_chart(title, LOSS_UNITS.get(name, "loss"), [ChartLine("", LOSS_COLOR, points)])
     lr = get_number(run.recipe.get("optimizer") or {}, "lr")
     scales = [(step, scale * (lr or 1)) for step, scale in run.collect_points("lr_scale")]
-    yield draw_chart("learning rate", "1" if lr else "factor", [ChartLine("", LOOP_COLOR, scales)])
+    yield draw_chart("learning rate", "lr" if lr else "factor", [ChartLine("", LOOP_COLOR, scales)])
     for name, title, unit in (
         ("gradient", "norm of the gradient, before clipping", "norm"),
         ("step_seconds", "time of a step", "s"),

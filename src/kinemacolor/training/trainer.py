@@ -188,10 +188,12 @@ class Trainer:
             facts = window.take_means() | {"lr_scale": lr_factor(recipe.lr_schedule, self.step - 1)}
             if self.log:
                 self.log.write(self.step, "train", facts)
+        began = time.monotonic()
         every = recipe.validation.every if self.training_data.validation_items else 0
         is_best = every > 0 and (self.step % every == 0 or last) and self._run_validation()
         if is_best or self.step % recipe.checkpoint_every == 0 or last:
             self._save_checkpoint()
+        window.skip_time(time.monotonic() - began)
 
     def _read_losses(self, window: LossWindow) -> None:
         """Read the losses of all steps up to this one. Raises PartialError where one is not finite."""
