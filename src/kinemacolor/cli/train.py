@@ -91,7 +91,7 @@ def _read_recipe(recipe: str | None, data: dict[str, Any], steps: int | None) ->
         from kinemacolor.training.recipe_file import read_recipe
     except ModuleNotFoundError as error:
         raise UsageError(f"training wants {error.name}: pip install 'kinemacolor[train]'") from error
-    changes = {name: value if name == "workers" else _to_absolute(value) for name, value in data.items()}
+    changes = {name: _to_absolute(value) for name, value in data.items()}
     return read_recipe(recipe, {"data": changes} | ({"steps": steps} if steps else {}))
 
 

@@ -17,7 +17,13 @@ from torch import Tensor
 
 from kinemacolor._version import __version__
 from kinemacolor.errors import PartialError, ResourceError, UsageError
-from kinemacolor.training.checkpoint import CheckpointFolder, export_weights, load_checkpoint
+from kinemacolor.training.checkpoint import (
+    BestStep,
+    CheckpointFolder,
+    export_weights,
+    load_checkpoint,
+    load_inference_weights,
+)
 from kinemacolor.training.datasets import (
     TrainingData,
     TrainingProgressCallback,
