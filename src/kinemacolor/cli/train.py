@@ -1,6 +1,7 @@
 """The verb `train`. Nothing heavy is imported before it runs."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 
 def train(
+    context: typer.Context,
     recipe: Annotated[
         str | None, typer.Argument(help="A .toml file, or kinema, deep-exemplar, color2embed, long-term ...")
     ] = None,
@@ -33,13 +35,16 @@ def train(
     steps: Annotated[int | None, typer.Option(min=1, help="So many in all, whatever the recipe says.")] = None,
     max_minutes: Annotated[float | None, typer.Option(min=0, help="End well before that, to go on later.")] = None,
     check_data: Annotated[bool, typer.Option("--check-data", help="Only report on films and photographs.")] = False,
-    report: Annotated[
-        Path | None,
-        typer.Option(help="Only write report.html about the run in this folder: curves, pictures, numbers."),
-    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Clips that cannot be used are an error.")] = False,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")] = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+    background: Annotated[
+        bool, typer.Option("--background", help="In a process of its own, at the lowest priority; see --status.")
+    ] = False,
+    processes: Annotated[int | None, typer.Option(min=1, help="Of --background; by default one a core or GPU.")] = None,
+    status: Annotated[Path | None, typer.Option(metavar="RUN", help="Only say how far the run there is.")] = None,
+    stop: Annotated[Path | None, typer.Option(metavar="RUN", help="End the run there after its step.")] = None,
+    report: Annotated[Path | None, typer.Option(metavar="RUN", help="Only write a page about the run there.")] = None,
 ) -> None:
     """Train a model. The same command again goes on where the run in the folder ended, however it did.
 
@@ -47,33 +52,57 @@ def train(
     log.jsonl, curves for TensorBoard, filmstrips, and weights that `kinemacolor models import` takes: those of the
     last step, and NAME-best of the best validated one. `--report FOLDER` shows a run, also while it goes on.
     """
-    if report is not None:
-        _write_report(report, recipe, output, quiet=quiet)
+    if status or stop or report:
+        _ask_run(status, stop, report, context.params)
         return
-    data = {
-        "films": films,
-        "photographs": photographs,
-        "cache": cache,
-        "workers": workers,
-        "on_device": data_on_device or None,
-    }
-    chosen = _read_recipe(recipe, {name: value for name, value in data.items() if value not in (None, [])}, steps)
+    if recipe is None:
+        raise UsageError("say what to train: a recipe, such as kinema, or --status RUN, --stop RUN, --report RUN")
+    chosen = _read_chosen_recipe(recipe, context.params)
     if output is None and not check_data:
         raise UsageError("say where the run is to lie: --output FOLDER")
-    from kinemacolor.training.datasets import load_training_data
-    from kinemacolor.training.trainer import train as run
-
     if check_data:
-        with show_progress("look", quiet=quiet, unit="sources") as advance:
-            training_data = load_training_data(chosen, strict=strict, on_progress=advance)
-        print(training_data.format_check(), end="")
+        _print_data_report(chosen, strict=strict, quiet=quiet)
         return
     assert output is not None
+    if background:
+        _start_in_background(context, chosen, output.absolute(), processes, quiet=quiet)
+        return
+    _run_training(chosen, output.absolute(), device=device, strict=strict, max_minutes=max_minutes, quiet=quiet)
+
+
+def _read_chosen_recipe(source: str, options: Mapping[str, Any]) -> "Recipe":
+    """Read a recipe, its keys replaced by those of the command line."""
+    try:
+        from kinemacolor.training.recipe_file import read_recipe
+    except ModuleNotFoundError as error:
+        raise UsageError(f"training wants {error.name}: pip install 'kinemacolor[train]'") from error
+    overrides = {name: options[name] for name in ("films", "photographs", "cache")}
+    data: dict[str, Any] = {name: _to_absolute(value) for name, value in overrides.items() if value}
+    data |= {} if options["workers"] is None else {"workers": options["workers"]}
+    data |= {"on_device": True} if options["data_on_device"] else {}
+    return read_recipe(source, {"data": data} | ({"steps": options["steps"]} if options["steps"] else {}))
+
+
+def _print_data_report(recipe: "Recipe", *, strict: bool, quiet: bool) -> None:
+    """Print what `--check-data` finds."""
+    from kinemacolor.training.datasets import load_training_data
+
+    with show_progress("look", quiet=quiet, unit="sources") as advance:
+        training_data = load_training_data(recipe, strict=strict, on_progress=advance)
+    print(training_data.format_check(), end="")
+
+
+def _run_training(
+    recipe: "Recipe", folder: Path, *, device: str, strict: bool, max_minutes: float | None, quiet: bool
+) -> None:
+    """Train in this process."""
+    from kinemacolor.training.trainer import train as run
+
     quiet |= int(os.environ.get("RANK", 0)) > 0  # under torchrun the first process speaks for all
-    with show_progress(f"train {chosen.model.name}", quiet=quiet, unit="steps") as advance:
+    with show_progress(f"train {recipe.model.name}", quiet=quiet, unit="steps") as advance:
         outcome = run(
-            chosen,
-            output.absolute(),
+            recipe,
+            folder,
             device=device,
             strict=strict,
             max_minutes=max_minutes,
@@ -81,29 +110,6 @@ def train(
             on_progress=advance,
         )
     _tell_end(outcome, quiet=quiet)
-
-
-def _read_recipe(recipe: str | None, data: dict[str, Any], steps: int | None) -> "Recipe":
-    """The recipe with the changes of the command line."""
-    if recipe is None:
-        raise UsageError("say which recipe: a .toml file, or the name of a model; or --report FOLDER")
-    try:
-        from kinemacolor.training.recipe_file import read_recipe
-    except ModuleNotFoundError as error:
-        raise UsageError(f"training wants {error.name}: pip install 'kinemacolor[train]'") from error
-    changes = {name: _to_absolute(value) for name, value in data.items()}
-    return read_recipe(recipe, {"data": changes} | ({"steps": steps} if steps else {}))
-
-
-def _write_report(folder: Path, recipe: str | None, output: Path | None, *, quiet: bool) -> None:
-    """Write the page about a run, and say where it is."""
-    if recipe is not None or output is not None:
-        raise UsageError("--report takes the folder of a run alone: no recipe, no --output")
-    try:
-        from kinemacolor.training.report_page import write_report
-    except ModuleNotFoundError as error:
-        raise UsageError(f"training wants {error.name}: pip install 'kinemacolor[train]'") from error
-    print_message(str(write_report(folder)), quiet=quiet)
 
 
 def _tell_end(outcome: "TrainingResult", *, quiet: bool) -> None:
@@ -116,6 +122,51 @@ def _tell_end(outcome: "TrainingResult", *, quiet: bool) -> None:
     print_message(f"{ended}{best_line}", quiet=quiet)
     if outcome.end_reason == "asked to stop":
         raise Interrupted(f"stopped; {outcome.checkpoint} is whole, and the same command goes on")
+
+
+def _ask_run(status: Path | None, stop: Path | None, report: Path | None, options: Mapping[str, Any]) -> None:
+    """Say how far a run is, end it, or write the page about it; all without torch."""
+    if options["recipe"] is not None or options["output"] is not None:
+        raise UsageError("--status, --stop and --report take the folder of a run alone: no recipe, no --output")
+    quiet = options["quiet"]
+    if report:
+        from kinemacolor.training.report_page import write_report
+
+        print_message(str(write_report(report)), quiet=quiet)
+    if not status and not stop:
+        return
+    from kinemacolor.training.background import read_run_status, stop_run
+
+    if stop:
+        asked = stop_run(stop.absolute(), lambda: print_message("asked to stop: waiting for its step", quiet=quiet))
+        print_message("it has ended" if asked else "no run goes on there", quiet=quiet)
+    print(read_run_status((status or stop or Path()).absolute()).format_text(), end="")
+
+
+def _start_in_background(
+    context: typer.Context, recipe: "Recipe", folder: Path, processes: int | None, *, quiet: bool
+) -> None:
+    """Start the same command as a process of its own."""
+    from kinemacolor.training.background import count_default_processes, start_in_background
+    from kinemacolor.training.datasets import compute_part_size
+
+    count = processes or count_default_processes(context.params["device"])
+    compute_part_size(recipe, count)  # what does not part is told here, not in a log
+    pid = start_in_background(_rebuild_arguments(context, {"background", "processes"}), folder, count)
+    print_message(f"training in the background, process {pid}: kinemacolor train --status {folder}", quiet=quiet)
+
+
+def _rebuild_arguments(context: typer.Context, without: set[str]) -> list[str]:
+    """The command line that gives the same values again, but for the options ``without``."""
+    arguments = []
+    for parameter in context.command.params:
+        name, value = str(parameter.name), context.params.get(str(parameter.name))
+        if name in without or value is None or value is False:  # 0 is a value
+            continue
+        option = parameter.opts[0] if parameter.param_type_name == "option" else None
+        for one in value if isinstance(value, list | tuple) else [value]:
+            arguments += [*([option] if option else []), *([] if one is True else [str(one)])]
+    return arguments
 
 
 def _to_absolute(value: Any) -> Any:

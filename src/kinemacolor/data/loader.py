@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from kinemacolor.data.clip import Clip, ReferenceKind
 from kinemacolor.data.dataset import ClipDataset
+from kinemacolor.errors import KinemacolorError
 from kinemacolor.utils.prefetch import use_single_thread
 
 
@@ -88,6 +89,8 @@ def iter_batches(
     batches = iter(data_loader)
     try:
         yield from batches
+    except KinemacolorError as error:  # of a worker: torch puts the traceback in front of the message
+        raise type(error)(str(error).rpartition(f"{type(error).__name__}: ")[2]) from error
     except GeneratorExit:
         steps.is_ended = True
         for _ in batches:  # drain: a worker that is stopped while it hands over a batch aborts

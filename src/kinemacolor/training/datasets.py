@@ -173,19 +173,24 @@ def iter_batch_parts(clips: ClipDataset, recipe: Recipe, process_group: ProcessG
 
     Raises UsageError for a batch that cannot be divided evenly.
     """
-    parts = process_group.world_size * recipe.gradient_accumulation
-    size, remainder = divmod(recipe.batch_size, parts)
-    if remainder or not size:
-        raise UsageError(
-            f"a batch of {recipe.batch_size} does not part into {recipe.gradient_accumulation} for each of "
-            f"{process_group.world_size} devices: change gradient_accumulation, or the number of devices"
-        )
+    size = compute_part_size(recipe, process_group.world_size)
     own_clips = cast(ClipDataset, _ProcessShare(clips, size, process_group))
     is_made_here = clips.store.device == process_group.device
     pin = process_group.device.type == "cuda" and not is_made_here
     workers = 0 if recipe.data.on_device and is_made_here else recipe.data.workers
     first = step * recipe.gradient_accumulation
     return iter_batches(own_clips, first, batch_size=size, workers=workers, pin_memory=pin)
+
+
+def compute_part_size(recipe: Recipe, world_size: int) -> int:
+    """Compute the number of clips in each part of a batch. Raises UsageError where it cannot be divided evenly."""
+    size, remainder = divmod(recipe.batch_size, world_size * recipe.gradient_accumulation)
+    if remainder or not size:
+        raise UsageError(
+            f"a batch of {recipe.batch_size} does not part into {recipe.gradient_accumulation} for each of "
+            f"{world_size} devices: change gradient_accumulation, or the number of devices"
+        )
+    return size
 
 
 @dataclass(frozen=True)

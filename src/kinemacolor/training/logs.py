@@ -40,13 +40,14 @@ class RunLog:
         Raises ResourceError for disk errors.
         """
         row = {"step": step, "kind": kind, "seconds": round(time.monotonic() - self._began, 3)} | dict(facts)
-        with translate_disk_errors(self.folder), (self.folder / LOG_FILE).open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(row) + "\n")
         sections = {name: value for name, value in facts.items() if isinstance(value, Mapping) and name != "films"}
         inner = {f"{name}/{key}": value for name, section in sections.items() for key, value in section.items()}
-        for name, value in {**facts, **inner}.items():
-            if self._tensorboard and isinstance(value, float):
-                self._tensorboard.add_scalar(f"{kind}/{name}", value, step)
+        with translate_disk_errors(self.folder):
+            with (self.folder / LOG_FILE).open("a", encoding="utf-8") as stream:
+                stream.write(json.dumps(row) + "\n")
+            for name, value in {**facts, **inner}.items():
+                if self._tensorboard and isinstance(value, float):
+                    self._tensorboard.add_scalar(f"{kind}/{name}", value, step)
 
     def write_filmstrip(self, step: int, strip: UInt8Array) -> None:
         """Write a filmstrip ``H W 3`` sRGB as JPEG."""
@@ -59,9 +60,10 @@ class RunLog:
             self._tensorboard.add_image("filmstrip: reference, gray, truth, result", half, step, dataformats="HWC")
 
     def close(self) -> None:
-        """Flush and close the curves."""
+        """Flush and close the curves. Raises ResourceError for disk errors."""
         if self._tensorboard:
-            self._tensorboard.close()
+            with translate_disk_errors(self.folder):
+                self._tensorboard.close()
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:

@@ -2,21 +2,19 @@
 
 import copy
 import json
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from kinemacolor._version import __version__
-from kinemacolor.errors import PartialError, ResourceError, UsageError
+from kinemacolor.errors import PartialError
 from kinemacolor.training.checkpoint import (
     BestStep,
     CheckpointFolder,
@@ -31,6 +29,7 @@ from kinemacolor.training.datasets import (
     load_training_data,
     move_data_to_device,
 )
+from kinemacolor.training.device_errors import translate_device_errors
 from kinemacolor.training.distributed import ProcessGroup, join_process_group
 from kinemacolor.training.initialization import build_model, load_loss_network
 from kinemacolor.training.logs import RunLog
@@ -38,11 +37,12 @@ from kinemacolor.training.loss_window import LossWindow
 from kinemacolor.training.objective import required_vgg_taps
 from kinemacolor.training.recipe import Recipe
 from kinemacolor.training.recipe_file import recipe_to_dict
+from kinemacolor.training.run_folder import RECIPE_FILE, hold_run_folder, write_state
 from kinemacolor.training.schedule import lr_factor
+from kinemacolor.training.stop_signals import catch_stop_signals
 from kinemacolor.training.train_state import NonFiniteLossError, TrainState, describe_precision_fallback
 from kinemacolor.training.validation import load_lpips, validate_model
 from kinemacolor.utils.console import SECONDS_BETWEEN_LINES
-from kinemacolor.utils.files import translate_disk_errors, write_file_atomically
 
 EndReason = Literal["done", "out of time", "asked to stop"]
 
@@ -80,13 +80,20 @@ def train(
     for bit on one CPU with the same number of threads. With ``max_minutes`` the run ends before that time, on SIGINT
     and SIGTERM after the current step. ``on_message`` receives lines for the user.
 
-    Raises UsageError, InputError, WeightsError and ResourceError before the first step; ResourceError where a
-    checkpoint cannot be written (the last one stays); PartialError for a loss that is not finite.
+    Raises UsageError (also where another process trains in ``folder``), InputError, WeightsError and ResourceError
+    before the first step; ResourceError where the disk refuses, memory runs out or a device is lost (the last
+    checkpoint stays); PartialError for a loss that is not finite.
     """
     deadline = time.monotonic() + 60 * max_minutes if max_minutes else None
-    with join_process_group(device) as process_group, _flush_denormals(), torch.random.fork_rng():
-        trainer = Trainer(recipe, folder, process_group, strict=strict, on_message=on_message)
-        with _catch_stop_signals() as stop_requested:
+    with (
+        join_process_group(device) as process_group,
+        hold_run_folder(folder, is_main_process=process_group.is_main_process),
+        _flush_denormals(),
+        torch.random.fork_rng(),
+    ):
+        with translate_device_errors(lambda: "before the first step"):
+            trainer = Trainer(recipe, folder, process_group, strict=strict, on_message=on_message)
+        with catch_stop_signals() as stop_requested:
             return trainer.run(deadline, stop_requested, on_progress)
 
 
@@ -105,13 +112,13 @@ class Trainer:
         self.recipe, self.folder, self.process_group, self.on_message = recipe, folder, process_group, on_message
         self.checkpoints = CheckpointFolder(folder / "checkpoints", recipe.keep_checkpoints)
         if process_group.is_main_process:
-            _prepare_folder(folder, self.checkpoints)
+            self.checkpoints.remove_unfinished()
         process_group.wait_for_all()
         newest = self.checkpoints.find_newest()
         restored: dict[str, Any] | None = load_checkpoint(newest, recipe) if newest else None
         self.step = self.saved_step = restored["step"] if restored else 0
         if process_group.is_main_process:
-            _write_recipe(recipe, folder)
+            write_state(folder / RECIPE_FILE, recipe_to_dict(recipe))  # for people, and as the mark of a run
         vgg = load_loss_network(required_vgg_taps(recipe.losses))
         self.train_state = TrainState(build_model(recipe.model, recipe.seed), recipe, process_group, vgg)
         if restored:
@@ -137,34 +144,39 @@ class Trainer:
         window = LossWindow()
         on_progress(0, self.recipe.steps - first)
         try:
-            while self.step < self.recipe.steps:
-                began = time.monotonic()
-                is_deadline_near = deadline is not None and began + slowest_step > deadline
-                stop, late = self.process_group.all_reduce_any(stop_requested.is_set(), is_deadline_near)
-                if stop or late:
-                    end_reason = "asked to stop" if stop else "out of time"
-                    break
-                window.add_row(self._run_step(batch_parts))
-                self._run_due_tasks(window)
-                slowest_step = max(0.8 * slowest_step, time.monotonic() - began)
-                on_progress(self.step - first, self.recipe.steps - first)
-            self._read_losses(window)
-            return self._finish_run(end_reason)
+            with translate_device_errors(self._describe_place, self._log_failure):
+                while self.step < self.recipe.steps:
+                    began = time.monotonic()
+                    is_deadline_near = deadline is not None and began + slowest_step > deadline
+                    stop, late = self.process_group.all_reduce_any(stop_requested.is_set(), is_deadline_near)
+                    if stop or late:
+                        end_reason = "asked to stop" if stop else "out of time"
+                        break
+                    window.add_row(self._run_step(batch_parts))
+                    self._run_due_tasks(window)
+                    slowest_step = max(0.8 * slowest_step, time.monotonic() - began)
+                    on_progress(self.step - first, self.recipe.steps - first)
+                self._read_losses(window)
+                return self._finish_run(end_reason)
         finally:
             if self.log:
                 self.log.close()
 
+    def _describe_place(self) -> str:
+        """Where a failure happens, and what is kept."""
+        newest = self.checkpoints.find_newest()
+        return f"at step {self.step}; " + (f"{newest} is whole" if newest else "there is no checkpoint yet")
+
+    def _log_failure(self, why: str) -> None:
+        """Log that the run ends by a failure of the machine."""
+        if self.log:
+            self.log.write(self.step, "end", {"why": why})
+
     def _run_step(self, batch_parts: Iterator[Any]) -> dict[str, Tensor]:
-        """Do one step of training. Raises PartialError for a loss that is not finite, ResourceError without memory."""
-        try:
-            parts = [next(batch_parts).to(self.process_group.device) for _ in range(self.recipe.gradient_accumulation)]
-            with self._stop_at_non_finite_loss():
-                values = self.train_state.train_step(parts, self.step)
-        except torch.OutOfMemoryError as error:
-            raise ResourceError(
-                f"out of memory at step {self.step} ({error}): raise gradient_accumulation, "
-                "say gradient_checkpointing = true, or crop clips"
-            ) from error
+        """Do one step of training. Raises PartialError for a loss that is not finite."""
+        parts = [next(batch_parts).to(self.process_group.device) for _ in range(self.recipe.gradient_accumulation)]
+        with self._stop_at_non_finite_loss():
+            values = self.train_state.train_step(parts, self.step)
         self.step += 1
         return values
 
@@ -174,8 +186,7 @@ class Trainer:
         try:
             yield
         except NonFiniteLossError as error:
-            if self.log:
-                self.log.write(self.step, "end", {"why": str(error)})
+            self._log_failure(str(error))
             good = self.checkpoints.find_newest(before=self.step)  # the one of this step gave the non-finite loss
             raise PartialError(
                 f"stopped at step {self.step}: {error}. The last good checkpoint is {good or 'none'}: "
@@ -255,6 +266,7 @@ class Trainer:
         weights, best_weights = self._export_weights()
         if self.log:
             self.log.write(self.step, "end", {"why": end_reason})
+        self.process_group.wait_for_all()  # torchrun stops all others as soon as one ends by a signal
         return TrainingResult(
             end_reason, self.step, self.recipe.steps, path, weights, self.psnr, self.best, best_weights
         )
@@ -342,23 +354,3 @@ def _flush_denormals() -> Iterator[None]:
         yield
     finally:
         torch.set_flush_denormal(False)
-
-
-@contextmanager
-def _catch_stop_signals() -> Iterator[threading.Event]:
-    """Give an event that SIGINT or SIGTERM sets; a second signal of the same kind ends the process at once."""
-    stop_requested = threading.Event()
-
-    def handle_signal(number: int, frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        stop_requested.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield stop_requested
-        return
-    previous_handlers = {number: signal.signal(number, handle_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop_requested
-    finally:
-        for number, handler in previous_handlers.items():
-            signal.signal(number, handler)

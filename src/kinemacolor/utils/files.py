@@ -3,8 +3,8 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
@@ -39,7 +39,8 @@ def write_file_atomically(path: Path) -> Iterator[BinaryIO]:
                 yield stream
             new.replace(path)
     finally:
-        new.unlink(missing_ok=True)
+        with suppress(OSError):  # or the reason of the failure is lost where a disk refuses even that
+            new.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -63,6 +64,17 @@ def write_folder_atomically(path: Path) -> Iterator[Path]:
             old.replace(path)
         for leftover in (new, old):
             shutil.rmtree(leftover, ignore_errors=True)
+
+
+def append_json_line(path: Path, row: Mapping[str, object]) -> None:
+    """Append a JSON line to a list. Raises ResourceError where the disk is full or refuses to be written.
+
+    The line break comes first, so that an unfinished last line of a killed process does not damage this one.
+    """
+    with translate_disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8") as stream:
+            stream.write("\n" + json.dumps(row))
 
 
 def iter_json_lines(path: Path) -> Iterator[dict[str, Any]]:
