@@ -27,6 +27,9 @@ def train(
         list[Path] | None, typer.Option(help="Films to learn from; repeat. Default: the recipe's.")
     ] = None,
     photographs: Annotated[list[Path] | None, typer.Option(help="Photographs to learn from; repeat.")] = None,
+    held_out: Annotated[
+        list[Path] | None, typer.Option(help="Never learn from these, nor from what shows the same; repeat.")
+    ] = None,
     cache: Annotated[Path | None, typer.Option(help="Where decoded frames and motion are kept.")] = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Processes that make clips.")] = None,
     data_on_device: Annotated[
@@ -76,7 +79,7 @@ def _read_chosen_recipe(source: str, options: Mapping[str, Any]) -> "Recipe":
         from kinemacolor.training.recipe_file import read_recipe
     except ModuleNotFoundError as error:
         raise UsageError(f"training wants {error.name}: pip install 'kinemacolor[train]'") from error
-    overrides = {name: options[name] for name in ("films", "photographs", "cache")}
+    overrides = {name: options[name] for name in ("films", "photographs", "held_out", "cache")}
     data: dict[str, Any] = {name: _to_absolute(value) for name, value in overrides.items() if value}
     data |= {} if options["workers"] is None else {"workers": options["workers"]}
     data |= {"on_device": True} if options["data_on_device"] else {}

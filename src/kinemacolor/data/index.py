@@ -1,7 +1,6 @@
 """The index of all sources: which are usable, which are not and why, which are similar."""
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -24,7 +23,7 @@ from kinemacolor.data.sources import (
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.metrics.picture import GRAY_THRESHOLD_AB
 from kinemacolor.utils.arrays import Float32Array
-from kinemacolor.utils.files import iter_json_lines, translate_disk_errors
+from kinemacolor.utils.files import append_json_line, iter_json_lines
 from kinemacolor.utils.prefetch import use_single_thread
 
 NEAR_DUPLICATE_DIFFERENCE = 0.15  # share of gradient signs that may differ in a near duplicate
@@ -109,7 +108,7 @@ def _scan_or_load(
     for count, (one, scanned) in enumerate(zip(unknown, _scan_in_parallel(unknown, jobs), strict=True), 1):
         known[str(one.path), one.stamp] = scanned
         if isinstance(scanned, Source):
-            _append_row(path, asdict(scanned) | {"path": str(one.path), "stamp": one.stamp})
+            append_json_line(path, asdict(scanned) | {"path": str(one.path), "stamp": one.stamp})
         if on_progress:
             on_progress(count, len(unknown))
     for one in unscanned:
@@ -126,14 +125,6 @@ def _scan_in_parallel(unscanned: Sequence[UnscannedSource], jobs: int) -> Iterat
     # spawn, not fork: a forked child of a process that runs OpenMP hangs
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=use_single_thread) as pool:
         yield from pool.map(scan_source, unscanned, chunksize=min(16, len(unscanned) // jobs))
-
-
-def _append_row(path: Path, row: Mapping[str, object]) -> None:
-    """Append a JSON line. The line break comes first, so that an unfinished last line does not damage this one."""
-    with translate_disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8") as stream:
-            stream.write("\n" + json.dumps(row))
 
 
 def _read_known_sources(path: Path) -> dict[tuple[str, str], Source | SourceFault]:

@@ -21,7 +21,7 @@ from kinemacolor.video.images import PICTURE_SUFFIXES, find_pictures
 from kinemacolor.video.reader import FILM_SUFFIXES
 
 SourceKind = Literal["film", "photograph"]
-FaultKind = Literal["unreadable", "gray", "duplicate", "near duplicate"]
+FaultKind = Literal["unreadable", "gray", "duplicate", "near duplicate", "held out"]
 THUMBNAIL_SIZE = (54, 96)  # rows and columns at which frames are measured
 HASH_SIDE = 11  # the hash has two directions of 11 x 11 signs
 CUT_THUMBNAIL_SIZE = (9, 16)  # rows and columns at which cuts are found: motion changes little at this size
@@ -105,7 +105,7 @@ def scan_source(unscanned: UnscannedSource) -> Source | SourceFault:
     """Decode every frame of a source and measure it; a `SourceFault` where that fails."""
     try:
         shape, statistics = _measure_frames(unscanned.path)
-        digest = _hash_contents(unscanned.path)
+        digest = compute_content_digest(unscanned.path)
     except InputError as error:
         return SourceFault(unscanned.path, "unreadable", str(error))
     return Source(
@@ -156,8 +156,13 @@ def compute_gradient_hash(picture: UInt8Array) -> str:
 
 def unpack_gradient_hashes(sources: Sequence[Source]) -> Float32Array:
     """Unpack the gradient hashes of sources to ``S N`` of -1 and 1, so that products count equal signs."""
-    packed = np.frombuffer(bytes.fromhex("".join(source.gradients for source in sources)), np.uint8)
-    bits = np.unpackbits(packed.reshape(len(sources), -1), axis=1)[:, : 2 * HASH_SIDE**2]
+    return unpack_hashes([source.gradients for source in sources])
+
+
+def unpack_hashes(hashes: Sequence[str]) -> Float32Array:
+    """Unpack gradient hashes to ``S N`` of -1 and 1."""
+    packed = np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8)
+    bits = np.unpackbits(packed.reshape(len(hashes), -1), axis=1)[:, : 2 * HASH_SIDE**2]
     return bits.astype(np.float32) * 2 - 1
 
 
@@ -193,8 +198,11 @@ def _measure_frame(frame: UInt8Array) -> _FrameStatistics:
     )
 
 
-def _hash_contents(path: Path) -> str:
-    """Sha256 of the sha256 of a file, or of those of a folder's pictures in their order."""
+def compute_content_digest(path: Path) -> str:
+    """Compute the sha256 of the sha256 of a file, or of those of a folder's pictures in their order.
+
+    Raises InputError where it cannot be read.
+    """
     total = hashlib.sha256()
     with translate_read_errors(path):
         for file in find_pictures(path) or [path]:

@@ -16,6 +16,7 @@ from kinemacolor.data.clip import Clip
 from kinemacolor.data.dataset import ClipDataset
 from kinemacolor.data.device_store import load_device_store
 from kinemacolor.data.embeddings import compute_embeddings
+from kinemacolor.data.held_out import refuse_held_out
 from kinemacolor.data.index import SourceIndex, build_source_index
 from kinemacolor.data.loader import Batch, iter_batches
 from kinemacolor.data.sources import Source
@@ -80,7 +81,8 @@ def load_training_data(
 ) -> TrainingData:
     """Index all films and photographs of a recipe, and hold out some of both for validation.
 
-    Raises UsageError where the recipe names none, and what `build_source_index` and `ClipDataset` raise.
+    Raises UsageError where the recipe names none, and what `build_source_index`, `refuse_held_out` and
+    `ClipDataset` raise.
     """
     data, cache = recipe.data, recipe.data.cache or user_folder() / "training-cache"
     if not data.films and not data.photographs:
@@ -98,6 +100,7 @@ def load_training_data(
         )
 
     index = scan_folders(data.films, data.photographs)
+    index = refuse_held_out(index, data.held_out, cache, on_progress or (lambda done, expected: None))
     named_films = scan_folders(recipe.validation.folders, ()).sources if recipe.validation.folders else ()
     films = named_films or select_validation_films(index.sources, recipe.validation.share)
     photographs = select_validation_photographs(index.sources, recipe.validation.photograph_share)

@@ -56,7 +56,8 @@ class DataConfig(_RecipeSection):
     ``cache``: folder of decoded frames and flow; by default one in the user's folder. ``workers``: processes that make
     clips; 0 makes them in the training process. ``on_device``: all films, photographs and their motion are decoded into
     the memory of the training device before the first step, and clips are made there; where it has too little memory,
-    processes make them.
+    processes make them. ``held_out``: folders of films and photographs that must never be
+    learned from; sources that show the same are left out (`data.held_out`).
     """
 
     films: tuple[Path, ...] = ()
@@ -64,6 +65,7 @@ class DataConfig(_RecipeSection):
     cache: Path | None = None
     workers: int = Field(default=0, ge=0)
     on_device: bool = False
+    held_out: tuple[Path, ...] = ()
 
 
 class LossTermConfig(_RecipeSection):

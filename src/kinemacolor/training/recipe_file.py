@@ -82,7 +82,8 @@ def _read_with_base(source: str | Path, visited_bases: tuple[str, ...]) -> dict[
         raw = _rename_keys_of(source, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{source} is no TOML file: {error}") from error
-    for section, key in (("data", "films"), ("data", "photographs"), ("data", "cache"), ("validation", "folders")):
+    paths = [("data", key) for key in ("films", "photographs", "cache", "held_out")]
+    for section, key in (*paths, ("validation", "folders")):
         if isinstance(raw.get(section), dict) and key in raw[section]:
             raw[section][key] = _make_absolute(raw[section][key], path.parent)
     model = raw.get("model")

@@ -311,21 +311,6 @@ class Trainer:
             self.log.write(self.step, "begin", facts)
 
 
-def _prepare_folder(folder: Path, checkpoints: CheckpointFolder) -> None:
-    """Create the folder. Raises UsageError where it holds something else, ResourceError where it cannot be made."""
-    with translate_disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()) and not (folder / "recipe.json").is_file():
-            raise UsageError(f"{folder} holds other things than a run: choose another folder")
-        checkpoints.remove_unfinished()
-
-
-def _write_recipe(recipe: Recipe, folder: Path) -> None:
-    """Write recipe.json, for people, and as the mark of a run's folder."""
-    with write_file_atomically(folder / "recipe.json") as stream:
-        stream.write((json.dumps(recipe_to_dict(recipe), indent=2) + "\n").encode())
-
-
 def _load_data_main_first(
     recipe: Recipe, process_group: ProcessGroup, strict: bool, on_message: Callable[[str], None]
 ) -> TrainingData:
