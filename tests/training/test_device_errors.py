@@ -157,9 +157,7 @@ def test_a_full_disk_under_the_log(recipe: Path, tmp_path: Path, monkeypatch: py
     go_on(recipe, tmp_path / "run")
 
 
-@pytest.mark.parametrize(
-    ("module", "name"), [(frame_cache.np.lib.format, "write_array_header_1_0"), (np, "savez_compressed")]
-)
+@pytest.mark.parametrize(("module", "name"), [(frame_cache.np.lib.format, "write_array_header_1_0"), (np, "savez")])
 def test_a_full_disk_under_the_caches(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: Any, name: str
 ) -> None:

@@ -185,7 +185,7 @@ def test_what_is_no_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture
     assert run(["train", "--report", str(tmp_path / "none")]) == 3
     assert "is no folder" in capsys.readouterr().err
     assert run(["train"]) == 2
-    assert "say which recipe" in capsys.readouterr().err
+    assert "say what to train" in capsys.readouterr().err
     assert run(["train", "kinema", "--report", str(tmp_path)]) == 2
     assert "alone" in capsys.readouterr().err
 
