@@ -20,7 +20,7 @@ from kinemacolor.data.index import SourceIndex
 from kinemacolor.data.sources import Source
 from kinemacolor.errors import WeightsError
 from kinemacolor.metrics.picture import compute_psnr
-from kinemacolor.training import logs, trainer, validation
+from kinemacolor.training import logs, loss_window, trainer, validation
 from kinemacolor.training.checkpoint import BestStep, CheckpointFolder
 from kinemacolor.training.datasets import exclude_sources, load_training_data, select_validation_photographs
 from kinemacolor.training.distributed import ProcessGroup
@@ -328,11 +328,12 @@ def test_a_disk_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_the_pace_of_steps_is_without_validations(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr(logs.time, "monotonic", lambda: now[0])
-    window = logs.MeanWindow()
+    monkeypatch.setattr(loss_window.time, "monotonic", lambda: now[0])
+    window = loss_window.LossWindow()
     for seconds in (2.0, 4.0):
         now[0] += seconds
-        window.add_row({"loss": seconds})
+        window.add_row({"loss": torch.tensor(seconds)})
+    window.read_rows()
     now[0] += 50
     window.skip_time(50)
     assert window.take_means() == {"loss": 3.0, "step_seconds": 3.0}
