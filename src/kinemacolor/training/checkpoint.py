@@ -16,8 +16,7 @@ from kinemacolor.errors import UsageError, WeightsError
 from kinemacolor.models.base import Colorizer
 from kinemacolor.training.initialization import UNREADABLE_ERRORS, find_stored_part
 from kinemacolor.training.recipe import Recipe, is_weights_file
-from kinemacolor.training.recipe_aliases import rename_old_keys
-from kinemacolor.training.recipe_file import find_differing_keys, recipe_to_dict
+from kinemacolor.training.recipe_file import find_differing_keys, recipe_to_dict, restore_recipe
 from kinemacolor.utils.files import translate_disk_errors, write_file_atomically
 
 
@@ -116,7 +115,7 @@ def load_checkpoint(path: Path, recipe: Recipe) -> dict[str, Any]:
     """Read a checkpoint. Raises WeightsError for a damaged file, UsageError for a checkpoint of another recipe."""
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        other = rename_old_keys(json.loads(content["recipe"]))
+        other = recipe_to_dict(restore_recipe(json.loads(content["recipe"])))
     except UNREADABLE_ERRORS as error:
         raise WeightsError(f"{path} is damaged: delete it, and the run goes on from the one before") from error
     differing_keys = find_differing_keys(recipe_to_dict(recipe), other)

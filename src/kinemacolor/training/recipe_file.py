@@ -60,6 +60,14 @@ def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
     return content
 
 
+def restore_recipe(content: Mapping[str, Any]) -> Recipe:
+    """Restore a recipe from what `recipe_to_dict` gave, also in a version that lacked keys or had other names.
+
+    Raises ValueError where it is none.
+    """
+    return Recipe.model_validate_json(json.dumps(rename_old_keys(content)))
+
+
 def find_differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
     """Find the keys that differ between two recipes, as `recipe_to_dict` gives them, except `RESUME_SAFE_KEYS`."""
     flat = [dict(_iter_significant_keys(recipe)) for recipe in (one, other)]
