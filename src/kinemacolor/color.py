@@ -9,7 +9,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from kinemacolor.nn.constants import get_constant
 from kinemacolor.nn.precision import promote_to_float32
+
+Matrix = tuple[tuple[float, ...], ...]
+
+
+def _to_tuples(matrix: Tensor) -> Matrix:
+    return tuple(tuple(row) for row in matrix.tolist())
+
 
 # IEC 61966-2-1 primaries and the D65 white of ASTM E308, rounded as scikit-image rounds them.
 _XYZ_FROM_RGB = torch.tensor(
@@ -18,13 +26,15 @@ _XYZ_FROM_RGB = torch.tensor(
 )
 _RGB_FROM_XYZ = torch.linalg.inv(_XYZ_FROM_RGB)
 _WHITE = torch.tensor([0.95047, 1.0, 1.08883], dtype=torch.float64)
+_WHITES_FROM_RGB = _to_tuples(_XYZ_FROM_RGB / _WHITE[:, None])  # X, Y, Z as shares of those of the white
+_RGB_FROM_WHITES = _to_tuples(_RGB_FROM_XYZ * _WHITE)
 
 
 def rgb_to_lab(rgb: Tensor) -> Tensor:
     """Convert sRGB 0..1 ``... 3 H W`` to Lab, in any float dtype (half precision is computed in float32)."""
     exact = promote_to_float32(rgb)
     # CIE 15: a cube root, and below (6/29)³ = 0.008856 the line that meets it; constants as scikit-image rounds them.
-    xyz = _apply_color_matrix(_XYZ_FROM_RGB / _WHITE[:, None], _linear_from_srgb(exact))
+    xyz = _apply_color_matrix(_WHITES_FROM_RGB, _linear_from_srgb(exact))
     f = torch.where(xyz > 0.008856, xyz.clamp_min(1e-12).pow(1 / 3), 7.787 * xyz + 16 / 116)
     x, y, z = f.unbind(-3)
     return torch.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], -3).to(rgb.dtype)
@@ -43,7 +53,7 @@ def lab_to_rgb(lab: Tensor, *, clip: bool = True) -> Tensor:
     z = y - b / 200
     f = torch.stack([y + a / 500, y, z.clamp_min(0) if clip else z], -3)
     xyz = torch.where(f > 0.2068966, f.pow(3), (f - 16 / 116) / 7.787)
-    linear = _apply_color_matrix(_RGB_FROM_XYZ * _WHITE, xyz)
+    linear = _apply_color_matrix(_RGB_FROM_WHITES, xyz)
     rgb = _srgb_from_linear(linear)
     return (rgb.clamp(0, 1) if clip else rgb).to(lab.dtype)
 
@@ -156,9 +166,9 @@ class YCbCr:
         return 2.0**self.depth - 1 if self.full_range else 224 * self._depth_scale
 
 
-def _apply_color_matrix(matrix: Tensor, x: Tensor) -> Tensor:
+def _apply_color_matrix(matrix: Matrix, x: Tensor) -> Tensor:
     """Apply ``matrix`` 3 3 to the colour axis of ``... 3 H W``."""
-    return torch.einsum("ij,...jhw->...ihw", matrix.to(x), x)
+    return torch.einsum("ij,...jhw->...ihw", get_constant(matrix, x), x)
 
 
 def _linear_from_srgb(x: Tensor) -> Tensor:

@@ -27,6 +27,7 @@ from kinemacolor.data.shots import FilmShot, TrainingShot, make_no_flow
 from kinemacolor.data.store import DiskStore, SourceStore
 from kinemacolor.data.warping import draw_window
 from kinemacolor.errors import InputError
+from kinemacolor.nn.constants import get_constant
 from kinemacolor.utils.arrays import Size
 
 PHOTOGRAPH_FRAMES = 24  # frames of the shot that is made from a photograph
@@ -164,5 +165,5 @@ def _render_frames(
 
 def _mirror_frames(frames: _ClipFrames) -> _ClipFrames:
     """Mirror pictures, flow (x changes its sign) and visibility horizontally."""
-    flow = frames.flow.flip(-1) * frames.flow.new_tensor([-1, 1])[:, None, None]
+    flow = frames.flow.flip(-1) * get_constant((-1.0, 1.0), frames.flow)[:, None, None]
     return _ClipFrames(frames.pictures.flip(-1), flow, frames.visibility.flip(-1))

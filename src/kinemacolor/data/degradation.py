@@ -15,6 +15,7 @@ from torch import Tensor
 
 from kinemacolor.data.film_marks import make_dirt, make_hairs, make_scratches
 from kinemacolor.data.warping import Window, to_tensor
+from kinemacolor.nn.constants import get_constant
 
 JPEG_TABLE = (  # ITU-T T.81, table K.1: steps of luminance at quality 50
     (16, 11, 10, 16, 24, 40, 51, 61),
@@ -122,7 +123,7 @@ def _shift_pictures(pictures: Tensor, offsets: Tensor) -> Tensor:
     """Move pictures ``T C h w`` by offsets ``T 2`` px (x, y), bilinear; the edge is repeated."""
     height, width = pictures.shape[-2:]
     grid = Window(0, 0, (height, width)).make_grid(pictures.device) - offsets[:, None, None]
-    scale = grid.new_tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)])
+    scale = get_constant((2 / max(width - 1, 1), 2 / max(height - 1, 1)), grid)
     return F.grid_sample(pictures, grid * scale - 1, padding_mode="border", align_corners=True)
 
 
@@ -179,7 +180,7 @@ def compress_frames(lightness: Tensor, strength: float) -> Tensor:
     number = torch.arange(8, device=lightness.device, dtype=torch.float32)
     basis = torch.cos((2 * number + 1) * number[:, None] * torch.pi / 16) / 2
     basis[0] /= 2**0.5
-    steps = lightness.new_tensor(JPEG_TABLE) * (1 + 5 * strength)
+    steps = get_constant(JPEG_TABLE, lightness) * (1 + 5 * strength)
     coded = (basis @ blocks @ basis.T / steps).round() * steps
     decoded = (basis.T @ coded @ basis).permute(0, 1, 3, 2, 4).reshape(padded.shape)
     return (decoded[:, :height, :width] + 128) / 2.55

@@ -83,7 +83,7 @@ def _draw_depths(
 def _add_to_frames(shape: Shape, frames: np.ndarray, marks: Tensor) -> Tensor:
     """Sum marks ``N h w`` into the frames of their numbers (-1: into all), ``T h w``."""
     result = torch.zeros(shape, device=marks.device)
-    numbers = torch.from_numpy(frames).to(marks.device)
+    numbers = torch.from_numpy(frames).to(marks.device, non_blocking=True)
     on_one = frames >= 0
     result.index_add_(0, numbers[: on_one.sum()], marks[: on_one.sum()])
     return result + marks[int(on_one.sum()) :].sum(0)

@@ -43,7 +43,7 @@ class PastedThing:
     def render_layer(self, numbers: Sequence[int], window: Window) -> tuple[Tensor, Tensor]:
         """Compute its levels ``T 3 h w`` and its opacity 0..1 ``T 1 h w`` in a window of frames."""
         own = self.map_to_thing(numbers, window.make_grid(self._photograph.device))
-        centre = own.new_tensor(self._texture_centre)
+        centre = to_tensor(self._texture_centre, own.device)
         levels = sample_bilinear(self._photograph, own * self._texture_scale + centre)
         return levels, self.compute_opacity(own)[:, None]
 

@@ -16,6 +16,7 @@ from kinemacolor.data.warping import (
     to_tensor,
     transform_points,
 )
+from kinemacolor.nn.constants import get_constant
 from kinemacolor.utils.arrays import Size
 
 MIN_SCALE, MAX_SCALE, MAX_ZOOM = 0.5, 1.2, 1.6  # px of the photograph for one px of its shot; the largest zoom
@@ -86,7 +87,7 @@ class PhotographShot:
     def _sample_field(self, field: Tensor, places: Tensor) -> Tensor:
         """Offsets at places ``T h w 2`` of the photograph; beyond its edges those of the edge."""
         height, width = self._photograph.shape[-2:]
-        scale = places.new_tensor([field.shape[2] / width, field.shape[1] / height])
+        scale = get_constant((field.shape[2] / width, field.shape[1] / height), places)
         return sample_bilinear(field, (places + 0.5) * scale - 0.5, "border").permute(0, 2, 3, 1)
 
     def _camera_matrix(self, number: int) -> Matrix:

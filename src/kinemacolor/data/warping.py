@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from kinemacolor.nn.constants import get_constant
 from kinemacolor.utils.arrays import Size
 
 Matrix = NDArray[np.float64]
@@ -60,7 +61,7 @@ def sample_bilinear(
     Beyond its edges the picture is mirrored about the middle of its last pixels, or goes on as ``border`` says.
     """
     height, width = picture.shape[-2:]
-    scale = places.new_tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)])
+    scale = get_constant((2 / max(width - 1, 1), 2 / max(height - 1, 1)), places)
     count, rows = places.shape[:2]
     grid = (places * scale - 1).reshape(1, count * rows, *places.shape[2:])  # one picture, all frames below each other
     sampled = F.grid_sample(picture[None].float(), grid, padding_mode=border, align_corners=True)[0]

@@ -17,6 +17,7 @@ from kinemacolor.models.base import Colorizer, ModelOutput, State
 from kinemacolor.models.catalog import MODEL_CATALOG
 from kinemacolor.nn.attention import center_and_normalize, gather_rows, match_keys
 from kinemacolor.nn.backbones import VGG19, VGGVariant, instance_norm
+from kinemacolor.nn.constants import get_constant
 from kinemacolor.nn.layers import (
     NormedConv2d,
     ResidualBlock,
@@ -104,7 +105,7 @@ class DeepExemplar(Colorizer):
         )
         last_frame = references.new_zeros(batch, 3, 1, 1)
         if in_shot and count == 1:
-            last_frame = pictures - pictures.new_tensor([50.0, 0, 0])[:, None, None]
+            last_frame = pictures - get_constant((50.0, 0.0, 0.0), pictures)[:, None, None]
         return DeepExemplarState(center_and_normalize(keys), colors, coordinates, last_frame)
 
     def forward(self, lightness: Tensor, state: State) -> ModelOutput:

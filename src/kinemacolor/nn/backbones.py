@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kinemacolor.nn.constants import get_constant
+
 VGGVariant = Literal["caffe", "torchvision", "normalised"]
 
 
@@ -184,12 +186,12 @@ class VGG19(nn.Module):
         """Scale sRGB 0..1 as the weights of this variant expect it."""
         if self.variant == "torchvision":
             return standardize_for_imagenet(rgb)
-        return (rgb.flip(-3) - rgb.new_tensor([0.40760392, 0.45795686, 0.48501961])[:, None, None]) * 255
+        return (rgb.flip(-3) - get_constant((0.40760392, 0.45795686, 0.48501961), rgb)[:, None, None]) * 255
 
 
 def standardize_for_imagenet(rgb: Tensor) -> Tensor:
     """Subtract ImageNet's mean from sRGB 0..1 ``B 3 h w`` and divide by its deviation, for torchvision's networks."""
-    mean, std = rgb.new_tensor([0.485, 0.456, 0.406]), rgb.new_tensor([0.229, 0.224, 0.225])
+    mean, std = get_constant((0.485, 0.456, 0.406), rgb), get_constant((0.229, 0.224, 0.225), rgb)
     return (rgb - mean[:, None, None]) / std[:, None, None]
 
 

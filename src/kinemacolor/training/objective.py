@@ -25,6 +25,7 @@ from kinemacolor.losses.pixel import l1_loss, psnr_loss, smooth_l1_loss, smoothn
 from kinemacolor.losses.temporal import temporal_loss
 from kinemacolor.models.base import Colorizer, ModelOutput, State
 from kinemacolor.nn.backbones import VGG19
+from kinemacolor.nn.constants import get_constant
 from kinemacolor.nn.precision import promote_to_float32
 from kinemacolor.training import recipe as recipes
 
@@ -52,7 +53,7 @@ def predict_batch(model: Colorizer, batch: Batch, *, recompute: bool = False) ->
         return _predict_rows(model, batch, batch.in_shot[0], recompute)
     groups = [[row for row, own in enumerate(batch.in_shot) if own == here] for here in (True, False)]
     predictions = [_predict_rows(model, batch.select_rows(rows), batch.in_shot[rows[0]], recompute) for rows in groups]
-    original_order = torch.tensor(groups[0] + groups[1], device=batch.lightness.device).argsort()
+    original_order = get_constant(tuple(groups[0] + groups[1]), batch.lightness).long().argsort()
     return BatchPrediction(
         torch.cat([one.ab for one in predictions])[original_order],
         torch.cat([one.confidence for one in predictions])[original_order],
@@ -140,8 +141,8 @@ class LossInputs:
 
     def reference_kind_mask(self, term: recipes.L1LossConfig) -> Tensor:
         """Return ``B·T 1 1 1``: 1 for frames of clips whose kind of reference the term uses, else 0."""
-        kinds = [float(kind in term.references) for kind in self.batch.reference_kind]
-        return self.true_lab.new_tensor(kinds).repeat_interleave(self.batch.lab.shape[1])[:, None, None, None]
+        kinds = tuple(float(kind in term.references) for kind in self.batch.reference_kind)
+        return get_constant(kinds, self.true_lab).repeat_interleave(self.batch.lab.shape[1])[:, None, None, None]
 
     def _extract_features(self, lab: Tensor) -> Features:
         assert self.vgg

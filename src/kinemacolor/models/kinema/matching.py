@@ -15,6 +15,7 @@ from torch import Tensor
 from kinemacolor.models.base import State
 from kinemacolor.nn.attention import AttentionOutput, gather_rows, match_keys, match_nearby_keys
 from kinemacolor.nn.block_attention import BLOCK, block_order, match_key_blocks
+from kinemacolor.nn.constants import get_constant
 from kinemacolor.nn.layers import std_from_moments
 from kinemacolor.nn.partial import fill_unpainted, painted_cells, unpainted_cells
 
@@ -136,7 +137,7 @@ def encode_references(
     values = torch.cat([quarters, mean_of_squares], -1).reshape(batch, -1, VALUE_CHANNELS)
     spacing = options.apart if paint_mask is None else PARTIAL_REFERENCE_SPACING
     # two references differ in two axes of their code, so spacing / √2 on each puts them ``spacing`` apart
-    coordinates = _cell_coordinates(count, height, width, spacing / 2**0.5).to(values).expand(batch, -1, -1)
+    coordinates = _cell_coordinates(count, height, width, spacing / 2**0.5, values).expand(batch, -1, -1)
     keys = keys.reshape(batch, -1, size)
     empty = keys.new_zeros(batch, 0, 0, 0)
     unpainted_keys = (
@@ -150,7 +151,7 @@ def encode_references(
         cells = block_order(height, width, keys.device)
         order = torch.cat([cells + number * height * width for number in range(count)])
         keys, values, coordinates = (x[:, order] for x in (keys, values, coordinates))
-    grid = values.new_tensor([height, width]).expand(batch, 2)
+    grid = get_constant((height, width), values).expand(batch, 2)
     return MatchingState(grid, keys, values, coordinates, unpainted_keys, empty, empty, empty, empty)
 
 
@@ -298,15 +299,18 @@ def _merge_matches(found: MatchResult, past: MatchResult, options: MatchingOptio
     )
 
 
-def _cell_coordinates(count: int, height: int, width: int, spacing: float) -> Tensor:
+def _cell_coordinates(count: int, height: int, width: int, spacing: float, like: Tensor) -> Tensor:
     """Coordinates of all cells of all references, ``1 count·height·width 2+count``: row, column, code of the reference.
 
     The code is ``spacing`` on the axis of the reference and 0 on those of the others.
     """
     scale = COORDINATE_ROWS / min(height, width)
-    row, column = torch.meshgrid(torch.arange(height) * scale, torch.arange(width) * scale, indexing="ij")
+    rows, columns = (torch.arange(size, dtype=like.dtype, device=like.device) * scale for size in (height, width))
+    row, column = torch.meshgrid(rows, columns, indexing="ij")
     position = torch.stack([row, column], -1).reshape(1, -1, 2).expand(count, -1, -1)
-    reference_code = (spacing * torch.eye(count))[:, None].expand(-1, height * width, -1)
+    reference_code = (spacing * torch.eye(count, dtype=like.dtype, device=like.device))[:, None].expand(
+        -1, height * width, -1
+    )
     return torch.cat([position, reference_code], -1).reshape(1, count * height * width, 2 + count)
 
 
