@@ -38,6 +38,7 @@ def train(
     steps: Annotated[int | None, typer.Option(min=1, help="So many in all, whatever the recipe says.")] = None,
     max_minutes: Annotated[float | None, typer.Option(min=0, help="End well before that, to go on later.")] = None,
     check_data: Annotated[bool, typer.Option("--check-data", help="Only report on films and photographs.")] = False,
+    profile: Annotated[int | None, typer.Option(min=1, help="Only tell where so many steps spend their time.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Clips that cannot be used are an error.")] = False,
     device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")] = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
@@ -61,6 +62,11 @@ def train(
     if recipe is None:
         raise UsageError("say what to train: a recipe, such as kinema, or --status RUN, --stop RUN, --report RUN")
     chosen = _read_chosen_recipe(recipe, context.params)
+    if profile:
+        from kinemacolor.training.profiling import profile_training
+
+        print(profile_training(chosen, device, profile), end="")
+        return
     if output is None and not check_data:
         raise UsageError("say where the run is to lie: --output FOLDER")
     if check_data:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import clip_grad_norm_
+from torch.profiler import record_function
 
 from kinemacolor.data.loader import Batch
 from kinemacolor.errors import WeightsError
@@ -28,6 +29,8 @@ from kinemacolor.training.objective import (
 )
 from kinemacolor.training.recipe import AdversarialLossConfig, OptimizerConfig, Recipe
 from kinemacolor.training.schedule import lr_factor
+
+STAGES = ("clips", "forward", "losses", "backward", "optimizer")  # of a step, as a profiler names them
 
 
 class NonFiniteLossError(ArithmeticError):
@@ -136,22 +139,25 @@ class TrainState:
             losses[name] = one.clip_gradients()
         if self.process_group.device.type == "cpu":
             read_losses([losses])
-        for one in active:
-            one.step_optimizer(lr_factor(self.recipe.lr_schedule, step))
-        self._update_ema(step)
+        with record_function("optimizer"):
+            for one in active:
+                one.step_optimizer(lr_factor(self.recipe.lr_schedule, step))
+            self._update_ema(step)
         return losses
 
     def _accumulate_gradients(self, batch: Batch, step: int, part_count: int) -> dict[str, Tensor]:
         """Add the gradients of one part of a batch; return its losses, detached."""
         discriminator = self.discriminator.module if self.discriminator else None
         assert discriminator is None or isinstance(discriminator, VideoDiscriminator)
-        with self._autocast:
+        with self._autocast, record_function("forward"):
             prediction = predict_batch(self.model, batch, recompute=self.recipe.gradient_checkpointing)
         inputs = LossInputs(batch, prediction, self.vgg, discriminator)
         with _frozen_discriminator(discriminator):
-            terms, weights = compute_losses(self.recipe.losses, inputs, step), self.recipe.losses.active_terms()
-            total = torch.stack([weights[name].weight * value for name, value in terms.items()]).sum()
-            (total / part_count).backward()  # type: ignore[no-untyped-call]
+            with record_function("losses"):
+                terms, weights = compute_losses(self.recipe.losses, inputs, step), self.recipe.losses.active_terms()
+                total = torch.stack([weights[name].weight * value for name, value in terms.items()]).sum()
+            with record_function("backward"):
+                (total / part_count).backward()  # type: ignore[no-untyped-call]
         terms["loss"] = total
         if "adversarial" in terms:
             terms["discriminator"] = compute_discriminator_loss(inputs)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from kinemacolor._version import __version__
 from kinemacolor.errors import PartialError
+from kinemacolor.nn.precision import flush_denormals
 from kinemacolor.training.checkpoint import (
     BestStep,
     CheckpointFolder,
@@ -88,7 +89,7 @@ def train(
     with (
         join_process_group(device) as process_group,
         hold_run_folder(folder, is_main_process=process_group.is_main_process),
-        _flush_denormals(),
+        flush_denormals(),
         torch.random.fork_rng(),
     ):
         with translate_device_errors(lambda: "before the first step"):
@@ -329,13 +330,3 @@ def _load_data_main_first(
     if process_group.is_main_process:
         process_group.wait_for_all()
     return found
-
-
-@contextmanager
-def _flush_denormals() -> Iterator[None]:
-    """Treat numbers under 1e-38 as 0: softmax at low temperatures makes many, and they make a CPU six times slower."""
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)
