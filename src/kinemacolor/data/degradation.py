@@ -62,7 +62,7 @@ def degrade_film(
 
     At strength 1: blur of sigma 1.8 px; in and out of focus by sigma 2.5 px; contrast faded to at most L* 25..75, or
     blown to twice its slope; corners 45 L* darker; exposure off by 10 % (sigma) in each frame; 8 spots of dirt and
-    1.5 hairs a frame; grain of 7 L* (sigma, in middle grays); 6 scratches; JPEG of a quality of about 8. Numbers of
+    1.5 hairs a frame; grain of 7 L* (sigma, in middle grays); 6 scratches; JPEG of a quality of about 12. Numbers of
     dirt, hairs and scratches are means.
     """
     x, wants, device = lightness, degradation, lightness.device
@@ -173,14 +173,14 @@ def draw_noise(like: Tensor, noise: torch.Generator) -> Tensor:
 
 
 def compress_frames(lightness: Tensor, strength: float) -> Tensor:
-    """Code L* ``T h w`` as JPEG does, frame by frame, at quality 50 (strength 0) to about 8 (1): blocks and ringing."""
+    """Code L* ``T h w`` as JPEG does, frame by frame, at quality 50 (strength 0) to about 12 (1): blocks and ringing."""
     height, width = lightness.shape[-2:]
     padded = F.pad(lightness[:, None], (0, -width % 8, 0, -height % 8), mode="replicate")[:, 0] * 2.55 - 128
     blocks = padded.unfold(1, 8, 8).unfold(2, 8, 8)
     number = torch.arange(8, device=lightness.device, dtype=torch.float32)
     basis = torch.cos((2 * number + 1) * number[:, None] * torch.pi / 16) / 2
     basis[0] /= 2**0.5
-    steps = get_constant(JPEG_TABLE, lightness) * (1 + 5 * strength)
+    steps = get_constant(JPEG_TABLE, lightness) * (1 + 3 * strength)
     coded = (basis @ blocks @ basis.T / steps).round() * steps
     decoded = (basis.T @ coded @ basis).permute(0, 1, 3, 2, 4).reshape(padded.shape)
     return (decoded[:, :height, :width] + 128) / 2.55
