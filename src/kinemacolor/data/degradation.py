@@ -173,7 +173,7 @@ def draw_noise(like: Tensor, noise: torch.Generator) -> Tensor:
 
 
 def compress_frames(lightness: Tensor, strength: float) -> Tensor:
-    """Code L* ``T h w`` as JPEG does, frame by frame, at quality 50 (strength 0) to about 12 (1): blocks and ringing."""
+    """Code L* ``T h w`` as JPEG does, frame by frame, at quality 50 (strength 0) to 12 (1): blocks and ringing."""
     height, width = lightness.shape[-2:]
     padded = F.pad(lightness[:, None], (0, -width % 8, 0, -height % 8), mode="replicate")[:, 0] * 2.55 - 128
     blocks = padded.unfold(1, 8, 8).unfold(2, 8, 8)
