@@ -1,7 +1,7 @@
 """Make `docs/pictures/degradations.jpg` and `docs/pictures/pasted.jpg`: `python docs/make_degradations.py`.
 
-Each kind of simulated ageing at full strength on the bundled sample, two consecutive frames of each; and frames of a shot
-in which things pass over a photograph, both cut from the reference of the sample.
+Each kind of simulated ageing at full strength on the bundled sample, two consecutive frames of each; and frames of a
+shot in which things pass over a photograph, both cut from the reference of the sample.
 """
 
 from dataclasses import fields

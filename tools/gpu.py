@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Train on a GPU machine that has a time limit and size-limited transfers; docs/gpu-queue.md is the manual."""
+"""Train on a GPU machine that one has for minutes; docs/gpu-queue.md is the manual."""
 
 import sys
 from pathlib import Path

@@ -285,7 +285,7 @@ def test_a_film_is_seen_through_a_window(tmp_path: Path) -> None:
     )
     save_film(tmp_path / "film", list(frames))
     (source,) = build_source_index([tmp_path / "film"], [], tmp_path / "cache").sources
-    store = DiskStore(tmp_path / "cache", (96, 128))
+    store = DiskStore(FrameCache(tmp_path / "cache/frames", (96, 128)), FlowCache(tmp_path / "cache/motion"))
     shot = FilmShot(store, source, range(2, 6), Window(30, 20, (60, 70)))
     assert shot.length == 4
     window = Window(5, 7, (40, 50))

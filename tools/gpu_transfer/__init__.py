@@ -4,7 +4,6 @@ Takes a recipe with its films, photographs, weights and newest checkpoint; gives
 longer run. In both directions one compressed archive travels, cut into pieces that an index with their sha256
 describes. It knows nothing of how files reach the machine: the user, or another program, copies them.
 
-`working_tree`, `wheels`, `training_data` and `packing` run before the transfer, `gpu_job` and `shards` on the GPU
-machine, `joining` after it. Only `packing` and `training_data` import `kinemacolor`; the modules for the GPU machine
-need the standard library alone.
+`wheels` and `packing` run before the transfer, `machine` on the GPU machine, `shards` there and after it. `packing` and
+`programs`, which `machine` starts as processes, import `kinemacolor`; the others need the standard library alone.
 """

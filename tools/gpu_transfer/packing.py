@@ -1,30 +1,33 @@
 """The verb `pack`: all that a training needs, as parts that fit into a transfer together with the working tree."""
 
+import hashlib
 import json
+import os
 import shutil
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gpu_transfer.archive import ArchiveWriter
-from gpu_transfer.messages import TransferError, print_lines
-from gpu_transfer.pieces import MIB, PieceWriter, write_index
-from gpu_transfer.training_data import add_source_folder
-from gpu_transfer.working_tree import exclude_from_git, measure_working_tree
-from kinemacolor.data.sources import SourceKind
+from gpu_transfer.pieces import MIB, ArchiveWriter, PieceWriter, TransferError, print_lines, write_index
+from gpu_transfer.working_tree import compute_code_digest, describe_commit, exclude_from_git, measure_working_tree
+from kinemacolor.data.frame_cache import FrameCache
+from kinemacolor.data.index import SourceIndex, build_source_index
+from kinemacolor.data.packed import EMBEDDINGS_FILE, PICTURES_FILE, SOURCES_FILE, JpegQuality, write_pack
 from kinemacolor.errors import KinemacolorError
 from kinemacolor.training.checkpoint import CheckpointFolder, load_checkpoint
 from kinemacolor.training.initialization import find_stored_part
 from kinemacolor.training.objective import required_vgg_taps
 from kinemacolor.training.recipe import Recipe, is_weights_file
 from kinemacolor.training.recipe_file import read_recipe, recipe_to_dict
+from kinemacolor.weights.registry import load_imagenet_backbone
 from kinemacolor.weights.store import user_folder
 
 TRANSFER_BYTES = 64 * MIB  # of the working tree and a part together
-TREE_GROWTH_BYTES = 3 * MIB  # kept free for changes of the working tree after packing
+TREE_GROWTH_BYTES = 2 * MIB  # kept free for changes of the working tree after packing
 MAX_PART_BYTES = 60 * MIB
+FILM_FOLDERS, PHOTOGRAPH_FOLDERS = ("video-train", "video-train-2"), ("image-train", "image-train-2")
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class PackOptions:
     cache: Path | None
     wheels: Path
     no_wheels: bool
+    quality: Sequence[int]
     part_mib: float | None
     output: Path
 
@@ -49,26 +53,28 @@ class PackOptions:
 def pack_run(options: PackOptions) -> None:
     """Write the folders ``0``, ``1``, ... of ``options.output``, each with one part and the index of all.
 
-    Raises TransferError for everything that the user can mend.
+    The wheels lie beside the first part. Raises TransferError for everything that the user can mend.
     """
     output, tree_bytes = options.output, 0
     if not options.part_mib:
         exclude_from_git(output)
         tree_bytes = measure_working_tree(output)
     limit = _choose_part_bytes(options.part_mib, tree_bytes)
-    if not options.wheels.is_dir() and not options.no_wheels:
-        raise TransferError(f"{options.wheels} is missing: `tools/gpu.py wheels` first, or --no-wheels")
+    wheels = [] if options.no_wheels else sorted(options.wheels.glob("*.whl"))
+    if not wheels and not options.no_wheels:
+        raise TransferError(f"{options.wheels} has no wheels: `tools/gpu.py wheels` first, or --no-wheels")
     work = output / "work"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    pieces = PieceWriter(work, "part", limit)
+    pieces = PieceWriter(work, "part", limit, limit - sum(path.stat().st_size for path in wheels))
     try:
         with ArchiveWriter(pieces) as archive:
             summary = _fill_archive(archive, options)
     except KinemacolorError as error:
         raise TransferError(str(error)) from error
-    index = pieces.build_index(options.name or Path(options.recipe).stem)
-    _replace_parts(index, work, output)
+    made_for = {"commit": describe_commit(), "code": compute_code_digest()}
+    index = pieces.build_index(options.name or Path(options.recipe).stem) | made_for
+    _replace_parts(index, work, output, wheels)
     sizes = ", ".join(f"{row['bytes'] / MIB:.1f}" for row in index["pieces"])
     tree = "" if options.part_mib else f"; the working tree, which goes with each, has {tree_bytes / MIB:.1f} MiB"
     print_lines(*summary, f"{len(index['pieces'])} parts of {sizes} MiB in {output}{tree}")
@@ -85,7 +91,7 @@ def _choose_part_bytes(part_mib: float | None, tree_bytes: int) -> int:
     return limit
 
 
-def _replace_parts(index: Mapping[str, Any], work: Path, output: Path) -> None:
+def _replace_parts(index: Mapping[str, Any], work: Path, output: Path, wheels: list[Path]) -> None:
     """Move the pieces in ``work`` to numbered folders of ``output``, in place of those of an earlier `pack`."""
     for folder in output.iterdir():
         if folder.name.isdigit():
@@ -95,28 +101,37 @@ def _replace_parts(index: Mapping[str, Any], work: Path, output: Path) -> None:
         part.mkdir()
         (work / row["file"]).replace(part / row["file"])
         write_index(index, part)
+    for wheel in wheels:
+        (output / "0" / "wheels").mkdir(exist_ok=True)
+        shutil.copyfile(wheel, output / "0" / "wheels" / wheel.name)
     shutil.rmtree(work)
 
 
 def _fill_archive(archive: ArchiveWriter, options: PackOptions) -> list[str]:
     """Add everything to the archive; gives the lines of a summary.
 
-    The recipe comes last, with the paths that films, photographs and weights have in the archive.
+    The recipe comes last, with the paths that the pack of pictures and weights have in the archive.
     """
     recipe = _read_changed_recipe(options)
     content = recipe_to_dict(recipe)
     kinds = {kind for kind, share in recipe.clips.kinds.items() if share}
-    summary = _add_training_data(archive, options, recipe, kinds, content)
-    _add_weights(archive, recipe, kinds, content)
-    embeddings = (options.cache or user_folder() / "training-cache") / "embeddings.npz"
-    if embeddings.is_file():
-        archive.add_file("cache/embeddings.npz", embeddings)
-    for wheel in [] if options.no_wheels else sorted(options.wheels.glob("*.whl")):
-        archive.add_file(f"wheels/{wheel.name}", wheel)
+    index = _build_index(options, recipe, kinds)
+    pack, (luma, chroma) = options.output / "pack", options.quality
+    _write_pack_once(
+        index, FrameCache(_find_cache(options) / "frames", recipe.clips.size), pack, JpegQuality(luma, chroma)
+    )
+    for name in (SOURCES_FILE, EMBEDDINGS_FILE, PICTURES_FILE):
+        if (pack / name).is_file():
+            archive.add_file(f"pack/{name}", pack / name)
+    content["data"] = {"pack": "pack"}
+    _add_weights(archive, recipe, content)
     step = _add_newest_checkpoint(archive, options.run, recipe) if options.run else None
     archive.add_file("recipe.toml", format_toml(content).encode())
     beginning = "begins" if step is None else f"goes on from step {step}"
-    return [f"{options.recipe} {beginning}; {summary[0]}", *summary[1:]]
+    return [
+        f"{options.recipe} {beginning}; {len(index.sources)} films and photographs",
+        f"their pictures: {(pack / PICTURES_FILE).stat().st_size / MIB:.1f} MiB of JPEG, quality {luma} and {chroma}",
+    ]
 
 
 def _read_changed_recipe(options: PackOptions) -> Recipe:
@@ -130,41 +145,41 @@ def _read_changed_recipe(options: PackOptions) -> Recipe:
     return read_recipe(options.recipe, changes)
 
 
-def _add_training_data(
-    archive: ArchiveWriter, options: PackOptions, recipe: Recipe, kinds: set[Any], content: dict[str, Any]
-) -> list[str]:
-    """Add films and photographs, and put their folders into the recipe's ``content``; gives lines of a summary."""
+def _build_index(options: PackOptions, recipe: Recipe, kinds: set[Any]) -> SourceIndex:
+    """Scan the films and photographs that the recipe needs; what the training cache knows is not read again."""
+    if recipe.validation.folders:
+        raise TransferError("a pack holds out a share of its films: take validation.folders out of the recipe")
     needs_photographs = recipe.clips.photographs or kinds & {"similar", "wrong"}
-    films = options.films or [options.data / "video-train"]
-    photographs = (options.photographs or [options.data / "image-train"]) if needs_photographs else []
-    folders: dict[SourceKind, list[Path]] = {
-        "film": [*films, *recipe.validation.folders],
-        "photograph": photographs,
-    }
-    archived = {
-        kind: [
-            add_source_folder(archive, folder, f"data/{kind}-{number}", kind, recipe.clips.size)
-            for number, folder in enumerate(paths)
-        ]
-        for kind, paths in folders.items()
-    }
-    film_paths = [folder.path for folder in archived["film"]]
-    content["data"] = {
-        "films": film_paths[: len(films)],
-        "photographs": [folder.path for folder in archived["photograph"]],
-    }
-    content["validation"]["folders"] = film_paths[len(films) :]
-    added = [*archived["film"], *archived["photograph"]]
-    sources, downscaled = sum(folder.sources for folder in added), sum(folder.downscaled for folder in added)
-    note = f"{downscaled} of {sources} sources are larger than needed, and were scaled down"
-    return [f"{sources} films and photographs", *([note] if downscaled else [])]
+    films = options.films or _find_folders(options.data, FILM_FOLDERS)
+    photographs = (options.photographs or _find_folders(options.data, PHOTOGRAPH_FOLDERS)) if needs_photographs else []
+    network = load_imagenet_backbone() if "similar" in kinds else None
+    jobs = os.cpu_count() or 1
+    return build_source_index(films, photographs, _find_cache(options), network=network, jobs=jobs)
 
 
-def _add_weights(archive: ArchiveWriter, recipe: Recipe, kinds: set[Any], content: dict[str, Any]) -> None:
+def _write_pack_once(index: SourceIndex, frames: FrameCache, pack: Path, quality: JpegQuality) -> None:
+    """Write the pack, which takes minutes, unless an earlier `pack` left the same one."""
+    made_of = hashlib.sha256(f"{quality} {frames.size} {index.sources}".encode())
+    made_of.update(b"" if index.embeddings is None else index.embeddings.tobytes())
+    marker = pack / "made-of"
+    if marker.is_file() and marker.read_text() == made_of.hexdigest():
+        return
+    shutil.rmtree(pack, ignore_errors=True)
+    write_pack(index, frames, pack, quality)
+    marker.write_text(made_of.hexdigest())
+
+
+def _find_folders(data: Path, names: tuple[str, ...]) -> list[Path]:
+    return [data / name for name in names if (data / name).is_dir()]
+
+
+def _find_cache(options: PackOptions) -> Path:
+    return options.cache or user_folder() / "training-cache"
+
+
+def _add_weights(archive: ArchiveWriter, recipe: Recipe, content: dict[str, Any]) -> None:
     """Add the weights that training reads, and put the paths of files among them into the recipe's ``content``."""
     parts = {"vgg19"} if required_vgg_taps(recipe.losses) else set()
-    if "similar" in kinds:
-        parts.add("kinema")  # similar references are found with its embeddings
     for number, (module, source) in enumerate(recipe.model.start_from.items()):
         if is_weights_file(source):
             path = f"start/{number}/{Path(source).name}"

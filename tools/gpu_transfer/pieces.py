@@ -1,30 +1,44 @@
-"""Pieces: a stream of bytes cut into files of limited size, the index that describes them, and the way back."""
+"""Pieces: an archive cut into files of limited size, the index that describes them, and the way back."""
 
+import gzip
 import hashlib
 import io
 import json
+import os
 import shutil
+import tarfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
-
-from gpu_transfer.messages import TransferError
 
 INDEX_NAME = "index.json"
 MIB = 2**20
+PICTURE_QUALITY = (50, 90)  # of luma and chroma; docs/gpu-queue.md says what it costs
+READ_BYTES = MIB  # read from a piece at a time
+
+
+class TransferError(Exception):
+    """Something that the user can mend; the message says how."""
+
+
+def print_lines(*lines: str) -> None:
+    """Print lines to standard output at once, so that they stay in order with those of child processes."""
+    print(*lines, sep="\n", flush=True)
 
 
 @dataclass
 class PieceWriter:
     """Binary stream for writing that becomes the files ``STEM.000``, ``STEM.001`` ... of at most ``limit`` bytes each.
 
+    The first piece has at most ``first_limit`` bytes, if that is given: other files travel with it.
     ``rows`` describes the finished pieces: file name, sha256 and size in bytes.
     """
 
     folder: Path
     stem: str
     limit: int
+    first_limit: int | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
     _file: BinaryIO | None = None
     _digest: Any = None
@@ -37,12 +51,12 @@ class PieceWriter:
             if self._file is None:
                 self._file = (self.folder / f"{self.stem}.{len(self.rows):03}").open("wb")
                 self._digest, self._size = hashlib.sha256(), 0
-            chunk = rest[: self.limit - self._size]
+            chunk = rest[: self._limit - self._size]
             self._file.write(chunk)
             self._digest.update(chunk)
             self._size += len(chunk)
             rest = rest[len(chunk) :]
-            if self._size == self.limit:
+            if self._size == self._limit:
                 self._finish_piece()
         return len(data)
 
@@ -54,6 +68,11 @@ class PieceWriter:
         self._finish_piece()
         digests = "".join(row["sha256"] for row in self.rows)
         return {"id": hashlib.sha256(digests.encode()).hexdigest()[:16], "name": name, "pieces": self.rows}
+
+    @property
+    def _limit(self) -> int:
+        """Bytes of the piece that is being written."""
+        return self.limit if self.rows or self.first_limit is None else self.first_limit
 
     def _finish_piece(self) -> None:
         if self._file is not None:
@@ -156,3 +175,44 @@ def copy_atomically(source: Path, target: Path) -> None:
     partial = target.with_name(f".{target.name}.new")
     shutil.copyfile(source, partial)
     partial.replace(target)
+
+
+@dataclass
+class ArchiveWriter:
+    """Context manager that writes a compressed tar to pieces; a name must be added only once."""
+
+    pieces: PieceWriter
+
+    def __enter__(self) -> "ArchiveWriter":
+        # Level 1: pictures do not shrink, but rows of sources do.
+        self._gzip = gzip.GzipFile(fileobj=self.pieces, mode="wb", compresslevel=1, mtime=0)
+        self._tar = tarfile.open(fileobj=self._gzip, mode="w|", format=tarfile.PAX_FORMAT)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._tar.close()
+        self._gzip.close()
+
+    def add_file(self, name: str | PurePosixPath, content: Path | bytes) -> None:
+        """Add a file called ``name`` with the contents of a file on disk, or with these bytes.
+
+        Owner, mode and time are left out, so that the same contents give the same archive.
+        """
+        entry = tarfile.TarInfo(str(name))
+        if isinstance(content, bytes):
+            entry.size = len(content)
+            self._tar.addfile(entry, io.BytesIO(content))
+            return
+        with content.open("rb") as stream:
+            entry.size = os.fstat(stream.fileno()).st_size
+            self._tar.addfile(entry, stream)
+
+
+def extract_archive(pieces: Iterable[Path], folder: Path) -> None:
+    """Extract the archive in ``pieces`` into ``folder``. Raises TransferError where it is damaged."""
+    stream = io.BufferedReader(PieceReader(pieces), READ_BYTES)
+    try:
+        with gzip.GzipFile(fileobj=stream) as plain, tarfile.open(fileobj=plain, mode="r|") as tar:
+            tar.extractall(folder, filter="data")
+    except (EOFError, gzip.BadGzipFile, tarfile.TarError) as error:
+        raise TransferError(f"the archive is damaged ({error}): pack it again") from error

@@ -1,12 +1,25 @@
-"""Shards: the result of a training job as pieces, handed out a few at a time."""
+"""The way back: the result of a training as shards, handed out a few at a time, and the verb `join`."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from gpu_transfer.archive import ArchiveWriter
-from gpu_transfer.messages import TransferError, print_lines
-from gpu_transfer.pieces import INDEX_NAME, MIB, PieceWriter, list_piece_paths, read_index, write_index
+from gpu_transfer.pieces import (
+    INDEX_NAME,
+    MIB,
+    ArchiveWriter,
+    PieceWriter,
+    TransferError,
+    collect_pieces,
+    copy_atomically,
+    extract_archive,
+    find_missing_pieces,
+    list_piece_paths,
+    print_lines,
+    read_index,
+    write_index,
+)
 
 SHARD_BYTES = 15 * MIB
 SHARDS_PER_TRANSFER = 4  # with the index five files: 60 MiB at `SHARD_BYTES`
@@ -77,6 +90,29 @@ def copy_transfer(home: Path, number: int, output: Path) -> None:
     print_lines(f"transfer {number} of {transfers} is in {output}{following}")
 
 
-def find_transfer(shard: int) -> int:
-    """Find the number, from 1, of the transfer that has a shard, counted from 0."""
-    return 1 + shard // SHARDS_PER_TRANSFER
+def join_shards(folders: Sequence[Path], run: Path, *, forget: bool) -> None:
+    """Collect the shards in ``folders``; when all are there, extract them into the folder of the run.
+
+    Until then they wait in ``RUN.incoming``. Raises TransferError where shards are missing or damaged, where others
+    wait and are not to be forgotten, and for a folder that holds other things than a run.
+    """
+    run = run.absolute()
+    incoming = run.with_name(f"{run.name}.incoming")
+    index = collect_pieces(folders, incoming, "fetch that transfer again", forget=forget)
+    missing = find_missing_pieces(index, incoming)
+    if missing:
+        transfers = " ".join(str(number) for number in sorted({1 + shard // SHARDS_PER_TRANSFER for shard in missing}))
+        names = ", ".join(index["pieces"][shard]["file"] for shard in missing)
+        raise TransferError(f"still missing: {names} (fetch {transfers}); what came is kept in {incoming}")
+    if run.is_dir() and any(run.iterdir()) and not (run / "recipe.json").is_file():
+        raise TransferError(f"{run} holds other things than a run: choose another folder")
+    extracted = incoming / "whole"
+    extract_archive(list_piece_paths(index, incoming), extracted)
+    # The checkpoint last: a run goes on from its newest one, so log and weights must be there before.
+    files = sorted(extracted.rglob("*"), key=lambda path: "checkpoints" in path.parts)
+    for path in [path for path in files if path.is_file()]:
+        target = run / path.relative_to(extracted)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copy_atomically(path, target)
+    shutil.rmtree(incoming)
+    print_lines(f"{run}: {index['name']}, sha256 of all {len(index['pieces'])} shards checked")

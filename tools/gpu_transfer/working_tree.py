@@ -1,12 +1,30 @@
 """The working tree of the repository around this file, which travels to the GPU machine with every part."""
 
+import hashlib
 import os
 import subprocess
 from pathlib import Path
 
-from gpu_transfer.messages import TransferError, print_lines
+from gpu_transfer.pieces import print_lines
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def compute_code_digest() -> str:
+    """Compute a hash of the code and the recipes that a run depends on; it needs no git, so a copy has it too."""
+    total = hashlib.sha256()
+    for folder in ("src/kinemacolor", "tools/gpu_transfer"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix in (".py", ".toml"):
+                total.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    return total.hexdigest()[:16]
+
+
+def describe_commit() -> str:
+    """Return the short name of the commit that is checked out, with "+" where files differ from it."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+", "--exclude=*"]
+    answer = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+    return answer.stdout.strip() or "unknown"
 
 
 def measure_working_tree(excluded: Path) -> int:
@@ -20,10 +38,10 @@ def measure_working_tree(excluded: Path) -> int:
 def exclude_from_git(folder: Path, root: Path = ROOT) -> None:
     """Add a folder of the repository at ``root`` to ``.git/info/exclude``, where git ignores it in this checkout alone.
 
-    Raises TransferError for a folder outside of the repository.
+    A folder outside of the repository needs nothing.
     """
     if not folder.is_relative_to(root):
-        raise TransferError(f"{folder} is not in {root}: only what lies in the repository can be sent")
+        return
     command = ["git", "-C", str(root), "rev-parse", "--git-path", "info/exclude"]
     answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603
     path, line = root / answer, f"/{folder.relative_to(root).as_posix()}/"

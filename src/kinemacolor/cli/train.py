@@ -62,21 +62,16 @@ def train(
     if recipe is None:
         raise UsageError("say what to train: a recipe, such as kinema, or --status RUN, --stop RUN, --report RUN")
     chosen = _read_chosen_recipe(recipe, context.params)
-    if profile:
-        from kinemacolor.training.profiling import profile_training
-
-        print(profile_training(chosen, device, profile), end="")
-        return
-    if output is None and not check_data:
-        raise UsageError("say where the run is to lie: --output FOLDER")
     if check_data:
         _print_data_report(chosen, strict=strict, quiet=quiet)
-        return
-    assert output is not None
-    if background:
+    elif profile:
+        _print_profile(chosen, device, profile)
+    elif output is None:
+        raise UsageError("say where the run is to lie: --output FOLDER")
+    elif background:
         _start_in_background(context, chosen, output.absolute(), processes, quiet=quiet)
-        return
-    _run_training(chosen, output.absolute(), device=device, strict=strict, max_minutes=max_minutes, quiet=quiet)
+    else:
+        _run_training(chosen, output.absolute(), device=device, strict=strict, max_minutes=max_minutes, quiet=quiet)
 
 
 def _read_chosen_recipe(source: str, options: Mapping[str, Any]) -> "Recipe":
@@ -99,6 +94,13 @@ def _print_data_report(recipe: "Recipe", *, strict: bool, quiet: bool) -> None:
     with show_progress("look", quiet=quiet, unit="sources") as advance:
         training_data = load_training_data(recipe, strict=strict, on_progress=advance)
     print(training_data.format_check(), end="")
+
+
+def _print_profile(recipe: "Recipe", device: str, steps: int) -> None:
+    """Print where steps spend their time."""
+    from kinemacolor.training.profiling import profile_training
+
+    print(profile_training(recipe, device, steps), end="")
 
 
 def _run_training(

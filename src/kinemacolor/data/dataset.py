@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 from kinemacolor.color import rgb_to_lab
 from kinemacolor.data.clip import Clip, ClipOptions
 from kinemacolor.data.degradation import FilmDegradation, degrade_film, draw_noise, move_and_cover
+from kinemacolor.data.flow_cache import FlowCache
 from kinemacolor.data.frame_cache import FrameCache
 from kinemacolor.data.index import SourceIndex
 from kinemacolor.data.layered_shot import LayeredShot, PastedThing, draw_light
@@ -46,16 +47,25 @@ class _ClipFrames(NamedTuple):
 class ClipDataset(Dataset[Clip]):
     """An endless data set of clips, made where ``store`` has its frames; by default caches below the folder ``cache``.
 
+    ``frame_cache``: where frames are read from instead, such as a pack.
+
     ``notices`` are lines for the user: sources that are too short, kinds of references that cannot be made.
     Raises InputError where no source is long enough, UsageError where no kind of reference can be made.
     """
 
     def __init__(
-        self, index: SourceIndex, options: ClipOptions, cache: Path, seed: int = 0, store: SourceStore | None = None
+        self,
+        index: SourceIndex,
+        options: ClipOptions,
+        cache: Path,
+        seed: int = 0,
+        *,
+        frame_cache: FrameCache | None = None,
+        store: SourceStore | None = None,
     ) -> None:
         self.index, self.options, self.cache, self.seed = index, options, cache, seed
-        self.frame_cache = FrameCache(cache / "frames", options.size)
-        self.store: SourceStore = DiskStore(cache, options.size) if store is None else store
+        self.frame_cache = frame_cache or FrameCache(cache / "frames", options.size)
+        self.store: SourceStore = store or DiskStore(self.frame_cache, FlowCache(cache / "motion"))
         self._reference_sampler, missing = ReferenceSampler.from_options(index, self.store, options)
         usable = [number for number in range(len(index.sources)) if self._find_usable_shots(number)]
         if not usable:
@@ -72,7 +82,7 @@ class ClipDataset(Dataset[Clip]):
 
     def move_to_store(self, store: SourceStore) -> "ClipDataset":
         """The same clips, made of what ``store`` has."""
-        return ClipDataset(self.index, self.options, self.cache, self.seed, store)
+        return ClipDataset(self.index, self.options, self.cache, self.seed, frame_cache=self.frame_cache, store=store)
 
     @torch.no_grad()
     def __getitem__(self, number: int) -> Clip:

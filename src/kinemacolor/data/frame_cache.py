@@ -51,16 +51,23 @@ class FrameCache:
 
         Raises InputError where the source is missing or has changed, ResourceError for disk errors.
         """
-        path = self.folder / f"{self.size[0]}x{self.size[1]}" / source.digest[:2] / f"{source.digest}.npy"
-        try:
-            stored: UInt8Array = np.load(path, mmap_mode="r")
-            if stored.shape == self.get_cached_shape(source) and stored.dtype == np.uint8:
-                return stored
-        except (OSError, ValueError, EOFError):
-            pass
-        self._decode_and_write(source, path)
-        written: UInt8Array = np.load(path, mmap_mode="r")
+        stored = self.find_frames(source)
+        if stored is not None:
+            return stored
+        self._decode_and_write(source, self._path_of(source))
+        written: UInt8Array = np.load(self._path_of(source), mmap_mode="r")
         return written
+
+    def find_frames(self, source: Source) -> UInt8Array | None:
+        """Return what `load_frames` does where the frames are in the cache, else None."""
+        try:
+            stored: UInt8Array = np.load(self._path_of(source), mmap_mode="r")
+        except (OSError, ValueError, EOFError):
+            return None
+        return stored if stored.shape == self.get_cached_shape(source) and stored.dtype == np.uint8 else None
+
+    def _path_of(self, source: Source) -> Path:
+        return self.folder / f"{self.size[0]}x{self.size[1]}" / source.digest[:2] / f"{source.digest}.npy"
 
     def _decode_and_write(self, source: Source, path: Path) -> None:
         """Decode and resize all frames into one .npy file, frame by frame."""

@@ -17,8 +17,7 @@ from kinemacolor.errors import InputError, translate_read_errors
 from kinemacolor.utils.arrays import Float32Array, UInt8Array
 from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.geometry import resize
-from kinemacolor.video.images import PICTURE_SUFFIXES, find_pictures
-from kinemacolor.video.reader import FILM_SUFFIXES
+from kinemacolor.video.images import FILM_SUFFIXES, PICTURE_SUFFIXES, find_pictures
 
 SourceKind = Literal["film", "photograph"]
 FaultKind = Literal["unreadable", "gray", "duplicate", "near duplicate", "held out"]

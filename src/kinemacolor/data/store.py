@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -49,20 +48,20 @@ class SourceStore(Protocol):
 
 @dataclass(frozen=True)
 class DiskStore:
-    """The store of processes that make clips: caches in the folder ``cache``, filled as clips are made, on the CPU."""
+    """The store of processes that make clips: two caches on the disk, filled as clips are made; tensors on the CPU."""
 
-    cache: Path
-    size: Size
+    frame_cache: FrameCache
+    flow_cache: FlowCache
+
+    @property
+    def size(self) -> Size:
+        """Rows and columns of clips."""
+        return self.frame_cache.size
 
     @property
     def device(self) -> torch.device:
         """The CPU."""
         return torch.device("cpu")
-
-    @property
-    def frame_cache(self) -> FrameCache:
-        """The decoded frames."""
-        return FrameCache(self.cache / "frames", self.size)
 
     def get_shape(self, source: Source) -> tuple[int, int, int, int]:
         """Return frames, rows, columns and channels of a source as it is stored; nothing is read."""
@@ -84,9 +83,9 @@ class DiskStore:
 
     def read_flow(self, source: Source, pairs: Sequence[tuple[int, int]], window: Window) -> tuple[Tensor, Tensor]:
         """Read flow and visibility as `SourceStore.read_flow` does. Raises ResourceError for disk errors."""
-        frames, flow_cache = self.frame_cache.load_frames(source), FlowCache(self.cache / "motion")
+        frames = self.frame_cache.load_frames(source)
         motions = [
-            flow_cache.load_or_compute(source.digest, pair, *(frames[number] for number in pair)) for pair in pairs
+            self.flow_cache.load_or_compute(source.digest, pair, *(frames[number] for number in pair)) for pair in pairs
         ]
         flow = np.stack([motion.to_first[window.slices] for motion in motions])
         visibility = np.stack([motion.seen_in_second[window.slices] for motion in motions])

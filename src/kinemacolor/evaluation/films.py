@@ -4,7 +4,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from kinemacolor.errors import InputError
-from kinemacolor.video.reader import FILM_SUFFIXES
+from kinemacolor.video.images import FILM_SUFFIXES
 
 
 def find_films(folder: Path, only: str = "*") -> list[Path]:

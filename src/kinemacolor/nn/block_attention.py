@@ -12,7 +12,7 @@ from kinemacolor.nn.precision import no_autocast, promote_to_float32
 
 BLOCK = 4  # cells
 CHUNK_BLOCKS = 128  # blocks of queries at a time: their keys stay in the cache of a core
-CUDA_CHUNK_BLOCKS = 1 << 14
+CUDA_CHUNK_BLOCKS = 1 << 15
 
 
 def block_order(height: int, width: int, device: torch.device) -> Tensor:
@@ -30,18 +30,19 @@ def match_key_blocks(
     """
     query, keys, values = promote_to_float32(query), promote_to_float32(keys), promote_to_float32(values)
     (batch, count, width), blocks = query.shape, min(blocks, keys.shape[1] // BLOCK)
+    key_table, value_table = (x.reshape(-1, BLOCK * x.shape[-1]) for x in (keys, values))  # a block of any picture
+    per_picture = keys.shape[1] // BLOCK
     step = CUDA_CHUNK_BLOCKS if query.is_cuda else CHUNK_BLOCKS
-    found = []
     with no_autocast(query.device):
-        for row in range(batch):
-            chosen = _choose_blocks(query[row], keys[row], blocks)
-            key_table, value_table = (x[row].reshape(-1, BLOCK * x.shape[-1]) for x in (keys, values))
-            parts = torch.split(query[row].reshape(-1, BLOCK, width), step)
-            for part, numbers in zip(parts, torch.split(chosen, step), strict=True):
-                found.append(_attend(part, numbers, key_table, value_table, temperature))
+        chosen = torch.cat([_choose_blocks(query[n], keys[n], blocks) + n * per_picture for n in range(batch)])
+        parts = torch.split(query.reshape(-1, BLOCK, width), step)
+        found = [
+            _attend(part, numbers, key_table, value_table, temperature)
+            for part, numbers in zip(parts, torch.split(chosen, step), strict=True)
+        ]
     warped, similarity, best = (torch.cat(column) for column in zip(*found, strict=True))
     return AttentionOutput(
-        warped.reshape(batch, count, -1), similarity.reshape(batch, count), best.reshape(batch, count)
+        warped.reshape(batch, count, -1), similarity.reshape(batch, count), best.reshape(batch, count) % keys.shape[1]
     )
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.utils.times import parse_seconds
-from kinemacolor.video.images import find_pictures
-from kinemacolor.video.reader import FILM_SUFFIXES
+from kinemacolor.video.images import FILM_SUFFIXES, find_pictures
 
 _NUMBERED_NAME = re.compile(r"ref[_-](\d+)", re.IGNORECASE)
 

@@ -16,14 +16,17 @@ from kinemacolor.data.clip import Clip
 from kinemacolor.data.dataset import ClipDataset
 from kinemacolor.data.device_store import load_device_store
 from kinemacolor.data.embeddings import compute_embeddings
+from kinemacolor.data.frame_cache import FrameCache
 from kinemacolor.data.held_out import refuse_held_out
 from kinemacolor.data.index import SourceIndex, build_source_index
 from kinemacolor.data.loader import Batch, iter_batches
+from kinemacolor.data.packed import read_pack
 from kinemacolor.data.sources import Source
 from kinemacolor.errors import ResourceError, UsageError
 from kinemacolor.training.distributed import ProcessGroup
 from kinemacolor.training.recipe import Recipe
 from kinemacolor.training.validation_items import ValidationItem, list_validation_items
+from kinemacolor.utils.arrays import Float32Array
 from kinemacolor.weights.registry import load_imagenet_backbone
 from kinemacolor.weights.store import user_folder
 
@@ -79,14 +82,17 @@ class TrainingData:
 def load_training_data(
     recipe: Recipe, *, strict: bool = False, on_progress: TrainingProgressCallback | None = None
 ) -> TrainingData:
-    """Index all films and photographs of a recipe, and hold out some of both for validation.
+    """Index all films and photographs of a recipe, or read its pack, and hold out some of both for validation.
 
-    Raises UsageError where the recipe names none, and what `build_source_index`, `refuse_held_out` and
-    `ClipDataset` raise.
+    Raises UsageError where the recipe names none, or a pack beside them, and what `build_source_index`,
+    `refuse_held_out` and `ClipDataset` raise.
     """
     data, cache = recipe.data, recipe.data.cache or user_folder() / "training-cache"
-    if not data.films and not data.photographs:
+    has_folders = bool(data.films or data.photographs)
+    if not has_folders and not data.pack:
         raise UsageError("there is nothing to learn from: say --films FOLDER, --photographs FOLDER, or [data] films")
+    if has_folders and data.pack:
+        raise UsageError("a pack has its own films and photographs: name the pack, or folders, not both")
 
     def scan_folders(films: Sequence[Path], photographs: Sequence[Path]) -> SourceIndex:
         return build_source_index(
@@ -99,21 +105,42 @@ def load_training_data(
             on_progress=on_progress,
         )
 
-    index = scan_folders(data.films, data.photographs)
+    frame_cache: FrameCache | None = None
+    if data.pack:
+        if recipe.validation.folders:
+            raise UsageError("a pack holds out a share of its films: take validation.folders away")
+        index, frame_cache = read_pack(data.pack, recipe.clips.size)
+    else:
+        index = scan_folders(data.films, data.photographs)
     index = refuse_held_out(index, data.held_out, cache, on_progress or (lambda done, expected: None))
     named_films = scan_folders(recipe.validation.folders, ()).sources if recipe.validation.folders else ()
     films = named_films or select_validation_films(index.sources, recipe.validation.share)
     photographs = select_validation_photographs(index.sources, recipe.validation.photograph_share)
-    clips = ClipDataset(exclude_sources(index, (*films, *photographs)), recipe.clips, cache, recipe.seed)
+    training_index = exclude_sources(index, (*films, *photographs))
+    clips = ClipDataset(training_index, recipe.clips, cache, recipe.seed, frame_cache=frame_cache)
     notices: tuple[str, ...] = ()
     if not films and recipe.validation.share and recipe.validation.every:
         films = tuple(source for source in index.sources if source.kind == "film")[:1]
         reuse_note = f"{films[0].path} is validated with and trained on" if films else "no films are validated"
         notices = (f"no film is held out, there is no second one: {reuse_note}",)
-    # embeddings of their own, so that the choice of references depends on what is held out alone
-    rows = compute_embeddings(photographs, load_imagenet_backbone(), cache / "embeddings.npz") if photographs else None
+    rows = _embed_photographs(photographs, index, cache, is_packed=data.pack is not None)
     items = list_validation_items(films, SourceIndex(photographs, (), rows), recipe.validation)
     return TrainingData(clips, films, photographs, items, notices)
+
+
+def _embed_photographs(
+    photographs: Sequence[Source], index: SourceIndex, cache: Path, *, is_packed: bool
+) -> Float32Array | None:
+    """Embeddings of held-out photographs; None for none.
+
+    They are their own, so that the choice of references depends on what is held out alone; a pack has those of all.
+    """
+    if not photographs:
+        return None
+    if is_packed:
+        rows = index.embeddings
+        return None if rows is None else rows[[index.sources.index(photograph) for photograph in photographs]]
+    return compute_embeddings(photographs, load_imagenet_backbone(), cache / "embeddings.npz")
 
 
 def move_data_to_device(

@@ -53,8 +53,9 @@ class ModelConfig(_RecipeSection):
 class DataConfig(_RecipeSection):
     """The section ``data``: folders of ``films`` and ``photographs``, relative to the recipe.
 
-    ``cache``: folder of decoded frames and flow; by default one in the user's folder. ``workers``: processes that make
-    clips; 0 makes them in the training process. ``on_device``: all films, photographs and their motion are decoded into
+    ``pack``: folder of a pack (`data.packed`), which has both, instead. ``cache``: folder of decoded frames and flow;
+    by default one in the user's folder. ``workers``: processes that make clips; 0 makes them in the training process.
+    ``on_device``: all films, photographs and their motion are decoded into
     the memory of the training device before the first step, and clips are made there; where it has too little memory,
     processes make them. ``held_out``: folders of films and photographs that must never be learned from;
     sources that show the same are left out (`data.held_out`).
@@ -62,6 +63,7 @@ class DataConfig(_RecipeSection):
 
     films: tuple[Path, ...] = ()
     photographs: tuple[Path, ...] = ()
+    pack: Path | None = None
     cache: Path | None = None
     workers: int = Field(default=0, ge=0)
     on_device: bool = False

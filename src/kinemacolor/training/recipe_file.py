@@ -27,6 +27,8 @@ RESUME_SAFE_KEYS = {
     *(f"validation.{key}" for key in ("every", "films", "frames", "folders", "photographs", "photograph_share")),
 }
 
+PATHS_OF_DATA = ("films", "photographs", "pack", "cache", "held_out")
+
 
 def read_recipe(source: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
     """Read a recipe from a file, or the packaged one of that name.
@@ -90,8 +92,7 @@ def _read_with_base(source: str | Path, visited_bases: tuple[str, ...]) -> dict[
         raw = _rename_keys_of(source, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{source} is no TOML file: {error}") from error
-    paths = [("data", key) for key in ("films", "photographs", "cache", "held_out")]
-    for section, key in (*paths, ("validation", "folders")):
+    for section, key in (*(("data", key) for key in PATHS_OF_DATA), ("validation", "folders")):
         if isinstance(raw.get(section), dict) and key in raw[section]:
             raw[section][key] = _make_absolute(raw[section][key], path.parent)
     model = raw.get("model")

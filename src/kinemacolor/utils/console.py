@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
 
 ProgressUpdater = Callable[[int, int | None], None]  # takes what is done and what is expected, None where unknown
 SECONDS_BETWEEN_LINES = 10.0
@@ -43,8 +43,12 @@ def show_progress(title: str, *, quiet: bool = False, unit: str = "frames") -> I
         yield _LineReporter(title, unit)
 
 
-def _make_progress_bar(unit: str) -> Bar:
+def _make_progress_bar(unit: str) -> "Bar":
     """Lay out title, bar, count, rate, elapsed and remaining time."""
+    from rich.console import Console  # here, because a training machine has no terminal and may lack it
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit)]
     columns += [TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()]
     return Bar(*columns, console=Console(stderr=True))

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import av
 import numpy as np
 
 from kinemacolor.utils.arrays import UInt8Array, UIntArray
@@ -11,7 +11,11 @@ from kinemacolor.video.geometry import resize
 from kinemacolor.video.images import PICTURE_FRAME_RATE, find_pictures, read_color_picture
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.pixels import luma_codes_to_gray
-from kinemacolor.video.reader import VideoReader
+
+if TYPE_CHECKING:
+    import av
+
+    from kinemacolor.video.reader import VideoReader
 
 
 def to_display_gray(luma_codes: UIntArray, info: VideoInfo) -> UInt8Array:
@@ -46,6 +50,8 @@ def iter_numbered_frames(
             yield number, read_color_picture(picture)
     if pictures:
         return
+    from kinemacolor.video.reader import VideoReader  # here, because pictures are read without PyAV
+
     with VideoReader(path, start_seconds=start_seconds) as reader:
         for number, frame in enumerate(reader.iter_frames()):
             if wanted is None or number in wanted:
@@ -54,7 +60,7 @@ def iter_numbered_frames(
                 return
 
 
-def _to_upright_rgb(frame: av.VideoFrame, reader: VideoReader) -> UInt8Array:
+def _to_upright_rgb(frame: "av.VideoFrame", reader: "VideoReader") -> UInt8Array:
     """Turn a decoded frame into sRGB ``H W 3`` uint8, upright and with square pixels."""
     turns, aspect = round(reader.info.display_rotation / 90) % 4, float(reader.info.sample_aspect or 1)
     rgb = _convert_to_rgb(frame, reader)
@@ -62,7 +68,7 @@ def _to_upright_rgb(frame: av.VideoFrame, reader: VideoReader) -> UInt8Array:
     return np.ascontiguousarray(np.rot90(square, turns))
 
 
-def _convert_to_rgb(frame: av.VideoFrame, reader: VideoReader) -> UInt8Array:
+def _convert_to_rgb(frame: "av.VideoFrame", reader: "VideoReader") -> UInt8Array:
     """Convert by the matrix and range of the film's own tags, which a frame may lack."""
     colors = reader.info.colors
     converted = frame.reformat(

@@ -5,7 +5,6 @@ from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
@@ -15,6 +14,7 @@ from kinemacolor.utils.arrays import Float32Array, UInt8Array, UIntArray
 from kinemacolor.video.info import ColorTags, VideoInfo
 from kinemacolor.video.pixels import rgb_to_luma_codes
 
+FILM_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".webm", ".avi", ".ogv", ".mpg", ".mpeg")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 PICTURE_FRAME_RATE = Fraction(24)
 OPAQUE_ALPHA = 128  # alpha from which a pixel counts as painted
@@ -124,6 +124,8 @@ def write_exr(path: Path, rgb: Float32Array, samples: str, pixel_aspect: Fractio
 
     Raises OSError where the disk is full or refuses to be written.
     """
+    import av  # here, because training on pictures does without it
+
     linear = np.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92)  # IEC 61966-2-1
     if samples == "half":
         linear = linear.astype(np.float16)  # rounded here: FFmpeg would truncate

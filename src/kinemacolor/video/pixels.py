@@ -1,20 +1,23 @@
 """Pixel formats: the luma plane of any decoded frame, and frames built from planes."""
 
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-import av
 import numpy as np
 
 from kinemacolor.errors import InputError
 from kinemacolor.utils.arrays import UInt8Array, UIntArray
 from kinemacolor.video.info import UNSPECIFIED, ColorTags, VideoInfo
 
+if TYPE_CHECKING:
+    import av
+
 # By how much chroma planes have fewer rows and fewer columns.
 _CHROMA_FACTORS = {"420": (2, 2), "422": (1, 2), "444": (1, 1), "440": (2, 1), "411": (1, 4), "410": (4, 4)}
 _BIT_DEPTHS = (8, 9, 10, 12, 14, 16)
 
 
-def get_chroma_subsampling(pixel_format: av.VideoFormat) -> str:
+def get_chroma_subsampling(pixel_format: "av.VideoFormat") -> str:
     """Return the subsampling of the chroma planes: "420" and so on, "400" where there are none."""
     if len(pixel_format.components) < 3:
         return "400"
@@ -22,12 +25,12 @@ def get_chroma_subsampling(pixel_format: av.VideoFormat) -> str:
     return next((name for name, known in _CHROMA_FACTORS.items() if known == factors), "444")
 
 
-def is_rgb(pixel_format: av.VideoFormat) -> bool:
+def is_rgb(pixel_format: "av.VideoFormat") -> bool:
     """Say whether a pixel format holds R'G'B', directly or as a palette."""
     return bool(pixel_format.is_rgb or pixel_format.has_palette)
 
 
-def get_bit_depth(pixel_format: av.VideoFormat) -> int:
+def get_bit_depth(pixel_format: "av.VideoFormat") -> int:
     """Return the bits of one luma or colour sample, rounded up to a depth that planar formats have.
 
     Raises InputError for samples that are not integers of 8 to 16 bits.
@@ -52,7 +55,7 @@ def compute_chroma_shape(height: int, width: int, subsampling: str) -> tuple[int
     return -(-height // rows), -(-width // columns)
 
 
-def extract_luma_codes(frame: av.VideoFrame, colors: ColorTags) -> UIntArray:
+def extract_luma_codes(frame: "av.VideoFrame", colors: ColorTags) -> UIntArray:
     """Return luma codes ``H W`` at the frame's own depth: the stored plane, or Y' computed from RGB (full range)."""
     pixel_format = frame.format
     if is_rgb(pixel_format):
@@ -76,14 +79,14 @@ def rgb_to_luma_codes(rgb: UIntArray, luma_weights: tuple[float, float]) -> UInt
     return luma_codes
 
 
-def _frame_to_rgb(frame: av.VideoFrame, depth: int) -> UIntArray:
+def _frame_to_rgb(frame: "av.VideoFrame", depth: int) -> UIntArray:
     """Convert any RGB frame to ``H W 3`` at ``depth`` bits."""
     planar = frame.reformat(format="gbrp" if depth == 8 else f"gbrp{depth}le")
     green, blue, red = (view_plane(planar, index) for index in range(3))
     return np.stack([red, green, blue], -1)
 
 
-def view_plane(frame: av.VideoFrame, index: int) -> UIntArray:
+def view_plane(frame: "av.VideoFrame", index: int) -> UIntArray:
     """Return one plane of a planar frame as an array of rows and columns that shares the frame's memory."""
     plane = frame.planes[index]
     wide = max(component.bits for component in frame.format.components) > 8
@@ -129,8 +132,12 @@ def full_to_limited_range(codes: UIntArray, depth: int, *, is_cbcr: bool) -> UIn
     return np.take(np.rint(limited).astype(codes.dtype), codes)
 
 
-def build_frame(planes: tuple[UIntArray, UIntArray, UIntArray], pixel_format: str, colors: ColorTags) -> av.VideoFrame:
+def build_frame(
+    planes: tuple[UIntArray, UIntArray, UIntArray], pixel_format: str, colors: ColorTags
+) -> "av.VideoFrame":
     """Build a frame from the planes Y', Cb and Cr, with its colour tags."""
+    import av  # here, because models read no film and do without it
+
     height, width = planes[0].shape
     frame = av.VideoFrame(width, height, pixel_format)
     for index, plane in enumerate(planes):
@@ -139,7 +146,7 @@ def build_frame(planes: tuple[UIntArray, UIntArray, UIntArray], pixel_format: st
     return frame
 
 
-def tag_colors(target: av.VideoFrame | av.VideoCodecContext, colors: ColorTags) -> None:
+def tag_colors(target: "av.VideoFrame | av.VideoCodecContext", colors: ColorTags) -> None:
     """Set the colour tags of a frame or an encoder."""
     target.color_range = 2 if colors.full_range else 1
     target.colorspace = colors.matrix
@@ -147,7 +154,7 @@ def tag_colors(target: av.VideoFrame | av.VideoCodecContext, colors: ColorTags) 
     target.color_trc = colors.transfer
 
 
-def read_color_tags(source: av.VideoCodecContext, pixel_format: av.VideoFormat) -> ColorTags:
+def read_color_tags(source: "av.VideoCodecContext", pixel_format: "av.VideoFormat") -> ColorTags:
     """Return the colour tags of a decoder; RGB, and gray without a range, are full range, as in swscale."""
     full = pixel_format.name.startswith("yuvj") or is_rgb(pixel_format) or source.color_range == 2
     if source.color_range == 0 and get_chroma_subsampling(pixel_format) == "400":

@@ -18,7 +18,6 @@ from kinemacolor.video.pixels import extract_luma_codes
 
 StoredFrame = tuple[UIntArray, int, int]  # luma codes H W, pts and duration in ticks
 TIME_TOLERANCE_SECONDS = 5e-4  # containers round timestamps, and users type the rounded times they were shown
-FILM_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".webm", ".avi", ".ogv", ".mpg", ".mpeg")
 
 
 def probe_film(path: Path) -> VideoInfo:

@@ -19,8 +19,7 @@ from kinemacolor.references.load import check_reference_specs
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.utils.files import translate_disk_errors
-from kinemacolor.video.images import PICTURE_SUFFIXES, write_picture
-from kinemacolor.video.reader import FILM_SUFFIXES
+from kinemacolor.video.images import FILM_SUFFIXES, PICTURE_SUFFIXES, write_picture
 from kinemacolor.web.storage import NotFoundError, safe_file_name, unused_path
 
 

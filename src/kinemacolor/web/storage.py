@@ -15,8 +15,7 @@ from pathlib import Path
 
 from kinemacolor.errors import UsageError
 from kinemacolor.utils.files import translate_disk_errors
-from kinemacolor.video.images import find_pictures
-from kinemacolor.video.reader import FILM_SUFFIXES
+from kinemacolor.video.images import FILM_SUFFIXES, find_pictures
 
 UPLOAD_LIFETIME_SECONDS = 24 * 3600
 MAX_LISTED_FILMS, MAX_WALKED_FOLDERS = 1000, 5000  # for the server's folder of films

@@ -16,8 +16,6 @@ from urllib.parse import unquote, urldefrag, urlsplit
 from urllib.request import urlopen
 from uuid import uuid4
 
-import platformdirs
-
 from kinemacolor.errors import ResourceError, UsageError, WeightsError
 from kinemacolor.utils.files import compute_file_sha256, translate_disk_errors
 
@@ -54,7 +52,11 @@ class WeightsEntry:
 def user_folder() -> Path:
     """Return the folder of imported weights and their manifest: ``KINEMACOLOR_HOME``, or the system's for user data."""
     chosen = os.environ.get("KINEMACOLOR_HOME")
-    return Path(chosen) if chosen else platformdirs.user_data_path("kinemacolor", appauthor=False)
+    if chosen:
+        return Path(chosen)
+    import platformdirs  # here, because a training machine says where and may lack it
+
+    return platformdirs.user_data_path("kinemacolor", appauthor=False)
 
 
 def user_file(part: str) -> Path:

@@ -9,8 +9,7 @@ import gradio as gr
 
 from kinemacolor.errors import KinemacolorError
 from kinemacolor.utils.times import format_time, parse_seconds
-from kinemacolor.video.images import PICTURE_SUFFIXES
-from kinemacolor.video.reader import FILM_SUFFIXES
+from kinemacolor.video.images import FILM_SUFFIXES, PICTURE_SUFFIXES
 from kinemacolor.web.page.calls import View, note, project_of, told, user_of
 from kinemacolor.web.project import Project
 from kinemacolor.web.service import FilmCard, Service, describe_film

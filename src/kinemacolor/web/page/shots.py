@@ -12,8 +12,7 @@ from kinemacolor.plan.document import Plan, ReferenceEntry, ShotEntry
 from kinemacolor.plan.survey import Survey
 from kinemacolor.plan.survey_cache import sample_path
 from kinemacolor.utils.times import format_time
-from kinemacolor.video.images import PICTURE_SUFFIXES
-from kinemacolor.video.reader import FILM_SUFFIXES
+from kinemacolor.video.images import FILM_SUFFIXES, PICTURE_SUFFIXES
 from kinemacolor.web.frame_previews import is_partial
 from kinemacolor.web.page.calls import TOLD_SECONDS, View, data_of, in_words, note, project_of, told, user_of
 from kinemacolor.web.page.parts import point_view, shot_board
