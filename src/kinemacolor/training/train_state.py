@@ -272,7 +272,11 @@ def _place_network(network: N, device: torch.device) -> N:
     """Move a network to the device; on a GPU with channels last, in which half precision is fastest."""
     if device.type != "cuda":
         return network.to(device)
-    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    network.to(device)
+    for weight in network.parameters():
+        if weight.dim() == 4:
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+    return network
 
 
 def _make_discriminator(recipe: Recipe, device: torch.device) -> OptimizedModule | None:
