@@ -17,6 +17,7 @@ from kinemacolor.nn.precision import no_autocast, promote_to_float32
 
 CHUNK_ELEMENTS = 1 << 19  # products in memory at a time: 2 MiB stay in the cache of a core
 CUDA_CHUNK_ELEMENTS = 1 << 28
+BAND_CELLS = 16  # queries of a row that share a window of keys
 MIN_CHUNK_QUERIES = 64  # of one picture in a chunk, before pictures are put together
 
 
@@ -110,8 +111,8 @@ def _iter_chunks(query: Tensor, keys: Tensor, chunk_elements: int) -> Iterator[t
 
 
 def _multiply(query: Tensor, keys: Tensor) -> Tensor:
-    """Products B n M of queries B n C and keys B M C."""
-    return query @ keys.transpose(1, 2)
+    """Products ... n M of queries ... n C and keys ... M C."""
+    return query @ keys.transpose(-1, -2)
 
 
 def find_largest(products: Tensor) -> Tensor:
@@ -137,38 +138,51 @@ def match_nearby_keys(
 ) -> tuple[Tensor, Tensor]:
     """Attend from every query to the keys at most ``radius`` cells away, in rows and in columns.
 
-    ``query`` and ``keys`` B h w C, ``values`` B h w V. Gives values B h w V and the largest cosine
-    B h w. A row of queries and the 2 radius + 1 rows of keys around it make one matrix product:
-    the windows overlap in memory and are never copied.
+    ``query`` and ``keys`` B h w C, ``values`` B h w V. Gives values B h w V and the largest cosine B h w. Queries are
+    taken in bands of `BAND_CELLS` of a row, with the window of keys around the band.
     """
     query, keys, values = promote_to_float32(query), promote_to_float32(keys), promote_to_float32(values)
+    width = query.shape[2]
+    band = min(BAND_CELLS, width)
+    bands = F.pad(query, (0, 0, 0, -width % band)).unflatten(2, (-1, band))  # type: ignore[no-untyped-call]
+    reach = radius, radius + -width % band  # the last band may go beyond the picture
+    pads = (0, 0, radius, reach[1], radius, radius)
+    key_windows, value_windows = (_make_windows(F.pad(x, pads), band, radius) for x in (keys, values))
+    allowed = _find_allowed(query.shape[1], width, band, radius, query.device)
+    elements = bands.shape[0] * bands.shape[2] * band * key_windows.shape[3] * key_windows.shape[4]  # of a row
+    step = max(1, (CUDA_CHUNK_ELEMENTS if query.is_cuda else CHUNK_ELEMENTS) // elements)
+    found = []
     with no_autocast(query.device):
-        return _match_nearby_keys(query, keys, values, temperature, radius)
+        for rows in (slice(first, first + step) for first in range(0, query.shape[1], step)):
+            cosines = _multiply(bands[:, rows], key_windows[:, rows].flatten(3, 4))
+            cosines = cosines.masked_fill(~allowed[rows], -torch.inf)
+            top = cosines.amax(-1)
+            weights = _softmax_weights(cosines, top, temperature)
+            columns = value_windows[:, rows].flatten(3, 4).transpose(-1, -2)
+            found.append(((columns @ weights.transpose(-1, -2)).transpose(-1, -2), top))
+    warped, top = (torch.cat(column, 1).flatten(2, 3)[:, :, :width] for column in zip(*found, strict=True))
+    return warped, top
 
 
-def _match_nearby_keys(
-    query: Tensor, keys: Tensor, values: Tensor, temperature: float, radius: int
-) -> tuple[Tensor, Tensor]:
-    batch, height, width, _ = query.shape
-    window = 2 * radius + 1
+def _make_windows(padded: Tensor, band: int, radius: int) -> Tensor:
+    """Windows around bands of padded cells B h+2r w+2r C: B h bands 2r+1 band+2r C; they overlap, nothing is copied."""
+    window = padded.unfold(1, 2 * radius + 1, 1).unfold(2, band + 2 * radius, band)
+    return window.permute(0, 1, 2, 4, 5, 3)
 
-    def neighbor_windows(x: Tensor) -> Tensor:
-        # B h (2 radius + 1)·w C: for row i all cells of the rows i - radius .. i + radius, zeros outside.
-        padded = F.pad(x, (0, 0, 0, 0, radius, radius)).contiguous()
-        size = x.shape[-1]
-        strides = (padded.stride(0), width * size, size, 1)
-        return padded.as_strided((batch, height, window * width, size), strides)
 
-    cosines = query @ neighbor_windows(keys).transpose(2, 3)
-    column = torch.arange(width, device=query.device)
-    # A window holds whole rows: columns too far away, and rows outside the grid, are masked.
-    near = (column[:, None] - column).abs() <= radius
-    row = torch.arange(height, device=query.device)[:, None] + torch.arange(-radius, radius + 1, device=query.device)
+def _find_allowed(height: int, width: int, band: int, radius: int, device: torch.device) -> Tensor:
+    """Which cells of its band's window a query may look at: h bands band (2r+1)·(band+2r), true or false.
+
+    Columns too far away and cells outside the picture are not; cells beyond the picture may look anywhere.
+    """
+    row = torch.arange(height, device=device)[:, None] + torch.arange(-radius, radius + 1, device=device)
+    first = torch.arange(0, width, band, device=device)[:, None]
+    column = first + torch.arange(-radius, band + radius, device=device)
+    own = first + torch.arange(band, device=device)
+    near = (own[:, :, None] - column[:, None]).abs() <= radius
+    near &= ((column >= 0) & (column < width))[:, None] | (own >= width)[:, :, None]
     inside = (row >= 0) & (row < height)
-    allowed = near[None, :, None, :] & inside[:, None, :, None]
-    cosines = cosines.masked_fill(~allowed.reshape(height, width, window * width), -torch.inf)
-    top = cosines.amax(-1)
-    return _softmax_weights(cosines, top, temperature) @ neighbor_windows(values), top
+    return (inside[:, None, None, :, None] & near[:, :, None]).flatten(-2)
 
 
 def _softmax_weights(products: Tensor, top: Tensor, temperature: float) -> Tensor:
