@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,16 +43,6 @@ from kinemacolor.weights.registry import MODELS, load_imagenet_backbone, load_mo
 TINY = 1 / 16
 ALONE = ProcessGroup(0, 1, torch.device("cpu"))
 SIZE = (64, 128)  # the least that the discriminator takes
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads(), cv2.getNumThreads()
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    yield
-    torch.set_num_threads(before[0])
-    cv2.setNumThreads(before[1])
 
 
 def drifting(folder: Path, seed: int, frames: int = 4) -> Path:

@@ -3,7 +3,6 @@
 import math
 import os
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,16 +30,6 @@ from kinemacolor.training.validation_items import list_validation_items
 
 ALONE = ProcessGroup(0, 1, torch.device("cpu"))
 SIDE = 64
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads(), cv2.getNumThreads()
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
-    yield
-    torch.set_num_threads(before[0])
-    cv2.setNumThreads(before[1])
 
 
 def smooth(seed: int, width: int = SIDE) -> np.ndarray[Any, Any]:

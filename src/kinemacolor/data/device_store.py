@@ -1,12 +1,10 @@
 """The store of a training device: films, photographs and motion, decoded once into its memory."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -18,6 +16,7 @@ from kinemacolor.data.sources import Source
 from kinemacolor.data.warping import Window
 from kinemacolor.errors import ResourceError
 from kinemacolor.utils.arrays import Size, UInt8Array
+from kinemacolor.utils.prefetch import single_thread
 
 Pair = tuple[int, int]
 BYTES_PER_FLOW_PIXEL = 10  # both ways: four float16 and two bytes of visibility
@@ -100,7 +99,7 @@ def load_device_store(
     stills: dict[str, Tensor] = {}
     motions: dict[str, _FilmMotion] = {}
     total, done = len(sources) + sum(map(len, pairs.values())), 0
-    with ThreadPoolExecutor(jobs) as pool, _single_opencv_thread():
+    with ThreadPoolExecutor(jobs) as pool, single_thread():
         films = [source for source in sources if source.kind == "film"]
         # Films first: their motion is most of the work, and the pool estimates it while photographs are decoded.
         others = [source for source in sources if source.kind == "photograph"]
@@ -183,14 +182,3 @@ def _stack_motion(pairs: Sequence[Pair], motions: Sequence[FlowPair], device: to
     flow = stack(("to_first", "to_second")).permute(0, 1, 4, 2, 3).contiguous()
     visibility = stack(("seen_in_second", "seen_in_first"))
     return _FilmMotion({pair: row for row, pair in enumerate(pairs)}, flow, visibility)
-
-
-@contextmanager
-def _single_opencv_thread() -> Iterator[None]:
-    """Run OpenCV on one thread: the threads of the pool fill the cores."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        yield
-    finally:
-        cv2.setNumThreads(before)

@@ -2,8 +2,7 @@
 
 import hashlib
 import zipfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from kinemacolor.data.sources import Source, read_source_frame
 from kinemacolor.utils.arrays import Float32Array
 from kinemacolor.utils.files import write_file_atomically
+from kinemacolor.utils.prefetch import single_thread
 from kinemacolor.video.geometry import resize
 
 INPUT_SIDE = 112  # px: every picture is resized to a square, whatever its aspect
@@ -33,7 +33,7 @@ def compute_embeddings(sources: Sequence[Source], network: nn.Module, path: Path
     float32_network = deepcopy(network).float().eval()  # on a CPU half precision is many times slower
     known = _read_cached_rows(path, network_hash)
     missing = [source for source in sources if source.digest not in known]
-    with _single_torch_thread():
+    with single_thread():  # small pictures gain nothing from more, and are 15 times slower on a busy machine
         for start in range(0, len(missing), BATCH_SIZE):
             chunk = missing[start : start + BATCH_SIZE]
             known |= dict(zip((source.digest for source in chunk), _pool_features(chunk, float32_network), strict=True))
@@ -46,17 +46,6 @@ def compute_embeddings(sources: Sequence[Source], network: nn.Module, path: Path
     rows -= rows.mean(0)
     unit: Float32Array = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
     return unit
-
-
-@contextmanager
-def _single_torch_thread() -> Iterator[None]:
-    """Run torch on one thread: small pictures gain nothing from more, and are 15 times slower on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @torch.inference_mode()

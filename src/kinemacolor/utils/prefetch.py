@@ -2,7 +2,8 @@
 
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import cv2
@@ -65,3 +66,17 @@ def use_single_thread() -> None:
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+
+
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """Run torch and OpenCV on one thread each in the block: where other threads or processes fill the cores."""
+    import torch
+
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    use_single_thread()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])
