@@ -2,7 +2,7 @@
 
 import torch
 
-from kinemacolor.nn.ab_bins import BIN_CENTRES, BIN_COUNT, bin_centres, nearest_bin
+from kinemacolor.nn.ab_bins import BIN_CENTRES, BIN_COUNT, bin_centres, bin_frequencies, nearest_bin
 
 
 def test_bins_are_the_grid_around_gray() -> None:
@@ -28,3 +28,13 @@ def test_the_nearest_bin_is_nearest() -> None:
 def test_colours_beyond_all_bins_take_the_outermost() -> None:
     far = torch.tensor([[127.0, 0], [0, -110], [-90, 90]]).T.reshape(1, 2, 1, 3)
     assert [BIN_CENTRES[number] for number in nearest_bin(far).flatten()] == [(60, 0), (0, -60), (-40, 40)]
+
+
+def test_photographs_are_mostly_gray_and_more_orange_and_blue_than_green_and_purple() -> None:
+    shares = bin_frequencies(torch.zeros(1).double())
+    assert shares.shape == (BIN_COUNT,)
+    assert shares.min() > 0
+    torch.testing.assert_close(shares.sum().item(), 1.0)
+    share = dict(zip(BIN_CENTRES, shares.tolist(), strict=True))
+    assert max(share, key=lambda centre: share[centre]) == (0, 0)
+    assert min(share[20, 30], share[10, -40]) > 3 * max(share[-40, 30], share[40, -30])
