@@ -25,7 +25,8 @@ from kinemacolor.options import RenderOptions
 from kinemacolor.training.distributed import join_process_group
 from kinemacolor.training.initialization import build_model
 from kinemacolor.training.objective import required_vgg_taps
-from kinemacolor.training.recipe import AdversarialLossConfig, ModelConfig, Recipe
+from kinemacolor.training.recipe import ModelConfig, Recipe
+from kinemacolor.training.recipe_losses import AdversarialLossConfig
 from kinemacolor.training.train_state import TrainState
 
 GIB = 2**30

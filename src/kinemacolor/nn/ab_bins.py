@@ -15,12 +15,10 @@ BIN_CENTRES = tuple(
     if a * a + b * b <= 40 * BIN_STEP**2
 )
 BIN_COUNT = len(BIN_CENTRES)
-# How often each bin is the nearest, in 100,000 cells: a row for each a, from green to red; b from blue to yellow. Counted
-# once on the 5,558 photographs that kinema learns from (mean ab of 27 × 48 cells each), smoothed by a Gaussian with a
-# deviation of 5 units as Zhang et al. do, and no bin is empty.
-_BIN_COUNTS = tuple(
-    int(count)
-    for count in """
+# How often each bin is the nearest, in 100,000 cells: a row for each a, from green to red; b from blue to yellow.
+# Counted once on the 5,558 photographs that kinema learns from (mean ab of 27 × 48 cells each), smoothed by a Gaussian
+# with a deviation of 5 units as Zhang et al. do; no bin is empty.
+_BIN_COUNT_ROWS = """
     1 1 1 1 1
     1 1 2 2 2 4 11
     1 2 10 17 10 12 26 66 127
@@ -34,8 +32,8 @@ _BIN_COUNTS = tuple(
     33 14 12 22 49 106 217 288 330
     16 8 11 23 43 145 413
     12 11 15 28 76
-    """.split()
-)
+"""
+_BIN_COUNTS = tuple(int(count) for count in _BIN_COUNT_ROWS.split())
 BIN_FREQUENCIES = tuple(count / sum(_BIN_COUNTS) for count in _BIN_COUNTS)
 
 

@@ -27,7 +27,7 @@ from kinemacolor.models.base import Colorizer, ModelOutput, State
 from kinemacolor.nn.backbones import VGG19
 from kinemacolor.nn.constants import get_constant
 from kinemacolor.nn.precision import promote_to_float32
-from kinemacolor.training import recipe as recipes
+from kinemacolor.training import recipe_losses as recipes
 
 PERCEPTUAL_LAYERS = {"top": TOP_LAYER, "all": ALL_LAYERS}
 

@@ -5,24 +5,17 @@ Each class is a section of the TOML file that a user edits and `recipe_file` rea
 
 import json
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import Field, create_model, model_validator
 
-from kinemacolor.data.clip import ClipOptions, ReferenceKind
-from kinemacolor.losses.penalty import Penalty
+from kinemacolor.data.clip import ClipOptions
 from kinemacolor.models.catalog import MODEL_CATALOG
-
-STRICT_CONFIG = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class _RecipeSection(BaseModel):
-    """A section of a recipe: strict types, no unknown keys, immutable."""
-
-    model_config = STRICT_CONFIG
+from kinemacolor.training.recipe_losses import LossesConfig
+from kinemacolor.training.recipe_section import STRICT_CONFIG, RecipeSection
 
 
-class ModelConfig(_RecipeSection):
+class ModelConfig(RecipeSection):
     """The section ``model``: which model, and the weights that it starts from.
 
     ``name``: name of the model. ``options``: fields of its options class (`Colorizer.options_type`).
@@ -33,8 +26,8 @@ class ModelConfig(_RecipeSection):
     """
 
     name: str
-    options: dict[str, Any] = {}
-    start_from: dict[str, str] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
+    start_from: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _check_name(self) -> Self:
@@ -50,7 +43,7 @@ class ModelConfig(_RecipeSection):
         return checked.model_validate_json(json.dumps(both)).options  # type: ignore[attr-defined]
 
 
-class DataConfig(_RecipeSection):
+class DataConfig(RecipeSection):
     """The section ``data``: folders of ``films`` and ``photographs``, relative to the recipe.
 
     ``pack``: folder of a pack (`data.packed`), which has both, instead. ``cache``: folder of decoded frames and flow;
@@ -70,119 +63,7 @@ class DataConfig(_RecipeSection):
     held_out: tuple[Path, ...] = ()
 
 
-class LossTermConfig(_RecipeSection):
-    """A loss with its ``weight``; 0 turns it off. In a file the number alone may stand for the table."""
-
-    weight: float = Field(ge=0)
-
-
-class L1LossConfig(LossTermConfig):
-    """`losses.pixel.l1_loss` of ab in Lab units, only for clips with these kinds of ``references``."""
-
-    references: tuple[ReferenceKind, ...] = get_args(ReferenceKind)
-
-
-class SmoothL1LossConfig(L1LossConfig):
-    """`losses.pixel.smooth_l1_loss` of ab (Lab units) divided by ``scale``."""
-
-    beta: float = Field(default=1.0, gt=0)
-    scale: float = Field(default=1.0, gt=0)
-
-
-class PsnrLossConfig(L1LossConfig):
-    """`losses.pixel.psnr_loss` of ab; ``noise`` in Lab units."""
-
-    noise: float = Field(default=1.0, ge=1)
-
-
-class MatchColorsLossConfig(PsnrLossConfig):
-    """Loss on the colours of matching, before fusion: on the ab map ``aux`` of `ModelOutput.aux`.
-
-    ``form``: `losses.pixel.l1_loss` or `losses.pixel.psnr_loss`.
-    """
-
-    aux: str = "evidence"
-    form: Literal["l1", "psnr"] = "l1"
-
-
-class SemanticColorsLossConfig(MatchColorsLossConfig):
-    """Loss on the colours of semantic attention (`models.kinema.semantic`), as `MatchColorsLossConfig`."""
-
-    aux: str = "kind"
-
-
-class PerceptualLossConfig(LossTermConfig):
-    """`losses.perceptual.perceptual_loss` on relu5_2 (``top``) or on five layers (``all``)."""
-
-    layers: Literal["top", "all"] = "top"
-    penalty: Penalty = "l2"
-
-
-class ContextualLossConfig(LossTermConfig):
-    """`losses.perceptual.contextual_loss` between prediction and all references."""
-
-    bandwidth: float = Field(default=0.1, gt=0)
-
-
-class SmoothnessLossConfig(LossTermConfig):
-    """`losses.pixel.smoothness_loss`; ``alpha`` in squared Lab units.
-
-    ``centre``: the pixel itself counts among its neighbours.
-    """
-
-    alpha: float = Field(default=10.0, gt=0)
-    centre: bool = True
-    penalty: Penalty = "l1"
-
-
-class TemporalLossConfig(LossTermConfig):
-    """`losses.temporal.temporal_loss` between consecutive frames."""
-
-    penalty: Penalty = "l1"
-
-
-class AdversarialLossConfig(LossTermConfig):
-    """`losses.adversarial`, from step ``start_step`` on.
-
-    ``lr``: the discriminator's learning rate. ``width``: factor on its number of channels.
-    """
-
-    start_step: int = Field(default=0, ge=0)
-    lr: float = Field(default=2e-4, gt=0)
-    width: float = Field(default=1.0, gt=0)
-
-
-class ConfidenceLossConfig(LossTermConfig):
-    """`losses.confidence.confidence_loss`; ``tolerance`` in Lab units."""
-
-    tolerance: float = Field(default=10.0, gt=0)
-
-
-class LossesConfig(_RecipeSection):
-    """The section ``losses``: the objective is their sum, each times its weight.
-
-    ``adversarial`` is the model's side; the discriminator minimises its own loss.
-    """
-
-    l1: L1LossConfig | None = None
-    smooth_l1: SmoothL1LossConfig | None = None
-    psnr: PsnrLossConfig | None = None
-    match_colors: MatchColorsLossConfig | None = None
-    semantic_colors: SemanticColorsLossConfig | None = None
-    perceptual: PerceptualLossConfig | None = None
-    contextual: ContextualLossConfig | None = None
-    smoothness: SmoothnessLossConfig | None = None
-    temporal: TemporalLossConfig | None = None
-    adversarial: AdversarialLossConfig | None = None
-    confidence: ConfidenceLossConfig | None = None
-
-    def active_terms(self) -> dict[str, LossTermConfig]:
-        """Return the losses with a weight above 0, by name."""
-        every = {name: getattr(self, name) for name in type(self).model_fields}
-        return {name: term for name, term in every.items() if term is not None and term.weight > 0}
-
-
-class OptimizerConfig(_RecipeSection):
+class OptimizerConfig(RecipeSection):
     """The section ``optimizer``: Adam or AdamW and its settings.
 
     ``lr``: learning rate. ``lr_by_module``: learning rates of submodules by their path. ``frozen``: paths of submodules
@@ -191,7 +72,7 @@ class OptimizerConfig(_RecipeSection):
 
     kind: Literal["adam", "adamw"] = "adamw"
     lr: float = Field(default=1e-4, gt=0)
-    lr_by_module: dict[str, float] = {}
+    lr_by_module: dict[str, float] = Field(default_factory=dict)
     frozen: tuple[str, ...] = ()
     frozen_statistics: bool = False
     betas: tuple[float, float] = (0.9, 0.999)
@@ -200,7 +81,7 @@ class OptimizerConfig(_RecipeSection):
     amsgrad: bool = False
 
 
-class LrScheduleConfig(_RecipeSection):
+class LrScheduleConfig(RecipeSection):
     """The section ``lr_schedule``: the factor on all learning rates, linear from 0 over ``warmup`` steps, then 1.
 
     Kind ``steps``: multiplied by ``factor`` at each step of ``milestones``. Kind ``cosine``: falls to ``floor`` at step
@@ -223,7 +104,7 @@ class LrScheduleConfig(_RecipeSection):
         return self
 
 
-class ValidationConfig(_RecipeSection):
+class ValidationConfig(RecipeSection):
     """The section ``validation``: what is measured of held-out films and photographs (`validation_items`).
 
     ``every``: steps between validations; 0 is never. ``share``: share of the films' origins that is held out, chosen by
@@ -242,7 +123,7 @@ class ValidationConfig(_RecipeSection):
     photographs: int = Field(default=8, ge=0)
 
 
-class Recipe(_RecipeSection):
+class Recipe(RecipeSection):
     """All settings of a training run; `recipe_aliases` has the names that keys had before.
 
     ``steps``: steps of the optimizer. ``batch_size``: clips of a step, over all devices. ``gradient_accumulation``:

@@ -27,7 +27,8 @@ from kinemacolor.training.objective import (
     is_adversarial_active,
     predict_batch,
 )
-from kinemacolor.training.recipe import AdversarialLossConfig, OptimizerConfig, Recipe
+from kinemacolor.training.recipe import OptimizerConfig, Recipe
+from kinemacolor.training.recipe_losses import AdversarialLossConfig
 from kinemacolor.training.schedule import lr_factor
 
 STAGES = ("clips", "forward", "losses", "backward", "optimizer")  # of a step, as a profiler names them

@@ -1,0 +1,121 @@
+"""The section ``losses`` of a recipe: which losses an objective has, their weights and their settings."""
+
+from typing import Literal, get_args
+
+from pydantic import Field
+
+from kinemacolor.data.clip import ReferenceKind
+from kinemacolor.losses.penalty import Penalty
+from kinemacolor.training.recipe_section import RecipeSection
+
+
+class LossTermConfig(RecipeSection):
+    """A loss with its ``weight``; 0 turns it off. In a file the number alone may stand for the table."""
+
+    weight: float = Field(ge=0)
+
+
+class L1LossConfig(LossTermConfig):
+    """`losses.pixel.l1_loss` of ab in Lab units, only for clips with these kinds of ``references``."""
+
+    references: tuple[ReferenceKind, ...] = get_args(ReferenceKind)
+
+
+class SmoothL1LossConfig(L1LossConfig):
+    """`losses.pixel.smooth_l1_loss` of ab (Lab units) divided by ``scale``."""
+
+    beta: float = Field(default=1.0, gt=0)
+    scale: float = Field(default=1.0, gt=0)
+
+
+class PsnrLossConfig(L1LossConfig):
+    """`losses.pixel.psnr_loss` of ab; ``noise`` in Lab units."""
+
+    noise: float = Field(default=1.0, ge=1)
+
+
+class MatchColorsLossConfig(PsnrLossConfig):
+    """Loss on the colours of matching, before fusion: on the ab map ``aux`` of `ModelOutput.aux`.
+
+    ``form``: `losses.pixel.l1_loss` or `losses.pixel.psnr_loss`.
+    """
+
+    aux: str = "evidence"
+    form: Literal["l1", "psnr"] = "l1"
+
+
+class SemanticColorsLossConfig(MatchColorsLossConfig):
+    """Loss on the colours of semantic attention (`models.kinema.semantic`), as `MatchColorsLossConfig`."""
+
+    aux: str = "kind"
+
+
+class PerceptualLossConfig(LossTermConfig):
+    """`losses.perceptual.perceptual_loss` on relu5_2 (``top``) or on five layers (``all``)."""
+
+    layers: Literal["top", "all"] = "top"
+    penalty: Penalty = "l2"
+
+
+class ContextualLossConfig(LossTermConfig):
+    """`losses.perceptual.contextual_loss` between prediction and all references."""
+
+    bandwidth: float = Field(default=0.1, gt=0)
+
+
+class SmoothnessLossConfig(LossTermConfig):
+    """`losses.pixel.smoothness_loss`; ``alpha`` in squared Lab units.
+
+    ``centre``: the pixel itself counts among its neighbours.
+    """
+
+    alpha: float = Field(default=10.0, gt=0)
+    centre: bool = True
+    penalty: Penalty = "l1"
+
+
+class TemporalLossConfig(LossTermConfig):
+    """`losses.temporal.temporal_loss` between consecutive frames."""
+
+    penalty: Penalty = "l1"
+
+
+class AdversarialLossConfig(LossTermConfig):
+    """`losses.adversarial`, from step ``start_step`` on.
+
+    ``lr``: the discriminator's learning rate. ``width``: factor on its number of channels.
+    """
+
+    start_step: int = Field(default=0, ge=0)
+    lr: float = Field(default=2e-4, gt=0)
+    width: float = Field(default=1.0, gt=0)
+
+
+class ConfidenceLossConfig(LossTermConfig):
+    """`losses.confidence.confidence_loss`; ``tolerance`` in Lab units."""
+
+    tolerance: float = Field(default=10.0, gt=0)
+
+
+class LossesConfig(RecipeSection):
+    """The section ``losses``: the objective is their sum, each times its weight.
+
+    ``adversarial`` is the model's side; the discriminator minimises its own loss.
+    """
+
+    l1: L1LossConfig | None = None
+    smooth_l1: SmoothL1LossConfig | None = None
+    psnr: PsnrLossConfig | None = None
+    match_colors: MatchColorsLossConfig | None = None
+    semantic_colors: SemanticColorsLossConfig | None = None
+    perceptual: PerceptualLossConfig | None = None
+    contextual: ContextualLossConfig | None = None
+    smoothness: SmoothnessLossConfig | None = None
+    temporal: TemporalLossConfig | None = None
+    adversarial: AdversarialLossConfig | None = None
+    confidence: ConfidenceLossConfig | None = None
+
+    def active_terms(self) -> dict[str, LossTermConfig]:
+        """Return the losses with a weight above 0, by name."""
+        every = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: term for name, term in every.items() if term is not None and term.weight > 0}
