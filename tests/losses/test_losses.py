@@ -13,8 +13,11 @@ from golden import recipe
 from golden.fill import answers, fill
 from kinemacolor.color import lab_to_rgb
 from kinemacolor.losses.adversarial import SelfAttention, VideoDiscriminator, discriminator_loss, generator_loss
+from kinemacolor.losses.color_classes import bin_weights, color_classes_loss
 from kinemacolor.losses.confidence import confidence_loss, soft_correctness
-from kinemacolor.losses.numerics import Penalty, weighted_mean
+from kinemacolor.losses.deep_features import deep_features_loss, extract_backbone_maps
+from kinemacolor.losses.detail import detail_loss
+from kinemacolor.losses.numerics import Penalty, box_mean, weighted_mean
 from kinemacolor.losses.perceptual import (
     ALL_LAYERS,
     CONTEXTUAL_LAYERS,
@@ -25,6 +28,7 @@ from kinemacolor.losses.perceptual import (
 )
 from kinemacolor.losses.pixel import l1_loss, psnr_loss, smooth_l1_loss, smoothness_loss
 from kinemacolor.losses.temporal import temporal_loss, warp_tensor_by_flow
+from kinemacolor.losses.vividness import vividness_loss
 from kinemacolor.metrics import motion
 from kinemacolor.models.deep_exemplar import (
     DeepExemplar,
@@ -32,13 +36,19 @@ from kinemacolor.models.deep_exemplar import (
     official_colorization_names,
     official_correspondence_names,
 )
+from kinemacolor.nn.ab_bins import BIN_CENTRES, bin_centres, bin_frequencies
 from kinemacolor.nn.backbones import VGG19
+from kinemacolor.weights.registry import load_imagenet_backbone
 
 NAMES = (
     "l1",
     "smooth_l1",
     "psnr",
     "smoothness",
+    "detail",
+    "vividness",
+    "color_classes",
+    "deep_features",
     "perceptual",
     "contextual",
     "generator",
@@ -46,6 +56,7 @@ NAMES = (
     "scores",
     "temporal",
     "confidence",
+    "confidence of regions",
 )
 TAPS = ("relu1_2", "relu2_2", "relu3_2", "relu4_2", "relu5_2")
 
@@ -182,6 +193,142 @@ def test_smoothness_lets_edges_be_where_the_truth_has_them(centre: bool) -> None
     assert smoothness_loss(torch.full_like(follows, 17.0), truth, centre=centre) < 1e-5
     dark = torch.zeros(1, 3, 6, 8)  # what lies outside the picture must not count as black
     assert smoothness_loss(torch.full_like(follows, 17.0), dark, centre=centre) < 1e-5
+
+
+# Detail
+
+
+def test_the_mean_of_a_square_ends_at_the_border() -> None:
+    x = torch.randn(2, 3, 7, 9).double()
+    found = box_mean(x, 5)
+    torch.testing.assert_close(found[:, :, 3, 4], x[:, :, 1:6, 2:7].mean((2, 3)))
+    torch.testing.assert_close(found[:, :, 0, 8], x[:, :, :3, 6:].mean((2, 3)))
+    torch.testing.assert_close(box_mean(x, 25), x.mean((2, 3), keepdim=True).expand_as(x))
+    with pytest.raises(ValueError, match="odd side, got 4 px"):
+        box_mean(x, 4)
+
+
+def test_detail_by_hand() -> None:
+    truth = torch.zeros(2, 2, 51, 51)
+    result = truth.clone()
+    result[0, 0, 25, 25] = 625.0  # its means are 625 / side² on squares around it
+    bands = [
+        (81 * (625 / 81 - 1) + (625 - 81)) / 2601 / 4,
+        (9 * (625 / 9 - 625 / 81) + 72 * 625 / 81) / 2601 / 4,
+        (625 - 625 / 9 + 8 * 625 / 9) / 2601 / 4,
+    ]
+    assert detail_loss(result, truth).item() == pytest.approx(sum(bands), rel=1e-5)
+    for number, wanted in enumerate(bands):
+        weights = (float(number == 0), float(number == 1), float(number == 2))
+        assert detail_loss(result, truth, band_weights=weights).item() == pytest.approx(wanted, rel=1e-5)
+    rows = torch.tensor([1.0, 0.0])[:, None, None, None]
+    assert detail_loss(result, truth, rows).item() == pytest.approx(2 * sum(bands), rel=1e-5)
+    assert detail_loss(result, truth, 1 - rows) == 0
+
+
+def test_detail_asks_for_detail_and_not_for_colour() -> None:
+    truth = box_mean(60 * torch.randn(1, 2, 54, 96), 3)
+    assert detail_loss(truth + 40, truth) < 1e-4
+    losses = [detail_loss(box_mean(truth, side), truth).item() for side in (1, 3, 9)]
+    assert losses[0] == 0
+    assert 0 < 2 * losses[1] < losses[2]
+    fine = detail_loss(box_mean(truth, 5), truth, band_weights=(0, 0, 1))
+    assert fine > detail_loss(box_mean(truth, 5), truth, band_weights=(1, 0, 0))
+    result, truth = chroma().double().detach().requires_grad_(), chroma().double()
+    assert torch.autograd.gradcheck(lambda x: detail_loss(x, truth), result)
+    detail_loss(result, truth.detach().requires_grad_()).backward()
+
+
+# How much colour, and which
+
+
+def test_vividness_by_hand() -> None:
+    truth, result = torch.zeros(2, 2, 4, 5), torch.zeros(2, 2, 4, 5)
+    truth[0, 0], truth[1, 1] = 10.0, 20.0
+    result[0, :, :, :2] = torch.tensor([-3.0, 4.0])[:, None, None]  # a chroma of 5 in the left cells, 0 in the others
+    result[1, 0] = 30.0  # more vivid than the truth
+    result.requires_grad_()
+    truth.requires_grad_()
+    loss = vividness_loss(result, truth, cell=2)
+    assert loss.item() == pytest.approx((2 * 5 + 4 * 10) / 12)
+    loss.backward()
+    assert truth.grad is None
+    assert result.grad is not None
+    assert result.grad[0, 0, 0, 0] > 0 > result.grad[0, 1, 0, 0]  # away from gray
+    assert (result.grad[1] == 0).all()
+    assert torch.isfinite(result.grad).all()
+    first = torch.tensor([1.0, 0.0])[:, None, None, None]
+    assert vividness_loss(result, truth, first, cell=2).item() == pytest.approx(50 / 6)
+    assert vividness_loss(-truth, truth) == 0  # whatever the hue
+    with pytest.raises(ValueError, match="one shape"):
+        vividness_loss(result, truth[:1])
+
+
+def test_color_classes_by_hand() -> None:
+    weights, shares = bin_weights(torch.zeros(1)), bin_frequencies(torch.zeros(1))
+    assert (weights * shares).sum().item() == pytest.approx(1)
+    gray, red = BIN_CENTRES.index((0, 0)), BIN_CENTRES.index((60, 20))
+    wanted = (shares[gray] + 1 / 129) / (shares[red] + 1 / 129)
+    torch.testing.assert_close(weights[red] / weights[gray], wanted)
+    truth = torch.zeros(1, 2, 4, 8)
+    truth[0, :, :, 4:6] = torch.tensor([70.0, 30.0])[:, None, None]
+    truth[0, :, :, 6:] = torch.tensor([50.0, 10.0])[:, None, None]  # a cell of the mean (60, 20)
+    logits = torch.zeros(1, 129, 1, 2)
+    logits[0, gray] = 3.0
+    logits.requires_grad_()
+    truth.requires_grad_()
+    loss = color_classes_loss(logits, truth)
+    total = math.log(math.exp(3) + 128)
+    expected = (float(weights[gray]) * (total - 3) + float(weights[red]) * total) / 2
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+    loss.backward()
+    assert truth.grad is None
+    assert logits.grad is not None
+    assert logits.grad[0, gray, 0, 0] < 0 < logits.grad[0, gray, 0, 1]
+    assert color_classes_loss(logits, truth, torch.zeros(1, 1, 1, 1)) == 0
+    with pytest.raises(ValueError, match="129 bins, got"):
+        color_classes_loss(logits[:, 1:], truth)
+
+
+def test_equal_chances_for_all_bins_cost_the_logarithm_of_their_number() -> None:
+    drawn = torch.multinomial(bin_frequencies(torch.zeros(1)), 40_000, replacement=True)
+    truth = bin_centres(torch.zeros(1))[drawn].T.reshape(1, 2, 200, 200)
+    assert color_classes_loss(torch.zeros(1, 129, 200, 200), truth).item() == pytest.approx(math.log(129), rel=0.02)
+
+
+# The ImageNet backbone
+
+
+def test_deep_features_are_their_equation() -> None:
+    result = {0: torch.randn(2, 16, 4, 6), 7: torch.randn(2, 80, 2, 3)}
+    truth = {0: torch.randn(2, 16, 4, 6), 7: torch.randn(2, 80, 2, 3)}
+    cosines = [F.cosine_similarity(result[block], truth[block]) for block in (0, 7)]
+    wanted = sum(float((2 - 2 * cosine).mean()) for cosine in cosines) / 2
+    assert deep_features_loss(result, truth, blocks=(0, 7)).item() == pytest.approx(wanted, rel=1e-5)
+    first = torch.tensor([1.0, 0.0])[:, None, None, None]
+    masked = deep_features_loss(result, truth, first, blocks=(7,))
+    torch.testing.assert_close(masked, (2 - 2 * cosines[1][0]).mean())
+    assert deep_features_loss({0: torch.zeros(1, 4, 2, 2)}, {0: torch.ones(1, 4, 2, 2)}, blocks=(0,)) == 1
+
+
+def test_deep_features_see_wrong_pale_and_blurred_colours() -> None:
+    backbone = load_imagenet_backbone()
+    truth = torch.cat([box_mean(100 * torch.rand(1, 1, 96, 128), 5), box_mean(120 * torch.randn(1, 2, 96, 128), 7)], 1)
+    ab = truth[:, 1:].clone().requires_grad_()
+    maps = extract_backbone_maps(backbone, truth)
+    assert [*maps] == [0, 2, 4, 7, 10]
+
+    def loss(changed: Tensor) -> Tensor:
+        return deep_features_loss(extract_backbone_maps(backbone, torch.cat([truth[:, :1], changed], 1)), maps)
+
+    assert loss(ab) == 0
+    for small, large in ((0.7 * ab, 0 * ab), (box_mean(ab, 3), box_mean(ab, 9)), (0.8 * ab, -ab)):
+        assert 0 < 1.5 * loss(small) < loss(large)
+    (gradient,) = torch.autograd.grad(loss(0.5 * ab), ab)
+    assert torch.isfinite(gradient).all()
+    assert (gradient * ab).sum() < 0  # colours should grow
+    with pytest.raises(ValueError, match="frozen EfficientNetLite0"):
+        extract_backbone_maps(backbone.train(), truth)
 
 
 # VGG19
@@ -507,6 +654,19 @@ def test_soft_correctness_by_hand() -> None:
     assert not soft_correctness(result, truth).requires_grad
 
 
+def test_a_region_is_as_right_as_its_mean_error() -> None:
+    truth, result = torch.zeros(1, 2, 3, 4), torch.zeros(1, 2, 3, 4)
+    result[0, 0, 1, 1] = -9.0
+    found = soft_correctness(result, truth, tolerance=2, region=3)[0, 0]
+    mean = [[9 / 4, 9 / 6, 9 / 6, 0], [9 / 6, 1, 1, 0], [9 / 4, 9 / 6, 9 / 6, 0]]  # less lies around a border
+    torch.testing.assert_close(found, (-torch.tensor(mean) / 2).exp())
+    assert torch.equal(*(soft_correctness(result, truth, region=region) for region in (0, 1)))
+    confidence = torch.rand(1, 1, 3, 4)
+    loss = confidence_loss(confidence, result, truth, region=3)
+    assert loss != confidence_loss(confidence, result, truth)
+    assert confidence_loss(soft_correctness(result, truth, region=3), result, truth, region=3).abs() < 1e-6
+
+
 def test_confidence_loss_is_a_cross_entropy_less_its_least() -> None:
     result, truth = chroma(), chroma()
     confidence = torch.rand(2, 1, 5, 6).requires_grad_()
@@ -557,6 +717,7 @@ def each_loss() -> dict[str, tuple[Callable[..., Tensor], list[Tensor]]]:
     judge, network, seen = VideoDiscriminator(width=1 / 16).eval(), vgg(), torch.ones(2, 1, 48, 64)
     judge.attention.gamma.data.fill_(1)
     ab, other, lab = picture()[:, 1:], picture()[:, 1:], picture()
+    backbone = load_imagenet_backbone()
 
     def through(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
         return lambda x, y: loss(extract_vgg_features(network, x), extract_vgg_features(network, y))
@@ -566,6 +727,13 @@ def each_loss() -> dict[str, tuple[Callable[..., Tensor], list[Tensor]]]:
         "smooth_l1": (smooth_l1_loss, [ab, other]),
         "psnr": (psnr_loss, [ab, other]),
         "smoothness": (smoothness_loss, [ab, lab]),
+        "detail": (detail_loss, [ab, other]),
+        "vividness": (vividness_loss, [ab, other]),
+        "color_classes": (color_classes_loss, [torch.randn(2, 129, 6, 8), ab]),
+        "deep_features": (
+            lambda x, y: deep_features_loss(extract_backbone_maps(backbone, x), extract_backbone_maps(backbone, y)),
+            [lab, picture()],
+        ),
         "perceptual": (through(perceptual_loss), [lab, picture()]),
         "contextual": (through(contextual_loss), [lab, picture()]),
         "generator": (generator_loss, [torch.randn(4), torch.randn(4)]),
@@ -573,6 +741,10 @@ def each_loss() -> dict[str, tuple[Callable[..., Tensor], list[Tensor]]]:
         "scores": (lambda x: judge(x).sum(), [picture(2, (64, 128))[None]]),
         "temporal": (temporal_loss, [ab, other, torch.randn(2, 2, 48, 64), seen]),
         "confidence": (confidence_loss, [torch.rand(2, 1, 48, 64), ab, other]),
+        "confidence of regions": (
+            lambda *tensors: confidence_loss(*tensors, region=9),
+            [torch.rand(2, 1, 48, 64), ab, other],
+        ),
     }
 
 

@@ -19,14 +19,15 @@ from torch import Tensor
 
 from kinemacolor.data.loader import Batch
 from kinemacolor.inference.session import BT709_FULL_RANGE, Session
-from kinemacolor.nn.backbones import VGG19
+from kinemacolor.losses.networks import LossNetworks
+from kinemacolor.nn.backbones import VGG19, EfficientNetLite0
 from kinemacolor.nn.precision import flush_denormals
 from kinemacolor.options import RenderOptions
 from kinemacolor.training.distributed import join_process_group
 from kinemacolor.training.initialization import build_model
-from kinemacolor.training.objective import required_vgg_taps
+from kinemacolor.training.objective import needs_backbone, required_vgg_taps
 from kinemacolor.training.recipe import ModelConfig, Recipe
-from kinemacolor.training.recipe_losses import AdversarialLossConfig
+from kinemacolor.training.recipe_losses import AdversarialLossConfig, LossesConfig
 from kinemacolor.training.train_state import TrainState
 
 GIB = 2**30
@@ -49,14 +50,12 @@ class Throughput:
 def time_training(recipe: Recipe, device: str, seconds: float = 0.0) -> Throughput:
     """Time steps of a recipe's training for ``seconds``, at least one, on random clips of its shape.
 
-    The weights are random, those of VGG19 too, and every loss is active. A first step does not count. Raises what a
-    training step raises.
+    The weights are random, those of the losses' networks too, and every loss is active. A first step does not count.
+    Raises what a training step raises.
     """
     with join_process_group(device) as process_group, flush_denormals(), torch.random.fork_rng():
         model = build_model(recipe.model.model_copy(update={"start_from": {}}), recipe.seed)
-        taps = required_vgg_taps(recipe.losses)
-        vgg = VGG19(taps, width=1).eval().requires_grad_(False) if taps else None
-        state = TrainState(model, recipe, process_group, vgg)
+        state = TrainState(model, recipe, process_group, _make_loss_networks(recipe.losses))
         size = recipe.batch_size // recipe.gradient_accumulation
         parts = [make_random_batch(recipe, size, process_group.device)] * recipe.gradient_accumulation
         steps = count(_find_full_step(recipe))
@@ -131,6 +130,15 @@ def time_film_chain(name: str, size: tuple[int, int], device: str, seconds: floa
         return len(small)
 
     return _measure(colorize_block, session.device, seconds)
+
+
+def _make_loss_networks(config: LossesConfig) -> LossNetworks:
+    """The frozen networks of the active losses, with random weights."""
+    taps = required_vgg_taps(config)
+    return LossNetworks(
+        vgg=VGG19(taps, width=1).eval().requires_grad_(False) if taps else None,
+        backbone=EfficientNetLite0().eval().requires_grad_(False) if needs_backbone(config) else None,
+    )
 
 
 def _find_full_step(recipe: Recipe) -> int:

@@ -3,23 +3,30 @@
 import torch
 from torch import Tensor
 
-from kinemacolor.losses.numerics import subtract_same_shape, weighted_mean
+from kinemacolor.losses.numerics import box_mean, subtract_same_shape, weighted_mean
 from kinemacolor.nn.precision import promote_to_float32
 
 
-def soft_correctness(result: Tensor, truth: Tensor, *, tolerance: float = 10.0) -> Tensor:
+def soft_correctness(result: Tensor, truth: Tensor, *, tolerance: float = 10.0, region: int = 0) -> Tensor:
     """Probability 0..1, ``B 1 h w``, that ab ``B 2 h w`` is accepted for the true ab ``B 2 h w``; without gradient.
 
     exp(-‖result - truth‖₂ / ``tolerance``): the share of viewers who accept the colour if the error that
     they accept is exponentially distributed with a mean of ``tolerance`` Lab units. 1 without an
-    error, 0.37 at the tolerance, and no threshold between right and wrong.
+    error, 0.37 at the tolerance, and no threshold between right and wrong. With a ``region`` the error
+    is its mean over the square of so many px, an odd number, around each pixel: of the place, not of its noise.
     """
     error: Tensor = torch.linalg.vector_norm(subtract_same_shape(result, truth).detach(), dim=1, keepdim=True)
-    return (-error / tolerance).exp()
+    return (-(box_mean(error, region) if region else error) / tolerance).exp()
 
 
 def confidence_loss(
-    confidence: Tensor, result: Tensor, truth: Tensor, weight: Tensor | None = None, *, tolerance: float = 10.0
+    confidence: Tensor,
+    result: Tensor,
+    truth: Tensor,
+    weight: Tensor | None = None,
+    *,
+    tolerance: float = 10.0,
+    region: int = 0,
 ) -> Tensor:
     """Mean divergence, in nats, of ``confidence`` 0..1, ``B 1 h w``, from `soft_correctness` q of the model's own ab.
 
@@ -32,7 +39,7 @@ def confidence_loss(
     confidence of exactly 0 or 1 costs less than 8 and has a gradient of less than 2000. Gradients
     flow to the confidence only: ab is not trained by it. Raises ValueError for another shape.
     """
-    target = soft_correctness(result, truth, tolerance=tolerance)
+    target = soft_correctness(result, truth, tolerance=tolerance, region=region)
     if confidence.shape != target.shape:
         raise ValueError(f"wanted a confidence {tuple(target.shape)}, got {tuple(confidence.shape)}")
     q, c = (0.0005 + 0.999 * x for x in (target, promote_to_float32(confidence)))

@@ -1,6 +1,7 @@
-"""Operations that losses share: differences and penalties in float32 or wider, and weighted means."""
+"""Operations that losses share: differences and penalties in float32 or wider, weighted means, means of squares."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from kinemacolor.losses.penalty import Penalty
@@ -28,3 +29,15 @@ def weighted_mean(x: Tensor, weight: Tensor | None = None) -> Tensor:
         return x.mean()
     counts = weight.detach().to(x).expand_as(x)
     return (counts * x).sum() / counts.sum().clamp_min(torch.finfo(x.dtype).tiny)
+
+
+def box_mean(x: Tensor, side: int) -> Tensor:
+    """Compute the mean of ``B C h w`` over the square of ``side`` px around each pixel, where it lies in the picture.
+
+    Raises ValueError for an even side: it has no middle.
+    """
+    if side % 2 == 0:
+        raise ValueError(f"wanted a square with an odd side, got {side} px")
+    for kernel in ((side, 1), (1, side)):  # rows and columns apart: 2 × side numbers for each pixel, not side²
+        x = F.avg_pool2d(x, kernel, 1, (kernel[0] // 2, kernel[1] // 2), count_include_pad=False)
+    return x

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from kinemacolor.color import lab_to_rgb
+from kinemacolor.losses.networks import extract_maps
 from kinemacolor.losses.numerics import apply_penalty, subtract_same_shape
 from kinemacolor.losses.penalty import Penalty
 from kinemacolor.nn.backbones import VGG19
@@ -52,15 +52,8 @@ CONTEXTUAL_LAYERS = (
 
 
 def extract_vgg_features(vgg: VGG19, lab: Tensor) -> dict[str, Tensor]:
-    """Compute the maps of ``vgg`` by their taps, ``B C h w`` each, of Lab ``B 3 h w`` as sRGB clipped to 0..1.
-
-    Where a colour is clipped its gradient is 0. Raises ValueError unless the network is frozen: in
-    evaluation mode, with parameters that require no gradient. Computed in float32, also under autocast.
-    """
-    if vgg.training or any(parameter.requires_grad for parameter in vgg.parameters()):
-        raise ValueError("wanted a frozen VGG19: vgg.eval().requires_grad_(False)")
-    with no_autocast(lab.device):
-        return dict(zip(sorted(vgg.taps), vgg(lab_to_rgb(promote_to_float32(lab))), strict=True))
+    """Compute the maps of ``vgg`` by their taps; else as `extract_maps`."""
+    return dict(zip(sorted(vgg.taps), extract_maps(vgg, lab), strict=True))
 
 
 def perceptual_loss(

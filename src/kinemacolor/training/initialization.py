@@ -1,4 +1,4 @@
-"""Where weights begin: builds the model of a recipe and the network that its losses need."""
+"""Where weights begin: builds the model of a recipe and the networks that its losses need."""
 
 import pickle
 from collections.abc import Mapping
@@ -10,11 +10,14 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from kinemacolor.errors import UsageError, WeightsError
+from kinemacolor.losses.networks import LossNetworks
 from kinemacolor.models.base import Colorizer
 from kinemacolor.nn.backbones import VGG19
+from kinemacolor.training.objective import needs_backbone, required_vgg_taps
 from kinemacolor.training.recipe import ModelConfig, is_weights_file
+from kinemacolor.training.recipe_losses import LossesConfig
 from kinemacolor.weights.manifest import BACKBONE_PART, StoredPart, stored_backbone_part, stored_parts
-from kinemacolor.weights.registry import MODELS, read_part, recorded_options
+from kinemacolor.weights.registry import MODELS, load_imagenet_backbone, read_part, recorded_options
 
 UNREADABLE_ERRORS = (OSError, EOFError, RuntimeError, ValueError, KeyError, SafetensorError, pickle.UnpicklingError)
 
@@ -51,19 +54,16 @@ def get_submodule(model: Colorizer, path: str, key: str) -> torch.nn.Module:
         raise UsageError(f"{key}: {model.spec.name} has no {path!r}; it has {known}, and what is in these") from error
 
 
-def load_loss_network(taps: tuple[str, ...]) -> VGG19 | None:
-    """Load the frozen VGG19 with the layers ``taps`` for the losses; None without taps.
+def load_loss_networks(config: LossesConfig) -> LossNetworks:
+    """Load the frozen networks through which the active losses look.
 
-    Raises WeightsError, with advice, where its weights are not on this machine.
+    Raises WeightsError, with advice, where weights are not on this machine.
     """
-    if not taps:
-        return None
-    part = find_stored_part("vgg19")
-    variant = str(part.entry.options.get("vgg", "caffe"))
-    network = VGG19(taps, variant=variant, width=1)  # type: ignore[arg-type]
-    wanted = network.state_dict()
-    network.load_state_dict({name: x for name, x in read_part(part).items() if name in wanted})
-    return network.eval().requires_grad_(False)
+    taps = required_vgg_taps(config)
+    return LossNetworks(
+        vgg=_load_vgg(taps) if taps else None,
+        backbone=load_imagenet_backbone() if needs_backbone(config) else None,
+    )
 
 
 def find_stored_part(name: str) -> StoredPart:
@@ -94,6 +94,16 @@ def read_weights_file(path: Path) -> Mapping[str, Tensor]:
         return weights
     except UNREADABLE_ERRORS as error:
         raise WeightsError(f"{path} is no whole file of weights: name another for model.start_from") from error
+
+
+def _load_vgg(taps: tuple[str, ...]) -> VGG19:
+    """The frozen VGG19 with the layers ``taps``."""
+    part = find_stored_part("vgg19")
+    variant = str(part.entry.options.get("vgg", "caffe"))
+    network = VGG19(taps, variant=variant, width=1)  # type: ignore[arg-type]
+    wanted = network.state_dict()
+    network.load_state_dict({name: x for name, x in read_part(part).items() if name in wanted})
+    return network.eval().requires_grad_(False)
 
 
 def _read_part_for(name: str, module: torch.nn.Module) -> Mapping[str, Tensor]:

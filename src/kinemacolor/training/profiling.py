@@ -9,8 +9,7 @@ from torch.profiler import ProfilerActivity, profile
 from kinemacolor.nn.precision import flush_denormals
 from kinemacolor.training.datasets import iter_batch_parts, load_training_data, move_data_to_device
 from kinemacolor.training.distributed import ProcessGroup, join_process_group
-from kinemacolor.training.initialization import build_model, load_loss_network
-from kinemacolor.training.objective import required_vgg_taps
+from kinemacolor.training.initialization import build_model, load_loss_networks
 from kinemacolor.training.recipe import Recipe
 from kinemacolor.training.train_state import STAGES, TrainState
 
@@ -27,8 +26,8 @@ def profile_training(recipe: Recipe, device: str, steps: int) -> str:
         data = load_training_data(recipe)
         if recipe.data.on_device:
             data = move_data_to_device(data, process_group.device)
-        vgg = load_loss_network(required_vgg_taps(recipe.losses))
-        state = TrainState(build_model(recipe.model, recipe.seed), recipe, process_group, vgg)
+        networks = load_loss_networks(recipe.losses)
+        state = TrainState(build_model(recipe.model, recipe.seed), recipe, process_group, networks)
         batch_parts = iter_batch_parts(data.clips, recipe, process_group, 0)
 
         def run_steps(first: int, count: int) -> None:

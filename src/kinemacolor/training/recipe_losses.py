@@ -1,8 +1,8 @@
 """The section ``losses`` of a recipe: which losses an objective has, their weights and their settings."""
 
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from kinemacolor.data.clip import ReferenceKind
 from kinemacolor.losses.penalty import Penalty
@@ -32,6 +32,31 @@ class PsnrLossConfig(L1LossConfig):
     """`losses.pixel.psnr_loss` of ab; ``noise`` in Lab units."""
 
     noise: float = Field(default=1.0, ge=1)
+
+
+class DetailLossConfig(L1LossConfig):
+    """`losses.detail.detail_loss` of ab; ``weights`` of the bands of 25 to 9, 9 to 3 and under 3 px."""
+
+    weights: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+
+class VividnessLossConfig(L1LossConfig):
+    """`losses.vividness.vividness_loss`, by default where the reference shows another scene; ``cell`` in px."""
+
+    references: tuple[ReferenceKind, ...] = ("similar", "wrong")
+    cell: int = Field(default=8, ge=1)
+
+
+class ColorClassesLossConfig(L1LossConfig):
+    """`losses.color_classes.color_classes_loss` of the logits ``aux`` of `ModelOutput.aux`."""
+
+    aux: str = "prior"
+
+
+class DeepFeaturesLossConfig(L1LossConfig):
+    """`losses.deep_features.deep_features_loss` on these ``blocks`` of the backbone, at 1/2, 1/4, 1/8, 1/16, 1/16."""
+
+    blocks: tuple[Literal[0, 2, 4, 7, 10], ...] = Field(default=(0, 2, 4, 7), min_length=1)
 
 
 class MatchColorsLossConfig(PsnrLossConfig):
@@ -92,9 +117,16 @@ class AdversarialLossConfig(LossTermConfig):
 
 
 class ConfidenceLossConfig(LossTermConfig):
-    """`losses.confidence.confidence_loss`; ``tolerance`` in Lab units."""
+    """`losses.confidence.confidence_loss`; ``tolerance`` in Lab units, ``region`` in px: 0, or an odd number."""
 
     tolerance: float = Field(default=10.0, gt=0)
+    region: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _check_region(self) -> Self:
+        if self.region and self.region % 2 == 0:
+            raise ValueError("region: wanted 0 or an odd number of px, which has a middle")
+        return self
 
 
 class LossesConfig(RecipeSection):
@@ -106,8 +138,12 @@ class LossesConfig(RecipeSection):
     l1: L1LossConfig | None = None
     smooth_l1: SmoothL1LossConfig | None = None
     psnr: PsnrLossConfig | None = None
+    detail: DetailLossConfig | None = None
     match_colors: MatchColorsLossConfig | None = None
     semantic_colors: SemanticColorsLossConfig | None = None
+    color_classes: ColorClassesLossConfig | None = None
+    vividness: VividnessLossConfig | None = None
+    deep_features: DeepFeaturesLossConfig | None = None
     perceptual: PerceptualLossConfig | None = None
     contextual: ContextualLossConfig | None = None
     smoothness: SmoothnessLossConfig | None = None

@@ -16,17 +16,12 @@ from torch.profiler import record_function
 from kinemacolor.data.loader import Batch
 from kinemacolor.errors import WeightsError
 from kinemacolor.losses.adversarial import VideoDiscriminator
+from kinemacolor.losses.networks import LossNetworks
 from kinemacolor.models.base import Colorizer
-from kinemacolor.nn.backbones import VGG19
 from kinemacolor.training.distributed import ProcessGroup
 from kinemacolor.training.initialization import get_submodule
-from kinemacolor.training.objective import (
-    LossInputs,
-    compute_discriminator_loss,
-    compute_losses,
-    is_adversarial_active,
-    predict_batch,
-)
+from kinemacolor.training.loss_inputs import NO_NETWORKS, LossInputs, predict_batch
+from kinemacolor.training.objective import compute_discriminator_loss, compute_losses, is_adversarial_active
 from kinemacolor.training.recipe import OptimizerConfig, Recipe
 from kinemacolor.training.recipe_losses import AdversarialLossConfig
 from kinemacolor.training.schedule import lr_factor
@@ -95,13 +90,18 @@ class OptimizedModule:
 class TrainState:
     """Everything that changes while the model of a recipe is trained on the device of ``process_group``.
 
-    ``vgg`` is the frozen network of the perceptual and contextual losses.
+    ``networks`` are the frozen networks through which losses look.
     """
 
-    def __init__(self, model: Colorizer, recipe: Recipe, process_group: ProcessGroup, vgg: VGG19 | None = None) -> None:
+    def __init__(
+        self, model: Colorizer, recipe: Recipe, process_group: ProcessGroup, networks: LossNetworks = NO_NETWORKS
+    ) -> None:
         self.recipe, self.process_group = recipe, process_group
         self.model = _place_network(model, process_group.device)
-        self.vgg = _place_network(vgg, process_group.device) if vgg else None
+        self.networks = LossNetworks(
+            vgg=_place_network(networks.vgg, process_group.device) if networks.vgg else None,
+            backbone=_place_network(networks.backbone, process_group.device) if networks.backbone else None,
+        )
         for path in recipe.optimizer.frozen:
             get_submodule(model, path, "optimizer.frozen").requires_grad_(False)
         self.generator = OptimizedModule(
@@ -152,7 +152,7 @@ class TrainState:
         assert discriminator is None or isinstance(discriminator, VideoDiscriminator)
         with self._autocast, record_function("forward"):
             prediction = predict_batch(self.model, batch, recompute=self.recipe.gradient_checkpointing)
-        inputs = LossInputs(batch, prediction, self.vgg, discriminator)
+        inputs = LossInputs(batch, prediction, self.networks, discriminator)
         with _frozen_discriminator(discriminator):
             with record_function("losses"):
                 terms, weights = compute_losses(self.recipe.losses, inputs, step), self.recipe.losses.active_terms()

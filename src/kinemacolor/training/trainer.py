@@ -32,10 +32,9 @@ from kinemacolor.training.datasets import (
 )
 from kinemacolor.training.device_errors import translate_device_errors
 from kinemacolor.training.distributed import ProcessGroup, join_process_group
-from kinemacolor.training.initialization import build_model, load_loss_network
+from kinemacolor.training.initialization import build_model, load_loss_networks
 from kinemacolor.training.logs import RunLog
 from kinemacolor.training.loss_window import LossWindow
-from kinemacolor.training.objective import required_vgg_taps
 from kinemacolor.training.recipe import Recipe
 from kinemacolor.training.recipe_file import recipe_to_dict
 from kinemacolor.training.run_folder import RECIPE_FILE, hold_run_folder, write_state
@@ -120,8 +119,8 @@ class Trainer:
         self.step = self.saved_step = restored["step"] if restored else 0
         if process_group.is_main_process:
             write_state(folder / RECIPE_FILE, recipe_to_dict(recipe))  # for people, and as the mark of a run
-        vgg = load_loss_network(required_vgg_taps(recipe.losses))
-        self.train_state = TrainState(build_model(recipe.model, recipe.seed), recipe, process_group, vgg)
+        networks = load_loss_networks(recipe.losses)
+        self.train_state = TrainState(build_model(recipe.model, recipe.seed), recipe, process_group, networks)
         if restored:
             self.train_state.load_state_dict(restored["learner"])
         self.training_data = _load_data_main_first(recipe, process_group, strict, on_message)
