@@ -22,8 +22,13 @@ from torch import Tensor
 from kinemacolor.cli.main import run
 from kinemacolor.data.loader import Batch
 from kinemacolor.errors import InputError, PartialError, ResourceError, UsageError, WeightsError
+from kinemacolor.losses.color_classes import color_classes_loss
+from kinemacolor.losses.confidence import confidence_loss
+from kinemacolor.losses.deep_features import deep_features_loss
+from kinemacolor.losses.detail import detail_loss
 from kinemacolor.losses.networks import LossNetworks
 from kinemacolor.losses.pixel import l1_loss, psnr_loss
+from kinemacolor.losses.vividness import vividness_loss
 from kinemacolor.models.color2embed import Color2Embed, Color2EmbedOptions
 from kinemacolor.models.deep_exemplar import DeepExemplar, DeepExemplarOptions
 from kinemacolor.nn.backbones import VGG19, instance_norm, standardize_maps
@@ -214,6 +219,9 @@ def test_every_model_has_a_recipe_with_the_settings_of_its_paper() -> None:
         ('base = "deep-exemplar"\n[model]\noptions = { wide = 1 }', "model.options.wide: unknown key"),
         ('base = "kinema"\n[losses]\nl2 = 1', "losses.l2: unknown key"),
         ('base = "kinema"\n[losses]\nl1 = { weight = 1, references = ["nearby"] }', "losses.l1.references.0"),
+        ('base = "kinema"\n[losses]\ndetail = { weight = 1, weights = [1.0, 1.0] }', "losses.detail.weights"),
+        ('base = "kinema"\n[losses]\ndeep_features = { weight = 1, blocks = [3] }', "losses.deep_features.blocks.0"),
+        ('base = "kinema"\n[losses]\nconfidence = { weight = 1, region = 8 }', "0 or an odd number of px"),
         ('base = "kinema"\nsteps = "many"', "steps: "),
         ('base = "kinema"\n[clips]\nframes = 1', "clips.frames of at least 2"),
         ('base = "kinema"\n[clips]\ncrop = [300, 400]', "a crop of 400x300 does not fit"),
@@ -392,6 +400,45 @@ def test_what_a_model_gives_beside_its_answer_can_be_taught(data: Path) -> None:
     torch.testing.assert_close(found["semantic_colors"], l1_loss(kind[near], truth[near]))
     with pytest.raises(UsageError, match="the model gives evidence, kind beside its colours, no warped"):
         compute_losses(plain_kinema(data, losses={"match_colors": {"weight": 1, "aux": "warped"}}).losses, compared, 0)
+
+
+def test_terms_on_detail_vividness_classes_and_features_count_their_kinds_only(data: Path) -> None:
+    near = {"weight": 1, "references": ["near"]}
+    names = ("detail", "color_classes", "deep_features")
+    wanted = dict.fromkeys(names, near) | {"vividness": {"weight": 1, "cell": 4}}
+    region = {"confidence": {"weight": 1, "region": 9}}
+    recipe = plain_kinema(data, losses=wanted | region | {"temporal": 0, "psnr": 0, "l1": 0, "semantic_colors": 0})
+    batch = batch_of("wrong", "near")
+    networks = load_loss_networks(recipe.losses)
+    assert networks.vgg is None
+    prediction = predict_batch(build_model(recipe.model, 0), batch)
+    without = LossInputs(batch, prediction, networks)
+    with pytest.raises(UsageError, match=r"losses\.color_classes: the model gives no prior with logits of 129 bins"):
+        compute_losses(recipe.losses, without, 0)
+    logits = torch.randn(2, 2, 129, 8, 16)
+    inputs = LossInputs(batch, replace(prediction, aux={"prior": logits}), networks)
+    found, (wrong, right) = compute_losses(recipe.losses, inputs, 0), (slice(0, 2), slice(2, 4))
+    assert {*found} == {*names, "vividness", "confidence"}
+    ab, lab = inputs.predicted_ab, inputs.true_lab
+    torch.testing.assert_close(found["detail"], detail_loss(ab[right], lab[right, 1:]))
+    torch.testing.assert_close(found["vividness"], vividness_loss(ab[wrong], lab[wrong, 1:], cell=4))
+    torch.testing.assert_close(found["color_classes"], color_classes_loss(logits[1], lab[right, 1:]))
+    maps = (
+        {block: x[right] for block, x in maps.items()}
+        for maps in (inputs.predicted_backbone_maps, inputs.true_backbone_maps)
+    )
+    torch.testing.assert_close(found["deep_features"], deep_features_loss(*maps))
+    confidence = prediction.confidence.flatten(0, 1)
+    torch.testing.assert_close(found["confidence"], confidence_loss(confidence, ab, lab[:, 1:], region=9))
+
+
+def test_new_losses_teach(data: Path) -> None:
+    losses = {"detail": 0.1, "deep_features": 1.0, "vividness": {"weight": 0.1, "references": ["near"]}}
+    recipe = plain_kinema(data, losses=losses)
+    one = TrainState(build_model(recipe.model, 0), recipe, ALONE, load_loss_networks(recipe.losses))
+    (found,) = read_losses([one.train_step([batch_of("near")], 0)])
+    assert all(found[name] > 0 for name in losses)
+    assert found["gradient"] > 0
 
 
 def test_the_discriminator_learns_beside_the_model_and_not_through_it(data: Path) -> None:
