@@ -1,6 +1,5 @@
 """Loss on colours that are paler than the truth."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -20,8 +19,11 @@ def vividness_loss(result: Tensor, truth: Tensor, weight: Tensor | None = None, 
     """
     if result.shape != truth.shape:
         raise ValueError(f"wanted two of one shape, got {tuple(result.shape)} and {tuple(truth.shape)}")
-    chroma, wanted = (
-        F.avg_pool2d(torch.linalg.vector_norm(promote_to_float32(ab), dim=1, keepdim=True), cell, ceil_mode=True)
-        for ab in (result, truth.detach())
-    )
+    chroma, wanted = (F.avg_pool2d(_compute_chroma(ab), cell, ceil_mode=True) for ab in (result, truth.detach()))
     return weighted_mean(F.relu(wanted - chroma), weight)
+
+
+def _compute_chroma(ab: Tensor) -> Tensor:
+    """√(a² + b²), ``B 1 h w``; its gradient is 0 where it is 0."""
+    squares = promote_to_float32(ab).square()
+    return (squares[:, :1] + squares[:, 1:]).clamp_min(1e-12).sqrt()
