@@ -17,7 +17,8 @@ import kinemacolor
 from kinemacolor.color import lab_to_rgb, rgb_to_lab
 from kinemacolor.data.degradation import FilmDegradation, degrade_film, move_and_cover
 from kinemacolor.data.frame_cache import resize_and_center_crop
-from kinemacolor.data.layered_shot import LayeredShot, PastedThing
+from kinemacolor.data.layered_shot import LayeredShot
+from kinemacolor.data.pasted_thing import PastedThing
 from kinemacolor.data.photograph_shot import PhotographShot
 from kinemacolor.data.warping import Window
 from kinemacolor.video.display import iter_color_frames

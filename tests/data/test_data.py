@@ -25,8 +25,9 @@ from kinemacolor.data.device_store import estimate_store_bytes, load_device_stor
 from kinemacolor.data.flow_cache import FlowCache
 from kinemacolor.data.frame_cache import FrameCache, resize_and_center_crop
 from kinemacolor.data.index import SourceIndex, build_source_index
-from kinemacolor.data.layered_shot import LayeredShot, PastedThing
+from kinemacolor.data.layered_shot import LayeredShot
 from kinemacolor.data.loader import Batch, iter_batches
+from kinemacolor.data.pasted_thing import PastedThing
 from kinemacolor.data.photograph_shot import PhotographShot
 from kinemacolor.data.sampler import SourceSampler, pick_shuffled
 from kinemacolor.data.self_reference import make_self_reference, thin_plate_spline

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 ReferenceKind = Literal["near", "far", "part", "self", "similar", "wrong"]
 MAX_NEAR_DISTANCE = 5  # frames
+SHARES = ("photographs", "damaged", "mirrored", "reversed", "pasted", "lookalikes", "limbs", "distant")
 
 
 def _default_kind_shares() -> dict[ReferenceKind, float]:
@@ -28,6 +29,9 @@ class ClipOptions:
     ``references``: references of a clip, all of one kind. ``kinds``: share of each kind of reference.
     ``damaged``, ``mirrored``, ``reversed``: probabilities (film degradation, mirrored, played backwards). ``pasted``:
     share of the shots of photographs over which things of other photographs pass, under a changing light.
+    ``lookalikes``: share of these shots whose things are alike in luma and of different colours. ``limbs``: share of
+    the things whose outline has limbs. ``distant``: share of the references ``far`` and ``part`` of photographs that
+    show the shot's scene at a distant time: another camera and light, things elsewhere, missing or new.
 
     Kinds of references: ``near``, a frame at most 5 frames from the clip's first. ``far``, one further away.
     ``part``, a frame of another part that was cut from the same film (without one, the farthest frame), or another
@@ -48,6 +52,9 @@ class ClipOptions:
     mirrored: float = 0.5
     reversed: float = 0.5
     pasted: float = 0.0
+    lookalikes: float = 0.0
+    limbs: float = 0.0
+    distant: float = 0.0
 
     def __post_init__(self) -> None:
         known = get_args(ReferenceKind)
@@ -59,10 +66,8 @@ class ClipOptions:
             raise UsageError(f"kinds of references are {', '.join(known)}, each with a share: not {dict(self.kinds)}")
         if self.frames < 1 or self.references < 1 or min(self.strides, default=0) < 1:
             raise UsageError("frames, references and strides must be at least 1")
-        if not all(
-            0 <= chance <= 1 for chance in (self.photographs, self.damaged, self.mirrored, self.reversed, self.pasted)
-        ):
-            raise UsageError("photographs, damaged, mirrored, reversed and pasted are shares: 0 to 1")
+        if not all(0 <= getattr(self, name) <= 1 for name in SHARES):
+            raise UsageError(f"{', '.join(SHARES)} are shares: 0 to 1")
         rows, columns = self.clip_size
         if rows > self.size[0] or columns > self.size[1]:
             raise UsageError(

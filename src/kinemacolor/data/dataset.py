@@ -20,10 +20,11 @@ from kinemacolor.data.degradation import FilmDegradation, degrade_film, draw_noi
 from kinemacolor.data.flow_cache import FlowCache
 from kinemacolor.data.frame_cache import FrameCache
 from kinemacolor.data.index import SourceIndex
-from kinemacolor.data.layered_shot import LayeredShot, PastedThing, draw_light
+from kinemacolor.data.layered_shot import LayeredShot, draw_light
+from kinemacolor.data.pasted_thing import PastedThing
 from kinemacolor.data.photograph_shot import PhotographShot
 from kinemacolor.data.references import ReferenceSampler
-from kinemacolor.data.sampler import SourceSampler
+from kinemacolor.data.sampler import SourceSampler, happens
 from kinemacolor.data.shots import FilmShot, TrainingShot, make_no_flow
 from kinemacolor.data.store import DiskStore, SourceStore
 from kinemacolor.data.warping import draw_window
@@ -34,6 +35,7 @@ from kinemacolor.utils.arrays import Size
 PHOTOGRAPH_FRAMES = 24  # frames of the shot that is made from a photograph
 MAX_LIGHTNESS_NOISE = 2.0  # sigma in L*, of the input of clips of photographs
 MAX_THINGS = 3  # that pass over one shot
+MAX_NEWCOMERS = 1  # that only a distant time shows
 
 
 class _ClipFrames(NamedTuple):
@@ -141,18 +143,29 @@ class ClipDataset(Dataset[Clip]):
 
     def _draw_photograph_shot(self, number: int, generator: np.random.Generator) -> TrainingShot:
         """Make a shot of a photograph, at a share of ``pasted`` with things of others passing over it."""
-        size = self.options.size
+        size, options = self.options.size, self.options
         ground = PhotographShot(
             self.store.read_photograph(self.index.sources[number]), size, PHOTOGRAPH_FRAMES, generator
         )
-        if generator.random() >= self.options.pasted:
-            return ground
-        whence = generator.choice(self._photographs, int(generator.integers(1, MAX_THINGS + 1)))
+        if generator.random() >= options.pasted:
+            return LayeredShot(ground, [], (0.0, 0.0))
+        are_alike = happens(options.lookalikes, generator)
+        count = int(generator.integers(1, MAX_THINGS + 1))
+        count = max(count, 2) if are_alike else count
+        whence = generator.choice(self._photographs, count + MAX_NEWCOMERS * (options.distant > 0))
         things = [
-            PastedThing(self.store.read_photograph(self.index.sources[one]), size, PHOTOGRAPH_FRAMES, generator)
+            PastedThing(
+                self.store.read_photograph(self.index.sources[one]),
+                size,
+                PHOTOGRAPH_FRAMES,
+                generator,
+                has_limbs=happens(options.limbs, generator),
+            )
             for one in whence
         ]
-        return LayeredShot(ground, things, draw_light(generator))
+        if are_alike:
+            things[1:] = [thing.disguise(things[0], generator) for thing in things[1:]]
+        return LayeredShot(ground, things[:count], draw_light(generator), things[count:])
 
     def _draw_frame_numbers(self, length: int, generator: np.random.Generator) -> list[int]:
         """Draw the frame numbers of a clip within a shot, in order or reversed."""

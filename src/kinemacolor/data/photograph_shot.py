@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import cos, exp, log, radians, sin
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,10 +20,21 @@ from kinemacolor.data.warping import (
 from kinemacolor.nn.constants import get_constant
 from kinemacolor.utils.arrays import Size
 
-MIN_SCALE, MAX_SCALE, MAX_ZOOM = 0.5, 1.2, 1.6  # px of the photograph for one px of its shot; the largest zoom
+MIN_SCALE = 0.5  # px of the photograph for one px of its shot
 MAX_BEND = 0.04  # share of the photograph's shorter side: small enough that a field of 4 x 4 knots never folds
 INVERSION_STEPS = 4  # iterations of the fixed point that inverts a bend
 FIELD_SIZE = (40, 64)  # rows and columns at which the smooth field is stored
+
+
+class CameraRange(NamedTuple):
+    """What cameras are drawn from: at most ``max_scale`` px of the photograph for one px; ``turn``: sigma, degrees."""
+
+    max_scale: float
+    max_zoom: float
+    turn: float
+
+
+PASSING_CAMERA, DISTANT_CAMERA = CameraRange(1.2, 1.6, 2.0), CameraRange(1.5, 3.0, 8.0)
 
 
 class PhotographShot:
@@ -34,12 +46,19 @@ class PhotographShot:
     photograph lies.
     """
 
-    def __init__(self, photograph: Tensor, size: Size, length: int, generator: np.random.Generator) -> None:
+    def __init__(
+        self,
+        photograph: Tensor,
+        size: Size,
+        length: int,
+        generator: np.random.Generator,
+        cameras: CameraRange = PASSING_CAMERA,
+    ) -> None:
         self.size, self.length, self._photograph = size, length, photograph
         shape = (photograph.shape[1], photograph.shape[2])
-        first = _draw_camera(shape, size, generator)
+        first = _draw_camera(shape, size, cameras, generator)
         share = exp(generator.uniform(log(0.1), 0))
-        last = (1 - share) * first + share * _draw_camera(shape, size, generator)
+        last = (1 - share) * first + share * _draw_camera(shape, size, cameras, generator)
         self._end_cameras, self._easing = (first, last), generator.random()
         self._shake = generator.uniform(0, 0.7, (2, 2)), generator.uniform(0, 6.3, (2, 2))
         self._knots = generator.uniform(-1, 1, (2, 4, 4))
@@ -49,6 +68,10 @@ class PhotographShot:
     def device(self) -> torch.device:
         """Where frames and flow are computed."""
         return self._photograph.device
+
+    def draw_distant(self, generator: np.random.Generator) -> "PhotographShot":
+        """Draw another camera, up to twice as near or far and turned: a shot of one frame."""
+        return PhotographShot(self._photograph, self.size, 1, generator, DISTANT_CAMERA)
 
     def render_frames(self, numbers: Sequence[int], window: Window) -> Tensor:
         """Compute a window of the frames ``numbers`` (0..length-1): ``T 3 h w`` float32, the photograph's levels."""
@@ -107,11 +130,11 @@ class PhotographShot:
         return to_tensor(strengths, self.device)[:, None, None, None]
 
 
-def _draw_camera(shape: Size, size: Size, generator: np.random.Generator) -> Matrix:
+def _draw_camera(shape: Size, size: Size, cameras: CameraRange, generator: np.random.Generator) -> Matrix:
     """Draw a camera matrix 2 x 3 whose frame lies inside the photograph, except for rotated corners."""
-    coarsest = min(shape[0] / size[0], shape[1] / size[1], MAX_SCALE)
-    scale = generator.uniform(max(coarsest / MAX_ZOOM, min(MIN_SCALE, coarsest)), coarsest)
-    angle = radians(generator.normal(0, 2))
+    coarsest = min(shape[0] / size[0], shape[1] / size[1], cameras.max_scale)
+    scale = generator.uniform(max(coarsest / cameras.max_zoom, min(MIN_SCALE, coarsest)), coarsest)
+    angle = radians(generator.normal(0, cameras.turn))
     rotation = scale * np.array([[cos(angle), -sin(angle)], [sin(angle), cos(angle)]])
     middle, half = np.array(shape[::-1]) / 2, np.array(size[::-1]) / 2
     centre = middle + generator.uniform(-1, 1, 2) * np.maximum(middle - scale * half, 0)

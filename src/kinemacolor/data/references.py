@@ -10,7 +10,9 @@ from torch import Tensor
 from kinemacolor.data.clip import MAX_NEAR_DISTANCE, ClipOptions, ReferenceKind
 from kinemacolor.data.degradation import draw_noise
 from kinemacolor.data.index import SourceIndex
+from kinemacolor.data.layered_shot import LayeredShot, relight
 from kinemacolor.data.photograph_shot import PhotographShot
+from kinemacolor.data.sampler import happens
 from kinemacolor.data.self_reference import draw_self_bend
 from kinemacolor.data.shots import TrainingShot
 from kinemacolor.data.store import SourceStore
@@ -27,6 +29,7 @@ class ReferenceSampler:
     index: SourceIndex
     store: SourceStore
     shares: dict[ReferenceKind, float]
+    distant: float  # share of `ClipOptions`
 
     @classmethod
     def from_options(
@@ -46,7 +49,8 @@ class ReferenceSampler:
         if not shares:
             raise UsageError(f"{'; '.join(notices)}: give more films, or other kinds")
         total = sum(shares.values())
-        return cls(index, store, {kind: share / total for kind, share in shares.items()}), tuple(notices)
+        shares = {kind: share / total for kind, share in shares.items()}
+        return cls(index, store, shares, options.distant), tuple(notices)
 
     def draw_kind(self, generator: np.random.Generator) -> ReferenceKind:
         """Draw a kind of reference by the shares."""
@@ -68,6 +72,8 @@ class ReferenceSampler:
         """
         if kind == "self":
             return _bend_picture(_render_frame(shot, int(generator.choice(numbers))), generator, noise)
+        if kind in ("far", "part") and isinstance(shot, LayeredShot) and happens(self.distant, generator):
+            return relight(_render_frame(shot.draw_distant(generator), 0), generator)
         if kind in ("near", "far"):
             distances = np.abs(np.arange(shot.length) - numbers[0])
             candidates = np.flatnonzero(

@@ -17,6 +17,11 @@ def pick_shuffled(number: int, count: int, *seed: int) -> int:
     return int(np.random.default_rng([*seed, epoch]).permutation(count)[place])
 
 
+def happens(share: float, generator: np.random.Generator) -> bool:
+    """Draw whether what has a ``share`` of 0..1 happens. Nothing is drawn for 0: other choices are as without it."""
+    return share > 0 and generator.random() < share
+
+
 @dataclass(frozen=True)
 class SourceSampler:
     """The order of sources: films and photographs alternate by their share, then groups, then sources of a group.
