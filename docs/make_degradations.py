@@ -1,7 +1,7 @@
-"""Make `docs/pictures/degradations.jpg` and `docs/pictures/pasted.jpg`: `python docs/make_degradations.py`.
+"""Make `degradations.jpg`, `pasted.jpg` and `distant.jpg` in `docs/pictures`: `python docs/make_degradations.py`.
 
-Each kind of simulated ageing at full strength on the bundled sample, two consecutive frames of each; and frames of a
-shot in which things pass over a photograph, both cut from the reference of the sample.
+Each kind of simulated ageing at full strength on the bundled sample, two consecutive frames of each; frames of a shot
+in which things pass over a photograph, both cut from the reference of the sample; and its scene at distant times.
 """
 
 from dataclasses import fields
@@ -17,7 +17,7 @@ import kinemacolor
 from kinemacolor.color import lab_to_rgb, rgb_to_lab
 from kinemacolor.data.degradation import FilmDegradation, degrade_film, move_and_cover
 from kinemacolor.data.frame_cache import resize_and_center_crop
-from kinemacolor.data.layered_shot import LayeredShot
+from kinemacolor.data.layered_shot import LayeredShot, relight
 from kinemacolor.data.pasted_thing import PastedThing
 from kinemacolor.data.photograph_shot import PhotographShot
 from kinemacolor.data.warping import Window
@@ -75,8 +75,19 @@ def save(name: str, picture: np.ndarray, width: int) -> None:
     cv2.imwrite(str(HERE / name), small[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
 
 
+def draw_distant_times(photograph: Tensor) -> list[Tensor]:
+    """Two frames of a shot with two lookalikes, and three distant times of its scene, ``3 h w`` each."""
+    generator = np.random.default_rng(3)
+    ground = PhotographShot(photograph, SIZE, 24, generator)
+    first, second = (PastedThing(photograph.flip(-1), SIZE, 24, generator, has_limbs=True) for _ in range(2))
+    shot = LayeredShot(ground, [first, second.disguise(first, generator)], (0.1, -0.1))
+    whole = Window(0, 0, SIZE)
+    distant = [shot.draw_distant(generator).render_frames([0], whole)[0] for _ in range(3)]
+    return [*shot.render_frames([4, 20], whole), *(relight(picture, generator) for picture in distant)]
+
+
 def main() -> None:
-    """Make both pictures."""
+    """Make all pictures."""
     frames = read_color_frames(ASSETS / "sample.mp4", 4)
     kinds = ["none", *(field.name for field in fields(FilmDegradation))]
     tiles = [add_title(degrade_frames(frames, kind), kind) for kind in kinds]
@@ -90,6 +101,7 @@ def main() -> None:
     shot = LayeredShot(ground, things, (0.1, -0.1))
     shown = shot.render_frames([0, 5, 10, 15, 20], Window(0, 0, SIZE))
     save("pasted.jpg", join([to_picture(frame) for frame in shown]), 1500)
+    save("distant.jpg", join([to_picture(frame) for frame in draw_distant_times(photograph)]), 1500)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from kinemacolor.color import rgb_to_lab
+from kinemacolor.color import lab_to_rgb, rgb_to_lab
 from kinemacolor.data import flow_cache as motions
 from kinemacolor.data import index as indexing
 from kinemacolor.data.check import format_data_report
@@ -25,7 +25,7 @@ from kinemacolor.data.device_store import estimate_store_bytes, load_device_stor
 from kinemacolor.data.flow_cache import FlowCache
 from kinemacolor.data.frame_cache import FrameCache, resize_and_center_crop
 from kinemacolor.data.index import SourceIndex, build_source_index
-from kinemacolor.data.layered_shot import LayeredShot
+from kinemacolor.data.layered_shot import LayeredShot, relight
 from kinemacolor.data.loader import Batch, iter_batches
 from kinemacolor.data.pasted_thing import PastedThing
 from kinemacolor.data.photograph_shot import PhotographShot
@@ -329,7 +329,8 @@ def test_things_pass_over_a_photograph_with_exact_motion_and_occlusion() -> None
     for seed in range(12):
         generator = np.random.default_rng(seed)
         below = PhotographShot(ground, (60, 80), 24, generator)
-        shot = LayeredShot(below, [PastedThing(thing, (60, 80), 24, generator) for _ in range(2)], (0, 0))
+        things = [PastedThing(thing, (60, 80), 24, generator, has_limbs=seed % 2 == 1) for _ in range(2)]
+        shot = LayeredShot(below, things, (0, 0))
         for first, second in ((3, 4), (4, 3), (2, 10), (0, 23)):
             error, seen, picture, _ = flow_error(shot, first, second)
             inner = seen & (picture[..., :2] > 3).all(-1) & (picture[..., 0] < 156) & (picture[..., 1] < 116)
@@ -354,6 +355,83 @@ def test_things_pass_over_a_photograph_with_exact_motion_and_occlusion() -> None
     torch.testing.assert_close(lit[0], (below.render_frames([0], Window(0, 0, (60, 80)))[0] * 1.1).clamp(0, 255))
 
 
+def plain(ab: tuple[float, float]) -> Tensor:
+    """A photograph of one ab and a smooth L of 35 to 65, ``3 120 160`` 0..255."""
+    lightness = torch.from_numpy(painted(7, (120, 160))[..., 0].copy()).float() / 255 * 30 + 35
+    return 255 * lab_to_rgb(torch.stack([lightness, *(torch.full_like(lightness, one) for one in ab)]))
+
+
+def shares_of(picture: Tensor, colours: list[tuple[float, float]]) -> list[float]:
+    """The share of a picture ``3 h w`` 0..255 that has each ab, to 3 units."""
+    ab = rgb_to_lab(picture / 255)[1:].permute(1, 2, 0)
+    return [float(((ab - torch.tensor(one)).abs().amax(-1) < 3).float().mean()) for one in colours]
+
+
+def test_a_distant_time_shows_the_same_colours_in_other_places_and_light() -> None:
+    """Of the ground, of things (sometimes missing), and of what is new."""
+    colours, whole = [(20.0, 10.0), (-20.0, 15.0), (5.0, -25.0)], Window(0, 0, (60, 80))
+    ground, thing, new = map(plain, colours)
+    seen = []
+    for seed in range(30):
+        generator = np.random.default_rng(seed)
+        below = PhotographShot(ground, (60, 80), 24, generator)
+        things, newcomers = ([PastedThing(one, (60, 80), 24, generator, has_limbs=True)] for one in (thing, new))
+        shot = LayeredShot(below, things, (0, 0), newcomers)
+        frame = shot.render_frames([12], whole)[0]
+        distant = shot.draw_distant(generator)
+        assert (distant.size, distant.length) == ((60, 80), 1)
+        (picture,) = distant.render_frames([0], whole)
+        lit = relight(picture, generator)
+        assert shares_of(lit, colours) == pytest.approx(shares_of(picture, colours), abs=0.03)
+        assert (rgb_to_lab(lit / 255)[0] - rgb_to_lab(picture / 255)[0]).abs().mean() > 0.5
+        assert shares_of(frame, colours)[2] == 0
+        seen.append((shares_of(lit, colours), shares_of(frame, colours)))
+        assert sum(seen[-1][0]) > 0.7  # all but soft edges
+    shares = np.array(seen)
+    assert (shares[:, 0, 2] > 0.001).mean() > 0.9  # what is new, seldom covered
+    assert 0.1 < (shares[:, 0, 1] < 0.0005).mean() < 0.5  # what is missing
+    both = shares[(shares[..., 1] > 0.01).all(1), :, 1]
+    assert np.abs(np.log2(both[:, 0] / both[:, 1])).max() > 1
+
+
+def test_another_light_keeps_colours_and_the_order_of_tones() -> None:
+    lab = torch.stack([torch.linspace(5, 95, 64)[:, None].expand(64, 3), *torch.zeros(2, 64, 3)])
+    slopes = []
+    for seed in range(8):
+        made = rgb_to_lab(relight(255 * lab_to_rgb(lab), np.random.default_rng(seed)) / 255)
+        assert made[1:].abs().max() < 0.5
+        steps = made[0].diff(dim=0)
+        assert ((steps > 0).all(0)).all()
+        slopes.append(float((made[0, 32, 0] - made[0, 32, -1]).abs()))
+        assert made[0].min() > 0
+        assert made[0].max() < 100
+    assert max(slopes) > 5
+
+
+def test_lookalikes_have_the_luma_of_another_thing_and_not_its_colours() -> None:
+    for seed in range(8):
+        generator = np.random.default_rng(seed)
+        photographs = [
+            dim + scale * torch.from_numpy(painted(seed)).permute(2, 0, 1) for dim, scale in ((120, 0.3), (60, 0.4))
+        ]
+        model, own = (PastedThing(one, (60, 80), 24, generator) for one in photographs)
+        other = own.disguise(model, generator)
+        model_lab, own_lab, made_lab = (measure_thing(one) for one in (model, own, other))
+        (lightness, *ab), own_mean, (made_lightness, *made_ab) = (x.mean(1) for x in (model_lab, own_lab, made_lab))
+        assert abs(own_mean[0] - lightness) > 5
+        assert abs(made_lightness - lightness) < 4  # what sRGB cannot show is clipped
+        own_spread, made_spread = (abs(x[0].std() - model_lab[0].std()) for x in (own_lab, made_lab))
+        assert made_spread < own_spread + 1
+        assert torch.linalg.vector_norm(torch.stack(made_ab) - torch.stack(ab)) > 10
+        assert np.corrcoef(own_lab[0], made_lab[0])[0, 1] > 0.95  # the same detail, at the same place
+
+
+def measure_thing(thing: PastedThing) -> Tensor:
+    """Lab ``3 N`` of the pixels inside a thing's outline, wherever it is in the first frame."""
+    levels, opacity = thing.render_layer([0], Window(-100, -120, (260, 320)))
+    return rgb_to_lab(levels[0] / 255)[:, opacity[0, 0] > 0.99]
+
+
 def test_clips_depend_on_their_number_and_nothing_else(index: SourceIndex, data: Path) -> None:
     options = replace(SMALL, damaged=0.5)
     clips, other = (ClipDataset(index, options, data / "cache", seed) for seed in (1, 2))
@@ -361,6 +439,25 @@ def test_clips_depend_on_their_number_and_nothing_else(index: SourceIndex, data:
     assert all(same(clips[number], made[number]) for number in (4, 0))
     assert same(ClipDataset(index, options, data / "cache", 1)[5], made[5])
     assert not any(same(other[number], made[number]) for number in range(6))
+
+
+# Of clips 0 to 3: means of L, of the input, of the references, of the length of the flow, and of the visibility.
+RECORDED = [
+    (26.26, 57.04, 26.45, 1.25, 0.84),
+    (23.03, 49.35, 18.91, 1.0, 0.97),
+    (21.41, 57.43, 22.9, 0.88, 0.77),
+    (15.97, 52.49, 15.92, 1.55, 0.96),
+]
+
+
+def test_clips_are_those_of_earlier_versions(index: SourceIndex, data: Path) -> None:
+    """Runs go on with the clips they began with: an option that came later draws nothing while it is off."""
+    options = replace(SMALL, damaged=0.5, pasted=0.5, photographs=1, kinds={"near": 1, "far": 1, "part": 2, "self": 1})
+    clips = ClipDataset(index, options, data / "cache", 3)
+    for number, wanted in enumerate(RECORDED):
+        clip = clips[number]
+        measured = clip.lab, clip.lightness, clip.references, clip.flow.norm(dim=1), clip.visibility
+        assert [float(one.mean()) for one in measured] == pytest.approx(wanted, abs=0.02)
 
 
 def test_a_loader_goes_on_where_another_was_stopped(
@@ -564,6 +661,7 @@ def test_stored_frames_and_motion_are_used_again_and_mended(
 def test_clips_of_a_device_are_those_of_the_disk(index: SourceIndex, data: Path, photographs: float) -> None:
     """Same choices, same pixels: bit for bit where the device is the CPU."""
     options = replace(SMALL, crop=(48, 56), strides=(1, 2), damaged=0.5, pasted=0.5, photographs=photographs)
+    options = replace(options, lookalikes=0.5, limbs=0.5, distant=0.5)
     disk = ClipDataset(index, options, data / "cache")
     seen: list[tuple[int, int | None]] = []
     store = load_device_store(
@@ -703,6 +801,7 @@ def test_a_thin_plate_spline_goes_through_its_knots_and_keeps_lines_straight() -
         {"strides": (0,)},
         {"references": 0},
         {"damaged": 1.5},
+        {"distant": -0.1},
         {"crop": (65, 80)},
     ],
 )

@@ -15,7 +15,7 @@ from kinemacolor.data.photograph_shot import PhotographShot
 from kinemacolor.data.warping import Window, to_tensor
 
 MAX_LIGHT_CHANGE = 0.3  # of the levels, from the first to the last frame
-MISSING_SHARE = 0.25  # of the things, at a distant time
+MISSING_SHARE = 0.3  # of distant times, at which one thing is missing
 MAX_TONE_SHIFT, MAX_TONE_SLOPE = 0.6, 0.4  # of a distant time, in logits of L: in the middle, to either side
 MAX_CONTRAST_CHANGE = 1.3
 
@@ -39,8 +39,10 @@ class LayeredShot:
     def draw_distant(self, generator: np.random.Generator) -> "LayeredShot":
         """Draw the scene at a distant time, a shot of one frame: another camera, things elsewhere, missing or new."""
         ground = self._ground.draw_distant(generator)
-        things = [thing for thing in self._things if generator.random() >= MISSING_SHARE]
-        things = [thing.draw_distant(generator) for thing in (*things, *self._newcomers)]
+        things = [thing.draw_distant(generator) for thing in self._things]
+        if things and generator.random() < MISSING_SHARE:
+            things.pop(int(generator.integers(len(things))))
+        things += [thing.draw_distant(generator) for thing in self._newcomers]
         generator.shuffle(things)
         return LayeredShot(ground, things, (0.0, 0.0))
 

@@ -34,7 +34,8 @@ class CameraRange(NamedTuple):
     turn: float
 
 
-PASSING_CAMERA, DISTANT_CAMERA = CameraRange(1.2, 1.6, 2.0), CameraRange(1.5, 3.0, 8.0)
+PASSING_CAMERA = CameraRange(1.2, 1.6, 2.0)
+DISTANT_CAMERA = CameraRange(1.5, 2.2, 8.0)  # does not see a quarter of what frames show (of a passing one: a third)
 
 
 class PhotographShot:
