@@ -627,7 +627,9 @@ def test_a_checkpoint_with_old_keys_goes_on(data: Path, tmp_path: Path) -> None:
     assert {"evidence", "by_kind"} < {*recorded["losses"]}
     assert {"after", "rate"} < {*recorded["losses"]["adversarial"]}
     assert {"rate", "rates"} < {*recorded["solver"]}
-    del recorded["clips"]["pasted"], recorded["data"]["on_device"]  # keys that came later
+    for key in ("pasted", "lookalikes", "limbs", "distant"):
+        del recorded["clips"][key]  # it came later
+    del recorded["data"]["on_device"]  # that too
     torch.save(content | {"recipe": json.dumps(recorded)}, part.checkpoint)
     again, whole = train(recipe, tmp_path / "run"), train(recipe, tmp_path / "whole")
     assert again.step == whole.step == 4
