@@ -76,6 +76,41 @@ def test_copies_of_a_held_out_frame_are_refused(held: Path, tmp_path: Path) -> N
     assert refuse_held_out(index, [], tmp_path / "cache") is index
 
 
+def test_a_list_names_what_is_held_out(held: Path, tmp_path: Path) -> None:
+    for number, name in enumerate(("a/one", "a/two", "b/one", "b/three", "b/four")):
+        save(tmp_path / f"train/{name}.jpg", painted(20 + number))
+    save(tmp_path / "train/b/smaller.jpg", cv2.resize(painted(21), None, fx=0.5, fy=0.5), 80)
+    (tmp_path / "train/c.jpg").write_bytes((tmp_path / "train/b/three.jpg").read_bytes())
+    names = tmp_path / "names.tsv"
+    names.write_text("# of one kind\na/two.jpg\ta/one.jpg\n\nc.jpg\n")
+    index = build_source_index([held / "one"], [tmp_path / "train"], tmp_path / "cache")
+    assert "duplicate" in {fault.kind for fault in index.faults}  # c.jpg is b/three.jpg, and is named
+    found = refuse_held_out(index, [names], tmp_path / "cache")
+    assert [source.path.relative_to(tmp_path) for source in found.sources[1:]] == [
+        Path("train/b/four.jpg"),
+        Path("train/b/one.jpg"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"one/000.jpg\n", "1 of 1 names are of no film or photograph here, such as 'one/000.jpg'"),
+        (b"photographs/three.jpg\nphotographs/thre.jpg\n", "1 of 2 names .* such as 'photographs/thre.jpg'"),
+        (b"hotographs/three.jpg\n", "1 of 1 names"),
+        (b"\t\n# three.jpg\n", "names nothing"),
+        (b"\xff\xd8\xff", "is no text"),
+        (None, "may not be read"),
+    ],
+)
+def test_a_bad_list_is_told(held: Path, tmp_path: Path, text: bytes | None, message: str) -> None:
+    index = build_source_index([held / "one"], [held / "photographs"], tmp_path / "cache")
+    if text is not None:
+        (tmp_path / "names.txt").write_bytes(text)
+    with pytest.raises(InputError, match=rf"names.txt.*{message}"):
+        refuse_held_out(index, [tmp_path / "names.txt"], tmp_path / "cache")
+
+
 def test_another_cut_of_a_held_out_film_is_refused(held: Path, tmp_path: Path) -> None:
     drifting(tmp_path / "films/overlaps", 2, range(25))  # its middle frame is not held out, its last ones are
     drifting(tmp_path / "films/stranger", 7, range(12))

@@ -20,6 +20,7 @@ from gpu_transfer.shards import SHARDS_PER_TRANSFER, reduce_optimizer_state
 from gpu_transfer.working_tree import exclude_from_git
 
 from kinemacolor.cli.main import run as run_kinemacolor
+from kinemacolor.data.packed import read_pack
 from kinemacolor.training import logs
 from kinemacolor.training.datasets import load_training_data
 from kinemacolor.training.recipe_file import read_recipe, recipe_to_dict
@@ -207,6 +208,16 @@ def test_the_data_stays_what_it_was(data: Path, parts: list[Path], tmp_path: Pat
     assert packed.validation_films == whole.validation_films
     assert packed.clips.index.sources == whole.clips.index.sources
     assert {**recipe_to_dict(there), "data": None} == {**recipe_to_dict(here), "data": None}
+
+
+def test_what_is_held_out_is_not_packed(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("set/11.png\n")
+    parts = pack_parts(data, tmp_path / "gpu", "--set", f'data.held_out=["{tmp_path / "names.txt"}"]')
+    extract_archive(
+        list_piece_paths(collect_pieces(parts, tmp_path / "parts", "", forget=False), tmp_path / "parts"), tmp_path
+    )
+    index, _ = read_pack(tmp_path / "pack", SIZE)
+    assert [source.path.name for source in index.sources if source.kind == "photograph"] == ["12.png"]
 
 
 def test_parts_keep_their_size(parts: list[Path]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from gpu_transfer.pieces import MIB, ArchiveWriter, PieceWriter, TransferError, print_lines, write_index
 from gpu_transfer.working_tree import compute_code_digest, describe_commit, exclude_from_git, measure_working_tree
 from kinemacolor.data.frame_cache import FrameCache
+from kinemacolor.data.held_out import refuse_held_out
 from kinemacolor.data.index import SourceIndex, build_source_index
 from kinemacolor.data.packed import EMBEDDINGS_FILE, PICTURES_FILE, SOURCES_FILE, JpegQuality, write_pack
 from kinemacolor.errors import KinemacolorError
@@ -146,7 +147,10 @@ def _read_changed_recipe(options: PackOptions) -> Recipe:
 
 
 def _build_index(options: PackOptions, recipe: Recipe, kinds: set[Any]) -> SourceIndex:
-    """Scan the films and photographs that the recipe needs; what the training cache knows is not read again."""
+    """Scan the films and photographs that the recipe needs; what the training cache knows is not read again.
+
+    What the recipe holds out is left out of the pack, because it cannot be named where the files are not.
+    """
     if recipe.validation.folders:
         raise TransferError("a pack holds out a share of its films: take validation.folders out of the recipe")
     needs_photographs = recipe.clips.photographs or kinds & {"similar", "wrong"}
@@ -154,7 +158,8 @@ def _build_index(options: PackOptions, recipe: Recipe, kinds: set[Any]) -> Sourc
     photographs = (options.photographs or _find_folders(options.data, PHOTOGRAPH_FOLDERS)) if needs_photographs else []
     network = load_imagenet_backbone() if "similar" in kinds else None
     jobs = os.cpu_count() or 1
-    return build_source_index(films, photographs, _find_cache(options), network=network, jobs=jobs)
+    index = build_source_index(films, photographs, _find_cache(options), network=network, jobs=jobs)
+    return refuse_held_out(index, recipe.data.held_out, _find_cache(options))
 
 
 def _write_pack_once(index: SourceIndex, frames: FrameCache, pack: Path, quality: JpegQuality) -> None:

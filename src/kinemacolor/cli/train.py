@@ -28,7 +28,7 @@ def train(
     ] = None,
     photographs: Annotated[list[Path] | None, typer.Option(help="Photographs to learn from; repeat.")] = None,
     held_out: Annotated[
-        list[Path] | None, typer.Option(help="Never learn from these, nor from what shows the same; repeat.")
+        list[Path] | None, typer.Option(help="Folders, or lists of names, that are never learned from; repeat.")
     ] = None,
     cache: Annotated[Path | None, typer.Option(help="Where decoded frames and motion are kept.")] = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Processes that make clips.")] = None,

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from kinemacolor.data.index import NEAR_DUPLICATE_DIFFERENCE, SourceIndex
+from kinemacolor.data.name_lists import LIST_SUFFIXES, find_named_paths, read_name_list
 from kinemacolor.data.sources import (
     THUMBNAIL_SIZE,
     Source,
@@ -56,18 +57,21 @@ class HeldOutSource:
 
 def refuse_held_out(
     index: SourceIndex,
-    folders: Sequence[Path],
+    paths: Sequence[Path],
     cache: Path,
     on_progress: Callable[[int, int | None], None] = lambda done, expected: None,
 ) -> SourceIndex:
-    """Remove the sources from an index that show what films and photographs in ``folders`` show; faults name them.
+    """Remove the sources from an index that show what is held out; faults name them.
 
-    Hashes are kept in ``cache``. Raises InputError where something that is held out cannot be read, ResourceError for
-    disk errors, UsageError where nothing is left to learn from.
+    ``paths`` are folders of films and photographs, and lists (`name_lists`, .txt or .tsv) of names of what the index
+    was made of. Hashes are kept in ``cache``. Raises InputError where something that is held out cannot be read, or
+    a list names what the index does not know, ResourceError for disk errors, UsageError where nothing is left to learn
+    from.
     """
-    if not folders:
+    if not paths:
         return index
-    held_out = list(_hash_held_out([one for folder in folders for one in _find_held_out(folder)], cache))
+    unscanned = [one for path in paths for one in _find_held_out(path, index)]
+    held_out = list(_hash_held_out(unscanned, cache))
     training_hashes = _hash_training_frames(index.sources, cache, on_progress)
     faults = _find_resemblances(index.sources, training_hashes, held_out)
     remaining = [number for number in range(len(index.sources)) if number not in faults]
@@ -122,7 +126,18 @@ def _compare_signs(
     return (1 - largest / signs.shape[1]) / 2, nearest
 
 
-def _find_held_out(folder: Path) -> list[UnscannedSource]:
+def _find_held_out(path: Path, index: SourceIndex) -> list[UnscannedSource]:
+    """Find the films and photographs in a folder, or those that a list names."""
+    if path.suffix.lower() not in LIST_SUFFIXES or path.is_dir():
+        return _find_in_folder(path)
+    names = list(dict.fromkeys(name for row in read_name_list(path) for name in row))
+    # what was left out as a copy has a name too: what it is a copy of is in the index
+    known = dict.fromkeys([*(source.path for source in index.sources), *(fault.path for fault in index.faults)])
+    matches = find_named_paths(names, known, str(path))
+    return [one for found in matches for match in found for one in _find_in_folder(match)]
+
+
+def _find_in_folder(folder: Path) -> list[UnscannedSource]:
     """Find films and photographs in a folder that may hold both. Raises InputError where it holds neither."""
     found: list[UnscannedSource] = []
     try:

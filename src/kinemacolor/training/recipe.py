@@ -50,8 +50,8 @@ class DataConfig(RecipeSection):
     by default one in the user's folder. ``workers``: processes that make clips; 0 makes them in the training process.
     ``on_device``: all films, photographs and their motion are decoded into
     the memory of the training device before the first step, and clips are made there; where it has too little memory,
-    processes make them. ``held_out``: folders of films and photographs that must never be learned from;
-    sources that show the same are left out (`data.held_out`).
+    processes make them. ``held_out``: folders of films and photographs that must never be learned from,
+    and lists of names (.txt, .tsv) of some of those above; sources that show the same are left out (`data.held_out`).
     """
 
     films: tuple[Path, ...] = ()
