@@ -57,6 +57,8 @@ def test_measures_by_hand(truth: Path) -> None:
     found = measured(truth, predict_film(truth, GrayBaseline(), ReferenceProtocol(), short_side=72), moments=(0, 2))
     lab = [frame.lab for frame in true_frames(truth, 72)]
     assert found.curves["psnr"] == found.curves["psnr_gray"]
+    summary = found.summarize_film("truth", "gray", "first").means
+    assert (summary["detail_25_9"], summary["detail_9_3"]) == (0, 0)
     assert found.curves["ab_error"] == pytest.approx([float(x[1:].norm(dim=0).mean()) for x in lab])
     assert max(found.curves["colorfulness"]) < 0.1 < min(found.curves["colorfulness_truth"])
     assert found.curves["confidence"] == [0, 0, 0, 0]
@@ -194,6 +196,17 @@ def test_results_of_other_weights_do_not_count(truth: Path, tmp_path: Path) -> N
         stored_backbone_part().entry.sha256[:12],
         kinema.weights,
     ]
+
+
+def test_results_that_lack_a_measure_are_made_again(truth: Path, tmp_path: Path) -> None:
+    films, folder, seen = find_films(truth.parent), tmp_path / "results", []
+    rows = runs.evaluate_films(films, replace(SETTINGS, models=()), folder)
+    (folder / "results.jsonl").write_text((folder / "results.jsonl").read_text().replace("detail_", "other_", 1))
+    again = runs.evaluate_films(
+        films, replace(SETTINGS, models=()), folder, on_progress=lambda done, total: seen.append(done)
+    )
+    assert seen == [1]
+    assert [row.means["detail_9_3"] for row in again] == [row.means["detail_9_3"] for row in rows]
 
 
 def result(film: str, model: str, psnr: float) -> FilmResult:

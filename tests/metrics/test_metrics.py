@@ -19,6 +19,8 @@ from kinemacolor.metrics.picture import (
     compute_ab_error,
     compute_ciede2000,
     compute_colorfulness,
+    compute_faded_share,
+    compute_mean_chroma,
     compute_psnr,
     compute_psnr_uint8_wraparound,
     compute_ssim,
@@ -218,3 +220,12 @@ def test_ause_by_hand() -> None:
     many = generator.random(5000).astype(np.float32)
     told = [compute_ause(noise * generator.random(5000).astype(np.float32) - many, many) for noise in (0.1, 1, 10)]
     assert told == sorted(told)
+
+
+def test_chroma_and_what_faded_by_hand() -> None:
+    truth = torch.tensor([[[30.0, 0.0, 16.0, 16.0, 14.0]], [[40.0, 0.0, 0.0, 0.0, 0.0]]])
+    assert compute_mean_chroma(truth) == pytest.approx((50 + 16 + 16 + 14) / 5)
+    result = torch.zeros_like(truth)
+    result[1, 0, 2] = 5.1
+    assert compute_faded_share(result, truth) == pytest.approx(2 / 5)
+    assert compute_faded_share(truth, truth) == 0

@@ -17,6 +17,7 @@ from kinemacolor.color import lab_to_rgb
 from kinemacolor.errors import InputError, KinemacolorError
 from kinemacolor.evaluation.protocol import PredictedFrame, TrueFrame
 from kinemacolor.metrics.confidence import compute_ause, compute_confidence_correlation
+from kinemacolor.metrics.detail import compute_band_energies, compute_detail
 from kinemacolor.metrics.motion import Motion, compute_cdc, compute_color_histogram
 from kinemacolor.metrics.picture import (
     GRAY_THRESHOLD_AB,
@@ -27,7 +28,7 @@ from kinemacolor.metrics.picture import (
     compute_psnr_uint8_wraparound,
     compute_ssim,
 )
-from kinemacolor.utils.arrays import Float32Array, UInt8Array
+from kinemacolor.utils.arrays import Float32Array, Float64Array, UInt8Array
 
 
 @dataclass(frozen=True)
@@ -61,22 +62,25 @@ class FramePictures(NamedTuple):
 class ModelMeasurements:
     """What was measured of one model on one film: curves, colour histograms, features and pictures of its results.
 
+    ``error_energies`` and ``truth_energies``: `compute_band_energies` of the error and of the truth in each frame.
     ``failure``: why the model could not be measured, else None.
     """
 
     curves: dict[str, list[float]] = field(default_factory=dict)
     histograms: list[Float32Array] = field(default_factory=list)
+    error_energies: list[Float64Array] = field(default_factory=list)
+    truth_energies: list[Float64Array] = field(default_factory=list)
     features: list[Tensor] = field(default_factory=list)
     sample_pictures: list[FramePictures] = field(default_factory=list)
     worst_pictures: FramePictures | None = None
     failure: str | None = None
 
     def summarize_film(self, film: str, model: str, protocol: str) -> FilmResult:
-        """Average the curves over frames, and add CDC, which is one number for the whole film."""
+        """Average the curves over frames, and add CDC and detail, which are of the whole film."""
         if self.failure is not None:
             return FilmResult(film, model, protocol, 0, {}, {}, self.failure)
         means = {name: finite_mean(values) for name, values in self.curves.items()}
-        means["cdc"] = compute_cdc(self.histograms)
+        means |= {"cdc": compute_cdc(self.histograms), **compute_detail(self.error_energies, self.truth_energies)}
         return FilmResult(film, model, protocol, len(self.histograms), means, self.curves)
 
 
@@ -92,6 +96,7 @@ class _PreparedTruth:
     """A true frame with all that comparisons need; ``motion`` leads to the frame before, None for the first one.
 
     ``rgb`` and ``gray``: sRGB ``3 H W``, 0..1, in colour and without. ``lightness_bytes``: L* scaled to 0..255.
+    ``band_energies``: `compute_band_energies` of ab.
     """
 
     index: int
@@ -100,6 +105,7 @@ class _PreparedTruth:
     gray: Tensor
     lightness_bytes: UInt8Array
     pixels: _FramePixels
+    band_energies: Float64Array
     motion: Motion | None
     metrics: dict[str, float]
 
@@ -171,7 +177,8 @@ def _iter_prepared_truths(film: Iterable[TrueFrame]) -> Iterator[_PreparedTruth]
         changes = _motion_metrics(last.pixels if last else None, pixels, motion)
         metrics = {f"{name}_truth": value for name, value in changes.items()}
         metrics |= {"psnr_gray": compute_psnr(gray, rgb), "colorfulness_truth": compute_colorfulness(rgb)}
-        last = _PreparedTruth(index, frame, rgb, gray, lightness_bytes, pixels, motion, metrics)
+        energies = compute_band_energies(pixels.ab)
+        last = _PreparedTruth(index, frame, rgb, gray, lightness_bytes, pixels, energies, motion, metrics)
         yield last
 
 
@@ -266,6 +273,8 @@ def _record_frame(
     for name, value in row.items():
         measurements.curves.setdefault(name, []).append(value)
     measurements.histograms.append(compute_color_histogram(_to_uint8_picture(result)))
+    measurements.error_energies.append(compute_band_energies(_to_channels_last(prediction.ab - truth.frame.lab[1:])))
+    measurements.truth_energies.append(truth.band_energies)
     worst = row["psnr"] <= min(measurements.curves["psnr"])
     if worst or is_sample:
         pictures = _make_frame_pictures(prediction, result, truth)

@@ -27,6 +27,7 @@ from kinemacolor.evaluation.protocol import (
     read_colorized_film,
     true_frames,
 )
+from kinemacolor.metrics.detail import DETAIL_BANDS
 from kinemacolor.metrics.perceptual import FeatureStatistics, compute_fid
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.baselines import GrayBaseline, MatchBaseline
@@ -89,15 +90,16 @@ def evaluate_films(
 ) -> list[FilmResult]:
     """Measure every model on every film, baselines included; results that ``folder`` already holds are reused.
 
-    A film that fails gives a result with ``failure``, and the others continue. ``on_progress`` receives the number of
-    finished and of all results. Raises UsageError for an unknown model.
+    Those of a version that did not measure `DETAIL_BANDS` are not. A film that fails gives a result with ``failure``,
+    and the others continue. ``on_progress`` receives the number of finished and of all results. Raises UsageError for
+    an unknown model.
     """
     _check_models(settings.models)
     names = (*dict.fromkeys((*BASELINES, *settings.models)), *(settings.colorized_folders or {}))
     for part in ("features", "pictures"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     weights = {settings.result_key(name): _weights_fingerprint(name) for name in names}
-    earlier = [row for row in read_results(folder) if row.failure is None]
+    earlier = [row for row in read_results(folder) if row.failure is None and row.means.keys() >= DETAIL_BANDS.keys()]
     done = {(row.film, row.model): row for row in earlier if row.weights == weights.get(row.model)}
     tasks = [EvaluationTask(film, _unmeasured_models(film, names, settings, done), settings, folder) for film in films]
     expected, finished = sum(len(task.models) for task in tasks), 0

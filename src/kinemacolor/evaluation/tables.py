@@ -11,6 +11,7 @@ import numpy as np
 from kinemacolor.errors import InputError
 from kinemacolor.evaluation.measure import FilmResult, finite_mean
 from kinemacolor.evaluation.runs import compute_films_fid
+from kinemacolor.metrics.detail import DETAIL_BANDS
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ METRIC_COLUMNS = (
     MetricColumn("fid", "FID", 2, False),
     MetricColumn("ab_error", "ab error", 2, False),
     MetricColumn("ciede2000", "ΔE00", 2, False),
+    MetricColumn("detail_25_9", "detail 25–9 px", 2, True),
+    MetricColumn("detail_9_3", "detail 9–3 px", 2, True),
     MetricColumn("colorfulness", "colourful", 2, None),
     MetricColumn("colorfulness_truth", "of truth", 2, None),
     MetricColumn("warp_error", "WE", 3, False),
@@ -44,6 +47,7 @@ METRIC_COLUMNS = (
     MetricColumn("confidence_correlation", "correlation", 2, True),
     MetricColumn("ause", "AUSE", 3, False),
 )
+OF_WHOLE_FILMS = {"cdc", *DETAIL_BANDS}  # measures that frames have not
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,7 @@ def write_csv(rows: Sequence[FilmResult], folder: Path) -> None:
             table.writerow([row.film, row.model, row.protocol, row.frames, *values, row.failure or ""])
     with (folder / "frames.csv").open("w", newline="", encoding="utf-8") as stream:
         table = csv.writer(stream)
-        curves = [name for name in names if name != "cdc"]
+        curves = [name for name in names if name not in OF_WHOLE_FILMS]
         table.writerow(["film", "model", "frame", *curves])
         for row in rows:
             for index in range(row.frames):

@@ -61,6 +61,20 @@ def compute_ab_error(result: Tensor, truth: Tensor) -> float:
     return float(torch.linalg.vector_norm(result.double() - truth.double(), dim=0).mean())
 
 
+def compute_mean_chroma(ab: Tensor) -> float:
+    """Compute the mean length of ab ``2 H W``, in Lab units."""
+    return float(torch.linalg.vector_norm(ab.double(), dim=0).mean())
+
+
+def compute_faded_share(result: Tensor, truth: Tensor) -> float:
+    """Compute the share of the area, 0..1, that is coloured in truth and gray in the result, ab ``2 H W`` each.
+
+    Coloured is a chroma (length of ab) above 15, gray one below 5 Lab units.
+    """
+    result_chroma, true_chroma = (torch.linalg.vector_norm(ab.double(), dim=0) for ab in (result, truth))
+    return float(((true_chroma > 15) & (result_chroma < 5)).double().mean())
+
+
 def compute_ciede2000(result: Tensor, truth: Tensor) -> float:
     """Compute the mean CIEDE2000 difference of Lab (Sharma, Wu and Dalal 2005, Eq. 2-22; k_L = k_C = k_H = 1)."""
     # Eq. 2-7: chroma and hue after a' = (1 + G) a
