@@ -14,7 +14,12 @@ from golden.fill import answers, fill
 from kinemacolor.color import lab_to_rgb
 from kinemacolor.losses.adversarial import SelfAttention, VideoDiscriminator, discriminator_loss, generator_loss
 from kinemacolor.losses.color_classes import bin_weights, color_classes_loss
-from kinemacolor.losses.confidence import confidence_loss, soft_correctness
+from kinemacolor.losses.confidence import (
+    confidence_correlation_loss,
+    confidence_loss,
+    hard_correctness,
+    soft_correctness,
+)
 from kinemacolor.losses.deep_features import deep_features_loss, extract_backbone_maps
 from kinemacolor.losses.detail import detail_loss
 from kinemacolor.losses.numerics import Penalty, box_mean, weighted_mean
@@ -30,6 +35,7 @@ from kinemacolor.losses.pixel import l1_loss, psnr_loss, smooth_l1_loss, smoothn
 from kinemacolor.losses.temporal import temporal_loss, warp_tensor_by_flow
 from kinemacolor.losses.vividness import vividness_loss
 from kinemacolor.metrics import motion
+from kinemacolor.metrics.confidence import compute_confidence_correlation
 from kinemacolor.models.deep_exemplar import (
     DeepExemplar,
     DeepExemplarOptions,
@@ -644,6 +650,36 @@ def test_temporal_loss_by_hand() -> None:
 
 
 # Confidence
+
+
+def test_hard_correctness_is_the_share_of_a_place_that_is_right() -> None:
+    truth = torch.zeros(1, 2, 3, 3)
+    result = truth.clone()
+    result[0, :, 1, 1] = torch.tensor([6.0, 8.0])  # an error of 10
+    assert hard_correctness(result, truth).all()
+    wrong = 1 - hard_correctness(result, truth, tolerance=9.9)
+    assert wrong.sum() == wrong[0, 0, 1, 1] == 1
+    share = hard_correctness(result, truth, tolerance=9.9, region=3)
+    torch.testing.assert_close(share[0, 0, 1, 1], torch.tensor(8 / 9))
+    assert confidence_loss(share, result, truth, tolerance=9.9, region=3, form="hard").abs() < 1e-6
+
+
+def test_confidence_that_falls_with_the_error_costs_nothing() -> None:
+    generator = torch.Generator().manual_seed(0)
+    truth, result = torch.zeros(2, 2, 8, 9), 10 * torch.randn(2, 2, 8, 9, generator=generator)
+    error = result.norm(dim=1, keepdim=True)
+    assert confidence_correlation_loss(1 - error / 100, result, truth).abs() < 1e-5
+    assert (confidence_correlation_loss(error / 100, result, truth) - 2).abs() < 1e-5
+    confidence = torch.rand(2, 1, 8, 9, generator=generator).requires_grad_()
+    loss = confidence_correlation_loss(confidence, result.requires_grad_(), truth)
+    measured = [
+        compute_confidence_correlation(c.numpy(), e.numpy()) for c, e in zip(confidence.detach(), error, strict=True)
+    ]
+    torch.testing.assert_close(loss.item(), 1 - sum(measured) / 2, atol=1e-5, rtol=0)
+    loss.backward()
+    assert confidence.grad is not None
+    assert result.grad is None
+    assert confidence_correlation_loss(confidence, truth, truth) == 1
 
 
 def test_soft_correctness_by_hand() -> None:

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -91,6 +92,11 @@ def tiny(name: str, folder: Path, **changes: Any) -> Recipe:
     for key, value in changes.items():
         raw[key] = raw[key] | value if isinstance(raw.get(key), dict) else value
     return read_recipe(name, raw)
+
+
+def only(losses: dict[str, Any]) -> dict[str, Any]:
+    """These losses, and none else of the packaged recipe of kinema."""
+    return dict.fromkeys(read_recipe("kinema").losses.active_terms(), 0) | losses
 
 
 def plain_kinema(folder: Path, **changes: Any) -> Recipe:
@@ -265,9 +271,14 @@ def with_old_keys(content: Mapping[str, Any], section: str = "") -> dict[str, An
 def test_old_keys_are_read(tmp_path: Path) -> None:
     old = Path(__file__).with_name("old-keys.toml")  # kinema.toml before keys were renamed
     assert {"[solver]", "[schedule]"} < {*old.read_text().splitlines()}
-    assert read_recipe(old) == read_recipe("kinema")
+    new, text = tmp_path / "new.toml", old.read_text()
+    names = {"solver": "optimizer", "rate": "lr", "schedule": "lr_schedule", "until": "end_step"}
+    for was, name in (names | {"by_kind": "semantic_colors", "batch": "batch_size", "ema": "ema_decay"}).items():
+        text = re.sub(rf"^(\[?){was}\b(?=\]| =)", rf"\1{name}", text, flags=re.MULTILINE)
+    new.write_text(text)
+    assert read_recipe(old) == read_recipe(new)
     changes = {"solver": {"rate": 1.0}, "losses": {"evidence": 0.5, "adversarial": {"weight": 0.1, "after": 5}}}
-    assert read_recipe(old, changes) == read_recipe("kinema", rename_old_keys(changes))
+    assert read_recipe(old, changes) == read_recipe(new, rename_old_keys(changes))
     for base in ("kinema", str(old)):  # old over today's, and over old
         (tmp_path / "mine.toml").write_text(f'base = "{base}"\nema = 0.5\n[solver]\nrates = {{ fusion = 0.1 }}\n')
         mine = read_recipe(tmp_path / "mine.toml")
@@ -277,7 +288,10 @@ def test_old_keys_are_read(tmp_path: Path) -> None:
     assert read_recipe(tmp_path / "mine.toml", {"batch": 9}).batch_size == 9
 
 
-LOSSES_ADDED = {f"losses.{name}" for name in ("detail", "color_classes", "vividness", "deep_features")}
+ADDED = {"detail", "color_classes", "vividness", "deep_features", "filled_colors", "confidence_correlation"}
+KEYS_ADDED = {f"losses.{name}" for name in (*ADDED, "confidence.region", "confidence.form")} | {
+    f"clips.{name}" for name in ("lookalikes", "limbs", "distant")
+}
 
 
 def added_to(recorded: Mapping[str, Any], now: Mapping[str, Any], section: str = "") -> set[str]:
@@ -300,7 +314,7 @@ def test_recipes_of_recorded_runs_are_read() -> None:
         if "solver" in recorded:  # keys had older names
             assert (recipe.optimizer.lr, recipe.batch_size) == (recorded["solver"]["rate"], recorded["batch"])
         else:
-            assert added_to(recorded, recipe_to_dict(recipe)) <= {*LOSSES_ADDED, "losses.confidence.region"}
+            assert added_to(recorded, recipe_to_dict(recipe)) <= KEYS_ADDED
 
 
 def test_rates_follow_their_schedule() -> None:
@@ -389,17 +403,18 @@ def test_a_term_counts_its_kinds_of_references_only(data: Path) -> None:
 def test_what_a_model_gives_beside_its_answer_can_be_taught(data: Path) -> None:
     wanted = {"match_colors": {"weight": 1, "form": "psnr", "noise": 2.0, "references": ["near"]}}
     wanted["semantic_colors"] = {"weight": 1, "references": ["near"]}
-    recipe = plain_kinema(data, losses=wanted | {"temporal": 0, "psnr": 0, "l1": 0, "confidence": 0})
+    recipe = plain_kinema(data, losses=only(wanted))
     batch = batch_of("wrong", "near")
     compared = LossInputs(batch, predict_batch(build_model(recipe.model, 0), batch))
     found = compute_losses(recipe.losses, compared, 0)
     assert {*found} == {"match_colors", "semantic_colors"}
-    evidence, kind = (compared.prediction.aux[name].flatten(0, 1) for name in ("evidence", "kind"))
+    evidence, semantic = (compared.prediction.aux[name].flatten(0, 1) for name in ("evidence", "semantic"))
     near, truth = slice(2, 4), compared.true_lab[:, 1:]
     torch.testing.assert_close(found["match_colors"], psnr_loss(evidence[near], truth[near], noise=2.0))
-    torch.testing.assert_close(found["semantic_colors"], l1_loss(kind[near], truth[near]))
-    with pytest.raises(UsageError, match="the model gives evidence, kind beside its colours, no warped"):
-        compute_losses(plain_kinema(data, losses={"match_colors": {"weight": 1, "aux": "warped"}}).losses, compared, 0)
+    torch.testing.assert_close(found["semantic_colors"], l1_loss(semantic[near], truth[near]))
+    warped = plain_kinema(data, losses=only({"match_colors": {"weight": 1, "aux": "warped"}}))
+    with pytest.raises(UsageError, match="the model gives evidence, semantic, full beside its colours, no warped"):
+        compute_losses(warped.losses, compared, 0)
 
 
 def test_terms_on_detail_vividness_classes_and_features_count_their_kinds_only(data: Path) -> None:
@@ -407,12 +422,12 @@ def test_terms_on_detail_vividness_classes_and_features_count_their_kinds_only(d
     names = ("detail", "color_classes", "deep_features")
     wanted = dict.fromkeys(names, near) | {"vividness": {"weight": 1, "cell": 4}}
     region = {"confidence": {"weight": 1, "region": 9}}
-    recipe = plain_kinema(data, losses=wanted | region | {"temporal": 0, "psnr": 0, "l1": 0, "semantic_colors": 0})
+    recipe = plain_kinema(data, losses=only(wanted | region))
     batch = batch_of("wrong", "near")
     networks = load_loss_networks(recipe.losses)
     assert networks.vgg is None
     prediction = predict_batch(build_model(recipe.model, 0), batch)
-    without = LossInputs(batch, prediction, networks)
+    without = LossInputs(batch, replace(prediction, aux={}), networks)
     with pytest.raises(UsageError, match=r"losses\.color_classes: the model gives no prior with logits of 129 bins"):
         compute_losses(recipe.losses, without, 0)
     logits = torch.randn(2, 2, 129, 8, 16)
@@ -617,9 +632,8 @@ def test_a_folder_keeps_to_its_recipe(data: Path, tmp_path: Path) -> None:
 
 def test_a_checkpoint_with_old_keys_goes_on(data: Path, tmp_path: Path) -> None:
     losses = {"match_colors": {"weight": 0.1}, "adversarial": {"weight": 0.1, "start_step": 1, "width": TINY}}
-    recipe = plain_kinema(
-        data, losses=losses, clips={"size": SIZE}, ema_decay=0.9, gradient_checkpointing=True, steps=4
-    )
+    clips = {"size": SIZE} | dict.fromkeys(("pasted", "lookalikes", "limbs", "distant"), 0)
+    recipe = plain_kinema(data, losses=losses, clips=clips, ema_decay=0.9, gradient_checkpointing=True, steps=4)
     part = train(recipe.model_copy(update={"steps": 2}), tmp_path / "run")
     content = torch.load(part.checkpoint, weights_only=True)
     recorded = with_old_keys(json.loads(content["recipe"]))
@@ -758,9 +772,9 @@ def test_weights_that_were_trained_can_be_imported(data: Path, tmp_path: Path, h
 
 
 def test_a_submodule_begins_with_its_share_of_a_part(data: Path, home: Path) -> None:
-    chosen = plain_kinema(data, model={"start_from": {"features": "kinema", "kind.describe": "kinema"}}).model
+    chosen = plain_kinema(data, model={"start_from": {"features": "kinema", "semantic.classify": "kinema"}}).model
     begun, whole = (dict(model.state_dict()) for model in (build_model(chosen, 5), load_model("kinema")))
-    taken = [name for name in whole if name.startswith(("features.", "kind.describe."))]
+    taken = [name for name in whole if name.startswith(("features.", "semantic.classify."))]
     assert same({name: begun[name] for name in taken}, {name: whole[name] for name in taken})
     assert not torch.equal(begun["fusion.stem.weight"], whole["fusion.stem.weight"])
     first = build_model(plain_kinema(data, model={"start_from": {"features": "imagenet-backbone"}}).model, 5)

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from kinemacolor.cli.main import run
 from kinemacolor.errors import UsageError, WeightsError
 from kinemacolor.weights.import_export import export_weights, import_weights
 from kinemacolor.weights.manifest import check_weights, describe_models, package_manifest, stored_parts, verify_weights
-from kinemacolor.weights.registry import MODELS, WeightsNotice, load_model, make_meta_model
+from kinemacolor.weights.misfit import explain_misfit
+from kinemacolor.weights.registry import MODELS, WeightsNotice, load_model, make_meta_model, make_meta_parts
 from kinemacolor.weights.store import user_file, user_folder, user_manifest
 from support.films import TinyEmbed
 
@@ -67,8 +69,17 @@ def test_weights_of_another_model_are_refused(monkeypatch: pytest.MonkeyPatch) -
             self.more = torch.nn.Linear(1, 1)
 
     monkeypatch.setitem(MODELS, "kinema", Other)
-    with pytest.raises(WeightsError, match="does not fit"):
+    with pytest.raises(WeightsError, match=r"does not fit kinema, 2 missing \(more\.weight; more\.bias\): install"):
         load_model("kinema")
+
+
+def test_weights_of_the_first_form_are_refused_with_words(tmp_path: Path) -> None:
+    """In a user's folder, as a file to import, and as the beginning of training."""
+    old = {name: torch.zeros(1) for name in ("kind.sharpness", "describe.weight", "features._bn0.weight")}
+    save_file(old, tmp_path / "old.safetensors")
+    with pytest.raises(WeightsError, match="weights of the first form of kinema, which is no more: take newer ones"):
+        import_weights("kinema", [tmp_path / "old.safetensors"])
+    assert explain_misfit(old, make_meta_parts()["kinema"]).startswith("they are of the first form of kinema")
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:

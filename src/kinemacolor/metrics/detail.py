@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from kinemacolor.utils.arrays import Float32Array, Float64Array
+from kinemacolor.video.geometry import compute_working_size, resize
 
 DETAIL_BANDS = {"detail_25_9": (25, 9), "detail_9_3": (9, 3)}  # largest and smallest size in px, by name of the measure
 REFERENCE_SIDE = 216  # px: the short side at which those sizes count
@@ -27,10 +28,7 @@ def compute_band_energies(ab: Float32Array) -> Float64Array:
 
     The energy is the mean over pixels of the squared length of what the band holds.
     """
-    scale = REFERENCE_SIDE / min(ab.shape[:2])
-    size = round(ab.shape[1] * scale), round(ab.shape[0] * scale)
-    resized = cv2.resize(ab, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    small = resized.astype(np.float32, copy=False)
+    small = resize(ab, compute_working_size(ab.shape[0], ab.shape[1], REFERENCE_SIDE))
     bands = (_blur(small, finest) - _blur(small, coarsest) for coarsest, finest in DETAIL_BANDS.values())
     return np.array([np.square(band, dtype=np.float64).sum(-1).mean() for band in bands])
 

@@ -2,13 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, fields, replace
-from typing import ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 
-from kinemacolor.models.catalog import ModelSpec
+from kinemacolor.models.catalog import ModelSpec, check_fill
 from kinemacolor.nn.partial import premultiply_references
 
 
@@ -40,10 +41,11 @@ class State:
 class ModelOutput(NamedTuple):
     """Prediction for a block of frames: ab ``B T 2 h w``, confidence 0..1 ``B T 1 h w``, the state after it.
 
-    ``aux`` has further results of a model by name. Two names mean the same in every model that gives them, ``h' w'``
+    ``aux`` has further results of a model by name. Three names mean the same in every model that gives them, ``h' w'``
     being a grid over the whole frame: ``origin``, ``B T 3 h' w'``, is where in the references the match of each
     cell lies: the number of the reference (of those with paint), and row and column in it, 0..1 from its top left;
-    ``matched``, ``B T 1 h' w'``, is the part 0..1 of the ab that comes from that match.
+    ``matched``, ``B T 1 h' w'``, is the part 0..1 of the ab that comes from that match; ``filled``, ``B T 1 h' w'``,
+    the part that no reference shows, which only a model that fills gives.
     """
 
     ab: Tensor
@@ -59,11 +61,12 @@ class Colorizer(nn.Module, ABC):
     independent, and any frame of at least 64 px a side keeps its size.
 
     ``parts`` names the sets of weights that a model is made of, each with the submodule that holds
-    it; ``options_type`` is the type of its constructor's argument. ``notices`` is what a user must know of
-    the weights it was loaded with.
+    it; ``options_type`` is the type of its constructor's argument, which a model that can fill keeps as ``options``.
+    ``notices`` is what a user must know of the weights it was loaded with.
     """
 
     spec: ModelSpec
+    options: Any
     parts: ClassVar[Mapping[str, str]]
     options_type: ClassVar[type]
     notices: tuple[str, ...] = ()
@@ -79,6 +82,15 @@ class Colorizer(nn.Module, ABC):
         Raises ValueError for masks of another shape, or where nothing is painted.
         """
         return self._build_initial_state(*premultiply_references(references, paint_mask), in_shot=in_shot)
+
+    def with_fill(self, fill: bool) -> Self:
+        """Return this model, or one of the same weights, that fills or does not. Raises UsageError where it cannot."""
+        check_fill(self.spec, fill=fill)
+        if not self.spec.can_fill or self.options.fill == fill:
+            return self
+        other = copy(self)  # shares all modules, and so the weights
+        other.options = replace(self.options, fill=fill)
+        return other
 
     @abstractmethod
     def _build_initial_state(self, references: Tensor, paint_mask: Tensor | None, *, in_shot: bool) -> State:

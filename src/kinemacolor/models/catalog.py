@@ -19,7 +19,8 @@ class ModelSpec:
 
     ``short_side`` is the default working size (shorter side, px), ``block_size`` the number of frames that the model
     processes together. ``saturation`` and ``edge_filter`` are the post-processing of its publication. ``uses_in_shot``:
-    whether it makes a difference to the model that references are frames of the film itself.
+    whether it makes a difference to the model that references are frames of the film itself. ``can_fill``: whether it
+    knows typical colours, for `RenderOptions.fill`.
     """
 
     name: str
@@ -28,6 +29,7 @@ class ModelSpec:
     saturation: float = 1.0
     edge_filter: EdgeFilter = "none"
     uses_in_shot: bool = False
+    can_fill: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,8 @@ MODEL_CATALOG: Mapping[str, ModelEntry] = MappingProxyType(
     {
         "kinema": ModelEntry(
             "kinemacolor.models.kinema.model:Kinema",
-            ModelSpec("kinema", short_side=216),
-            {"kinema": 2_322_467},
+            ModelSpec("kinema", short_side=216, can_fill=True),
+            {"kinema": 5_468_409},
         ),
         "deep-exemplar": ModelEntry(
             "kinemacolor.models.deep_exemplar:DeepExemplar",
@@ -98,3 +100,10 @@ def find_model(name: str) -> ModelEntry:
     if name not in MODEL_CATALOG:
         raise UsageError(f"there is no model {name!r}: choose one of {', '.join(sorted(MODEL_CATALOG))}")
     return MODEL_CATALOG[name]
+
+
+def check_fill(spec: ModelSpec, *, fill: bool) -> None:
+    """Raise UsageError where a model is to fill that cannot."""
+    if fill and not spec.can_fill:
+        able = " or ".join(name for name, entry in MODEL_CATALOG.items() if entry.spec.can_fill)
+        raise UsageError(f"{spec.name} knows no typical colours, so it cannot fill: leave out --fill, or take {able}")

@@ -72,24 +72,28 @@ class _InvertedResidual(nn.Module):
 
 
 class EfficientNetLite0(nn.Module):
-    """EfficientNet-Lite0 (Tan and Le 2019; Lite: Google 2020) up to its block 10.
+    """EfficientNet-Lite0 (Tan and Le 2019; Lite: Google 2020) up to its block 10, or 15 where it is ``deep``.
 
     Gives the outputs of blocks 0, 2, 4, 7, 10: 16, 24, 40, 80, 112 channels at 1/2, 1/4, 1/8,
-    1/16, 1/16 of the picture. Later blocks and the classifier are left out and need no weights.
+    1/16, 1/16 of the picture; the deep one also those of 14 and 15, 192 and 320 channels at 1/32, which tell kinds of
+    things apart best. Later blocks and the classifier are left out and need no weights.
     """
 
-    taps = (0, 2, 4, 7, 10)
     widths = (16, 24, 40, 80, 112)
+    deep_widths = (192, 320)
+    taps = (0, 2, 4, 7, 10)
+    deep_taps = (14, 15)
     # (blocks, width, kernel, stride of the first, expansion)
     _stages = ((1, 16, 3, 1, 1), (2, 24, 3, 2, 6), (2, 40, 5, 2, 6), (3, 80, 3, 2, 6), (3, 112, 5, 1, 6))
+    _deep_stages = ((4, 192, 5, 2, 6), (1, 320, 3, 1, 6))
 
-    def __init__(self) -> None:
+    def __init__(self, *, deep: bool = False) -> None:
         super().__init__()
         self._conv_stem = SameConv2d(3, 32, 3, 2, bias=False)
         self._bn0 = nn.BatchNorm2d(32, eps=1e-3)
         self._blocks = nn.ModuleList()
         width_in = 32
-        for count, width, kernel, stride, expansion in self._stages:
+        for count, width, kernel, stride, expansion in (*self._stages, *(self._deep_stages if deep else ())):
             for index in range(count):
                 self._blocks.append(_InvertedResidual(width_in, width, kernel, stride if index == 0 else 1, expansion))
                 width_in = width
@@ -100,7 +104,7 @@ class EfficientNetLite0(nn.Module):
         maps = []
         for index, block in enumerate(self._blocks):
             x = block(x)
-            if index in self.taps:
+            if index in (*self.taps, *self.deep_taps):
                 maps.append(x)
         return tuple(maps)
 

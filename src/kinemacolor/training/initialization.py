@@ -17,6 +17,7 @@ from kinemacolor.training.objective import needs_backbone, required_vgg_taps
 from kinemacolor.training.recipe import ModelConfig, is_weights_file
 from kinemacolor.training.recipe_losses import LossesConfig
 from kinemacolor.weights.manifest import BACKBONE_PART, StoredPart, stored_backbone_part, stored_parts
+from kinemacolor.weights.misfit import explain_misfit
 from kinemacolor.weights.registry import MODELS, load_imagenet_backbone, read_part, recorded_options
 
 UNREADABLE_ERRORS = (OSError, EOFError, RuntimeError, ValueError, KeyError, SafetensorError, pickle.UnpicklingError)
@@ -41,7 +42,8 @@ def build_model(config: ModelConfig, seed: int) -> Colorizer:
         try:
             module.load_state_dict(tensors)
         except RuntimeError as error:
-            raise WeightsError(f"{source} does not fit {path or config.name}: {error}") from error
+            misfit = explain_misfit(tensors, module.state_dict())
+            raise WeightsError(f"{source} does not fit {path or config.name}: {misfit}") from error
     return model
 
 

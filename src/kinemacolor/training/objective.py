@@ -7,7 +7,7 @@ from torch import Tensor
 from kinemacolor.errors import UsageError
 from kinemacolor.losses.adversarial import discriminator_loss, generator_loss
 from kinemacolor.losses.color_classes import color_classes_loss
-from kinemacolor.losses.confidence import confidence_loss
+from kinemacolor.losses.confidence import confidence_correlation_loss, confidence_loss
 from kinemacolor.losses.deep_features import deep_features_loss
 from kinemacolor.losses.detail import detail_loss
 from kinemacolor.losses.perceptual import ALL_LAYERS, CONTEXTUAL_LAYERS, TOP_LAYER, contextual_loss, perceptual_loss
@@ -135,8 +135,18 @@ def _adversarial_term(term: recipes.AdversarialLossConfig, inputs: LossInputs) -
 def _confidence_term(term: recipes.ConfidenceLossConfig, inputs: LossInputs) -> Tensor:
     confidence = inputs.prediction.confidence.flatten(0, 1)
     return confidence_loss(
-        confidence, inputs.predicted_ab, inputs.true_lab[:, 1:], tolerance=term.tolerance, region=term.region
+        confidence,
+        inputs.predicted_ab,
+        inputs.true_lab[:, 1:],
+        tolerance=term.tolerance,
+        region=term.region,
+        form=term.form,
     )
+
+
+def _confidence_correlation_term(_: recipes.LossTermConfig, inputs: LossInputs) -> Tensor:
+    confidence = inputs.prediction.confidence.flatten(0, 1)
+    return confidence_correlation_loss(confidence, inputs.predicted_ab, inputs.true_lab[:, 1:])
 
 
 LOSS_FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
@@ -146,6 +156,7 @@ LOSS_FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
     "detail": _detail_term,
     "match_colors": _aux_ab_term,
     "semantic_colors": _aux_ab_term,
+    "filled_colors": _aux_ab_term,
     "color_classes": _color_classes_term,
     "vividness": _vividness_term,
     "deep_features": _deep_features_term,
@@ -155,4 +166,5 @@ LOSS_FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
     "temporal": _temporal_term,
     "adversarial": _adversarial_term,
     "confidence": _confidence_term,
+    "confidence_correlation": _confidence_correlation_term,
 }

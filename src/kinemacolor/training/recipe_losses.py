@@ -72,7 +72,13 @@ class MatchColorsLossConfig(PsnrLossConfig):
 class SemanticColorsLossConfig(MatchColorsLossConfig):
     """Loss on the colours of semantic attention (`models.kinema.semantic`), as `MatchColorsLossConfig`."""
 
-    aux: str = "kind"
+    aux: str = "semantic"
+
+
+class FilledColorsLossConfig(MatchColorsLossConfig):
+    """Loss on the colours with `MatchingOptions.fill` (`models.kinema.fusion`), as `MatchColorsLossConfig`."""
+
+    aux: str = "full"
 
 
 class PerceptualLossConfig(LossTermConfig):
@@ -117,10 +123,14 @@ class AdversarialLossConfig(LossTermConfig):
 
 
 class ConfidenceLossConfig(LossTermConfig):
-    """`losses.confidence.confidence_loss`; ``tolerance`` in Lab units, ``region`` in px: 0, or an odd number."""
+    """`losses.confidence.confidence_loss`; ``tolerance`` in Lab units, ``region`` in px: 0, or an odd number.
+
+    ``form``: of what is to be predicted, `losses.confidence.soft_correctness` or `hard_correctness`.
+    """
 
     tolerance: float = Field(default=10.0, gt=0)
     region: int = Field(default=0, ge=0)
+    form: Literal["soft", "hard"] = "soft"
 
     @model_validator(mode="after")
     def _check_region(self) -> Self:
@@ -141,6 +151,7 @@ class LossesConfig(RecipeSection):
     detail: DetailLossConfig | None = None
     match_colors: MatchColorsLossConfig | None = None
     semantic_colors: SemanticColorsLossConfig | None = None
+    filled_colors: FilledColorsLossConfig | None = None
     color_classes: ColorClassesLossConfig | None = None
     vividness: VividnessLossConfig | None = None
     deep_features: DeepFeaturesLossConfig | None = None
@@ -150,6 +161,7 @@ class LossesConfig(RecipeSection):
     temporal: TemporalLossConfig | None = None
     adversarial: AdversarialLossConfig | None = None
     confidence: ConfidenceLossConfig | None = None
+    confidence_correlation: LossTermConfig | None = None
 
     def active_terms(self) -> dict[str, LossTermConfig]:
         """Return the losses with a weight above 0, by name."""

@@ -22,7 +22,9 @@ COLUMN_WORDS = {
 LOSS_COLOR, LOOP_COLOR, PLAIN_COLOR = "#3b4a63", "#5d5d66", "#777777"
 LOOP_NAMES = ("lr_scale", "step_seconds", "gradient")  # of a row of training: what is no loss
 LOSS_UNITS = {
-    **dict.fromkeys(("l1", "match_colors", "semantic_colors", "evidence", "by_kind", "temporal"), "Lab units"),
+    **dict.fromkeys(
+        ("l1", "match_colors", "semantic_colors", "filled_colors", "evidence", "by_kind", "temporal"), "Lab units"
+    ),
     "psnr": "dB",
 }
 STYLE = """

@@ -20,6 +20,7 @@ from kinemacolor.utils.files import compute_file_sha256, translate_disk_errors
 from kinemacolor.weights.checkpoint_files import iter_checkpoint_files, load_tensors
 from kinemacolor.weights.formats import PartTensors, WeightsFormat, own_format, published_formats
 from kinemacolor.weights.manifest import StoredPart, package_manifest, stored_parts
+from kinemacolor.weights.misfit import find_earlier_form
 from kinemacolor.weights.registry import MODELS, make_meta_parts, read_part, recorded_options
 from kinemacolor.weights.store import WeightsEntry, download_file, staging_folder, store_parts
 
@@ -139,6 +140,9 @@ def _recognize_format(
         keys = [file_format.key_in_file(part, ours) for part in file_format.modules for ours in meta_parts[part]]
         return sum(key in tensors for key in keys) / len(keys)
 
+    earlier = find_earlier_form(tensors)
+    if earlier:
+        raise WeightsError(f"{label} has weights of {earlier}, which is no more: take newer ones")
     best = max(known_formats, key=matching_key_share)
     if matching_key_share(best) < 0.5:
         wanted = "; ".join(kind.name for kind in known_formats)

@@ -23,6 +23,7 @@ from kinemacolor.weights.manifest import (
     stored_parts,
     weights_notices,
 )
+from kinemacolor.weights.misfit import explain_misfit
 
 MODELS: dict[str, type[Colorizer]] = {name: entry.load_class() for name, entry in MODEL_CATALOG.items()}
 UNTRAINED_SEED = 0  # for the initial values of untrained weights
@@ -62,10 +63,12 @@ def load_model(name: str = DEFAULT_MODEL, **options: object) -> Colorizer:
     for part in parts:
         if part.path:
             module = model.get_submodule(model_class.parts[part.name])
+            tensors = read_part(part)
             try:
-                module.load_state_dict(read_part(part), assign=True)
+                module.load_state_dict(tensors, assign=True)
             except RuntimeError as error:
-                raise WeightsError(f"{part.path} does not fit {name} ({error}): {repair_hint(part)}") from error
+                misfit = explain_misfit(tensors, module.state_dict())
+                raise WeightsError(f"{part.path} does not fit {name}, {misfit}: {repair_hint(part)}") from error
     model.notices = weights_notices(name)
     for notice in model.notices:
         warnings.warn(notice, WeightsNotice, stacklevel=2)

@@ -1,5 +1,6 @@
-"""Fusion: a small network that weighs matched and semantic colours for each cell, and corrects the result."""
+"""Fusion: a small network that weighs matched, semantic and typical colours for each cell, and corrects the result."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -7,39 +8,44 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinemacolor.models.kinema.matching import CELL_SPLIT, COLOR_CHANNELS, QUARTERS, MatchEvidence, pool_cell_quarters
-from kinemacolor.models.kinema.semantic import LAB_SCALE, SemanticAttention, SemanticColors
+from kinemacolor.models.kinema.keys import CELL_SIZE, CELL_SPLIT, COLOR_CHANNELS, QUARTERS, pool_cell_quarters
+from kinemacolor.models.kinema.matching import MatchEvidence
+from kinemacolor.models.kinema.semantic import LAB_SCALE, SemanticColors, lookup_plausibility
+from kinemacolor.nn.ab_bins import BIN_COUNT
 from kinemacolor.nn.backbones import EfficientNetLite0
 from kinemacolor.nn.layers import pad_to_multiple, resize_bilinear
 
-CELL_SIZE = 4  # px, a side of a cell
 CERTAINTY_SLOPE = 3.0  # times the certainty of the match is the logit of its weight in an untrained network
-MAX_CORRECTION = 50.0  # Lab units, the bound of a correction
-CORRECTION_SLOPE = 0.4  # a small output adds MAX_CORRECTION · CORRECTION_SLOPE = 20 times itself, in Lab units
+FILL_OFFSET = -3.0  # logit of typical colours beside semantic ones in an untrained network
+MAX_CORRECTION = 12.0  # Lab units, the bound of a correction
+CORRECTION_GAIN = 20.0  # a small output adds this times itself, in Lab units
 _, SHALLOW_WIDTH, MIDDLE_WIDTH, *DEEP_WIDTHS = EfficientNetLite0.widths
 
 
 class FusedColors(NamedTuple):
     """Colours of cells, B 8 h w (ab of their quarters, Lab units).
 
-    Also the logit of the confidence and the weight 0..1 of the match in the colours, B 1 h w each.
+    Also the logits of the confidence of their quarters, B 4 h w, and the weights 0..1 of the match and of typical
+    colours in them, B 1 h w each.
     """
 
     colors: Tensor
     confidence_logit: Tensor
     match_weight: Tensor
+    fill_weight: Tensor
 
 
 class Fusion(nn.Module):
     """A U-Net over the 1/4, 1/8 and 1/16 grid, with the features of the frame at each.
 
-    Its input is the frame's lightness, colours and similarity of every source of the match, and the semantic
-    colours of `SemanticAttention`. For each cell it mixes matched and semantic colours and corrects the mixture. The
-    logits of the weight of the match and of the confidence are offsets to the certainty of the match.
+    Its input is the frame's lightness, colours and similarity of every source of the match, the semantic
+    colours of `SemanticAttention`, and how plausible both are. For each cell it mixes matched and semantic colours,
+    with ``fill`` also those that the prior finds typical, and corrects the mixture. The logits of the
+    weight of the match and of the confidence are offsets to the certainty of the match.
     Untrained, it corrects nothing and all offsets are 0.
     """
 
-    source_channels = 2 * (COLOR_CHANNELS + QUARTERS) + 2 + 4 + 3
+    source_channels = 2 * (COLOR_CHANNELS + QUARTERS) + 2 + 4 + 3 + 5
 
     def __init__(self, widths: Sequence[int] = (48, 72, 112)) -> None:
         super().__init__()
@@ -51,11 +57,10 @@ class Fusion(nn.Module):
         )
         self.down = nn.ModuleList([ZeroInitResidual(high), _make_residual_pair(middle), _make_residual_pair(low)])
         self.halve = nn.ModuleList([nn.Conv2d(high, middle, 2, 2), nn.Conv2d(middle, low, 2, 2)])
-        self.embed = FeatureModulation(low)
         self.bottom = _make_residual_pair(low)
         self.widen = nn.ModuleList([nn.Conv2d(middle, high, 1), nn.Conv2d(low, middle, 1)])
         self.up = nn.ModuleList([_make_residual_pair(high), _make_residual_pair(middle)])
-        self.answer = nn.Conv2d(high, COLOR_CHANNELS + 2, 3, padding=1)
+        self.answer = nn.Conv2d(high, COLOR_CHANNELS + 2 + QUARTERS, 3, padding=1)
         nn.init.zeros_(self.answer.weight)
         nn.init.zeros_(self.answer.bias)  # type: ignore[arg-type]
 
@@ -65,31 +70,31 @@ class Fusion(nn.Module):
         maps: Sequence[Tensor],
         evidence: MatchEvidence,
         semantic: SemanticColors,
-        embedding: Tensor,
+        *,
+        fill: bool = False,
     ) -> FusedColors:
         """Fuse the colours of frames.
 
-        ``lightness`` B 1 H W, L 0..100; ``maps``: standardised features of the frame; ``embedding`` B E of the
-        references.
+        ``lightness`` B 1 4h 4w, L 0..100; ``maps``: standardised features of the frame.
         """
-        pixels = F.pixel_unshuffle(pad_to_multiple(lightness, CELL_SIZE) / LAB_SCALE - 1, CELL_SIZE)
-        x = torch.cat([pixels, _stack_sources(lightness, evidence, semantic)], 1)
-        x = self.stem(x) + self.see[0](maps[1])
+        pixels = F.pixel_unshuffle(lightness / LAB_SCALE - 1, CELL_SIZE)
+        x = self.stem(torch.cat([pixels, _stack_sources(lightness, evidence, semantic)], 1)) + self.see[0](maps[1])
         x = high = self.down[0](x)
         x = middle = self.down[1](self.halve[0](pad_to_multiple(x, 2)) + self.see[1](maps[2]))
         x = self.down[2](self.halve[1](pad_to_multiple(x, 2)) + self.see[2](torch.cat(list(maps[3:]), 1)))
-        x = self.bottom(self.embed(x, embedding))
-        x = self.up[1](_upsample_like(self.widen[1](x), middle) + middle)
+        x = self.up[1](_upsample_like(self.widen[1](self.bottom(x)), middle) + middle)
         x = self.up[0](_upsample_like(self.widen[0](x), high) + high)
-        correction, gate, confidence_logit = self.answer(F.silu(x)).split([COLOR_CHANNELS, 1, 1], 1)
+        correction, gate, confidence, filling = self.answer(F.silu(x)).split([COLOR_CHANNELS, 1, QUARTERS, 1], 1)
         colors, certainty = (_to_channels_first(y) for y in (evidence.merged.colors, evidence.certainty))
-        semantic_colors = resize_bilinear(semantic.colors, colors.shape[-2:]).repeat_interleave(QUARTERS, 1)
-        match_weight = torch.sigmoid(gate + CERTAINTY_SLOPE * certainty)
-        mixed = torch.lerp(semantic_colors, colors, match_weight)
+        others = [gate + CERTAINTY_SLOPE * certainty, torch.zeros_like(gate), filling + FILL_OFFSET]
+        weights = torch.cat(others if fill else others[:2], 1).softmax(1)
+        sources = [colors, *(_spread_to_quarters(x, colors) for x in (semantic.colors, semantic.prior.colors))]
+        mixed = sum(weights[:, [n]] * source for n, source in enumerate(sources[: weights.shape[1]]))
         return FusedColors(
-            mixed + MAX_CORRECTION * torch.tanh(CORRECTION_SLOPE * correction),
-            confidence_logit + certainty,
-            match_weight,
+            mixed + MAX_CORRECTION * torch.tanh(CORRECTION_GAIN / MAX_CORRECTION * correction),
+            confidence + certainty,
+            weights[:, :1],
+            weights[:, 2:] if fill else torch.zeros_like(gate),
         )
 
 
@@ -109,24 +114,16 @@ class ZeroInitResidual(nn.Module):
         return y
 
 
-class FeatureModulation(nn.Module):
-    """Scale and shift of every channel by a global embedding of the references, as in Color2Embed (3.1)."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.embed = nn.Linear(SemanticAttention.embedding_width, 2 * width)
-        nn.init.zeros_(self.embed.weight)
-        nn.init.zeros_(self.embed.bias)
-
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        scale, shift = self.embed(embedding)[..., None, None].chunk(2, 1)
-        modulated: Tensor = x * (1 + scale) + shift
-        return modulated
-
-
 def cells_to_ab(cell_colors: Tensor, size: Sequence[int]) -> Tensor:
-    """Resize colours of cells B 8 h w to ab B 2 H W, bilinear."""
-    return resize_bilinear(F.pixel_shuffle(cell_colors, CELL_SPLIT), size)
+    """Enlarge colours of cells B 8 h w to ab B 2 H W, bilinear; what lies beyond ``size`` is cut off."""
+    quarters = F.pixel_shuffle(cell_colors, CELL_SPLIT)
+    return F.interpolate(quarters, scale_factor=2.0, mode="bilinear")[..., : size[0], : size[1]]
+
+
+def cells_to_confidence(logits: Tensor, size: Sequence[int]) -> Tensor:
+    """Enlarge logits of quarters of cells B 4 h w to the confidence 0..1, B 1 H W, as `cells_to_ab` does colours."""
+    quarters = F.pixel_shuffle(torch.sigmoid(logits), CELL_SPLIT)
+    return F.interpolate(quarters, scale_factor=2.0, mode="bilinear")[..., : size[0], : size[1]]
 
 
 def _stack_sources(lightness: Tensor, evidence: MatchEvidence, semantic: SemanticColors) -> Tensor:
@@ -148,7 +145,22 @@ def _stack_sources(lightness: Tensor, evidence: MatchEvidence, semantic: Semanti
         median_similarity.expand_as(history_similarity),
     ]
     cellwise = _to_channels_first(torch.cat([*(x / LAB_SCALE for x in scaled), *similarities], -1))
-    return torch.cat([cellwise, *(resize_bilinear(x / LAB_SCALE, cellwise.shape[-2:]) for x in semantic)], 1)
+    eighths = torch.cat([semantic.color_std / LAB_SCALE, _doubt_colors(evidence, semantic)], 1)
+    return torch.cat([cellwise, semantic.colors / LAB_SCALE, resize_bilinear(eighths, cellwise.shape[-2:])], 1)
+
+
+def _doubt_colors(evidence: MatchEvidence, semantic: SemanticColors) -> Tensor:
+    """What the prior says, B 5 h w on its grid: typical colours, entropy, and how plausible both sources are."""
+    prior, ceiling = semantic.prior, math.log(BIN_COUNT)
+    matched = evidence.merged.colors.unflatten(-1, (2, QUARTERS)).mean(-1)  # type: ignore[no-untyped-call]
+    pooled = [F.avg_pool2d(ab, 2) for ab in (_to_channels_first(matched), semantic.colors)]
+    plausible = [lookup_plausibility(prior, ab) / ceiling for ab in pooled]
+    return torch.cat([prior.colors / LAB_SCALE, prior.entropy / ceiling, *plausible], 1)
+
+
+def _spread_to_quarters(ab: Tensor, like: Tensor) -> Tensor:
+    """Colours ``B 2 h' w'`` for each quarter of the cells ``like``, B 8 h w."""
+    return resize_bilinear(ab, like.shape[-2:]).repeat_interleave(QUARTERS, 1)
 
 
 def _make_residual_pair(width: int) -> nn.Sequential:

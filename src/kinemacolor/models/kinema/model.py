@@ -1,35 +1,37 @@
-"""The network `kinema`: a light backbone, attention over all references, gated history, and fusion.
+"""The network `kinema`: a light backbone, matching to all references and to the frame before, meaning, and fusion.
 
-`matching` finds colours with learned descriptors on the 1/4 grid, `semantic` adds colours of similar things, `fusion`
-combines both to ab and a confidence.
+`matching` finds places with learned descriptors on the 1/4 grid, `fine` chooses colours there on the 1/2 grid,
+`semantic` adds colours of similar things, `fusion` combines all to ab and a confidence.
 """
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from kinemacolor.models.base import Colorizer, ModelOutput, State
 from kinemacolor.models.catalog import MODEL_CATALOG
-from kinemacolor.models.kinema.fusion import Fusion, cells_to_ab
+from kinemacolor.models.kinema.descriptors import DESCRIPTOR_WIDTH, Descriptors
+from kinemacolor.models.kinema.fine import FineMatching
+from kinemacolor.models.kinema.fusion import Fusion, cells_to_ab, cells_to_confidence
+from kinemacolor.models.kinema.keys import CELL_SIZE, MatchingState, encode_references
 from kinemacolor.models.kinema.matching import (
+    MatchEvidence,
     MatchingOptions,
-    MatchingState,
-    encode_references,
     locate_in_references,
+    make_evidence,
     match_frame,
     stack_evidence,
 )
-from kinemacolor.models.kinema.semantic import SemanticAttention, SemanticMemory
+from kinemacolor.models.kinema.semantic import SemanticAttention, SemanticColors, SemanticMemory
 from kinemacolor.nn.backbones import EfficientNetLite0, extract_gray_features
-from kinemacolor.nn.layers import resize_bilinear
+from kinemacolor.nn.layers import pad_to_multiple, resize_bilinear
 
-DESCRIPTOR_WIDTH = 64  # channels
-TRAINING_BLOCKS = (
-    32  # of a reference, at which a block of a frame looks while the model is trained: a third of the time
-)
+PADDING = 8  # px: pictures are padded to multiples, so that all grids fit, and that of cells is even
+STEADY_LINK = 0.75  # cosine with the frame before at which half of STEADINESS is used
+STEADINESS = 0.8  # weight of the frame before in semantic colours, where it shows the same
 
 
 @dataclass(frozen=True)
@@ -38,19 +40,20 @@ class KinemaState(MatchingState):
 
     semantic_keys: Tensor
     semantic_values: Tensor
-    color_embedding: Tensor
 
     @property
     def semantic_memory(self) -> SemanticMemory:
         """The references in the form that `SemanticAttention` takes."""
-        return SemanticMemory(self.semantic_keys, self.semantic_values, self.color_embedding)
+        return SemanticMemory(self.semantic_keys, self.semantic_values)
 
 
 class Kinema(Colorizer):
     """Model that matches each gray frame to the gray references and to the frame before, and fuses the results.
 
-    ``aux`` of its output has the ab that went into fusion, ``B T 2 h w`` each: ``evidence``, from matching, and
-    ``kind``, from semantic attention; also ``origin`` and ``matched`` of `ModelOutput`.
+    ``aux`` of its output has ``origin`` and ``matched`` of `ModelOutput`, and with ``fill`` ``filled``, ``B T 1 h'
+    w'``: the part 0..1 of the ab that no reference shows. In training also what losses look at: ab ``B T 2 h w`` of
+    ``evidence``, from matching, of ``semantic`` attention, and ``full``, the result with ``fill``; and
+    ``prior``, ``B T K h/8 w/8``, the logits of `Prior`.
     """
 
     spec = MODEL_CATALOG["kinema"].spec
@@ -61,50 +64,116 @@ class Kinema(Colorizer):
         super().__init__()
         self.options = options or MatchingOptions()
         self.features = EfficientNetLite0()
-        self.describe = nn.Linear(sum(EfficientNetLite0.widths), DESCRIPTOR_WIDTH, bias=False)
-        self.kind = SemanticAttention()
+        self.describe = Descriptors()
+        self.fine = FineMatching(DESCRIPTOR_WIDTH)
+        self.semantic = SemanticAttention()
         self.fusion = Fusion()
 
     def _build_initial_state(self, references: Tensor, paint_mask: Tensor | None, *, in_shot: bool) -> State:
-        batch, pictures = len(references), references.flatten(0, 1)
-        maps, keys = self.extract_features(pictures[:, :1])
+        batch, (height, width) = len(references), references.shape[-2:]
+        references = pad_to_multiple(references, PADDING)
+        if paint_mask is not None:
+            paint_mask = pad_to_multiple(paint_mask, PADDING)
+        pictures = references.flatten(0, 1)
+        _, keys, fine_keys = self._extract_all(pictures[:, :1])
         matching_state = encode_references(
-            keys.reshape(batch, -1, *keys.shape[1:]), references, self.options, paint_mask, in_blocks=self.training
+            keys.reshape(batch, -1, *keys.shape[1:]),
+            fine_keys.reshape(batch, -1, *fine_keys.shape[1:]),
+            references,
+            self.options.apart,
+            paint_mask,
+            grid=(height / CELL_SIZE, width / CELL_SIZE),
         )
-        semantic_memory = self.kind.encode_references(maps, pictures[:, 1:], batch, paint_mask)
+        memory = self.semantic.encode_references(pictures[:, :1], pictures[:, 1:], batch, paint_mask)
         matching_fields = {f.name: getattr(matching_state, f.name) for f in fields(matching_state)}
-        return KinemaState(
-            **matching_fields,
-            semantic_keys=semantic_memory.keys,
-            semantic_values=semantic_memory.values,
-            color_embedding=semantic_memory.embedding,
-        )
+        return KinemaState(**matching_fields, semantic_keys=memory.keys, semantic_values=memory.values)
 
     def forward(self, lightness: Tensor, state: State) -> ModelOutput:
         assert isinstance(state, KinemaState)
         clips, size = lightness.shape[:2], lightness.shape[-2:]
-        frames = lightness.flatten(0, 1)
-        maps, keys = self.extract_features(frames)
-        found, blocks = [], TRAINING_BLOCKS if self.training and not len(state.unpainted_keys[0]) else 0
-        for frame_keys in keys.reshape(*clips, *keys.shape[1:]).unbind(1):  # the match alone needs the frame before
-            evidence, state = match_frame(frame_keys, state, self.options, blocks=blocks)
-            found.append(evidence)
-        evidence = stack_evidence(found)
-        semantic = self.kind(maps, state.semantic_memory)
-        embedding = state.color_embedding.repeat_interleave(clips[1], 0)
-        fused = self.fusion(frames, maps, evidence, semantic, embedding)
+        frames = pad_to_multiple(lightness, PADDING).flatten(0, 1)
+        maps, keys, fine_keys = self._extract_all(frames)
+        semantic = self.semantic(frames, state.semantic_memory)
+        evidence, semantic, state = self._match_in_order(clips, frames, keys, fine_keys, semantic, state)
+        fused = self.fusion(frames, maps, evidence, semantic, fill=self.options.fill)
+        cells = [-(-side // CELL_SIZE) for side in size]
+        origin, matched, filled = (
+            x[..., : cells[0], : cells[1]]
+            for x in (locate_in_references(evidence.merged, state), fused.match_weight, fused.fill_weight)
+        )
         output = {
             "ab": cells_to_ab(fused.colors, size),
-            "confidence": resize_bilinear(torch.sigmoid(fused.confidence_logit), size),
-            "evidence": cells_to_ab(evidence.merged.colors.permute(0, 3, 1, 2), size),
-            "kind": resize_bilinear(semantic.colors, size),
-            "origin": locate_in_references(evidence.merged, state),
-            "matched": fused.match_weight,
+            "confidence": cells_to_confidence(fused.confidence_logit, size),
+            "origin": origin,
+            "matched": matched,
         }
+        if self.options.fill:
+            output["filled"] = filled
+        if self.training:
+            output |= self._collect_for_losses(frames, maps, evidence, semantic, size)
         aux = {name: x.reshape(*clips, *x.shape[1:]) for name, x in output.items()}
         return ModelOutput(aux.pop("ab"), aux.pop("confidence"), state, MappingProxyType(aux))
 
     def extract_features(self, lightness: Tensor) -> tuple[list[Tensor], Tensor]:
         """Compute standardised maps of gray pictures ``B 1 h w`` and their unit descriptors ``B h/4 w/4 C``."""
         maps, raw = extract_gray_features(self.features, lightness)
-        return maps, F.normalize(self.describe(raw), dim=-1)
+        return maps, self.describe(raw)
+
+    def _extract_all(self, lightness: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
+        """Compute what `extract_features` does, and the fine descriptors, of pictures of multiples of `PADDING`."""
+        maps, keys = self.extract_features(lightness)
+        return maps, keys, self.fine.compute_keys(lightness, maps, keys)
+
+    def _match_in_order(
+        self,
+        clips: Sequence[int],
+        frames: Tensor,
+        keys: Tensor,
+        fine_keys: Tensor,
+        semantic: SemanticColors,
+        state: KinemaState,
+    ) -> tuple[MatchEvidence, SemanticColors, KinemaState]:
+        """Match the frames of clips one after the other, as each looks at the one before."""
+        found, steady = [], []
+        by_time = (
+            x.unflatten(0, clips).unbind(1)  # type: ignore[no-untyped-call]
+            for x in (frames, keys, fine_keys, semantic.colors)
+        )
+        for frame, frame_keys, frame_fine_keys, colors in zip(*by_time, strict=True):
+            coarse = match_frame(frame_keys, state, self.options)
+            choice = self.fine(frame_fine_keys, frame, coarse, state, self.options)
+            evidence = make_evidence(coarse, choice.values, choice.history_weight, self.options)
+            colors = colors.permute(0, 2, 3, 1)
+            if coarse.history is not None:
+                weight = STEADINESS * torch.sigmoid(20 * (coarse.history.link - STEADY_LINK))
+                colors = torch.lerp(colors, coarse.history.semantic, weight)
+            state = replace(
+                state,
+                past_keys=frame_keys,
+                past_fine_keys=frame_fine_keys,
+                past_values=evidence.merged.values,
+                past_similarity=evidence.merged.similarity,
+                past_coordinates=evidence.merged.coordinates,
+                past_semantic=colors,
+            )
+            found.append(evidence)
+            steady.append(colors)
+        colors = torch.stack(steady, 1).flatten(0, 1).permute(0, 3, 1, 2)
+        return stack_evidence(found), semantic._replace(colors=colors), state
+
+    def _collect_for_losses(
+        self,
+        frames: Tensor,
+        maps: Sequence[Tensor],
+        evidence: MatchEvidence,
+        semantic: SemanticColors,
+        size: Sequence[int],
+    ) -> dict[str, Tensor]:
+        """Collect what only losses look at, ``B·T`` first."""
+        full = self.fusion(frames, maps, evidence, semantic, fill=True)
+        return {
+            "evidence": cells_to_ab(evidence.merged.colors.permute(0, 3, 1, 2), size),
+            "semantic": resize_bilinear(semantic.colors, frames.shape[-2:])[..., : size[0], : size[1]],
+            "full": cells_to_ab(full.colors, size),
+            "prior": semantic.prior.logits,
+        }

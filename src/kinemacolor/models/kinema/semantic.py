@@ -1,87 +1,179 @@
-"""Semantic colours: the mean ab that the references show for things of the same kind, wherever they are.
+"""Meaning: the colours that the references show for things of the same kind, where such a thing can have them.
 
-Matching finds the same place in a reference; this finds other places of the same kind (grass is green here).
+Matching finds the same place in a reference; this finds other places of the same kind (grass is green here). What a
+thing is, a network trained on ImageNet tells; which colours such things have, a prior learned from photographs.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import math
+from typing import NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kinemacolor.nn.ab_bins import BIN_COUNT, bin_centres, nearest_bin
 from kinemacolor.nn.attention import match_keys
 from kinemacolor.nn.backbones import EfficientNetLite0, normalize_channels
 from kinemacolor.nn.layers import flatten_grid, resize_bilinear, std_from_moments
 from kinemacolor.nn.partial import fill_unpainted, painted_cells
+from kinemacolor.nn.precision import promote_to_float32
 
 _, _, MIDDLE_WIDTH, *DEEP_WIDTHS = EfficientNetLite0.widths
-FEATURE_WIDTH = MIDDLE_WIDTH + sum(DEEP_WIDTHS)
+COARSE_WIDTH, KIND_WIDTH = (
+    sum(DEEP_WIDTHS),
+    sum(EfficientNetLite0.deep_widths),
+)  # channels of its coarse and of its deepest maps
+CELL_SIZE = 8  # px, a side of a cell
+SHRINK = (
+    2  # of pictures before the backbone, which tells kinds apart as well at half the size, at a quarter of the cost
+)
 LAB_SCALE = 50.0  # Lab units that are 1 inside a network
+PRIOR_TEMPERATURE = 0.5  # sharpens the prior where its mean is taken as a colour: a plain mean is muted
 
 
 class SemanticMemory(NamedTuple):
-    """All references: descriptors B M C and values B M 3 (ab, a² + b²) of their cells, and a global embedding B E."""
+    """All references: keys B M C and values B M 3 (ab, a² + b²) of their cells."""
 
     keys: Tensor
     values: Tensor
-    embedding: Tensor
+
+
+class Prior(NamedTuple):
+    """What a frame's cells of the 1/8 grid are likely to be, whatever the references show.
+
+    ``logits`` B K h w of the classes of `nn.ab_bins`, and of each class ``plausibility`` B K h w: the logarithm of
+    how much likelier it is here than anywhere. Its most typical ``colors`` B 2 h w in Lab units, and ``entropy``
+    B 1 h w in nats.
+    """
+
+    logits: Tensor
+    plausibility: Tensor
+    colors: Tensor
+    entropy: Tensor
 
 
 class SemanticColors(NamedTuple):
-    """For every cell of the 1/8 grid the mean of ab, B 2 h w, and its standard deviation, B 1 h w, in Lab units."""
+    """The mean of ab, B 2 2h 2w, and for every cell of the 1/8 grid its standard deviation, B 1 h w, in Lab units."""
 
     colors: Tensor
     color_std: Tensor
+    prior: Prior
+
+
+class _Description(NamedTuple):
+    """What is known of each cell of the 1/8 grid, B C h w each.
+
+    Descriptors, L (of mean 0 and deviation 1 over the picture), and prior.
+    """
+
+    descriptors: Tensor
+    lightness: Tensor
+    prior: Prior
 
 
 class SemanticAttention(nn.Module):
-    """Attention from every cell of the 1/8 grid to those of all references, by descriptors of their kind.
+    """Attention from every cell of the 1/8 grid to those of all references, by what they show and how light it is.
 
-    ``sharpness`` is the logarithm of the factor on cosines before softmax. The output is ab
-    itself, so that a loss on it trains the descriptors directly, not through other layers.
+    The product of a cell with one of a reference is the sum of two cosines (of descriptors of the backbone's coarse
+    maps and of its deepest), less a squared difference in lightness, plus how plausible the colour of the one is for
+    the other: only colours of the references come out, and of these such as a thing of this kind can have.
+
+    ``backbone`` is always frozen. ``scales``: logarithms of the factors of cosines, lightness and plausibility.
     """
 
-    embedding_width = FEATURE_WIDTH + 2
-
-    def __init__(self, width: int = 64, hidden: int = 128) -> None:
+    def __init__(self, coarse_width: int = 48, kind_width: int = 64, prior_width: int = 192) -> None:
         super().__init__()
-        self.describe = nn.Sequential(nn.Conv2d(FEATURE_WIDTH, hidden, 1), nn.SiLU(), nn.Conv2d(hidden, width, 1))
-        self.sharpness = nn.Parameter(torch.tensor(2.5))
+        self.backbone = EfficientNetLite0(deep=True).requires_grad_(False)
+        self.coarse = nn.Conv2d(COARSE_WIDTH, coarse_width, 1)
+        self.kind = nn.Conv2d(KIND_WIDTH, kind_width, 1)
+        self.scales = nn.Parameter(torch.tensor([10.0, 0.3, 1.0]).log())
+        self.see = nn.ModuleList(
+            nn.Conv2d(width, prior_width, 1) for width in (COARSE_WIDTH + KIND_WIDTH, MIDDLE_WIDTH, 2)
+        )
+        self.classify = nn.Sequential(
+            nn.SiLU(), nn.Conv2d(prior_width, prior_width, 1), nn.SiLU(), nn.Conv2d(prior_width, BIN_COUNT, 1)
+        )
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode of all but the backbone, whose statistics are those of ImageNet."""
+        super().train(mode)
+        self.backbone.eval()
+        return self
 
     def encode_references(
-        self, maps: Sequence[Tensor], ab: Tensor, batch: int, paint_mask: Tensor | None = None
+        self, lightness: Tensor, ab: Tensor, batch: int, paint_mask: Tensor | None = None
     ) -> SemanticMemory:
-        """Encode references for `forward` from standardised maps ``batch·R C h w`` and ab ``batch·R 2 H W``.
+        """Encode references for `forward` from L ``batch·R 1 H W`` and ab ``batch·R 2 H W``.
 
-        Masks and ab are as `premultiply_references` gives them. Only `painted_cells` become keys and count in the
-        mean colour of the embedding; its mean features are those of the whole pictures.
+        Masks and ab are as `premultiply_references` gives them. Only `painted_cells` become keys.
         """
-        features = _concat_deep_maps(maps)
-        grid = features.shape[-2], features.shape[-1]
+        described = self._describe(lightness)
+        grid = described.lightness.shape[-2], described.lightness.shape[-1]
         colors = F.adaptive_avg_pool2d(fill_unpainted(ab, paint_mask, grid), grid)
         values = torch.cat([colors, colors.square().sum(1, keepdim=True)], 1)
-        keys, values, tokens = (flatten_grid(x, batch) for x in (self._compute_keys(features), values, features))
+        classes = F.one_hot(nearest_bin(colors), BIN_COUNT).permute(0, 3, 1, 2).to(colors)
+        light = described.lightness
+        keys = torch.cat([described.descriptors, light, light.square(), torch.ones_like(light), classes], 1)
         cells = painted_cells(paint_mask, grid)
-        keys, values = keys[:, cells], values[:, cells]
-        return SemanticMemory(keys, values, torch.cat([tokens.mean(1), values[..., :2].mean(1) / LAB_SCALE], -1))
+        return SemanticMemory(flatten_grid(keys, batch)[:, cells], flatten_grid(values, batch)[:, cells])
 
-    def forward(self, maps: Sequence[Tensor], memory: SemanticMemory) -> SemanticColors:
-        """Compute semantic colours, in Lab units, for the frames, ``B·T C h w``, of B clips, by standardised maps."""
-        keys = self._compute_keys(_concat_deep_maps(maps))
-        query = flatten_grid(keys, len(memory.keys)) * self.sharpness.exp()
-        values = match_keys(query, memory.keys, memory.values, temperature=1.0).values
-        maps_of_values = values.reshape(len(keys), *keys.shape[-2:], -1).permute(0, 3, 1, 2)
-        colors, mean_of_squares = maps_of_values.split_with_sizes([2, 1], 1)
-        return SemanticColors(colors, std_from_moments(mean_of_squares, colors.square().sum(1, keepdim=True)))
+    def forward(self, lightness: Tensor, memory: SemanticMemory) -> SemanticColors:
+        """Compute semantic colours for the frames of B clips, by their L ``B·T 1 H W``."""
+        described = self._describe(lightness)
+        light, (sharpness, light_scale, prior_scale) = described.lightness, self.scales.exp().unbind()
+        query = torch.cat(
+            [
+                sharpness * described.descriptors,
+                2 * light_scale * light,
+                -light_scale.expand_as(light),
+                -light_scale * light.square(),
+                prior_scale * described.prior.plausibility.detach(),
+            ],
+            1,
+        )
+        found = match_keys(flatten_grid(query, len(memory.keys)), memory.keys, memory.values, temperature=1.0).values
+        grid = light.shape[-2:]
+        maps = found.reshape(len(light), *grid, -1).permute(0, 3, 1, 2)
+        colors, mean_of_squares = maps.split_with_sizes([2, 1], 1)
+        color_std = std_from_moments(mean_of_squares, colors.square().sum(1, keepdim=True))
+        return SemanticColors(F.interpolate(colors, scale_factor=2.0, mode="bilinear"), color_std, described.prior)
 
-    def _compute_keys(self, features: Tensor) -> Tensor:
-        """Unit descriptors ``B C h w`` of the features of `_concat_deep_maps`."""
-        return normalize_channels(self.describe(features))
+    def _describe(self, lightness: Tensor) -> _Description:
+        """Describe the cells of pictures by their L ``B 1 8h 8w``."""
+        light = F.avg_pool2d(lightness, CELL_SIZE)
+        small = F.avg_pool2d(lightness, SHRINK).expand(-1, 3, -1, -1) / 100
+        _, _, middle, *maps = self.backbone(small)
+        middle, coarse, kind = (_scale_channels(x) for x in (middle, torch.cat(maps[:2], 1), torch.cat(maps[2:], 1)))
+        descriptors = [self.coarse(coarse), self.kind(kind)]
+        deviation, mean = torch.std_mean(light, (2, 3), keepdim=True)
+        relative = (light - mean) / deviation.clamp_min(1)
+        deep = torch.cat([coarse, resize_bilinear(kind, coarse.shape[-2:])], 1)
+        seen = [deep, middle, torch.cat([light / LAB_SCALE - 1, relative], 1)]
+        grid = light.shape[-2:]
+        hidden = sum(resize_bilinear(see(x), grid) for see, x in zip(self.see, seen, strict=True))
+        return _Description(
+            torch.cat([resize_bilinear(normalize_channels(promote_to_float32(x)), grid) for x in descriptors], 1),
+            relative,
+            _make_prior(promote_to_float32(self.classify(hidden))),
+        )
 
 
-def _concat_deep_maps(maps: Sequence[Tensor]) -> Tensor:
-    """Join the deep maps, which show the kind of a thing, on the 1/8 grid: ``B C h w``."""
-    middle = maps[2]
-    size = middle.shape[-2:]
-    return torch.cat([middle, *(resize_bilinear(x, size) for x in maps[3:])], 1)
+def lookup_plausibility(prior: Prior, ab: Tensor) -> Tensor:
+    """Look up how plausible ab ``B 2 h w`` of the prior's grid is: ``B 1 h w``, see `Prior`; no gradient to ab."""
+    return prior.plausibility.gather(1, nearest_bin(ab)[:, None])
+
+
+def _scale_channels(x: Tensor) -> Tensor:
+    """Scale maps to a mean square of 1 over their channels."""
+    scaled: Tensor = normalize_channels(promote_to_float32(x)) * x.shape[1] ** 0.5
+    return scaled
+
+
+def _make_prior(logits: Tensor) -> Prior:
+    """Derive what is used of logits B K h w, of which rebalanced classes were the targets (`color_classes_loss`)."""
+    log_shares = logits.log_softmax(1)
+    shares = log_shares.exp()
+    plausibility = log_shares + math.log(BIN_COUNT)  # training weighed rare classes up: frequencies are taken out
+    typical = (log_shares / PRIOR_TEMPERATURE).softmax(1)
+    colors = torch.einsum("bkhw,kc->bchw", typical, bin_centres(logits))
+    return Prior(logits, plausibility.clamp_min(-8), colors, -(shares * log_shares).sum(1, keepdim=True))
