@@ -20,6 +20,7 @@ OTHER: dict[str, Any] = {
     "edge_filter": "fgs",
     "crop": True,
     "precision": "bfloat16",
+    "fill": True,
 }
 # What is applied to painted frames afterwards: changing it paints nothing anew.
 APPLIED_AFTERWARDS = {"saturation", "edge_filter"}
@@ -42,7 +43,7 @@ def digest(options: RenderOptions) -> str:
 
 def test_every_option_is_known_here() -> None:
     assert set(OTHER) == set(NAMES)
-    assert set(repainting_options(RenderOptions())) == set(NAMES) - APPLIED_AFTERWARDS
+    assert set(repainting_options(RenderOptions(**OTHER))) == set(NAMES) - APPLIED_AFTERWARDS
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -64,6 +65,12 @@ def test_every_option_stands_on_the_command_line(verb: str) -> None:
     assert {one.metadata["flag"] for one in fields(RenderOptions)} <= flags
     if verb == "colorize":
         assert {one.metadata["flag"] for one in fields(EncodingOptions)} <= flags
+
+
+def test_plans_and_digests_from_before_fill_stay_what_they_were() -> None:
+    assert '"fill"' not in plan_with(RenderOptions()).to_json(Path.cwd())
+    assert '"fill": true' in plan_with(RenderOptions(fill=True)).to_json(Path.cwd())
+    assert repainting_options(RenderOptions()) == {"short_side": None, "crop": False, "precision": "float32"}
 
 
 def test_the_options_of_a_shot_win_over_those_of_the_film() -> None:

@@ -18,12 +18,14 @@ Detector = Literal["luma", "transnet"]
 Precision = Literal["float32", "float16", "bfloat16"]
 
 
-def option(default: Any, flag: str, help_text: str, *, repaints: bool = False) -> Any:
+def option(default: Any, flag: str, help_text: str, *, repaints: bool = False, is_later: bool = False) -> Any:
     """Make a dataclass field for an option: ``flag`` names it on the command line, ``help_text`` explains it there.
 
-    ``repaints`` says that the predictions of the model depend on it.
+    ``repaints`` says that the predictions of the model depend on it. ``is_later``: it came after the first plans; at
+    its default it is left out of plans and digests, so that plans and predictions made before stay what they are.
     """
-    return field(default=default, metadata={"flag": flag, "help": help_text, "repaints": repaints})
+    metadata = {"flag": flag, "help": help_text, "repaints": repaints, "is_later": is_later}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,15 @@ class RenderOptions(ShotRenderOptions):
     """The options for colorizing a film; those of `ShotRenderOptions` may differ from shot to shot.
 
     With ``crop`` the model sees only the middle 16:9 of film and references, as in Deep Exemplar's script, and the rest
-    stays gray. ``precision`` is that of the networks; matching is always float32.
+    stays gray. ``precision`` is that of the networks; matching is always float32. With ``fill`` a model that can
+    (`ModelSpec.can_fill`) gives typical colours, a guess, where the references show nothing plausible.
     """
 
     crop: bool = option(False, "--crop", "See the middle 16:9 only, as the published script does.", repaints=True)
     precision: Precision = option("float32", "--precision", "Of the networks; float16 is for GPUs.", repaints=True)
+    fill: bool = option(
+        False, "--fill", "Guess typical colours where no reference shows any.", repaints=True, is_later=True
+    )
 
 
 @dataclass(frozen=True)
@@ -75,8 +81,19 @@ class EncodingOptions:
 
 
 def repainting_options(options: RenderOptions) -> dict[str, Any]:
-    """Return the options, by name, that change the predictions of the model; all others act in post-processing."""
-    return {one.name: getattr(options, one.name) for one in fields(options) if one.metadata["repaints"]}
+    """Return the options, by name, that change the predictions of the model; all others act in post-processing.
+
+    Those of `later_defaults` are left out.
+    """
+    names = [one.name for one in fields(options) if one.metadata["repaints"]]
+    return {name: getattr(options, name) for name in names if name not in later_defaults(options)}
+
+
+def later_defaults(options: RenderOptions) -> set[str]:
+    """Return the names of the options that came after the first plans and have their default."""
+    return {
+        one.name for one in fields(options) if one.metadata["is_later"] and getattr(options, one.name) == one.default
+    }
 
 
 def check_options(options: RenderOptions | EncodingOptions) -> None:

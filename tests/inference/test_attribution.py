@@ -160,6 +160,21 @@ def test_the_part_of_the_match_is_told(kinema: Colorizer) -> None:
     assert at.matched == explained.matched[-1, -1]
 
 
+def test_what_no_reference_shows_is_told_only_when_asked_for(kinema: Colorizer) -> None:
+    picture = place()
+    assert session(kinema, picture).attribute_frame(gray_of(picture)).filled is None
+    options = RenderOptions(short_side=108, fill=True)
+    explained = session(kinema, picture, options=options).attribute_frame(gray_of(picture))
+    assert explained.filled is not None
+    assert explained.matched is not None
+    assert explained.filled.shape == explained.matched.shape
+    assert 0 <= explained.filled.min() < explained.filled.max() <= 1
+    assert (explained.filled + explained.matched).max() <= 1 + 1e-6
+    at = explained.origin_at(0.99, 0.99)
+    assert at is not None
+    assert at.filled == explained.filled[-1, -1]
+
+
 def test_a_model_without_places_has_no_origin() -> None:
     for name in ("color2embed", "gray"):
         explained = session(tiny(name), place()).attribute_frame(gray_of(place()))

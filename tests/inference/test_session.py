@@ -270,7 +270,8 @@ def test_half_precision_stays_near(name: str, precision: Precision, chroma_bound
         options = RenderOptions(short_side=72, precision=chosen)  # type: ignore[arg-type]
         session = Session(tiny(name), [scene(0)], height=72, width=96, options=options)
         luma = np.stack([gray_of(scene(index)) for index in range(3)])
-        answers.append([np.stack(parts) for parts in zip(*session.predict_frames(luma, BT709_FULL_RANGE), strict=True)])
+        found = session.predict_frames(luma, BT709_FULL_RANGE)
+        answers.append([np.stack(parts) for parts in zip(*((one.ab, one.confidence) for one in found), strict=True)])
     (chroma, confidence), (chroma_half, confidence_half) = answers
     assert np.isfinite(chroma_half).all()
     assert np.abs(confidence - confidence_half).mean() < (0.1 if precision == "bfloat16" else 0.04)

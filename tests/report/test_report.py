@@ -7,6 +7,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -20,7 +21,7 @@ from kinemacolor.plan.document import Plan
 from kinemacolor.rendering.cache import SEGMENT_FRAMES
 from kinemacolor.rendering.renderer import RenderPlan
 from kinemacolor.report.build import QualityReport
-from kinemacolor.report.limits import QUALITY_FAULTS
+from kinemacolor.report.limits import QUALITY_FAULTS, QualityLimits
 from kinemacolor.report.page import format_report_page
 from kinemacolor.report.palette import Palette
 from kinemacolor.report.shot_metrics import estimate_slope
@@ -150,7 +151,13 @@ def test_the_json_is_finite_and_whole(made: QualityReport, plan: Path) -> None:
     content = json.loads(text, parse_constant=lambda name: pytest.fail(name))
     assert text == to_json(made)
     assert [shot["first"] for shot in content["shots"]] == [LONG * n for n in range(len(SHOTS))]
-    assert set(content["faults"]) == set(content["shots"][0]["faults"]) == {fault.name for fault in QUALITY_FAULTS}
+    assert (
+        set(content["faults"])
+        == set(content["shots"][0]["faults"])
+        == {fault.name for fault in QUALITY_FAULTS} - {"filled"}
+    )
+    assert "filled" not in text  # which is said only where the model fills
+    assert "filled" not in (plan.with_name("made") / "index.html").read_text()
     assert all(len(curve) == LONG * len(SHOTS) for curve in content["per_frame"].values())
     assert content["per_frame"]["flicker"][LONG] is None  # the first of a shot follows none
     assert content["per_frame"]["confidence"][LONG * 7] == pytest.approx(0.2, abs=1e-3)
@@ -288,6 +295,34 @@ def test_an_unrelated_reference_wants_a_look_and_a_picture(kinema: Colorizer, tm
     linked = format_report_page(found, "../frames/{frame}/picture")
     assert f'href="../frames/{found.advice[0].frame}/picture"' in linked
     assert command not in linked
+
+
+def test_what_is_filled_is_told_by_shot_and_in_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = cut_into(planned(tmp_path, "waves.png", frames=3 * LONG, picture=lambda i: slow(i % LONG)), 2)
+    path = edited(
+        path, lambda content: content["shots"][1].update(last=3 * LONG - 1) or content["options"].update(fill=True)
+    )
+    job = RenderPlan(Plan.read(path), make_meta_model("kinema"), tmp_path / "film.plan.work")
+    for one in job.passes:
+        part = np.full((64, 85), 0.1 if one.first == 0 else 0.4, np.float32)
+        folder = job.work.pass_folder(one.digest, len(one))
+        folder.append_segment([painted(0, i % LONG)._replace(filled=part) for i in range(len(one))], {})
+    assert run(["report", str(path), "-q"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"1 of 2 shots to look at, mean confidence 0\.90, 30% filled with typical colours", told[0])
+    assert told[1].split()[-2:] == ["filled", "why"]
+    assert told[2].endswith("   40%  guessed: no reference shows 40 % of its colours")
+    content = json.loads((tmp_path / "film.plan.report" / "report.json").read_text())
+    assert content["filled"] == pytest.approx(0.3, abs=1e-3)
+    assert content["faults"]["filled"]["limit"] == QualityLimits().filled
+    for shot, share in zip(content["shots"], (0.1, 0.4), strict=True):
+        assert shot["faults"]["filled"] == shot["measures"]["filled"] == pytest.approx(share, abs=1e-3)
+        assert content["per_frame"]["filled"][shot["last"]] == pytest.approx(share, abs=1e-3)
+    page = (tmp_path / "film.plan.report" / "index.html").read_text()
+    assert "30 % typical colours, a guess" in page
+    assert "filled 10 %" in page
+    rows, columns = (int(found) for found in re.search(r'width="(\d+)" height="(\d+)" alt="Frame', page).groups()[::-1])
+    assert cv2.imread(str(tmp_path / "film.plan.report" / "pictures" / "shot_00002.jpg")).shape[:2] == (rows, columns)
 
 
 def test_partly_painted_references_are_not_compared_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

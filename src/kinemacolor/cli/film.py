@@ -53,9 +53,10 @@ def reporting_outcome(
             if warning not in announced:
                 print_message(f"note: {warning}", quiet=quiet)
         rate = report.frames / max(report.seconds, 1e-6)
+        filled = "" if report.filled is None else f", {report.filled:.0%} filled with typical colours"
         print_message(
             f"{report.result}: {report.frames} frames, {report.shots} shot{'s' * (report.shots > 1)} in "
-            f"{report.seconds:.1f} s ({rate:.1f}/s), mean confidence {report.mean_confidence:.2f}",
+            f"{report.seconds:.1f} s ({rate:.1f}/s), mean confidence {report.mean_confidence:.2f}{filled}",
             quiet=quiet,
         )
         if json_report:

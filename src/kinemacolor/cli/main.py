@@ -139,7 +139,8 @@ def preview(
         device=device,
         overwrite=overwrite,
     )
-    print_message(f"{target}: gray, colour, confidence (bright: sure)")
+    filled = ", filled (bright: a guess)" if options.fill else ""
+    print_message(f"{target}: gray, colour, confidence (bright: sure){filled}")
 
 
 @app.command()

@@ -45,11 +45,17 @@ def _format_report(film_report: "QualityReport", plan: str) -> str:
     doubtful = film_report.shots_by_need("look")
     confidence = f"mean confidence {film_report.mean_confidence:.2f}"
     lines = [f"{len(doubtful)} of {len(film_report.shots)} shots to look at, {confidence}"]
+    is_filled = film_report.filled is not None
+    if is_filled:
+        lines[0] += f", {film_report.filled:.0%} filled with typical colours"
     if doubtful:
-        lines.append(f"{'shot':>5} {'time':>9}  {'frames':<15} {'need':>5}  why")
+        lines.append(f"{'shot':>5} {'time':>9}  {'frames':<15} {'need':>5}  {'filled  ' * is_filled}why")
     for shot in doubtful[:MAX_LISTED_SHOTS]:
         frames, why = f"{shot.first}-{shot.last}", "; ".join(shot.verdict.reasons.values())
-        lines.append(f"{shot.number:>5} {format_time(shot.seconds):>9}  {frames:<15} {shot.verdict.need:>5.2f}  {why}")
+        filled = f"{shot.measures.filled or 0:>6.0%}  " * is_filled
+        lines.append(
+            f"{shot.number:>5} {format_time(shot.seconds):>9}  {frames:<15} {shot.verdict.need:>5.2f}  {filled}{why}"
+        )
     if len(doubtful) > MAX_LISTED_SHOTS:
         lines.append(f"and {len(doubtful) - MAX_LISTED_SHOTS} more: see the page")
     for one in film_report.advice:

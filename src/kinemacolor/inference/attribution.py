@@ -14,7 +14,8 @@ class Origin(NamedTuple):
     """The source of the colour of a point: the number of a reference, and row and column in it, 0..1.
 
     ``confidence``, 0..1, is that of the colour. ``matched``, 0..1, is the part of it that comes from this place; the
-    rest comes from all that the references show of the same kind. None where the model gives no such part.
+    rest comes from all that the references show of the same kind. ``filled``, 0..1, is the part that no reference
+    shows. None where the model gives no such part.
     """
 
     reference: int
@@ -22,6 +23,7 @@ class Origin(NamedTuple):
     column: float
     confidence: float
     matched: float | None
+    filled: float | None = None
 
 
 @dataclass(frozen=True)
@@ -29,14 +31,16 @@ class Attribution:
     """A colorized frame, upright: ``rgb`` ``H W 3`` uint8, ``confidence`` ``H W`` 0..1, and the sources of its colours.
 
     ``origin``, ``h w 3``, is the number of a reference, and row and column in it, 0..1 from the top left of the picture
-    as it was given; ``matched``, ``h w``, the part 0..1 of the colour that comes from there. Both cover the middle of
-    the frame: ``crop_fraction`` of its rows and columns. None where the model does not match places, or gives no part.
+    as it was given; ``matched``, ``h w``, the part 0..1 of the colour that comes from there; ``filled``, ``h w``, the
+    part that no reference shows. They cover the middle of the frame: ``crop_fraction`` of its rows and columns. None
+    where the model does not match places, or gives no such part.
     """
 
     rgb: UInt8Array
     confidence: Float32Array
     origin: Float32Array | None
     matched: Float32Array | None
+    filled: Float32Array | None = None
     crop_fraction: tuple[float, float] = (1.0, 1.0)
 
     def origin_at(self, row: float, column: float) -> Origin | None:
@@ -52,8 +56,10 @@ class Attribution:
             return None
         reference, there_row, there_column = self.origin[_locate_cell(self.origin, *inside)].tolist()
         confidence = float(self.confidence[_locate_cell(self.confidence, row, column)])
-        matched = None if self.matched is None else float(self.matched[_locate_cell(self.matched, *inside)])
-        return Origin(int(reference), there_row, there_column, confidence, matched)
+        matched, filled = (
+            None if part is None else float(part[_locate_cell(part, *inside)]) for part in (self.matched, self.filled)
+        )
+        return Origin(int(reference), there_row, there_column, confidence, matched, filled)
 
 
 def origin_from_output(output: ModelOutput, crop_fractions: Sequence[tuple[float, float]]) -> Float32Array | None:
@@ -68,10 +74,13 @@ def origin_from_output(output: ModelOutput, crop_fractions: Sequence[tuple[float
     return origin
 
 
-def matched_from_output(output: ModelOutput) -> Float32Array | None:
-    """Extract `Attribution.matched` from the model's output for one frame; None where the model gives none."""
-    matched = _read_aux_map(output, "matched")
-    return None if matched is None else matched[..., 0]
+def part_from_output(output: ModelOutput, name: str) -> Float32Array | None:
+    """Extract `Attribution.matched` or `Attribution.filled`, by its name, from the model's output for one frame.
+
+    None where the model gives none.
+    """
+    part = _read_aux_map(output, name)
+    return None if part is None else part[..., 0]
 
 
 def _read_aux_map(output: ModelOutput, name: str) -> Float32Array | None:

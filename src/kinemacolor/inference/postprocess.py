@@ -16,10 +16,14 @@ from kinemacolor.video.geometry import Geometry, resize
 
 
 class ColorPrediction(NamedTuple):
-    """The prediction for one frame at the working size, upright: ab ``h w 2`` in Lab units, confidence ``h w`` 0..1."""
+    """The prediction for one frame at the working size, upright: ab ``h w 2`` in Lab units, confidence ``h w`` 0..1.
+
+    ``filled``, ``h w``, is the part 0..1 of the ab that no reference shows; None where the model does not fill.
+    """
 
     ab: Float32Array
     confidence: Float32Array
+    filled: Float32Array | None = None
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class ChromaPostprocessor:
 
     def with_saturation(self, prediction: ColorPrediction) -> ColorPrediction:
         """Scale the ab of a prediction by the saturation factor."""
-        return ColorPrediction(prediction.ab * np.float32(self.saturation), prediction.confidence)
+        return prediction._replace(ab=prediction.ab * np.float32(self.saturation))
 
     def compute_cbcr_codes(
         self,

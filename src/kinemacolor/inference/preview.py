@@ -29,7 +29,7 @@ def write_preview(
     *,
     device: str = "auto",
 ) -> None:
-    """Write a picture with a row for each time: gray, colorized, confidence (white: sure).
+    """Write a picture with a row for each time: gray, colorized, confidence (white: sure), with ``fill`` filled part.
 
     ``references`` are sRGB pictures as `Session` takes them. Each frame is colorized without history.
 
@@ -45,20 +45,22 @@ def write_preview(
             info = reader.info
         gray = to_display_gray(block.luma_codes[0], info)
         session = Session(model, references, height=gray.shape[0], width=gray.shape[1], options=options, device=device)
-        rgb, confidence = session.colorize(gray)
-        rows.append(tile_before_after(gray, rgb, confidence))
+        shown = session.attribute_frame(gray)
+        filled = [] if shown.filled is None else [session.geometry.upscale_field(shown.filled, gray.shape)]
+        rows.append(tile_before_after(gray, shown.rgb, shown.confidence, *filled))
     write_picture(output, stack_rows(rows))
 
 
-def tile_before_after(gray: UInt8Array, rgb: UInt8Array, confidence: Float32Array) -> UInt8Array:
-    """Put gray ``H W``, sRGB ``H W 3`` and confidence ``H W`` 0..1 side by side, at most 540 px high."""
+def tile_before_after(gray: UInt8Array, rgb: UInt8Array, *parts: Float32Array) -> UInt8Array:
+    """Put gray ``H W``, sRGB ``H W 3`` and ``parts`` ``H W`` 0..1, as confidence, side by side, at most 540 px high."""
     scale = min(1.0, MAX_TILE_HEIGHT / gray.shape[0])
     size = round(gray.shape[0] * scale), round(gray.shape[1] * scale)
-    confidence_gray = (confidence * 255).round().astype(np.uint8)
-    tiles = [np.repeat(gray[..., None], 3, 2), rgb, np.repeat(confidence_gray[..., None], 3, 2)]
+    grays = [
+        np.repeat(one[..., None], 3, 2) for one in (gray, *((255 * part).round().astype(np.uint8) for part in parts))
+    ]
     gap = np.full((size[0], TILE_GAP, 3), 255, np.uint8)
-    resized = [resize(tile, size) for tile in tiles]
-    return np.concatenate([resized[0], gap, resized[1], gap, resized[2]], 1)
+    tiles = [tile for one in (grays[0], rgb, *grays[1:]) for tile in (gap, resize(one, size))]
+    return np.concatenate(tiles[1:], 1)
 
 
 def stack_rows(rows: Sequence[UInt8Array]) -> UInt8Array:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from kinemacolor.color import YCbCr, compress_to_gamut, lab_to_rgb, lightness_from_luma, rgb_to_lab
 from kinemacolor.errors import UsageError
-from kinemacolor.inference.attribution import Attribution, matched_from_output, origin_from_output
+from kinemacolor.inference.attribution import Attribution, origin_from_output, part_from_output
 from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction
 from kinemacolor.models.base import Colorizer, ModelOutput
 from kinemacolor.options import RenderOptions
@@ -38,7 +38,9 @@ class Session:
 
     ``height`` and ``width`` are the stored size of the film; ``pixel_aspect`` and ``rotation`` (degrees,
     counter-clockwise) say how stored frames are shown. ``in_shot`` is that of `Colorizer.init_state`.
-    Raises ValueError without references, and for one with less than a two-thousandth of its pixels painted.
+    Whether the model fills is said by ``options`` alone, however it was loaded.
+    Raises ValueError without references, and for one with less than a two-thousandth of its pixels painted;
+    UsageError where a model is to fill that cannot.
 
     >>> session = Session(load_model("kinema"), [picture], height=1080, width=1920)  # doctest: +SKIP
     >>> rgb, confidence = session.colorize(frame)  # doctest: +SKIP
@@ -61,7 +63,7 @@ class Session:
             raise ValueError("a session needs at least one reference")
         self.options = options or RenderOptions()
         self.device = choose_device(device)
-        self.model = model.to(self.device).eval()
+        self.model = model.to(self.device).eval().with_fill(self.options.fill)
         short_side = self.options.short_side or model.spec.short_side
         self.geometry = Geometry.from_frame_size(
             height, width, short_side, pixel_aspect=pixel_aspect, rotation=rotation, crop=self.options.crop
@@ -118,7 +120,8 @@ class Session:
             self.geometry.rotate_upright(rgb),
             self.geometry.rotate_upright(confidence),
             origin_from_output(output, self._reference_crop_fractions),
-            matched_from_output(output),
+            part_from_output(output, "matched"),
+            part_from_output(output, "filled"),
             self.geometry.upright_crop_fraction,
         )
 
@@ -192,7 +195,12 @@ def _predictions_from_output(output: ModelOutput) -> list[ColorPrediction]:
     """Split the output of a model into one prediction a frame, in float32 on the CPU."""
     ab_frames = output.ab[0].permute(0, 2, 3, 1).float().cpu().numpy()
     confidences = output.confidence[0, :, 0].float().cpu().numpy()
-    return [ColorPrediction(np.ascontiguousarray(ab), one) for ab, one in zip(ab_frames, confidences, strict=True)]
+    filled = output.aux.get("filled")
+    parts = [None] * len(ab_frames) if filled is None else filled[0, :, 0].float().cpu().numpy()
+    return [
+        ColorPrediction(np.ascontiguousarray(ab), one, None if part is None else resize(part, one.shape))
+        for ab, one, part in zip(ab_frames, confidences, parts, strict=True)
+    ]
 
 
 def _to_luma_codes(frame: UInt8Array) -> UIntArray:

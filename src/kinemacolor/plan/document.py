@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from kinemacolor._version import __version__
 from kinemacolor.errors import InputError, UsageError, translate_read_errors
-from kinemacolor.models.catalog import MODEL_CATALOG
-from kinemacolor.options import RenderOptions, ShotRenderOptions
+from kinemacolor.models.catalog import MODEL_CATALOG, check_fill
+from kinemacolor.options import RenderOptions, ShotRenderOptions, later_defaults
 from kinemacolor.shots.shot import Shot, Transition
 from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.utils.validation_messages import describe_validation_errors
@@ -124,6 +124,10 @@ class Plan(_PlanSection):
     def _check_consistency(self) -> Self:
         if self.model not in MODEL_CATALOG:
             raise ValueError(f"there is no model {self.model!r}: choose one of {', '.join(sorted(MODEL_CATALOG))}")
+        try:
+            check_fill(MODEL_CATALOG[self.model].spec, fill=self.options.fill)
+        except UsageError as error:
+            raise ValueError(str(error)) from error
         if not self.shots or self.shots[0].first != 0 or self.shots[-1].end != self.film.frames:
             raise ValueError(f"the shots must go from frame 0 to the film's last, {self.film.frames - 1}")
         for one, other in pairwise(self.shots):
@@ -150,7 +154,7 @@ class Plan(_PlanSection):
     def to_json(self, folder: Path) -> str:
         """Return the plan as JSON, one line for each shot and each reference, with paths relative to ``folder``."""
         relative = self._with_moved_paths(lambda path: Path(os.path.relpath(path, folder)))
-        content = relative.model_dump(mode="json")
+        content = relative.model_dump(mode="json", exclude={"options": later_defaults(self.options)})
         for table in ("references", "shots"):
             content[table] = relative.model_dump(mode="json", include={table}, exclude_defaults=True)[table]
         return _format_json(content)

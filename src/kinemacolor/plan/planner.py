@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kinemacolor.errors import UsageError
+from kinemacolor.models.catalog import check_fill, find_model
 from kinemacolor.options import DEFAULT_MODEL, Detector, RenderOptions, check_options
 from kinemacolor.plan.document import FilmEntry, Plan, ReferenceEntry, ShotEntry
 from kinemacolor.plan.keyframe_selection import CandidateFrames
@@ -64,6 +65,7 @@ def make_plan(
     Raises InputError for a film or reference that cannot be read, UsageError for references that do not fit.
     """
     check_options(request.options)
+    check_fill(find_model(request.model).spec, fill=request.options.fill)
     if request.start_seconds < 0 or request.references_per_shot < 1:
         raise UsageError("a film begins at 0 seconds or later, and a shot has one reference or more")
     references = references or ReferenceReader()

@@ -5,7 +5,7 @@ from os import PathLike
 from pathlib import Path
 
 from kinemacolor.errors import UsageError
-from kinemacolor.models.catalog import find_model
+from kinemacolor.models.catalog import check_fill, find_model
 from kinemacolor.options import DEFAULT_MODEL, Detector, EncodingOptions, RenderOptions, check_options
 from kinemacolor.plan import planner
 from kinemacolor.plan.document import Plan
@@ -71,6 +71,8 @@ def preview(
 ) -> None:
     """Write one picture with a row for each time: gray, colorized and confidence. Frames are colorized without history.
 
+    With ``fill`` a row ends with what is filled (white): the part of the colours that no reference shows.
+
     Raises UsageError for a time behind the end of the film or an output that exists, InputError for unreadable files.
     """
     found = [one for spec in _parse_references(reference) for one in spec.list_references()]
@@ -80,7 +82,7 @@ def preview(
         raise UsageError(f"{output} is no picture's name: end it with .png or .jpg")
     check_output_path(Path(output), (Path(film), *(one.path for one in found)), overwrite=overwrite)
     check_options(options or RenderOptions())
-    find_model(model)
+    check_fill(find_model(model).spec, fill=options is not None and options.fill)
     check_device(device)
     probe_film(Path(film))
     reader = ReferenceReader()

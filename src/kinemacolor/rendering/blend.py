@@ -53,7 +53,7 @@ def iter_frame_predictions(
 def blend_predictions(parts: Sequence[tuple[float, ColorPrediction]]) -> ColorPrediction:
     """Average predictions, each pixel by weight and confidence. All are scaled to the size of the first.
 
-    The weights of ``parts`` need not sum to 1. The confidence of the result is the same average of the confidences.
+    The weights of ``parts`` need not sum to 1. Confidence and filled part of the result are the same average of theirs.
     """
     if len(parts) == 1:
         return parts[0][1]
@@ -63,7 +63,9 @@ def blend_predictions(parts: Sequence[tuple[float, ColorPrediction]]) -> ColorPr
     ab = np.stack([resize(prediction.ab, (size[0], size[1])) for _, prediction in parts])
     counts = weights[:, None, None] * (confidences + np.float32(_MIN_WEIGHT))
     shares = counts / counts.sum(0)
-    return ColorPrediction((shares[..., None] * ab).sum(0), (shares * confidences).sum(0))
+    known = [resize(one.filled, (size[0], size[1])) for _, one in parts if one.filled is not None]
+    filled = (shares * np.stack(known)).sum(0) if len(known) == len(parts) else None
+    return ColorPrediction((shares[..., None] * ab).sum(0), (shares * confidences).sum(0), filled)
 
 
 class _SegmentReader:

@@ -23,7 +23,8 @@ from kinemacolor.utils.files import iter_json_lines, translate_disk_errors, writ
 from kinemacolor.video.pixels import view_plane
 
 SEGMENT_FRAMES = 48  # frames that are predicted, encoded and stored together
-CACHE_DEPTH, CACHE_PIXEL_FORMAT = 10, "yuv444p10le"  # a level of ab is a quarter of a Lab unit
+CACHE_DEPTH = 10  # bits: a level of ab is a quarter of a Lab unit
+CACHE_PIXEL_FORMAT, FILLED_PIXEL_FORMAT = "yuv444p10le", "yuva444p10le"  # without and with the filled part
 _LEVELS = 2**CACHE_DEPTH
 _ENCODER_OPTIONS = {"level": "3", "slices": "4", "context": "0", "g": "1"}
 
@@ -197,17 +198,19 @@ class PassFolder:
 
 
 def _encode_predictions(predictions: Sequence[ColorPrediction]) -> bytes:
-    """Encode predictions as FFV1 in Matroska, 10 bits: confidence as Y, a as U, b as V."""
+    """Encode predictions as FFV1 in Matroska, 10 bits: confidence as Y, a as U, b as V, the filled part as alpha."""
     height, width = predictions[0].confidence.shape
+    pixel_format = CACHE_PIXEL_FORMAT if predictions[0].filled is None else FILLED_PIXEL_FORMAT
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="matroska", options={"fflags": "bitexact"}) as container:
         stream = container.add_stream("ffv1", rate=24, options=_ENCODER_OPTIONS)
         assert isinstance(stream, av.VideoStream)
-        stream.width, stream.height, stream.pix_fmt = width, height, CACHE_PIXEL_FORMAT
+        stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
         stream.codec_context.thread_count = 1
-        for number, (ab, confidence) in enumerate(predictions):
-            frame = av.VideoFrame(width, height, CACHE_PIXEL_FORMAT)
-            planes = (confidence * (_LEVELS - 1), *((ab + 128) * (_LEVELS / 256)).transpose(2, 0, 1))
+        for number, (ab, confidence, filled) in enumerate(predictions):
+            frame = av.VideoFrame(width, height, pixel_format)
+            planes = [confidence * (_LEVELS - 1), *((ab + 128) * (_LEVELS / 256)).transpose(2, 0, 1)]
+            planes += [] if filled is None else [filled * (_LEVELS - 1)]
             for index, plane in enumerate(planes):
                 view_plane(frame, index)[:] = np.rint(plane).clip(0, _LEVELS - 1)
             frame.pts = number
@@ -220,12 +223,13 @@ def _decode_predictions(data: bytes) -> list[ColorPrediction]:
     """Decode what `_encode_predictions` gave."""
     with av.open(io.BytesIO(data), "r") as container:
         return [
-            _prediction_from_planes([view_plane(frame, index) for index in range(3)])
+            _prediction_from_planes([view_plane(frame, index) for index in range(len(frame.planes))])
             for frame in container.decode(video=0)
         ]
 
 
 def _prediction_from_planes(planes: list[UIntArray]) -> ColorPrediction:
-    """Convert the planes of a frame, confidence, a and b in codes of `CACHE_DEPTH` bits, to a prediction."""
-    confidence, *ab = (plane.astype(np.float32) for plane in planes)
-    return ColorPrediction(np.stack(ab, -1) * np.float32(256 / _LEVELS) - 128, confidence / np.float32(_LEVELS - 1))
+    """Convert the planes of a frame, in codes of `CACHE_DEPTH` bits, to a prediction."""
+    confidence, a, b, *filled = (plane.astype(np.float32) for plane in planes)
+    ab = np.stack([a, b], -1) * np.float32(256 / _LEVELS) - 128
+    return ColorPrediction(ab, *(part / np.float32(_LEVELS - 1) for part in (confidence, *filled)))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kinemacolor.errors import PartialError, UsageError
-from kinemacolor.models.catalog import find_model
+from kinemacolor.models.catalog import check_fill, find_model
 from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, RenderOptions, check_options
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import PlanRequest, make_plan
@@ -83,7 +83,9 @@ class ColorizeRun:
             raise UsageError(
                 f"{request.work_folder} is needed and not ours: move it away, or name another result with -o"
             )
-        short_side = request.options.short_side or find_model(request.model).spec.short_side
+        spec = find_model(request.model).spec
+        check_fill(spec, fill=request.options.fill)
+        short_side = request.options.short_side or spec.short_side
         rows, columns = compute_working_size(info.height, info.width, short_side)
         return prepare_output(
             info,

@@ -3,13 +3,14 @@
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from kinemacolor.errors import ResourceError, UsageError
 from kinemacolor.models.catalog import ModelSpec
 from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import Plan
+from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.utils.device import check_device
 from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.video.encoding import EncoderSettings, choose_encoder, is_folder_name
@@ -84,6 +85,7 @@ def prepare_output(
     replaceable = partial_outputs(work_folder)
     for path in output_spec.paths:
         check_output_path(path, inputs, overwrite=output_spec.overwrite, replaceable=replaceable)
+    check_output_path(_sidecar_path(output_spec.output), inputs, overwrite=output_spec.overwrite)
     encoders = {path: choose_encoder(info, path, output_spec.encoding) for path in output_spec.paths}
     if frames is not None:
         _check_disk_space(info, encoders, frames, working_pixels, work_folder)
@@ -128,6 +130,23 @@ def prepare_plan_output(
         device=device,
         work_folder=work_folder,
     )
+
+
+def write_sidecar(report: RenderReport) -> None:
+    """Write the report of a render that filled beside its result, as RESULT.json; deletes that of an earlier result.
+
+    Raises ResourceError where the disk is full or refuses.
+    """
+    path = _sidecar_path(Path(report.result))
+    if report.filled is None:
+        path.unlink(missing_ok=True)
+        return
+    with write_file_atomically(path) as stream:
+        stream.write(json.dumps(asdict(report), indent=2).encode() + b"\n")
+
+
+def _sidecar_path(result: Path) -> Path:
+    return result.with_name(f"{result.name}.json")
 
 
 def mark_started(work_folder: Path, output_spec: OutputSpec) -> None:

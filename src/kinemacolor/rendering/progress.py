@@ -7,12 +7,22 @@ from typing import NamedTuple
 
 
 @dataclass(frozen=True)
+class FilledShot:
+    """The part 0..1 of a shot's colours that no reference shows: mean over frames ``first`` to ``last``."""
+
+    first: int
+    last: int
+    filled: float
+
+
+@dataclass(frozen=True)
 class RenderReport:
     """The result of a render.
 
     ``result`` is the path of the file, ``ended_early`` the reason why it is not whole, None where it is. ``painted`` is
     the number of frames that the model has processed now; predictions of the others are from an earlier run.
-    ``seconds`` is the time it took, ``settings`` everything that decided the result.
+    ``seconds`` is the time it took, ``settings`` everything that decided the result. ``filled`` is the part 0..1 of the
+    film's colours that no reference shows, and ``filled_by_shot`` that of each shot; None and empty without ``fill``.
     """
 
     source: str
@@ -27,6 +37,8 @@ class RenderReport:
     ended_early: str | None
     warnings: list[str]
     settings: dict[str, object]
+    filled: float | None = None
+    filled_by_shot: tuple[FilledShot, ...] = ()
 
 
 class Progress(NamedTuple):

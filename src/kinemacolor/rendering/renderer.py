@@ -1,8 +1,10 @@
 """Renders a plan: has missing predictions made, blends them, and writes the film, all as one stream."""
 
+from array import array
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
@@ -19,9 +21,9 @@ from kinemacolor.references.spec import Reference
 from kinemacolor.rendering.blend import FramePrediction, iter_frame_predictions
 from kinemacolor.rendering.cache import WorkFolder
 from kinemacolor.rendering.inference_pass import InferenceWorker
-from kinemacolor.rendering.output import OutputSetup, cbcr_plane_size, mark_finished, mark_started
+from kinemacolor.rendering.output import OutputSetup, cbcr_plane_size, mark_finished, mark_started, write_sidecar
 from kinemacolor.rendering.passes import PAINTING_FORMAT, InferencePass, ShotPasses, build_shot_passes
-from kinemacolor.rendering.progress import Progress, ProgressMeter, RenderReport
+from kinemacolor.rendering.progress import FilledShot, Progress, ProgressMeter, RenderReport
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.utils.prefetch import prefetch
@@ -39,7 +41,10 @@ EnsureSegmentWithProgress = Callable[[InferencePass, int, Callable[[int], None]]
 
 
 class _EncodedFrame(NamedTuple):
-    """One frame as it is written: codes of all planes, timestamp and duration in ticks, mean confidence 0..1."""
+    """One frame as it is written: codes of all planes, timestamp and duration in ticks.
+
+    Also the means of its confidence and of its filled part, 0..1; nan where nothing fills.
+    """
 
     luma_codes: UIntArray
     cbcr_codes: UIntArray
@@ -47,6 +52,7 @@ class _EncodedFrame(NamedTuple):
     pts: int
     duration: int
     mean_confidence: float
+    mean_filled: float
 
 
 class RenderPlan:
@@ -136,7 +142,7 @@ def execute_render_plan(
             render_plan.work,
             lambda one, segment: paint(one, segment, meter.add_painted),
         )
-        confidence_sum = _write_frames(reader, predictions, writers, output_setup, meter, inference_worker.request_stop)
+        means = _write_frames(reader, predictions, writers, output_setup, meter, inference_worker.request_stop)
         if _stamp_files(film.path) != stamps_before:
             raise InputError(f"{film.path} changed while it was read: make the plan again")
         if reader.ended_early is None:
@@ -144,8 +150,9 @@ def execute_render_plan(
                 writer.commit()
             mark_finished(render_plan.work.folder)
             render_plan.prune_stale_passes()
-    report = _make_render_report(render_plan, output_setup, meter, reader, writers[output_spec.output], confidence_sum)
+    report = _make_render_report(render_plan, output_setup, meter, reader, writers[output_spec.output], means)
     report.warnings.extend([repainted] if repainted else [])
+    write_sidecar(report)
     if report.ended_early:
         raise PartialError(f"{film.path.name} is cut off: {report.ended_early}. Kept: {report.result}", report)
     return report
@@ -165,20 +172,21 @@ def _write_frames(
     output_setup: OutputSetup,
     meter: ProgressMeter,
     stop: Callable[[], None],
-) -> float:
-    """Write every frame; gives the sum of their mean confidences. ``stop`` is called to end the painting early."""
-    confidence_sum = 0.0
+) -> tuple["array[float]", "array[float]"]:
+    """Write every frame; gives their mean confidences and filled parts. ``stop`` is called to end painting early."""
+    confidences, filled = array("d"), array("d")
     blocks, ahead = prefetch(reader.iter_blocks(1)), prefetch(predictions, ahead=8)
     frames = prefetch(_iter_encoded_frames(blocks, ahead, output_setup), on_stop=stop)
     try:
         for frame in frames:
             _write_frame(frame, writers, output_setup)
-            confidence_sum += frame.mean_confidence
+            confidences.append(frame.mean_confidence)
+            filled.append(frame.mean_filled)
             meter.add_assembled(1)
     finally:
         for stage in (frames, ahead, blocks):
             stage.close()
-    return confidence_sum
+    return confidences, filled
 
 
 def _make_render_report(
@@ -187,9 +195,10 @@ def _make_render_report(
     meter: ProgressMeter,
     reader: VideoReader,
     writer: FilmWriter,
-    confidence_sum: float,
+    means: tuple["array[float]", "array[float]"],
 ) -> RenderReport:
-    plan = render_plan.plan
+    plan, (confidences, filled) = render_plan.plan, means
+    is_filled = plan.options.fill and len(filled) > 0
     return RenderReport(
         source=str(plan.film.path),
         result=str(output_setup.output_spec.output if reader.ended_early is None else writer.partial_path),
@@ -198,11 +207,17 @@ def _make_render_report(
         painted=meter.frames_painted,
         shots=len(plan.shots),
         seconds=meter.elapsed_seconds,
-        mean_confidence=confidence_sum / max(meter.frames, 1),
+        mean_confidence=sum(confidences) / max(meter.frames, 1),
         corrupt_packets=reader.corrupt_packets,
         ended_early=reader.ended_early,
         warnings=[*render_plan.model.notices, *output_setup.warnings, *writer.warnings, *_reader_warnings(reader)],
         settings=_describe_settings(render_plan, output_setup),
+        filled=fmean(filled) if is_filled else None,
+        filled_by_shot=tuple(
+            FilledShot(shot.first, min(shot.end, len(filled)) - 1, fmean(filled[shot.first : shot.end]))
+            for shot in plan.shots
+            if is_filled and shot.first < len(filled)
+        ),
     )
 
 
@@ -267,6 +282,7 @@ def _iter_encoded_frames(
             block.pts[0],
             block.durations[0],
             float(colors.confidence.mean()),
+            float("nan") if colors.filled is None else float(colors.filled.mean()),
         )
     if next(predictions, None) is not None:
         raise InputError(f"{info.path} has fewer frames than the plan says: correct it, or make it again")
@@ -321,6 +337,7 @@ def _describe_settings(render_plan: RenderPlan, output_setup: OutputSetup) -> di
         "edge_filter": first.edge_filter,
         "crop": plan.options.crop,
         "precision": plan.options.precision,
+        "fill": plan.options.fill,
         "references": [str(entry.path) for entry in plan.references.values()],
         "encoder": encoder.name,
         "pixel_format": encoder.pixel_format,

@@ -18,8 +18,8 @@ from kinemacolor.rendering.blend import FramePrediction, iter_frame_predictions
 from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.rendering.renderer import RenderPlan
 from kinemacolor.report.context import ReportContext, write_jpeg
-from kinemacolor.report.limits import QualityLimits, Verdict, judge_shot
-from kinemacolor.report.shot_metrics import MeasureCurves, ShotMeasures, ShotMeter, measure_shot
+from kinemacolor.report.limits import QUALITY_FAULTS, QualityFault, QualityLimits, Verdict, judge_shot
+from kinemacolor.report.shot_metrics import FrameMeasures, MeasureCurves, ShotMeasures, ShotMeter, measure_shot
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.utils.prefetch import prefetch
 from kinemacolor.video.reader import VideoReader
@@ -35,7 +35,7 @@ class ShotReport:
     """One shot of a report: its number from 1, frames ``first`` to ``last``, start in seconds, measures and verdict.
 
     ``least_sure``: number of the frame with the lowest confidence. ``picture``: that frame gray, in colour, and its
-    confidence, side by side; a file in the report's folder.
+    confidence, and with ``fill`` what is filled, side by side; a file in the report's folder.
     """
 
     number: int
@@ -67,7 +67,8 @@ class QualityReport:
     """All measures of the predictions for a plan.
 
     ``references``: name to a file in the report's folder. ``picture_size``: rows and columns of the shots' pictures.
-    ``from_start``: the plan begins with the film, so its frames are numbered as in the film.
+    ``from_start``: the plan begins with the film, so its frames are numbered as in the film. ``filled``: the part 0..1
+    of the film's colours that no reference shows; None without ``fill``.
     """
 
     film: str
@@ -81,6 +82,17 @@ class QualityReport:
     picture_size: tuple[int, int]
     from_start: bool
     curves: MeasureCurves
+    filled: float | None
+
+    @property
+    def faults(self) -> tuple[QualityFault, ...]:
+        """The faults that shots of this film may have: ``filled`` only with ``fill``."""
+        return tuple(fault for fault in QUALITY_FAULTS if fault.name != "filled" or self.filled is not None)
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """The names in `FrameMeasures` of what was measured of each frame: ``filled`` only with ``fill``."""
+        return tuple(name for name in FrameMeasures._fields if name != "filled" or self.filled is not None)
 
     def shots_by_need(self, label: str) -> list[ShotReport]:
         """List the shots with one verdict (``pass`` or ``look``), those with the greatest need first."""
@@ -180,7 +192,7 @@ class _ReportBuilder:
             film=self._plan.film.path.name,
             model=self._plan.model,
             frames=self._plan.film.frames,
-            mean_confidence=float(self._curves.values_of("confidence").mean(dtype=np.float64)),
+            mean_confidence=self._mean_of("confidence"),
             limits=self._limits,
             shots=tuple(self._shots),
             advice=tuple(self._iter_advice()),
@@ -188,7 +200,12 @@ class _ReportBuilder:
             picture_size=self._context.picture_size,
             from_start=self._plan.film.start_seconds == 0,
             curves=self._curves,
+            filled=self._mean_of("filled") if self._plan.options.fill else None,
         )
+
+    def _mean_of(self, name: str) -> float:
+        """Return the mean of a measure over all frames."""
+        return float(self._curves.values_of(name).mean(dtype=np.float64))
 
     def _make_shot_meter(self, shot: int) -> ShotMeter:
         """Make a meter that compares with the shot's references, at the saturation that the shot has."""

@@ -41,6 +41,7 @@ class ReportContext:
     """A film with the two sizes that a report uses, its colour coding, and the references of its plan by name.
 
     ``small_geometry``: the size for measuring. ``large_geometry``: the size of pictures, also for embeddings.
+    ``tiles``: how many views of a frame a picture has side by side.
     """
 
     info: VideoInfo
@@ -49,6 +50,7 @@ class ReportContext:
     references: dict[str, KnownReference]
     small_geometry: Geometry
     large_geometry: Geometry
+    tiles: int
 
     @classmethod
     def from_plan(cls, plan: Plan, info: VideoInfo, folder: Path) -> "ReportContext":
@@ -64,20 +66,22 @@ class ReportContext:
         small, large = (
             _make_geometry(info, side, crop=plan.options.crop) for side in (MEASURED_SHORT_SIDE, PICTURE_SHORT_SIDE)
         )
-        return cls(info, info.colors.build_ycbcr(info.depth), encoder, found, small, large)
+        return cls(info, info.colors.build_ycbcr(info.depth), encoder, found, small, large, 3 + plan.options.fill)
 
     @property
     def picture_size(self) -> tuple[int, int]:
         """Rows and columns of the pictures of `compose_picture`."""
         rows, columns = self.large_geometry.working_size
-        return rows, 3 * columns + 2 * TILE_GAP
+        return rows, self.tiles * columns + (self.tiles - 1) * TILE_GAP
 
     def resize_frame(
         self, geometry: Geometry, luma_codes: UIntArray, prediction: ColorPrediction
     ) -> tuple[UInt8Array, ColorPrediction]:
         """Resize a stored frame and its prediction to one of the two sizes; gives gray ``h w`` and the prediction."""
-        ab, confidence = (np.ascontiguousarray(resize(field, geometry.working_size)) for field in prediction)
-        return self.to_gray(geometry, luma_codes), ColorPrediction(ab, confidence)
+        resized = (
+            np.ascontiguousarray(resize(field, geometry.working_size)) for field in prediction if field is not None
+        )
+        return self.to_gray(geometry, luma_codes), ColorPrediction(*resized)
 
     def to_gray(self, geometry: Geometry, luma_codes: UIntArray) -> UInt8Array:
         """Convert luma codes ``H W`` of the film to gray ``h w``, 8 bits of full range, at a geometry's size."""
@@ -86,12 +90,17 @@ class ReportContext:
         )
 
     def compose_picture(self, luma_codes: UIntArray, prediction: ColorPrediction) -> UInt8Array:
-        """Make a picture of a frame to look at: gray, in colour as the film shows it, and confidence, side by side."""
-        gray, (ab, confidence) = self.resize_frame(self.large_geometry, luma_codes, prediction)
+        """Make a picture of a frame to look at, side by side: gray, in colour as the film shows it, confidence.
+
+        Also the filled part where the model fills.
+        """
+        gray, (ab, *parts) = self.resize_frame(self.large_geometry, luma_codes, prediction)
         luma = torch.from_numpy(gray).float()[None] / 255
         cbcr_codes = self.coding.to_cbcr_codes(luma, torch.from_numpy(ab).permute(2, 0, 1))
         rgb = self.coding.to_rgb(self.coding.to_luma_codes(luma), cbcr_codes) * 255
-        return tile_before_after(gray, rgb.round().byte().permute(1, 2, 0).numpy(), confidence)
+        return tile_before_after(
+            gray, rgb.round().byte().permute(1, 2, 0).numpy(), *(one for one in parts if one is not None)
+        )
 
 
 def write_jpeg(path: Path, rgb: UInt8Array) -> None:

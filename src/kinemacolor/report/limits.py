@@ -19,7 +19,8 @@ class QualityLimits:
     first frame. Doubt is at most 0.17 with a clip's own reference and at least 0.59 with another's. The other limits
     are about twice the value that nine in ten true clips stay under: fade 0.12, drift 2.4, cast 2.1. Gray is at most
     0.16 there. True colours change by up to 2.4 from frame to frame, predicted ones by 1.2. Clipped are 0.01 of every
-    true clip except one of a deep blue aquarium, 0.44.
+    true clip except one of a deep blue aquarium, 0.44. Filled is not measured: a guess for a quarter of the picture is
+    worth a look.
     """
 
     doubt: float = 0.5
@@ -29,6 +30,7 @@ class QualityLimits:
     clipped: float = 0.25
     gray: float = 0.4
     cast: float = 6.0
+    filled: float = 0.25
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,13 @@ QUALITY_FAULTS = (
         "how far the median colour of the picture lies from that of its references",
         lambda shot: None if shot.cast is None else math.hypot(*shot.cast),
         lambda shot: f"a cast of {math.hypot(*shot.cast or (0, 0)):.1f} Lab units to {_name_hue(shot.cast or (0, 0))}",
+    ),
+    QualityFault(
+        "filled",
+        "share",
+        "the part of its colours that no reference shows: typical colours, a guess",
+        lambda shot: shot.filled,
+        lambda shot: f"guessed: no reference shows {_format_percent(shot.filled or 0)} of its colours",
     ),
 )
 assert [fault.name for fault in QUALITY_FAULTS] == [field.name for field in fields(QualityLimits)]

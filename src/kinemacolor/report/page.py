@@ -7,7 +7,6 @@ from html import escape
 import numpy as np
 
 from kinemacolor.report.build import QualityReport, ReferenceAdvice, ShotReport
-from kinemacolor.report.limits import QUALITY_FAULTS
 from kinemacolor.report.shot_metrics import average_groups
 from kinemacolor.utils.arrays import Float32Array
 from kinemacolor.utils.times import format_time
@@ -77,7 +76,8 @@ def _format_look_count(report: QualityReport) -> str:
 
 def _format_summary(report: QualityReport) -> str:
     frames = f"{report.frames} frame{'s' * (report.frames > 1)}"
-    return f"{frames}, painted by {escape(report.model)}; mean confidence {report.mean_confidence:.2f}."
+    guessed = "" if report.filled is None else f"; {_format_percent(report.filled)} typical colours, a guess"
+    return f"{frames}, painted by {escape(report.model)}; mean confidence {report.mean_confidence:.2f}{guessed}."
 
 
 def _format_advice(report: QualityReport, frame_link: str | None) -> str:
@@ -121,7 +121,12 @@ def _format_passed_shots(report: QualityReport) -> str:
 def _format_shot_table(report: QualityReport, shots: Sequence[ShotReport], nothing: str) -> str:
     if not shots:
         return f"<p>{nothing}</p>"
-    heads = ("Shot", "Verdict", "Least sure frame: gray, coloured, confidence", "Over the shot")
+    heads = (
+        "Shot",
+        "Verdict",
+        f"Least sure frame: gray, coloured, confidence{', filled' * (report.filled is not None)}",
+        "Over the shot",
+    )
     head = "".join(f'<th scope="col" role="columnheader">{text}</th>' for text in heads)
     rows = "\n".join(_format_shot_row(report, shot) for shot in shots)
     return (
@@ -145,12 +150,16 @@ def _format_verdict(shot: ShotReport) -> str:
     label = shot.verdict.label
     reasons = "".join(f"<li>{escape(reason)}</li>" for reason in shot.verdict.reasons.values())
     listed = f'<ul class="reasons">{reasons}</ul>' if reasons else ""
-    return f'<span class="{label}">{label}</span>{listed}<div class="soft">need {shot.verdict.need:.2f}</div>'
+    filled = shot.measures.filled
+    part = "" if filled is None else f'<div class="soft">filled {_format_percent(filled)}</div>'
+    return f'<span class="{label}">{label}</span>{listed}<div class="soft">need {shot.verdict.need:.2f}</div>{part}'
 
 
 def _format_picture(report: QualityReport, shot: ShotReport) -> str:
     rows, columns = report.picture_size
-    alt = f"Frame {shot.least_sure} of shot {shot.number}: gray, coloured, and confidence (bright: sure)"
+    views = "and confidence (bright: sure)"
+    views = views if report.filled is None else "confidence (bright: sure), and what is filled (bright)"
+    alt = f"Frame {shot.least_sure} of shot {shot.number}: gray, coloured, {views}"
     image = f'<img loading="lazy" width="{columns}" height="{rows}" alt="{alt}" src="{shot.picture}">'
     return f'<a href="{shot.picture}">{image}</a><span class="soft">frame {shot.least_sure}</span>'
 
@@ -173,6 +182,7 @@ def _format_curves(report: QualityReport, shot: ShotReport) -> str:
             ("confidence", "confidence", measured.confidence, 1.0, 1 - limits.doubt),
             ("distance from reference", "distance", measured.distance, 2 * limits.drift, None),
             ("flicker", "flicker", measured.flicker, 2 * limits.flicker, limits.flicker),
+            ("filled", "filled", measured.filled, 1.0, limits.filled),
         )
     )
 
@@ -199,10 +209,10 @@ def _format_legend(report: QualityReport) -> str:
     entries = "".join(
         f"<dt>{fault.name}</dt><dd>{fault.meaning}; a look from {getattr(report.limits, fault.name):g} on "
         f"({fault.unit})</dd>"
-        for fault in QUALITY_FAULTS
+        for fault in report.faults
     )
     return (
-        f"<h2>What the words mean</h2><p>Every shot is measured against {len(QUALITY_FAULTS)} limits. Its need is the "
+        f"<h2>What the words mean</h2><p>Every shot is measured against {len(report.faults)} limits. Its need is the "
         "worst of them as a multiple of its limit: from 1 on a person should look. All numbers are in "
         f'<a href="report.json">report.json</a>.</p><dl>{entries}</dl>'
     )

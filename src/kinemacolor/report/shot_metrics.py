@@ -28,7 +28,8 @@ class FrameMeasures(NamedTuple):
     colours lie from the nearest reference's (`Palette.distance_to`). ``richness``: its colourfulness as a part of that
     reference's. ``cast_a``, ``cast_b``: its median a and b less that reference's. ``flicker``: change of ab along the
     motion from the frame before (`Motion.mean_ab_change`), Lab units. ``clipped``: share of pixels that visibly lose
-    colour because no display can show their ab at the film's luma (`compute_clipped_share`).
+    colour because no display can show their ab at the film's luma (`compute_clipped_share`). ``filled``: the part 0..1
+    of its colours that no reference shows.
     """
 
     confidence: float
@@ -39,6 +40,7 @@ class FrameMeasures(NamedTuple):
     cast_b: float
     flicker: float
     clipped: float
+    filled: float
 
 
 class MeasureCurves:
@@ -61,10 +63,10 @@ class MeasureCurves:
 class ShotMeasures:
     """Measures of one shot; None where there is nothing to measure.
 
-    Means over frames: ``confidence``, ``chroma``, ``distance``, ``richness``, ``flicker``, ``clipped``, and ``cast``,
-    the mean (a, b). ``confidence_p10``: a tenth of its pixels has less. ``fade_per_100`` is the relative change of
-    colourfulness, ``drift_per_100`` the change of distance in Lab units, both over 100 frames; ``fade`` and ``drift``
-    are the same over the whole shot. Slopes are robust (`estimate_slope`).
+    Means over frames: ``confidence``, ``chroma``, ``distance``, ``richness``, ``flicker``, ``clipped``,
+    ``filled``, and ``cast``, the mean (a, b). ``confidence_p10``: a tenth of its pixels has less. ``fade_per_100`` is
+    the relative change of colourfulness, ``drift_per_100`` the change of distance in Lab units, both over 100 frames;
+    ``fade`` and ``drift`` are the same over the whole shot. Slopes are robust (`estimate_slope`).
     """
 
     confidence: float
@@ -75,6 +77,7 @@ class ShotMeasures:
     cast: tuple[float, float] | None
     flicker: float | None
     clipped: float
+    filled: float | None
     fade_per_100: float
     fade: float
     drift_per_100: float | None
@@ -94,7 +97,7 @@ class ShotMeter:
 
     def measure_frame(self, gray: UInt8Array, prediction: ColorPrediction) -> FrameMeasures:
         """Measure the next frame: gray ``h w``, full range, and a prediction of that size, saturation applied."""
-        ab, confidence = prediction
+        ab, confidence, filled = prediction
         own = Palette.from_ab(ab)
         near = min(self._references, key=own.distance_to, default=None)
         levels = (confidence * (CONFIDENCE_BINS - 1)).round().clip(0, CONFIDENCE_BINS - 1).astype(np.int64)
@@ -105,6 +108,7 @@ class ShotMeter:
             *_compare_palettes(own, near),
             self._measure_flicker(gray, ab),
             compute_clipped_share(gray, ab, self._coding),
+            float("nan") if filled is None else float(filled.mean()),
         )
         self._previous = gray, ab
         return found
@@ -161,6 +165,7 @@ def measure_shot(curves: MeasureCurves, first: int, end: int, confidence_p10: fl
         cast=None if cast_a is None or cast_b is None else (cast_a, cast_b),
         flicker=mean["flicker"],
         clipped=mean["clipped"] or 0.0,
+        filled=mean["filled"],
         fade_per_100=100 * fading,
         fade=fading * (frames - 1),
         drift_per_100=None if drifting is None else 100 * drifting,

@@ -11,9 +11,7 @@ from kinemacolor._version import __version__
 from kinemacolor.errors import UsageError
 from kinemacolor.plan.document import Plan
 from kinemacolor.report.build import QualityReport, ShotReport, make_report
-from kinemacolor.report.limits import QUALITY_FAULTS
 from kinemacolor.report.page import format_report_page
-from kinemacolor.report.shot_metrics import FrameMeasures
 from kinemacolor.utils.files import translate_disk_errors, write_folder_atomically
 
 REPORT_FILE, PAGE_FILE, PICTURES_FOLDER = "report.json", "index.html", "pictures"
@@ -64,7 +62,8 @@ def to_json(report: QualityReport) -> str:
     (`ReferenceAdvice`); ``shots``, in the order of the film (`ShotReport`), where ``verdict`` is "pass" or "look",
     ``need`` and ``reasons`` are as in `Verdict`, ``faults`` has the shot's amount of each, ``measures`` is as in
     `ShotMeasures`; ``references``, the picture of each; ``per_frame``, a list for each field of `FrameMeasures` with a
-    number for each frame.
+    number for each frame. Only where the model filled: ``filled``, in all, of shots in ``faults`` and ``measures``, and
+    in ``per_frame``: the part of the colours that no reference shows.
     """
     content = {
         "report": 1,
@@ -73,24 +72,28 @@ def to_json(report: QualityReport) -> str:
         "model": report.model,
         "frames": report.frames,
         "mean_confidence": report.mean_confidence,
+        **({} if report.filled is None else {"filled": report.filled}),
         "faults": {
             fault.name: {"unit": fault.unit, "meaning": fault.meaning, "limit": getattr(report.limits, fault.name)}
-            for fault in QUALITY_FAULTS
+            for fault in report.faults
         },
         "advice": [asdict(one) for one in report.advice],
-        "shots": [_shot_to_json(shot) for shot in report.shots],
+        "shots": [_shot_to_json(report, shot) for shot in report.shots],
         "references": report.references,
-        "per_frame": {name: report.curves.values_of(name).tolist() for name in FrameMeasures._fields},
+        "per_frame": {name: report.curves.values_of(name).tolist() for name in report.measured},
     }
     return json.dumps(_round_finite(content), allow_nan=False) + "\n"
 
 
-def _shot_to_json(shot: ShotReport) -> dict[str, object]:
-    return asdict(shot) | {
+def _shot_to_json(report: QualityReport, shot: ShotReport) -> dict[str, object]:
+    content = asdict(shot)
+    if report.filled is None:
+        del content["measures"]["filled"]
+    return content | {
         "verdict": shot.verdict.label,
         "need": shot.verdict.need,
         "reasons": shot.verdict.reasons,
-        "faults": {fault.name: fault.measure(shot.measures) for fault in QUALITY_FAULTS},
+        "faults": {fault.name: fault.measure(shot.measures) for fault in report.faults},
     }
 
 

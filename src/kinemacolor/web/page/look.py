@@ -111,14 +111,15 @@ class LookStep:
     def take_model(self, current: str, frame: float, model: str, request: gr.Request) -> list[Any]:
         """Another model, with its own options."""
         project = project_of(self._desk, request, current)
-        self._desk.change_model(project, model, _kept(project.require_plan()))
+        self._desk.change_model(project, model, _kept(project.require_plan(), model))
         return self.show(View(user_of(request), project, None, int(frame)))
 
     @told
     def as_model(self, current: str, frame: float, request: gr.Request) -> list[Any]:
         """The model's own options again."""
         project = project_of(self._desk, request, current)
-        self._desk.change_model(project, project.require_plan().model, _kept(project.require_plan()))
+        plan = project.require_plan()
+        self._desk.change_model(project, plan.model, _kept(plan, plan.model))
         return self.show(View(user_of(request), project, None, int(frame)))
 
     @told
@@ -132,9 +133,10 @@ class LookStep:
         return still_value(project, self._desk.previewer.preview_frame(project, frame), f"Frame {frame}")
 
 
-def _kept(plan: Plan) -> RenderOptions:
-    """What the page does not ask for."""
-    return RenderOptions(crop=plan.options.crop, precision=plan.options.precision)
+def _kept(plan: Plan, model: str) -> RenderOptions:
+    """What the page does not ask for, as far as a model can do it."""
+    fill = plan.options.fill and make_meta_model(model).spec.can_fill
+    return RenderOptions(crop=plan.options.crop, precision=plan.options.precision, fill=fill)
 
 
 def _seconds(project: Project, frame: int) -> float:

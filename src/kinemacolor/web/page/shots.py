@@ -132,7 +132,8 @@ class ShotsStep:
             return value | {"origin": {"x": x, "y": y, "reference": None, "text": text}}
         name = self._desk.previewer.preview_frame(project, frame).references[found.reference]
         part, sure = _share(found.matched), f"{found.confidence:.0%}"
-        text = f"{part} of this colour comes from the marked place in {name}. Sure: {sure}."
+        guessed = f" {found.filled:.0%} of it is a guess that no reference shows." if found.filled else ""
+        text = f"{part} of this colour comes from the marked place in {name}.{guessed} Sure: {sure}."
         return value | {
             "origin": {"x": x, "y": y, "reference": found.reference, "rx": found.column, "ry": found.row, "text": text}
         }
