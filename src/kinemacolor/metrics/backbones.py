@@ -139,23 +139,16 @@ def _make_border_free_mean() -> nn.Module:
 
 
 class EfficientNetLite0Classifier(EfficientNetLite0):
-    """EfficientNet-Lite0 with its classifier: ``forward`` gives the map of the last block, `predict_logits` the logits.
-
-    Names are the checkpoint's.
-    """
-
-    taps = (15,)  # type: ignore[assignment]
-    widths = (320,)  # type: ignore[assignment]
-    _stages = (*EfficientNetLite0._stages, (4, 192, 5, 2, 6), (1, 320, 3, 1, 6))  # type: ignore[assignment]
+    """The deep EfficientNet-Lite0 with its classifier, `predict_logits`; names are the checkpoint's."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(deep=True)
         self._conv_head = nn.Conv2d(320, 1280, 1, bias=False)
         self._bn1 = nn.BatchNorm2d(1280, eps=1e-3)
         self._fc = nn.Linear(1280, 1000)
 
     def predict_logits(self, rgb: Tensor) -> Tensor:
         """Compute logits ``B 1000`` of ImageNet's classes."""
-        x = F.relu6(self._bn1(self._conv_head(self(rgb)[0])))
+        x = F.relu6(self._bn1(self._conv_head(self(rgb)[-1])))
         logits: Tensor = self._fc(x.mean((2, 3)))
         return logits
