@@ -292,6 +292,7 @@ def test_the_recipe_for_the_gpu_is_that_of_kinema_but_larger() -> None:
     recipe = read_recipe(ROOT / "tools/gpu-kinema.toml")
     assert recipe.clips.clip_size == recipe.clips.size
     assert recipe.lr_schedule.end_step == recipe.steps
-    assert recipe.losses.model_copy(update={"match_colors": None}) == read_recipe("kinema").losses
-    assert recipe.losses.match_colors  # the whole model is trained, the descriptors too
-    assert not recipe.optimizer.frozen
+    assert recipe.losses.model_copy(update={"deep_features": None}) == read_recipe("kinema").losses
+    assert recipe.losses.deep_features
+    frozen = {"semantic.backbone", "semantic.coarse", "semantic.kind"}  # all else is trained, the descriptors too
+    assert {*recipe.optimizer.frozen} == frozen
