@@ -14,6 +14,7 @@ from kinemacolor.errors import UsageError
 from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.inference.session import Session
 from kinemacolor.models.base import Colorizer
+from kinemacolor.models.kinema import fusion
 from kinemacolor.options import RenderOptions
 from kinemacolor.plan.document import Plan
 from kinemacolor.rendering.blend import blend_predictions
@@ -121,12 +122,15 @@ def test_painted_segments_with_and_without_fill_are_not_mixed(kinema: Colorizer,
     assert rendered(path, kinema, "again.mkv").painted == 0
 
 
-def test_one_run_says_what_it_filled(film: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_run_says_what_it_filled(
+    film: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fusion, "FILL_OFFSET", 1e4)  # all is filled, whatever the weights say
     output, reference = film.with_name("out.mkv"), save(film.with_name("other.png"), other_scene(0))
     assert run([str(film), "-r", str(reference), "-o", str(output), "--size", "64", "--fill"]) == 0
     assert "% filled with typical colours" in capsys.readouterr().err
     content = json.loads(film.with_name("out.mkv.json").read_text())
-    assert 0 <= content["filled"] < 1  # a share, however small: how much is for the weights to say
+    assert content["filled"] == pytest.approx(1, abs=0.01)
     assert [one["last"] for one in content["filled_by_shot"]] == [7]
 
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinemacolor.models.kinema.keys import CELL_SPLIT, QUARTERS, MatchingState, pool_cell_quarters
+from kinemacolor.models.kinema.keys import CELL_SPLIT, LAB_SCALE, QUARTERS, MatchingState, pool_cell_quarters
 from kinemacolor.models.kinema.matching import CoarseMatch, History, MatchingOptions, MatchResult, weigh_history
 from kinemacolor.nn.backbones import EfficientNetLite0, normalize_channels
 from kinemacolor.nn.block_attention import BLOCK, from_blocks, group_blocks, number_blocks, split_blocks, to_blocks
@@ -22,7 +22,6 @@ from kinemacolor.nn.precision import promote_to_float32
 FINE_WIDTH = 32  # numbers of a fine descriptor
 WINDOW = 4  # rows and columns of cells of the frame before at which a block of 2 x 2 looks
 QUARTER_VALUES = 4  # of a quarter: L, a, b, and a² + b²
-LAB_SCALE = 50.0  # Lab units that are 1 inside a network
 SOURCES = 4  # match and quarters of the references, match and quarters of the frame before
 
 

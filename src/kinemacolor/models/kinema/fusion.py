@@ -8,9 +8,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinemacolor.models.kinema.keys import CELL_SIZE, CELL_SPLIT, COLOR_CHANNELS, QUARTERS, pool_cell_quarters
+from kinemacolor.models.kinema.keys import (
+    CELL_SIZE,
+    CELL_SPLIT,
+    COLOR_CHANNELS,
+    LAB_SCALE,
+    QUARTERS,
+    pool_cell_quarters,
+)
 from kinemacolor.models.kinema.matching import MatchEvidence
-from kinemacolor.models.kinema.semantic import LAB_SCALE, SemanticColors, lookup_plausibility
+from kinemacolor.models.kinema.semantic import SemanticColors, lookup_plausibility
 from kinemacolor.nn.ab_bins import BIN_COUNT
 from kinemacolor.nn.backbones import EfficientNetLite0
 from kinemacolor.nn.layers import pad_to_multiple, resize_bilinear

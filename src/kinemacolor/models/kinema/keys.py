@@ -17,6 +17,7 @@ from kinemacolor.nn.constants import get_constant
 from kinemacolor.nn.partial import fill_unpainted, painted_cells, unpainted_cells
 
 CELL_SIZE = 4  # px, a side of a cell
+LAB_SCALE = 50.0  # Lab units that are 1 inside a network
 CELL_SPLIT = 2  # a cell carries CELL_SPLIT x CELL_SPLIT colours
 QUARTERS = CELL_SPLIT**2
 COLOR_CHANNELS = 2 * QUARTERS

@@ -215,7 +215,8 @@ def _match_references(
     The position of a history with a similarity over 0.5 is a prior: a match loses cosine with its distance from it.
     """
     height, width = keys.shape[1:3]
-    expected, pull = state.coordinates.new_zeros(*keys.shape[:3], state.coordinates.shape[-1]), keys[..., :1] * 0
+    expected = state.coordinates.new_zeros(*keys.shape[:3], state.coordinates.shape[-1])
+    pull = keys.new_zeros(*keys.shape[:3], 1)
     if history is not None:
         expected = history.match.coordinates
         pull = options.steadiness * (2 * history.match.similarity - 1).clamp(0, 1)

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kinemacolor.models.kinema.keys import LAB_SCALE
 from kinemacolor.nn.ab_bins import BIN_COUNT, bin_centres, nearest_bin
 from kinemacolor.nn.attention import match_keys
 from kinemacolor.nn.backbones import EfficientNetLite0, normalize_channels
@@ -27,7 +28,6 @@ CELL_SIZE = 8  # px, a side of a cell
 SHRINK = (
     2  # of pictures before the backbone, which tells kinds apart as well at half the size, at a quarter of the cost
 )
-LAB_SCALE = 50.0  # Lab units that are 1 inside a network
 PRIOR_TEMPERATURE = 0.5  # sharpens the prior where its mean is taken as a colour: a plain mean is muted
 
 
