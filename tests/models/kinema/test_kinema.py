@@ -304,7 +304,7 @@ def fusion_case() -> tuple[Fusion, Tensor, list[Tensor], MatchEvidence, Semantic
 def test_untrained_fusion_trusts_the_match_as_far_as_it_is_certain() -> None:
     fusion, *seen = fusion_case()
     _, _, evidence, semantic = seen
-    fused = fusion(*seen)
+    fused = fusion(*seen).mix(fill=False)
     share = torch.sigmoid(CERTAINTY_SLOPE * evidence.certainty).permute(0, 3, 1, 2)
     likely = semantic.colors.repeat_interleave(QUARTERS, 1)
     expected = torch.lerp(likely, evidence.merged.colors.permute(0, 3, 1, 2), share)
@@ -321,19 +321,19 @@ def test_filling_takes_typical_colours_where_it_says_so() -> None:
     fusion, *seen = fusion_case()
     typical = F.interpolate(seen[3].prior.colors, (16, 20), mode="bilinear").repeat_interleave(QUARTERS, 1)
     fusion.answer.bias[-1] = 60.0
-    fused = fusion(*seen, fill=True)
+    fused = fusion(*seen).mix(fill=True)
     assert fused.fill_weight.min() > 0.99
     torch.testing.assert_close(fused.colors, typical, atol=0.1, rtol=0)
-    assert not fusion(*seen).fill_weight.any()
+    assert not fusion(*seen).mix(fill=False).fill_weight.any()
 
 
 @torch.inference_mode()
 def test_a_correction_stays_in_reach() -> None:
     fusion, *seen = fusion_case()
-    alone = fusion(*seen).colors
+    alone = fusion(*seen).mix(fill=False).colors
     for size, least, most in ((0.01, 0.19, 0.2), (1000.0, 11.9, MAX_CORRECTION)):
         fusion.answer.bias[:COLOR_CHANNELS] = size
-        moved = fusion(*seen).colors - alone
+        moved = fusion(*seen).mix(fill=False).colors - alone
         assert least < moved.min() <= moved.max() <= most + 1e-3
 
 

@@ -42,12 +42,33 @@ class FusedColors(NamedTuple):
     fill_weight: Tensor
 
 
+class FusionAnswer(NamedTuple):
+    """What the network says of each cell, before its sources are mixed.
+
+    ``sources`` are matched, semantic and typical colours B 8 h w, ``logits`` B 3 h w those of their weights,
+    ``correction`` B 8 h w in Lab units, ``confidence_logit`` B 4 h w.
+    """
+
+    sources: tuple[Tensor, Tensor, Tensor]
+    logits: Tensor
+    correction: Tensor
+    confidence_logit: Tensor
+
+    def mix(self, *, fill: bool) -> FusedColors:
+        """Mix the sources; only with ``fill`` do typical colours take part."""
+        logits = self.logits if fill else self.logits[:, :2]
+        weights = logits.softmax(1)
+        mixed = (torch.stack(self.sources[: weights.shape[1]], 1) * weights[:, :, None]).sum(1)
+        fill_weight = weights[:, 2:] if fill else torch.zeros_like(weights[:, :1])
+        return FusedColors(mixed + self.correction, self.confidence_logit, weights[:, :1], fill_weight)
+
+
 class Fusion(nn.Module):
     """A U-Net over the 1/4, 1/8 and 1/16 grid, with the features of the frame at each.
 
     Its input is the frame's lightness, colours and similarity of every source of the match, the semantic
-    colours of `SemanticAttention`, and how plausible both are. For each cell it mixes matched and semantic colours,
-    with ``fill`` also those that the prior finds typical, and corrects the mixture. The logits of the
+    colours of `SemanticAttention`, and how plausible both are. For each cell it weighs matched and semantic colours,
+    and those that the prior finds typical, and corrects their mixture. The logits of the
     weight of the match and of the confidence are offsets to the certainty of the match.
     Untrained, it corrects nothing and all offsets are 0.
     """
@@ -72,15 +93,9 @@ class Fusion(nn.Module):
         nn.init.zeros_(self.answer.bias)  # type: ignore[arg-type]
 
     def forward(
-        self,
-        lightness: Tensor,
-        maps: Sequence[Tensor],
-        evidence: MatchEvidence,
-        semantic: SemanticColors,
-        *,
-        fill: bool = False,
-    ) -> FusedColors:
-        """Fuse the colours of frames.
+        self, lightness: Tensor, maps: Sequence[Tensor], evidence: MatchEvidence, semantic: SemanticColors
+    ) -> FusionAnswer:
+        """Judge the sources of frames.
 
         ``lightness`` B 1 4h 4w, L 0..100; ``maps``: standardised features of the frame.
         """
@@ -93,15 +108,12 @@ class Fusion(nn.Module):
         x = self.up[0](_upsample_like(self.widen[0](x), high) + high)
         correction, gate, confidence, filling = self.answer(F.silu(x)).split([COLOR_CHANNELS, 1, QUARTERS, 1], 1)
         colors, certainty = (_to_channels_first(y) for y in (evidence.merged.colors, evidence.certainty))
-        others = [gate + CERTAINTY_SLOPE * certainty, torch.zeros_like(gate), filling + FILL_OFFSET]
-        weights = torch.cat(others if fill else others[:2], 1).softmax(1)
-        sources = [colors, *(_spread_to_quarters(x, colors) for x in (semantic.colors, semantic.prior.colors))]
-        mixed = sum(weights[:, [n]] * source for n, source in enumerate(sources[: weights.shape[1]]))
-        return FusedColors(
-            mixed + MAX_CORRECTION * torch.tanh(CORRECTION_GAIN / MAX_CORRECTION * correction),
+        semantic_colors, typical = (_spread_to_quarters(x, colors) for x in (semantic.colors, semantic.prior.colors))
+        return FusionAnswer(
+            (colors, semantic_colors, typical),
+            torch.cat([gate + CERTAINTY_SLOPE * certainty, torch.zeros_like(gate), filling + FILL_OFFSET], 1),
+            MAX_CORRECTION * torch.tanh(CORRECTION_GAIN / MAX_CORRECTION * correction),
             confidence + certainty,
-            weights[:, :1],
-            weights[:, 2:] if fill else torch.zeros_like(gate),
         )
 
 

@@ -95,7 +95,8 @@ class Kinema(Colorizer):
         maps, keys, fine_keys = self._extract_all(frames)
         semantic = self.semantic(frames, state.semantic_memory)
         evidence, semantic, state = self._match_in_order(clips, frames, keys, fine_keys, semantic, state)
-        fused = self.fusion(frames, maps, evidence, semantic, fill=self.options.fill)
+        answer = self.fusion(frames, maps, evidence, semantic)
+        fused = answer.mix(fill=self.options.fill)
         cells = [-(-side // CELL_SIZE) for side in size]
         origin, matched, filled = (
             x[..., : cells[0], : cells[1]]
@@ -110,7 +111,12 @@ class Kinema(Colorizer):
         if self.options.fill:
             output["filled"] = filled
         if self.training:
-            output |= self._collect_for_losses(frames, maps, evidence, semantic, size)
+            output |= {
+                "evidence": cells_to_ab(evidence.merged.colors.permute(0, 3, 1, 2), size),
+                "semantic": resize_bilinear(semantic.colors, frames.shape[-2:])[..., : size[0], : size[1]],
+                "full": cells_to_ab(answer.mix(fill=True).colors, size),
+                "prior": semantic.prior.logits,
+            }
         aux = {name: x.reshape(*clips, *x.shape[1:]) for name, x in output.items()}
         return ModelOutput(aux.pop("ab"), aux.pop("confidence"), state, MappingProxyType(aux))
 
@@ -160,20 +166,3 @@ class Kinema(Colorizer):
             steady.append(colors)
         colors = torch.stack(steady, 1).flatten(0, 1).permute(0, 3, 1, 2)
         return stack_evidence(found), semantic._replace(colors=colors), state
-
-    def _collect_for_losses(
-        self,
-        frames: Tensor,
-        maps: Sequence[Tensor],
-        evidence: MatchEvidence,
-        semantic: SemanticColors,
-        size: Sequence[int],
-    ) -> dict[str, Tensor]:
-        """Collect what only losses look at, ``B·T`` first."""
-        full = self.fusion(frames, maps, evidence, semantic, fill=True)
-        return {
-            "evidence": cells_to_ab(evidence.merged.colors.permute(0, 3, 1, 2), size),
-            "semantic": resize_bilinear(semantic.colors, frames.shape[-2:])[..., : size[0], : size[1]],
-            "full": cells_to_ab(full.colors, size),
-            "prior": semantic.prior.logits,
-        }
