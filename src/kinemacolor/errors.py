@@ -1,6 +1,7 @@
 """Errors that the user can mend. Each class is one exit code of the command line."""
 
-from collections.abc import Iterator
+import errno
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -55,10 +56,55 @@ class Interrupted(KinemacolorError):  # noqa: N818
     exit_code = 130
 
 
+_DISK_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_MACHINE_ERRNOS = {
+    **dict.fromkeys((errno.ENOMEM, errno.EAGAIN), "out of memory: try a smaller --size, or close other programs"),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), "too many open files: close other programs, or raise `ulimit -n`"),
+    **dict.fromkeys(_DISK_ERRNOS, "no space is left on the disk: free some, or choose another folder"),
+}
+# How C++ libraries that have no class of their own for it say that memory is out (torch, OpenCV, the loader of Linux).
+_OUT_OF_MEMORY_WORDS = (
+    *("out of memory", "allocate memory", "insufficient memory", "not enough memory", "bad_alloc"),
+    "failed to map segment",
+)
+
+
+def find_machine_fault(error: BaseException) -> ResourceError | None:
+    """Return what an error says of the machine and not of the data: memory, descriptors or disk are used up.
+
+    Any error may be given, of any library; None for one that tells of something else.
+    """
+    if isinstance(error, MemoryError):
+        return ResourceError(_MACHINE_ERRNOS[errno.ENOMEM])
+    if isinstance(error, OSError) and error.errno in _MACHINE_ERRNOS:
+        return ResourceError(f"{_MACHINE_ERRNOS[error.errno]} ({error})")
+    if any(words in str(error).lower() for words in _OUT_OF_MEMORY_WORDS):
+        return ResourceError(_MACHINE_ERRNOS[errno.ENOMEM])
+    return None
+
+
+@contextmanager
+def translate_foreign_errors(make_error: Callable[[Exception], KinemacolorError]) -> Iterator[None]:
+    """Guard a call of a foreign library that reads or makes data of a user: whatever it raises becomes our error.
+
+    Libraries document few of the errors that damaged data make them raise, so all are taken: ``make_error`` says what
+    one means here. An error of ours passes; one that tells of the machine (`find_machine_fault`) is a ResourceError.
+    Only the call itself belongs inside, none of our own code: its mistakes must not look like the user's.
+    """
+    try:
+        yield
+    except KinemacolorError:
+        raise
+    except Exception as error:
+        raise find_machine_fault(error) or make_error(error) from error
+
+
 @contextmanager
 def translate_read_errors(path: Path) -> Iterator[None]:
     """Turn an OSError of the file system into an InputError that names ``path``."""
     try:
         yield
     except OSError as error:
+        if machine_fault := find_machine_fault(error):
+            raise machine_fault from error
         raise InputError(f"{path} may not be read ({error.strerror}): check its permissions") from error

@@ -31,7 +31,7 @@ from kinemacolor.cli.options import (
 from kinemacolor.cli.report import report
 from kinemacolor.cli.train import train
 from kinemacolor.cli.web import web
-from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, ResourceError, UsageError
+from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, UsageError, find_machine_fault
 from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, RenderOptions
 from kinemacolor.utils.console import print_message, show_progress
 from kinemacolor.utils.times import parse_seconds
@@ -239,11 +239,11 @@ def run(arguments: list[str]) -> int:
     except KinemacolorError as error:
         print_message(f"kinemacolor: {error}")
         return error.exit_code
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "memory" not in str(error):
+    except (MemoryError, RuntimeError, OSError, ImportError) as error:
+        if not (machine_fault := find_machine_fault(error)):
             raise
-        print_message("kinemacolor: out of memory: try a smaller --size, or close other programs")
-        return ResourceError.exit_code
+        print_message(f"kinemacolor: {machine_fault}")
+        return machine_fault.exit_code
     return 0
 
 

@@ -18,7 +18,7 @@ from typing import assert_never
 
 from filelock import FileLock
 
-from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, ResourceError
+from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, find_machine_fault
 from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, RenderOptions
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.excerpt import cut_excerpt
@@ -203,11 +203,11 @@ def main(folder: str, job: str, device: str) -> int:
         partial = getattr(error.report, "result", None) if isinstance(error, PartialError) else None
         _send_message(error=str(error), result=_path_in_project(project, partial))
         return error.exit_code
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "memory" not in str(error):
+    except (MemoryError, RuntimeError, OSError) as error:
+        if not (machine_fault := find_machine_fault(error)):
             raise
-        _send_message(error="out of memory: try a smaller size, or close other programs")
-        return ResourceError.exit_code
+        _send_message(error=str(machine_fault))
+        return machine_fault.exit_code
     _send_message(result=_path_in_project(project, result))
     return 0
 
