@@ -17,7 +17,7 @@ from kinemacolor.color import YCbCr, compress_to_gamut, lab_to_rgb, lightness_fr
 from kinemacolor.errors import UsageError
 from kinemacolor.inference.attribution import Attribution, origin_from_output, part_from_output
 from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction
-from kinemacolor.models.base import Colorizer, ModelOutput
+from kinemacolor.models.base import Colorizer, ModelOutput, require_finite
 from kinemacolor.options import RenderOptions
 from kinemacolor.utils.arrays import Float32Array, UInt8Array, UIntArray
 from kinemacolor.utils.device import choose_device
@@ -40,7 +40,8 @@ class Session:
     counter-clockwise) say how stored frames are shown. ``in_shot`` is that of `Colorizer.init_state`.
     Whether the model fills is said by ``options`` alone, however it was loaded.
     Raises ValueError without references, and for one with less than a two-thousandth of its pixels painted;
-    UsageError where a model is to fill that cannot.
+    UsageError where a model is to fill that cannot. All that predicts raises WeightsError for a model that gives NaN
+    or infinity.
 
     >>> session = Session(load_model("kinema"), [picture], height=1080, width=1920)  # doctest: +SKIP
     >>> rgb, confidence = session.colorize(frame)  # doctest: +SKIP
@@ -132,6 +133,7 @@ class Session:
         with self._inference_mode():
             luma = coding.to_luma(torch.from_numpy(luma_codes).to(self.device))
             output: ModelOutput = self.model(lightness_from_luma(luma)[None, :, None], self._state)
+            require_finite(self.model.spec.name, output.ab, output.confidence)
             self._state = output.state.contiguous()
         return output
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 import torch
 from torch import Tensor, nn
 
+from kinemacolor.errors import WeightsError
 from kinemacolor.models.catalog import ModelSpec, check_fill
 from kinemacolor.nn.partial import premultiply_references
 
@@ -99,3 +100,12 @@ class Colorizer(nn.Module, ABC):
     @abstractmethod
     def forward(self, lightness: Tensor, state: State) -> ModelOutput:
         """Predict ab and confidence of the frames ``lightness``, ``B T 1 h w``, L 0..100, that follow ``state``."""
+
+
+def require_finite(model: str, *results: Tensor) -> None:
+    """Check what a network gave before anything is made of it. Raises WeightsError for NaN or infinity."""
+    if not all(bool(torch.isfinite(one).all()) for one in results):
+        raise WeightsError(
+            f"{model} gives NaN or infinity instead of colours: its weights are damaged or of another network, or "
+            "--precision is too low for them. Look with `kinemacolor models verify`, or import others"
+        )

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from kinemacolor.color import lightness_from_luma
-from kinemacolor.models.base import Colorizer
+from kinemacolor.models.base import Colorizer, require_finite
 from kinemacolor.models.kinema.model import Kinema
 from kinemacolor.options import DEFAULT_MODEL
 from kinemacolor.plan.similarity import FrameEmbedding
@@ -24,11 +24,15 @@ class KinemaFrameEncoder:
 
     @torch.inference_mode()
     def encode_frame(self, gray: UInt8Array) -> FrameEmbedding:
-        """Compute the embedding of a gray picture ``H W`` uint8, full range; 336 cells."""
+        """Compute the embedding of a gray picture ``H W`` uint8, full range; 336 cells.
+
+        Raises WeightsError where the network gives NaN or infinity.
+        """
         small = resize(gray, compute_working_size(gray.shape[0], gray.shape[1], SHORT_SIDE))
         lightness = lightness_from_luma(torch.from_numpy(small).float()[None, None] / 255)
         keys = self._network.extract_features(lightness)[1].permute(0, 3, 1, 2)
         cells = F.normalize(F.adaptive_avg_pool2d(keys, CELL_GRID), dim=1)[0].flatten(1).T.contiguous()
+        require_finite(self._network.spec.name, cells)
         return FrameEmbedding(cells, F.normalize(cells.mean(0), dim=0))
 
 

@@ -6,6 +6,7 @@ Nothing is stored unless all of it fits.
 import json
 import re
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePath
@@ -21,11 +22,13 @@ from kinemacolor.weights.checkpoint_files import iter_checkpoint_files, load_ten
 from kinemacolor.weights.formats import PartTensors, WeightsFormat, own_format, published_formats
 from kinemacolor.weights.manifest import StoredPart, package_manifest, stored_parts
 from kinemacolor.weights.misfit import find_earlier_form
-from kinemacolor.weights.registry import MODELS, make_meta_parts, read_part, recorded_options
+from kinemacolor.weights.registry import MODELS, WeightsNotice, make_meta_parts, read_part, recorded_options
 from kinemacolor.weights.store import WeightsEntry, download_file, staging_folder, store_parts
+from kinemacolor.weights.trial import try_weights
 
 # What our own files say of each of their parts.
 EXPORTED_FIELDS = ("licence", "provenance", "trained_on", "non_commercial", "options")
+LARGEST_WEIGHT = 1000  # of matrices and kernels; those of trained networks stay under 30
 BATCH_COUNTER_SUFFIX = "num_batches_tracked"  # inference never reads it; old files have none
 
 
@@ -62,8 +65,18 @@ def import_weights(name: str, files: Sequence[Path | str] = ()) -> list[StoredPa
             for part in MODELS[name].parts
             if any(part in checkpoint.parts for checkpoint in checkpoints)
         }
+        _warn_of_useless_weights(name, {part: one.parts[part] for part, one in chosen.items()})
         store_parts({part: (one.manifest_entry(part), one.parts[part]) for part, one in chosen.items()}, folder)
     return [part for part in stored_parts(name) if part.name in chosen]
+
+
+def _warn_of_useless_weights(name: str, imported: PartTensors) -> None:
+    """Let a model with imported parts colour a picture with itself, if it has all its parts; see `try_weights`."""
+    rest = [part for part in stored_parts(name) if part.name not in imported]
+    if all(part.path for part in rest):
+        notice = try_weights(name, imported | {part.name: read_part(part) for part in rest})
+        if notice:
+            warnings.warn(notice, WeightsNotice, stacklevel=3)
 
 
 def export_weights(name: str, target: Path, *, official: bool = False, overwrite: bool = False) -> list[Path]:
@@ -155,7 +168,7 @@ def _match_tensors(
 ) -> PartTensors:
     """Sort tensors by part and our names, in our types. Raises WeightsError that names what does not fit."""
     parts: dict[str, dict[str, Tensor]] = {part: {} for part in file_format.modules}
-    missing, misshapen, non_finite, left = [], [], [], dict(tensors)
+    missing, misshapen, non_finite, too_large, left = [], [], [], [], dict(tensors)
     for part, ours, like in ((p, *item) for p in file_format.modules for item in meta_parts[p].items()):
         key = file_format.key_in_file(part, ours)
         left.pop(key, None)
@@ -166,12 +179,15 @@ def _match_tensors(
             misshapen.append(f"{key} is {list(tensor.shape)}, wanted {list(like.shape)}")
         elif not torch.isfinite(tensor).all():
             non_finite.append(key)
+        elif tensor.ndim > 1 and tensor.abs().max() > LARGEST_WEIGHT:
+            too_large.append(key)
         else:
             parts[part][ours] = tensor.detach().to(like.dtype).clone(memory_format=torch.contiguous_format)
     unused = [
         key for key in left if not (key.endswith(BATCH_COUNTER_SUFFIX) or re.fullmatch(file_format.ignored_keys, key))
     ]
     lists = {"missing": missing, "left over": unused, "of a wrong shape": misshapen, "not finite": non_finite}
+    lists[f"larger than {LARGEST_WEIGHT:g}"] = too_large
     faults = [f"{len(k)} {what} ({'; '.join(k[:3])}{'; …' if len(k) > 3 else ''})" for what, k in lists.items() if k]
     if faults:
         raise WeightsError(f"{label} looks like {file_format.name}, but {', '.join(faults)}: get the published file")
