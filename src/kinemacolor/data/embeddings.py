@@ -1,7 +1,6 @@
 """Embeddings of gray pictures by a network, to find similar pictures."""
 
 import hashlib
-import zipfile
 from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from kinemacolor.data.sources import Source, read_source_frame
+from kinemacolor.errors import InputError, translate_foreign_errors
 from kinemacolor.utils.arrays import Float32Array
 from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.utils.prefetch import single_thread
@@ -71,8 +71,8 @@ def _hash_network(network: nn.Module) -> str:
 def _read_cached_rows(path: Path, network_hash: str) -> dict[str, Float32Array]:
     """Cached rows by digest of their source; none where the file is of another network, or damaged."""
     try:
-        with np.load(path) as stored:
+        with translate_foreign_errors(lambda error: InputError(f"{path}: {error}")), np.load(path) as stored:
             rows = dict(zip(stored["digests"].tolist(), stored["rows"], strict=True))
             return rows if str(stored["network"]) == network_hash else {}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except InputError:
         return {}

@@ -1,7 +1,6 @@
 """Optical flow between frames of a film, cached on disk and verified when it is read."""
 
 import hashlib
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -10,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kinemacolor.errors import InputError, translate_foreign_errors
 from kinemacolor.metrics.motion import compute_optical_flow, find_visible_pixels
 from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.utils.files import write_file_atomically
@@ -79,13 +79,13 @@ def _compute_and_write(path: Path, key: str, first: UInt8Array, second: UInt8Arr
 def _read_flow(path: Path, key: str) -> FlowPair | None:
     """The motion in a file; None where it is missing, damaged or of another pair."""
     try:
-        with np.load(path) as stored:
+        with translate_foreign_errors(lambda error: InputError(f"{path}: {error}")), np.load(path) as stored:
             arrays, sha256 = [stored[name] for name in FlowPair._fields], str(stored["sha256"])
             width = arrays[0].shape[1]
             pair = FlowPair(
                 *(np.unpackbits(x, axis=1, count=width) if x.dtype == np.uint8 else x for x in arrays)  # type: ignore[arg-type]
             )
-    except (OSError, ValueError, KeyError, EOFError, IndexError, zipfile.BadZipFile):
+    except InputError:
         return None
     return pair if sha256 == _hash_flow(key, pair) else None
 

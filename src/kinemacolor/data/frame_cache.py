@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from kinemacolor.data.sources import Source
-from kinemacolor.errors import InputError
+from kinemacolor.errors import InputError, translate_foreign_errors
 from kinemacolor.utils.arrays import Size, UInt8Array
 from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.video.display import iter_color_frames
@@ -61,8 +61,9 @@ class FrameCache:
     def find_frames(self, source: Source) -> UInt8Array | None:
         """Return what `load_frames` does where the frames are in the cache, else None."""
         try:
-            stored: UInt8Array = np.load(self._path_of(source), mmap_mode="r")
-        except (OSError, ValueError, EOFError):
+            with translate_foreign_errors(lambda error: InputError(f"{source.path}: {error}")):
+                stored: UInt8Array = np.load(self._path_of(source), mmap_mode="r")
+        except InputError:
             return None
         return stored if stored.shape == self.get_cached_shape(source) and stored.dtype == np.uint8 else None
 

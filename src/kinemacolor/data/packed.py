@@ -23,7 +23,7 @@ from PIL import Image
 from kinemacolor.data.frame_cache import FrameCache
 from kinemacolor.data.index import SourceIndex
 from kinemacolor.data.sources import Source
-from kinemacolor.errors import InputError, translate_read_errors
+from kinemacolor.errors import InputError, translate_foreign_errors, translate_read_errors
 from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.video.display import iter_color_frames
@@ -119,7 +119,7 @@ def read_pack(folder: Path, size: tuple[int, int]) -> tuple[SourceIndex, PackedF
     """
     path, names = folder / SOURCES_FILE, {field.name for field in fields(Source)}
     sources, spans, start = [], {}, 0
-    try:
+    with translate_foreign_errors(lambda error: InputError(f"{folder} is no whole pack ({error}): pack again")):
         for line in path.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             values = {name: row[name] for name in names} | {"path": Path(row["path"]), "cuts": tuple(row["cuts"])}
@@ -129,8 +129,6 @@ def read_pack(folder: Path, size: tuple[int, int]) -> tuple[SourceIndex, PackedF
         found = (folder / PICTURES_FILE).stat().st_size
         rows = folder / EMBEDDINGS_FILE
         embeddings = np.load(rows).astype(np.float32) if rows.is_file() else None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{folder} is no whole pack ({error}): pack again") from error
     if not sources or found != start or (embeddings is not None and len(embeddings) != len(sources)):
         raise InputError(f"{folder} is no whole pack: its files do not belong together")
     return SourceIndex(tuple(sources), (), embeddings), PackedFrameCache(folder, size, spans)

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kinemacolor.errors import InputError, KinemacolorError, UsageError, WeightsError
+from kinemacolor.errors import InputError, KinemacolorError, UsageError, WeightsError, translate_foreign_errors
 from kinemacolor.evaluation.measure import FilmResult, FramePictures, ModelMeasurements, measure_film
 from kinemacolor.evaluation.protocol import (
     PredictedFrame,
@@ -31,6 +31,7 @@ from kinemacolor.metrics.detail import DETAIL_BANDS
 from kinemacolor.metrics.perceptual import FeatureStatistics, compute_fid
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.baselines import GrayBaseline, MatchBaseline
+from kinemacolor.utils.arrays import Float32Array
 from kinemacolor.utils.files import iter_json_lines
 from kinemacolor.utils.prefetch import use_single_thread
 from kinemacolor.video.display import iter_color_frames
@@ -154,14 +155,23 @@ def compute_films_fid(folder: Path, rows: Sequence[FilmResult]) -> float:
         path = folder / "features" / f"{result_stem(row.film, row.model)}.npz"
         if not path.is_file():
             return float("nan")
-        with np.load(path) as stored:
-            result_features.append(stored["result"])
-            true_features.append(stored["truth"])
+        result_rows, true_rows = _read_features(path)
+        result_features.append(result_rows)
+        true_features.append(true_rows)
     both = [
         FeatureStatistics.from_features(torch.from_numpy(np.concatenate(x)).double())
         for x in (result_features, true_features)
     ]
     return compute_fid(both[0], both[1])
+
+
+def _read_features(path: Path) -> tuple[Float32Array, Float32Array]:
+    """Read the features of result frames and of true frames of a film. Raises InputError for a damaged file."""
+    with (
+        translate_foreign_errors(lambda error: InputError(f"{path} is damaged ({error}): delete it, evaluate again")),
+        np.load(path) as stored,
+    ):
+        return stored["result"], stored["truth"]
 
 
 def read_results(folder: Path) -> list[FilmResult]:

@@ -12,9 +12,9 @@ from uuid import uuid4
 import torch
 from safetensors.torch import save
 
-from kinemacolor.errors import UsageError, WeightsError
+from kinemacolor.errors import UsageError, WeightsError, translate_foreign_errors
 from kinemacolor.models.base import Colorizer
-from kinemacolor.training.initialization import UNREADABLE_ERRORS, find_stored_part
+from kinemacolor.training.initialization import find_stored_part
 from kinemacolor.training.recipe import Recipe, is_weights_file
 from kinemacolor.training.recipe_file import find_differing_keys, recipe_to_dict, restore_recipe
 from kinemacolor.utils.files import translate_disk_errors, write_file_atomically
@@ -90,8 +90,9 @@ class CheckpointFolder:
     def read_best(self) -> BestStep | None:
         """Read which step the best checkpoint is of; None where there is none, or it is damaged."""
         try:
-            return BestStep(**torch.load(self.best_path, map_location="cpu", mmap=True, weights_only=True)["best"])
-        except (*UNREADABLE_ERRORS, TypeError):
+            with translate_foreign_errors(lambda error: WeightsError(f"{self.best_path}: {error}")):
+                return BestStep(**torch.load(self.best_path, map_location="cpu", mmap=True, weights_only=True)["best"])
+        except WeightsError:
             return None
 
     def restore_best(self, newest: Mapping[str, Any]) -> BestStep | None:
@@ -113,11 +114,11 @@ class CheckpointFolder:
 
 def load_checkpoint(path: Path, recipe: Recipe) -> dict[str, Any]:
     """Read a checkpoint. Raises WeightsError for a damaged file, UsageError for a checkpoint of another recipe."""
-    try:
+    with translate_foreign_errors(
+        lambda _: WeightsError(f"{path} is damaged: delete it, and the run goes on from the one before")
+    ):
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         other = recipe_to_dict(restore_recipe(json.loads(content["recipe"])))
-    except UNREADABLE_ERRORS as error:
-        raise WeightsError(f"{path} is damaged: delete it, and the run goes on from the one before") from error
     differing_keys = find_differing_keys(recipe_to_dict(recipe), other)
     if differing_keys:
         raise UsageError(
@@ -131,11 +132,11 @@ def load_inference_weights(model: Colorizer, path: Path) -> None:
 
     Raises WeightsError for a damaged file.
     """
-    try:
+    with translate_foreign_errors(
+        lambda _: WeightsError(f"{path} is damaged: the best step of the run is lost, delete the file")
+    ):
         state = torch.load(path, map_location="cpu", mmap=True, weights_only=True)["learner"]
         model.load_state_dict(state["average"] or state["model"])
-    except UNREADABLE_ERRORS as error:
-        raise WeightsError(f"{path} is damaged: the best step of the run is lost, delete the file") from error
 
 
 def export_weights(model: Colorizer, recipe: Recipe, trained_on: str, target: Path) -> None:

@@ -1,15 +1,13 @@
 """Where weights begin: builds the model of a recipe and the networks that its losses need."""
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from kinemacolor.errors import UsageError, WeightsError
+from kinemacolor.errors import UsageError, WeightsError, translate_foreign_errors
 from kinemacolor.losses.networks import LossNetworks
 from kinemacolor.models.base import Colorizer
 from kinemacolor.nn.backbones import VGG19
@@ -19,8 +17,6 @@ from kinemacolor.training.recipe_losses import LossesConfig
 from kinemacolor.weights.manifest import BACKBONE_PART, StoredPart, stored_backbone_part, stored_parts
 from kinemacolor.weights.misfit import explain_misfit
 from kinemacolor.weights.registry import MODELS, load_imagenet_backbone, read_part, recorded_options
-
-UNREADABLE_ERRORS = (OSError, EOFError, RuntimeError, ValueError, KeyError, SafetensorError, pickle.UnpicklingError)
 
 
 def build_model(config: ModelConfig, seed: int) -> Colorizer:
@@ -87,15 +83,15 @@ def find_stored_part(name: str) -> StoredPart:
 
 def read_weights_file(path: Path) -> Mapping[str, Tensor]:
     """Read a safetensors file, or the weights that a training checkpoint would export. Raises WeightsError."""
-    try:
+    with translate_foreign_errors(
+        lambda _: WeightsError(f"{path} is no whole file of weights: name another for model.start_from")
+    ):
         if path.suffix == ".safetensors":
             tensors: Mapping[str, Tensor] = load_file(path)
             return tensors
         train_state = torch.load(path, map_location="cpu", weights_only=True)["learner"]
         weights: Mapping[str, Tensor] = train_state["average"] or train_state["model"]
         return weights
-    except UNREADABLE_ERRORS as error:
-        raise WeightsError(f"{path} is no whole file of weights: name another for model.start_from") from error
 
 
 def _load_vgg(taps: tuple[str, ...]) -> VGG19:

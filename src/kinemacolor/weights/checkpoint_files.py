@@ -1,41 +1,27 @@
 """Finds checkpoints in files and archives of other programs and reads their tensors. Executes nothing in them."""
 
 import argparse
-import lzma
 import pickle
 import re
 import shutil
-import struct
 import tarfile
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
 from typing import IO
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from kinemacolor.errors import ResourceError, WeightsError
-from kinemacolor.weights.store import DISK_FULL_ERRNOS
+from kinemacolor.errors import WeightsError, translate_foreign_errors
 
 CHECKPOINT_NAME = re.compile(r"(.*/)?[^/.][^/]*\.(pth|pt|ckpt|safetensors)")  # members of an archive that are read
 MAX_CHECKPOINT_BYTES = 4 << 30  # bytes of a checkpoint in an archive
-# What readers of damaged files raise, and what libraries of single formats do.
-READ_ERRORS = (OSError, EOFError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, AssertionError)
-FORMAT_ERRORS = (
-    struct.error,
-    pickle.UnpicklingError,
-    SafetensorError,
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    zlib.error,
-    lzma.LZMAError,
-)
 
 
 def iter_checkpoint_files(label: str, path: Path, folder: Path) -> Iterator[tuple[str, Path]]:
@@ -56,7 +42,7 @@ def iter_checkpoint_files(label: str, path: Path, folder: Path) -> Iterator[tupl
             sink.flush()
             yield member, Path(sink.name)
 
-    try:
+    with translate_foreign_errors(lambda error: WeightsError(f"{label} is a damaged archive ({error}): get it again")):
         if zipfile.is_zipfile(path) and path.suffix != ".safetensors":
             with zipfile.ZipFile(path) as zipped:
                 if not any(name.endswith("/data.pkl") for name in zipped.namelist()):  # else PyTorch's own zip file
@@ -72,10 +58,6 @@ def iter_checkpoint_files(label: str, path: Path, folder: Path) -> Iterator[tupl
                         with extract_member(member.name, packed.extractfile(member), member.size) as copy:
                             yield copy
             return
-    except (*READ_ERRORS, *FORMAT_ERRORS) as error:
-        if isinstance(error, OSError) and error.errno in DISK_FULL_ERRNOS:
-            raise ResourceError(f"{folder} is full ({error.strerror}): make space") from error
-        raise WeightsError(f"{label} is a damaged archive ({error}): get it again") from error
     yield label, path
 
 
@@ -85,7 +67,7 @@ def load_tensors(label: str, path: Path) -> tuple[dict[str, Tensor], dict[str, s
     ``label`` is the name for messages. Raises WeightsError for a file that is damaged, of another kind, or wants to run
     code.
     """
-    try:
+    with translate_foreign_errors(partial(_describe_damage, label)):
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as opened:
                 metadata = opened.metadata() or {}
@@ -97,11 +79,14 @@ def load_tensors(label: str, path: Path) -> tuple[dict[str, Tensor], dict[str, s
             raise WeightsError(f"{label} is {what}: get the file again")
         with torch.serialization.safe_globals([argparse.Namespace]):
             return _flatten_state_dict(torch.load(path, weights_only=True, map_location="cpu")), {}
-    except (*READ_ERRORS, *FORMAT_ERRORS) as error:
-        code = re.search(r"GLOBAL \S+|TorchScript", str(error))
-        if code:
-            raise WeightsError(f"{label} wants to run code ({code[0]}), refused: get a file of tensors only") from error
-        raise WeightsError(f"{label} is damaged: get the file again") from error
+
+
+def _describe_damage(label: str, error: Exception) -> WeightsError:
+    """Say what an error of PyTorch or safetensors means: a file that wants to run code, or a damaged one."""
+    code = re.search(r"GLOBAL \S+|TorchScript", str(error))
+    if code:
+        return WeightsError(f"{label} wants to run code ({code[0]}), refused: get a file of tensors only")
+    return WeightsError(f"{label} is damaged: get the file again")
 
 
 def _flatten_state_dict(loaded: object) -> dict[str, Tensor]:

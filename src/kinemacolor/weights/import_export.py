@@ -74,7 +74,7 @@ def _warn_of_useless_weights(name: str, imported: PartTensors) -> None:
     """Let a model with imported parts colour a picture with itself, if it has all its parts; see `try_weights`."""
     rest = [part for part in stored_parts(name) if part.name not in imported]
     if all(part.path for part in rest):
-        notice = try_weights(name, imported | {part.name: read_part(part) for part in rest})
+        notice = try_weights(name, {**imported, **{part.name: read_part(part) for part in rest}})
         if notice:
             warnings.warn(notice, WeightsNotice, stacklevel=3)
 

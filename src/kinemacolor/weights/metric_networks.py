@@ -18,10 +18,10 @@ from typing import IO, Any
 import torch
 from torch import Tensor, nn
 
-from kinemacolor.errors import UsageError, WeightsError
+from kinemacolor.errors import UsageError, WeightsError, translate_foreign_errors
 from kinemacolor.metrics.perceptual import LPIPS, ClassifierAgreement, InceptionFeatures
 from kinemacolor.utils.files import compute_file_sha256
-from kinemacolor.weights.checkpoint_files import FORMAT_ERRORS, READ_ERRORS, iter_checkpoint_files
+from kinemacolor.weights.checkpoint_files import iter_checkpoint_files
 from kinemacolor.weights.manifest import PartCheck, StoredPart, package_manifest
 from kinemacolor.weights.registry import read_part
 from kinemacolor.weights.store import (
@@ -164,7 +164,11 @@ def read_tensors(label: str, path: Path) -> dict[str, Tensor]:
 
     Raises WeightsError for a file that is damaged or that names code which tensors do not need.
     """
-    try:
+
+    def describe_damage(error: Exception) -> WeightsError:
+        return WeightsError(f"{label} is damaged, or wants more than tensors ({error}): {download_instructions()}")
+
+    with translate_foreign_errors(describe_damage):
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 (inside,) = (name for name in archive.namelist() if re.fullmatch(r"[^/]+/data\.pkl", name))
@@ -175,10 +179,6 @@ def read_tensors(label: str, path: Path) -> dict[str, Tensor]:
             return {name: tensor for name, tensor in loaded.items() if isinstance(tensor, Tensor)}
         with path.open("rb") as stream:
             return dict(_iter_tensors(_TensorUnpickler(stream).load()))
-    except (*READ_ERRORS, *FORMAT_ERRORS) as error:
-        raise WeightsError(
-            f"{label} is damaged, or wants more than tensors ({error}): {download_instructions()}"
-        ) from error
 
 
 class _PickledObject:

@@ -5,11 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from kinemacolor.errors import WeightsError
+from kinemacolor.errors import WeightsError, translate_foreign_errors
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.catalog import MODEL_CATALOG
 from kinemacolor.nn.backbones import EfficientNetLite0
@@ -101,8 +100,8 @@ def read_part(part: StoredPart) -> dict[str, Tensor]:
     """
     assert part.path
     check_weights(part.path, part.entry, repair_hint(part))
-    try:
+    with translate_foreign_errors(
+        lambda error: WeightsError(f"{part.path} cannot be read ({error}): {repair_hint(part)}")
+    ):
         tensors: dict[str, Tensor] = load_file(part.path)
-    except SafetensorError as error:
-        raise WeightsError(f"{part.path} cannot be read ({error}): {repair_hint(part)}") from error
     return {name: promote_to_float32(tensor) for name, tensor in tensors.items()}

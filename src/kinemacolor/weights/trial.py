@@ -50,5 +50,5 @@ def _read_trial_picture() -> UInt8Array:
 
 def _to_ab(picture: UInt8Array) -> Float32Array:
     """Return a and b, in Lab units, of sRGB ``H W 3`` uint8."""
-    ab: Float32Array = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[..., 1:]
+    ab: Float32Array = cv2.cvtColor(picture.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)[..., 1:].astype(np.float32)
     return ab
