@@ -142,7 +142,8 @@ def test_a_users_program_sees_our_types(tmp_path: Path) -> None:
         "reveal_type(report.mean_confidence)\n"
         "kinemacolor.colorize(1)\n"
     )
-    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), str(program)]
+    cache = str(ROOT / ".mypy_cache")  # which `check` has filled: without it torch alone takes a minute
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", cache, str(program)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert 'Revealed type is "float"' in done.stdout, done.stdout
     assert 'Argument 1 to "colorize" has incompatible type "int"' in done.stdout, done.stdout
