@@ -65,7 +65,7 @@ _MACHINE_ERRNOS = {
 # How C++ libraries that have no class of their own for it say that memory is out (torch, OpenCV, the loader of Linux).
 _OUT_OF_MEMORY_WORDS = (
     *("out of memory", "allocate memory", "insufficient memory", "not enough memory", "bad_alloc"),
-    "failed to map segment",
+    *("failed to map segment", "could not create a primitive"),
 )
 
 
@@ -76,8 +76,9 @@ def find_machine_fault(error: BaseException) -> ResourceError | None:
     """
     if isinstance(error, MemoryError):
         return ResourceError(_MACHINE_ERRNOS[errno.ENOMEM])
-    if isinstance(error, OSError) and error.errno in _MACHINE_ERRNOS:
-        return ResourceError(f"{_MACHINE_ERRNOS[error.errno]} ({error})")
+    number = getattr(error, "errno", None)  # PyAV's errors have one too, and not all are an OSError
+    if number in _MACHINE_ERRNOS:
+        return ResourceError(f"{_MACHINE_ERRNOS[number]} ({error})")
     if any(words in str(error).lower() for words in _OUT_OF_MEMORY_WORDS):
         return ResourceError(_MACHINE_ERRNOS[errno.ENOMEM])
     return None
