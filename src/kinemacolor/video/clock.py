@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 # A pause of a film is shorter than this; a longer one is another recording's clock, or a counter that overflowed.
 MAX_PAUSE_SECONDS = 3600
+MAX_UNTIMED_FRAMES = 8  # at the beginning; all of them are held at once
 
 
 @dataclass(frozen=True)
@@ -42,12 +43,24 @@ class ClockRepair:
     _previous: int | None = None
 
     def iter_repaired(self, frames: Iterator["av.VideoFrame"]) -> Iterator["av.VideoFrame"]:
-        """Yield the same frames in the same order, with their times; reads one frame ahead."""
-        for frame, following in pairwise(chain(frames, (None,))):
+        """Yield the same frames in the same order, with their times; reads one frame ahead, more at the beginning."""
+        for frame, following in pairwise(chain(self._time_first(frames), (None,))):
             assert frame is not None
             frame.pts = self._previous = self._find_pts(frame.pts, None if following is None else following.pts)
             frame.duration = frame.duration or self.usual_duration
             yield frame
+
+    def _time_first(self, frames: Iterator["av.VideoFrame"]) -> Iterator["av.VideoFrame"]:
+        """Count back from the first frame with a time to those before it, as Matroska has no time before zero."""
+        untimed = []
+        for frame in islice(frames, MAX_UNTIMED_FRAMES):
+            untimed.append(frame)
+            if frame.pts is not None:
+                for steps, earlier in enumerate(reversed(untimed)):
+                    earlier.pts = frame.pts - steps * self.usual_duration
+                break
+        yield from untimed
+        yield from frames
 
     def _find_pts(self, own: int | None, following: int | None) -> int:
         """Return the time of a frame by its ``own`` pts and that of the ``following`` frame, None where unknown."""

@@ -255,7 +255,9 @@ class VideoReader:
 
     def _is_in_range(self, seconds: float) -> bool:
         is_too_late = self.end_seconds is not None and seconds >= self.end_seconds
-        return seconds >= self.start_seconds - TIME_TOLERANCE_SECONDS and not is_too_late
+        # Without a start nothing is left out, though a frame may lie before where headers say that the film begins.
+        is_too_early = self.start_seconds > 0 and seconds < self.start_seconds - TIME_TOLERANCE_SECONDS
+        return not is_too_early and not is_too_late
 
     def _iter_decoded(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
         """Yield every frame that can be decoded; damage is counted in ``corrupt_packets``, never raised."""
