@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 
 from kinemacolor.options import EncodingOptions
-from kinemacolor.video.clock import ClockRepair
+from kinemacolor.video.clock import ClockJump, ClockRepair
 from kinemacolor.video.container import has_steady_clock
 from kinemacolor.video.encoding import choose_encoder
+from kinemacolor.video.packet_clock import PacketClock
 from kinemacolor.video.reader import VideoReader, probe_film
 from kinemacolor.video.writer import open_writer
 from support.films import scene, write_film, write_with_chroma
@@ -104,7 +107,11 @@ def test_a_jumping_film_can_be_cut_anywhere(tmp_path: Path) -> None:
     with VideoReader(source, start_seconds=1.0, end_seconds=1.4) as reader, writer:
         for block in reader.iter_blocks(1):
             writer.write(
-                block.luma_codes[0], np.full((2, 32, 48), 128, np.uint8), block.pts[0], block.durations[0], block.extras[0]
+                block.luma_codes[0],
+                np.full((2, 32, 48), 128, np.uint8),
+                block.pts[0],
+                block.durations[0],
+                block.extras[0],
             )
         writer.commit()
     assert frame_times(output) == pytest.approx([index / 25 for index in range(10)], abs=0.001)
@@ -146,7 +153,13 @@ def test_clocks_are_repaired_only_where_they_jump() -> None:
 def test_pictures_before_zero_are_all_shown(tmp_path: Path, codec: str, result: str) -> None:
     source = tmp_path / "early.mkv"
     film = write_film(
-        tmp_path / "in.mkv", 8, codec=codec, rate=Fraction(25), time_base=Fraction(1, 25), sound=True, options={"bf": "0"}
+        tmp_path / "in.mkv",
+        8,
+        codec=codec,
+        rate=Fraction(25),
+        time_base=Fraction(1, 25),
+        sound=True,
+        options={"bf": "0"},
     )
     with av.open(str(film)) as before, av.open(str(source), "w", options={"avoid_negative_ts": "disabled"}) as after:
         copies = {one.index: after.add_stream_from_template(one, opaque=True) for one in before.streams}
@@ -171,3 +184,31 @@ def test_a_film_that_only_pauses_is_not_touched(tmp_path: Path) -> None:
         assert [block.pts[0] for block in reader.iter_blocks(1)] == pts
         assert reader.jumps == ()
     assert probe_film(source).rate is not None
+
+
+def shifts(clock: PacketClock, times: Sequence[float], reached: float | None = None) -> list[float | None]:
+    found = []
+    for seconds in times:
+        packet: Any = SimpleNamespace(dts=round(seconds * 1000), pts=None, time_base=MS, pos=None, stream=STREAM)
+        shift = clock.find_shift(packet, reached)
+        found.append(None if shift is None else round(shift, 3))
+    return found
+
+
+STREAM = SimpleNamespace(index=1)
+JUMP = ClockJump(pts=2000, offset=1000, position=None)
+
+
+def test_sound_waits_for_the_jump_of_the_pictures() -> None:
+    clock = PacketClock(MS)
+    assert shifts(clock, [0, 0.5, 1.0], reached=1.0) == [0, 0, 0]
+    assert shifts(clock, [0], reached=1.0) == [None]
+    clock.learn((JUMP,))
+    assert shifts(clock, [0, 0.5], reached=1.0) == [1.0, 1.0]
+
+
+def test_sound_that_jumps_alone_goes_on_and_one_wrong_time_moves_nothing() -> None:
+    alone = PacketClock(MS)
+    assert shifts(alone, [0, 0.5, 1.0, 0, 0.5], reached=None) == [0, 0, 0, 1.0, 1.0]
+    wrong = PacketClock(MS)
+    assert shifts(wrong, [0, 0.5, 1.0, 0.2, 1.5, 2.0], reached=9.0) == [0, 0, 0, 0.8, 0, 0]

@@ -1,6 +1,7 @@
 """Order of fields and rate where headers do not say them, or say them wrongly."""
 
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,9 @@ RAW = {
 
 def raw_film(path: Path, codec: str, rate: Fraction, **options: Any) -> Path:
     with av.open(str(path), "w", **options) as container:
-        stream = container.add_stream(codec, rate=rate, options={"x265-params": "log-level=none"} if "265" in codec else {})
+        stream = container.add_stream(
+            codec, rate=rate, options={"x265-params": "log-level=none"} if "265" in codec else {}
+        )
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
         for index in range(8):
@@ -130,7 +133,7 @@ def test_raw_streams_have_their_own_rate(tmp_path: Path, suffix: str, rate: Frac
     with av.open(str(result)) as container:
         times = [float(frame.pts * frame.time_base) for frame in container.decode(video=0)]
     assert len(times) == 8
-    steps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    steps = [later - earlier for earlier, later in pairwise(times)]
     assert steps == pytest.approx([float(1 / rate)] * 7, abs=1e-4)
 
 

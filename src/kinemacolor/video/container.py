@@ -90,7 +90,7 @@ def open_film(path: Path, formats: Sequence[str] = FILM_FORMATS) -> av.container
     except (av.error.FFmpegError, OSError, ValueError) as error:
         if machine_fault := find_machine_fault(error):
             raise machine_fault from error
-        if isinstance(error, OSError) and error.errno == _INVALID_ARGUMENT:
+        if getattr(error, "errno", None) == _INVALID_ARGUMENT:
             raise InputError(
                 f"{path} is no film file: it is a playlist, a script, sound, or a kind of file that is not read. "
                 f"Give the film itself, or convert it to .mkv or .mp4"

@@ -19,7 +19,7 @@ ENCODERS["av1"] = "libsvtav1"
 # With AVX-512 x264 sometimes makes different bytes from the same frames, as if it read memory that it had not set.
 _CV_CPU_AVX512_SKX = 256  # OpenCV's number of the feature (cv::CpuFeatures); Python has no name for it
 _REPRODUCIBLE_CPU_FLAGS = "MMX2,SSE2Fast,SSSE3,SSE4.2,AVX,FMA3,BMI1,BMI2,AVX2"
-_CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 _DEFAULT_QUALITY = {"libx264": ("crf", 16), "libx265": ("crf", 18), "libvpx-vp9": ("crf", 22), "libsvtav1": ("crf", 22)}
 _BITS_PER_PIXEL = {"libx264": 0.35, "libx265": 0.3, "libvpx-vp9": 0.3, "libsvtav1": 0.25, "ffv1": 8.0, "prores_ks": 4.0}
 _PICTURE_CODEC_SUFFIXES = {"png": ".png", "tiff": ".tif"}
@@ -185,9 +185,9 @@ def _choose_picture_encoder(info: VideoInfo, output: Path, options: EncodingOpti
 
 def _find_container(output: Path) -> tuple[str, set[str]]:
     """Return FFmpeg's name of the container and the codecs that it holds; only containers that keep every timestamp."""
-    name = _CONTAINERS.get(output.suffix.lower())
+    name = CONTAINERS.get(output.suffix.lower())
     if name is None:
-        raise UsageError(f"{output.suffix} is no container for a result: name it {', '.join(_CONTAINERS)}")
+        raise UsageError(f"{output.suffix} is no container for a result: name it {', '.join(CONTAINERS)}")
     container = av.open("/dev/null", "w", format=name)
     return container.format.name, container.supported_codecs
 

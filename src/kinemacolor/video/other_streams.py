@@ -15,6 +15,7 @@ from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.output import NO_SPACE_ERRNOS
 from kinemacolor.video.packet_clock import MAX_OVERLAP_SECONDS, PacketClock
 from kinemacolor.video.reader import TIME_TOLERANCE_SECONDS
+from kinemacolor.video.sound_as_pcm import PcmEncoder, can_be_pcm
 from kinemacolor.video.timecode import advance_timecode
 
 CONTAINER_METADATA_KEYS = {
@@ -56,6 +57,7 @@ class StreamCopier:
         self._lead_seconds = 0.0
         self._last_dts: dict[int, int] = {}
         self._dropped: Counter[str] = Counter()
+        self._pcm_encoders: dict[int, PcmEncoder] = {}
         video = find_video_stream(self._source, info.path)
         for stream in self._source.streams:
             if stream.index != video.index:
@@ -126,6 +128,9 @@ class StreamCopier:
     def _write(self, packet: Packet, shift_seconds: float) -> None:
         """Write a packet moved by ``shift_seconds``, never before the one before it of its stream."""
         stream = packet.stream
+        if encoder := self._pcm_encoders.get(stream.index):
+            self._target.mux(list(encoder.encode(packet, shift_seconds)))
+            return
         if stream.disposition & av.stream.Disposition.attached_pic:
             packet.pts = packet.dts = 0
         else:
@@ -159,14 +164,28 @@ class StreamCopier:
             if not _is_made_anew(stream, self._source):
                 self._warnings.append(f"{name} ({stream.name or 'of an unknown kind'}) is left out: data is not copied")
         elif not can_hold(container, stream):
-            codec = stream.codec_context.codec.canonical_name
-            self._warnings.append(f"{name} ({codec}) is left out: {container} cannot hold it")
+            self._add_as_pcm(stream)
         else:
             copy = self._target.add_stream_from_template(stream, opaque=True)
             copy.time_base = stream.time_base
             copy.disposition = stream.disposition
             copy_metadata(stream.metadata, copy.metadata)
             self._target_streams[stream.index] = copy
+
+    def _add_as_pcm(self, stream: av.stream.Stream) -> None:
+        """Store sound that the container cannot hold as PCM, leave out all else; a warning in both cases."""
+        name, container = _name_stream(stream), self._target.format.name
+        codec = stream.codec_context.codec.canonical_name
+        if can_be_pcm(stream, container):
+            assert isinstance(stream, av.AudioStream)
+            encoder = self._pcm_encoders[stream.index] = PcmEncoder(stream, self._target)
+            copy_metadata(stream.metadata, encoder.stream.metadata)
+            encoder.stream.disposition = stream.disposition
+            self._target_streams[stream.index] = encoder.stream
+            self._warnings.append(f"{name} ({codec}) is stored as {encoder.codec}: {container} cannot hold it as it is")
+        else:
+            hint = ", .mkv can" if container != "matroska" and _fits_matroska(stream) else ""
+            self._warnings.append(f"{name} ({codec}) is left out: {container} cannot hold it{hint}")
 
     def _iter_packets(self) -> Iterator[Packet]:
         """Yield the packets to copy, in the order of the file; a damaged end of the source is a warning."""
@@ -179,7 +198,9 @@ class StreamCopier:
         if self._start > 0 and has_steady_clock(self._path):
             self._source.seek(int((self._start + self._origin) * av.time_base))
         try:
-            yield from (packet for packet in self._source.demux(wanted) if packet.size)
+            for packet in self._source.demux(wanted):
+                if packet.size or packet.stream.index in self._pcm_encoders:  # an empty one flushes a decoder
+                    yield packet
         except (av.error.FFmpegError, OSError) as error:
             if error.errno in NO_SPACE_ERRNOS:
                 raise
@@ -200,6 +221,10 @@ def can_hold(container: str, stream: av.stream.Stream) -> bool:
     except (av.error.FFmpegError, ValueError):
         return False
     return True
+
+
+def _fits_matroska(stream: av.stream.Stream) -> bool:
+    return can_hold("matroska", stream) or can_be_pcm(stream, "matroska")
 
 
 def copy_film_metadata(
@@ -227,7 +252,7 @@ def _is_made_anew(stream: av.stream.Stream, source: av.container.InputContainer)
     chapters = len(source.chapters())
     is_chapter_track = stream.name == "bin_data" and chapters > 0 and stream.frames == chapters
     is_skeleton = source.format.name == "ogg" and stream.name in (None, "none")
-    return stream.name == "tmcd" or is_chapter_track or is_skeleton
+    return "timecode" in stream.metadata or is_chapter_track or is_skeleton
 
 
 def _get_packet_seconds(packet: Packet) -> float:

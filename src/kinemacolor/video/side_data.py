@@ -111,7 +111,8 @@ def build_side_data_options(encoder: str, side_data: Mapping[str, bytes]) -> dic
         levels = struct.unpack("<2I", light[:8])
         names = {"libx264": "cll", "libx265": "max-cll", "libsvtav1": "content-light"}
         parts.append(f"{names[encoder]}={levels[0]},{levels[1]}")
-    return options | {f"{encoder.removeprefix('lib')}-params": ":".join(part for part in parts if part)}
+    written = ":".join(part for part in parts if part)
+    return options | ({f"{encoder.removeprefix('lib')}-params": written} if written else {})
 
 
 def _describe_mastering_display(encoder: str, data: bytes, *, in_floats: bool) -> str:
