@@ -10,6 +10,7 @@ from kinemacolor.inference.session import Session
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.deep_exemplar import DeepExemplar
 from kinemacolor.options import RenderOptions
+from kinemacolor.video.orientation import Orientation
 from support.sessions import gray_of, tiny
 
 SIZE = (108, 192)
@@ -81,7 +82,7 @@ def test_points_are_of_the_frame_as_it_is_shown(kinema: Colorizer, rotation: int
     stored = np.ascontiguousarray(np.rot90(squeezed, -(rotation // 90)))
     aspect = 4 / 3 if rotation % 180 == 0 else 3 / 4
     large = cv2.resize(whole, (384, 216))
-    run = session(kinema, large, size=stored.shape, rotation=rotation, pixel_aspect=aspect)
+    run = session(kinema, large, size=stored.shape, orientation=Orientation(rotation // 90), pixel_aspect=aspect)
     explained = run.attribute_frame(stored)
     assert explained.rgb.shape[:2] == explained.confidence.shape == squeezed.shape
     assert np.abs(gray_of(explained.rgb).astype(int) - squeezed).max() <= 1
@@ -95,7 +96,9 @@ def test_a_crop_is_undone_on_both_sides(kinema: Colorizer, rotation: int) -> Non
     frame = gray_of(tall)[24:168]
     stored = np.ascontiguousarray(np.rot90(frame, -(rotation // 90)))
     options = RenderOptions(short_side=108, crop=True)
-    explained = session(kinema, tall, size=stored.shape, options=options, rotation=rotation).attribute_frame(stored)
+    explained = session(
+        kinema, tall, size=stored.shape, options=options, orientation=Orientation(rotation // 90)
+    ).attribute_frame(stored)
     points = [(row, column) for row in (0.2, 0.5, 0.7) for column in (0.1, 0.5, 0.8)]
     wanted = [((24 + 144 * row) / 192, column) for row, column in points]
     assert (distances(origins(explained, points), wanted) < TWO_CELLS).all()

@@ -15,6 +15,7 @@ from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EdgeFilter, Precision, RenderOptions
 from kinemacolor.utils.device import choose_device
 from kinemacolor.video.geometry import Geometry, compute_working_size, resize
+from kinemacolor.video.orientation import Orientation
 from kinemacolor.weights.registry import MODELS
 from support.films import scene
 from support.sessions import gray_of, tiny
@@ -102,7 +103,7 @@ def test_edge_filters_keep_flat_colour_flat(kinema: Colorizer, edge_filter: str)
 def test_a_sideways_film_is_seen_upright(kinema: Colorizer) -> None:
     """Stored frames lie on their side; the colours come back lying on their side too."""
     upright = Session(kinema, [scene(0)], height=72, width=96, options=SMALL)
-    turned = Session(kinema, [scene(0)], height=96, width=72, options=SMALL, rotation=90)
+    turned = Session(kinema, [scene(0)], height=96, width=72, options=SMALL, orientation=Orientation(1))
     gray = gray_of(scene(2))
     one, _ = upright.colorize(gray)
     stored = np.ascontiguousarray(np.rot90(gray, -1))
@@ -131,14 +132,16 @@ def test_working_size_keeps_the_aspect(shape: tuple[int, int], wanted: tuple[int
 
 def test_pixel_aspect_counts() -> None:
     assert Geometry.from_frame_size(576, 720, 216, pixel_aspect=Fraction(64, 45)).working_size == (216, 384)
-    assert Geometry.from_frame_size(576, 720, 216, pixel_aspect=Fraction(64, 45), rotation=90).working_size == (
+    assert Geometry.from_frame_size(
+        576, 720, 216, pixel_aspect=Fraction(64, 45), orientation=Orientation(1)
+    ).working_size == (
         384,
         216,
     )
 
 
 def test_down_and_up_are_inverse_for_smooth_fields() -> None:
-    geometry = Geometry.from_frame_size(240, 320, 64, rotation=270)
+    geometry = Geometry.from_frame_size(240, 320, 64, orientation=Orientation(3))
     plane = np.linspace(0, 255, 240 * 320).reshape(240, 320).astype(np.uint8)
     small = geometry.downscale_codes(plane)
     assert small.shape == geometry.working_size == (85, 64)
@@ -251,7 +254,7 @@ def test_crop_sees_the_middle_only(kinema: Colorizer, rotation: int, edge_filter
     whole, still = scene(1, (96, 96)), scene(0, (96, 96))
     cut = slice(21, 75)  # 54 rows of 96 columns are 16:9
     options = RenderOptions(short_side=54, crop=True, edge_filter=edge_filter)
-    session = Session(kinema, [still], height=96, width=96, options=options, rotation=rotation)
+    session = Session(kinema, [still], height=96, width=96, options=options, orientation=Orientation(rotation // 90))
     rgb, confidence = session.colorize(np.ascontiguousarray(np.rot90(gray_of(whole), -(rotation // 90))))
     rgb, confidence = np.rot90(rgb, rotation // 90), np.rot90(confidence, rotation // 90)
     assert not confidence[:21].any()

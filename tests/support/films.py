@@ -94,7 +94,8 @@ def copy_with_chroma(source: Path, output: Path, **options: Any) -> VideoInfo:
     return probe_film(output)
 
 
-def write_with_chroma(source: Path, output: Path, *, with_other_streams: bool = True, **options: Any) -> None:
+def write_with_chroma(source: Path, output: Path, *, with_other_streams: bool = True, **options: Any) -> list[str]:
+    """What `copy_with_chroma` writes; gives the warnings of writer and reader."""
     info = probe_film(source)
     encoder = choose_encoder(info, output, EncodingOptions(**options))
     size = compute_chroma_shape(info.height, info.width, encoder.subsampling)
@@ -104,9 +105,10 @@ def write_with_chroma(source: Path, output: Path, *, with_other_streams: bool = 
     opened = open_writer(output, info, encoder, with_other_streams=with_other_streams)
     with VideoReader(source) as reader, opened as writer:
         for block in reader.iter_blocks(3):
-            for luma, pts, duration in zip(block.luma_codes, block.pts, block.durations, strict=True):
-                writer.write(luma, chroma, pts, duration)
+            for luma, *rest in zip(block.luma_codes, block.pts, block.durations, block.extras, strict=True):
+                writer.write(luma, chroma, *rest)
         writer.commit()
+    return [*writer.warnings, *reader.describe_faults()]
 
 
 def luma_of(path: Path) -> np.ndarray:

@@ -14,6 +14,7 @@ from kinemacolor.options import EncodingOptions
 from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.encoding import choose_encoder
 from kinemacolor.video.info import ColorTags, VideoInfo
+from kinemacolor.video.orientation import Orientation
 from kinemacolor.video.output import make_partial_path, translate_encoding_errors
 from kinemacolor.video.pixels import extract_luma_codes, rescale_codes, view_plane
 from kinemacolor.video.reader import VideoReader, probe_film
@@ -102,8 +103,8 @@ def test_sound_tags_chapters_metadata_and_geometry_are_kept(tmp_path: Path) -> N
     source = write_film(tmp_path / "in.mp4", sound=True, prepare=prepare)
     result = copy_with_chroma(source, tmp_path / "out.mp4")
     before = probe_film(source)
-    assert (before.display_rotation, before.sample_aspect) == (90, Fraction(4, 3))
-    assert (result.display_rotation, result.sample_aspect) == (90, Fraction(4, 3))
+    assert (before.orientation, before.sample_aspect) == (Orientation(1), Fraction(4, 3))
+    assert (result.orientation, result.sample_aspect) == (Orientation(1), Fraction(4, 3))
     assert result.colors == before.colors
     assert (before.colors.matrix, before.colors.primaries, before.colors.transfer) == (5, 5, 4)
     assert failures(source, tmp_path / "out.mp4") == []

@@ -23,6 +23,7 @@ from kinemacolor.utils.arrays import Float32Array, UInt8Array, UIntArray
 from kinemacolor.utils.device import choose_device
 from kinemacolor.video.geometry import Geometry, compute_crop_fraction, compute_working_size, resize
 from kinemacolor.video.images import MIN_PAINTED_SHARE, OPAQUE_ALPHA, compute_painted_share
+from kinemacolor.video.orientation import UPRIGHT, Orientation
 from kinemacolor.video.pixels import rgb_to_luma_codes
 
 BT709_FULL_RANGE = YCbCr(0.2126, 0.0722, 8, full_range=True)
@@ -36,8 +37,8 @@ class Session:
     where alpha is 0, because it shows the models what the paint belongs to. Where that is not the gray of the film, as
     in a layer that a painting program saved over black, lay the frame under it with `complete_reference`.
 
-    ``height`` and ``width`` are the stored size of the film; ``pixel_aspect`` and ``rotation`` (degrees,
-    counter-clockwise) say how stored frames are shown. ``in_shot`` is that of `Colorizer.init_state`.
+    ``height`` and ``width`` are the stored size of the film; ``pixel_aspect`` and ``orientation``
+    say how stored frames are shown. ``in_shot`` is that of `Colorizer.init_state`.
     Whether the model fills is said by ``options`` alone, however it was loaded.
     Raises ValueError without references, and for one with less than a two-thousandth of its pixels painted;
     UsageError where a model is to fill that cannot. All that predicts raises WeightsError for a model that gives NaN
@@ -56,7 +57,7 @@ class Session:
         width: int,
         options: RenderOptions | None = None,
         pixel_aspect: Fraction | None = None,
-        rotation: int = 0,
+        orientation: Orientation = UPRIGHT,
         in_shot: bool = False,
         device: str = "auto",
     ) -> None:
@@ -67,7 +68,7 @@ class Session:
         self.model = model.to(self.device).eval().with_fill(self.options.fill)
         short_side = self.options.short_side or model.spec.short_side
         self.geometry = Geometry.from_frame_size(
-            height, width, short_side, pixel_aspect=pixel_aspect, rotation=rotation, crop=self.options.crop
+            height, width, short_side, pixel_aspect=pixel_aspect, orientation=orientation, crop=self.options.crop
         )
         self.postprocessor = ChromaPostprocessor.from_options(self.geometry, model.spec, self.options)
         self._reference_crop_fractions = [

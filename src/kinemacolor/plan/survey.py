@@ -103,7 +103,7 @@ def survey_film(
     ):
         info = film.info
         geometry = Geometry.from_frame_size(
-            info.height, info.width, SAMPLE_SHORT_SIDE, pixel_aspect=info.sample_aspect, rotation=info.display_rotation
+            info.height, info.width, SAMPLE_SHORT_SIDE, pixel_aspect=info.sample_aspect, orientation=info.orientation
         )
 
         def iter_gray_frames() -> Iterator[UInt8Array]:

@@ -158,7 +158,7 @@ class InferenceWorker:
             options=inference_pass.options,
             device=self._device,
             pixel_aspect=info.sample_aspect,
-            rotation=info.display_rotation,
+            orientation=info.orientation,
             in_shot=inference_pass.has_reference_at_start,
         )
 

@@ -13,6 +13,7 @@ from kinemacolor.plan.document import Plan
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.utils.device import check_device
 from kinemacolor.utils.files import write_file_atomically
+from kinemacolor.video.default_container import choose_default_suffix
 from kinemacolor.video.encoding import EncoderSettings, choose_encoder, is_folder_name
 from kinemacolor.video.geometry import compute_working_size
 from kinemacolor.video.images import PICTURE_SUFFIXES
@@ -93,12 +94,19 @@ def prepare_output(
 
 
 def default_output_path(source: Path, label: str = "color") -> Path:
-    """Name the result beside its source: ``film.color.mp4`` for ``film.mp4``; ``.mp4`` for suffixes not writable."""
+    """Name the result beside its source: ``film.color.mp4`` for ``film.mp4``, in a container that holds what it has.
+
+    Raises InputError for a film that cannot be opened; one that does not exist is not looked at.
+    """
     if source.is_dir():
         folder = source.resolve()
         return folder.with_name(f"{folder.name}.{label}")
     suffix = source.suffix.lower()
-    return source.with_name(f"{source.stem}.{label}{suffix if suffix in _WRITABLE_SUFFIXES else '.mp4'}")
+    if suffix not in PICTURE_SUFFIXES and source.is_file():
+        suffix = choose_default_suffix(source)
+    elif suffix not in _WRITABLE_SUFFIXES:
+        suffix = ".mp4"
+    return source.with_name(f"{source.stem}.{label}{suffix}")
 
 
 def cbcr_plane_size(info: VideoInfo, encoder: EncoderSettings) -> tuple[int, int]:

@@ -29,7 +29,7 @@ from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.utils.prefetch import prefetch
 from kinemacolor.video.geometry import Geometry
 from kinemacolor.video.images import find_pictures
-from kinemacolor.video.info import FrameBlock, VideoInfo
+from kinemacolor.video.info import FrameBlock, FrameExtras, VideoInfo
 from kinemacolor.video.output import FilmWriter
 from kinemacolor.video.pixels import make_layer_luma_codes
 from kinemacolor.video.reader import VideoReader
@@ -41,7 +41,7 @@ EnsureSegmentWithProgress = Callable[[InferencePass, int, Callable[[int], None]]
 
 
 class _EncodedFrame(NamedTuple):
-    """One frame as it is written: codes of all planes, timestamp and duration in ticks.
+    """One frame as it is written: codes of all planes, timestamp and duration in ticks, and what else the source's has.
 
     Also the means of its confidence and of its filled part, 0..1; nan where nothing fills.
     """
@@ -51,6 +51,7 @@ class _EncodedFrame(NamedTuple):
     confidence_codes: UIntArray | None
     pts: int
     duration: int
+    extras: FrameExtras
     mean_confidence: float
     mean_filled: float
 
@@ -210,7 +211,7 @@ def _make_render_report(
         mean_confidence=sum(confidences) / max(meter.frames, 1),
         corrupt_packets=reader.corrupt_packets,
         ended_early=reader.ended_early,
-        warnings=[*render_plan.model.notices, *output_setup.warnings, *writer.warnings, *_reader_warnings(reader)],
+        warnings=[*render_plan.model.notices, *output_setup.warnings, *writer.warnings, *reader.describe_faults()],
         settings=_describe_settings(render_plan, output_setup),
         filled=fmean(filled) if is_filled else None,
         filled_by_shot=tuple(
@@ -281,6 +282,7 @@ def _iter_encoded_frames(
             confidence_codes,
             block.pts[0],
             block.durations[0],
+            block.extras[0],
             float(colors.confidence.mean()),
             float("nan") if colors.filled is None else float(colors.filled.mean()),
         )
@@ -291,7 +293,7 @@ def _iter_encoded_frames(
 def _write_frame(frame: _EncodedFrame, writers: Mapping[Path, FilmWriter], output_setup: OutputSetup) -> None:
     """Write a frame to each output: the film, the layer of colours, the confidence."""
     output_spec, middle = output_setup.output_spec, 2 ** (output_setup.encoder.depth - 1)
-    writers[output_spec.output].write(frame.luma_codes, frame.cbcr_codes, frame.pts, frame.duration)
+    writers[output_spec.output].write(frame.luma_codes, frame.cbcr_codes, frame.pts, frame.duration, frame.extras)
     if output_spec.layer:
         writers[output_spec.layer].write(
             make_layer_luma_codes(output_setup.info), frame.cbcr_codes, frame.pts, frame.duration
@@ -309,7 +311,7 @@ def make_postprocessor(shot_passes: ShotPasses, info: VideoInfo, model: Colorize
         info.width,
         options.short_side or model.spec.short_side,
         pixel_aspect=info.sample_aspect,
-        rotation=info.display_rotation,
+        orientation=info.orientation,
         crop=options.crop,
     )
     return ChromaPostprocessor.from_options(geometry, model.spec, options)
@@ -319,12 +321,6 @@ def _stamp_files(path: Path) -> list[tuple[int, int]]:
     """Return size and modification time (ns) of a film's file, or of each picture of a folder."""
     files = find_pictures(path) or [path]
     return [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-
-
-def _reader_warnings(reader: VideoReader) -> list[str]:
-    """List what the user should know about the reading of the film."""
-    count = reader.corrupt_packets
-    return [f"{count} damaged packet{'s' * (count > 1)} of the source could not be decoded"] if count else []
 
 
 def _describe_settings(render_plan: RenderPlan, output_setup: OutputSetup) -> dict[str, object]:

@@ -127,6 +127,6 @@ def _make_geometry(info: VideoInfo, short_side: int, *, crop: bool) -> Geometry:
         info.width,
         short_side,
         pixel_aspect=info.sample_aspect,
-        rotation=info.display_rotation,
+        orientation=info.orientation,
         crop=crop,
     )

@@ -1,14 +1,61 @@
 """Opening a film: its container, its picture stream, and what both say of it."""
 
+from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 import av
 
-from kinemacolor.errors import InputError, translate_read_errors
+from kinemacolor.errors import InputError, find_machine_fault, translate_read_errors
+from kinemacolor.video.clock import MAX_PAUSE_SECONDS
 from kinemacolor.video.info import VideoInfo
+from kinemacolor.video.opening_frames import find_display_matrix, find_field_order, find_rate, gather_side_data
 from kinemacolor.video.pixels import get_bit_depth, get_chroma_subsampling, is_rgb, read_color_tags
 from kinemacolor.video.timecode import find_timecode
+
+# FFmpeg's demuxers of files that are films. None of them opens another file: playlists (hls, dash, concat, imf, sdp),
+# numbered pictures, scripts (avs, vpy) and devices are not among them.
+UPLOAD_FORMATS = ("mov", "matroska", "webm", "avi", "mpeg", "mpegts", "asf", "flv", "ogg", "dv", "mxf")
+FILM_FORMATS = (
+    *UPLOAD_FORMATS,
+    *("mpegvideo", "m4v", "h261", "h263", "h264", "hevc", "vvc", "vc1", "vc1test", "av1", "obu", "ivf", "evc", "apv"),
+    *("cavsvideo", "avs2", "avs3", "dirac", "dnxhd", "mjpeg", "mjpeg_2000", "ingenient", "yuv4mpegpipe", "rm", "nut"),
+    *("gxf", "lxf", "wtv", "nsv", "nuv", "pva", "ty", "live_flv", "kux", "mpegtsraw", "mlv", "cine", "ser", "r3d"),
+    *(
+        "gif",
+        "apng",
+        "flic",
+        "film_cpk",
+        "roq",
+        "bink",
+        "smk",
+        "swf",
+        "amv",
+        "wc3movie",
+        "4xm",
+        "vmd",
+        "smjpeg",
+        "dhav",
+    ),
+    *(
+        "moflex",
+        "mods",
+        "mv",
+        "yop",
+        "thp",
+        "bethsoftvid",
+        "idcin",
+        "ipmovie",
+        "filmstrip",
+        "anm",
+        "cdxl",
+        "iff",
+        "rpl",
+    ),
+)
+_INVALID_ARGUMENT = 22  # what FFmpeg says of a demuxer that is not in the list
+_JUMPING_CLOCKS = 0x0200  # AVFMT_TS_DISCONT
 
 
 def find_video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
@@ -24,31 +71,43 @@ def find_video_stream(container: av.container.InputContainer, path: Path) -> av.
     raise InputError(f"{path} holds no picture stream: give a film, a picture or a folder of numbered pictures")
 
 
-def open_film(path: Path) -> av.container.InputContainer:
-    """Open a film for reading. Raises InputError for what cannot be opened."""
+def open_film(path: Path, formats: Sequence[str] = FILM_FORMATS) -> av.container.InputContainer:
+    """Open a film for reading, by one of FFmpeg's demuxers named in ``formats``, and no other file with it.
+
+    Raises InputError for what cannot be opened, and for playlists and scripts, whatever their names.
+    """
     with translate_read_errors(path):
         if not path.exists():
             raise InputError(f"{path} does not exist: check the name")
         if path.is_dir():
             raise InputError(f"the folder {path} holds no pictures (png, jpg, tif, webp, bmp)")
+    options = {"format_whitelist": ",".join(formats), "protocol_whitelist": "file"}
     try:
         # An absolute path is never taken for a URL, whatever colons its name has.
-        return av.open(str(path.absolute()), metadata_errors="replace")
+        return av.open(str(path.absolute()), metadata_errors="replace", options=options)
     except PermissionError as error:
         raise InputError(f"{path} may not be read: check its permissions") from error
-    except (av.error.FFmpegError, OSError) as error:
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        if machine_fault := find_machine_fault(error):
+            raise machine_fault from error
+        if getattr(error, "errno", None) == _INVALID_ARGUMENT:
+            raise InputError(
+                f"{path} is no film file: it is a playlist, a script, sound, or a kind of file that is not read. "
+                f"Give the film itself, or convert it to .mkv or .mp4"
+            ) from error
         raise InputError(
-            f"{path} cannot be read as a film ({error.strerror}): it is another kind of file, or cut off before its "
-            f"index. Play it in another program, or fetch it again"
+            f"{path} cannot be read as a film ({getattr(error, 'strerror', error)}): it is another kind of file, or "
+            f"cut off before its index. Play it in another program, or fetch it again"
         ) from error
 
 
 def describe_film(
-    path: Path, container: av.container.InputContainer, stream: av.VideoStream, frame: av.VideoFrame
+    path: Path, container: av.container.InputContainer, stream: av.VideoStream, frames: Sequence[av.VideoFrame]
 ) -> VideoInfo:
-    """What a film is, by its headers and its first frame."""
-    pixels, context = frame.format, stream.codec_context
-    rate = stream.average_rate or stream.guessed_rate
+    """What a film is, by its headers and its first ``frames`` (`opening_frames`)."""
+    frame, context = frames[0], stream.codec_context
+    pixels = frame.format
+    rate = find_rate(stream, container.format.flags, frames)
     metadata = [stream.metadata, container.metadata, *(other.metadata for other in container.streams)]
     return VideoInfo(
         path=path,
@@ -65,12 +124,43 @@ def describe_film(
         duration_seconds=_read_duration_seconds(container, stream),
         colors=read_color_tags(context, pixels).with_default_matrix(frame.height),
         sample_aspect=stream.sample_aspect_ratio or None,
-        display_rotation=frame.rotation,
-        field_order=context.field_order,
+        display_matrix=find_display_matrix(frame),
+        field_order=find_field_order(frames, context.field_order),
         codec=context.name,
+        codec_profile=context.profile,
         origin_seconds=float((stream.start_time or 0) * (stream.time_base or 0)),
         timecode=find_timecode(metadata, rate),
+        side_data=gather_side_data(frames),
     )
+
+
+def has_steady_clock(path: Path) -> bool:
+    """Say whether a film's timestamps never jump, so that a time means one place in it; looks at every packet.
+
+    Formats whose clocks cannot jump are not looked at. Raises InputError where the film cannot be opened.
+    """
+    with open_film(path) as container:
+        if not container.format.flags & _JUMPING_CLOCKS:
+            return True
+    with translate_read_errors(path):
+        status = path.stat()
+    return _scan_clock(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _scan_clock(path: Path, size: int, modified_ns: int) -> bool:
+    with open_film(path) as container:
+        stream, last = find_video_stream(container, path), None
+        try:
+            for packet in container.demux(stream):
+                if packet.dts is None:
+                    continue
+                if last is not None and not 0 <= (packet.dts - last) * packet.time_base <= MAX_PAUSE_SECONDS:
+                    return False
+                last = packet.dts
+        except (av.error.FFmpegError, OSError):
+            pass  # where the file is damaged its clock ends
+    return True
 
 
 def _read_duration_seconds(container: av.container.InputContainer, stream: av.VideoStream) -> float | None:

@@ -21,10 +21,9 @@ if TYPE_CHECKING:
 def to_display_gray(luma_codes: UIntArray, info: VideoInfo) -> UInt8Array:
     """Turn a stored luma plane ``H W`` into a gray picture, uint8 of full range, as it is shown."""
     gray = luma_codes_to_gray(luma_codes, info.depth, full_range=info.colors.full_range)
-    turns = round(info.display_rotation / 90) % 4
-    upright = np.ascontiguousarray(np.rot90(gray, turns))
+    upright = info.orientation.apply(gray)
     aspect = float(info.sample_aspect or 1)
-    upright_aspect = aspect if turns % 2 == 0 else 1 / aspect
+    upright_aspect = 1 / aspect if info.orientation.is_sideways else aspect
     return resize(upright, (upright.shape[0], max(1, round(upright.shape[1] * upright_aspect))))
 
 
@@ -62,10 +61,10 @@ def iter_numbered_frames(
 
 def _to_upright_rgb(frame: "av.VideoFrame", reader: "VideoReader") -> UInt8Array:
     """Turn a decoded frame into sRGB ``H W 3`` uint8, upright and with square pixels."""
-    turns, aspect = round(reader.info.display_rotation / 90) % 4, float(reader.info.sample_aspect or 1)
+    aspect = float(reader.info.sample_aspect or 1)
     rgb = _convert_to_rgb(frame, reader)
     square = resize(rgb, (rgb.shape[0], round(rgb.shape[1] * aspect)))
-    return np.ascontiguousarray(np.rot90(square, turns))
+    return reader.info.orientation.apply(square)
 
 
 def _convert_to_rgb(frame: "av.VideoFrame", reader: "VideoReader") -> UInt8Array:

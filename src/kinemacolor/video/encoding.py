@@ -12,16 +12,22 @@ from kinemacolor.options import EncodingOptions
 from kinemacolor.video.images import PICTURE_SUFFIXES
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.pixels import get_bit_depth, get_chroma_subsampling, get_planar_format, is_rgb
+from kinemacolor.video.side_data import build_side_data_options
 
 ENCODERS = {"h264": "libx264", "h265": "libx265", "hevc": "libx265", "prores": "prores_ks", "vp9": "libvpx-vp9"}
 ENCODERS["av1"] = "libsvtav1"
 # With AVX-512 x264 sometimes makes different bytes from the same frames, as if it read memory that it had not set.
 _CV_CPU_AVX512_SKX = 256  # OpenCV's number of the feature (cv::CpuFeatures); Python has no name for it
 _REPRODUCIBLE_CPU_FLAGS = "MMX2,SSE2Fast,SSSE3,SSE4.2,AVX,FMA3,BMI1,BMI2,AVX2"
-_CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 _DEFAULT_QUALITY = {"libx264": ("crf", 16), "libx265": ("crf", 18), "libvpx-vp9": ("crf", 22), "libsvtav1": ("crf", 22)}
 _BITS_PER_PIXEL = {"libx264": 0.35, "libx265": 0.3, "libvpx-vp9": 0.3, "libsvtav1": 0.25, "ffv1": 8.0, "prores_ks": 4.0}
 _PICTURE_CODEC_SUFFIXES = {"png": ".png", "tiff": ".tif"}
+_USUAL_SIZE = (1920, 1080)
+_PRORES_PROFILES = {  # FFmpeg's names of them, as its decoder and its encoder write them
+    **{"Proxy": "proxy", "LT": "lt", "Standard": "standard", "HQ": "hq"},
+    **{"4444": "4444", "XQ": "4444xq"},
+}
 _EXR_SAMPLES = {"gbrpf16le": "half", "gbrpf32le": "float"}
 
 
@@ -74,7 +80,7 @@ def choose_encoder(info: VideoInfo, output: Path, options: EncodingOptions) -> E
     if options.lossless and options.vcodec is None and container == "matroska":
         wanted = "ffv1"
     else:
-        wanted = options.vcodec or ("vp9" if container == "webm" else "h264")
+        wanted = options.vcodec or _choose_codec(info, container)
     name = ENCODERS.get(wanted, wanted)
     try:
         codec = av.Codec(name, "w")
@@ -100,24 +106,51 @@ def choose_encoder(info: VideoInfo, output: Path, options: EncodingOptions) -> E
         raise UsageError(
             f"{pixel_format} needs an even picture size, the film is {info.width}x{info.height}: use yuv444p"
         )
-    encoder = EncoderSettings(name, pixel_format, get_bit_depth(pixels), _build_encoder_options(name, options))
-    _test_open_encoder(encoder, info)
+    encoder = _make_settings(name, pixel_format, info, options)
+    if refusal := _find_refusal(encoder, info):
+        others = [_make_settings(name, other, info, options) for other in offered if other != pixel_format]
+        raise UsageError(_describe_refusal(encoder, info, others)) from refusal
     return encoder
 
 
-def _test_open_encoder(encoder: EncoderSettings, info: VideoInfo) -> None:
-    """Open the encoder once, to learn before the first frame whether it refuses these settings."""
+def _choose_codec(info: VideoInfo, container: str) -> str:
+    """Choose the codec where the user did not: what editors cut stays that, all else becomes what everything plays."""
+    if container == "mov" and info.codec == "prores":
+        return "prores"
+    return "vp9" if container == "webm" else "h264"
+
+
+def _make_settings(name: str, pixel_format: str, info: VideoInfo, options: EncodingOptions) -> EncoderSettings:
+    chosen = _merge_options(_build_encoder_options(name, options), _build_film_options(name, info, pixel_format))
+    return EncoderSettings(name, pixel_format, get_bit_depth(av.VideoFormat(pixel_format, 16, 16)), chosen)
+
+
+def _find_refusal(encoder: EncoderSettings, info: VideoInfo, size: tuple[int, int] | None = None) -> Exception | None:
+    """Open the encoder once, to learn before the first frame whether it refuses these settings, or another ``size``."""
     trial = av.CodecContext.create(encoder.name, "w")
     assert isinstance(trial, av.VideoCodecContext)
-    trial.width, trial.height, trial.pix_fmt = info.width, info.height, encoder.pixel_format
+    (trial.width, trial.height), trial.pix_fmt = size or (info.width, info.height), encoder.pixel_format
     trial.time_base, trial.framerate = info.time_base, info.rate or Fraction(25)
     trial.options = encoder.options
     try:
         trial.open()
     except (av.error.FFmpegError, ValueError) as error:
-        raise UsageError(
-            f"{encoder.name} refuses {encoder.pixel_format} {encoder.options} for this film ({error})"
-        ) from error
+        return error
+    return None
+
+
+def _describe_refusal(encoder: EncoderSettings, info: VideoInfo, others: list[EncoderSettings]) -> str:
+    """Say what an encoder refuses, and what it would take instead, as found by trying."""
+    found = (
+        f"{encoder.name} refuses {encoder.pixel_format} {encoder.options} for this film of {info.width}x{info.height}"
+    )
+    fitting = [other.pixel_format for other in others if _find_refusal(other, info) is None]
+    if fitting:
+        return f"{found}: it takes --pix-fmt {', '.join(fitting)}"
+    if _find_refusal(encoder, info, _USUAL_SIZE) is None:
+        width, height = _USUAL_SIZE
+        return f"{found}: it would take {width}x{height}, so use another --vcodec ({', '.join(sorted(ENCODERS))}, ffv1)"
+    return f"{found}, and every other pixel format: check these options, or use another --vcodec"
 
 
 def is_picture_output(output: Path) -> bool:
@@ -152,9 +185,9 @@ def _choose_picture_encoder(info: VideoInfo, output: Path, options: EncodingOpti
 
 def _find_container(output: Path) -> tuple[str, set[str]]:
     """Return FFmpeg's name of the container and the codecs that it holds; only containers that keep every timestamp."""
-    name = _CONTAINERS.get(output.suffix.lower())
+    name = CONTAINERS.get(output.suffix.lower())
     if name is None:
-        raise UsageError(f"{output.suffix} is no container for a result: name it {', '.join(_CONTAINERS)}")
+        raise UsageError(f"{output.suffix} is no container for a result: name it {', '.join(CONTAINERS)}")
     container = av.open("/dev/null", "w", format=name)
     return container.format.name, container.supported_codecs
 
@@ -198,6 +231,29 @@ def _build_encoder_options(name: str, options: EncodingOptions) -> dict[str, str
     if name == "libx265":
         chosen["x265-params"] = "log-level=error"
     return chosen
+
+
+def _build_film_options(name: str, info: VideoInfo, pixel_format: str) -> dict[str, str]:
+    """Return the options by which an encoder keeps what the film has: order of fields, profile, side data."""
+    options = build_side_data_options(name, info.side_data)
+    if name == "libx264" and info.is_interlaced and not info.is_top_field_first:
+        # It learns this from frames, but writes its headers before: MP4 and MOV would say that the top field is first.
+        options["x264-params"] = "bff=1"
+    if name == "prores_ks" and info.codec == "prores" and info.codec_profile in _PRORES_PROFILES:
+        profile = _PRORES_PROFILES[info.codec_profile]
+        if profile.startswith("4444") == ("444" in pixel_format):
+            options["profile"] = profile
+    if name == "dnxhd":
+        options["profile"] = (
+            "dnxhr_444" if "444" in pixel_format else "dnxhr_hqx" if "10" in pixel_format else "dnxhr_hq"
+        )
+    return options
+
+
+def _merge_options(one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
+    """Join two sets of options; lists of parameters become one."""
+    shared = {key: f"{one[key]}:{other[key]}" for key in one.keys() & other.keys()}
+    return one | other | shared
 
 
 def _has_avx512() -> bool:

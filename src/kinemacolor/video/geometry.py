@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinemacolor.utils.arrays import Float32Array, UIntArray
+from kinemacolor.video.orientation import UPRIGHT, Orientation
 
 MAX_ASPECT = 4  # beyond it pictures are squeezed, so that the work is bounded
 Pixels = TypeVar("Pixels", bound=NDArray[Any])
@@ -18,14 +19,14 @@ Pixels = TypeVar("Pixels", bound=NDArray[Any])
 class Geometry:
     """How stored frames lie before the model: upright, with square pixels, at the working size.
 
-    ``height`` and ``width`` are the film's, in px; ``quarter_turns`` (counter-clockwise) turn it
+    ``height`` and ``width`` are the film's, in px; ``orientation`` turns it
     upright; ``working_size`` is the model's (rows, columns). The model sees the middle part of the
     stored frame: ``crop_fraction`` (0..1) of its rows and of its columns.
     """
 
     height: int
     width: int
-    quarter_turns: int
+    orientation: Orientation
     working_size: tuple[int, int]
     crop_fraction: tuple[float, float] = (1.0, 1.0)
 
@@ -37,26 +38,24 @@ class Geometry:
         short_side: int,
         *,
         pixel_aspect: Fraction | None = None,
-        rotation: int = 0,
+        orientation: Orientation = UPRIGHT,
         crop: bool = False,
     ) -> "Geometry":
         """Compute the geometry of frames of this stored size.
 
-        ``rotation`` is the display rotation in degrees, counter-clockwise. With ``crop`` the model sees the middle
-        16:9 only.
+        With ``crop`` the model sees the middle 16:9 only.
         """
-        turns = round(rotation / 90) % 4
         square_width = width * float(pixel_aspect or 1)
-        upright_size = (square_width, height) if turns % 2 else (height, square_width)
+        upright_size = (square_width, height) if orientation.is_sideways else (height, square_width)
         fraction = compute_crop_fraction(*upright_size) if crop else (1.0, 1.0)
         working = compute_working_size(upright_size[0] * fraction[0], upright_size[1] * fraction[1], short_side)
-        return cls(height, width, turns, working, fraction[::-1] if turns % 2 else fraction)
+        return cls(height, width, orientation, working, fraction[::-1] if orientation.is_sideways else fraction)
 
     def downscale_codes(self, plane: UIntArray) -> UIntArray:
         """Scale stored codes ``H W`` down to upright codes at the working size, averaged over each pixel's area."""
-        rows, columns = self.working_size[::-1] if self.quarter_turns % 2 else self.working_size
+        rows, columns = self.working_size[::-1] if self.orientation.is_sideways else self.working_size
         part = plane[self.get_crop_window(plane.shape[0], plane.shape[1])]
-        return np.ascontiguousarray(np.rot90(resize(part, (rows, columns)), self.quarter_turns))
+        return self.orientation.apply(resize(part, (rows, columns)))
 
     def upscale_field(self, field: Float32Array, size: tuple[int, int]) -> Float32Array:
         """Scale a field ``h w C``, such as a prediction, up to ``size`` (rows, columns) in stored orientation.
@@ -66,19 +65,17 @@ class Geometry:
         whole = np.zeros((*size, *field.shape[2:]), np.float32)
         window = self.get_crop_window(*size)
         visible_shape = whole[window].shape[:2]
-        whole[window] = resize(
-            np.ascontiguousarray(np.rot90(field, -self.quarter_turns)), (visible_shape[0], visible_shape[1])
-        )
+        whole[window] = resize(self.orientation.undo(field), (visible_shape[0], visible_shape[1]))
         return whole
 
     def rotate_upright(self, stored: Pixels) -> Pixels:
         """Turn stored pixels ``H W ...`` upright, as they are shown."""
-        return np.ascontiguousarray(np.rot90(stored, self.quarter_turns))  # type: ignore[return-value]
+        return self.orientation.apply(stored)
 
     @property
     def upright_crop_fraction(self) -> tuple[float, float]:
         """``crop_fraction`` of the rows and columns of the upright frame."""
-        return self.crop_fraction[::-1] if self.quarter_turns % 2 else self.crop_fraction
+        return self.crop_fraction[::-1] if self.orientation.is_sideways else self.crop_fraction
 
     def get_crop_window(self, height: int, width: int) -> tuple[slice, slice]:
         """Return the rows and columns of a stored frame of this size that the model sees."""

@@ -1,14 +1,19 @@
 """What a film is: size, depth and colour of its pictures, its timestamps; and blocks of its frames."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kinemacolor.utils.arrays import UIntArray
+from kinemacolor.video.orientation import DisplayMatrix, Orientation
 
 if TYPE_CHECKING:
+    import av
+
     from kinemacolor.color import YCbCr
+    from kinemacolor.video.clock import ClockJump
 
 UNSPECIFIED = 2  # in ITU-T H.273, of matrix, primaries and transfer
 _LUMA_WEIGHTS = {  # ITU-T H.273 MatrixCoefficients: (Kr, Kb)
@@ -52,13 +57,15 @@ class ColorTags:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """A film as it is stored. ``width`` and ``height`` are before rotation, in px.
+    """A film as it is stored. ``width`` and ``height`` are before it is turned upright, in px.
 
     ``has_luma_plane`` is false where luma must be computed from RGB. ``subsampling`` is
-    "400", "420", "422", "444", "440", "411" or "410". ``display_rotation`` is in degrees,
-    counter-clockwise. ``frames`` is what the container claims, None where it claims nothing.
+    "400", "420", "422", "444", "440", "411" or "410". ``display_matrix`` is what turns and mirrors it to be
+    shown (`Orientation.from_matrix`), None where nothing does. ``frames`` is what the container claims, None where it
+    claims nothing.
     ``origin_seconds`` is the time of the film's first timestamp; times that a user gives count from there.
     ``timecode`` is what the film calls its first frame: "01:00:00:00", or "01:00:00;00" for drop-frame.
+    ``field_order`` is FFmpeg's AVFieldOrder. ``side_data`` is that of its first frames (`read_side_data`).
     """
 
     path: Path
@@ -75,12 +82,19 @@ class VideoInfo:
     duration_seconds: float | None
     colors: ColorTags
     sample_aspect: Fraction | None = None
-    display_rotation: int = 0
+    display_matrix: DisplayMatrix | None = None
     field_order: int = 0
     codec: str = ""
+    codec_profile: str | None = None
     is_pictures: bool = False
     origin_seconds: float = 0.0
     timecode: str | None = None
+    side_data: Mapping[str, bytes] = field(default_factory=dict, hash=False)
+
+    @property
+    def orientation(self) -> Orientation:
+        """How stored frames are turned and mirrored to be shown."""
+        return Orientation.from_matrix(self.display_matrix)
 
     @property
     def is_interlaced(self) -> bool:
@@ -101,15 +115,32 @@ class VideoInfo:
 
 
 @dataclass(frozen=True)
+class FrameExtras:
+    """What the result needs to know of a frame beside luma and time.
+
+    ``carrier`` is a tiny frame with its side data, None where it has none (`make_carrier`); ``jumps`` are those of the
+    film's clock up to it.
+    """
+
+    carrier: "av.VideoFrame | None" = None
+    jumps: "tuple[ClockJump, ...]" = ()
+
+
+NO_EXTRAS = FrameExtras()
+
+
+@dataclass(frozen=True)
 class FrameBlock:
     """Consecutive frames of a film.
 
     ``luma_codes`` are ``T H W`` as stored, uint8 or uint16; ``pts`` and ``durations`` are in ticks of the time base.
+    ``extras`` has one of each frame, or none where they came from elsewhere.
     """
 
     luma_codes: UIntArray
     pts: tuple[int, ...]
     durations: tuple[int, ...]
+    extras: tuple[FrameExtras, ...] = ()
 
     def __len__(self) -> int:
         return len(self.pts)

@@ -1,28 +1,41 @@
 """Copying of all that a source has beside its pictures: sound, subtitles, attachments, chapters and metadata."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator
+from fractions import Fraction
+from io import BytesIO
+from typing import TypeAlias
 
 import av
 
-from kinemacolor.video.container import find_video_stream
+from kinemacolor.video.clock import ClockJump
+from kinemacolor.video.container import find_video_stream, has_steady_clock
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.output import NO_SPACE_ERRNOS
+from kinemacolor.video.packet_clock import MAX_OVERLAP_SECONDS, PacketClock
 from kinemacolor.video.reader import TIME_TOLERANCE_SECONDS
+from kinemacolor.video.sound_as_pcm import PcmEncoder, can_be_pcm
 from kinemacolor.video.timecode import advance_timecode
 
 CONTAINER_METADATA_KEYS = {
     *("major_brand", "minor_version", "compatible_brands", "encoder"),
     *("handler_name", "vendor_id", "duration"),
 }
+# An encoder's priming, samples before the first one, is shorter; what begins earlier than this is sound of the film.
+_MAX_PRIMING_SECONDS = 0.1
+_DENSEST = Fraction(1, 8000)  # seconds between times that every track of MP4 tells apart
+
+Packet: TypeAlias = "av.Packet[av.stream.Stream]"
 
 
 class StreamCopier:
     """Copies sound, subtitles and other streams packet by packet, in step with the new pictures.
 
     They go from ``source``, which it closes, into ``target``. Only what lies between ``start_seconds`` and
-    ``end_seconds`` is copied, and moved so that it starts at zero. Attachments are copied at once, chapters only with a
-    whole film. What the container cannot hold is named in ``warnings``.
+    ``end_seconds`` is copied, and moved so that it starts at zero; where the film's clock jumps, all streams go on with
+    the pictures. Attachments are copied at once, chapters only with a whole film. What the container cannot hold, and
+    what is lost, is named in ``warnings``.
     """
 
     def __init__(
@@ -37,11 +50,14 @@ class StreamCopier:
         self._target, self._start, self._end = target, start_seconds, end_seconds
         self._warnings = warnings
         self._target_streams: dict[int, av.stream.Stream] = {}
-        self._pending_packet: av.Packet[av.stream.Stream] | None = None
-        self._source = source
+        self._pending: tuple[Packet, float | None] | None = None  # with its shift in seconds, once that is known
+        self._source, self._path = source, info.path
         self._origin = info.origin_seconds if start_seconds else 0.0
+        self._clock = PacketClock(info.time_base)
+        self._lead_seconds = 0.0
         self._last_dts: dict[int, int] = {}
-        self._dropped = 0
+        self._dropped: Counter[str] = Counter()
+        self._pcm_encoders: dict[int, PcmEncoder] = {}
         video = find_video_stream(self._source, info.path)
         for stream in self._source.streams:
             if stream.index != video.index:
@@ -50,37 +66,94 @@ class StreamCopier:
             target.set_chapters(self._source.chapters())
         self._packets = self._iter_packets()
 
-    def copy_until(self, seconds: float | None) -> None:
-        """Copy the packets up to ``seconds`` of the result; None copies all that are left.
+    @property
+    def lead_seconds(self) -> float:
+        """By how much sound or subtitles begin before zero, beyond what encoders put before it (their priming)."""
+        if self._start > 0:
+            return 0.0
+        streams = [stream for stream in self._source.streams if stream.index in self._target_streams]
+        begins = [float((one.start_time or 0) * (one.time_base or 0)) for one in streams]
+        return max((-seconds for seconds in begins if seconds < -_MAX_PRIMING_SECONDS), default=0.0)
 
-        Packets whose time does not grow are left out and counted: containers refuse them.
+    def move(self, seconds: float) -> None:
+        """Move all packets and chapters later by ``seconds``; to be called before any is copied."""
+        self._lead_seconds = seconds
+        chapters = self._target.chapters()
+        for chapter in chapters:
+            ticks = round(seconds / (chapter["time_base"] or 1))
+            chapter["start"], chapter["end"] = chapter["start"] + ticks, chapter["end"] + ticks
+        if chapters:
+            self._target.set_chapters(chapters)
+
+    def copy_until(self, seconds: float | None, jumps: tuple[ClockJump, ...] = ()) -> None:
+        """Copy the packets up to ``seconds`` of the pictures; None copies all that are left.
+
+        ``jumps`` are those of the film's clock up to there. Packets whose time runs back are put after the one before,
+        or left out where that would move them by more than a moment; these are counted.
         """
-        while (packet := self._pending_packet or next(self._packets, None)) is not None:
-            self._pending_packet = packet
-            if seconds is not None and _get_packet_seconds(packet) > seconds:
+        self._clock.learn(jumps)
+        begin = self._origin + self._start
+        while True:
+            if self._pending is None:
+                following = next(self._packets, None)
+                if following is None:
+                    return
+                self._pending = (following, None)
+            packet, shift = self._pending
+            if shift is None:
+                shift = self._clock.find_shift(packet, None if seconds is None else seconds + begin)
+            self._pending = (packet, shift)
+            if shift is None:  # it lies behind a jump that the pictures have not reached
                 return
-            self._pending_packet = None
-            index = packet.stream.index
-            if packet.dts is not None and packet.dts <= self._last_dts.get(index, packet.dts - 1):
-                self._dropped += 1
-                continue
-            if packet.dts is not None:
-                self._last_dts[index] = packet.dts
-            packet.stream = self._target_streams[index]
-            self._target.mux(packet)
+            packet_seconds = _get_packet_seconds(packet) + shift - begin
+            is_cover = bool(packet.stream.disposition & av.stream.Disposition.attached_pic)
+            if seconds is not None and packet_seconds > seconds and not is_cover:
+                return
+            self._pending = None
+            # Sound may begin before zero, with the samples that an encoder adds before it (priming).
+            is_too_early = self._start > 0 and packet_seconds < 0
+            is_too_late = self._end is not None and packet_seconds >= self._end - self._start
+            if is_cover or not (is_too_early or is_too_late):
+                self._write(packet, shift - begin + self._lead_seconds)
 
     def close(self) -> None:
         """Close the source, and warn of the packets that were left out."""
-        if self._dropped:
+        for name, count in self._dropped.items():
             self._warnings.append(
-                f"{self._dropped} packets of sound or subtitles run backwards in time and are left out"
+                f"{count} packet{'s' * (count > 1)} of {name} run{'s' * (count == 1)} backwards in time and "
+                f"{'are' if count > 1 else 'is'} left out"
             )
         self._source.close()
 
+    def _write(self, packet: Packet, shift_seconds: float) -> None:
+        """Write a packet moved by ``shift_seconds``, never before the one before it of its stream."""
+        stream = packet.stream
+        if encoder := self._pcm_encoders.get(stream.index):
+            self._target.mux(list(encoder.encode(packet, shift_seconds)))
+            return
+        if stream.disposition & av.stream.Disposition.attached_pic:
+            packet.pts = packet.dts = 0
+        else:
+            _shift_packet(packet, shift_seconds)
+        last = self._last_dts.get(stream.index)
+        if packet.dts is not None and last is not None:
+            # MP4 and MOV want times that grow, Matroska allows equal ones, which subtitles and TrueHD have.
+            must_grow = self._target.format.name in ("mp4", "mov")
+            earliest = last + max(1, math.ceil(_DENSEST / packet.time_base)) if must_grow else last
+            if (last - packet.dts) * packet.time_base > MAX_OVERLAP_SECONDS:
+                self._dropped[_name_stream(stream)] += 1
+                return
+            if packet.dts < earliest:
+                packet.dts = earliest
+                packet.pts = None if packet.pts is None else max(packet.pts, earliest)
+        if packet.dts is not None:
+            self._last_dts[stream.index] = packet.dts
+        packet.stream = self._target_streams[stream.index]
+        self._target.mux(packet)
+
     def _add_stream(self, stream: av.stream.Stream) -> None:
         """Open a copy of a stream in the target, or warn that the container cannot hold it."""
-        name = f"{stream.type} stream {stream.index}"
-        container = self._target.format.name
+        name, container = _name_stream(stream), self._target.format.name
         if isinstance(stream, av.stream.AttachmentStream):
             if container == "matroska":
                 attached = self._target.add_attachment(stream.name or "", stream.mimetype or "", stream.data)
@@ -88,47 +161,70 @@ class StreamCopier:
             else:
                 self._warnings.append(f"{name} is left out: only .mkv holds attachments")
         elif stream.type == "data" or stream.codec_context is None:
-            # A time code track is made anew from the metadata; an Ogg skeleton belongs to its container.
-            if stream.name not in (None, "tmcd", "none"):
-                self._warnings.append(f"{name} ({stream.name}) is left out: data is not copied")
-        elif stream.codec_context.codec.canonical_name not in self._target.supported_codecs:
-            codec = stream.codec_context.codec.canonical_name
-            self._warnings.append(f"{name} ({codec}) is left out: {container} cannot hold it")
+            if not _is_made_anew(stream, self._source):
+                self._warnings.append(f"{name} ({stream.name or 'of an unknown kind'}) is left out: data is not copied")
+        elif not can_hold(container, stream):
+            self._add_as_pcm(stream)
         else:
-            copy = self._target.add_stream_from_template(stream)
+            copy = self._target.add_stream_from_template(stream, opaque=True)
             copy.time_base = stream.time_base
             copy.disposition = stream.disposition
             copy_metadata(stream.metadata, copy.metadata)
             self._target_streams[stream.index] = copy
 
-    def _iter_packets(self) -> Iterator["av.Packet[av.stream.Stream]"]:
-        """Yield the packets to copy, with times of the result; a damaged end of the source is a warning."""
+    def _add_as_pcm(self, stream: av.stream.Stream) -> None:
+        """Store sound that the container cannot hold as PCM, leave out all else; a warning in both cases."""
+        name, container = _name_stream(stream), self._target.format.name
+        codec = stream.codec_context.codec.canonical_name
+        if can_be_pcm(stream, container):
+            assert isinstance(stream, av.AudioStream)
+            encoder = self._pcm_encoders[stream.index] = PcmEncoder(stream, self._target)
+            copy_metadata(stream.metadata, encoder.stream.metadata)
+            encoder.stream.disposition = stream.disposition
+            self._target_streams[stream.index] = encoder.stream
+            self._warnings.append(f"{name} ({codec}) is stored as {encoder.codec}: {container} cannot hold it as it is")
+        else:
+            hint = ", .mkv can" if container != "matroska" and _fits_matroska(stream) else ""
+            self._warnings.append(f"{name} ({codec}) is left out: {container} cannot hold it{hint}")
+
+    def _iter_packets(self) -> Iterator[Packet]:
+        """Yield the packets to copy, in the order of the file; a damaged end of the source is a warning."""
         wanted = [stream for stream in self._source.streams if stream.index in self._target_streams]
         if not wanted:
             return
         for stream in self._source.streams:
             if stream.index not in self._target_streams:
                 stream.discard = av.stream.Discard.all
-        if self._start > 0:
+        if self._start > 0 and has_steady_clock(self._path):
             self._source.seek(int((self._start + self._origin) * av.time_base))
         try:
             for packet in self._source.demux(wanted):
-                if not packet.size:
-                    continue
-                if packet.stream.disposition & av.stream.Disposition.attached_pic:
-                    packet.pts = packet.dts = 0
-                    yield packet
-                    continue
-                seconds = _get_packet_seconds(packet) - self._origin
-                # Sound may begin before zero, with the samples that an encoder adds before it (priming).
-                is_too_early = self._start > 0 and seconds < self._start
-                if not is_too_early and (self._end is None or seconds < self._end):
-                    _shift_packet(packet, -(self._start + self._origin))
+                if packet.size or packet.stream.index in self._pcm_encoders:  # an empty one flushes a decoder
                     yield packet
         except (av.error.FFmpegError, OSError) as error:
             if error.errno in NO_SPACE_ERRNOS:
                 raise
             self._warnings.append(f"sound and other streams end early: {error}")
+
+
+def can_hold(container: str, stream: av.stream.Stream) -> bool:
+    """Say whether a container, by FFmpeg's name, can hold a stream as it is: its codec, and its header too."""
+    if stream.codec_context is None:
+        return False
+    try:
+        with av.open(BytesIO(), "w", format=container) as trial:
+            if stream.codec_context.codec.canonical_name not in trial.supported_codecs:
+                return False
+            copy = trial.add_stream_from_template(stream, opaque=True)
+            copy.time_base = stream.time_base
+            trial.start_encoding()
+    except (av.error.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _fits_matroska(stream: av.stream.Stream) -> bool:
+    return can_hold("matroska", stream) or can_be_pcm(stream, "matroska")
 
 
 def copy_film_metadata(
@@ -147,12 +243,24 @@ def copy_metadata(source: dict[str, str], target: dict[str, str]) -> None:
     target.update({key: value for key, value in source.items() if key.lower() not in CONTAINER_METADATA_KEYS})
 
 
-def _get_packet_seconds(packet: "av.Packet[av.stream.Stream]") -> float:
+def _name_stream(stream: av.stream.Stream) -> str:
+    return f"{stream.type} stream {stream.index}"
+
+
+def _is_made_anew(stream: av.stream.Stream, source: av.container.InputContainer) -> bool:
+    """Whether a stream of data belongs to what the result gets in its own way: time code, chapters, Ogg's skeleton."""
+    chapters = len(source.chapters())
+    is_chapter_track = stream.name == "bin_data" and chapters > 0 and stream.frames == chapters
+    is_skeleton = source.format.name == "ogg" and stream.name in (None, "none")
+    return "timecode" in stream.metadata or is_chapter_track or is_skeleton
+
+
+def _get_packet_seconds(packet: Packet) -> float:
     ticks = packet.dts if packet.dts is not None else packet.pts
     return float((ticks or 0) * packet.time_base)
 
 
-def _shift_packet(packet: "av.Packet[av.stream.Stream]", seconds: float) -> None:
+def _shift_packet(packet: Packet, seconds: float) -> None:
     ticks = round(seconds / packet.time_base)
     packet.pts = None if packet.pts is None else packet.pts + ticks
     packet.dts = None if packet.dts is None else packet.dts + ticks

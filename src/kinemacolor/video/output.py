@@ -11,6 +11,7 @@ import av
 
 from kinemacolor.errors import KinemacolorError, ResourceError, UsageError
 from kinemacolor.utils.arrays import UIntArray
+from kinemacolor.video.info import NO_EXTRAS, FrameExtras
 
 NO_SPACE_ERRNOS = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
@@ -31,11 +32,19 @@ class FilmWriter(Protocol):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def write(self, luma_codes: UIntArray, cbcr_codes: UIntArray, pts: int, duration: int) -> None:
+    def write(
+        self,
+        luma_codes: UIntArray,
+        cbcr_codes: UIntArray,
+        pts: int,
+        duration: int,
+        extras: FrameExtras = NO_EXTRAS,
+    ) -> None:
         """Write one frame.
 
         ``luma_codes`` are ``H W`` codes of the source; ``cbcr_codes`` are ``2 H' W'`` codes (Cb, Cr) at the encoder's
-        depth and chroma subsampling; ``pts`` and ``duration`` are in ticks of the source.
+        depth and chroma subsampling; ``pts`` and ``duration`` are in ticks of the source; ``extras`` are those of its
+        frame.
         """
 
     def commit(self) -> None:

@@ -133,13 +133,20 @@ def full_to_limited_range(codes: UIntArray, depth: int, *, is_cbcr: bool) -> UIn
 
 
 def build_frame(
-    planes: tuple[UIntArray, UIntArray, UIntArray], pixel_format: str, colors: ColorTags
+    planes: tuple[UIntArray, UIntArray, UIntArray],
+    pixel_format: str,
+    colors: ColorTags,
+    carrier: "av.VideoFrame | None" = None,
 ) -> "av.VideoFrame":
-    """Build a frame from the planes Y', Cb and Cr, with its colour tags."""
+    """Build a frame from the planes Y', Cb and Cr, with its colour tags, and the side data of ``carrier``."""
     import av  # here, because models read no film and do without it
 
     height, width = planes[0].shape
-    frame = av.VideoFrame(width, height, pixel_format)
+    if carrier is None:
+        frame = av.VideoFrame(width, height, pixel_format)
+    else:  # FFmpeg copies side data when it scales, and nothing else in PyAV does
+        frame = carrier.reformat(width=width, height=height, format=pixel_format, interpolation="POINT")
+        frame.pict_type = 0  # else encoders repeat the source's kinds of frames
     for index, plane in enumerate(planes):
         view_plane(frame, index)[:] = plane
     tag_colors(frame, colors)

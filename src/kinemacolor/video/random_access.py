@@ -47,9 +47,9 @@ class FrameIndexBuilder:
     def build_index(self, reader: VideoReader) -> FrameIndex:
         """Return the index of what ``reader`` has read.
 
-        It has no anchors where the film's clock begins again: there one pts means two places.
+        It has no anchors where the film's clock jumps: there one time in the file may mean two places.
         """
-        return FrameIndex(() if reader.clock_jumped else tuple(self.anchors), self.frames, self.every)
+        return FrameIndex(() if reader.jumps else tuple(self.anchors), self.frames, self.every)
 
 
 class RangeReader:

@@ -1,7 +1,7 @@
 """Decoding of films: what a film is (`probe_film`), and its frames as a stream (`VideoReader`)."""
 
 from collections.abc import Generator, Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -11,13 +11,25 @@ import numpy as np
 
 from kinemacolor.errors import InputError, translate_read_errors
 from kinemacolor.utils.arrays import UIntArray
-from kinemacolor.video.container import describe_film, find_video_stream, open_film
+from kinemacolor.video.clock import MAX_PAUSE_SECONDS, ClockJump, ClockRepair
+from kinemacolor.video.container import describe_film, find_video_stream, has_steady_clock, open_film
 from kinemacolor.video.images import find_pictures, probe_pictures, read_luma_codes
-from kinemacolor.video.info import FrameBlock, VideoInfo
+from kinemacolor.video.info import NO_EXTRAS, FrameBlock, FrameExtras, VideoInfo
+from kinemacolor.video.opening_frames import FRAMES_LOOKED_AT
 from kinemacolor.video.pixels import extract_luma_codes
+from kinemacolor.video.side_data import make_carrier
 
-StoredFrame = tuple[UIntArray, int, int]  # luma codes H W, pts and duration in ticks
+_POSITIONS_KEPT = 256  # more packets than any decoder holds back
 TIME_TOLERANCE_SECONDS = 5e-4  # containers round timestamps, and users type the rounded times they were shown
+
+
+class StoredFrame(NamedTuple):
+    """A frame as it is stored: luma codes ``H W``, pts and duration in ticks, and what else the result needs."""
+
+    luma_codes: UIntArray
+    pts: int
+    duration: int
+    extras: FrameExtras = NO_EXTRAS
 
 
 def probe_film(path: Path) -> VideoInfo:
@@ -41,11 +53,11 @@ class VideoReader:
     """Reads the frames of a film from ``start_seconds`` up to ``end_seconds``, each decoded once.
 
     ``info``: what `probe_film` said of the film, where that is known; without it the film is opened at once, and the
-    first reading goes on from the frame that was decoded to describe it: one opening for both. After `iter_blocks` has
+    first reading goes on from the frames that were decoded to describe it. After `iter_blocks` has
     ended, ``corrupt_packets`` counts the packets that had to be skipped, and
-    ``ended_early`` says in words why the film stopped before its own end; None if it did not.
-    ``clock_jumped`` is true if it did so because its timestamps begin again, as those of joined
-    recordings do.
+    ``ended_early`` says in words why the film stopped before its own end; None if it did not. ``jumps`` lists where
+    its clock jumps, as that of joined recordings does: there it goes on at the film's rate. ``interlaced_frames``
+    counts the frames that say of themselves that they have two fields.
     """
 
     def __init__(
@@ -60,10 +72,12 @@ class VideoReader:
         self.end_seconds = end_seconds
         self.corrupt_packets = 0
         self.ended_early: str | None = None
-        self.clock_jumped = False
+        self.jumps: tuple[ClockJump, ...] = ()
+        self.interlaced_frames = 0
         self._container: av.container.InputContainer | None = None
         self._probed: _OpenedFilm | None = None  # what the first reading takes over
-        self._is_described = info is not None
+        self._decoded, self._reached = 0, 0.0  # frames and seconds of the reading
+        self._positions: dict[int, int] = {}  # where in the file the last packets lie, by their pts
         with translate_read_errors(path):
             self._picture_files = find_pictures(path)
         if info is not None:
@@ -87,16 +101,32 @@ class VideoReader:
         if self._container is not None:
             self._container.close()
 
+    def describe_faults(self) -> list[str]:
+        """Say in words what the user should know of the reading so far, but that the film ended early."""
+        count, info, found = self.corrupt_packets, self.info, []
+        if count:
+            found.append(f"{count} damaged packet{'s' * (count > 1)} of the source could not be decoded")
+        if self.jumps:
+            seconds = float(self.jumps[0].pts * info.time_base) - info.origin_seconds
+            times = f"{len(self.jumps)} times, first" if len(self.jumps) > 1 else "once,"
+            found.append(
+                f"the film's clock jumps {times} at {seconds:.2f} s (joined recordings?): it goes on at the film's rate"
+            )
+        if self.interlaced_frames and not info.is_interlaced:
+            found.append(
+                f"{self.interlaced_frames} frames are interlaced, the film as a whole is not: coded as progressive"
+            )
+        return found
+
     def _probe(self, path: Path) -> VideoInfo:
         """Open a film and describe it by its first frame; what is open stays for the first reading."""
         container, stream = self._open_stream(path)
         frames = self._iter_decoded(container, stream)
-        first = next(frames, None)
-        if first is None:
+        first = list(islice(frames, FRAMES_LOOKED_AT))
+        if not first:
             container.close()
             raise InputError(f"{path} holds no frame that can be decoded ({stream.codec_context.name})")
-        self._probed = _OpenedFilm(container, stream, chain([first], frames))
-        self._is_described = True
+        self._probed = _OpenedFilm(container, stream, chain(first, frames))
         return describe_film(path, container, stream, first)
 
     def iter_blocks(self, size: int) -> Iterator[FrameBlock]:
@@ -125,11 +155,12 @@ class VideoReader:
                     f"the pictures before it {self.info.width}x{self.info.height} at {self.info.depth}: "
                     "make them all alike"
                 )
-            yield luma_codes, index, 1
+            yield StoredFrame(luma_codes, index, 1)
 
     def to_stored_frame(self, frame: av.VideoFrame) -> StoredFrame:
-        """Return the luma codes, pts and duration of a decoded frame."""
-        return extract_luma_codes(frame, self.info.colors), frame.pts or 0, frame.duration
+        """Return what the result needs of a decoded frame."""
+        extras = FrameExtras(make_carrier(frame), self.jumps)
+        return StoredFrame(extract_luma_codes(frame, self.info.colors), frame.pts or 0, frame.duration, extras)
 
     def iter_frames(self) -> Generator[av.VideoFrame, None, None]:
         """Yield the decoded frames of a film that is no folder of pictures, each with a pts and a duration."""
@@ -143,6 +174,7 @@ class VideoReader:
                 if self._is_in_range(seconds):
                     self._check_frame_format(frame, seconds)
                     yield frame
+            self.ended_early = self.ended_early or self._describe_shortfall(container)
 
     def iter_frames_from(self, pts: int, sought: int) -> Generator[av.VideoFrame, None, None]:
         """Yield the frames of `iter_frames` from the one at exactly ``pts`` on.
@@ -186,7 +218,7 @@ class VideoReader:
         self, container: av.container.InputContainer, stream: av.VideoStream, decoded: Iterator[av.VideoFrame]
     ) -> Iterator[av.VideoFrame]:
         """Yield all frames from one at or before ``start_seconds``, found by seeking, else all of ``decoded``."""
-        if self.start_seconds > 0:
+        if self.start_seconds > 0 and has_steady_clock(self.info.path):
             self.corrupt_packets, self.ended_early = 0, None
             wanted = self.start_seconds + self.info.origin_seconds
             container.seek(int(wanted / self.info.time_base), stream=stream)
@@ -202,21 +234,15 @@ class VideoReader:
         yield from decoded
 
     def _iter_timestamped(self, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-        """Give every frame a pts that grows and a duration; a clock that jumps back ends the film."""
+        """Give every frame a pts that grows and a duration; where the clock jumps it goes on at the film's rate."""
         info = self.info
         usual_duration = max(1, round(1 / (info.rate * info.time_base))) if info.rate else 1
-        previous: int | None = None
-        for frame in frames:
-            following = 0 if previous is None else previous + usual_duration
-            pts = following if frame.pts is None else frame.pts
-            if previous is not None and (previous - pts) * info.time_base > 1:
-                seconds = float(previous * info.time_base) - info.origin_seconds
-                self.clock_jumped = True
-                self.ended_early = f"its clock jumps back at {seconds:.2f} s (joined recordings?): split the film there"
-                return
-            frame.pts = pts if previous is None else max(pts, previous + 1)
-            frame.duration = frame.duration or usual_duration
-            previous = frame.pts
+        max_pause = max(round(MAX_PAUSE_SECONDS / info.time_base), 1000 * usual_duration)
+        repair = ClockRepair(usual_duration, max_pause, self._positions)
+        self.jumps, self.interlaced_frames = (), 0
+        for frame in repair.iter_repaired(frames):
+            self.jumps = repair.jumps
+            self.interlaced_frames += frame.interlaced_frame
             yield frame
 
     def _check_frame_format(self, frame: av.VideoFrame, seconds: float) -> None:
@@ -229,11 +255,14 @@ class VideoReader:
 
     def _is_in_range(self, seconds: float) -> bool:
         is_too_late = self.end_seconds is not None and seconds >= self.end_seconds
-        return seconds >= self.start_seconds - TIME_TOLERANCE_SECONDS and not is_too_late
+        # Without a start nothing is left out, though a frame may lie before where headers say that the film begins.
+        is_too_early = self.start_seconds > 0 and seconds < self.start_seconds - TIME_TOLERANCE_SECONDS
+        return not is_too_early and not is_too_late
 
     def _iter_decoded(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
         """Yield every frame that can be decoded; damage is counted in ``corrupt_packets``, never raised."""
-        decoded, reached = 0, 0.0
+        self._decoded, self._reached = 0, 0.0
+        self._positions.clear()
         packets = container.demux()
         while True:
             try:
@@ -241,10 +270,10 @@ class VideoReader:
             except StopIteration:
                 break
             except (av.error.FFmpegError, OSError) as error:
-                self.ended_early = f"the file cannot be read beyond {reached:.2f} s ({error})"
+                self.ended_early = f"the file cannot be read beyond {self._reached:.2f} s ({error})"
                 break
             if packet.pts is not None:
-                reached = max(reached, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+                self._reached = max(self._reached, float((packet.pts + (packet.duration or 0)) * packet.time_base))
             if packet.stream.index != stream.index:
                 continue
             try:
@@ -253,16 +282,24 @@ class VideoReader:
                 self.corrupt_packets += 1
                 continue
             self.corrupt_packets += packet.is_corrupt
-            decoded += len(frames)
+            self._decoded += len(frames)
+            self._note_position(packet)
             yield from (frame for frame in frames if isinstance(frame, av.VideoFrame))
-        if decoded or self._is_described:
-            self.ended_early = self.ended_early or self._describe_shortfall(container, decoded, reached)
 
-    def _describe_shortfall(self, container: av.container.InputContainer, decoded: int, reached: float) -> str | None:
+    def _note_position(self, packet: "av.Packet[av.stream.Stream]") -> None:
+        """Remember where in the file a packet lies, as long as its frame may come."""
+        if packet.pts is not None and packet.pos is not None:
+            self._positions.pop(packet.pts, None)
+            self._positions[packet.pts] = packet.pos
+            if len(self._positions) > _POSITIONS_KEPT:
+                del self._positions[next(iter(self._positions))]
+
+    def _describe_shortfall(self, container: av.container.InputContainer) -> str | None:
         """Say in words what is missing at the end of a film, None if nothing is.
 
         A truncated Matroska file ends like a whole one, so this compares with what the header claims.
         """
+        decoded, reached = self._decoded, self._reached
         if self.start_seconds > 0:
             decoded = self.info.frames or 0  # the count is not known after a seek
         missing = (self.info.frames or 0) - decoded - self.corrupt_packets
@@ -288,8 +325,8 @@ def iter_frame_blocks(frames: Iterable[StoredFrame], size: int) -> Iterator[Fram
 
 
 def _make_block(frames: list[StoredFrame]) -> FrameBlock:
-    luma_codes, pts, durations = zip(*frames, strict=True)
-    return FrameBlock(np.stack(luma_codes), tuple(pts), tuple(durations))
+    luma_codes, pts, durations, extras = zip(*frames, strict=True)
+    return FrameBlock(np.stack(luma_codes), tuple(pts), tuple(durations), tuple(extras))
 
 
 def _iter_exactly_from(pts: int, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:

@@ -14,6 +14,7 @@ from av.stream import AttachmentStream
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.video.container import find_video_stream, open_film
 from kinemacolor.video.info import VideoInfo
+from kinemacolor.video.orientation import Orientation
 from kinemacolor.video.other_streams import CONTAINER_METADATA_KEYS
 from kinemacolor.video.pixels import full_to_limited_range, rescale_codes
 from kinemacolor.video.reader import VideoReader, probe_film
@@ -151,8 +152,8 @@ def _iter_luma_codes(path: Path) -> Iterator[tuple[UIntArray, int]]:
 
 
 def _check_geometry(before: VideoInfo, after: VideoInfo) -> Check:
-    def get_display_geometry(info: VideoInfo) -> tuple[int, int, Fraction, int]:
-        return info.width, info.height, Fraction(info.sample_aspect or 1), info.display_rotation
+    def get_display_geometry(info: VideoInfo) -> tuple[int, int, Fraction, Orientation]:
+        return info.width, info.height, Fraction(info.sample_aspect or 1), info.orientation
 
     one, other = get_display_geometry(before), get_display_geometry(after)
     return Check(
@@ -162,8 +163,10 @@ def _check_geometry(before: VideoInfo, after: VideoInfo) -> Check:
     )
 
 
-def _describe_geometry(shape: tuple[int, int, Fraction, int]) -> str:
-    return f"{shape[0]}x{shape[1]}, pixel aspect {shape[2]}, rotation {shape[3]}"
+def _describe_geometry(shape: tuple[int, int, Fraction, Orientation]) -> str:
+    return f"{shape[0]}x{shape[1]}, pixel aspect {shape[2]}, rotation {shape[3].quarter_turns * 90}" + (
+        ", mirrored" if shape[3].is_mirrored else ""
+    )
 
 
 def _check_luma(differences: _FrameDifferences, before: VideoInfo, after: VideoInfo) -> Check:

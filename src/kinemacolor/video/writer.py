@@ -17,15 +17,18 @@ from kinemacolor.utils.arrays import Float32Array, UIntArray
 from kinemacolor.video.container import open_film
 from kinemacolor.video.encoding import EncoderSettings, is_folder_name
 from kinemacolor.video.images import find_pictures, write_exr, write_picture
-from kinemacolor.video.info import VideoInfo
+from kinemacolor.video.info import NO_EXTRAS, FrameExtras, VideoInfo
+from kinemacolor.video.orientation import is_rigid
 from kinemacolor.video.other_streams import CONTAINER_METADATA_KEYS, StreamCopier, copy_film_metadata
 from kinemacolor.video.output import FilmWriter, make_partial_path, translate_encoding_errors
 from kinemacolor.video.pixels import build_frame, full_to_limited_range, get_planar_format, rescale_codes
+from kinemacolor.video.side_data import SideDataAccount
 from kinemacolor.video.timestamps import TimestampConverter
 
 if TYPE_CHECKING:
     from kinemacolor.color import YCbCr
 
+_MATROSKA_SUFFIXES = (".mkv", ".webm")
 # Metadata that MP4 stores where every player looks; any other needs its newer key-value atoms.
 _STANDARD_MP4_KEYS = {
     *("title", "artist", "album_artist", "album", "composer", "genre", "date", "comment", "copyright", "grouping"),
@@ -79,6 +82,8 @@ class VideoWriter:
         if self._needs_limited_range:
             self.warnings.append("the film is full range and ProRes is not: black and white lie at 16 and 235 now")
         self._timestamps = TimestampConverter(info, output)
+        self._side_data = SideDataAccount(encoder.name)
+        self._lead_ticks: int | None = None  # of the result, by which all is moved; known with the first frame
         first_seconds = start_seconds + info.origin_seconds if start_seconds else 0
         self._shift_ticks = -round(first_seconds / info.time_base)
         self._stream_copier: StreamCopier | None = None
@@ -111,25 +116,54 @@ class VideoWriter:
         with suppress(KinemacolorError):  # the first failure is the one to report
             self._close_container()
 
-    def write(self, luma_codes: UIntArray, cbcr_codes: UIntArray, pts: int, duration: int) -> None:
+    def write(
+        self,
+        luma_codes: UIntArray,
+        cbcr_codes: UIntArray,
+        pts: int,
+        duration: int,
+        extras: FrameExtras = NO_EXTRAS,
+    ) -> None:
         """Write one frame, as `FilmWriter.write` describes."""
-        codes = rescale_codes(luma_codes, self.info.depth, self.encoder.depth, full_range=self.info.colors.full_range)
-        if self._needs_limited_range:
-            codes = full_to_limited_range(codes, self.encoder.depth, is_cbcr=False)
-            cbcr_codes = full_to_limited_range(cbcr_codes, self.encoder.depth, is_cbcr=True)
-        frame = build_frame((codes, cbcr_codes[0], cbcr_codes[1]), self._planar_format, self._colors)
-        if self._planar_format != self.encoder.pixel_format:
-            frame = frame.reformat(format=self.encoder.pixel_format, dst_color_range=2 if self.encoder.is_rgb else None)
-        frame.pts, frame.duration = (
-            self._timestamps.convert_pts(pts, self._shift_ticks),
-            self._timestamps.convert_duration(duration),
-        )
+        frame = self._build_frame(luma_codes, cbcr_codes, extras)
+        ticks = self._timestamps.convert_pts(pts, self._shift_ticks)
+        if self._lead_ticks is None:
+            self._lead_ticks = self._find_lead(ticks)
+        frame.pts, frame.duration = ticks + self._lead_ticks, self._timestamps.convert_duration(duration)
         frame.time_base = self._timestamps.time_base
         frame = self._mark_fields(frame)
         with translate_encoding_errors(self.partial_path):
             if self._stream_copier:
-                self._stream_copier.copy_until(float((pts + self._shift_ticks) * self.info.time_base))
+                self._stream_copier.copy_until(float((pts + self._shift_ticks) * self.info.time_base), extras.jumps)
             self._container.mux(self._stream.encode(frame))
+
+    def _build_frame(self, luma_codes: UIntArray, cbcr_codes: UIntArray, extras: FrameExtras) -> av.VideoFrame:
+        """Build a frame in the encoder's pixel format, with the side data of the source's."""
+        self._side_data.count(extras.carrier)
+        codes = rescale_codes(luma_codes, self.info.depth, self.encoder.depth, full_range=self.info.colors.full_range)
+        if self._needs_limited_range:
+            codes = full_to_limited_range(codes, self.encoder.depth, is_cbcr=False)
+            cbcr_codes = full_to_limited_range(cbcr_codes, self.encoder.depth, is_cbcr=True)
+        planes = (codes, cbcr_codes[0], cbcr_codes[1])
+        frame = build_frame(planes, self._planar_format, self._colors, extras.carrier)
+        if self._planar_format != self.encoder.pixel_format:
+            frame = frame.reformat(format=self.encoder.pixel_format, dst_color_range=2 if self.encoder.is_rgb else None)
+        return frame
+
+    def _find_lead(self, first_ticks: int) -> int:
+        """Return by how many ticks all streams are moved, so that nothing of the film lies before zero.
+
+        Players do not show what lies there in MP4 and MOV; Matroska cannot store it.
+        """
+        time_base = self._timestamps.time_base
+        sound_ticks = round(self._stream_copier.lead_seconds / time_base) if self._stream_copier else 0
+        lead = max(0, -first_ticks, sound_ticks)
+        if lead:
+            seconds = float(lead * time_base)
+            self.warnings.append(f"the film begins {seconds:.3f} s before zero: all streams are moved by that much")
+            if self._stream_copier:
+                self._stream_copier.move(seconds)
+        return lead
 
     def commit(self) -> None:
         """Finish writing, and give the result its name."""
@@ -152,9 +186,10 @@ class VideoWriter:
                 self._container.close()
             if self._stream_copier:
                 self._stream_copier.close()
+            self.warnings.extend(self._side_data.describe_losses())
 
     def _add_video_stream(self) -> av.VideoStream:
-        """Add the picture stream, with the source's size, time base, colour tags, fields and rotation."""
+        """Add the picture stream, with the source's size, time base, colour tags, fields and display matrix."""
         info, encoder = self.info, self.encoder
         stream = self._container.add_stream(encoder.name, rate=info.rate, options=encoder.options)
         assert isinstance(stream, av.VideoStream)
@@ -171,8 +206,12 @@ class VideoWriter:
         if info.is_interlaced:
             context.field_order = info.field_order
             context.flags |= av.codec.context.Flags.interlaced_dct | av.codec.context.Flags.interlaced_me
-        if info.display_rotation:
-            stream.set_display_rotation(info.display_rotation)
+        if info.display_matrix:
+            stream.set_display_matrix(info.display_matrix)
+            if self.output.suffix.lower() in _MATROSKA_SUFFIXES and not is_rigid(info.display_matrix):
+                self.warnings.append(
+                    "the film is stretched or skewed when it is shown, which only .mp4 and .mov can say"
+                )
         return stream
 
     def _mark_fields(self, frame: av.VideoFrame) -> av.VideoFrame:
@@ -190,7 +229,7 @@ class VideoWriter:
 
 def _build_container_options(output: Path, metadata: Mapping[str, str]) -> dict[str, str]:
     """Options of the muxer for a result with a film's metadata."""
-    if output.suffix.lower() in (".mkv", ".webm"):
+    if output.suffix.lower() in _MATROSKA_SUFFIXES:
         return {"fflags": "+bitexact"}  # else Matroska gives the film and its streams random numbers
     unusual = {key.partition("-")[0] for key in metadata} - CONTAINER_METADATA_KEYS - _STANDARD_MP4_KEYS
     return {"movflags": "use_metadata_tags"} if unusual else {}
@@ -234,13 +273,18 @@ class PictureWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def write(self, luma_codes: UIntArray, cbcr_codes: UIntArray, pts: int, duration: int) -> None:
+    def write(
+        self,
+        luma_codes: UIntArray,
+        cbcr_codes: UIntArray,
+        pts: int,
+        duration: int,
+        extras: FrameExtras = NO_EXTRAS,
+    ) -> None:
         """Write one frame, as `FilmWriter.write` describes."""
         info, depth = self.info, self.encoder.depth
         codes = rescale_codes(luma_codes, info.depth, depth, full_range=info.colors.full_range)
-        rgb = np.rot90(
-            _planes_to_rgb(codes, cbcr_codes, info.colors.build_ycbcr(depth)), round(info.display_rotation / 90)
-        )
+        rgb = info.orientation.apply(_planes_to_rgb(codes, cbcr_codes, info.colors.build_ycbcr(depth)))
         with translate_encoding_errors(self.partial_path):
             if self.encoder.picture_suffix == ".exr":
                 write_exr(self._get_picture_path(pts), rgb, self.encoder.options["format"], self._upright_pixel_aspect)
@@ -252,7 +296,7 @@ class PictureWriter:
     def _upright_pixel_aspect(self) -> Fraction:
         """Pixel aspect after a film was turned upright."""
         stored = self.info.sample_aspect or Fraction(1)
-        return stored if self.info.display_rotation % 180 == 0 else 1 / stored
+        return 1 / stored if self.info.orientation.is_sideways else stored
 
     def commit(self) -> None:
         """Finish writing, and give the result its name."""

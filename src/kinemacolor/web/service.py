@@ -185,7 +185,7 @@ def list_result_files(project: Project) -> list[Path]:
 def describe_film(project: Project) -> FilmCard:
     """Describe the film of a project. Raises InputError for a film that cannot be read."""
     info, entry = probe_film(project.film), project.entry
-    is_turned = round(info.display_rotation / 90) % 2 == 1
+    is_turned = info.orientation.is_sideways
     shown_size = round(info.width * float(info.sample_aspect or 1)), info.height
     width, height = shown_size[::-1] if is_turned else shown_size
     return FilmCard(
