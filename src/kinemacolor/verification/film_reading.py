@@ -104,13 +104,13 @@ class FilmReading:
             self.picture_packets += bool(packet.size)
             reached = max([reached, *times])
             try:
-                frames = packet.decode()
+                frames = [frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
             except av.error.FFmpegError:
                 self._note_damage(reached)
                 continue
-            if packet.is_corrupt:
+            if packet.is_corrupt or any(frame.is_corrupt for frame in frames):
                 self._note_damage(reached)
-            yield from (frame for frame in frames if isinstance(frame, av.VideoFrame))
+            yield from frames
 
     def _iter_packets(self) -> Iterator["av.Packet[av.stream.Stream]"]:
         try:

@@ -7,11 +7,11 @@ from fractions import Fraction
 from kinemacolor.verification.check import Check
 from kinemacolor.verification.facts import FilmHeader, PictureHeader, StreamHeader
 from kinemacolor.verification.intended import (
-    OWN_KEYS,
     explain_missing_alpha,
     explain_missing_aspect,
     explain_missing_stream,
     explain_narrowed_range,
+    is_own_key,
 )
 from kinemacolor.verification.reading import Reading
 from kinemacolor.verification.side_data import has_equal_axes
@@ -101,7 +101,7 @@ def _check_color_tags(
 
 def _check_metadata(source: FilmHeader, result: FilmHeader) -> Check:
     found = lower_keys(result.metadata)
-    wanted = {key: value for key, value in lower_keys(source.metadata).items() if key not in OWN_KEYS}
+    wanted = {key: value for key, value in lower_keys(source.metadata).items() if not is_own_key(key)}
     lost = [key for key, value in wanted.items() if found.get(key) != value]
     return Check("metadata", not lost, f"{len(wanted)} kept" if not lost else f"lost or changed: {', '.join(lost)}")
 

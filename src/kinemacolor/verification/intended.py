@@ -10,10 +10,10 @@ import av
 
 from kinemacolor.verification.facts import FilmHeader, PictureHeader, StreamHeader
 
-# What a container writes about itself, and anew.
-OWN_KEYS = {
+# What a container writes about itself, and anew; a time code is compared for itself.
+_OWN_KEYS = {
     *("major_brand", "minor_version", "compatible_brands", "encoder", "handler_name", "vendor_id", "duration"),
-    *("bps", "number_of_frames", "number_of_bytes", "language", "timecode", "mimetype", "filename", "rotate"),
+    *("bps", "number_of_frames", "number_of_bytes", "timecode", "mimetype", "filename", "rotate"),
 }
 _PICTURES = "pictures hold none"
 _MUXERS = {"mp4": "mp4", "mov": "mov", "matroska": "matroska", "webm": "webm"}
@@ -91,12 +91,15 @@ def explain_missing_aspect(result: FilmHeader, pictures: PictureHeader) -> str:
     return f"{pictures.codec} pictures are written without it" if result.is_pictures and pictures.codec != "exr" else ""
 
 
+def is_own_key(key: str) -> bool:
+    """Say whether a key of metadata, in small letters, is one that a container writes about itself, and anew."""
+    return key in _OWN_KEYS or key.startswith("_statistics")
+
+
 def explain_missing_key(key: str, value: str, result: FilmHeader) -> str:
     """Return why a result may lack an entry of the metadata of a stream; empty if it must have it."""
     if result.is_pictures:
         return _PICTURES
-    if key in OWN_KEYS - {"language"} or key.startswith("_statistics"):
-        return "the container writes it anew"
     if result.container not in ("mp4", "mov"):
         return ""
     if key == "language":

@@ -6,7 +6,12 @@ from dataclasses import dataclass, field
 from kinemacolor.verification.check import Check
 from kinemacolor.verification.facts import FilmHeader, StreamHeader
 from kinemacolor.verification.film_reading import KINDS_OF_PACKETS
-from kinemacolor.verification.intended import explain_missing_key, explain_missing_stream, list_lasting_flags
+from kinemacolor.verification.intended import (
+    explain_missing_key,
+    explain_missing_stream,
+    is_own_key,
+    list_lasting_flags,
+)
 from kinemacolor.verification.reading import Reading
 from kinemacolor.verification.sound import compare_sound
 from kinemacolor.verification.times import JUMP_SECONDS, ClockPart, TimePairing
@@ -142,7 +147,7 @@ def _check_tags(source: FilmHeader, result: FilmHeader, pairs: list[PacketPairin
         found = lower_keys(after)
         found |= {"title": found.get("title", found.get("name", "")), "name": found.get("name", found.get("title", ""))}
         for key, value in lower_keys(before).items():
-            if found.get(key, "und" if key == "language" else None) == value:
+            if is_own_key(key) or found.get(key, "und" if key == "language" else None) == value:
                 continue
             reason = explain_missing_key(key, value, result)
             (left_out if reason else wrong).append(f"{key} of {words}")
