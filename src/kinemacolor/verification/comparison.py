@@ -9,6 +9,7 @@ from kinemacolor.verification.check import Check
 from kinemacolor.verification.facts import PictureHeader
 from kinemacolor.verification.film_reading import FilmReading
 from kinemacolor.verification.header_checks import iter_header_checks
+from kinemacolor.verification.intended import get_beginning_tolerance
 from kinemacolor.verification.luma import LumaPlane, get_luma_weights
 from kinemacolor.verification.picture_checks import (
     FieldComparison,
@@ -72,6 +73,8 @@ class FilmComparison:
         yield from iter_header_checks(source, result, self._ranges or (False, False))
         if isinstance(source, FilmReading) and isinstance(result, FilmReading):
             yield from iter_stream_checks(source, result, self._pairs, self._alone, self._times.parts)
+        elif left_out := list_all_but_pictures(source.header):
+            yield Check("all else", True, f"left out, as pictures hold none: {', '.join(left_out)}")
 
     def _pair_packets(self) -> None:
         for pair in self._pairs:
@@ -105,7 +108,7 @@ class FilmComparison:
         bases = [reading.pictures.time_base for reading in (source, result)]
         tick = float(max(bases) if source.has_clock else bases[1]) + 1e-6
         shift = parts[0].shift
-        is_moved = abs(shift) > tick
+        is_moved = abs(shift) > max(tick, get_beginning_tolerance(result.header))
         may_move = -tick <= shift <= tick - source.earliest_seconds
         passed = self._times.spread <= tick and (not is_moved or may_move) and not self._times.backwards
         clock = f"time base {bases[0]}" + ("" if bases[0] == bases[1] else f" became {bases[1]}")

@@ -16,6 +16,7 @@ _OWN_KEYS = {
     *("bps", "number_of_frames", "number_of_bytes", "timecode", "mimetype", "filename", "rotate"),
 }
 _PICTURES = "pictures hold none"
+SAME_CODECS = {"mp1": "mp3", "mp2": "mp3"}  # MP4 has one name for all layers of MPEG audio
 _MUXERS = {"mp4": "mp4", "mov": "mov", "matroska": "matroska", "webm": "webm"}
 _PROGRESSIVE_CODECS = ("vp8", "vp9", "av1")
 # Kinds of side data that only some codecs have a place for, with those that FFmpeg's encoders write.
@@ -105,6 +106,11 @@ def explain_missing_key(key: str, value: str, result: FilmHeader) -> str:
     if key == "language":
         return "" if len(value) == 3 else f"{result.container} writes languages with three letters"
     return "" if key in _QUICKTIME_STREAM_KEYS else f"{result.container} has no place for it"
+
+
+def get_beginning_tolerance(result: FilmHeader) -> float:
+    """Return by how many seconds the beginning of a result may be off: MP4 and QuickTime store it in milliseconds."""
+    return 0.001 if result.container in ("mp4", "mov") else 0.0
 
 
 def list_lasting_flags(result: FilmHeader) -> frozenset[str]:

@@ -16,7 +16,7 @@ from kinemacolor.utils.arrays import UIntArray
 # Of a codec and not of a film: what an encoder or decoder says of its own work, or what another kind of check holds.
 _OF_THE_CODEC = {
     *("PANSCAN", "MOTION_VECTORS", "GOP_TIMECODE", "REGIONS_OF_INTEREST", "VIDEO_ENC_PARAMS", "SEI_UNREGISTERED"),
-    *("FILM_GRAIN_PARAMS", "DETECTION_BBOXES", "VIDEO_HINT", "SKIP_SAMPLES", "DISPLAYMATRIX", "ICC_PROFILE"),
+    *("FILM_GRAIN_PARAMS", "DETECTION_BBOXES", "VIDEO_HINT", "SKIP_SAMPLES", "DISPLAYMATRIX", "ICC_PROFILE", "EXIF"),
 }
 # These hold for the whole film, and decoders repeat them on as many frames as they like.
 OF_THE_FILM = {
@@ -38,6 +38,8 @@ WORDS = {
 }
 
 
+# Newer kinds of libavutil/frame.h (FFmpeg 8.1) that PyAV 18.1 has no name for.
+_NEWER_KINDS = {28: "LCEVC", 29: "VIEW_ID", 30: "REFERENCE_DISPLAYS_3D", 31: "EXIF"}
 Matrix = tuple[float, ...]  # the nine numbers of a display matrix, row by row
 
 
@@ -93,6 +95,17 @@ def iter_side_data(frame: av.VideoFrame) -> Iterator[tuple[str, bytes]]:
         name = data.type.name
         if name not in _OF_THE_CODEC and data.buffer_size:
             yield name, _unify_fractions(bytes(data)) if name == "MASTERING_DISPLAY_METADATA" else bytes(data)
+
+
+def _name_unknown_kind(cls: type[Type], value: object) -> Type:
+    """Make a name for a kind that PyAV does not know: without one all side data of its frame is out of reach."""
+    kind: Type = object.__new__(cls)
+    kind._name_, kind._value_ = _NEWER_KINDS.get(cast(int, value), f"side data {value}"), value
+    cls._value2member_map_[value] = kind
+    return kind
+
+
+Type._missing_ = classmethod(_name_unknown_kind)  # type: ignore[assignment, method-assign]
 
 
 def _list_side_data(frame: av.VideoFrame) -> list[SideData]:

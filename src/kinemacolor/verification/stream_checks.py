@@ -7,6 +7,7 @@ from kinemacolor.verification.check import Check
 from kinemacolor.verification.facts import FilmHeader, StreamHeader
 from kinemacolor.verification.film_reading import KINDS_OF_PACKETS
 from kinemacolor.verification.intended import (
+    SAME_CODECS,
     explain_missing_key,
     explain_missing_stream,
     is_own_key,
@@ -82,7 +83,7 @@ def pair_streams(source: FilmHeader, result: FilmHeader) -> tuple[list[PacketPai
     for stream in source.streams:
         if stream.kind not in KINDS_OF_PACKETS:
             continue
-        alike = [other for other in free if (other.kind, other.codec) == (stream.kind, stream.codec)]
+        alike = [other for other in free if _identify(other) == _identify(stream)]
         named = [other for other in alike if _name_stream(other) == _name_stream(stream)]
         if not alike:
             alone.append(stream)
@@ -91,6 +92,10 @@ def pair_streams(source: FilmHeader, result: FilmHeader) -> tuple[list[PacketPai
         free.remove(partner)
         pairs.append(PacketPairing(stream, partner))
     return pairs, alone
+
+
+def _identify(stream: StreamHeader) -> tuple[str, str]:
+    return stream.kind, SAME_CODECS.get(stream.codec, stream.codec)
 
 
 def _name_stream(stream: StreamHeader) -> tuple[str, str]:
@@ -131,6 +136,14 @@ def iter_stream_checks(
         yield Check("data streams", True, "; ".join(words))
     if pairs or source.header.picture_metadata:
         yield _check_tags(source.header, result.header, pairs)
+
+
+def list_all_but_pictures(header: FilmHeader) -> list[str]:
+    """List in words all that a film has beside its pictures."""
+    words = [f"{stream.kind} {stream.words}" for stream in header.streams if stream.codec not in _REMADE]
+    words += ["chapters"] if header.chapters else []
+    metadata = lower_keys(header.picture_metadata | header.metadata)
+    return words + [key for key in metadata if key == "timecode" or not is_own_key(key)]
 
 
 # Streams that hold what is compared elsewhere: time code, and the titles of chapters in QuickTime.
