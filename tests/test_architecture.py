@@ -21,7 +21,7 @@ FLOORS = [
     {"_version", "errors", "options"},
     {"utils", "nn"},
     {"color"},
-    {"video"},
+    {"video", "verification"},
     {"models", "references", "losses", "metrics", "shots"},
     {"inference", "weights"},
     {"data"},

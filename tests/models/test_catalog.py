@@ -37,7 +37,7 @@ def test_an_unknown_name_is_told() -> None:
         "plan.planner",
         "references.spec",
         "shots.files",
-        "video.verify",
+        "verification.verify",
         "web.requests",
     ],
 )

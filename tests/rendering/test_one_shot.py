@@ -23,9 +23,9 @@ from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.rendering.one_shot import ColorizeRequest, ColorizeRun, run_request
 from kinemacolor.rendering.output import OutputSetup, default_output_path
 from kinemacolor.rendering.progress import Progress, RenderReport
+from kinemacolor.verification.verify import verify_film
 from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.reader import VideoReader
-from kinemacolor.video.verify import verify_film
 from support.films import scene, write_film
 from support.waiting import PATIENCE, until
 

@@ -14,13 +14,13 @@ import torch
 
 from kinemacolor.errors import UsageError
 from kinemacolor.options import EncodingOptions
+from kinemacolor.verification.verify import verify_film
 from kinemacolor.video.encoding import choose_encoder
 from kinemacolor.video.info import ColorTags
 from kinemacolor.video.pixels import compute_chroma_shape, full_to_limited_range, make_layer_luma_codes, view_plane
 from kinemacolor.video.reader import VideoReader, probe_film
 from kinemacolor.video.timecode import advance_timecode, timecode_to_frames
 from kinemacolor.video.timestamps import TimestampConverter
-from kinemacolor.video.verify import verify_film
 from kinemacolor.video.writer import open_writer
 from support.films import SIZE, copy_with_chroma, luma_of, write_film, write_with_chroma
 

@@ -11,6 +11,7 @@ import pytest
 
 from kinemacolor.errors import InputError, ResourceError, UsageError
 from kinemacolor.options import EncodingOptions
+from kinemacolor.verification.verify import verify_film
 from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.encoding import choose_encoder
 from kinemacolor.video.info import ColorTags, VideoInfo
@@ -18,7 +19,6 @@ from kinemacolor.video.orientation import Orientation
 from kinemacolor.video.output import make_partial_path, translate_encoding_errors
 from kinemacolor.video.pixels import extract_luma_codes, rescale_codes, view_plane
 from kinemacolor.video.reader import VideoReader, probe_film
-from kinemacolor.video.verify import verify_film
 from kinemacolor.video.writer import open_writer
 from support.films import SIZE, copy_with_chroma, luma_of, scene, write_film
 

@@ -24,7 +24,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from kinemacolor.video.verify import verify_film
+from kinemacolor.verification.verify import verify_film
 from kinemacolor.web.worker import FRAME_LINK
 from support.films import scene, write_film
 from support.waiting import PATIENCE, until

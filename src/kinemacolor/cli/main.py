@@ -150,7 +150,7 @@ def verify(
     json_report: JsonOption = False,
 ) -> None:
     """Prove that RESULT is SOURCE with colours: frames, timestamps, streams, luma. Exit 0 or 5."""
-    from kinemacolor.video.verify import verify_film
+    from kinemacolor.verification.verify import verify_film
 
     checks = verify_film(source, result)
     for check in checks:

@@ -15,8 +15,9 @@ from kinemacolor.rendering.one_shot import ColorizeRequest, run_request
 from kinemacolor.rendering.output import OutputSpec, check_output_path, prepare_plan_output
 from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.utils.device import check_device
+from kinemacolor.verification.check import Check
+from kinemacolor.verification.verify import verify_film
 from kinemacolor.video.reader import probe_film
-from kinemacolor.video.verify import Check, verify_film
 
 AnyPath = str | PathLike[str]
 

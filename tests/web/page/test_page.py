@@ -16,8 +16,8 @@ import pytest
 from kinemacolor.errors import KinemacolorError
 from kinemacolor.references.load import check_reference_specs
 from kinemacolor.references.spec import ReferenceSpec
+from kinemacolor.verification.verify import verify_film
 from kinemacolor.video.reader import probe_film
-from kinemacolor.video.verify import verify_film
 from support.browser import assert_accessible, assert_fits, settle
 from support.films import scene
 from support.waiting import PATIENCE, until

@@ -1,0 +1,198 @@
+"""A film as FFmpeg reports it: its headers, its decoded frames, and the packets of all else, in one pass."""
+
+import re
+from collections import deque
+from collections.abc import Collection, Iterator
+from fractions import Fraction
+from hashlib import blake2b
+from itertools import chain
+from pathlib import Path
+
+import av
+import av.logging
+from av.stream import AttachmentStream, Discard, Disposition
+
+from kinemacolor.errors import InputError, translate_foreign_errors
+from kinemacolor.verification.facts import Damage, FilmHeader, FrameFact, PacketFact, PictureHeader, StreamHeader
+from kinemacolor.verification.luma import is_rgb, read_luma
+from kinemacolor.verification.side_data import FieldOrderFinder, iter_side_data, read_display_matrix
+
+# FFmpeg has one name for a family of containers, the suffix tells which.
+_CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+_CROP_PATTERN = re.compile(r"Frame cropping: (\d+)/(\d+)/(\d+)/(\d+)")
+KINDS_OF_PACKETS = ("audio", "subtitle", "cover art", "video")
+
+
+class FilmReading:
+    """Reads a film once.
+
+    ``queues`` has the packets of every stream beside the pictures, in order, until they are taken;
+    ``earliest_seconds`` is the earliest time of any packet so far, at most 0. Raises InputError for what cannot be
+    read.
+    """
+
+    has_clock = True
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.damage, self.earliest_seconds = path, Damage(), 0.0
+        self.picture_packets = 0
+        self._container = open_container(path)
+        self._stream = _find_pictures(self._container, path)
+        self._stream.codec_context.thread_type = "AUTO"
+        self._stream.codec_context.flags |= av.codec.context.Flags.unaligned  # else some crop only to multiples
+        self._fields = FieldOrderFinder(self._stream.codec_context.field_order)
+        streams = [describe_stream(stream) for stream in self._container.streams if stream is not self._stream]
+        self.header = FilmHeader(
+            container=_CONTAINERS.get(path.suffix.lower(), self._container.format.name),
+            metadata=dict(self._container.metadata),
+            picture_metadata=dict(self._stream.metadata),
+            streams=streams,
+            attachments=[
+                (stream.name or "", stream.mimetype or "", stream.data)
+                for stream in self._container.streams
+                if isinstance(stream, AttachmentStream)
+            ],
+            chapters=[
+                (round(chapter["start"] * (chapter["time_base"] or 1) * 1000), chapter["metadata"].get("title", ""))
+                for chapter in self._container.chapters()
+            ],
+        )
+        self.queues: dict[int, deque[PacketFact]] = {}
+        self.keep_packets_of([stream.index for stream in streams if stream.kind in KINDS_OF_PACKETS])
+        crop = _find_crop(self._container, self._stream.index)
+        frames = self._iter_decoded()
+        first = next(frames, None)
+        if first is None:
+            self.close()
+            raise InputError(f"{path} holds no frame that can be decoded ({self._stream.codec_context.name})")
+        self.pictures = _describe_pictures(self._stream, first, crop)
+        self._frames = chain([first], frames)
+
+    def close(self) -> None:
+        """Close the film."""
+        self._container.close()
+
+    def keep_packets_of(self, indices: Collection[int]) -> None:
+        """Queue the packets of these streams alone from now on."""
+        self.queues = {index: self.queues.get(index, deque()) for index in indices}
+        for stream in self._container.streams:
+            if stream is not self._stream and stream.index not in self.queues:
+                stream.discard = Discard.all
+
+    def iter_frames(self, weights: tuple[float, float]) -> Iterator[FrameFact]:
+        """Yield every frame that can be decoded; ``weights`` are those of red and blue in Y' where it is computed."""
+        previous_end: float | None = None
+        usual = float(1 / self.pictures.rate) if self.pictures.rate else 0.0
+        for frame in self._frames:
+            time_base = frame.time_base or self.pictures.time_base
+            seconds = previous_end or 0.0 if frame.pts is None else float(frame.pts * time_base)
+            previous_end = seconds + (float(frame.duration * time_base) or usual)
+            with translate_foreign_errors(lambda error: InputError(f"{self.path} cannot be read ({error})")):
+                luma = read_luma(frame, weights)
+            yield FrameFact(seconds, luma, self._fields.find(frame), dict(iter_side_data(frame)))
+
+    def _iter_decoded(self) -> Iterator[av.VideoFrame]:
+        """Yield decoded frames, and queue the packets between them; damage is noted and never raised."""
+        reached = 0.0
+        for packet in self._iter_packets():
+            times = [float(ticks * packet.time_base) for ticks in (packet.pts, packet.dts) if ticks is not None]
+            self.earliest_seconds = min([self.earliest_seconds, *times])
+            if packet.stream.index != self._stream.index:
+                if packet.size and packet.stream.index in self.queues:
+                    self.queues[packet.stream.index].append(_describe_packet(packet))
+                continue
+            self.picture_packets += bool(packet.size)
+            reached = max([reached, *times])
+            try:
+                frames = [frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
+            except av.error.FFmpegError:
+                self._note_damage(reached)
+                continue
+            if packet.is_corrupt or any(frame.is_corrupt for frame in frames):
+                self._note_damage(reached)
+            yield from frames
+
+    def _iter_packets(self) -> Iterator["av.Packet[av.stream.Stream]"]:
+        try:
+            yield from self._container.demux()
+        except (av.error.FFmpegError, OSError) as error:
+            self.damage.end = str(error)
+
+    def _note_damage(self, seconds: float) -> None:
+        if not self.damage.packets:
+            self.damage.first_seconds = seconds
+        self.damage.packets += 1
+
+
+def open_container(path: Path) -> av.container.InputContainer:
+    """Open a film through FFmpeg. Raises InputError for what cannot be opened."""
+    with translate_foreign_errors(lambda error: InputError(f"{path} cannot be read as a film ({error})")):
+        # An absolute path is never taken for a URL, whatever colons its name has.
+        return av.open(str(path.absolute()), metadata_errors="replace")
+
+
+def describe_stream(stream: "av.stream.Stream") -> StreamHeader:
+    """Return what a container says of a stream."""
+    context = stream.codec_context
+    is_cover = bool(stream.disposition & Disposition.attached_pic)
+    kind = "cover art" if is_cover else stream.type if context is not None or stream.type == "attachment" else "data"
+    codec = stream.name or "unknown" if context is None else context.codec.canonical_name
+    flags = {flag.name for flag in Disposition if flag in stream.disposition and flag.name}
+    return StreamHeader(stream.index, kind, codec, dict(stream.metadata), frozenset(flags - {"attached_pic"}))
+
+
+def _find_pictures(container: av.container.InputContainer, path: Path) -> av.VideoStream:
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic and stream.codec_context is not None:
+            return stream
+    container.close()
+    raise InputError(f"{path} holds no picture stream: give a film, a picture or a folder of numbered pictures")
+
+
+def _describe_packet(packet: "av.Packet[av.stream.Stream]") -> PacketFact:
+    data = bytes(packet)
+    if packet.stream.type == "audio" and data[:1] == b"\xff" and data[1:2] and data[1] & 0xF6 == 0xF0:
+        data = data[7:] if data[1] & 1 else data[9:]  # AAC in a transport stream carries an ADTS header
+    is_still = bool(packet.stream.disposition & Disposition.attached_pic)
+    ticks = 0 if is_still else packet.pts if packet.pts is not None else packet.dts or 0
+    duration = 0.0 if is_still else float((packet.duration or 0) * packet.time_base)
+    return PacketFact(blake2b(data, digest_size=16).digest(), float(ticks * packet.time_base), duration)
+
+
+def _describe_pictures(stream: av.VideoStream, frame: av.VideoFrame, crop: tuple[int, int, int, int]) -> PictureHeader:
+    context, pixels = stream.codec_context, frame.format
+    tags = {
+        "matrix": (frame.colorspace, context.colorspace),
+        "primaries": (frame.color_primaries, context.color_primaries),
+        "transfer": (frame.color_trc, context.color_trc),
+        "range": (frame.color_range, context.color_range),
+    }
+    unknown = {"range": 0}
+    return PictureHeader(
+        codec=context.codec.canonical_name,
+        pixel_format=pixels.name,
+        is_lossless=context.codec.lossless and not context.codec.lossy,
+        size=(frame.height, frame.width),
+        color_tags={name: int(of if of != unknown.get(name, 2) else told) for name, (of, told) in tags.items()},
+        is_rgb=is_rgb(pixels),
+        has_alpha=any(component.is_alpha for component in pixels.components),
+        pixel_aspect=Fraction(stream.sample_aspect_ratio or 1),
+        matrix=read_display_matrix(frame),
+        crop=crop,
+        time_base=stream.time_base or Fraction(1, 1000),
+        rate=stream.guessed_rate or stream.average_rate,
+    )
+
+
+def _find_crop(container: av.container.InputContainer, index: int) -> tuple[int, int, int, int]:
+    """Find what the container hides at top, bottom, left and right: FFmpeg tells it in no other way than in words."""
+    level = av.logging.get_level()
+    av.logging.set_level(av.logging.INFO)
+    try:
+        words: str = container.dumps_format()  # type: ignore[attr-defined]  # PyAV's types lack it
+    finally:
+        av.logging.set_level(level)
+    of_stream = re.split(r"Stream #0:", words)
+    found = [_CROP_PATTERN.search(part) for part in of_stream if re.match(rf"{index}\b", part)]
+    top, bottom, left, right = (int(number) for number in found[0].groups()) if found and found[0] else (0, 0, 0, 0)
+    return top, bottom, left, right

@@ -1,0 +1,31 @@
+"""Checks that a result is its source with colours."""
+
+from pathlib import Path
+
+from kinemacolor.errors import InputError, translate_read_errors
+from kinemacolor.verification.check import Check
+
+
+def verify_film(source: Path, result: Path) -> list[Check]:
+    """Compare a result with its source: pictures, times, geometry, luma, tags, side data and all other streams.
+
+    Both are read once, side by side. Raises InputError where one of them cannot be read.
+    """
+    for path in (source, result):
+        with translate_read_errors(path):
+            if not path.exists():
+                raise InputError(f"{path} does not exist: check the name")
+    from kinemacolor.verification.comparison import FilmComparison  # here, so that a wrong name costs little
+    from kinemacolor.verification.reading import open_reading
+
+    one = open_reading(source)
+    try:
+        other = open_reading(result)
+        try:
+            comparison = FilmComparison(one, other)
+            comparison.read()
+            return list(comparison.iter_checks())
+        finally:
+            other.close()
+    finally:
+        one.close()
