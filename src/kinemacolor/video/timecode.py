@@ -72,7 +72,16 @@ def advance_timecode(timecode: str, frames: int, rate: Fraction) -> str:
 def is_drop_frame(timecode: str) -> bool:
     """Whether the last punctuation of a time code says that it is drop-frame."""
     match = TIMECODE_PATTERN.fullmatch(timecode)
-    return bool(match) and match[4] != ":"
+    return match is not None and match[4] != ":"
+
+
+def has_drop_frame(rate: Fraction) -> bool:
+    """Whether there is drop-frame time code at this rate."""
+    try:
+        nominal_rate(rate, drop=True)
+    except ValueError:
+        return False
+    return True
 
 
 def nominal_rate(rate: Fraction, *, drop: bool = False) -> int:
