@@ -81,10 +81,8 @@ def write_table(shots: Sequence[Shot], clock: FrameClock) -> str:
     """Write one row a shot; ``last`` is in the shot, unlike `Shot.end`."""
     rows = [",".join(CSV_COLUMNS)]
     for shot in shots:
-        start = float(clock.start_seconds + shot.first / clock.rate)
-        rows.append(
-            f"{shot.first},{shot.end - 1},{start:.3f},{shot.transition or ''},{shot.dissolve},{shot.certainty:.2f}"
-        )
+        seconds, transition = clock.find_seconds(shot.first), shot.transition or ""
+        rows.append(f"{shot.first},{shot.end - 1},{seconds:.3f},{transition},{shot.dissolve},{shot.certainty:.2f}")
     return "\n".join(rows) + "\n"
 
 

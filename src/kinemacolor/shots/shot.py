@@ -60,6 +60,12 @@ class FrameClock:
     drop_frame: bool = False
     frame_seconds: Sequence[float] = ()
 
+    def find_seconds(self, frame: int) -> float:
+        """Return the time of the film at which a frame begins, by its number."""
+        if 0 <= frame < len(self.frame_seconds):
+            return self.frame_seconds[frame]
+        return float(self.start_seconds + frame / self.rate)
+
     def nearest_frame(self, seconds: float) -> int:
         """Return the number of the frame that begins nearest to a time of the film; perhaps one that it has not."""
         known = self.frame_seconds
