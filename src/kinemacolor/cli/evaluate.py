@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from kinemacolor.cli.options import JsonOption
+from kinemacolor.cli.options import JsonOption, announce_film
 from kinemacolor.errors import PartialError, UsageError
 from kinemacolor.options import DEFAULT_MODEL
 from kinemacolor.utils.console import print_message, show_progress
+from kinemacolor.utils.words import format_count
 
 DEFAULT_FOLDER = Path("kinemacolor-evaluation")
 
@@ -37,11 +38,13 @@ def evaluate(
     Gray frames and a plain match always stand beside them. It is the bare network that is measured,
     without the gain and the edge filter of its published recipe. Exit 5 if some films fail.
     """
+    announce_film(films, quiet=quiet)
     from kinemacolor.evaluation.films import find_films
 
     film_paths = find_films(films, only)
     if not output.absolute().parent.is_dir():
         raise UsageError(f"the folder {output.parent} does not exist: make it first")
+    print_message(f"evaluate: {format_count(len(film_paths), 'film')}, loading", quiet=quiet)
     from kinemacolor.evaluation import runs, tables  # torch comes with them
     from kinemacolor.evaluation.page import write_page
     from kinemacolor.evaluation.protocol import ReferenceProtocol, read_picture_pairs

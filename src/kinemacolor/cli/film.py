@@ -1,6 +1,7 @@
-"""The verbs of a whole film: shots, references, plan, render, report. Nothing heavy is imported before one runs."""
+"""The verbs of a whole film: references, plan, render. Nothing heavy is imported before one runs."""
 
 import json
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -11,6 +12,7 @@ import typer
 
 from kinemacolor.cli.options import (
     DEFAULT_DEVICE,
+    DetectorOption,
     DeviceOption,
     EndOption,
     FilmArgument,
@@ -21,12 +23,15 @@ from kinemacolor.cli.options import (
     QuietOption,
     ReferenceOption,
     StartOption,
+    announce_film,
+    check_output,
     expand_options,
 )
+from kinemacolor.cli.times import read_span
 from kinemacolor.errors import PartialError, UsageError
-from kinemacolor.options import DEFAULT_MODEL, Detector, EncodingOptions, RenderOptions
+from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, RenderOptions
 from kinemacolor.utils.console import print_message, show_progress
-from kinemacolor.utils.times import parse_seconds
+from kinemacolor.utils.words import format_count
 
 if TYPE_CHECKING:
     from kinemacolor.rendering.progress import RenderReport
@@ -34,9 +39,6 @@ if TYPE_CHECKING:
 refs_app = typer.Typer(help="Which frames to colour, and those frames as pictures.", no_args_is_help=True)
 
 ShotListOption = Annotated[Path | None, typer.Option("--shots", help="Your shots: *.csv, *.edl or *.otio.")]
-DetectorOption = Annotated[
-    Detector, typer.Option("--detector", help="What finds shots: luma (ours) or transnet (an extra).")
-]
 
 
 @contextmanager
@@ -55,7 +57,7 @@ def reporting_outcome(
         rate = report.frames / max(report.seconds, 1e-6)
         filled = "" if report.filled is None else f", {report.filled:.0%} filled with typical colours"
         print_message(
-            f"{report.result}: {report.frames} frames, {report.shots} shot{'s' * (report.shots > 1)} in "
+            f"{report.result}: {format_count(report.frames, 'frame')}, {format_count(report.shots, 'shot')} in "
             f"{report.seconds:.1f} s ({rate:.1f}/s), mean confidence {report.mean_confidence:.2f}{filled}",
             quiet=quiet,
         )
@@ -88,23 +90,25 @@ def plan(
     quiet: QuietOption = False,
 ) -> None:
     """Find the shots of FILM and choose references for each: one file to read, edit, and render."""
+    announce_film(film, quiet=quiet)
     from kinemacolor.plan.planner import PlanRequest, make_plan
     from kinemacolor.references.spec import ReferenceSpec
     from kinemacolor.video.reader import probe_film
 
     reference_specs = tuple(map(ReferenceSpec.parse, reference))
     target = output or _path_beside(film, ".plan.json")
-    _check_output(
+    check_output(
         target, (".json",), [film, *(one.path for one in reference_specs), *([shots] if shots else [])], overwrite
     )
+    start_seconds, end_seconds = read_span(film, start, end)
     request = PlanRequest(
         film=film,
         reference_specs=reference_specs,
         stills_folder=target.with_name(f"{target.name.removesuffix('.json')}.stills"),
         model=model,
         options=options,
-        start_seconds=parse_seconds(start, "--start"),
-        end_seconds=None if end is None else parse_seconds(end, "--end"),
+        start_seconds=start_seconds,
+        end_seconds=end_seconds,
         references_per_shot=per_shot,
         shot_list=shots,
         detector=detector,
@@ -115,8 +119,8 @@ def plan(
     film_plan.write(target)
     if film_survey.ended_early:
         print_message(f"note: {film.name} is cut off: {film_survey.ended_early}", quiet=quiet)
-    counts = f"{len(film_plan.shots)} shots, {film_plan.film.frames} frames, {len(film_plan.references)} references"
-    print_message(f"{target}: {counts}", quiet=quiet)
+    counts = {"shot": len(film_plan.shots), "frame": film_plan.film.frames, "reference": len(film_plan.references)}
+    print_message(f"{target}: {', '.join(format_count(count, noun) for noun, count in counts.items())}", quiet=quiet)
 
 
 @expand_options
@@ -144,6 +148,7 @@ def render(
 
     With --start or --end an excerpt, to try a plan: FILM.excerpt.color.*; it is painted apart, inside of --work.
     """
+    announce_film(plan, quiet=quiet)
     from kinemacolor.models.catalog import find_model
     from kinemacolor.plan.document import Plan
     from kinemacolor.plan.excerpt import cut_excerpt
@@ -152,7 +157,7 @@ def render(
     if workers and not cluster:
         raise UsageError("--workers goes with --cluster: add --cluster auto")
     film_plan, work_folder = Plan.read(plan), work or plan.with_name(f"{plan.name.removesuffix('.json')}.work")
-    suffix, span = "color", (parse_seconds(start, "--start"), None if end is None else parse_seconds(end, "--end"))
+    suffix, span = "color", read_span(film_plan.film.path, start, end)
     if span != (0, None):
         suffix, film_plan, work_folder = "excerpt.color", cut_excerpt(film_plan, *span), work_folder / "excerpt"
     target = OutputSpec(
@@ -180,33 +185,6 @@ def render(
         report_outcome(summary)
 
 
-def shots(
-    film: Annotated[Path, typer.Argument(metavar="FILM|PLAN", help="A film, or a plan (*.json).")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The list: *.csv, *.edl or *.otio.")],
-    detector: DetectorOption = "luma",
-    overwrite: OverwriteOption = False,
-    quiet: QuietOption = False,
-) -> None:
-    """List the shots that a film or a plan has, for you or an editing program."""
-    from kinemacolor.plan.document import Plan
-    from kinemacolor.plan.survey import make_frame_clock, survey_film
-    from kinemacolor.shots.files import SHOT_LIST_SUFFIXES, write_shots
-    from kinemacolor.video.reader import probe_film
-
-    _check_output(output, SHOT_LIST_SUFFIXES, [film], overwrite)
-    start = 0.0
-    if film.suffix == ".json":
-        plan = Plan.read(film)
-        source, shot_list = plan.film.path, tuple(shot.to_shot() for shot in plan.shots)
-        start = plan.film.start_seconds
-    else:
-        source, expected = film, probe_film(film).expected_frames
-        with show_progress(f"{film.name}: looking", quiet=quiet) as advance:
-            shot_list = survey_film(film, detector=detector, on_frame=lambda done: advance(done, expected)).shots
-    write_shots(output, shot_list, make_frame_clock(probe_film(source), start), source)
-    print_message(f"{output}: {len(shot_list)} shots", quiet=quiet)
-
-
 @refs_app.command("suggest")
 def refs_suggest(
     film: FilmArgument,
@@ -223,6 +201,7 @@ def refs_suggest(
     json_report: JsonOption = False,
 ) -> None:
     """Name the fewest frames of FILM that are worth colouring, and how much of it each explains."""
+    announce_film(film, quiet=quiet)
     from kinemacolor.plan.keyframe_selection import CandidateFrames, suggest_keyframes
     from kinemacolor.plan.stills import extract_frames
     from kinemacolor.plan.survey import survey_film
@@ -231,14 +210,14 @@ def refs_suggest(
     from kinemacolor.video.reader import probe_film
 
     known = [load_reference(one.path) for text in reference for one in ReferenceSpec.parse(text).list_references()]
-    expected, begin_seconds = probe_film(film).expected_frames, parse_seconds(start, "--start")
+    expected, (begin_seconds, end_seconds) = probe_film(film).expected_frames, read_span(film, start, end)
     with show_progress(f"{film.name}: looking", quiet=quiet) as advance:
         film_survey = survey_film(
             film,
             shot_list=shots,
             detector=detector,
             start_seconds=begin_seconds,
-            end_seconds=None if end is None else parse_seconds(end, "--end"),
+            end_seconds=end_seconds,
             on_frame=lambda done: advance(done, expected),
         )
     from kinemacolor.plan.frame_encoder import make_frame_encoder  # torch comes with it
@@ -258,9 +237,9 @@ def refs_suggest(
             )
     if extract:
         extract_frames(film, [one.frame for one in found], extract, start_seconds=begin_seconds)
-        print_message(
-            f"{extract}: {len(found)} pictures to colour; then `kinemacolor plan {film} -r {extract}`", quiet=quiet
-        )
+        pictures = f"{format_count(len(found), 'picture')}, still gray"
+        then = f"kinemacolor plan {shlex.quote(str(film))} -r {shlex.quote(str(extract))}"
+        print_message(f"{extract}: {pictures}: colour them in any program, then `{then}`", quiet=quiet)
 
 
 @refs_app.command("extract")
@@ -272,10 +251,11 @@ def refs_extract(
     quiet: QuietOption = False,
 ) -> None:
     """Write frames of FILM as pictures to colour, named so that a plan knows their place: ref_000123.png."""
+    announce_film(film, quiet=quiet)
     from kinemacolor.plan.stills import extract_frames
 
-    written = extract_frames(film, frames, output, start_seconds=parse_seconds(start, "--start"))
-    print_message(f"{output}: {len(written)} pictures", quiet=quiet)
+    written = extract_frames(film, frames, output, start_seconds=read_span(film, start, None)[0])
+    print_message(f"{output}: {format_count(len(written), 'picture')}", quiet=quiet)
 
 
 def _format_ranges(numbers: Sequence[int]) -> str:
@@ -292,12 +272,3 @@ def _format_ranges(numbers: Sequence[int]) -> str:
 def _path_beside(film: Path, suffix: str) -> Path:
     whole = film.resolve() if film.is_dir() else film
     return whole.with_name(f"{whole.name if film.is_dir() else whole.stem}{suffix}")
-
-
-def _check_output(output: Path, suffixes: Sequence[str], inputs: Sequence[Path], overwrite: bool) -> None:
-    """No input is written over, nor anything else without leave; the folder takes files."""
-    from kinemacolor.rendering.output import check_output_path
-
-    if output.suffix.lower() not in suffixes:
-        raise UsageError(f"{output} is no name for this: end it with {' or '.join(suffixes)}")
-    check_output_path(output, inputs, overwrite=overwrite)

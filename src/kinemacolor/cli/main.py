@@ -13,10 +13,11 @@ import typer
 
 from kinemacolor._version import __version__
 from kinemacolor.cli.evaluate import compare, evaluate
-from kinemacolor.cli.film import plan, refs_app, render, reporting_outcome, shots
+from kinemacolor.cli.film import plan, refs_app, render, reporting_outcome
 from kinemacolor.cli.models import models_app
 from kinemacolor.cli.options import (
     DEFAULT_DEVICE,
+    TIME_WORDS,
     DeviceOption,
     EndOption,
     FilmArgument,
@@ -26,15 +27,17 @@ from kinemacolor.cli.options import (
     QuietOption,
     ReferenceOption,
     StartOption,
+    announce_film,
     expand_options,
 )
 from kinemacolor.cli.report import report
+from kinemacolor.cli.shots import shots
+from kinemacolor.cli.times import read_span, read_times
 from kinemacolor.cli.train import train
 from kinemacolor.cli.web import web
 from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, UsageError, find_machine_fault
 from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, RenderOptions
 from kinemacolor.utils.console import print_message, show_progress
-from kinemacolor.utils.times import parse_seconds
 
 app = typer.Typer(
     name="kinemacolor",
@@ -83,10 +86,12 @@ def colorize(
     json_report: JsonOption = False,
 ) -> None:
     """Colorize FILM with the colours of a reference picture; a run that was stopped goes on when repeated."""
+    announce_film(film, quiet=quiet)
     from kinemacolor.references.spec import ReferenceSpec
     from kinemacolor.rendering.one_shot import ColorizeRequest, ColorizeRun
     from kinemacolor.rendering.output import default_output_path
 
+    start_seconds, end_seconds = read_span(film, start, end)
     request = ColorizeRequest(
         source=film,
         references=tuple(map(ReferenceSpec.parse, reference)),
@@ -95,8 +100,8 @@ def colorize(
         options=options,
         device=device,
         encoding=encoding,
-        start_seconds=parse_seconds(start, "--start"),
-        end_seconds=None if end is None else parse_seconds(end, "--end"),
+        start_seconds=start_seconds,
+        end_seconds=end_seconds,
         overwrite=overwrite,
     )
     run = ColorizeRun(request)
@@ -117,30 +122,34 @@ def colorize(
 def preview(
     film: FilmArgument,
     reference: ReferenceOption,
-    at: Annotated[list[str], typer.Option("--at", help="A time: seconds, or H:MM:SS; repeat for several.")] = ["0"],  # noqa: B006
+    at: Annotated[list[str], typer.Option("--at", help=f"A place: {TIME_WORDS}; repeat for several.")] = ["0"],  # noqa: B006
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The picture; default FILM.preview.png")] = None,
     model: ModelOption = DEFAULT_MODEL,
     options: RenderOptions = RenderOptions(),
     device: DeviceOption = DEFAULT_DEVICE,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing picture.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """One picture of frames at given times: gray, coloured, and how sure the model is."""
+    announce_film(film, f"loading {model}", quiet=quiet)  # torch takes some seconds
     from kinemacolor.rendering.api import preview as write
 
-    whole = film.resolve()
+    whole, times = film.resolve(), read_times(film, at, "--at")
     target = output or whole.with_name(f"{whole.stem}.preview.png")
-    write(
-        film,
-        reference,
-        target,
-        at_seconds=[parse_seconds(time, "--at") for time in at],
-        model=model,
-        options=options,
-        device=device,
-        overwrite=overwrite,
-    )
+    with show_progress(f"{film.name}: preview", quiet=quiet) as advance:
+        write(
+            film,
+            reference,
+            target,
+            at_seconds=times,
+            model=model,
+            options=options,
+            device=device,
+            overwrite=overwrite,
+            on_frame=lambda done: advance(done, len(times)),
+        )
     filled = ", filled (bright: a guess)" if options.fill else ""
-    print_message(f"{target}: gray, colour, confidence (bright: sure){filled}")
+    print_message(f"{target}: gray, colour, confidence (bright: sure){filled}", quiet=quiet)
 
 
 @app.command()
@@ -150,6 +159,8 @@ def verify(
     json_report: JsonOption = False,
 ) -> None:
     """Prove that RESULT is SOURCE with colours: frames, timestamps, streams, luma. Exit 0 or 5."""
+    for path, doing in ((source, "opening"), (result, "comparing with it")):
+        announce_film(path, doing)
     from kinemacolor.verification.verify import verify_film
 
     checks = verify_film(source, result)
@@ -168,11 +179,13 @@ def demo(
     quiet: QuietOption = False,
 ) -> None:
     """Colorize the bundled sample with the built-in weights, and say where the result lies."""
+    print_message("demo: loading kinema", quiet=quiet)  # torch takes some seconds
     from kinemacolor.rendering.demo import run_demo
 
     with show_progress("demo", quiet=quiet) as advance:
         made = run_demo(folder, lambda at: advance(at.frames, at.expected))
-    print_message(f"The coloured film:  {made.film}\nBefore and after:   {made.picture}")
+    print_message(f"The coloured film:  {made.film}")
+    print_message(f"Before and after:   {made.picture}")
 
 
 @app.command()
@@ -185,6 +198,7 @@ def bench(
     json_report: JsonOption = False,
 ) -> None:
     """Time every stage: core-seconds per frame, peak memory. Or the networks against the originals' order of work."""
+    print_message("bench: loading")  # torch takes some seconds
     if networks:
         from kinemacolor.benchmark import networks as benchmark_networks
 
@@ -203,6 +217,7 @@ def bench(
 @app.command()
 def doctor() -> None:
     """What works on this machine."""
+    print_message("doctor: loading torch")
     from kinemacolor.cli.doctor import iter_system_checks
 
     healthy = True

@@ -19,19 +19,28 @@ ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Which model
 @models_app.command("list")
 def list_models(json_report: JsonOption = False) -> None:
     """The models, their size, weights and licence."""
-    from kinemacolor.weights.manifest import describe_models
+    from kinemacolor.weights.manifest import describe_models, describe_state, stored_parts
 
     rows = describe_models()
     if json_report:
         print(json.dumps(rows, indent=2))
         return
+    states = {row["name"]: describe_state(stored_parts(row["name"])) for row in rows}
+    width = max(map(len, states.values()))
     for row in rows:
-        print(f"{row['name']:<14} {row['parameters']:>12,} parameters  {row['weights']:<9}  {row['licence']}")
+        state = states[row["name"]]
+        print(f"{row['name']:<14} {row['parameters']:>12,} parameters  {state:<{width}}  {row['licence']}")
+    if absent := [name for name, state in states.items() if state.startswith("not imported")]:
+        print(f"To import: `kinemacolor models import {absent[0]}` fetches the authors' weights, or takes their files")
 
 
 @models_app.command("info")
 def show_model(model: ModelArgument, json_report: JsonOption = False) -> None:
     """What a model is, and what is known of each part of its weights."""
+    from kinemacolor.models.catalog import find_model
+
+    find_model(model)
+    print_message(f"{model}: loading")  # torch takes some seconds
     from kinemacolor.benchmark.flops import compute_model_cost
     from kinemacolor.weights.manifest import describe_model
     from kinemacolor.weights.registry import MODELS
@@ -74,6 +83,7 @@ def import_model(
     ] = None,
 ) -> None:
     """Check published weights and keep them for MODEL, or for `metrics`. Nothing is kept unless all of it fits."""
+    print_message(f"{model}: importing")  # torch takes some seconds
     from kinemacolor.weights.import_export import import_weights
     from kinemacolor.weights.manifest import stored_parts
     from kinemacolor.weights.metric_networks import import_metrics
@@ -97,6 +107,7 @@ def export_model(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
     """Write the weights of MODEL as one safetensors file, or as its authors' files, less what no network here uses."""
+    print_message(f"{model}: exporting")  # torch takes some seconds
     from kinemacolor.weights.import_export import export_weights
 
     for path in export_weights(model, target, official=official, overwrite=overwrite):
@@ -109,6 +120,7 @@ def verify_models(
     json_report: JsonOption = False,
 ) -> None:
     """Read the weights, also those of `metrics`, again and compare them with their checksums. Exit 0 or 4."""
+    print_message(f"{model or 'all models'}: reading the weights")
     from kinemacolor.weights.manifest import verify_weights
     from kinemacolor.weights.metric_networks import verify_metrics
 

@@ -2,13 +2,17 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import Field, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
 from annotated_types import Interval
+
+from kinemacolor.errors import InputError, UsageError
+from kinemacolor.options import Detector
+from kinemacolor.utils.console import print_message
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Write a report as JSON to standard output.")]
 FilmArgument = Annotated[
@@ -26,10 +30,30 @@ ReferenceOption = Annotated[
 ModelOption = Annotated[str, typer.Option("--model", help="Which model; see `kinemacolor models list`.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
-StartOption = Annotated[str, typer.Option("--start", help="Begin here: seconds, or H:MM:SS.")]
-EndOption = Annotated[str | None, typer.Option("--end", help="Stop before here: seconds, or H:MM:SS.")]
+TIME_WORDS = "seconds, H:MM:SS, a frame (100f) or time code"
+StartOption = Annotated[str, typer.Option("--start", help=f"Begin here: {TIME_WORDS}.")]
+EndOption = Annotated[str | None, typer.Option("--end", help=f"Stop before here: {TIME_WORDS}.")]
+DetectorOption = Annotated[
+    Detector, typer.Option("--detector", help="What finds shots: luma (ours) or transnet (an extra).")
+]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an existing result.")]
 DEFAULT_DEVICE = "auto"
+
+
+def announce_film(film: Path, doing: str = "opening", *, quiet: bool = False) -> None:
+    """Say at once what is done: libraries take seconds to load. Raises InputError for a film that is not there."""
+    if not film.exists() and not set("%#*?") & set(film.name):  # with these it is a series of pictures
+        raise InputError(f"{film} does not exist: check the name")
+    print_message(f"{film.name or film}: {doing}", quiet=quiet)
+
+
+def check_output(output: Path, suffixes: Sequence[str], inputs: Sequence[Path], overwrite: bool) -> None:
+    """No input is written over, nor anything else without leave; the folder takes files. Raises UsageError."""
+    from kinemacolor.rendering.output import check_output_path
+
+    if output.suffix.lower() not in suffixes:
+        raise UsageError(f"{output} is no name for this: end it with {' or '.join(suffixes)}")
+    check_output_path(output, inputs, overwrite=overwrite)
 
 
 def expand_options(verb: Callable[..., None]) -> Callable[..., None]:

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kinemacolor.cli.options import JsonOption, PlanArgument, QuietOption
+from kinemacolor.cli.options import JsonOption, PlanArgument, QuietOption, announce_film
 from kinemacolor.utils.console import print_message, show_progress
 from kinemacolor.utils.times import format_time
+from kinemacolor.utils.words import format_count
 
 if TYPE_CHECKING:
     from kinemacolor.report.build import QualityReport
@@ -24,9 +25,11 @@ def report(
     json_report: JsonOption = False,
 ) -> None:
     """Say which shots of a rendered plan a person should look at, why, and which further references would help."""
+    announce_film(plan, quiet=quiet)
     from kinemacolor.plan.document import Plan
 
     film_plan, stem = Plan.read(plan), plan.name.removesuffix(".json")
+    print_message(f"{film_plan.film.path.name}: loading {film_plan.model}", quiet=quiet)  # torch takes some seconds
     from kinemacolor.report.write import PAGE_FILE, to_json, write_report  # torch comes with it
 
     folder = output or plan.with_name(f"{stem}.report")
@@ -44,7 +47,7 @@ def report(
 def _format_report(film_report: "QualityReport", plan: str) -> str:
     doubtful = film_report.shots_by_need("look")
     confidence = f"mean confidence {film_report.mean_confidence:.2f}"
-    lines = [f"{len(doubtful)} of {len(film_report.shots)} shots to look at, {confidence}"]
+    lines = [f"{len(doubtful)} of {format_count(len(film_report.shots), 'shot')} to look at, {confidence}"]
     is_filled = film_report.filled is not None
     if is_filled:
         lines[0] += f", {film_report.filled:.0%} filled with typical colours"

@@ -89,6 +89,7 @@ def _read_chosen_recipe(source: str, options: Mapping[str, Any]) -> "Recipe":
 
 def _print_data_report(recipe: "Recipe", *, strict: bool, quiet: bool) -> None:
     """Print what `--check-data` finds."""
+    print_message("train: loading", quiet=quiet)  # torch takes some seconds
     from kinemacolor.training.datasets import load_training_data
 
     with show_progress("look", quiet=quiet, unit="sources") as advance:
@@ -98,6 +99,7 @@ def _print_data_report(recipe: "Recipe", *, strict: bool, quiet: bool) -> None:
 
 def _print_profile(recipe: "Recipe", device: str, steps: int) -> None:
     """Print where steps spend their time."""
+    print_message("train: loading")  # torch takes some seconds
     from kinemacolor.training.profiling import profile_training
 
     print(profile_training(recipe, device, steps), end="")
@@ -107,9 +109,10 @@ def _run_training(
     recipe: "Recipe", folder: Path, *, device: str, strict: bool, max_minutes: float | None, quiet: bool
 ) -> None:
     """Train in this process."""
+    quiet |= int(os.environ.get("RANK", 0)) > 0  # under torchrun the first process speaks for all
+    print_message(f"train: loading {recipe.model.name}", quiet=quiet)  # torch takes some seconds
     from kinemacolor.training.trainer import train as run
 
-    quiet |= int(os.environ.get("RANK", 0)) > 0  # under torchrun the first process speaks for all
     with show_progress(f"train {recipe.model.name}", quiet=quiet, unit="steps") as advance:
         outcome = run(
             recipe,

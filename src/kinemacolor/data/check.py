@@ -6,6 +6,7 @@ from typing import get_args
 
 from kinemacolor.data.dataset import ClipDataset
 from kinemacolor.data.sources import FaultKind, Source, SourceKind
+from kinemacolor.utils.words import format_count
 
 
 def format_data_report(clips: ClipDataset) -> str:
@@ -27,8 +28,8 @@ def format_data_report(clips: ClipDataset) -> str:
 def _summarize_kind(sources: Sequence[Source], kind: SourceKind) -> str:
     """One line of counts for the films or the photographs."""
     groups = len({source.group for source in sources})
-    text = f"{kind}s: {len(sources)} in {groups} groups"
+    text = f"{kind}s: {len(sources)} in {format_count(groups, 'group')}"
     if kind == "photograph" or not sources:
         return text
     shots, frames = sum(len(source.list_shot_ranges()) for source in sources), sum(source.frames for source in sources)
-    return f"{text}, {shots} shots, {frames} frames"
+    return f"{text}, {format_count(shots, 'shot')}, {format_count(frames, 'frame')}"

@@ -34,6 +34,7 @@ from kinemacolor.models.baselines import GrayBaseline, MatchBaseline
 from kinemacolor.utils.arrays import Float32Array
 from kinemacolor.utils.files import iter_json_lines
 from kinemacolor.utils.prefetch import use_single_thread
+from kinemacolor.utils.words import format_count
 from kinemacolor.video.display import iter_color_frames
 from kinemacolor.weights.manifest import stored_backbone_part, stored_parts, weights_notices
 from kinemacolor.weights.metric_networks import download_instructions, load_metric
@@ -214,7 +215,9 @@ def _iter_predictions(
         folder = settings.colorized_folders[model]
         colorized_films = [path for path in folder.iterdir() if path.stem.split(".")[0] == film.stem.split(".")[0]]
         if len(colorized_films) != 1:
-            raise InputError(f"{folder} has {len(colorized_films)} films for {film.name}: name one {film.stem}")
+            raise InputError(
+                f"{folder} has {format_count(len(colorized_films), 'film')} for {film.name}: name one {film.stem}"
+            )
         yield from read_colorized_film(film, colorized_films[0], side)
     else:
         still = (settings.pairs or {}).get(film.name)

@@ -12,6 +12,7 @@ from kinemacolor.errors import InputError
 from kinemacolor.evaluation.measure import FilmResult, finite_mean
 from kinemacolor.evaluation.runs import compute_films_fid
 from kinemacolor.metrics.detail import DETAIL_BANDS
+from kinemacolor.utils.words import format_count
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,9 @@ def compare_models(
     films = sorted(by_model[first].keys() & by_model[second].keys())
     if len(films) < 2:
         have = ", ".join(dict.fromkeys(row.model for row in rows)) or "none"
-        raise InputError(f"{first} and {second} share {len(films)} films, two are needed; the results hold: {have}")
+        raise InputError(
+            f"{first} and {second} share {format_count(len(films), 'film')}, two are needed; the results hold: {have}"
+        )
     generator, found = np.random.default_rng(0), []
     for column in (c for c in METRIC_COLUMNS if not c.name.endswith("_truth")):
         a, b = ([by_model[m][film].means.get(column.name, math.nan) for film in films] for m in (first, second))

@@ -1,6 +1,6 @@
 """Preview pictures for a person: frames before and after colorization, and the confidence of the model."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,15 +28,19 @@ def write_preview(
     options: RenderOptions | None = None,
     *,
     device: str = "auto",
+    on_frame: Callable[[int], None] | None = None,
 ) -> None:
     """Write a picture with a row for each time: gray, colorized, confidence (white: sure), with ``fill`` filled part.
 
-    ``references`` are sRGB pictures as `Session` takes them. Each frame is colorized without history.
+    ``references`` are sRGB pictures as `Session` takes them. Each frame is colorized without history. ``on_frame`` gets
+    the number of rows made so far, 0 at first.
 
     Raises UsageError for a time behind the end of the film.
     """
-    rows = []
+    rows: list[UInt8Array] = []
     for seconds in times_seconds:
+        if on_frame:
+            on_frame(len(rows))
         with VideoReader(film, start_seconds=seconds) as reader:
             block = next(reader.iter_blocks(1), None)
             if block is None:
@@ -48,6 +52,8 @@ def write_preview(
         shown = session.attribute_frame(gray)
         filled = [] if shown.filled is None else [session.geometry.upscale_field(shown.filled, gray.shape)]
         rows.append(tile_before_after(gray, shown.rgb, shown.confidence, *filled))
+    if on_frame:
+        on_frame(len(rows))
     write_picture(output, stack_rows(rows))
 
 

@@ -13,7 +13,7 @@ from kinemacolor.options import DEFAULT_MODEL, Detector, RenderOptions, check_op
 from kinemacolor.plan.document import FilmEntry, Plan, ReferenceEntry, ShotEntry
 from kinemacolor.plan.keyframe_selection import CandidateFrames
 from kinemacolor.plan.similarity import FrameEmbedding, FrameEncoder, compute_similarity
-from kinemacolor.plan.stills import stills_from_film
+from kinemacolor.plan.stills import find_placed_frame, stills_from_film
 from kinemacolor.plan.survey import Survey, survey_film
 from kinemacolor.references.load import LoadedReference, ReferenceReader, check_reference_specs, rgb_to_gray
 from kinemacolor.references.spec import Reference, ReferenceSpec, name_references
@@ -212,8 +212,8 @@ def _resolve_references(spec: ReferenceSpec, film_survey: Survey, folder: Path) 
     if spec.is_film:
         return stills_from_film(spec, film_survey, folder)
     found = list(spec.list_references())
-    if spec.seconds is not None:
-        found = [replace(one, frame=film_survey.frame_at(spec.seconds)) for one in found]
+    if spec.is_placed:
+        found = [replace(one, frame=find_placed_frame(spec, film_survey)) for one in found]
     for one in found:
         if one.frame is not None and one.frame >= film_survey.index.frames:
             raise UsageError(

@@ -14,6 +14,7 @@ from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.video.display import iter_numbered_frames
 from kinemacolor.video.images import write_picture
+from kinemacolor.video.time_points import find_seconds
 
 MIN_SAME_CORRELATION = 0.97  # above it two small gray pictures show the same
 
@@ -68,6 +69,16 @@ def stills_from_film(spec: ReferenceSpec, film_survey: Survey, folder: Path) -> 
     return found
 
 
+def find_placed_frame(spec: ReferenceSpec, survey: Survey) -> int | None:
+    """Return the number of the frame at which a reference is placed, None for one that is not; it may be too high.
+
+    Raises UsageError for a time at which the surveyed film shows no frame.
+    """
+    if spec.timecode is not None:
+        return survey.frame_at(find_seconds(spec.timecode, survey.info))
+    return spec.frame if spec.seconds is None else survey.frame_at(spec.seconds)
+
+
 def _select_frames(spec: ReferenceSpec, source_survey: Survey, film_survey: Survey) -> tuple[list[int], bool]:
     """Select the frames to take; gives also whether they have the same numbers in the surveyed film."""
     is_same = source_survey.index.frames == film_survey.index.frames
@@ -77,7 +88,7 @@ def _select_frames(spec: ReferenceSpec, source_survey: Survey, film_survey: Surv
         return [
             source_survey.samples_in_shot(shot)[len(source_survey.samples_in_shot(shot)) // 2] for shot in shots
         ], is_same
-    frame = spec.frame if spec.frame is not None else source_survey.frame_at(spec.seconds or 0)
+    frame = find_placed_frame(spec, source_survey) or 0
     if frame >= source_survey.index.frames:
         raise UsageError(f"{spec.path.name} has no frame {frame}: it has {source_survey.index.frames} (the first is 0)")
     return [frame], is_same and _is_same_footage(

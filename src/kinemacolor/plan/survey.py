@@ -23,7 +23,7 @@ from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.pixels import luma_codes_to_gray
 from kinemacolor.video.random_access import FrameIndex, FrameIndexBuilder
 from kinemacolor.video.reader import TIME_TOLERANCE_SECONDS, VideoReader
-from kinemacolor.video.timecode import timecode_to_frames
+from kinemacolor.video.timecode import is_drop_frame, timecode_to_frames
 
 SAMPLE_SHORT_SIDE = 112  # px, shorter side of a sample
 SAMPLE_INTERVAL = 12  # frames from one sample to the next
@@ -126,17 +126,27 @@ def survey_film(
     if not pts:
         raise UsageError("there is no frame between --start and --end")
     shots = (
-        read_shots(shot_list, len(pts), make_frame_clock(info, start_seconds))
+        read_shots(shot_list, len(pts), make_frame_clock(info, start_seconds, pts))
         if shot_list
         else shots_from_boundaries(boundaries, len(pts))
     )
     return Survey(info, builder.build_index(film), pts, shots, samples, film.ended_early)
 
 
-def make_frame_clock(info: VideoInfo, start_seconds: float = 0) -> FrameClock:
-    """Make the clock by which a list of shots numbers the frames of a film, frame 0 being at ``start_seconds``."""
+def make_frame_clock(info: VideoInfo, start_seconds: float = 0, pts: Sequence[int] = ()) -> FrameClock:
+    """Make the clock by which a list of shots numbers the frames of a film, frame 0 being at ``start_seconds``.
+
+    With ``pts``, the timestamps of all its frames in ticks, the clock knows when each is shown; without, it goes by
+    the rate.
+    """
     rate = info.rate or Fraction(25)
-    return FrameClock(rate, timecode_to_frames(info.timecode, info.rate) + round(start_seconds * rate), start_seconds)
+    return FrameClock(
+        rate,
+        timecode_to_frames(info.timecode, info.rate) + round(start_seconds * rate),
+        start_seconds,
+        drop_frame=info.timecode is not None and is_drop_frame(info.timecode),
+        frame_seconds=array("d", (float(at * info.time_base) - info.origin_seconds for at in pts)),
+    )
 
 
 def _encode_jpeg(gray: UInt8Array) -> bytes:

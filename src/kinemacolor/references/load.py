@@ -17,7 +17,20 @@ from kinemacolor.video.images import MIN_PAINTED_SHARE, compute_painted_share, r
 from kinemacolor.video.reader import probe_film
 
 MIN_AB_MAGNITUDE = 2.5  # Lab units; JPEG grays stay under 1.5
+MAX_NAMED_GRAYS = 8
 MAX_KEPT_BYTES = 256 * 2**20  # of pictures that a reader keeps
+
+
+class GrayReferenceError(InputError):
+    """A reference that can be read and has no colour, as a frame that `refs suggest` wrote and nobody coloured yet."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = tuple(paths)
+        named = ", ".join(map(str, paths[:MAX_NAMED_GRAYS]))
+        rest = f" and {len(paths) - MAX_NAMED_GRAYS} more" if len(paths) > MAX_NAMED_GRAYS else ""
+        have, them = ("has", "it") if len(paths) == 1 else ("have", "them")
+        remedy = f"colour {them} first, in any program, or leave {them} out"
+        super().__init__(f"{named}{rest} {have} no colour: {remedy}; a reference is a colour picture")
 
 
 @dataclass(frozen=True)
@@ -68,14 +81,22 @@ def load_reference(path: Path) -> UInt8Array:
 
 
 def check_reference_specs(specs: Sequence[ReferenceSpec], reader: ReferenceReader | None = None) -> None:
-    """See early that everything can be read. Raises InputError, and UsageError for a folder at a frame."""
-    reader = reader or ReferenceReader()
+    """See early that everything can be read. Raises InputError, and UsageError for a folder at a frame.
+
+    Pictures without colour are told all at once (`GrayReferenceError`).
+    """
+    reader, grays = reader or ReferenceReader(), list[Path]()
     for spec in specs:
         if spec.is_film:
             probe_film(spec.path)
         else:
             for reference in spec.list_references():
-                reader.load(reference)
+                try:
+                    reader.load(reference)
+                except GrayReferenceError as error:
+                    grays += error.paths
+    if grays:
+        raise GrayReferenceError(grays)
 
 
 def _read_reference(path: Path) -> LoadedReference:
@@ -86,7 +107,7 @@ def _read_reference(path: Path) -> LoadedReference:
         raise InputError(f"the reference {path} is transparent all over: paint some of it")
     # What is painted may be gray: that is how a part of a frame is told to be without colour.
     if image.shape[2] == 3 and not has_color(image):
-        raise InputError(f"the reference {path} has no colour: give a colour picture")
+        raise GrayReferenceError([path])
     return LoadedReference(path, hashlib.sha256(content or b"").hexdigest(), None, image)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kinemacolor.errors import InputError, UsageError
-from kinemacolor.utils.times import parse_seconds
+from kinemacolor.utils.times import TimePoint, parse_time_point
 from kinemacolor.video.images import FILM_SUFFIXES, find_pictures
 
 _NUMBERED_NAME = re.compile(r"ref[_-](\d+)", re.IGNORECASE)
@@ -27,20 +27,22 @@ class ReferenceSpec:
     path: Path
     frame: int | None = None
     seconds: float | None = None
+    timecode: TimePoint | None = None
 
     @classmethod
     def parse(cls, text: str) -> "ReferenceSpec":
-        """Parse ``still.png``, ``still.png@123`` (frame), ``still.png@0:01:10`` or ``@70.5`` (time), or a folder.
+        """Parse ``still.png``, ``still.png@123`` or ``@123f`` (frame), ``@0:01:10`` or ``@70.5`` (time), or a folder.
 
-        A file whose own name has an ``@`` is found too. Raises UsageError where neither a frame nor a time
-        follows the ``@``.
+        ``@01:00:04:12`` is a time code. A file whose own name has an ``@`` is found too. Raises UsageError where
+        neither a frame nor a time follows the ``@``.
         """
         path, at, position = text.rpartition("@")
         if not at or Path(text).exists():
             return cls(Path(text))
         if position.isdecimal():
-            return cls(Path(path), frame=int(position))
-        return cls(Path(path), seconds=parse_seconds(position, f"-r {text}: what follows the @"))
+            position += "f"
+        point = parse_time_point(position, f"-r {text}: what follows the @")
+        return cls(Path(path), point.frame, point.seconds, point if point.timecode else None)
 
     @property
     def is_film(self) -> bool:
@@ -50,7 +52,7 @@ class ReferenceSpec:
     @property
     def is_placed(self) -> bool:
         """Whether a frame or a time of the film is given."""
-        return self.frame is not None or self.seconds is not None
+        return self.frame is not None or self.seconds is not None or self.timecode is not None
 
     def list_references(self) -> tuple[Reference, ...]:
         """List the pictures of a folder, or the one picture; ``ref_000123.png`` is placed at frame 123 by its name.

@@ -69,10 +69,12 @@ def preview(
     options: RenderOptions | None = None,
     device: str = "auto",
     overwrite: bool = False,
+    on_frame: Callable[[int], None] | None = None,
 ) -> None:
     """Write one picture with a row for each time: gray, colorized and confidence. Frames are colorized without history.
 
-    With ``fill`` a row ends with what is filled (white): the part of the colours that no reference shows.
+    With ``fill`` a row ends with what is filled (white): the part of the colours that no reference shows. ``on_frame``
+    gets the number of rows made so far.
 
     Raises UsageError for a time behind the end of the film or an output that exists, InputError for unreadable files.
     """
@@ -91,7 +93,9 @@ def preview(
     from kinemacolor.inference.preview import write_preview  # torch comes with it
     from kinemacolor.weights.registry import load_model
 
-    write_preview(Path(film), pictures, at_seconds, Path(output), load_model(model), options, device=device)
+    write_preview(
+        Path(film), pictures, at_seconds, Path(output), load_model(model), options, device=device, on_frame=on_frame
+    )
 
 
 def make_plan(

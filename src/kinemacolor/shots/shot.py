@@ -1,9 +1,10 @@
 """What a shot is and where it begins, for detectors, lists of shots and plans."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 Transition = Literal["cut", "fade", "dissolve"]
 LOOKBACK = 3  # how many frames back a frame is compared with; an interruption is shorter
@@ -49,12 +50,35 @@ class FrameClock:
     """What numbers of frames mean as times.
 
     ``rate`` is in frames a second; ``timecode_origin`` is the time code of frame 0, counted in frames, and
-    ``start_seconds`` its time in the film.
+    ``start_seconds`` its time in the film; ``drop_frame`` says how the film writes its time code. ``frame_seconds``
+    are the times of all frames in the film, in order, where they are known; without them the rate tells.
     """
 
     rate: Fraction
     timecode_origin: int = 0
     start_seconds: float = 0
+    drop_frame: bool = False
+    frame_seconds: Sequence[float] = ()
+
+    def find_seconds(self, frame: int) -> float:
+        """Return the time of the film at which a frame begins, by its number."""
+        if 0 <= frame < len(self.frame_seconds):
+            return self.frame_seconds[frame]
+        return float(self.start_seconds + frame / self.rate)
+
+    def nearest_frame(self, seconds: float) -> int:
+        """Return the number of the frame that begins nearest to a time of the film; perhaps one that it has not."""
+        known = self.frame_seconds
+        if not known or not known[0] <= seconds <= known[-1]:
+            base, number = (known[-1], len(known) - 1) if known and seconds > known[-1] else (self.start_seconds, 0)
+            return number + round((seconds - base) * self.rate)
+        after = bisect_left(known, seconds)
+        return after - 1 if after and seconds - known[after - 1] <= known[after] - seconds else after
+
+
+def parse_transition(name: object) -> Transition | None:
+    """Return the transition of this name, None for any other."""
+    return name if name in get_args(Transition) else None  # type: ignore[return-value]
 
 
 def shots_from_boundaries(boundaries: Sequence[Boundary], frames: int) -> tuple[Shot, ...]:

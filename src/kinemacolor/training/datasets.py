@@ -27,6 +27,7 @@ from kinemacolor.training.distributed import ProcessGroup
 from kinemacolor.training.recipe import Recipe
 from kinemacolor.training.validation_items import ValidationItem, list_validation_items
 from kinemacolor.utils.arrays import Float32Array
+from kinemacolor.utils.words import format_count
 from kinemacolor.weights.registry import load_imagenet_backbone
 from kinemacolor.weights.store import user_folder
 
@@ -57,7 +58,7 @@ class TrainingData:
     def summarize_sources(self) -> str:
         """Format the numbers of films and photographs."""
         kinds = [source.kind for source in self.clips.index.sources]
-        return f"{kinds.count('film')} films, {kinds.count('photograph')} photographs"
+        return f"{format_count(kinds.count('film'), 'film')}, {format_count(kinds.count('photograph'), 'photograph')}"
 
     def collect_notes(self) -> list[str]:
         """Collect the notes for the user before a run: first the sources that are left out."""

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from kinemacolor.utils.words import make_visible
+
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
@@ -15,9 +17,9 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 def print_message(message: str, *, quiet: bool = False) -> None:
-    """Print one line on stderr, unless ``quiet``."""
+    """Print one line on stderr, unless ``quiet``, at once; it is shown as `make_visible` writes it."""
     if not quiet:
-        print(message, file=sys.stderr, flush=True)
+        print(make_visible(message), file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -30,7 +32,7 @@ def show_progress(title: str, *, quiet: bool = False, unit: str = "frames") -> I
         yield lambda done, expected: None
     elif sys.stderr.isatty():
         with _make_progress_bar(unit) as bar:
-            task = bar.add_task(title, total=None, rate="")
+            task = bar.add_task(make_visible(title), total=None, rate="")
             rate_counter = _RateCounter()
 
             def update_bar(done: int, expected: int | None) -> None:
@@ -49,7 +51,8 @@ def _make_progress_bar(unit: str) -> "Bar":
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
 
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit)]
+    # A film may be called [bold].mp4: its name is no markup.
+    columns = [TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TextColumn(unit)]
     columns += [TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn()]
     return Bar(*columns, console=Console(stderr=True))
 
@@ -84,7 +87,8 @@ class _LineReporter:
         if now - self.last_printed < SECONDS_BETWEEN_LINES and done != expected:
             return
         self.last_printed = now
-        count_text = f"{done}/{expected} {self.unit}" if expected else f"{done} {self.unit}"
+        unit = self.unit.removesuffix("s") if (expected or done) == 1 else self.unit
+        count_text = f"{done}/{expected} {unit}" if expected else f"{done} {unit}"
         remaining_text = (
             f"{_format_duration((expected - done) * seconds / newly_done)} left"
             if expected and newly_done and done < expected

@@ -5,6 +5,7 @@ package's for what is known and what ships, the user's for what was imported. Lo
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -111,6 +112,17 @@ def describe_model(name: str) -> dict[str, Any]:
         **{key: "; ".join(dict.fromkeys(row[key] for row in rows)) for key in ("licence", "trained_on", "provenance")},
         "parts": rows,
     }
+
+
+def describe_state(parts: Sequence[StoredPart]) -> str:
+    """Say in words what weights a model of these parts has, and what can be done about those that it lacks."""
+    missing = [part for part in parts if part.state == "untrained"]
+    if missing and not all(part.entry.published for part in missing):
+        return "untrained: nobody published weights"
+    if missing:
+        which = "" if len(missing) == len(parts) else f" ({', '.join(part.name for part in missing)})"
+        return f"not imported{which}: the weights are the authors'"
+    return "imported" if any(part.state == "imported" for part in parts) else "built in"
 
 
 def describe_models() -> list[dict[str, Any]]:
