@@ -1,7 +1,6 @@
 """One job: its file, the view that its user gets, and the process that runs it."""
 
 import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from kinemacolor.utils.files import write_file_atomically
+from kinemacolor.utils.processes import make_python_command, make_python_environment
 from kinemacolor.web.project import Project
 from kinemacolor.web.requests import ProjectTask, RenderFilm
 
@@ -129,10 +129,11 @@ class WebJob:
 
     def start_process(self, device: str) -> subprocess.Popen[str]:
         """Start the job's process on a device. Raises OSError where no process can be started."""
-        command = [sys.executable, *WORKER, str(self.folder), self.entry.id, device]
+        command = make_python_command(*WORKER, str(self.folder), self.entry.id, device)
         with self.log_file.open("a", encoding="utf-8") as log:
             self.process = subprocess.Popen(  # noqa: S603
                 command,
+                env=make_python_environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
