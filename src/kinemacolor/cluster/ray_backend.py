@@ -193,7 +193,7 @@ def _make_job_config(ray: ModuleType) -> Any:
 
     class CleanJobConfig(ray.job_config.JobConfig):  # type: ignore[misc, name-defined]
         def _serialize(self) -> Any:
-            folders: list[str] = self._py_driver_sys_path
+            folders: list[str] = vars(self)["_py_driver_sys_path"]
             self._py_driver_sys_path = [one for one in folders if one != os.getcwd() or one in sys.path]
             return super()._serialize()
 
