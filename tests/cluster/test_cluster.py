@@ -371,3 +371,14 @@ def test_without_the_extra_its_name_is_told(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UsageError, match=r"pip install 'kinemacolor\[cluster\]'"):
         crews.import_ray("auto")
+
+
+def test_workers_of_ray_do_not_look_for_modules_in_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray = pytest.importorskip("ray")
+    monkeypatch.chdir(tmp_path)
+    config = crews._make_job_config(ray)
+    config._py_driver_sys_path = [str(tmp_path), "/opt/kinemacolor"]  # as ray.init fills it
+    config._serialize()
+    assert config._py_driver_sys_path == ["/opt/kinemacolor"]

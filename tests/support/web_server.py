@@ -1,7 +1,7 @@
 """A server for tests, in this process, and small films to give it."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 from starlette.testclient import TestClient
 
 from kinemacolor.web.server import create_app
-from kinemacolor.web.server_options import ServerOptions
+from kinemacolor.web.server_options import ServerLimits, ServerOptions
 from support.films import SIZE, scene, write_film
 from support.waiting import until
 
@@ -21,8 +21,9 @@ Picture = Callable[[int], np.ndarray]
 
 
 @contextmanager
-def server(folder: Path, **options: Any) -> Iterator[TestClient]:
+def server(folder: Path, *, limits: Mapping[str, Any] | None = None, **options: Any) -> Iterator[TestClient]:
     """A client of a server that works in ``folder``; its queue runs meanwhile."""
+    options["limits"] = ServerLimits(**(limits or {}))
     with TestClient(create_app(ServerOptions(folder, **options)), base_url=ORIGIN) as client:
         yield client
 

@@ -50,7 +50,7 @@ def basic(name: str, password: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    with server(tmp_path_factory.mktemp("open"), largest_upload=MOST) as opened:
+    with server(tmp_path_factory.mktemp("open"), limits={"largest_upload": MOST}) as opened:
         yield opened
 
 
@@ -58,7 +58,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """A server with passwords, which two know."""
     passwords = {"ada": "p:ä ß", "bob": "secret"}
-    with server(tmp_path_factory.mktemp("locked"), passwords=passwords, host="0.0.0.0") as opened:
+    patient = {"free_failures": 10_000}
+    with server(tmp_path_factory.mktemp("locked"), passwords=passwords, host="0.0.0.0", limits=patient) as opened:
         yield opened
 
 

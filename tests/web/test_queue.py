@@ -1,5 +1,6 @@
 """The queue: order, devices, stopping and going on, whatever happens to workers and servers."""
 
+import errno
 import json
 import os
 import signal
@@ -7,15 +8,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytest.importorskip("gradio")
-from kinemacolor.errors import ResourceError, UsageError
+from kinemacolor.errors import ResourceError, UsageError, find_machine_fault
 from kinemacolor.web import job as one_job
+from kinemacolor.web import worker
 from kinemacolor.web.job import JobEntry, JobView
+from kinemacolor.web.job_messages import EndMessage, parse_message
 from kinemacolor.web.project import Project, ProjectEntry
 from kinemacolor.web.project_creation import create_project
 from kinemacolor.web.queue import MAX_FINISHED_JOBS, JobQueue
@@ -38,6 +42,7 @@ def stop():
 threading.Thread(target=stop, daemon=True).start()
 print("a library that talks", 5, sep="\\n")
 print("5\\n[]\\nnull")
+print(json.dumps({"step": 5}), json.dumps({"step": "x", "done": "y"}), json.dumps({"result": 7}), "[" * 5000, sep="\\n")
 sys.stdout.buffer.write(b"\\xff\\n")
 print(json.dumps({"step": "Colouring", "done": 3, "expected": 8}), flush=True)
 import time
@@ -302,6 +307,7 @@ def test_jobs_of_a_server_that_was_killed_go_on(home: Storage, fake: None) -> No
         assert ended(queue, view).state == "done"
 
 
+@pytest.mark.filterwarnings("ignore:a job of the project")
 def test_what_cannot_be_read_does_not_hinder_a_server(home: Storage, fake: None) -> None:
     torn, gone, odd = begun(home), begun(home), begun(home)
     for project, text in ((torn, "{"), (gone, ""), (odd, '{"kind": "of another version"}')):
@@ -312,6 +318,91 @@ def test_what_cannot_be_read_does_not_hinder_a_server(home: Storage, fake: None)
     with JobQueue(home, ["cpu"]) as queue:
         assert queue.list_views("me") == []
         assert ended(queue, queue.submit_task("me", begun(home), RenderFilm())).state == "done"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"id": "../../other"},
+        {"project": "0" * 16},
+        {"result": "../../../secret"},
+        {"result": "/etc/passwd"},
+        {"kind": 1},
+    ],
+)
+def test_a_job_file_that_says_what_it_must_not_is_set_aside_with_a_note(
+    home: Storage, fake: None, changes: dict[str, Any]
+) -> None:
+    project = begun(home)
+    jobs = project.folder / "jobs"
+    jobs.mkdir()
+    entry = JobEntry(id="ab", project=project.name, task=RenderFilm(), state="done", created=1)
+    kept = json.dumps(json.loads(entry.model_dump_json()) | changes)
+    (jobs / "ab.json").write_text(kept)
+    told = pytest.warns(UserWarning, match=f"a job of the project {project.name} is left out, see ")
+    with told, JobQueue(home, ["cpu"]) as queue:
+        assert queue.list_views("me") == []
+    assert [file.name for file in jobs.iterdir()] == ["ab.damaged"]
+    assert (jobs / "ab.damaged").read_text() == kept
+
+
+def test_a_result_that_is_a_link_to_elsewhere_is_not_given(home: Storage, queue: JobQueue, tmp_path: Path) -> None:
+    project = begun(home)
+    view = ended(queue, queue.submit_task("me", project, RenderFilm()))
+    assert queue.find_result("me", view.id).name == "film.color.mp4"
+    (tmp_path / "secret").write_text("secret")
+    (project.folder / "results" / "film.color.mp4").unlink()
+    (project.folder / "results" / "film.color.mp4").symlink_to(tmp_path / "secret")
+    with pytest.raises(NotFoundError):
+        queue.find_result("me", view.id)
+
+
+def test_a_job_does_not_look_for_modules_where_the_server_was_started(
+    home: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    for name in ("json", "kinemacolor", "sitecustomize", "torch", "signal"):
+        (folder / f"{name}.py").write_text(f"open({str(tmp_path / 'sprung')!r}, 'w')")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["", ".", os.environ.get("PYTHONPATH", "")]))
+    with JobQueue(home, ["cpu"]) as queue:
+        view = ended(queue, queue.submit_task("me", begun(home), AnalyzeFilm()))
+    assert (view.state, "does not exist" in str(view.message)) == ("failed", True), view.message
+    assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), RuntimeError("bad"), OSError(errno.ENOMEM, "no"), MemoryError()])
+def test_whatever_ends_a_job_is_told_with_a_code_of_ours(
+    home: Storage, error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*arguments: object) -> None:
+        raise error
+
+    project = begun(home)
+    (project.folder / "jobs").mkdir()
+    entry = JobEntry(id="ab", project=project.name, task=RenderFilm(), created=1)
+    (project.folder / "jobs" / "ab.json").write_text(entry.model_dump_json())
+    monkeypatch.setattr(worker, "run_task", broken)
+    monkeypatch.setattr(worker, "_stop_when_input_closes", lambda: None)
+    with restored_signals():
+        code = worker.main(str(project.folder), "ab", "cpu")
+        told = parse_message(capsys.readouterr().out)
+        assert isinstance(told, EndMessage)
+        assert (code, "out of memory" in str(told.error)) == ((6, True) if find_machine_fault(error) else (1, False))
+        (project.folder / "jobs" / "ab.json").write_text("{")
+        assert worker.main(str(project.folder), "ab", "cpu") == 1
+        assert "a mistake of the program" in capsys.readouterr().out
+
+
+@contextmanager
+def restored_signals() -> Iterator[None]:
+    before = [(number, signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM)]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 def test_a_project_that_is_removed_takes_its_jobs_along(home: Storage, queue: JobQueue) -> None:
@@ -416,10 +507,10 @@ def test_a_real_worker_stops_when_its_server_is_gone(home: Storage, tmp_path: Pa
     (project.folder / "jobs").mkdir()
     (project.folder / "jobs" / "ab.json").write_text(entry.model_dump_json())
     command = [sys.executable, "-m", "kinemacolor.web.worker", str(project.folder), "ab", "cpu"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:
-        assert worker.stdin
-        worker.stdin.close()
-        assert worker.wait(PATIENCE) == 130
-        assert worker.stdout
-        last: Any = json.loads(worker.stdout.read().splitlines()[-1])
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        process.stdin.close()
+        assert process.wait(PATIENCE) == 130
+        assert process.stdout
+        last: Any = json.loads(process.stdout.read().splitlines()[-1])
     assert last["error"] == "stopped; what was done is kept"

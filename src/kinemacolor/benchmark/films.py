@@ -1,6 +1,5 @@
 """Times the colorizing of films: core-seconds per frame by stage, and the peak memory of a whole run."""
 
-import multiprocessing
 import resource
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from kinemacolor.rendering.demo import REFERENCE, SAMPLE
 from kinemacolor.rendering.one_shot import ColorizeRequest, ColorizeRun
 from kinemacolor.rendering.output import cbcr_plane_size
 from kinemacolor.utils.arrays import UIntArray
+from kinemacolor.utils.processes import CleanSpawnContext
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.writer import open_writer
 from kinemacolor.weights.registry import load_model
@@ -100,8 +100,7 @@ def write_generated_film(path: Path, frames: int, size: tuple[int, int]) -> None
 
 def _benchmark_film(film: Path, reference: Path, model_name: str, stage_frames: int) -> FilmBenchmark:
     # A new process, because the peak memory of this one may come from earlier runs.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=context) as pool:
+    with ProcessPoolExecutor(1, mp_context=CleanSpawnContext()) as pool:
         frames, core_seconds, wall_seconds, peak = pool.submit(_time_whole_run, film, reference, model_name).result()
     stages = _time_stages(film, reference, load_model(model_name), stage_frames)
     with VideoReader(film) as reader:

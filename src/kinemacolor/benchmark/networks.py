@@ -3,7 +3,6 @@
 Machines differ and are noisy, so the numbers to look at are ratios of two things that were timed in turn.
 """
 
-import multiprocessing
 import time
 import warnings
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from kinemacolor.benchmark.original_order import make_original_order
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.color2embed import Color2Embed
 from kinemacolor.models.long_term.model import LongTerm, LongTermOptions
+from kinemacolor.utils.processes import CleanSpawnContext
 from kinemacolor.weights.registry import MODELS, WeightsNotice, load_model
 
 SIZE = (216, 384)
@@ -61,10 +61,9 @@ def benchmark_all_networks(rounds: int = 3) -> list[NetworkBenchmark]:
 
     Peak memory is that of a new process that does not run the original's order.
     """
-    context = multiprocessing.get_context("spawn")
     rows = []
     for name in sorted(MODELS):
-        with ProcessPoolExecutor(1, mp_context=context) as pool:
+        with ProcessPoolExecutor(1, mp_context=CleanSpawnContext()) as pool:
             peak = pool.submit(_measure_peak_memory_mb, name).result()
         rows.append(_benchmark_network(name, rounds, peak))
     return rows

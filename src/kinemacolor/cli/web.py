@@ -30,12 +30,21 @@ def web(
         list[str], typer.Option("--device", help="auto, cpu, cuda:0, ...; may repeat: one film at a time on each.")
     ] = [DEFAULT_DEVICE],  # noqa: B006
     max_upload: Annotated[float, typer.Option("--max-upload", min=0.001, help="Largest upload, in GB.")] = 50,
+    max_disk: Annotated[
+        float | None,
+        typer.Option(
+            "--max-disk", min=0, help="Disk for the films of one user, in GB; 0: any; default any, with --auth 200."
+        ),
+    ] = None,
+    max_connections: Annotated[
+        int, typer.Option("--max-connections", min=8, help="Connections at a time; who sends nothing is closed first.")
+    ] = 600,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
 ) -> None:
     """Open the page where films are restored by hand and eye: choose, look, correct, render."""
     if importlib.util.find_spec("gradio") is None:
         raise UsageError("the page needs more than is installed: pip install 'kinemacolor[web]'")
-    from kinemacolor.web.server_options import ServerOptions
+    from kinemacolor.web.server_options import SHARED_SERVER_DISK, ServerLimits, ServerOptions
     from kinemacolor.weights.store import user_folder
 
     options = ServerOptions(
@@ -46,7 +55,11 @@ def web(
         passwords=dict(map(_parse_credentials, auth)),
         shared=shared,
         devices=tuple(device),
-        largest_upload=round(max_upload * 10**9),
+        limits=ServerLimits(
+            largest_upload=round(max_upload * 10**9),
+            disk_per_user=round(max_disk * 10**9) if max_disk is not None else SHARED_SERVER_DISK if auth else 0,
+            connections=max_connections,
+        ),
     )
     options.check()  # before the page's libraries are loaded, which takes seconds
     from kinemacolor.web.server import run_server

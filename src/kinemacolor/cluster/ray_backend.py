@@ -23,6 +23,7 @@ from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.rendering.renderer import RenderPlan
 from kinemacolor.utils.device import choose_device
 from kinemacolor.utils.files import write_file_atomically
+from kinemacolor.utils.processes import clean_python_environment
 
 AUTO = "auto"
 _NO_USAGE_STATS = {"RAY_USAGE_STATS_ENABLED": "0"}
@@ -167,12 +168,14 @@ def _connect_ray(options: ClusterOptions, need: Mapping[str, int]) -> Iterator[M
         own = (options.workers or max(1, (os.cpu_count() or 1) // need["CPU"])) * need["CPU"]
         local = {"num_cpus": own, "object_store_memory": _STORE_BYTES, "include_dashboard": False}
         try:
-            ray.init(
-                address="local" if options.address == AUTO else options.address,
-                log_to_driver=False,
-                logging_level=logging.FATAL,
-                **(local if options.address == AUTO else {}),
-            )
+            with clean_python_environment():  # Ray's own processes inherit it
+                ray.init(
+                    address="local" if options.address == AUTO else options.address,
+                    job_config=_make_job_config(ray),
+                    log_to_driver=False,
+                    logging_level=logging.FATAL,
+                    **(local if options.address == AUTO else {}),
+                )
         except (ConnectionError, ValueError) as error:
             raise UsageError(f"there is no Ray cluster at {options.address} ({error}): run `ray start`") from error
     try:
@@ -180,6 +183,21 @@ def _connect_ray(options: ClusterOptions, need: Mapping[str, int]) -> Iterator[M
     finally:
         if not was_initialized:
             ray.shutdown()
+
+
+def _make_job_config(ray: ModuleType) -> Any:
+    """Make the settings of a job whose workers do not look for modules in the current folder, as Ray has them do.
+
+    A folder that this process looks in stays: the package itself may lie there.
+    """
+
+    class CleanJobConfig(ray.job_config.JobConfig):  # type: ignore[misc, name-defined]
+        def _serialize(self) -> Any:
+            folders: list[str] = vars(self)["_py_driver_sys_path"]
+            self._py_driver_sys_path = [one for one in folders if one != os.getcwd() or one in sys.path]
+            return super()._serialize()
+
+    return CleanJobConfig()
 
 
 def _check_answer(address: str) -> None:

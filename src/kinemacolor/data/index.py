@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ from kinemacolor.metrics.picture import GRAY_THRESHOLD_AB
 from kinemacolor.utils.arrays import Float32Array
 from kinemacolor.utils.files import append_json_line, iter_json_lines
 from kinemacolor.utils.prefetch import use_single_thread
+from kinemacolor.utils.processes import CleanSpawnContext
 
 NEAR_DUPLICATE_DIFFERENCE = 0.15  # share of gradient signs that may differ in a near duplicate
 
@@ -122,8 +122,7 @@ def _scan_in_parallel(unscanned: Sequence[UnscannedSource], jobs: int) -> Iterat
     if jobs == 1 or len(unscanned) < 2 * jobs:
         yield from map(scan_source, unscanned)
         return
-    # spawn, not fork: a forked child of a process that runs OpenMP hangs
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=use_single_thread) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=CleanSpawnContext(), initializer=use_single_thread) as pool:
         yield from pool.map(scan_source, unscanned, chunksize=min(16, len(unscanned) // jobs))
 
 

@@ -13,6 +13,7 @@ from kinemacolor.data.clip import Clip, ReferenceKind
 from kinemacolor.data.dataset import ClipDataset
 from kinemacolor.errors import KinemacolorError
 from kinemacolor.utils.prefetch import use_single_thread
+from kinemacolor.utils.processes import CleanSpawnContext
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def iter_batches(
         collate_fn=collate_clips,
         num_workers=workers,
         pin_memory=pin_memory,
-        multiprocessing_context="spawn" if workers else None,  # not fork, which hangs in a process that runs OpenMP
+        multiprocessing_context=CleanSpawnContext() if workers else None,
         worker_init_fn=_init_worker,
         generator=torch.Generator(),  # its own, or it would draw its base seed from the global generator
     )

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -34,6 +33,7 @@ from kinemacolor.models.baselines import GrayBaseline, MatchBaseline
 from kinemacolor.utils.arrays import Float32Array
 from kinemacolor.utils.files import iter_json_lines
 from kinemacolor.utils.prefetch import use_single_thread
+from kinemacolor.utils.processes import CleanSpawnContext
 from kinemacolor.utils.words import format_count
 from kinemacolor.video.display import iter_color_frames
 from kinemacolor.weights.manifest import stored_backbone_part, stored_parts, weights_notices
@@ -105,7 +105,7 @@ def evaluate_films(
     done = {(row.film, row.model): row for row in earlier if row.weights == weights.get(row.model)}
     tasks = [EvaluationTask(film, _unmeasured_models(film, names, settings, done), settings, folder) for film in films]
     expected, finished = sum(len(task.models) for task in tasks), 0
-    workers = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_prepare_worker)
+    workers = ProcessPoolExecutor(jobs, mp_context=CleanSpawnContext(), initializer=_prepare_worker)
     with workers as pool, _results_path(folder).open("a", encoding="utf-8") as stream:
         for future in as_completed([pool.submit(evaluate_film, task) for task in tasks if task.models]):
             for row in future.result():

@@ -31,7 +31,12 @@ from kinemacolor.training.run_folder import (
     write_state,
 )
 from kinemacolor.utils.files import iter_json_lines, translate_disk_errors
-from kinemacolor.utils.processes import ProcessIdentity, lower_priority_of_session
+from kinemacolor.utils.processes import (
+    ProcessIdentity,
+    lower_priority_of_session,
+    make_python_command,
+    make_python_environment,
+)
 
 LOG_FILE = "log.jsonl"  # as `logs`, which loads OpenCV
 SECONDS_TO_FAIL = 10.0  # a run that holds its folder so long has begun: it may scan its data for minutes
@@ -158,12 +163,12 @@ def _build_command(arguments: Sequence[str], processes: int) -> list[str]:
     polite = [("nice", "-n", "19"), ("ionice", "-c", "3")]
     prefix = [part for words in polite if shutil.which(words[0]) for part in words]
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    return [*prefix, sys.executable, *(launch if processes > 1 else []), "-m", "kinemacolor", "train", *arguments]
+    return [*prefix, *make_python_command(*(launch if processes > 1 else []), "-m", "kinemacolor", "train", *arguments)]
 
 
 def _start_process(command: Sequence[str], log: BinaryIO) -> "subprocess.Popen[bytes]":
     """Start a process in a session of its own; one thread each, because there is one process a core."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    environment = make_python_environment() | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.IDLE_PRIORITY_CLASS | subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS

@@ -1,13 +1,21 @@
-"""Other processes of this machine: who still runs, and is it the one that was meant."""
+"""Other processes of this machine: begun with a clean search path; who still runs, and is it the one that was meant.
+
+Python looks for modules in the folder where it is started, before its own: a `json.py` beside somebody's films would be
+run. So whatever this package starts is started by one of the three functions here (`tests/utils/test_processes.py`).
+"""
 
 import os
 import subprocess
 import sys
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
 from typing import Any, Self
 
+_environment_lock = threading.Lock()
 ENDED_STATES = "ZX"  # of Linux: a zombie has ended, its parent has only not asked how
 
 
@@ -41,6 +49,65 @@ class ProcessIdentity:
         if self.is_running():
             with suppress(ProcessLookupError):  # it has ended meanwhile
                 os.kill(self.pid, number)
+
+
+def make_python_command(*arguments: str) -> list[str]:
+    """Return the command of a new Python that does not look for modules in the current folder.
+
+    To be started with the environment of `make_python_environment`, which keeps its own children from it.
+    """
+    return [sys.executable, "-P", *arguments]  # not -I: packages of the user's account are wanted
+
+
+def make_python_environment() -> dict[str, str]:
+    """Return the variables of this process, with a search path for modules that has only absolute folders."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    kept = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if Path(folder).is_absolute()]
+    return environment | {"PYTHONSAFEPATH": "1"} | ({"PYTHONPATH": os.pathsep.join(kept)} if kept else {})
+
+
+@contextmanager
+def clean_python_environment() -> Iterator[None]:
+    """Give this process the variables of `make_python_environment`, for libraries that start Python by themselves."""
+    names = ("PYTHONPATH", "PYTHONSAFEPATH")
+    with _environment_lock:
+        before, clean = {name: os.environ.get(name) for name in names}, make_python_environment()
+        _set_variables({name: clean.get(name) for name in names})
+        try:
+            yield
+        finally:
+            _set_variables(before)
+
+
+def _set_variables(values: dict[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+class _CleanProcess(SpawnProcess):
+    """A process of `multiprocessing` that begins with a clean search path; it then gets that of its parent."""
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:  # noqa: N802  multiprocessing's name
+        with clean_python_environment():
+            return SpawnProcess._Popen(process_obj)
+
+
+class CleanSpawnContext(SpawnContext):
+    """The way to start worker processes with `multiprocessing`: not fork, which hangs in a process that runs OpenMP."""
+
+    Process = _CleanProcess
+
+    def __init__(self) -> None:
+        super().__init__()
+        if sys.platform != "win32":
+            from multiprocessing import resource_tracker
+
+            with clean_python_environment():  # a process too, which the first lock would start
+                resource_tracker.ensure_running()
 
 
 def lower_priority_of_session(pid: int) -> None:

@@ -1,16 +1,19 @@
 """One job: its file, the view that its user gets, and the process that runs it."""
 
 import subprocess
-import sys
 import threading
 import time
+import warnings
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from kinemacolor.errors import UsageError
 from kinemacolor.utils.files import write_file_atomically
+from kinemacolor.utils.processes import make_python_command, make_python_environment
 from kinemacolor.web.project import Project
 from kinemacolor.web.requests import ProjectTask, RenderFilm
 
@@ -129,10 +132,11 @@ class WebJob:
 
     def start_process(self, device: str) -> subprocess.Popen[str]:
         """Start the job's process on a device. Raises OSError where no process can be started."""
-        command = [sys.executable, *WORKER, str(self.folder), self.entry.id, device]
+        command = make_python_command(*WORKER, str(self.folder), self.entry.id, device)
         with self.log_file.open("a", encoding="utf-8") as log:
             self.process = subprocess.Popen(  # noqa: S603
                 command,
+                env=make_python_environment(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -175,6 +179,30 @@ class WebJob:
         if self.entry.result is None or not isinstance(self.entry.task, RenderFilm):
             return []
         return [FileLink(label=Path(self.entry.result).name, url=f"/api/jobs/{self.entry.id}/result")]
+
+
+def load_job(file: Path, project: Project, user: str) -> WebJob | None:
+    """Load a job from its file; None for one that cannot be gone on with.
+
+    A file that is damaged, or that names another job, project or a result elsewhere, is set aside as `*.damaged`.
+    """
+    try:
+        entry = JobEntry.model_validate_json(file.read_text(encoding="utf-8"))
+        if (entry.id, entry.project) != (file.stem, project.name):
+            raise ValueError("it is the file of another job")
+        if not (project.folder / (entry.result or "")).resolve().is_relative_to(project.folder.resolve()):
+            raise ValueError("its result lies elsewhere")
+    except (OSError, ValueError) as error:
+        aside = file.with_suffix(".damaged")
+        with suppress(OSError):
+            file.replace(aside)
+        reason = str(error).splitlines()[0]
+        warnings.warn(f"a job of the project {project.name} is left out, see {aside} ({reason})", stacklevel=2)
+        return None
+    try:
+        return WebJob.from_entry(entry, project, user)
+    except UsageError:
+        return None  # of a project that is half removed
 
 
 def _kill_later(process: subprocess.Popen[str]) -> None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Annotated
 
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.plan.document import Plan, ReferenceEntry
@@ -20,7 +21,8 @@ from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.video.images import FILM_SUFFIXES, PICTURE_SUFFIXES, write_picture
-from kinemacolor.web.storage import NotFoundError, safe_file_name, unused_path
+from kinemacolor.web.names import clean_name, safe_file_name
+from kinemacolor.web.storage import NotFoundError, is_kept_file, unused_path
 
 
 class ProjectEntry(BaseModel):
@@ -31,7 +33,7 @@ class ProjectEntry(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    title: str
+    title: Annotated[str, AfterValidator(clean_name)]
     film: Path
     created: float
     start_seconds: float = 0
@@ -50,7 +52,17 @@ class Project:
         try:
             return ProjectEntry.model_validate_json((self.folder / "project.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
+            if (self.folder / "project.json").is_file():
+                raise UsageError("the notes of this project are damaged: begin it again") from error
             raise UsageError("this project was removed: begin it again") from error
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether the folder is a project with an `entry` that can be read."""
+        try:
+            return bool(self.entry)
+        except UsageError:
+            return False
 
     @property
     def name(self) -> str:
@@ -126,7 +138,7 @@ class Project:
     def list_references(self) -> list[Path]:
         """List the references that the user gave, pictures and colour films, sorted by name."""
         folder = self.folder / "references"
-        return sorted(file for file in folder.glob("*") if not file.name.startswith("."))
+        return sorted(file for file in folder.glob("[!.]*") if is_kept_file(self.folder, file))
 
     def make_reference_specs(self) -> tuple[ReferenceSpec, ...]:
         """Return the references that the user gave in the form that a plan is made from."""

@@ -12,8 +12,9 @@ from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.utils.files import translate_disk_errors, write_file_atomically
 from kinemacolor.video.images import PICTURE_SUFFIXES, find_pictures
 from kinemacolor.video.reader import probe_film
+from kinemacolor.web.names import safe_file_name
 from kinemacolor.web.project import Project, ProjectEntry
-from kinemacolor.web.storage import safe_file_name, unused_path
+from kinemacolor.web.storage import unused_path
 
 PLAYLIST_SUFFIXES = (".m3u8", ".m3u", ".hls")  # refused, because FFmpeg would open the files that they name
 _FILES_OF_A_PART = ("suggestions.json", "try.mp4")

@@ -1,6 +1,5 @@
 """Queues jobs: stored on disk, run one after the other in processes of their own, visible to their user only."""
 
-import json
 import secrets
 import subprocess
 import threading
@@ -11,10 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from kinemacolor.errors import Interrupted, ResourceError, UsageError
-from kinemacolor.web.job import STOP_SECONDS, JobEntry, JobState, JobView, WebJob
+from kinemacolor.web.job import STOP_SECONDS, JobEntry, JobState, JobView, WebJob, load_job
+from kinemacolor.web.job_messages import EndMessage, ProgressMessage, parse_message
 from kinemacolor.web.project import Project
 from kinemacolor.web.requests import ProjectTask
-from kinemacolor.web.storage import NotFoundError, Storage
+from kinemacolor.web.storage import NotFoundError, Storage, is_kept_file
 
 MAX_FINISHED_JOBS = 20  # on the list, for each project
 MAX_WAITING_JOBS = 100  # for each user
@@ -139,7 +139,7 @@ class JobQueue:
         with self._changed:
             job = self._find_job(user, job_id)
             path = job.folder / (job.entry.result or "")
-        if not job.entry.result or not path.exists():
+        if not job.entry.result or not is_kept_file(job.folder, path):
             raise NotFoundError("this job has no result to give")
         return path
 
@@ -175,25 +175,20 @@ class JobQueue:
 
     def _follow_process(self, job: WebJob, process: subprocess.Popen[str]) -> None:
         """Record the messages of a job's process, JSON lines, until it ends, and then how it ended."""
-        last_message: dict[str, object] = {}
+        last_message = EndMessage()
         assert process.stdout
         for line in process.stdout:
-            try:
-                message = json.loads(line)
-            except ValueError:
-                continue
-            if not isinstance(message, dict):
-                continue
+            message = parse_message(line)
             with self._changed:
-                if "step" in message:
-                    job.record_progress(str(message["step"]), int(message["done"]), message["expected"])
-                else:
+                if isinstance(message, ProgressMessage):
+                    job.record_progress(message.step, message.done, message.expected)
+                elif message:
                     last_message = message
         code = process.wait()
         with self._changed:
             job.process = None
             if code == 0:
-                job.entry.result = _text_or_none(last_message.get("result"))
+                job.entry.result = last_message.result
                 self._finish_job(job, "done", None, 0)
             elif job.requested == "suspend":
                 job.entry.state = "queued"
@@ -201,12 +196,10 @@ class JobQueue:
             elif job.requested == "stop":
                 self._finish_job(job, "stopped", "stopped; what was done is kept", Interrupted.exit_code)
             else:
-                failure = (
-                    _text_or_none(last_message.get("error"))
-                    or f"it ended without a word (code {code}): see {job.log_file}"
-                )
-                job.entry.result = _text_or_none(last_message.get("result"))
-                self._finish_job(job, "failed", self._storage.hide_server_paths(failure), code)
+                job.entry.result = last_message.result
+                failure = last_message.error or _describe_silent_end(code, job.log_file)
+                exit_code = code if code > 0 else ResourceError.exit_code
+                self._finish_job(job, "failed", self._storage.hide_server_paths(failure), exit_code)
 
     def _finish_job(self, job: WebJob, state: JobState, message: str | None, code: int) -> None:
         """Store how a job ended; ``code``: the exit code."""
@@ -250,15 +243,17 @@ class JobQueue:
         found = []
         for user, folder in self._storage.iter_all_projects():
             for file in (folder / "jobs").glob("*.json"):
-                try:
-                    entry = JobEntry.model_validate_json(file.read_text(encoding="utf-8"))
-                    found.append(WebJob.from_entry(entry, Project(folder), user))
-                except (OSError, ValueError, UsageError):
-                    continue  # of another version, or of a project half removed: it cannot be resumed
-                if entry.state == "running":
-                    entry.state = "queued"
+                job = load_job(file, Project(folder), user)
+                if job is None:
+                    continue
+                if job.entry.state == "running":
+                    job.entry.state = "queued"
+                found.append(job)
         return found
 
 
-def _text_or_none(value: object) -> str | None:
-    return str(value) if value else None
+def _describe_silent_end(code: int, log_file: Path) -> str:
+    """Say how a process ended that could not say it itself; ``code``: negative for the number of a signal."""
+    if code < 0:
+        return f"it ended without a word (signal {-code}): the machine may be out of memory; see {log_file}"
+    return f"it ended without a word (code {code}): see {log_file}"

@@ -1,6 +1,7 @@
 """What can be asked of a project, as it is sent by a program and kept with a job."""
 
 import shlex
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -71,7 +72,7 @@ def make_output_target(project: Project, task: RenderFilm) -> OutputSpec:
         OUTPUT_FORMATS[output_format][1:] if output_format else (default_output_path(source).suffix, EncodingOptions())
     )
     entry = project.entry
-    stem = source.stem if source.is_file() else entry.title
+    stem = (Path(entry.title).stem if source.is_file() else entry.title) or "film"
     if (entry.start_seconds, entry.end_seconds) != (0, None):
         stem += f".{entry.start_seconds:g}-{'end' if entry.end_seconds is None else f'{entry.end_seconds:g}'}"
     return OutputSpec(

@@ -6,20 +6,18 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, File, Form, Query, Request, UploadFile
 from fastapi.concurrency import run_in_threadpool
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.exceptions import HTTPException
 
-from kinemacolor.errors import KinemacolorError, ResourceError
 from kinemacolor.plan.document import Plan
 from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.web.job import JobView
+from kinemacolor.web.problems import RESPONSES
 from kinemacolor.web.project import Project
 from kinemacolor.web.requests import ProjectTask
 from kinemacolor.web.service import ProjectView, Service, SuggestedFrame, read_suggestions
@@ -31,13 +29,6 @@ KEEP_ALIVE_SECONDS = 15
 HTTP_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 ACTIVE_STATES = ("queued", "running")
 PUBLIC_PATHS = ("results", "report", "survey", "look", "references", "stills", "compare.mp4", "try.mp4")
-
-
-class Problem(BaseModel):
-    """An error: a message for a person, and the exit code that the command line has for it."""
-
-    error: str
-    exit_code: int = 2
 
 
 class FilmInFolder(BaseModel):
@@ -56,20 +47,6 @@ class JobList(BaseModel):
 
 FrameVariant = Literal["gray", "picture", "color", "confidence"]
 ProjectId = Annotated[str, Query(max_length=64)]
-ERROR_MEANINGS = {
-    400: "What was asked for cannot be done",
-    401: "A name and a password are needed",
-    403: "A page of another site asked for this",
-    404: "There is no such thing, or it is somebody else's",
-    413: "What was sent is larger than the server takes",
-    421: "The server was asked under a name that is not its own",
-    422: "What was sent is not what is wanted",
-    507: "The server is out of memory or disk space",
-}
-RESPONSES: dict[int | str, dict[str, Any]] = {  # JSON also where a route gives pictures or events
-    status: {"description": text, "content": {"application/json": {"schema": Problem.model_json_schema()}}}
-    for status, text in ERROR_MEANINGS.items()
-}
 
 
 def _get_service(request: Request) -> Service:
@@ -267,25 +244,6 @@ def reject_unknown_path(path: str) -> None:
     raise NotFoundError("there is nothing at this address: see /api/openapi.json")
 
 
-async def handle_error(request: Request, error: Exception) -> JSONResponse:
-    """Turn an error that a user can correct into a response with a `Problem`; server paths are hidden."""
-    service: Service = request.app.state.service
-    if isinstance(error, RequestValidationError):
-        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        return _problem_response(422, Problem(error=wrong))
-    if isinstance(error, HTTPException):
-        return _problem_response(error.status_code, Problem(error=str(error.detail)))
-    assert isinstance(error, KinemacolorError)
-    status = 404 if isinstance(error, NotFoundError) else 507 if isinstance(error, ResourceError) else 400
-    text = service.storage.hide_server_paths(str(error))
-    return _problem_response(status, Problem(error=text, exit_code=error.exit_code))
-
-
-def _problem_response(status: int, content: Problem) -> JSONResponse:
-    plain = content.error.encode("utf-8", "replace").decode()
-    return JSONResponse({"error": plain, "exit_code": content.exit_code}, status)
-
-
 def _hide_plan_paths(own_project: Project, plan: Plan) -> Plan:
     """Return the plan with paths relative to the project, so that the server's folders stay hidden."""
     references = {
@@ -313,7 +271,8 @@ def _find_public_file(own_project: Project, path: str) -> Path:
     """Return a file of the project that its user may read. Raises NotFoundError for all others."""
     try:
         wanted = (own_project.folder / path).resolve()
-        if any(wanted.is_relative_to(own_project.folder / name) for name in PUBLIC_PATHS) and wanted.is_file():
+        root = own_project.folder.resolve()
+        if any(wanted.is_relative_to(root / name) for name in PUBLIC_PATHS) and wanted.is_file():
             return wanted
     except (OSError, ValueError):
         pass

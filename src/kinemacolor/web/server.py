@@ -18,10 +18,12 @@ from starlette.exceptions import HTTPException
 from kinemacolor._version import __version__
 from kinemacolor.errors import KinemacolorError, UsageError
 from kinemacolor.web.auth import AccessMiddleware
+from kinemacolor.web.connections import make_protocol, raise_descriptor_limit
 from kinemacolor.web.frame_previews import FramePreviewer
+from kinemacolor.web.problems import handle_error, raise_unless_machine_fault
 from kinemacolor.web.queue import JobQueue
-from kinemacolor.web.rest_api import api, handle_error
-from kinemacolor.web.server_options import ServerOptions
+from kinemacolor.web.rest_api import api
+from kinemacolor.web.server_options import ServerLimits, ServerOptions
 from kinemacolor.web.service import Service
 from kinemacolor.web.storage import Storage
 
@@ -35,7 +37,7 @@ def create_app(options: ServerOptions) -> FastAPI:
     Raises UsageError for options that do not fit, ResourceError where the folder cannot be written.
     """
     options.check()
-    storage = Storage(options.folder.resolve(), options.films)
+    storage = Storage(options.folder.resolve(), options.films, options.limits.disk_per_user)
     storage.create_folders()
     os.environ["GRADIO_TEMP_DIR"] = str(storage.uploads_folder)
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -54,9 +56,12 @@ def create_app(options: ServerOptions) -> FastAPI:
     app.state.service = service
     for kind in (KinemacolorError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, handle_error)
+    for system_error in (OSError, MemoryError, RuntimeError):
+        app.add_exception_handler(system_error, raise_unless_machine_fault)
+    app.add_exception_handler(Exception, handle_error)
     app.include_router(api)
-    mounted = mount(app, service, options.largest_upload)
-    mounted.add_middleware(AccessMiddleware, rules=options.access_rules)
+    mounted = mount(app, service, options.limits.largest_upload)
+    mounted.add_middleware(AccessMiddleware, rules=options.access_rules, measure_left=storage.measure_left)
     return mounted
 
 
@@ -86,8 +91,21 @@ def run_server(options: ServerOptions, on_ready: Callable[[str], None], *, brows
         on_ready(address)
         if browser:
             webbrowser.open(address)
-        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=STOP_SECONDS, server_header=False)
-        uvicorn.Server(config).run(sockets=[listener])
+        uvicorn.Server(make_config(app, options.limits)).run(sockets=[listener])
+
+
+def make_config(app: FastAPI, limits: ServerLimits) -> uvicorn.Config:
+    """Return how uvicorn serves the application: with bounded connections, which fit the files it may open."""
+    fitting = limits.fit_descriptors(raise_descriptor_limit())
+    return uvicorn.Config(
+        app,
+        http=make_protocol(fitting),
+        ws="none",
+        limit_concurrency=fitting.connections,
+        log_level="warning",
+        timeout_graceful_shutdown=STOP_SECONDS,
+        server_header=False,
+    )
 
 
 async def _sweep_uploads_hourly(storage: Storage) -> None:

@@ -1,14 +1,50 @@
 """Settings of the server and who may use it. Light: a wrong option is told before anything heavy is loaded."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kinemacolor.errors import UsageError
 from kinemacolor.utils.device import check_device
 
 DEFAULT_PORT = 7860
+SHARED_SERVER_DISK = 200 * 10**9  # bytes for each user, where passwords tell users apart
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+@dataclass(frozen=True)
+class ServerLimits:
+    """What the server gives at most. Sizes in bytes, times in seconds, else how many at a time.
+
+    ``largest_upload``: of one request with files; ``largest_body``: of any other, which is held in memory.
+    ``disk_per_user``: that films, references and results of one user take when something is begun; 0: any.
+    ``connections``: open ones; ``waiting_connections``: of them, those that have not sent a whole request: the oldest
+    is closed for a new one. ``header_seconds``: for the head of a request; ``pause_seconds``: between two pieces of
+    its body. ``requests_per_user``, ``uploads_per_user``, ``streams_per_user`` (events), ``uploads``, ``streams``: that
+    are answered at the same time. ``free_failures``: wrong passwords before each next one costs twice the wait of
+    the last, from a second to ``longest_wait_seconds``.
+    """
+
+    largest_upload: int = 50 * 10**9
+    largest_body: int = 32 * 10**6
+    disk_per_user: int = 0
+    connections: int = 600
+    waiting_connections: int = 200
+    header_seconds: float = 20
+    pause_seconds: float = 60
+    requests_per_user: int = 32
+    uploads_per_user: int = 4
+    uploads: int = 16
+    streams_per_user: int = 24
+    streams: int = 240
+    free_failures: int = 5
+    longest_wait_seconds: float = 30
+
+    def fit_descriptors(self, available: int) -> "ServerLimits":
+        """Return limits whose connections fit ``available`` open files, of which jobs and films need some, too."""
+        connections = min(self.connections, max(8, available * 2 // 3))
+        waiting = min(self.waiting_connections, max(2, connections // 3))
+        return replace(self, connections=connections, waiting_connections=waiting)
 
 
 @dataclass(frozen=True)
@@ -16,13 +52,13 @@ class AccessRules:
     """Who may use the server, and how.
 
     ``passwords``: by user name; empty: everybody who reaches the server may use it. ``shared``: all users see the same
-    films. ``hosts``: host names that the server answers to; empty: any. ``largest_upload``: in bytes.
+    films. ``hosts``: host names that the server answers to; empty: any.
     """
 
     passwords: Mapping[str, str] = field(default_factory=dict)
     shared: bool = False
     hosts: tuple[str, ...] = LOOPBACK
-    largest_upload: int = 50 * 10**9
+    limits: ServerLimits = field(default_factory=ServerLimits)
 
 
 @dataclass(frozen=True)
@@ -31,7 +67,7 @@ class ServerOptions:
 
     ``folder``: where everything is stored. ``films``: a folder that films may be taken from; it is only read.
     ``passwords``: by user name; needed if ``host`` can be reached from other machines. ``devices``: one film at a time
-    is rendered on each. ``shared`` and ``largest_upload``: see `AccessRules`.
+    is rendered on each. ``shared``: see `AccessRules`.
     """
 
     folder: Path
@@ -41,7 +77,7 @@ class ServerOptions:
     passwords: dict[str, str] = field(default_factory=dict)
     shared: bool = False
     devices: tuple[str, ...] = ("auto",)
-    largest_upload: int = AccessRules.largest_upload
+    limits: ServerLimits = field(default_factory=ServerLimits)
 
     @property
     def access_rules(self) -> AccessRules:
@@ -50,7 +86,7 @@ class ServerOptions:
         if not local and not self.passwords:
             raise UsageError(f"others could reach {self.host}: give a name and a password with --auth NAME:PASSWORD")
         hosts = () if self.passwords else LOOPBACK  # browsers send passwords to our origin only
-        return AccessRules(self.passwords, self.shared, hosts, self.largest_upload)
+        return AccessRules(self.passwords, self.shared, hosts, self.limits)
 
     def check(self) -> None:
         """Raise UsageError for options that do not fit together, or not this machine."""

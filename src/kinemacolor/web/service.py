@@ -19,7 +19,7 @@ from kinemacolor.web.project import Project
 from kinemacolor.web.project_creation import create_project, create_project_at, restrict_project
 from kinemacolor.web.queue import JobQueue
 from kinemacolor.web.requests import AnalyzeFilm, MakePlan, PreviewClip, ProjectTask, RenderFilm
-from kinemacolor.web.storage import Storage
+from kinemacolor.web.storage import Storage, is_kept_file
 from kinemacolor.weights.manifest import weights_sha256
 
 
@@ -84,10 +84,8 @@ class Service:
         return Project(self.storage.find_project_folder(user, name))
 
     def list_projects(self, user: str) -> list[Project]:
-        """List a user's projects, the latest first."""
-        return [
-            Project(folder) for folder in self.storage.list_project_folders(user) if (folder / "project.json").is_file()
-        ]
+        """List a user's projects, the latest first; one whose `project.json` is damaged does not hide the others."""
+        return [one for one in map(Project, self.storage.list_project_folders(user)) if one.is_readable]
 
     def create_uploaded_project(self, user: str, films: Sequence[tuple[str, Path]]) -> Project:
         """Create a project of uploaded files, and queue the analysis of its film. Raises as `create_project`."""
@@ -121,7 +119,11 @@ class Service:
         project.delete_folder()
 
     def submit_task(self, user: str, project: Project, task: ProjectTask) -> JobView:
-        """Queue a task. Raises UsageError where it cannot be done yet, and as `JobQueue.submit_task`."""
+        """Queue a task. Raises UsageError where it cannot be done yet, and as `JobQueue.submit_task`.
+
+        Raises ResourceError where the user has no space left for what it would make.
+        """
+        self.storage.check_space(user)
         match task:
             case MakePlan() | RenderFilm() if not project.list_references() and project.read_plan() is None:
                 raise UsageError("there is no reference yet: give a colour picture")
@@ -179,7 +181,7 @@ def read_suggestions(project: Project) -> list[SuggestedFrame]:
 def list_result_files(project: Project) -> list[Path]:
     """List rendered films, whole or partial, but not files that are being written."""
     folder = project.results_folder
-    return sorted(file for file in folder.iterdir() if not file.name.startswith(".")) if folder.is_dir() else []
+    return sorted(file for file in folder.glob("[!.]*") if is_kept_file(project.folder, file))
 
 
 def describe_film(project: Project) -> FilmCard:

@@ -6,23 +6,19 @@ import re
 import secrets
 import shutil
 import time
-import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from kinemacolor.errors import UsageError
+from kinemacolor.errors import ResourceError, UsageError
 from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.video.images import FILM_SUFFIXES, find_pictures
 
 UPLOAD_LIFETIME_SECONDS = 24 * 3600
 MAX_LISTED_FILMS, MAX_WALKED_FOLDERS = 1000, 5000  # for the server's folder of films
-MAX_NAME_BYTES, MAX_SUFFIX_BYTES = 120, 11  # bytes
 _ID = re.compile(r"[0-9a-f]{16}")
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # by Windows
-_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 
 
 class NotFoundError(UsageError):
@@ -31,10 +27,14 @@ class NotFoundError(UsageError):
 
 @dataclass(frozen=True)
 class Storage:
-    """Folders of the server: ``root`` for all that is written; ``films``, only read, to take films from."""
+    """Folders of the server: ``root`` for all that is written; ``films``, only read, to take films from.
+
+    ``disk_per_user``: bytes that the projects of one user may take when something is begun; 0: any.
+    """
 
     root: Path
     films: Path | None = None
+    disk_per_user: int = 0
 
     @property
     def uploads_folder(self) -> Path:
@@ -46,6 +46,19 @@ class Storage:
         for folder in (self.root, self.uploads_folder, self.root / "users"):
             with translate_disk_errors(folder):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def measure_left(self, user: str) -> int:
+        """Return how many bytes a user may still store: of the user's share, and of what is free on the disk."""
+        free = shutil.disk_usage(self.root).free
+        if not self.disk_per_user:
+            return free
+        return max(0, min(free, self.disk_per_user - _measure_folder(self._user_folder(user))))
+
+    def check_space(self, user: str) -> None:
+        """Raise ResourceError where a user's projects take all that one user may have, or the disk is full."""
+        if not self.measure_left(user):
+            share = f"the {self.disk_per_user / 1e9:g} GB of one user" if self.disk_per_user else "the disk"
+            raise ResourceError(f"your films take all of {share}: remove some")
 
     def create_project_folder(self, user: str) -> Path:
         """Create an empty folder with a random name for a new project."""
@@ -86,7 +99,7 @@ class Storage:
             found += [
                 str((here / name).relative_to(self.films or here))
                 for name in sorted(files)
-                if name.lower().endswith(FILM_SUFFIXES) and _is_listed(name)
+                if name.lower().endswith(FILM_SUFFIXES) and _is_listed(name) and (here / name).is_file()
             ]
             if here != self.films and len(find_pictures(here)) > 1:
                 found.append(str(here.relative_to(self.films or here)))
@@ -104,11 +117,11 @@ class Storage:
         root = self.films.resolve()
         try:
             path = (root / relative).resolve()
-            is_found = path != root and path.is_relative_to(root) and path.exists()
+            is_found = path != root and path.is_relative_to(root) and _is_readable_film(path)
         except (OSError, ValueError):
             is_found = False
         if not is_found:
-            raise NotFoundError(f"there is no film {relative[:MAX_NAME_BYTES]!r} in the server's folder")
+            raise NotFoundError(f"there is no film {relative[:120]!r} in the server's folder")
         return path
 
     def hide_server_paths(self, message: str) -> str:
@@ -132,6 +145,31 @@ class Storage:
         return self.root / "users" / user
 
 
+def _measure_folder(folder: Path) -> int:
+    """Sum the sizes of all files in a folder, in bytes; others may remove some meanwhile."""
+    size = 0
+    for place, _, files in os.walk(folder):
+        for name in files:
+            with suppress(OSError):
+                size += os.lstat(Path(place, name)).st_size
+    return size
+
+
+def _is_readable_film(path: Path) -> bool:
+    """Whether a path is a file, or a folder whose pictures are: to open a named pipe would wait for ever."""
+    if not path.is_dir():
+        return path.is_file()
+    return all(one.is_file() and one.resolve().parent == path for one in find_pictures(path))
+
+
+def is_kept_file(folder: Path, path: Path) -> bool:
+    """Whether ``path`` is a file of ``folder``, really in it: no link leads out, and it is no device or pipe."""
+    try:
+        return path.is_file() and path.resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
 def _is_listed(name: str) -> bool:
     """Whether a name is not hidden, and is valid text: JSON cannot hold a name with undecodable bytes."""
     return not name.startswith(".") and name == name.encode(errors="ignore").decode()
@@ -140,23 +178,6 @@ def _is_listed(name: str) -> bool:
 def make_user_key(identity: str) -> str:
     """Return the name of a user's folder, a hash that does not reveal the secret or name that identifies the user."""
     return hashlib.sha256(identity.encode()).hexdigest()[:24]
-
-
-def safe_file_name(name: str) -> str:
-    """Return a file name without folders, control characters and what some file systems forbid; the suffix stays.
-
-    Raises UsageError where nothing is left, or the suffix is too long.
-    """
-    known = name.encode("utf-8", "ignore").decode()
-    last = unicodedata.normalize("NFC", known.replace("\\", "/")).rsplit("/", 1)[-1]
-    stem, dot, suffix = _FORBIDDEN.sub("_", last).strip(" .").rpartition(".")
-    if not dot:
-        stem, suffix = suffix, ""
-    ending = (dot + suffix).encode()
-    stem = stem.encode()[: MAX_NAME_BYTES - len(ending)].decode("utf-8", "ignore").strip(" .")
-    if not stem.strip("_") or len(ending) > MAX_SUFFIX_BYTES:
-        raise UsageError(f"{known[:60]!r} is no name for a file: rename it")
-    return f"{'_' * bool(_RESERVED.match(stem))}{stem}{ending.decode()}"
 
 
 def unused_path(path: Path) -> Path:

@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import assert_never
 
 from filelock import FileLock
 
-from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, find_machine_fault
+from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, translate_foreign_errors
 from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, RenderOptions
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.excerpt import cut_excerpt
@@ -193,23 +194,25 @@ def main(folder: str, job: str, device: str) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _raise_interrupted)
     project = Project(Path(folder))
+    file = project.folder / "jobs" / job
     try:
         threading.Thread(target=_stop_when_input_closes, daemon=True).start()
-        with FileLock(project.folder / "jobs" / f"{job}.lock"), warnings.catch_warnings():
+        with translate_foreign_errors(_describe_mistake), FileLock(f"{file}.lock"), warnings.catch_warnings():
             warnings.showwarning = lambda message, *more, **where: print(message, file=sys.stderr)
-            entry = JobEntry.model_validate_json((project.folder / "jobs" / f"{job}.json").read_text(encoding="utf-8"))
+            entry = JobEntry.model_validate_json(Path(f"{file}.json").read_text(encoding="utf-8"))
             result = run_task(project, entry, _make_progress_callback(), device)
     except KinemacolorError as error:
         partial = getattr(error.report, "result", None) if isinstance(error, PartialError) else None
         _send_message(error=str(error), result=_path_in_project(project, partial))
         return error.exit_code
-    except (MemoryError, RuntimeError, OSError) as error:
-        if not (machine_fault := find_machine_fault(error)):
-            raise
-        _send_message(error=str(machine_fault))
-        return machine_fault.exit_code
     _send_message(result=_path_in_project(project, result))
     return 0
+
+
+def _describe_mistake(error: Exception) -> KinemacolorError:
+    """What no library's border has caught is a mistake of ours: the job's log has where, its user learns what."""
+    traceback.print_exception(error)
+    return KinemacolorError(f"a mistake of the program ended it ({type(error).__name__}: {error})")
 
 
 def _send_message(**content: object) -> None:

@@ -1,0 +1,33 @@
+"""What the process of a job tells its server: a JSON object a line on its standard output, amid whatever else talks."""
+
+import json
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+
+class ProgressMessage(BaseModel):
+    """Of ``step``, ``done`` of ``expected`` is finished; None: it is not known how much there is."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    step: str
+    done: int
+    expected: int | None = None
+
+
+class EndMessage(BaseModel):
+    """The last words: the failure, if it failed; the file that was made, relative to the project."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    error: str | None = None
+    result: str | None = None
+
+
+_MESSAGE: TypeAdapter[ProgressMessage | EndMessage] = TypeAdapter(ProgressMessage | EndMessage)
+
+
+def parse_message(line: str) -> ProgressMessage | EndMessage | None:
+    """Read a line; None for what is no message: libraries print, too."""
+    try:
+        return _MESSAGE.validate_python(json.loads(line))
+    except (ValueError, RecursionError):
+        return None
