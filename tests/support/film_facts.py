@@ -14,9 +14,9 @@ from kinemacolor.utils.arrays import UInt8Array
 
 @dataclass
 class FilmFacts:
-    """Number of frames and the times that they have in seconds, packets by kind of stream, the matrix of the first frame.
+    """Number of frames and the times that they have in seconds, packets by kind of stream, the first frame's matrix.
 
-    ``fields`` are "progressive", "tff" or "bff" by number of frames; ``side_data`` the kinds of it, by number of frames.
+    ``fields`` counts frames that are "progressive", "tff" or "bff", ``side_data`` those that have each kind of it.
     """
 
     frames: int = 0

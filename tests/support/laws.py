@@ -1,10 +1,11 @@
-"""The law that every strange file is held to: an ending that we know, nothing else changed, nothing left lying about."""
+"""The law for every strange file: an ending that we know, nothing else changed, nothing left lying about."""
 
 import hashlib
 import re
 import signal
 import tempfile
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 from kinemacolor.errors import KinemacolorError
 
 WHOLE = "whole"
+FAULT = "fault:"
 _UNFINISHED_NAME = re.compile(r"^\.|[0-9a-f]{32}|\.trial$")  # what is written aside until it gets its name
 
 
@@ -54,8 +56,19 @@ def find_ending(job: Callable[..., Any], *arguments: Any, seconds: float = 60, *
         try:
             return Ending(WHOLE, "", job(*arguments, **named))
         except KinemacolorError as error:
-            assert str(error).strip(), f"{type(error).__name__} without a word"
-            return Ending(type(error).__name__, str(error), None)
+            ending = Ending(type(error).__name__, str(error), None)
+    assert ending.message.strip(), f"{ending.kind} without a word"
+    return ending
+
+
+def find_any_ending(job: Callable[..., Any], *arguments: Any, seconds: float = 60, **named: Any) -> Ending:
+    """`find_ending`, but a fault is an ending too, with the line of ours it came through: "fault: X at y.py:12"."""
+    try:
+        return find_ending(job, *arguments, seconds=seconds, **named)
+    except (Exception, HungError, SystemExit) as error:
+        ours = [step for step in traceback.extract_tb(error.__traceback__) if "/kinemacolor/" in step.filename]
+        where = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "no line of ours"
+        return Ending(f"{FAULT} {type(error).__name__} at {where}", str(error)[:300], None)
 
 
 def fingerprint(folder: Path) -> dict[str, str]:

@@ -67,7 +67,9 @@ def plain(name: str, frames: int = 8, **how: Any) -> Callable[[Path], Path]:
 def _mirrored(folder: Path, numbers: tuple[int, int, int, int], suffix: str) -> Path:
     a, b, c, d = (number << 16 for number in numbers)
     matrix = (a, b, 0, c, d, 0, 0, 0, 1 << 30)
-    return code_film(folder / f"in{suffix}", 3, options=FAST, prepare=lambda _, stream: stream.set_display_matrix(matrix))
+    return code_film(
+        folder / f"in{suffix}", 3, options=FAST, prepare=lambda _, stream: stream.set_display_matrix(matrix)
+    )
 
 
 def _with_subtitles(folder: Path, *spans: tuple[float, float], suffix: str = ".mkv") -> Path:
@@ -139,7 +141,9 @@ CONTAINERS = [
     FilmCase("dv in mov", plain("in.mov", 2, **DV), 2, rate=NTSC, fields="bff", fault="F7"),
     FilmCase("raw h264", plain("in.h264", **RAW), rate=FILM_RATE, fault="F8"),
     FilmCase("raw m2v", plain("in.m2v", **M2V), rate=FILM_RATE),
-    FilmCase("raw hevc", plain("in.hevc", codec="libx265", container="hevc", options={"x265-params": "log-level=error"})),
+    FilmCase(
+        "raw hevc", plain("in.hevc", codec="libx265", container="hevc", options={"x265-params": "log-level=error"})
+    ),
 ]
 SOUND_AND_TEXT = [
     FilmCase(
@@ -178,9 +182,7 @@ CLOCKS = [
     FilmCase("two frames at one time", plain("in.mkv", codec="ffv1", times=TWINS, time_base=TENTH_MS), 4),
     FilmCase("before zero", lambda f: _before_zero(f, ".mkv"), output=".mp4", fault="F10"),
     FilmCase("before zero to mkv", lambda f: _before_zero(f, ".mkv"), fault="F10"),
-    FilmCase(
-        "joined ts", lambda f: _joined(f, ".ts", "mpegts", 60), 120, rate=Fraction(25), output=".mp4", fault="F9"
-    ),
+    FilmCase("joined ts", lambda f: _joined(f, ".ts", "mpegts", 60), 120, rate=Fraction(25), output=".mp4", fault="F9"),
     FilmCase("joined vob", lambda f: _joined(f, ".vob", "vob", 20), 40, rate=Fraction(25), output=".mp4", fault="F9"),
 ]
 PICTURES = [

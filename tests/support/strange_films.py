@@ -36,7 +36,7 @@ def code_film(
     time_base: Fraction | None = None,
     prepare: Prepare | None = None,
 ) -> Path:
-    """Encode the scene; ``fields`` is "tff" or "bff", ``sound`` a codec with ``samples`` in a packet, ``times`` seconds.
+    """Encode the scene; ``fields`` is "tff" or "bff", ``sound`` a codec with ``samples`` in a packet, ``times`` in s.
 
     Encoders run with one thread, so that the same call makes the same bytes.
     """
@@ -54,7 +54,7 @@ def code_film(
         if prepare:
             prepare(film, stream)
         if speaker:
-            film.mux([packet for packet in iter_sound(speaker, sound_seconds, samples)])
+            film.mux(list(iter_sound(speaker, sound_seconds, samples)))
         mark = _make_marker(fields, size, pix_fmt, base) if fields else None
         for index, seconds in enumerate(shown):
             frame = av.VideoFrame.from_ndarray(scene(index, size), "rgb24").reformat(format=pix_fmt)
