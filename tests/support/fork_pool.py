@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 SPARE_BYTES = 4 << 30  # of address space that a child may take beyond what its parent has
 
@@ -22,15 +23,18 @@ def use_one_thread() -> None:
     cv2.setNumThreads(1)
 
 
-def fork_one(job: Callable[[], object], *, limit_memory: bool = True) -> int:
-    """Start a job in a child, silent; gives its number. It ends with exit code 0, or 70 where the job raised."""
+def fork_one(job: Callable[[], object], *, limit_memory: bool = True, said: Path | None = None) -> int:
+    """Start a job in a child; gives its number. It ends with exit code 0, or 70 where the job raised.
+
+    ``said``: a file that gets what the job says; else it is silent.
+    """
     child = os.fork()
     if child:
         return child
     try:
-        silence = os.open(os.devnull, os.O_RDWR)
+        sink = os.open(said or os.devnull, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
         for descriptor in (0, 1, 2):
-            os.dup2(silence, descriptor)
+            os.dup2(sink, descriptor)
         if limit_memory:
             with open("/proc/self/statm") as statm:
                 size = int(statm.read().split()[0]) * resource.getpagesize()
@@ -39,6 +43,7 @@ def fork_one(job: Callable[[], object], *, limit_memory: bool = True) -> int:
         job()
         os._exit(0)
     except BaseException:
+        traceback.print_exc()
         os._exit(70)
     finally:
         os._exit(71)
