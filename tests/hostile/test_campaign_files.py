@@ -21,8 +21,10 @@ MENDING = {
     "R5": ["images.py", "files.py:1"],
     "R10": ["work: fault: "],
     "R11": ["plan: fault: "],
+    "K2": ["film: fault: UsageError"],
+    "K8": ["film: signal 6"],
     "K1": ["AttributeError at other_streams.py"],
-    "K3": ["list: fault: ValueError at files.py"],
+    "K3": ["list: fault: ValueError at files.py", "list: fault: OverflowError at files.py"],
 }
 
 

@@ -15,7 +15,7 @@ from support.quick_model import quick_model
 
 KILLS = 1000
 MOST_KILLS = 6  # of one job
-MENDING = {"R9": ["exit code 2"]}
+MENDING = {"R9": ["exit code 2"], "K7": ["left lying"]}
 
 
 @pytest.fixture

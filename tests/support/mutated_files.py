@@ -80,6 +80,8 @@ class MutatedFiles:
         if ending.kind != WHOLE and result.exists():
             return f"{FAULT} a name without a whole file after {ending.kind}"
         partial.unlink(missing_ok=True)
+        if ending.kind == "UsageError":
+            return f"{FAULT} UsageError | {ending.message}"  # the film is damaged: no other option would help
         return f"{ending.kind} | {ending.message}"
 
     def _try_picture(self, path: Path, sample: Sample) -> str:
