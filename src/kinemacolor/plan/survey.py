@@ -19,10 +19,10 @@ from kinemacolor.shots.shot import FrameClock, Shot, shots_from_boundaries
 from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.utils.prefetch import prefetch
 from kinemacolor.video.geometry import Geometry
-from kinemacolor.video.info import VideoInfo
+from kinemacolor.video.info import TIME_TOLERANCE_SECONDS, VideoInfo
 from kinemacolor.video.pixels import luma_codes_to_gray
 from kinemacolor.video.random_access import FrameIndex, FrameIndexBuilder
-from kinemacolor.video.reader import TIME_TOLERANCE_SECONDS, VideoReader
+from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.timecode import timecode_to_frames
 
 SAMPLE_SHORT_SIDE = 112  # px, shorter side of a sample

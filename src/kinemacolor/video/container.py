@@ -5,8 +5,10 @@ from pathlib import Path
 
 import av
 
-from kinemacolor.errors import InputError, translate_read_errors
+from kinemacolor.errors import InputError
+from kinemacolor.video.images import PICTURE_SUFFIX_WORDS
 from kinemacolor.video.info import VideoInfo
+from kinemacolor.video.picture_files import check_is_readable_file
 from kinemacolor.video.pixels import get_bit_depth, get_chroma_subsampling, is_rgb, read_color_tags
 from kinemacolor.video.timecode import find_timecode
 
@@ -26,11 +28,9 @@ def find_video_stream(container: av.container.InputContainer, path: Path) -> av.
 
 def open_film(path: Path) -> av.container.InputContainer:
     """Open a film for reading. Raises InputError for what cannot be opened."""
-    with translate_read_errors(path):
-        if not path.exists():
-            raise InputError(f"{path} does not exist: check the name")
-        if path.is_dir():
-            raise InputError(f"the folder {path} holds no pictures (png, jpg, tif, webp, bmp)")
+    check_is_readable_file(path)
+    if path.is_dir():
+        raise InputError(f"the folder {path} holds no pictures ({PICTURE_SUFFIX_WORDS})")
     try:
         # An absolute path is never taken for a URL, whatever colons its name has.
         return av.open(str(path.absolute()), metadata_errors="replace")

@@ -5,11 +5,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kinemacolor.options import GapHandling
 from kinemacolor.utils.arrays import UIntArray
 
 if TYPE_CHECKING:
     from kinemacolor.color import YCbCr
 
+TIME_TOLERANCE_SECONDS = 5e-4  # containers round timestamps, and users type the rounded times they were shown
 UNSPECIFIED = 2  # in ITU-T H.273, of matrix, primaries and transfer
 _LUMA_WEIGHTS = {  # ITU-T H.273 MatrixCoefficients: (Kr, Kb)
     1: (0.2126, 0.0722),
@@ -59,6 +61,7 @@ class VideoInfo:
     counter-clockwise. ``frames`` is what the container claims, None where it claims nothing.
     ``origin_seconds`` is the time of the film's first timestamp; times that a user gives count from there.
     ``timecode`` is what the film calls its first frame: "01:00:00:00", or "01:00:00;00" for drop-frame.
+    ``gaps`` is what becomes of numbered pictures that are missing, ``gap_note`` says which are, None where none is.
     """
 
     path: Path
@@ -81,6 +84,8 @@ class VideoInfo:
     is_pictures: bool = False
     origin_seconds: float = 0.0
     timecode: str | None = None
+    gaps: GapHandling = "error"
+    gap_note: str | None = None
 
     @property
     def is_interlaced(self) -> bool:

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 import av
 
 from kinemacolor.video.container import find_video_stream
-from kinemacolor.video.info import VideoInfo
+from kinemacolor.video.info import TIME_TOLERANCE_SECONDS, VideoInfo
 from kinemacolor.video.output import NO_SPACE_ERRNOS
-from kinemacolor.video.reader import TIME_TOLERANCE_SECONDS
 from kinemacolor.video.timecode import advance_timecode
 
 CONTAINER_METADATA_KEYS = {

@@ -11,6 +11,7 @@ import av
 import numpy as np
 from av.stream import AttachmentStream
 
+from kinemacolor.options import GapHandling
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.video.container import find_video_stream, open_film
 from kinemacolor.video.info import VideoInfo
@@ -51,12 +52,14 @@ class _FrameDifferences:
     has_equal_sizes: bool = True
 
 
-def verify_film(source: Path, result: Path) -> list[Check]:
+def verify_film(source: Path, result: Path, gaps: GapHandling = "error") -> list[Check]:
     """Compare a result with its source: frames, timestamps, geometry, luma, colour tags and all other streams.
+
+    ``gaps`` is what became of pictures that a source of numbered ones lacks.
 
     Raises InputError where one of them cannot be read.
     """
-    before, after = probe_film(source), probe_film(result)
+    before, after = probe_film(source, gaps), probe_film(result)
     differences = _compare_frames(source, result, before, after)
     checks = [
         Check(
@@ -103,7 +106,7 @@ def _describe_time_bases(before: VideoInfo, after: VideoInfo) -> str:
 def _compare_frames(source: Path, result: Path, before: VideoInfo, after: VideoInfo) -> _FrameDifferences:
     """Read both films together, and compare times and luma of frames with the same number."""
     differences = _FrameDifferences()
-    for one, other in zip_longest(_iter_luma_codes(source), _iter_luma_codes(result)):
+    for one, other in zip_longest(_iter_luma_codes(source, before.gaps), _iter_luma_codes(result)):
         differences.frame_counts = (
             differences.frame_counts[0] + (one is not None),
             differences.frame_counts[1] + (other is not None),
@@ -143,9 +146,9 @@ def _is_range_narrowed(before: VideoInfo, after: VideoInfo) -> bool:
     return after.codec == "prores" and before.colors.full_range and not after.colors.full_range
 
 
-def _iter_luma_codes(path: Path) -> Iterator[tuple[UIntArray, int]]:
+def _iter_luma_codes(path: Path, gaps: GapHandling = "error") -> Iterator[tuple[UIntArray, int]]:
     """Yield the luma codes ``H W`` and the pts of every frame."""
-    with VideoReader(path) as reader:
+    with VideoReader(path, gaps=gaps) as reader:
         for block in reader.iter_blocks(1):
             yield block.luma_codes[0], block.pts[0]
 
