@@ -14,6 +14,7 @@ from kinemacolor.cli.options import (
     DeviceOption,
     EndOption,
     FilmArgument,
+    GapsOption,
     JsonOption,
     ModelOption,
     OverwriteOption,
@@ -84,18 +85,23 @@ def plan(
     options: RenderOptions = RenderOptions(),
     start: StartOption = "0",
     end: EndOption = None,
+    gaps: GapsOption = "error",
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Find the shots of FILM and choose references for each: one file to read, edit, and render."""
     from kinemacolor.plan.planner import PlanRequest, make_plan
     from kinemacolor.references.spec import ReferenceSpec
+    from kinemacolor.video.picture_series import locate_film
     from kinemacolor.video.reader import probe_film
 
     reference_specs = tuple(map(ReferenceSpec.parse, reference))
     target = output or _path_beside(film, ".plan.json")
     _check_output(
-        target, (".json",), [film, *(one.path for one in reference_specs), *([shots] if shots else [])], overwrite
+        target,
+        (".json",),
+        [locate_film(film), *(one.path for one in reference_specs), *([shots] if shots else [])],
+        overwrite,
     )
     request = PlanRequest(
         film=film,
@@ -108,8 +114,12 @@ def plan(
         references_per_shot=per_shot,
         shot_list=shots,
         detector=detector,
+        gaps=gaps,
     )
-    expected = probe_film(film).expected_frames
+    info = probe_film(film, gaps)
+    if info.gap_note:
+        print_message(f"note: {info.gap_note}", quiet=quiet)
+    expected = info.expected_frames
     with show_progress(f"{film.name}: looking", quiet=quiet) as advance:
         film_plan, film_survey = make_plan(request, lambda done: advance(done, expected))
     film_plan.write(target)
@@ -184,6 +194,7 @@ def shots(
     film: Annotated[Path, typer.Argument(metavar="FILM|PLAN", help="A film, or a plan (*.json).")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The list: *.csv, *.edl or *.otio.")],
     detector: DetectorOption = "luma",
+    gaps: GapsOption = "error",
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -198,12 +209,13 @@ def shots(
     if film.suffix == ".json":
         plan = Plan.read(film)
         source, shot_list = plan.film.path, tuple(shot.to_shot() for shot in plan.shots)
-        start = plan.film.start_seconds
+        start, gaps = plan.film.start_seconds, plan.film.gaps
     else:
-        source, expected = film, probe_film(film).expected_frames
+        source, expected = film, probe_film(film, gaps).expected_frames
         with show_progress(f"{film.name}: looking", quiet=quiet) as advance:
-            shot_list = survey_film(film, detector=detector, on_frame=lambda done: advance(done, expected)).shots
-    write_shots(output, shot_list, make_frame_clock(probe_film(source), start), source)
+            survey = survey_film(film, detector=detector, on_frame=lambda done: advance(done, expected), gaps=gaps)
+        shot_list = survey.shots
+    write_shots(output, shot_list, make_frame_clock(probe_film(source, gaps), start), source)
     print_message(f"{output}: {len(shot_list)} shots", quiet=quiet)
 
 
@@ -219,6 +231,7 @@ def refs_suggest(
     detector: DetectorOption = "luma",
     start: StartOption = "0",
     end: EndOption = None,
+    gaps: GapsOption = "error",
     quiet: QuietOption = False,
     json_report: JsonOption = False,
 ) -> None:
@@ -231,7 +244,7 @@ def refs_suggest(
     from kinemacolor.video.reader import probe_film
 
     known = [load_reference(one.path) for text in reference for one in ReferenceSpec.parse(text).list_references()]
-    expected, begin_seconds = probe_film(film).expected_frames, parse_seconds(start, "--start")
+    expected, begin_seconds = probe_film(film, gaps).expected_frames, parse_seconds(start, "--start")
     with show_progress(f"{film.name}: looking", quiet=quiet) as advance:
         film_survey = survey_film(
             film,
@@ -240,6 +253,7 @@ def refs_suggest(
             start_seconds=begin_seconds,
             end_seconds=None if end is None else parse_seconds(end, "--end"),
             on_frame=lambda done: advance(done, expected),
+            gaps=gaps,
         )
     from kinemacolor.plan.frame_encoder import make_frame_encoder  # torch comes with it
 
@@ -257,7 +271,7 @@ def refs_suggest(
                 f"{one.frame:>6} {seconds:>9.3f}s {one.gain:>5.0%} {one.coverage:>11.0%}  {_format_ranges(one.shots)}"
             )
     if extract:
-        extract_frames(film, [one.frame for one in found], extract, start_seconds=begin_seconds)
+        extract_frames(film, [one.frame for one in found], extract, start_seconds=begin_seconds, gaps=gaps)
         print_message(
             f"{extract}: {len(found)} pictures to colour; then `kinemacolor plan {film} -r {extract}`", quiet=quiet
         )
@@ -269,12 +283,13 @@ def refs_extract(
     frames: Annotated[list[int], typer.Argument(metavar="FRAME...", help="Numbers; the first frame is 0.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="A folder.")],
     start: StartOption = "0",
+    gaps: GapsOption = "error",
     quiet: QuietOption = False,
 ) -> None:
     """Write frames of FILM as pictures to colour, named so that a plan knows their place: ref_000123.png."""
     from kinemacolor.plan.stills import extract_frames
 
-    written = extract_frames(film, frames, output, start_seconds=parse_seconds(start, "--start"))
+    written = extract_frames(film, frames, output, start_seconds=parse_seconds(start, "--start"), gaps=gaps)
     print_message(f"{output}: {len(written)} pictures", quiet=quiet)
 
 
@@ -290,8 +305,10 @@ def _format_ranges(numbers: Sequence[int]) -> str:
 
 
 def _path_beside(film: Path, suffix: str) -> Path:
-    whole = film.resolve() if film.is_dir() else film
-    return whole.with_name(f"{whole.name if film.is_dir() else whole.stem}{suffix}")
+    from kinemacolor.video.picture_series import make_result_base
+
+    base = make_result_base(film)
+    return base.with_name(f"{base.name}{suffix}")
 
 
 def _check_output(output: Path, suffixes: Sequence[str], inputs: Sequence[Path], overwrite: bool) -> None:

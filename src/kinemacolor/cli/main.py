@@ -20,6 +20,7 @@ from kinemacolor.cli.options import (
     DeviceOption,
     EndOption,
     FilmArgument,
+    GapsOption,
     JsonOption,
     ModelOption,
     OverwriteOption,
@@ -77,6 +78,7 @@ def colorize(
     device: DeviceOption = DEFAULT_DEVICE,
     start: StartOption = "0",
     end: EndOption = None,
+    gaps: GapsOption = "error",
     encoding: EncodingOptions = EncodingOptions(),
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
@@ -97,6 +99,7 @@ def colorize(
         encoding=encoding,
         start_seconds=parse_seconds(start, "--start"),
         end_seconds=None if end is None else parse_seconds(end, "--end"),
+        gaps=gaps,
         overwrite=overwrite,
     )
     run = ColorizeRun(request)
@@ -122,13 +125,15 @@ def preview(
     model: ModelOption = DEFAULT_MODEL,
     options: RenderOptions = RenderOptions(),
     device: DeviceOption = DEFAULT_DEVICE,
+    gaps: GapsOption = "error",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing picture.")] = False,
 ) -> None:
     """One picture of frames at given times: gray, coloured, and how sure the model is."""
     from kinemacolor.rendering.api import preview as write
+    from kinemacolor.video.picture_series import make_result_base
 
-    whole = film.resolve()
-    target = output or whole.with_name(f"{whole.stem}.preview.png")
+    base = make_result_base(film).absolute()
+    target = output or base.with_name(f"{base.name}.preview.png")
     write(
         film,
         reference,
@@ -137,6 +142,7 @@ def preview(
         model=model,
         options=options,
         device=device,
+        gaps=gaps,
         overwrite=overwrite,
     )
     filled = ", filled (bright: a guess)" if options.fill else ""
@@ -147,12 +153,13 @@ def preview(
 def verify(
     source: Annotated[Path, typer.Argument(help="The film as it was.")],
     result: Annotated[Path, typer.Argument(help="The film as it became.")],
+    gaps: GapsOption = "error",
     json_report: JsonOption = False,
 ) -> None:
     """Prove that RESULT is SOURCE with colours: frames, timestamps, streams, luma. Exit 0 or 5."""
     from kinemacolor.video.verify import verify_film
 
-    checks = verify_film(source, result)
+    checks = verify_film(source, result, gaps)
     for check in checks:
         print_message(f"{'ok  ' if check.passed else 'FAIL'} {check.name}: {check.detail}")
     if json_report:

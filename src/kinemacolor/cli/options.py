@@ -10,6 +10,8 @@ from typing import Annotated, Any, get_args
 import typer
 from annotated_types import Interval
 
+from kinemacolor.options import GapHandling
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Write a report as JSON to standard output.")]
 FilmArgument = Annotated[
     Path, typer.Argument(metavar="FILM", help="A film, a picture, or a folder of numbered pictures.")
@@ -28,6 +30,10 @@ DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or 
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 StartOption = Annotated[str, typer.Option("--start", help="Begin here: seconds, or H:MM:SS.")]
 EndOption = Annotated[str | None, typer.Option("--end", help="Stop before here: seconds, or H:MM:SS.")]
+GapsOption = Annotated[
+    GapHandling,
+    typer.Option("--gaps", help="Of pictures that a numbered series lacks: error, hold (show the one before), skip."),
+]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an existing result.")]
 DEFAULT_DEVICE = "auto"
 

@@ -8,7 +8,7 @@ import numpy as np
 from kinemacolor.errors import UsageError
 from kinemacolor.inference.session import Session
 from kinemacolor.models.base import Colorizer
-from kinemacolor.options import RenderOptions
+from kinemacolor.options import GapHandling, RenderOptions
 from kinemacolor.utils.arrays import Float32Array, UInt8Array
 from kinemacolor.video.display import to_display_gray
 from kinemacolor.video.geometry import resize
@@ -28,16 +28,18 @@ def write_preview(
     options: RenderOptions | None = None,
     *,
     device: str = "auto",
+    gaps: GapHandling = "error",
 ) -> None:
     """Write a picture with a row for each time: gray, colorized, confidence (white: sure), with ``fill`` filled part.
 
-    ``references`` are sRGB pictures as `Session` takes them. Each frame is colorized without history.
+    ``references`` are sRGB pictures as `Session` takes them. Each frame is colorized without history. ``gaps`` is that
+    of `probe_film`.
 
     Raises UsageError for a time behind the end of the film.
     """
     rows = []
     for seconds in times_seconds:
-        with VideoReader(film, start_seconds=seconds) as reader:
+        with VideoReader(film, start_seconds=seconds, gaps=gaps) as reader:
             block = next(reader.iter_blocks(1), None)
             if block is None:
                 length = reader.info.duration_seconds
