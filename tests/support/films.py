@@ -13,7 +13,7 @@ import av
 import numpy as np
 
 from kinemacolor.models.color2embed import Color2Embed, Color2EmbedOptions
-from kinemacolor.options import EncodingOptions
+from kinemacolor.options import EncodingOptions, GapHandling
 from kinemacolor.video.encoding import choose_encoder
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.pixels import compute_chroma_shape
@@ -94,16 +94,18 @@ def copy_with_chroma(source: Path, output: Path, **options: Any) -> VideoInfo:
     return probe_film(output)
 
 
-def write_with_chroma(source: Path, output: Path, *, with_other_streams: bool = True, **options: Any) -> list[str]:
+def write_with_chroma(
+    source: Path, output: Path, *, with_other_streams: bool = True, gaps: GapHandling = "error", **options: Any
+) -> list[str]:
     """What `copy_with_chroma` writes; gives the warnings of writer and reader."""
-    info = probe_film(source)
+    info = probe_film(source, gaps)
     encoder = choose_encoder(info, output, EncodingOptions(**options))
     size = compute_chroma_shape(info.height, info.width, encoder.subsampling)
     middle = 2 ** (encoder.depth - 1)
     chroma = np.full((2, *size), middle, np.uint8 if encoder.depth == 8 else np.uint16)
     chroma[0] += middle // 16
     opened = open_writer(output, info, encoder, with_other_streams=with_other_streams)
-    with VideoReader(source) as reader, opened as writer:
+    with VideoReader(source, info=info) as reader, opened as writer:
         for block in reader.iter_blocks(3):
             for luma, *rest in zip(block.luma_codes, block.pts, block.durations, block.extras, strict=True):
                 writer.write(luma, chroma, *rest)

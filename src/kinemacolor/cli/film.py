@@ -16,6 +16,7 @@ from kinemacolor.cli.options import (
     DeviceOption,
     EndOption,
     FilmArgument,
+    GapsOption,
     JsonOption,
     ModelOption,
     OverwriteOption,
@@ -86,6 +87,7 @@ def plan(
     options: RenderOptions = RenderOptions(),
     start: StartOption = "0",
     end: EndOption = None,
+    gaps: GapsOption = "error",
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -93,12 +95,16 @@ def plan(
     announce_film(film, quiet=quiet)
     from kinemacolor.plan.planner import PlanRequest, make_plan
     from kinemacolor.references.spec import ReferenceSpec
+    from kinemacolor.video.picture_series import locate_film
     from kinemacolor.video.reader import probe_film
 
     reference_specs = tuple(map(ReferenceSpec.parse, reference))
     target = output or _path_beside(film, ".plan.json")
     check_output(
-        target, (".json",), [film, *(one.path for one in reference_specs), *([shots] if shots else [])], overwrite
+        target,
+        (".json",),
+        [locate_film(film), *(one.path for one in reference_specs), *([shots] if shots else [])],
+        overwrite,
     )
     start_seconds, end_seconds = read_span(film, start, end)
     request = PlanRequest(
@@ -112,8 +118,12 @@ def plan(
         references_per_shot=per_shot,
         shot_list=shots,
         detector=detector,
+        gaps=gaps,
     )
-    expected = probe_film(film).expected_frames
+    info = probe_film(film, gaps)
+    if info.gap_note:
+        print_message(f"note: {info.gap_note}", quiet=quiet)
+    expected = info.expected_frames
     with show_progress(f"{film.name}: looking", quiet=quiet) as advance:
         film_plan, film_survey = make_plan(request, lambda done: advance(done, expected))
     film_plan.write(target)
@@ -197,6 +207,7 @@ def refs_suggest(
     detector: DetectorOption = "luma",
     start: StartOption = "0",
     end: EndOption = None,
+    gaps: GapsOption = "error",
     quiet: QuietOption = False,
     json_report: JsonOption = False,
 ) -> None:
@@ -210,7 +221,7 @@ def refs_suggest(
     from kinemacolor.video.reader import probe_film
 
     known = [load_reference(one.path) for text in reference for one in ReferenceSpec.parse(text).list_references()]
-    expected, (begin_seconds, end_seconds) = probe_film(film).expected_frames, read_span(film, start, end)
+    expected, (begin_seconds, end_seconds) = probe_film(film, gaps).expected_frames, read_span(film, start, end, gaps)
     with show_progress(f"{film.name}: looking", quiet=quiet) as advance:
         film_survey = survey_film(
             film,
@@ -219,6 +230,7 @@ def refs_suggest(
             start_seconds=begin_seconds,
             end_seconds=end_seconds,
             on_frame=lambda done: advance(done, expected),
+            gaps=gaps,
         )
     from kinemacolor.plan.frame_encoder import make_frame_encoder  # torch comes with it
 
@@ -236,7 +248,7 @@ def refs_suggest(
                 f"{one.frame:>6} {seconds:>9.3f}s {one.gain:>5.0%} {one.coverage:>11.0%}  {_format_ranges(one.shots)}"
             )
     if extract:
-        extract_frames(film, [one.frame for one in found], extract, start_seconds=begin_seconds)
+        extract_frames(film, [one.frame for one in found], extract, start_seconds=begin_seconds, gaps=gaps)
         pictures = f"{format_count(len(found), 'picture')}, still gray"
         then = f"kinemacolor plan {shlex.quote(str(film))} -r {shlex.quote(str(extract))}"
         print_message(f"{extract}: {pictures}: colour them in any program, then `{then}`", quiet=quiet)
@@ -248,13 +260,14 @@ def refs_extract(
     frames: Annotated[list[int], typer.Argument(metavar="FRAME...", help="Numbers; the first frame is 0.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="A folder.")],
     start: StartOption = "0",
+    gaps: GapsOption = "error",
     quiet: QuietOption = False,
 ) -> None:
     """Write frames of FILM as pictures to colour, named so that a plan knows their place: ref_000123.png."""
     announce_film(film, quiet=quiet)
     from kinemacolor.plan.stills import extract_frames
 
-    written = extract_frames(film, frames, output, start_seconds=read_span(film, start, None)[0])
+    written = extract_frames(film, frames, output, start_seconds=read_span(film, start, None, gaps)[0], gaps=gaps)
     print_message(f"{output}: {format_count(len(written), 'picture')}", quiet=quiet)
 
 
@@ -270,5 +283,7 @@ def _format_ranges(numbers: Sequence[int]) -> str:
 
 
 def _path_beside(film: Path, suffix: str) -> Path:
-    whole = film.resolve() if film.is_dir() else film
-    return whole.with_name(f"{whole.name if film.is_dir() else whole.stem}{suffix}")
+    from kinemacolor.video.picture_series import make_result_base
+
+    base = make_result_base(film)
+    return base.with_name(f"{base.name}{suffix}")

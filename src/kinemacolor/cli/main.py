@@ -21,6 +21,7 @@ from kinemacolor.cli.options import (
     DeviceOption,
     EndOption,
     FilmArgument,
+    GapsOption,
     JsonOption,
     ModelOption,
     OverwriteOption,
@@ -80,6 +81,7 @@ def colorize(
     device: DeviceOption = DEFAULT_DEVICE,
     start: StartOption = "0",
     end: EndOption = None,
+    gaps: GapsOption = "error",
     encoding: EncodingOptions = EncodingOptions(),
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
@@ -102,6 +104,7 @@ def colorize(
         encoding=encoding,
         start_seconds=start_seconds,
         end_seconds=end_seconds,
+        gaps=gaps,
         overwrite=overwrite,
     )
     run = ColorizeRun(request)
@@ -127,15 +130,17 @@ def preview(
     model: ModelOption = DEFAULT_MODEL,
     options: RenderOptions = RenderOptions(),
     device: DeviceOption = DEFAULT_DEVICE,
+    gaps: GapsOption = "error",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing picture.")] = False,
     quiet: QuietOption = False,
 ) -> None:
     """One picture of frames at given times: gray, coloured, and how sure the model is."""
     announce_film(film, f"loading {model}", quiet=quiet)  # torch takes some seconds
     from kinemacolor.rendering.api import preview as write
+    from kinemacolor.video.picture_series import make_result_base
 
-    whole, times = film.resolve(), read_times(film, at, "--at")
-    target = output or whole.with_name(f"{whole.stem}.preview.png")
+    base, times = make_result_base(film).absolute(), read_times(film, at, "--at", gaps)
+    target = output or base.with_name(f"{base.name}.preview.png")
     with show_progress(f"{film.name}: preview", quiet=quiet) as advance:
         write(
             film,
@@ -145,6 +150,7 @@ def preview(
             model=model,
             options=options,
             device=device,
+            gaps=gaps,
             overwrite=overwrite,
             on_frame=lambda done: advance(done, len(times)),
         )
@@ -156,6 +162,7 @@ def preview(
 def verify(
     source: Annotated[Path, typer.Argument(help="The film as it was.")],
     result: Annotated[Path, typer.Argument(help="The film as it became.")],
+    gaps: GapsOption = "error",
     json_report: JsonOption = False,
 ) -> None:
     """Prove that RESULT is SOURCE with colours: frames, timestamps, streams, luma. Exit 0 or 5."""
@@ -163,7 +170,7 @@ def verify(
         announce_film(path, doing)
     from kinemacolor.verification.verify import verify_film
 
-    checks = verify_film(source, result)
+    checks = verify_film(source, result, gaps)
     for check in checks:
         print_message(f"{'ok  ' if check.passed else 'FAIL'} {check.name}: {check.detail}")
     if json_report:

@@ -11,7 +11,7 @@ import typer
 from annotated_types import Interval
 
 from kinemacolor.errors import InputError, UsageError
-from kinemacolor.options import Detector
+from kinemacolor.options import Detector, GapHandling
 from kinemacolor.utils.console import print_message
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Write a report as JSON to standard output.")]
@@ -35,6 +35,10 @@ StartOption = Annotated[str, typer.Option("--start", help=f"Begin here: {TIME_WO
 EndOption = Annotated[str | None, typer.Option("--end", help=f"Stop before here: {TIME_WORDS}.")]
 DetectorOption = Annotated[
     Detector, typer.Option("--detector", help="What finds shots: luma (ours) or transnet (an extra).")
+]
+GapsOption = Annotated[
+    GapHandling,
+    typer.Option("--gaps", help="Of pictures that a numbered series lacks: error, hold (show the one before), skip."),
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an existing result.")]
 DEFAULT_DEVICE = "auto"

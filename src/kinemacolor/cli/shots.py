@@ -9,6 +9,7 @@ import typer
 
 from kinemacolor.cli.options import (
     DetectorOption,
+    GapsOption,
     JsonOption,
     OverwriteOption,
     QuietOption,
@@ -29,6 +30,7 @@ def shots(
         Path | None, typer.Option("--output", "-o", help="A list: *.csv, *.edl or *.otio; default the screen.")
     ] = None,
     detector: DetectorOption = "luma",
+    gaps: GapsOption = "error",
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
     json_report: JsonOption = False,
@@ -45,11 +47,12 @@ def shots(
     if film.suffix == ".json":
         plan = Plan.read(film)
         shot_list = tuple(shot.to_shot() for shot in plan.shots)
-        source, clock = plan.film.path, make_frame_clock(probe_film(plan.film.path), plan.film.start_seconds)
+        info = probe_film(plan.film.path, plan.film.gaps)
+        source, clock = plan.film.path, make_frame_clock(info, plan.film.start_seconds)
     else:
-        source, expected = film, probe_film(film).expected_frames
+        source, expected = film, probe_film(film, gaps).expected_frames
         with show_progress(f"{film.name}: looking", quiet=quiet) as advance:
-            survey = survey_film(film, detector=detector, on_frame=lambda done: advance(done, expected))
+            survey = survey_film(film, detector=detector, gaps=gaps, on_frame=lambda done: advance(done, expected))
         shot_list, clock = survey.shots, make_frame_clock(survey.info, pts=survey.pts)
     if output:
         write_shots(output, shot_list, clock, source)

@@ -124,7 +124,7 @@ def scan_source(unscanned: UnscannedSource) -> Source | SourceFault:
 
 def read_source_frame(source: Source, number: int) -> UInt8Array:
     """Read frame ``number`` of a source, ``H W 3`` sRGB. Raises InputError where it cannot be read."""
-    pictures = find_pictures(source.path)
+    pictures = find_pictures(source.path) if source.path.is_dir() else []
     frames = iter_color_frames(pictures[number]) if pictures else islice(iter_color_frames(source.path), number, None)
     frame = next(iter(frames), None)
     if frame is None:

@@ -8,7 +8,7 @@ import numpy as np
 from kinemacolor.errors import UsageError
 from kinemacolor.inference.session import Session
 from kinemacolor.models.base import Colorizer
-from kinemacolor.options import RenderOptions
+from kinemacolor.options import GapHandling, RenderOptions
 from kinemacolor.utils.arrays import Float32Array, UInt8Array
 from kinemacolor.video.display import to_display_gray
 from kinemacolor.video.geometry import resize
@@ -28,12 +28,13 @@ def write_preview(
     options: RenderOptions | None = None,
     *,
     device: str = "auto",
+    gaps: GapHandling = "error",
     on_frame: Callable[[int], None] | None = None,
 ) -> None:
     """Write a picture with a row for each time: gray, colorized, confidence (white: sure), with ``fill`` filled part.
 
-    ``references`` are sRGB pictures as `Session` takes them. Each frame is colorized without history. ``on_frame`` gets
-    the number of rows made so far, 0 at first.
+    ``references`` are sRGB pictures as `Session` takes them. Each frame is colorized without history. ``gaps`` is that
+    of `probe_film`; ``on_frame`` gets the number of rows made so far, 0 at first.
 
     Raises UsageError for a time behind the end of the film.
     """
@@ -41,7 +42,7 @@ def write_preview(
     for seconds in times_seconds:
         if on_frame:
             on_frame(len(rows))
-        with VideoReader(film, start_seconds=seconds) as reader:
+        with VideoReader(film, start_seconds=seconds, gaps=gaps) as reader:
             block = next(reader.iter_blocks(1), None)
             if block is None:
                 length = reader.info.duration_seconds

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from kinemacolor._version import __version__
 from kinemacolor.errors import InputError, UsageError, translate_read_errors
 from kinemacolor.models.catalog import MODEL_CATALOG, check_fill
-from kinemacolor.options import RenderOptions, ShotRenderOptions, later_defaults
+from kinemacolor.options import GapHandling, RenderOptions, ShotRenderOptions, later_defaults
 from kinemacolor.shots.shot import Shot, Transition
 from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.utils.validation_messages import describe_validation_errors
@@ -30,7 +30,8 @@ class FilmEntry(_PlanSection):
     """The film that the plan is for, and the part of it from ``start_seconds`` to ``end_seconds`` (None: its end).
 
     ``path`` is relative to the plan's file; frames are counted from ``start_seconds``. ``anchors`` are the timestamps,
-    in ticks of the film, of frame 0, ``every``, 2 ``every``... (`FrameIndex`).
+    in ticks of the film, of frame 0, ``every``, 2 ``every``... (`FrameIndex`). ``gaps`` is what becomes of numbered
+    pictures that are missing.
     """
 
     path: Path
@@ -38,13 +39,14 @@ class FilmEntry(_PlanSection):
     frames: int = Field(ge=1)
     start_seconds: float = Field(default=0, ge=0)
     end_seconds: float | None = None
+    gaps: GapHandling = "error"
     every: int = Field(default=ANCHOR_INTERVAL, ge=1)
     anchors: tuple[int, ...]
 
     @property
     def frame_index(self) -> FrameIndex:
         """The index by which frames of this film are found by number."""
-        return FrameIndex(self.anchors, self.frames, self.every)
+        return FrameIndex(self.anchors, self.frames, self.every, self.gaps)
 
 
 class ReferenceEntry(_PlanSection):
@@ -154,7 +156,8 @@ class Plan(_PlanSection):
     def to_json(self, folder: Path) -> str:
         """Return the plan as JSON, one line for each shot and each reference, with paths relative to ``folder``."""
         relative = self._with_moved_paths(lambda path: Path(os.path.relpath(path, folder)))
-        content = relative.model_dump(mode="json", exclude={"options": later_defaults(self.options)})
+        later = {"options": later_defaults(self.options), "film": {"gaps"} if self.film.gaps == "error" else set()}
+        content = relative.model_dump(mode="json", exclude=later)
         for table in ("references", "shots"):
             content[table] = relative.model_dump(mode="json", include={table}, exclude_defaults=True)[table]
         return _format_json(content)

@@ -37,7 +37,7 @@ def _cut_film(film: FilmEntry, start_seconds: float, end_seconds: float | None) 
     start = max(start_seconds, film.start_seconds)
     end = min((end for end in (end_seconds, film.end_seconds) if end is not None), default=None)
     builder, beginning = FrameIndexBuilder(), None
-    with VideoReader(film.path, start_seconds=start, end_seconds=end) as reader:
+    with VideoReader(film.path, start_seconds=start, end_seconds=end, gaps=film.gaps) as reader:
         for block in reader.iter_blocks(FRAMES_PER_BLOCK):
             beginning = block.pts[0] if beginning is None else beginning
             builder.add_block(block)

@@ -9,7 +9,7 @@ import numpy as np
 
 from kinemacolor.errors import UsageError
 from kinemacolor.models.catalog import check_fill, find_model
-from kinemacolor.options import DEFAULT_MODEL, Detector, RenderOptions, check_options
+from kinemacolor.options import DEFAULT_MODEL, Detector, GapHandling, RenderOptions, check_options
 from kinemacolor.plan.document import FilmEntry, Plan, ReferenceEntry, ShotEntry
 from kinemacolor.plan.keyframe_selection import CandidateFrames
 from kinemacolor.plan.similarity import FrameEmbedding, FrameEncoder, compute_similarity
@@ -20,7 +20,7 @@ from kinemacolor.references.spec import Reference, ReferenceSpec, name_reference
 from kinemacolor.shots.files import validate_suffix
 from kinemacolor.shots.shot import Shot
 from kinemacolor.utils.files import compute_file_sha256
-from kinemacolor.video.images import find_pictures
+from kinemacolor.video.picture_series import list_film_files
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.weights.manifest import weights_sha256
 
@@ -34,6 +34,7 @@ class PlanRequest:
 
     Stills of colour films are written into ``stills_folder``. ``shot_list`` is a file with the user's own shots, which
     takes precedence over the ``detector``. A shot without a keyframe gets at most ``references_per_shot`` references.
+    ``gaps`` is what becomes of numbered pictures that are missing.
     """
 
     film: Path
@@ -46,6 +47,7 @@ class PlanRequest:
     references_per_shot: int = REFERENCES_PER_SHOT
     shot_list: Path | None = None
     detector: Detector = "luma"
+    gaps: GapHandling = "error"
 
 
 def make_plan(
@@ -80,6 +82,7 @@ def make_plan(
         end_seconds=request.end_seconds,
         on_frame=on_frame,
         reader=reader,
+        gaps=request.gaps,
     )
     return plan_from_survey(request, film_survey, encoder=encoder, references=references), film_survey
 
@@ -112,10 +115,11 @@ def plan_from_survey(
     return Plan(
         film=FilmEntry(
             path=request.film.resolve(),
-            sha256=film_sha256(request.film),
+            sha256=film_sha256(request.film, request.gaps),
             frames=film_survey.index.frames,
             start_seconds=request.start_seconds,
             end_seconds=request.end_seconds,
+            gaps=request.gaps,
             every=film_survey.index.every,
             anchors=film_survey.index.anchors,
         ),
@@ -150,12 +154,16 @@ def carry_over_choices(plan: Plan, previous: Plan | None) -> Plan:
     return plan.model_copy(update={"shots": tuple(map(restore_choices, plan.shots))})
 
 
-def film_sha256(film: Path) -> str:
-    """Compute the sha256 of a film's file; for a folder, that of the digests of its pictures in order."""
-    pictures = find_pictures(film)
-    if not film.is_dir():
+def film_sha256(film: Path, gaps: GapHandling = "error") -> str:
+    """Compute the sha256 of a film's file; for a series, that of the digests of its pictures in order of its frames.
+
+    Raises as `find_series`.
+    """
+    if film.is_file():
         return compute_file_sha256(film)
-    return hashlib.sha256("".join(map(compute_file_sha256, pictures)).encode()).hexdigest()
+    files = list_film_files(film, gaps)
+    digests = {file: compute_file_sha256(file) for file in dict.fromkeys(files)}
+    return hashlib.sha256("".join(digests[file] for file in files).encode()).hexdigest()
 
 
 def _iter_assigned_shots(

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from kinemacolor.errors import InputError, UsageError
+from kinemacolor.options import GapHandling
 from kinemacolor.plan.survey import Survey, survey_film
 from kinemacolor.references.load import has_color
 from kinemacolor.references.spec import Reference, ReferenceSpec
@@ -19,10 +20,12 @@ from kinemacolor.video.time_points import find_seconds
 MIN_SAME_CORRELATION = 0.97  # above it two small gray pictures show the same
 
 
-def extract_frames(film: Path, frames: Sequence[int], folder: Path, *, start_seconds: float = 0) -> list[Path]:
+def extract_frames(
+    film: Path, frames: Sequence[int], folder: Path, *, start_seconds: float = 0, gaps: GapHandling = "error"
+) -> list[Path]:
     """Write frames as ``ref_000123.png``, names that place them when the folder is given as a reference.
 
-    Frames are counted from ``start_seconds``. Gives the paths in the order of ``frames``.
+    Frames are counted from ``start_seconds``, with those that ``gaps`` holds. Gives the paths in their order.
 
     Raises UsageError for frames that the film lacks or pictures that exist already, InputError for a film that cannot
     be read, ResourceError where the disk is full or refuses.
@@ -33,7 +36,7 @@ def extract_frames(film: Path, frames: Sequence[int], folder: Path, *, start_sec
     missing = set(frames)
     with translate_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    for frame, picture in iter_numbered_frames(film, set(frames), start_seconds):
+    for frame, picture in iter_numbered_frames(film, set(frames), start_seconds, gaps):
         with translate_disk_errors(paths[frame]):
             write_picture(paths[frame], picture)
         missing.discard(frame)

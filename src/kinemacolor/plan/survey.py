@@ -12,17 +12,17 @@ import cv2
 import numpy as np
 
 from kinemacolor.errors import UsageError
-from kinemacolor.options import Detector
+from kinemacolor.options import Detector, GapHandling
 from kinemacolor.shots.detect import detect_boundaries
 from kinemacolor.shots.files import read_shots
 from kinemacolor.shots.shot import FrameClock, Shot, shots_from_boundaries
 from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.utils.prefetch import prefetch
 from kinemacolor.video.geometry import Geometry
-from kinemacolor.video.info import VideoInfo
+from kinemacolor.video.info import TIME_TOLERANCE_SECONDS, VideoInfo
 from kinemacolor.video.pixels import luma_codes_to_gray
 from kinemacolor.video.random_access import FrameIndex, FrameIndexBuilder
-from kinemacolor.video.reader import TIME_TOLERANCE_SECONDS, VideoReader
+from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.timecode import is_drop_frame, timecode_to_frames
 
 SAMPLE_SHORT_SIDE = 112  # px, shorter side of a sample
@@ -87,18 +87,19 @@ def survey_film(
     end_seconds: float | None = None,
     on_frame: Callable[[int], None] | None = None,
     reader: VideoReader | None = None,
+    gaps: GapHandling = "error",
 ) -> Survey:
     """Read a film from ``start_seconds`` to ``end_seconds``; its shots come from ``shot_list``, else from ``detector``.
 
     ``on_frame`` gets the number of frames read so far. ``reader``: an unread reader of the same film and seconds,
-    where the caller has opened one.
+    where the caller has opened one. ``gaps`` is what becomes of numbered pictures that are missing.
 
     Raises InputError where film or list cannot be read, UsageError where no frame lies between the seconds.
     """
     builder, pts = FrameIndexBuilder(), array("q")
     samples: dict[int, bytes] = {}
     with (
-        reader or VideoReader(path, start_seconds=start_seconds, end_seconds=end_seconds) as film,
+        reader or VideoReader(path, start_seconds=start_seconds, end_seconds=end_seconds, gaps=gaps) as film,
         closing(prefetch(film.iter_blocks(FRAMES_PER_BLOCK))) as blocks,
     ):
         info = film.info

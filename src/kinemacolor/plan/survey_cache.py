@@ -38,7 +38,7 @@ def load_survey(folder: Path, film: Path) -> Survey | None:
     content = json.loads((folder / _SURVEY_FILE).read_text(encoding="utf-8"))
     index = content["index"] | {"anchors": tuple(content["index"]["anchors"])}
     return Survey(
-        info=probe_film(film),
+        info=probe_film(film, index.get("gaps", "error")),
         index=FrameIndex(**index),
         pts=content["pts"],
         shots=tuple(Shot(**shot) for shot in content["shots"]),

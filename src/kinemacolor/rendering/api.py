@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kinemacolor.errors import UsageError
 from kinemacolor.models.catalog import check_fill, find_model
-from kinemacolor.options import DEFAULT_MODEL, Detector, EncodingOptions, RenderOptions, check_options
+from kinemacolor.options import DEFAULT_MODEL, Detector, EncodingOptions, GapHandling, RenderOptions, check_options
 from kinemacolor.plan import planner
 from kinemacolor.plan.document import Plan
 from kinemacolor.references.load import ReferenceReader
@@ -17,6 +17,7 @@ from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.utils.device import check_device
 from kinemacolor.verification.check import Check
 from kinemacolor.verification.verify import verify_film
+from kinemacolor.video.picture_series import locate_film, make_result_base
 from kinemacolor.video.reader import probe_film
 
 AnyPath = str | PathLike[str]
@@ -33,11 +34,13 @@ def colorize(
     device: str = "auto",
     start_seconds: float = 0,
     end_seconds: float | None = None,
+    gaps: GapHandling = "error",
     overwrite: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> RenderReport:
-    """Colorize a film, a picture or a folder of numbered pictures.
+    """Colorize a film, a picture, or a folder or pattern (``scans/shot1_*.png``) of numbered pictures.
 
+    ``gaps``: of numbers that are missing, "hold" shows the picture before, "skip" goes on with the next.
     A reference is a picture, a folder of them or a colour film; ``still.png@123`` is a picture of frame 123.
     A run that was stopped continues where it was when it is called again with the same arguments.
 
@@ -54,6 +57,7 @@ def colorize(
         encoding=encoding or EncodingOptions(),
         start_seconds=start_seconds,
         end_seconds=end_seconds,
+        gaps=gaps,
         overwrite=overwrite,
     )
     return run_request(request, on_progress=on_progress)
@@ -68,6 +72,7 @@ def preview(
     model: str = DEFAULT_MODEL,
     options: RenderOptions | None = None,
     device: str = "auto",
+    gaps: GapHandling = "error",
     overwrite: bool = False,
     on_frame: Callable[[int], None] | None = None,
 ) -> None:
@@ -83,18 +88,26 @@ def preview(
         raise UsageError("a preview needs a reference and a time")
     if Path(output).suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UsageError(f"{output} is no picture's name: end it with .png or .jpg")
-    check_output_path(Path(output), (Path(film), *(one.path for one in found)), overwrite=overwrite)
+    check_output_path(Path(output), (locate_film(Path(film)), *(one.path for one in found)), overwrite=overwrite)
     check_options(options or RenderOptions())
     check_fill(find_model(model).spec, fill=options is not None and options.fill)
     check_device(device)
-    probe_film(Path(film))
+    probe_film(Path(film), gaps)
     reader = ReferenceReader()
     pictures = [reader.load(one).image for one in found]
     from kinemacolor.inference.preview import write_preview  # torch comes with it
     from kinemacolor.weights.registry import load_model
 
     write_preview(
-        Path(film), pictures, at_seconds, Path(output), load_model(model), options, device=device, on_frame=on_frame
+        Path(film),
+        pictures,
+        at_seconds,
+        Path(output),
+        load_model(model),
+        options,
+        device=device,
+        gaps=gaps,
+        on_frame=on_frame,
     )
 
 
@@ -106,6 +119,7 @@ def make_plan(
     options: RenderOptions | None = None,
     start_seconds: float = 0,
     end_seconds: float | None = None,
+    gaps: GapHandling = "error",
     references_per_shot: int = planner.REFERENCES_PER_SHOT,
     shot_list: AnyPath | None = None,
     detector: Detector = "luma",
@@ -119,17 +133,16 @@ def make_plan(
 
     Raises InputError for a film or reference that cannot be read, UsageError for references that do not fit.
     """
-    source = Path(film)
+    source, beside = Path(film), make_result_base(Path(film)).absolute()
     request = planner.PlanRequest(
         film=source,
         reference_specs=_parse_references(reference),
-        stills_folder=Path(stills_folder)
-        if stills_folder
-        else source.resolve().with_name(f"{source.resolve().stem}.plan.stills"),
+        stills_folder=Path(stills_folder) if stills_folder else beside.with_name(f"{beside.name}.plan.stills"),
         model=model,
         options=options or RenderOptions(),
         start_seconds=start_seconds,
         end_seconds=end_seconds,
+        gaps=gaps,
         references_per_shot=references_per_shot,
         shot_list=Path(shot_list) if shot_list else None,
         detector=detector,
@@ -177,9 +190,12 @@ def render(
     return execute_render_plan(render_plan, output_setup, on_progress)
 
 
-def verify(source: AnyPath, result: AnyPath) -> list[Check]:
-    """Compare a result with its source: frames, timestamps, streams, luma. Raises InputError for unreadable files."""
-    return verify_film(Path(source), Path(result))
+def verify(source: AnyPath, result: AnyPath, *, gaps: GapHandling = "error") -> list[Check]:
+    """Compare a result with its source: frames, timestamps, streams, luma. Raises InputError for unreadable files.
+
+    ``gaps`` is that of `colorize`.
+    """
+    return verify_film(Path(source), Path(result), gaps)
 
 
 def _parse_references(given: AnyPath | Sequence[AnyPath]) -> tuple[ReferenceSpec, ...]:

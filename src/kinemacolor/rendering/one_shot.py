@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from kinemacolor.errors import PartialError, UsageError
 from kinemacolor.models.catalog import check_fill, find_model
-from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, RenderOptions, check_options
+from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, GapHandling, RenderOptions, check_options
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import PlanRequest, make_plan
 from kinemacolor.references.load import ReferenceReader, check_reference_specs
@@ -22,6 +22,7 @@ from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.video.geometry import compute_working_size
 from kinemacolor.video.images import find_pictures
 from kinemacolor.video.info import VideoInfo
+from kinemacolor.video.picture_series import list_film_files, locate_film
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.weights.manifest import weights_sha256
 
@@ -33,7 +34,10 @@ REQUEST_NOTE = "wish"  # file of a work folder with the digest of the request th
 
 @dataclass(frozen=True)
 class ColorizeRequest:
-    """A film to colorize, from ``start_seconds`` to ``end_seconds``; the timestamps of the result begin at 0."""
+    """A film to colorize, from ``start_seconds`` to ``end_seconds``; the timestamps of the result begin at 0.
+
+    ``gaps`` is what becomes of numbered pictures that are missing.
+    """
 
     source: Path
     references: tuple[ReferenceSpec, ...]
@@ -45,6 +49,7 @@ class ColorizeRequest:
     start_seconds: float = 0
     end_seconds: float | None = None
     overwrite: bool = False
+    gaps: GapHandling = "error"
 
     @property
     def work_folder(self) -> Path:
@@ -67,7 +72,12 @@ class ColorizeRun:
         self._references = ReferenceReader()
         with ExitStack() as on_failure:
             self._reader = on_failure.enter_context(
-                VideoReader(request.source, start_seconds=request.start_seconds, end_seconds=request.end_seconds)
+                VideoReader(
+                    request.source,
+                    start_seconds=request.start_seconds,
+                    end_seconds=request.end_seconds,
+                    gaps=request.gaps,
+                )
             )
             self.output_setup = self._check_request()
             on_failure.pop_all()
@@ -90,7 +100,7 @@ class ColorizeRun:
         return prepare_output(
             info,
             OutputSpec(request.output, request.encoding, overwrite=request.overwrite),
-            [request.source, *(spec.path for spec in request.references)],
+            [locate_film(request.source), *(spec.path for spec in request.references)],
             frames=_frames_expected(request, info),
             working_pixels=rows * columns,
             device=request.device,
@@ -112,6 +122,7 @@ class ColorizeRun:
             request.options,
             request.start_seconds,
             request.end_seconds,
+            gaps=request.gaps,
         )
         plan_file, note = request.work_folder / "plan.json", request.work_folder / REQUEST_NOTE
         digest = _digest_request(plan_request)
@@ -168,7 +179,7 @@ def run_request(
 def _digest_request(plan_request: PlanRequest) -> str:
     """Compute a digest of a request, of the size and time of its files, and of the weights of its model."""
     paths = [plan_request.film, *(spec.path for spec in plan_request.reference_specs)]
-    files = [file for path in paths for file in (find_pictures(path) or [path])]
+    files = [file for path in paths for file in (find_pictures(path) or list_film_files(path))]
     stamps = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return hashlib.sha256(repr((plan_request, stamps, weights_sha256(plan_request.model))).encode()).hexdigest()
 

@@ -16,16 +16,16 @@ from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.video.default_container import choose_default_suffix
 from kinemacolor.video.encoding import EncoderSettings, choose_encoder, is_folder_name
 from kinemacolor.video.geometry import compute_working_size
-from kinemacolor.video.images import PICTURE_SUFFIXES
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.output import make_partial_path
+from kinemacolor.video.picture_series import choose_result_suffix, locate_film, make_result_base
 from kinemacolor.video.pixels import compute_chroma_shape
 from kinemacolor.video.reader import probe_film
 
 BYTES_PER_PIXEL = 1.0  # of a prediction in a work folder; a generous guess, as it depends on the grain of ab
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
 _PARTIAL_OUTPUTS_FILE = "unfinished.json"
-_WRITABLE_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", *PICTURE_SUFFIXES)
+_WRITABLE_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm")
 
 
 @dataclass(frozen=True)
@@ -96,17 +96,15 @@ def prepare_output(
 def default_output_path(source: Path, label: str = "color") -> Path:
     """Name the result beside its source: ``film.color.mp4`` for ``film.mp4``, in a container that holds what it has.
 
-    Raises InputError for a film that cannot be opened; one that does not exist is not looked at.
+    A folder or a series of pictures becomes a folder, one picture a picture. Raises InputError for what cannot be
+    opened; a film that does not exist is not looked at.
     """
-    if source.is_dir():
-        folder = source.resolve()
-        return folder.with_name(f"{folder.name}.{label}")
-    suffix = source.suffix.lower()
-    if suffix not in PICTURE_SUFFIXES and source.is_file():
+    base, suffix = make_result_base(source), choose_result_suffix(source)
+    if suffix is None and source.is_file():
         suffix = choose_default_suffix(source)
-    elif suffix not in _WRITABLE_SUFFIXES:
-        suffix = ".mp4"
-    return source.with_name(f"{source.stem}.{label}{suffix}")
+    elif suffix is None:
+        suffix = source.suffix.lower() if source.suffix.lower() in _WRITABLE_SUFFIXES else ".mp4"
+    return base.with_name(f"{base.name}.{label}{suffix}")
 
 
 def cbcr_plane_size(info: VideoInfo, encoder: EncoderSettings) -> tuple[int, int]:
@@ -127,12 +125,12 @@ def prepare_plan_output(
 
     ``inputs`` are the files that must not be overwritten besides its film and references.
     """
-    info = probe_film(plan.film.path)
+    info = probe_film(plan.film.path, plan.film.gaps)
     rows, columns = compute_working_size(info.height, info.width, plan.options.short_side or model_spec.short_side)
     return prepare_output(
         info,
         output_spec,
-        [plan.film.path, *(entry.path for entry in plan.references.values()), *inputs],
+        [locate_film(plan.film.path), *(entry.path for entry in plan.references.values()), *inputs],
         frames=plan.film.frames,
         working_pixels=rows * columns,
         device=device,
@@ -265,6 +263,8 @@ def _collect_warnings(info: VideoInfo, encoder: EncoderSettings) -> list[str]:
         found.append(
             "the film is interlaced: each frame takes the colours of its first field, and its field order is kept"
         )
+    if info.gap_note:
+        found.append(info.gap_note)
     if info.has_alpha:
         found.append("the film's transparency is left out")
     if encoder.depth < info.depth:

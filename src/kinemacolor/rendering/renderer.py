@@ -28,9 +28,9 @@ from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.utils.prefetch import prefetch
 from kinemacolor.video.geometry import Geometry
-from kinemacolor.video.images import find_pictures
 from kinemacolor.video.info import FrameBlock, FrameExtras, VideoInfo
 from kinemacolor.video.output import FilmWriter
+from kinemacolor.video.picture_series import list_film_files, locate_film
 from kinemacolor.video.pixels import make_layer_luma_codes
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.writer import open_writer
@@ -249,9 +249,9 @@ def check_inputs(plan: Plan, references: ReferenceReader) -> dict[Path, str]:
             f"the plan was made with other weights of {plan.model} than this machine has: make the plan again, "
             f"or put {found} in it"
         )
-    if not plan.film.path.exists():
+    if not locate_film(plan.film.path).exists():
         raise InputError(f"{plan.film.path} does not exist: the plan needs it; correct its path in the plan")
-    if film_sha256(plan.film.path) != plan.film.sha256:
+    if film_sha256(plan.film.path, plan.film.gaps) != plan.film.sha256:
         raise InputError(f"{plan.film.path} is not the film that the plan was made for: make the plan again")
     paths = {plan.references[name].path for shot in plan.shots for name in shot.references}
     return {path: references.load(Reference(path)).sha256 for path in sorted(paths)}
@@ -319,7 +319,7 @@ def make_postprocessor(shot_passes: ShotPasses, info: VideoInfo, model: Colorize
 
 def _stamp_files(path: Path) -> list[tuple[int, int]]:
     """Return size and modification time (ns) of a film's file, or of each picture of a folder."""
-    files = find_pictures(path) or [path]
+    files = list_film_files(path)
     return [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]
 
 

@@ -118,7 +118,9 @@ def make_report(
     if render_plan.frames_painted < render_plan.frames_to_paint:
         raise UsageError(f"not all of the plan is painted in {work}: render it first, with `kinemacolor render`")
     film = plan.film
-    with VideoReader(film.path, start_seconds=film.start_seconds, end_seconds=film.end_seconds) as reader:
+    with VideoReader(
+        film.path, start_seconds=film.start_seconds, end_seconds=film.end_seconds, gaps=film.gaps
+    ) as reader:
         postprocessors = render_plan.make_postprocessors(reader.info)
         builder = _ReportBuilder(
             plan, ReportContext.from_plan(plan, reader.info, folder), postprocessors, limits or QualityLimits(), folder

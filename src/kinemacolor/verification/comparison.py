@@ -6,7 +6,7 @@ from fractions import Fraction
 from itertools import zip_longest
 
 from kinemacolor.verification.check import Check
-from kinemacolor.verification.facts import PictureHeader
+from kinemacolor.verification.facts import PictureFacts
 from kinemacolor.verification.film_reading import FilmReading
 from kinemacolor.verification.header_checks import iter_header_checks
 from kinemacolor.verification.intended import get_beginning_tolerance
@@ -126,13 +126,13 @@ class FilmComparison:
         return Check("timestamps", passed, detail)
 
 
-def _choose_weights(source: PictureHeader, result: PictureHeader) -> tuple[float, float]:
+def _choose_weights(source: PictureFacts, result: PictureFacts) -> tuple[float, float]:
     """Choose the weights of red and blue in Y': those of the film that stores Y', where one of both does."""
     has_matrix = next((pictures for pictures in (source, result) if not pictures.is_rgb), source)
     return get_luma_weights(has_matrix.color_tags["matrix"], has_matrix.size[0])
 
 
-def _crop(plane: LumaPlane, pictures: PictureHeader) -> LumaPlane:
+def _crop(plane: LumaPlane, pictures: PictureFacts) -> LumaPlane:
     top, bottom, left, right = pictures.crop
     rows, columns = plane.codes.shape
     return replace(plane, codes=plane.codes[top : rows - bottom, left : columns - right])

@@ -42,7 +42,7 @@ class StreamHeader:
 
 
 @dataclass(frozen=True)
-class PictureHeader:
+class PictureFacts:
     """What is known of the pictures of a film by its headers and its first frame.
 
     ``size`` is rows and columns in px, ``crop`` what the container hides of them at top, bottom, left and right;

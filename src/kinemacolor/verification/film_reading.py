@@ -13,7 +13,7 @@ import av.logging
 from av.stream import AttachmentStream, Discard, Disposition
 
 from kinemacolor.errors import InputError, translate_foreign_errors
-from kinemacolor.verification.facts import Damage, FilmHeader, FrameFact, PacketFact, PictureHeader, StreamHeader
+from kinemacolor.verification.facts import Damage, FilmHeader, FrameFact, PacketFact, PictureFacts, StreamHeader
 from kinemacolor.verification.luma import is_rgb, read_luma
 from kinemacolor.verification.side_data import FieldOrderFinder, iter_side_data, read_display_matrix
 
@@ -159,7 +159,7 @@ def _describe_packet(packet: "av.Packet[av.stream.Stream]") -> PacketFact:
     return PacketFact(blake2b(data, digest_size=16).digest(), float(ticks * packet.time_base), duration)
 
 
-def _describe_pictures(stream: av.VideoStream, frame: av.VideoFrame, crop: tuple[int, int, int, int]) -> PictureHeader:
+def _describe_pictures(stream: av.VideoStream, frame: av.VideoFrame, crop: tuple[int, int, int, int]) -> PictureFacts:
     context, pixels = stream.codec_context, frame.format
     tags = {
         "matrix": (frame.colorspace, context.colorspace),
@@ -168,7 +168,7 @@ def _describe_pictures(stream: av.VideoStream, frame: av.VideoFrame, crop: tuple
         "range": (frame.color_range, context.color_range),
     }
     unknown = {"range": 0}
-    return PictureHeader(
+    return PictureFacts(
         codec=context.codec.canonical_name,
         pixel_format=pixels.name,
         is_lossless=context.codec.lossless and not context.codec.lossy,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from kinemacolor.verification.check import Check
-from kinemacolor.verification.facts import FilmHeader, PictureHeader, StreamHeader
+from kinemacolor.verification.facts import FilmHeader, PictureFacts, StreamHeader
 from kinemacolor.verification.intended import (
     explain_missing_alpha,
     explain_missing_aspect,
@@ -37,14 +37,14 @@ def iter_header_checks(source: Reading, result: Reading, ranges: tuple[bool, boo
     yield from _iter_damage_checks(source, result)
 
 
-def get_shown_size(pictures: PictureHeader) -> tuple[int, int]:
+def get_shown_size(pictures: PictureFacts) -> tuple[int, int]:
     """Return rows and columns of the pictures as they are shown, pixel aspect left out."""
     top, bottom, left, right = pictures.crop
     rows, columns = pictures.size[0] - top - bottom, pictures.size[1] - left - right
     return (columns, rows) if pictures.turn.quarters % 2 else (rows, columns)
 
 
-def _get_shown_aspect(pictures: PictureHeader) -> Fraction:
+def _get_shown_aspect(pictures: PictureFacts) -> Fraction:
     return 1 / pictures.pixel_aspect if pictures.turn.quarters % 2 else pictures.pixel_aspect
 
 
@@ -67,18 +67,18 @@ def _check_geometry(source: Reading, result: Reading) -> Check:
     return Check("geometry", not wrong, "; ".join(wrong or [kept, *notes]))
 
 
-def _describe_size(pictures: PictureHeader) -> str:
+def _describe_size(pictures: PictureFacts) -> str:
     rows, columns = get_shown_size(pictures)
     return f"{columns}x{rows}"
 
 
-def _describe_matrix(pictures: PictureHeader) -> str:
+def _describe_matrix(pictures: PictureFacts) -> str:
     turn = pictures.turn
     return ("mirrored, " if turn.is_mirrored else "") + f"rotation {90 * turn.quarters}"
 
 
 def _check_color_tags(
-    source: PictureHeader, result: PictureHeader, ranges: tuple[bool, bool], header: FilmHeader
+    source: PictureFacts, result: PictureFacts, ranges: tuple[bool, bool], header: FilmHeader
 ) -> Check:
     wrong: list[str] = []
     notes: list[str] = []

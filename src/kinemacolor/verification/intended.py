@@ -8,7 +8,7 @@ from functools import cache
 
 import av
 
-from kinemacolor.verification.facts import FilmHeader, PictureHeader, StreamHeader
+from kinemacolor.verification.facts import FilmHeader, PictureFacts, StreamHeader
 
 # What a container writes about itself, and anew; a time code is compared for itself.
 _OWN_KEYS = {
@@ -60,7 +60,7 @@ def explain_missing_stream(stream: StreamHeader, result: FilmHeader) -> str:
     return "" if stream.codec in _list_codecs(container) else f"{container} cannot hold {stream.codec}"
 
 
-def explain_missing_side_data(kind: str, result: FilmHeader, pictures: PictureHeader) -> str:
+def explain_missing_side_data(kind: str, result: FilmHeader, pictures: PictureFacts) -> str:
     """Return why the frames of a result may lack a kind of side data; empty if they must have it."""
     if result.is_pictures:
         return _PICTURES
@@ -70,24 +70,24 @@ def explain_missing_side_data(kind: str, result: FilmHeader, pictures: PictureHe
     return "" if codecs is None or pictures.codec in codecs else f"no encoder writes it into {pictures.codec}"
 
 
-def explain_missing_fields(result: FilmHeader, pictures: PictureHeader) -> str:
+def explain_missing_fields(result: FilmHeader, pictures: PictureFacts) -> str:
     """Return why the frames of a result may have no order of fields; empty if they must have it."""
     if result.is_pictures:
         return "pictures have no fields"
     return f"{pictures.codec} has no fields" if pictures.codec in _PROGRESSIVE_CODECS else ""
 
 
-def explain_narrowed_range(result: FilmHeader, pictures: PictureHeader) -> str:
+def explain_narrowed_range(result: FilmHeader, pictures: PictureFacts) -> str:
     """Return why a full-range film may have become one of limited range; empty if it must not."""
     return "ProRes cannot say that a film is full range" if pictures.codec == "prores" else ""
 
 
-def explain_missing_alpha(pictures: PictureHeader) -> str:
+def explain_missing_alpha(pictures: PictureFacts) -> str:
     """Return why a result may lack the transparency of its source."""
     return f"results in {pictures.codec} are written without it"
 
 
-def explain_missing_aspect(result: FilmHeader, pictures: PictureHeader) -> str:
+def explain_missing_aspect(result: FilmHeader, pictures: PictureFacts) -> str:
     """Return why a result may lack the shape of the pixels; empty if it must have it."""
     return f"{pictures.codec} pictures are written without it" if result.is_pictures and pictures.codec != "exr" else ""
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinemacolor.verification.check import Check
-from kinemacolor.verification.facts import FilmHeader, FrameFact, PictureHeader
+from kinemacolor.verification.facts import FilmHeader, FrameFact, PictureFacts
 from kinemacolor.verification.intended import explain_missing_fields, explain_missing_side_data
 from kinemacolor.verification.luma import LumaPlane, compute_luma_difference, to_eight_bits
 from kinemacolor.verification.side_data import OF_THE_FILM, WORDS
@@ -23,7 +23,7 @@ _MOST_VALUES = 16
 class LumaComparison:
     """The difference of luma, summed up frame by frame: in codes of the deeper film, and in 8-bit levels."""
 
-    def __init__(self, source: PictureHeader, result: PictureHeader) -> None:
+    def __init__(self, source: PictureFacts, result: PictureFacts) -> None:
         self._source, self._result = source, result
         self._largest, self._total, self._frames, self._exact_frames = 0, 0.0, 0, 0
         self._worst, self._worst_frame, self._first_inexact = 0.0, 0, -1
@@ -130,7 +130,7 @@ class FieldComparison:
         """Add a pair of frames."""
         self._pairs[source.field_order + result.field_order] += 1
 
-    def make_check(self, result: FilmHeader, pictures: PictureHeader) -> Check:
+    def make_check(self, result: FilmHeader, pictures: PictureFacts) -> Check:
         """Judge; progressive frames in an interlaced film may be coded as fields, but not the other way round."""
         pairs, words = self._pairs, {"p": "progressive", "t": "top field first", "b": "bottom field first"}
         orders = [words[order] for order in "ptb" if any(pair.startswith(order) for pair in pairs)]
@@ -166,7 +166,7 @@ class SideDataComparison:
                 if len(known := values.setdefault(kind, set())) < _MOST_VALUES:
                     known.add(frame.side_data[kind])
 
-    def iter_checks(self, result: FilmHeader, pictures: PictureHeader) -> Iterator[Check]:
+    def iter_checks(self, result: FilmHeader, pictures: PictureFacts) -> Iterator[Check]:
         """Judge each kind that the source has."""
         for kind, count in sorted(self._found.items()):
             name = WORDS.get(kind, kind.lower().replace("_", " "))

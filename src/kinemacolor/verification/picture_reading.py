@@ -1,6 +1,5 @@
 """Pictures as a film: one, a folder of them, or a file of many pages, each page counted and read."""
 
-import re
 import warnings
 from collections import deque
 from collections.abc import Collection, Iterator
@@ -11,18 +10,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kinemacolor.errors import InputError, translate_foreign_errors, translate_read_errors
+from kinemacolor.errors import InputError, translate_foreign_errors
 from kinemacolor.utils.arrays import UIntArray
-from kinemacolor.verification.facts import Damage, FilmHeader, FrameFact, PacketFact, PictureHeader
+from kinemacolor.verification.facts import Damage, FilmHeader, FrameFact, PacketFact, PictureFacts
 from kinemacolor.verification.film_reading import open_container
 from kinemacolor.verification.luma import LumaPlane, get_luma_weights, luma_of_rgb, read_luma, read_rgb
+from kinemacolor.verification.picture_lists import READ_BY_PILLOW, list_pictures
 from kinemacolor.verification.side_data import find_turn, read_display_matrix
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_READ_BY_FFMPEG = (".dpx", ".exr", ".jp2", ".j2k", ".j2c", ".jpf", ".pgm", ".ppm", ".pnm", ".cin", ".sgi")
-_READ_BY_PILLOW = (".png", ".apng", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".tga", ".avif")
 _BT709 = 1
 _LINEAR_LIGHT = (".exr",)
 
@@ -34,17 +32,17 @@ class PictureReading:
     shown; without it the seconds of a frame are its number. Raises InputError for what cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, hold_gaps: bool = False) -> None:
         self.path, self.damage, self.earliest_seconds, self.picture_packets = path, Damage(), 0.0, 0
         self.queues: dict[int, deque[PacketFact]] = {}
-        self.files = list_pictures(path)
+        self.files = list_pictures(path, hold_gaps=hold_gaps)
         if not self.files:
             raise InputError(f"the folder {path} holds no pictures: give a film, a picture or a folder of pictures")
         plane, seconds = next(_iter_pages(self.files[0], get_luma_weights(_BT709, 0)))
         self.has_clock = seconds is not None and len(self.files) == 1
         suffix = self.files[0].suffix.lower()
         self.header = FilmHeader("pictures")
-        self.pictures = PictureHeader(
+        self.pictures = PictureFacts(
             codec=suffix[1:],
             pixel_format=f"{'rgb' if plane.is_computed else 'gray'}{plane.depth}",
             is_lossless=False,
@@ -69,26 +67,11 @@ class PictureReading:
                 reached, number = reached + (seconds or 0), number + 1
 
 
-def is_picture(path: Path) -> bool:
-    """Say whether a path is a picture by its name, or a folder."""
-    return path.is_dir() or path.suffix.lower() in (*_READ_BY_FFMPEG, *_READ_BY_PILLOW)
-
-
-def list_pictures(path: Path) -> list[Path]:
-    """List the pictures of a folder, numbers in their names counted as numbers; of a picture, the picture."""
-    if not path.is_dir():
-        return [path]
-    with translate_read_errors(path):
-        files = [file for file in path.iterdir() if file.is_file() and is_picture(file) and file.name[0] != "."]
-    # Text and numbers take turns in the parts, so that like is compared with like.
-    return sorted(files, key=lambda file: [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", file.stem)])
-
-
 def _iter_pages(file: Path, weights: tuple[float, float]) -> Iterator[tuple[LumaPlane, float | None]]:
     """Yield Y' of the pages of a picture at their own depth, and for how many seconds each is shown, where told."""
     pages = None
     with translate_foreign_errors(lambda error: InputError(f"{file} cannot be read as a picture ({error})")):
-        if file.suffix.lower() in _READ_BY_PILLOW:
+        if file.suffix.lower() in READ_BY_PILLOW:
             pages = _open_with_pillow(file)
         if pages is None:
             yield from _iter_pages_by_ffmpeg(file, weights)

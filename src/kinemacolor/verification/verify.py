@@ -3,22 +3,25 @@
 from pathlib import Path
 
 from kinemacolor.errors import InputError, translate_read_errors
+from kinemacolor.options import GapHandling
 from kinemacolor.verification.check import Check
+from kinemacolor.verification.picture_lists import list_pictures
 
 
-def verify_film(source: Path, result: Path) -> list[Check]:
+def verify_film(source: Path, result: Path, gaps: GapHandling = "error") -> list[Check]:
     """Compare a result with its source: pictures, times, geometry, luma, tags, side data and all other streams.
 
-    Both are read once, side by side. Raises InputError where one of them cannot be read.
+    Both are read once, side by side. With ``gaps`` "hold" a source of numbered pictures shows the one before a gap as
+    often as pictures are missing. Raises InputError where one of them cannot be read.
     """
     for path in (source, result):
         with translate_read_errors(path):
-            if not path.exists():
+            if not path.exists() and not list_pictures(path):
                 raise InputError(f"{path} does not exist: check the name")
     from kinemacolor.verification.comparison import FilmComparison  # here, so that a wrong name costs little
     from kinemacolor.verification.reading import open_reading
 
-    one = open_reading(source)
+    one = open_reading(source, hold_gaps=gaps == "hold")
     try:
         other = open_reading(result)
         try:

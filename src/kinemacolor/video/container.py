@@ -9,8 +9,10 @@ import av
 
 from kinemacolor.errors import InputError, find_machine_fault, translate_read_errors
 from kinemacolor.video.clock import MAX_PAUSE_SECONDS
+from kinemacolor.video.images import PICTURE_SUFFIX_WORDS
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.opening_frames import find_display_matrix, find_field_order, find_rate, gather_side_data
+from kinemacolor.video.picture_files import check_is_readable_file
 from kinemacolor.video.pixels import get_bit_depth, get_chroma_subsampling, is_rgb, read_color_tags
 from kinemacolor.video.timecode import find_timecode
 
@@ -76,11 +78,9 @@ def open_film(path: Path, formats: Sequence[str] = FILM_FORMATS) -> av.container
 
     Raises InputError for what cannot be opened, and for playlists and scripts, whatever their names.
     """
-    with translate_read_errors(path):
-        if not path.exists():
-            raise InputError(f"{path} does not exist: check the name")
-        if path.is_dir():
-            raise InputError(f"the folder {path} holds no pictures (png, jpg, tif, webp, bmp)")
+    check_is_readable_file(path)
+    if path.is_dir():
+        raise InputError(f"the folder {path} holds no pictures ({PICTURE_SUFFIX_WORDS})")
     options = {"format_whitelist": ",".join(formats), "protocol_whitelist": "file"}
     try:
         # An absolute path is never taken for a URL, whatever colons its name has.

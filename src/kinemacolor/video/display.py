@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kinemacolor.options import GapHandling
 from kinemacolor.utils.arrays import UInt8Array, UIntArray
 from kinemacolor.video.geometry import resize
-from kinemacolor.video.images import PICTURE_FRAME_RATE, find_pictures, read_color_picture
+from kinemacolor.video.images import find_pictures, read_color_picture
 from kinemacolor.video.info import VideoInfo
+from kinemacolor.video.picture_decoding import PictureDecoder
+from kinemacolor.video.picture_series import PictureSeries, find_series
 from kinemacolor.video.pixels import luma_codes_to_gray
 
 if TYPE_CHECKING:
@@ -28,26 +31,27 @@ def to_display_gray(luma_codes: UIntArray, info: VideoInfo) -> UInt8Array:
 
 
 def iter_color_frames(path: Path) -> Iterator[UInt8Array]:
-    """Yield every frame of a film, a picture or a folder of numbered pictures, as it is shown.
+    """Yield every frame of a film, a picture or a folder of pictures, as it is shown; of a folder all pictures.
 
     A frame is ``H W 3``, sRGB uint8, upright and with square pixels. Raises InputError for what cannot be read.
     """
+    if path.is_dir():
+        yield from map(read_color_picture, find_pictures(path))
+        return
     for _, picture in iter_numbered_frames(path):
         yield picture
 
 
 def iter_numbered_frames(
-    path: Path, wanted: Collection[int] | None = None, start_seconds: float = 0
+    path: Path, wanted: Collection[int] | None = None, start_seconds: float = 0, gaps: GapHandling = "error"
 ) -> Iterator[tuple[int, UInt8Array]]:
     """Yield the ``wanted`` frames (None: all) with their numbers, counted from ``start_seconds``.
 
-    Frames and errors are those of `iter_color_frames`.
+    Frames are those of `iter_color_frames`, but a folder must hold one series. Raises as `find_series`.
     """
-    pictures = find_pictures(path)
-    for number, picture in enumerate(pictures[round(start_seconds * PICTURE_FRAME_RATE) :]):
-        if wanted is None or number in wanted:
-            yield number, read_color_picture(picture)
-    if pictures:
+    series = find_series(path, gaps)
+    if series is not None:
+        yield from _iter_numbered_pictures(series, wanted, start_seconds)
         return
     from kinemacolor.video.reader import VideoReader  # here, because pictures are read without PyAV
 
@@ -57,6 +61,19 @@ def iter_numbered_frames(
                 yield number, _to_upright_rgb(frame, reader)
             if wanted is not None and number >= max(wanted):
                 return
+
+
+def _iter_numbered_pictures(
+    series: PictureSeries, wanted: Collection[int] | None, start_seconds: float
+) -> Iterator[tuple[int, UInt8Array]]:
+    with PictureDecoder() as decoder:
+        for number, frame in enumerate(series.frames[series.find_first(start_seconds) :]):
+            if wanted is not None and number not in wanted:
+                continue
+            if frame.page is None:
+                yield number, read_color_picture(frame.path)
+            else:
+                yield number, decoder.decode(frame.path, frame.page).to_rgb_u8()
 
 
 def _to_upright_rgb(frame: "av.VideoFrame", reader: "VideoReader") -> UInt8Array:

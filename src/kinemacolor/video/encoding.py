@@ -9,7 +9,7 @@ import cv2
 
 from kinemacolor.errors import UsageError
 from kinemacolor.options import EncodingOptions
-from kinemacolor.video.images import PICTURE_SUFFIXES
+from kinemacolor.video.images import WRITABLE_PICTURE_SUFFIXES
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.pixels import get_bit_depth, get_chroma_subsampling, get_planar_format, is_rgb
 from kinemacolor.video.side_data import build_side_data_options
@@ -155,7 +155,7 @@ def _describe_refusal(encoder: EncoderSettings, info: VideoInfo, others: list[En
 
 def is_picture_output(output: Path) -> bool:
     """Say whether a result is pictures: one, or a folder of them (see `is_folder_name`)."""
-    return output.suffix.lower() in PICTURE_SUFFIXES or is_folder_name(output)
+    return output.suffix.lower() in WRITABLE_PICTURE_SUFFIXES or is_folder_name(output)
 
 
 def is_folder_name(output: Path) -> bool:

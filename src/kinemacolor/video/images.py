@@ -1,107 +1,76 @@
-"""Picture files: one picture or a folder of numbered ones as a film, and colour pictures, such as references."""
+"""Picture files: those of a folder, colour pictures, such as references, and how pictures are written."""
 
 import re
+from collections.abc import Callable
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms
 
-from kinemacolor.errors import InputError, translate_read_errors
+from kinemacolor.errors import InputError, translate_foreign_errors
 from kinemacolor.utils.arrays import Float32Array, UInt8Array, UIntArray
-from kinemacolor.video.info import ColorTags, VideoInfo
-from kinemacolor.video.pixels import rgb_to_luma_codes
+from kinemacolor.video.picture_decoding import decode_first_page, has_own_decoder
+from kinemacolor.video.picture_files import (
+    PICTURE_FORMATS,
+    read_picture_file,
+    read_picture_header,
+    translate_picture_errors,
+)
+from kinemacolor.video.pixels import iter_strips
+from kinemacolor.video.tiff_pages import read_tiff_profile
 
 FILM_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".webm", ".avi", ".ogv", ".mpg", ".mpeg")
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
-PICTURE_FRAME_RATE = Fraction(24)
+WRITABLE_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
+UPLOAD_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")  # of `UPLOAD_PICTURE_FORMATS`
+# By which pictures are found in a folder; what each is, its content says.
+PICTURE_SUFFIXES = (*WRITABLE_PICTURE_SUFFIXES, ".apng", ".gif", ".dpx", ".exr", ".jp2", ".j2k", ".j2c")
+PICTURE_SUFFIX_WORDS = "png, jpg, tif, webp, bmp, gif, dpx, exr, jp2"  # in messages
 OPAQUE_ALPHA = 128  # alpha from which a pixel counts as painted
 MIN_PAINTED_SHARE = 0.0005  # share of the pixels of a partial reference that must be painted
+_Conversion = Callable[[Image.Image], Image.Image]
+_ORIENTATION_TAG = 0x0112  # of EXIF
+_TURNS: dict[int, Callable[[UInt8Array], UInt8Array]] = {  # as `PIL.ImageOps.exif_transpose`
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.transpose(1, 0, 2),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: pixels[::-1, ::-1].transpose(1, 0, 2),
+    8: lambda pixels: np.rot90(pixels),
+}
 
 
 def find_pictures(path: Path) -> list[Path]:
-    """List the pictures of a folder in the order of the last number in their names, or the one picture named.
+    """List all pictures of a folder, 2 before 10, or the one picture named; hidden files are none.
 
-    Empty if ``path`` is neither: then it is a film, or does not exist.
+    Empty if ``path`` is neither: then it is a film, or does not exist. Which of them make a film: `find_series`.
     """
     if path.is_dir():
-        found = [
-            file for file in path.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith(".")
-        ]
-        return sorted(found, key=_picture_sort_key)
-    return [path] if path.is_file() and path.suffix.lower() in PICTURE_SUFFIXES else []
+        return sorted(
+            (
+                file
+                for file in path.iterdir()
+                if file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith(".") and file.is_file()
+            ),
+            key=_get_natural_key,
+        )
+    return [path] if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file() else []
 
 
-def _picture_sort_key(file: Path) -> tuple[int, str]:
-    numbers = re.findall(r"\d+", file.stem)
-    return (int(numbers[-1]) if numbers else -1, file.name)
-
-
-def probe_pictures(path: Path, pictures: list[Path]) -> VideoInfo:
-    """Describe a folder of pictures, or one picture, as a film of 24 frames a second.
-
-    Raises InputError where the first of ``pictures`` cannot be read.
-    """
-    picture = _read_pixels(pictures[0])
-    height, width = picture.shape[:2]
-    gray = picture.ndim == 2
-    return VideoInfo(
-        path=path,
-        width=width,
-        height=height,
-        pixel_format="gray" if gray else "rgb",
-        depth=picture.itemsize * 8,
-        subsampling="400" if gray else "444",
-        has_luma_plane=gray,
-        has_alpha=_has_alpha(pictures[0]),
-        time_base=1 / PICTURE_FRAME_RATE,
-        rate=PICTURE_FRAME_RATE,
-        frames=len(pictures),
-        duration_seconds=float(len(pictures) / PICTURE_FRAME_RATE),
-        colors=ColorTags(matrix=1, primaries=1, transfer=13, full_range=True),
-        codec=pictures[0].suffix[1:].lower(),
-        is_pictures=True,
-    )
-
-
-def _has_alpha(path: Path) -> bool:
-    try:
-        with Image.open(path) as image:
-            return "A" in image.getbands() or "transparency" in image.info
-    except (UnidentifiedImageError, OSError, ValueError):
-        return False  # OpenCV reads some kinds that Pillow does not
+def _get_natural_key(file: Path) -> tuple[list[str | int], str]:
+    """Words and numbers of a name in turn, so that numbers sort as numbers."""
+    parts = re.split(r"([0-9]+)", file.stem.casefold())
+    return [int(part) if index % 2 else part for index, part in enumerate(parts)], file.name
 
 
 def read_picture_size(path: Path) -> tuple[int, int]:
     """Return rows and columns of a picture that this program wrote (no EXIF orientation)."""
-    with Image.open(path) as image:
+    with Image.open(path, formats=PICTURE_FORMATS) as image:
         return image.height, image.width
-
-
-def read_luma_codes(path: Path, colors: ColorTags) -> UIntArray:
-    """Read the luma codes ``H W`` of one picture at its own depth, turned as its EXIF orientation says.
-
-    Raises InputError for what cannot be read.
-    """
-    picture = _read_pixels(path)
-    return picture if picture.ndim == 2 else rgb_to_luma_codes(picture, colors.luma_weights)
-
-
-def _read_pixels(path: Path) -> UIntArray:
-    """Read a picture as ``H W``, or ``H W 3`` in RGB order, uint8 or uint16."""
-    try:
-        data = np.fromfile(path, np.uint8)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror})") from error
-    picture = cv2.imdecode(data, cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH) if data.size else None
-    if picture is None:
-        raise InputError(f"{path} is damaged or no picture: open it in another program, or leave it out")
-    if picture.dtype not in (np.uint8, np.uint16):
-        raise InputError(f"{path} has {picture.dtype} samples: convert it to 8 or 16 bits")
-    ordered = picture if picture.ndim == 2 else np.ascontiguousarray(picture[..., ::-1])
-    return ordered.astype(picture.dtype, copy=False)
 
 
 def write_picture(path: Path, rgb: UIntArray) -> None:
@@ -133,7 +102,7 @@ def write_exr(path: Path, rgb: Float32Array, samples: str, pixel_aspect: Fractio
     encoder = av.CodecContext.create("exr", "w")
     assert isinstance(encoder, av.VideoCodecContext)
     encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, "gbrpf32le"
-    encoder.time_base, encoder.sample_aspect_ratio = 1 / PICTURE_FRAME_RATE, pixel_aspect
+    encoder.time_base, encoder.sample_aspect_ratio = Fraction(1, 24), pixel_aspect
     encoder.options = {"format": samples, "compression": "zip16"}
     path.write_bytes(b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)]))
 
@@ -141,22 +110,27 @@ def write_exr(path: Path, rgb: Float32Array, samples: str, pixel_aspect: Fractio
 def read_color_picture(path: Path, *, keep_alpha: bool = False, content: bytes | None = None) -> UInt8Array:
     """Read a colour picture as sRGB ``H W 3``: orientation and ICC profile applied, CMYK converted, alpha on white.
 
-    With ``keep_alpha`` a picture that is transparent somewhere is ``H W 4``. ``content``: the bytes of the file, where
-    they were read already.
+    With ``keep_alpha`` a picture that is transparent somewhere is ``H W 4``. Of several pages the first is read.
+    ``content``: the bytes of the file, where they were read already. Beside the decoded picture it takes no more than
+    four bytes a pixel, because nothing but strips is ever in a wider type.
 
-    Raises InputError if it cannot be read.
+    Raises InputError if it cannot be read, or is larger than `MAX_PICTURE_PIXELS`.
     """
-    with translate_read_errors(path):
-        if not path.exists():
-            raise InputError(f"the reference {path} does not exist: check the name")
-    try:
-        with Image.open(path if content is None else BytesIO(content)) as image:
-            turned = ImageOps.exif_transpose(image)
-            return np.array(_convert_to_srgb(turned, keep_alpha))
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-        # Pillow would name the bytes in memory.
-        reason = f"cannot identify image file {str(path)!r}" if isinstance(error, UnidentifiedImageError) else error
-        raise InputError(f"the reference {path} cannot be read as a picture ({reason}): give a png or jpeg") from error
+    if content is None:
+        content = read_picture_file(path)
+    header = read_picture_header(path, content)
+    if has_own_decoder(header):
+        pixels, profile = decode_first_page(path, header, content).to_rgb_u8(), None
+        if header.kind == "tiff":
+            with translate_picture_errors(path):
+                profile = read_tiff_profile(BytesIO(content), header.tiff_pages[0])
+        _apply_profile(pixels, profile)
+        return pixels
+    with translate_picture_errors(path), Image.open(BytesIO(content), formats=PICTURE_FORMATS) as image:
+        image.load()
+        orientation = int(image.getexif().get(_ORIENTATION_TAG, 1))
+        pixels = _convert_to_srgb(image, keep_alpha)
+    return np.ascontiguousarray(_TURNS[orientation](pixels)) if orientation in _TURNS else pixels
 
 
 def read_rgba_layer(content: bytes, size: tuple[int, int]) -> UInt8Array:
@@ -164,36 +138,86 @@ def read_rgba_layer(content: bytes, size: tuple[int, int]) -> UInt8Array:
 
     Raises InputError for anything else; a picture of another size is not even decoded.
     """
+    with (
+        translate_foreign_errors(
+            lambda error: InputError(f"the layer cannot be read as a picture ({error}): give a png")
+        ),
+        Image.open(BytesIO(content), formats=("PNG",)) as image,
+    ):
+        if image.size != size[::-1]:
+            raise InputError(f"the layer has {image.size[1]} rows and {image.size[0]} columns, wanted {size}")
+        return np.array(image.convert("RGBA"))
+
+
+def _convert_to_srgb(image: Image.Image, keep_alpha: bool) -> UInt8Array:
+    """Convert a picture to 8-bit sRGB ``H W 3``; with ``keep_alpha`` to ``H W 4`` if it is transparent anywhere."""
+    convert = _make_conversion(image)
+    has_alpha = "A" in image.getbands() or "transparency" in image.info
+    pixels = np.empty((image.height, image.width, 4 if has_alpha else 3), np.uint8)
+    for rows in iter_strips(image.height):
+        strip = image.crop((0, rows.start, image.width, rows.stop))
+        pixels[rows, :, :3] = np.asarray(convert(strip))
+        if has_alpha:
+            pixels[rows, :, 3] = np.asarray(strip.convert("RGBA").getchannel("A"))
+    if not has_alpha or (keep_alpha and pixels[..., 3].min() < 255):
+        return pixels
+    flat = np.empty((*pixels.shape[:2], 3), np.uint8)
+    for rows in iter_strips(image.height):
+        strip = Image.fromarray(pixels[rows])
+        backdrop = Image.new("RGBA", strip.size, "white")
+        flat[rows] = np.asarray(Image.alpha_composite(backdrop, strip).convert("RGB"))
+    return flat
+
+
+def _make_conversion(image: Image.Image) -> _Conversion:
+    """The conversion of strips of a picture to sRGB: by its profile where it has one for its kind of colours."""
+    mode = image.mode
+    if mode.startswith("I"):
+        return lambda strip: Image.fromarray(
+            (np.asarray(strip).astype(np.float64) / 257).clip(0, 255).astype(np.uint8)
+        ).convert("RGB")
+    transform = None
+    if profile := image.info.get("icc_profile"):
+        transform = _make_profile_transform(profile, mode)
+    if transform is None and mode == "LAB":
+        transform = _make_transform(ImageCms.createProfile("LAB"), "LAB")
+    if transform is None:
+        return lambda strip: strip.convert("RGB")
+    wanted, apply = transform
+    return lambda strip: apply(strip if strip.mode == wanted else strip.convert(wanted))
+
+
+def _make_profile_transform(profile: bytes, mode: str) -> tuple[str, _Conversion] | None:
+    """The mode that a profile takes, and its transform to sRGB; None for a damaged profile, or one of other colours.
+
+    Then the colours as they stand are the best guess.
+    """
     try:
-        with Image.open(BytesIO(content), formats=("PNG",)) as image:
-            if image.size != size[::-1]:
-                raise InputError(f"the layer has {image.size[1]} rows and {image.size[0]} columns, wanted {size}")
-            return np.array(image.convert("RGBA"))
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"the layer cannot be read as a picture ({error}): give a png") from error
+        source = ImageCms.ImageCmsProfile(BytesIO(profile))
+        space = source.profile.xcolor_space.strip()
+    except (ImageCms.PyCMSError, OSError):
+        return None
+    wanted = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}.get(space)
+    if wanted is None or (mode in ("CMYK", "LAB")) != (wanted == mode):
+        return None
+    return _make_transform(source, wanted)
 
 
-def _convert_to_srgb(image: Image.Image, keep_alpha: bool) -> Image.Image:
-    """Convert an upright picture to 8-bit sRGB; with ``keep_alpha`` to RGBA if it is transparent anywhere."""
-    if "A" in image.getbands() or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        if keep_alpha and np.asarray(rgba.getchannel("A")).min() < 255:
-            return rgba
-        backdrop = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(backdrop, rgba).convert("RGB")
-    profile = image.info.get("icc_profile")
-    if profile and image.mode in ("RGB", "CMYK"):
-        try:
-            source = ImageCms.ImageCmsProfile(BytesIO(profile))
-            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-        except (ImageCms.PyCMSError, OSError):
-            converted = None  # a damaged profile: the colours as they stand are the best guess
-        if converted is not None:
-            return converted
-    if image.mode.startswith("I;16") or image.mode == "I":
-        eight_bits = (np.asarray(image).astype(np.float64) / 257).clip(0, 255).astype(np.uint8)
-        return Image.fromarray(eight_bits).convert("RGB")
-    return image.convert("RGB")
+def _make_transform(source: Any, mode: str) -> tuple[str, _Conversion] | None:
+    try:
+        transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+    except (ImageCms.PyCMSError, OSError):
+        return None
+    return mode, lambda strip: ImageCms.applyTransform(strip, transform) or strip
+
+
+def _apply_profile(pixels: UInt8Array, profile: bytes | None) -> None:
+    """Convert R'G'B' ``H W 3`` with a profile to sRGB, in place."""
+    transform = _make_profile_transform(profile, "RGB") if profile else None
+    if transform is None or transform[0] != "RGB":
+        return
+    for rows in iter_strips(pixels.shape[0]):
+        pixels[rows] = np.asarray(transform[1](Image.fromarray(pixels[rows])))
 
 
 def compute_painted_share(picture: UInt8Array) -> float:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from kinemacolor.options import GapHandling
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.video.orientation import DisplayMatrix, Orientation
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from kinemacolor.color import YCbCr
     from kinemacolor.video.clock import ClockJump
 
+TIME_TOLERANCE_SECONDS = 5e-4  # containers round timestamps, and users type the rounded times they were shown
 UNSPECIFIED = 2  # in ITU-T H.273, of matrix, primaries and transfer
 _LUMA_WEIGHTS = {  # ITU-T H.273 MatrixCoefficients: (Kr, Kb)
     1: (0.2126, 0.0722),
@@ -66,6 +68,7 @@ class VideoInfo:
     ``origin_seconds`` is the time of the film's first timestamp; times that a user gives count from there.
     ``timecode`` is what the film calls its first frame: "01:00:00:00", or "01:00:00;00" for drop-frame.
     ``field_order`` is FFmpeg's AVFieldOrder. ``side_data`` is that of its first frames (`read_side_data`).
+    ``gaps`` is what becomes of numbered pictures that are missing, ``gap_note`` says which are, None where none is.
     """
 
     path: Path
@@ -90,6 +93,8 @@ class VideoInfo:
     origin_seconds: float = 0.0
     timecode: str | None = None
     side_data: Mapping[str, bytes] = field(default_factory=dict, hash=False)
+    gaps: GapHandling = "error"
+    gap_note: str | None = None
 
     @property
     def orientation(self) -> Orientation:
@@ -127,6 +132,15 @@ class FrameExtras:
 
 
 NO_EXTRAS = FrameExtras()
+
+
+class StoredFrame(NamedTuple):
+    """A frame as it is stored: luma codes ``H W``, pts and duration in ticks, and what else the result needs."""
+
+    luma_codes: UIntArray
+    pts: int
+    duration: int
+    extras: FrameExtras = NO_EXTRAS
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,9 @@ import av
 
 from kinemacolor.video.clock import ClockJump
 from kinemacolor.video.container import find_video_stream, has_steady_clock
-from kinemacolor.video.info import VideoInfo
+from kinemacolor.video.info import TIME_TOLERANCE_SECONDS, VideoInfo
 from kinemacolor.video.output import NO_SPACE_ERRNOS
 from kinemacolor.video.packet_clock import MAX_OVERLAP_SECONDS, PacketClock
-from kinemacolor.video.reader import TIME_TOLERANCE_SECONDS
 from kinemacolor.video.sound_as_pcm import PcmEncoder, can_be_pcm
 from kinemacolor.video.timecode import advance_timecode
 

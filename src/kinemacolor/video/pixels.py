@@ -1,5 +1,6 @@
 """Pixel formats: the luma plane of any decoded frame, and frames built from planes."""
 
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 # By how much chroma planes have fewer rows and fewer columns.
 _CHROMA_FACTORS = {"420": (2, 2), "422": (1, 2), "444": (1, 1), "440": (2, 1), "411": (1, 4), "410": (4, 4)}
 _BIT_DEPTHS = (8, 9, 10, 12, 14, 16)
+_STRIP_ROWS = 64
 
 
 def get_chroma_subsampling(pixel_format: "av.VideoFormat") -> str:
@@ -75,8 +77,15 @@ def rgb_to_luma_codes(rgb: UIntArray, luma_weights: tuple[float, float]) -> UInt
     """
     red, blue = luma_weights
     weights = np.array([red, 1 - red - blue, blue], np.float32)
-    luma_codes: UIntArray = np.rint(rgb.astype(np.float32) @ weights).astype(rgb.dtype)
+    luma_codes: UIntArray = np.empty(rgb.shape[:2], rgb.dtype)
+    for rows in iter_strips(rgb.shape[0]):
+        luma_codes[rows] = np.rint(np.ascontiguousarray(rgb[rows]).astype(np.float32) @ weights)
     return luma_codes
+
+
+def iter_strips(height: int) -> Iterator[slice]:
+    """Yield slices of rows that together cover a picture of this height, so that wide types never hold all of it."""
+    yield from (slice(top, min(top + _STRIP_ROWS, height)) for top in range(0, height, _STRIP_ROWS))
 
 
 def _frame_to_rgb(frame: "av.VideoFrame", depth: int) -> UIntArray:

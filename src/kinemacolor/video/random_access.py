@@ -10,8 +10,9 @@ from typing import Self
 import av
 
 from kinemacolor.errors import InputError
-from kinemacolor.video.info import FrameBlock, VideoInfo
-from kinemacolor.video.reader import StoredFrame, VideoReader, iter_frame_blocks
+from kinemacolor.options import GapHandling
+from kinemacolor.video.info import FrameBlock, StoredFrame, VideoInfo
+from kinemacolor.video.reader import VideoReader, iter_frame_blocks
 
 ANCHOR_INTERVAL = 48  # frames
 
@@ -22,12 +23,13 @@ class FrameIndex:
 
     ``anchors`` are the pts, in ticks, of frames 0, ``every``, 2 ``every`` and so on, ``frames`` the number of all
     frames, counted from where the reading began. Anchors may be missing at the end, or all of them: then more is
-    decoded to reach a frame.
+    decoded to reach a frame. ``gaps`` is what became of numbered pictures that are missing.
     """
 
     anchors: tuple[int, ...]
     frames: int
     every: int = ANCHOR_INTERVAL
+    gaps: GapHandling = "error"
 
 
 @dataclass
@@ -49,7 +51,8 @@ class FrameIndexBuilder:
 
         It has no anchors where the film's clock jumps: there one time in the file may mean two places.
         """
-        return FrameIndex(() if reader.jumps else tuple(self.anchors), self.frames, self.every)
+        anchors = () if reader.jumps else tuple(self.anchors)
+        return FrameIndex(anchors, self.frames, self.every, reader.info.gaps)
 
 
 class RangeReader:
@@ -64,7 +67,7 @@ class RangeReader:
         self, path: Path, index: FrameIndex, *, start_seconds: float = 0, info: VideoInfo | None = None
     ) -> None:
         self.index = index
-        self._reader = VideoReader(path, start_seconds=start_seconds, info=info)
+        self._reader = VideoReader(path, start_seconds=start_seconds, info=info, gaps=index.gaps)
         self._open_frames: Generator[av.VideoFrame, None, None] | None = None
         self._frames: Iterator[av.VideoFrame] = iter(())
         self._next_number = index.frames  # number of the frame that `_frames` gives next

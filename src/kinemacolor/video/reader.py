@@ -9,35 +9,27 @@ from typing import NamedTuple, Self
 import av
 import numpy as np
 
-from kinemacolor.errors import InputError, translate_read_errors
-from kinemacolor.utils.arrays import UIntArray
+from kinemacolor.errors import InputError
+from kinemacolor.options import GapHandling
 from kinemacolor.video.clock import MAX_PAUSE_SECONDS, ClockJump, ClockRepair
 from kinemacolor.video.container import describe_film, find_video_stream, has_steady_clock, open_film
-from kinemacolor.video.images import find_pictures, probe_pictures, read_luma_codes
-from kinemacolor.video.info import NO_EXTRAS, FrameBlock, FrameExtras, VideoInfo
+from kinemacolor.video.info import TIME_TOLERANCE_SECONDS, FrameBlock, FrameExtras, StoredFrame, VideoInfo
 from kinemacolor.video.opening_frames import FRAMES_LOOKED_AT
+from kinemacolor.video.picture_series import find_series, probe_pictures
 from kinemacolor.video.pixels import extract_luma_codes
 from kinemacolor.video.side_data import make_carrier
 
 _POSITIONS_KEPT = 256  # more packets than any decoder holds back
-TIME_TOLERANCE_SECONDS = 5e-4  # containers round timestamps, and users type the rounded times they were shown
 
 
-class StoredFrame(NamedTuple):
-    """A frame as it is stored: luma codes ``H W``, pts and duration in ticks, and what else the result needs."""
+def probe_film(path: Path, gaps: GapHandling = "error") -> VideoInfo:
+    """Find out what a film, a picture or a series of numbered pictures is; decodes its first frame.
 
-    luma_codes: UIntArray
-    pts: int
-    duration: int
-    extras: FrameExtras = NO_EXTRAS
+    ``gaps`` says what becomes of pictures that a series lacks.
 
-
-def probe_film(path: Path) -> VideoInfo:
-    """Find out what a film, a picture or a folder of numbered pictures is; decodes its first frame.
-
-    Raises InputError for what cannot be opened or holds no picture.
+    Raises InputError for what cannot be opened or holds no picture, UsageError as `find_series`.
     """
-    with VideoReader(path) as reader:
+    with VideoReader(path, gaps=gaps) as reader:
         return reader.info
 
 
@@ -57,7 +49,8 @@ class VideoReader:
     ended, ``corrupt_packets`` counts the packets that had to be skipped, and
     ``ended_early`` says in words why the film stopped before its own end; None if it did not. ``jumps`` lists where
     its clock jumps, as that of joined recordings does: there it goes on at the film's rate. ``interlaced_frames``
-    counts the frames that say of themselves that they have two fields.
+    counts the frames that say of themselves that they have two fields. ``gaps`` is that of `probe_film`; ``info`` has
+    it too.
     """
 
     def __init__(
@@ -67,6 +60,7 @@ class VideoReader:
         start_seconds: float = 0,
         end_seconds: float | None = None,
         info: VideoInfo | None = None,
+        gaps: GapHandling = "error",
     ) -> None:
         self.start_seconds = start_seconds
         self.end_seconds = end_seconds
@@ -78,12 +72,11 @@ class VideoReader:
         self._probed: _OpenedFilm | None = None  # what the first reading takes over
         self._decoded, self._reached = 0, 0.0  # frames and seconds of the reading
         self._positions: dict[int, int] = {}  # where in the file the last packets lie, by their pts
-        with translate_read_errors(path):
-            self._picture_files = find_pictures(path)
+        self._series = find_series(path, info.gaps if info else gaps) if info is None or info.is_pictures else None
         if info is not None:
             self.info = info
-        elif self._picture_files:
-            self.info = probe_pictures(path, self._picture_files)
+        elif self._series:
+            self.info = probe_pictures(path, self._series, gaps)
         else:
             self.info = self._probe(path)
 
@@ -139,23 +132,18 @@ class VideoReader:
         )
 
     def iter_pictures(self, first: int = 0, end: int | None = None) -> Iterator[StoredFrame]:
-        """Yield frames ``first`` up to ``end`` (not in it) of a folder of pictures, counted from ``start_seconds``.
+        """Yield frames ``first`` up to ``end`` (not in it) of a film of pictures, counted from ``start_seconds``.
 
         Raises InputError where one has another size or depth than the first.
         """
-        numbered = enumerate(self._picture_files)
+        if self._series is None:
+            return
         wanted = [
-            (index, picture) for index, picture in numbered if self._is_in_range(float(index * self.info.time_base))
+            number
+            for number in range(len(self._series.frames))
+            if self._is_in_range(float(self._series.times[number] * self._series.time_base))
         ]
-        for index, picture in wanted[first:end]:
-            luma_codes = read_luma_codes(picture, self.info.colors)
-            if luma_codes.shape != (self.info.height, self.info.width) or luma_codes.itemsize * 8 != self.info.depth:
-                raise InputError(
-                    f"{picture.name} is {luma_codes.shape[1]}x{luma_codes.shape[0]} at {luma_codes.itemsize * 8} bits, "
-                    f"the pictures before it {self.info.width}x{self.info.height} at {self.info.depth}: "
-                    "make them all alike"
-                )
-            yield StoredFrame(luma_codes, index, 1)
+        yield from self._series.iter_stored_frames(self.info, wanted[first:end])
 
     def to_stored_frame(self, frame: av.VideoFrame) -> StoredFrame:
         """Return what the result needs of a decoded frame."""

@@ -16,11 +16,12 @@ from kinemacolor.errors import KinemacolorError
 from kinemacolor.utils.arrays import Float32Array, UIntArray
 from kinemacolor.video.container import open_film
 from kinemacolor.video.encoding import EncoderSettings, is_folder_name
-from kinemacolor.video.images import find_pictures, write_exr, write_picture
+from kinemacolor.video.images import write_exr, write_picture
 from kinemacolor.video.info import NO_EXTRAS, FrameExtras, VideoInfo
 from kinemacolor.video.orientation import is_rigid
 from kinemacolor.video.other_streams import CONTAINER_METADATA_KEYS, StreamCopier, copy_film_metadata
 from kinemacolor.video.output import FilmWriter, make_partial_path, translate_encoding_errors
+from kinemacolor.video.picture_series import find_series
 from kinemacolor.video.pixels import build_frame, full_to_limited_range, get_planar_format, rescale_codes
 from kinemacolor.video.side_data import SideDataAccount
 from kinemacolor.video.timestamps import TimestampConverter
@@ -254,12 +255,9 @@ class PictureWriter:
         self.output, self.info, self.encoder = output, info, encoder
         self.partial_path = make_partial_path(output)
         self.warnings: list[str] = []
-        sources = find_pictures(info.path) if info.is_pictures else []
-        stems = [source.stem for source in sources]
-        has_equal_stems = len(set(stems)) < len(stems)  # 1.png beside 1.jpg
-        self._names = [
-            f"{source.name if has_equal_stems else source.stem}{encoder.picture_suffix}" for source in sources
-        ]
+        series = find_series(info.path, info.gaps) if info.is_pictures else None
+        frames = zip(series.times, series.frames, strict=False) if series else ()
+        self._names = {time: f"{frame.name}{encoder.picture_suffix}" for time, frame in frames}
         self._is_folder = is_folder_name(output)
         self._count = 0
         if self._is_folder:
