@@ -1,6 +1,5 @@
 """What a stopped render kept is checked before it is believed; damage is painted again, to the same bytes."""
 
-import itertools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -49,7 +48,7 @@ def kept_files(path: Path) -> list[Path]:
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_any_damaged_file_is_painted_again_to_the_same_bytes(path: Path, whole: bytes, damage: str) -> None:
-    stopped_render(path, 17)
+    stopped_render(path, 20)
     work, before = path.with_name("film.plan.work"), path.with_name("before")
     work.rename(before)
     path.with_name("out.partial.mkv").unlink()
@@ -69,7 +68,7 @@ def test_any_damaged_file_is_painted_again_to_the_same_bytes(path: Path, whole: 
 
 @pytest.mark.parametrize("kind", [".mkv", ".safetensors", ".jsonl", "everything"])
 def test_all_of_a_kind_lost_is_painted_again(path: Path, whole: bytes, kind: str) -> None:
-    stopped_render(path, 17)
+    stopped_render(path, 20)
     for file in kept_files(path):
         if kind in ("everything", file.suffix):
             file.unlink()
@@ -169,7 +168,7 @@ def test_what_another_version_painted_is_told(path: Path) -> None:
 
 def test_descriptors_that_run_out_lose_nothing(path: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be opened now is not taken for damaged."""
-    stopped_render(path, 17)
+    stopped_render(path, 20)
     kept = {file: file.read_bytes() for file in kept_files(path) if "passes" in file.parts}
     with monkeypatch.context() as patch:
 
@@ -194,8 +193,8 @@ def test_a_report_of_damaged_work_says_what_to_do(path: Path) -> None:
 
 
 def test_only_two_states_are_kept(path: Path) -> None:
-    for frames, _ in itertools.product((5, 8, 11, 17), range(1)):
-        stopped_render(path, frames, overwrite=True)
+    for _ in range(4):
+        stopped_render(path, 5, overwrite=True)
         for folder in path.with_name("film.plan.work").glob("passes/*"):
             assert len(list(folder.glob("*.safetensors"))) <= 2
     assert inference_pass.SEGMENT_FRAMES == 3

@@ -22,7 +22,7 @@ from kinemacolor.weights.manifest import weights_sha256
 from support.films import scene, write_film
 from support.plans import save
 
-SEGMENT, FRAMES, CUT = 3, 14, 10  # frames of a segment, of the film, and of its first shot
+SEGMENT, FRAMES, CUT = 3, 20, 10  # frames of a segment, of the film, and of its first shot
 LOSSLESS = EncodingOptions(lossless=True)
 SIZE = (64, 64)
 
@@ -68,10 +68,14 @@ def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def small_plan(folder: Path, frames: int = FRAMES) -> Path:
-    """A film of two shots, with a keyframe in the first one, and its plan."""
+    """A film of two shots (one, where it is short), with a keyframe in the first one, and its plan."""
     folder.mkdir(exist_ok=True)
     film = write_film(folder / "film.mkv", frames, SIZE, codec="ffv1", pix_fmt="gray", sound=True)
-    references = {"key": 4, "still": None}
+    references = {"key": min(4, frames - 1), "still": None}
+    first = ShotEntry(first=0, last=min(CUT, frames) - 1, references={"key": None})
+    second = ShotEntry(
+        first=CUT, last=max(CUT, frames - 1), dissolve=2, transition="dissolve", references={"still": None}
+    )
     for name in references:
         save(folder / f"{name}.png", scene(len(name), SIZE))
     survey = survey_film(film)
@@ -81,10 +85,7 @@ def small_plan(folder: Path, frames: int = FRAMES) -> Path:
         weights=weights_sha256("kinema"),
         options=RenderOptions(short_side=64),
         references={name: ReferenceEntry(path=folder / f"{name}.png", frame=at) for name, at in references.items()},
-        shots=(
-            ShotEntry(first=0, last=CUT - 1, references={"key": None}),
-            ShotEntry(first=CUT, last=frames - 1, dissolve=2, transition="dissolve", references={"still": None}),
-        ),
+        shots=(first, second) if frames > CUT else (first,),
     )
     plan.write(folder / "film.plan.json")
     return folder / "film.plan.json"

@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from kinemacolor.errors import KinemacolorError, UsageError
-from kinemacolor.rendering.ownership import own_outputs
+from kinemacolor.rendering.ownership import make_lock_path, own_outputs
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.utils.checked_files import read_checked_json, read_kept_file, write_checked_json
 from kinemacolor.utils.files import (
@@ -26,7 +26,6 @@ from kinemacolor.utils.files import (
     sync_path,
     sync_tree,
     translate_disk_errors,
-    write_file_atomically,
 )
 from kinemacolor.video.output import FilmWriter, make_partial_path
 from kinemacolor.weights.store import user_folder
@@ -58,9 +57,9 @@ def make_sidecar_path(result: Path) -> Path:
 
 
 def write_sidecar(report: RenderReport, path: Path) -> None:
-    """Write a report as JSON. Raises ResourceError where the disk is full or refuses."""
-    with write_file_atomically(path) as stream:
-        stream.write(json.dumps(asdict(report), indent=2).encode() + b"\n")
+    """Write a report as JSON, for a result that is partial still. Raises ResourceError where the disk refuses."""
+    with translate_disk_errors(path):
+        path.write_bytes(json.dumps(asdict(report), indent=2).encode() + b"\n")
 
 
 def mark_started(claim: OutputClaim) -> None:
@@ -135,8 +134,17 @@ def find_finished(claim: OutputClaim) -> RenderReport | None:
     report = _read_report(claim, record)
     if record and report:
         named = zip(_list_results(claim, report), record["results"], strict=True)
-        return report if all(_digest(path) == digest for path, digest in named) else None
+        if all(_digest(path) == digest for path, digest in named):
+            _remove_left_locks(claim)
+            return report
     return None
+
+
+def _remove_left_locks(claim: OutputClaim) -> None:
+    """Remove the files of locks that a run left which was killed when all was done."""
+    if any(make_lock_path(path).exists() for path in claim.paths):
+        with suppress(KinemacolorError), own_outputs(claim.paths):
+            pass
 
 
 def _list_results(claim: OutputClaim, report: RenderReport) -> list[Path]:

@@ -18,7 +18,7 @@ from kinemacolor.rendering.ownership import make_lock_path
 from kinemacolor.rendering.passes import PAINTING_FORMAT
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.utils.device import check_device
-from kinemacolor.utils.files import compute_file_sha256, make_new_path
+from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.video.encoding import EncoderSettings, choose_encoder, is_folder_name
 from kinemacolor.video.geometry import compute_working_size
 from kinemacolor.video.images import PICTURE_SUFFIXES
@@ -213,9 +213,9 @@ def check_output_path(
                 raise UsageError(f"the folder {target} is not empty: name a new one with -o, or empty it")
             if not target.is_dir() and (is_folder_name(output) or not overwrite):
                 raise UsageError(f"{target} exists: name another result with -o, or add --overwrite")
-        trial = make_new_path(partial)
+        trial = make_lock_path(output).with_suffix(".trial")  # the same name each time: a killed run leaves no other
         trial.touch()
-        trial.unlink()
+        trial.unlink(missing_ok=True)
     except OSError as error:
         if machine_fault := find_machine_fault(error):
             raise machine_fault from error

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from kinemacolor.errors import UsageError
+from kinemacolor.errors import ResourceError, UsageError
 from kinemacolor.utils.files import translate_disk_errors
 
 LOCK_ATTEMPTS, LOCK_PAUSE_SECONDS = 4, 0.05  # another process may just be removing the file of its lock
@@ -73,6 +73,8 @@ def _hold_lock(lock_path: Path, output: Path) -> Iterator[None]:
         if _acquire(lock, output):
             break
         if attempt + 1 == LOCK_ATTEMPTS:
+            if not lock_path.exists():
+                raise ResourceError(f"{output} may not be written: its folder takes no files; choose another folder")
             owner = _read_owner(lock_path)
             raise UsageError(f"{output} is being written by {owner}: wait for it, or name another result")
         time.sleep(LOCK_PAUSE_SECONDS)
@@ -81,9 +83,11 @@ def _hold_lock(lock_path: Path, output: Path) -> Iterator[None]:
             lock_path.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
         yield
     finally:
-        with suppress(OSError):  # a file that is left is only a name: the lock is the kernel's
-            lock_path.unlink(missing_ok=True)
-        lock.release()
+        try:
+            with suppress(OSError):  # a file that is left is only a name: the lock is the kernel's
+                lock_path.unlink(missing_ok=True)
+        finally:
+            lock.release()
 
 
 def _acquire(lock: FileLock, what: Path) -> bool:
