@@ -11,10 +11,10 @@ import av
 import cv2
 import pytest
 
+from kinemacolor.verification.verify import verify_film
 from kinemacolor.video.info import ColorTags
 from kinemacolor.video.pixels import extract_luma_codes
 from kinemacolor.video.reader import VideoReader, probe_film
-from kinemacolor.video.verify import verify_film
 from support.film_facts import read_facts
 from support.films import scene, write_with_chroma
 from support.laws import WHOLE, away, find_any_ending, find_ending, judge, nothing_else_changes

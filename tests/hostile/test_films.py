@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kinemacolor.video.verify import verify_film
+from kinemacolor.verification.verify import verify_film
 from support.film_facts import FilmFacts, read_facts
 from support.films import write_with_chroma
 from support.laws import WHOLE, away, find_ending, nothing_else_changes

@@ -15,8 +15,8 @@ from kinemacolor.references.load import ReferenceReader
 from kinemacolor.references.spec import Reference
 from kinemacolor.shots.files import read_shots
 from kinemacolor.shots.shot import FrameClock
+from kinemacolor.verification.verify import verify_film
 from kinemacolor.video.reader import VideoReader
-from kinemacolor.video.verify import verify_film
 from kinemacolor.weights.checkpoint_files import iter_checkpoint_files, load_tensors
 from support.campaign import forget, keep
 from support.films import write_with_chroma

@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 from kinemacolor.errors import InputError, UsageError
+from kinemacolor.verification.verify import verify_film
 from kinemacolor.video.display import iter_color_frames, iter_numbered_frames
 from kinemacolor.video.images import find_pictures
 from kinemacolor.video.picture_series import choose_result_suffix, find_series, list_film_files, make_result_base
 from kinemacolor.video.random_access import iter_range_blocks
 from kinemacolor.video.reader import VideoReader, probe_film
-from kinemacolor.verification.verify import verify_film
 from support.films import copy_with_chroma, luma_of, scene
 from support.pictures import encode_picture, make_tiff, write_apng
 

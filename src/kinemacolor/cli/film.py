@@ -75,6 +75,13 @@ def reporting_outcome(
         raise
 
 
+def tell_finished(report: "RenderReport", *, quiet: bool, json_report: bool) -> None:
+    """Say that an earlier run of the same command has done all."""
+    print_message(f"{report.result}: already whole", quiet=quiet)
+    if json_report:
+        print(json.dumps(asdict(report), indent=2))
+
+
 @expand_options
 def plan(
     film: FilmArgument,
@@ -162,7 +169,7 @@ def render(
     from kinemacolor.models.catalog import find_model
     from kinemacolor.plan.document import Plan
     from kinemacolor.plan.excerpt import cut_excerpt
-    from kinemacolor.rendering.output import OutputSpec, default_output_path, prepare_plan_output
+    from kinemacolor.rendering.output import OutputSpec, default_output_path, find_finished_render, prepare_plan_output
 
     if workers and not cluster:
         raise UsageError("--workers goes with --cluster: add --cluster auto")
@@ -173,6 +180,9 @@ def render(
     target = OutputSpec(
         output or default_output_path(film_plan.film.path, suffix), encoding, layer, confidence_out, overwrite
     )
+    if finished := find_finished_render(film_plan, target, work_folder):
+        tell_finished(finished, quiet=quiet, json_report=json_report)
+        return
     spec = find_model(film_plan.model).spec
     prepared = prepare_plan_output(film_plan, target, spec, work_folder, device=device, inputs=[plan])
     print_message(f"{film_plan.film.path.name}: loading {film_plan.model}", quiet=quiet)  # torch takes some seconds

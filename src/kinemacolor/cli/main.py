@@ -13,7 +13,7 @@ import typer
 
 from kinemacolor._version import __version__
 from kinemacolor.cli.evaluate import compare, evaluate
-from kinemacolor.cli.film import plan, refs_app, render, reporting_outcome
+from kinemacolor.cli.film import plan, refs_app, render, reporting_outcome, tell_finished
 from kinemacolor.cli.models import models_app
 from kinemacolor.cli.options import (
     DEFAULT_DEVICE,
@@ -108,6 +108,9 @@ def colorize(
         overwrite=overwrite,
     )
     run = ColorizeRun(request)
+    if run.finished:
+        tell_finished(run.finished, quiet=quiet, json_report=json_report)
+        return
     print_message(f"{film.name}: loading {model}", quiet=quiet)  # torch takes some seconds
     from kinemacolor.weights.registry import load_model
 

@@ -121,7 +121,7 @@ class RayWorkerPool:
 
     def start_pass(self, worker: int, inference_pass: InferencePass, folder: PassFolder) -> None:
         """Start a pass on an idle worker, as `WorkerPool.start_pass`."""
-        files = {} if self._shares_folder[worker] else folder.export_files()
+        files = {} if self._shares_folder[worker] else folder.export_files(folder.segment_count - 1)
         paint_pass = self._actors[worker].paint_pass.options(num_returns="streaming")
         self._pending[paint_pass.remote(inference_pass, files)] = worker
 

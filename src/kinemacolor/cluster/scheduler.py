@@ -86,9 +86,9 @@ class Coordinator:
         folder = self._work.pass_folder(inference_pass.digest, len(inference_pass))
         while True:
             on_frames(self._take_new_frames())
-            if folder.segment_count <= segment:
+            if not folder.has_segment(segment):
                 folder.reload_journal()
-            if folder.segment_count > segment:
+            if folder.has_segment(segment):
                 return
             with self._changed:
                 self._changed.wait_for(lambda: self._new_frames or self._error, 2 * _POLL_SECONDS)

@@ -68,8 +68,9 @@ class Worker:
         folder = self._work.pass_folder(inference_pass.digest, len(inference_pass))
         folder.import_files(files)
         while not folder.is_complete:
-            self._inference_worker.ensure_segment(inference_pass, folder.segment_count)
-            yield {} if self._shares_folder else folder.export_files()
+            missing = folder.segment_count
+            self._inference_worker.ensure_segment(inference_pass, missing)
+            yield {} if self._shares_folder else folder.export_files(missing)
         if not self._shares_folder:
             shutil.rmtree(folder.folder)
 

@@ -2,13 +2,14 @@
 
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kinemacolor._version import __version__
 from kinemacolor.errors import InputError, UsageError, translate_read_errors
@@ -18,6 +19,36 @@ from kinemacolor.shots.shot import Shot, Transition
 from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.utils.validation_messages import describe_validation_errors
 from kinemacolor.video.random_access import ANCHOR_INTERVAL, FrameIndex
+
+MAX_FRAMES = 100_000_000  # of a plan: 46 days at 25 a second
+MAX_SECONDS = 100_000_000.0  # on a film's clock
+MAX_PLAN_BYTES = 256_000_000
+LONGEST_NAME_BYTES = 255  # of all common file systems
+_MAX_PTS = 2**62  # ticks; FFmpeg's numbers have 64 bits, some of which sums need
+
+
+def _check_path(path: Path) -> Path:
+    """Return a path that a file can have. Raises ValueError for any other."""
+    if "\0" in str(path):
+        raise ValueError("no name of a file has a NUL in it")
+    if any(len(os.fsencode(part)) > LONGEST_NAME_BYTES for part in path.parts):
+        raise ValueError(f"no name of a file has more than {LONGEST_NAME_BYTES} bytes")
+    return path
+
+
+@contextmanager
+def _translate_misfits() -> Iterator[None]:
+    """Turn the errors of numbers that were computed or read from lists, and do not fit a plan, into a UsageError."""
+    try:
+        yield
+    except ValidationError as error:
+        raise UsageError(f"no plan can be made: {describe_validation_errors(error)}") from error
+
+
+_FilePath = Annotated[Path, AfterValidator(_check_path)]
+_FrameNumber = Annotated[int, Field(ge=0, lt=MAX_FRAMES)]
+_Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS)]
+_Pts = Annotated[int, Field(gt=-_MAX_PTS, lt=_MAX_PTS)]
 
 
 class _PlanSection(BaseModel):
@@ -34,14 +65,47 @@ class FilmEntry(_PlanSection):
     pictures that are missing.
     """
 
-    path: Path
+    path: _FilePath
     sha256: str
-    frames: int = Field(ge=1)
-    start_seconds: float = Field(default=0, ge=0)
-    end_seconds: float | None = None
+    frames: int = Field(ge=1, le=MAX_FRAMES)
+    start_seconds: _Seconds = 0
+    end_seconds: _Seconds | None = None
     gaps: GapHandling = "error"
-    every: int = Field(default=ANCHOR_INTERVAL, ge=1)
-    anchors: tuple[int, ...]
+    every: int = Field(default=ANCHOR_INTERVAL, ge=1, le=MAX_FRAMES)
+    anchors: tuple[_Pts, ...]
+
+    @classmethod
+    def from_index(
+        cls, path: Path, sha256: str, index: FrameIndex, start_seconds: float, end_seconds: float | None
+    ) -> "FilmEntry":
+        """Make the entry of a film that was read; anchors that do not rise are left out: one would mean two places.
+
+        Raises UsageError for numbers that no film has.
+        """
+        rises = all(one < other for one, other in pairwise(index.anchors))
+        with _translate_misfits():
+            return cls(
+                path=path,
+                sha256=sha256,
+                frames=index.frames,
+                start_seconds=start_seconds,
+                end_seconds=end_seconds,
+                gaps=index.gaps,
+                every=index.every,
+                anchors=index.anchors if rises else (),
+            )
+
+    @model_validator(mode="after")
+    def _check_numbers(self) -> Self:
+        if self.end_seconds is not None and self.end_seconds <= self.start_seconds:
+            raise ValueError(f"the film ends at {self.end_seconds:g} s, before it begins ({self.start_seconds:g} s)")
+        if len(self.anchors) > -(-self.frames // self.every):
+            raise ValueError(
+                f"{len(self.anchors)} anchors are more than {self.frames} frames have, one in {self.every}"
+            )
+        if any(one >= other for one, other in pairwise(self.anchors)):
+            raise ValueError("the anchors must rise: each is the time of a later frame")
+        return self
 
     @property
     def frame_index(self) -> FrameIndex:
@@ -55,8 +119,8 @@ class ReferenceEntry(_PlanSection):
     ``frame`` is the number of the film's frame that it is a picture of; None where it shows no frame of the film.
     """
 
-    path: Path
-    frame: int | None = Field(default=None, ge=0)
+    path: _FilePath
+    frame: _FrameNumber | None = None
 
 
 class ShotEntry(_PlanSection):
@@ -67,11 +131,11 @@ class ShotEntry(_PlanSection):
     the score of `compute_similarity`, or None for a reference that a person chose.
     """
 
-    first: int = Field(ge=0)
-    last: int = Field(ge=0)
+    first: _FrameNumber
+    last: _FrameNumber
     transition: Transition | None = None
-    dissolve: int = Field(default=0, ge=0)
-    certainty: float = 1.0
+    dissolve: int = Field(default=0, ge=0, le=MAX_FRAMES)
+    certainty: float = Field(default=1.0, ge=0, le=1)
     references: dict[str, float | None]
     options: ShotRenderOptions = ShotRenderOptions()
 
@@ -82,15 +146,16 @@ class ShotEntry(_PlanSection):
 
     @classmethod
     def from_shot(cls, shot: Shot, references: dict[str, float | None]) -> "ShotEntry":
-        """Make the entry of a detected or listed shot, with its references."""
-        return cls(
-            first=shot.first,
-            last=shot.end - 1,
-            transition=shot.transition,
-            dissolve=shot.dissolve,
-            certainty=round(shot.certainty, 3),
-            references=references,
-        )
+        """Make the entry of a detected or listed shot, with its references. Raises UsageError for absurd numbers."""
+        with _translate_misfits():
+            return cls(
+                first=shot.first,
+                last=shot.end - 1,
+                transition=shot.transition,
+                dissolve=shot.dissolve,
+                certainty=round(shot.certainty, 3),
+                references=references,
+            )
 
     def with_references(self, names: Collection[str], *, is_user_choice: bool = False) -> "ShotEntry":
         """Return a copy that uses these references.
@@ -125,7 +190,7 @@ class Plan(_PlanSection):
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:
         if self.model not in MODEL_CATALOG:
-            raise ValueError(f"there is no model {self.model!r}: choose one of {', '.join(sorted(MODEL_CATALOG))}")
+            raise ValueError(f"there is no model {self.model[:60]!r}: choose one of {', '.join(sorted(MODEL_CATALOG))}")
         try:
             check_fill(MODEL_CATALOG[self.model].spec, fill=self.options.fill)
         except UsageError as error:
@@ -135,16 +200,24 @@ class Plan(_PlanSection):
         for one, other in pairwise(self.shots):
             if one.end != other.first:
                 raise ValueError(f"the shot that ends with frame {one.last} is followed by one from {other.first}")
+        before = 0  # frames of the shot before
         for shot in self.shots:
             if shot.first > shot.last:
                 raise ValueError(f"the shot from frame {shot.first} ends before it begins")
+            if shot.dissolve > (longest := before + shot.end - shot.first):
+                raise ValueError(
+                    f"the dissolve to the shot from frame {shot.first} has {shot.dissolve} frames: "
+                    f"it can have at most {longest}, those of the two shots"
+                )
+            before = shot.end - shot.first
             if not shot.references:
                 raise ValueError(f"the shot from frame {shot.first} has no reference")
-            if unknown := set(shot.references) - set(self.references):
-                raise ValueError(f"the shot from frame {shot.first} names references unknown: {', '.join(unknown)}")
+            if unknown := sorted(set(shot.references) - set(self.references)):
+                names = ", ".join(f"{name[:60]!r}" for name in unknown[:5])
+                raise ValueError(f"the shot from frame {shot.first} names references unknown: {names}")
         for name, reference in self.references.items():
             if reference.frame is not None and reference.frame >= self.film.frames:
-                raise ValueError(f"the reference {name} lies at frame {reference.frame}, behind the film's end")
+                raise ValueError(f"the reference {name[:60]!r} lies at frame {reference.frame}, behind the film's end")
         return self
 
     def options_for_shot(self, shot: ShotEntry) -> RenderOptions:
@@ -175,17 +248,22 @@ class Plan(_PlanSection):
         Raises InputError for a file that cannot be read, UsageError for one whose content is wrong, naming the fault.
         """
         path = Path(path)
-        try:
-            with translate_read_errors(path):
-                text = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise InputError(f"{path} is no plan: make one with `kinemacolor plan`") from error
+        text = _read_plan_text(path)
         try:
             plan = cls.model_validate_json(text)
         except ValidationError as error:
             raise UsageError(f"{path}: {describe_validation_errors(error)}") from error
         folder = path.resolve().parent
         return plan._with_moved_paths(lambda inside: (folder / inside).resolve())
+
+    @classmethod
+    def from_parts(cls, **parts: Any) -> "Plan":
+        """Make a plan of numbers that were computed or read from lists.
+
+        Raises UsageError where they do not fit each other.
+        """
+        with _translate_misfits():
+            return cls(**parts)
 
     def _with_moved_paths(self, move_path: Any) -> "Plan":
         """Return a copy in which ``move_path`` was applied to the paths of the film and of all references."""
@@ -194,6 +272,52 @@ class Plan(_PlanSection):
         }
         film = self.film.model_copy(update={"path": move_path(self.film.path)})
         return self.model_copy(update={"film": film, "references": references})
+
+
+def check_seconds(start_seconds: float, end_seconds: float | None) -> None:
+    """Raise UsageError for a part of a film, in seconds, that no plan can have."""
+    for name, seconds in (("start", start_seconds), ("end", end_seconds)):
+        if seconds is not None and not 0 <= seconds <= MAX_SECONDS:
+            raise UsageError(f"the {name} of a film is {seconds:g} s: give a number from 0 to {MAX_SECONDS:g}")
+
+
+def fit_dissolves(shots: Sequence[ShotEntry]) -> tuple[ShotEntry, ...]:
+    """Return shots whose dissolves are no longer than the two shots that each joins."""
+    lengths = [0, *(shot.end - shot.first for shot in shots)]
+    longest = [one + other for one, other in pairwise(lengths)]
+    return tuple(
+        shot.model_copy(update={"dissolve": most}) if shot.dissolve > most else shot
+        for shot, most in zip(shots, longest, strict=True)
+    )
+
+
+def _read_plan_text(path: Path) -> str:
+    """Read the text of a plan. Raises InputError where it cannot be read or is no text, UsageError for bad JSON."""
+    with translate_read_errors(path):
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise InputError(f"{path} is no file: give a plan, as `kinemacolor plan` makes it")
+        if path.stat().st_size > MAX_PLAN_BYTES:
+            raise InputError(f"{path} has more than {MAX_PLAN_BYTES} bytes: no plan has")
+        data = path.read_bytes()
+    try:
+        text = data.decode("utf-8-sig")  # some editors write a mark of the encoding before all else
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is no plan: make one with `kinemacolor plan`") from error
+    try:
+        json.loads(text, object_pairs_hook=_refuse_repeated_keys)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path}: not valid as JSON: {error}") from error
+    return text
+
+
+def _refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of its keys and values. Raises ValueError for a key that stands twice: one would be ignored."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice[:60]!r} stands twice")
+    return content
 
 
 def _format_json(content: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 
 from kinemacolor.errors import InputError, UsageError
-from kinemacolor.plan.document import FilmEntry, Plan, ReferenceEntry, ShotEntry
+from kinemacolor.plan.document import FilmEntry, Plan, ReferenceEntry, ShotEntry, check_seconds, fit_dissolves
 from kinemacolor.references.load import load_reference
 from kinemacolor.video.random_access import FrameIndexBuilder, RangeReader
 from kinemacolor.video.reader import VideoReader
@@ -26,14 +26,15 @@ def cut_excerpt(plan: Plan, start_seconds: float = 0, end_seconds: float | None 
     """
     film, first = _cut_film(plan.film, start_seconds, end_seconds)
     part = range(first, first + film.frames)
-    shots = tuple(_iter_cut_shots(plan, part))
+    shots = fit_dissolves(list(_iter_cut_shots(plan, part)))
     used = {name for shot in shots for name in shot.references}
     references = {name: _renumber_reference(entry, part) for name, entry in plan.references.items() if name in used}
-    return Plan(**dict(plan) | {"film": film, "references": references, "shots": shots})
+    return Plan.from_parts(**dict(plan) | {"film": film, "references": references, "shots": shots})
 
 
 def _cut_film(film: FilmEntry, start_seconds: float, end_seconds: float | None) -> tuple[FilmEntry, int]:
     """Cut the film's entry; gives also the number that the first frame left had in the whole film."""
+    check_seconds(start_seconds, end_seconds)
     start = max(start_seconds, film.start_seconds)
     end = min((end for end in (end_seconds, film.end_seconds) if end is not None), default=None)
     builder, beginning = FrameIndexBuilder(), None
@@ -49,8 +50,7 @@ def _cut_film(film: FilmEntry, start_seconds: float, end_seconds: float | None) 
     index, first = builder.build_index(reader), _find_frame_number(film, beginning)
     if first + index.frames > film.frames:
         raise _film_changed_error(film)
-    changes = {"start_seconds": start, "end_seconds": end, "frames": index.frames}
-    return FilmEntry(**dict(film) | changes | {"every": index.every, "anchors": index.anchors}), first
+    return FilmEntry.from_index(film.path, film.sha256, index, start, end), first
 
 
 def _find_frame_number(film: FilmEntry, pts: int) -> int:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from kinemacolor.errors import UsageError
+from kinemacolor.errors import UsageError, WeightsError
 from kinemacolor.models.catalog import check_fill, find_model
 from kinemacolor.options import DEFAULT_MODEL, Detector, GapHandling, RenderOptions, check_options
-from kinemacolor.plan.document import FilmEntry, Plan, ReferenceEntry, ShotEntry
+from kinemacolor.plan.document import FilmEntry, Plan, ReferenceEntry, ShotEntry, check_seconds, fit_dissolves
 from kinemacolor.plan.keyframe_selection import CandidateFrames
 from kinemacolor.plan.similarity import FrameEmbedding, FrameEncoder, compute_similarity
 from kinemacolor.plan.stills import find_placed_frame, stills_from_film
@@ -68,8 +68,9 @@ def make_plan(
     """
     check_options(request.options)
     check_fill(find_model(request.model).spec, fill=request.options.fill)
-    if request.start_seconds < 0 or request.references_per_shot < 1:
-        raise UsageError("a film begins at 0 seconds or later, and a shot has one reference or more")
+    check_seconds(request.start_seconds, request.end_seconds)
+    if request.references_per_shot < 1:
+        raise UsageError("a shot has one reference or more")
     references = references or ReferenceReader()
     check_reference_specs(request.reference_specs, references)
     if request.shot_list:
@@ -112,16 +113,14 @@ def plan_from_survey(
     candidates = {
         name: _ReferenceCandidate.from_reference(reader.load(reference), encoder) for name, reference in named.items()
     }
-    return Plan(
-        film=FilmEntry(
-            path=request.film.resolve(),
-            sha256=film_sha256(request.film, request.gaps),
-            frames=film_survey.index.frames,
-            start_seconds=request.start_seconds,
-            end_seconds=request.end_seconds,
-            gaps=request.gaps,
-            every=film_survey.index.every,
-            anchors=film_survey.index.anchors,
+    shots = list(_iter_assigned_shots(film_survey, candidates, encoder, request.references_per_shot))
+    return Plan.from_parts(
+        film=FilmEntry.from_index(
+            request.film.resolve(),
+            film_sha256(request.film, request.gaps),
+            film_survey.index,
+            request.start_seconds,
+            request.end_seconds,
         ),
         model=request.model,
         weights=weights_sha256(request.model),
@@ -130,7 +129,7 @@ def plan_from_survey(
             name: ReferenceEntry(path=reference.path.resolve(), frame=reference.frame)
             for name, reference in named.items()
         },
-        shots=tuple(_iter_assigned_shots(film_survey, candidates, encoder, request.references_per_shot)),
+        shots=fit_dissolves(shots),
     )
 
 
@@ -205,8 +204,16 @@ class _ReferenceCandidate:
 
 
 def _score_reference(frames: Sequence[FrameEmbedding], picture: FrameEmbedding) -> float:
-    """Average the similarity of a picture to some frames of a shot, -1..1, three decimals."""
-    return round(float(np.mean([compute_similarity(frame, picture) for frame in frames])), 3)
+    """Average the similarity of a picture to some frames of a shot, -1..1, three decimals.
+
+    Raises WeightsError where the network that compares them gives no numbers.
+    """
+    score = float(np.mean([compute_similarity(frame, picture) for frame in frames]))
+    if not np.isfinite(score):
+        raise WeightsError(
+            "the network that compares pictures gives no numbers: its weights are damaged, import others"
+        )
+    return round(score, 3)
 
 
 def _select_best(scores: Mapping[str, float], count: int) -> dict[str, float | None]:

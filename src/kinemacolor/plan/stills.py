@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from kinemacolor.plan.survey import Survey, survey_film
 from kinemacolor.references.load import has_color
 from kinemacolor.references.spec import Reference, ReferenceSpec
 from kinemacolor.utils.arrays import UInt8Array
-from kinemacolor.utils.files import translate_disk_errors
+from kinemacolor.utils.files import make_new_path, sync_path, translate_disk_errors
 from kinemacolor.video.display import iter_numbered_frames
 from kinemacolor.video.images import write_picture
 from kinemacolor.video.time_points import find_seconds
@@ -37,8 +38,7 @@ def extract_frames(
     with translate_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     for frame, picture in iter_numbered_frames(film, set(frames), start_seconds, gaps):
-        with translate_disk_errors(paths[frame]):
-            write_picture(paths[frame], picture)
+        _write_still(paths[frame], picture)
         missing.discard(frame)
     if missing:
         raise UsageError(f"{film.name} has no frame {min(missing)}: look at `kinemacolor shots`")
@@ -64,8 +64,7 @@ def stills_from_film(spec: ReferenceSpec, film_survey: Survey, folder: Path) -> 
         if not has_color(picture):
             continue
         if not path.exists():
-            with translate_disk_errors(path):
-                write_picture(path, picture)
+            _write_still(path, picture)
         found.append(Reference(path, frame if is_placed else None))
     if not found:
         raise InputError(f"{spec.path} has no colour to give: give a colour film")
@@ -97,6 +96,20 @@ def _select_frames(spec: ReferenceSpec, source_survey: Survey, film_survey: Surv
     return [frame], is_same and _is_same_footage(
         source_survey, film_survey, [min(source_survey.samples, key=lambda at: abs(at - frame))]
     )
+
+
+def _write_still(path: Path, picture: UInt8Array) -> None:
+    """Write a picture whole or not at all: a later run replaces none. Raises ResourceError where the disk refuses."""
+    new = path.with_name(f"{make_new_path(path).name}{path.suffix}")
+    try:
+        with translate_disk_errors(path):
+            write_picture(new, picture)
+            sync_path(new)
+            new.replace(path)
+            sync_path(path.parent)
+    finally:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
 
 
 def _folder_name(film: Path) -> str:

@@ -12,7 +12,7 @@ from kinemacolor.plan.document import Plan
 from kinemacolor.references.load import ReferenceReader
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.rendering.one_shot import ColorizeRequest, run_request
-from kinemacolor.rendering.output import OutputSpec, check_output_path, prepare_plan_output
+from kinemacolor.rendering.output import OutputSpec, check_output_path, find_finished_render, prepare_plan_output
 from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.utils.device import check_device
 from kinemacolor.verification.check import Check
@@ -42,7 +42,8 @@ def colorize(
 
     ``gaps``: of numbers that are missing, "hold" shows the picture before, "skip" goes on with the next.
     A reference is a picture, a folder of them or a colour film; ``still.png@123`` is a picture of frame 123.
-    A run that was stopped continues where it was when it is called again with the same arguments.
+    A run that was stopped continues where it was when it is called again with the same arguments; where it was finished
+    the report of that run comes back at once.
 
     Raises a KinemacolorError for what the caller can correct; of these PartialError, which has the report of the part
     that was written, where the film ends early.
@@ -165,6 +166,7 @@ def render(
 ) -> RenderReport:
     """Colorize a film as its plan says. A stopped run continues; of a changed plan only what changed is predicted anew.
 
+    Where an earlier run has finished the same, its report comes back at once.
     Predictions stay in ``work_folder``, by default OUTPUT.work. ``layer``: also write the colours alone, on middle
     gray; ``confidence``: also write the confidence of the model, as a gray film.
 
@@ -180,6 +182,8 @@ def render(
         Path(confidence) if confidence else None,
         overwrite,
     )
+    if finished := find_finished_render(chosen, output_spec, work):
+        return finished
     inputs = [] if isinstance(plan, Plan) else [Path(plan)]
     spec = find_model(chosen.model).spec
     output_setup = prepare_plan_output(chosen, output_spec, spec, work, device=device, inputs=inputs)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kinemacolor.errors import InputError
 from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction
 from kinemacolor.rendering.cache import SEGMENT_FRAMES, WorkFolder
 from kinemacolor.rendering.passes import InferencePass, ShotPasses
@@ -80,10 +81,20 @@ class _SegmentReader:
         segment, within = divmod(inference_pass.painting_position(frame), SEGMENT_FRAMES)
         known = self._segments.get(inference_pass)
         if known is None or known[0] != segment:
-            self._ensure_segment(inference_pass, segment)
-            known = segment, self._work.pass_folder(inference_pass.digest, len(inference_pass)).read_segment(segment)
+            known = segment, self._read_segment(inference_pass, segment)
             self._segments[inference_pass] = known
         return known[1][within]
+
+    def _read_segment(self, inference_pass: InferencePass, segment: int) -> list[ColorPrediction]:
+        """Read a segment; one that was damaged since the render began is painted again, once."""
+        folder = self._work.pass_folder(inference_pass.digest, len(inference_pass))
+        self._ensure_segment(inference_pass, segment)
+        try:
+            return folder.read_segment(segment)
+        except InputError:
+            folder.forget_segment(segment)
+            self._ensure_segment(inference_pass, segment)
+            return folder.read_segment(segment)
 
     def drop_passes_before(self, frame: int) -> None:
         """Free the segments of passes that end before a frame."""

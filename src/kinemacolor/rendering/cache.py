@@ -1,32 +1,33 @@
-"""Stores predictions on disk: losslessly encoded segments, a journal, and the model's state to continue from."""
+"""Stores predictions on disk, each piece with its checksum: segments, a journal, and states to continue from."""
 
 import hashlib
-import io
-import json
+import re
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import av
-import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from kinemacolor.errors import InputError
+from kinemacolor.errors import InputError, translate_foreign_errors
 from kinemacolor.inference.postprocess import ColorPrediction
-from kinemacolor.utils.arrays import UIntArray
-from kinemacolor.utils.files import iter_json_lines, translate_disk_errors, write_file_atomically
-from kinemacolor.video.pixels import view_plane
+from kinemacolor.rendering.segment_codec import decode_predictions, encode_predictions
+from kinemacolor.utils.checked_files import (
+    append_checked_line,
+    has_sha256,
+    iter_checked_lines,
+    read_kept_file,
+    write_checked_lines,
+)
+from kinemacolor.utils.files import NEW_FILE_PATTERN, translate_disk_errors, write_file_atomically
 
 SEGMENT_FRAMES = 48  # frames that are predicted, encoded and stored together
-CACHE_DEPTH = 10  # bits: a level of ab is a quarter of a Lab unit
-CACHE_PIXEL_FORMAT, FILLED_PIXEL_FORMAT = "yuv444p10le", "yuva444p10le"  # without and with the filled part
-_LEVELS = 2**CACHE_DEPTH
-_ENCODER_OPTIONS = {"level": "3", "slices": "4", "context": "0", "g": "1"}
+_PASS_NAME, _SEGMENT_NAME = re.compile(r"[0-9a-f]{24}"), re.compile(r"(\d{6,})\.mkv")
+_STATE_GLOB = "*.state.safetensors"
+_MAX_TORCH_THREADS = 4096
 
 
 class WorkFolder:
@@ -34,7 +35,6 @@ class WorkFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._threads_file = folder / "threads"
         self._format_file = folder / "format"
         self._pass_folders: dict[str, PassFolder] = {}
 
@@ -49,47 +49,100 @@ class WorkFolder:
 
         What has another format is never read: the digests of passes have the number in them.
         """
-        before = self._format_file.read_text() if self._format_file.is_file() else None
-        if before == str(number):
+        before = read_kept_file(self._format_file)
+        if before == str(number).encode():
             return None
+        has_passes = any((self.folder / "passes").glob("*/journal.jsonl"))
         with write_file_atomically(self._format_file) as stream:
             stream.write(str(number).encode())
-        has_passes = any((self.folder / "passes").glob("*/journal.jsonl"))
-        return f"what another version painted in {self.folder} is painted again" if has_passes else None
+        is_older = before is None or re.fullmatch(rb"\d{1,4}", before)  # else the note itself is damaged
+        return f"what another version painted in {self.folder} is painted again" if has_passes and is_older else None
 
     @property
     def torch_threads(self) -> int:
-        """The number of torch threads that this folder was begun with; the present one for a new folder.
+        """The number of torch threads that what lies here was painted with; the present one where nothing does.
 
         Results depend on it: with another number of threads sums are rounded differently.
         """
-        return int(self._threads_file.read_text()) if self._threads_file.is_file() else torch.get_num_threads()
+        for journal in sorted(self.folder.glob("passes/*/journal.jsonl")):
+            for line in map(_StoredSegment.from_row, iter_checked_lines(journal)):
+                if line is not None:
+                    return line.threads
+        return torch.get_num_threads()
 
     @contextmanager
     def pin_torch_threads(self) -> Iterator[None]:
-        """Run the block with `torch_threads`; records the present number in a new folder."""
+        """Run the block with `torch_threads`."""
         before = torch.get_num_threads()
-        if not self._threads_file.is_file():
-            with write_file_atomically(self._threads_file) as stream:
-                stream.write(str(before).encode())
         torch.set_num_threads(self.torch_threads)
         try:
             yield
         finally:
             torch.set_num_threads(before)
 
+    def check_passes(self, passes: Iterable[tuple[str, int]]) -> str | None:
+        """Check all that is stored of passes, given as digests and frames; gives words for a person about damage.
+
+        What is damaged is not there afterwards. No other process may paint meanwhile.
+
+        Raises ResourceError where memory or disk are used up.
+        """
+        damaged = sum(self.pass_folder(digest, frames).remove_damage() for digest, frames in passes)
+        if not damaged:
+            return None
+        pieces = f"{damaged} stored piece{'s' * (damaged > 1)}"
+        return f"{pieces} in {self.folder} {'were' if damaged > 1 else 'was'} damaged: painted again"
+
     def prune_passes(self, digests: Collection[str]) -> None:
-        """Delete all passes but those with these digests."""
-        for folder in (self.folder / "passes").iterdir():
-            if folder.name not in digests:
-                shutil.rmtree(folder)
+        """Delete all passes but those with these digests; what is no pass stays."""
+        folder = self.folder / "passes"
+        with translate_disk_errors(folder):
+            for one in folder.iterdir() if folder.is_dir() else ():
+                is_pass = _PASS_NAME.fullmatch(one.name) and one.is_dir() and not one.is_symlink()
+                if is_pass and one.name not in digests:
+                    shutil.rmtree(one)
+
+
+class _StoredSegment(NamedTuple):
+    """A line of a journal: a segment, its ``frames``, and the digests of its file and of the state after it.
+
+    ``state`` is None after the last segment of a pass. ``threads``: the number of torch threads.
+    """
+
+    segment: int
+    frames: int
+    sha256: str
+    state: str | None
+    threads: int
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any] | None) -> "_StoredSegment | None":
+        """Read a row of a journal; None for one that is damaged."""
+        numbers = [row.get(name) for name in ("segment", "frames", "threads")] if row else []
+        if not row or any(type(number) is not int for number in numbers):
+            return None
+        sha256, state = row.get("sha256"), row.get("state")
+        if not isinstance(sha256, str) or not isinstance(state, str | None):
+            return None
+        segment, frames, threads = (int(number or 0) for number in numbers)
+        is_sane = segment >= 0 and frames >= 1 and 1 <= threads <= _MAX_TORCH_THREADS
+        return cls(segment, frames, sha256, state, threads) if is_sane else None
+
+
+class PassStart(NamedTuple):
+    """Where painting can go on: after ``segments``, with the model's ``state`` and the ``last`` prediction before."""
+
+    segments: int
+    state: dict[str, Tensor]
+    last: ColorPrediction
 
 
 class PassFolder:
     """The segments of one pass, in the order of painting: ``000000.mkv`` and so on.
 
-    A segment counts once the journal names it. The state after it is written before that, and the state before it is
-    deleted after that, so a run that is killed at any moment continues from the last line of the journal.
+    A segment counts once the journal names it with its digest. The state after it is written before that. The last two
+    states are kept: a run that is killed at any moment continues after the last segment of the journal, and where that
+    or its state is damaged, from the one before.
     """
 
     def __init__(self, folder: Path, frames: int) -> None:
@@ -98,50 +151,54 @@ class PassFolder:
         self.reload_journal()
 
     def reload_journal(self) -> None:
-        """Read the journal again, because another process may have written to it."""
-        self._digests: list[str] = []
-        self.frames_painted = 0  # in complete segments
-        for line in iter_json_lines(self._journal):
-            if line.get("segment") == self.segment_count:
-                self._count_segment(line)
+        """Read the journal again, because another process may have written to it; its damaged lines do not count."""
+        rows = map(_StoredSegment.from_row, iter_checked_lines(self._journal))
+        self._stored = {line.segment: line for line in rows if line is not None}  # of two lines the last one counts
 
-    def _count_segment(self, line: Mapping[str, Any]) -> None:
-        """Count the segment that a line of the journal names."""
-        self._digests.append(str(line["sha256"]))
-        self.frames_painted += int(line["frames"])
+    @property
+    def frames_painted(self) -> int:
+        """The number of frames in complete segments."""
+        return sum(line.frames for line in self._stored.values())
 
     @property
     def segment_count(self) -> int:
-        """The number of complete segments."""
-        return len(self._digests)
+        """The number of complete segments before the first one that is missing."""
+        count = 0
+        while count in self._stored:
+            count += 1
+        return count
 
     @property
     def is_complete(self) -> bool:
         """Whether all frames of the pass are painted."""
         return self.frames_painted == self.frames
 
-    def load_state(self) -> dict[str, Tensor] | None:
-        """Load the state after the last segment, tensors by name; None where no segment is complete.
+    def has_segment(self, number: int) -> bool:
+        """Whether a segment is stored."""
+        return number in self._stored
 
-        Where the state is lost or damaged, all segments are given up: the journal is deleted, and the pass begins anew.
+    def forget_segment(self, number: int) -> None:
+        """Count a segment as missing from now on, because it cannot be read."""
+        self._stored.pop(number, None)
+
+    def iter_starts(self, segment: int) -> Iterator[PassStart]:
+        """Yield where painting can go on to paint a segment, the nearest first. After the last: from the beginning."""
+        for count in range(segment, 0, -1):
+            state, last = self._read_state(count), None
+            if state is not None:
+                with suppress(InputError):
+                    last = self.read_segment(count - 1)[-1]
+            if state is not None and last is not None:
+                yield PassStart(count, state, last)
+
+    def export_files(self, segment: int) -> dict[str, bytes]:
+        """Read the files, by name, that `import_files` needs to continue elsewhere after a segment; -1: the beginning.
+
+        The journal is the last one; it is missing where nothing is stored.
         """
-        path = self._state_path(self.segment_count)
-        try:
-            return load(path.read_bytes())
-        except (OSError, SafetensorError):
-            if self.segment_count:
-                self._journal.unlink()
-                self.reload_journal()
-            return None
-
-    def export_files(self) -> dict[str, bytes]:
-        """Read the files, by name, that `import_files` needs to continue elsewhere; none before the first segment."""
-        needed = (
-            [self._segment_path(self.segment_count - 1), self._state_path(self.segment_count), self._journal]
-            if self.segment_count
-            else []
-        )
-        return {path.name: path.read_bytes() for path in needed if path.exists()}
+        needed = [self._segment_path(segment), self._state_path(segment + 1)] if segment >= 0 else []
+        found = {path.name: read_kept_file(path) for path in (*needed, self._journal)}
+        return {name: data for name, data in found.items() if data is not None}
 
     def import_files(self, files: Mapping[str, bytes]) -> None:
         """Write the files that `export_files` of another folder gave, the journal last, to continue from its state.
@@ -150,45 +207,119 @@ class PassFolder:
 
         Raises ResourceError where the disk is full or refuses.
         """
-        before = self._state_path(self.segment_count)
         for name, data in files.items():
             with write_file_atomically(self.folder / name) as stream:
                 stream.write(data)
         self.reload_journal()
-        if before != self._state_path(self.segment_count):
-            before.unlink(missing_ok=True)
+        if files:
+            self._drop_states()
 
     def append_segment(self, predictions: Sequence[ColorPrediction], state: Mapping[str, Tensor]) -> None:
-        """Store the next segment, and the model's state after it.
+        """Store the first segment that is missing, as `store_segment` does."""
+        self.store_segment(self.segment_count, predictions, state)
+
+    def store_segment(self, number: int, predictions: Sequence[ColorPrediction], state: Mapping[str, Tensor]) -> None:
+        """Store a segment, and the model's state after it.
 
         Raises ResourceError where the disk is full or refuses.
         """
-        number, data = self.segment_count, _encode_predictions(predictions)
+        data, stored_state = encode_predictions(predictions), None
         with write_file_atomically(self._segment_path(number)) as stream:
             stream.write(data)
-        is_last = self.frames_painted + len(predictions) == self.frames
-        if not is_last:
+        others = self.frames_painted - (self._stored[number].frames if number in self._stored else 0)
+        if others + len(predictions) < self.frames:
+            stored_state = save({name: tensor.contiguous() for name, tensor in state.items()})
             with write_file_atomically(self._state_path(number + 1)) as stream:
-                stream.write(save({name: tensor.contiguous() for name, tensor in state.items()}))
-        line = {"segment": number, "frames": len(predictions), "sha256": hashlib.sha256(data).hexdigest()}
-        with translate_disk_errors(self._journal), self._journal.open("a", encoding="utf-8") as journal:
-            journal.write(f"\n{json.dumps(line)}")  # the line before may have been cut off by a kill
-        self._count_segment(line)
-        self._state_path(number).unlink(missing_ok=True)
+                stream.write(stored_state)
+        line = _StoredSegment(
+            number,
+            len(predictions),
+            hashlib.sha256(data).hexdigest(),
+            None if stored_state is None else hashlib.sha256(stored_state).hexdigest(),
+            torch.get_num_threads(),
+        )
+        append_checked_line(self._journal, line._asdict())
+        self._stored[number] = line
+        self._drop_states()
 
     def read_segment(self, number: int) -> list[ColorPrediction]:
         """Read the predictions of a segment, in the order of painting.
 
         Raises InputError where it is missing or damaged.
         """
-        path = self._segment_path(number)
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise InputError(f"{path} is gone ({error.strerror}): delete {self.folder} and render again") from error
-        if hashlib.sha256(data).hexdigest() != self._digests[number]:
-            raise InputError(f"{path} is damaged: delete {self.folder} and render again")
-        return _decode_predictions(data)
+        path, line = self._segment_path(number), self._stored.get(number)
+        data = read_kept_file(path) if line else None
+        if line is None or data is None or hashlib.sha256(data).hexdigest() != line.sha256:
+            raise InputError(f"{path} is missing or damaged: render again, and it is painted again")
+        predictions = decode_predictions(data)
+        if len(predictions) != line.frames:
+            raise InputError(f"{path} has {len(predictions)} frames, not {line.frames}: render again")
+        return predictions
+
+    def remove_damage(self) -> int:
+        """Check all that is stored, and remove what is damaged or left of killed runs; gives how much was damaged.
+
+        Raises ResourceError where memory or disk are used up.
+        """
+        if self.folder.is_file():
+            self.folder.unlink()
+        if not self.folder.is_dir():
+            return 0
+        journal, rows = read_kept_file(self._journal) or b"", list(iter_checked_lines(self._journal))
+        self.reload_journal()
+        lost = {one for one, line in self._stored.items() if not has_sha256(self._segment_path(one), line.sha256)}
+        for number in lost:
+            self.forget_segment(number)
+        with translate_disk_errors(self.folder):
+            names = [file.name for file in self.folder.iterdir()]
+            for name in names:
+                if re.fullmatch(NEW_FILE_PATTERN, name):
+                    (self.folder / name).unlink()
+        unlisted = {int(match[1]) for match in map(_SEGMENT_NAME.fullmatch, names) if match} - self._stored.keys()
+        if not (rows and rows[-1] is None and journal.rstrip().endswith(b"}")):
+            # not a whole line that was damaged: a run was killed before it had written that of this segment
+            unlisted -= {max((*self._stored, *lost), default=-1) + 1}
+        if lost or None in rows:
+            write_checked_lines(self._journal, (line._asdict() for line in self._stored.values()))
+        return len(lost | unlisted) + self._remove_damaged_states()
+
+    @property
+    def _end(self) -> int:
+        """The number of segments up to the last one that is stored."""
+        return max(self._stored, default=-1) + 1
+
+    def _remove_damaged_states(self) -> int:
+        """Remove states that are damaged or not needed; gives whether the one to go on from was damaged, 1 or 0."""
+        end = self._end
+        is_damaged = end > 0 and self._stored[end - 1].state is not None and self._read_state(end) is None
+        for number in self._needed_states():
+            if self._read_state(number) is None:
+                self._state_path(number).unlink(missing_ok=True)
+        self._drop_states()
+        return int(is_damaged)
+
+    def _needed_states(self) -> set[int]:
+        """The states that are kept: the last two before what is missing; none where nothing is."""
+        ends = () if self.is_complete else (self.segment_count, self._end)
+        return {number for end in ends for number in (end, end - 1) if number > 0}
+
+    def _drop_states(self) -> None:
+        """Delete all states that are not needed."""
+        kept = {self._state_path(number) for number in self._needed_states()}
+        with translate_disk_errors(self.folder):
+            for path in self.folder.glob(_STATE_GLOB):
+                if path not in kept:
+                    path.unlink(missing_ok=True)
+
+    def _read_state(self, count: int) -> dict[str, Tensor] | None:
+        """Read the state after ``count`` segments, tensors by name; None where it is missing or damaged."""
+        line = self._stored.get(count - 1)
+        data = read_kept_file(self._state_path(count)) if line and line.state else None
+        if line is None or data is None or hashlib.sha256(data).hexdigest() != line.state:
+            return None
+        with suppress(InputError), translate_foreign_errors(_make_state_error):
+            return load(data)
+        return None
 
     def _segment_path(self, number: int) -> Path:
         return self.folder / f"{number:06d}.mkv"
@@ -197,39 +328,5 @@ class PassFolder:
         return self.folder / f"{number:06d}.state.safetensors"
 
 
-def _encode_predictions(predictions: Sequence[ColorPrediction]) -> bytes:
-    """Encode predictions as FFV1 in Matroska, 10 bits: confidence as Y, a as U, b as V, the filled part as alpha."""
-    height, width = predictions[0].confidence.shape
-    pixel_format = CACHE_PIXEL_FORMAT if predictions[0].filled is None else FILLED_PIXEL_FORMAT
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="matroska", options={"fflags": "bitexact"}) as container:
-        stream = container.add_stream("ffv1", rate=24, options=_ENCODER_OPTIONS)
-        assert isinstance(stream, av.VideoStream)
-        stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
-        stream.codec_context.thread_count = 1
-        for number, (ab, confidence, filled) in enumerate(predictions):
-            frame = av.VideoFrame(width, height, pixel_format)
-            planes = [confidence * (_LEVELS - 1), *((ab + 128) * (_LEVELS / 256)).transpose(2, 0, 1)]
-            planes += [] if filled is None else [filled * (_LEVELS - 1)]
-            for index, plane in enumerate(planes):
-                view_plane(frame, index)[:] = np.rint(plane).clip(0, _LEVELS - 1)
-            frame.pts = number
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-    return buffer.getvalue()
-
-
-def _decode_predictions(data: bytes) -> list[ColorPrediction]:
-    """Decode what `_encode_predictions` gave."""
-    with av.open(io.BytesIO(data), "r") as container:
-        return [
-            _prediction_from_planes([view_plane(frame, index) for index in range(len(frame.planes))])
-            for frame in container.decode(video=0)
-        ]
-
-
-def _prediction_from_planes(planes: list[UIntArray]) -> ColorPrediction:
-    """Convert the planes of a frame, in codes of `CACHE_DEPTH` bits, to a prediction."""
-    confidence, a, b, *filled = (plane.astype(np.float32) for plane in planes)
-    ab = np.stack([a, b], -1) * np.float32(256 / _LEVELS) - 128
-    return ColorPrediction(ab, *(part / np.float32(_LEVELS - 1) for part in (confidence, *filled)))
+def _make_state_error(error: Exception) -> InputError:
+    return InputError(f"a stored state cannot be read ({error})")

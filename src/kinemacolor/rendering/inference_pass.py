@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -19,7 +20,7 @@ from kinemacolor.models.base import Colorizer
 from kinemacolor.plan.document import FilmEntry
 from kinemacolor.references.load import LoadedReference, ReferenceReader
 from kinemacolor.references.spec import Reference
-from kinemacolor.rendering.cache import SEGMENT_FRAMES, WorkFolder
+from kinemacolor.rendering.cache import SEGMENT_FRAMES, PassStart, WorkFolder
 from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.utils.arrays import UInt8Array, UIntArray
 from kinemacolor.utils.prefetch import prefetch
@@ -38,6 +39,15 @@ class _LastFrame(NamedTuple):
 
     luma_codes: UIntArray | None = None
     prediction: ColorPrediction | None = None
+
+
+@dataclass
+class _RunningPass:
+    """A pass that is being painted, the number of its ``next_segment``, and what paints it and each one after it."""
+
+    inference_pass: InferencePass
+    next_segment: int
+    segments: Iterator[int]
 
 
 class InferenceWorker:
@@ -61,7 +71,7 @@ class InferenceWorker:
         self._film, self._model, self._work, self._reference_digests = film, model, work, reference_digests
         self._references, self._device, self._info = references or ReferenceReader(), device, info
         self._reader: RangeReader | None = None
-        self._running: tuple[InferencePass, Iterator[int]] | None = None
+        self._running: _RunningPass | None = None
         self._open = ExitStack()
         self._stopped = threading.Event()
 
@@ -84,12 +94,12 @@ class InferenceWorker:
         or refuses, Interrupted after `request_stop`.
         """
         folder = self._work.pass_folder(inference_pass.digest, len(inference_pass))
-        while folder.segment_count <= segment:
-            if self._running is None or self._running[0] != inference_pass:
-                self._open.close()
-                self._running = inference_pass, self._iter_segments(inference_pass)
+        if folder.has_segment(segment):
+            return
+        running = self._continue_pass(inference_pass, segment)
+        while not folder.has_segment(segment):
             before = folder.frames_painted
-            next(self._running[1])
+            running.next_segment = next(running.segments)
             if on_frames:
                 on_frames(folder.frames_painted - before)
 
@@ -97,28 +107,43 @@ class InferenceWorker:
         """Stop painting, from another thread: the thread that paints raises Interrupted."""
         self._stopped.set()
 
-    def _iter_segments(self, inference_pass: InferencePass) -> Iterator[int]:
-        """Paint and store the missing segments of a pass; yields the number of frames painted so far after each."""
+    def _continue_pass(self, inference_pass: InferencePass, segment: int) -> _RunningPass:
+        """Return what paints a pass up to a segment: what runs already, or from the state stored nearest before it."""
+        running = self._running
+        if running and (running.inference_pass != inference_pass or running.next_segment > segment):
+            running = None
+        if running and running.next_segment == segment:
+            return running
         folder = self._work.pass_folder(inference_pass.digest, len(inference_pass))
-        state = folder.load_state()
         reader = self._open_film()
         session = self._open_session(inference_pass, reader)
-        last_frame = _LastFrame()
-        if state is not None:
-            last_frame = _LastFrame(
-                state.pop(_LAST_LUMA_KEY).numpy(), folder.read_segment(folder.segment_count - 1)[-1]
-            )
-            session.restore_state(state)
-        pieces = prefetch(_iter_pieces(inference_pass, reader, session.geometry, folder.frames_painted))
+        begin, last_frame = 0, _LastFrame()
+        for start in folder.iter_starts(segment):
+            if (restored := _restore_start(session, start)) is not None:
+                begin, last_frame = start.segments, restored
+                break
+        if running and running.next_segment >= begin:
+            return running
+        self._running = None
+        self._open.close()
+        segments = self._iter_segments(inference_pass, begin, last_frame, session, reader)
+        self._running = _RunningPass(inference_pass, begin, segments)
+        return self._running
+
+    def _iter_segments(
+        self, inference_pass: InferencePass, begin: int, last_frame: _LastFrame, session: Session, reader: RangeReader
+    ) -> Iterator[int]:
+        """Paint and store the segments of a pass from number ``begin`` on; yields after each the number of the next."""
+        folder = self._work.pass_folder(inference_pass.digest, len(inference_pass))
+        pieces = prefetch(_iter_pieces(inference_pass, reader, session.geometry, begin * SEGMENT_FRAMES))
         self._open.callback(pieces.close)
-        for piece in pieces:
+        for number, piece in enumerate(pieces, begin):
             predictions, last_frame = self._predict_piece(
                 piece, last_frame, session, reader.info.colors.build_ycbcr(reader.info.depth)
             )
-            folder.append_segment(
-                predictions, session.snapshot_state() | {_LAST_LUMA_KEY: torch.from_numpy(last_frame.luma_codes)}
-            )
-            yield folder.frames_painted
+            state = session.snapshot_state() | {_LAST_LUMA_KEY: torch.from_numpy(last_frame.luma_codes)}
+            folder.store_segment(number, predictions, state)
+            yield number + 1
 
     def _predict_piece(
         self, piece: Sequence[UIntArray], last_frame: _LastFrame, session: Session, coding: YCbCr
@@ -170,6 +195,19 @@ class InferenceWorker:
         return make_session_picture(loaded, reader)
 
 
+def _restore_start(session: Session, start: PassStart) -> _LastFrame | None:
+    """Set a session to a stored state; gives the last frame before it, None where the state is none of this model."""
+    state = dict(start.state)
+    luma_codes = state.pop(_LAST_LUMA_KEY, None)
+    if luma_codes is None or tuple(luma_codes.shape) != session.geometry.working_size:
+        return None
+    try:
+        session.restore_state(state)
+    except ValueError:
+        return None
+    return _LastFrame(luma_codes.numpy(), start.last)
+
+
 def make_session_picture(reference: LoadedReference, reader: RangeReader) -> UInt8Array:
     """Return a reference as a session takes it: a partial one that has a frame of the film is laid over that frame.
 
@@ -194,10 +232,10 @@ def is_repeated_frame(one: UIntArray, other: UIntArray, depth: int) -> bool:
 
 
 def _iter_pieces(
-    inference_pass: InferencePass, reader: RangeReader, geometry: Geometry, frames_painted: int
+    inference_pass: InferencePass, reader: RangeReader, geometry: Geometry, begin: int
 ) -> Iterator[list[UIntArray]]:
-    """Read the unpainted rest of a pass, a segment at a time, in the order of painting: codes at the working size."""
-    for start in range(frames_painted, len(inference_pass), SEGMENT_FRAMES):
+    """Read a pass after ``begin`` frames, a segment at a time, in the order of painting: codes at the working size."""
+    for start in range(begin, len(inference_pass), SEGMENT_FRAMES):
         count = min(SEGMENT_FRAMES, len(inference_pass) - start)
         first = inference_pass.end - start - count if inference_pass.is_backward else inference_pass.first + start
         blocks = reader.iter_blocks(first, first + count, 1)

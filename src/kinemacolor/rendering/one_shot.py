@@ -2,23 +2,35 @@
 
 import hashlib
 import math
+import os
+import re
 import shutil
 from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kinemacolor.errors import PartialError, UsageError
+from kinemacolor.errors import InputError, PartialError, ResourceError, UsageError
 from kinemacolor.models.catalog import check_fill, find_model
 from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, GapHandling, RenderOptions, check_options
-from kinemacolor.plan.document import Plan
+from kinemacolor.plan.document import Plan, check_seconds
 from kinemacolor.plan.planner import PlanRequest, make_plan
 from kinemacolor.references.load import ReferenceReader, check_reference_specs
 from kinemacolor.references.spec import ReferenceSpec
-from kinemacolor.rendering.output import OutputSetup, OutputSpec, prepare_output
+from kinemacolor.rendering.commit import find_finished
+from kinemacolor.rendering.output import (
+    OutputSetup,
+    OutputSpec,
+    check_output_name,
+    check_still_free,
+    digest_request,
+    prepare_output,
+)
+from kinemacolor.rendering.ownership import own_outputs
 from kinemacolor.rendering.progress import Progress, RenderReport
-from kinemacolor.utils.files import write_file_atomically
+from kinemacolor.utils.checked_files import has_sha256, read_checked_json, write_checked_json
+from kinemacolor.utils.files import NEW_FILE_PATTERN, compute_file_sha256, translate_disk_errors
 from kinemacolor.video.geometry import compute_working_size
 from kinemacolor.video.images import find_pictures
 from kinemacolor.video.info import VideoInfo
@@ -29,7 +41,8 @@ from kinemacolor.weights.manifest import weights_sha256
 if TYPE_CHECKING:
     from kinemacolor.models.base import Colorizer
 
-REQUEST_NOTE = "wish"  # file of a work folder with the digest of the request that its plan was made for
+REQUEST_NOTE = "wish"  # file of a work folder: the digest of the request that its plan was made for, and of its files
+_PLAN_FILE = "plan.json"
 
 
 @dataclass(frozen=True)
@@ -61,15 +74,21 @@ class ColorizeRequest:
 class ColorizeRun:
     """Runs a request step by step: checks (the constructor), `make_plan`, `render`.
 
-    The constructor finds everything that can be wrong before the first frame is read, and writes nothing. Film and
-    references are opened once for all steps. Raises InputError, UsageError or ResourceError.
+    The constructor finds everything that can be wrong before the first frame is read, and writes nothing; but where an
+    earlier run of the same request was killed when all was painted, it gives the results their names. ``finished`` is
+    the report of an earlier run whose results are whole: then there is nothing to do. Film and references are opened
+    once for all steps. Raises InputError, UsageError or ResourceError.
     """
 
     def __init__(self, request: ColorizeRequest) -> None:
         self.request = request
         check_options(request.options)
         check_options(request.encoding)
+        check_output_name(request.output)
+        check_seconds(request.start_seconds, request.end_seconds)
         self._references = ReferenceReader()
+        self._notes: list[str] = []
+        self._output_setup: OutputSetup | None = None
         with ExitStack() as on_failure:
             self._reader = on_failure.enter_context(
                 VideoReader(
@@ -79,42 +98,56 @@ class ColorizeRun:
                     gaps=request.gaps,
                 )
             )
-            self.output_setup = self._check_request()
-            on_failure.pop_all()
+            self._check_request()
+            output_spec = OutputSpec(request.output, request.encoding, overwrite=request.overwrite)
+            digest = digest_request(output_spec, _digest_plan_request(self._plan_request, request.work_folder))
+            self.finished = find_finished(output_spec.make_claim(digest, request.work_folder))
+            if self.finished:
+                self._remove_work_folder(self.finished)
+            else:
+                self._output_setup = self._prepare_output(output_spec, digest)
+                on_failure.pop_all()
 
-    def _check_request(self) -> OutputSetup:
-        """Return how the result will be written. Raises as the constructor."""
-        request, info = self.request, self._reader.info
+    @property
+    def output_setup(self) -> OutputSetup:
+        """How the result will be written. Raises ValueError where the run is ``finished``."""
+        if self._output_setup is None:
+            raise ValueError("the results are whole already: there is nothing to write")
+        return self._output_setup
+
+    def _check_request(self) -> None:
+        """Check what does not depend on the files to write. Raises as the constructor."""
+        request = self.request
         if not request.references:
             raise UsageError("no reference: give a colour picture with -r")
         check_reference_specs(request.references, self._references)
-        _check_time_range(request, info)
-        if request.work_folder.exists() and not (request.work_folder / REQUEST_NOTE).is_file():
+        _check_time_range(request, self._reader.info)
+        if os.path.lexists(request.work_folder) and not _is_own_folder(request.work_folder):
             raise UsageError(
                 f"{request.work_folder} is needed and not ours: move it away, or name another result with -o"
             )
-        spec = find_model(request.model).spec
-        check_fill(spec, fill=request.options.fill)
-        short_side = request.options.short_side or spec.short_side
+        check_fill(find_model(request.model).spec, fill=request.options.fill)
+
+    def _prepare_output(self, output_spec: OutputSpec, digest: str) -> OutputSetup:
+        """Return how the result will be written. Raises as the constructor."""
+        request, info = self.request, self._reader.info
+        short_side = request.options.short_side or find_model(request.model).spec.short_side
         rows, columns = compute_working_size(info.height, info.width, short_side)
         return prepare_output(
             info,
-            OutputSpec(request.output, request.encoding, overwrite=request.overwrite),
+            output_spec,
             [locate_film(request.source), *(spec.path for spec in request.references)],
             frames=_frames_expected(request, info),
             working_pixels=rows * columns,
             device=request.device,
             work_folder=request.work_folder,
+            request=digest,
         )
 
-    def make_plan(self, model: "Colorizer", on_frame: Callable[[int], None] | None = None) -> Plan:
-        """Find the shots and choose references for each; a run that continues reads the plan it made before.
-
-        ``model``: of the request; if it is `kinema`, its encoder finds similar pictures, and no other is loaded.
-        ``on_frame`` (gets the number of frames read so far) and errors as in `planner.make_plan`.
-        """
+    @property
+    def _plan_request(self) -> PlanRequest:
         request = self.request
-        plan_request = PlanRequest(
+        return PlanRequest(
             request.source,
             request.references,
             request.work_folder / "stills",
@@ -124,21 +157,50 @@ class ColorizeRun:
             request.end_seconds,
             gaps=request.gaps,
         )
-        plan_file, note = request.work_folder / "plan.json", request.work_folder / REQUEST_NOTE
-        digest = _digest_request(plan_request)
-        if plan_file.is_file() and note.is_file() and note.read_text() == digest:
-            self._reader.close()
-            return Plan.read(plan_file)
-        from kinemacolor.plan.frame_encoder import make_frame_encoder  # torch comes with it
 
-        encoder = make_frame_encoder(model)
-        with write_file_atomically(note) as stream:
-            stream.write(b"looking")
-        plan, _ = make_plan(plan_request, on_frame, encoder=encoder, references=self._references, reader=self._reader)
-        plan.write(plan_file)
-        with write_file_atomically(note) as stream:
-            stream.write(digest.encode())
+    def make_plan(self, model: "Colorizer", on_frame: Callable[[int], None] | None = None) -> Plan:
+        """Find the shots and choose references for each; a run that continues reads the plan it made before.
+
+        ``model``: of the request; if it is `kinema`, its encoder finds similar pictures, and no other is loaded.
+        ``on_frame`` (gets the number of frames read so far) and errors as in `planner.make_plan`; UsageError where
+        another process writes this result.
+        """
+        folder, plan_request = self.request.work_folder, self._plan_request
+        with own_outputs(self.output_setup.claim.paths):
+            check_still_free(self.output_setup)
+            if (kept := self._read_kept_plan()) is not None:
+                self._reader.close()
+                return kept
+            from kinemacolor.plan.frame_encoder import make_frame_encoder  # torch comes with it
+
+            encoder = make_frame_encoder(model)
+            write_checked_json(folder / REQUEST_NOTE, {})  # from here on the folder is known to be ours
+            with translate_disk_errors(plan_request.stills_folder):
+                if plan_request.stills_folder.is_dir():  # may be damaged, and would not be replaced
+                    shutil.rmtree(plan_request.stills_folder)
+            plan, _ = make_plan(
+                plan_request, on_frame, encoder=encoder, references=self._references, reader=self._reader
+            )
+            plan.write(folder / _PLAN_FILE)
+            files = [folder / _PLAN_FILE, *sorted(plan_request.stills_folder.rglob("*.png"))]
+            digests = {file.relative_to(folder).as_posix(): compute_file_sha256(file) for file in files}
+            digest = _digest_plan_request(plan_request, folder)
+            write_checked_json(folder / REQUEST_NOTE, {"request": digest, "files": digests})
         return plan
+
+    def _read_kept_plan(self) -> Plan | None:
+        """Read the plan of an earlier run of this request; None where there is none, or it is damaged."""
+        folder = self.request.work_folder
+        note = read_checked_json(folder / REQUEST_NOTE)
+        digest = _digest_plan_request(self._plan_request, folder)
+        if note is None or note.get("request") != digest:
+            return None
+        files = note.get("files")
+        if isinstance(files, dict) and all(has_sha256(folder / name, sha256) for name, sha256 in files.items()):
+            with suppress(InputError, UsageError):  # of another version
+                return Plan.read(folder / _PLAN_FILE)
+        self._notes.append(f"the plan kept in {folder} was damaged: made again")
+        return None
 
     def render(
         self, plan: Plan, model: "Colorizer", on_progress: Callable[[Progress], None] | None = None
@@ -156,10 +218,47 @@ class ColorizeRun:
             )
             report = execute_render_plan(render_plan, self.output_setup, on_progress)
         except PartialError:
-            shutil.rmtree(request.work_folder)
+            self._remove_work_folder()
             raise
-        shutil.rmtree(request.work_folder)
+        report.warnings.extend(self._notes)
+        self._remove_work_folder(report)
         return report
+
+    def _remove_work_folder(self, report: RenderReport | None = None) -> None:
+        """Delete the work folder; the result is whole by then, so a disk that refuses is only told in the report."""
+        if not self.request.work_folder.is_dir():
+            return
+        try:
+            with own_outputs([self.request.output]):
+                _remove_folder(self.request.work_folder)
+        except UsageError:
+            pass  # the next job has begun already: the folder is that one's
+        except ResourceError as error:
+            if report:
+                report.warnings.append(f"{self.request.work_folder} is left: {error}")
+
+
+def _is_own_folder(folder: Path) -> bool:
+    """Whether a folder is a work folder of this module, also one that a killed run had just made or nearly removed."""
+    if not folder.is_dir():
+        return False
+    with translate_disk_errors(folder):
+        names = [one.name for one in folder.iterdir()]
+    return REQUEST_NOTE in names or all(re.fullmatch(NEW_FILE_PATTERN, name) for name in names)
+
+
+def _remove_folder(folder: Path) -> None:
+    """Delete a work folder; the note that says that it is ours goes last, so that a killed run may be repeated."""
+    with translate_disk_errors(folder):
+        for one in sorted(folder.iterdir(), key=lambda one: one.name == REQUEST_NOTE):
+            if one.is_dir() and not one.is_symlink():
+                shutil.rmtree(one)
+            else:
+                one.unlink(missing_ok=True)
+        if folder.is_symlink():
+            folder.unlink()
+        else:
+            folder.rmdir()
 
 
 def run_request(
@@ -167,21 +266,32 @@ def run_request(
 ) -> RenderReport:
     """Do all steps of a request. The model is loaded once, for painting and for the similarity of pictures.
 
-    Raises as `ColorizeRun` and its methods.
+    Where an earlier run has finished the same request, its report comes back at once. Raises as `ColorizeRun` and its
+    methods.
     """
     run = ColorizeRun(request)
+    if run.finished:
+        return run.finished
     from kinemacolor.weights.registry import load_model  # torch comes with it
 
     model = model or load_model(request.model)
     return run.render(run.make_plan(model), model, on_progress)
 
 
-def _digest_request(plan_request: PlanRequest) -> str:
-    """Compute a digest of a request, of the size and time of its files, and of the weights of its model."""
+def _digest_plan_request(plan_request: PlanRequest, work_folder: Path) -> str:
+    """Compute a digest of a request, of the size and time of its files, and of the weights of its model.
+
+    Where its files lie counts only in relation to the work folder, so that all may be moved together.
+    """
+    base = work_folder.absolute().parent.resolve()
     paths = [plan_request.film, *(spec.path for spec in plan_request.reference_specs)]
     files = [file for path in paths for file in (find_pictures(path) or list_film_files(path))]
-    stamps = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    return hashlib.sha256(repr((plan_request, stamps, weights_sha256(plan_request.model))).encode()).hexdigest()
+    names = [os.path.relpath(file.resolve(), base) for file in (*paths, *files)]
+    stamps = [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    no_path = Path()
+    placed = tuple(replace(spec, path=no_path) for spec in plan_request.reference_specs)
+    decisive = replace(plan_request, film=no_path, reference_specs=placed, stills_folder=no_path)
+    return hashlib.sha256(repr((decisive, names, stamps, weights_sha256(plan_request.model))).encode()).hexdigest()
 
 
 def _check_time_range(request: ColorizeRequest, info: VideoInfo) -> None:

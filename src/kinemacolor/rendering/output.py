@@ -1,18 +1,24 @@
 """The files that a render writes, and the checks of them that can be made before the first frame."""
 
+import hashlib
 import json
+import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from kinemacolor.errors import ResourceError, UsageError
+from kinemacolor.errors import InputError, ResourceError, UsageError, find_machine_fault, translate_read_errors
 from kinemacolor.models.catalog import ModelSpec
 from kinemacolor.options import EncodingOptions
-from kinemacolor.plan.document import Plan
+from kinemacolor.plan.document import LONGEST_NAME_BYTES, Plan
+from kinemacolor.plan.planner import film_sha256
+from kinemacolor.rendering.commit import OutputClaim, find_finished, find_own_partials
+from kinemacolor.rendering.ownership import make_lock_path
+from kinemacolor.rendering.passes import PAINTING_FORMAT
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.utils.device import check_device
-from kinemacolor.utils.files import write_file_atomically
+from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.video.default_container import choose_default_suffix
 from kinemacolor.video.encoding import EncoderSettings, choose_encoder, is_folder_name
 from kinemacolor.video.geometry import compute_working_size
@@ -24,7 +30,6 @@ from kinemacolor.video.reader import probe_film
 
 BYTES_PER_PIXEL = 1.0  # of a prediction in a work folder; a generous guess, as it depends on the grain of ab
 HDR_TRANSFERS = {16: "PQ", 18: "HLG"}
-_PARTIAL_OUTPUTS_FILE = "unfinished.json"
 _WRITABLE_SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm")
 
 
@@ -47,15 +52,20 @@ class OutputSpec:
         """The paths of all files to write."""
         return [path for path in (self.output, self.layer, self.confidence) if path is not None]
 
+    def make_claim(self, request: str, work_folder: Path) -> OutputClaim:
+        """Return the claim of a request with this digest and ``work_folder`` on these files."""
+        return OutputClaim(request, tuple(self.paths), self.overwrite, work_folder)
+
 
 @dataclass(frozen=True)
 class OutputSetup:
-    """An output that was checked: the film, the encoder of each file, and warnings for the user."""
+    """An output that was checked: the film, the encoder of each file, warnings for the user, and what is claimed."""
 
     output_spec: OutputSpec
     info: VideoInfo
     encoders: dict[Path, EncoderSettings]
     warnings: list[str]
+    claim: OutputClaim
 
     @property
     def encoder(self) -> EncoderSettings:
@@ -72,25 +82,25 @@ def prepare_output(
     working_pixels: int,
     device: str,
     work_folder: Path,
+    request: str,
 ) -> OutputSetup:
     """Check, without writing anything, that the results can be written, and choose their encoders.
 
     ``inputs`` are the files that must not be overwritten. ``frames`` (None: unknown) and ``working_pixels``, the pixels
-    of a prediction, decide how much room the disk of ``work_folder`` needs.
+    of a prediction, decide how much room the disk of ``work_folder`` needs. ``request`` is a digest of all that decides
+    the results (`find_finished`).
 
     Raises UsageError, or ResourceError where a disk has too little room.
     """
     check_device(device)
-    if len({make_partial_path(path) for path in output_spec.paths}) < len(output_spec.paths):
+    if len({str(make_lock_path(path)).casefold() for path in output_spec.paths}) < len(output_spec.paths):
         raise UsageError("two results have one name: name each differently")
-    replaceable = partial_outputs(work_folder)
-    for path in output_spec.paths:
-        check_output_path(path, inputs, overwrite=output_spec.overwrite, replaceable=replaceable)
-    check_output_path(_sidecar_path(output_spec.output), inputs, overwrite=output_spec.overwrite)
+    claim = output_spec.make_claim(request, work_folder)
+    _check_claim(claim, inputs)
     encoders = {path: choose_encoder(info, path, output_spec.encoding) for path in output_spec.paths}
     if frames is not None:
         _check_disk_space(info, encoders, frames, working_pixels, work_folder)
-    return OutputSetup(output_spec, info, encoders, _collect_warnings(info, encoders[output_spec.output]))
+    return OutputSetup(output_spec, info, encoders, _collect_warnings(info, encoders[output_spec.output]), claim)
 
 
 def default_output_path(source: Path, label: str = "color") -> Path:
@@ -135,49 +145,52 @@ def prepare_plan_output(
         working_pixels=rows * columns,
         device=device,
         work_folder=work_folder,
+        request=digest_plan_request(plan, output_spec),
     )
 
 
-def write_sidecar(report: RenderReport) -> None:
-    """Write the report of a render that filled beside its result, as RESULT.json; deletes that of an earlier result.
+def find_finished_render(plan: Plan, output_spec: OutputSpec, work_folder: Path) -> RenderReport | None:
+    """Return the report of an earlier render of this plan into these files, if they are whole and nothing changed.
 
-    Raises ResourceError where the disk is full or refuses.
+    Raises InputError for a film or reference that cannot be read, and as `find_finished`.
     """
-    path = _sidecar_path(Path(report.result))
-    if report.filled is None:
-        path.unlink(missing_ok=True)
-        return
-    with write_file_atomically(path) as stream:
-        stream.write(json.dumps(asdict(report), indent=2).encode() + b"\n")
+    report = find_finished(output_spec.make_claim(digest_plan_request(plan, output_spec), work_folder))
+    with translate_read_errors(plan.film.path):
+        return report if report and film_sha256(plan.film.path, plan.film.gaps) == plan.film.sha256 else None
 
 
-def _sidecar_path(result: Path) -> Path:
-    return result.with_name(f"{result.name}.json")
+def digest_plan_request(plan: Plan, output_spec: OutputSpec) -> str:
+    """Compute a digest of all that decides the results of a render: contents, not where they lie.
 
-
-def mark_started(work_folder: Path, output_spec: OutputSpec) -> None:
-    """Note in ``work_folder`` which partial files this run begins, so that a later run may replace them.
-
-    Folders that an earlier run began are deleted.
+    Raises InputError for a reference that cannot be read.
     """
-    for partial in partial_outputs(work_folder):
-        if partial.is_dir():
-            shutil.rmtree(partial)
-    with write_file_atomically(work_folder / _PARTIAL_OUTPUTS_FILE) as stream:
-        stream.write(json.dumps([str(make_partial_path(path)) for path in output_spec.paths]).encode())
+    content = plan.model_dump(mode="json", exclude={"kinemacolor": True, "film": {"path"}, "references": True})
+    references = []
+    for name, entry in sorted(plan.references.items()):
+        with translate_read_errors(entry.path):
+            if not entry.path.exists():
+                raise InputError(f"the reference {entry.path} does not exist: check the name")
+            references.append([name, entry.frame, compute_file_sha256(entry.path)])
+    return digest_request(output_spec, [PAINTING_FORMAT, content, references])
 
 
-def mark_finished(work_folder: Path) -> None:
-    """Delete the note of `mark_started`: all files are whole."""
-    (work_folder / _PARTIAL_OUTPUTS_FILE).unlink(missing_ok=True)
+def digest_request(output_spec: OutputSpec, decisive: object) -> str:
+    """Compute a digest of the names and the encoding of results, and of what else is ``decisive``, as JSON."""
+    names = [path and path.name for path in (output_spec.output, output_spec.layer, output_spec.confidence)]
+    content = [names, asdict(output_spec.encoding), decisive]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def partial_outputs(work_folder: Path) -> list[Path]:
-    """List the partial files that an earlier run with ``work_folder`` had begun when it was stopped."""
-    try:
-        return [Path(name) for name in json.loads((work_folder / _PARTIAL_OUTPUTS_FILE).read_text())]
-    except (OSError, ValueError):
-        return []
+def check_still_free(output_setup: OutputSetup) -> None:
+    """Check again what `prepare_output` did of names, once they are owned. Raises as there."""
+    _check_claim(output_setup.claim, ())
+
+
+def _check_claim(claim: OutputClaim, inputs: Sequence[Path]) -> None:
+    """Check that all files of a claim can be written. Raises as `check_output_path`."""
+    replaceable = find_own_partials(claim.work_folder, claim.paths)
+    for path in (*claim.paths, claim.sidecar):
+        check_output_path(path, inputs, overwrite=claim.overwrite, replaceable=replaceable)
 
 
 def check_output_path(
@@ -190,29 +203,50 @@ def check_output_path(
     Raises UsageError that says what to do.
     """
     partial = make_partial_path(output)
+    check_output_name(output)
     try:
         if not output.absolute().parent.is_dir():
             raise UsageError(f"the folder {output.parent} does not exist: make it first")
         for target in (output, partial):
             for path in inputs:
-                if _is_overlapping(target.resolve(), path.resolve()):
+                if _is_overlapping(target, path):
                     raise UsageError(f"{target} is an input of this job, or holds one: name another result with -o")
-            if not target.exists() or target in replaceable:
+            if not os.path.lexists(target) or (target in replaceable and not target.is_symlink()):
                 continue
+            if target == partial and target.is_symlink():  # no run of ours makes links: it would write through this one
+                raise UsageError(f"{target} is a link: remove it, or name another result with -o")
             if target.is_dir() and (target == partial or next(target.iterdir(), None) is not None):
                 raise UsageError(f"the folder {target} is not empty: name a new one with -o, or empty it")
             if not target.is_dir() and (is_folder_name(output) or not overwrite):
                 raise UsageError(f"{target} exists: name another result with -o, or add --overwrite")
-        trial = partial.with_name(f".{partial.name}.trial")
+        trial = make_lock_path(output).with_suffix(".trial")  # the same name each time: a killed run leaves no other
         trial.touch()
-        trial.unlink()
+        trial.unlink(missing_ok=True)
     except OSError as error:
+        if machine_fault := find_machine_fault(error):
+            raise machine_fault from error
         reason = f"nothing can be written in {output.parent} ({error.strerror})"
         raise UsageError(f"{reason}: choose another folder") from error
 
 
+def check_output_name(output: Path) -> None:
+    """Raise UsageError for a name that no file can have, also with what is added to it while it is written."""
+    if "\0" in str(output):
+        raise UsageError(f"{str(output)!r} is no name of a file: name another result with -o")
+    partial, lock = make_partial_path(output).name, make_lock_path(output).name
+    longest = max(len(os.fsencode(name)) for name in (f"{partial}.json", f"{output.name}.work", lock))
+    if longest > LONGEST_NAME_BYTES:
+        raise UsageError(
+            f"{output.name} is too long a name: with what is added while it is written it has {longest} bytes, "
+            f"and a disk takes {LONGEST_NAME_BYTES}; choose a shorter one with -o"
+        )
+
+
 def _is_overlapping(target: Path, source: Path) -> bool:
     """Whether writing ``target`` would change ``source``: they are the same, or one is a folder around the other."""
+    if target.exists() and source.exists() and target.samefile(source):  # also by a name in other letters
+        return True
+    target, source = target.resolve(), source.resolve()
     return target == source or target in source.parents or (source.is_dir() and source in target.parents)
 
 

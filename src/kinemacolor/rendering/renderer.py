@@ -1,59 +1,36 @@
 """Renders a plan: has missing predictions made, blends them, and writes the film, all as one stream."""
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import fmean
-from typing import NamedTuple
 
-import numpy as np
-import torch
-from filelock import FileLock, Timeout
-
-from kinemacolor.errors import InputError, PartialError, UsageError, WeightsError
+from kinemacolor.errors import InputError, PartialError, WeightsError
 from kinemacolor.inference.postprocess import ChromaPostprocessor
 from kinemacolor.models.base import Colorizer
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import film_sha256
 from kinemacolor.references.load import ReferenceReader
 from kinemacolor.references.spec import Reference
-from kinemacolor.rendering.blend import FramePrediction, iter_frame_predictions
+from kinemacolor.rendering.blend import iter_frame_predictions
 from kinemacolor.rendering.cache import WorkFolder
+from kinemacolor.rendering.commit import commit_outputs, make_sidecar_path, mark_started, write_sidecar
+from kinemacolor.rendering.frame_writing import open_film_writer, write_frames
 from kinemacolor.rendering.inference_pass import InferenceWorker
-from kinemacolor.rendering.output import OutputSetup, cbcr_plane_size, mark_finished, mark_started, write_sidecar
+from kinemacolor.rendering.output import OutputSetup, check_still_free
+from kinemacolor.rendering.ownership import lock_work_folder, own_outputs
 from kinemacolor.rendering.passes import PAINTING_FORMAT, InferencePass, ShotPasses, build_shot_passes
 from kinemacolor.rendering.progress import FilledShot, Progress, ProgressMeter, RenderReport
-from kinemacolor.utils.arrays import UIntArray
-from kinemacolor.utils.files import translate_disk_errors
-from kinemacolor.utils.prefetch import prefetch
 from kinemacolor.video.geometry import Geometry
-from kinemacolor.video.info import FrameBlock, FrameExtras, VideoInfo
+from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.output import FilmWriter
 from kinemacolor.video.picture_series import list_film_files, locate_film
-from kinemacolor.video.pixels import make_layer_luma_codes
 from kinemacolor.video.reader import VideoReader
-from kinemacolor.video.writer import open_writer
 from kinemacolor.weights.manifest import weights_sha256
 
 # Like `InferenceWorker.ensure_segment`: a pass, the number of a segment, and what gets the number of new frames.
 EnsureSegmentWithProgress = Callable[[InferencePass, int, Callable[[int], None]], None]
-
-
-class _EncodedFrame(NamedTuple):
-    """One frame as it is written: codes of all planes, timestamp and duration in ticks, and what else the source's has.
-
-    Also the means of its confidence and of its filled part, 0..1; nan where nothing fills.
-    """
-
-    luma_codes: UIntArray
-    cbcr_codes: UIntArray
-    confidence_codes: UIntArray | None
-    pts: int
-    duration: int
-    extras: FrameExtras
-    mean_confidence: float
-    mean_filled: float
 
 
 class RenderPlan:
@@ -106,6 +83,10 @@ class RenderPlan:
             info=info,
         )
 
+    def check_stored_passes(self) -> str | None:
+        """Check what is stored, and forget what is damaged, as `WorkFolder.check_passes`."""
+        return self.work.check_passes((one.digest, len(one)) for one in self.passes)
+
     def prune_stale_passes(self) -> None:
         """Delete predictions that were made for an earlier state of the plan."""
         self.work.prune_passes({one.digest for one in self.passes})
@@ -123,17 +104,18 @@ def execute_render_plan(
     PartialError, with the report, where the source ends early; InputError where film or references change meanwhile.
     Predictions stay in the work folder in any case.
     """
-    film, output_spec = render_plan.plan.film, output_setup.output_spec
-    meter = ProgressMeter(film.frames, render_plan.frames_to_paint, render_plan.frames_painted, on_progress)
+    film, claim, work = render_plan.plan.film, output_setup.claim, render_plan.work
     stamps_before = _stamp_files(film.path)
-    with lock_work_folder(render_plan.work.folder), render_plan.work.pin_torch_threads(), ExitStack() as open_now:
-        repainted = render_plan.work.claim_format(PAINTING_FORMAT)
+    with own_outputs(claim.paths), lock_work_folder(work.folder), work.pin_torch_threads(), ExitStack() as open_now:
+        check_still_free(output_setup)
+        notes = [work.claim_format(PAINTING_FORMAT), render_plan.check_stored_passes()]
+        meter = ProgressMeter(film.frames, render_plan.frames_to_paint, render_plan.frames_painted, on_progress)
         inference_worker = open_now.enter_context(render_plan.make_worker(output_setup.info))
         start, end, info = film.start_seconds, film.end_seconds, output_setup.info
         reader = open_now.enter_context(VideoReader(film.path, start_seconds=start, end_seconds=end, info=info))
-        mark_started(render_plan.work.folder, output_spec)
+        mark_started(claim)
         writers = {
-            path: open_now.enter_context(_open_film_writer(path, render_plan.plan, output_setup))
+            path: open_now.enter_context(open_film_writer(path, render_plan.plan, output_setup))
             for path in output_setup.encoders
         }
         paint = ensure_segment or inference_worker.ensure_segment
@@ -143,51 +125,19 @@ def execute_render_plan(
             render_plan.work,
             lambda one, segment: paint(one, segment, meter.add_painted),
         )
-        means = _write_frames(reader, predictions, writers, output_setup, meter, inference_worker.request_stop)
+        means = write_frames(reader, predictions, writers, output_setup, meter, inference_worker.request_stop)
         if _stamp_files(film.path) != stamps_before:
             raise InputError(f"{film.path} changed while it was read: make the plan again")
+        report = _make_render_report(render_plan, output_setup, meter, reader, writers[claim.paths[0]], means)
+        report.warnings.extend(note for note in notes if note)
         if reader.ended_early is None:
-            for writer in writers.values():
-                writer.commit()
-            mark_finished(render_plan.work.folder)
+            commit_outputs(claim, writers.values(), report)
             render_plan.prune_stale_passes()
-    report = _make_render_report(render_plan, output_setup, meter, reader, writers[output_spec.output], means)
-    report.warnings.extend([repainted] if repainted else [])
-    write_sidecar(report)
     if report.ended_early:
+        if report.filled is not None:
+            write_sidecar(report, make_sidecar_path(Path(report.result)))
         raise PartialError(f"{film.path.name} is cut off: {report.ended_early}. Kept: {report.result}", report)
     return report
-
-
-def _open_film_writer(path: Path, plan: Plan, output_setup: OutputSetup) -> FilmWriter:
-    """Open the writer of one output file; only the colorized film itself gets sound, subtitles and the rest."""
-    seconds = plan.film.start_seconds, plan.film.end_seconds
-    is_main = path == output_setup.output_spec.output
-    return open_writer(path, output_setup.info, output_setup.encoders[path], *seconds, with_other_streams=is_main)
-
-
-def _write_frames(
-    reader: VideoReader,
-    predictions: Iterator[FramePrediction],
-    writers: Mapping[Path, FilmWriter],
-    output_setup: OutputSetup,
-    meter: ProgressMeter,
-    stop: Callable[[], None],
-) -> tuple["array[float]", "array[float]"]:
-    """Write every frame; gives their mean confidences and filled parts. ``stop`` is called to end painting early."""
-    confidences, filled = array("d"), array("d")
-    blocks, ahead = prefetch(reader.iter_blocks(1)), prefetch(predictions, ahead=8)
-    frames = prefetch(_iter_encoded_frames(blocks, ahead, output_setup), on_stop=stop)
-    try:
-        for frame in frames:
-            _write_frame(frame, writers, output_setup)
-            confidences.append(frame.mean_confidence)
-            filled.append(frame.mean_filled)
-            meter.add_assembled(1)
-    finally:
-        for stage in (frames, ahead, blocks):
-            stage.close()
-    return confidences, filled
 
 
 def _make_render_report(
@@ -222,22 +172,6 @@ def _make_render_report(
     )
 
 
-@contextmanager
-def lock_work_folder(work_folder: Path) -> Iterator[None]:
-    """Hold the lock of a work folder, made if need be, so that no other process renders with it.
-
-    Raises UsageError where another process does, ResourceError where the folder cannot be made.
-    """
-    with translate_disk_errors(work_folder):
-        work_folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(work_folder / "lock")
-    try:
-        with lock.acquire(timeout=0):
-            yield
-    except Timeout as error:
-        raise UsageError(f"{work_folder} is in use by another render: wait for it, or stop it") from error
-
-
 def check_inputs(plan: Plan, references: ReferenceReader) -> dict[Path, str]:
     """Check that weights and film are those of the plan and references can be read; gives the sha256 of each reference.
 
@@ -255,52 +189,6 @@ def check_inputs(plan: Plan, references: ReferenceReader) -> dict[Path, str]:
         raise InputError(f"{plan.film.path} is not the film that the plan was made for: make the plan again")
     paths = {plan.references[name].path for shot in plan.shots for name in shot.references}
     return {path: references.load(Reference(path)).sha256 for path in sorted(paths)}
-
-
-def _iter_encoded_frames(
-    blocks: Iterator[FrameBlock], predictions: Iterator[FramePrediction], output_setup: OutputSetup
-) -> Iterator[_EncodedFrame]:
-    """Combine the luma codes of each frame, unchanged, with the Cb and Cr codes of its prediction."""
-    info, encoder = output_setup.info, output_setup.encoder
-    source_coding, target_coding = info.colors.build_ycbcr(info.depth), info.colors.build_ycbcr(encoder.depth)
-    size = cbcr_plane_size(info, encoder)
-    for block in blocks:
-        frame_prediction = next(predictions, None)
-        if frame_prediction is None:
-            raise InputError(f"{info.path} has more frames than the plan says: correct it, or make it again")
-        colors, postprocessor = frame_prediction
-        cbcr_codes = postprocessor.compute_cbcr_codes(block.luma_codes[0], colors, size, source_coding, target_coding)
-        confidence_codes = None
-        if output_setup.output_spec.confidence:
-            full_confidence = postprocessor.geometry.upscale_field(colors.confidence, (info.height, info.width))
-            confidence_codes = (
-                source_coding.to_luma_codes(torch.from_numpy(full_confidence)).numpy().astype(block.luma_codes.dtype)
-            )
-        yield _EncodedFrame(
-            block.luma_codes[0],
-            cbcr_codes,
-            confidence_codes,
-            block.pts[0],
-            block.durations[0],
-            block.extras[0],
-            float(colors.confidence.mean()),
-            float("nan") if colors.filled is None else float(colors.filled.mean()),
-        )
-    if next(predictions, None) is not None:
-        raise InputError(f"{info.path} has fewer frames than the plan says: correct it, or make it again")
-
-
-def _write_frame(frame: _EncodedFrame, writers: Mapping[Path, FilmWriter], output_setup: OutputSetup) -> None:
-    """Write a frame to each output: the film, the layer of colours, the confidence."""
-    output_spec, middle = output_setup.output_spec, 2 ** (output_setup.encoder.depth - 1)
-    writers[output_spec.output].write(frame.luma_codes, frame.cbcr_codes, frame.pts, frame.duration, frame.extras)
-    if output_spec.layer:
-        writers[output_spec.layer].write(
-            make_layer_luma_codes(output_setup.info), frame.cbcr_codes, frame.pts, frame.duration
-        )
-    if output_spec.confidence and frame.confidence_codes is not None:
-        neutral_cbcr = np.full_like(frame.cbcr_codes, middle)
-        writers[output_spec.confidence].write(frame.confidence_codes, neutral_cbcr, frame.pts, frame.duration)
 
 
 def make_postprocessor(shot_passes: ShotPasses, info: VideoInfo, model: Colorizer) -> ChromaPostprocessor:

@@ -108,7 +108,7 @@ class CheckpointFolder:
 
     def remove_unfinished(self) -> None:
         """Delete unfinished checkpoint files of a killed run."""
-        for left in (*self.folder.glob(".step-*"), *self.folder.glob(".best.*")):
+        for left in (*self.folder.glob(".*.new"), *self.folder.glob(".step-*"), *self.folder.glob(".best.*")):
             left.unlink(missing_ok=True)
 
 

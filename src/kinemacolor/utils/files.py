@@ -1,7 +1,9 @@
 """Files and folders written whole or not at all, and reading of lists whose last line may be incomplete."""
 
+import errno
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -11,33 +13,74 @@ from uuid import uuid4
 
 from safetensors import SafetensorError
 
-from kinemacolor.errors import ResourceError
+from kinemacolor.errors import ResourceError, UsageError, find_machine_fault
+
+NEW_FILE_PATTERN = r"\.[0-9a-f]{32}\.new"  # names of files that were not yet whole when their process was killed
 
 
 @contextmanager
 def translate_disk_errors(path: Path) -> Iterator[None]:
-    """Turn the errors of a disk that is full or refuses into a ResourceError that names ``path``."""
+    """Turn the errors of a disk that is full or refuses into a ResourceError that names ``path``.
+
+    A name that is too long for the disk is a UsageError.
+    """
     try:
         yield
     except (OSError, RuntimeError, SafetensorError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            raise UsageError(f"{path} has too long a name for this disk: choose a shorter one") from error
+        if machine_fault := find_machine_fault(error):
+            raise ResourceError(f"{path} may not be written: {machine_fault}") from error
         raise ResourceError(f"{path} may not be written ({error}): make space, or choose another folder") from error
+
+
+def make_new_path(path: Path) -> Path:
+    """Return where a file is written that shall become ``path``: a hidden name beside it, short whatever its own is."""
+    return path.with_name(f".{uuid4().hex}.new")
+
+
+def sync_path(path: Path) -> None:
+    """Have the disk keep a file, or the names in a folder, through a loss of power.
+
+    Raises OSError where the disk is full or refuses.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        if path.is_dir():  # Windows opens no folders, and keeps their names by itself
+            return
+        raise
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(path: Path) -> None:
+    """Have the disk keep a file, or a folder with all that is in it. Raises OSError as `sync_path`."""
+    for inside in path.iterdir() if path.is_dir() else ():
+        sync_tree(inside)
+    sync_path(path)
 
 
 @contextmanager
 def write_file_atomically(path: Path) -> Iterator[BinaryIO]:
-    """Open a new file that gets the name ``path`` only when it is written whole.
+    """Open a new file that gets the name ``path`` only when it is written whole, and lies on the disk.
 
     Several processes may write the same path at a time: the last one that finishes wins.
 
     Raises ResourceError where the disk is full or refuses to be written.
     """
-    new = path.with_name(f".{path.name}.{uuid4().hex}")
+    new = make_new_path(path)
     try:
         with translate_disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             with new.open("wb") as stream:
                 yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
             new.replace(path)
+            sync_path(path.parent)
     finally:
         with suppress(OSError):  # or the reason of the failure is lost where a disk refuses even that
             new.unlink(missing_ok=True)
@@ -56,9 +99,11 @@ def write_folder_atomically(path: Path) -> Iterator[Path]:
             new.mkdir(parents=True)
         yield new
         with translate_disk_errors(path):
+            sync_tree(new)
             if path.exists():
                 path.replace(old)
             new.replace(path)
+            sync_path(path.parent)
     finally:
         if old.exists() and not path.exists():
             old.replace(path)
@@ -82,13 +127,22 @@ def iter_json_lines(path: Path) -> Iterator[dict[str, Any]]:
 
     A line that is no JSON, such as the last one of a run that was killed, is skipped.
     """
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else ():
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(row, dict):
             yield row
+
+
+def compute_tree_sha256(path: Path) -> str:
+    """Compute the SHA-256 of a file, or of the names and contents of all files in a folder. Raises OSError."""
+    if not path.is_dir():
+        return compute_file_sha256(path)
+    inside = sorted(file for file in path.rglob("*") if not file.is_dir())
+    rows = [[file.relative_to(path).as_posix(), compute_file_sha256(file)] for file in inside]
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def compute_file_sha256(path: Path) -> str:

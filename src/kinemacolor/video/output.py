@@ -9,11 +9,12 @@ from typing import Protocol, Self
 
 import av
 
-from kinemacolor.errors import KinemacolorError, ResourceError, UsageError
+from kinemacolor.errors import KinemacolorError, ResourceError, UsageError, find_machine_fault
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.video.info import NO_EXTRAS, FrameExtras
 
 NO_SPACE_ERRNOS = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+REFUSED_ERRNOS = (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 
 
 class FilmWriter(Protocol):
@@ -47,6 +48,9 @@ class FilmWriter(Protocol):
         frame.
         """
 
+    def finish(self) -> None:
+        """Finish writing: all lies at ``partial_path``, and is closed."""
+
     def commit(self) -> None:
         """Finish writing, and give the result its name."""
 
@@ -70,4 +74,10 @@ def translate_encoding_errors(path: Path) -> Iterator[None]:
     except (av.error.FFmpegError, OSError) as error:
         if error.errno in NO_SPACE_ERRNOS:
             raise ResourceError(f"no space is left for {path}: free some; what was written is kept there") from error
+        if machine_fault := find_machine_fault(error):
+            raise ResourceError(f"{path} cannot be written: {machine_fault}") from error
+        if error.errno in REFUSED_ERRNOS:
+            raise ResourceError(
+                f"the disk refuses {path} ({error}): make it writable; what was written is kept"
+            ) from error
         raise UsageError(f"{path} cannot be written ({error}): try another folder, container or --vcodec") from error

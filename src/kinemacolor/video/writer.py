@@ -166,12 +166,17 @@ class VideoWriter:
                 self._stream_copier.move(seconds)
         return lead
 
-    def commit(self) -> None:
-        """Finish writing, and give the result its name."""
+    def finish(self) -> None:
+        """Finish writing: all lies at ``partial_path``, and is closed."""
         with translate_encoding_errors(self.partial_path):
             if self._stream_copier:
                 self._stream_copier.copy_until(None)
             self._close_container()
+
+    def commit(self) -> None:
+        """Finish writing, and give the result its name."""
+        self.finish()
+        with translate_encoding_errors(self.partial_path):
             self.partial_path.replace(self.output)
 
     def _close_container(self) -> None:
@@ -295,6 +300,9 @@ class PictureWriter:
         """Pixel aspect after a film was turned upright."""
         stored = self.info.sample_aspect or Fraction(1)
         return 1 / stored if self.info.orientation.is_sideways else stored
+
+    def finish(self) -> None:
+        """Finish writing: each picture was whole when it was written."""
 
     def commit(self) -> None:
         """Finish writing, and give the result its name."""

@@ -249,7 +249,7 @@ def _read_rendered_frame(plan: Plan, work: Path, frame: int) -> UInt8Array | Non
     folder, film = WorkFolder(work), plan.film
 
     def require_segment(one: InferencePass, segment: int) -> None:  # runs no model, unlike a render
-        if folder.pass_folder(one.digest, len(one)).segment_count <= segment:
+        if not folder.pass_folder(one.digest, len(one)).has_segment(segment):
             raise LookupError(one.digest)
 
     with RangeReader(film.path, film.frame_index, start_seconds=film.start_seconds) as reader:

@@ -1,0 +1,115 @@
+"""Writes the frames of a film: luma codes as they came, with the Cb and Cr codes of their predictions."""
+
+from array import array
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from kinemacolor.errors import InputError
+from kinemacolor.plan.document import Plan
+from kinemacolor.rendering.blend import FramePrediction
+from kinemacolor.rendering.output import OutputSetup, cbcr_plane_size
+from kinemacolor.rendering.progress import ProgressMeter
+from kinemacolor.utils.arrays import UIntArray
+from kinemacolor.utils.prefetch import prefetch
+from kinemacolor.video.info import FrameBlock, FrameExtras
+from kinemacolor.video.output import FilmWriter
+from kinemacolor.video.pixels import make_layer_luma_codes
+from kinemacolor.video.reader import VideoReader
+from kinemacolor.video.writer import open_writer
+
+
+class _EncodedFrame(NamedTuple):
+    """One frame as it is written: codes of all planes, timestamp and duration in ticks, and what else the source's has.
+
+    Also the means of its confidence and of its filled part, 0..1; nan where nothing fills.
+    """
+
+    luma_codes: UIntArray
+    cbcr_codes: UIntArray
+    confidence_codes: UIntArray | None
+    pts: int
+    duration: int
+    extras: FrameExtras
+    mean_confidence: float
+    mean_filled: float
+
+
+def open_film_writer(path: Path, plan: Plan, output_setup: OutputSetup) -> FilmWriter:
+    """Open the writer of one output file; only the colorized film itself gets sound, subtitles and the rest."""
+    seconds = plan.film.start_seconds, plan.film.end_seconds
+    is_main = path == output_setup.output_spec.output
+    return open_writer(path, output_setup.info, output_setup.encoders[path], *seconds, with_other_streams=is_main)
+
+
+def write_frames(
+    reader: VideoReader,
+    predictions: Iterator[FramePrediction],
+    writers: Mapping[Path, FilmWriter],
+    output_setup: OutputSetup,
+    meter: ProgressMeter,
+    stop: Callable[[], None],
+) -> tuple["array[float]", "array[float]"]:
+    """Write every frame; gives their mean confidences and filled parts. ``stop`` is called to end painting early."""
+    confidences, filled = array("d"), array("d")
+    blocks, ahead = prefetch(reader.iter_blocks(1)), prefetch(predictions, ahead=8)
+    frames = prefetch(_iter_encoded_frames(blocks, ahead, output_setup), on_stop=stop)
+    try:
+        for frame in frames:
+            _write_frame(frame, writers, output_setup)
+            confidences.append(frame.mean_confidence)
+            filled.append(frame.mean_filled)
+            meter.add_assembled(1)
+    finally:
+        for stage in (frames, ahead, blocks):
+            stage.close()
+    return confidences, filled
+
+
+def _iter_encoded_frames(
+    blocks: Iterator[FrameBlock], predictions: Iterator[FramePrediction], output_setup: OutputSetup
+) -> Iterator[_EncodedFrame]:
+    """Combine the luma codes of each frame, unchanged, with the Cb and Cr codes of its prediction."""
+    info, encoder = output_setup.info, output_setup.encoder
+    source_coding, target_coding = info.colors.build_ycbcr(info.depth), info.colors.build_ycbcr(encoder.depth)
+    size = cbcr_plane_size(info, encoder)
+    for block in blocks:
+        frame_prediction = next(predictions, None)
+        if frame_prediction is None:
+            raise InputError(f"{info.path} has more frames than the plan says: correct it, or make it again")
+        colors, postprocessor = frame_prediction
+        cbcr_codes = postprocessor.compute_cbcr_codes(block.luma_codes[0], colors, size, source_coding, target_coding)
+        confidence_codes = None
+        if output_setup.output_spec.confidence:
+            full_confidence = postprocessor.geometry.upscale_field(colors.confidence, (info.height, info.width))
+            confidence_codes = (
+                source_coding.to_luma_codes(torch.from_numpy(full_confidence)).numpy().astype(block.luma_codes.dtype)
+            )
+        yield _EncodedFrame(
+            block.luma_codes[0],
+            cbcr_codes,
+            confidence_codes,
+            block.pts[0],
+            block.durations[0],
+            block.extras[0],
+            float(colors.confidence.mean()),
+            float("nan") if colors.filled is None else float(colors.filled.mean()),
+        )
+    if next(predictions, None) is not None:
+        raise InputError(f"{info.path} has fewer frames than the plan says: correct it, or make it again")
+
+
+def _write_frame(frame: _EncodedFrame, writers: Mapping[Path, FilmWriter], output_setup: OutputSetup) -> None:
+    """Write a frame to each output: the film, the layer of colours, the confidence."""
+    output_spec, middle = output_setup.output_spec, 2 ** (output_setup.encoder.depth - 1)
+    writers[output_spec.output].write(frame.luma_codes, frame.cbcr_codes, frame.pts, frame.duration, frame.extras)
+    if output_spec.layer:
+        writers[output_spec.layer].write(
+            make_layer_luma_codes(output_setup.info), frame.cbcr_codes, frame.pts, frame.duration
+        )
+    if output_spec.confidence and frame.confidence_codes is not None:
+        neutral_cbcr = np.full_like(frame.cbcr_codes, middle)
+        writers[output_spec.confidence].write(frame.confidence_codes, neutral_cbcr, frame.pts, frame.duration)

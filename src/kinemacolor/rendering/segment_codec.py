@@ -1,0 +1,58 @@
+"""Encodes predictions as segments of a work folder, without loss, and decodes them."""
+
+import io
+from collections.abc import Sequence
+
+import av
+import numpy as np
+
+from kinemacolor.errors import InputError, translate_foreign_errors
+from kinemacolor.inference.postprocess import ColorPrediction
+from kinemacolor.utils.arrays import UIntArray
+from kinemacolor.video.pixels import view_plane
+
+CACHE_DEPTH = 10  # bits: a level of ab is a quarter of a Lab unit
+CACHE_PIXEL_FORMAT, FILLED_PIXEL_FORMAT = "yuv444p10le", "yuva444p10le"  # without and with the filled part
+_LEVELS = 2**CACHE_DEPTH
+_ENCODER_OPTIONS = {"level": "3", "slices": "4", "context": "0", "g": "1"}
+
+
+def encode_predictions(predictions: Sequence[ColorPrediction]) -> bytes:
+    """Encode predictions as FFV1 in Matroska, 10 bits: confidence as Y, a as U, b as V, the filled part as alpha."""
+    height, width = predictions[0].confidence.shape
+    pixel_format = CACHE_PIXEL_FORMAT if predictions[0].filled is None else FILLED_PIXEL_FORMAT
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="matroska", options={"fflags": "bitexact"}) as container:
+        stream = container.add_stream("ffv1", rate=24, options=_ENCODER_OPTIONS)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
+        stream.codec_context.thread_count = 1
+        for number, (ab, confidence, filled) in enumerate(predictions):
+            frame = av.VideoFrame(width, height, pixel_format)
+            planes = [confidence * (_LEVELS - 1), *((ab + 128) * (_LEVELS / 256)).transpose(2, 0, 1)]
+            planes += [] if filled is None else [filled * (_LEVELS - 1)]
+            for index, plane in enumerate(planes):
+                view_plane(frame, index)[:] = np.rint(plane).clip(0, _LEVELS - 1)
+            frame.pts = number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
+def decode_predictions(data: bytes) -> list[ColorPrediction]:
+    """Decode what `encode_predictions` gave. Raises InputError for anything else."""
+    with (
+        translate_foreign_errors(lambda error: InputError(f"a stored segment cannot be decoded ({error})")),
+        av.open(io.BytesIO(data), "r", format="matroska") as container,
+    ):
+        return [
+            _prediction_from_planes([view_plane(frame, index) for index in range(len(frame.planes))])
+            for frame in container.decode(video=0)
+        ]
+
+
+def _prediction_from_planes(planes: list[UIntArray]) -> ColorPrediction:
+    """Convert the planes of a frame, in codes of `CACHE_DEPTH` bits, to a prediction."""
+    confidence, a, b, *filled = (plane.astype(np.float32) for plane in planes)
+    ab = np.stack([a, b], -1) * np.float32(256 / _LEVELS) - 128
+    return ColorPrediction(ab, *(part / np.float32(_LEVELS - 1) for part in (confidence, *filled)))

@@ -1,0 +1,200 @@
+"""What a stopped render kept is checked before it is believed; damage is painted again, to the same bytes."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save as save_state
+
+from kinemacolor.errors import InputError, ResourceError
+from kinemacolor.plan.document import Plan
+from kinemacolor.rendering import cache, inference_pass
+from kinemacolor.rendering.cache import PassFolder, WorkFolder
+from kinemacolor.rendering.passes import PAINTING_FORMAT
+from kinemacolor.rendering.renderer import RenderPlan
+from support.small_renders import FRAMES, Recall, render_small, short_segments, small_plan, stopped_render
+
+__all__ = ["short_segments"]
+pytestmark = pytest.mark.usefixtures("short_segments")
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda data: b"",
+    "half": lambda data: data[: len(data) // 2],
+    "zeros": lambda data: data[: len(data) // 2] + bytes(len(data) - len(data) // 2),
+    "bit": lambda data: data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 4]) + data[len(data) // 2 + 1 :],
+    "not utf-8": lambda data: b"\xff\xfe" + data,
+    "other": lambda data: b"100000",
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return small_plan(tmp_path / "project")
+
+
+@pytest.fixture
+def whole(path: Path, tmp_path: Path) -> bytes:
+    """The result of a render that nothing disturbed."""
+    copy = shutil.copytree(path.parent, tmp_path / "undisturbed")
+    render_small(copy / path.name)
+    return (copy / "out.mkv").read_bytes()
+
+
+def kept_files(path: Path) -> list[Path]:
+    return sorted(file for file in path.with_name("film.plan.work").rglob("*") if file.is_file())
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_any_damaged_file_is_painted_again_to_the_same_bytes(path: Path, whole: bytes, damage: str) -> None:
+    stopped_render(path, 20)
+    work, before = path.with_name("film.plan.work"), path.with_name("before")
+    work.rename(before)
+    path.with_name("out.partial.mkv").unlink()
+    names = [file.relative_to(before) for file in before.rglob("*") if file.is_file() and file.name != "lock"]
+    assert {one.suffix for one in names} >= {".mkv", ".safetensors", ".jsonl"}
+    for name in names:
+        shutil.copytree(before, work)
+        (work / name).write_bytes(DAMAGES[damage]((work / name).read_bytes()))
+        report = render_small(path, overwrite=True)
+        assert path.with_name("out.mkv").read_bytes() == whole, name
+        is_told = any("damaged: painted again" in warning for warning in report.warnings)
+        last_state = name.name == f"{len(list((before / name).parent.glob('*.mkv'))):06d}.state.safetensors"
+        if name.suffix == ".mkv" or last_state:
+            assert is_told, name
+        shutil.rmtree(work)
+
+
+@pytest.mark.parametrize("kind", [".mkv", ".safetensors", ".jsonl", "everything"])
+def test_all_of_a_kind_lost_is_painted_again(path: Path, whole: bytes, kind: str) -> None:
+    stopped_render(path, 20)
+    for file in kept_files(path):
+        if kind in ("everything", file.suffix):
+            file.unlink()
+    render_small(path, overwrite=True)
+    assert path.with_name("out.mkv").read_bytes() == whole
+
+
+def test_a_finished_work_folder_with_holes_is_filled(path: Path, whole: bytes) -> None:
+    assert render_small(path).painted > FRAMES
+    for file in sorted(path.with_name("film.plan.work").glob("passes/*/*.mkv"))[::2]:
+        file.write_bytes(b"damaged")
+    report = render_small(path, "again.mkv")
+    assert path.with_name("again.mkv").read_bytes() == whole
+    assert 0 < report.painted < FRAMES
+    assert any("stored pieces in" in warning for warning in report.warnings)
+    assert render_small(path, "third.mkv").painted == 0
+
+
+def test_a_segment_that_breaks_while_it_is_rendered_is_painted_again(
+    path: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    render_small(path)
+    check = RenderPlan.check_stored_passes
+
+    def checked_then_broken(job: RenderPlan) -> str | None:
+        told = check(job)
+        for file in path.with_name("film.plan.work").glob("passes/*/000001.mkv"):
+            file.write_bytes(b"broken")
+        return told
+
+    monkeypatch.setattr(RenderPlan, "check_stored_passes", checked_then_broken)
+    render_small(path, "again.mkv")
+    assert path.with_name("again.mkv").read_bytes() == whole
+
+
+def test_strangers_in_a_work_folder_hurt_nobody_and_stay(path: Path, whole: bytes) -> None:
+    stopped_render(path, 8)
+    work = path.with_name("film.plan.work")
+    strange = [work / "passes" / ".DS_Store", work / "passes" / "notes", *(work.glob("passes/*/.."))][:2]
+    for stranger in strange:
+        stranger.write_text("mine")
+    for folder in [one for one in (work / "passes").iterdir() if one.is_dir()]:
+        (folder / "Thumbs.db").write_text("mine")
+    (work / "threads").write_text("100000")  # of a version before
+    outside = path.with_name("outside")
+    outside.mkdir()
+    (outside / "keep").write_text("mine")
+    (work / "passes" / ("0" * 24)).symlink_to(outside)
+    render_small(path, overwrite=True)
+    assert path.with_name("out.mkv").read_bytes() == whole
+    assert all(stranger.read_text() == "mine" for stranger in strange)
+    assert (outside / "keep").exists()
+
+
+def test_lines_of_wrong_types_do_not_count(tmp_path: Path) -> None:
+    rows = [{}, {"segment": 0}, {"segment": "0", "frames": 3, "sha256": "a", "threads": 1, "state": None}]
+    rows += [{"segment": 0, "frames": 3, "sha256": 5, "threads": 1, "state": None}]
+    rows += [{"segment": 0, "frames": 3, "sha256": "a", "threads": threads, "state": None} for threads in (0, 100000)]
+    cache.write_checked_lines(tmp_path / "journal.jsonl", rows)
+    assert PassFolder(tmp_path, 6).segment_count == 0
+    (tmp_path / "journal.jsonl").write_bytes(b"\xff\xff\n[]\n" + b"[" * 100_000 + b"\n1\n" + b"9" * 10_000)
+    assert PassFolder(tmp_path, 6).segment_count == 0
+    assert WorkFolder(tmp_path).torch_threads == torch.get_num_threads()
+
+
+@pytest.mark.parametrize("state", [{}, {"total": torch.zeros(2, 3)}, {"film.luma": torch.zeros(1, 1)}])
+def test_a_state_of_another_model_is_not_taken(
+    path: Path, whole: bytes, state: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(cache, "save", lambda tensors: save_state(state))
+        stopped_render(path, 8)
+    render_small(path, overwrite=True)
+    assert path.with_name("out.mkv").read_bytes() == whole
+
+
+def test_the_number_of_threads_is_kept_with_the_work(path: Path) -> None:
+    stopped_render(path, 8)
+    work, before = WorkFolder(path.with_name("film.plan.work")), torch.get_num_threads()
+    torch.set_num_threads(before + 1)
+    try:
+        assert work.torch_threads == before
+        with work.pin_torch_threads():
+            assert torch.get_num_threads() == before
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_what_another_version_painted_is_told(path: Path) -> None:
+    stopped_render(path, 8)
+    work = path.with_name("film.plan.work")
+    for text, told in ((str(PAINTING_FORMAT - 1), 1), ("\0\0", 0)):
+        (work / "format").write_text(text)
+        warnings = render_small(path, overwrite=True).warnings
+        assert sum("another version" in warning for warning in warnings) == told
+
+
+def test_descriptors_that_run_out_lose_nothing(path: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be opened now is not taken for damaged."""
+    stopped_render(path, 20)
+    kept = {file: file.read_bytes() for file in kept_files(path) if "passes" in file.parts}
+    with monkeypatch.context() as patch:
+
+        def refuse(file: Path) -> bytes:
+            raise OSError(24, "Too many open files")
+
+        patch.setattr(Path, "read_bytes", refuse)
+        with pytest.raises(ResourceError, match="too many open files"):
+            PassFolder(next(iter(kept)).parent, FRAMES).remove_damage()
+    assert {file: file.read_bytes() for file in kept} == kept
+
+
+def test_a_report_of_damaged_work_says_what_to_do(path: Path) -> None:
+    render_small(path)
+    plan = Plan.read(path)
+    job = RenderPlan(plan, Recall(), path.with_name("film.plan.work"))
+    one = job.passes[0]
+    folder = job.work.pass_folder(one.digest, len(one))
+    next(folder.folder.glob("*.mkv")).write_bytes(b"x")
+    with pytest.raises(InputError, match="missing or damaged: render again"):
+        folder.read_segment(0)
+
+
+def test_only_two_states_are_kept(path: Path) -> None:
+    for _ in range(4):
+        stopped_render(path, 5, overwrite=True)
+        for folder in path.with_name("film.plan.work").glob("passes/*"):
+            assert len(list(folder.glob("*.safetensors"))) <= 2
+    assert inference_pass.SEGMENT_FRAMES == 3
