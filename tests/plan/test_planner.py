@@ -123,7 +123,7 @@ def test_a_plan_comes_back_as_it_was_written_and_moves_with_its_files(
         (lambda c: c["shots"].pop(), "to the film's last, 89"),
         (lambda c: c["shots"][1].update(first=40), "followed by one from 40"),
         (lambda c: c["shots"][0].update(references={}), "has no reference"),
-        (lambda c: c["shots"][0].update(references={"sky": None}), "unknown: sky"),
+        (lambda c: c["shots"][0].update(references={"sky": None}), "unknown: 'sky'"),
         (lambda c: c["shots"][0].update(option=1), "shots.0.option: unknown key"),
         (lambda c: c["shots"][0].update(options={"saturation": 9}), "shots.0.options.saturation: Input should be less"),
         (lambda c: c.update(model="magic"), "there is no model 'magic'"),
@@ -297,7 +297,7 @@ def test_what_cannot_be_read_is_told_before_the_film_is_read(film: Path, tmp_pat
         make_plan(wish(film, tmp_path / "none.png", folder=tmp_path), read)
     save(tmp_path / "waves.png", scene(0))
     with pytest.raises(UsageError, match="no list of shots"):
-        make_plan(wish(film, tmp_path / "waves.png", folder=tmp_path, shot_list=tmp_path / "a.txt"), read)
+        make_plan(wish(film, tmp_path / "waves.png", folder=tmp_path, shot_list=tmp_path / "a.doc"), read)
 
 
 def test_a_partial_picture_is_never_all_that_a_shot_has(film: Path, pictures: Path, tmp_path: Path) -> None:

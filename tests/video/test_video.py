@@ -350,8 +350,10 @@ def test_true_colours_of_a_film_are_read_right(tmp_path: Path) -> None:
 def test_full_disks_are_told_from_other_refusals(tmp_path: Path) -> None:
     with pytest.raises(ResourceError, match="no space"), translate_encoding_errors(tmp_path):
         raise OSError(28, "No space left on device")
-    with pytest.raises(UsageError, match="cannot be written"), translate_encoding_errors(tmp_path):
+    with pytest.raises(ResourceError, match="the disk refuses"), translate_encoding_errors(tmp_path):
         raise PermissionError(13, "denied")
+    with pytest.raises(UsageError, match="cannot be written"), translate_encoding_errors(tmp_path):
+        raise OSError(22, "Invalid argument")
     assert make_partial_path(Path("/a/film.color.mp4")) == Path("/a/film.color.partial.mp4")
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _BT709 = 1
+_NEW_SUBFILE_TYPE, _REDUCED_COPY = 254, 1  # a tag of TIFF, and its bit
 _LINEAR_LIGHT = (".exr",)
 
 
@@ -89,9 +90,20 @@ def _open_with_pillow(file: Path) -> Iterator[tuple[UIntArray, float | None]] | 
         image = Image.open(file)
     pages = getattr(image, "n_frames", 1)
     bits = _read_depth(file, image)
-    if bits > 8 and pages > 1:
-        return _iter_deep_pages(file, pages)
-    return None if bits > 8 else _iter_pages_by_pillow(image, pages)
+    if image.format == "TIFF" and bits > 8 and pages > 1:
+        return _iter_deep_pages(file, _find_whole_pages(image))
+    return None if bits > 8 else _iter_pages_by_pillow(image, _find_whole_pages(image))
+
+
+def _find_whole_pages(image: "Image") -> list[int]:
+    """List the numbers of the pages, without the small copies that a TIFF may have of them."""
+    found = []
+    for number in range(getattr(image, "n_frames", 1)):
+        image.seek(number)
+        if not getattr(image, "tag_v2", {}).get(_NEW_SUBFILE_TYPE, 0) & _REDUCED_COPY:
+            found.append(number)
+    image.seek(0)
+    return found
 
 
 def _read_depth(file: Path, image: "Image") -> int:
@@ -105,38 +117,40 @@ def _read_depth(file: Path, image: "Image") -> int:
     return max(stored) if isinstance(stored, tuple) else int(stored)
 
 
-def _iter_pages_by_pillow(image: "Image", pages: int) -> Iterator[tuple[UIntArray, float | None]]:
+def _iter_pages_by_pillow(image: "Image", pages: list[int]) -> Iterator[tuple[UIntArray, float | None]]:
     from PIL import ImageOps
 
     with image:
-        is_gray = image.mode in ("1", "L", "LA") and not (pages > 1 and image.format == "GIF")
-        for number in range(pages):
+        is_gray = image.mode in ("1", "L", "LA") and not (len(pages) > 1 and image.format == "GIF")
+        for number in pages:
             image.seek(number)
             # GIF gives its first page as palette and later ones as R'G'B'.
             upright = ImageOps.exif_transpose(image)
-            milliseconds = image.info.get("duration") if pages > 1 else None
+            milliseconds = image.info.get("duration") if len(pages) > 1 else None
             picture = np.array(upright.convert("L" if is_gray else "RGB"))
             yield picture, None if milliseconds is None else float(milliseconds) / 1000
 
 
-def _iter_deep_pages(file: Path, pages: int) -> Iterator[tuple[UIntArray, float | None]]:
+def _iter_deep_pages(file: Path, pages: list[int]) -> Iterator[tuple[UIntArray, float | None]]:
     """Yield pages of more than 8 bits, which neither Pillow nor FFmpeg reads beyond the first."""
     import cv2
 
-    for number in range(pages):
+    for number in pages:
         _, found = cv2.imreadmulti(str(file), number, 1, flags=cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
         page = found[0].astype(np.uint16, copy=False)
         yield page if page.ndim == 2 else np.ascontiguousarray(page[..., ::-1]), None
 
 
-def _iter_pages_by_ffmpeg(file: Path, weights: tuple[float, float]) -> Iterator[tuple[LumaPlane, None]]:
+def _iter_pages_by_ffmpeg(file: Path, weights: tuple[float, float]) -> Iterator[tuple[LumaPlane, float | None]]:
     with open_container(file) as container:
+        has_clock = container.format.name == "apng"
         for frame in container.decode(video=0):
             upright = find_turn(read_display_matrix(frame)).apply
             # Of a picture all programs make R'G'B' first, also where it is stored as Y'CbCr.
             has_color = len(frame.format.components) > 2
             plane = luma_of_rgb(*read_rgb(frame), weights) if has_color else read_luma(frame, weights)
-            yield replace(plane, codes=upright(plane.codes)), None
+            seconds = float(frame.duration * (frame.time_base or 0)) if has_clock else None
+            yield replace(plane, codes=upright(plane.codes)), seconds
 
 
 def _read_pixel_aspect(file: Path) -> Fraction:
