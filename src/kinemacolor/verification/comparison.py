@@ -18,7 +18,7 @@ from kinemacolor.verification.picture_checks import (
     SideDataComparison,
 )
 from kinemacolor.verification.reading import Reading
-from kinemacolor.verification.stream_checks import iter_stream_checks, pair_streams
+from kinemacolor.verification.stream_checks import iter_stream_checks, list_all_but_pictures, pair_streams
 from kinemacolor.verification.times import TimePairing
 
 _USUAL_RATE = Fraction(24)  # of pictures, which have no clock
