@@ -7,6 +7,8 @@ from typing import NamedTuple
 from kinemacolor.verification.luma import LumaPlane
 from kinemacolor.verification.side_data import Matrix, Turn, find_turn
 
+Crop = tuple[int, int, int, int]  # top, bottom, left, right, in px
+
 
 class PacketFact(NamedTuple):
     """One packet: a digest of its data, and its time and duration in seconds."""
@@ -58,7 +60,7 @@ class PictureFacts:
     has_alpha: bool = False
     pixel_aspect: Fraction = Fraction(1)
     matrix: Matrix | None = None
-    crop: tuple[int, int, int, int] = (0, 0, 0, 0)
+    crop: Crop = (0, 0, 0, 0)
     time_base: Fraction = Fraction(1, 1000)
     rate: Fraction | None = None
 

@@ -13,7 +13,7 @@ import av.logging
 from av.stream import AttachmentStream, Discard, Disposition
 
 from kinemacolor.errors import InputError, translate_foreign_errors
-from kinemacolor.verification.facts import Damage, FilmHeader, FrameFact, PacketFact, PictureFacts, StreamHeader
+from kinemacolor.verification.facts import Crop, Damage, FilmHeader, FrameFact, PacketFact, PictureFacts, StreamHeader
 from kinemacolor.verification.luma import is_rgb, read_luma
 from kinemacolor.verification.side_data import FieldOrderFinder, iter_side_data, read_display_matrix
 
@@ -28,12 +28,12 @@ class FilmReading:
 
     ``queues`` has the packets of every stream beside the pictures, in order, until they are taken;
     ``earliest_seconds`` is the earliest time of any packet so far, at most 0. Raises InputError for what cannot be
-    read.
+    read. ``crop`` is that of `find_crop`.
     """
 
     has_clock = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, crop: Crop = (0, 0, 0, 0)) -> None:
         self.path, self.damage, self.earliest_seconds = path, Damage(), 0.0
         self.picture_packets = 0
         self._container = open_container(path)
@@ -59,7 +59,6 @@ class FilmReading:
         )
         self.queues: dict[int, deque[PacketFact]] = {}
         self.keep_packets_of([stream.index for stream in streams if stream.kind in KINDS_OF_PACKETS])
-        crop = _find_crop(self._container, self._stream.index)
         frames = self._iter_decoded()
         first = next(frames, None)
         if first is None:
@@ -159,7 +158,7 @@ def _describe_packet(packet: "av.Packet[av.stream.Stream]") -> PacketFact:
     return PacketFact(blake2b(data, digest_size=16).digest(), float(ticks * packet.time_base), duration)
 
 
-def _describe_pictures(stream: av.VideoStream, frame: av.VideoFrame, crop: tuple[int, int, int, int]) -> PictureFacts:
+def _describe_pictures(stream: av.VideoStream, frame: av.VideoFrame, crop: Crop) -> PictureFacts:
     context, pixels = stream.codec_context, frame.format
     tags = {
         "matrix": (frame.colorspace, context.colorspace),
@@ -184,15 +183,21 @@ def _describe_pictures(stream: av.VideoStream, frame: av.VideoFrame, crop: tuple
     )
 
 
-def _find_crop(container: av.container.InputContainer, index: int) -> tuple[int, int, int, int]:
-    """Find what the container hides at top, bottom, left and right: FFmpeg tells it in no other way than in words."""
+def find_crop(path: Path) -> Crop:
+    """Find what a container hides at top, bottom, left and right, in px: FFmpeg tells it in no other way than in words.
+
+    They are taken from its log, so this has to be done before any film is decoded: PyAV waits for ever where threads
+    of a decoder have something to say too. Raises InputError for what cannot be opened.
+    """
     level = av.logging.get_level()
-    av.logging.set_level(av.logging.INFO)
-    try:
-        words: str = container.dumps_format()  # type: ignore[attr-defined]  # PyAV's types lack it
-    finally:
-        av.logging.set_level(level)
-    of_stream = re.split(r"Stream #0:", words)
-    found = [_CROP_PATTERN.search(part) for part in of_stream if re.match(rf"{index}\b", part)]
-    top, bottom, left, right = (int(number) for number in found[0].groups()) if found and found[0] else (0, 0, 0, 0)
+    with open_container(path) as container:
+        index = _find_pictures(container, path).index
+        av.logging.set_level(av.logging.INFO)
+        try:
+            words: str = container.dumps_format()  # type: ignore[attr-defined]  # PyAV's types lack it
+        finally:
+            av.logging.set_level(level)
+    of_stream = [part for part in words.split("Stream #0:") if re.match(rf"{index}\b", part)]
+    found = _CROP_PATTERN.search("".join(of_stream))
+    top, bottom, left, right = (int(number) for number in found.groups()) if found else (0, 0, 0, 0)
     return top, bottom, left, right

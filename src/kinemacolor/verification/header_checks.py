@@ -27,7 +27,7 @@ def iter_header_checks(source: Reading, result: Reading, ranges: tuple[bool, boo
     """Judge all that films say of themselves; ``ranges``: whether luma of source and result is of full range."""
     yield _check_geometry(source, result)
     if source.pictures.has_alpha and not result.pictures.has_alpha:
-        yield Check("transparency", True, f"left out: {explain_missing_alpha(result.pictures)}")
+        yield Check("transparency", True, f"left out: {explain_missing_alpha()}")
     if not source.header.is_pictures and not result.header.is_pictures:
         yield _check_color_tags(source.pictures, result.pictures, ranges, result.header)
         yield _check_metadata(source.header, result.header)

@@ -18,6 +18,8 @@ _OWN_KEYS = {
 _PICTURES = "pictures hold none"
 SAME_CODECS = {"mp1": "mp3", "mp2": "mp3"}  # MP4 has one name for all layers of MPEG audio
 _MUXERS = {"mp4": "mp4", "mov": "mov", "matroska": "matroska", "webm": "webm"}
+# FFmpeg says that these can be held, and refuses them when the file is begun.
+_REFUSED = {"mov": frozenset({"flac", "opus"})}
 _PROGRESSIVE_CODECS = ("vp8", "vp9", "av1")
 # Kinds of side data that only some codecs have a place for, with those that FFmpeg's encoders write.
 _CODECS_WITH = {
@@ -57,7 +59,10 @@ def explain_missing_stream(stream: StreamHeader, result: FilmHeader) -> str:
         return "" if container == "matroska" else f"{container} holds no attachments"
     if stream.codec == "unknown":
         return "FFmpeg does not know its codec"
-    return "" if stream.codec in _list_codecs(container) else f"{container} cannot hold {stream.codec}"
+    if stream.kind == "cover art" and container == "mov":
+        return "mov holds no cover art"
+    held = _list_codecs(container) - _REFUSED.get(container, frozenset())
+    return "" if stream.codec in held else f"{container} cannot hold {stream.codec}"
 
 
 def explain_missing_side_data(kind: str, result: FilmHeader, pictures: PictureFacts) -> str:
@@ -82,9 +87,9 @@ def explain_narrowed_range(result: FilmHeader, pictures: PictureFacts) -> str:
     return "ProRes cannot say that a film is full range" if pictures.codec == "prores" else ""
 
 
-def explain_missing_alpha(pictures: PictureFacts) -> str:
+def explain_missing_alpha() -> str:
     """Return why a result may lack the transparency of its source."""
-    return f"results in {pictures.codec} are written without it"
+    return "results are written without it"
 
 
 def explain_missing_aspect(result: FilmHeader, pictures: PictureFacts) -> str:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import av
 import av.filter
@@ -99,10 +99,10 @@ def iter_side_data(frame: av.VideoFrame) -> Iterator[tuple[str, bytes]]:
 
 def _name_unknown_kind(cls: type[Type], value: object) -> Type:
     """Make a name for a kind that PyAV does not know: without one all side data of its frame is out of reach."""
-    kind: Type = object.__new__(cls)
+    kind: Any = object.__new__(cls)
     kind._name_, kind._value_ = _NEWER_KINDS.get(cast(int, value), f"side data {value}"), value
     cls._value2member_map_[value] = kind
-    return kind
+    return cast(Type, kind)
 
 
 Type._missing_ = classmethod(_name_unknown_kind)  # type: ignore[assignment, method-assign]

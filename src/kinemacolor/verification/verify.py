@@ -19,16 +19,9 @@ def verify_film(source: Path, result: Path, gaps: GapHandling = "error") -> list
             if not path.exists() and not list_pictures(path):
                 raise InputError(f"{path} does not exist: check the name")
     from kinemacolor.verification.comparison import FilmComparison  # here, so that a wrong name costs little
-    from kinemacolor.verification.reading import open_reading
+    from kinemacolor.verification.reading import open_readings
 
-    one = open_reading(source, hold_gaps=gaps == "hold")
-    try:
-        other = open_reading(result)
-        try:
-            comparison = FilmComparison(one, other)
-            comparison.read()
-            return list(comparison.iter_checks())
-        finally:
-            other.close()
-    finally:
-        one.close()
+    with open_readings(source, result, hold_gaps=gaps == "hold") as (one, other):
+        comparison = FilmComparison(one, other)
+        comparison.read()
+        return list(comparison.iter_checks())
