@@ -200,10 +200,13 @@ def test_verify_sees_changed_luma_and_lost_sound(film: Path, reference: Path, tm
     assert run(["verify", str(silent), str(darker)]) == 5  # a lossless codec that is not the source's luma
 
 
-def test_preview_is_one_picture(film: Path, reference: Path, tmp_path: Path) -> None:
+def test_preview_is_one_picture(
+    film: Path, reference: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     made = tmp_path / "look.png"
-    arguments = ["preview", str(film), "-r", str(reference), "-o", str(made), "--at", "0", "--at", "0:00:00.2", *FAST]
+    arguments = ["preview", str(film), "-r", str(reference), "-o", str(made), "--at", "0f", "--at", "0:00:00.2", *FAST]
     assert run(arguments) == 0
+    assert "preview: 2/2 frames" in said(capsys)
     picture = cv2.imread(str(made))
     assert picture.shape == (72 * 2 + 6, 96 * 3 + 12, 3)
     assert run(arguments) == 2

@@ -27,6 +27,7 @@ from kinemacolor.cli.options import (
     announce_film,
     check_output,
     expand_options,
+    hush_notices,
 )
 from kinemacolor.cli.times import read_span
 from kinemacolor.errors import PartialError, UsageError
@@ -100,6 +101,7 @@ def plan(
 ) -> None:
     """Find the shots of FILM and choose references for each: one file to read, edit, and render."""
     announce_film(film, quiet=quiet)
+    hush_notices(quiet=quiet)
     from kinemacolor.plan.planner import PlanRequest, make_plan
     from kinemacolor.references.spec import ReferenceSpec
     from kinemacolor.video.picture_series import locate_film
@@ -223,6 +225,7 @@ def refs_suggest(
 ) -> None:
     """Name the fewest frames of FILM that are worth colouring, and how much of it each explains."""
     announce_film(film, quiet=quiet)
+    hush_notices(quiet=quiet)
     from kinemacolor.plan.keyframe_selection import CandidateFrames, suggest_keyframes
     from kinemacolor.plan.stills import extract_frames
     from kinemacolor.plan.survey import survey_film

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import Field, fields, is_dataclass
 from pathlib import Path
@@ -49,6 +50,14 @@ def announce_film(film: Path, doing: str = "opening", *, quiet: bool = False) ->
     if not film.exists() and not set("%#*?") & set(film.name):  # with these it is a series of pictures
         raise InputError(f"{film} does not exist: check the name")
     print_message(f"{film.name or film}: {doing}", quiet=quiet)
+
+
+def hush_notices(*, quiet: bool) -> None:
+    """Let --quiet hold back also how a list of shots was understood."""
+    if quiet:
+        from kinemacolor.shots.listed import ShotListNotice
+
+        warnings.simplefilter("ignore", ShotListNotice)
 
 
 def check_output(output: Path, suffixes: Sequence[str], inputs: Sequence[Path], overwrite: bool) -> None:

@@ -53,7 +53,8 @@ def validate_suffix(path: Path, suffixes: Sequence[str] = READABLE_SUFFIXES) -> 
     """Return the suffix of a list of shots, in lower case. Raises UsageError for one that is not supported."""
     suffix = path.suffix.lower()
     if suffix not in suffixes:
-        raise UsageError(f"{path.name} is no list of shots: name it {', '.join('*' + one for one in suffixes)}")
+        kinds = ", ".join("*" + one for one in suffixes)
+        raise UsageError(f"{path.name} is no list of shots: name it {kinds} (editing programs export EDL)")
     return suffix
 
 
