@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -149,24 +150,20 @@ def test_a_mutated_plan_is_read_or_told(tmp_path: Path, changes: list[tuple[tupl
             put(*way, value=value)(plan)
         except (TypeError, IndexError, KeyError):  # an earlier change has taken the place away
             continue
-    try:
+    with suppress(KinemacolorError):
         found = read(tmp_path, json.dumps(plan))
         passes = build_shot_passes(found, {entry.path: "0" for entry in found.references.values()})
         assert sum(len(one.source) for shot in passes for one in shot.weighted_passes) >= found.film.frames
         found.to_json(tmp_path)
         found.film.path.exists()
-    except KinemacolorError as error:
-        assert str(error)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 700), st.binary(max_size=12), st.booleans())
 def test_a_plan_with_damaged_bytes_is_read_or_told(tmp_path: Path, at: int, junk: bytes, cut: bool) -> None:
     data = json.dumps(content()).encode()
-    try:
+    with suppress(KinemacolorError):
         read(tmp_path, data[:at] + junk + (b"" if cut else data[at + len(junk) :]))
-    except KinemacolorError as error:
-        assert str(error)
 
 
 def test_what_was_computed_is_held_to_the_bounds() -> None:
