@@ -23,6 +23,7 @@ MENDING = {
     "R11": ["plan: fault: "],
     "K2": ["film: fault: UsageError"],
     "K8": ["film: signal 6"],
+    "K10": ["film: fault: BlockingIOError at verify.py"],
     "K1": ["AttributeError at other_streams.py"],
     "K3": ["list: fault: ValueError at files.py", "list: fault: OverflowError at files.py"],
 }

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -26,6 +26,7 @@ from kinemacolor.shots.shot import FrameClock, Shot
 from kinemacolor.utils.times import format_time, parse_seconds
 from kinemacolor.video.timecode import advance_timecode, timecode_to_frames
 from kinemacolor.weights.checkpoint_files import load_tensors
+from support.fork_pool import run_forked
 from support.laws import FAULT, WHOLE, Ending, find_any_ending
 from support.strange_texts import FOREIGN_LISTS, RIGHT_LISTS, safetensors_file
 
@@ -177,8 +178,23 @@ def test_timelines(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
     path = tmp_path_factory.getbasetemp() / "fuzzed.otio"
     clock = FrameClock(Fraction(25), 0, 0.0)
     write_shots(path, (Shot(0, 8), Shot(8, 12)), clock, Path("film.mp4"))
-    path.write_text(json.dumps(data.draw(changed(json.loads(path.read_text())))))
+    content = data.draw(changed(json.loads(path.read_text())))
+    assume("tracks" not in content or content["tracks"] is not None)  # K9 would end this process
+    path.write_text(json.dumps(content))
     hold(find_any_ending(read_shots, path, 12, clock), ("InputError",))
+
+
+def test_a_timeline_without_tracks_ends_no_process(tmp_path: Path) -> None:
+    path = tmp_path / "null.otio"
+    path.write_text('{"OTIO_SCHEMA": "Timeline.1", "tracks": null}')
+
+    def read(number: int) -> str:
+        return find_any_ending(read_shots, path, 12, FrameClock(Fraction(25), 0, 0.0)).kind
+
+    ((_, ending),) = run_forked([0], read, seconds=60)
+    if ending == "signal 11":
+        pytest.xfail("K9: OpenTimelineIO crashes")
+    assert ending == "InputError"
 
 
 cuts = st.sets(st.integers(1, 500), max_size=6).map(lambda found: [0, *sorted(found), 501])

@@ -75,10 +75,12 @@ class MutatedFiles:
     def _try_film(self, path: Path, sample: Sample) -> str:
         result = self.folder / "result.mkv"
         result.unlink(missing_ok=True)
-        ending = find_any_ending(_pass_through, path, result)
+        ending = find_any_ending(write_with_chroma, path, result, preset="ultrafast")
         partial = result.with_name("result.partial.mkv")
         if ending.kind != WHOLE and result.exists():
             return f"{FAULT} a name without a whole file after {ending.kind}"
+        if ending.kind == WHOLE:
+            ending = find_any_ending(verify_film, path, result)
         partial.unlink(missing_ok=True)
         if ending.kind == "UsageError":
             return f"{FAULT} UsageError | {ending.message}"  # the film is damaged: no other option would help
@@ -185,8 +187,3 @@ def _read_film(path: Path) -> None:
     with VideoReader(path) as reader:
         for _ in reader.iter_blocks(8):
             pass
-
-
-def _pass_through(path: Path, result: Path) -> None:
-    write_with_chroma(path, result, preset="ultrafast")
-    verify_film(path, result)
