@@ -102,3 +102,29 @@ def write_apng(path: Path, frames: Sequence[np.ndarray], given: str, times: Sequ
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
+
+
+def make_profile(gamma: float = 2.2, *, gray: bool = False) -> bytes:
+    """An ICC profile of Adobe RGB's primaries (1998, adapted to D50), or one of gray, with this gamma."""
+
+    def xyz(*values: float) -> bytes:
+        return b"XYZ \0\0\0\0" + b"".join(struct.pack(">i", round(value * 65536)) for value in values)
+
+    curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256)) + b"\0\0"
+    text = b"text\0\0\0\0none\0\0\0\0"
+    name = b"desc\0\0\0\0" + struct.pack(">I", 5) + b"test\0" + bytes(79)
+    tags = {b"desc": name, b"cprt": text, b"wtpt": xyz(0.9642, 1.0, 0.8249)}
+    if gray:
+        tags[b"kTRC"] = curve
+    else:
+        tags |= {b"rXYZ": xyz(0.60974, 0.31111, 0.01947), b"gXYZ": xyz(0.20528, 0.62567, 0.06087)}
+        tags |= {b"bXYZ": xyz(0.14919, 0.06322, 0.74457), b"rTRC": curve, b"gTRC": curve, b"bTRC": curve}
+    table, data, place = struct.pack(">I", len(tags)), b"", 128 + 4 + 12 * len(tags)
+    for tag, value in tags.items():
+        padded = value + b"\0" * (-len(value) % 4)
+        table += tag + struct.pack(">II", place + len(data), len(value))
+        data += padded
+    size = 128 + len(table) + len(data)
+    head = struct.pack(">I4sI4s4s4s", size, b"test", 0x02100000, b"mntr", b"GRAY" if gray else b"RGB ", b"XYZ ")
+    head += bytes(12) + b"acsp" + bytes(24) + struct.pack(">I", 0) + struct.pack(">3i", 63190, 65536, 54061) + bytes(48)
+    return head + table + data

@@ -225,8 +225,9 @@ def _resize_reference(picture: UInt8Array, size: tuple[int, int]) -> tuple[Tenso
     if painted.mean() < MIN_PAINTED_SHARE:
         raise ValueError(f"{painted.mean():.2%} of a reference is painted, wanted at least {MIN_PAINTED_SHARE:.2%}")
     # Colours are averaged premultiplied by the paint, then divided by it, so that unpainted pixels do not bleed in.
-    layer = np.dstack([rgb, np.full(painted.shape, 255, np.uint8)]) * painted[..., None].astype(np.float32)
-    small = resize(layer, size)
+    # One channel at a time: floats of all four are sixteen bytes a pixel.
+    paint = painted.astype(np.float32)
+    small = np.dstack([resize(rgb[..., index] * paint, size) for index in range(3)] + [resize(255 * paint, size)])
     lab[1:] = _to_lab(255 * small[..., :3] / small[..., 3:].clip(1e-3))[1:]
     return lab, torch.from_numpy(small[..., 3] / 255)
 

@@ -9,16 +9,20 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from kinemacolor.errors import InputError, translate_read_errors
+from kinemacolor.errors import InputError
 from kinemacolor.references.spec import Reference, ReferenceSpec
 from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.video.geometry import compute_working_size, resize
 from kinemacolor.video.images import MIN_PAINTED_SHARE, compute_painted_share, read_color_picture
+from kinemacolor.video.picture_files import read_picture_file
+from kinemacolor.video.pixels import rgb_to_luma_codes
 from kinemacolor.video.reader import probe_film
 
+BT709_LUMA_WEIGHTS = (0.2126, 0.0722)  # of red and blue
 MIN_AB_MAGNITUDE = 2.5  # Lab units; JPEG grays stay under 1.5
 MAX_NAMED_GRAYS = 8
 MAX_KEPT_BYTES = 256 * 2**20  # of pictures that a reader keeps
+MAX_REFERENCE_PIXELS = 2**25  # a frame of 8K; larger ones are reduced to it when they are read
 
 
 class GrayReferenceError(InputError):
@@ -37,7 +41,8 @@ class GrayReferenceError(InputError):
 class LoadedReference:
     """A reference that was read: its file, the sha256 of that, the frame of the film that it shows, and the picture.
 
-    ``image`` is ``H W 3`` sRGB uint8, or ``H W 4`` where some of it is transparent: only its painted pixels count.
+    ``image`` is ``H W 3`` sRGB uint8, or ``H W 4`` where some of it is transparent: only its painted pixels count. It
+    has at most `MAX_REFERENCE_PIXELS`.
     """
 
     path: Path
@@ -100,15 +105,28 @@ def check_reference_specs(specs: Sequence[ReferenceSpec], reader: ReferenceReade
 
 
 def _read_reference(path: Path) -> LoadedReference:
-    with translate_read_errors(path):
-        content = path.read_bytes() if path.is_file() else None  # what is missing is told below
-    image = read_color_picture(path, keep_alpha=True, content=content)
+    try:
+        content = read_picture_file(path)
+        sha256 = hashlib.sha256(content).hexdigest()
+        image = read_color_picture(path, keep_alpha=True, content=content)
+    except InputError as error:
+        raise InputError(f"the reference {error}") from error
+    del content
+    image = _reduce(image)
     if compute_painted_share(image) < MIN_PAINTED_SHARE:
         raise InputError(f"the reference {path} is transparent all over: paint some of it")
     # What is painted may be gray: that is how a part of a frame is told to be without colour.
     if image.shape[2] == 3 and not has_color(image):
         raise GrayReferenceError([path])
-    return LoadedReference(path, hashlib.sha256(content or b"").hexdigest(), None, image)
+    return LoadedReference(path, sha256, None, image)
+
+
+def _reduce(image: UInt8Array) -> UInt8Array:
+    """Reduce a picture to `MAX_REFERENCE_PIXELS`, so that what looks at it later stays small; most are left alone."""
+    scale = (MAX_REFERENCE_PIXELS / (image.shape[0] * image.shape[1])) ** 0.5
+    if scale >= 1:
+        return image
+    return resize(image, (max(1, int(image.shape[0] * scale)), max(1, int(image.shape[1] * scale))))
 
 
 def has_color(picture: UInt8Array) -> bool:
@@ -131,6 +149,4 @@ def measure_ab_magnitude(pixels: UInt8Array) -> float:
 
 def rgb_to_gray(picture: UInt8Array) -> UInt8Array:
     """The gray ``H W`` of sRGB ``H W 3`` or ``H W 4`` (BT.709)."""
-    weights = np.array([0.2126, 0.7152, 0.0722], np.float32)
-    gray: UInt8Array = np.rint(picture[..., :3].astype(np.float32) @ weights).astype(np.uint8)
-    return gray
+    return rgb_to_luma_codes(picture[..., :3], BT709_LUMA_WEIGHTS).astype(np.uint8, copy=False)

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kinemacolor.errors import InputError, UsageError
+from kinemacolor.errors import InputError, UsageError, translate_read_errors
 from kinemacolor.utils.times import TimePoint, parse_time_point
-from kinemacolor.video.images import FILM_SUFFIXES, find_pictures
+from kinemacolor.video.images import PICTURE_SUFFIX_WORDS, PICTURE_SUFFIXES, find_pictures
+from kinemacolor.video.picture_files import find_picture_kind
 
+MAX_FRAME_DIGITS = 12
 _NUMBERED_NAME = re.compile(r"ref[_-](\d+)", re.IGNORECASE)
 
 
@@ -37,8 +39,11 @@ class ReferenceSpec:
         neither a frame nor a time follows the ``@``.
         """
         path, at, position = text.rpartition("@")
-        if not at or Path(text).exists():
-            return cls(Path(text))
+        with translate_read_errors(Path(text)):
+            if not at or Path(text).exists():
+                return cls(Path(text))
+        if not path:
+            raise UsageError(f"-r {text}: no picture stands before the @")
         if position.isdecimal():
             position += "f"
         point = parse_time_point(position, f"-r {text}: what follows the @")
@@ -46,8 +51,9 @@ class ReferenceSpec:
 
     @property
     def is_film(self) -> bool:
-        """Whether it is a film, by the suffix of its file."""
-        return self.path.is_file() and self.path.suffix.lower() in FILM_SUFFIXES
+        """Whether it is a film: a file that is no picture by its content, nor by its name."""
+        is_picture_name = self.path.suffix.lower() in PICTURE_SUFFIXES
+        return not is_picture_name and self.path.is_file() and find_picture_kind(self.path) is None
 
     @property
     def is_placed(self) -> bool:
@@ -67,9 +73,7 @@ class ReferenceSpec:
             )
         found = find_pictures(self.path)
         if not found:
-            raise InputError(
-                f"the folder {self.path} holds no pictures: give colour pictures (png, jpg, tif, webp, bmp)"
-            )
+            raise InputError(f"the folder {self.path} holds no pictures: give colour pictures ({PICTURE_SUFFIX_WORDS})")
         return tuple(Reference(path, _parse_frame_number(path)) for path in found)
 
 

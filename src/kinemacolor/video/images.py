@@ -198,7 +198,7 @@ def _make_profile_transform(profile: bytes, mode: str) -> tuple[str, _Conversion
     except (ImageCms.PyCMSError, OSError):
         return None
     wanted = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}.get(space)
-    if wanted is None or (mode in ("CMYK", "LAB")) != (wanted == mode):
+    if wanted is None or (wanted != mode and {"CMYK", "LAB"} & {wanted, mode}):
         return None
     return _make_transform(source, wanted)
 
