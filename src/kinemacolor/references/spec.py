@@ -10,7 +10,6 @@ from kinemacolor.utils.times import TimePoint, parse_time_point
 from kinemacolor.video.images import PICTURE_SUFFIX_WORDS, PICTURE_SUFFIXES, find_pictures
 from kinemacolor.video.picture_files import find_picture_kind
 
-MAX_FRAME_DIGITS = 12
 _NUMBERED_NAME = re.compile(r"ref[_-](\d+)", re.IGNORECASE)
 
 
