@@ -32,6 +32,7 @@ from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
 from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.rendering.renderer import RenderPlan
+from kinemacolor.utils.checked_files import append_checked_line
 from kinemacolor.utils.files import iter_json_lines
 from support.plans import two_scenes
 from support.renders import command, edited, planned, rendered
@@ -258,9 +259,8 @@ class Hands:
                 self._begun.append(self._next)
                 self._next += 1
             else:
-                (folder.folder / "journal.jsonl").write_text(
-                    json.dumps({"segment": 0, "frames": len(one), "sha256": ""})
-                )
+                line = {"segment": 0, "frames": len(one), "sha256": "", "state": None, "threads": 1}
+                append_checked_line(folder.folder / "journal.jsonl", line)
                 found.append(WorkerEvent(worker, "idle"))
             del self._busy[worker]
         return found
@@ -341,8 +341,8 @@ def test_a_folder_moves_with_what_is_needed_to_go_on(path: Path, kinema: Coloriz
     source = whole.work.pass_folder(one.digest, len(one))
     assert source.is_complete
     other = WorkFolder(path.with_name("moved")).pass_folder(one.digest, len(one))
-    assert other.export_files() == {}
-    other.import_files(source.export_files())
+    assert other.export_files(-1) == {}
+    other.import_files(source.export_files(source.segment_count - 1))
     assert other.is_complete
     assert sorted(file.name for file in other.folder.iterdir()) == ["000001.mkv", "journal.jsonl"]
     last = other.read_segment(other.segment_count - 1)[-1], source.read_segment(source.segment_count - 1)[-1]

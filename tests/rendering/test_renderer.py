@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from safetensors.torch import save as save_state
 
-from kinemacolor.errors import InputError, UsageError, WeightsError
+from kinemacolor.errors import InputError, WeightsError
 from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import ShotRenderOptions
@@ -25,7 +25,7 @@ from kinemacolor.rendering.cache import SEGMENT_FRAMES, PassFolder
 from kinemacolor.rendering.inference_pass import is_repeated_frame
 from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
 from kinemacolor.rendering.passes import build_shot_passes
-from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan, lock_work_folder
+from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
 from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.reader import probe_film
 from support.films import scene, write_film
@@ -177,11 +177,11 @@ def test_segments_come_back_and_a_torn_journal_is_no_loss(tmp_path: Path) -> Non
     (tmp_path / "journal.jsonl").write_text(text[:-20])
     torn = PassFolder(tmp_path, 6)
     assert (torn.segment_count, torn.frames_painted) == (1, 3)
-    assert torn.load_state() == {}
+    assert next(torn.iter_starts(1)).state == {}
     torn.append_segment(frames, {})
     assert PassFolder(tmp_path, 6).is_complete
     (tmp_path / "000001.mkv").write_bytes(b"damaged")
-    with pytest.raises(InputError, match=r"000001\.mkv is damaged"):
+    with pytest.raises(InputError, match=r"000001\.mkv is missing or damaged: render again"):
         PassFolder(tmp_path, 6).read_segment(1)
 
 
@@ -228,15 +228,6 @@ def test_a_reference_that_was_read_is_not_needed_any_more(kinema: Colorizer, tmp
     for name in ("blocks.png", "waves.png"):
         (tmp_path / name).unlink()
     assert execute_render_plan(job, prepared).painted == 3 * CUT
-
-
-def test_two_renders_do_not_share_a_folder(tmp_path: Path) -> None:
-    with (
-        lock_work_folder(tmp_path),
-        pytest.raises(UsageError, match="in use by another render"),
-        lock_work_folder(tmp_path),
-    ):
-        pass
 
 
 @pytest.fixture
