@@ -256,7 +256,8 @@ def test_a_request_that_is_never_finished_is_closed(tmp_path: Path) -> None:
             connection.sendall(b"GET / HTTP/1.1\r\n")
             until(lambda: closed(connection), "the end of the connection")
         with httpx.stream("GET", f"http://127.0.0.1:{port}/api/jobs/events", timeout=PATIENCE) as stream:
-            assert any(line.startswith("data:") for line in stream.iter_lines())
+            lines = stream.iter_lines()
+            assert any(line.startswith("data:") for line in lines)
             time.sleep(0.5)
             assert len(running.server_state.connections) == 1, "a stream is no request that waits"
 

@@ -62,7 +62,9 @@ def make_python_command(*arguments: str) -> list[str]:
 def make_python_environment() -> dict[str, str]:
     """Return the variables of this process, with a search path for modules that has only absolute folders."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    kept = [folder for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if Path(folder).is_absolute()]
+    own = Path(__file__).absolute().parents[2]  # where this package lies stays, or a child would find another one
+    folders = [Path(folder) for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
+    kept = [str(folder.absolute()) for folder in folders if folder.is_absolute() or folder.resolve() == own.resolve()]
     return environment | {"PYTHONSAFEPATH": "1"} | ({"PYTHONPATH": os.pathsep.join(kept)} if kept else {})
 
 

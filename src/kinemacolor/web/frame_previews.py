@@ -1,13 +1,9 @@
 """Previews single frames at once: in gray, in colour, with confidence, and with the origin of a colour."""
 
 import hashlib
-import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -26,17 +22,19 @@ from kinemacolor.rendering.inference_pass import make_session_picture
 from kinemacolor.rendering.passes import InferencePass, ShotPasses, build_shot_passes
 from kinemacolor.rendering.renderer import make_postprocessor
 from kinemacolor.utils.arrays import UInt8Array
-from kinemacolor.utils.files import compute_file_sha256, translate_disk_errors
+from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.video.display import to_display_gray
 from kinemacolor.video.geometry import Geometry, resize
-from kinemacolor.video.images import PICTURE_SUFFIXES, read_color_picture, read_picture_size, write_picture
+from kinemacolor.video.images import read_picture_size
 from kinemacolor.video.random_access import FrameIndex, RangeReader
+from kinemacolor.web.corrections import apply_frame_luma, decode_strokes, paint_strokes_on_frame
+from kinemacolor.web.picture_cache import fit_preview_size, write_if_missing, write_picture_file
 from kinemacolor.web.project import Project
 from kinemacolor.web.storage import NotFoundError
+from kinemacolor.web.upload_checks import check_picture_content
 from kinemacolor.weights.registry import load_model, make_meta_model
 
-LONGEST_SIDE, REFERENCE_SIDE = 1280, 640  # px: the longer side of previews of frames and of references
-MAX_CACHED_FILES = 90
+LONGEST_SIDE = 1280  # px: the longer side of previews of frames
 MAX_CACHED_ATTRIBUTIONS = 8
 
 
@@ -51,6 +49,15 @@ class FramePreview:
     gray: Path
     color: Path
     confidence: Path
+    references: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PaintableFrame:
+    """A frame in colour as a picture file of ``size`` (rows, columns), and names of its references."""
+
+    picture: Path
+    size: tuple[int, int]
     references: tuple[str, ...]
 
 
@@ -74,7 +81,7 @@ class FramePreviewer:
         index, _ = _find_frame_index(project)
         _check_frame(frame, index.frames)
         path = project.folder / "look" / f"{hashlib.sha256(repr(index).encode()).hexdigest()[:8]}-{frame}-gray.jpg"
-        return _write_if_missing(path, lambda: self.read_gray_frame(project, frame))
+        return write_if_missing(path, lambda: self.read_gray_frame(project, frame))
 
     def read_gray_frame(self, project: Project, frame: int) -> UInt8Array:
         """Read a frame as a gray picture ``H W`` of preview size. Raises as `save_gray_frame`."""
@@ -86,23 +93,8 @@ class FramePreviewer:
         Raises as `save_gray_frame`.
         """
         path = project.folder / "look" / f"ref_{frame:06d}.png"
-        _write_picture_file(path, _read_gray_frame(project.film, *_find_frame_index(project), frame, longest_side=None))
+        write_picture_file(path, _read_gray_frame(project.film, *_find_frame_index(project), frame, longest_side=None))
         return path
-
-    def save_reference(self, project: Project, name: str) -> Path:
-        """Save a reference of preview size, by its name in the plan or its file name; gives the file.
-
-        Raises NotFoundError for another name.
-        """
-        plan = project.read_plan()
-        known = {path.name: path for path in project.list_references() if path.suffix.lower() in PICTURE_SUFFIXES}
-        known |= {key: entry.path for key, entry in plan.references.items()} if plan else {}
-        if name not in known:
-            raise NotFoundError(f"there is no reference {name[:60]!r}")
-        source = known[name]
-        digest = hashlib.sha256(f"{source} {source.stat().st_mtime_ns}".encode()).hexdigest()[:16]
-        path = project.folder / "look" / f"{digest}-reference.jpg"
-        return _write_if_missing(path, lambda: _shrink_reference(read_color_picture(source)))
 
     def preview_frame(self, project: Project, frame: int) -> FramePreview:
         """Colorize a frame by the project's plan. Raises UsageError without a plan, and as `save_gray_frame`."""
@@ -120,8 +112,8 @@ class FramePreviewer:
         )
         if not (preview.color.is_file() and preview.confidence.is_file()):
             attribution = self._attribute_frame(plan, main_pass, frame)
-            _write_picture_file(preview.color, attribution.rgb)
-            _write_picture_file(preview.confidence, (255 * attribution.confidence).round().astype(np.uint8))
+            write_picture_file(preview.color, attribution.rgb)
+            write_picture_file(preview.confidence, (255 * attribution.confidence).round().astype(np.uint8))
         return preview
 
     def find_color_origin(self, project: Project, frame: int, row: float, column: float) -> Origin | None:
@@ -145,12 +137,40 @@ class FramePreviewer:
     def save_colored_frame(self, project: Project, frame: int, picture: UInt8Array) -> Path:
         """Save a picture of `color_frame`; gives the file, which is named by its contents."""
         path = project.folder / "look" / f"{hashlib.sha256(picture.tobytes()).hexdigest()[:16]}-{frame}-painted.jpg"
-        return _write_if_missing(path, lambda: picture)
+        return write_if_missing(path, lambda: picture)
 
     def reference_names(self, project: Project, frame: int) -> tuple[str, ...]:
         """Return the names of the references that colour a frame. Raises as `preview_frame`."""
         plan = project.require_plan()
         return _reference_names(plan, _find_main_pass(plan, frame))
+
+    def open_frame(self, project: Project, frame: int) -> PaintableFrame:
+        """Save a frame as it was rendered, to be painted on. Raises as `preview_frame`."""
+        picture = self.color_frame(project, frame)
+        file = self.save_colored_frame(project, frame, picture)
+        return PaintableFrame(file, (picture.shape[0], picture.shape[1]), self.reference_names(project, frame))
+
+    def correct_by_strokes(self, project: Project, frame: int, layer: str, painted_on: str | None) -> None:
+        """Make strokes on a frame a reference of its shot; ``layer``: as `decode_strokes` takes it.
+
+        ``painted_on``: the file name of the picture that was painted on, if the rest of it is right, too. Raises
+        UsageError where that has changed meanwhile, and as `decode_strokes` and `Project.add_correction`.
+        """
+        gray, seen = self.read_gray_frame(project, frame), None
+        strokes = decode_strokes(layer, (gray.shape[0], gray.shape[1]))
+        if painted_on is not None:
+            seen = self.color_frame(project, frame)
+            if self.save_colored_frame(project, frame, seen).name != painted_on:
+                raise UsageError("this frame was coloured anew meanwhile: open it again, and look whether it is right")
+        project.add_correction(frame, paint_strokes_on_frame(project, frame, strokes, gray, seen))
+
+    def correct_by_picture(self, project: Project, frame: int, picture: Path) -> None:
+        """Make an uploaded picture of a frame a reference of its shot. Raises as `Project.add_correction`."""
+        check_picture_content(picture)
+        given = load_reference(picture)
+        if given.shape[2] == 3:
+            given = apply_frame_luma(given, self.read_gray_frame(project, frame))
+        project.add_correction(frame, given)
 
     def _attribute_frame(self, plan: Plan, main_pass: InferencePass, frame: int) -> Attribution:
         """Predict a frame alone, without history, and where its colours come from; the latest results are cached."""
@@ -183,12 +203,6 @@ class FramePreviewer:
         return self._model[1]
 
 
-@lru_cache(maxsize=4096)
-def is_partial(path: Path, changed_ns: int) -> bool:
-    """Whether a picture is a partial reference; ``changed_ns`` is its modification time, a part of the cache key."""
-    return bool(load_reference(path).shape[2] == 4)
-
-
 def _find_frame_index(project: Project) -> tuple[FrameIndex, float]:
     """Return the film's frame index and the start of its part in seconds, of the plan or else of the survey."""
     plan = project.read_plan()
@@ -213,13 +227,7 @@ def _read_gray_frame(
     with RangeReader(film, index, start_seconds=start_seconds) as reader:
         (block,) = reader.iter_blocks(frame, frame + 1, 1)
         whole = to_display_gray(block.luma_codes[0], reader.info)
-    return whole if longest_side is None else resize(whole, _preview_size(whole, longest_side))
-
-
-def _preview_size(picture: UInt8Array, longest_side: int) -> tuple[int, int]:
-    rows, columns = picture.shape[:2]
-    scale = min(1.0, longest_side / max(rows, columns))
-    return max(1, round(rows * scale)), max(1, round(columns * scale))
+    return whole if longest_side is None else resize(whole, fit_preview_size(whole.shape, longest_side))
 
 
 def _list_shot_passes(plan: Plan) -> list[ShotPasses]:
@@ -284,37 +292,3 @@ def _to_rgb(
     cbcr_codes = preview_postprocessor.compute_cbcr_codes(gray, prediction, size, BT709_FULL_RANGE, BT709_FULL_RANGE)
     rgb = BT709_FULL_RANGE.to_rgb(torch.from_numpy(gray)[None], torch.from_numpy(cbcr_codes))
     return (rgb * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
-
-
-def _shrink_reference(picture: UInt8Array) -> UInt8Array:
-    return resize(picture, _preview_size(picture, REFERENCE_SIDE))
-
-
-def _write_if_missing(path: Path, make: Callable[[], UInt8Array]) -> Path:
-    """Write a picture if its file does not exist; the file's time is renewed, so that it is removed last."""
-    if not path.is_file():
-        _write_picture_file(path, make())
-    with suppress(FileNotFoundError):
-        os.utime(path)
-    return path
-
-
-def _write_picture_file(path: Path, picture: UInt8Array) -> None:
-    """Write a picture ``H W`` or ``H W 3`` whole, then remove the oldest files of its folder."""
-    rgb = np.dstack([picture] * 3) if picture.ndim == 2 else picture
-    fresh = path.with_name(f".{threading.get_ident()}-{path.name}")
-    with translate_disk_errors(path):
-        path.parent.mkdir(exist_ok=True)
-        write_picture(fresh, rgb)
-        fresh.replace(path)
-    _remove_oldest(path.parent)
-
-
-def _remove_oldest(folder: Path) -> None:
-    """Remove all but the newest `MAX_CACHED_FILES` pictures; others may remove or write at the same time."""
-    ages = {}
-    for file in folder.glob("[!.]*"):
-        with suppress(FileNotFoundError):
-            ages[file] = file.stat().st_mtime
-    for file in sorted(ages, key=ages.__getitem__)[: max(0, len(ages) - MAX_CACHED_FILES)]:
-        file.unlink(missing_ok=True)

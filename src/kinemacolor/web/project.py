@@ -1,16 +1,14 @@
 """A project: one film that a user works on, as a folder with film, references, plan and results."""
 
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
 
 from filelock import FileLock
-from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.plan.document import Plan, ReferenceEntry
@@ -21,23 +19,9 @@ from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.video.images import FILM_SUFFIXES, PICTURE_SUFFIXES, write_picture
-from kinemacolor.web.names import clean_name, safe_file_name
+from kinemacolor.web.names import safe_file_name
+from kinemacolor.web.project_entry import ProjectEntry
 from kinemacolor.web.storage import NotFoundError, is_kept_file, unused_path
-
-
-class ProjectEntry(BaseModel):
-    """Contents of `project.json`.
-
-    ``film``: relative to the project's folder, or absolute for a film of the server's folder. ``start_seconds`` and
-    ``end_seconds``: the part of the film to work on.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    title: Annotated[str, AfterValidator(clean_name)]
-    film: Path
-    created: float
-    start_seconds: float = 0
-    end_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -150,10 +134,13 @@ class Project:
         with FileLock(self.folder / "changing.lock"):
             yield
 
-    def add_reference(self, name: str, upload: Path, frame: int | None = None) -> Path:
+    def add_reference(
+        self, name: str, upload: Path, frame: int | None = None, *, check: Callable[[Path], None] | None = None
+    ) -> Path:
         """Add an uploaded picture or colour film to the references; gives its path.
 
-        ``frame``: the frame of the film that the picture shows; it replaces an earlier picture of that frame. Raises
+        ``frame``: the frame of the film that the picture shows; it replaces an earlier picture of that frame.
+        ``check`` raises InputError for what cannot be a reference; the server's looks in another process. Raises
         InputError for a file that cannot be read or has no colour, UsageError for another kind of file or a frame that
         the film does not have; then nothing is added.
         """
@@ -171,7 +158,7 @@ class Project:
         target = self.folder / "references" / file_name
         with translate_disk_errors(target), TemporaryDirectory(dir=upload.parent) as upload_folder:
             arrived = upload.replace(Path(upload_folder, file_name))
-            _check_reference(arrived)
+            (check or _check_reference)(arrived)
             with self.exclusive_changes():
                 target.parent.mkdir(exist_ok=True)
                 if frame is None:

@@ -2,7 +2,7 @@
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,25 +13,25 @@ from kinemacolor.utils.files import translate_disk_errors, write_file_atomically
 from kinemacolor.video.images import PICTURE_SUFFIXES, find_pictures
 from kinemacolor.video.reader import probe_film
 from kinemacolor.web.names import safe_file_name
-from kinemacolor.web.project import Project, ProjectEntry
+from kinemacolor.web.project import Project
+from kinemacolor.web.project_entry import ProjectEntry
 from kinemacolor.web.storage import unused_path
 
-PLAYLIST_SUFFIXES = (".m3u8", ".m3u", ".hls")  # refused, because FFmpeg would open the files that they name
 _FILES_OF_A_PART = ("suggestions.json", "try.mp4")
 
 
-def create_project(folder: Path, films: Sequence[tuple[str, Path]]) -> Project:
+def create_project(
+    folder: Path, films: Sequence[tuple[str, Path]], check: Callable[[Path], None] | None = None
+) -> Project:
     """Create a project of uploaded files: one film or photograph, or the numbered pictures of one film.
 
-    ``films``: the user's name for each file, and where it lies. Raises UsageError for other files, InputError for a
-    film that cannot be read; then the folder is removed.
+    ``films``: the user's name for each file, and where it lies. ``check``: as `create_project_at`. Raises UsageError
+    for other files, InputError for a film that cannot be read; then the folder is removed.
     """
     with _discarding_incomplete(folder):
         if len(films) == 1:
             name, upload = films[0]
             target = folder / "film" / safe_file_name(name)
-            if target.suffix.lower() in PLAYLIST_SUFFIXES:
-                raise UsageError(f"{target.name} is a list of films: give the film itself")
         else:
             target = folder / "film" / "pictures"
             strange = [name for name, _ in films if Path(name).suffix.lower() not in PICTURE_SUFFIXES]
@@ -43,16 +43,18 @@ def create_project(folder: Path, films: Sequence[tuple[str, Path]]) -> Project:
             (target if len(films) > 1 else target.parent).mkdir(parents=True)
             for name, upload in films:
                 shutil.move(upload, target / safe_file_name(name) if len(films) > 1 else target)
-        return create_project_at(folder, target.relative_to(folder))
+        return create_project_at(folder, target.relative_to(folder), check)
 
 
-def create_project_at(folder: Path, film: Path) -> Project:
+def create_project_at(folder: Path, film: Path, check: Callable[[Path], None] | None = None) -> Project:
     """Create a project of a film without copying it; ``film``: absolute, or relative to ``folder``.
+
+    ``check`` raises InputError for what is no film; the server's looks in another process.
 
     Raises InputError for a film that cannot be read; then the folder is removed.
     """
     with _discarding_incomplete(folder):
-        probe_film(folder / film)
+        (check or probe_film)(folder / film)
         title = film.name if (folder / film).is_file() or film.is_absolute() else _pictures_title(folder / film)
         entry = ProjectEntry(title=title, film=film, created=time.time())
         with write_file_atomically(folder / "project.json") as stream:

@@ -124,7 +124,7 @@ async def add_reference(
 ) -> ProjectView:
     """Add a colour picture or film as a reference; ``frame``: the frame of the film that the picture shows."""
     async with _stored_uploads(service, [file]) as ((name, path),):
-        await run_in_threadpool(own_project.add_reference, name, path, frame)
+        await run_in_threadpool(service.add_reference, own_project, name, path, frame)
     return await run_in_threadpool(service.view_project, own_project)
 
 
@@ -137,7 +137,7 @@ def remove_reference(own_project: OwnProject, name: str) -> None:
 @api.get("/projects/{project}/references/{name}", response_class=FileResponse)
 def get_reference(service: ServiceDependency, own_project: OwnProject, name: str) -> FileResponse:
     """Get a reference of the plan, as a small picture to look at."""
-    return _file_response(service.previewer.save_reference(own_project, name))
+    return _file_response(service.save_reference(own_project, name))
 
 
 @api.get("/projects/{project}/suggestions")

@@ -19,9 +19,10 @@ from kinemacolor._version import __version__
 from kinemacolor.errors import KinemacolorError, UsageError
 from kinemacolor.web.auth import AccessMiddleware
 from kinemacolor.web.connections import make_protocol, raise_descriptor_limit
-from kinemacolor.web.frame_previews import FramePreviewer
+from kinemacolor.web.looker import Looker
 from kinemacolor.web.problems import handle_error, raise_unless_machine_fault
 from kinemacolor.web.queue import JobQueue
+from kinemacolor.web.remote_previews import RemotePreviewer
 from kinemacolor.web.rest_api import api
 from kinemacolor.web.server_options import ServerLimits, ServerOptions
 from kinemacolor.web.service import Service
@@ -43,7 +44,7 @@ def create_app(options: ServerOptions) -> FastAPI:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     from kinemacolor.web.page.page import mount  # Gradio reads the environment when it is imported
 
-    service = Service(storage, JobQueue(storage, options.devices), FramePreviewer(options.devices[0]))
+    service = Service(storage, JobQueue(storage, options.devices), RemotePreviewer(options.devices[0]), Looker())
     app = FastAPI(
         title="Kinemacolor",
         version=__version__,
@@ -71,7 +72,7 @@ def _make_lifespan(service: Service) -> Callable[[FastAPI], AbstractAsyncContext
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         sweeper = asyncio.create_task(_sweep_uploads_hourly(service.storage))
-        with service.queue:
+        with service.queue, closing(service):
             yield
         sweeper.cancel()
 

@@ -1,5 +1,6 @@
 """All that users can do with films, references, plans and jobs, for the page and the HTTP interface alike."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,39 +10,18 @@ from pydantic import BaseModel, TypeAdapter
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.options import RenderOptions
 from kinemacolor.plan.document import Plan
-from kinemacolor.rendering.output import HDR_TRANSFERS
 from kinemacolor.utils.times import format_time
-from kinemacolor.video.info import VideoInfo
-from kinemacolor.video.reader import probe_film
-from kinemacolor.web.frame_previews import FramePreviewer
+from kinemacolor.video.images import PICTURE_SUFFIXES
+from kinemacolor.web.film_card import FilmCard
 from kinemacolor.web.job import JobView
+from kinemacolor.web.looker import Looker
 from kinemacolor.web.project import Project
 from kinemacolor.web.project_creation import create_project, create_project_at, restrict_project
 from kinemacolor.web.queue import JobQueue
+from kinemacolor.web.remote_previews import RemotePreviewer
 from kinemacolor.web.requests import AnalyzeFilm, MakePlan, PreviewClip, ProjectTask, RenderFilm
-from kinemacolor.web.storage import Storage, is_kept_file
+from kinemacolor.web.storage import NotFoundError, Storage, is_kept_file
 from kinemacolor.weights.manifest import weights_sha256
-
-
-class FilmCard(BaseModel):
-    """What a user should know of a film. Sizes are those on a display, in px.
-
-    ``duration``: as H:MM:SS.s. ``start_seconds``, ``end_seconds``: the part that the project works on. ``warnings``:
-    sentences for the user.
-    """
-
-    title: str
-    width: int
-    height: int
-    rate: float | None
-    frames: int | None
-    duration: str | None
-    duration_seconds: float | None
-    depth: int
-    codec: str
-    start_seconds: float
-    end_seconds: float | None
-    warnings: list[str]
 
 
 class ProjectView(BaseModel):
@@ -77,7 +57,8 @@ class Service:
 
     storage: Storage
     queue: JobQueue
-    previewer: FramePreviewer
+    previewer: RemotePreviewer
+    looker: Looker
 
     def find_project(self, user: str, name: str) -> Project:
         """Return a project by name. Raises NotFoundError for a project that this user does not have."""
@@ -90,7 +71,8 @@ class Service:
     def create_uploaded_project(self, user: str, films: Sequence[tuple[str, Path]]) -> Project:
         """Create a project of uploaded files, and queue the analysis of its film. Raises as `create_project`."""
         self.storage.remove_old_uploads()
-        return self._queue_analysis(user, create_project(self.storage.create_project_folder(user), films))
+        project = create_project(self.storage.create_project_folder(user), films, self.looker.check_upload)
+        return self._queue_analysis(user, project)
 
     def create_server_project(self, user: str, film: str) -> Project:
         """Create a project of a film in the server's folder, and queue its analysis.
@@ -98,11 +80,42 @@ class Service:
         Raises NotFoundError for a film that does not exist, and as `create_project_at`.
         """
         path = self.storage.resolve_film(film)
-        return self._queue_analysis(user, create_project_at(self.storage.create_project_folder(user), path))
+        folder = self.storage.create_project_folder(user)
+        return self._queue_analysis(user, create_project_at(folder, path, self.looker.check_film))
+
+    def add_reference(self, project: Project, name: str, upload: Path, frame: int | None = None) -> Path:
+        """Add an uploaded picture or film to the references, as `Project.add_reference`."""
+        return project.add_reference(name, upload, frame, check=self.looker.check_reference)
+
+    def save_reference(self, project: Project, name: str) -> Path:
+        """Save a reference of preview size, by its name in the plan or its file name; gives the file.
+
+        Raises NotFoundError for another name.
+        """
+        plan = project.read_plan()
+        known = {path.name: path for path in project.list_references() if path.suffix.lower() in PICTURE_SUFFIXES}
+        known |= {key: entry.path for key, entry in plan.references.items()} if plan else {}
+        source = known.get(name)
+        if source is None or not is_kept_file(project.folder, source):
+            raise NotFoundError(f"there is no reference {name[:60]!r}")
+        digest = hashlib.sha256(f"{source} {source.stat().st_mtime_ns}".encode()).hexdigest()[:16]
+        path = project.folder / "look" / f"{digest}-reference.jpg"
+        if not path.is_file():
+            self.looker.shrink_reference(source, path)
+        return path
+
+    def close(self) -> None:
+        """End the processes that look at files and preview frames."""
+        self.previewer.close()
+        self.looker.close()
+
+    def describe_film(self, project: Project) -> FilmCard:
+        """Describe the film of a project. Raises InputError for a film that cannot be read."""
+        return self.looker.describe_film(project)
 
     def select_part(self, user: str, project: Project, start_seconds: float, end_seconds: float | None) -> None:
         """Restrict a project to a part of its film, and queue its analysis or plan. Raises UsageError for no part."""
-        length = probe_film(project.film).duration_seconds
+        length = self.describe_film(project).duration_seconds
         if end_seconds is not None and end_seconds <= start_seconds:
             raise UsageError("the part ends before it begins: correct its times")
         if length is not None and start_seconds >= length:
@@ -153,7 +166,7 @@ class Service:
     def view_project(self, project: Project) -> ProjectView:
         """Return a project as programs get it. Raises UsageError where the project was removed."""
         try:
-            card = describe_film(project)
+            card = self.describe_film(project)
         except InputError:
             card = None
         return ProjectView(
@@ -182,41 +195,3 @@ def list_result_files(project: Project) -> list[Path]:
     """List rendered films, whole or partial, but not files that are being written."""
     folder = project.results_folder
     return sorted(file for file in folder.glob("[!.]*") if is_kept_file(project.folder, file))
-
-
-def describe_film(project: Project) -> FilmCard:
-    """Describe the film of a project. Raises InputError for a film that cannot be read."""
-    info, entry = probe_film(project.film), project.entry
-    is_turned = info.orientation.is_sideways
-    shown_size = round(info.width * float(info.sample_aspect or 1)), info.height
-    width, height = shown_size[::-1] if is_turned else shown_size
-    return FilmCard(
-        title=entry.title,
-        width=width,
-        height=height,
-        rate=None if info.rate is None else round(float(info.rate), 3),
-        frames=info.expected_frames,
-        duration=None if info.duration_seconds is None else format_time(info.duration_seconds),
-        duration_seconds=info.duration_seconds,
-        depth=info.depth,
-        codec=info.codec,
-        start_seconds=entry.start_seconds,
-        end_seconds=entry.end_seconds,
-        warnings=_film_warnings(info),
-    )
-
-
-def _film_warnings(info: VideoInfo) -> list[str]:
-    """List what a user should know before colouring this film, as sentences."""
-    found = []
-    if info.is_interlaced:
-        found.append("The film is interlaced: each frame takes the colours of its first field.")
-    if info.colors.transfer in HDR_TRANSFERS:
-        found.append("The film is HDR: colours of bright parts are approximate.")
-    if info.rate is None and not info.is_pictures:
-        found.append("The film does not say its rate: times are those of its frames.")
-    if info.has_alpha:
-        found.append("The film's transparency is left out.")
-    if min(info.width, info.height) < 64:
-        found.append("The film is very small: at least 64 pixels a side are wanted.")
-    return found

@@ -2,15 +2,14 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import gradio as gr
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kinemacolor.errors import UsageError
-from kinemacolor.references.load import load_reference
-from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.video.images import PICTURE_SUFFIXES
-from kinemacolor.web.corrections import LAYER_NOT_RECEIVED, apply_frame_luma, decode_strokes, paint_strokes_on_frame
+from kinemacolor.web.corrections import LAYER_NOT_RECEIVED
 from kinemacolor.web.page.calls import data_of, project_of, told, user_of
 from kinemacolor.web.page.parts import Value, paint_frame
 from kinemacolor.web.page.shown import look_url, reference_values
@@ -75,14 +74,10 @@ class CorrectPanel:
             sent = Strokes.model_validate(data_of(event))
         except ValidationError as error:
             raise UsageError(LAYER_NOT_RECEIVED) from error
-        project, stills = project_of(self._desk, request, sent.project), self._desk.previewer
-        gray = stills.read_gray_frame(project, sent.frame)
-        layer, seen = decode_strokes(sent.layer, (gray.shape[0], gray.shape[1])), None
-        if sent.whole:
-            seen = stills.color_frame(project, sent.frame)
-            if look_url(project, stills.save_colored_frame(project, sent.frame, seen)) != sent.image:
-                raise UsageError("this frame was coloured anew meanwhile: open it again, and look whether it is right")
-        self._correct(project, sent.frame, paint_strokes_on_frame(project, sent.frame, layer, gray, seen), request)
+        project = project_of(self._desk, request, sent.project)
+        painted_on = unquote(urlsplit(sent.image).path.rpartition("/")[2]) if sent.whole else None
+        self._desk.previewer.correct_by_strokes(project, sent.frame, sent.layer, painted_on)
+        self._queue_render(project, sent.frame, request)
         return sent.image
 
     def put_away(self, value: Value, taken: str) -> Any:
@@ -99,26 +94,22 @@ class CorrectPanel:
         project, number = project_of(self._desk, request, current), _number(frame)
         if not picture:
             raise gr.Error("Give a picture of the frame first.", print_exception=False)
-        given = load_reference(Path(picture))
-        if given.shape[2] == 3:
-            given = apply_frame_luma(given, self._desk.previewer.read_gray_frame(project, number))
-        self._correct(project, number, given, request)
+        self._desk.previewer.correct_by_picture(project, number, Path(picture))
+        self._queue_render(project, number, request)
 
-    def _correct(self, project: Project, frame: int, picture: UInt8Array, request: gr.Request) -> None:
-        project.add_correction(frame, picture)
+    def _queue_render(self, project: Project, frame: int, request: gr.Request) -> None:
         self._desk.submit_task(user_of(request), project, RenderFilm())
         gr.Info(f"Frame {frame} is taken. What depends on it is rendered again.")
 
     def _opened(self, project: Project, frame: int) -> dict[str, Any]:
-        stills = self._desk.previewer
-        picture = stills.color_frame(project, frame)
+        opened = self._desk.previewer.open_frame(project, frame)
         return {
             "project": project.name,
             "frame": frame,
-            "image": look_url(project, stills.save_colored_frame(project, frame, picture)),
-            "width": picture.shape[1],
-            "height": picture.shape[0],
-            "references": reference_values(project, stills.reference_names(project, frame)),
+            "image": look_url(project, opened.picture),
+            "width": opened.size[1],
+            "height": opened.size[0],
+            "references": reference_values(project, opened.references),
         }
 
 

@@ -10,9 +10,11 @@ import gradio as gr
 from kinemacolor.errors import KinemacolorError
 from kinemacolor.utils.times import format_time, parse_seconds
 from kinemacolor.video.images import FILM_SUFFIXES, PICTURE_SUFFIXES
+from kinemacolor.web.film_card import FilmCard
+from kinemacolor.web.names import clean_name
 from kinemacolor.web.page.calls import View, note, project_of, told, user_of
 from kinemacolor.web.project import Project
-from kinemacolor.web.service import FilmCard, Service, describe_film
+from kinemacolor.web.service import Service
 
 NO_PART = "0:00.0"
 ON, OFF = gr.update(interactive=True), gr.update(interactive=False)
@@ -55,14 +57,18 @@ class FilmStep:
     def show(self, view: View) -> list[Any]:
         """Values for ``outputs``; what is being typed is left alone."""
         project, films = view.project, [one for one in self._desk.list_projects(view.user) if not one.is_photograph]
-        known = gr.update(choices=self._desk.storage.list_films()) if view.is_new else gr.skip()
+        known = (
+            gr.update(choices=[(clean_name(one), one) for one in self._desk.storage.list_films()])
+            if view.is_new
+            else gr.skip()
+        )
         choices = [(f"{one.entry.title} ({when(one)})", one.name) for one in films]
         first = [known, gr.update(choices=choices, value=project.name if project else None)]
         nothing = [gr.update(visible=False), NO_PART, "", OFF]
         if project is None:
             return [*first, note("Nothing is chosen yet."), *nothing]
         try:
-            card = describe_film(project)
+            card = self._desk.describe_film(project)
         except KinemacolorError as error:
             return [*first, note(self._desk.storage.hide_server_paths(str(error))), *nothing]
         begin, end = _part(card.start_seconds, card.end_seconds) if view.is_new else (gr.skip(), gr.skip())

@@ -69,7 +69,7 @@ class PhotographTab:
             project = self._desk.create_uploaded_project(user, [(Path(photograph).name, path)])
             try:
                 for given, picture in zip(references, pictures, strict=True):
-                    project.add_reference(Path(given).name, picture)
+                    self._desk.add_reference(project, Path(given).name, picture)
             except KinemacolorError:
                 project.delete_folder()
                 raise

@@ -1,6 +1,7 @@
 """Step 2: shots, references, which goes with which, and where a colour comes from."""
 
 from collections import Counter
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from kinemacolor.plan.survey import Survey
 from kinemacolor.plan.survey_cache import sample_path
 from kinemacolor.utils.times import format_time
 from kinemacolor.video.images import FILM_SUFFIXES, PICTURE_SUFFIXES
-from kinemacolor.web.frame_previews import is_partial
 from kinemacolor.web.page.calls import TOLD_SECONDS, View, data_of, in_words, note, project_of, told, user_of
 from kinemacolor.web.page.parts import point_view, shot_board
 from kinemacolor.web.page.shown import file_url, look_url, reference_url, reference_values
@@ -70,7 +70,7 @@ class ShotsStep:
         return [
             note(text),
             _advice(project, seen),
-            _board(project, seen, plan, view.shot or None),
+            _board(project, seen, plan, view.shot or None, self._desk.looker.is_partial),
             gr.update(visible=plan is None and bool(project.list_references())),
             gr.update(visible=plan is not None),
             self._points(project, plan, view.shot or 1),
@@ -83,7 +83,7 @@ class ShotsStep:
         project, taken = project_of(self._desk, request, current), 0
         for file in map(Path, files or ()):
             try:
-                project.add_reference(file.name, file)
+                self._desk.add_reference(project, file.name, file)
                 taken += 1
             except KinemacolorError as error:
                 gr.Warning(in_words(self._desk, error), TOLD_SECONDS)
@@ -160,7 +160,9 @@ def _share(matched: float | None) -> str:
     return "All" if matched is None or matched > 0.995 else f"{matched:.0%}"
 
 
-def _board(project: Project, seen: Survey, plan: Plan | None, picked: int | None) -> dict[str, Any]:
+def _board(
+    project: Project, seen: Survey, plan: Plan | None, picked: int | None, is_partial: Callable[[Path], bool]
+) -> dict[str, Any]:
     """Shots as the plan has them, or as they were found; pictures of the plan, or those that were given."""
     shots = plan.shots if plan else tuple(ShotEntry.from_shot(shot, {}) for shot in seen.shots)
     given = {
@@ -176,7 +178,7 @@ def _board(project: Project, seen: Survey, plan: Plan | None, picked: int | None
                 "name": name,
                 "image": reference_url(project, name, entry.path),
                 "frame": entry.frame,
-                "partial": is_partial(entry.path, entry.path.stat().st_mtime_ns),
+                "partial": is_partial(entry.path),
                 "used": used[name],
             }
             for name, entry in (plan.references if plan else given).items()

@@ -1,0 +1,58 @@
+"""The process that opens what users sent, so that the server does not: it may run out of memory, break, or hang.
+
+``python -m kinemacolor.web.helper MODULE MEMORY`` answers calls, JSON lines, by functions that ``MODULE.prepare()``
+names, until its input closes. ``MEMORY``: the most that it may take, in bytes; 0: any.
+"""
+
+import importlib
+import json
+import os
+import sys
+from typing import Any
+
+from kinemacolor.errors import KinemacolorError, UsageError, translate_foreign_errors
+from kinemacolor.web.storage import NotFoundError
+
+try:
+    import resource
+except ModuleNotFoundError:  # Windows, which has no such limits
+    resource = None  # type: ignore[assignment]
+
+
+def limit_memory(most_bytes: int) -> None:
+    """Let this process take no more memory than that, and leave no picture of it behind where it breaks."""
+    if resource is not None:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if most_bytes:
+            resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
+
+
+def answer_call(calls: dict[str, Any], line: str) -> dict[str, object]:
+    """Answer a call: its ``result``, or the ``error`` with its ``exit_code``."""
+    try:
+        with translate_foreign_errors(_describe_mistake):
+            asked = json.loads(line)
+            return {"result": calls[asked["call"]](**asked["arguments"])}
+    except KinemacolorError as error:
+        return {"error": str(error), "exit_code": error.exit_code, "not_found": isinstance(error, NotFoundError)}
+
+
+def _describe_mistake(error: Exception) -> KinemacolorError:
+    return KinemacolorError(f"a mistake of the program ({type(error).__name__}: {error})")
+
+
+def main(module: str, memory: str) -> None:
+    """Answer calls until the input closes. Whatever libraries print goes to the error output."""
+    if not module.startswith("kinemacolor.web."):
+        raise UsageError(f"{module} is no module of the page")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    limit_memory(int(memory))
+    calls = importlib.import_module(module).prepare()
+    for line in sys.stdin:
+        answers.write(json.dumps(answer_call(calls, line)) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,53 @@
+"""Small pictures in the folder ``look`` of a project, written whole; of each folder the newest are kept."""
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from kinemacolor.utils.arrays import UInt8Array
+from kinemacolor.utils.files import translate_disk_errors
+from kinemacolor.video.images import write_picture
+
+REFERENCE_SIDE = 640  # px: the longer side of previews of references
+MAX_CACHED_FILES = 90
+
+
+def fit_preview_size(shape: Sequence[int], longest_side: int) -> tuple[int, int]:
+    """Return rows and columns of a preview whose longer side is at most ``longest_side`` px; ``shape``: ``H W ...``."""
+    rows, columns = shape[:2]
+    scale = min(1.0, longest_side / max(rows, columns))
+    return max(1, round(rows * scale)), max(1, round(columns * scale))
+
+
+def write_if_missing(path: Path, make: Callable[[], UInt8Array]) -> Path:
+    """Write a picture if its file does not exist; the file's time is renewed, so that it is removed last."""
+    if not path.is_file():
+        write_picture_file(path, make())
+    with suppress(FileNotFoundError):
+        os.utime(path)
+    return path
+
+
+def write_picture_file(path: Path, picture: UInt8Array) -> None:
+    """Write a picture ``H W`` or ``H W 3`` whole, then remove the oldest files of its folder."""
+    rgb = np.dstack([picture] * 3) if picture.ndim == 2 else picture
+    fresh = path.with_name(f".{os.getpid()}-{threading.get_ident()}-{path.name}")
+    with translate_disk_errors(path):
+        path.parent.mkdir(exist_ok=True)
+        write_picture(fresh, rgb)
+        fresh.replace(path)
+    _remove_oldest(path.parent)
+
+
+def _remove_oldest(folder: Path) -> None:
+    """Remove all but the newest `MAX_CACHED_FILES` pictures; others may remove or write at the same time."""
+    ages = {}
+    for file in folder.glob("[!.]*"):
+        with suppress(FileNotFoundError):
+            ages[file] = file.stat().st_mtime
+    for file in sorted(ages, key=ages.__getitem__)[: max(0, len(ages) - MAX_CACHED_FILES)]:
+        file.unlink(missing_ok=True)

@@ -1,0 +1,39 @@
+"""What an upload is, by its content: names are users' own, and say nothing."""
+
+from pathlib import Path
+
+from kinemacolor.errors import InputError
+from kinemacolor.video.container import UPLOAD_FORMATS, open_film
+from kinemacolor.video.images import find_pictures
+from kinemacolor.video.picture_files import (
+    MAX_PICTURE_PIXELS,
+    UPLOAD_PICTURE_FORMATS,
+    find_picture_kind,
+    read_picture_header,
+)
+
+
+def check_film_content(path: Path) -> None:
+    """Raise InputError for what is no film, picture or folder of pictures of a kind that may be uploaded."""
+    files = find_pictures(path) if path.is_dir() else [path]
+    for file in files:
+        check_reference_content(file)
+
+
+def check_picture_content(path: Path) -> None:
+    """Raise InputError for what is no picture of a kind that may be uploaded, or a larger one; nothing is decoded."""
+    if str(find_picture_kind(path)).upper() not in UPLOAD_PICTURE_FORMATS:
+        raise InputError(f"{path} is no picture that can be taken: give {', '.join(UPLOAD_PICTURE_FORMATS)}")
+    read_picture_header(path)
+
+
+def check_reference_content(path: Path) -> None:
+    """Raise InputError for what is neither a picture nor a film of a kind that may be uploaded."""
+    if find_picture_kind(path):
+        check_picture_content(path)
+        return
+    with open_film(path, UPLOAD_FORMATS) as container:
+        for stream in container.streams.video:
+            size = stream.codec_context.width * stream.codec_context.height if stream.codec_context else 0
+            if size > MAX_PICTURE_PIXELS:
+                raise InputError(f"{path} has pictures of more than {MAX_PICTURE_PIXELS / 1e6:g} million pixels")
