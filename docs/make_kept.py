@@ -68,7 +68,7 @@ def colorize_flatly(source: Path, output: Path, options: dict[str, Any]) -> list
     chroma = np.full((2, *shape), 2 ** (encoder.depth - 1), np.uint8 if encoder.depth == 8 else np.uint16)
     with VideoReader(source) as reader, open_writer(output, info, encoder) as writer:
         for block in reader.iter_blocks(1):
-            writer.write(block.luma_codes[0], chroma, block.pts[0], block.durations[0])
+            writer.write(block.luma_codes[0], chroma, block.pts[0], block.durations[0], block.extras[0])
         writer.commit()
     return list(writer.warnings)
 

@@ -61,7 +61,7 @@ def test_the_program_itself_leaves_the_current_folder(trapped: Path, monkeypatch
 
 
 def test_relative_folders_are_left_out_and_others_stay(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([".", str(tmp_path), "", "src"]))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([".", str(tmp_path), "", "elsewhere"]))
     assert make_python_environment()["PYTHONPATH"] == str(tmp_path)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(["", os.path.relpath(SOURCE.parent)]))
     assert make_python_environment()["PYTHONPATH"] == os.path.abspath(os.path.relpath(SOURCE.parent))

@@ -36,7 +36,9 @@ from kinemacolor.utils.console import print_message, show_progress
 from kinemacolor.utils.words import format_count
 
 if TYPE_CHECKING:
-    from kinemacolor.rendering.progress import RenderReport
+    from kinemacolor.rendering.output import OutputSetup
+    from kinemacolor.rendering.progress import Progress, RenderReport
+    from kinemacolor.rendering.renderer import RenderPlan
 
 refs_app = typer.Typer(help="Which frames to colour, and those frames as pictures.", no_args_is_help=True)
 
@@ -188,23 +190,33 @@ def render(
     spec = find_model(film_plan.model).spec
     prepared = prepare_plan_output(film_plan, target, spec, work_folder, device=device, inputs=[plan])
     print_message(f"{film_plan.film.path.name}: loading {film_plan.model}", quiet=quiet)  # torch takes some seconds
-    from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
+    from kinemacolor.rendering.renderer import RenderPlan
     from kinemacolor.weights.registry import load_model
 
     network = load_model(film_plan.model)
     job = RenderPlan(film_plan, network, work_folder, device=device)
     with reporting_outcome(prepared.warnings, network.notices, quiet=quiet, json_report=json_report) as report_outcome:
         with show_progress(film_plan.film.path.name, quiet=quiet) as advance:
-            if cluster:
-                from kinemacolor.cluster.ray_backend import ClusterOptions
-                from kinemacolor.cluster.render import render_on_cluster
-
-                summary = render_on_cluster(
-                    ClusterOptions(cluster, workers), job, prepared, lambda at: advance(at.frames, at.expected)
-                )
-            else:
-                summary = execute_render_plan(job, prepared, lambda at: advance(at.frames, at.expected))
+            summary = _execute(job, prepared, lambda at: advance(at.frames, at.expected), cluster, workers)
         report_outcome(summary)
+
+
+def _execute(
+    job: "RenderPlan",
+    prepared: "OutputSetup",
+    on_progress: "Callable[[Progress], None]",
+    cluster: str | None,
+    workers: int | None,
+) -> "RenderReport":
+    """Render here, or on a ``cluster`` with at most ``workers``."""
+    if cluster:
+        from kinemacolor.cluster.ray_backend import ClusterOptions
+        from kinemacolor.cluster.render import render_on_cluster
+
+        return render_on_cluster(ClusterOptions(cluster, workers), job, prepared, on_progress)
+    from kinemacolor.rendering.renderer import execute_render_plan
+
+    return execute_render_plan(job, prepared, on_progress)
 
 
 @refs_app.command("suggest")
