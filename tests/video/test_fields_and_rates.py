@@ -73,6 +73,14 @@ def test_both_orders_of_fields_survive_every_codec_and_container(
         assert find_field_order(frames[-1:], 0) == order
 
 
+def test_webm_cannot_say_that_a_film_is_interlaced(tmp_path: Path) -> None:
+    source = interlaced_film(tmp_path / "in.mkv", TOP_FIRST, "ffv1", "yuv420p")
+    (warning,) = write_with_chroma(source, tmp_path / "out.webm")
+    assert "interlaced" in warning
+    assert write_with_chroma(source, tmp_path / "out.mkv", vcodec="vp9") == []
+    assert header_order(tmp_path / "out.mkv") == TOP_FIRST
+
+
 @pytest.mark.parametrize("suffix", ["avi", "mov", "dv"])
 def test_dv_is_bottom_field_first_though_no_header_says_so(tmp_path: Path, suffix: str) -> None:
     source = write_film(

@@ -128,3 +128,31 @@ def test_options_of_side_data() -> None:
     assert build_side_data_options("libx264", {"SEI_UNREGISTERED": b"x"}) == {"udu_sei": "1"}
     no_colors = {"MASTERING_DISPLAY_METADATA": struct.pack("<22i", *[0, 1] * 10, 0, 1)}
     assert build_side_data_options("libx264", no_colors) == {}
+
+
+def cropped_film(path: Path) -> Path:
+    """A Matroska film whose header crops eight rows above and below; bytes are put where a void was."""
+    data = bytearray(
+        write_film(path, codec="ffv1", time_base=MS, container_options={"fflags": "+bitexact"}).read_bytes()
+    )
+    behind_video = bytes.fromhex("55ee8100ec01000000000000020000")
+    at = data.index(behind_video, data.index(bytes.fromhex("1654ae6b")))
+    video = data.rindex(bytes.fromhex("e08ab08160ba8148"), 0, at)
+    data[video + 1] += 8
+    data[at : at + len(behind_video)] = bytes.fromhex("54bb810854aa8108" + "55ee8100ec8100")
+    checksum = data.index(bytes.fromhex("bf84"), data.index(bytes.fromhex("1654ae6b")))
+    data[checksum] = 0xEC
+    path.write_bytes(data)
+    return path
+
+
+def test_a_crop_of_the_container_is_told(tmp_path: Path) -> None:
+    source = cropped_film(tmp_path / "in.mkv")
+    info = probe_film(source)
+    assert "FRAME_CROPPING" in info.side_data
+    assert info.height == 72
+    for name in ("out.mkv", "out.mp4"):
+        assert write_with_chroma(source, tmp_path / name) == [
+            "the container's crop of the stream is left out: results cannot hold it"
+        ]
+    assert probe_film(tmp_path / "out.mkv").side_data == {}

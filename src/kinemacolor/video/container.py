@@ -14,6 +14,7 @@ from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.opening_frames import find_display_matrix, find_field_order, find_rate, gather_side_data
 from kinemacolor.video.picture_files import check_is_readable_file
 from kinemacolor.video.pixels import get_bit_depth, get_chroma_subsampling, is_rgb, read_color_tags
+from kinemacolor.video.stream_header import read_stream_header
 from kinemacolor.video.timecode import find_timecode
 
 # FFmpeg's demuxers of files that are films. None of them opens another file: playlists (hls, dash, concat, imf, sdp),
@@ -130,7 +131,7 @@ def describe_film(
         codec_profile=context.profile,
         origin_seconds=float((stream.start_time or 0) * (stream.time_base or 0)),
         timecode=find_timecode(metadata, rate),
-        side_data=gather_side_data(frames),
+        side_data=gather_side_data(frames) | dict.fromkeys(read_stream_header(stream), b""),
     )
 
 

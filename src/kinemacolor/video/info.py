@@ -67,7 +67,8 @@ class VideoInfo:
     claims nothing.
     ``origin_seconds`` is the time of the film's first timestamp; times that a user gives count from there.
     ``timecode`` is what the film calls its first frame: "01:00:00:00", or "01:00:00;00" for drop-frame.
-    ``field_order`` is FFmpeg's AVFieldOrder. ``side_data`` is that of its first frames (`read_side_data`).
+    ``field_order`` is FFmpeg's AVFieldOrder. ``side_data`` is that of its first frames (`read_side_data`), and
+    of its stream where frames lack it (`read_stream_header`), by FFmpeg's names.
     ``gaps`` is what becomes of numbered pictures that are missing, ``gap_note`` says which are, None where none is.
     """
 

@@ -26,6 +26,8 @@ _WORDS = {
     "S12M_TIMECODE": "time codes of frames",
     "ICC_PROFILE": "the colour profile",
     "SEI_UNREGISTERED": "data of the user in frames (SEI)",
+    "FRAME_CROPPING": "the container's crop",
+    "DOVI_CONF": "Dolby Vision",
     UNKNOWN: "side data of an unknown kind",
 }
 # What tells of the old encoding and not of the film, or is carried otherwise (the display matrix by the stream).
@@ -38,6 +40,7 @@ _ENCODER_UUIDS = (
     bytes.fromhex("dc45e9bde6d948b7962cd820d923eeef"),
     bytes.fromhex("2ca2de09b51747dbbb55a4fe7fc2fc4e"),
 )
+_OF_STREAMS = {"FRAME_CROPPING", "DOVI_CONF"}
 _KEPT_FROM_FRAMES = {
     "libx264": {"A53_CC", "STEREO3D", "SEI_UNREGISTERED"},
     "libx265": {"A53_CC", "SEI_UNREGISTERED"},
@@ -76,8 +79,9 @@ def make_carrier(frame: "av.VideoFrame") -> "av.VideoFrame | None":
 class SideDataAccount:
     """Counts the side data of a film's frames that a result of one encoder does not keep."""
 
-    def __init__(self, encoder: str) -> None:
+    def __init__(self, encoder: str, side_data: Mapping[str, bytes]) -> None:
         self._encoder = encoder
+        self._lost_of_stream = {_WORDS[kind] for kind in _OF_STREAMS & side_data.keys()}
         self._kept = _KEPT_FROM_FRAMES.get(encoder, set()) | (_KEPT_BY_OPTIONS if encoder in _HDR_ENCODERS else set())
         self._lost: Counter[str] = Counter()
 
@@ -89,9 +93,11 @@ class SideDataAccount:
 
     def describe_losses(self) -> list[str]:
         """Say in words what was lost, and in how many frames."""
-        return [
+        told = [f"{what} of the stream is left out: results cannot hold it" for what in sorted(self._lost_of_stream)]
+        return told + [
             f"{what} of {count} frame{'s' * (count > 1)} left out: {self._encoder} does not write it"
             for what, count in sorted(self._lost.items())
+            if what not in self._lost_of_stream
         ]
 
 

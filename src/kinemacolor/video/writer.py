@@ -83,7 +83,7 @@ class VideoWriter:
         if self._needs_limited_range:
             self.warnings.append("the film is full range and ProRes is not: black and white lie at 16 and 235 now")
         self._timestamps = TimestampConverter(info, output)
-        self._side_data = SideDataAccount(encoder.name)
+        self._side_data = SideDataAccount(encoder.name, info.side_data)
         self._lead_ticks: int | None = None  # of the result, by which all is moved; known with the first frame
         first_seconds = start_seconds + info.origin_seconds if start_seconds else 0
         self._shift_ticks = -round(first_seconds / info.time_base)
@@ -212,6 +212,8 @@ class VideoWriter:
         if info.is_interlaced:
             context.field_order = info.field_order
             context.flags |= av.codec.context.Flags.interlaced_dct | av.codec.context.Flags.interlaced_me
+            if self.output.suffix.lower() == ".webm":
+                self.warnings.append("the film is interlaced, and .webm cannot say so: .mkv and .mp4 can")
         if info.display_matrix:
             stream.set_display_matrix(info.display_matrix)
             if self.output.suffix.lower() in _MATROSKA_SUFFIXES and not is_rigid(info.display_matrix):
