@@ -21,6 +21,7 @@ from kinemacolor.verification.reading import Reading
 from kinemacolor.verification.stream_checks import iter_stream_checks, list_all_but_pictures, pair_streams
 from kinemacolor.verification.times import TimePairing
 
+_MILLISECOND = Fraction(1, 1000)
 _USUAL_RATE = Fraction(24)  # of pictures, which have no clock
 
 
@@ -97,7 +98,7 @@ class FilmComparison:
         return float(number / (self._result.pictures.rate or _USUAL_RATE))
 
     def _check_timestamps(self) -> Check:
-        """Judge the times of frames: the same to a rounding of the coarser clock, or all streams moved together.
+        """Judge the times of frames: the same to a rounding, or all streams moved together.
 
         A container without negative time (Matroska) moves everything by as much as it takes. A clock of the source that
         jumps back, as those of joined recordings do, goes on in the result.
@@ -106,10 +107,13 @@ class FilmComparison:
         if not parts:
             return Check("timestamps", False, "there is no frame in common")
         bases = [reading.pictures.time_base for reading in (source, result)]
-        tick = float(max(bases) if source.has_clock else bases[1]) + 1e-6
+        # Milliseconds of a source are rounded times, and may be put right; a coarser clock is exact.
+        is_rounded = source.has_clock and bases[0] <= _MILLISECOND
+        tick = float(max(bases) if is_rounded else bases[1]) + 1e-6
         shift = parts[0].shift
         is_moved = abs(shift) > max(tick, get_beginning_tolerance(result.header))
-        may_move = -tick <= shift <= tick - source.earliest_seconds
+        slack = tick + source.clock_slack
+        may_move = -slack <= shift <= slack - source.earliest_seconds
         passed = self._times.spread <= tick and (not is_moved or may_move) and not self._times.backwards
         clock = f"time base {bases[0]}" + ("" if bases[0] == bases[1] else f" became {bases[1]}")
         detail = f"largest difference {self._times.spread:.6f} s, {clock}"

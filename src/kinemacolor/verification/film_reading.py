@@ -20,6 +20,8 @@ from kinemacolor.verification.side_data import FieldOrderFinder, iter_side_data,
 # FFmpeg has one name for a family of containers, the suffix tells which.
 _CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
 _CROP_PATTERN = re.compile(r"Frame cropping: (\d+)/(\d+)/(\d+)/(\d+)")
+# AVI has the frames in the order in which they are decoded, and a rate; what FFmpeg calls their times is a guess.
+_WITHOUT_PRESENTATION_TIMES = ("avi",)
 KINDS_OF_PACKETS = ("audio", "subtitle", "cover art", "video")
 
 
@@ -27,7 +29,8 @@ class FilmReading:
     """Reads a film once.
 
     ``queues`` has the packets of every stream beside the pictures, in order, until they are taken;
-    ``earliest_seconds`` is the earliest time of any packet so far, at most 0. Raises InputError for what cannot be
+    ``earliest_seconds`` is the earliest time of any packet so far, at most 0; ``clock_slack`` by how many seconds the
+    beginning of the pictures is uncertain. Raises InputError for what cannot be
     read. ``crop`` is that of `find_crop`.
     """
 
@@ -35,7 +38,8 @@ class FilmReading:
 
     def __init__(self, path: Path, crop: Crop = (0, 0, 0, 0)) -> None:
         self.path, self.damage, self.earliest_seconds = path, Damage(), 0.0
-        self.picture_packets = 0
+        self.picture_packets, self._first_ticks = 0, 0
+        self.clock_slack = 0.0
         self._container = open_container(path)
         self._stream = _find_pictures(self._container, path)
         self._stream.codec_context.thread_type = "AUTO"
@@ -80,12 +84,20 @@ class FilmReading:
 
     def iter_frames(self, weights: tuple[float, float]) -> Iterator[FrameFact]:
         """Yield every frame that can be decoded; ``weights`` are those of red and blue in Y' where it is computed."""
-        previous_end: float | None = None
         usual = float(1 / self.pictures.rate) if self.pictures.rate else 0.0
+        previous: int | None = None
+        reached, decoded_first = 0.0, None
         for frame in self._frames:
             time_base = frame.time_base or self.pictures.time_base
-            seconds = previous_end or 0.0 if frame.pts is None else float(frame.pts * time_base)
-            previous_end = seconds + (float(frame.duration * time_base) or usual)
+            ticks = frame.pts
+            if self._container.format.name in _WITHOUT_PRESENTATION_TIMES:
+                if previous is not None and frame.pts is not None and frame.pts < previous:
+                    self.clock_slack = 2.5 * usual  # it is not known how long the first frames wait for each other
+                previous = frame.pts
+                decoded_first = frame.dts if decoded_first is None else decoded_first
+                ticks = None if frame.dts is None else frame.dts - (decoded_first or 0) + self._first_ticks
+            seconds = reached if ticks is None else float(ticks * time_base)
+            reached = seconds + (float(frame.duration * time_base) or usual)
             with translate_foreign_errors(lambda error: InputError(f"{self.path} cannot be read ({error})")):
                 luma = read_luma(frame, weights)
             yield FrameFact(seconds, luma, self._fields.find(frame), dict(iter_side_data(frame)))
@@ -100,6 +112,8 @@ class FilmReading:
                 if packet.size and packet.stream.index in self.queues:
                     self.queues[packet.stream.index].append(_describe_packet(packet))
                 continue
+            if not self.picture_packets:
+                self._first_ticks = packet.dts or 0
             self.picture_packets += bool(packet.size)
             reached = max([reached, *times])
             try:

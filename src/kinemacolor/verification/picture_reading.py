@@ -35,6 +35,7 @@ class PictureReading:
 
     def __init__(self, path: Path, *, hold_gaps: bool = False) -> None:
         self.path, self.damage, self.earliest_seconds, self.picture_packets = path, Damage(), 0.0, 0
+        self.clock_slack = 0.0
         self.queues: dict[int, deque[PacketFact]] = {}
         self.files = list_pictures(path, hold_gaps=hold_gaps)
         if not self.files:
@@ -48,7 +49,7 @@ class PictureReading:
             pixel_format=f"{'rgb' if plane.is_computed else 'gray'}{plane.depth}",
             is_lossless=False,
             size=(plane.codes.shape[0], plane.codes.shape[1]),
-            color_tags={"matrix": _BT709, "primaries": 1, "transfer": 13, "range": 2},
+            color_tags={"matrix": 2 if suffix == ".gif" else _BT709, "primaries": 1, "transfer": 13, "range": 2},
             is_rgb=plane.is_computed,
             pixel_aspect=_read_pixel_aspect(self.files[0]) if suffix in _LINEAR_LIGHT else Fraction(1),
         )

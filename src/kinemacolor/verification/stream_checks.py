@@ -61,7 +61,7 @@ class PacketPairing:
         if self.source.kind == "subtitle" and self.largest_duration_error > TOLERANCE_SECONDS:
             return f"{self.source.words}: shown longer or shorter by up to {self.largest_duration_error:.3f} s"
         largest = max((self._measure_move(part, picture_parts) for part in self.times.parts), default=0.0)
-        if largest > TOLERANCE_SECONDS:
+        if largest > TOLERANCE_SECONDS + source.clock_slack:
             return f"{self.source.words}: moved against the pictures by up to {largest:.3f} s"
         return ""
 
