@@ -78,11 +78,14 @@ def reporting_outcome(
         raise
 
 
-def tell_finished(report: "RenderReport", *, quiet: bool, json_report: bool) -> None:
-    """Say that an earlier run of the same command has done all."""
+def tell_finished(report: "RenderReport | None", *, quiet: bool, json_report: bool) -> bool:
+    """Say that an earlier run of the same command has done all, where there is its report; gives whether there is."""
+    if report is None:
+        return False
     print_message(f"{report.result}: already whole", quiet=quiet)
     if json_report:
         print(json.dumps(asdict(report), indent=2))
+    return True
 
 
 @expand_options
@@ -184,8 +187,7 @@ def render(
     target = OutputSpec(
         output or default_output_path(film_plan.film.path, suffix), encoding, layer, confidence_out, overwrite
     )
-    if finished := find_finished_render(film_plan, target, work_folder):
-        tell_finished(finished, quiet=quiet, json_report=json_report)
+    if tell_finished(find_finished_render(film_plan, target, work_folder), quiet=quiet, json_report=json_report):
         return
     spec = find_model(film_plan.model).spec
     prepared = prepare_plan_output(film_plan, target, spec, work_folder, device=device, inputs=[plan])

@@ -108,8 +108,7 @@ def colorize(
         overwrite=overwrite,
     )
     run = ColorizeRun(request)
-    if run.finished:
-        tell_finished(run.finished, quiet=quiet, json_report=json_report)
+    if tell_finished(run.finished, quiet=quiet, json_report=json_report):
         return
     print_message(f"{film.name}: loading {model}", quiet=quiet)  # torch takes some seconds
     from kinemacolor.weights.registry import load_model
