@@ -166,7 +166,7 @@ def test_what_cannot_be_used_is_named_and_left_out(data: Path, tmp_path: Path) -
     assert {source.path.name for source in found.sources} == {"one_a", "one_b", "two", good.name, near.name}
     text = format_data_report(ClipDataset(found, SMALL, tmp_path / "cache"))
     assert "films: 3 in 2 groups, 3 shots, 42 frames" in text
-    assert "photographs: 2 in 1 groups" in text
+    assert "photographs: 2 in 1 group" in text
     assert all(str(path) in text for path in (folder / "broken.jpg", mixed, gray, again, near))
     assert "frame 1 is 60x50" in text
     with pytest.raises(InputError, match="5 films and photographs cannot be used"):

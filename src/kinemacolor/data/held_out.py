@@ -76,9 +76,7 @@ def refuse_held_out(
     faults = _find_resemblances(index.sources, training_hashes, held_out)
     remaining = [number for number in range(len(index.sources)) if number not in faults]
     if not remaining:
-        raise UsageError(
-            f"all {len(faults)} films and photographs are held out, such as {faults[0].path} ({faults[0].detail})"
-        )
+        raise UsageError(f"all films and photographs are held out, such as {faults[0].path} ({faults[0].detail})")
     return replace(
         index,
         sources=tuple(index.sources[number] for number in remaining),

@@ -93,7 +93,8 @@ def build_source_index(
     if not sources:
         raise InputError(f"none of {len(unique)} films and photographs can be used: {_describe_first_fault(faults)}")
     if strict and faults:
-        raise InputError(f"{len(faults)} films and photographs cannot be used: {_describe_first_fault(faults)}")
+        what = "film or photograph" if len(faults) == 1 else "films and photographs"
+        raise InputError(f"{len(faults)} {what} cannot be used: {_describe_first_fault(faults)}")
     faults += _find_near_duplicates(sources)
     embeddings = None if network is None else compute_embeddings(sources, network, cache / "embeddings.npz")
     return SourceIndex(tuple(sources), tuple(faults), embeddings)

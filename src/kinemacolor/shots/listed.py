@@ -79,7 +79,7 @@ def place_in_film(shots: Sequence[ListedShot], clock: FrameClock, frames: int, *
     if offset != origin:
         theirs, ours = _name_frame(begin, clock, drop=drop), _name_frame(origin, clock, drop=clock.drop_frame)
         hours = (offset - origin) / hour
-        how = f"{_count_hours(hours)} off" if hours.is_integer() else "counted from its first shot"
+        how = f"{_count_hours(hours)} off, which is taken away" if hours.is_integer() else "counted from its first shot"
         note = f"it begins at {theirs}, the film at {ours}: {how}"
     return Reading(tuple(replace(one, first=one.first - offset, end=one.end - offset) for one in shots), note)
 
