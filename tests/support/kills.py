@@ -1,6 +1,7 @@
 """The campaign of kills: jobs are killed at random moments and steps, and done again until they end."""
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -59,7 +60,7 @@ class Killing:
         if self.job.results != self.whole:
             return kills, "other bytes"
         if strays := [name for name in find_strays(self.job.out) if not name.endswith("lock")]:
-            return kills, f"left lying: {Path(strays[0]).suffix or strays[0]}"
+            return kills, f"left lying: {re.sub('[0-9a-f]{16,}', '*', strays[0])}"
         return kills, "same bytes"
 
     def _run_and_kill(self, chance: Random) -> int:
