@@ -104,7 +104,7 @@ def test_a_photograph_and_a_folder_of_scans_are_films(kinema: Colorizer, referen
     photo, scans = tmp_path / "photo.png", tmp_path / "scans"
     scans.mkdir()
     cv2.imwrite(str(photo), gray.astype(np.uint16) * 257)
-    for number in (1, 2, 10):
+    for number in (9, 10, 11):
         cv2.imwrite(str(scans / f"scan_{number:05d}.png"), gray)
     rendered(kinema, photo, reference, tmp_path / "photo.color.png")
     made = cv2.imread(str(tmp_path / "photo.color.png"), cv2.IMREAD_UNCHANGED)
@@ -127,13 +127,15 @@ def test_a_folder_takes_a_result_only_while_it_is_empty(kinema: Colorizer, refer
     assert (target / "notes.txt").read_text() == "mine"
 
 
-def test_scans_of_one_stem_all_come_back(kinema: Colorizer, reference: Path, tmp_path: Path) -> None:
+def test_scans_of_two_kinds_are_a_question(kinema: Colorizer, reference: Path, tmp_path: Path) -> None:
     scans = tmp_path / "scans"
     scans.mkdir()
     for name in ("1.png", "1.jpg", "2.png"):
         cv2.imwrite(str(scans / name), cv2.cvtColor(scene(1), cv2.COLOR_RGB2GRAY))
-    rendered(kinema, scans, reference, tmp_path / "out")
-    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["1.jpg.png", "1.png.png", "2.png.png"]
+    with pytest.raises(UsageError, match=r"#\.png \(2 pictures, 1 to 2\), 1\.jpg"):
+        rendered(kinema, scans, reference, tmp_path / "out")
+    rendered(kinema, scans / "#.png", reference, tmp_path / "out")
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["1.png", "2.png"]
 
 
 def test_pictures_of_a_sideways_film_are_upright(kinema: Colorizer, reference: Path, tmp_path: Path) -> None:

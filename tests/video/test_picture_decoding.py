@@ -16,7 +16,7 @@ from PIL import Image
 from kinemacolor.errors import InputError, KinemacolorError
 from kinemacolor.video.images import read_color_picture, write_exr
 from kinemacolor.video.picture_decoding import PictureDecoder
-from kinemacolor.video.picture_files import MAX_PICTURE_PIXELS, read_picture_header
+from kinemacolor.video.picture_files import MAX_PICTURE_PIXELS, check_uploaded_picture, read_picture_header
 from kinemacolor.video.reader import VideoReader, probe_film
 from support.films import luma_of, scene
 from support.pictures import encode_picture, make_tiff
@@ -101,6 +101,28 @@ def test_compressions_of_tiff(tmp_path: Path, compression: str) -> None:
     cv2.imwrite(str(tmp_path / "b.tif"), deep[..., ::-1], options)
     with PictureDecoder() as decoder:
         assert np.array_equal(decoder.decode(tmp_path / "b.tif").pixels, deep)
+
+
+LAYOUTS: dict[str, tuple[int, dict[str, Any]]] = {
+    "rgb": (3, {"bits": 8}),
+    "deep": (3, {}),
+    "planes": (3, {"is_planar": True}),
+    "gray and alpha": (2, {"photometric": 1, "extra": 2}),
+    "rgba": (4, {"bits": 8, "extra": 2}),
+    "cmyk": (4, {"photometric": 5}),
+    "few bits": (1, {"photometric": 1, "bits": 4}),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_of_tiff_is_turned_upright(tmp_path: Path, layout: str) -> None:
+    samples, options = LAYOUTS[layout]
+    made = noise(samples, int(options.get("bits", 16)))
+    wanted, _ = decode(tmp_path, make_tiff([made], **options))
+    turned, _ = decode(tmp_path, make_tiff([made], more=[(274, 3, [6])], **options))
+    assert np.array_equal(turned, np.rot90(wanted, -1))
+    mirrored, _ = decode(tmp_path, make_tiff([made], more=[(274, 3, [5])], **options))
+    assert np.array_equal(mirrored, wanted.swapaxes(0, 1))
 
 
 @pytest.mark.parametrize(
@@ -228,6 +250,16 @@ def test_pipes_devices_and_sockets_are_refused_and_never_opened(tmp_path: Path) 
             for read in (read_color_picture, probe_film):
                 with pytest.raises(InputError, match="is a pipe or a device"):
                     read(path)
+
+
+def test_uploads_are_of_few_kinds_by_their_content(tmp_path: Path) -> None:
+    Image.fromarray(scene(0)).save(tmp_path / "a.gif")
+    (tmp_path / "a.gif").replace(tmp_path / "a.png")
+    with pytest.raises(InputError, match=r"a\.png is gif: give one of PNG, JPEG, TIFF, WEBP"):
+        check_uploaded_picture(tmp_path / "a.png")
+    for name in ("b.png", "b.jpg", "b.tif", "b.webp"):
+        Image.fromarray(scene(0)).save(tmp_path / name)
+        check_uploaded_picture(tmp_path / name)
 
 
 KINDS = {

@@ -164,6 +164,6 @@ def _get_quantization(quality: int) -> Mapping[int, list[int]]:
     """The tables that libjpeg takes at a quality: 0 is that of luma, 1 that of chroma."""
     target = BytesIO()
     Image.new("RGB", (8, 8)).save(target, "JPEG", quality=quality)
-    with Image.open(target) as picture:
+    with Image.open(target, formats=("JPEG",)) as picture:
         tables: Mapping[int, list[int]] = picture.quantization  # type: ignore[attr-defined]
         return tables

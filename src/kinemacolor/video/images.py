@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 
 from kinemacolor.errors import InputError, translate_foreign_errors
 from kinemacolor.utils.arrays import Float32Array, UInt8Array, UIntArray
-from kinemacolor.video.picture_decoding import decode_first_page, has_own_decoder
+from kinemacolor.video.picture_decoding import decode_first_page, has_own_decoder, turn_upright
 from kinemacolor.video.picture_files import (
     PICTURE_FORMATS,
     read_picture_file,
@@ -33,15 +33,6 @@ OPAQUE_ALPHA = 128  # alpha from which a pixel counts as painted
 MIN_PAINTED_SHARE = 0.0005  # share of the pixels of a partial reference that must be painted
 _Conversion = Callable[[Image.Image], Image.Image]
 _ORIENTATION_TAG = 0x0112  # of EXIF
-_TURNS: dict[int, Callable[[UInt8Array], UInt8Array]] = {  # as `PIL.ImageOps.exif_transpose`
-    2: lambda pixels: pixels[:, ::-1],
-    3: lambda pixels: pixels[::-1, ::-1],
-    4: lambda pixels: pixels[::-1],
-    5: lambda pixels: pixels.transpose(1, 0, 2),
-    6: lambda pixels: np.rot90(pixels, -1),
-    7: lambda pixels: pixels[::-1, ::-1].transpose(1, 0, 2),
-    8: lambda pixels: np.rot90(pixels),
-}
 
 
 def find_pictures(path: Path) -> list[Path]:
@@ -130,7 +121,7 @@ def read_color_picture(path: Path, *, keep_alpha: bool = False, content: bytes |
         image.load()
         orientation = int(image.getexif().get(_ORIENTATION_TAG, 1))
         pixels = _convert_to_srgb(image, keep_alpha)
-    return np.ascontiguousarray(_TURNS[orientation](pixels)) if orientation in _TURNS else pixels
+    return turn_upright(pixels, orientation)
 
 
 def read_rgba_layer(content: bytes, size: tuple[int, int]) -> UInt8Array:

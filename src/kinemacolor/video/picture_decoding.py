@@ -4,6 +4,7 @@ PNG, JPEG, WebP, BMP, GIF and most TIFF are decoded by OpenCV; DPX, JPEG 2000 an
 OpenCV gets wrong is taken apart before (`tiff_pages`).
 """
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from io import BytesIO
@@ -17,6 +18,7 @@ from PIL import Image
 
 from kinemacolor.errors import InputError
 from kinemacolor.utils.arrays import Float32Array, UInt8Array, UIntArray
+from kinemacolor.video.geometry import Pixels
 from kinemacolor.video.info import ColorTags
 from kinemacolor.video.picture_files import (
     PictureHeader,
@@ -28,6 +30,18 @@ from kinemacolor.video.pixels import get_bit_depth, is_rgb, iter_strips, rgb_to_
 from kinemacolor.video.tiff_pages import TiffPage, read_tiff_page
 
 _FFMPEG_DECODERS = {"dpx": "dpx", "exr": "exr", "jpeg2000": "jpeg2000"}
+
+
+# What undoes each orientation of EXIF and TIFF: of pixels ``H W`` or ``H W C``.
+_TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
+    8: lambda pixels: np.rot90(pixels),
+}
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,13 @@ class DecodedPicture:
                 part = np.rint(part * np.float32(255 / (2**self.depth - 1))).astype(np.uint8)
             rgb[rows] = part[..., None] if self.is_gray else part
         return rgb
+
+
+def turn_upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Turn pixels ``H W ...`` as an orientation of EXIF or TIFF says, 1 to 8; any other leaves them."""
+    if orientation not in _TURNS:
+        return pixels
+    return np.ascontiguousarray(_TURNS[orientation](pixels))  # type: ignore[return-value]
 
 
 class PictureDecoder:
@@ -167,7 +188,8 @@ def _decode_tiff_page(path: Path, page: TiffPage) -> DecodedPicture:
         if (page.bits < 8 and page.photometric != 3) or (page.bits == 8 and page.has_alpha and not page.is_planar):
             return _decode_with_pillow(read_tiff_page(stream, page))
         if page.bits == 16 and page.samples == 2 and not page.is_planar:  # gray and transparency
-            return _decode_with_ffmpeg("tiff", read_tiff_page(stream, page), page.bits)
+            decoded = _decode_with_ffmpeg("tiff", read_tiff_page(stream, page), page.bits)
+            return DecodedPicture(turn_upright(decoded.pixels, page.orientation), page.bits)
         if page.is_planar and (page.bits > 8 or page.has_alpha):
             count = 1 if page.samples < 3 else 4 if page.photometric == 5 else 3
             planes = [read_tiff_page(stream, page, plane=number) for number in range(count)]

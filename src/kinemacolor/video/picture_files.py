@@ -124,6 +124,16 @@ def read_picture_header(path: Path, content: bytes | None = None) -> PictureHead
     return header
 
 
+def check_uploaded_picture(path: Path) -> None:
+    """Check that a picture from a stranger is of a kind in `UPLOAD_PICTURE_FORMATS`, by its content, and not too big.
+
+    Raises InputError.
+    """
+    header = read_picture_header(path)
+    if header.kind.upper() not in UPLOAD_PICTURE_FORMATS:
+        raise InputError(f"{path.name} is {header.kind}: give one of {', '.join(UPLOAD_PICTURE_FORMATS)}")
+
+
 def _describe_limit(path: Path) -> str:
     limit = f"{MAX_PICTURE_PIXELS // 10**6} million pixels, {MAX_PICTURE_SIDE} a side"
     return f"{path} is too big: at most {limit}, can be read"

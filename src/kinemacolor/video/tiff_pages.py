@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 # Tags of TIFF 6.0, by their names there.
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
-_STRIP_OFFSETS, _SAMPLES, _STRIP_COUNTS, _PLANAR = 273, 277, 279, 284
+_STRIP_OFFSETS, _ORIENTATION, _SAMPLES, _STRIP_COUNTS, _PLANAR = 273, 274, 277, 279, 284
 _TILE_OFFSETS, _TILE_COUNTS, _EXTRA_SAMPLES, _SAMPLE_FORMAT, _ICC_PROFILE, _DNG_VERSION = (
     324,
     325,
@@ -43,6 +43,7 @@ class TiffPage:
     sample_format: int
     has_alpha: bool
     is_camera_raw: bool
+    orientation: int
 
 
 class _Directory:
@@ -192,6 +193,7 @@ def _describe_page(directory: _Directory, offset: int) -> TiffPage:
         sample_format=directory.integer(_SAMPLE_FORMAT, 1),
         has_alpha=samples > colors and directory.integer(_EXTRA_SAMPLES, 0) in (1, 2),
         is_camera_raw=_DNG_VERSION in directory.entries or photometric in (32803, 34892),
+        orientation=directory.integer(_ORIENTATION, 1),
     )
 
 
