@@ -6,7 +6,7 @@ import signal
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -73,17 +73,10 @@ def find_any_ending(job: Callable[..., Any], *arguments: Any, seconds: float = 6
         return Ending(f"{FAULT} {type(error).__name__} at {where}", str(error)[:300], None)
 
 
-def judge(faults: Sequence[str], mending: Mapping[str, Sequence[str]]) -> None:
-    """Fail for faults; those that are being mended, known by words in them, are expected to be there.
-
-    ``mending`` has the words by the fault's name: take a name out when its fault is mended.
-    """
-    names = {name for name, signs in mending.items() for fault in faults if any(sign in fault for sign in signs)}
-    unknown = [fault for fault in faults if not any(sign in fault for signs in mending.values() for sign in signs)]
-    if unknown:
-        pytest.fail("\n".join(unknown))
-    if names:
-        pytest.xfail("\n".join([", ".join(sorted(names)), *faults]))
+def judge(faults: Sequence[str]) -> None:
+    """Fail with all faults, each on a line."""
+    if faults:
+        pytest.fail("\n".join(faults))
 
 
 def fingerprint(folder: Path) -> dict[str, str]:
