@@ -125,7 +125,6 @@ WRONG_LISTS: dict[str, str | bytes] = {
     "quotes.csv": 'first\n"0\n8\n',
     "long-field.csv": "first,x\n0," + "y" * 200_000 + "\n8,\n",
     "NUL.csv": "first\n0\0\n8\n",
-    "UTF-16.csv": "first\n0\n8\n".encode("utf-16"),
     "dissolve.csv": "first,dissolve\n0,-4\n8,0\n",
     "dissolve-huge.csv": "first,dissolve\n0,0\n8,999999999999999999999\n",
     "empty.edl": "",

@@ -37,6 +37,8 @@ class ReferenceSpec:
         ``@01:00:04:12`` is a time code. A file whose own name has an ``@`` is found too. Raises UsageError where
         neither a frame nor a time follows the ``@``.
         """
+        if "\0" in text:
+            raise UsageError(f"-r {text!r} has a NUL in it, which no name of a file has")
         path, at, position = text.rpartition("@")
         with translate_read_errors(Path(text)):
             if not at or Path(text).exists():
@@ -52,6 +54,8 @@ class ReferenceSpec:
     def is_film(self) -> bool:
         """Whether it is a film: a file that is no picture by its content, nor by its name."""
         is_picture_name = self.path.suffix.lower() in PICTURE_SUFFIXES
+        with translate_read_errors(self.path):
+            self.path.is_file()  # raises for a name that no disk takes
         return not is_picture_name and self.path.is_file() and find_picture_kind(self.path) is None
 
     @property
@@ -64,7 +68,9 @@ class ReferenceSpec:
 
         Raises InputError for a folder without pictures, UsageError for a folder at a frame.
         """
-        if not self.path.is_dir():
+        with translate_read_errors(self.path):
+            is_folder = self.path.is_dir()
+        if not is_folder:
             return (Reference(self.path, self.frame if self.is_placed else _parse_frame_number(self.path)),)
         if self.is_placed:
             raise UsageError(

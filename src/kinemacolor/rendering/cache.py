@@ -22,11 +22,11 @@ from kinemacolor.utils.checked_files import (
     read_kept_file,
     write_checked_lines,
 )
-from kinemacolor.utils.files import NEW_FILE_PATTERN, translate_disk_errors, write_file_atomically
+from kinemacolor.utils.files import NEW_FILE_PATTERN, remove_intruder, translate_disk_errors, write_file_atomically
 
 SEGMENT_FRAMES = 48  # frames that are predicted, encoded and stored together
 _PASS_NAME, _SEGMENT_NAME = re.compile(r"[0-9a-f]{24}"), re.compile(r"(\d{6,})\.mkv")
-_STATE_GLOB = "*.state.safetensors"
+_STATE_GLOB, _PIECE_NAME = "*.state.safetensors", re.compile(r"\d{6,}\.(mkv|state\.safetensors)")
 _MAX_TORCH_THREADS = 4096
 
 
@@ -265,6 +265,10 @@ class PassFolder:
             self.folder.unlink()
         if not self.folder.is_dir():
             return 0
+        with translate_disk_errors(self.folder):
+            for path in [*self.folder.iterdir()]:
+                if path == self._journal or _PIECE_NAME.fullmatch(path.name):
+                    remove_intruder(path)
         journal, rows = read_kept_file(self._journal) or b"", list(iter_checked_lines(self._journal))
         self.reload_journal()
         lost = {one for one, line in self._stored.items() if not has_sha256(self._segment_path(one), line.sha256)}

@@ -30,7 +30,7 @@ from kinemacolor.rendering.output import (
 from kinemacolor.rendering.ownership import own_outputs
 from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.utils.checked_files import has_sha256, read_checked_json, write_checked_json
-from kinemacolor.utils.files import NEW_FILE_PATTERN, compute_file_sha256, translate_disk_errors
+from kinemacolor.utils.files import NEW_FILE_PATTERN, compute_file_sha256, remove_intruder, translate_disk_errors
 from kinemacolor.video.geometry import compute_working_size
 from kinemacolor.video.images import find_pictures
 from kinemacolor.video.info import VideoInfo
@@ -181,6 +181,8 @@ class ColorizeRun:
             plan, _ = make_plan(
                 plan_request, on_frame, encoder=encoder, references=self._references, reader=self._reader
             )
+            with translate_disk_errors(folder):
+                remove_intruder(folder / _PLAN_FILE)
             plan.write(folder / _PLAN_FILE)
             files = [folder / _PLAN_FILE, *sorted(plan_request.stills_folder.rglob("*.png"))]
             digests = {file.relative_to(folder).as_posix(): compute_file_sha256(file) for file in files}

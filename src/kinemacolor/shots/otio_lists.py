@@ -57,7 +57,8 @@ def _list_items(text: str) -> tuple[_Time | None, list[_Item]]:
 
     All of it calls the library, which raises what it likes.
     """
-    json.loads(text)  # the library's own parser overflows its stack on what is nested too deep
+    # The library's own parser overflows its stack on what is nested too deep, and ends the process over missing parts.
+    json.loads(text, object_hook=_check_parts)
     timeline = otio.adapters.read_from_string(text, "otio_json")
     if isinstance(timeline, otio.schema.SerializableCollection):
         timeline = next(one for one in timeline if isinstance(one, otio.schema.Timeline))
@@ -66,6 +67,15 @@ def _list_items(text: str) -> tuple[_Time | None, list[_Item]]:
     start = timeline.global_start_time
     track = next((one for one in timeline.video_tracks() if len(one)), ())
     return None if start is None else (start.value, start.rate), [_describe_child(child) for child in track]
+
+
+def _check_parts(part: dict[str, Any]) -> dict[str, Any]:
+    """Return an object of a timeline. Raises ValueError where its tracks, or things in a list of it, are missing."""
+    for name, value in part.items():
+        holes = value if isinstance(value, list) else [value] if name == "tracks" else ()
+        if any(one is None for one in holes):
+            raise ValueError(f"it has no {name}" if name == "tracks" else f"one of its {name} is missing")
+    return part
 
 
 def _describe_child(child: Any) -> _Item:

@@ -86,6 +86,20 @@ def write_file_atomically(path: Path) -> Iterator[BinaryIO]:
             new.unlink(missing_ok=True)
 
 
+def remove_intruder(path: Path) -> bool:
+    """Remove a folder or a link that lies where a kept file of ours belongs; says whether there was one.
+
+    Of a link only the link: what it leads to is not ours. Raises OSError where the disk refuses.
+    """
+    if path.is_symlink():
+        path.unlink()
+    elif path.is_dir():
+        shutil.rmtree(path)
+    else:
+        return False
+    return True
+
+
 @contextmanager
 def write_folder_atomically(path: Path) -> Iterator[Path]:
     """Make a new folder that gets the name ``path``, in place of one that has it, only when all in it is written.

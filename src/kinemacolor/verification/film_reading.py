@@ -149,7 +149,7 @@ def describe_stream(stream: "av.stream.Stream") -> StreamHeader:
     context = stream.codec_context
     is_cover = bool(stream.disposition & Disposition.attached_pic)
     kind = "cover art" if is_cover else stream.type if context is not None or stream.type == "attachment" else "data"
-    codec = stream.name or "unknown" if context is None else context.codec.canonical_name
+    codec = getattr(stream, "name", None) or "unknown" if context is None else context.codec.canonical_name
     flags = {flag.name for flag in Disposition if flag in stream.disposition and flag.name}
     return StreamHeader(stream.index, kind, codec, dict(stream.metadata), frozenset(flags - {"attached_pic"}))
 

@@ -64,7 +64,17 @@ class PictureReading:
         """Yield every page of every picture; ``weights`` are those of red and blue in Y'."""
         number, reached = 0, 0.0
         for file in self.files:
-            for plane, seconds in _iter_pages(file, weights):
+            pages = _iter_pages(file, weights)
+            while True:
+                try:
+                    plane, seconds = next(pages)
+                except StopIteration:
+                    break
+                except InputError as error:
+                    if number == 0:
+                        raise
+                    self.damage.end = str(error)
+                    return
                 yield FrameFact(reached if self.has_clock else float(number), plane, "p", {})
                 reached, number = reached + (seconds or 0), number + 1
 
@@ -98,8 +108,11 @@ def _open_with_pillow(file: Path) -> Iterator[tuple[UIntArray, float | None]] | 
 
 def _find_whole_pages(image: "Image") -> list[int]:
     """List the numbers of the pages, without the small copies that a TIFF may have of them."""
-    found = []
-    for number in range(getattr(image, "n_frames", 1)):
+    found: list[int] = []
+    numbers = range(getattr(image, "n_frames", 1))
+    if image.format != "TIFF":
+        return list(numbers)
+    for number in numbers:
         image.seek(number)
         if not getattr(image, "tag_v2", {}).get(_NEW_SUBFILE_TYPE, 0) & _REDUCED_COPY:
             found.append(number)

@@ -43,6 +43,8 @@ class TimePairing:
             return
         if source_seconds > last[0] and result_seconds <= last[1]:
             self.backwards += 1
+        if source_seconds == last[0] and not self._jump and result_seconds > last[1]:
+            return  # two frames at one time: no film can show that, so the second one is shown later, whenever
         part = self.parts[-1]
         part.least, part.most = min(part.least, moved), max(part.most, moved)
 

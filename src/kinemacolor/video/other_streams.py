@@ -161,7 +161,9 @@ class StreamCopier:
                 self._warnings.append(f"{name} is left out: only .mkv holds attachments")
         elif stream.type == "data" or stream.codec_context is None:
             if not _is_made_anew(stream, self._source):
-                self._warnings.append(f"{name} ({stream.name or 'of an unknown kind'}) is left out: data is not copied")
+                self._warnings.append(
+                    f"{name} ({getattr(stream, 'name', None) or 'of an unknown kind'}) is left out: data is not copied"
+                )
         elif not can_hold(container, stream):
             self._add_as_pcm(stream)
         else:
@@ -249,8 +251,9 @@ def _name_stream(stream: av.stream.Stream) -> str:
 def _is_made_anew(stream: av.stream.Stream, source: av.container.InputContainer) -> bool:
     """Whether a stream of data belongs to what the result gets in its own way: time code, chapters, Ogg's skeleton."""
     chapters = len(source.chapters())
-    is_chapter_track = stream.name == "bin_data" and chapters > 0 and stream.frames == chapters
-    is_skeleton = source.format.name == "ogg" and stream.name in (None, "none")
+    name = getattr(stream, "name", None)  # a stream that lost its codec to damage has none
+    is_chapter_track = name == "bin_data" and chapters > 0 and stream.frames == chapters
+    is_skeleton = source.format.name == "ogg" and name in (None, "none")
     return "timecode" in stream.metadata or is_chapter_track or is_skeleton
 
 

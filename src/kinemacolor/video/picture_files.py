@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,6 +27,8 @@ _BROWSER_DURATION_MS = 100  # how long browsers show a frame of an animation tha
 Image.MAX_IMAGE_PIXELS = MAX_PICTURE_PIXELS // 2
 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 
+_JPEG_AFTER_JPEG = b"\xff\xd9\xff\xd8\xff"  # the end of a picture, and the beginning of the next
+_SMALLEST_JPEG, _HEAD_BYTES = 100, 2**16
 _MAGIC = (
     *((b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"BM", "bmp")),
     *((b"GIF87a", "gif"), (b"GIF89a", "gif"), (b"SDPX", "dpx"), (b"XPDS", "dpx"), (b"\x76\x2f\x31\x01", "exr")),
@@ -101,7 +104,16 @@ def find_picture_kind(path: Path) -> str | None:
         if not path.is_file():
             return None
         with path.open("rb") as stream:
-            return detect_picture_kind(stream.read(16))
+            kind = detect_picture_kind(stream.read(16))
+        return None if kind == "jpeg" and _is_motion_jpeg(path) else kind
+
+
+def _is_motion_jpeg(path: Path) -> bool:
+    """Whether a file is many JPEG pictures one behind the other: a film, and no photograph with a second view (MPO)."""
+    if path.stat().st_size < _SMALLEST_JPEG:
+        return False
+    with path.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as content:
+        return content.find(_JPEG_AFTER_JPEG) >= 0 and content.find(b"MPF\0", 0, _HEAD_BYTES) < 0
 
 
 def read_picture_header(path: Path, content: bytes | None = None) -> PictureHeader:

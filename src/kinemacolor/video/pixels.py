@@ -67,7 +67,12 @@ def extract_luma_codes(frame: "av.VideoFrame", colors: ColorTags) -> UIntArray:
     plain = pixel_format.name.replace("yuvj", "yuv").replace("yuva", "yuv")
     if plain != canonical and plain not in ("nv12", "nv21", "nv16", "nv24"):
         frame = frame.reformat(format=canonical)
-    return view_plane(frame, 0).copy()
+    return _clip_codes(view_plane(frame, 0), get_bit_depth(frame.format)).copy()
+
+
+def _clip_codes(codes: UIntArray, depth: int) -> UIntArray:
+    """Bring codes into their depth: words of 16 bits hold more, damaged films have it, and x264 ends the process."""
+    return np.minimum(codes, codes.dtype.type(2**depth - 1)) if depth % 8 else codes
 
 
 def rgb_to_luma_codes(rgb: UIntArray, luma_weights: tuple[float, float]) -> UIntArray:
@@ -92,7 +97,7 @@ def _frame_to_rgb(frame: "av.VideoFrame", depth: int) -> UIntArray:
     """Convert any RGB frame to ``H W 3`` at ``depth`` bits."""
     planar = frame.reformat(format="gbrp" if depth == 8 else f"gbrp{depth}le")
     green, blue, red = (view_plane(planar, index) for index in range(3))
-    return np.stack([red, green, blue], -1)
+    return _clip_codes(np.stack([red, green, blue], -1), depth)
 
 
 def view_plane(frame: "av.VideoFrame", index: int) -> UIntArray:

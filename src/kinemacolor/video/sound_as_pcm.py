@@ -41,4 +41,6 @@ def can_be_pcm(stream: av.stream.Stream, container: str) -> bool:
     if not isinstance(stream, av.AudioStream) or container not in PCM_CONTAINERS:
         return False
     sample_format = stream.codec_context.format
+    if not stream.codec_context.sample_rate or not stream.codec_context.layout.nb_channels:
+        return False  # cut off before its first packet
     return sample_format is not None and sample_format.packed.name in _PCM_CODECS
