@@ -16,6 +16,7 @@ from kinemacolor.video.clock import ClockJump, ClockRepair
 from kinemacolor.video.container import has_steady_clock
 from kinemacolor.video.encoding import choose_encoder
 from kinemacolor.video.packet_clock import PacketClock
+from kinemacolor.video.random_access import FrameIndexBuilder, iter_range_blocks
 from kinemacolor.video.reader import VideoReader, probe_film
 from kinemacolor.video.writer import open_writer
 from support.films import scene, write_film, write_with_chroma
@@ -212,3 +213,21 @@ def test_sound_that_jumps_alone_goes_on_and_one_wrong_time_moves_nothing() -> No
     assert shifts(alone, [0, 0.5, 1.0, 0, 0.5], reached=None) == [0, 0, 0, 1.0, 1.0]
     wrong = PacketClock(MS)
     assert shifts(wrong, [0, 0.5, 1.0, 0.2, 1.5, 2.0], reached=9.0) == [0, 0, 0, 0.8, 0, 0]
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_frames_of_avi_are_timed_in_the_order_they_are_shown(tmp_path: Path, codec: str) -> None:
+    """AVI numbers packets in the order of decoding, so that frames of H.264 come with times of others."""
+    source = write_film(tmp_path / "in.avi", 40, codec=codec, time_base=Fraction(1, 24), options={"bf": "2"})
+    with VideoReader(source) as reader:
+        builder = FrameIndexBuilder(4)
+        blocks = []
+        for block in reader.iter_blocks(1):
+            builder.add_block(block)
+            blocks.append(block)
+        assert reader.jumps == ()
+        index = builder.build_index(reader)
+    assert {later.pts[0] - one.pts[0] for one, later in pairwise(blocks)} == {1}
+    (found,) = iter_range_blocks(source, index, 21, 25, 9)
+    assert [plane.tobytes() for plane in found.luma_codes] == [b.luma_codes[0].tobytes() for b in blocks[21:25]]
+    assert write_with_chroma(source, tmp_path / "out.mp4", preset="ultrafast") == []

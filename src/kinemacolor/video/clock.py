@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
 # A pause of a film is shorter than this; a longer one is another recording's clock, or a counter that overflowed.
 MAX_PAUSE_SECONDS = 3600
+MAX_NOTED_PACKETS = 256  # more than any decoder holds back
 MAX_UNTIMED_FRAMES = 8  # at the beginning; all of them are held at once
 
 
@@ -27,10 +29,50 @@ class ClockJump:
 
 
 @dataclass
+class PacketLog:
+    """What is remembered of packets until their frames come: ``positions`` in the file, and times.
+
+    AVI numbers packets in the order of decoding, which is not that of showing: H.264 with B frames comes out shuffled.
+    With ``has_decoding_times`` frames take these times in order (`container.has_decoding_times`).
+    """
+
+    has_decoding_times: bool = False
+    positions: dict[int, int] = field(default_factory=dict)
+    has_changed_times: bool = False
+    _pending: list[int] = field(default_factory=list)
+
+    def start(self, *, has_decoding_times: bool) -> None:
+        """Forget all: a new reading begins."""
+        self.has_decoding_times, self.has_changed_times = has_decoding_times, False
+        self.positions.clear()
+        self._pending.clear()
+
+    def note(self, packet: "av.Packet[av.stream.Stream]") -> None:
+        """Remember a packet that is about to be decoded."""
+        if packet.pts is None:
+            return
+        if self.has_decoding_times:
+            heappush(self._pending, packet.pts)
+        self.positions.pop(packet.pts, None)
+        self.positions[packet.pts] = packet.pos or 0
+        if len(self.positions) > MAX_NOTED_PACKETS:
+            del self.positions[next(iter(self.positions))]
+
+    def time_frame(self, frame: "av.VideoFrame") -> None:
+        """Give a frame the earliest time that no frame before it has taken."""
+        if not self._pending:
+            return
+        earliest = heappop(self._pending)
+        self.has_changed_times = self.has_changed_times or frame.pts != earliest
+        frame.pts = earliest
+
+
+@dataclass
 class ClockRepair:
     """Gives every frame a pts that grows and a duration; lists the ``jumps`` of the clock.
 
-    ``usual_duration`` and ``max_pause`` are in ticks, ``positions`` says where in the file the frame of a pts lies. A
+    ``usual_duration`` and ``max_pause`` are in ticks, ``positions`` are those of `PacketLog`.
+    ``has_changed_times`` is true once a frame got another time than the file gives it. A
     clock that only pauses is left alone, and so is one of variable rate. A single frame of which the next one shows
     that its time is wrong goes between its neighbours, and is no jump.
     """
@@ -39,6 +81,7 @@ class ClockRepair:
     max_pause: int
     positions: dict[int, int] = field(default_factory=dict)
     jumps: tuple[ClockJump, ...] = ()
+    has_changed_times: bool = False
     _offset: int = 0
     _previous: int | None = None
 
@@ -46,7 +89,9 @@ class ClockRepair:
         """Yield the same frames in the same order, with their times; reads one frame ahead, more at the beginning."""
         for frame, following in pairwise(chain(self._time_first(frames), (None,))):
             assert frame is not None
-            frame.pts = self._previous = self._find_pts(frame.pts, None if following is None else following.pts)
+            own = frame.pts
+            frame.pts = self._previous = self._find_pts(own, None if following is None else following.pts)
+            self.has_changed_times = self.has_changed_times or (own is not None and own != frame.pts)
             frame.duration = frame.duration or self.usual_duration
             yield frame
 

@@ -135,14 +135,19 @@ def describe_film(
     )
 
 
+def has_decoding_times(container: av.container.InputContainer, stream: av.VideoStream) -> bool:
+    """Say whether packets are timed in the order of decoding and decoders do not mend that: H.264 and H.265 in AVI."""
+    return container.format.name == "avi" and stream.codec_context.codec.canonical_name in ("h264", "hevc")
+
+
 def has_steady_clock(path: Path) -> bool:
     """Say whether a film's timestamps never jump, so that a time means one place in it; looks at every packet.
 
-    Formats whose clocks cannot jump are not looked at. Raises InputError where the film cannot be opened.
+    Of formats whose clocks cannot jump no packet is read. Raises InputError where the film cannot be opened.
     """
     with open_film(path) as container:
         if not container.format.flags & _JUMPING_CLOCKS:
-            return True
+            return not has_decoding_times(container, find_video_stream(container, path))
     with translate_read_errors(path):
         status = path.stat()
     return _scan_clock(path, status.st_size, status.st_mtime_ns)

@@ -49,9 +49,9 @@ class FrameIndexBuilder:
     def build_index(self, reader: VideoReader) -> FrameIndex:
         """Return the index of what ``reader`` has read.
 
-        It has no anchors where the film's clock jumps: there one time in the file may mean two places.
+        It has no anchors where times had to be repaired: a time in the file may then mean another frame, or two.
         """
-        anchors = () if reader.jumps else tuple(self.anchors)
+        anchors = tuple(self.anchors) if reader.has_own_times else ()
         return FrameIndex(anchors, self.frames, self.every, reader.info.gaps)
 
 

@@ -11,15 +11,19 @@ import numpy as np
 
 from kinemacolor.errors import InputError
 from kinemacolor.options import GapHandling
-from kinemacolor.video.clock import MAX_PAUSE_SECONDS, ClockJump, ClockRepair
-from kinemacolor.video.container import describe_film, find_video_stream, has_steady_clock, open_film
+from kinemacolor.video.clock import MAX_PAUSE_SECONDS, ClockJump, ClockRepair, PacketLog
+from kinemacolor.video.container import (
+    describe_film,
+    find_video_stream,
+    has_decoding_times,
+    has_steady_clock,
+    open_film,
+)
 from kinemacolor.video.info import TIME_TOLERANCE_SECONDS, FrameBlock, FrameExtras, StoredFrame, VideoInfo
 from kinemacolor.video.opening_frames import FRAMES_LOOKED_AT
 from kinemacolor.video.picture_series import find_series, probe_pictures
 from kinemacolor.video.pixels import extract_luma_codes
 from kinemacolor.video.side_data import make_carrier
-
-_POSITIONS_KEPT = 256  # more packets than any decoder holds back
 
 
 def probe_film(path: Path, gaps: GapHandling = "error") -> VideoInfo:
@@ -48,9 +52,9 @@ class VideoReader:
     first reading goes on from the frames that were decoded to describe it. After `iter_blocks` has
     ended, ``corrupt_packets`` counts the packets that had to be skipped, and
     ``ended_early`` says in words why the film stopped before its own end; None if it did not. ``jumps`` lists where
-    its clock jumps, as that of joined recordings does: there it goes on at the film's rate. ``interlaced_frames``
-    counts the frames that say of themselves that they have two fields. ``gaps`` is that of `probe_film`; ``info`` has
-    it too.
+    its clock jumps, as that of joined recordings does: there it goes on at the film's rate. ``has_own_times`` is false
+    once a frame got another time than the file gives it. ``interlaced_frames`` counts the frames that say of
+    themselves that they have two fields. ``gaps`` is that of `probe_film`; ``info`` has it too.
     """
 
     def __init__(
@@ -67,11 +71,12 @@ class VideoReader:
         self.corrupt_packets = 0
         self.ended_early: str | None = None
         self.jumps: tuple[ClockJump, ...] = ()
+        self.has_own_times = True
         self.interlaced_frames = 0
         self._container: av.container.InputContainer | None = None
         self._probed: _OpenedFilm | None = None  # what the first reading takes over
         self._decoded, self._reached = 0, 0.0  # frames and seconds of the reading
-        self._positions: dict[int, int] = {}  # where in the file the last packets lie, by their pts
+        self._packets = PacketLog()
         self._series = find_series(path, info.gaps if info else gaps) if info is None or info.is_pictures else None
         if info is not None:
             self.info = info
@@ -226,10 +231,11 @@ class VideoReader:
         info = self.info
         usual_duration = max(1, round(1 / (info.rate * info.time_base))) if info.rate else 1
         max_pause = max(round(MAX_PAUSE_SECONDS / info.time_base), 1000 * usual_duration)
-        repair = ClockRepair(usual_duration, max_pause, self._positions)
+        repair = ClockRepair(usual_duration, max_pause, self._packets.positions)
         self.jumps, self.interlaced_frames = (), 0
         for frame in repair.iter_repaired(frames):
             self.jumps = repair.jumps
+            self.has_own_times = not (repair.has_changed_times or self._packets.has_changed_times)
             self.interlaced_frames += frame.interlaced_frame
             yield frame
 
@@ -250,7 +256,7 @@ class VideoReader:
     def _iter_decoded(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
         """Yield every frame that can be decoded; damage is counted in ``corrupt_packets``, never raised."""
         self._decoded, self._reached = 0, 0.0
-        self._positions.clear()
+        self._packets.start(has_decoding_times=has_decoding_times(container, stream))
         packets = container.demux()
         while True:
             try:
@@ -264,6 +270,7 @@ class VideoReader:
                 self._reached = max(self._reached, float((packet.pts + (packet.duration or 0)) * packet.time_base))
             if packet.stream.index != stream.index:
                 continue
+            self._packets.note(packet)
             try:
                 frames = packet.decode()
             except av.error.FFmpegError:
@@ -271,16 +278,10 @@ class VideoReader:
                 continue
             self.corrupt_packets += packet.is_corrupt
             self._decoded += len(frames)
-            self._note_position(packet)
-            yield from (frame for frame in frames if isinstance(frame, av.VideoFrame))
-
-    def _note_position(self, packet: "av.Packet[av.stream.Stream]") -> None:
-        """Remember where in the file a packet lies, as long as its frame may come."""
-        if packet.pts is not None and packet.pos is not None:
-            self._positions.pop(packet.pts, None)
-            self._positions[packet.pts] = packet.pos
-            if len(self._positions) > _POSITIONS_KEPT:
-                del self._positions[next(iter(self._positions))]
+            for frame in frames:
+                if isinstance(frame, av.VideoFrame):
+                    self._packets.time_frame(frame)
+                    yield frame
 
     def _describe_shortfall(self, container: av.container.InputContainer) -> str | None:
         """Say in words what is missing at the end of a film, None if nothing is.
