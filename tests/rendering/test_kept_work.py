@@ -4,11 +4,13 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save as save_state
 
 from kinemacolor.errors import InputError, ResourceError
+from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.plan.document import Plan
 from kinemacolor.rendering import cache, inference_pass
 from kinemacolor.rendering.cache import PassFolder, WorkFolder
@@ -198,3 +200,22 @@ def test_only_two_states_are_kept(path: Path) -> None:
         for folder in path.with_name("film.plan.work").glob("passes/*"):
             assert len(list(folder.glob("*.safetensors"))) <= 2
     assert inference_pass.SEGMENT_FRAMES == 3
+
+
+def test_what_is_needed_to_go_on_travels(tmp_path: Path) -> None:
+    """As workers of a cluster without a shared disk have it."""
+    shape = (4, 6)
+    one = ColorPrediction(np.zeros((*shape, 2), np.float32), np.ones(shape, np.float32))
+    here, there = PassFolder(tmp_path / "here", 6), PassFolder(tmp_path / "there", 6)
+    assert here.export_files(-1) == {}
+    for number in (1.0, 2.0):
+        here.append_segment([one] * 2, {"total": torch.tensor([number])})
+    there.import_files(here.export_files(1))
+    (start,) = there.iter_starts(2)
+    assert (start.segments, float(start.state["total"])) == (2, 2.0)
+    there.store_segment(2, [one] * 2, {"total": torch.tensor([3.0])})
+    here.import_files(there.export_files(2))
+    assert here.is_complete
+    assert [len(here.read_segment(number)) for number in range(3)] == [2, 2, 2]
+    assert not list(here.folder.glob("*.safetensors"))
+    assert here.remove_damage() == 0
