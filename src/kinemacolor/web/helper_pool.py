@@ -35,6 +35,7 @@ class HelperPool:
         self._places = threading.Semaphore(size)
         self._lock = threading.Lock()
         self._idle: list[subprocess.Popen[str]] = []
+        self._busy: set[subprocess.Popen[str]] = set()
         self._is_closed = False
 
     def call(self, name: str, **arguments: object) -> Any:
@@ -46,18 +47,20 @@ class HelperPool:
         with self._places:
             process = self._take_process()
             answer = self._ask(process, json.dumps({"call": name, "arguments": arguments}))
+            self._put_back(process)
             if answer is None:
                 raise InputError(_describe_end(process))
-            self._put_back(process)
         if "error" in answer:
             kind = NotFoundError if answer["not_found"] else _ERRORS.get(answer["exit_code"], KinemacolorError)
             raise kind(answer["error"])
         return answer["result"]
 
     def close(self) -> None:
-        """End all processes that are idle; others end when they have answered."""
+        """End all processes; calls that wait for one raise InputError."""
         with self._lock:
             self._is_closed, idle, self._idle = True, self._idle, []
+            for process in self._busy:
+                process.kill()  # whoever asked it frees the rest
         for process in idle:
             _end(process)
 
@@ -67,8 +70,15 @@ class HelperPool:
             while self._idle:
                 process = self._idle.pop()
                 if process.poll() is None:
+                    self._busy.add(process)
                     return process
                 _end(process)
+        process = self._start_process()
+        with self._lock:
+            self._busy.add(process)
+        return process
+
+    def _start_process(self) -> "subprocess.Popen[str]":
         try:
             return subprocess.Popen(  # noqa: S603
                 self._command,
@@ -105,7 +115,8 @@ class HelperPool:
 
     def _put_back(self, process: "subprocess.Popen[str]") -> None:
         with self._lock:
-            if not self._is_closed:
+            self._busy.discard(process)
+            if not self._is_closed and process.poll() is None:
                 self._idle.append(process)
                 return
         _end(process)
