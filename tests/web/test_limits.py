@@ -263,8 +263,8 @@ def test_a_request_that_is_never_finished_is_closed(tmp_path: Path) -> None:
 
 
 def test_streams_and_uploads_have_limits_for_each_user(tmp_path: Path) -> None:
-    limits = ServerLimits(streams_per_user=2, uploads_per_user=1)
-    with real_server(tmp_path, limits) as (_, port), ExitStack() as stack:
+    limits = ServerLimits(streams_per_user=2, uploads_per_user=1, pause_seconds=PATIENCE)
+    with real_server(tmp_path, limits) as (running, port), ExitStack() as stack:
         address = f"http://127.0.0.1:{port}"
         mine, other = (stack.enter_context(httpx.Client(base_url=address, timeout=PATIENCE)) for _ in range(2))
         mine.get("/api/projects")
@@ -282,7 +282,8 @@ def test_streams_and_uploads_have_limits_for_each_user(tmp_path: Path) -> None:
             "Content-Type: multipart/form-data; boundary=b\r\n\r\n--b".encode()
         )
         files = {"files": ("no.mp4", b"x")}
-        until(lambda: mine.post("/api/projects", files=files).status_code == 429, "the first upload to be counted")
+        until(lambda: len(running.server_state.tasks) == 4, "the first upload, beside three streams")
+        assert mine.post("/api/projects", files=files).status_code == 429
         assert other.post("/api/projects", files=files).status_code == 400
         half.close()
         until(lambda: mine.post("/api/projects", files=files).status_code == 400, "the end of the first upload")
