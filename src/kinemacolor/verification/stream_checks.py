@@ -91,7 +91,15 @@ def pair_streams(source: FilmHeader, result: FilmHeader) -> tuple[list[PacketPai
         partner = (named or alike)[0]
         free.remove(partner)
         pairs.append(PacketPairing(stream, partner))
-    return pairs, alone
+    for stream in [one for one in alone if one.kind == "audio"]:
+        # Sound that a container cannot hold as it is may have been stored as PCM: then its samples are compared.
+        as_pcm = [other for other in free if other.kind == "audio" and other.codec.startswith("pcm_")]
+        if as_pcm:
+            partner = next((other for other in as_pcm if _name_stream(other) == _name_stream(stream)), as_pcm[0])
+            free.remove(partner)
+            alone.remove(stream)
+            pairs.append(PacketPairing(stream, partner))
+    return sorted(pairs, key=lambda pair: pair.source.index), alone
 
 
 def _identify(stream: StreamHeader) -> tuple[str, str]:
@@ -127,7 +135,10 @@ def iter_stream_checks(
         wrong = [words for words in found if words]
         wrong += [f"{stream.words} is missing" for stream, reason in reasons if not reason]
         wrong += [f"{extra} more than the source has"] if extra else []
-        right = [f"{len(of_kind)}, every packet the same and in its time"] if of_kind else []
+        stored_anew = sum(pair.source.codec != pair.result.codec for pair in of_kind)
+        what = "sample" if stored_anew else "packet"
+        right = [f"{len(of_kind)}, every {what} the same and in its time"] if of_kind else []
+        right += [f"{stored_anew} stored as PCM"] if stored_anew else []
         right += [f"{stream.words} is left out: {reason}" for stream, reason in reasons if reason]
         yield Check(f"{kind} streams", not wrong, "; ".join(wrong or right))
     data = [stream for stream in source.header.streams if stream.kind == "data" and stream.codec not in _REMADE]

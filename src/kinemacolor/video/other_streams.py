@@ -10,11 +10,11 @@ from typing import TypeAlias
 import av
 
 from kinemacolor.video.clock import ClockJump
-from kinemacolor.video.container import find_video_stream, has_steady_clock
+from kinemacolor.video.container import find_video_stream, has_steady_clock, open_film
 from kinemacolor.video.info import TIME_TOLERANCE_SECONDS, VideoInfo
 from kinemacolor.video.output import NO_SPACE_ERRNOS
 from kinemacolor.video.packet_clock import MAX_OVERLAP_SECONDS, PacketClock
-from kinemacolor.video.sound_as_pcm import PcmEncoder, can_be_pcm
+from kinemacolor.video.sound_as_pcm import PcmEncoder, can_be_pcm, is_layout_known
 from kinemacolor.video.timecode import advance_timecode
 
 CONTAINER_METADATA_KEYS = {
@@ -22,6 +22,7 @@ CONTAINER_METADATA_KEYS = {
     *("handler_name", "vendor_id", "duration"),
 }
 # An encoder's priming, samples before the first one, is shorter; what begins earlier than this is sound of the film.
+_COVER_KINDS = {"mjpeg": "image/jpeg", "png": "image/png", "gif": "image/gif", "bmp": "image/bmp", "webp": "image/webp"}
 _MAX_PRIMING_SECONDS = 0.1
 _DENSEST = Fraction(1, 8000)  # seconds between times that every track of MP4 tells apart
 
@@ -159,6 +160,8 @@ class StreamCopier:
                 copy_metadata(stream.metadata, attached.metadata)
             else:
                 self._warnings.append(f"{name} is left out: only .mkv holds attachments")
+        elif stream.disposition & av.stream.Disposition.attached_pic and container == "matroska":
+            self._attach_cover(stream)
         elif stream.type == "data" or stream.codec_context is None:
             if not _is_made_anew(stream, self._source):
                 self._warnings.append(
@@ -172,6 +175,18 @@ class StreamCopier:
             copy.disposition = stream.disposition
             copy_metadata(stream.metadata, copy.metadata)
             self._target_streams[stream.index] = copy
+
+    def _attach_cover(self, stream: av.stream.Stream) -> None:
+        """Attach cover art, which is no stream in Matroska; players find it by its name."""
+        kind = _COVER_KINDS.get(stream.codec_context.name)
+        with open_film(self._path) as source:
+            packet = next((one for one in source.demux(source.streams[stream.index]) if one.size), None)
+        if kind is None or packet is None:
+            self._warnings.append(f"{_name_stream(stream)}, cover art ({stream.codec_context.name}), is left out")
+            return
+        suffix = kind.rpartition("/")[2].replace("jpeg", "jpg")
+        attached = self._target.add_attachment(f"cover.{suffix}", kind, bytes(packet))
+        copy_metadata(stream.metadata, attached.metadata)
 
     def _add_as_pcm(self, stream: av.stream.Stream) -> None:
         """Store sound that the container cannot hold as PCM, leave out all else; a warning in both cases."""
@@ -216,6 +231,8 @@ def can_hold(container: str, stream: av.stream.Stream) -> bool:
         with av.open(BytesIO(), "w", format=container) as trial:
             if stream.codec_context.codec.canonical_name not in trial.supported_codecs:
                 return False
+            if container == "mp4" and isinstance(stream, av.AudioStream) and not is_layout_known(stream):
+                return not stream.codec_context.name.startswith("pcm_")  # which it says at the very end
             copy = trial.add_stream_from_template(stream, opaque=True)
             copy.time_base = stream.time_base
             trial.start_encoding()

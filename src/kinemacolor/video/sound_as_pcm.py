@@ -6,7 +6,9 @@ import av
 
 # Of the formats that decoders give; planar ones are woven first.
 _PCM_CODECS = {"u8": "pcm_u8", "s16": "pcm_s16le", "s32": "pcm_s32le", "flt": "pcm_f32le", "dbl": "pcm_f64le"}
-PCM_CONTAINERS = ("matroska", "mov")
+PCM_CONTAINERS = ("matroska", "mov", "mp4")
+# MP4 wants to know which channel is which; Matroska and AVI may say no more than how many there are.
+_USUAL_LAYOUTS = {1: "mono", 2: "stereo", 4: "quad", 6: "5.1", 8: "7.1"}
 
 
 class PcmEncoder:
@@ -16,10 +18,13 @@ class PcmEncoder:
         context = source.codec_context
         packed = context.format.packed.name
         self.codec = _PCM_CODECS[packed]
-        stream = target.add_stream(self.codec, rate=context.sample_rate, layout=context.layout, format=packed)
+        layout = context.layout
+        if not is_layout_known(source):
+            layout = av.AudioLayout(_USUAL_LAYOUTS.get(context.layout.nb_channels, context.layout.name))
+        stream = target.add_stream(self.codec, rate=context.sample_rate, layout=layout, format=packed)
         assert isinstance(stream, av.AudioStream)
         self.stream = stream
-        self._resampler = av.AudioResampler(packed, context.layout, context.sample_rate)
+        self._resampler = av.AudioResampler(packed, layout, context.sample_rate)
 
     def encode(
         self, packet: "av.Packet[av.stream.Stream]", shift_seconds: float
@@ -34,6 +39,11 @@ class PcmEncoder:
                 if woven.pts is not None and woven.time_base:
                     woven.pts += round(shift_seconds / woven.time_base)
                 yield from self.stream.encode(woven)
+
+
+def is_layout_known(stream: av.AudioStream) -> bool:
+    """Say whether a film tells which channel of its sound is which, and not only how many there are."""
+    return not stream.codec_context.layout.name.endswith("channels")
 
 
 def can_be_pcm(stream: av.stream.Stream, container: str) -> bool:

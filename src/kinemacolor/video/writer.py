@@ -10,24 +10,23 @@ from typing import TYPE_CHECKING, Self
 
 import av
 import av.filter
-import numpy as np
 
 from kinemacolor.errors import KinemacolorError
-from kinemacolor.utils.arrays import Float32Array, UIntArray
+from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.video.container import open_film
-from kinemacolor.video.encoding import EncoderSettings, is_folder_name
-from kinemacolor.video.images import write_exr, write_picture
+from kinemacolor.video.encoding import EncoderSettings
 from kinemacolor.video.info import NO_EXTRAS, FrameExtras, VideoInfo
+from kinemacolor.video.matroska_aspect import write_pixel_aspect
 from kinemacolor.video.orientation import is_rigid
 from kinemacolor.video.other_streams import CONTAINER_METADATA_KEYS, StreamCopier, copy_film_metadata
 from kinemacolor.video.output import FilmWriter, make_partial_path, translate_encoding_errors
-from kinemacolor.video.picture_series import find_series
+from kinemacolor.video.picture_writer import PictureWriter
 from kinemacolor.video.pixels import build_frame, full_to_limited_range, get_planar_format, rescale_codes
 from kinemacolor.video.side_data import SideDataAccount
 from kinemacolor.video.timestamps import TimestampConverter
 
 if TYPE_CHECKING:
-    from kinemacolor.color import YCbCr
+    pass
 
 _MATROSKA_SUFFIXES = (".mkv", ".webm")
 # Metadata that MP4 stores where every player looks; any other needs its newer key-value atoms.
@@ -190,9 +189,22 @@ class VideoWriter:
         finally:
             with translate_encoding_errors(self.partial_path):
                 self._container.close()
+                self._tell_pixel_aspect()
             if self._stream_copier:
                 self._stream_copier.close()
             self.warnings.extend(self._side_data.describe_losses())
+
+    def _tell_pixel_aspect(self) -> None:
+        """Write the pixel aspect where PyAV's muxer cannot: into Matroska and WebM."""
+        aspect = self.info.sample_aspect
+        is_matroska = self.output.suffix.lower() in _MATROSKA_SUFFIXES
+        if (
+            is_matroska
+            and aspect
+            and aspect != 1
+            and not write_pixel_aspect(self.partial_path, self.info.width, aspect)
+        ):
+            self.warnings.append(f"the pixel aspect {aspect} is not in the header of {self.output.suffix}: .mp4 has it")
 
     def _add_video_stream(self) -> av.VideoStream:
         """Add the picture stream, with the source's size, time base, colour tags, fields and display matrix."""
@@ -253,85 +265,3 @@ def _build_field_filter(frame: av.VideoFrame, time_base: Fraction, info: VideoIn
     setter.link_to(sink)
     graph.configure()
     return graph
-
-
-class PictureWriter:
-    """Writes a folder of pictures named after those of the source, or one picture; films are turned upright."""
-
-    def __init__(self, output: Path, info: VideoInfo, encoder: EncoderSettings) -> None:
-        self.output, self.info, self.encoder = output, info, encoder
-        self.partial_path = make_partial_path(output)
-        self.warnings: list[str] = []
-        series = find_series(info.path, info.gaps) if info.is_pictures else None
-        frames = zip(series.times, series.frames, strict=False) if series else ()
-        self._names = {time: f"{frame.name}{encoder.picture_suffix}" for time, frame in frames}
-        self._is_folder = is_folder_name(output)
-        self._count = 0
-        if self._is_folder:
-            with translate_encoding_errors(self.partial_path):
-                self.partial_path.mkdir()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-    def write(
-        self,
-        luma_codes: UIntArray,
-        cbcr_codes: UIntArray,
-        pts: int,
-        duration: int,
-        extras: FrameExtras = NO_EXTRAS,
-    ) -> None:
-        """Write one frame, as `FilmWriter.write` describes."""
-        info, depth = self.info, self.encoder.depth
-        codes = rescale_codes(luma_codes, info.depth, depth, full_range=info.colors.full_range)
-        rgb = info.orientation.apply(_planes_to_rgb(codes, cbcr_codes, info.colors.build_ycbcr(depth)))
-        with translate_encoding_errors(self.partial_path):
-            if self.encoder.picture_suffix == ".exr":
-                write_exr(self._get_picture_path(pts), rgb, self.encoder.options["format"], self._upright_pixel_aspect)
-            else:
-                write_picture(self._get_picture_path(pts), _rgb_to_codes(rgb, depth))
-        self._count += 1
-
-    @property
-    def _upright_pixel_aspect(self) -> Fraction:
-        """Pixel aspect after a film was turned upright."""
-        stored = self.info.sample_aspect or Fraction(1)
-        return 1 / stored if self.info.orientation.is_sideways else stored
-
-    def finish(self) -> None:
-        """Finish writing: each picture was whole when it was written."""
-
-    def commit(self) -> None:
-        """Finish writing, and give the result its name."""
-        with translate_encoding_errors(self.partial_path):
-            if self._is_folder and self.output.exists():
-                self.output.rmdir()  # the checks before the render made sure that it is empty
-            self.partial_path.replace(self.output)
-
-    def _get_picture_path(self, pts: int) -> Path:
-        if not self._is_folder:
-            return self.partial_path
-        return self.partial_path / (
-            self._names[pts] if self._names else f"{self._count:06d}{self.encoder.picture_suffix}"
-        )
-
-
-def _planes_to_rgb(luma_codes: UIntArray, cbcr_codes: UIntArray, ycbcr: "YCbCr") -> Float32Array:
-    """Convert Y'CbCr planes of full size to R'G'B' ``H W 3``, 0..1."""
-    import torch
-
-    rgb: Float32Array = (
-        ycbcr.to_rgb(torch.from_numpy(luma_codes)[None], torch.from_numpy(cbcr_codes)).permute(1, 2, 0).numpy()
-    )
-    return rgb
-
-
-def _rgb_to_codes(rgb: Float32Array, depth: int) -> UIntArray:
-    """Round R'G'B' 0..1 to full-range codes of ``depth`` bits."""
-    codes: UIntArray = np.rint(rgb * (2**depth - 1)).astype(np.uint8 if depth == 8 else np.uint16)
-    return codes
