@@ -15,10 +15,11 @@ from PIL import Image
 
 pytest.importorskip("gradio")
 from kinemacolor.errors import InputError, KinemacolorError, ResourceError
+from kinemacolor.video.picture_files import check_uploaded_picture
 from kinemacolor.web.helper import answer_call
 from kinemacolor.web.helper_pool import HelperPool
 from kinemacolor.web.looker import Looker
-from kinemacolor.web.upload_checks import check_film_content, check_picture_content, check_reference_content
+from kinemacolor.web.upload_checks import check_film_content, check_reference_content
 from support.waiting import until
 from support.web_server import add_reference, another, ended, film_bytes, job, picture_bytes, server, upload
 
@@ -76,7 +77,7 @@ def test_the_content_decides_not_the_name(tmp_path: Path) -> None:
         ("d.tif", encoded("tif")),
     ):
         (tmp_path / name).write_bytes(content)
-        check_picture_content(tmp_path / name)
+        check_uploaded_picture(tmp_path / name)
     wrong = (("a.bmp", encoded("bmp")), ("b.png", encoded("bmp")))
     for name, content in (*wrong, ("e.png", encoded("ppm")), ("f.png", encoded("jp2")), ("g.png", picture[:20])):
         (tmp_path / name).write_bytes(content)
@@ -98,7 +99,7 @@ def test_too_many_pixels_are_known_from_the_head(tmp_path: Path, looker: Looker)
     for size in ((40_000, 40_000), (2**31 - 1, 2**31 - 1)):
         path.write_bytes(huge_png(*size))
         with pytest.raises(InputError):
-            check_picture_content(path)
+            check_uploaded_picture(path)
         with pytest.raises(InputError):
             looker.check_reference(path)
 

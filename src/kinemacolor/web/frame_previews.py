@@ -26,12 +26,12 @@ from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.video.display import to_display_gray
 from kinemacolor.video.geometry import Geometry, resize
 from kinemacolor.video.images import read_picture_size
+from kinemacolor.video.picture_files import check_uploaded_picture
 from kinemacolor.video.random_access import FrameIndex, RangeReader
 from kinemacolor.web.corrections import apply_frame_luma, decode_strokes, paint_strokes_on_frame
 from kinemacolor.web.picture_cache import fit_preview_size, write_if_missing, write_picture_file
 from kinemacolor.web.project import Project
 from kinemacolor.web.storage import NotFoundError
-from kinemacolor.web.upload_checks import check_picture_content
 from kinemacolor.weights.registry import load_model, make_meta_model
 
 LONGEST_SIDE = 1280  # px: the longer side of previews of frames
@@ -166,7 +166,7 @@ class FramePreviewer:
 
     def correct_by_picture(self, project: Project, frame: int, picture: Path) -> None:
         """Make an uploaded picture of a frame a reference of its shot. Raises as `Project.add_correction`."""
-        check_picture_content(picture)
+        check_uploaded_picture(picture)
         given = load_reference(picture)
         if given.shape[2] == 3:
             given = apply_frame_luma(given, self.read_gray_frame(project, frame))

@@ -5,12 +5,7 @@ from pathlib import Path
 from kinemacolor.errors import InputError
 from kinemacolor.video.container import UPLOAD_FORMATS, open_film
 from kinemacolor.video.images import find_pictures
-from kinemacolor.video.picture_files import (
-    MAX_PICTURE_PIXELS,
-    UPLOAD_PICTURE_FORMATS,
-    find_picture_kind,
-    read_picture_header,
-)
+from kinemacolor.video.picture_files import MAX_PICTURE_PIXELS, check_uploaded_picture, find_picture_kind
 
 
 def check_film_content(path: Path) -> None:
@@ -20,17 +15,10 @@ def check_film_content(path: Path) -> None:
         check_reference_content(file)
 
 
-def check_picture_content(path: Path) -> None:
-    """Raise InputError for what is no picture of a kind that may be uploaded, or a larger one; nothing is decoded."""
-    if str(find_picture_kind(path)).upper() not in UPLOAD_PICTURE_FORMATS:
-        raise InputError(f"{path} is no picture that can be taken: give {', '.join(UPLOAD_PICTURE_FORMATS)}")
-    read_picture_header(path)
-
-
 def check_reference_content(path: Path) -> None:
     """Raise InputError for what is neither a picture nor a film of a kind that may be uploaded."""
     if find_picture_kind(path):
-        check_picture_content(path)
+        check_uploaded_picture(path)
         return
     with open_film(path, UPLOAD_FORMATS) as container:
         for stream in container.streams.video:
