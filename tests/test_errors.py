@@ -2,6 +2,7 @@
 
 import errno
 
+import av
 import pytest
 
 from kinemacolor.errors import InputError, ResourceError, UsageError, find_machine_fault, translate_foreign_errors
@@ -41,3 +42,9 @@ def test_what_tells_of_the_machine_is_a_resource_error(raised: Exception, words:
 def test_other_errors_tell_nothing_of_the_machine() -> None:
     assert find_machine_fault(ValueError("no such colour")) is None
     assert find_machine_fault(OSError(errno.ENOENT, "No such file")) is None
+
+
+def test_ffmpegs_wish_for_more_data_is_no_fault_of_the_machine_and_no_thread_is() -> None:
+    assert find_machine_fault(av.error.BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")) is None
+    no_thread = av.error.BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable", "avcodec_open2('h264')")
+    assert isinstance(find_machine_fault(no_thread), ResourceError)

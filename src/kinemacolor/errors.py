@@ -77,7 +77,7 @@ def find_machine_fault(error: BaseException) -> ResourceError | None:
     if isinstance(error, MemoryError):
         return ResourceError(_MACHINE_ERRNOS[errno.ENOMEM])
     number = getattr(error, "errno", None)  # PyAV's errors have one too, and not all are an OSError
-    if number == errno.EAGAIN and type(error).__module__.startswith("av."):
+    if number == errno.EAGAIN and type(error).__module__.startswith("av.") and "avcodec_open2" not in str(error):
         return None  # FFmpeg's word for "more data, please", which damaged films make it say
     if number in _MACHINE_ERRNOS:
         return ResourceError(f"{_MACHINE_ERRNOS[number]} ({error})")

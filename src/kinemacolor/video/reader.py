@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 import av
 import numpy as np
 
-from kinemacolor.errors import InputError
+from kinemacolor.errors import InputError, find_machine_fault
 from kinemacolor.options import GapHandling
 from kinemacolor.video.clock import MAX_PAUSE_SECONDS, ClockJump, ClockRepair, PacketLog
 from kinemacolor.video.container import (
@@ -264,6 +264,8 @@ class VideoReader:
             except StopIteration:
                 break
             except (av.error.FFmpegError, OSError) as error:
+                if machine_fault := find_machine_fault(error):
+                    raise machine_fault from error
                 self.ended_early = f"the file cannot be read beyond {self._reached:.2f} s ({error})"
                 break
             if packet.pts is not None:
@@ -273,7 +275,9 @@ class VideoReader:
             self._packets.note(packet)
             try:
                 frames = packet.decode()
-            except av.error.FFmpegError:
+            except av.error.FFmpegError as error:
+                if machine_fault := find_machine_fault(error):
+                    raise machine_fault from error
                 self.corrupt_packets += 1
                 continue
             self.corrupt_packets += packet.is_corrupt

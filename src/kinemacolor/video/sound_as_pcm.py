@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import av
 
+from kinemacolor.errors import find_machine_fault
+
 # Of the formats that decoders give; planar ones are woven first.
 _PCM_CODECS = {"u8": "pcm_u8", "s16": "pcm_s16le", "s32": "pcm_s32le", "flt": "pcm_f32le", "dbl": "pcm_f64le"}
 PCM_CONTAINERS = ("matroska", "mov", "mp4")
@@ -32,7 +34,9 @@ class PcmEncoder:
         """Yield the packets that one packet becomes, moved by ``shift_seconds``; damaged sound becomes none."""
         try:
             frames = [frame for frame in packet.decode() if isinstance(frame, av.AudioFrame)]
-        except av.error.FFmpegError:
+        except av.error.FFmpegError as error:
+            if machine_fault := find_machine_fault(error):
+                raise machine_fault from error
             return
         for frame in frames:
             for woven in self._resampler.resample(frame):
