@@ -22,7 +22,7 @@ from kinemacolor.utils.checked_files import (
     read_kept_file,
     write_checked_lines,
 )
-from kinemacolor.utils.files import NEW_FILE_PATTERN, remove_intruder, translate_disk_errors, write_file_atomically
+from kinemacolor.utils.files import remove_intruder, remove_unfinished, translate_disk_errors, write_file_atomically
 
 SEGMENT_FRAMES = 48  # frames that are predicted, encoded and stored together
 _PASS_NAME, _SEGMENT_NAME = re.compile(r"[0-9a-f]{24}"), re.compile(r"(\d{6,})\.mkv")
@@ -83,10 +83,13 @@ class WorkFolder:
     def check_passes(self, passes: Iterable[tuple[str, int]]) -> str | None:
         """Check all that is stored of passes, given as digests and frames; gives words for a person about damage.
 
-        What is damaged is not there afterwards. No other process may paint meanwhile.
+        What is damaged, or was not yet whole when its process was killed, is not there afterwards. No other process may
+        paint meanwhile.
 
         Raises ResourceError where memory or disk are used up.
         """
+        with translate_disk_errors(self.folder):
+            remove_unfinished(self.folder)
         damaged = sum(self.pass_folder(digest, frames).remove_damage() for digest, frames in passes)
         if not damaged:
             return None
@@ -275,10 +278,8 @@ class PassFolder:
         for number in lost:
             self.forget_segment(number)
         with translate_disk_errors(self.folder):
+            remove_unfinished(self.folder)
             names = [file.name for file in self.folder.iterdir()]
-            for name in names:
-                if re.fullmatch(NEW_FILE_PATTERN, name):
-                    (self.folder / name).unlink()
         unlisted = {int(match[1]) for match in map(_SEGMENT_NAME.fullmatch, names) if match} - self._stored.keys()
         if not (rows and rows[-1] is None and journal.rstrip().endswith(b"}")):
             # not a whole line that was damaged: a run was killed before it had written that of this segment

@@ -23,6 +23,7 @@ from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.utils.checked_files import read_checked_json, read_kept_file, write_checked_json
 from kinemacolor.utils.files import (
     compute_tree_sha256,
+    remove_unfinished,
     sync_path,
     sync_tree,
     translate_disk_errors,
@@ -136,7 +137,8 @@ def find_finished(claim: OutputClaim) -> RenderReport | None:
         named = zip(_list_results(claim, report), record["results"], strict=True)
         if all(_digest(path) == digest for path, digest in named):
             _remove_left_locks(claim)
-            return report
+            with translate_disk_errors(claim.work_folder):
+                return report
     return None
 
 
@@ -168,6 +170,7 @@ def _give_names(claim: OutputClaim, results: list[Path], record: dict[str, Any])
     with translate_disk_errors(claim.work_folder):
         for name in (COMMIT_FILE, PARTIALS_FILE):
             (claim.work_folder / name).unlink(missing_ok=True)
+        remove_unfinished(claim.work_folder)
 
 
 def _check_free(path: Path, partial: Path, *, overwrite: bool) -> None:

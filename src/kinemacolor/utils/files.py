@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -84,6 +85,16 @@ def write_file_atomically(path: Path) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):  # or the reason of the failure is lost where a disk refuses even that
             new.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove the files of a folder that were not yet whole when their process was killed.
+
+    No other process may write there meanwhile. Raises OSError where the disk refuses.
+    """
+    for file in folder.iterdir() if folder.is_dir() else ():
+        if re.fullmatch(NEW_FILE_PATTERN, file.name) and file.is_file():
+            file.unlink()
 
 
 def remove_intruder(path: Path) -> bool:
