@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from kinemacolor.errors import KinemacolorError, UsageError
-from kinemacolor.rendering.ownership import make_lock_path, own_outputs
+from kinemacolor.rendering.ownership import lock_work_folder, make_lock_path, own_outputs
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.utils.checked_files import read_checked_json, read_kept_file, write_checked_json
 from kinemacolor.utils.files import (
@@ -128,6 +128,7 @@ def find_finished(claim: OutputClaim) -> RenderReport | None:
             named = zip(results, pending["results"], strict=True)
             if all(digest in (_digest(path), _digest(make_partial_path(path))) for path, digest in named):
                 _give_names(claim, results, pending)
+                _remove_leftovers(claim)
                 return report
     if claim.overwrite or not claim.paths[0].exists():
         return None
@@ -136,14 +137,16 @@ def find_finished(claim: OutputClaim) -> RenderReport | None:
     if record and report:
         named = zip(_list_results(claim, report), record["results"], strict=True)
         if all(_digest(path) == digest for path, digest in named):
-            _remove_left_locks(claim)
-            with translate_disk_errors(claim.work_folder):
-                return report
+            _remove_leftovers(claim)
+            return report
     return None
 
 
-def _remove_left_locks(claim: OutputClaim) -> None:
-    """Remove the files of locks that a run left which was killed when all was done."""
+def _remove_leftovers(claim: OutputClaim) -> None:
+    """Remove what a run left which was killed when all was done: files of locks, and such as were not yet whole."""
+    if claim.work_folder.is_dir():
+        with suppress(KinemacolorError), lock_work_folder(claim.work_folder), translate_disk_errors(claim.work_folder):
+            remove_unfinished(claim.work_folder)
     if any(make_lock_path(path).exists() for path in claim.paths):
         with suppress(KinemacolorError), own_outputs(claim.paths):
             pass
@@ -170,7 +173,6 @@ def _give_names(claim: OutputClaim, results: list[Path], record: dict[str, Any])
     with translate_disk_errors(claim.work_folder):
         for name in (COMMIT_FILE, PARTIALS_FILE):
             (claim.work_folder / name).unlink(missing_ok=True)
-        remove_unfinished(claim.work_folder)
 
 
 def _check_free(path: Path, partial: Path, *, overwrite: bool) -> None:
