@@ -128,7 +128,7 @@ def test_references_that_cannot_serve_exit_3(film: Path, tmp_path: Path, capsys:
     gray, text = tmp_path / "gray.jpg", tmp_path / "text.png"
     cv2.imwrite(str(gray), cv2.cvtColor(scene(0), cv2.COLOR_RGB2GRAY))
     text.write_text("no picture")
-    words = {gray: "has no colour", text: "cannot be read", tmp_path / "none.png": "does not exist"}
+    words = {gray: "has no colour", text: "no picture", tmp_path / "none.png": "does not exist"}
     for path, message in words.items():
         assert colorize(film, path, tmp_path / "out.mp4") == 3
         assert message in said(capsys)

@@ -257,7 +257,7 @@ def test_a_report_that_fails_leaves_the_earlier_one(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "report.json").write_text("earlier")
     next(tmp_path.glob("film.plan.work/passes/*/000000.mkv")).write_bytes(b"damaged")
-    with pytest.raises(InputError, match="is damaged"):
+    with pytest.raises(InputError, match="is missing or damaged"):
         write_report(Plan.read(path), tmp_path / "film.plan.work", folder)
     assert (folder / "report.json").read_text() == "earlier"
     assert not list(tmp_path.glob(".film*"))

@@ -177,7 +177,7 @@ def test_what_is_no_run_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture
         ("none", "is no folder: name that of a run"),
         ("empty", "holds no log.jsonl"),
         ("begun", "has no row yet"),
-        ("bytes", "is no text"),
+        ("bytes", "has no row"),
     ):
         with pytest.raises(InputError, match=said):
             write_report(tmp_path / name)

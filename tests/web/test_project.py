@@ -97,7 +97,7 @@ def test_a_project_is_one_photograph_or_the_pictures_of_a_film(tmp_path: Path, g
         ([("a.png", b"x"), ("b.txt", b"x")], "give one film, or the pictures of one"),
         ([("a/1.png", b"x"), ("b/1.png", b"x")], "have one name"),
         ([("1.png", b"x"), ("2.png", b"x")], "1.png"),
-        ([("list.M3U8", b"#EXTM3U\n#EXTINF:1,\n/etc/film.mp4\n")], "is a list of films"),
+        ([("list.M3U8", b"#EXTM3U\n#EXTINF:1,\n/etc/film.mp4\n")], "no film|another kind of file"),
         ([], "give one film"),
     ],
 )

@@ -22,6 +22,7 @@ from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.video.default_container import choose_default_suffix
 from kinemacolor.video.encoding import EncoderSettings, choose_encoder, is_folder_name
 from kinemacolor.video.geometry import compute_working_size
+from kinemacolor.video.images import WRITABLE_PICTURE_SUFFIXES
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.output import make_partial_path
 from kinemacolor.video.picture_series import choose_result_suffix, locate_film, make_result_base
@@ -113,7 +114,8 @@ def default_output_path(source: Path, label: str = "color") -> Path:
     if suffix is None and source.is_file():
         suffix = choose_default_suffix(source)
     elif suffix is None:
-        suffix = source.suffix.lower() if source.suffix.lower() in _WRITABLE_SUFFIXES else ".mp4"
+        own = source.suffix.lower()
+        suffix = own if own in (*_WRITABLE_SUFFIXES, *WRITABLE_PICTURE_SUFFIXES) else ".mp4"
     return base.with_name(f"{base.name}.{label}{suffix}")
 
 

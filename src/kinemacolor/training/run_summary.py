@@ -95,10 +95,7 @@ def read_run(folder: Path) -> RunSummary:
     with translate_read_errors(folder):
         if not (folder / LOG_FILE).is_file():
             raise InputError(f"{folder} holds no {LOG_FILE}: name the folder of a run, which `train --output` made")
-        try:
-            rows = read_log(folder)
-        except UnicodeDecodeError as error:
-            raise InputError(f"{folder / LOG_FILE} is no text ({error}): it is damaged") from error
+        rows = read_log(folder)
         pictures = {int(path.stem): path for path in (folder / "filmstrips").glob("*.jpg") if path.stem.isdecimal()}
     if not rows:
         raise InputError(f"{folder / LOG_FILE} has no row yet: wait until the run has begun")
