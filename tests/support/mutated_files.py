@@ -29,7 +29,7 @@ from support.strange_texts import FOREIGN_LISTS, RIGHT_LISTS, safetensors_file
 
 SHARES = {"film": 40, "picture": 25, "plan": 10, "list": 10, "weights": 10, "work": 5}  # of a hundred
 NOT_MUTATED = ("dv", "dv in avi", "dv in mov", "argb", "prores with alpha", "raw hevc", "HDR10", "y4m")  # large or slow
-OUR_ENDINGS = ("InputError", "UsageError", "WeightsError", "PartialError", "ResourceError")
+OUR_ENDINGS = ("InputError", "GrayReferenceError", "UsageError", "WeightsError", "PartialError", "ResourceError")
 
 
 @dataclass(frozen=True)

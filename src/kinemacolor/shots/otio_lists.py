@@ -1,6 +1,7 @@
 """Timelines of OpenTimelineIO (*.otio), read and written through its library."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -14,6 +15,7 @@ from kinemacolor.errors import InputError, translate_foreign_errors
 from kinemacolor.shots.listed import MAX_NUMBER, ListedShot, Reading, place_in_film
 from kinemacolor.shots.shot import FrameClock, Shot, parse_transition
 
+_SCHEMA = re.compile(r"\w+\.[0-9]{1,4}")
 _SAME_RATE = 0.1  # frames a second; programs write 24 for 24000/1001
 
 _Time = tuple[float, float]  # a value and its rate
@@ -70,7 +72,12 @@ def _list_items(text: str) -> tuple[_Time | None, list[_Item]]:
 
 
 def _check_parts(part: dict[str, Any]) -> dict[str, Any]:
-    """Return an object of a timeline. Raises ValueError where its tracks, or things in a list of it, are missing."""
+    """Return an object of a timeline.
+
+    Raises ValueError where its tracks, or things in a list of it, are missing, or its schema has no version.
+    """
+    if not _SCHEMA.fullmatch(str(part.get("OTIO_SCHEMA", "None.1"))):
+        raise ValueError(f"{part['OTIO_SCHEMA']!r} is no schema")
     for name, value in part.items():
         holes = value if isinstance(value, list) else [value] if name == "tracks" else ()
         if any(one is None for one in holes):

@@ -9,10 +9,10 @@ from typing import TypeAlias
 
 import av
 
+from kinemacolor.errors import InputError, translate_foreign_errors
 from kinemacolor.video.clock import ClockJump
 from kinemacolor.video.container import find_video_stream, has_steady_clock, open_film
 from kinemacolor.video.info import TIME_TOLERANCE_SECONDS, VideoInfo
-from kinemacolor.video.output import NO_SPACE_ERRNOS
 from kinemacolor.video.packet_clock import MAX_OVERLAP_SECONDS, PacketClock
 from kinemacolor.video.sound_as_pcm import PcmEncoder, can_be_pcm, is_layout_known
 from kinemacolor.video.timecode import advance_timecode
@@ -57,6 +57,7 @@ class StreamCopier:
         self._lead_seconds = 0.0
         self._last_dts: dict[int, int] = {}
         self._dropped: Counter[str] = Counter()
+        self._refused: Counter[str] = Counter()
         self._pcm_encoders: dict[int, PcmEncoder] = {}
         video = find_video_stream(self._source, info.path)
         for stream in self._source.streams:
@@ -123,6 +124,8 @@ class StreamCopier:
                 f"{count} packet{'s' * (count > 1)} of {name} run{'s' * (count == 1)} backwards in time and "
                 f"{'are' if count > 1 else 'is'} left out"
             )
+        for name, count in self._refused.items():
+            self._warnings.append(f"{count} damaged packet{'s' * (count > 1)} of {name}: left out")
         self._source.close()
 
     def _write(self, packet: Packet, shift_seconds: float) -> None:
@@ -149,7 +152,10 @@ class StreamCopier:
         if packet.dts is not None:
             self._last_dts[stream.index] = packet.dts
         packet.stream = self._target_streams[stream.index]
-        self._target.mux(packet)
+        try:
+            self._target.mux(packet)
+        except (av.error.InvalidDataError, av.error.ArgumentError):  # what muxers say of damaged packets
+            self._refused[_name_stream(stream)] += 1
 
     def _add_stream(self, stream: av.stream.Stream) -> None:
         """Open a copy of a stream in the target, or warn that the container cannot hold it."""
@@ -213,14 +219,18 @@ class StreamCopier:
                 stream.discard = av.stream.Discard.all
         if self._start > 0 and has_steady_clock(self._path):
             self._source.seek(int((self._start + self._origin) * av.time_base))
-        try:
-            for packet in self._source.demux(wanted):
-                if packet.size or packet.stream.index in self._pcm_encoders:  # an empty one flushes a decoder
-                    yield packet
-        except (av.error.FFmpegError, OSError) as error:
-            if error.errno in NO_SPACE_ERRNOS:
-                raise
-            self._warnings.append(f"sound and other streams end early: {error}")
+        packets = self._source.demux(wanted)
+        while True:
+            try:
+                with translate_foreign_errors(lambda error: InputError(str(error))):
+                    packet = next(packets, None)
+            except InputError as error:
+                self._warnings.append(f"sound and other streams end early: {error}")
+                return
+            if packet is None:
+                return
+            if packet.size or packet.stream.index in self._pcm_encoders:  # an empty one flushes a decoder
+                yield packet
 
 
 def can_hold(container: str, stream: av.stream.Stream) -> bool:

@@ -9,7 +9,7 @@ from typing import NamedTuple, Self
 import av
 import numpy as np
 
-from kinemacolor.errors import InputError, find_machine_fault
+from kinemacolor.errors import InputError, translate_foreign_errors
 from kinemacolor.options import GapHandling
 from kinemacolor.video.clock import MAX_PAUSE_SECONDS, ClockJump, ClockRepair, PacketLog
 from kinemacolor.video.container import (
@@ -260,13 +260,12 @@ class VideoReader:
         packets = container.demux()
         while True:
             try:
-                packet = next(packets)
-            except StopIteration:
-                break
-            except (av.error.FFmpegError, OSError) as error:
-                if machine_fault := find_machine_fault(error):
-                    raise machine_fault from error
+                with translate_foreign_errors(lambda error: InputError(str(error))):
+                    packet = next(packets, None)
+            except InputError as error:
                 self.ended_early = f"the file cannot be read beyond {self._reached:.2f} s ({error})"
+                break
+            if packet is None:
                 break
             if packet.pts is not None:
                 self._reached = max(self._reached, float((packet.pts + (packet.duration or 0)) * packet.time_base))
@@ -274,10 +273,9 @@ class VideoReader:
                 continue
             self._packets.note(packet)
             try:
-                frames = packet.decode()
-            except av.error.FFmpegError as error:
-                if machine_fault := find_machine_fault(error):
-                    raise machine_fault from error
+                with translate_foreign_errors(lambda error: InputError(str(error))):
+                    frames = packet.decode()
+            except InputError:
                 self.corrupt_packets += 1
                 continue
             self.corrupt_packets += packet.is_corrupt
