@@ -15,16 +15,11 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))  # small films with everything are made there
 
-import numpy as np  # noqa: E402
 
 from kinemacolor.errors import KinemacolorError  # noqa: E402
-from kinemacolor.options import EncodingOptions  # noqa: E402
 from kinemacolor.verification.check import Check  # noqa: E402
 from kinemacolor.verification.verify import verify_film  # noqa: E402
-from kinemacolor.video.encoding import choose_encoder  # noqa: E402
-from kinemacolor.video.pixels import compute_chroma_shape  # noqa: E402
-from kinemacolor.video.reader import VideoReader, probe_film  # noqa: E402
-from kinemacolor.video.writer import open_writer  # noqa: E402
+from support.films import write_with_chroma  # noqa: E402
 from support.kept_films import CASES, Case  # noqa: E402
 
 PAGE = ROOT / "docs/kept.md"
@@ -60,24 +55,11 @@ class Cell(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def colorize_flatly(source: Path, output: Path, options: dict[str, Any]) -> list[str]:
-    """Write a film again with one colour all over; returns what the writer warns of."""
-    info = probe_film(source)
-    encoder = choose_encoder(info, output, EncodingOptions(**options))
-    shape = compute_chroma_shape(info.height, info.width, encoder.subsampling)
-    chroma = np.full((2, *shape), 2 ** (encoder.depth - 1), np.uint8 if encoder.depth == 8 else np.uint16)
-    with VideoReader(source) as reader, open_writer(output, info, encoder) as writer:
-        for block in reader.iter_blocks(1):
-            writer.write(block.luma_codes[0], chroma, block.pts[0], block.durations[0], block.extras[0])
-        writer.commit()
-    return list(writer.warnings)
-
-
 def try_case(case: Case, source: Path, folder: Path, name: str, options: dict[str, Any]) -> Cell:
     """Write one film as one kind of result, and ask what became of the thing."""
     output = folder / name
     try:
-        warnings = colorize_flatly(source, output, options)
+        warnings = write_with_chroma(source, output, **options)
     except KinemacolorError as error:
         reason = str(error).partition(f"{folder}/")[2] or str(error)
         return Cell("refused", (reason.replace(f"{folder}/", "").partition(": try")[0],))

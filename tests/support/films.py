@@ -16,6 +16,7 @@ from kinemacolor.models.color2embed import Color2Embed, Color2EmbedOptions
 from kinemacolor.options import EncodingOptions, GapHandling
 from kinemacolor.video.encoding import choose_encoder
 from kinemacolor.video.info import VideoInfo
+from kinemacolor.video.output import FilmWriter
 from kinemacolor.video.pixels import compute_chroma_shape
 from kinemacolor.video.reader import VideoReader, probe_film
 from kinemacolor.video.writer import open_writer
@@ -94,6 +95,12 @@ def copy_with_chroma(source: Path, output: Path, **options: Any) -> VideoInfo:
     return probe_film(output)
 
 
+def give_name(writer: FilmWriter, output: Path) -> None:
+    """Finish a result and name it, which a render does for all of its results at once."""
+    writer.finish()
+    writer.partial_path.replace(output)
+
+
 def write_with_chroma(
     source: Path, output: Path, *, with_other_streams: bool = True, gaps: GapHandling = "error", **options: Any
 ) -> list[str]:
@@ -109,7 +116,7 @@ def write_with_chroma(
         for block in reader.iter_blocks(3):
             for luma, *rest in zip(block.luma_codes, block.pts, block.durations, block.extras, strict=True):
                 writer.write(luma, chroma, *rest)
-        writer.commit()
+        give_name(writer, output)
     return [*writer.warnings, *reader.describe_faults()]
 
 

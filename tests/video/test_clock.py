@@ -19,7 +19,7 @@ from kinemacolor.video.packet_clock import PacketClock
 from kinemacolor.video.random_access import FrameIndexBuilder, iter_range_blocks
 from kinemacolor.video.reader import VideoReader, probe_film
 from kinemacolor.video.writer import open_writer
-from support.films import scene, write_film, write_with_chroma
+from support.films import give_name, scene, write_film, write_with_chroma
 
 MS = Fraction(1, 1000)
 
@@ -114,7 +114,7 @@ def test_a_jumping_film_can_be_cut_anywhere(tmp_path: Path) -> None:
                 block.durations[0],
                 block.extras[0],
             )
-        writer.commit()
+        give_name(writer, output)
     assert frame_times(output) == pytest.approx([index / 25 for index in range(10)], abs=0.001)
     sound = packet_times(output)
     assert 0 <= sound[0] < 0.03

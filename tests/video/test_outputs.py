@@ -22,7 +22,7 @@ from kinemacolor.video.reader import VideoReader, probe_film
 from kinemacolor.video.timecode import advance_timecode, timecode_to_frames
 from kinemacolor.video.timestamps import TimestampConverter
 from kinemacolor.video.writer import open_writer
-from support.films import SIZE, copy_with_chroma, luma_of, write_film, write_with_chroma
+from support.films import SIZE, copy_with_chroma, give_name, luma_of, write_film, write_with_chroma
 
 MS = Fraction(1, 1000)
 
@@ -111,7 +111,7 @@ def test_a_cut_begins_at_its_own_time_code(tmp_path: Path) -> None:
     info, output = probe_film(film), tmp_path / "out.mov"
     with open_writer(output, info, choose_encoder(info, output, EncodingOptions()), start_seconds=2.5 / 24) as writer:
         writer.write(np.zeros(SIZE, np.uint8), np.full((2, SIZE[0] // 2, SIZE[1] // 2), 128, np.uint8), 11250, 3750)
-        writer.commit()
+        give_name(writer, output)
     assert probe_film(output).timecode == "01:00:01:01"
 
 
@@ -144,8 +144,8 @@ def write_layer(source: Path, result: Path, layer: Path, **options: Any) -> None
             chroma = np.stack([middle + ramp, middle - ramp + block.pts[0] % 3]).astype(dtype)
             whole.write(block.luma_codes[0], chroma, block.pts[0], block.durations[0])
             alone.write(make_layer_luma_codes(info), chroma, block.pts[0], block.durations[0])
-        whole.commit()
-        alone.commit()
+        give_name(whole, result)
+        give_name(alone, layer)
 
 
 def filters_in_the_guide() -> tuple[str, str]:

@@ -120,7 +120,7 @@ def plan(
         [locate_film(film), *(one.path for one in reference_specs), *([shots] if shots else [])],
         overwrite,
     )
-    start_seconds, end_seconds = read_span(film, start, end)
+    start_seconds, end_seconds = read_span(film, start, end, gaps)
     request = PlanRequest(
         film=film,
         reference_specs=reference_specs,
@@ -181,7 +181,7 @@ def render(
     if workers and not cluster:
         raise UsageError("--workers goes with --cluster: add --cluster auto")
     film_plan, work_folder = Plan.read(plan), work or plan.with_name(f"{plan.name.removesuffix('.json')}.work")
-    suffix, span = "color", read_span(film_plan.film.path, start, end)
+    suffix, span = "color", read_span(film_plan.film.path, start, end, film_plan.film.gaps)
     if span != (0, None):
         suffix, film_plan, work_folder = "excerpt.color", cut_excerpt(film_plan, *span), work_folder / "excerpt"
     target = OutputSpec(

@@ -93,7 +93,7 @@ def colorize(
     from kinemacolor.rendering.one_shot import ColorizeRequest, ColorizeRun
     from kinemacolor.rendering.output import default_output_path
 
-    start_seconds, end_seconds = read_span(film, start, end)
+    start_seconds, end_seconds = read_span(film, start, end, gaps)
     request = ColorizeRequest(
         source=film,
         references=tuple(map(ReferenceSpec.parse, reference)),

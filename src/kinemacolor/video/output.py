@@ -20,7 +20,8 @@ REFUSED_ERRNOS = (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 class FilmWriter(Protocol):
     """Writes a result frame by frame, in order.
 
-    The result gets its name only with `commit`; until then it lies at ``partial_path`` (``*.partial.*``).
+    The result gets its name from who renders it, once it is finished; until then it lies at ``partial_path``
+    (``*.partial.*``).
     ``warnings`` names what of the source the result cannot hold.
     """
 
@@ -50,9 +51,6 @@ class FilmWriter(Protocol):
 
     def finish(self) -> None:
         """Finish writing: all lies at ``partial_path``, and is closed."""
-
-    def commit(self) -> None:
-        """Finish writing, and give the result its name."""
 
 
 def make_partial_path(output: Path) -> Path:

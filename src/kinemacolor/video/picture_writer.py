@@ -70,13 +70,6 @@ class PictureWriter:
     def finish(self) -> None:
         """Finish writing: each picture was whole when it was written."""
 
-    def commit(self) -> None:
-        """Finish writing, and give the result its name."""
-        with translate_encoding_errors(self.partial_path):
-            if self._is_folder and self.output.exists():
-                self.output.rmdir()  # the checks before the render made sure that it is empty
-            self.partial_path.replace(self.output)
-
     def _get_picture_path(self, pts: int) -> Path:
         if not self._is_folder:
             return self.partial_path

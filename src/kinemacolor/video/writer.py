@@ -172,12 +172,6 @@ class VideoWriter:
                 self._stream_copier.copy_until(None)
             self._close_container()
 
-    def commit(self) -> None:
-        """Finish writing, and give the result its name."""
-        self.finish()
-        with translate_encoding_errors(self.partial_path):
-            self.partial_path.replace(self.output)
-
     def _close_container(self) -> None:
         """Flush the encoder and close all files, once."""
         if self._closed:
