@@ -14,6 +14,7 @@ from kinemacolor.errors import UsageError
 
 DEFAULT_MODEL = "kinema"
 EdgeFilter = Literal["none", "fgs", "guided"]
+EngineName = Literal["torch", "openvino", "cuda-graphs"]
 Detector = Literal["luma", "transnet"]
 GapHandling = Literal["error", "hold", "skip"]  # of numbers that a series of pictures lacks
 Precision = Literal["float32", "float16", "bfloat16"]
