@@ -84,9 +84,7 @@ def make_variants(
 def run_job(variant: Variant, job: Job) -> JobCost:
     """Colorize once, in a new process; its result is thrown away. Raises PartialError where it fails."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [str(variant.python), "-P", "-m", "kinemacolor", *_make_words(variant, job, Path(folder))]
-        report, cost = _measure(variant, job, command, Path(folder))
-    return JobCost(int(report["frames"]), *cost, tuple(report.get("stages", ())))
+        return run_command(variant, ["-m", "kinemacolor", *_make_words(variant, job, Path(folder))], job.threads)
 
 
 def probe_stages(variant: Variant, job: Job) -> dict[str, float]:
@@ -96,11 +94,34 @@ def probe_stages(variant: Variant, job: Job) -> dict[str, float]:
     """
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder, "stages.json")
-        words = _make_words(variant, job, Path(folder))
-        command = [str(variant.python), "-P", str(STAGE_PROBE), str(result), *words]
-        _measure(variant, job, command, Path(folder), threads=1)
+        run_command(variant, [str(STAGE_PROBE), str(result), *_make_words(variant, job, Path(folder))], threads=1)
         stages: dict[str, float] = json.loads(result.read_text())["stages"]
     return stages
+
+
+def run_command(variant: Variant, words: Sequence[str], threads: int | None = None) -> JobCost:
+    """Run the Python of a variant with ``words``, which end with a command that writes a report as JSON.
+
+    This process must be small: what it held when it started the other one counts as memory of that one, too. Raises
+    PartialError where the command fails.
+    """
+    environment = make_variant_environment(variant, threads)
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as messages:
+        began = time.monotonic()
+        process = subprocess.Popen(  # noqa: S603  a Python that the user named, or this one
+            [str(variant.python), "-P", *words], stdout=output, stderr=messages, env=environment
+        )
+        _, status, usage = os.wait4(process.pid, 0)  # not of all children: others may run
+        wall_seconds = time.monotonic() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        for stream in (output, messages):
+            stream.seek(0)
+        if process.returncode:
+            last = messages.read().decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
+            raise PartialError(f"{variant.name} ended with exit code {process.returncode}: {last[0]}")
+        report = json.loads(output.read())
+    core_seconds, peak_memory_mb = usage.ru_utime + usage.ru_stime, usage.ru_maxrss * KILOBYTE / 1e6
+    return JobCost(int(report["frames"]), core_seconds, wall_seconds, peak_memory_mb, tuple(report.get("stages", ())))
 
 
 def make_variant_environment(variant: Variant, threads: int | None = None) -> Mapping[str, str]:
@@ -116,37 +137,6 @@ def _make_words(variant: Variant, job: Job, folder: Path) -> list[str]:
     end = [] if job.end_seconds is None else ["--end", f"{job.end_seconds:.3f}"]
     words = ["colorize", str(job.film), "-r", str(job.reference), "-o", str(folder / "result.mp4"), *end]
     return [*words, "--model", job.model, "--quiet", "--json", *variant.options]
-
-
-def _measure(
-    variant: Variant, job: Job, command: Sequence[str], folder: Path, threads: int | None = None
-) -> tuple[dict[str, Any], tuple[float, float, float]]:
-    """Run a command of a job; gives its report, its core-seconds, seconds on the clock, and peak memory in MB.
-
-    This process must be small: what it held when it started the other one counts as memory of that one, too.
-    """
-    said, errors = folder / "report.json", folder / "errors.txt"
-    with said.open("w") as output, errors.open("w") as messages:
-        began = time.monotonic()
-        process = subprocess.Popen(  # noqa: S603  a Python that the user named, or this one
-            command,
-            stdout=output,
-            stderr=messages,
-            env=make_variant_environment(variant, threads or job.threads),
-        )
-        core_seconds, peak = _wait_for(process)
-        wall_seconds = time.monotonic() - began
-    if process.returncode:
-        last = errors.read_text(errors="replace").strip().splitlines()[-1:] or ["no message"]
-        raise PartialError(f"{variant.name} ended with exit code {process.returncode}: {last[0]}")
-    return json.loads(said.read_text()), (core_seconds, wall_seconds, peak)
-
-
-def _wait_for(process: "subprocess.Popen[bytes]") -> tuple[float, float]:
-    """Wait until a process has ended; gives its core-seconds and its peak memory in MB, those of its children too."""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * KILOBYTE / 1e6
 
 
 def _find_python(place: Path) -> Path:
