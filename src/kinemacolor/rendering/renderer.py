@@ -13,7 +13,7 @@ from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import film_sha256
 from kinemacolor.references.load import ReferenceReader
 from kinemacolor.references.spec import Reference
-from kinemacolor.rendering.blend import iter_frame_predictions
+from kinemacolor.rendering.blend import iter_frame_predictions, open_when_stored
 from kinemacolor.rendering.cache import WorkFolder
 from kinemacolor.rendering.commit import commit_outputs, make_sidecar_path, mark_started, write_sidecar
 from kinemacolor.rendering.frame_writing import open_film_writer, write_frames
@@ -22,6 +22,7 @@ from kinemacolor.rendering.output import OutputSetup, check_still_free
 from kinemacolor.rendering.ownership import lock_work_folder, own_outputs
 from kinemacolor.rendering.passes import PAINTING_FORMAT, InferencePass, ShotPasses, build_shot_passes
 from kinemacolor.rendering.progress import FilledShot, Progress, ProgressMeter, RenderReport
+from kinemacolor.utils.stages import Stages
 from kinemacolor.video.geometry import Geometry
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.output import FilmWriter
@@ -29,6 +30,7 @@ from kinemacolor.video.picture_series import list_film_files, locate_film
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.weights.manifest import weights_sha256
 
+_PREDICTIONS_AHEAD = 4  # of a frame each, at the working size
 # Like `InferenceWorker.ensure_segment`: a pass, the number of a segment, and what gets the number of new frames.
 EnsureSegmentWithProgress = Callable[[InferencePass, int, Callable[[int], None]], None]
 
@@ -71,8 +73,8 @@ class RenderPlan:
         """Make the post-processing of each shot, for a film described by ``info``."""
         return [make_postprocessor(shot_passes, info, self.model) for shot_passes in self.shot_passes]
 
-    def make_worker(self, info: VideoInfo) -> InferenceWorker:
-        """Make what runs the model in this process; ``info`` describes the film."""
+    def make_worker(self, info: VideoInfo, stages: Stages) -> InferenceWorker:
+        """Make what runs the model in this process; ``info`` describes the film, ``stages`` gets what it starts."""
         return InferenceWorker(
             self.plan.film,
             self.model,
@@ -81,6 +83,7 @@ class RenderPlan:
             references=self.references,
             device=self.device,
             info=info,
+            stages=stages,
         )
 
     def check_stored_passes(self) -> str | None:
@@ -97,12 +100,15 @@ def execute_render_plan(
     output_setup: OutputSetup,
     on_progress: Callable[[Progress], None] | None = None,
     ensure_segment: EnsureSegmentWithProgress | None = None,
+    stages: Stages | None = None,
 ) -> RenderReport:
     """Paint what is missing and write the film, which is ``*.partial.*`` until it is whole.
 
-    ``ensure_segment`` has segments painted elsewhere, as on a cluster; by default this process paints. Raises
-    PartialError, with the report, where the source ends early; InputError where film or references change meanwhile.
-    Predictions stay in the work folder in any case.
+    ``ensure_segment`` has segments painted elsewhere, as on a cluster; by default this process paints. ``stages``, by
+    default new ones, can be looked at afterwards, also for when each frame was worked on.
+
+    Raises PartialError, with the report, where the source ends early; InputError where film or references change
+    meanwhile. Predictions stay in the work folder in any case.
     """
     film, claim, work = render_plan.plan.film, output_setup.claim, render_plan.work
     stamps_before = _stamp_files(film.path)
@@ -110,25 +116,32 @@ def execute_render_plan(
         check_still_free(output_setup)
         notes = [work.claim_format(PAINTING_FORMAT), render_plan.check_stored_passes()]
         meter = ProgressMeter(film.frames, render_plan.frames_to_paint, render_plan.frames_painted, on_progress)
-        inference_worker = open_now.enter_context(render_plan.make_worker(output_setup.info))
         start, end, info = film.start_seconds, film.end_seconds, output_setup.info
+        stages = stages or Stages()
+        inference_worker = open_now.enter_context(render_plan.make_worker(info, stages))
         reader = open_now.enter_context(VideoReader(film.path, start_seconds=start, end_seconds=end, info=info))
         mark_started(claim)
         writers = {
             path: open_now.enter_context(open_film_writer(path, render_plan.plan, output_setup))
             for path in output_setup.encoders
         }
-        paint = ensure_segment or inference_worker.ensure_segment
-        predictions = iter_frame_predictions(
-            render_plan.shot_passes,
-            render_plan.make_postprocessors(output_setup.info),
-            render_plan.work,
-            lambda one, segment: paint(one, segment, meter.add_painted),
+        open_now.enter_context(stages)  # entered last: its threads end before what they use is closed
+        open_segment = (
+            open_when_stored(work, lambda one, segment: ensure_segment(one, segment, meter.add_painted))
+            if ensure_segment
+            else lambda one, segment: inference_worker.open_segment(one, segment, meter.add_painted)
         )
-        means = write_frames(reader, predictions, writers, output_setup, meter, inference_worker.request_stop)
+        predictions = iter_frame_predictions(
+            render_plan.shot_passes, render_plan.make_postprocessors(info), open_segment
+        )
+        blocks = stages.start("decode", reader.iter_blocks(1))
+        painted = stages.start("network", predictions, ahead=_PREDICTIONS_AHEAD, on_stop=inference_worker.request_stop)
+        means = write_frames(stages, blocks, painted, writers, output_setup, meter)
+        stages.close()
+        inference_worker.finish()
         if _stamp_files(film.path) != stamps_before:
             raise InputError(f"{film.path} changed while it was read: make the plan again")
-        report = _make_render_report(render_plan, output_setup, meter, reader, writers[claim.paths[0]], means)
+        report = _make_render_report(render_plan, output_setup, meter, reader, writers[claim.paths[0]], means, stages)
         report.warnings.extend(note for note in notes if note)
         if reader.ended_early is None:
             commit_outputs(claim, writers.values(), report)
@@ -147,6 +160,7 @@ def _make_render_report(
     reader: VideoReader,
     writer: FilmWriter,
     means: tuple["array[float]", "array[float]"],
+    stages: Stages,
 ) -> RenderReport:
     plan, (confidences, filled) = render_plan.plan, means
     is_filled = plan.options.fill and len(filled) > 0
@@ -169,6 +183,7 @@ def _make_render_report(
             for shot in plan.shots
             if is_filled and shot.first < len(filled)
         ),
+        stages=stages.times,
     )
 
 
