@@ -49,7 +49,8 @@ _PLAN_FILE = "plan.json"
 class ColorizeRequest:
     """A film to colorize, from ``start_seconds`` to ``end_seconds``; the timestamps of the result begin at 0.
 
-    ``gaps`` is what becomes of numbered pictures that are missing.
+    ``gaps`` is what becomes of numbered pictures that are missing. ``jobs``: how many processes paint, None: as many as
+    are good on this machine.
     """
 
     source: Path
@@ -58,6 +59,7 @@ class ColorizeRequest:
     model: str = DEFAULT_MODEL
     options: RenderOptions = field(default_factory=RenderOptions)
     device: str = "auto"
+    jobs: int | None = None
     encoding: EncodingOptions = field(default_factory=EncodingOptions)
     start_seconds: float = 0
     end_seconds: float | None = None
@@ -211,14 +213,15 @@ class ColorizeRun:
 
         The work folder is deleted afterwards, also where the film is cut off. Raises as `execute_render_plan`.
         """
-        from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan  # torch comes with it
+        from kinemacolor.rendering.renderer import RenderPlan  # torch comes with it
+        from kinemacolor.rendering.side_by_side import render_in_jobs
 
         request = self.request
         try:
             render_plan = RenderPlan(
                 plan, model, request.work_folder, device=request.device, references=self._references
             )
-            report = execute_render_plan(render_plan, self.output_setup, on_progress)
+            report = render_in_jobs(render_plan, self.output_setup, on_progress, request.jobs)
         except PartialError:
             self._remove_work_folder()
             raise

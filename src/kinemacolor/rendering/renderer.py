@@ -1,10 +1,11 @@
 """Renders a plan: has missing predictions made, blends them, and writes the film, all as one stream."""
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import fmean
+from typing import Protocol
 
 from kinemacolor.errors import InputError, PartialError, WeightsError
 from kinemacolor.inference.postprocess import ChromaPostprocessor
@@ -14,7 +15,7 @@ from kinemacolor.plan.planner import film_sha256
 from kinemacolor.references.load import ReferenceReader
 from kinemacolor.references.spec import Reference
 from kinemacolor.rendering.blend import iter_frame_predictions
-from kinemacolor.rendering.cache import WorkFolder
+from kinemacolor.rendering.cache import PassFolder, WorkFolder
 from kinemacolor.rendering.commit import commit_outputs, make_sidecar_path, mark_started, write_sidecar
 from kinemacolor.rendering.frame_writing import open_film_writer, write_frames
 from kinemacolor.rendering.inference_pass import InferenceWorker
@@ -29,8 +30,15 @@ from kinemacolor.video.picture_series import list_film_files, locate_film
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.weights.manifest import weights_sha256
 
-# Like `InferenceWorker.ensure_segment`: a pass, the number of a segment, and what gets the number of new frames.
-EnsureSegmentWithProgress = Callable[[InferencePass, int, Callable[[int], None]], None]
+
+class SegmentPainter(Protocol):
+    """What has segments painted: an `InferenceWorker` in this process, or others elsewhere."""
+
+    def ensure_segment(self, inference_pass: InferencePass, segment: int, on_frames: Callable[[int], None]) -> None:
+        """Return once a segment of a pass is stored; ``on_frames`` gets how many frames are new."""
+
+    def request_stop(self) -> None:
+        """Stop painting, from another thread: who waits for a segment gets an error."""
 
 
 class RenderPlan:
@@ -65,7 +73,11 @@ class RenderPlan:
     @property
     def frames_painted(self) -> int:
         """The number of these frames whose predictions are stored already."""
-        return sum(self.work.pass_folder(one.digest, len(one)).frames_painted for one in self.passes)
+        return sum(folder.frames_painted for _, folder in self.iter_passes())
+
+    def iter_passes(self) -> Iterator[tuple[InferencePass, PassFolder]]:
+        """Iterate over the passes, each with the folder of its predictions."""
+        return ((one, self.work.pass_folder(one.digest, len(one))) for one in self.passes)
 
     def make_postprocessors(self, info: VideoInfo) -> list[ChromaPostprocessor]:
         """Make the post-processing of each shot, for a film described by ``info``."""
@@ -96,11 +108,11 @@ def execute_render_plan(
     render_plan: RenderPlan,
     output_setup: OutputSetup,
     on_progress: Callable[[Progress], None] | None = None,
-    ensure_segment: EnsureSegmentWithProgress | None = None,
+    painter: SegmentPainter | None = None,
 ) -> RenderReport:
     """Paint what is missing and write the film, which is ``*.partial.*`` until it is whole.
 
-    ``ensure_segment`` has segments painted elsewhere, as on a cluster; by default this process paints. Raises
+    ``painter`` has segments painted elsewhere, as in other processes; by default this process paints. Raises
     PartialError, with the report, where the source ends early; InputError where film or references change meanwhile.
     Predictions stay in the work folder in any case.
     """
@@ -118,14 +130,14 @@ def execute_render_plan(
             path: open_now.enter_context(open_film_writer(path, render_plan.plan, output_setup))
             for path in output_setup.encoders
         }
-        paint = ensure_segment or inference_worker.ensure_segment
+        painter = painter or inference_worker
         predictions = iter_frame_predictions(
             render_plan.shot_passes,
             render_plan.make_postprocessors(output_setup.info),
             render_plan.work,
-            lambda one, segment: paint(one, segment, meter.add_painted),
+            lambda one, segment: painter.ensure_segment(one, segment, meter.add_painted),
         )
-        means = write_frames(reader, predictions, writers, output_setup, meter, inference_worker.request_stop)
+        means = write_frames(reader, predictions, writers, output_setup, meter, painter.request_stop)
         if _stamp_files(film.path) != stamps_before:
             raise InputError(f"{film.path} changed while it was read: make the plan again")
         report = _make_render_report(render_plan, output_setup, meter, reader, writers[claim.paths[0]], means)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Literal, NamedTuple, Protocol, Self
 
-from kinemacolor.errors import ResourceError
+from kinemacolor.errors import Interrupted, ResourceError
 from kinemacolor.rendering.cache import PassFolder, WorkFolder
 from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.rendering.renderer import RenderPlan
@@ -78,8 +78,8 @@ class Coordinator:
         if error:
             self.close(error)
 
-    def wait_for_segment(self, inference_pass: InferencePass, segment: int, on_frames: Callable[[int], None]) -> None:
-        """Wait until workers have finished a segment of a pass. Raises the error that stopped them.
+    def ensure_segment(self, inference_pass: InferencePass, segment: int, on_frames: Callable[[int], None]) -> None:
+        """Wait until workers have finished a segment of a pass. Raises the error that stopped them, or Interrupted.
 
         ``on_frames`` receives the number of frames that were finished since the last time.
         """
@@ -90,8 +90,10 @@ class Coordinator:
                 folder.reload_journal()
             if folder.has_segment(segment):
                 return
+            if self.is_closed:
+                raise Interrupted("painting was stopped")
             with self._changed:
-                self._changed.wait_for(lambda: self._new_frames or self._error, 2 * _POLL_SECONDS)
+                self._changed.wait_for(lambda: self._new_frames or self.is_closed, 2 * _POLL_SECONDS)
 
     def add_painted(self, frames: int) -> None:
         """Report that ``frames`` more frames are finished."""
@@ -99,8 +101,12 @@ class Coordinator:
             self._new_frames += frames
             self._changed.notify_all()
 
+    def request_stop(self) -> None:
+        """End the scheduling, and the waiting for segments."""
+        self.close()
+
     def close(self, error: BaseException | None = None) -> None:
-        """End the scheduling; ``error``: why the film cannot be rendered, None if it is complete."""
+        """End the scheduling; ``error``: why the film cannot be rendered, None if nobody waits for segments now."""
         with self._changed:
             self._error, self.is_closed = self._error or error, True
             self._changed.notify_all()
