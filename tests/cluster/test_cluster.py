@@ -280,12 +280,12 @@ def foreman(job: RenderPlan, crew: Hands) -> Coordinator:
     return board
 
 
-def test_the_longest_is_painted_first_and_workers_work_side_by_side(path: Path, kinema: Colorizer) -> None:
+def test_the_earliest_is_painted_first_and_workers_work_side_by_side(path: Path, kinema: Colorizer) -> None:
     job = opened(path, kinema, "order")
     crew = Hands(2)
     told: list[int] = []
     board = foreman(job, crew)
-    assert [len(one) for one in crew.order] == sorted(map(len, job.passes), reverse=True)
+    assert crew.order == job.passes
     assert crew.most == 2
     board.ensure_segment(job.passes[0], 0, told.append)
     assert sum(told) == FRAMES + 8
@@ -295,6 +295,9 @@ def test_the_film_goes_forward_but_for_what_would_be_waited_for() -> None:
     assert order_passes([5, 5, 300, 5, 400, 5], 4) == [4, 2, 0, 1, 3, 5]
     assert order_passes([5, 6, 7, 5] * 50, 2) == list(range(200))
     assert order_passes([5, 6, 7], 100) == [2, 1, 0]
+    assert order_passes([5, 5, 30, 5, 5, 5], 2) == [2, 0, 1, 3, 4, 5]
+    assert order_passes([5, 5, 25, 5, 5, 5], 2) == [0, 2, 1, 3, 4, 5]
+    assert order_passes([], 3) == []
 
 
 def test_a_pass_that_kills_every_worker_is_named(path: Path, kinema: Colorizer) -> None:

@@ -12,20 +12,30 @@ from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.rendering.renderer import RenderPlan
 
 MAX_WORKER_LOSSES = 3  # workers that may be lost in one pass
-LONG_PASS_SHARE = 1 / 10  # of the frames that each worker has if all are shared evenly: a longer pass is a long one
 _POLL_SECONDS = 0.5
 
 
 def order_passes(lengths: Sequence[int], workers: int) -> list[int]:
     """Return the indices of passes in the order to run them, given their frames in the order of the film.
 
-    Long passes come first, the longest before all: all other workers would wait for one that starts late (Graham 1969).
-    The rest follow in the order of the film, so that it can be written meanwhile; docs/scaling.md has measurements.
+    The earliest is next, so that the film can be written meanwhile; but a pass that is longer than an even share of all
+    that waits cannot wait, as the other workers would then wait for it (Graham 1969). docs/scaling.md has measurements.
     """
-    long_frames = sum(lengths) / workers * LONG_PASS_SHARE
-    return sorted(
-        range(len(lengths)), key=lambda index: (-lengths[index] if lengths[index] > long_frames else 0, index)
-    )
+    longest_first = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+    order: list[int] = []
+    done, earliest, longest, left = set[int](), 0, 0, sum(lengths)
+    while len(order) < len(lengths):
+        while earliest in done:
+            earliest += 1
+        while longest_first[longest] in done:
+            longest += 1
+        chosen = longest_first[longest]
+        if lengths[chosen] * workers <= left:
+            chosen = earliest
+        order.append(chosen)
+        done.add(chosen)
+        left -= lengths[chosen]
+    return order
 
 
 class WorkerEvent(NamedTuple):
