@@ -3,7 +3,6 @@
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +16,7 @@ from kinemacolor.shots.detect import detect_boundaries
 from kinemacolor.shots.files import read_shots
 from kinemacolor.shots.shot import FrameClock, Shot, shots_from_boundaries
 from kinemacolor.utils.arrays import UInt8Array
-from kinemacolor.utils.prefetch import prefetch
+from kinemacolor.utils.stages import Stages
 from kinemacolor.video.geometry import Geometry
 from kinemacolor.video.info import TIME_TOLERANCE_SECONDS, VideoInfo
 from kinemacolor.video.pixels import luma_codes_to_gray
@@ -100,9 +99,9 @@ def survey_film(
     samples: dict[int, bytes] = {}
     with (
         reader or VideoReader(path, start_seconds=start_seconds, end_seconds=end_seconds, gaps=gaps) as film,
-        closing(prefetch(film.iter_blocks(FRAMES_PER_BLOCK))) as blocks,
+        Stages() as stages,
     ):
-        info = film.info
+        info, blocks = film.info, stages.start("decode", film.iter_blocks(FRAMES_PER_BLOCK))
         geometry = Geometry.from_frame_size(
             info.height, info.width, SAMPLE_SHORT_SIDE, pixel_aspect=info.sample_aspect, orientation=info.orientation
         )

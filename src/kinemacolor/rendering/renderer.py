@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Protocol
 
 from kinemacolor.errors import InputError, PartialError, WeightsError
-from kinemacolor.inference.postprocess import ChromaPostprocessor
+from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction
 from kinemacolor.models.base import Colorizer
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import film_sha256
@@ -23,6 +23,7 @@ from kinemacolor.rendering.output import OutputSetup, check_still_free
 from kinemacolor.rendering.ownership import lock_work_folder, own_outputs
 from kinemacolor.rendering.passes import PAINTING_FORMAT, InferencePass, ShotPasses, build_shot_passes
 from kinemacolor.rendering.progress import FilledShot, Progress, ProgressMeter, RenderReport
+from kinemacolor.utils.stages import Stages
 from kinemacolor.video.geometry import Geometry
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.output import FilmWriter
@@ -30,12 +31,16 @@ from kinemacolor.video.picture_series import list_film_files, locate_film
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.weights.manifest import weights_sha256
 
+_PREDICTIONS_AHEAD = 4  # of a frame each, at the working size
+
 
 class SegmentPainter(Protocol):
     """What has segments painted: an `InferenceWorker` in this process, or others elsewhere."""
 
-    def ensure_segment(self, inference_pass: InferencePass, segment: int, on_frames: Callable[[int], None]) -> None:
-        """Return once a segment of a pass is stored; ``on_frames`` gets how many frames are new."""
+    def open_segment(
+        self, inference_pass: InferencePass, segment: int, on_frames: Callable[[int], None]
+    ) -> Iterator[ColorPrediction]:
+        """Yield the predictions of a segment as they come; ``on_frames`` gets how many frames are newly painted."""
 
     def request_stop(self) -> None:
         """Stop painting, from another thread: who waits for a segment gets an error."""
@@ -83,8 +88,8 @@ class RenderPlan:
         """Make the post-processing of each shot, for a film described by ``info``."""
         return [make_postprocessor(shot_passes, info, self.model) for shot_passes in self.shot_passes]
 
-    def make_worker(self, info: VideoInfo) -> InferenceWorker:
-        """Make what runs the model in this process; ``info`` describes the film."""
+    def make_worker(self, info: VideoInfo, stages: Stages) -> InferenceWorker:
+        """Make what runs the model in this process; ``info`` describes the film, ``stages`` gets what it starts."""
         return InferenceWorker(
             self.plan.film,
             self.model,
@@ -93,6 +98,7 @@ class RenderPlan:
             references=self.references,
             device=self.device,
             info=info,
+            stages=stages,
         )
 
     def check_stored_passes(self) -> str | None:
@@ -109,12 +115,15 @@ def execute_render_plan(
     output_setup: OutputSetup,
     on_progress: Callable[[Progress], None] | None = None,
     painter: SegmentPainter | None = None,
+    stages: Stages | None = None,
 ) -> RenderReport:
     """Paint what is missing and write the film, which is ``*.partial.*`` until it is whole.
 
-    ``painter`` has segments painted elsewhere, as in other processes; by default this process paints. Raises
-    PartialError, with the report, where the source ends early; InputError where film or references change meanwhile.
-    Predictions stay in the work folder in any case.
+    ``painter`` has segments painted elsewhere, as in other processes; by default this process paints. ``stages``, by
+    default new ones, can be looked at afterwards, also for when each frame was worked on.
+
+    Raises PartialError, with the report, where the source ends early; InputError where film or references change
+    meanwhile. Predictions stay in the work folder in any case.
     """
     film, claim, work = render_plan.plan.film, output_setup.claim, render_plan.work
     stamps_before = _stamp_files(film.path)
@@ -122,25 +131,30 @@ def execute_render_plan(
         check_still_free(output_setup)
         notes = [work.claim_format(PAINTING_FORMAT), render_plan.check_stored_passes()]
         meter = ProgressMeter(film.frames, render_plan.frames_to_paint, render_plan.frames_painted, on_progress)
-        inference_worker = open_now.enter_context(render_plan.make_worker(output_setup.info))
         start, end, info = film.start_seconds, film.end_seconds, output_setup.info
+        stages = stages or Stages()
+        inference_worker = open_now.enter_context(render_plan.make_worker(info, stages))
         reader = open_now.enter_context(VideoReader(film.path, start_seconds=start, end_seconds=end, info=info))
         mark_started(claim)
         writers = {
             path: open_now.enter_context(open_film_writer(path, render_plan.plan, output_setup))
             for path in output_setup.encoders
         }
+        open_now.enter_context(stages)  # entered last: its threads end before what they use is closed
         painter = painter or inference_worker
         predictions = iter_frame_predictions(
             render_plan.shot_passes,
-            render_plan.make_postprocessors(output_setup.info),
-            render_plan.work,
-            lambda one, segment: painter.ensure_segment(one, segment, meter.add_painted),
+            render_plan.make_postprocessors(info),
+            lambda one, segment: painter.open_segment(one, segment, meter.add_painted),
         )
-        means = write_frames(reader, predictions, writers, output_setup, meter, painter.request_stop)
+        blocks = stages.start("decode", reader.iter_blocks(1))
+        painted = stages.start("network", predictions, ahead=_PREDICTIONS_AHEAD, on_stop=painter.request_stop)
+        means = write_frames(stages, blocks, painted, writers, output_setup, meter)
+        stages.close()
+        inference_worker.finish()
         if _stamp_files(film.path) != stamps_before:
             raise InputError(f"{film.path} changed while it was read: make the plan again")
-        report = _make_render_report(render_plan, output_setup, meter, reader, writers[claim.paths[0]], means)
+        report = _make_render_report(render_plan, output_setup, meter, reader, writers[claim.paths[0]], means, stages)
         report.warnings.extend(note for note in notes if note)
         if reader.ended_early is None:
             commit_outputs(claim, writers.values(), report)
@@ -159,6 +173,7 @@ def _make_render_report(
     reader: VideoReader,
     writer: FilmWriter,
     means: tuple["array[float]", "array[float]"],
+    stages: Stages,
 ) -> RenderReport:
     plan, (confidences, filled) = render_plan.plan, means
     is_filled = plan.options.fill and len(filled) > 0
@@ -181,6 +196,7 @@ def _make_render_report(
             for shot in plan.shots
             if is_filled and shot.first < len(filled)
         ),
+        stages=stages.times,
     )
 
 
