@@ -16,6 +16,7 @@ from kinemacolor.errors import InputError, UsageError, WeightsError
 from kinemacolor.plan.document import Plan
 from kinemacolor.rendering.cache import WorkFolder
 from kinemacolor.rendering.inference_pass import InferenceWorker
+from kinemacolor.rendering.kept_luma import KeptLuma
 from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.rendering.renderer import RenderPlan
 from kinemacolor.weights.manifest import weights_sha256
@@ -28,7 +29,7 @@ class WorkerConfig:
 
     ``reference_digests``: as `InferenceWorker` takes them. ``probe``: a file in ``work``; a worker that finds it shares
     that folder; None: all run on the machine of the render. ``film_bytes``: the size of the film's file, None for a
-    folder of pictures. ``device``: as `choose_device` takes it.
+    folder of pictures. ``device``: as `choose_device` takes it. ``kept_luma``: as `InferenceWorker` takes it.
     """
 
     plan: Plan
@@ -38,6 +39,7 @@ class WorkerConfig:
     threads: int
     film_bytes: int | None
     device: str
+    kept_luma: KeptLuma | None = None
     version: str = __version__
 
     @classmethod
@@ -52,6 +54,7 @@ class WorkerConfig:
             render_plan.work.torch_threads,
             film.stat().st_size if film.is_file() else None,
             render_plan.device,
+            render_plan.kept_luma if probe is None else None,
         )
 
 
@@ -72,7 +75,12 @@ class Worker:
         self._work = WorkFolder(folder)
         model = load_model(config.plan.model)
         self._inference_worker = InferenceWorker(
-            config.plan.film, model, self._work, config.reference_digests, device=config.device
+            config.plan.film,
+            model,
+            self._work,
+            config.reference_digests,
+            device=config.device,
+            kept_luma=config.kept_luma,
         )
         return self._shares_folder
 

@@ -11,6 +11,7 @@ from kinemacolor.rendering.output import OutputSetup
 from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
 from kinemacolor.rendering.scheduler import Coordinator, Scheduler, WorkerPool
+from kinemacolor.utils.stages import Stages
 
 OpenWorkerPool = Callable[[RenderPlan], AbstractContextManager[WorkerPool]]
 
@@ -20,16 +21,18 @@ def render_in_jobs(
     output_setup: OutputSetup,
     on_progress: Callable[[Progress], None] | None = None,
     jobs: int | None = None,
+    stages: Stages | None = None,
 ) -> RenderReport:
     """Render a plan on this machine, in so many processes that paint; None: as `choose_jobs` finds good.
 
-    The film and what is kept have the bytes that one process makes. Raises as `execute_render_plan`, also for errors
-    in another process; ResourceError where one pass ends several of them.
+    The film and what is kept have the bytes that one process makes. ``stages`` as in `execute_render_plan`: those of
+    this process. Raises as `execute_render_plan`, also for errors in another process; ResourceError where one pass ends
+    several of them.
     """
     count = choose_jobs(render_plan, jobs)
     if count == 1:
-        return execute_render_plan(render_plan, output_setup, on_progress)
-    return render_with_workers(partial(open_local_workers, count), render_plan, output_setup, on_progress)
+        return execute_render_plan(render_plan, output_setup, on_progress, stages=stages)
+    return render_with_workers(partial(open_local_workers, count), render_plan, output_setup, on_progress, stages)
 
 
 def render_with_workers(
@@ -37,6 +40,7 @@ def render_with_workers(
     render_plan: RenderPlan,
     output_setup: OutputSetup,
     on_progress: Callable[[Progress], None] | None = None,
+    stages: Stages | None = None,
 ) -> RenderReport:
     """Render a plan with the workers of a pool, which is opened once the render holds its locks.
 
@@ -46,7 +50,7 @@ def render_with_workers(
     with ThreadPoolExecutor(1) as scheduling:  # the film is written in this thread, which receives signals
         scheduling.submit(_run_scheduler, open_worker_pool, render_plan, coordinator)
         try:
-            return execute_render_plan(render_plan, output_setup, on_progress, coordinator)
+            return execute_render_plan(render_plan, output_setup, on_progress, coordinator, stages)
         finally:
             coordinator.request_stop()
 
