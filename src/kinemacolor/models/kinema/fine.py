@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from kinemacolor.nn.backbones import EfficientNetLite0, normalize_channels
 from kinemacolor.nn.block_attention import BLOCK, from_blocks, number_rows, split_blocks, to_blocks
 from kinemacolor.nn.layers import resize_bilinear, to_channels_last
 from kinemacolor.nn.precision import promote_to_float32
+from kinemacolor.utils.arrays import Float32Array
 
 FINE_WIDTH = 32  # numbers of a fine descriptor
 WINDOW = 4  # rows and columns of cells of the frame before at which a block of 2 x 2 looks
@@ -57,8 +59,8 @@ class FineMatching(nn.Module):
         self.wide = nn.Conv2d(middle + descriptor_width, hidden, 1)
         self.describe = nn.Sequential(nn.SiLU(), nn.Conv2d(hidden, FINE_WIDTH, 1))
         self.sharpness = nn.Parameter(torch.tensor([1.5, 1.5]))  # logarithms, for references and history
-        self.same_quarter = nn.Parameter(3 * torch.eye(QUARTERS))
-        self.displacement = nn.Parameter(-0.7 * _squared_displacements())
+        self.same_quarter = nn.Parameter(torch.tensor(3 * np.eye(QUARTERS, dtype=np.float32)))
+        self.displacement = nn.Parameter(torch.tensor(-0.7 * _squared_displacements()))
         features = FINE_WIDTH + 4 * SOURCES + 3
         answer = nn.Linear(gate_width, SOURCES)
         nn.init.zeros_(answer.weight)
@@ -189,11 +191,15 @@ def _split_values(values: Tensor) -> Tensor:
     return torch.cat([means, (square + variance)[..., None]], -1)
 
 
-def _squared_displacements() -> Tensor:
-    """Squared distance in quarters of each displacement that occurs in a window, rows by columns."""
+def _squared_displacements() -> Float32Array:
+    """Squared distance in quarters of each displacement that occurs in a window, rows by columns.
+
+    Like all initial values it is no work of torch: on the meta device, where models are built before their weights are
+    read, torch answers with decompositions in Python, and loads its compiler for them.
+    """
     reach = _max_displacement()
-    steps = torch.arange(-reach, reach + 1.0)
-    return steps[:, None].square() + steps.square()
+    steps = np.arange(-reach, reach + 1, dtype=np.float32)
+    return np.square(steps)[:, None] + np.square(steps)
 
 
 def _max_displacement() -> int:
