@@ -35,7 +35,10 @@ STAGES: dict[str, tuple[str, ...]] = {
         *("video.reader:VideoReader._frames", "video.reader:VideoReader.stored"),
     ),
     "resize": ("video.geometry:Geometry.downscale_codes", "resample:Geometry.down"),
-    "repeats": ("rendering.inference_pass:is_repeated_frame", "render.paint:is_repeat"),
+    "repeats": (
+        *("rendering.painting:is_repeated_frame", "rendering.inference_pass:is_repeated_frame"),
+        *("render.paint:is_repeat",),
+    ),
     "features": ("models.kinema.model:Kinema._extract_all", "models.kinema:Kinema.see"),
     "match": ("models.kinema.matching:_match_references", "correspondence:match"),
     "history": ("models.kinema.matching:_match_previous_frame", "correspondence:match_nearby"),
@@ -44,6 +47,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     "fusion": ("models.kinema.fusion:Fusion.forward", "models.fusion:Fusion.forward"),
     "network, the rest": (),
     "segments": (
+        *("rendering.segment_codec:quantize_prediction", "rendering.segment_codec:prediction_from_codes"),
         *("rendering.cache:PassFolder.store_segment", "rendering.cache:PassFolder.read_segment"),
         *("render.segments:PassFolder.store", "render.segments:PassFolder.read"),
     ),

@@ -40,6 +40,7 @@ from kinemacolor.weights.manifest import weights_sha256
 
 if TYPE_CHECKING:
     from kinemacolor.models.base import Colorizer
+    from kinemacolor.utils.stages import Stages
 
 REQUEST_NOTE = "wish"  # file of a work folder: the digest of the request that its plan was made for, and of its files
 _PLAN_FILE = "plan.json"
@@ -205,11 +206,16 @@ class ColorizeRun:
         return None
 
     def render(
-        self, plan: Plan, model: "Colorizer", on_progress: Callable[[Progress], None] | None = None
+        self,
+        plan: Plan,
+        model: "Colorizer",
+        on_progress: Callable[[Progress], None] | None = None,
+        stages: "Stages | None" = None,
     ) -> RenderReport:
         """Paint and write the film; a run that was stopped continues where it was.
 
-        The work folder is deleted afterwards, also where the film is cut off. Raises as `execute_render_plan`.
+        The work folder is deleted afterwards, also where the film is cut off. ``stages`` and errors as in
+        `execute_render_plan`.
         """
         from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan  # torch comes with it
 
@@ -218,7 +224,7 @@ class ColorizeRun:
             render_plan = RenderPlan(
                 plan, model, request.work_folder, device=request.device, references=self._references
             )
-            report = execute_render_plan(render_plan, self.output_setup, on_progress)
+            report = execute_render_plan(render_plan, self.output_setup, on_progress, stages=stages)
         except PartialError:
             self._remove_work_folder()
             raise
