@@ -174,11 +174,13 @@ def test_paint_is_taken_up_where_the_film_comes_to_it() -> None:
 @torch.inference_mode()
 def test_descriptors_cover_any_picture(height: int, width: int) -> None:
     maps = standardize_maps(EfficientNetLite0().eval()(torch.rand(2, 3, height, width)))
-    raw = build_descriptors(maps, (-(-height // 4), -(-width // 4)))
-    found = Descriptors()(raw)
-    assert raw.shape == (2, -(-height // 4), -(-width // 4), sum(EfficientNetLite0.widths))
+    grid = -(-height // 4), -(-width // 4)
+    raw, describe = build_descriptors(maps, grid), Descriptors()
+    found = describe(maps, grid)
+    assert raw.shape == (2, *grid, sum(EfficientNetLite0.widths))
     for x in (raw, found):
         torch.testing.assert_close(x.norm(dim=-1), torch.ones(x.shape[:3]))
+    torch.testing.assert_close(found, F.normalize(describe.project(raw), dim=-1))  # untrained, context adds nothing
 
 
 def fine_case(height: int = 6, width: int = 8) -> tuple[FineMatching, Tensor, Tensor, Tensor]:

@@ -16,7 +16,7 @@ from kinemacolor.models.kinema.keys import CELL_SPLIT, LAB_SCALE, QUARTERS, Matc
 from kinemacolor.models.kinema.matching import CoarseMatch, History, MatchingOptions, MatchResult, weigh_history
 from kinemacolor.nn.backbones import EfficientNetLite0, normalize_channels
 from kinemacolor.nn.block_attention import BLOCK, from_blocks, group_blocks, number_blocks, split_blocks, to_blocks
-from kinemacolor.nn.layers import resize_bilinear
+from kinemacolor.nn.layers import resize_bilinear, to_channels_last
 from kinemacolor.nn.precision import promote_to_float32
 
 FINE_WIDTH = 32  # numbers of a fine descriptor
@@ -71,11 +71,12 @@ class FineMatching(nn.Module):
         They come from L ``B 1 4h 4w``, standardised maps of the frame, and descriptors of its cells ``B h w C``.
         """
         pixels = F.pixel_unshuffle(lightness / LAB_SCALE - 1, 2)
-        near = self.near(torch.cat([maps[0], pixels], 1))
+        near = self.near(torch.cat([maps[0], to_channels_last(pixels)], 1))
         wide = self.wide(torch.cat([maps[1], descriptors.permute(0, 3, 1, 2)], 1))
         fine = normalize_channels(promote_to_float32(self.describe(near + resize_bilinear(wide, near.shape[-2:]))))
-        split = F.pixel_unshuffle(fine, CELL_SPLIT).unflatten(1, (FINE_WIDTH, QUARTERS))  # type: ignore[no-untyped-call]
-        return split.permute(0, 3, 4, 2, 1).flatten(3)  # type: ignore[no-any-return]
+        batch, height, width, _ = descriptors.shape
+        split = fine.permute(0, 2, 3, 1).reshape(batch, height, CELL_SPLIT, width, CELL_SPLIT, FINE_WIDTH)
+        return split.transpose(2, 3).flatten(3)
 
     def forward(
         self, keys: Tensor, lightness: Tensor, coarse: CoarseMatch, state: MatchingState, options: MatchingOptions
