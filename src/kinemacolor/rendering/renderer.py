@@ -18,15 +18,16 @@ from kinemacolor.rendering.cache import WorkFolder
 from kinemacolor.rendering.commit import commit_outputs, make_sidecar_path, mark_started, write_sidecar
 from kinemacolor.rendering.frame_writing import open_film_writer, write_frames
 from kinemacolor.rendering.inference_pass import InferenceWorker
+from kinemacolor.rendering.kept_luma import KeptLuma
 from kinemacolor.rendering.output import OutputSetup, check_still_free
 from kinemacolor.rendering.ownership import lock_work_folder, own_outputs
 from kinemacolor.rendering.passes import PAINTING_FORMAT, InferencePass, ShotPasses, build_shot_passes
 from kinemacolor.rendering.progress import FilledShot, Progress, ProgressMeter, RenderReport
 from kinemacolor.utils.stages import Stages
-from kinemacolor.video.geometry import Geometry
+from kinemacolor.video.geometry import make_film_geometry
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.output import FilmWriter
-from kinemacolor.video.picture_series import list_film_files, locate_film
+from kinemacolor.video.picture_series import locate_film, stamp_film
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.weights.manifest import weights_sha256
 
@@ -37,6 +38,9 @@ EnsureSegmentWithProgress = Callable[[InferencePass, int, Callable[[int], None]]
 
 class RenderPlan:
     """The passes of one plan, and the folder with their predictions.
+
+    A caller that knows that the film is still that of the plan says so (``is_film_checked``), so that it is not hashed.
+    ``kept_luma`` is what was kept when the plan was made.
 
     Raises InputError where film or references are not those that the plan was made for, WeightsError for other weights.
     """
@@ -49,10 +53,12 @@ class RenderPlan:
         *,
         device: str = "auto",
         references: ReferenceReader | None = None,
+        is_film_checked: bool = False,
+        kept_luma: KeptLuma | None = None,
     ) -> None:
         self.plan, self.model, self.work, self.device = plan, model, WorkFolder(work), device
-        self.references = references or ReferenceReader()
-        self.reference_digests = check_inputs(plan, self.references)
+        self.references, self.kept_luma = references or ReferenceReader(), kept_luma
+        self.reference_digests = check_inputs(plan, self.references, is_film_checked=is_film_checked)
         self.shot_passes = build_shot_passes(plan, self.reference_digests)
         distinct = {
             one.source.digest: one.source for shot_passes in self.shot_passes for one in shot_passes.weighted_passes
@@ -84,6 +90,7 @@ class RenderPlan:
             device=self.device,
             info=info,
             stages=stages,
+            kept_luma=self.kept_luma,
         )
 
     def check_stored_passes(self) -> str | None:
@@ -111,7 +118,7 @@ def execute_render_plan(
     meanwhile. Predictions stay in the work folder in any case.
     """
     film, claim, work = render_plan.plan.film, output_setup.claim, render_plan.work
-    stamps_before = _stamp_files(film.path)
+    stamps_before = stamp_film(film.path)
     with own_outputs(claim.paths), lock_work_folder(work.folder), work.pin_torch_threads(), ExitStack() as open_now:
         check_still_free(output_setup)
         notes = [work.claim_format(PAINTING_FORMAT), render_plan.check_stored_passes()]
@@ -139,9 +146,10 @@ def execute_render_plan(
         means = write_frames(stages, blocks, painted, writers, output_setup, meter)
         stages.close()
         inference_worker.finish()
-        if _stamp_files(film.path) != stamps_before:
+        if stamp_film(film.path) != stamps_before:
             raise InputError(f"{film.path} changed while it was read: make the plan again")
         report = _make_render_report(render_plan, output_setup, meter, reader, writers[claim.paths[0]], means, stages)
+        notes.append(render_plan.kept_luma.note if render_plan.kept_luma else None)
         report.warnings.extend(note for note in notes if note)
         if reader.ended_early is None:
             commit_outputs(claim, writers.values(), report)
@@ -187,10 +195,10 @@ def _make_render_report(
     )
 
 
-def check_inputs(plan: Plan, references: ReferenceReader) -> dict[Path, str]:
+def check_inputs(plan: Plan, references: ReferenceReader, *, is_film_checked: bool = False) -> dict[Path, str]:
     """Check that weights and film are those of the plan and references can be read; gives the sha256 of each reference.
 
-    Raises as `RenderPlan`.
+    The film is not read where ``is_film_checked``. Raises as `RenderPlan`.
     """
     found = weights_sha256(plan.model)
     if found != plan.weights:
@@ -200,7 +208,7 @@ def check_inputs(plan: Plan, references: ReferenceReader) -> dict[Path, str]:
         )
     if not locate_film(plan.film.path).exists():
         raise InputError(f"{plan.film.path} does not exist: the plan needs it; correct its path in the plan")
-    if film_sha256(plan.film.path, plan.film.gaps) != plan.film.sha256:
+    if not is_film_checked and film_sha256(plan.film.path, plan.film.gaps) != plan.film.sha256:
         raise InputError(f"{plan.film.path} is not the film that the plan was made for: make the plan again")
     paths = {plan.references[name].path for shot in plan.shots for name in shot.references}
     return {path: references.load(Reference(path)).sha256 for path in sorted(paths)}
@@ -209,21 +217,8 @@ def check_inputs(plan: Plan, references: ReferenceReader) -> dict[Path, str]:
 def make_postprocessor(shot_passes: ShotPasses, info: VideoInfo, model: Colorizer) -> ChromaPostprocessor:
     """Make the post-processing of a shot, for a film described by ``info``."""
     options = shot_passes.weighted_passes[0].source.options
-    geometry = Geometry.from_frame_size(
-        info.height,
-        info.width,
-        options.short_side or model.spec.short_side,
-        pixel_aspect=info.sample_aspect,
-        orientation=info.orientation,
-        crop=options.crop,
-    )
+    geometry = make_film_geometry(info, options.short_side or model.spec.short_side, crop=options.crop)
     return ChromaPostprocessor.from_options(geometry, model.spec, options)
-
-
-def _stamp_files(path: Path) -> list[tuple[int, int]]:
-    """Return size and modification time (ns) of a film's file, or of each picture of a folder."""
-    files = list_film_files(path)
-    return [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]
 
 
 def _describe_settings(render_plan: RenderPlan, output_setup: OutputSetup) -> dict[str, object]:
