@@ -12,10 +12,11 @@ from safetensors.torch import save as save_state
 from kinemacolor.errors import InputError, ResourceError
 from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.plan.document import Plan
-from kinemacolor.rendering import cache, inference_pass
+from kinemacolor.rendering import cache, painting
 from kinemacolor.rendering.cache import PassFolder, WorkFolder
 from kinemacolor.rendering.passes import PAINTING_FORMAT
 from kinemacolor.rendering.renderer import RenderPlan
+from kinemacolor.rendering.segment_codec import quantize_prediction
 from support.small_renders import FRAMES, Recall, render_small, short_segments, small_plan, stopped_render
 
 __all__ = ["short_segments"]
@@ -199,7 +200,7 @@ def test_only_two_states_are_kept(path: Path) -> None:
         stopped_render(path, 5, overwrite=True)
         for folder in path.with_name("film.plan.work").glob("passes/*"):
             assert len(list(folder.glob("*.safetensors"))) <= 2
-    assert inference_pass.SEGMENT_FRAMES == 3
+    assert painting.SEGMENT_FRAMES == 3
 
 
 def test_what_is_needed_to_go_on_travels(tmp_path: Path) -> None:
@@ -213,7 +214,7 @@ def test_what_is_needed_to_go_on_travels(tmp_path: Path) -> None:
     there.import_files(here.export_files(1))
     (start,) = there.iter_starts(2)
     assert (start.segments, float(start.state["total"])) == (2, 2.0)
-    there.store_segment(2, [one] * 2, {"total": torch.tensor([3.0])})
+    there.store_segment(2, [quantize_prediction(one)] * 2, {"total": torch.tensor([3.0])})
     here.import_files(there.export_files(2))
     assert here.is_complete
     assert [len(here.read_segment(number)) for number in range(3)] == [2, 2, 2]

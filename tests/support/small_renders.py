@@ -14,7 +14,7 @@ from kinemacolor.options import EncodingOptions, RenderOptions
 from kinemacolor.plan.document import FilmEntry, Plan, ReferenceEntry, ShotEntry
 from kinemacolor.plan.planner import film_sha256
 from kinemacolor.plan.survey import survey_film
-from kinemacolor.rendering import blend, inference_pass
+from kinemacolor.rendering import blend, luma, painting
 from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
@@ -63,7 +63,7 @@ class Recall(Colorizer):
 @pytest.fixture
 def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     """Segments of three frames."""
-    for module in (blend, inference_pass):
+    for module in (blend, luma, painting):
         monkeypatch.setattr(module, "SEGMENT_FRAMES", SEGMENT)
 
 

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from kinemacolor.errors import InputError, translate_foreign_errors
 from kinemacolor.inference.postprocess import ColorPrediction
-from kinemacolor.rendering.segment_codec import decode_predictions, encode_predictions
+from kinemacolor.rendering.segment_codec import decode_codes, encode_codes, prediction_from_codes, quantize_prediction
+from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.utils.checked_files import (
     append_checked_line,
     has_sha256,
@@ -219,24 +220,24 @@ class PassFolder:
 
     def append_segment(self, predictions: Sequence[ColorPrediction], state: Mapping[str, Tensor]) -> None:
         """Store the first segment that is missing, as `store_segment` does."""
-        self.store_segment(self.segment_count, predictions, state)
+        self.store_segment(self.segment_count, [quantize_prediction(one) for one in predictions], state)
 
-    def store_segment(self, number: int, predictions: Sequence[ColorPrediction], state: Mapping[str, Tensor]) -> None:
-        """Store a segment, and the model's state after it.
+    def store_segment(self, number: int, frames: Sequence[UIntArray], state: Mapping[str, Tensor]) -> None:
+        """Store a segment, frames of codes as `quantize_prediction` makes them, and the model's state after it.
 
         Raises ResourceError where the disk is full or refuses.
         """
-        data, stored_state = encode_predictions(predictions), None
+        data, stored_state = encode_codes(frames), None
         with write_file_atomically(self._segment_path(number)) as stream:
             stream.write(data)
         others = self.frames_painted - (self._stored[number].frames if number in self._stored else 0)
-        if others + len(predictions) < self.frames:
+        if others + len(frames) < self.frames:
             stored_state = save({name: tensor.contiguous() for name, tensor in state.items()})
             with write_file_atomically(self._state_path(number + 1)) as stream:
                 stream.write(stored_state)
         line = _StoredSegment(
             number,
-            len(predictions),
+            len(frames),
             hashlib.sha256(data).hexdigest(),
             None if stored_state is None else hashlib.sha256(stored_state).hexdigest(),
             torch.get_num_threads(),
@@ -254,10 +255,10 @@ class PassFolder:
         data = read_kept_file(path) if line else None
         if line is None or data is None or hashlib.sha256(data).hexdigest() != line.sha256:
             raise InputError(f"{path} is missing or damaged: render again, and it is painted again")
-        predictions = decode_predictions(data)
-        if len(predictions) != line.frames:
-            raise InputError(f"{path} has {len(predictions)} frames, not {line.frames}: render again")
-        return predictions
+        frames = decode_codes(data)
+        if len(frames) != line.frames:
+            raise InputError(f"{path} has {len(frames)} frames, not {line.frames}: render again")
+        return [prediction_from_codes(codes) for codes in frames]
 
     def remove_damage(self) -> int:
         """Check all that is stored, and remove what is damaged or left of killed runs; gives how much was damaged.

@@ -174,11 +174,13 @@ def test_paint_is_taken_up_where_the_film_comes_to_it() -> None:
 @torch.inference_mode()
 def test_descriptors_cover_any_picture(height: int, width: int) -> None:
     maps = standardize_maps(EfficientNetLite0().eval()(torch.rand(2, 3, height, width)))
-    raw = build_descriptors(maps, (-(-height // 4), -(-width // 4)))
-    found = Descriptors()(raw)
-    assert raw.shape == (2, -(-height // 4), -(-width // 4), sum(EfficientNetLite0.widths))
+    grid = -(-height // 4), -(-width // 4)
+    raw, describe = build_descriptors(maps, grid), Descriptors()
+    found = describe(maps, grid)
+    assert raw.shape == (2, *grid, sum(EfficientNetLite0.widths))
     for x in (raw, found):
         torch.testing.assert_close(x.norm(dim=-1), torch.ones(x.shape[:3]))
+    torch.testing.assert_close(found, F.normalize(describe.project(raw), dim=-1))  # untrained, context adds nothing
 
 
 def fine_case(height: int = 6, width: int = 8) -> tuple[FineMatching, Tensor, Tensor, Tensor]:
@@ -191,12 +193,13 @@ def fine_case(height: int = 6, width: int = 8) -> tuple[FineMatching, Tensor, Te
 def test_quarters_find_themselves_where_cells_look_alike() -> None:
     """All cells have one descriptor: the match gives the mean colour, fine descriptors tell the quarters apart."""
     fine, keys, fine_keys, lab = fine_case()
+    options = MatchingOptions(places=48)  # all cells
     keys = keys[:, :1, :1].expand_as(keys)
     fine.sharpness.fill_(4)
     fine.gate[2].bias.copy_(torch.tensor([-30.0, 30, -30, -30]))  # the fine stage alone
     state = references.encode_references(keys[:, None], fine_keys[:, None], lab, OPTIONS.apart)
-    coarse = match_frame(keys, state, OPTIONS)
-    found = fine(fine_keys, lab[:, 0, :1].repeat_interleave(2, 2).repeat_interleave(2, 3), coarse, state, OPTIONS)
+    coarse = match_frame(keys, state, options)
+    found = fine(fine_keys, lab[:, 0, :1].repeat_interleave(2, 2).repeat_interleave(2, 3), coarse, state, options)
     truth = pool_cell_quarters(lab[:, 0], (6, 8))
     torch.testing.assert_close(found.values[..., :-1], truth, atol=0.5, rtol=0)
     assert (coarse.reference.values[..., :-1] - truth).abs().max() > 5

@@ -20,7 +20,7 @@ from kinemacolor.models.kinema.matching import MatchEvidence, MatchResult
 from kinemacolor.models.kinema.semantic import SemanticColors, lookup_plausibility
 from kinemacolor.nn.ab_bins import BIN_COUNT
 from kinemacolor.nn.backbones import EfficientNetLite0
-from kinemacolor.nn.layers import pad_to_multiple, resize_bilinear
+from kinemacolor.nn.layers import pad_to_multiple, resize_bilinear, to_channels_last
 
 CERTAINTY_SLOPE = 3.0  # times the certainty of the match is the logit of its weight in an untrained network
 FILL_OFFSET = -3.0  # logit of typical colours beside semantic ones in an untrained network
@@ -159,7 +159,8 @@ class Fusion(nn.Module):
     def forward(self, seen: FusionInput) -> FusionAnswer:
         """Judge the sources of frames."""
         pixels = F.pixel_unshuffle(seen.lightness / LAB_SCALE - 1, CELL_SIZE)
-        x = self.stem(torch.cat([pixels, _stack_sources(seen)], 1)) + self.see[0](seen.quarter)
+        stacked = to_channels_last(torch.cat([pixels, _stack_sources(seen)], 1))
+        x = self.stem(stacked) + self.see[0](seen.quarter)
         x = high = self.down[0](x)
         x = middle = self.down[1](self.halve[0](pad_to_multiple(x, 2)) + self.see[1](seen.eighth))
         x = self.down[2](self.halve[1](pad_to_multiple(x, 2)) + self.see[2](seen.sixteenth))

@@ -33,7 +33,7 @@ from kinemacolor.models.kinema.semantic import (
     SemanticDescription,
     SemanticMemory,
 )
-from kinemacolor.nn.backbones import EfficientNetLite0, extract_gray_features
+from kinemacolor.nn.backbones import EfficientNetLite0, extract_gray_maps
 from kinemacolor.nn.layers import pad_to_multiple, resize_bilinear
 
 PADDING = 8  # px: pictures are padded to multiples, so that all grids fit, and that of cells is even
@@ -168,8 +168,8 @@ class Kinema(Colorizer):
 
     def extract_features(self, lightness: Tensor) -> tuple[list[Tensor], Tensor]:
         """Compute standardised maps of gray pictures ``B 1 h w`` and their unit descriptors ``B h/4 w/4 C``."""
-        maps, raw = extract_gray_features(self.features, lightness)
-        return maps, self.describe(raw)
+        maps = extract_gray_maps(self.features, lightness)
+        return maps, self.describe(maps, (-(-lightness.shape[-2] // CELL_SIZE), -(-lightness.shape[-1] // CELL_SIZE)))
 
     def _extract_all(self, lightness: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
         """Compute what `extract_features` does, and the fine descriptors, of pictures of multiples of `PADDING`."""

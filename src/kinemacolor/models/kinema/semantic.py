@@ -7,6 +7,7 @@ thing is, a network trained on ImageNet tells; which colours such things have, a
 import math
 from typing import NamedTuple, Self
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -86,7 +87,7 @@ class SemanticAttention(nn.Module):
         self.backbone = EfficientNetLite0(deep=True).requires_grad_(False)
         self.coarse = nn.Conv2d(COARSE_WIDTH, coarse_width, 1)
         self.kind = nn.Conv2d(KIND_WIDTH, kind_width, 1)
-        self.scales = nn.Parameter(torch.tensor([10.0, 0.3, 1.0]).log())
+        self.scales = nn.Parameter(torch.tensor(np.log(np.array([10.0, 0.3, 1.0], np.float32))))
         self.see = nn.ModuleList(
             nn.Conv2d(width, prior_width, 1) for width in (COARSE_WIDTH + KIND_WIDTH, MIDDLE_WIDTH, 2)
         )
