@@ -1,15 +1,17 @@
 """Renders a plan: has missing predictions made, blends them, and writes the film, all as one stream."""
 
 from array import array
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from statistics import fmean
 from typing import Protocol
 
-from kinemacolor.errors import InputError, PartialError, WeightsError
+from kinemacolor.errors import InputError, PartialError, UsageError, WeightsError
+from kinemacolor.inference.engines.choice import choose_engine
 from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction
 from kinemacolor.models.base import Colorizer
+from kinemacolor.options import EngineName
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import film_sha256
 from kinemacolor.references.load import ReferenceReader
@@ -47,13 +49,18 @@ class SegmentPainter(Protocol):
         """Stop painting, from another thread: who waits for a segment gets an error."""
 
 
+MIN_FRAMES_TO_COMPILE = 24  # compiling costs as much as is saved in 40 frames, in 3 if it is in the user's cache
+
+
 class RenderPlan:
     """The passes of one plan, and the folder with their predictions.
 
     A caller that knows that the film is still that of the plan says so (``is_film_checked``), so that it is not hashed.
-    ``kept_luma`` is what was kept when the plan was made.
+    ``kept_luma`` is what was kept when the plan was made. The engine of what is painted already is taken again, unless
+    another one is named or that one cannot run here; short films are painted in torch, which has nothing to compile.
 
-    Raises InputError where film or references are not those that the plan was made for, WeightsError for other weights.
+    Raises InputError where film or references are not those that the plan was made for, WeightsError for other weights,
+    UsageError as `choose_engine`.
     """
 
     def __init__(
@@ -63,11 +70,12 @@ class RenderPlan:
         work: Path,
         *,
         device: str = "auto",
+        engine: str = "auto",
         references: ReferenceReader | None = None,
         is_film_checked: bool = False,
         kept_luma: KeptLuma | None = None,
     ) -> None:
-        self.plan, self.model, self.work, self.device = plan, model, WorkFolder(work), device
+        self.plan, self.model, self.device = plan, model, device
         self.references, self.kept_luma = references or ReferenceReader(), kept_luma
         self.reference_digests = check_inputs(plan, self.references, is_film_checked=is_film_checked)
         self.shot_passes = build_shot_passes(plan, self.reference_digests)
@@ -75,6 +83,7 @@ class RenderPlan:
             one.source.digest: one.source for shot_passes in self.shot_passes for one in shot_passes.weighted_passes
         }
         self.passes: list[InferencePass] = list(distinct.values())
+        self.work = WorkFolder(work, self._choose_engine(engine, WorkFolder(work).find_engines()))
 
     @property
     def frames_to_paint(self) -> int:
@@ -112,6 +121,17 @@ class RenderPlan:
         """Check what is stored, and forget what is damaged, as `WorkFolder.check_passes`."""
         return self.work.check_passes((one.digest, len(one)) for one in self.passes)
 
+    def _choose_engine(self, engine: str, painted_with: Collection[str]) -> EngineName:
+        """Choose the engine of all passes, where some are ``painted_with`` others."""
+        spec = self.model.spec
+        if engine == "auto":
+            for recorded in painted_with:
+                with suppress(UsageError):
+                    return choose_engine(recorded, self.device, spec)
+            if self.frames_to_paint < MIN_FRAMES_TO_COMPILE and choose_engine(engine, self.device, spec) == "openvino":
+                return "torch"
+        return choose_engine(engine, self.device, spec)
+
     def prune_stale_passes(self) -> None:
         """Delete predictions that were made for an earlier state of the plan."""
         self.work.prune_passes({one.digest for one in self.passes})
@@ -136,7 +156,7 @@ def execute_render_plan(
     stamps_before = stamp_film(film.path)
     with own_outputs(claim.paths), lock_work_folder(work.folder), work.pin_torch_threads(), ExitStack() as open_now:
         check_still_free(output_setup)
-        notes = [work.claim_format(PAINTING_FORMAT), render_plan.check_stored_passes()]
+        notes = [work.claim_format(PAINTING_FORMAT), work.claim_engine(), render_plan.check_stored_passes()]
         meter = ProgressMeter(film.frames, render_plan.frames_to_paint, render_plan.frames_painted, on_progress)
         start, end, info = film.start_seconds, film.end_seconds, output_setup.info
         stages = stages or Stages()
@@ -244,6 +264,7 @@ def _describe_settings(render_plan: RenderPlan, output_setup: OutputSetup) -> di
         "edge_filter": first.edge_filter,
         "crop": plan.options.crop,
         "precision": plan.options.precision,
+        "engine": render_plan.work.engine,
         "fill": plan.options.fill,
         "references": [str(entry.path) for entry in plan.references.values()],
         "encoder": encoder.name,
