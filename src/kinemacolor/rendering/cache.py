@@ -24,6 +24,7 @@ from kinemacolor.utils.checked_files import (
     write_checked_lines,
 )
 from kinemacolor.utils.files import remove_intruder, remove_unfinished, translate_disk_errors, write_file_atomically
+from kinemacolor.utils.threads import choose_painting_threads
 
 SEGMENT_FRAMES = 48  # frames that are predicted, encoded and stored together
 _PASS_NAME, _SEGMENT_NAME = re.compile(r"[0-9a-f]{24}"), re.compile(r"(\d{6,})\.mkv")
@@ -61,7 +62,7 @@ class WorkFolder:
 
     @property
     def torch_threads(self) -> int:
-        """The number of torch threads that what lies here was painted with; the present one where nothing does.
+        """The number of torch threads that what lies here was painted with; where nothing does, what is chosen now.
 
         Results depend on it: with another number of threads sums are rounded differently.
         """
@@ -69,7 +70,7 @@ class WorkFolder:
             for line in map(_StoredSegment.from_row, iter_checked_lines(journal)):
                 if line is not None:
                     return line.threads
-        return torch.get_num_threads()
+        return choose_painting_threads()
 
     @contextmanager
     def pin_torch_threads(self) -> Iterator[None]:
