@@ -22,6 +22,7 @@ from kinemacolor.rendering.output import OutputSetup, check_still_free
 from kinemacolor.rendering.ownership import lock_work_folder, own_outputs
 from kinemacolor.rendering.passes import PAINTING_FORMAT, InferencePass, ShotPasses, build_shot_passes
 from kinemacolor.rendering.progress import FilledShot, Progress, ProgressMeter, RenderReport
+from kinemacolor.utils.device import choose_device
 from kinemacolor.video.geometry import Geometry
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.output import FilmWriter
@@ -69,7 +70,7 @@ class RenderPlan:
 
     def make_postprocessors(self, info: VideoInfo) -> list[ChromaPostprocessor]:
         """Make the post-processing of each shot, for a film described by ``info``."""
-        return [make_postprocessor(shot_passes, info, self.model) for shot_passes in self.shot_passes]
+        return [make_postprocessor(shot_passes, info, self.model, self.device) for shot_passes in self.shot_passes]
 
     def make_worker(self, info: VideoInfo) -> InferenceWorker:
         """Make what runs the model in this process; ``info`` describes the film."""
@@ -191,7 +192,9 @@ def check_inputs(plan: Plan, references: ReferenceReader) -> dict[Path, str]:
     return {path: references.load(Reference(path)).sha256 for path in sorted(paths)}
 
 
-def make_postprocessor(shot_passes: ShotPasses, info: VideoInfo, model: Colorizer) -> ChromaPostprocessor:
+def make_postprocessor(
+    shot_passes: ShotPasses, info: VideoInfo, model: Colorizer, device: str = "cpu"
+) -> ChromaPostprocessor:
     """Make the post-processing of a shot, for a film described by ``info``."""
     options = shot_passes.weighted_passes[0].source.options
     geometry = Geometry.from_frame_size(
@@ -202,7 +205,7 @@ def make_postprocessor(shot_passes: ShotPasses, info: VideoInfo, model: Colorize
         orientation=info.orientation,
         crop=options.crop,
     )
-    return ChromaPostprocessor.from_options(geometry, model.spec, options)
+    return ChromaPostprocessor.from_options(geometry, model.spec, options, choose_device(device))
 
 
 def _stamp_files(path: Path) -> list[tuple[int, int]]:
