@@ -73,8 +73,9 @@ def test_this_version_against_itself_has_every_stage_on_both_sides(
     }
     assert [one["name"] for one in found["variants"]] == ["before", "now"]
     for one in found["variants"]:
-        assert set(one["stages"]) == {"imports", *STAGES, "the rest"}  # a name in the table is out of date otherwise
-        assert min(one["stages"][stage] for stage in STAGES) > 0
+        stages = {stage for stage in STAGES if stage != "compile"}  # that of an engine, which may not be here
+        assert {"imports", *stages, "the rest"} - set(one["stages"]) == set()  # else a name in the table is out of date
+        assert min(one["stages"][stage] for stage in stages) > 0
         assert one["job"].keys() == one["ratios"].keys()
         assert min(one["job"]["core_seconds"], one["job"]["wall_seconds"], one["ratios"]["core_seconds"]) > 0
         assert one["job"]["peak_memory_mb"] > 50

@@ -9,7 +9,7 @@ from kinemacolor.benchmark.stage_probe import STAGES
 from kinemacolor.benchmark.variants import Job, JobCost, Variant, probe_stages, run_job
 
 SHORT_PART = 0.25  # of a film: how far the job goes that tells start-up from frames
-STAGES_OF_A_JOB = ("imports", "weights", "references")  # not once a frame
+STAGES_OF_A_JOB = ("imports", "weights", "compile", "references")  # not once a frame
 SUMS = {
     "**network**": ("features", "match", "history", "fine", "semantic", "fusion", "network, the rest"),
     "**in and out**": ("hash", "decode", "resize", "repeats", "segments", "encode, mux"),
@@ -94,12 +94,13 @@ def compare_variants(
     size: str,
     seconds: float | None,
     rounds: int = 3,
+    with_stages: bool = True,
     on_run: Callable[[str], None] = lambda words: None,
 ) -> Comparison:
     """Time a job of each variant in turn, ``rounds`` times; ``on_run`` gets words for each run.
 
-    ``seconds`` is the length of the film; None where it is not known, and start-up is then not told from frames.
-    ``size`` is only written down. Raises as `run_job`.
+    ``seconds`` is the length of the film; with None start-up is not told from frames. ``with_stages``: also one run
+    that tells the stages. ``size`` is only written down. Raises as `run_job`.
     """
     measured: list[list[_Round]] = [[] for _ in variants]
     short_job = None if seconds is None else Job(job.film, job.reference, job.model, seconds * SHORT_PART, job.threads)
@@ -108,7 +109,8 @@ def compare_variants(
             on_run(f"round {number} of {rounds}: {variant.name}")
             short = run_job(variant, short_job) if short_job else None
             cost = run_job(variant, job)
-            results.append(_Round(JobTiming.from_costs(cost, short), probe_stages(variant, job), cost))
+            stages = probe_stages(variant, job) if with_stages else {}
+            results.append(_Round(JobTiming.from_costs(cost, short), stages, cost))
     timings = tuple(
         _summarize(variant, results, measured[0]) for variant, results in zip(variants, measured, strict=True)
     )
@@ -128,10 +130,10 @@ def format_comparison(comparison: Comparison) -> str:
         [label, *_format_stage([_sum_stages(one.stages, parts, frames) for one in variants])]
         for label, parts in _iter_stage_rows(variants)
     ]
-    tables = [_format_table([title, *names], jobs), _format_table(["core-ms a frame, on one core", *names], stages)]
-    for one in variants:
-        if one.pipeline:
-            tables.append(_format_pipeline(one))
+    tables = [_format_table([title, *names], jobs)]
+    if any(one.stages for one in variants):
+        tables.append(_format_table(["core-ms a frame, on one core", *names], stages))
+    tables += [_format_pipeline(one) for one in variants if one.pipeline]
     return "\n\n".join(tables)
 
 

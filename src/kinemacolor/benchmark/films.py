@@ -16,7 +16,11 @@ LONG_SECONDS, LONG_FRAME_RATE, LONG_SIZE = 600, 10, (480, 854)
 
 
 def compare_film(
-    variants: Sequence[Variant], job: Job, *, rounds: int, on_run: Callable[[str], None] = lambda words: None
+    variants: Sequence[Variant],
+    job: Job,
+    *,
+    rounds: int,
+    on_run: Callable[[str], None] = lambda words: None,
 ) -> Comparison:
     """Time the colorizing of a film by some variants in turn.
 
@@ -24,8 +28,9 @@ def compare_film(
     """
     info = probe_film(job.film)
     seconds = info.duration_seconds if (info.expected_frames or 0) >= MIN_SPLIT_FRAMES else None
-    size = f"{info.width}x{info.height}"
-    return compare_variants(variants, job, size=size, seconds=seconds, rounds=rounds, on_run=on_run)
+    return compare_variants(
+        variants, job, size=_name_size(info.height, info.width), seconds=seconds, rounds=rounds, on_run=on_run
+    )
 
 
 def compare_long_film(
@@ -35,11 +40,18 @@ def compare_long_film(
     threads: int | None,
     on_run: Callable[[str], None] = lambda words: None,
 ) -> Comparison:
-    """Time ten minutes of generated 480p film, once. Raises as `compare_film`."""
+    """Time ten minutes of generated 480p film, once and only as a whole. Raises as `compare_film`."""
     with tempfile.TemporaryDirectory() as folder:
         film = Path(folder, "ten-minutes.mp4")
         write_generated_film(film, LONG_SECONDS * LONG_FRAME_RATE, LONG_SIZE)
-        return compare_film(variants, Job(film, reference, model, threads=threads), rounds=1, on_run=on_run)
+        job = Job(film, reference, model, threads=threads)
+        return compare_variants(
+            variants, job, size=_name_size(*LONG_SIZE), seconds=None, rounds=1, with_stages=False, on_run=on_run
+        )
+
+
+def _name_size(height: int, width: int) -> str:
+    return f"{width}x{height}"
 
 
 def write_generated_film(path: Path, frames: int, size: tuple[int, int]) -> None:

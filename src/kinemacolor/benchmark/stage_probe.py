@@ -27,6 +27,7 @@ from typing import Any
 # Of each stage the functions that are its work, "module:name". Inside of one no other stage is counted.
 STAGES: dict[str, tuple[str, ...]] = {
     "weights": ("weights.registry:load_model", "weights:load_model"),
+    "compile": ("inference.engines.openvino:compile_module",),
     "references": ("inference.session:Session.__init__", "session:Session.__init__"),
     "plan": ("plan.frame_encoder:KinemaFrameEncoder.encode_frame", "plan.likeness:Eye.look"),
     "hash": ("plan.planner:film_sha256", "plan.make:film_sha256"),
@@ -35,15 +36,24 @@ STAGES: dict[str, tuple[str, ...]] = {
         *("video.reader:VideoReader._frames", "video.reader:VideoReader.stored"),
     ),
     "resize": ("video.geometry:Geometry.downscale_codes", "resample:Geometry.down"),
-    "repeats": ("rendering.inference_pass:is_repeated_frame", "render.paint:is_repeat"),
-    "features": ("models.kinema.model:Kinema._extract_all", "models.kinema:Kinema.see"),
+    "repeats": (
+        *("rendering.painting:is_repeated_frame", "rendering.inference_pass:is_repeated_frame"),
+        *("render.paint:is_repeat",),
+    ),
+    "features": (
+        *("models.kinema.model:Kinema.encode", "models.kinema.model:Kinema._extract_all", "models.kinema:Kinema.see"),
+    ),
     "match": ("models.kinema.matching:_match_references", "correspondence:match"),
     "history": ("models.kinema.matching:_match_previous_frame", "correspondence:match_nearby"),
     "fine": ("models.kinema.fine:FineMatching.forward",),
-    "semantic": ("models.kinema.semantic:SemanticAttention.forward", "models.kind:LookByKind.forward"),
+    "semantic": (
+        *("models.kinema.semantic:SemanticAttention.attend", "models.kinema.semantic:SemanticAttention.forward"),
+        *("models.kind:LookByKind.forward",),
+    ),
     "fusion": ("models.kinema.fusion:Fusion.forward", "models.fusion:Fusion.forward"),
     "network, the rest": (),
     "segments": (
+        *("rendering.segment_codec:quantize_prediction", "rendering.segment_codec:prediction_from_codes"),
         *("rendering.cache:PassFolder.store_segment", "rendering.cache:PassFolder.read_segment"),
         *("render.segments:PassFolder.store", "render.segments:PassFolder.read"),
     ),
@@ -57,6 +67,8 @@ CONTAINERS: dict[str, tuple[str, ...]] = {
     "plan": ("plan.planner:make_plan", "plan.make:make_plan"),
     "network, the rest": ("inference.session:Session.predict_frames", "session:Session.advance"),
 }
+# Methods of a model that another engine may compute, and their stages (`Colorizer.with_methods`).
+METHOD_STAGES = {"encode": "features", "fuse": "fusion"}
 
 
 class StageClock:
@@ -122,6 +134,24 @@ def wrap_stages(clock: StageClock) -> set[str]:
     return found
 
 
+def wrap_engine_methods(clock: StageClock) -> None:
+    """Have the methods that another engine computes counted, too: they take the place of a model's own."""
+    try:
+        colorizer = importlib.import_module("kinemacolor.models.base").Colorizer
+        with_methods = colorizer.with_methods
+    except (ImportError, AttributeError):
+        return
+
+    def with_counted_methods(model: Any, methods: dict[str, Callable[..., Any]]) -> Any:
+        counted = {
+            name: clock.wrap(method, METHOD_STAGES.get(name, "network, the rest"), is_container=True)
+            for name, method in methods.items()
+        }
+        return with_methods(model, counted)
+
+    colorizer.with_methods = with_counted_methods
+
+
 def _wrap_function(clock: StageClock, name: str, stage: str, *, is_container: bool) -> bool:
     """Put a counted function into the place of another, wherever a module has it; False if this version has none."""
     module_name, _, path = name.partition(":")
@@ -146,6 +176,7 @@ def main(result: Path, words: list[str]) -> int:
         os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
     clock = StageClock()
     found = wrap_stages(clock)
+    wrap_engine_methods(clock)
     imported = time.process_time()
     sys.argv = ["kinemacolor", *words]
     exit_code = 0

@@ -6,13 +6,17 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kinemacolor.cli.options import JsonOption, ModelOption
+from kinemacolor.cli.options import JsonOption, ModelOption, check_output
 from kinemacolor.options import DEFAULT_MODEL, SAMPLE_FILM, SAMPLE_REFERENCE
 from kinemacolor.utils.console import print_message
+from kinemacolor.utils.files import translate_disk_errors
+
+if TYPE_CHECKING:
+    from kinemacolor.benchmark.variants import Job
 
 
 def bench(
@@ -27,6 +31,9 @@ def bench(
     ] = [],  # noqa: B006
     threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads of torch; default its own.")] = None,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="How often each is timed, in turn.")] = 3,
+    timeline: Annotated[
+        Path | None, typer.Option("--timeline", help="Draw into this SVG when each stage worked on which frame.")
+    ] = None,
     long: Annotated[bool, typer.Option("--long", help="Also a generated 480p film of ten minutes, once.")] = False,
     networks: Annotated[bool, typer.Option("--networks", help="Instead all networks, and the papers' tables.")] = False,
     json_report: JsonOption = False,
@@ -40,17 +47,32 @@ def bench(
     from kinemacolor.benchmark.films import compare_film, compare_long_film
     from kinemacolor.benchmark.variants import Job, make_variants
 
+    if timeline:
+        check_output(timeline, [".svg"], [one for one in (film, reference) if one], overwrite=True)
     timed = make_variants(against, more=map(shlex.split, variants))
     with ExitStack() as opened:
         film, reference = (
             path or opened.enter_context(as_file(files("kinemacolor").joinpath(own)))
             for path, own in ((film, SAMPLE_FILM), (reference, SAMPLE_REFERENCE))
         )
-        found = [compare_film(timed, Job(film, reference, model, threads=threads), rounds=rounds, on_run=print_message)]
+        job = Job(film, reference, model, threads=threads)
+        found = [compare_film(timed, job, rounds=rounds, on_run=print_message)]
         if long:
             found.append(compare_long_film(timed, reference, model, threads, on_run=print_message))
+        if timeline:
+            _write_timeline(job, timeline)
     texts = map(format_comparison, found)
     print(json.dumps([asdict(one) for one in found], indent=2) if json_report else "\n\n".join(texts))
+
+
+def _write_timeline(job: "Job", path: Path) -> None:
+    """Colorize once more, in this process, and draw when its stages worked."""
+    print_message(f"{path}: drawing")  # torch takes some seconds
+    from kinemacolor.benchmark.timeline import draw_timeline, record_timeline
+
+    drawing = draw_timeline(record_timeline(job), f"{job.film.name}, {job.model}: a bar is a frame")
+    with translate_disk_errors(path):
+        path.write_text(drawing, encoding="utf-8")
 
 
 def _bench_networks(*, json_report: bool) -> None:

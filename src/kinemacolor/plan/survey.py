@@ -15,9 +15,9 @@ from kinemacolor.options import Detector, GapHandling
 from kinemacolor.shots.detect import detect_boundaries
 from kinemacolor.shots.files import read_shots
 from kinemacolor.shots.shot import FrameClock, Shot, shots_from_boundaries
-from kinemacolor.utils.arrays import UInt8Array
+from kinemacolor.utils.arrays import UInt8Array, UIntArray
 from kinemacolor.utils.stages import Stages
-from kinemacolor.video.geometry import Geometry
+from kinemacolor.video.geometry import make_film_geometry
 from kinemacolor.video.info import TIME_TOLERANCE_SECONDS, VideoInfo
 from kinemacolor.video.pixels import luma_codes_to_gray
 from kinemacolor.video.random_access import FrameIndex, FrameIndexBuilder
@@ -85,13 +85,15 @@ def survey_film(
     start_seconds: float = 0,
     end_seconds: float | None = None,
     on_frame: Callable[[int], None] | None = None,
+    on_luma: Callable[[UIntArray], None] | None = None,
     reader: VideoReader | None = None,
     gaps: GapHandling = "error",
 ) -> Survey:
     """Read a film from ``start_seconds`` to ``end_seconds``; its shots come from ``shot_list``, else from ``detector``.
 
-    ``on_frame`` gets the number of frames read so far. ``reader``: an unread reader of the same film and seconds,
-    where the caller has opened one. ``gaps`` is what becomes of numbered pictures that are missing.
+    ``on_frame`` gets the number of frames read so far, ``on_luma`` the luma codes ``H W`` of each. ``reader``: an
+    unread reader of the same film and seconds, where the caller has opened one. ``gaps`` is what becomes of numbered
+    pictures that are missing.
 
     Raises InputError where film or list cannot be read, UsageError where no frame lies between the seconds.
     """
@@ -102,13 +104,13 @@ def survey_film(
         Stages() as stages,
     ):
         info, blocks = film.info, stages.start("decode", film.iter_blocks(FRAMES_PER_BLOCK))
-        geometry = Geometry.from_frame_size(
-            info.height, info.width, SAMPLE_SHORT_SIDE, pixel_aspect=info.sample_aspect, orientation=info.orientation
-        )
+        geometry = make_film_geometry(info, SAMPLE_SHORT_SIDE)
 
         def iter_gray_frames() -> Iterator[UInt8Array]:
             for block in blocks:
                 for number, luma_codes in enumerate(block.luma_codes, len(pts)):
+                    if on_luma:
+                        on_luma(luma_codes)
                     gray = luma_codes_to_gray(
                         geometry.downscale_codes(luma_codes), info.depth, full_range=info.colors.full_range
                     )

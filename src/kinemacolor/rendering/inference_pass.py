@@ -14,7 +14,8 @@ from kinemacolor.plan.document import FilmEntry
 from kinemacolor.references.load import LoadedReference, ReferenceReader
 from kinemacolor.references.spec import Reference
 from kinemacolor.rendering.cache import PassFolder, WorkFolder
-from kinemacolor.rendering.luma import iter_pass_luma
+from kinemacolor.rendering.kept_luma import KeptLuma
+from kinemacolor.rendering.luma import LumaReader
 from kinemacolor.rendering.painting import LastFrame, OpenSegment, PassPainter, SegmentStore, restore_start
 from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.utils.arrays import UInt8Array
@@ -30,7 +31,8 @@ class InferenceWorker:
     """Runs passes and stores their predictions in ``work``; callers ask for segments.
 
     ``reference_digests`` has the sha256 of each reference file as it was when the render began. A caller that has read
-    references or film before passes ``references`` and ``info``. ``stages`` gets the stages that it starts.
+    references or film before passes ``references`` and ``info``. ``stages`` gets the stages that it starts. Frames in
+    ``kept_luma`` are not read from the film.
     All but `request_stop` is for one thread.
     """
 
@@ -45,10 +47,11 @@ class InferenceWorker:
         device: str = "auto",
         info: VideoInfo | None = None,
         stages: Stages | None = None,
+        kept_luma: KeptLuma | None = None,
     ) -> None:
         self._film, self._model, self._work, self._reference_digests = film, model, work, reference_digests
         self._references, self._device, self._info = references or ReferenceReader(), device, info
-        self._stages = stages or Stages()
+        self._stages, self._kept_luma = stages or Stages(), kept_luma
         self._store = SegmentStore(self._stages)
         self._reader: RangeReader | None = None
         self._painter: PassPainter | None = None
@@ -127,7 +130,8 @@ class InferenceWorker:
         if painter is None or painter.next_segment < begin:
             coding = reader.info.colors.build_ycbcr(reader.info.depth)
             painter = PassPainter(inference_pass, begin, last_frame, session, coding)
-        frames = iter_pass_luma(inference_pass, reader, session.geometry, painter.next_segment)
+        luma = LumaReader(reader, session.geometry, self._kept_luma)
+        frames = luma.iter_pass(inference_pass, painter.next_segment)
         painter.read_from(self._stages.start("luma", frames, ahead=_FRAMES_AHEAD))
         self._painter = painter
         return painter

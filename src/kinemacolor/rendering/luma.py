@@ -1,31 +1,41 @@
-"""What a pass paints: luma codes at the working size, frame by frame in the order of painting."""
+"""What passes paint: luma codes at the working size, in the order of painting."""
 
 from collections.abc import Iterator
 
 from kinemacolor.rendering.cache import SEGMENT_FRAMES
+from kinemacolor.rendering.kept_luma import PIECE_FRAMES, KeptLuma, downscale_luma
 from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.video.geometry import Geometry
-from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.random_access import RangeReader
 
 
-def downscale_luma(luma_codes: UIntArray, info: VideoInfo, geometry: Geometry) -> UIntArray:
-    """Scale stored luma codes ``H W`` to what a model sees: upright ``h w``; of an interlaced frame its first field.
+class LumaReader:
+    """Reads frames of a film as a model sees them: those that are kept, all others from the film."""
 
-    A field shows one moment, and pulldown repeats it whole, so that `is_repeated_frame` finds it.
-    """
-    seen = luma_codes[1 - info.is_top_field_first :: 2] if info.is_interlaced else luma_codes
-    return geometry.downscale_codes(seen)
+    def __init__(self, reader: RangeReader, geometry: Geometry, kept: KeptLuma | None = None) -> None:
+        self._reader, self._geometry = reader, geometry
+        self._kept = kept if kept and kept.geometry == geometry else None
 
+    def iter_pass(self, inference_pass: InferencePass, first_segment: int) -> Iterator[UIntArray]:
+        """Yield luma codes ``h w`` of the frames of a pass from a segment on, in the order of painting.
 
-def iter_pass_luma(
-    inference_pass: InferencePass, reader: RangeReader, geometry: Geometry, first_segment: int
-) -> Iterator[UIntArray]:
-    """Read the frames of a pass from a segment on, in the order of painting."""
-    for start in range(first_segment * SEGMENT_FRAMES, len(inference_pass), SEGMENT_FRAMES):
-        count = min(SEGMENT_FRAMES, len(inference_pass) - start)
-        first = inference_pass.end - start - count if inference_pass.is_backward else inference_pass.first + start
-        blocks = reader.iter_blocks(first, first + count, 1)
-        frames = (downscale_luma(block.luma_codes[0], reader.info, geometry) for block in blocks)
-        yield from reversed(list(frames)) if inference_pass.is_backward else frames
+        Raises as `RangeReader`.
+        """
+        for start in range(first_segment * SEGMENT_FRAMES, len(inference_pass), SEGMENT_FRAMES):
+            count = min(SEGMENT_FRAMES, len(inference_pass) - start)
+            first = inference_pass.end - start - count if inference_pass.is_backward else inference_pass.first + start
+            frames = self._iter_frames(first, first + count)
+            yield from reversed(list(frames)) if inference_pass.is_backward else frames
+
+    def _iter_frames(self, first: int, end: int) -> Iterator[UIntArray]:
+        while first < end:
+            piece, place = divmod(first, PIECE_FRAMES)
+            count = min(end - first, PIECE_FRAMES - place)
+            kept = self._kept.read_piece(piece) if self._kept else None
+            yield from self._iter_from_film(first, first + count) if kept is None else kept[place : place + count]
+            first += count
+
+    def _iter_from_film(self, first: int, end: int) -> Iterator[UIntArray]:
+        for block in self._reader.iter_blocks(first, end, 1):
+            yield downscale_luma(block.luma_codes[0], self._reader.info, self._geometry)

@@ -84,12 +84,13 @@ def prepare_output(
     device: str,
     work_folder: Path,
     request: str,
+    luma_bytes: int = 0,
 ) -> OutputSetup:
     """Check, without writing anything, that the results can be written, and choose their encoders.
 
     ``inputs`` are the files that must not be overwritten. ``frames`` (None: unknown) and ``working_pixels``, the pixels
-    of a prediction, decide how much room the disk of ``work_folder`` needs. ``request`` is a digest of all that decides
-    the results (`find_finished`).
+    of a prediction, decide how much room the disk of ``work_folder`` needs, and ``luma_bytes``, what it keeps of a
+    frame's luma. ``request`` is a digest of all that decides the results (`find_finished`).
 
     Raises UsageError, or ResourceError where a disk has too little room.
     """
@@ -100,7 +101,7 @@ def prepare_output(
     _check_claim(claim, inputs)
     encoders = {path: choose_encoder(info, path, output_spec.encoding) for path in output_spec.paths}
     if frames is not None:
-        _check_disk_space(info, encoders, frames, working_pixels, work_folder)
+        _check_disk_space(info, encoders, frames, working_pixels * BYTES_PER_PIXEL + luma_bytes, work_folder)
     return OutputSetup(output_spec, info, encoders, _collect_warnings(info, encoders[output_spec.output]), claim)
 
 
@@ -253,13 +254,14 @@ def _is_overlapping(target: Path, source: Path) -> bool:
 
 
 def _check_disk_space(
-    info: VideoInfo, encoders: dict[Path, EncoderSettings], frames: int, working_pixels: int, work_folder: Path
+    info: VideoInfo, encoders: dict[Path, EncoderSettings], frames: int, frame_bytes: float, work_folder: Path
 ) -> None:
     """Check that each disk has room for what will be written there, less what an earlier run has written already.
 
+    ``frame_bytes`` is what ``work_folder`` keeps of a frame.
     Raises ResourceError.
     """
-    wanted = {work_folder: frames * working_pixels * BYTES_PER_PIXEL}
+    wanted = {work_folder: frames * frame_bytes}
     for path, encoder in encoders.items():
         wanted[make_partial_path(path)] = frames * info.width * info.height * encoder.bits_per_pixel / 8
     needed: dict[int, float] = {}
