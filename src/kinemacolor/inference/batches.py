@@ -1,7 +1,7 @@
 """Batches: frames of several shots at once, as rows of one batch, for a GPU that a single frame leaves idle."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import Protocol
@@ -52,7 +52,7 @@ class SharedBatch:
                 self._changed.notify_all()
 
     def share(self, run: RunModel, key: object) -> RunModel:
-        """Return what a session calls in the place of ``run``. Those with the same ``key`` share one of their ``run``."""
+        """Return what a session calls in the place of ``run``; those with the same ``key`` share one ``run``."""
         with self._changed:
             shared = self._runs.setdefault(key, run)
 
