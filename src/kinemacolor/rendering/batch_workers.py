@@ -33,7 +33,7 @@ class BatchWorkerPool:
         self.size = rows
         self._events: _Events = queue.Queue()
         batch = SharedBatch(rows)
-        self._rows = [_Row(number, render_plan, batch, self._events) for number in range(rows)]
+        self._rows = [_BatchRow(number, render_plan, batch, self._events) for number in range(rows)]
 
     def poll_events(self, seconds: float) -> list[WorkerEvent]:
         """Return the events since the last call, as `WorkerPool.poll_events`."""
@@ -59,7 +59,7 @@ class BatchWorkerPool:
             row.thread.join()
 
 
-class _Row:
+class _BatchRow:
     """A worker: a thread that paints one pass after another, and takes part in the batch meanwhile."""
 
     def __init__(
