@@ -47,7 +47,7 @@ class Recall(Colorizer):
     def _build_initial_state(self, references: Tensor, paint_mask: Tensor | None, *, in_shot: bool) -> State:
         return Past(references.mean((1, 2, 3, 4))[:, None])
 
-    def forward(self, lightness: Tensor, state: State) -> ModelOutput:
+    def forward(self, lightness: Tensor, state: State, *, with_aux: bool = False) -> ModelOutput:
         assert isinstance(state, Past)
         total, frames = state.total, []
         for frame in lightness.unbind(1):

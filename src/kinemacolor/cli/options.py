@@ -30,6 +30,10 @@ ReferenceOption = Annotated[
 ]
 ModelOption = Annotated[str, typer.Option("--model", help="Which model; see `kinemacolor models list`.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+JobsOption = Annotated[
+    int | None,
+    typer.Option("--jobs", min=1, help="Paint shots in so many processes; default by cores, memory and shots."),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 TIME_WORDS = "seconds, H:MM:SS, a frame (100f) or time code"
 StartOption = Annotated[str, typer.Option("--start", help=f"Begin here: {TIME_WORDS}.")]

@@ -84,7 +84,7 @@ class Session:
 
         `Geometry.downscale_codes` scales stored frames to that size. Raises ValueError for another size.
         """
-        return _predictions_from_output(self._predict_output(luma_codes, coding))
+        return _predictions_from_output(self._predict_output(luma_codes, coding, with_aux=self.options.fill))
 
     def snapshot_state(self) -> dict[str, Tensor]:
         """Copy the state after the frames so far, references included, to the CPU: tensors by name.
@@ -116,7 +116,7 @@ class Session:
     def attribute_frame(self, frame: UInt8Array) -> Attribution:
         """Colorize the next frame, given as to `colorize`; gives also where its colours come from."""
         luma_codes = _to_luma_codes(frame)
-        output = self._predict_output(self.geometry.downscale_codes(luma_codes)[None], BT709_FULL_RANGE)
+        output = self._predict_output(self.geometry.downscale_codes(luma_codes)[None], BT709_FULL_RANGE, with_aux=True)
         rgb, confidence = self._postprocess_frame(luma_codes, _predictions_from_output(output)[0])
         return Attribution(
             self.geometry.rotate_upright(rgb),
@@ -127,13 +127,14 @@ class Session:
             self.geometry.upright_crop_fraction,
         )
 
-    def _predict_output(self, luma_codes: UIntArray, coding: YCbCr) -> ModelOutput:
+    def _predict_output(self, luma_codes: UIntArray, coding: YCbCr, *, with_aux: bool) -> ModelOutput:
         """Run the model on the next frames, given as to `predict_frames`, and advance the state."""
         if luma_codes.shape[1:] != self.geometry.working_size:
             raise ValueError(f"frames of {self.geometry.working_size} px are wanted, these have {luma_codes.shape[1:]}")
         with self._inference_mode():
             luma = coding.to_luma(torch.from_numpy(luma_codes).to(self.device))
-            output: ModelOutput = self.model(lightness_from_luma(luma)[None, :, None], self._state)
+            lightness = lightness_from_luma(luma)[None, :, None]
+            output: ModelOutput = self.model(lightness, self._state, with_aux=with_aux)
             require_finite(self.model.spec.name, output.ab, output.confidence)
             self._state = output.state.contiguous()
         return output

@@ -51,7 +51,8 @@ _PLAN_FILE, _LUMA_FOLDER = "plan.json", "luma"
 class ColorizeRequest:
     """A film to colorize, from ``start_seconds`` to ``end_seconds``; the timestamps of the result begin at 0.
 
-    ``gaps`` is what becomes of numbered pictures that are missing.
+    ``gaps`` is what becomes of numbered pictures that are missing. ``jobs``: how many processes paint, None: as many as
+    are good on this machine.
     """
 
     source: Path
@@ -60,6 +61,7 @@ class ColorizeRequest:
     model: str = DEFAULT_MODEL
     options: RenderOptions = field(default_factory=RenderOptions)
     device: str = "auto"
+    jobs: int | None = None
     encoding: EncodingOptions = field(default_factory=EncodingOptions)
     start_seconds: float = 0
     end_seconds: float | None = None
@@ -142,7 +144,7 @@ class ColorizeRun:
             info,
             output_spec,
             [locate_film(request.source), *(spec.path for spec in request.references)],
-            frames=_frames_expected(request, info),
+            frames=info.estimate_frames(request.start_seconds, request.end_seconds),
             working_pixels=math.prod(geometry.working_size),
             device=request.device,
             work_folder=request.work_folder,
@@ -233,7 +235,8 @@ class ColorizeRun:
 
         The work folder is deleted afterwards, also where the film is cut off. Raises as `execute_render_plan`.
         """
-        from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan  # torch comes with it
+        from kinemacolor.rendering.renderer import RenderPlan  # torch comes with it
+        from kinemacolor.rendering.side_by_side import render_in_jobs
 
         request = self.request
         try:
@@ -243,10 +246,10 @@ class ColorizeRun:
                 request.work_folder,
                 device=request.device,
                 references=self._references,
-                is_film_checked=self._stamps == stamp_film(locate_film(request.source)),
+                is_film_checked=bool(self._stamps) and self._stamps == stamp_film(request.source),
                 kept_luma=self._luma,
             )
-            report = execute_render_plan(render_plan, self.output_setup, on_progress, stages=stages)
+            report = render_in_jobs(render_plan, self.output_setup, on_progress, request.jobs, stages)
         except PartialError:
             self._remove_work_folder()
             raise
@@ -338,13 +341,3 @@ def _check_time_range(request: ColorizeRequest, info: VideoInfo) -> None:
         raise UsageError(
             f"--start {request.start_seconds:g} is behind the end of the film ({info.duration_seconds:.2f} s)"
         )
-
-
-def _frames_expected(request: ColorizeRequest, info: VideoInfo) -> int | None:
-    """Estimate the number of frames of the result from rate and duration; None where they are unknown."""
-    if not request.start_seconds and request.end_seconds is None:
-        return info.expected_frames
-    if info.rate is None or info.duration_seconds is None:
-        return None
-    end = min(request.end_seconds or info.duration_seconds, info.duration_seconds)
-    return max(1, round((end - request.start_seconds) * info.rate))

@@ -1,20 +1,21 @@
 """Renders a plan: has missing predictions made, blends them, and writes the film, all as one stream."""
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import fmean
+from typing import Protocol
 
 from kinemacolor.errors import InputError, PartialError, WeightsError
-from kinemacolor.inference.postprocess import ChromaPostprocessor
+from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction
 from kinemacolor.models.base import Colorizer
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import film_sha256
 from kinemacolor.references.load import ReferenceReader
 from kinemacolor.references.spec import Reference
-from kinemacolor.rendering.blend import iter_frame_predictions, open_when_stored
-from kinemacolor.rendering.cache import WorkFolder
+from kinemacolor.rendering.blend import iter_frame_predictions
+from kinemacolor.rendering.cache import PassFolder, WorkFolder
 from kinemacolor.rendering.commit import commit_outputs, make_sidecar_path, mark_started, write_sidecar
 from kinemacolor.rendering.frame_writing import open_film_writer, write_frames
 from kinemacolor.rendering.inference_pass import InferenceWorker
@@ -32,8 +33,18 @@ from kinemacolor.video.reader import VideoReader
 from kinemacolor.weights.manifest import weights_sha256
 
 _PREDICTIONS_AHEAD = 4  # of a frame each, at the working size
-# Like `InferenceWorker.ensure_segment`: a pass, the number of a segment, and what gets the number of new frames.
-EnsureSegmentWithProgress = Callable[[InferencePass, int, Callable[[int], None]], None]
+
+
+class SegmentPainter(Protocol):
+    """What has segments painted: an `InferenceWorker` in this process, or others elsewhere."""
+
+    def open_segment(
+        self, inference_pass: InferencePass, segment: int, on_frames: Callable[[int], None]
+    ) -> Iterator[ColorPrediction]:
+        """Yield the predictions of a segment as they come; ``on_frames`` gets how many frames are newly painted."""
+
+    def request_stop(self) -> None:
+        """Stop painting, from another thread: who waits for a segment gets an error."""
 
 
 class RenderPlan:
@@ -73,7 +84,11 @@ class RenderPlan:
     @property
     def frames_painted(self) -> int:
         """The number of these frames whose predictions are stored already."""
-        return sum(self.work.pass_folder(one.digest, len(one)).frames_painted for one in self.passes)
+        return sum(folder.frames_painted for _, folder in self.iter_passes())
+
+    def iter_passes(self) -> Iterator[tuple[InferencePass, PassFolder]]:
+        """Iterate over the passes, each with the folder of its predictions."""
+        return ((one, self.work.pass_folder(one.digest, len(one))) for one in self.passes)
 
     def make_postprocessors(self, info: VideoInfo) -> list[ChromaPostprocessor]:
         """Make the post-processing of each shot, for a film described by ``info``."""
@@ -106,12 +121,12 @@ def execute_render_plan(
     render_plan: RenderPlan,
     output_setup: OutputSetup,
     on_progress: Callable[[Progress], None] | None = None,
-    ensure_segment: EnsureSegmentWithProgress | None = None,
+    painter: SegmentPainter | None = None,
     stages: Stages | None = None,
 ) -> RenderReport:
     """Paint what is missing and write the film, which is ``*.partial.*`` until it is whole.
 
-    ``ensure_segment`` has segments painted elsewhere, as on a cluster; by default this process paints. ``stages``, by
+    ``painter`` has segments painted elsewhere, as in other processes; by default this process paints. ``stages``, by
     default new ones, can be looked at afterwards, also for when each frame was worked on.
 
     Raises PartialError, with the report, where the source ends early; InputError where film or references change
@@ -133,16 +148,14 @@ def execute_render_plan(
             for path in output_setup.encoders
         }
         open_now.enter_context(stages)  # entered last: its threads end before what they use is closed
-        open_segment = (
-            open_when_stored(work, lambda one, segment: ensure_segment(one, segment, meter.add_painted))
-            if ensure_segment
-            else lambda one, segment: inference_worker.open_segment(one, segment, meter.add_painted)
-        )
+        painter = painter or inference_worker
         predictions = iter_frame_predictions(
-            render_plan.shot_passes, render_plan.make_postprocessors(info), open_segment
+            render_plan.shot_passes,
+            render_plan.make_postprocessors(info),
+            lambda one, segment: painter.open_segment(one, segment, meter.add_painted),
         )
         blocks = stages.start("decode", reader.iter_blocks(1))
-        painted = stages.start("network", predictions, ahead=_PREDICTIONS_AHEAD, on_stop=inference_worker.request_stop)
+        painted = stages.start("network", predictions, ahead=_PREDICTIONS_AHEAD, on_stop=painter.request_stop)
         means = write_frames(stages, blocks, painted, writers, output_setup, meter)
         stages.close()
         inference_worker.finish()
