@@ -235,6 +235,7 @@ def test_models_and_doctor_tell_what_there_is(capsys: pytest.CaptureFixture[str]
     assert run(["doctor"]) == 0
     report = capsys.readouterr().out
     assert "libx264" in report
+    assert "torch for kinema: KINEMACOLOR_ENGINE is torch" in " ".join(report.split())
     assert "FAIL" not in report
 
 

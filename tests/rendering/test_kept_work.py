@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save as save_state
 
 from kinemacolor.errors import InputError, ResourceError
+from kinemacolor.inference.engines import choice
 from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.plan.document import Plan
 from kinemacolor.rendering import cache, painting
@@ -158,6 +159,39 @@ def test_the_number_of_threads_is_kept_with_the_work(path: Path) -> None:
             assert torch.get_num_threads() == before
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.fixture
+def openvino_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where OpenVINO is installed, and nothing of it is called: the model has no method that it could compute."""
+    monkeypatch.setattr(choice, "has_openvino", lambda: True)
+
+
+@pytest.mark.usefixtures("openvino_for_nothing")
+def test_a_stopped_run_goes_on_with_its_engine(path: Path, whole: bytes) -> None:
+    stopped_render(path, 8, engine="openvino")
+    model = Recall()
+    report = render_small(path, model=model)
+    assert report.settings["engine"] == "openvino"
+    assert not report.warnings
+    assert path.with_name("out.mkv").read_bytes() == whole
+
+
+@pytest.mark.usefixtures("openvino_for_nothing")
+@pytest.mark.parametrize("is_named", [True, False], ids=["named", "gone"])
+def test_what_another_engine_painted_is_painted_again_and_told(
+    path: Path, is_named: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped_render(path, 8, engine="openvino")
+    work = path.with_name("film.plan.work")
+    assert WorkFolder(work).find_engines() == {"openvino"}
+    if not is_named:
+        monkeypatch.setattr(choice, "has_openvino", lambda: False)
+    model = Recall()
+    report = render_small(path, model=model, engine="torch" if is_named else "auto")
+    assert report.settings["engine"] == "torch"
+    assert any("is painted again with torch" in warning for warning in report.warnings)
+    assert WorkFolder(work).find_engines() == {"torch"}
 
 
 def test_what_another_version_painted_is_told(path: Path) -> None:

@@ -12,9 +12,11 @@ import typer
 
 from kinemacolor.cli.options import (
     DEFAULT_DEVICE,
+    DEFAULT_ENGINE,
     DetectorOption,
     DeviceOption,
     EndOption,
+    EngineOption,
     FilmArgument,
     GapsOption,
     JobsOption,
@@ -165,6 +167,7 @@ def render(
     workers: Annotated[int | None, typer.Option(min=1, help="With --cluster: so many at most.")] = None,
     jobs: JobsOption = None,
     device: DeviceOption = DEFAULT_DEVICE,
+    engine: EngineOption = DEFAULT_ENGINE,
     encoding: EncodingOptions = EncodingOptions(),
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
@@ -194,13 +197,13 @@ def render(
     if tell_finished(find_finished_render(film_plan, target, work_folder), quiet=quiet, json_report=json_report):
         return
     spec = find_model(film_plan.model).spec
-    prepared = prepare_plan_output(film_plan, target, spec, work_folder, device=device, inputs=[plan])
+    prepared = prepare_plan_output(film_plan, target, spec, work_folder, device=device, engine=engine, inputs=[plan])
     print_message(f"{film_plan.film.path.name}: loading {film_plan.model}", quiet=quiet)  # torch takes some seconds
     from kinemacolor.rendering.renderer import RenderPlan
     from kinemacolor.weights.registry import load_model
 
     network = load_model(film_plan.model)
-    job = RenderPlan(film_plan, network, work_folder, device=device)
+    job = RenderPlan(film_plan, network, work_folder, device=device, engine=engine)
     with reporting_outcome(prepared.warnings, network.notices, quiet=quiet, json_report=json_report) as report_outcome:
         with show_progress(film_plan.film.path.name, quiet=quiet) as advance:
             summary = _execute(job, prepared, lambda at: advance(at.frames, at.expected), jobs, cluster, workers)

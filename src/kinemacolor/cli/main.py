@@ -18,9 +18,11 @@ from kinemacolor.cli.film import plan, refs_app, render, reporting_outcome, tell
 from kinemacolor.cli.models import models_app
 from kinemacolor.cli.options import (
     DEFAULT_DEVICE,
+    DEFAULT_ENGINE,
     TIME_WORDS,
     DeviceOption,
     EndOption,
+    EngineOption,
     FilmArgument,
     GapsOption,
     JobsOption,
@@ -82,6 +84,7 @@ def colorize(
     options: RenderOptions = RenderOptions(),
     jobs: JobsOption = None,
     device: DeviceOption = DEFAULT_DEVICE,
+    engine: EngineOption = DEFAULT_ENGINE,
     start: StartOption = "0",
     end: EndOption = None,
     gaps: GapsOption = "error",
@@ -105,6 +108,7 @@ def colorize(
         options=options,
         jobs=jobs,
         device=device,
+        engine=engine,
         encoding=encoding,
         start_seconds=start_seconds,
         end_seconds=end_seconds,

@@ -32,6 +32,7 @@ def colorize(
     options: RenderOptions | None = None,
     encoding: EncodingOptions | None = None,
     device: str = "auto",
+    engine: str = "auto",
     jobs: int | None = None,
     start_seconds: float = 0,
     end_seconds: float | None = None,
@@ -57,6 +58,7 @@ def colorize(
         model=model,
         options=options or RenderOptions(),
         device=device,
+        engine=engine,
         jobs=jobs,
         encoding=encoding or EncodingOptions(),
         start_seconds=start_seconds,
@@ -164,6 +166,7 @@ def render(
     layer: AnyPath | None = None,
     confidence: AnyPath | None = None,
     device: str = "auto",
+    engine: str = "auto",
     jobs: int | None = None,
     overwrite: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
@@ -190,12 +193,12 @@ def render(
         return finished
     inputs = [] if isinstance(plan, Plan) else [Path(plan)]
     spec = find_model(chosen.model).spec
-    output_setup = prepare_plan_output(chosen, output_spec, spec, work, device=device, inputs=inputs)
+    output_setup = prepare_plan_output(chosen, output_spec, spec, work, device=device, engine=engine, inputs=inputs)
     from kinemacolor.rendering.renderer import RenderPlan  # torch comes with it
     from kinemacolor.rendering.side_by_side import render_in_jobs
     from kinemacolor.weights.registry import load_model
 
-    render_plan = RenderPlan(chosen, load_model(chosen.model), work, device=device)
+    render_plan = RenderPlan(chosen, load_model(chosen.model), work, device=device, engine=engine)
     return render_in_jobs(render_plan, output_setup, on_progress, jobs)
 
 

@@ -156,6 +156,7 @@ class InferenceWorker:
             width=info.width,
             options=inference_pass.options,
             device=self._device,
+            engine=self._work.engine,
             pixel_aspect=info.sample_aspect,
             orientation=info.orientation,
             in_shot=inference_pass.has_reference_at_start,

@@ -61,6 +61,7 @@ class ColorizeRequest:
     model: str = DEFAULT_MODEL
     options: RenderOptions = field(default_factory=RenderOptions)
     device: str = "auto"
+    engine: str = "auto"
     jobs: int | None = None
     encoding: EncodingOptions = field(default_factory=EncodingOptions)
     start_seconds: float = 0
@@ -147,6 +148,7 @@ class ColorizeRun:
             frames=info.estimate_frames(request.start_seconds, request.end_seconds),
             working_pixels=math.prod(geometry.working_size),
             device=request.device,
+            engine=request.engine,
             work_folder=request.work_folder,
             request=digest,
             luma_bytes=self._luma.frame_bytes if self._luma else 0,
@@ -245,6 +247,7 @@ class ColorizeRun:
                 model,
                 request.work_folder,
                 device=request.device,
+                engine=request.engine,
                 references=self._references,
                 is_film_checked=self._stamps == stamp_film(locate_film(request.source)),
                 kept_luma=self._luma,

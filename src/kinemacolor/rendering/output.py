@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from kinemacolor.errors import InputError, ResourceError, UsageError, find_machine_fault, translate_read_errors
+from kinemacolor.inference.engines.choice import check_engine
 from kinemacolor.models.catalog import ModelSpec
 from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import LONGEST_NAME_BYTES, Plan
@@ -82,6 +83,7 @@ def prepare_output(
     frames: int | None,
     working_pixels: int,
     device: str,
+    engine: str = "auto",
     work_folder: Path,
     request: str,
     luma_bytes: int = 0,
@@ -95,6 +97,7 @@ def prepare_output(
     Raises UsageError, or ResourceError where a disk has too little room.
     """
     check_device(device)
+    check_engine(engine)
     if len({str(make_lock_path(path)).casefold() for path in output_spec.paths}) < len(output_spec.paths):
         raise UsageError("two results have one name: name each differently")
     claim = output_spec.make_claim(request, work_folder)
@@ -132,6 +135,7 @@ def prepare_plan_output(
     work_folder: Path,
     *,
     device: str,
+    engine: str = "auto",
     inputs: Sequence[Path],
 ) -> OutputSetup:
     """Do `prepare_output` for a plan; errors as there, and InputError for a film that cannot be read.
@@ -147,6 +151,7 @@ def prepare_plan_output(
         frames=plan.film.frames,
         working_pixels=rows * columns,
         device=device,
+        engine=engine,
         work_folder=work_folder,
         request=digest_plan_request(plan, output_spec),
     )

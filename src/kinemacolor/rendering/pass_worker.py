@@ -13,6 +13,8 @@ import torch
 
 from kinemacolor._version import __version__
 from kinemacolor.errors import InputError, UsageError, WeightsError
+from kinemacolor.inference.engines.choice import choose_engine
+from kinemacolor.options import EngineName
 from kinemacolor.plan.document import Plan
 from kinemacolor.rendering.cache import WorkFolder
 from kinemacolor.rendering.inference_pass import InferenceWorker
@@ -29,7 +31,8 @@ class WorkerConfig:
 
     ``reference_digests``: as `InferenceWorker` takes them. ``probe``: a file in ``work``; a worker that finds it shares
     that folder; None: all run on the machine of the render. ``film_bytes``: the size of the film's file, None for a
-    folder of pictures. ``device``: as `choose_device` takes it. ``kept_luma``: as `InferenceWorker` takes it.
+    folder of pictures. ``device``: as `choose_device` takes it. ``engine``: what all paint with. ``kept_luma``: as
+    `InferenceWorker` takes it.
     """
 
     plan: Plan
@@ -39,6 +42,7 @@ class WorkerConfig:
     threads: int
     film_bytes: int | None
     device: str
+    engine: EngineName
     kept_luma: KeptLuma | None = None
     version: str = __version__
 
@@ -54,6 +58,7 @@ class WorkerConfig:
             render_plan.work.torch_threads,
             film.stat().st_size if film.is_file() else None,
             render_plan.device,
+            render_plan.work.engine,
             render_plan.kept_luma if probe is None else None,
         )
 
@@ -72,8 +77,9 @@ class Worker:
         cv2.setNumThreads(config.threads)
         self._shares_folder = config.probe is None or (config.work / config.probe).is_file()
         folder = config.work if self._shares_folder else Path(tempfile.mkdtemp(prefix="kinemacolor-"))
-        self._work = WorkFolder(folder)
         model = load_model(config.plan.model)
+        choose_engine(config.engine, config.device, model.spec)
+        self._work = WorkFolder(folder, config.engine)
         self._inference_worker = InferenceWorker(
             config.plan.film,
             model,

@@ -1,15 +1,17 @@
 """Renders a plan: has missing predictions made, blends them, and writes the film, all as one stream."""
 
 from array import array
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from statistics import fmean
 from typing import Protocol
 
-from kinemacolor.errors import InputError, PartialError, WeightsError
+from kinemacolor.errors import InputError, PartialError, UsageError, WeightsError
+from kinemacolor.inference.engines.choice import choose_engine
 from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction
 from kinemacolor.models.base import Colorizer
+from kinemacolor.options import EngineName
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import film_sha256
 from kinemacolor.references.load import ReferenceReader
@@ -24,6 +26,7 @@ from kinemacolor.rendering.output import OutputSetup, check_still_free
 from kinemacolor.rendering.ownership import lock_work_folder, own_outputs
 from kinemacolor.rendering.passes import PAINTING_FORMAT, InferencePass, ShotPasses, build_shot_passes
 from kinemacolor.rendering.progress import FilledShot, Progress, ProgressMeter, RenderReport
+from kinemacolor.utils.device import choose_device
 from kinemacolor.utils.stages import Stages
 from kinemacolor.video.geometry import make_film_geometry
 from kinemacolor.video.info import VideoInfo
@@ -47,13 +50,18 @@ class SegmentPainter(Protocol):
         """Stop painting, from another thread: who waits for a segment gets an error."""
 
 
+MIN_FRAMES_TO_COMPILE = 24  # compiling costs as much as is saved in 40 frames, in 3 if it is in the user's cache
+
+
 class RenderPlan:
     """The passes of one plan, and the folder with their predictions.
 
     A caller that knows that the film is still that of the plan says so (``is_film_checked``), so that it is not hashed.
-    ``kept_luma`` is what was kept when the plan was made.
+    ``kept_luma`` is what was kept when the plan was made. The engine of what is painted already is taken again, unless
+    another one is named or that one cannot run here; short films are painted in torch, which has nothing to compile.
 
-    Raises InputError where film or references are not those that the plan was made for, WeightsError for other weights.
+    Raises InputError where film or references are not those that the plan was made for, WeightsError for other weights,
+    UsageError as `choose_engine`.
     """
 
     def __init__(
@@ -63,11 +71,12 @@ class RenderPlan:
         work: Path,
         *,
         device: str = "auto",
+        engine: str = "auto",
         references: ReferenceReader | None = None,
         is_film_checked: bool = False,
         kept_luma: KeptLuma | None = None,
     ) -> None:
-        self.plan, self.model, self.work, self.device = plan, model, WorkFolder(work), device
+        self.plan, self.model, self.device = plan, model, device
         self.references, self.kept_luma = references or ReferenceReader(), kept_luma
         self.reference_digests = check_inputs(plan, self.references, is_film_checked=is_film_checked)
         self.shot_passes = build_shot_passes(plan, self.reference_digests)
@@ -75,6 +84,7 @@ class RenderPlan:
             one.source.digest: one.source for shot_passes in self.shot_passes for one in shot_passes.weighted_passes
         }
         self.passes: list[InferencePass] = list(distinct.values())
+        self.work = WorkFolder(work, self._choose_engine(engine, WorkFolder(work).find_engines()))
 
     @property
     def frames_to_paint(self) -> int:
@@ -92,7 +102,7 @@ class RenderPlan:
 
     def make_postprocessors(self, info: VideoInfo) -> list[ChromaPostprocessor]:
         """Make the post-processing of each shot, for a film described by ``info``."""
-        return [make_postprocessor(shot_passes, info, self.model) for shot_passes in self.shot_passes]
+        return [make_postprocessor(shot_passes, info, self.model, self.device) for shot_passes in self.shot_passes]
 
     def make_worker(self, info: VideoInfo, stages: Stages) -> InferenceWorker:
         """Make what runs the model in this process; ``info`` describes the film, ``stages`` gets what it starts."""
@@ -111,6 +121,17 @@ class RenderPlan:
     def check_stored_passes(self) -> str | None:
         """Check what is stored, and forget what is damaged, as `WorkFolder.check_passes`."""
         return self.work.check_passes((one.digest, len(one)) for one in self.passes)
+
+    def _choose_engine(self, engine: str, painted_with: Collection[str]) -> EngineName:
+        """Choose the engine of all passes, where some are ``painted_with`` others."""
+        spec = self.model.spec
+        if engine == "auto":
+            for recorded in painted_with:
+                with suppress(UsageError):
+                    return choose_engine(recorded, self.device, spec)
+            if self.frames_to_paint < MIN_FRAMES_TO_COMPILE and choose_engine(engine, self.device, spec) == "openvino":
+                return "torch"
+        return choose_engine(engine, self.device, spec)
 
     def prune_stale_passes(self) -> None:
         """Delete predictions that were made for an earlier state of the plan."""
@@ -136,7 +157,7 @@ def execute_render_plan(
     stamps_before = stamp_film(film.path)
     with own_outputs(claim.paths), lock_work_folder(work.folder), work.pin_torch_threads(), ExitStack() as open_now:
         check_still_free(output_setup)
-        notes = [work.claim_format(PAINTING_FORMAT), render_plan.check_stored_passes()]
+        notes = [work.claim_format(PAINTING_FORMAT), work.claim_engine(), render_plan.check_stored_passes()]
         meter = ProgressMeter(film.frames, render_plan.frames_to_paint, render_plan.frames_painted, on_progress)
         start, end, info = film.start_seconds, film.end_seconds, output_setup.info
         stages = stages or Stages()
@@ -227,11 +248,13 @@ def check_inputs(plan: Plan, references: ReferenceReader, *, is_film_checked: bo
     return {path: references.load(Reference(path)).sha256 for path in sorted(paths)}
 
 
-def make_postprocessor(shot_passes: ShotPasses, info: VideoInfo, model: Colorizer) -> ChromaPostprocessor:
+def make_postprocessor(
+    shot_passes: ShotPasses, info: VideoInfo, model: Colorizer, device: str = "cpu"
+) -> ChromaPostprocessor:
     """Make the post-processing of a shot, for a film described by ``info``."""
     options = shot_passes.weighted_passes[0].source.options
     geometry = make_film_geometry(info, options.short_side or model.spec.short_side, crop=options.crop)
-    return ChromaPostprocessor.from_options(geometry, model.spec, options)
+    return ChromaPostprocessor.from_options(geometry, model.spec, options, choose_device(device))
 
 
 def _describe_settings(render_plan: RenderPlan, output_setup: OutputSetup) -> dict[str, object]:
@@ -244,6 +267,7 @@ def _describe_settings(render_plan: RenderPlan, output_setup: OutputSetup) -> di
         "edge_filter": first.edge_filter,
         "crop": plan.options.crop,
         "precision": plan.options.precision,
+        "engine": render_plan.work.engine,
         "fill": plan.options.fill,
         "references": [str(entry.path) for entry in plan.references.values()],
         "encoder": encoder.name,

@@ -190,6 +190,7 @@ class FramePreviewer:
                     width=gray.shape[1],
                     options=main_pass.options,
                     device=self._device,
+                    engine="torch",  # a frame alone is not worth compiling
                     in_shot=[reference.frame for reference in main_pass.references] == [frame],
                 )
                 self._attributions[key] = session.attribute_frame(gray)
