@@ -26,3 +26,20 @@ def test_every_model_has_its_figure_and_chapter(make_models: ModuleType) -> None
     for name in make_models.FIGURES:
         assert f"## {name}\n" in page
         assert (ROOT / f"docs/pictures/model-{name}.svg").is_file()
+
+
+def test_the_tables_of_speed_have_their_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_speed = load_script("docs/make_speed.py")
+    page = tmp_path / "results.md"
+    page.write_text((ROOT / "docs/results.md").read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.setattr(make_speed, "DOCS", tmp_path)
+    names = "bench", "quality", "long"
+    for name in names:
+        make_speed.put_into_page(name, f"| {name} \\1 |\n")
+        make_speed.put_into_page(name, f"| {name} \\2 |\n")
+    text = page.read_text(encoding="utf-8")
+    assert all(
+        text.count(f"<!-- speed: {name} -->\n| {name} \\2 |\n<!--") == 1 for name in ("bench", "quality", "long")
+    )
+    with pytest.raises(SystemExit, match="no place for x"):
+        make_speed.put_into_page("x", "")

@@ -59,6 +59,11 @@ def test_an_environment_without_kinemacolor_is_refused(
     assert ("has no kinemacolor" if script else "is no virtual environment") in capsys.readouterr().err
 
 
+def test_options_that_no_shell_could_read_are_told(film: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", str(film), "--with", "--preset 'fast"]) == 2
+    assert "--with --preset 'fast cannot be read" in capsys.readouterr().err
+
+
 def test_this_version_against_itself_has_every_stage_on_both_sides(
     film: Path, reference: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

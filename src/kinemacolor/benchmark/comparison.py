@@ -107,9 +107,9 @@ def compare_variants(
     for number in range(1, rounds + 1):
         for variant, results in zip(variants, measured, strict=True):
             on_run(f"round {number} of {rounds}: {variant.name}")
+            stages = probe_stages(variant, job) if with_stages else {}  # first: what it compiles is kept for the others
             short = run_job(variant, short_job) if short_job else None
             cost = run_job(variant, job)
-            stages = probe_stages(variant, job) if with_stages else {}
             results.append(_Round(JobTiming.from_costs(cost, short), stages, cost))
     timings = tuple(
         _summarize(variant, results, measured[0]) for variant, results in zip(variants, measured, strict=True)

@@ -21,7 +21,7 @@ INK, LINE = "#1f2933", "#d5dbe1"
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 
-def record_timeline(job: Job) -> Intervals:
+def record_timeline(job: Job, engine: str = "auto") -> Intervals:
     """Colorize in this process; gives when each stage of the render worked on its items. Its result is thrown away.
 
     Raises as `ColorizeRun`.
@@ -30,7 +30,9 @@ def record_timeline(job: Job) -> Intervals:
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "result.mp4")
         run = ColorizeRun(
-            ColorizeRequest(job.film, (ReferenceSpec(job.reference),), output, job.model, end_seconds=job.end_seconds)
+            ColorizeRequest(
+                job.film, (ReferenceSpec(job.reference),), output, job.model, end_seconds=job.end_seconds, engine=engine
+            )
         )
         model = load_model(job.model)
         run.render(run.make_plan(model), model, stages=stages)

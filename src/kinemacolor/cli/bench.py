@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kinemacolor.cli.options import JsonOption, ModelOption, check_output
+from kinemacolor.cli.options import DEFAULT_ENGINE, EngineOption, JsonOption, ModelOption, check_output
+from kinemacolor.errors import UsageError
 from kinemacolor.options import DEFAULT_MODEL, SAMPLE_FILM, SAMPLE_REFERENCE
 from kinemacolor.utils.console import print_message
 from kinemacolor.utils.files import translate_disk_errors
@@ -29,6 +30,7 @@ def bench(
     variants: Annotated[
         list[str], typer.Option("--with", help="Time also with such options of `colorize`; may repeat.")
     ] = [],  # noqa: B006
+    engine: EngineOption = DEFAULT_ENGINE,
     threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads of torch; default its own.")] = None,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="How often each is timed, in turn.")] = 3,
     timeline: Annotated[
@@ -49,7 +51,8 @@ def bench(
 
     if timeline:
         check_output(timeline, [".svg"], [one for one in (film, reference) if one], overwrite=True)
-    timed = make_variants(against, more=map(shlex.split, variants))
+    named = () if engine == DEFAULT_ENGINE else ("--engine", engine)  # the other version may know no engine
+    timed = make_variants(against, named, map(_split_words, variants))
     with ExitStack() as opened:
         film, reference = (
             path or opened.enter_context(as_file(files("kinemacolor").joinpath(own)))
@@ -60,17 +63,25 @@ def bench(
         if long:
             found.append(compare_long_film(timed, reference, model, threads, on_run=print_message))
         if timeline:
-            _write_timeline(job, timeline)
+            _write_timeline(job, engine, timeline)
     texts = map(format_comparison, found)
     print(json.dumps([asdict(one) for one in found], indent=2) if json_report else "\n\n".join(texts))
 
 
-def _write_timeline(job: "Job", path: Path) -> None:
+def _split_words(text: str) -> list[str]:
+    """Split options as a shell does. Raises UsageError for a quotation without an end."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"--with {text} cannot be read ({error}): close what is quoted") from error
+
+
+def _write_timeline(job: "Job", engine: str, path: Path) -> None:
     """Colorize once more, in this process, and draw when its stages worked."""
     print_message(f"{path}: drawing")  # torch takes some seconds
     from kinemacolor.benchmark.timeline import draw_timeline, record_timeline
 
-    drawing = draw_timeline(record_timeline(job), f"{job.film.name}, {job.model}: a bar is a frame")
+    drawing = draw_timeline(record_timeline(job, engine), f"{job.film.name}, {job.model}: a bar is a frame")
     with translate_disk_errors(path):
         path.write_text(drawing, encoding="utf-8")
 
