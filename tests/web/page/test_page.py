@@ -78,7 +78,7 @@ def owner(server: Server) -> Program:
 @pytest.fixture(scope="module")
 def rendered(owner: Program, film: Path, references: list[Path]) -> str:
     """A project of ``owner`` that is through all steps."""
-    project = owner.begin(film, references)
+    project = owner.begin(film, references, short_side=SIZE[0])
     owner.ask(project, "render")
     owner.ended(project, "render")
     return project
@@ -332,7 +332,7 @@ class TestCorrect:
         self, browser: Any, server: Server, folder: Path, film: Path, references: list[Path], tmp_path: Path
     ) -> None:
         owner = Program(server, "painter")
-        project = owner.begin(film, references)
+        project = owner.begin(film, references, short_side=SIZE[0])
         owner.ask(project, "render")
         owner.ended(project, "render")
         with visit(browser, f"{server.address}?film={project}", cookies=owner.cookies) as page:
