@@ -17,6 +17,7 @@ from support.films import scene, write_film
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)  # a worker for each core is enough, also for the processes that it starts
     os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["KINEMACOLOR_ENGINE"] = "torch"  # so that tests mean the same wherever they run, and compile nothing
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

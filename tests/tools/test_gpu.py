@@ -179,7 +179,7 @@ def test_the_machine_is_checked_and_measured(tree: Path, tmp_path: Path) -> None
     assert [line.split(":")[0] for line in lines] == ["disk", "python", "torch", "imports", "kinema", "check"]
     run_in_copy(tree, "bench", *tiny, "--out", tmp_path)
     rows = [json.loads(line) for line in (tmp_path / "bench.jsonl").read_text().splitlines()]
-    assert len(rows) == 4
+    assert len(rows) == 5
     assert all(row["frames_per_second"] > 0 and row["card"].startswith("cpu") for row in rows)
 
 

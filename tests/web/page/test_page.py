@@ -332,7 +332,7 @@ class TestCorrect:
         self, browser: Any, server: Server, folder: Path, film: Path, references: list[Path], tmp_path: Path
     ) -> None:
         owner = Program(server, "painter")
-        project = owner.begin(film, references, short_side=SIZE[0])
+        project = owner.begin(film, references)
         owner.ask(project, "render")
         owner.ended(project, "render")
         with visit(browser, f"{server.address}?film={project}", cookies=owner.cookies) as page:
