@@ -16,6 +16,7 @@ from torch import Tensor
 from kinemacolor.color import YCbCr, compress_to_gamut, lab_to_rgb, lightness_from_luma, rgb_to_lab
 from kinemacolor.errors import UsageError
 from kinemacolor.inference.attribution import Attribution, origin_from_output, part_from_output
+from kinemacolor.inference.cbcr_converter import make_rgb
 from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction
 from kinemacolor.models.base import Colorizer, ModelOutput, require_finite
 from kinemacolor.options import RenderOptions
@@ -144,9 +145,8 @@ class Session:
         cbcr_codes = self.postprocessor.compute_cbcr_codes(
             luma_codes, self.postprocessor.with_saturation(prediction), size, BT709_FULL_RANGE, BT709_FULL_RANGE
         )
-        rgb = BT709_FULL_RANGE.to_rgb(torch.from_numpy(luma_codes)[None], torch.from_numpy(cbcr_codes))
         confidence = self.geometry.upscale_field(prediction.confidence, size)
-        return (rgb * 255).round().to(torch.uint8).permute(1, 2, 0).numpy(), confidence
+        return make_rgb(luma_codes, cbcr_codes, BT709_FULL_RANGE), confidence
 
     @contextmanager
     def _inference_mode(self) -> Iterator[None]:
