@@ -17,6 +17,7 @@ from support.films import scene, write_film
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)  # a worker for each core is enough, also for the processes that it starts
     os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["KINEMACOLOR_ENGINE"] = "torch"  # so that tests mean the same wherever they run, and compile nothing
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -57,6 +58,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(autouse=True)
 def seeded() -> None:
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_loss_of_power() -> Iterator[None]:
+    """No test cuts the power, so none waits until its files lie on the disk: they would for minutes in all."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.fixture(autouse=True, scope="session")

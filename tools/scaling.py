@@ -18,8 +18,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from kinemacolor.cluster.scheduler import order_passes
 from kinemacolor.rendering.cache import SEGMENT_FRAMES
+from kinemacolor.rendering.scheduler import order_passes
 
 RATE = 24  # frames a second
 SHOTS, MEAN_SECONDS, MAX_SECONDS = 1200, 6.0, 240.0  # of the film in the model

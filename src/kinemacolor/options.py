@@ -13,7 +13,9 @@ from annotated_types import Interval
 from kinemacolor.errors import UsageError
 
 DEFAULT_MODEL = "kinema"
+SAMPLE_FILM, SAMPLE_REFERENCE = "assets/sample.mp4", "assets/sample-reference.jpg"  # what `demo` and `bench` colorize
 EdgeFilter = Literal["none", "fgs", "guided"]
+EngineName = Literal["torch", "openvino", "cuda-graphs"]
 Detector = Literal["luma", "transnet"]
 GapHandling = Literal["error", "hold", "skip"]  # of numbers that a series of pictures lacks
 Precision = Literal["float32", "float16", "bfloat16"]

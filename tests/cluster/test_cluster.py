@@ -21,17 +21,17 @@ import torch
 import kinemacolor.cluster.ray_backend as crews
 from kinemacolor.cluster.ray_backend import ClusterOptions, count_worker_slots
 from kinemacolor.cluster.render import render_on_cluster
-from kinemacolor.cluster.scheduler import Coordinator, Scheduler, WorkerEvent, order_passes
-from kinemacolor.cluster.worker import Worker, WorkerConfig
 from kinemacolor.errors import InputError, ResourceError, UsageError, WeightsError
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import Plan
 from kinemacolor.rendering.cache import PassFolder, WorkFolder
 from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
+from kinemacolor.rendering.pass_worker import Worker, WorkerConfig
 from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.rendering.renderer import RenderPlan
+from kinemacolor.rendering.scheduler import Coordinator, Scheduler, WorkerEvent, order_passes
 from kinemacolor.utils.checked_files import append_checked_line
 from kinemacolor.utils.files import iter_json_lines
 from support.plans import two_scenes
@@ -280,14 +280,14 @@ def foreman(job: RenderPlan, crew: Hands) -> Coordinator:
     return board
 
 
-def test_the_longest_is_painted_first_and_workers_work_side_by_side(path: Path, kinema: Colorizer) -> None:
+def test_the_earliest_is_painted_first_and_workers_work_side_by_side(path: Path, kinema: Colorizer) -> None:
     job = opened(path, kinema, "order")
     crew = Hands(2)
     told: list[int] = []
     board = foreman(job, crew)
-    assert [len(one) for one in crew.order] == sorted(map(len, job.passes), reverse=True)
+    assert crew.order == job.passes
     assert crew.most == 2
-    board.wait_for_segment(job.passes[0], 0, told.append)
+    board.ensure_segment(job.passes[0], 0, told.append)
     assert sum(told) == FRAMES + 8
 
 
@@ -295,6 +295,9 @@ def test_the_film_goes_forward_but_for_what_would_be_waited_for() -> None:
     assert order_passes([5, 5, 300, 5, 400, 5], 4) == [4, 2, 0, 1, 3, 5]
     assert order_passes([5, 6, 7, 5] * 50, 2) == list(range(200))
     assert order_passes([5, 6, 7], 100) == [2, 1, 0]
+    assert order_passes([5, 5, 30, 5, 5, 5], 2) == [2, 0, 1, 3, 4, 5]
+    assert order_passes([5, 5, 25, 5, 5, 5], 2) == [0, 2, 1, 3, 4, 5]
+    assert order_passes([], 3) == []
 
 
 def test_a_pass_that_kills_every_worker_is_named(path: Path, kinema: Colorizer) -> None:
@@ -319,7 +322,7 @@ def test_what_stops_the_painting_ends_the_wait_for_it(path: Path, kinema: Colori
     board = Coordinator(job.work)
     threading.Timer(0.2, lambda: board.close(InputError("gone"))).start()
     with pytest.raises(InputError, match="gone"):
-        board.wait_for_segment(job.passes[0], 0, lambda frames: None)
+        board.ensure_segment(job.passes[0], 0, lambda frames: None)
     assert not board.wait_until_requested()
 
 

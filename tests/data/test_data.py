@@ -38,7 +38,7 @@ from kinemacolor.data.warping import Window
 from kinemacolor.errors import InputError, ResourceError, UsageError
 from kinemacolor.metrics.motion import warp_array_by_flow
 from kinemacolor.nn.backbones import EfficientNetLite0
-from kinemacolor.utils import prefetch as pipeline
+from kinemacolor.utils import threads as pipeline
 from support.films import SIZE, scene, write_film
 
 FRAMES = 14

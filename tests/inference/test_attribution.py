@@ -126,7 +126,7 @@ class Known(DeepExemplar):
 def test_deep_exemplar_tells_its_best_match() -> None:
     """A mirrored frame of 67 x 101 px: rows stay, columns turn round; places are of the picture, not of its padding."""
     model, reference = Known().eval(), torch.rand(1, 1, 3, 67, 101) * 50
-    step = model(torch.rand(1, 1, 1, 67, 101) * 100, model.init_state(reference))
+    step = model(torch.rand(1, 1, 1, 67, 101) * 100, model.init_state(reference), with_aux=True)
     number, row, column = step.aux["origin"][0, 0]
     assert not number.any()
     middles = 4 * torch.arange(26).repeat_interleave(4) + 2.0

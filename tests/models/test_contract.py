@@ -89,6 +89,15 @@ def test_batch_rows_are_independent(model: Colorizer) -> None:
 
 
 @torch.inference_mode()
+def test_further_results_are_given_to_who_asks_and_change_nothing(model: Colorizer) -> None:
+    state = model.init_state(pictures())
+    plain, full = (model(film(frames=2), state, with_aux=asked) for asked in (False, True))
+    assert not plain.aux
+    assert torch.equal(plain.ab, full.ab)
+    assert torch.equal(plain.confidence, full.confidence)
+
+
+@torch.inference_mode()
 def test_states_are_never_mutated(model: Colorizer) -> None:
     state = model.init_state(pictures())
     state = model(film(frames=1), state).state
@@ -201,7 +210,7 @@ def test_origins_lie_where_a_reference_is_painted(model: Colorizer) -> None:
     references, masks = pictures(count=3, height=65, width=90), torch.zeros(3, 65, 90)
     masks[1:, :24, 48:] = 1
     for luma in (film(frames=3), film(frames=3, height=97, width=66)):
-        step = model(luma, model.init_state(references, paint_mask=masks))
+        step = model(luma, model.init_state(references, paint_mask=masks), with_aux=True)
         if "origin" not in step.aux:
             pytest.skip(f"{model.spec.name} matches no places")
         number, row, column = step.aux["origin"].unbind(2)
@@ -215,7 +224,7 @@ def test_origins_lie_where_a_reference_is_painted(model: Colorizer) -> None:
 
 
 def answer(model: Colorizer, state: State, rows: slice = slice(None)) -> ModelOutput:
-    step: ModelOutput = model(film(frames=max(2, model.spec.block_size))[rows], state)
+    step: ModelOutput = model(film(frames=max(2, model.spec.block_size))[rows], state, with_aux=True)
     return step
 
 

@@ -43,7 +43,7 @@ def published() -> DeepExemplar:
 def run(model: DeepExemplar, temperature: float | None, luma: Tensor = LUMA) -> ModelOutput:
     model.options = DeepExemplarOptions(temperature=temperature)
     with torch.inference_mode():
-        return model(luma, model.init_state(REFERENCE[:, None]))
+        return model(luma, model.init_state(REFERENCE[:, None]), with_aux=True)
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ def test_several_references_are_one_set_of_positions() -> None:
     left, right = REFERENCE[:, :, :64, :96], REFERENCE[:, :, 64:128, :96]
     both = model.init_state(torch.stack([left, right], 1))
     assert both.keys.shape[1] == 2 * model.init_state(left[:, None]).keys.shape[1]
-    found = model(LUMA[..., :64, :96], both).aux["warped"].flatten(3)
+    found = model(LUMA[..., :64, :96], both, with_aux=True).aux["warped"].flatten(3)
     offered = torch.cat([F.avg_pool2d(x[:, 1:], 4).flatten(2) for x in (left, right)], 2)
     distance = (found[0, 0, :, :, None] - offered[0, :, None]).abs().amax(0).amin(-1)
     assert distance.max() < 1e-4  # every copied colour is one of the references'

@@ -10,7 +10,7 @@ from kinemacolor.nn.block_attention import (
     block_order,
     from_blocks,
     group_blocks,
-    number_blocks,
+    number_rows,
     to_blocks,
 )
 
@@ -43,20 +43,18 @@ def test_maps_go_to_blocks_and_back() -> None:
     torch.testing.assert_close(from_blocks(cells, 4, 6), maps)
 
 
-def test_the_best_blocks_are_named_with_their_products() -> None:
-    """Of each block of queries the products with the cells of the blocks that hold its largest one, best first."""
+def test_the_best_keys_are_named_with_their_products() -> None:
+    """Of each block of queries the products with the keys that one of them is most similar to."""
     query, keys = picture_keys(1, 6, 8), picture_keys(2, 10, 12)
     found = attend(query, keys, keys, temperature=0.05, blocks=30, best=3)
-    every = (query @ keys.transpose(1, 2)).reshape(2, 12, BLOCK, 30, BLOCK)
-    largest = every.amax((2, 4)).topk(3)
-    assert torch.equal(found.blocks, largest.indices)
-    index = largest.indices[:, :, None, :, None].expand(-1, -1, BLOCK, -1, BLOCK)
-    torch.testing.assert_close(found.products, every.gather(3, index))
+    every = (query @ keys.transpose(1, 2)).unflatten(1, (-1, BLOCK))  # type: ignore[no-untyped-call]
+    assert torch.equal(found.best.sort().values, every.amax(2).topk(3).indices.sort().values)
+    torch.testing.assert_close(found.products, every.gather(3, found.best[:, :, None].expand(-1, -1, BLOCK, -1)))
 
 
 def test_blocks_are_taken_of_each_picture() -> None:
     cells, blocks = torch.randn(2, 24, 3), torch.tensor([[[5, 0]], [[1, 1]]])
-    rows = number_blocks(blocks, cells)
+    rows = number_rows(blocks, 6)
     assert rows.tolist() == [[5, 0], [7, 7]]
     torch.testing.assert_close(group_blocks(cells)[rows[0, 0]], cells[0, 20:].flatten())
     torch.testing.assert_close(group_blocks(cells)[rows[1, 0]], cells[1, 4:8].flatten())

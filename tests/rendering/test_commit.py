@@ -169,7 +169,7 @@ def test_a_name_that_is_taken_while_it_is_rendered_is_kept(tmp_path: Path, monke
     path = small_plan(tmp_path / "project", 4)
 
     class Slow(Recall):
-        def forward(self, lightness, state):  # type: ignore[no-untyped-def]
+        def forward(self, lightness, state, *, with_aux=False):  # type: ignore[no-untyped-def]
             path.with_name("out.mkv").write_text("mine")
             return super().forward(lightness, state)
 

@@ -10,12 +10,14 @@ import torch
 from safetensors.torch import save as save_state
 
 from kinemacolor.errors import InputError, ResourceError
+from kinemacolor.inference.engines import choice
 from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.plan.document import Plan
-from kinemacolor.rendering import cache, inference_pass
+from kinemacolor.rendering import cache, painting
 from kinemacolor.rendering.cache import PassFolder, WorkFolder
 from kinemacolor.rendering.passes import PAINTING_FORMAT
 from kinemacolor.rendering.renderer import RenderPlan
+from kinemacolor.rendering.segment_codec import quantize_prediction
 from support.small_renders import FRAMES, Recall, render_small, short_segments, small_plan, stopped_render
 
 __all__ = ["short_segments"]
@@ -159,6 +161,39 @@ def test_the_number_of_threads_is_kept_with_the_work(path: Path) -> None:
         torch.set_num_threads(before)
 
 
+@pytest.fixture
+def openvino_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where OpenVINO is installed, and nothing of it is called: the model has no method that it could compute."""
+    monkeypatch.setattr(choice, "has_openvino", lambda: True)
+
+
+@pytest.mark.usefixtures("openvino_for_nothing")
+def test_a_stopped_run_goes_on_with_its_engine(path: Path, whole: bytes) -> None:
+    stopped_render(path, 8, engine="openvino")
+    model = Recall()
+    report = render_small(path, model=model)
+    assert report.settings["engine"] == "openvino"
+    assert not report.warnings
+    assert path.with_name("out.mkv").read_bytes() == whole
+
+
+@pytest.mark.usefixtures("openvino_for_nothing")
+@pytest.mark.parametrize("is_named", [True, False], ids=["named", "gone"])
+def test_what_another_engine_painted_is_painted_again_and_told(
+    path: Path, is_named: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped_render(path, 8, engine="openvino")
+    work = path.with_name("film.plan.work")
+    assert WorkFolder(work).find_engines() == {"openvino"}
+    if not is_named:
+        monkeypatch.setattr(choice, "has_openvino", lambda: False)
+    model = Recall()
+    report = render_small(path, model=model, engine="torch" if is_named else "auto")
+    assert report.settings["engine"] == "torch"
+    assert any("is painted again with torch" in warning for warning in report.warnings)
+    assert WorkFolder(work).find_engines() == {"torch"}
+
+
 def test_what_another_version_painted_is_told(path: Path) -> None:
     stopped_render(path, 8)
     work = path.with_name("film.plan.work")
@@ -199,7 +234,7 @@ def test_only_two_states_are_kept(path: Path) -> None:
         stopped_render(path, 5, overwrite=True)
         for folder in path.with_name("film.plan.work").glob("passes/*"):
             assert len(list(folder.glob("*.safetensors"))) <= 2
-    assert inference_pass.SEGMENT_FRAMES == 3
+    assert painting.SEGMENT_FRAMES == 3
 
 
 def test_what_is_needed_to_go_on_travels(tmp_path: Path) -> None:
@@ -213,7 +248,7 @@ def test_what_is_needed_to_go_on_travels(tmp_path: Path) -> None:
     there.import_files(here.export_files(1))
     (start,) = there.iter_starts(2)
     assert (start.segments, float(start.state["total"])) == (2, 2.0)
-    there.store_segment(2, [one] * 2, {"total": torch.tensor([3.0])})
+    there.store_segment(2, [quantize_prediction(one)] * 2, {"total": torch.tensor([3.0])})
     here.import_files(there.export_files(2))
     assert here.is_complete
     assert [len(here.read_segment(number)) for number in range(3)] == [2, 2, 2]

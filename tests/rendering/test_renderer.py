@@ -22,8 +22,8 @@ from kinemacolor.references.load import ReferenceReader
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.rendering.blend import blend_predictions
 from kinemacolor.rendering.cache import SEGMENT_FRAMES, PassFolder
-from kinemacolor.rendering.inference_pass import is_repeated_frame
 from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
+from kinemacolor.rendering.painting import is_repeated_frame
 from kinemacolor.rendering.passes import build_shot_passes
 from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
 from kinemacolor.video.display import iter_color_frames

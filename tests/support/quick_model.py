@@ -40,7 +40,7 @@ class QuickColorizer(Colorizer):
     def _build_initial_state(self, references: Tensor, paint_mask: Tensor | None, *, in_shot: bool) -> State:
         return QuickState(references[:, :, 1:].mean((1, 3, 4)), torch.zeros(references.shape[0], 1))
 
-    def forward(self, lightness: Tensor, state: State) -> ModelOutput:
+    def forward(self, lightness: Tensor, state: State, *, with_aux: bool = False) -> ModelOutput:
         assert isinstance(state, QuickState)
         past, colors, sure = state.past, [], []
         for frame in lightness.unbind(1):

@@ -14,7 +14,7 @@ from kinemacolor.options import EncodingOptions, RenderOptions
 from kinemacolor.plan.document import FilmEntry, Plan, ReferenceEntry, ShotEntry
 from kinemacolor.plan.planner import film_sha256
 from kinemacolor.plan.survey import survey_film
-from kinemacolor.rendering import blend, inference_pass
+from kinemacolor.rendering import blend, luma, painting
 from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
@@ -47,7 +47,7 @@ class Recall(Colorizer):
     def _build_initial_state(self, references: Tensor, paint_mask: Tensor | None, *, in_shot: bool) -> State:
         return Past(references.mean((1, 2, 3, 4))[:, None])
 
-    def forward(self, lightness: Tensor, state: State) -> ModelOutput:
+    def forward(self, lightness: Tensor, state: State, *, with_aux: bool = False) -> ModelOutput:
         assert isinstance(state, Past)
         total, frames = state.total, []
         for frame in lightness.unbind(1):
@@ -63,7 +63,7 @@ class Recall(Colorizer):
 @pytest.fixture
 def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     """Segments of three frames."""
-    for module in (blend, inference_pass):
+    for module in (blend, luma, painting):
         monkeypatch.setattr(module, "SEGMENT_FRAMES", SEGMENT)
 
 
@@ -91,16 +91,18 @@ def small_plan(folder: Path, frames: int = FRAMES) -> Path:
     return folder / "film.plan.json"
 
 
-def render_small(path: Path, name: str = "out.mkv", model: Colorizer | None = None, **target: object) -> RenderReport:
+def render_small(
+    path: Path, name: str = "out.mkv", model: Colorizer | None = None, engine: str = "auto", **target: object
+) -> RenderReport:
     """Render a plan of `small_plan`, with the work folder beside it."""
     plan, work, painter = Plan.read(path), path.with_name("film.plan.work"), model or Recall()
     spec = OutputSpec(path.with_name(name), **({"encoding": LOSSLESS} | target))
-    job = RenderPlan(plan, painter, work)
+    job = RenderPlan(plan, painter, work, engine=engine)
     setup = prepare_plan_output(plan, spec, painter.spec, work, device="cpu", inputs=[path])
     return execute_render_plan(job, setup)
 
 
-def stopped_render(path: Path, frames: int, name: str = "out.mkv", **target: object) -> None:
+def stopped_render(path: Path, frames: int, name: str = "out.mkv", engine: str = "auto", **target: object) -> None:
     """Render until the model has seen this many frames."""
     with pytest.raises(KeyboardInterrupt):
-        render_small(path, name, Recall(frames), **target)
+        render_small(path, name, Recall(frames), engine, **target)

@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kinemacolor.utils.prefetch import single_thread
+from kinemacolor.utils.threads import single_thread
 
 
 @pytest.fixture(autouse=True, scope="module")

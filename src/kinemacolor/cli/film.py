@@ -12,11 +12,14 @@ import typer
 
 from kinemacolor.cli.options import (
     DEFAULT_DEVICE,
+    DEFAULT_ENGINE,
     DetectorOption,
     DeviceOption,
     EndOption,
+    EngineOption,
     FilmArgument,
     GapsOption,
+    JobsOption,
     JsonOption,
     ModelOption,
     OverwriteOption,
@@ -162,7 +165,9 @@ def render(
         str | None, typer.Option("--cluster", metavar="auto|ADDRESS", help="Paint by Ray's workers.")
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="With --cluster: so many at most.")] = None,
+    jobs: JobsOption = None,
     device: DeviceOption = DEFAULT_DEVICE,
+    engine: EngineOption = DEFAULT_ENGINE,
     encoding: EncodingOptions = EncodingOptions(),
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
@@ -180,6 +185,8 @@ def render(
 
     if workers and not cluster:
         raise UsageError("--workers goes with --cluster: add --cluster auto")
+    if jobs and cluster:
+        raise UsageError("--jobs is for this machine alone: with --cluster give --workers")
     film_plan, work_folder = Plan.read(plan), work or plan.with_name(f"{plan.name.removesuffix('.json')}.work")
     suffix, span = "color", read_span(film_plan.film.path, start, end, film_plan.film.gaps)
     if span != (0, None):
@@ -190,16 +197,16 @@ def render(
     if tell_finished(find_finished_render(film_plan, target, work_folder), quiet=quiet, json_report=json_report):
         return
     spec = find_model(film_plan.model).spec
-    prepared = prepare_plan_output(film_plan, target, spec, work_folder, device=device, inputs=[plan])
+    prepared = prepare_plan_output(film_plan, target, spec, work_folder, device=device, engine=engine, inputs=[plan])
     print_message(f"{film_plan.film.path.name}: loading {film_plan.model}", quiet=quiet)  # torch takes some seconds
     from kinemacolor.rendering.renderer import RenderPlan
     from kinemacolor.weights.registry import load_model
 
     network = load_model(film_plan.model)
-    job = RenderPlan(film_plan, network, work_folder, device=device)
+    job = RenderPlan(film_plan, network, work_folder, device=device, engine=engine)
     with reporting_outcome(prepared.warnings, network.notices, quiet=quiet, json_report=json_report) as report_outcome:
         with show_progress(film_plan.film.path.name, quiet=quiet) as advance:
-            summary = _execute(job, prepared, lambda at: advance(at.frames, at.expected), cluster, workers)
+            summary = _execute(job, prepared, lambda at: advance(at.frames, at.expected), jobs, cluster, workers)
         report_outcome(summary)
 
 
@@ -207,18 +214,19 @@ def _execute(
     job: "RenderPlan",
     prepared: "OutputSetup",
     on_progress: "Callable[[Progress], None]",
+    jobs: int | None,
     cluster: str | None,
     workers: int | None,
 ) -> "RenderReport":
-    """Render here, or on a ``cluster`` with at most ``workers``."""
+    """Render here, in so many ``jobs``, or on a ``cluster`` with at most ``workers``."""
     if cluster:
         from kinemacolor.cluster.ray_backend import ClusterOptions
         from kinemacolor.cluster.render import render_on_cluster
 
         return render_on_cluster(ClusterOptions(cluster, workers), job, prepared, on_progress)
-    from kinemacolor.rendering.renderer import execute_render_plan
+    from kinemacolor.rendering.side_by_side import render_in_jobs
 
-    return execute_render_plan(job, prepared, on_progress)
+    return render_in_jobs(job, prepared, on_progress, jobs)
 
 
 @refs_app.command("suggest")

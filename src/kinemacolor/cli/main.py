@@ -12,16 +12,20 @@ from typing import Annotated
 import typer
 
 from kinemacolor._version import __version__
+from kinemacolor.cli.bench import bench
 from kinemacolor.cli.evaluate import compare, evaluate
 from kinemacolor.cli.film import plan, refs_app, render, reporting_outcome, tell_finished
 from kinemacolor.cli.models import models_app
 from kinemacolor.cli.options import (
     DEFAULT_DEVICE,
+    DEFAULT_ENGINE,
     TIME_WORDS,
     DeviceOption,
     EndOption,
+    EngineOption,
     FilmArgument,
     GapsOption,
+    JobsOption,
     JsonOption,
     ModelOption,
     OverwriteOption,
@@ -48,7 +52,7 @@ app = typer.Typer(
 )
 app.add_typer(models_app, name="models")
 app.add_typer(refs_app, name="refs")
-for verb in (evaluate, compare, train, plan, render, report, shots, web):
+for verb in (bench, evaluate, compare, train, plan, render, report, shots, web):
     app.command()(verb)
 
 
@@ -78,7 +82,9 @@ def colorize(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The result; default FILM.color.*")] = None,
     model: ModelOption = DEFAULT_MODEL,
     options: RenderOptions = RenderOptions(),
+    jobs: JobsOption = None,
     device: DeviceOption = DEFAULT_DEVICE,
+    engine: EngineOption = DEFAULT_ENGINE,
     start: StartOption = "0",
     end: EndOption = None,
     gaps: GapsOption = "error",
@@ -100,7 +106,9 @@ def colorize(
         output=output or default_output_path(film),
         model=model,
         options=options,
+        jobs=jobs,
         device=device,
+        engine=engine,
         encoding=encoding,
         start_seconds=start_seconds,
         end_seconds=end_seconds,
@@ -195,32 +203,6 @@ def demo(
         made = run_demo(folder, lambda at: advance(at.frames, at.expected))
     print_message(f"The coloured film:  {made.film}")
     print_message(f"Before and after:   {made.picture}")
-
-
-@app.command()
-def bench(
-    film: Annotated[Path | None, typer.Argument(help="A film to time; default the bundled sample.")] = None,
-    reference: Annotated[Path | None, typer.Option("--reference", "-r", help="Default the sample's still.")] = None,
-    model: ModelOption = DEFAULT_MODEL,
-    long: Annotated[bool, typer.Option("--long", help="Also a generated 480p film of ten minutes.")] = False,
-    networks: Annotated[bool, typer.Option("--networks", help="Instead all networks, and the papers' tables.")] = False,
-    json_report: JsonOption = False,
-) -> None:
-    """Time every stage: core-seconds per frame, peak memory. Or the networks against the originals' order of work."""
-    print_message("bench: loading")  # torch takes some seconds
-    if networks:
-        from kinemacolor.benchmark import networks as benchmark_networks
-
-        rows, tables = benchmark_networks.benchmark_all_networks(), benchmark_networks.benchmark_published_tables()
-        results = {"networks": [asdict(row) for row in rows], "tables": [asdict(entry) for entry in tables]}
-        print(json.dumps(results, indent=2) if json_report else benchmark_networks.format_network_tables(rows, tables))
-        return
-    from kinemacolor.benchmark.films import benchmark_film, benchmark_long_film, format_film_table
-
-    films = [benchmark_film(film, reference, model)]
-    if long:
-        films.append(benchmark_long_film(model))
-    print(json.dumps([asdict(row) for row in films], indent=2) if json_report else format_film_table(films))
 
 
 @app.command()

@@ -30,6 +30,13 @@ ReferenceOption = Annotated[
 ]
 ModelOption = Annotated[str, typer.Option("--model", help="Which model; see `kinemacolor models list`.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+EngineOption = Annotated[
+    str, typer.Option("--engine", help="auto, torch, openvino (an extra, for CPUs) or cuda-graphs; see `doctor`.")
+]
+JobsOption = Annotated[
+    int | None,
+    typer.Option("--jobs", min=1, help="Paint shots in so many processes; default by cores, memory and shots."),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 TIME_WORDS = "seconds, H:MM:SS, a frame (100f) or time code"
 StartOption = Annotated[str, typer.Option("--start", help=f"Begin here: {TIME_WORDS}.")]
@@ -42,7 +49,7 @@ GapsOption = Annotated[
     typer.Option("--gaps", help="Of pictures that a numbered series lacks: error, hold (show the one before), skip."),
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an existing result.")]
-DEFAULT_DEVICE = "auto"
+DEFAULT_DEVICE = DEFAULT_ENGINE = "auto"
 
 
 def announce_film(film: Path, doing: str = "opening", *, quiet: bool = False) -> None:

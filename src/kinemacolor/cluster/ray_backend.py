@@ -15,12 +15,12 @@ from types import ModuleType
 from typing import Any
 from uuid import uuid4
 
-from kinemacolor.cluster.scheduler import WorkerEvent
-from kinemacolor.cluster.worker import Worker, WorkerConfig
 from kinemacolor.errors import UsageError
 from kinemacolor.rendering.cache import PassFolder
+from kinemacolor.rendering.pass_worker import Worker, WorkerConfig
 from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.rendering.renderer import RenderPlan
+from kinemacolor.rendering.scheduler import WorkerEvent
 from kinemacolor.utils.device import choose_device
 from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.utils.processes import clean_python_environment
@@ -74,20 +74,9 @@ def open_worker_pool(options: ClusterOptions, render_plan: RenderPlan) -> Iterat
             raise UsageError(
                 f"no machine of the cluster has {_format_resources(need)} for a worker: set OMP_NUM_THREADS lower"
             )
-        film = render_plan.plan.film.path
-        size = film.stat().st_size if film.is_file() else None
-        worker_config = WorkerConfig(
-            render_plan.plan,
-            render_plan.reference_digests,
-            render_plan.work.folder.resolve(),
-            probe_name,
-            need["CPU"],
-            size,
-            render_plan.device,
-        )
-        worker_pool = RayWorkerPool(
-            ray, worker_config, need, min(worker_slots, options.workers or worker_slots, len(render_plan.passes))
-        )
+        worker_config = WorkerConfig.for_render_plan(render_plan, probe_name)
+        most = min(options.workers or worker_slots, len(render_plan.passes))
+        worker_pool = RayWorkerPool(ray, worker_config, need, min(worker_slots, most))
         try:
             yield worker_pool
         finally:

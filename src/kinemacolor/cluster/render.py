@@ -1,13 +1,13 @@
 """Renders a plan with many workers: they run the inference passes, and this process writes the film meanwhile."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from kinemacolor.cluster.ray_backend import ClusterOptions, import_ray, open_worker_pool
-from kinemacolor.cluster.scheduler import Coordinator, Scheduler
 from kinemacolor.rendering.output import OutputSetup
 from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
+from kinemacolor.rendering.side_by_side import render_with_workers
 
 
 def render_on_cluster(
@@ -24,17 +24,4 @@ def render_on_cluster(
     if render_plan.frames_painted == render_plan.frames_to_paint:
         return execute_render_plan(render_plan, output_setup, on_progress)
     import_ray(cluster_options.address)
-    coordinator = Coordinator(render_plan.work)
-    with ThreadPoolExecutor(2) as pool, coordinator:  # no Ray in this thread: signals must find it waiting in Python
-        film = pool.submit(execute_render_plan, render_plan, output_setup, on_progress, coordinator.wait_for_segment)
-        film.add_done_callback(lambda _: coordinator.close())
-        pool.submit(_run_scheduler, cluster_options, render_plan, coordinator)
-        return film.result()
-
-
-def _run_scheduler(cluster_options: ClusterOptions, render_plan: RenderPlan, coordinator: Coordinator) -> None:
-    """Start workers once the renderer waits for a segment, and run the scheduler to its end."""
-    with coordinator:
-        if coordinator.wait_until_requested():
-            with open_worker_pool(cluster_options, render_plan) as worker_pool:
-                Scheduler(render_plan, worker_pool, coordinator).run()
+    return render_with_workers(partial(open_worker_pool, cluster_options), render_plan, output_setup, on_progress)

@@ -16,7 +16,7 @@ from kinemacolor.data.sources import Source
 from kinemacolor.data.warping import Window
 from kinemacolor.errors import ResourceError
 from kinemacolor.utils.arrays import Size, UInt8Array
-from kinemacolor.utils.prefetch import single_thread
+from kinemacolor.utils.threads import single_thread
 
 Pair = tuple[int, int]
 BYTES_PER_FLOW_PIXEL = 10  # both ways: four float16 and two bytes of visibility

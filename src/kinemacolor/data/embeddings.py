@@ -14,7 +14,7 @@ from kinemacolor.data.sources import Source, read_source_frame
 from kinemacolor.errors import InputError, translate_foreign_errors
 from kinemacolor.utils.arrays import Float32Array
 from kinemacolor.utils.files import write_file_atomically
-from kinemacolor.utils.prefetch import single_thread
+from kinemacolor.utils.threads import single_thread
 from kinemacolor.video.geometry import resize
 
 INPUT_SIDE = 112  # px: every picture is resized to a square, whatever its aspect

@@ -23,8 +23,8 @@ from kinemacolor.errors import InputError, UsageError
 from kinemacolor.metrics.picture import GRAY_THRESHOLD_AB
 from kinemacolor.utils.arrays import Float32Array
 from kinemacolor.utils.files import append_json_line, iter_json_lines
-from kinemacolor.utils.prefetch import use_single_thread
 from kinemacolor.utils.processes import CleanSpawnContext
+from kinemacolor.utils.threads import use_single_thread
 
 NEAR_DUPLICATE_DIFFERENCE = 0.15  # share of gradient signs that may differ in a near duplicate
 

@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader, Sampler
 from kinemacolor.data.clip import Clip, ReferenceKind
 from kinemacolor.data.dataset import ClipDataset
 from kinemacolor.errors import KinemacolorError
-from kinemacolor.utils.prefetch import use_single_thread
 from kinemacolor.utils.processes import CleanSpawnContext
+from kinemacolor.utils.threads import use_single_thread
 
 
 @dataclass(frozen=True)

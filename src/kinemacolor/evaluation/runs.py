@@ -32,8 +32,8 @@ from kinemacolor.models.base import Colorizer
 from kinemacolor.models.baselines import GrayBaseline, MatchBaseline
 from kinemacolor.utils.arrays import Float32Array
 from kinemacolor.utils.files import iter_json_lines
-from kinemacolor.utils.prefetch import use_single_thread
 from kinemacolor.utils.processes import CleanSpawnContext
+from kinemacolor.utils.threads import use_single_thread
 from kinemacolor.utils.words import format_count
 from kinemacolor.video.display import iter_color_frames
 from kinemacolor.weights.manifest import stored_backbone_part, stored_parts, weights_notices

@@ -49,7 +49,8 @@ def write_preview(
                 raise UsageError(f"{film.name} has no frame at {seconds:g} s: it is {length} s long")
             info = reader.info
         gray = to_display_gray(block.luma_codes[0], info)
-        session = Session(model, references, height=gray.shape[0], width=gray.shape[1], options=options, device=device)
+        size = {"height": gray.shape[0], "width": gray.shape[1]}
+        session = Session(model, references, **size, options=options, device=device, engine="torch")  # compiles nothing
         shown = session.attribute_frame(gray)
         filled = [] if shown.filled is None else [session.geometry.upscale_field(shown.filled, gray.shape)]
         rows.append(tile_before_after(gray, shown.rgb, shown.confidence, *filled))

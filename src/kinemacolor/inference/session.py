@@ -4,10 +4,11 @@ Only this module knows inference mode, autocast and devices. Half precision is a
 default: on a CPU bfloat16 is four to seven times slower.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
+from weakref import finalize
 
 import numpy as np
 import torch
@@ -17,6 +18,9 @@ from kinemacolor.color import YCbCr, compress_to_gamut, lab_to_rgb, lightness_fr
 from kinemacolor.errors import UsageError
 from kinemacolor.inference.attribution import Attribution, origin_from_output, part_from_output
 from kinemacolor.inference.cbcr_converter import make_rgb
+from kinemacolor.inference.engines.choice import choose_engine
+from kinemacolor.inference.engines.cuda_graphs import give_back_runner, lend_runner
+from kinemacolor.inference.engines.openvino import compile_methods
 from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction
 from kinemacolor.models.base import Colorizer, ModelOutput, require_finite
 from kinemacolor.options import RenderOptions
@@ -41,9 +45,11 @@ class Session:
     ``height`` and ``width`` are the stored size of the film; ``pixel_aspect`` and ``orientation``
     say how stored frames are shown. ``in_shot`` is that of `Colorizer.init_state`.
     Whether the model fills is said by ``options`` alone, however it was loaded.
+    ``engine`` is that of `choose_engine`, and decides the last digits of what is predicted.
+
     Raises ValueError without references, and for one with less than a two-thousandth of its pixels painted;
-    UsageError where a model is to fill that cannot. All that predicts raises WeightsError for a model that gives NaN
-    or infinity.
+    UsageError where a model is to fill that cannot, and as `choose_engine`. All that predicts raises WeightsError for a
+    model that gives NaN or infinity.
 
     >>> session = Session(load_model("kinema"), [picture], height=1080, width=1920)  # doctest: +SKIP
     >>> rgb, confidence = session.colorize(frame)  # doctest: +SKIP
@@ -61,12 +67,14 @@ class Session:
         orientation: Orientation = UPRIGHT,
         in_shot: bool = False,
         device: str = "auto",
+        engine: str = "auto",
     ) -> None:
         if not references:
             raise ValueError("a session needs at least one reference")
         self.options = options or RenderOptions()
         self.device = choose_device(device)
-        self.model = model.to(self.device).eval().with_fill(self.options.fill)
+        self.engine = choose_engine(engine, str(self.device), model.spec)
+        self.model, self._run = self._start_engine(model.to(self.device).eval())
         short_side = self.options.short_side or model.spec.short_side
         self.geometry = Geometry.from_frame_size(
             height, width, short_side, pixel_aspect=pixel_aspect, orientation=orientation, crop=self.options.crop
@@ -85,7 +93,7 @@ class Session:
 
         `Geometry.downscale_codes` scales stored frames to that size. Raises ValueError for another size.
         """
-        return _predictions_from_output(self._predict_output(luma_codes, coding))
+        return _predictions_from_output(self._predict_output(luma_codes, coding, with_aux=self.options.fill))
 
     def snapshot_state(self) -> dict[str, Tensor]:
         """Copy the state after the frames so far, references included, to the CPU: tensors by name.
@@ -117,7 +125,7 @@ class Session:
     def attribute_frame(self, frame: UInt8Array) -> Attribution:
         """Colorize the next frame, given as to `colorize`; gives also where its colours come from."""
         luma_codes = _to_luma_codes(frame)
-        output = self._predict_output(self.geometry.downscale_codes(luma_codes)[None], BT709_FULL_RANGE)
+        output = self._predict_output(self.geometry.downscale_codes(luma_codes)[None], BT709_FULL_RANGE, with_aux=True)
         rgb, confidence = self._postprocess_frame(luma_codes, _predictions_from_output(output)[0])
         return Attribution(
             self.geometry.rotate_upright(rgb),
@@ -128,13 +136,26 @@ class Session:
             self.geometry.upright_crop_fraction,
         )
 
-    def _predict_output(self, luma_codes: UIntArray, coding: YCbCr) -> ModelOutput:
+    def _start_engine(self, model: Colorizer) -> tuple[Colorizer, Callable[..., ModelOutput]]:
+        """Return the model that is run, and how it is called."""
+        precision = self.options.precision
+        if self.engine == "openvino" and precision == "float32":  # at half precision torch runs all
+            model = compile_methods(model)
+        model = model.with_fill(self.options.fill)
+        if self.engine != "cuda-graphs":
+            return model, model
+        runner = lend_runner(model, torch.float16 if precision == "float32" else getattr(torch, precision))
+        finalize(self, give_back_runner, model, runner)
+        return model, runner
+
+    def _predict_output(self, luma_codes: UIntArray, coding: YCbCr, *, with_aux: bool) -> ModelOutput:
         """Run the model on the next frames, given as to `predict_frames`, and advance the state."""
         if luma_codes.shape[1:] != self.geometry.working_size:
             raise ValueError(f"frames of {self.geometry.working_size} px are wanted, these have {luma_codes.shape[1:]}")
         with self._inference_mode():
             luma = coding.to_luma(torch.from_numpy(luma_codes).to(self.device))
-            output: ModelOutput = self.model(lightness_from_luma(luma)[None, :, None], self._state)
+            lightness = lightness_from_luma(luma)[None, :, None]
+            output: ModelOutput = self._run(lightness, self._state, with_aux=with_aux)
             require_finite(self.model.spec.name, output.ab, output.confidence)
             self._state = output.state.contiguous()
         return output

@@ -42,11 +42,11 @@ class State:
 class ModelOutput(NamedTuple):
     """Prediction for a block of frames: ab ``B T 2 h w``, confidence 0..1 ``B T 1 h w``, the state after it.
 
-    ``aux`` has further results of a model by name. Three names mean the same in every model that gives them, ``h' w'``
-    being a grid over the whole frame: ``origin``, ``B T 3 h' w'``, is where in the references the match of each
-    cell lies: the number of the reference (of those with paint), and row and column in it, 0..1 from its top left;
-    ``matched``, ``B T 1 h' w'``, is the part 0..1 of the ab that comes from that match; ``filled``, ``B T 1 h' w'``,
-    the part that no reference shows, which only a model that fills gives.
+    ``aux``, empty unless it was asked for, has further results of a model by name. Three names mean the same in every
+    model that gives them, ``h' w'`` being a grid over the whole frame: ``origin``, ``B T 3 h' w'``, is where in the
+    references the match of each cell lies: the number of the reference (of those with paint), and row and column in it,
+    0..1 from its top left; ``matched``, ``B T 1 h' w'``, is the part 0..1 of the ab that comes from that match;
+    ``filled``, ``B T 1 h' w'``, the part that no reference shows, which only a model that fills gives.
     """
 
     ab: Tensor
@@ -64,12 +64,16 @@ class Colorizer(nn.Module, ABC):
     ``parts`` names the sets of weights that a model is made of, each with the submodule that holds
     it; ``options_type`` is the type of its constructor's argument, which a model that can fill keeps as ``options``.
     ``notices`` is what a user must know of the weights it was loaded with.
+
+    ``tensor_methods`` names methods that take tensors and give tuples of tensors, all with the batch first, and depend
+    on nothing but the weights: another engine than torch may compute them (`with_methods`).
     """
 
     spec: ModelSpec
     options: Any
     parts: ClassVar[Mapping[str, str]]
     options_type: ClassVar[type]
+    tensor_methods: ClassVar[tuple[str, ...]] = ()
     notices: tuple[str, ...] = ()
 
     def init_state(self, references: Tensor, *, paint_mask: Tensor | None = None, in_shot: bool = False) -> State:
@@ -93,13 +97,23 @@ class Colorizer(nn.Module, ABC):
         other.options = replace(self.options, fill=fill)
         return other
 
+    def with_methods(self, methods: Mapping[str, Callable[..., tuple[Tensor, ...]]]) -> Self:
+        """Return a model of the same weights that calls ``methods`` in the place of its own of these names."""
+        other = copy(self)
+        for name, method in methods.items():
+            setattr(other, name, method)
+        return other
+
     @abstractmethod
     def _build_initial_state(self, references: Tensor, paint_mask: Tensor | None, *, in_shot: bool) -> State:
         """Compute the state of `init_state` from references and masks as `premultiply_references` gives them."""
 
     @abstractmethod
-    def forward(self, lightness: Tensor, state: State) -> ModelOutput:
-        """Predict ab and confidence of the frames ``lightness``, ``B T 1 h w``, L 0..100, that follow ``state``."""
+    def forward(self, lightness: Tensor, state: State, *, with_aux: bool = False) -> ModelOutput:
+        """Predict ab and confidence of the frames ``lightness``, ``B T 1 h w``, L 0..100, that follow ``state``.
+
+        ``with_aux`` asks for `ModelOutput.aux`, and changes nothing else.
+        """
 
 
 def require_finite(model: str, *results: Tensor) -> None:

@@ -33,7 +33,7 @@ class GrayBaseline(Colorizer):
     def _build_initial_state(self, references: Tensor, paint_mask: Tensor | None, *, in_shot: bool) -> State:
         return State()
 
-    def forward(self, lightness: Tensor, state: State) -> ModelOutput:
+    def forward(self, lightness: Tensor, state: State, *, with_aux: bool = False) -> ModelOutput:
         return ModelOutput(torch.cat([torch.zeros_like(lightness)] * 2, 2), torch.zeros_like(lightness), state)
 
 
@@ -61,7 +61,7 @@ class MatchBaseline(Colorizer):
         coordinates = grid_coordinates(references.shape[1], grid).to(colors)[cells].expand(batch, -1, -1)
         return BaselineState(keys, colors, coordinates)
 
-    def forward(self, lightness: Tensor, state: State) -> ModelOutput:
+    def forward(self, lightness: Tensor, state: State, *, with_aux: bool = False) -> ModelOutput:
         assert isinstance(state, BaselineState)
         query = extract_gray_features(self.features, lightness.flatten(0, 1))[1]
         flat = query.reshape(lightness.shape[0], -1, query.shape[-1])
@@ -76,4 +76,6 @@ class MatchBaseline(Colorizer):
             .permute(0, 1, 4, 2, 3)
         )
         ab = ab.reshape(*shape, 2, *lightness.shape[3:])
-        return ModelOutput(ab, similarity.clamp(0, 1).reshape(lightness.shape), state, {"origin": origin})
+        return ModelOutput(
+            ab, similarity.clamp(0, 1).reshape(lightness.shape), state, {"origin": origin} if with_aux else {}
+        )

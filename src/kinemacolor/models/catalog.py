@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from kinemacolor.errors import UsageError
-from kinemacolor.options import EdgeFilter
+from kinemacolor.options import EdgeFilter, EngineName
 
 if TYPE_CHECKING:
     from kinemacolor.models.base import Colorizer
@@ -20,7 +20,7 @@ class ModelSpec:
     ``short_side`` is the default working size (shorter side, px), ``block_size`` the number of frames that the model
     processes together. ``saturation`` and ``edge_filter`` are the post-processing of its publication. ``uses_in_shot``:
     whether it makes a difference to the model that references are frames of the film itself. ``can_fill``: whether it
-    knows typical colours, for `RenderOptions.fill`.
+    knows typical colours, for `RenderOptions.fill`. ``engines``: those besides torch that can run it.
     """
 
     name: str
@@ -30,6 +30,7 @@ class ModelSpec:
     edge_filter: EdgeFilter = "none"
     uses_in_shot: bool = False
     can_fill: bool = False
+    engines: tuple[EngineName, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ MODEL_CATALOG: Mapping[str, ModelEntry] = MappingProxyType(
     {
         "kinema": ModelEntry(
             "kinemacolor.models.kinema.model:Kinema",
-            ModelSpec("kinema", short_side=216, can_fill=True),
+            ModelSpec("kinema", short_side=216, can_fill=True, engines=("openvino", "cuda-graphs")),
             {"kinema": 5_468_409},
         ),
         "deep-exemplar": ModelEntry(

@@ -67,7 +67,7 @@ class Color2Embed(Colorizer):
         weights = paint_mask.mean((1, 2, 3))[:, None, None, None]
         return Color2EmbedState((embeddings * weights).sum(1) / weights.sum())
 
-    def forward(self, lightness: Tensor, state: State) -> ModelOutput:
+    def forward(self, lightness: Tensor, state: State, *, with_aux: bool = False) -> ModelOutput:
         assert isinstance(state, Color2EmbedState)
         batch, frames, _, height, width = lightness.shape
         padded = pad_to_multiple(lightness, 16).flatten(0, 1)

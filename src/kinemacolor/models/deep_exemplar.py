@@ -108,7 +108,7 @@ class DeepExemplar(Colorizer):
             last_frame = pictures - get_constant((50.0, 0.0, 0.0), pictures)[:, None, None]
         return DeepExemplarState(center_and_normalize(keys), colors, coordinates, last_frame)
 
-    def forward(self, lightness: Tensor, state: State) -> ModelOutput:
+    def forward(self, lightness: Tensor, state: State, *, with_aux: bool = False) -> ModelOutput:
         assert isinstance(state, DeepExemplarState)
         height, width = lightness.shape[-2:]
         outputs = []
@@ -121,7 +121,7 @@ class DeepExemplar(Colorizer):
             outputs.append(torch.cat([frame_ab, guide, origin], 1)[..., :height, :width])
         ab, warped, similarity, origin = torch.stack(outputs, 1).tensor_split([2, 4, 5], 2)
         aux = {"warped": warped, "similarity": similarity, "origin": origin}
-        return ModelOutput(ab, similarity.clamp(0, 1), state, aux)
+        return ModelOutput(ab, similarity.clamp(0, 1), state, aux if with_aux else {})
 
     def _warp_references(self, frames: Tensor, state: DeepExemplarState) -> Tensor:
         """Warp reference ab to frames B T 1 h w: ab, similarity and origin, B T 6 h w (Eq. 3-5)."""

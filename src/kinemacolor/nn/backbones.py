@@ -30,11 +30,10 @@ class SameConv2d(nn.Conv2d):
             max((-(-size // step) - 1) * step + kernel - size, 0)
             for size, step, kernel in zip(x.shape[:-3:-1], self.stride[::-1], self.kernel_size[::-1], strict=True)
         ]
-        left, top = (pad // 2 for pad in pads)
-        if (2 * left, 2 * top) == (pads[0], pads[1]):
-            return F.conv2d(x, weight, bias, self.stride, (top, left), groups=self.groups)
-        padded = F.pad(x, [left, pads[0] - left, top, pads[1] - top])
-        return F.conv2d(padded, weight, bias, self.stride, groups=self.groups)
+        # Of an odd number one more is at the end: zeros before the kernel do it without a copy of the maps.
+        weight = F.pad(weight, (pads[0] % 2, 0, pads[1] % 2, 0)) if pads[0] % 2 or pads[1] % 2 else weight
+        left, top = ((pad + 1) // 2 for pad in pads)
+        return F.conv2d(x, weight, bias, self.stride, (top, left), groups=self.groups)
 
 
 def convolve_and_normalize(conv: SameConv2d, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
@@ -65,8 +64,8 @@ class _InvertedResidual(nn.Module):
         self.residual = stride == 1 and width_in == width
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu6(convolve_and_normalize(self._expand_conv, self._bn0, x)) if self.expands else x
-        y = F.relu6(convolve_and_normalize(self._depthwise_conv, self._bn1, y))
+        y = F.relu6(convolve_and_normalize(self._expand_conv, self._bn0, x), inplace=True) if self.expands else x
+        y = F.relu6(convolve_and_normalize(self._depthwise_conv, self._bn1, y), inplace=True)
         y = convolve_and_normalize(self._project_conv, self._bn2, y)
         return x + y if self.residual else y
 
@@ -100,7 +99,7 @@ class EfficientNetLite0(nn.Module):
 
     def forward(self, rgb: Tensor) -> tuple[Tensor, ...]:
         rgb = rgb.contiguous(memory_format=torch.channels_last)  # a fifth faster
-        x = F.relu6(convolve_and_normalize(self._conv_stem, self._bn0, (255 * rgb - 127) / 128))
+        x = F.relu6(convolve_and_normalize(self._conv_stem, self._bn0, (255 * rgb - 127) / 128), inplace=True)
         maps = []
         for index, block in enumerate(self._blocks):
             x = block(x)
@@ -119,8 +118,11 @@ def instance_norm(x: Tensor) -> Tensor:
 
 
 def standardize_maps(maps: Sequence[Tensor]) -> list[Tensor]:
-    """Bring each channel of maps to mean 0 and variance 1 over the picture: no channel and no brightness dominates."""
-    return [instance_norm(x) for x in maps]
+    """Bring each channel of maps to mean 0 and variance 1 over the picture: no channel and no brightness dominates.
+
+    Groups of one channel each: this keeps channels last, and is then four times as fast as `instance_norm`.
+    """
+    return [F.group_norm(x, x.shape[1]) for x in maps]
 
 
 def normalize_channels(x: Tensor) -> Tensor:
@@ -144,11 +146,16 @@ def build_descriptors(maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
 def extract_gray_features(backbone: nn.Module, lightness: Tensor) -> tuple[list[Tensor], Tensor]:
     """Compute the standardised maps of gray pictures ``B 1 h w``, L 0..100, and their descriptors on the 1/4 grid.
 
-    See `standardize_maps` and `build_descriptors`; the grid is rounded up.
+    See `extract_gray_maps` and `build_descriptors`; the grid is rounded up.
     """
-    maps = standardize_maps(backbone(lightness.expand(-1, 3, -1, -1) / 100))
+    maps = extract_gray_maps(backbone, lightness)
     height, width = (-(-size // 4) for size in lightness.shape[-2:])
     return maps, build_descriptors(maps, (height, width))
+
+
+def extract_gray_maps(backbone: nn.Module, lightness: Tensor) -> list[Tensor]:
+    """Compute the maps of gray pictures ``B 1 h w``, L 0..100, by `standardize_maps`."""
+    return standardize_maps(backbone(lightness.expand(-1, 3, -1, -1) / 100))
 
 
 class VGG19(nn.Module):

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from kinemacolor.nn.attention import find_largest
+from kinemacolor.nn.attention import find_best, find_largest
 from kinemacolor.nn.precision import no_autocast, promote_to_float32
 
 BLOCK = 4  # cells
-CHUNK_BLOCKS = 128  # blocks of queries at a time: their keys stay in the cache of a core
+CHUNK_BLOCKS = 64  # blocks of queries at a time: their keys stay in the cache of a core
 CUDA_CHUNK_BLOCKS = 1 << 15
 
 
@@ -22,14 +22,14 @@ class BlockAttention(NamedTuple):
     """What N queries, in the order of blocks, find in M keys in the same order, for B pictures.
 
     Values B N V under the weights of a softmax, the largest product B N, and the index B N of its key. Also the
-    numbers of the best blocks of keys for each block of queries, ``B N/4 K``, best first, and the products of the
-    block's queries with the keys of these, ``B N/4 4 K 4``.
+    indices of the best keys for each block of queries, ``B N/4 K`` in no order, and the products of its queries with
+    them, ``B N/4 4 K``.
     """
 
     values: Tensor
     similarity: Tensor
     best_index: Tensor
-    blocks: Tensor
+    best: Tensor
     products: Tensor
 
 
@@ -58,7 +58,7 @@ def attend_to_blocks(
 
     Queries, keys and values are in the order of `block_order`. ``block_keys`` ``B M/4 C`` stand for the blocks where
     these are chosen, such as the means of their keys. The choice has no gradient; the attention has. ``best`` is the
-    number of blocks that are named in the result.
+    number of keys that are named in the result.
     """
     query, keys, values = promote_to_float32(query), promote_to_float32(keys), promote_to_float32(values)
     (batch, count, width), blocks = query.shape, min(blocks, block_keys.shape[1])
@@ -66,16 +66,16 @@ def attend_to_blocks(
     with no_autocast(query.device):
         chosen = torch.stack([_choose_blocks(one, means, blocks) for one, means in zip(query, block_keys, strict=True)])
         found = [
-            _attend(part, numbers, key_table, value_table, temperature, min(best, blocks))
-            for part, numbers in split_blocks(query.reshape(-1, BLOCK, width), number_blocks(chosen, keys))
+            _attend(part, numbers, key_table, value_table, temperature, min(best, BLOCK * blocks))
+            for part, numbers in split_blocks(query.reshape(-1, BLOCK, width), number_rows(chosen, block_keys.shape[1]))
         ]
     warped, similarity, index, named, products = (torch.cat(column) for column in zip(*found, strict=True))
     return BlockAttention(
         warped.reshape(batch, count, -1),
         similarity.reshape(batch, count),
         index.reshape(batch, count) % keys.shape[1],
-        named.reshape(batch, count // BLOCK, -1) % block_keys.shape[1],
-        products.reshape(batch, count // BLOCK, *products.shape[1:]),
+        named.reshape(batch, count // BLOCK, -1) % keys.shape[1],
+        products.reshape(batch, count // BLOCK, BLOCK, -1),
     )
 
 
@@ -84,10 +84,10 @@ def group_blocks(cells: Tensor) -> Tensor:
     return cells.reshape(-1, BLOCK * cells.shape[-1])
 
 
-def number_blocks(blocks: Tensor, cells: Tensor) -> Tensor:
-    """Rows ``B·G K`` in the table of `group_blocks` for blocks ``B G K`` of pictures with cells ``B M V``."""
-    first = torch.arange(len(cells), device=cells.device) * (cells.shape[1] // BLOCK)
-    return (blocks + first[:, None, None]).flatten(0, 1)
+def number_rows(indices: Tensor, count: int) -> Tensor:
+    """Rows ``B·G K`` in a table of all pictures, each with ``count`` rows, for indices ``B G K`` in each."""
+    first = torch.arange(len(indices), device=indices.device) * count
+    return (indices + first[:, None, None]).flatten(0, 1)
 
 
 def split_blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
@@ -100,7 +100,7 @@ def split_blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
 def _choose_blocks(query: Tensor, block_keys: Tensor, blocks: int) -> Tensor:
     """Numbers of the best blocks of keys for each block of queries ``N C``, by the mean of it: ``N/4 blocks``."""
     scores = query.reshape(-1, BLOCK, query.shape[-1]).mean(1) @ block_keys.T
-    return scores.topk(blocks, sorted=False).indices
+    return find_best(scores, blocks)
 
 
 def _attend(
@@ -110,11 +110,11 @@ def _attend(
     shape = len(query), BLOCK * numbers.shape[1], -1
     keys, values = (table.index_select(0, numbers.flatten()).reshape(shape) for table in (key_table, value_table))
     products = query @ keys.transpose(1, 2)
-    best = find_largest(products)
-    similarity = products.gather(-1, best[..., None])[..., 0]
-    index = numbers.gather(1, best // BLOCK) * BLOCK + best % BLOCK
-    warped = (products / temperature).softmax(-1) @ values
-    by_block = products.unflatten(-1, (-1, BLOCK))  # type: ignore[no-untyped-call]
-    place = by_block.detach().amax((1, 3)).topk(named).indices
-    kept = by_block.gather(2, place[:, None, :, None].expand(-1, BLOCK, -1, BLOCK))
-    return warped, similarity, index, numbers.gather(1, place), kept
+    cells = (numbers[..., None] * BLOCK + torch.arange(BLOCK, device=numbers.device)).flatten(1)
+    largest = find_largest(products)
+    similarity = products.gather(-1, largest[..., None])[..., 0]
+    weights = (products / temperature).softmax(-1)
+    warped = (values.transpose(1, 2) @ weights.transpose(1, 2)).transpose(1, 2)  # few rows are faster than few columns
+    best = find_best(products.detach().amax(1), named)
+    kept = products.gather(2, best[:, None].expand(-1, BLOCK, -1))
+    return warped, similarity, cells.gather(1, largest), cells.gather(1, best), kept

@@ -19,6 +19,7 @@ from kinemacolor.references.load import LoadedReference, ReferenceReader, check_
 from kinemacolor.references.spec import Reference, ReferenceSpec, name_references
 from kinemacolor.shots.files import validate_suffix
 from kinemacolor.shots.shot import Shot
+from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.video.picture_series import list_film_files
 from kinemacolor.video.reader import VideoReader
@@ -57,12 +58,13 @@ def make_plan(
     encoder: FrameEncoder | None = None,
     references: ReferenceReader | None = None,
     reader: VideoReader | None = None,
+    on_luma: Callable[[UIntArray], None] | None = None,
 ) -> tuple[Plan, Survey]:
     """Make a plan with absolute paths; gives also the survey that it is made from.
 
-    ``on_frame`` gets the number of frames read so far. ``encoder`` decides which pictures are similar, by default
-    `make_frame_encoder`. A caller that has read the references or opened the film before passes ``references`` and
-    ``reader``.
+    ``on_frame`` gets the number of frames read so far, ``on_luma`` the luma codes ``H W`` of each. ``encoder`` decides
+    which pictures are similar, by default `make_frame_encoder`. A caller that has read the references or opened the
+    film before passes ``references`` and ``reader``.
 
     Raises InputError for a film or reference that cannot be read, UsageError for references that do not fit.
     """
@@ -82,6 +84,7 @@ def make_plan(
         start_seconds=request.start_seconds,
         end_seconds=request.end_seconds,
         on_frame=on_frame,
+        on_luma=on_luma,
         reader=reader,
         gaps=request.gaps,
     )

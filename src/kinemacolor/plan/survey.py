@@ -3,7 +3,6 @@
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,9 +15,9 @@ from kinemacolor.options import Detector, GapHandling
 from kinemacolor.shots.detect import detect_boundaries
 from kinemacolor.shots.files import read_shots
 from kinemacolor.shots.shot import FrameClock, Shot, shots_from_boundaries
-from kinemacolor.utils.arrays import UInt8Array
-from kinemacolor.utils.prefetch import prefetch
-from kinemacolor.video.geometry import Geometry
+from kinemacolor.utils.arrays import UInt8Array, UIntArray
+from kinemacolor.utils.stages import Stages
+from kinemacolor.video.geometry import make_film_geometry
 from kinemacolor.video.info import TIME_TOLERANCE_SECONDS, VideoInfo
 from kinemacolor.video.pixels import luma_codes_to_gray
 from kinemacolor.video.random_access import FrameIndex, FrameIndexBuilder
@@ -86,13 +85,15 @@ def survey_film(
     start_seconds: float = 0,
     end_seconds: float | None = None,
     on_frame: Callable[[int], None] | None = None,
+    on_luma: Callable[[UIntArray], None] | None = None,
     reader: VideoReader | None = None,
     gaps: GapHandling = "error",
 ) -> Survey:
     """Read a film from ``start_seconds`` to ``end_seconds``; its shots come from ``shot_list``, else from ``detector``.
 
-    ``on_frame`` gets the number of frames read so far. ``reader``: an unread reader of the same film and seconds,
-    where the caller has opened one. ``gaps`` is what becomes of numbered pictures that are missing.
+    ``on_frame`` gets the number of frames read so far, ``on_luma`` the luma codes ``H W`` of each. ``reader``: an
+    unread reader of the same film and seconds, where the caller has opened one. ``gaps`` is what becomes of numbered
+    pictures that are missing.
 
     Raises InputError where film or list cannot be read, UsageError where no frame lies between the seconds.
     """
@@ -100,16 +101,16 @@ def survey_film(
     samples: dict[int, bytes] = {}
     with (
         reader or VideoReader(path, start_seconds=start_seconds, end_seconds=end_seconds, gaps=gaps) as film,
-        closing(prefetch(film.iter_blocks(FRAMES_PER_BLOCK))) as blocks,
+        Stages() as stages,
     ):
-        info = film.info
-        geometry = Geometry.from_frame_size(
-            info.height, info.width, SAMPLE_SHORT_SIDE, pixel_aspect=info.sample_aspect, orientation=info.orientation
-        )
+        info, blocks = film.info, stages.start("decode", film.iter_blocks(FRAMES_PER_BLOCK))
+        geometry = make_film_geometry(info, SAMPLE_SHORT_SIDE)
 
         def iter_gray_frames() -> Iterator[UInt8Array]:
             for block in blocks:
                 for number, luma_codes in enumerate(block.luma_codes, len(pts)):
+                    if on_luma:
+                        on_luma(luma_codes)
                     gray = luma_codes_to_gray(
                         geometry.downscale_codes(luma_codes), info.depth, full_range=info.colors.full_range
                     )

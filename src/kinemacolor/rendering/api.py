@@ -32,6 +32,8 @@ def colorize(
     options: RenderOptions | None = None,
     encoding: EncodingOptions | None = None,
     device: str = "auto",
+    engine: str = "auto",
+    jobs: int | None = None,
     start_seconds: float = 0,
     end_seconds: float | None = None,
     gaps: GapHandling = "error",
@@ -42,6 +44,7 @@ def colorize(
 
     ``gaps``: of numbers that are missing, "hold" shows the picture before, "skip" goes on with the next.
     A reference is a picture, a folder of them or a colour film; ``still.png@123`` is a picture of frame 123.
+    ``jobs`` processes paint shots side by side; None: as many as cores, memory and shots allow.
     A run that was stopped continues where it was when it is called again with the same arguments; where it was finished
     the report of that run comes back at once.
 
@@ -55,6 +58,8 @@ def colorize(
         model=model,
         options=options or RenderOptions(),
         device=device,
+        engine=engine,
+        jobs=jobs,
         encoding=encoding or EncodingOptions(),
         start_seconds=start_seconds,
         end_seconds=end_seconds,
@@ -161,6 +166,8 @@ def render(
     layer: AnyPath | None = None,
     confidence: AnyPath | None = None,
     device: str = "auto",
+    engine: str = "auto",
+    jobs: int | None = None,
     overwrite: bool = False,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> RenderReport:
@@ -168,7 +175,7 @@ def render(
 
     Where an earlier run has finished the same, its report comes back at once.
     Predictions stay in ``work_folder``, by default OUTPUT.work. ``layer``: also write the colours alone, on middle
-    gray; ``confidence``: also write the confidence of the model, as a gray film.
+    gray; ``confidence``: also write the confidence of the model, as a gray film. ``jobs`` as in `colorize`.
 
     Raises InputError and WeightsError where film, references or weights are not the plan's, UsageError and
     ResourceError for results that cannot be written; PartialError, with the report, where the film is cut off.
@@ -186,12 +193,13 @@ def render(
         return finished
     inputs = [] if isinstance(plan, Plan) else [Path(plan)]
     spec = find_model(chosen.model).spec
-    output_setup = prepare_plan_output(chosen, output_spec, spec, work, device=device, inputs=inputs)
-    from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan  # torch comes with it
+    output_setup = prepare_plan_output(chosen, output_spec, spec, work, device=device, engine=engine, inputs=inputs)
+    from kinemacolor.rendering.renderer import RenderPlan  # torch comes with it
+    from kinemacolor.rendering.side_by_side import render_in_jobs
     from kinemacolor.weights.registry import load_model
 
-    render_plan = RenderPlan(chosen, load_model(chosen.model), work, device=device)
-    return execute_render_plan(render_plan, output_setup, on_progress)
+    render_plan = RenderPlan(chosen, load_model(chosen.model), work, device=device, engine=engine)
+    return render_in_jobs(render_plan, output_setup, on_progress, jobs)
 
 
 def verify(source: AnyPath, result: AnyPath, *, gaps: GapHandling = "error") -> list[Check]:

@@ -1,4 +1,4 @@
-"""Blends the stored predictions of passes to one prediction for each frame of a film, in order."""
+"""Blends the predictions of passes to one prediction for each frame of a film, in order."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -13,6 +13,8 @@ from kinemacolor.utils.arrays import Float32Array
 from kinemacolor.video.geometry import resize
 
 EnsureSegment = Callable[[InferencePass, int], None]  # returns once a segment of a pass is painted and stored
+# Yields the predictions of a segment of a pass, in the order of painting, as they are stored.
+OpenSegment = Callable[[InferencePass, int], Iterator[ColorPrediction]]
 _MIN_WEIGHT = 0.02  # added to confidences, so that the weights are not all 0 where every pass is unsure
 
 
@@ -26,8 +28,7 @@ class FramePrediction(NamedTuple):
 def iter_frame_predictions(
     shot_passes: Sequence[ShotPasses],
     postprocessors: Sequence[ChromaPostprocessor],
-    work: WorkFolder,
-    ensure_segment: EnsureSegment,
+    open_segment: OpenSegment,
     first_frame: int = 0,
 ) -> Iterator[FramePrediction]:
     """Yield the prediction of every frame of a film in order, from ``first_frame``.
@@ -35,7 +36,7 @@ def iter_frame_predictions(
     ``postprocessors``: one for each of ``shot_passes``. Passes of the shots before and after a shot count as well where
     a dissolve reaches into it.
     """
-    segments = _SegmentReader(work, ensure_segment)
+    segments = _SegmentReader(open_segment)
     for shot_number, current in enumerate(shot_passes):
         for frame in range(max(first_frame, current.shot.first), current.shot.end):
             segments.drop_passes_before(frame)
@@ -69,32 +70,61 @@ def blend_predictions(parts: Sequence[tuple[float, ColorPrediction]]) -> ColorPr
     return ColorPrediction((shares[..., None] * ab).sum(0), (shares * confidences).sum(0), filled)
 
 
-class _SegmentReader:
-    """Reads predictions frame by frame; holds the last segment of each pass in memory."""
+def open_stored(work: WorkFolder) -> OpenSegment:
+    """Make what reads segments of ``work``, InputError where one is missing or damaged: nothing is painted."""
+    return lambda one, segment: iter(work.pass_folder(one.digest, len(one)).read_segment(segment))
 
-    def __init__(self, work: WorkFolder, ensure_segment: EnsureSegment) -> None:
-        self._work, self._ensure_segment = work, ensure_segment
-        self._segments: dict[InferencePass, tuple[int, list[ColorPrediction]]] = {}
+
+def open_when_stored(work: WorkFolder, ensure_segment: EnsureSegment) -> OpenSegment:
+    """Make what opens segments of ``work`` that are painted elsewhere: they are read once ``ensure_segment`` returns.
+
+    One that was damaged since the render began is painted again, once.
+    """
+
+    def open_segment(inference_pass: InferencePass, segment: int) -> Iterator[ColorPrediction]:
+        ensure_segment(inference_pass, segment)
+        try:
+            return read(inference_pass, segment)
+        except InputError:
+            work.pass_folder(inference_pass.digest, len(inference_pass)).forget_segment(segment)
+            ensure_segment(inference_pass, segment)
+            return read(inference_pass, segment)
+
+    read = open_stored(work)
+    return open_segment
+
+
+class _OpenedSegment:
+    """A segment of a pass that is being read: its number, and what of it was taken and not yet asked for, by place."""
+
+    def __init__(self, number: int, predictions: Iterator[ColorPrediction]) -> None:
+        self.number = number
+        self._predictions = enumerate(predictions)
+        self._taken: dict[int, ColorPrediction] = {}
+
+    def take(self, place: int) -> ColorPrediction:
+        """Give the prediction at a place, which is asked for once."""
+        while place not in self._taken:
+            at, prediction = next(self._predictions)
+            self._taken[at] = prediction
+        return self._taken.pop(place)
+
+
+class _SegmentReader:
+    """Reads predictions frame by frame, each once; holds a segment of each pass open."""
+
+    def __init__(self, open_segment: OpenSegment) -> None:
+        self._open_segment = open_segment
+        self._segments: dict[InferencePass, _OpenedSegment] = {}
 
     def read_prediction(self, inference_pass: InferencePass, frame: int) -> ColorPrediction:
-        """Read the prediction of a pass for a frame; has its segment painted first if need be."""
-        segment, within = divmod(inference_pass.painting_position(frame), SEGMENT_FRAMES)
+        """Read the prediction of a pass for a frame; has it painted first if need be."""
+        number, place = divmod(inference_pass.painting_position(frame), SEGMENT_FRAMES)
         known = self._segments.get(inference_pass)
-        if known is None or known[0] != segment:
-            known = segment, self._read_segment(inference_pass, segment)
+        if known is None or known.number != number:
+            known = _OpenedSegment(number, self._open_segment(inference_pass, number))
             self._segments[inference_pass] = known
-        return known[1][within]
-
-    def _read_segment(self, inference_pass: InferencePass, segment: int) -> list[ColorPrediction]:
-        """Read a segment; one that was damaged since the render began is painted again, once."""
-        folder = self._work.pass_folder(inference_pass.digest, len(inference_pass))
-        self._ensure_segment(inference_pass, segment)
-        try:
-            return folder.read_segment(segment)
-        except InputError:
-            folder.forget_segment(segment)
-            self._ensure_segment(inference_pass, segment)
-            return folder.read_segment(segment)
+        return known.take(place)
 
     def drop_passes_before(self, frame: int) -> None:
         """Free the segments of passes that end before a frame."""

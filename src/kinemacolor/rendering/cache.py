@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from safetensors.torch import load, save
@@ -14,7 +14,10 @@ from torch import Tensor
 
 from kinemacolor.errors import InputError, translate_foreign_errors
 from kinemacolor.inference.postprocess import ColorPrediction
-from kinemacolor.rendering.segment_codec import decode_predictions, encode_predictions
+from kinemacolor.options import EngineName
+from kinemacolor.rendering.journal import StoredSegment, iter_journal
+from kinemacolor.rendering.segment_codec import decode_codes, encode_codes, prediction_from_codes, quantize_prediction
+from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.utils.checked_files import (
     append_checked_line,
     has_sha256,
@@ -23,25 +26,25 @@ from kinemacolor.utils.checked_files import (
     write_checked_lines,
 )
 from kinemacolor.utils.files import remove_intruder, remove_unfinished, translate_disk_errors, write_file_atomically
+from kinemacolor.utils.threads import choose_painting_threads
 
 SEGMENT_FRAMES = 48  # frames that are predicted, encoded and stored together
 _PASS_NAME, _SEGMENT_NAME = re.compile(r"[0-9a-f]{24}"), re.compile(r"(\d{6,})\.mkv")
 _STATE_GLOB, _PIECE_NAME = "*.state.safetensors", re.compile(r"\d{6,}\.(mkv|state\.safetensors)")
-_MAX_TORCH_THREADS = 4096
 
 
 class WorkFolder:
-    """The folder with the predictions of a plan's passes, each pass in a folder of its own."""
+    """The folder with the predictions of a plan's passes, each in a folder of its own, painted by ``engine``."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, engine: EngineName = "torch") -> None:
+        self.folder, self.engine = folder, engine
         self._format_file = folder / "format"
         self._pass_folders: dict[str, PassFolder] = {}
 
     def pass_folder(self, digest: str, frames: int) -> "PassFolder":
         """Return the folder of a pass with this digest and number of ``frames``."""
         if digest not in self._pass_folders:
-            self._pass_folders[digest] = PassFolder(self.folder / "passes" / digest, frames)
+            self._pass_folders[digest] = PassFolder(self.folder / "passes" / digest, frames, self.engine)
         return self._pass_folders[digest]
 
     def claim_format(self, number: int) -> str | None:
@@ -60,15 +63,24 @@ class WorkFolder:
 
     @property
     def torch_threads(self) -> int:
-        """The number of torch threads that what lies here was painted with; the present one where nothing does.
+        """The number of torch threads that what lies here was painted with; where nothing does, what is chosen now.
 
         Results depend on it: with another number of threads sums are rounded differently.
         """
-        for journal in sorted(self.folder.glob("passes/*/journal.jsonl")):
-            for line in map(_StoredSegment.from_row, iter_checked_lines(journal)):
-                if line is not None:
-                    return line.threads
-        return torch.get_num_threads()
+        return next((line.threads for line in self._iter_lines()), choose_painting_threads())
+
+    def find_engines(self) -> set[str]:
+        """Return the engines that what lies here was painted with: none, one, or in a folder that was mixed several."""
+        return {line.engine for line in self._iter_lines()}
+
+    def claim_engine(self) -> str | None:
+        """Forget all where something was painted with another engine; gives words for a person."""
+        others = self.find_engines() - {self.engine}
+        if not others:
+            return None
+        self.prune_passes(())
+        self._pass_folders.clear()
+        return f"what {' and '.join(sorted(others))} painted in {self.folder} is painted again with {self.engine}"
 
     @contextmanager
     def pin_torch_threads(self) -> Iterator[None]:
@@ -105,31 +117,10 @@ class WorkFolder:
                 if is_pass and one.name not in digests:
                     shutil.rmtree(one)
 
-
-class _StoredSegment(NamedTuple):
-    """A line of a journal: a segment, its ``frames``, and the digests of its file and of the state after it.
-
-    ``state`` is None after the last segment of a pass. ``threads``: the number of torch threads.
-    """
-
-    segment: int
-    frames: int
-    sha256: str
-    state: str | None
-    threads: int
-
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any] | None) -> "_StoredSegment | None":
-        """Read a row of a journal; None for one that is damaged."""
-        numbers = [row.get(name) for name in ("segment", "frames", "threads")] if row else []
-        if not row or any(type(number) is not int for number in numbers):
-            return None
-        sha256, state = row.get("sha256"), row.get("state")
-        if not isinstance(sha256, str) or not isinstance(state, str | None):
-            return None
-        segment, frames, threads = (int(number or 0) for number in numbers)
-        is_sane = segment >= 0 and frames >= 1 and 1 <= threads <= _MAX_TORCH_THREADS
-        return cls(segment, frames, sha256, state, threads) if is_sane else None
+    def _iter_lines(self) -> Iterator[StoredSegment]:
+        """Iterate over the undamaged lines of all journals."""
+        for journal in sorted(self.folder.glob("passes/*/journal.jsonl")):
+            yield from iter_journal(journal)
 
 
 class PassStart(NamedTuple):
@@ -148,15 +139,14 @@ class PassFolder:
     or its state is damaged, from the one before.
     """
 
-    def __init__(self, folder: Path, frames: int) -> None:
-        self.folder, self.frames = folder, frames
+    def __init__(self, folder: Path, frames: int, engine: EngineName = "torch") -> None:
+        self.folder, self.frames, self._engine = folder, frames, engine
         self._journal = folder / "journal.jsonl"
         self.reload_journal()
 
     def reload_journal(self) -> None:
         """Read the journal again, because another process may have written to it; its damaged lines do not count."""
-        rows = map(_StoredSegment.from_row, iter_checked_lines(self._journal))
-        self._stored = {line.segment: line for line in rows if line is not None}  # of two lines the last one counts
+        self._stored = {line.segment: line for line in iter_journal(self._journal)}  # of two lines the last one counts
 
     @property
     def frames_painted(self) -> int:
@@ -219,27 +209,28 @@ class PassFolder:
 
     def append_segment(self, predictions: Sequence[ColorPrediction], state: Mapping[str, Tensor]) -> None:
         """Store the first segment that is missing, as `store_segment` does."""
-        self.store_segment(self.segment_count, predictions, state)
+        self.store_segment(self.segment_count, [quantize_prediction(one) for one in predictions], state)
 
-    def store_segment(self, number: int, predictions: Sequence[ColorPrediction], state: Mapping[str, Tensor]) -> None:
-        """Store a segment, and the model's state after it.
+    def store_segment(self, number: int, frames: Sequence[UIntArray], state: Mapping[str, Tensor]) -> None:
+        """Store a segment, frames of codes as `quantize_prediction` makes them, and the model's state after it.
 
         Raises ResourceError where the disk is full or refuses.
         """
-        data, stored_state = encode_predictions(predictions), None
+        data, stored_state = encode_codes(frames), None
         with write_file_atomically(self._segment_path(number)) as stream:
             stream.write(data)
         others = self.frames_painted - (self._stored[number].frames if number in self._stored else 0)
-        if others + len(predictions) < self.frames:
+        if others + len(frames) < self.frames:
             stored_state = save({name: tensor.contiguous() for name, tensor in state.items()})
             with write_file_atomically(self._state_path(number + 1)) as stream:
                 stream.write(stored_state)
-        line = _StoredSegment(
+        line = StoredSegment(
             number,
-            len(predictions),
+            len(frames),
             hashlib.sha256(data).hexdigest(),
             None if stored_state is None else hashlib.sha256(stored_state).hexdigest(),
             torch.get_num_threads(),
+            self._engine,
         )
         append_checked_line(self._journal, line._asdict())
         self._stored[number] = line
@@ -254,10 +245,10 @@ class PassFolder:
         data = read_kept_file(path) if line else None
         if line is None or data is None or hashlib.sha256(data).hexdigest() != line.sha256:
             raise InputError(f"{path} is missing or damaged: render again, and it is painted again")
-        predictions = decode_predictions(data)
-        if len(predictions) != line.frames:
-            raise InputError(f"{path} has {len(predictions)} frames, not {line.frames}: render again")
-        return predictions
+        frames = decode_codes(data)
+        if len(frames) != line.frames:
+            raise InputError(f"{path} has {len(frames)} frames, not {line.frames}: render again")
+        return [prediction_from_codes(codes) for codes in frames]
 
     def remove_damage(self) -> int:
         """Check all that is stored, and remove what is damaged or left of killed runs; gives how much was damaged.

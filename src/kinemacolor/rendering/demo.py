@@ -7,14 +7,12 @@ from pathlib import Path
 
 from kinemacolor.errors import UsageError
 from kinemacolor.inference.preview import write_preview
+from kinemacolor.options import SAMPLE_FILM, SAMPLE_REFERENCE
 from kinemacolor.references.load import load_reference
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.rendering.one_shot import ColorizeRequest, run_request
 from kinemacolor.rendering.progress import Progress
 from kinemacolor.weights.registry import load_model
-
-SAMPLE = "assets/sample.mp4"
-REFERENCE = "assets/sample-reference.jpg"
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ def run_demo(folder: Path, on_progress: Callable[[Progress], None] | None = None
         raise UsageError(f"the folder {folder} cannot be made ({error.strerror}): name another with -o") from error
     result = DemoResult((folder / "sample.color.mp4").resolve(), (folder / "sample.preview.png").resolve())
     package = files("kinemacolor")
-    with as_file(package.joinpath(SAMPLE)) as film, as_file(package.joinpath(REFERENCE)) as reference:
+    with as_file(package.joinpath(SAMPLE_FILM)) as film, as_file(package.joinpath(SAMPLE_REFERENCE)) as reference:
         model = load_model()
         request = ColorizeRequest(film, (ReferenceSpec(reference),), result.film, overwrite=True)
         run_request(request, model, on_progress)

@@ -1,7 +1,7 @@
 """Writes the frames of a film: luma codes as they came, with the Cb and Cr codes of their predictions."""
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,11 +14,10 @@ from kinemacolor.rendering.blend import FramePrediction
 from kinemacolor.rendering.output import OutputSetup, cbcr_plane_size
 from kinemacolor.rendering.progress import ProgressMeter
 from kinemacolor.utils.arrays import UIntArray
-from kinemacolor.utils.prefetch import prefetch
+from kinemacolor.utils.stages import Stages
 from kinemacolor.video.info import FrameBlock, FrameExtras
 from kinemacolor.video.output import FilmWriter
 from kinemacolor.video.pixels import make_layer_luma_codes
-from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.writer import open_writer
 
 
@@ -46,26 +45,20 @@ def open_film_writer(path: Path, plan: Plan, output_setup: OutputSetup) -> FilmW
 
 
 def write_frames(
-    reader: VideoReader,
+    stages: Stages,
+    blocks: Iterator[FrameBlock],
     predictions: Iterator[FramePrediction],
     writers: Mapping[Path, FilmWriter],
     output_setup: OutputSetup,
     meter: ProgressMeter,
-    stop: Callable[[], None],
 ) -> tuple["array[float]", "array[float]"]:
-    """Write every frame; gives their mean confidences and filled parts. ``stop`` is called to end painting early."""
+    """Write every frame, through two stages; gives their mean confidences and filled parts."""
     confidences, filled = array("d"), array("d")
-    blocks, ahead = prefetch(reader.iter_blocks(1)), prefetch(predictions, ahead=8)
-    frames = prefetch(_iter_encoded_frames(blocks, ahead, output_setup), on_stop=stop)
-    try:
-        for frame in frames:
-            _write_frame(frame, writers, output_setup)
-            confidences.append(frame.mean_confidence)
-            filled.append(frame.mean_filled)
-            meter.add_assembled(1)
-    finally:
-        for stage in (frames, ahead, blocks):
-            stage.close()
+    frames = stages.start("chroma", _iter_encoded_frames(blocks, predictions, output_setup))
+    for mean_confidence, mean_filled in stages.start("encode", _iter_written_frames(frames, writers, output_setup)):
+        confidences.append(mean_confidence)
+        filled.append(mean_filled)
+        meter.add_assembled(1)
     return confidences, filled
 
 
@@ -100,6 +93,15 @@ def _iter_encoded_frames(
         )
     if next(predictions, None) is not None:
         raise InputError(f"{info.path} has fewer frames than the plan says: correct it, or make it again")
+
+
+def _iter_written_frames(
+    frames: Iterator[_EncodedFrame], writers: Mapping[Path, FilmWriter], output_setup: OutputSetup
+) -> Iterator[tuple[float, float]]:
+    """Write frames; yields of each, once it is written, the means of its confidence and of its filled part."""
+    for frame in frames:
+        _write_frame(frame, writers, output_setup)
+        yield frame.mean_confidence, frame.mean_filled
 
 
 def _write_frame(frame: _EncodedFrame, writers: Mapping[Path, FilmWriter], output_setup: OutputSetup) -> None:

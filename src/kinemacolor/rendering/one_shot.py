@@ -19,6 +19,7 @@ from kinemacolor.plan.planner import PlanRequest, make_plan
 from kinemacolor.references.load import ReferenceReader, check_reference_specs
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.rendering.commit import find_finished
+from kinemacolor.rendering.kept_luma import KeptLuma
 from kinemacolor.rendering.output import (
     OutputSetup,
     OutputSpec,
@@ -31,10 +32,11 @@ from kinemacolor.rendering.ownership import own_outputs
 from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.utils.checked_files import has_sha256, read_checked_json, write_checked_json
 from kinemacolor.utils.files import NEW_FILE_PATTERN, compute_file_sha256, remove_intruder, translate_disk_errors
-from kinemacolor.video.geometry import compute_working_size
+from kinemacolor.utils.stages import Stages
+from kinemacolor.video.geometry import make_film_geometry
 from kinemacolor.video.images import find_pictures
 from kinemacolor.video.info import VideoInfo
-from kinemacolor.video.picture_series import list_film_files, locate_film
+from kinemacolor.video.picture_series import list_film_files, locate_film, stamp_film
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.weights.manifest import weights_sha256
 
@@ -42,14 +44,15 @@ if TYPE_CHECKING:
     from kinemacolor.models.base import Colorizer
 
 REQUEST_NOTE = "wish"  # file of a work folder: the digest of the request that its plan was made for, and of its files
-_PLAN_FILE = "plan.json"
+_PLAN_FILE, _LUMA_FOLDER = "plan.json", "luma"
 
 
 @dataclass(frozen=True)
 class ColorizeRequest:
     """A film to colorize, from ``start_seconds`` to ``end_seconds``; the timestamps of the result begin at 0.
 
-    ``gaps`` is what becomes of numbered pictures that are missing.
+    ``gaps`` is what becomes of numbered pictures that are missing. ``jobs``: how many processes paint, None: as many as
+    are good on this machine.
     """
 
     source: Path
@@ -58,6 +61,8 @@ class ColorizeRequest:
     model: str = DEFAULT_MODEL
     options: RenderOptions = field(default_factory=RenderOptions)
     device: str = "auto"
+    engine: str = "auto"
+    jobs: int | None = None
     encoding: EncodingOptions = field(default_factory=EncodingOptions)
     start_seconds: float = 0
     end_seconds: float | None = None
@@ -86,8 +91,9 @@ class ColorizeRun:
         check_options(request.encoding)
         check_output_name(request.output)
         check_seconds(request.start_seconds, request.end_seconds)
-        self._references = ReferenceReader()
-        self._notes: list[str] = []
+        self._references, self._notes = ReferenceReader(), list[str]()
+        self._luma: KeptLuma | None = None  # None where reading the film again costs no more
+        self._stamps: list[tuple[int, int]] = []  # of the film, when its plan was made
         self._output_setup: OutputSetup | None = None
         with ExitStack() as on_failure:
             self._reader = on_failure.enter_context(
@@ -132,16 +138,20 @@ class ColorizeRun:
         """Return how the result will be written. Raises as the constructor."""
         request, info = self.request, self._reader.info
         short_side = request.options.short_side or find_model(request.model).spec.short_side
-        rows, columns = compute_working_size(info.height, info.width, short_side)
+        geometry = make_film_geometry(info, short_side, crop=request.options.crop)
+        luma = KeptLuma(request.work_folder / _LUMA_FOLDER, info, geometry)
+        self._luma = luma if luma.is_worth_it else None
         return prepare_output(
             info,
             output_spec,
             [locate_film(request.source), *(spec.path for spec in request.references)],
-            frames=_frames_expected(request, info),
-            working_pixels=rows * columns,
+            frames=info.estimate_frames(request.start_seconds, request.end_seconds),
+            working_pixels=math.prod(geometry.working_size),
             device=request.device,
+            engine=request.engine,
             work_folder=request.work_folder,
             request=digest,
+            luma_bytes=self._luma.frame_bytes if self._luma else 0,
         )
 
     @property
@@ -178,9 +188,21 @@ class ColorizeRun:
             with translate_disk_errors(plan_request.stills_folder):
                 if plan_request.stills_folder.is_dir():  # may be damaged, and would not be replaced
                     shutil.rmtree(plan_request.stills_folder)
+            luma, self._stamps = self._luma, stamp_film(plan_request.film)
+            if luma:
+                luma.start()
             plan, _ = make_plan(
-                plan_request, on_frame, encoder=encoder, references=self._references, reader=self._reader
+                plan_request,
+                on_frame,
+                encoder=encoder,
+                references=self._references,
+                reader=self._reader,
+                on_luma=luma.add_frame if luma else None,
             )
+            if luma:
+                luma.finish()
+            if stamp_film(plan_request.film) != self._stamps:
+                raise InputError(f"{plan_request.film} changed while it was read: do it again")
             with translate_disk_errors(folder):
                 remove_intruder(folder / _PLAN_FILE)
             plan.write(folder / _PLAN_FILE)
@@ -205,20 +227,32 @@ class ColorizeRun:
         return None
 
     def render(
-        self, plan: Plan, model: "Colorizer", on_progress: Callable[[Progress], None] | None = None
+        self,
+        plan: Plan,
+        model: "Colorizer",
+        on_progress: Callable[[Progress], None] | None = None,
+        stages: Stages | None = None,
     ) -> RenderReport:
-        """Paint and write the film; a run that was stopped continues where it was.
+        """Paint and write the film; a run that was stopped continues where it was. ``stages`` as `execute_render_plan`.
 
         The work folder is deleted afterwards, also where the film is cut off. Raises as `execute_render_plan`.
         """
-        from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan  # torch comes with it
+        from kinemacolor.rendering.renderer import RenderPlan  # torch comes with it
+        from kinemacolor.rendering.side_by_side import render_in_jobs
 
         request = self.request
         try:
             render_plan = RenderPlan(
-                plan, model, request.work_folder, device=request.device, references=self._references
+                plan,
+                model,
+                request.work_folder,
+                device=request.device,
+                engine=request.engine,
+                references=self._references,
+                is_film_checked=self._stamps == stamp_film(locate_film(request.source)),
+                kept_luma=self._luma,
             )
-            report = execute_render_plan(render_plan, self.output_setup, on_progress)
+            report = render_in_jobs(render_plan, self.output_setup, on_progress, request.jobs, stages)
         except PartialError:
             self._remove_work_folder()
             raise
@@ -264,9 +298,14 @@ def _remove_folder(folder: Path) -> None:
 
 
 def run_request(
-    request: ColorizeRequest, model: "Colorizer | None" = None, on_progress: Callable[[Progress], None] | None = None
+    request: ColorizeRequest,
+    model: "Colorizer | None" = None,
+    on_progress: Callable[[Progress], None] | None = None,
+    stages: Stages | None = None,
 ) -> RenderReport:
     """Do all steps of a request. The model is loaded once, for painting and for the similarity of pictures.
+
+    ``stages``: as `execute_render_plan`.
 
     Where an earlier run has finished the same request, its report comes back at once. Raises as `ColorizeRun` and its
     methods.
@@ -277,7 +316,7 @@ def run_request(
     from kinemacolor.weights.registry import load_model  # torch comes with it
 
     model = model or load_model(request.model)
-    return run.render(run.make_plan(model), model, on_progress)
+    return run.render(run.make_plan(model), model, on_progress, stages)
 
 
 def _digest_plan_request(plan_request: PlanRequest, work_folder: Path) -> str:
@@ -305,13 +344,3 @@ def _check_time_range(request: ColorizeRequest, info: VideoInfo) -> None:
         raise UsageError(
             f"--start {request.start_seconds:g} is behind the end of the film ({info.duration_seconds:.2f} s)"
         )
-
-
-def _frames_expected(request: ColorizeRequest, info: VideoInfo) -> int | None:
-    """Estimate the number of frames of the result from rate and duration; None where they are unknown."""
-    if not request.start_seconds and request.end_seconds is None:
-        return info.expected_frames
-    if info.rate is None or info.duration_seconds is None:
-        return None
-    end = min(request.end_seconds or info.duration_seconds, info.duration_seconds)
-    return max(1, round((end - request.start_seconds) * info.rate))

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from kinemacolor.errors import InputError, ResourceError, UsageError, find_machine_fault, translate_read_errors
+from kinemacolor.inference.engines.choice import check_engine
 from kinemacolor.models.catalog import ModelSpec
 from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import LONGEST_NAME_BYTES, Plan
@@ -82,25 +83,28 @@ def prepare_output(
     frames: int | None,
     working_pixels: int,
     device: str,
+    engine: str = "auto",
     work_folder: Path,
     request: str,
+    luma_bytes: int = 0,
 ) -> OutputSetup:
     """Check, without writing anything, that the results can be written, and choose their encoders.
 
     ``inputs`` are the files that must not be overwritten. ``frames`` (None: unknown) and ``working_pixels``, the pixels
-    of a prediction, decide how much room the disk of ``work_folder`` needs. ``request`` is a digest of all that decides
-    the results (`find_finished`).
+    of a prediction, decide how much room the disk of ``work_folder`` needs, and ``luma_bytes``, what it keeps of a
+    frame's luma. ``request`` is a digest of all that decides the results (`find_finished`).
 
     Raises UsageError, or ResourceError where a disk has too little room.
     """
     check_device(device)
+    check_engine(engine)
     if len({str(make_lock_path(path)).casefold() for path in output_spec.paths}) < len(output_spec.paths):
         raise UsageError("two results have one name: name each differently")
     claim = output_spec.make_claim(request, work_folder)
     _check_claim(claim, inputs)
     encoders = {path: choose_encoder(info, path, output_spec.encoding) for path in output_spec.paths}
     if frames is not None:
-        _check_disk_space(info, encoders, frames, working_pixels, work_folder)
+        _check_disk_space(info, encoders, frames, working_pixels * BYTES_PER_PIXEL + luma_bytes, work_folder)
     return OutputSetup(output_spec, info, encoders, _collect_warnings(info, encoders[output_spec.output]), claim)
 
 
@@ -131,6 +135,7 @@ def prepare_plan_output(
     work_folder: Path,
     *,
     device: str,
+    engine: str = "auto",
     inputs: Sequence[Path],
 ) -> OutputSetup:
     """Do `prepare_output` for a plan; errors as there, and InputError for a film that cannot be read.
@@ -146,6 +151,7 @@ def prepare_plan_output(
         frames=plan.film.frames,
         working_pixels=rows * columns,
         device=device,
+        engine=engine,
         work_folder=work_folder,
         request=digest_plan_request(plan, output_spec),
     )
@@ -253,13 +259,14 @@ def _is_overlapping(target: Path, source: Path) -> bool:
 
 
 def _check_disk_space(
-    info: VideoInfo, encoders: dict[Path, EncoderSettings], frames: int, working_pixels: int, work_folder: Path
+    info: VideoInfo, encoders: dict[Path, EncoderSettings], frames: int, frame_bytes: float, work_folder: Path
 ) -> None:
     """Check that each disk has room for what will be written there, less what an earlier run has written already.
 
+    ``frame_bytes`` is what ``work_folder`` keeps of a frame.
     Raises ResourceError.
     """
-    wanted = {work_folder: frames * working_pixels * BYTES_PER_PIXEL}
+    wanted = {work_folder: frames * frame_bytes}
     for path, encoder in encoders.items():
         wanted[make_partial_path(path)] = frames * info.width * info.height * encoder.bits_per_pixel / 8
     needed: dict[int, float] = {}

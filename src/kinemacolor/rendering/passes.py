@@ -19,7 +19,7 @@ from kinemacolor.options import RenderOptions, repainting_options
 from kinemacolor.plan.document import Plan, ShotEntry
 from kinemacolor.references.spec import Reference
 
-PAINTING_FORMAT = 4  # version of the stored predictions; a new number makes all of them anew
+PAINTING_FORMAT = 5  # version of the stored predictions; a new number makes all of them anew
 
 CurveKnots = tuple[tuple[float, float], ...]  # (frame, weight), linear in between, constant outside
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from kinemacolor.utils.stages import StageTimes
+
 
 @dataclass(frozen=True)
 class FilledShot:
@@ -23,6 +25,7 @@ class RenderReport:
     the number of frames that the model has processed now; predictions of the others are from an earlier run.
     ``seconds`` is the time it took, ``settings`` everything that decided the result. ``filled`` is the part 0..1 of the
     film's colours that no reference shows, and ``filled_by_shot`` that of each shot; None and empty without ``fill``.
+    ``stages`` says where the time of each stage went.
     """
 
     source: str
@@ -39,6 +42,7 @@ class RenderReport:
     settings: dict[str, object]
     filled: float | None = None
     filled_by_shot: tuple[FilledShot, ...] = ()
+    stages: tuple[StageTimes, ...] = ()
 
 
 class Progress(NamedTuple):

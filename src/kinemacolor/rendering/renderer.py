@@ -1,43 +1,67 @@
 """Renders a plan: has missing predictions made, blends them, and writes the film, all as one stream."""
 
 from array import array
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from statistics import fmean
+from typing import Protocol
 
-from kinemacolor.errors import InputError, PartialError, WeightsError
-from kinemacolor.inference.postprocess import ChromaPostprocessor
+from kinemacolor.errors import InputError, PartialError, UsageError, WeightsError
+from kinemacolor.inference.engines.choice import choose_engine
+from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction
 from kinemacolor.models.base import Colorizer
+from kinemacolor.options import EngineName
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import film_sha256
 from kinemacolor.references.load import ReferenceReader
 from kinemacolor.references.spec import Reference
 from kinemacolor.rendering.blend import iter_frame_predictions
-from kinemacolor.rendering.cache import WorkFolder
+from kinemacolor.rendering.cache import PassFolder, WorkFolder
 from kinemacolor.rendering.commit import commit_outputs, make_sidecar_path, mark_started, write_sidecar
 from kinemacolor.rendering.frame_writing import open_film_writer, write_frames
 from kinemacolor.rendering.inference_pass import InferenceWorker
+from kinemacolor.rendering.kept_luma import KeptLuma
 from kinemacolor.rendering.output import OutputSetup, check_still_free
 from kinemacolor.rendering.ownership import lock_work_folder, own_outputs
 from kinemacolor.rendering.passes import PAINTING_FORMAT, InferencePass, ShotPasses, build_shot_passes
 from kinemacolor.rendering.progress import FilledShot, Progress, ProgressMeter, RenderReport
 from kinemacolor.utils.device import choose_device
-from kinemacolor.video.geometry import Geometry
+from kinemacolor.utils.stages import Stages
+from kinemacolor.video.geometry import make_film_geometry
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.output import FilmWriter
-from kinemacolor.video.picture_series import list_film_files, locate_film
+from kinemacolor.video.picture_series import locate_film, stamp_film
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.weights.manifest import weights_sha256
 
-# Like `InferenceWorker.ensure_segment`: a pass, the number of a segment, and what gets the number of new frames.
-EnsureSegmentWithProgress = Callable[[InferencePass, int, Callable[[int], None]], None]
+_PREDICTIONS_AHEAD = 4  # of a frame each, at the working size
+
+
+class SegmentPainter(Protocol):
+    """What has segments painted: an `InferenceWorker` in this process, or others elsewhere."""
+
+    def open_segment(
+        self, inference_pass: InferencePass, segment: int, on_frames: Callable[[int], None]
+    ) -> Iterator[ColorPrediction]:
+        """Yield the predictions of a segment as they come; ``on_frames`` gets how many frames are newly painted."""
+
+    def request_stop(self) -> None:
+        """Stop painting, from another thread: who waits for a segment gets an error."""
+
+
+MIN_FRAMES_TO_COMPILE = 24  # compiling costs as much as is saved in 40 frames, in 3 if it is in the user's cache
 
 
 class RenderPlan:
     """The passes of one plan, and the folder with their predictions.
 
-    Raises InputError where film or references are not those that the plan was made for, WeightsError for other weights.
+    A caller that knows that the film is still that of the plan says so (``is_film_checked``), so that it is not hashed.
+    ``kept_luma`` is what was kept when the plan was made. The engine of what is painted already is taken again, unless
+    another one is named or that one cannot run here; short films are painted in torch, which has nothing to compile.
+
+    Raises InputError where film or references are not those that the plan was made for, WeightsError for other weights,
+    UsageError as `choose_engine`.
     """
 
     def __init__(
@@ -47,16 +71,20 @@ class RenderPlan:
         work: Path,
         *,
         device: str = "auto",
+        engine: str = "auto",
         references: ReferenceReader | None = None,
+        is_film_checked: bool = False,
+        kept_luma: KeptLuma | None = None,
     ) -> None:
-        self.plan, self.model, self.work, self.device = plan, model, WorkFolder(work), device
-        self.references = references or ReferenceReader()
-        self.reference_digests = check_inputs(plan, self.references)
+        self.plan, self.model, self.device = plan, model, device
+        self.references, self.kept_luma = references or ReferenceReader(), kept_luma
+        self.reference_digests = check_inputs(plan, self.references, is_film_checked=is_film_checked)
         self.shot_passes = build_shot_passes(plan, self.reference_digests)
         distinct = {
             one.source.digest: one.source for shot_passes in self.shot_passes for one in shot_passes.weighted_passes
         }
         self.passes: list[InferencePass] = list(distinct.values())
+        self.work = WorkFolder(work, self._choose_engine(engine, WorkFolder(work).find_engines()))
 
     @property
     def frames_to_paint(self) -> int:
@@ -66,14 +94,18 @@ class RenderPlan:
     @property
     def frames_painted(self) -> int:
         """The number of these frames whose predictions are stored already."""
-        return sum(self.work.pass_folder(one.digest, len(one)).frames_painted for one in self.passes)
+        return sum(folder.frames_painted for _, folder in self.iter_passes())
+
+    def iter_passes(self) -> Iterator[tuple[InferencePass, PassFolder]]:
+        """Iterate over the passes, each with the folder of its predictions."""
+        return ((one, self.work.pass_folder(one.digest, len(one))) for one in self.passes)
 
     def make_postprocessors(self, info: VideoInfo) -> list[ChromaPostprocessor]:
         """Make the post-processing of each shot, for a film described by ``info``."""
         return [make_postprocessor(shot_passes, info, self.model, self.device) for shot_passes in self.shot_passes]
 
-    def make_worker(self, info: VideoInfo) -> InferenceWorker:
-        """Make what runs the model in this process; ``info`` describes the film."""
+    def make_worker(self, info: VideoInfo, stages: Stages) -> InferenceWorker:
+        """Make what runs the model in this process; ``info`` describes the film, ``stages`` gets what it starts."""
         return InferenceWorker(
             self.plan.film,
             self.model,
@@ -82,11 +114,24 @@ class RenderPlan:
             references=self.references,
             device=self.device,
             info=info,
+            stages=stages,
+            kept_luma=self.kept_luma,
         )
 
     def check_stored_passes(self) -> str | None:
         """Check what is stored, and forget what is damaged, as `WorkFolder.check_passes`."""
         return self.work.check_passes((one.digest, len(one)) for one in self.passes)
+
+    def _choose_engine(self, engine: str, painted_with: Collection[str]) -> EngineName:
+        """Choose the engine of all passes, where some are ``painted_with`` others."""
+        spec = self.model.spec
+        if engine == "auto":
+            for recorded in painted_with:
+                with suppress(UsageError):
+                    return choose_engine(recorded, self.device, spec)
+            if self.frames_to_paint < MIN_FRAMES_TO_COMPILE and choose_engine(engine, self.device, spec) == "openvino":
+                return "torch"
+        return choose_engine(engine, self.device, spec)
 
     def prune_stale_passes(self) -> None:
         """Delete predictions that were made for an earlier state of the plan."""
@@ -97,39 +142,48 @@ def execute_render_plan(
     render_plan: RenderPlan,
     output_setup: OutputSetup,
     on_progress: Callable[[Progress], None] | None = None,
-    ensure_segment: EnsureSegmentWithProgress | None = None,
+    painter: SegmentPainter | None = None,
+    stages: Stages | None = None,
 ) -> RenderReport:
     """Paint what is missing and write the film, which is ``*.partial.*`` until it is whole.
 
-    ``ensure_segment`` has segments painted elsewhere, as on a cluster; by default this process paints. Raises
-    PartialError, with the report, where the source ends early; InputError where film or references change meanwhile.
-    Predictions stay in the work folder in any case.
+    ``painter`` has segments painted elsewhere, as in other processes; by default this process paints. ``stages``, by
+    default new ones, can be looked at afterwards, also for when each frame was worked on.
+
+    Raises PartialError, with the report, where the source ends early; InputError where film or references change
+    meanwhile. Predictions stay in the work folder in any case.
     """
     film, claim, work = render_plan.plan.film, output_setup.claim, render_plan.work
-    stamps_before = _stamp_files(film.path)
+    stamps_before = stamp_film(film.path)
     with own_outputs(claim.paths), lock_work_folder(work.folder), work.pin_torch_threads(), ExitStack() as open_now:
         check_still_free(output_setup)
-        notes = [work.claim_format(PAINTING_FORMAT), render_plan.check_stored_passes()]
+        notes = [work.claim_format(PAINTING_FORMAT), work.claim_engine(), render_plan.check_stored_passes()]
         meter = ProgressMeter(film.frames, render_plan.frames_to_paint, render_plan.frames_painted, on_progress)
-        inference_worker = open_now.enter_context(render_plan.make_worker(output_setup.info))
         start, end, info = film.start_seconds, film.end_seconds, output_setup.info
+        stages = stages or Stages()
+        inference_worker = open_now.enter_context(render_plan.make_worker(info, stages))
         reader = open_now.enter_context(VideoReader(film.path, start_seconds=start, end_seconds=end, info=info))
         mark_started(claim)
         writers = {
             path: open_now.enter_context(open_film_writer(path, render_plan.plan, output_setup))
             for path in output_setup.encoders
         }
-        paint = ensure_segment or inference_worker.ensure_segment
+        open_now.enter_context(stages)  # entered last: its threads end before what they use is closed
+        painter = painter or inference_worker
         predictions = iter_frame_predictions(
             render_plan.shot_passes,
-            render_plan.make_postprocessors(output_setup.info),
-            render_plan.work,
-            lambda one, segment: paint(one, segment, meter.add_painted),
+            render_plan.make_postprocessors(info),
+            lambda one, segment: painter.open_segment(one, segment, meter.add_painted),
         )
-        means = write_frames(reader, predictions, writers, output_setup, meter, inference_worker.request_stop)
-        if _stamp_files(film.path) != stamps_before:
+        blocks = stages.start("decode", reader.iter_blocks(1))
+        painted = stages.start("network", predictions, ahead=_PREDICTIONS_AHEAD, on_stop=painter.request_stop)
+        means = write_frames(stages, blocks, painted, writers, output_setup, meter)
+        stages.close()
+        inference_worker.finish()
+        if stamp_film(film.path) != stamps_before:
             raise InputError(f"{film.path} changed while it was read: make the plan again")
-        report = _make_render_report(render_plan, output_setup, meter, reader, writers[claim.paths[0]], means)
+        report = _make_render_report(render_plan, output_setup, meter, reader, writers[claim.paths[0]], means, stages)
+        notes.append(render_plan.kept_luma.note if render_plan.kept_luma else None)
         report.warnings.extend(note for note in notes if note)
         if reader.ended_early is None:
             commit_outputs(claim, writers.values(), report)
@@ -148,6 +202,7 @@ def _make_render_report(
     reader: VideoReader,
     writer: FilmWriter,
     means: tuple["array[float]", "array[float]"],
+    stages: Stages,
 ) -> RenderReport:
     plan, (confidences, filled) = render_plan.plan, means
     is_filled = plan.options.fill and len(filled) > 0
@@ -170,13 +225,14 @@ def _make_render_report(
             for shot in plan.shots
             if is_filled and shot.first < len(filled)
         ),
+        stages=stages.times,
     )
 
 
-def check_inputs(plan: Plan, references: ReferenceReader) -> dict[Path, str]:
+def check_inputs(plan: Plan, references: ReferenceReader, *, is_film_checked: bool = False) -> dict[Path, str]:
     """Check that weights and film are those of the plan and references can be read; gives the sha256 of each reference.
 
-    Raises as `RenderPlan`.
+    The film is not read where ``is_film_checked``. Raises as `RenderPlan`.
     """
     found = weights_sha256(plan.model)
     if found != plan.weights:
@@ -186,7 +242,7 @@ def check_inputs(plan: Plan, references: ReferenceReader) -> dict[Path, str]:
         )
     if not locate_film(plan.film.path).exists():
         raise InputError(f"{plan.film.path} does not exist: the plan needs it; correct its path in the plan")
-    if film_sha256(plan.film.path, plan.film.gaps) != plan.film.sha256:
+    if not is_film_checked and film_sha256(plan.film.path, plan.film.gaps) != plan.film.sha256:
         raise InputError(f"{plan.film.path} is not the film that the plan was made for: make the plan again")
     paths = {plan.references[name].path for shot in plan.shots for name in shot.references}
     return {path: references.load(Reference(path)).sha256 for path in sorted(paths)}
@@ -197,21 +253,8 @@ def make_postprocessor(
 ) -> ChromaPostprocessor:
     """Make the post-processing of a shot, for a film described by ``info``."""
     options = shot_passes.weighted_passes[0].source.options
-    geometry = Geometry.from_frame_size(
-        info.height,
-        info.width,
-        options.short_side or model.spec.short_side,
-        pixel_aspect=info.sample_aspect,
-        orientation=info.orientation,
-        crop=options.crop,
-    )
+    geometry = make_film_geometry(info, options.short_side or model.spec.short_side, crop=options.crop)
     return ChromaPostprocessor.from_options(geometry, model.spec, options, choose_device(device))
-
-
-def _stamp_files(path: Path) -> list[tuple[int, int]]:
-    """Return size and modification time (ns) of a film's file, or of each picture of a folder."""
-    files = list_film_files(path)
-    return [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]
 
 
 def _describe_settings(render_plan: RenderPlan, output_setup: OutputSetup) -> dict[str, object]:
@@ -224,6 +267,7 @@ def _describe_settings(render_plan: RenderPlan, output_setup: OutputSetup) -> di
         "edge_filter": first.edge_filter,
         "crop": plan.options.crop,
         "precision": plan.options.precision,
+        "engine": render_plan.work.engine,
         "fill": plan.options.fill,
         "references": [str(entry.path) for entry in plan.references.values()],
         "encoder": encoder.name,

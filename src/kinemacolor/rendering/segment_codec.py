@@ -1,4 +1,4 @@
-"""Encodes predictions as segments of a work folder, without loss, and decodes them."""
+"""Quantises predictions as they are stored, and encodes them as segments of a work folder, without loss."""
 
 import io
 from collections.abc import Sequence
@@ -17,42 +17,48 @@ _LEVELS = 2**CACHE_DEPTH
 _ENCODER_OPTIONS = {"level": "3", "slices": "4", "context": "0", "g": "1"}
 
 
-def encode_predictions(predictions: Sequence[ColorPrediction]) -> bytes:
-    """Encode predictions as FFV1 in Matroska, 10 bits: confidence as Y, a as U, b as V, the filled part as alpha."""
-    height, width = predictions[0].confidence.shape
-    pixel_format = CACHE_PIXEL_FORMAT if predictions[0].filled is None else FILLED_PIXEL_FORMAT
+def quantize_prediction(prediction: ColorPrediction) -> UIntArray:
+    """Quantise a prediction to codes of `CACHE_DEPTH` bits, ``3 h w``: confidence, a, b; ``4 h w`` with filled part."""
+    ab, confidence, filled = prediction
+    planes = [confidence * (_LEVELS - 1), *((ab + 128) * (_LEVELS / 256)).transpose(2, 0, 1)]
+    planes += [] if filled is None else [filled * (_LEVELS - 1)]
+    return np.stack([np.rint(plane).clip(0, _LEVELS - 1).astype(np.uint16) for plane in planes])
+
+
+def prediction_from_codes(codes: UIntArray) -> ColorPrediction:
+    """Convert the codes of `quantize_prediction` to a prediction, which is quantised to the same codes again."""
+    confidence, a, b, *filled = (plane.astype(np.float32) for plane in codes)
+    ab = np.stack([a, b], -1) * np.float32(256 / _LEVELS) - 128
+    return ColorPrediction(ab, *(part / np.float32(_LEVELS - 1) for part in (confidence, *filled)))
+
+
+def encode_codes(frames: Sequence[UIntArray]) -> bytes:
+    """Encode codes of `quantize_prediction` as FFV1 in Matroska: confidence as Y, a as U, b as V, filled as alpha."""
+    planes, height, width = frames[0].shape
+    pixel_format = CACHE_PIXEL_FORMAT if planes == 3 else FILLED_PIXEL_FORMAT
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="matroska", options={"fflags": "bitexact"}) as container:
         stream = container.add_stream("ffv1", rate=24, options=_ENCODER_OPTIONS)
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
         stream.codec_context.thread_count = 1
-        for number, (ab, confidence, filled) in enumerate(predictions):
+        for number, codes in enumerate(frames):
             frame = av.VideoFrame(width, height, pixel_format)
-            planes = [confidence * (_LEVELS - 1), *((ab + 128) * (_LEVELS / 256)).transpose(2, 0, 1)]
-            planes += [] if filled is None else [filled * (_LEVELS - 1)]
-            for index, plane in enumerate(planes):
-                view_plane(frame, index)[:] = np.rint(plane).clip(0, _LEVELS - 1)
+            for index, plane in enumerate(codes):
+                view_plane(frame, index)[:] = plane
             frame.pts = number
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return buffer.getvalue()
 
 
-def decode_predictions(data: bytes) -> list[ColorPrediction]:
-    """Decode what `encode_predictions` gave. Raises InputError for anything else."""
+def decode_codes(data: bytes) -> list[UIntArray]:
+    """Decode what `encode_codes` gave. Raises InputError for anything else."""
     with (
         translate_foreign_errors(lambda error: InputError(f"a stored segment cannot be decoded ({error})")),
         av.open(io.BytesIO(data), "r", format="matroska") as container,
     ):
         return [
-            _prediction_from_planes([view_plane(frame, index) for index in range(len(frame.planes))])
+            np.stack([view_plane(frame, index) for index in range(len(frame.planes))])
             for frame in container.decode(video=0)
         ]
-
-
-def _prediction_from_planes(planes: list[UIntArray]) -> ColorPrediction:
-    """Convert the planes of a frame, in codes of `CACHE_DEPTH` bits, to a prediction."""
-    confidence, a, b, *filled = (plane.astype(np.float32) for plane in planes)
-    ab = np.stack([a, b], -1) * np.float32(256 / _LEVELS) - 128
-    return ColorPrediction(ab, *(part / np.float32(_LEVELS - 1) for part in (confidence, *filled)))

@@ -14,14 +14,13 @@ from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPredicti
 from kinemacolor.plan.document import Plan, ShotEntry
 from kinemacolor.plan.keyframe_selection import CandidateFrames, suggest_keyframes
 from kinemacolor.plan.similarity import EmbeddingBuffer
-from kinemacolor.rendering.blend import FramePrediction, iter_frame_predictions
-from kinemacolor.rendering.passes import InferencePass
+from kinemacolor.rendering.blend import FramePrediction, iter_frame_predictions, open_stored
 from kinemacolor.rendering.renderer import RenderPlan
 from kinemacolor.report.context import ReportContext, write_jpeg
 from kinemacolor.report.limits import QUALITY_FAULTS, QualityFault, QualityLimits, Verdict, judge_shot
 from kinemacolor.report.shot_metrics import FrameMeasures, MeasureCurves, ShotMeasures, ShotMeter, measure_shot
 from kinemacolor.utils.arrays import UIntArray
-from kinemacolor.utils.prefetch import prefetch
+from kinemacolor.utils.stages import Stages
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.weights.registry import make_meta_model
 
@@ -125,18 +124,14 @@ def make_report(
         builder = _ReportBuilder(
             plan, ReportContext.from_plan(plan, reader.info, folder), postprocessors, limits or QualityLimits(), folder
         )
-        blocks = prefetch(reader.iter_blocks(1), ahead=8)
-        predictions = prefetch(
-            iter_frame_predictions(render_plan.shot_passes, postprocessors, render_plan.work, _assume_painted), ahead=8
-        )
-        try:
+        stored = iter_frame_predictions(render_plan.shot_passes, postprocessors, open_stored(render_plan.work))
+        with Stages() as stages:
+            blocks = stages.start("decode", reader.iter_blocks(1))
+            predictions = stages.start("read", stored)
             for number, (block, prediction) in enumerate(zip(blocks, predictions, strict=True)):
                 builder.add_frame(number, block.luma_codes[0], block.pts[0], prediction)
                 if on_frame:
                     on_frame(number + 1)
-        finally:
-            blocks.close()
-            predictions.close()
     return builder.build_report()
 
 
@@ -253,10 +248,6 @@ class _ReportBuilder:
     def _seconds_at(self, frame: int) -> float:
         """Return the time of a frame, counted from the first frame of the plan."""
         return float(Fraction(self._pts[frame] - self._pts[0]) * self._context.info.time_base)
-
-
-def _assume_painted(inference_pass: InferencePass, segment: int) -> None:
-    """Do nothing: `make_report` has checked that all segments exist."""
 
 
 def _spread_frames(shot: ShotEntry) -> list[int]:

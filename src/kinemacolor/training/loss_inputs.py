@@ -55,7 +55,7 @@ def _predict_rows(model: Colorizer, batch: Batch, in_shot: bool, recompute: bool
     state, outputs = model.init_state(batch.references, in_shot=in_shot), []
     block_size = model.spec.block_size if recompute else batch.lightness.shape[1]
     for block in torch.split(batch.lightness, block_size, 1):
-        output = _forward_with_recompute(model, block, state) if recompute else model(block, state)
+        output = _forward_with_recompute(model, block, state) if recompute else model(block, state, with_aux=True)
         state = output.state
         outputs.append(output)
     return BatchPrediction(
@@ -67,7 +67,7 @@ def _predict_rows(model: Colorizer, batch: Batch, in_shot: bool, recompute: bool
 
 def _forward_with_recompute(model: Colorizer, block: Tensor, state: State) -> ModelOutput:
     """Forward pass of a block without storing its activations."""
-    output: ModelOutput = checkpoint(model, block, state, use_reentrant=False)
+    output: ModelOutput = checkpoint(model, block, state, with_aux=True, use_reentrant=False)
     return output
 
 

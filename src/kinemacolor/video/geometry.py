@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kinemacolor.utils.arrays import Float32Array, Size, UIntArray
+from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.orientation import UPRIGHT, Orientation
 
 MAX_ASPECT = 4  # beyond it pictures are squeezed, so that the work is bounded
@@ -82,6 +83,18 @@ class Geometry:
         rows, columns = round(height * self.crop_fraction[0]), round(width * self.crop_fraction[1])
         top, left = (height - rows) // 2, (width - columns) // 2
         return slice(top, top + rows), slice(left, left + columns)
+
+
+def make_film_geometry(info: VideoInfo, short_side: int, *, crop: bool = False) -> Geometry:
+    """Make the geometry of a film's frames before a model that works at ``short_side``; ``crop`` as there."""
+    return Geometry.from_frame_size(
+        info.height,
+        info.width,
+        short_side,
+        pixel_aspect=info.sample_aspect,
+        orientation=info.orientation,
+        crop=crop,
+    )
 
 
 class UpscaledField:

@@ -112,6 +112,15 @@ class VideoInfo:
         """Whether the top field of an interlaced frame is shown first (AVFieldOrder 2 and 5)."""
         return self.field_order in (2, 5)
 
+    def estimate_frames(self, start_seconds: float, end_seconds: float | None) -> int | None:
+        """Estimate the number of frames of a part of the film from rate and duration; None where they are unknown."""
+        if not start_seconds and end_seconds is None:
+            return self.expected_frames
+        if self.rate is None or self.duration_seconds is None:
+            return None
+        end = min(end_seconds or self.duration_seconds, self.duration_seconds)
+        return max(1, round((end - start_seconds) * self.rate))
+
     @property
     def expected_frames(self) -> int | None:
         """The number of frames as claimed, or else from duration and rate; None where neither is known."""

@@ -137,6 +137,12 @@ def list_film_files(path: Path, gaps: GapHandling = "skip") -> list[Path]:
     return series.files if series else [path]
 
 
+def stamp_film(path: Path) -> list[tuple[int, int]]:
+    """Return size and modification time (ns) of a film's file, or of each picture of a series. Raises as there."""
+    stats = [file.stat() for file in list_film_files(path)]
+    return [(one.st_size, one.st_mtime_ns) for one in stats]
+
+
 def is_pattern(path: Path) -> bool:
     """Whether a path names pictures by a pattern: ``*``, ``?``, ``%04d`` or ``####`` in its last part.
 

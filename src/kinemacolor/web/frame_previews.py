@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from kinemacolor.inference.session import BT709_FULL_RANGE, Session
 from kinemacolor.models.base import Colorizer
 from kinemacolor.plan.document import Plan
 from kinemacolor.references.load import ReferenceReader, load_reference
-from kinemacolor.rendering.blend import iter_frame_predictions
+from kinemacolor.rendering.blend import iter_frame_predictions, open_stored
 from kinemacolor.rendering.cache import WorkFolder
 from kinemacolor.rendering.inference_pass import make_session_picture
 from kinemacolor.rendering.passes import InferencePass, ShotPasses, build_shot_passes
@@ -189,6 +190,7 @@ class FramePreviewer:
                     width=gray.shape[1],
                     options=main_pass.options,
                     device=self._device,
+                    engine="torch",  # a frame alone is not worth compiling
                     in_shot=[reference.frame for reference in main_pass.references] == [frame],
                 )
                 self._attributions[key] = session.attribute_frame(gray)
@@ -256,9 +258,10 @@ def _read_rendered_frame(plan: Plan, work: Path, frame: int) -> UInt8Array | Non
     """Make a frame from the rendered predictions in the work folder; None where the current plan has none for it."""
     folder, film = WorkFolder(work), plan.film
 
-    def require_segment(one: InferencePass, segment: int) -> None:  # runs no model, unlike a render
+    def open_segment(one: InferencePass, segment: int) -> Iterator[ColorPrediction]:  # runs no model, unlike a render
         if not folder.pass_folder(one.digest, len(one)).has_segment(segment):
             raise LookupError(one.digest)
+        return open_stored(folder)(one, segment)
 
     with RangeReader(film.path, film.frame_index, start_seconds=film.start_seconds) as reader:
         info = reader.info
@@ -266,7 +269,7 @@ def _read_rendered_frame(plan: Plan, work: Path, frame: int) -> UInt8Array | Non
     postprocessors = [make_postprocessor(one, info, make_meta_model(plan.model)) for one in shot_passes]
     try:
         prediction, postprocessor = next(
-            iter_frame_predictions(shot_passes, postprocessors, folder, require_segment, first_frame=frame)
+            iter_frame_predictions(shot_passes, postprocessors, open_segment, first_frame=frame)
         )
     except LookupError:
         return None

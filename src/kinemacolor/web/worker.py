@@ -165,7 +165,7 @@ def _write_video_and_report(project: Project, plan: Plan, result: Path, report_p
 
 def _render_plan(plan: Plan, work: Path, target: OutputSpec, report_progress: ProgressCallback, device: str) -> None:
     network = load_model(plan.model)
-    prepared = prepare_plan_output(plan, target, network.spec, work, device=device, inputs=[])
+    prepared = prepare_plan_output(plan, target, network.spec, work, device=device, engine="auto", inputs=[])
     job = RenderPlan(plan, network, work, device=device)
     execute_render_plan(job, prepared, lambda at: report_progress("Colouring", at.frames, at.expected))
 

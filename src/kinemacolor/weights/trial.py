@@ -26,7 +26,9 @@ def try_weights(name: str, parts: Mapping[str, Mapping[str, Tensor]]) -> str | N
         model.get_submodule(path).load_state_dict(parts[part])
     picture = _read_trial_picture()
     options = RenderOptions(short_side=TRIAL_SHORT_SIDE)
-    session = Session(model, [picture], height=picture.shape[0], width=picture.shape[1], options=options, device="cpu")
+    session = Session(
+        model, [picture], height=picture.shape[0], width=picture.shape[1], options=options, device="cpu", engine="torch"
+    )
     colorized, _ = session.colorize(picture)
     true_ab, found_ab = _to_ab(picture), _to_ab(colorized)
     error, error_of_gray = (float(np.abs(true_ab - ab).mean()) for ab in (found_ab, np.zeros_like(found_ab)))

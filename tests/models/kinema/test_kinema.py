@@ -12,7 +12,7 @@ from kinemacolor.models.base import Colorizer
 from kinemacolor.models.kinema import keys as references
 from kinemacolor.models.kinema.descriptors import Descriptors
 from kinemacolor.models.kinema.fine import FINE_WIDTH, FineMatching
-from kinemacolor.models.kinema.fusion import CERTAINTY_SLOPE, MAX_CORRECTION, Fusion, cells_to_ab
+from kinemacolor.models.kinema.fusion import CERTAINTY_SLOPE, MAX_CORRECTION, Fusion, FusionInput, cells_to_ab
 from kinemacolor.models.kinema.keys import COLOR_CHANNELS, QUARTERS, MatchingState, pool_cell_quarters
 from kinemacolor.models.kinema.matching import (
     MatchEvidence,
@@ -174,11 +174,13 @@ def test_paint_is_taken_up_where_the_film_comes_to_it() -> None:
 @torch.inference_mode()
 def test_descriptors_cover_any_picture(height: int, width: int) -> None:
     maps = standardize_maps(EfficientNetLite0().eval()(torch.rand(2, 3, height, width)))
-    raw = build_descriptors(maps, (-(-height // 4), -(-width // 4)))
-    found = Descriptors()(raw)
-    assert raw.shape == (2, -(-height // 4), -(-width // 4), sum(EfficientNetLite0.widths))
+    grid = -(-height // 4), -(-width // 4)
+    raw, describe = build_descriptors(maps, grid), Descriptors()
+    found = describe(maps, grid)
+    assert raw.shape == (2, *grid, sum(EfficientNetLite0.widths))
     for x in (raw, found):
         torch.testing.assert_close(x.norm(dim=-1), torch.ones(x.shape[:3]))
+    torch.testing.assert_close(found, F.normalize(describe.project(raw), dim=-1))  # untrained, context adds nothing
 
 
 def fine_case(height: int = 6, width: int = 8) -> tuple[FineMatching, Tensor, Tensor, Tensor]:
@@ -191,12 +193,13 @@ def fine_case(height: int = 6, width: int = 8) -> tuple[FineMatching, Tensor, Te
 def test_quarters_find_themselves_where_cells_look_alike() -> None:
     """All cells have one descriptor: the match gives the mean colour, fine descriptors tell the quarters apart."""
     fine, keys, fine_keys, lab = fine_case()
+    options = MatchingOptions(places=48)  # all cells
     keys = keys[:, :1, :1].expand_as(keys)
     fine.sharpness.fill_(4)
     fine.gate[2].bias.copy_(torch.tensor([-30.0, 30, -30, -30]))  # the fine stage alone
     state = references.encode_references(keys[:, None], fine_keys[:, None], lab, OPTIONS.apart)
-    coarse = match_frame(keys, state, OPTIONS)
-    found = fine(fine_keys, lab[:, 0, :1].repeat_interleave(2, 2).repeat_interleave(2, 3), coarse, state, OPTIONS)
+    coarse = match_frame(keys, state, options)
+    found = fine(fine_keys, lab[:, 0, :1].repeat_interleave(2, 2).repeat_interleave(2, 3), coarse, state, options)
     truth = pool_cell_quarters(lab[:, 0], (6, 8))
     torch.testing.assert_close(found.values[..., :-1], truth, atol=0.5, rtol=0)
     assert (coarse.reference.values[..., :-1] - truth).abs().max() > 5
@@ -282,7 +285,7 @@ def test_things_of_a_kind_take_the_colour_that_is_plausible_for_them() -> None:
         error = (seen.colors - torch.tensor(wanted)[:, None, None]).abs().max()
         assert error < 1
         torch.testing.assert_close(seen.prior.colors, torch.tensor(wanted)[None, :, None, None].expand(1, 2, 8, 10))
-        assert lookup_plausibility(seen.prior, F.avg_pool2d(seen.colors, 2)).min() > 4
+        assert lookup_plausibility(seen.prior.plausibility, F.avg_pool2d(seen.colors, 2)).min() > 4
 
 
 @torch.inference_mode()
@@ -293,18 +296,19 @@ def test_its_backbone_never_trains() -> None:
     assert not any(x.training for x in look.backbone.modules())
 
 
-def fusion_case() -> tuple[Fusion, Tensor, list[Tensor], MatchEvidence, SemanticColors]:
+def fusion_case() -> tuple[Fusion, FusionInput, MatchEvidence, SemanticColors]:
     keys, lab, (look, light) = unit(1, 16, 20, 64), lab_of(16, 20), semantic_case()
     evidence, _ = match(unit(1, 16, 20, 64, seed=5), encode(keys[:, None], lab))
     memory = look.encode_references(light.flip(-1), 40 * torch.randn(1, 2, 64, 80), 1)
-    return Fusion(), light, maps_of(64, 80), evidence, look(light, memory)
+    semantic, (_, quarter, eighth, *deep) = look(light, memory), maps_of(64, 80)
+    maps = quarter, eighth, torch.cat(deep, 1)
+    return Fusion(), FusionInput.collect(light, maps, evidence, semantic), evidence, semantic
 
 
 @torch.inference_mode()
 def test_untrained_fusion_trusts_the_match_as_far_as_it_is_certain() -> None:
-    fusion, *seen = fusion_case()
-    _, _, evidence, semantic = seen
-    fused = fusion(*seen).mix(fill=False)
+    fusion, seen, evidence, semantic = fusion_case()
+    fused = fusion(seen).mix(fill=False)
     share = torch.sigmoid(CERTAINTY_SLOPE * evidence.certainty).permute(0, 3, 1, 2)
     likely = semantic.colors.repeat_interleave(QUARTERS, 1)
     expected = torch.lerp(likely, evidence.merged.colors.permute(0, 3, 1, 2), share)
@@ -318,29 +322,29 @@ def test_untrained_fusion_trusts_the_match_as_far_as_it_is_certain() -> None:
 
 @torch.inference_mode()
 def test_filling_takes_typical_colours_where_it_says_so() -> None:
-    fusion, *seen = fusion_case()
-    typical = F.interpolate(seen[3].prior.colors, (16, 20), mode="bilinear").repeat_interleave(QUARTERS, 1)
+    fusion, seen, _, semantic = fusion_case()
+    typical = F.interpolate(semantic.prior.colors, (16, 20), mode="bilinear").repeat_interleave(QUARTERS, 1)
     fusion.answer.bias[-1] = 60.0
-    fused = fusion(*seen).mix(fill=True)
+    fused = fusion(seen).mix(fill=True)
     assert fused.fill_weight.min() > 0.99
     torch.testing.assert_close(fused.colors, typical, atol=0.1, rtol=0)
-    assert not fusion(*seen).mix(fill=False).fill_weight.any()
+    assert not fusion(seen).mix(fill=False).fill_weight.any()
 
 
 @torch.inference_mode()
 def test_a_correction_stays_in_reach() -> None:
-    fusion, *seen = fusion_case()
-    alone = fusion(*seen).mix(fill=False).colors
+    fusion, seen, *_ = fusion_case()
+    alone = fusion(seen).mix(fill=False).colors
     for size, least, most in ((0.01, 0.19, 0.2), (1000.0, 11.9, MAX_CORRECTION)):
         fusion.answer.bias[:COLOR_CHANNELS] = size
-        moved = fusion(*seen).mix(fill=False).colors - alone
+        moved = fusion(seen).mix(fill=False).colors - alone
         assert least < moved.min() <= moved.max() <= most + 1e-3
 
 
 def test_what_losses_look_at_is_given_in_training(kinema: Colorizer) -> None:
     lab = torch.randn(1, 2, 3, 64, 80) * 20 + 50
     network = copy.deepcopy(kinema).train()
-    step = network(lab[:, :, :1], network.init_state(lab[:, :1]))
+    step = network(lab[:, :, :1], network.init_state(lab[:, :1]), with_aux=True)
     for name in ("evidence", "semantic", "full"):
         assert step.aux[name].shape == step.ab.shape
         assert not torch.equal(step.aux[name], step.ab)
@@ -351,9 +355,9 @@ def test_what_losses_look_at_is_given_in_training(kinema: Colorizer) -> None:
 def test_filled_parts_are_told(kinema: Colorizer) -> None:
     lab = torch.randn(1, 2, 3, 64, 80) * 20 + 50
     network = copy.deepcopy(kinema)
-    assert "filled" not in network(lab[:, :, :1], network.init_state(lab[:, :1])).aux
+    assert "filled" not in network(lab[:, :, :1], network.init_state(lab[:, :1]), with_aux=True).aux
     network.options = dataclasses.replace(network.options, fill=True)  # type: ignore[assignment, arg-type]
-    filled = network(lab[:, :, :1], network.init_state(lab[:, :1])).aux["filled"]
+    filled = network(lab[:, :, :1], network.init_state(lab[:, :1]), with_aux=True).aux["filled"]
     assert filled.shape == (1, 2, 1, 16, 20)
     assert 0 < filled.min() <= filled.max() < 1
 

@@ -1,9 +1,13 @@
 """Descriptors: what each cell of the 1/4 grid looks like and stands in, as a unit vector."""
 
+from collections.abc import Sequence
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kinemacolor.nn.backbones import EfficientNetLite0
+from kinemacolor.nn.backbones import EfficientNetLite0, normalize_channels
+from kinemacolor.nn.layers import resize_bilinear
 from kinemacolor.nn.precision import promote_to_float32
 
 DESCRIPTOR_WIDTH = 64  # channels
@@ -21,12 +25,27 @@ class Descriptors(nn.Module):
         self.project = nn.Linear(sum(EfficientNetLite0.widths), DESCRIPTOR_WIDTH, bias=False)
         self.context = nn.ModuleList(_Context(DESCRIPTOR_WIDTH, dilation) for dilation in DILATIONS)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Compute unit descriptors ``B h w C`` from those of `extract_gray_features`."""
-        x = F.normalize(self.project(features), dim=-1).permute(0, 3, 1, 2)
+    def forward(self, maps: Sequence[Tensor], grid: tuple[int, int]) -> Tensor:
+        """Compute unit descriptors ``B h w C`` of the cells of ``grid`` from maps of `standardize_maps`."""
+        x = normalize_channels(self._project(maps, grid))
         for block in self.context:
             x = block(x)
         return F.normalize(promote_to_float32(x).permute(0, 2, 3, 1), dim=-1)
+
+    def _project(self, maps: Sequence[Tensor], grid: tuple[int, int]) -> Tensor:
+        """Project the places of all maps, as unit vectors, and add them up on ``grid``: ``B C h w``.
+
+        Coarse maps are projected and added before they are enlarged, which is the same and costs less.
+        """
+        sums: dict[tuple[int, int], Tensor] = {}
+        for x, weight in zip(maps, torch.split(self.project.weight, list(EfficientNetLite0.widths), 1), strict=True):
+            unit = normalize_channels(x)
+            if unit.shape[-1] > grid[1]:
+                unit = F.adaptive_avg_pool2d(unit, grid)
+            part, size = F.linear(unit.permute(0, 2, 3, 1), weight).permute(0, 3, 1, 2), (unit.shape[2], unit.shape[3])
+            sums[size] = sums[size] + part if size in sums else part
+        first, *others = (resize_bilinear(x, grid) for x in sums.values())
+        return sum(others, first)
 
 
 class _Context(nn.Module):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,9 +16,10 @@ from torch import Tensor, nn
 from kinemacolor.models.kinema.keys import CELL_SPLIT, LAB_SCALE, QUARTERS, MatchingState, pool_cell_quarters
 from kinemacolor.models.kinema.matching import CoarseMatch, History, MatchingOptions, MatchResult, weigh_history
 from kinemacolor.nn.backbones import EfficientNetLite0, normalize_channels
-from kinemacolor.nn.block_attention import BLOCK, from_blocks, group_blocks, number_blocks, split_blocks, to_blocks
-from kinemacolor.nn.layers import resize_bilinear
+from kinemacolor.nn.block_attention import BLOCK, from_blocks, number_rows, split_blocks, to_blocks
+from kinemacolor.nn.layers import resize_bilinear, to_channels_last
 from kinemacolor.nn.precision import promote_to_float32
+from kinemacolor.utils.arrays import Float32Array
 
 FINE_WIDTH = 32  # numbers of a fine descriptor
 WINDOW = 4  # rows and columns of cells of the frame before at which a block of 2 x 2 looks
@@ -45,7 +47,7 @@ class _Source(NamedTuple):
 class FineMatching(nn.Module):
     """Attention from quarters to quarters, and a gate for each quarter over what was found.
 
-    A quarter sees the quarters of the best blocks of the references, and those of a window of the frame before, around
+    A quarter sees the quarters of the best cells of the references, and those of a window of the frame before, around
     where its cell was found. Untrained, it adds little to the match: descriptors of random projections, and equal
     weights of match and quarters.
     """
@@ -57,8 +59,8 @@ class FineMatching(nn.Module):
         self.wide = nn.Conv2d(middle + descriptor_width, hidden, 1)
         self.describe = nn.Sequential(nn.SiLU(), nn.Conv2d(hidden, FINE_WIDTH, 1))
         self.sharpness = nn.Parameter(torch.tensor([1.5, 1.5]))  # logarithms, for references and history
-        self.same_quarter = nn.Parameter(3 * torch.eye(QUARTERS))
-        self.displacement = nn.Parameter(-0.7 * _squared_displacements())
+        self.same_quarter = nn.Parameter(torch.tensor(3 * np.eye(QUARTERS, dtype=np.float32)))
+        self.displacement = nn.Parameter(torch.tensor(-0.7 * _squared_displacements()))
         features = FINE_WIDTH + 4 * SOURCES + 3
         answer = nn.Linear(gate_width, SOURCES)
         nn.init.zeros_(answer.weight)
@@ -71,11 +73,12 @@ class FineMatching(nn.Module):
         They come from L ``B 1 4h 4w``, standardised maps of the frame, and descriptors of its cells ``B h w C``.
         """
         pixels = F.pixel_unshuffle(lightness / LAB_SCALE - 1, 2)
-        near = self.near(torch.cat([maps[0], pixels], 1))
+        near = self.near(torch.cat([maps[0], to_channels_last(pixels)], 1))
         wide = self.wide(torch.cat([maps[1], descriptors.permute(0, 3, 1, 2)], 1))
         fine = normalize_channels(promote_to_float32(self.describe(near + resize_bilinear(wide, near.shape[-2:]))))
-        split = F.pixel_unshuffle(fine, CELL_SPLIT).unflatten(1, (FINE_WIDTH, QUARTERS))  # type: ignore[no-untyped-call]
-        return split.permute(0, 3, 4, 2, 1).flatten(3)  # type: ignore[no-any-return]
+        batch, height, width, _ = descriptors.shape
+        split = fine.permute(0, 2, 3, 1).reshape(batch, height, CELL_SPLIT, width, CELL_SPLIT, FINE_WIDTH)
+        return split.transpose(2, 3).flatten(3)
 
     def forward(
         self, keys: Tensor, lightness: Tensor, coarse: CoarseMatch, state: MatchingState, options: MatchingOptions
@@ -102,16 +105,15 @@ class FineMatching(nn.Module):
     def _attend_to_references(
         self, query: Tensor, coarse: CoarseMatch, state: MatchingState, options: MatchingOptions
     ) -> _Source:
-        """Attention to the quarters of the best blocks: their cells' weights in the match, times fine likeness."""
-        tables = group_blocks(state.fine_keys), group_blocks(_split_values(state.values).flatten(2))
-        products = coarse.products.flatten(0, 1) / options.temperature  # B·G 4 K 4
-        found = []
-        for part, blocks, cells in split_blocks(
-            _flatten_query(query), number_blocks(coarse.blocks, state.keys), products
-        ):
-            keys, values = (table.index_select(0, blocks.flatten()) for table in tables)
-            prior = cells[:, :, None, :, :, None] + self.same_quarter[:, None, None]
-            found.append(_attend(part, keys, values, prior.flatten(3).flatten(1, 2), self.sharpness[0]))
+        """Attention to the quarters of the best cells: their weights in the match, times fine likeness."""
+        tables = state.fine_keys.flatten(0, 1), _split_values(state.values).flatten(2).flatten(0, 1)
+        products = coarse.products.flatten(0, 1) / options.temperature  # B·G 4 K
+        same_quarter = self.same_quarter.repeat(1, coarse.places.shape[-1])
+        rows, found = number_rows(coarse.places, state.keys.shape[1]), []
+        for part, places, cells in split_blocks(_flatten_query(query), rows, products):
+            keys, values = (table.index_select(0, places.flatten()) for table in tables)
+            prior = cells.repeat_interleave(QUARTERS, 2)[:, :, None] + same_quarter
+            found.append(_attend(part, keys, values, prior.flatten(1, 2), self.sharpness[0]))
         return _join_sources(found, query)
 
     def _attend_to_history(self, query: Tensor, history: History, state: MatchingState) -> _Source:
@@ -163,9 +165,10 @@ def _attend(query: Tensor, keys: Tensor, values: Tensor, prior: Tensor, sharpnes
     ``G 16 1``.
     """
     query = query * sharpness.exp()
-    keys = keys.reshape(len(query), -1, query.shape[-1])
-    weights = (query @ keys.transpose(1, 2) + prior).softmax(-1)
-    return weights @ values.reshape(len(query), -1, QUARTER_VALUES), weights.amax(-1, keepdim=True)
+    keys, values = (x.reshape(len(query), -1, size) for x, size in ((keys, query.shape[-1]), (values, QUARTER_VALUES)))
+    weights = torch.baddbmm(prior, query, keys.transpose(1, 2)).softmax(-1)
+    chosen = (values.transpose(1, 2) @ weights.transpose(1, 2)).transpose(1, 2)  # few rows are faster than few columns
+    return chosen, weights.amax(-1, keepdim=True)
 
 
 def _join_sources(parts: Sequence[tuple[Tensor, Tensor]], query: Tensor) -> _Source:
@@ -188,11 +191,15 @@ def _split_values(values: Tensor) -> Tensor:
     return torch.cat([means, (square + variance)[..., None]], -1)
 
 
-def _squared_displacements() -> Tensor:
-    """Squared distance in quarters of each displacement that occurs in a window, rows by columns."""
+def _squared_displacements() -> Float32Array:
+    """Squared distance in quarters of each displacement that occurs in a window, rows by columns.
+
+    Like all initial values it is no work of torch: on the meta device, where models are built before their weights are
+    read, torch answers with decompositions in Python, and loads its compiler for them.
+    """
     reach = _max_displacement()
-    steps = torch.arange(-reach, reach + 1.0)
-    return steps[:, None].square() + steps.square()
+    steps = np.arange(-reach, reach + 1, dtype=np.float32)
+    return np.square(steps)[:, None] + np.square(steps)
 
 
 def _max_displacement() -> int:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
@@ -16,17 +16,79 @@ from kinemacolor.models.kinema.keys import (
     QUARTERS,
     pool_cell_quarters,
 )
-from kinemacolor.models.kinema.matching import MatchEvidence
+from kinemacolor.models.kinema.matching import MatchEvidence, MatchResult
 from kinemacolor.models.kinema.semantic import SemanticColors, lookup_plausibility
 from kinemacolor.nn.ab_bins import BIN_COUNT
 from kinemacolor.nn.backbones import EfficientNetLite0
-from kinemacolor.nn.layers import pad_to_multiple, resize_bilinear
+from kinemacolor.nn.layers import pad_to_multiple, resize_bilinear, to_channels_last
 
 CERTAINTY_SLOPE = 3.0  # times the certainty of the match is the logit of its weight in an untrained network
 FILL_OFFSET = -3.0  # logit of typical colours beside semantic ones in an untrained network
 MAX_CORRECTION = 12.0  # Lab units, the bound of a correction
 CORRECTION_GAIN = 20.0  # a small output adds this times itself, in Lab units
 _, SHALLOW_WIDTH, MIDDLE_WIDTH, *DEEP_WIDTHS = EfficientNetLite0.widths
+
+
+class FusionInput(NamedTuple):
+    """What is known of frames before fusion, rows of a batch.
+
+    Of the frame: ``lightness`` B 1 4h 4w, L 0..100, and its standardised features at 1/4, 1/8 and 1/16. Of each cell,
+    what `MatchEvidence` has, but for the coordinates of matches. ``semantic`` colours B 2 h w; and on the 1/8 grid
+    their deviation, and the fields of `Prior` but for its logits.
+    """
+
+    lightness: Tensor
+    quarter: Tensor
+    eighth: Tensor
+    sixteenth: Tensor
+    values: Tensor
+    reference_values: Tensor
+    similarity: Tensor
+    reference_similarity: Tensor
+    history_similarity: Tensor
+    median_similarity: Tensor
+    certainty: Tensor
+    semantic: Tensor
+    semantic_std: Tensor
+    plausibility: Tensor
+    typical: Tensor
+    entropy: Tensor
+
+    @classmethod
+    def collect(
+        cls, lightness: Tensor, maps: Sequence[Tensor], evidence: MatchEvidence, semantic: SemanticColors
+    ) -> Self:
+        """Pick what fusion sees; ``maps``: the features at 1/4, 1/8 and 1/16."""
+        quarter, eighth, sixteenth = maps
+        prior = semantic.prior
+        return cls(
+            lightness,
+            quarter,
+            eighth,
+            sixteenth,
+            evidence.merged.values,
+            evidence.reference.values,
+            evidence.merged.similarity,
+            evidence.reference.similarity,
+            evidence.history_similarity,
+            evidence.median_similarity,
+            evidence.certainty,
+            semantic.colors,
+            semantic.color_std,
+            prior.plausibility,
+            prior.colors,
+            prior.entropy,
+        )
+
+    @property
+    def merged(self) -> MatchResult:
+        """`MatchEvidence.merged`, without coordinates."""
+        return MatchResult(self.values, self.similarity, self.values[..., :0])
+
+    @property
+    def reference(self) -> MatchResult:
+        """`MatchEvidence.reference`, without coordinates."""
+        return MatchResult(self.reference_values, self.reference_similarity, self.values[..., :0])
 
 
 class FusedColors(NamedTuple):
@@ -45,11 +107,13 @@ class FusedColors(NamedTuple):
 class FusionAnswer(NamedTuple):
     """What the network says of each cell, before its sources are mixed.
 
-    ``sources`` are matched, semantic and typical colours B 8 h w, ``logits`` B 3 h w those of their weights,
+    ``matched``, ``semantic`` and ``typical`` colours B 8 h w, ``logits`` B 3 h w those of their weights,
     ``correction`` B 8 h w in Lab units, ``confidence_logit`` B 4 h w.
     """
 
-    sources: tuple[Tensor, Tensor, Tensor]
+    matched: Tensor
+    semantic: Tensor
+    typical: Tensor
     logits: Tensor
     correction: Tensor
     confidence_logit: Tensor
@@ -58,7 +122,7 @@ class FusionAnswer(NamedTuple):
         """Mix the sources; only with ``fill`` do typical colours take part."""
         logits = self.logits if fill else self.logits[:, :2]
         weights = logits.softmax(1)
-        mixed = (torch.stack(self.sources[: weights.shape[1]], 1) * weights[:, :, None]).sum(1)
+        mixed = (torch.stack(self[: weights.shape[1]], 1) * weights[:, :, None]).sum(1)
         fill_weight = weights[:, 2:] if fill else torch.zeros_like(weights[:, :1])
         return FusedColors(mixed + self.correction, self.confidence_logit, weights[:, :1], fill_weight)
 
@@ -92,25 +156,22 @@ class Fusion(nn.Module):
         nn.init.zeros_(self.answer.weight)
         nn.init.zeros_(self.answer.bias)  # type: ignore[arg-type]
 
-    def forward(
-        self, lightness: Tensor, maps: Sequence[Tensor], evidence: MatchEvidence, semantic: SemanticColors
-    ) -> FusionAnswer:
-        """Judge the sources of frames.
-
-        ``lightness`` B 1 4h 4w, L 0..100; ``maps``: standardised features of the frame.
-        """
-        pixels = F.pixel_unshuffle(lightness / LAB_SCALE - 1, CELL_SIZE)
-        x = self.stem(torch.cat([pixels, _stack_sources(lightness, evidence, semantic)], 1)) + self.see[0](maps[1])
+    def forward(self, seen: FusionInput) -> FusionAnswer:
+        """Judge the sources of frames."""
+        pixels = F.pixel_unshuffle(seen.lightness / LAB_SCALE - 1, CELL_SIZE)
+        stacked = to_channels_last(torch.cat([pixels, _stack_sources(seen)], 1))
+        x = self.stem(stacked) + self.see[0](seen.quarter)
         x = high = self.down[0](x)
-        x = middle = self.down[1](self.halve[0](pad_to_multiple(x, 2)) + self.see[1](maps[2]))
-        x = self.down[2](self.halve[1](pad_to_multiple(x, 2)) + self.see[2](torch.cat(list(maps[3:]), 1)))
+        x = middle = self.down[1](self.halve[0](pad_to_multiple(x, 2)) + self.see[1](seen.eighth))
+        x = self.down[2](self.halve[1](pad_to_multiple(x, 2)) + self.see[2](seen.sixteenth))
         x = self.up[1](_upsample_like(self.widen[1](self.bottom(x)), middle) + middle)
         x = self.up[0](_upsample_like(self.widen[0](x), high) + high)
         correction, gate, confidence, filling = self.answer(F.silu(x)).split([COLOR_CHANNELS, 1, QUARTERS, 1], 1)
-        colors, certainty = (_to_channels_first(y) for y in (evidence.merged.colors, evidence.certainty))
-        semantic_colors, typical = (_spread_to_quarters(x, colors) for x in (semantic.colors, semantic.prior.colors))
+        matched, certainty = (_to_channels_first(y) for y in (seen.merged.colors, seen.certainty))
         return FusionAnswer(
-            (colors, semantic_colors, typical),
+            matched,
+            _spread_to_quarters(seen.semantic, matched),
+            _spread_to_quarters(seen.typical, matched),
             torch.cat([gate + CERTAINTY_SLOPE * certainty, torch.zeros_like(gate), filling + FILL_OFFSET], 1),
             MAX_CORRECTION * torch.tanh(CORRECTION_GAIN / MAX_CORRECTION * correction),
             confidence + certainty,
@@ -145,36 +206,33 @@ def cells_to_confidence(logits: Tensor, size: Sequence[int]) -> Tensor:
     return F.interpolate(quarters, scale_factor=2.0, mode="bilinear")[..., : size[0], : size[1]]
 
 
-def _stack_sources(lightness: Tensor, evidence: MatchEvidence, semantic: SemanticColors) -> Tensor:
+def _stack_sources(seen: FusionInput) -> Tensor:
     """Stack the inputs, B C h w: colours, difference in lightness, similarity and deviation of each source."""
-    merged, reference, history_similarity, median_similarity, _ = evidence
-    own_lightness = pool_cell_quarters(lightness, merged.similarity.shape[1:3])
+    own_lightness = pool_cell_quarters(seen.lightness, seen.similarity.shape[1:3])
+    matches = seen.merged, seen.reference
     scaled = [
-        merged.colors,
-        reference.colors,
-        merged.lightness_quarters - own_lightness,
-        reference.lightness_quarters - own_lightness,
-        merged.color_std,
-        reference.color_std,
+        *(match.colors for match in matches),
+        *(match.lightness_quarters - own_lightness for match in matches),
+        *(match.color_std for match in matches),
     ]
     similarities = [
-        merged.similarity,
-        reference.similarity,
-        history_similarity,
-        median_similarity.expand_as(history_similarity),
+        seen.similarity,
+        seen.reference_similarity,
+        seen.history_similarity,
+        seen.median_similarity.expand_as(seen.history_similarity),
     ]
     cellwise = _to_channels_first(torch.cat([*(x / LAB_SCALE for x in scaled), *similarities], -1))
-    eighths = torch.cat([semantic.color_std / LAB_SCALE, _doubt_colors(evidence, semantic)], 1)
-    return torch.cat([cellwise, semantic.colors / LAB_SCALE, resize_bilinear(eighths, cellwise.shape[-2:])], 1)
+    eighths = torch.cat([seen.semantic_std / LAB_SCALE, _doubt_colors(seen)], 1)
+    return torch.cat([cellwise, seen.semantic / LAB_SCALE, resize_bilinear(eighths, cellwise.shape[-2:])], 1)
 
 
-def _doubt_colors(evidence: MatchEvidence, semantic: SemanticColors) -> Tensor:
+def _doubt_colors(seen: FusionInput) -> Tensor:
     """What the prior says, B 5 h w on its grid: typical colours, entropy, and how plausible both sources are."""
-    prior, ceiling = semantic.prior, math.log(BIN_COUNT)
-    matched = evidence.merged.colors.unflatten(-1, (2, QUARTERS)).mean(-1)  # type: ignore[no-untyped-call]
-    pooled = [F.avg_pool2d(ab, 2) for ab in (_to_channels_first(matched), semantic.colors)]
-    plausible = [lookup_plausibility(prior, ab) / ceiling for ab in pooled]
-    return torch.cat([prior.colors / LAB_SCALE, prior.entropy / ceiling, *plausible], 1)
+    ceiling = math.log(BIN_COUNT)
+    matched = seen.merged.colors.unflatten(-1, (2, QUARTERS)).mean(-1)  # type: ignore[no-untyped-call]
+    pooled = [F.avg_pool2d(ab, 2) for ab in (_to_channels_first(matched), seen.semantic)]
+    plausible = [lookup_plausibility(seen.plausibility, ab) / ceiling for ab in pooled]
+    return torch.cat([seen.typical / LAB_SCALE, seen.entropy / ceiling, *plausible], 1)
 
 
 def _spread_to_quarters(ab: Tensor, like: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ class MatchingOptions:
     """Numbers of the matching, chosen on training clips.
 
     ``temperature`` and ``history_temperature`` divide cosines before softmax. ``blocks``: of a reference at which
-    a block of the frame looks. ``places``: the best of these, at whose quarters the fine stage looks.
+    a block of the frame looks. ``places``: the best of their cells, at whose quarters the fine stage looks.
     ``radius`` is how far the last frame is searched, in cells of the 1/4 grid. ``decay`` is what a colour loses in
     similarity with each frame it is carried on, ``anchor`` the margin by which history must be more similar than
     the reference to weigh the same, ``gate_slope`` how sharply the better source wins. ``steadiness`` is the
@@ -43,7 +43,7 @@ class MatchingOptions:
     temperature: float = 0.03
     history_temperature: float = 0.04
     blocks: int = 32
-    places: int = 16
+    places: int = 32
     radius: int = 6
     decay: float = 0.002
     anchor: float = 0.04
@@ -97,14 +97,14 @@ class History(NamedTuple):
 class CoarseMatch(NamedTuple):
     """Match of a frame to the references and to the frame before, which is None for the first.
 
-    ``median_similarity`` B 1 1 1: the median cosine, which is high for a picture of the same scene. ``blocks``
-    B h·w/4 K and ``products`` B h·w/4 4 K 4: the best blocks of the references, see `BlockAttention`.
+    ``median_similarity`` B 1 1 1: the median cosine, which is high for a picture of the same scene. ``places``
+    B h·w/4 K and ``products`` B h·w/4 4 K: the best cells of the references, see `BlockAttention`.
     """
 
     reference: MatchResult
     history: History | None
     median_similarity: Tensor
-    blocks: Tensor
+    places: Tensor
     products: Tensor
 
 
@@ -247,7 +247,7 @@ def _match_references(
     if unpainted_similarity is not None:
         cosine = cosine * torch.sigmoid((cosine - unpainted_similarity) / options.temperature)
     reference = MatchResult(values, cosine, coordinates)
-    return CoarseMatch(reference, history, median_similarity, attended.blocks, attended.products)
+    return CoarseMatch(reference, history, median_similarity, attended.best, attended.products)
 
 
 def _match_unpainted_cells(keys: Tensor, coordinates: Tensor, state: MatchingState) -> Tensor | None:

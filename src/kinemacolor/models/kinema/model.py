@@ -7,6 +7,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from kinemacolor.models.base import Colorizer, ModelOutput, State
 from kinemacolor.models.catalog import MODEL_CATALOG
 from kinemacolor.models.kinema.descriptors import DESCRIPTOR_WIDTH, Descriptors
 from kinemacolor.models.kinema.fine import FineMatching
-from kinemacolor.models.kinema.fusion import Fusion, cells_to_ab, cells_to_confidence
+from kinemacolor.models.kinema.fusion import Fusion, FusionAnswer, FusionInput, cells_to_ab, cells_to_confidence
 from kinemacolor.models.kinema.keys import CELL_SIZE, MatchingState, encode_references
 from kinemacolor.models.kinema.matching import (
     MatchEvidence,
@@ -25,8 +26,14 @@ from kinemacolor.models.kinema.matching import (
     match_frame,
     stack_evidence,
 )
-from kinemacolor.models.kinema.semantic import SemanticAttention, SemanticColors, SemanticMemory
-from kinemacolor.nn.backbones import EfficientNetLite0, extract_gray_features
+from kinemacolor.models.kinema.semantic import (
+    Prior,
+    SemanticAttention,
+    SemanticColors,
+    SemanticDescription,
+    SemanticMemory,
+)
+from kinemacolor.nn.backbones import EfficientNetLite0, extract_gray_maps
 from kinemacolor.nn.layers import pad_to_multiple, resize_bilinear
 
 PADDING = 8  # px: pictures are padded to multiples, so that all grids fit, and that of cells is even
@@ -47,8 +54,36 @@ class KinemaState(MatchingState):
         return SemanticMemory(self.semantic_keys, self.semantic_values)
 
 
+class Encoding(NamedTuple):
+    """What a picture shows, whatever the references are.
+
+    Its standardised features at 1/4, 1/8 and 1/16; descriptors of cells, B h w C, and of their quarters, B h w 4·F;
+    and on the 1/8 grid the fields of `SemanticDescription` and `Prior`.
+    """
+
+    quarter: Tensor
+    eighth: Tensor
+    sixteenth: Tensor
+    keys: Tensor
+    fine_keys: Tensor
+    semantic_keys: Tensor
+    relative_lightness: Tensor
+    logits: Tensor
+    plausibility: Tensor
+    typical: Tensor
+    entropy: Tensor
+
+    @property
+    def semantic(self) -> SemanticDescription:
+        """What `SemanticAttention` looks at."""
+        prior = Prior(self.logits, self.plausibility, self.typical, self.entropy)
+        return SemanticDescription(self.semantic_keys, self.relative_lightness, prior)
+
+
 class Kinema(Colorizer):
     """Model that matches each gray frame to the gray references and to the frame before, and fuses the results.
+
+    `encode` and `fuse` hold nearly all its weights; what is between them looks at the state.
 
     ``aux`` of its output has ``origin`` and ``matched`` of `ModelOutput`, and with ``fill`` ``filled``, ``B T 1 h'
     w'``: the part 0..1 of the ab that no reference shows. In training also what losses look at: ab ``B T 2 h w`` of
@@ -59,6 +94,7 @@ class Kinema(Colorizer):
     spec = MODEL_CATALOG["kinema"].spec
     parts = MappingProxyType({"kinema": ""})
     options_type = MatchingOptions
+    tensor_methods = "encode", "fuse"
 
     def __init__(self, options: MatchingOptions | None = None) -> None:
         super().__init__()
@@ -88,29 +124,25 @@ class Kinema(Colorizer):
         matching_fields = {f.name: getattr(matching_state, f.name) for f in fields(matching_state)}
         return KinemaState(**matching_fields, semantic_keys=memory.keys, semantic_values=memory.values)
 
-    def forward(self, lightness: Tensor, state: State) -> ModelOutput:
+    def forward(self, lightness: Tensor, state: State, *, with_aux: bool = False) -> ModelOutput:
         assert isinstance(state, KinemaState)
         clips, size = lightness.shape[:2], lightness.shape[-2:]
         frames = pad_to_multiple(lightness, PADDING).flatten(0, 1)
-        maps, keys, fine_keys = self._extract_all(frames)
-        semantic = self.semantic(frames, state.semantic_memory)
-        evidence, semantic, state = self._match_in_order(clips, frames, keys, fine_keys, semantic, state)
-        answer = self.fusion(frames, maps, evidence, semantic)
+        encoding = Encoding(*self.encode(frames))
+        semantic = self.semantic.attend(encoding.semantic, state.semantic_memory)
+        evidence, semantic, state = self._match_in_order(clips, frames, encoding, semantic, state)
+        answer = FusionAnswer(*self.fuse(*FusionInput.collect(frames, encoding[:3], evidence, semantic)))
         fused = answer.mix(fill=self.options.fill)
-        cells = [-(-side // CELL_SIZE) for side in size]
-        origin, matched, filled = (
-            x[..., : cells[0], : cells[1]]
-            for x in (locate_in_references(evidence.merged, state), fused.match_weight, fused.fill_weight)
-        )
         output = {
             "ab": cells_to_ab(fused.colors, size),
             "confidence": cells_to_confidence(fused.confidence_logit, size),
-            "origin": origin,
-            "matched": matched,
         }
-        if self.options.fill:
-            output["filled"] = filled
-        if self.training:
+        if with_aux:
+            cells = [-(-side // CELL_SIZE) for side in size]
+            maps = {"origin": locate_in_references(evidence.merged, state), "matched": fused.match_weight}
+            maps |= {"filled": fused.fill_weight} if self.options.fill else {}
+            output |= {name: x[..., : cells[0], : cells[1]] for name, x in maps.items()}
+        if with_aux and self.training:
             output |= {
                 "evidence": cells_to_ab(evidence.merged.colors.permute(0, 3, 1, 2), size),
                 "semantic": resize_bilinear(semantic.colors, frames.shape[-2:])[..., : size[0], : size[1]],
@@ -120,10 +152,24 @@ class Kinema(Colorizer):
         aux = {name: x.reshape(*clips, *x.shape[1:]) for name, x in output.items()}
         return ModelOutput(aux.pop("ab"), aux.pop("confidence"), state, MappingProxyType(aux))
 
+    def encode(self, lightness: Tensor) -> tuple[Tensor, ...]:
+        """Compute the fields of `Encoding` for pictures by their L, ``B 1 8h 8w``."""
+        maps, keys, fine_keys = self._extract_all(lightness)
+        described = self.semantic.describe(lightness)
+        deep = torch.cat(maps[3:], 1)
+        return Encoding(
+            maps[1], maps[2], deep, keys, fine_keys, described.descriptors, described.lightness, *described.prior
+        )
+
+    def fuse(self, *seen: Tensor) -> tuple[Tensor, ...]:
+        """Compute the fields of `FusionAnswer` from those of `FusionInput`."""
+        answer: FusionAnswer = self.fusion(FusionInput(*seen))
+        return answer
+
     def extract_features(self, lightness: Tensor) -> tuple[list[Tensor], Tensor]:
         """Compute standardised maps of gray pictures ``B 1 h w`` and their unit descriptors ``B h/4 w/4 C``."""
-        maps, raw = extract_gray_features(self.features, lightness)
-        return maps, self.describe(raw)
+        maps = extract_gray_maps(self.features, lightness)
+        return maps, self.describe(maps, (-(-lightness.shape[-2] // CELL_SIZE), -(-lightness.shape[-1] // CELL_SIZE)))
 
     def _extract_all(self, lightness: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
         """Compute what `extract_features` does, and the fine descriptors, of pictures of multiples of `PADDING`."""
@@ -134,8 +180,7 @@ class Kinema(Colorizer):
         self,
         clips: Sequence[int],
         frames: Tensor,
-        keys: Tensor,
-        fine_keys: Tensor,
+        encoding: Encoding,
         semantic: SemanticColors,
         state: KinemaState,
     ) -> tuple[MatchEvidence, SemanticColors, KinemaState]:
@@ -143,7 +188,7 @@ class Kinema(Colorizer):
         found, steady = [], []
         by_time = (
             x.unflatten(0, clips).unbind(1)  # type: ignore[no-untyped-call]
-            for x in (frames, keys, fine_keys, semantic.colors)
+            for x in (frames, encoding.keys, encoding.fine_keys, semantic.colors)
         )
         for frame, frame_keys, frame_fine_keys, colors in zip(*by_time, strict=True):
             coarse = match_frame(frame_keys, state, self.options)

@@ -7,6 +7,7 @@ thing is, a network trained on ImageNet tells; which colours such things have, a
 import math
 from typing import NamedTuple, Self
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -60,7 +61,7 @@ class SemanticColors(NamedTuple):
     prior: Prior
 
 
-class _Description(NamedTuple):
+class SemanticDescription(NamedTuple):
     """What is known of each cell of the 1/8 grid, B C h w each.
 
     Descriptors, L (of mean 0 and deviation 1 over the picture), and prior.
@@ -86,7 +87,7 @@ class SemanticAttention(nn.Module):
         self.backbone = EfficientNetLite0(deep=True).requires_grad_(False)
         self.coarse = nn.Conv2d(COARSE_WIDTH, coarse_width, 1)
         self.kind = nn.Conv2d(KIND_WIDTH, kind_width, 1)
-        self.scales = nn.Parameter(torch.tensor([10.0, 0.3, 1.0]).log())
+        self.scales = nn.Parameter(torch.tensor(np.log(np.array([10.0, 0.3, 1.0], np.float32))))
         self.see = nn.ModuleList(
             nn.Conv2d(width, prior_width, 1) for width in (COARSE_WIDTH + KIND_WIDTH, MIDDLE_WIDTH, 2)
         )
@@ -107,7 +108,7 @@ class SemanticAttention(nn.Module):
 
         Masks and ab are as `premultiply_references` gives them. Only `painted_cells` become keys.
         """
-        described = self._describe(lightness)
+        described = self.describe(lightness)
         grid = described.lightness.shape[-2], described.lightness.shape[-1]
         colors = F.adaptive_avg_pool2d(fill_unpainted(ab, paint_mask, grid), grid)
         values = torch.cat([colors, colors.square().sum(1, keepdim=True)], 1)
@@ -119,7 +120,10 @@ class SemanticAttention(nn.Module):
 
     def forward(self, lightness: Tensor, memory: SemanticMemory) -> SemanticColors:
         """Compute semantic colours for the frames of B clips, by their L ``B·T 1 H W``."""
-        described = self._describe(lightness)
+        return self.attend(self.describe(lightness), memory)
+
+    def attend(self, described: SemanticDescription, memory: SemanticMemory) -> SemanticColors:
+        """Compute semantic colours for the frames of B clips, by what `describe` says of them."""
         light, (sharpness, light_scale, prior_scale) = described.lightness, self.scales.exp().unbind()
         query = torch.cat(
             [
@@ -138,7 +142,7 @@ class SemanticAttention(nn.Module):
         color_std = std_from_moments(mean_of_squares, colors.square().sum(1, keepdim=True))
         return SemanticColors(F.interpolate(colors, scale_factor=2.0, mode="bilinear"), color_std, described.prior)
 
-    def _describe(self, lightness: Tensor) -> _Description:
+    def describe(self, lightness: Tensor) -> SemanticDescription:
         """Describe the cells of pictures by their L ``B 1 8h 8w``."""
         light = F.avg_pool2d(lightness, CELL_SIZE)
         small = F.avg_pool2d(lightness, SHRINK).expand(-1, 3, -1, -1) / 100
@@ -151,16 +155,16 @@ class SemanticAttention(nn.Module):
         seen = [deep, middle, torch.cat([light / LAB_SCALE - 1, relative], 1)]
         grid = light.shape[-2:]
         hidden = sum(resize_bilinear(see(x), grid) for see, x in zip(self.see, seen, strict=True))
-        return _Description(
+        return SemanticDescription(
             torch.cat([resize_bilinear(normalize_channels(promote_to_float32(x)), grid) for x in descriptors], 1),
             relative,
             _make_prior(promote_to_float32(self.classify(hidden))),
         )
 
 
-def lookup_plausibility(prior: Prior, ab: Tensor) -> Tensor:
+def lookup_plausibility(plausibility: Tensor, ab: Tensor) -> Tensor:
     """Look up how plausible ab ``B 2 h w`` of the prior's grid is: ``B 1 h w``, see `Prior`; no gradient to ab."""
-    return prior.plausibility.gather(1, nearest_bin(ab)[:, None])
+    return plausibility.gather(1, nearest_bin(ab)[:, None])
 
 
 def _scale_channels(x: Tensor) -> Tensor:

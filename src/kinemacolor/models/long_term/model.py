@@ -126,7 +126,7 @@ class LongTerm(Colorizer):
         cell_indices, colors = cell_indices.expand(batch, -1), colors[:, cell_indices]
         return LongTermState(high, tokens, low, colors, cell_indices, coordinates, encoded, tokens[:, :0])
 
-    def forward(self, lightness: Tensor, state: State) -> ModelOutput:
+    def forward(self, lightness: Tensor, state: State, *, with_aux: bool = False) -> ModelOutput:
         assert isinstance(state, LongTermState)
         height, width = lightness.shape[-2:]
         outputs = []
@@ -143,7 +143,7 @@ class LongTerm(Colorizer):
             "augmented_similarity": augmented_similarity,
         }
         aux["origin"] = origin
-        return ModelOutput(ab, confidence, state, aux)
+        return ModelOutput(ab, confidence, state, aux if with_aux else {})
 
     def _colorize_block(self, lightness: Tensor, state: LongTermState) -> tuple[Tensor, LongTermState]:
         """Colour a block of frames B n 1 h w: ab, guides of both heads, origin of the surer, B n 11 h w (Eq. 4-7)."""

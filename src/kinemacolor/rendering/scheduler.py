@@ -2,30 +2,42 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Literal, NamedTuple, Protocol, Self
 
-from kinemacolor.errors import ResourceError
+from kinemacolor.errors import Interrupted, ResourceError
+from kinemacolor.inference.postprocess import ColorPrediction
+from kinemacolor.rendering.blend import open_when_stored
 from kinemacolor.rendering.cache import PassFolder, WorkFolder
 from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.rendering.renderer import RenderPlan
 
 MAX_WORKER_LOSSES = 3  # workers that may be lost in one pass
-LONG_PASS_SHARE = 1 / 10  # of the frames that each worker has if all are shared evenly: a longer pass is a long one
 _POLL_SECONDS = 0.5
 
 
 def order_passes(lengths: Sequence[int], workers: int) -> list[int]:
     """Return the indices of passes in the order to run them, given their frames in the order of the film.
 
-    Long passes come first, the longest before all: all other workers would wait for one that starts late (Graham 1969).
-    The rest follow in the order of the film, so that it can be written meanwhile; docs/scaling.md has measurements.
+    The earliest is next, so that the film can be written meanwhile; but a pass that is longer than an even share of all
+    that waits cannot wait, as the other workers would then wait for it (Graham 1969). docs/scaling.md has measurements.
     """
-    long_frames = sum(lengths) / workers * LONG_PASS_SHARE
-    return sorted(
-        range(len(lengths)), key=lambda index: (-lengths[index] if lengths[index] > long_frames else 0, index)
-    )
+    longest_first = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+    order: list[int] = []
+    done, earliest, longest, left = set[int](), 0, 0, sum(lengths)
+    while len(order) < len(lengths):
+        while earliest in done:
+            earliest += 1
+        while longest_first[longest] in done:
+            longest += 1
+        chosen = longest_first[longest]
+        if lengths[chosen] * workers <= left:
+            chosen = earliest
+        order.append(chosen)
+        done.add(chosen)
+        left -= lengths[chosen]
+    return order
 
 
 class WorkerEvent(NamedTuple):
@@ -78,8 +90,15 @@ class Coordinator:
         if error:
             self.close(error)
 
-    def wait_for_segment(self, inference_pass: InferencePass, segment: int, on_frames: Callable[[int], None]) -> None:
-        """Wait until workers have finished a segment of a pass. Raises the error that stopped them.
+    def open_segment(
+        self, inference_pass: InferencePass, segment: int, on_frames: Callable[[int], None]
+    ) -> Iterator[ColorPrediction]:
+        """Wait for a segment and read it. Arguments as `SegmentPainter.open_segment`, errors as `ensure_segment`."""
+        open_segment = open_when_stored(self._work, lambda one, number: self.ensure_segment(one, number, on_frames))
+        return open_segment(inference_pass, segment)
+
+    def ensure_segment(self, inference_pass: InferencePass, segment: int, on_frames: Callable[[int], None]) -> None:
+        """Wait until workers have finished a segment of a pass. Raises the error that stopped them, or Interrupted.
 
         ``on_frames`` receives the number of frames that were finished since the last time.
         """
@@ -90,8 +109,10 @@ class Coordinator:
                 folder.reload_journal()
             if folder.has_segment(segment):
                 return
+            if self.is_closed:
+                raise Interrupted("painting was stopped")
             with self._changed:
-                self._changed.wait_for(lambda: self._new_frames or self._error, 2 * _POLL_SECONDS)
+                self._changed.wait_for(lambda: self._new_frames or self.is_closed, 2 * _POLL_SECONDS)
 
     def add_painted(self, frames: int) -> None:
         """Report that ``frames`` more frames are finished."""
@@ -99,8 +120,12 @@ class Coordinator:
             self._new_frames += frames
             self._changed.notify_all()
 
+    def request_stop(self) -> None:
+        """End the scheduling, and the waiting for segments."""
+        self.close()
+
     def close(self, error: BaseException | None = None) -> None:
-        """End the scheduling; ``error``: why the film cannot be rendered, None if it is complete."""
+        """End the scheduling; ``error``: why the film cannot be rendered, None if nobody waits for segments now."""
         with self._changed:
             self._error, self.is_closed = self._error or error, True
             self._changed.notify_all()

@@ -6,16 +6,21 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import cv2
 import torch
 
 from kinemacolor._version import __version__
 from kinemacolor.errors import InputError, UsageError, WeightsError
+from kinemacolor.inference.engines.choice import choose_engine
+from kinemacolor.options import EngineName
 from kinemacolor.plan.document import Plan
 from kinemacolor.rendering.cache import WorkFolder
 from kinemacolor.rendering.inference_pass import InferenceWorker
+from kinemacolor.rendering.kept_luma import KeptLuma
 from kinemacolor.rendering.passes import InferencePass
+from kinemacolor.rendering.renderer import RenderPlan
 from kinemacolor.weights.manifest import weights_sha256
 from kinemacolor.weights.registry import load_model
 
@@ -25,18 +30,37 @@ class WorkerConfig:
     """What all workers of a render must know.
 
     ``reference_digests``: as `InferenceWorker` takes them. ``probe``: a file in ``work``; a worker that finds it shares
-    that folder. ``film_bytes``: the size of the film's file, None for a folder of pictures. ``device``: as
-    `choose_device` takes it.
+    that folder; None: all run on the machine of the render. ``film_bytes``: the size of the film's file, None for a
+    folder of pictures. ``device``: as `choose_device` takes it. ``engine``: what all paint with. ``kept_luma``: as
+    `InferenceWorker` takes it.
     """
 
     plan: Plan
     reference_digests: Mapping[Path, str]
     work: Path
-    probe: str
+    probe: str | None
     threads: int
     film_bytes: int | None
     device: str
+    engine: EngineName
+    kept_luma: KeptLuma | None = None
     version: str = __version__
+
+    @classmethod
+    def for_render_plan(cls, render_plan: RenderPlan, probe: str | None = None) -> Self:
+        """Tell workers what a render plan wants, each with the threads that this process would paint with."""
+        film = render_plan.plan.film.path
+        return cls(
+            render_plan.plan,
+            render_plan.reference_digests,
+            render_plan.work.folder.resolve(),
+            probe,
+            render_plan.work.torch_threads,
+            film.stat().st_size if film.is_file() else None,
+            render_plan.device,
+            render_plan.work.engine,
+            render_plan.kept_luma if probe is None else None,
+        )
 
 
 class Worker:
@@ -47,15 +71,22 @@ class Worker:
 
         Raises InputError, WeightsError or UsageError where film, references, weights or version are not the plan's.
         """
-        _check_environment(config)
+        if config.probe is not None:  # else this is the machine that made the plan
+            _check_environment(config)
         torch.set_num_threads(config.threads)
         cv2.setNumThreads(config.threads)
-        self._shares_folder = (config.work / config.probe).is_file()
+        self._shares_folder = config.probe is None or (config.work / config.probe).is_file()
         folder = config.work if self._shares_folder else Path(tempfile.mkdtemp(prefix="kinemacolor-"))
-        self._work = WorkFolder(folder)
         model = load_model(config.plan.model)
+        choose_engine(config.engine, config.device, model.spec)
+        self._work = WorkFolder(folder, config.engine)
         self._inference_worker = InferenceWorker(
-            config.plan.film, model, self._work, config.reference_digests, device=config.device
+            config.plan.film,
+            model,
+            self._work,
+            config.reference_digests,
+            device=config.device,
+            kept_luma=config.kept_luma,
         )
         return self._shares_folder
 

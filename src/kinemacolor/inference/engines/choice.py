@@ -1,0 +1,52 @@
+"""The choice of an engine: which of them a model runs on, on this machine. Loads neither torch nor OpenVINO."""
+
+import importlib.util
+import os
+
+from kinemacolor.errors import UsageError
+from kinemacolor.models.catalog import ModelSpec
+from kinemacolor.options import EngineName
+from kinemacolor.utils.device import choose_device
+
+ENGINE_NAMES = ("auto", "torch", "openvino", "cuda-graphs")
+_DEVICE_TYPES: dict[EngineName, str] = {"openvino": "cpu", "cuda-graphs": "cuda"}
+
+
+def check_engine(name: str) -> None:
+    """Raise UsageError for a name that no engine has, and for OpenVINO where it is not installed."""
+    if name not in ENGINE_NAMES:
+        raise UsageError(f"there is no engine {name!r}: use {', '.join(ENGINE_NAMES[:-1])} or {ENGINE_NAMES[-1]}")
+    if name == "openvino" and not has_openvino():
+        raise UsageError("OpenVINO is not installed: pip install 'kinemacolor[openvino]', or use --engine torch")
+
+
+def choose_engine(name: str, device: str, spec: ModelSpec) -> EngineName:
+    """Choose the engine for a model on a device, as `choose_device` takes it.
+
+    ``auto`` takes what the environment variable ``KINEMACOLOR_ENGINE`` names, where that can run the model here, else
+    torch; without it the quickest that can: OpenVINO on a CPU, CUDA graphs on CUDA, torch anywhere.
+
+    Raises UsageError for an engine that is unknown, not installed, for another device, or has no form of the model.
+    """
+    named = os.environ.get("KINEMACOLOR_ENGINE", "auto") if name == "auto" else name
+    check_engine(named)
+    device_type = "cpu" if device == "cpu" else choose_device(device).type
+    able = [one for one in spec.engines if _DEVICE_TYPES[one] == device_type and (one != "openvino" or has_openvino())]
+    chosen: tuple[EngineName, ...] = (*able, "torch")
+    if named == "auto":
+        return chosen[0]
+    for one in chosen:
+        if one == named:
+            return one
+    if name == "auto":
+        return "torch"
+    if not any(one == named for one in spec.engines):
+        raise UsageError(f"{spec.name} has no form for the engine {named}: leave out --engine")
+    raise UsageError(
+        f"the engine {named} does not run on {device_type}: leave out --engine, or choose another --device"
+    )
+
+
+def has_openvino() -> bool:
+    """Whether OpenVINO is installed."""
+    return importlib.util.find_spec("openvino") is not None

@@ -1,0 +1,145 @@
+"""OpenVINO: compiles modules and methods of models that take tensors and give tensors, for the CPU.
+
+It is an optional extra. Everything is computed in float32, as torch does, but products are summed in another order: the
+last digits differ.
+"""
+
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from io import BytesIO
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+
+from kinemacolor.inference.engines.compiled_files import find_compiled, hash_network, store_compiled
+from kinemacolor.models.base import Colorizer
+
+CompiledModule = Callable[..., tuple[Tensor, ...]]
+_DTYPES = {"f32": torch.float32, "i32": torch.int32, "i64": torch.int64, "u8": torch.uint8, "boolean": torch.bool}
+_prepared: WeakKeyDictionary[Colorizer, tuple[tuple[object, ...], Colorizer]] = WeakKeyDictionary()
+
+
+def compile_module(module: nn.Module, examples: Sequence[Tensor], *, name: str | None = None) -> CompiledModule:
+    """Compile a module for inputs of the shapes and types of ``examples``, on the CPU, with torch's number of threads.
+
+    The module takes tensors and gives a tuple of tensors; it must not branch on values. The result is called as the
+    module is: inputs are read where they lie if they are contiguous, and outputs are new tensors. It may be called by
+    any thread, but not by two at once. ``name`` says all that the module computes: what was compiled once under it, for
+    such examples and this machine, is taken from the user's cache.
+    """
+    openvino = _import_openvino()
+    core, config = openvino.Core(), _make_config()
+    shapes = [(tuple(x.shape), str(x.dtype)) for x in examples]
+    here = openvino.get_version(), torch.__version__, core.get_property("CPU", "FULL_DEVICE_NAME")
+    key = name, shapes, config, here
+    exported = find_compiled(key) if name else None
+    if exported is None:
+        exported = core.compile_model(_convert(module, tuple(examples)), "CPU", config).export_model().getvalue()
+        if name:
+            store_compiled(key, exported)
+    # imported also where it was just exported: one way for all runs, so that they give the same bits
+    return _make_runner(openvino, core.import_model(BytesIO(exported), "CPU", config))
+
+
+def compile_methods(model: Colorizer) -> Colorizer:
+    """Return a model of the same weights whose `Colorizer.tensor_methods` are computed by OpenVINO.
+
+    Each is compiled when it is first called, for each size of pictures once. The same model gives the same result.
+    """
+    stamp = tuple((x.data_ptr(), 0 if x.is_inference() else x._version) for x in model.state_dict().values())
+    if model not in _prepared or _prepared[model][0] != stamp:
+        digest = hash_network(model)
+        methods = {name: _CompiledMethod(model, name, digest) for name in model.tensor_methods}
+        _prepared[model] = stamp, model.with_methods(methods)
+    return _prepared[model][1]
+
+
+class _Method(nn.Module):
+    """A method of a model, as a module that can be traced."""
+
+    def __init__(self, model: Colorizer, name: str) -> None:
+        super().__init__()
+        self.model, self.name = model, name
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        return tuple(getattr(self.model, self.name)(*inputs))
+
+
+class _CompiledMethod:
+    """A method of a model, compiled for one row of a batch: more rows are computed one after the other."""
+
+    def __init__(self, model: Colorizer, name: str, digest: str) -> None:
+        # a copy, because the model is the key under which this is kept
+        self._method, self._name = _Method(model.with_methods({}), name), f"{name} {digest}"
+        self._compiled: dict[tuple[torch.Size, ...], CompiledModule] = {}
+
+    def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        rows = [self._run_row([x[row : row + 1] for x in inputs]) for row in range(len(inputs[0]))]
+        return rows[0] if len(rows) == 1 else tuple(torch.cat(column) for column in zip(*rows, strict=True))
+
+    def _run_row(self, row: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        shapes = tuple(x.shape for x in row)
+        if shapes not in self._compiled:
+            self._compiled[shapes] = compile_module(self._method, row, name=self._name)
+        return self._compiled[shapes](*row)
+
+
+def _make_runner(openvino: Any, compiled: Any) -> CompiledModule:
+    """Make a function of a compiled model, that takes and gives tensors."""
+    request = compiled.create_infer_request()
+    outputs = [(tuple(port.shape), _DTYPES[port.element_type.to_string()]) for port in compiled.outputs]
+
+    def run(*inputs: Tensor) -> tuple[Tensor, ...]:
+        read = [x.detach().contiguous() for x in inputs]
+        results = tuple(torch.empty(shape, dtype=dtype) for shape, dtype in outputs)
+        for index, x in enumerate(read):
+            request.set_input_tensor(index, openvino.Tensor(x.numpy(), shared_memory=True))
+        for index, x in enumerate(results):
+            request.set_output_tensor(index, openvino.Tensor(x.numpy(), shared_memory=True))
+        request.infer()
+        return results
+
+    return run
+
+
+def _import_openvino() -> Any:
+    """Import OpenVINO without its telemetry, which else reports every import to its maker."""
+    hidden = "openvino_telemetry" not in sys.modules
+    if hidden:
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # its import fails, as where it is absent
+    try:
+        import openvino
+    finally:
+        if hidden:
+            del sys.modules["openvino_telemetry"]
+    return openvino
+
+
+def _convert(module: nn.Module, examples: tuple[Tensor, ...]) -> Any:
+    """Convert a module to a model of OpenVINO; torch's trace of it does not outlive this."""
+    from openvino.frontend import FrontEndManager
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
+
+    with torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that sizes become constants, and that torch.jit will go
+        module(*examples)  # so that constants are made before, and not in the trace
+        traced = torch.jit.trace(module, examples, check_trace=False)  # type: ignore[no-untyped-call]
+        frontend = FrontEndManager().load_by_framework("pytorch")
+        decoder = TorchScriptPythonDecoder(traced, example_input=examples)  # has to live as long as it is read from
+        model = frontend.convert(frontend.load(decoder))
+    model.reshape({index: list(x.shape) for index, x in enumerate(examples)})
+    return model
+
+
+def _make_config() -> dict[str, Any]:
+    """What a model is compiled with: one request at a time, whole precision, and threads that may run on any core."""
+    return {
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "NUM_STREAMS": 1,
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_PRECISION_HINT": "f32",  # else bfloat16 where the CPU has it
+        "ENABLE_CPU_PINNING": False,  # else several processes share one core
+    }

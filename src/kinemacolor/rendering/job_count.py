@@ -1,0 +1,41 @@
+"""How many processes paint one film side by side on this machine."""
+
+from collections.abc import Sequence
+
+from kinemacolor.rendering.renderer import RenderPlan
+from kinemacolor.utils.device import choose_device
+from kinemacolor.utils.machine import count_cores, find_available_memory
+
+FRAMES_PER_JOB = 120  # to paint; it costs as much as painting 15 frames before it begins
+JOB_BYTES = 1_000_000_000  # of memory that a process takes: 690 MB at 1080p, the rest for larger films
+
+
+def choose_jobs(render_plan: RenderPlan, wanted: int | None = None) -> int:
+    """Choose how many processes paint a plan, at least 1; ``wanted`` is the user's number, None: what is good here.
+
+    Never more than passes are missing. On a GPU one, unless more are wanted.
+    """
+    missing = [len(one) - one_folder.frames_painted for one, one_folder in render_plan.iter_passes()]
+    lengths = [frames for frames in missing if frames]
+    if wanted is not None or choose_device(render_plan.device).type != "cpu":
+        return max(1, min(wanted or 1, len(lengths)))
+    return count_jobs(
+        lengths, cores=count_cores(), threads=render_plan.work.torch_threads, memory=find_available_memory()
+    )
+
+
+def count_jobs(lengths: Sequence[int], *, cores: int, threads: int, memory: int | None) -> int:
+    """Count the processes that passes of these ``lengths`` (frames to paint) keep busy, as many as the machine bears.
+
+    ``threads`` are those of each process; ``memory`` is what is free, in bytes, None where it is not known.
+    """
+    frames, longest = sum(lengths), max(lengths, default=0)
+    if not longest:
+        return 1
+    bounds = [
+        cores // threads,
+        -(-frames // longest),  # while the longest pass is painted, others paint no more than the rest
+        1 + (frames - longest) // FRAMES_PER_JOB,
+        *([] if memory is None else [memory // JOB_BYTES]),
+    ]
+    return max(1, min(bounds))

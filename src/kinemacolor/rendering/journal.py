@@ -1,0 +1,42 @@
+"""The journal of a pass: a line for each segment that is stored, with what has to fit."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kinemacolor.utils.checked_files import iter_checked_lines
+
+_MAX_TORCH_THREADS = 4096
+
+
+class StoredSegment(NamedTuple):
+    """A line of a journal: a segment, its ``frames``, and the digests of its file and of the state after it.
+
+    ``state`` is None after the last segment of a pass. ``threads``: the number of torch threads.
+    ``engine`` is missing in lines of earlier versions, which had only one.
+    """
+
+    segment: int
+    frames: int
+    sha256: str
+    state: str | None
+    threads: int
+    engine: str = "torch"
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any] | None) -> "StoredSegment | None":
+        """Read a row of a journal; None for one that is damaged."""
+        numbers = [row.get(name) for name in ("segment", "frames", "threads")] if row else []
+        if not row or any(type(number) is not int for number in numbers):
+            return None
+        sha256, state, engine = row.get("sha256"), row.get("state"), row.get("engine", "torch")
+        if not isinstance(sha256, str) or not isinstance(state, str | None) or not isinstance(engine, str):
+            return None
+        segment, frames, threads = (int(number or 0) for number in numbers)
+        is_sane = segment >= 0 and frames >= 1 and 1 <= threads <= _MAX_TORCH_THREADS
+        return cls(segment, frames, sha256, state, threads, engine) if is_sane else None
+
+
+def iter_journal(path: Path) -> Iterator[StoredSegment]:
+    """Iterate over the undamaged lines of a journal; none where there is no file."""
+    return filter(None, map(StoredSegment.from_row, iter_checked_lines(path)))

@@ -1,0 +1,182 @@
+"""Paints one pass, frame after frame, and has its segments stored by the way."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from kinemacolor.color import YCbCr
+from kinemacolor.errors import Interrupted
+from kinemacolor.inference.postprocess import ColorPrediction
+from kinemacolor.inference.session import Session
+from kinemacolor.rendering.cache import SEGMENT_FRAMES, PassFolder, PassStart
+from kinemacolor.rendering.passes import InferencePass
+from kinemacolor.rendering.segment_codec import prediction_from_codes, quantize_prediction
+from kinemacolor.utils.arrays import UIntArray
+from kinemacolor.utils.stages import Stage, Stages, waiting_for_output
+
+MAX_REPEAT_MEAN, MAX_REPEAT_TILE = 0.5, 2.0  # 8-bit levels that copies of a frame differ by: in the mean, and in a tile
+REPEAT_TILE_SIDE = 4  # px
+_LAST_LUMA_KEY = "film.luma"  # of the last frame that the model saw, in a snapshot
+
+
+class LastFrame(NamedTuple):
+    """The last frame that the model has processed, as luma codes ``h w``, and the codes of its prediction."""
+
+    luma_codes: UIntArray | None = None
+    prediction_codes: UIntArray | None = None
+
+
+class SegmentStore:
+    """Stores segments in a thread of its own, one while the next one is painted."""
+
+    def __init__(self, stages: Stages) -> None:
+        self._stages = stages
+        self._pool = ThreadPoolExecutor(1, "kinemacolor store")
+        self._pending: Future[None] | None = None
+
+    def put(self, folder: PassFolder, number: int, frames: Sequence[UIntArray], state: Mapping[str, Tensor]) -> None:
+        """Have a segment stored, as `PassFolder.store_segment`, once the one before is. Raises the errors of that."""
+        self.flush()
+        self._pending = self._pool.submit(self._store, folder, number, frames, state)
+
+    def flush(self) -> None:
+        """Wait until all is stored. Raises as `PassFolder.store_segment`."""
+        pending, self._pending = self._pending, None
+        if pending:
+            with waiting_for_output():
+                pending.result()
+
+    def close(self) -> None:
+        """Wait for the thread, and end it."""
+        self._pool.shutdown()
+
+    def _store(self, folder: PassFolder, number: int, frames: Sequence[UIntArray], state: Mapping[str, Tensor]) -> None:
+        with self._stages.measure("store", len(frames)):
+            folder.store_segment(number, frames, state)
+
+
+class PassPainter:
+    """Paints a pass from segment ``next_segment`` on, with a session that is in the state after the one before.
+
+    ``coding`` is that of the luma codes that it reads.
+    """
+
+    def __init__(
+        self,
+        inference_pass: InferencePass,
+        next_segment: int,
+        last_frame: LastFrame,
+        session: Session,
+        coding: YCbCr,
+    ) -> None:
+        self.inference_pass, self.next_segment = inference_pass, next_segment
+        self._last, self._session, self._coding = last_frame, session, coding
+        self._luma: Stage[UIntArray] | None = None
+
+    def read_from(self, luma: Stage[UIntArray]) -> None:
+        """Paint these luma codes ``h w``: the frames of the pass from ``next_segment`` on, in the order of painting."""
+        self._luma = luma
+
+    def close(self) -> None:
+        """Stop reading."""
+        if self._luma:
+            self._luma.close()
+
+    def paint_segment(
+        self, folder: PassFolder, store: SegmentStore, stopped: threading.Event, on_frames: Callable[[int], None] | None
+    ) -> Iterator[ColorPrediction]:
+        """Paint the next segment, and hand on each prediction, as it will be stored, once it is there.
+
+        ``on_frames`` gets how many frames are new. Repeated frames are predicted once. The segment is on its way to the
+        disk before its last prediction is handed on.
+
+        Raises Interrupted once ``stopped`` is set, and as `SegmentStore.put`.
+        """
+        number, is_new = self.next_segment, not folder.has_segment(self.next_segment)
+        count = min(SEGMENT_FRAMES, len(self.inference_pass) - number * SEGMENT_FRAMES)
+        self.next_segment += 1
+        painted: list[UIntArray] = []
+        for frames in self._iter_blocks(count):
+            if stopped.is_set():
+                raise Interrupted("painting was stopped")
+            painted += self._predict_block(frames)
+            if len(painted) == count:
+                state = self._session.snapshot_state() | {_LAST_LUMA_KEY: torch.from_numpy(self._last.luma_codes)}
+                store.put(folder, number, painted, state)
+            if on_frames and is_new:
+                on_frames(len(frames))
+            yield from map(prediction_from_codes, painted[-len(frames) :])
+
+    def _iter_blocks(self, count: int) -> Iterator[list[UIntArray | None]]:
+        """Read ``count`` frames in blocks as the model takes them, None for a frame that repeats the one before."""
+        block_size, last_codes = self._session.model.spec.block_size, self._last.luma_codes
+        block: list[UIntArray | None] = []
+        assert self._luma is not None, "painted before read_from"
+        for left in range(count - 1, -1, -1):
+            luma_codes = next(self._luma)
+            is_repeated = last_codes is not None and is_repeated_frame(last_codes, luma_codes, self._coding.depth)
+            last_codes = last_codes if is_repeated else luma_codes
+            block.append(None if is_repeated else luma_codes)
+            fresh = sum(codes is not None for codes in block)
+            if fresh in (0, block_size) or not left:
+                yield block
+                block = []
+
+    def _predict_block(self, block: Sequence[UIntArray | None]) -> list[UIntArray]:
+        """Predict a block of `_iter_blocks`; gives the codes of its predictions."""
+        fresh = [codes for codes in block if codes is not None]
+        predictions = iter(self._session.predict_frames(np.stack(fresh), self._coding) if fresh else ())
+        found = []
+        for codes in block:
+            if codes is not None:
+                self._last = LastFrame(codes, quantize_prediction(next(predictions)))
+            assert self._last.prediction_codes is not None
+            found.append(self._last.prediction_codes)
+        return found
+
+
+class OpenSegment(Iterator[ColorPrediction]):
+    """The predictions of a segment that is being painted, each as soon as it is there."""
+
+    def __init__(self, predictions: Iterator[ColorPrediction]) -> None:
+        self._ready: deque[ColorPrediction] = deque()
+        self._rest = predictions
+
+    def __next__(self) -> ColorPrediction:
+        return self._ready.popleft() if self._ready else next(self._rest)
+
+    def finish(self) -> None:
+        """Paint what is missing, before something else is painted."""
+        self._ready.extend(self._rest)
+
+
+def restore_start(session: Session, start: PassStart) -> LastFrame | None:
+    """Set a session to a stored state; gives the last frame before it, None where the state is none of this model."""
+    state = dict(start.state)
+    luma_codes = state.pop(_LAST_LUMA_KEY, None)
+    if luma_codes is None or tuple(luma_codes.shape) != session.geometry.working_size:
+        return None
+    try:
+        session.restore_state(state)
+    except ValueError:
+        return None
+    return LastFrame(luma_codes.numpy(), quantize_prediction(start.last))
+
+
+def is_repeated_frame(one: UIntArray, other: UIntArray, depth: int) -> bool:
+    """Whether two frames of codes ``h w`` are copies of each other, except for coding errors.
+
+    Such are frames repeated to make 24 of 16 a second, and fields shown again (pulldown).
+    """
+    difference = np.abs(one.astype(np.float32) - other) / 2 ** (depth - 8)
+    return bool(
+        difference.mean() <= MAX_REPEAT_MEAN
+        and cv2.blur(difference, (REPEAT_TILE_SIDE, REPEAT_TILE_SIDE)).max() <= MAX_REPEAT_TILE
+    )

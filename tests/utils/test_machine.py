@@ -1,0 +1,24 @@
+"""What a machine has is read where Linux and containers say it."""
+
+from pathlib import Path
+
+from kinemacolor.utils.machine import count_cores, find_available_memory
+
+
+def test_memory_is_the_least_of_machine_and_container(tmp_path: Path) -> None:
+    assert find_available_memory(tmp_path, tmp_path) is None
+    (tmp_path / "meminfo").write_text("MemTotal: 2000 kB\nMemAvailable:   1000 kB\n")
+    assert find_available_memory(tmp_path, tmp_path) == 1_024_000
+    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "memory.current").write_text("500000\n")
+    assert find_available_memory(tmp_path, tmp_path) == 1_024_000
+    (tmp_path / "memory.max").write_text("600000\n")
+    assert find_available_memory(tmp_path, tmp_path) == 100_000
+    (tmp_path / "memory.stat").write_text("anon 7\ninactive_file 50000\n")
+    assert find_available_memory(tmp_path, tmp_path) == 150_000
+    (tmp_path / "memory.max").write_text("400000\n")
+    assert find_available_memory(tmp_path, tmp_path) == 0
+
+
+def test_there_is_a_core() -> None:
+    assert count_cores() >= 1
