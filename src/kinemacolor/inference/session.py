@@ -18,6 +18,7 @@ from kinemacolor.color import YCbCr, compress_to_gamut, lab_to_rgb, lightness_fr
 from kinemacolor.errors import UsageError
 from kinemacolor.inference.attribution import Attribution, origin_from_output, part_from_output
 from kinemacolor.inference.batches import RunModel, SharedBatch
+from kinemacolor.inference.cbcr_converter import make_rgb
 from kinemacolor.inference.engines.choice import choose_engine
 from kinemacolor.inference.engines.cuda_graphs import give_back_runner, lend_runner
 from kinemacolor.inference.engines.openvino import compile_methods
@@ -171,9 +172,8 @@ class Session:
         cbcr_codes = self.postprocessor.compute_cbcr_codes(
             luma_codes, self.postprocessor.with_saturation(prediction), size, BT709_FULL_RANGE, BT709_FULL_RANGE
         )
-        rgb = BT709_FULL_RANGE.to_rgb(torch.from_numpy(luma_codes)[None], torch.from_numpy(cbcr_codes))
         confidence = self.geometry.upscale_field(prediction.confidence, size)
-        return (rgb * 255).round().to(torch.uint8).permute(1, 2, 0).numpy(), confidence
+        return make_rgb(luma_codes, cbcr_codes, BT709_FULL_RANGE), confidence
 
     @contextmanager
     def _inference_mode(self) -> Iterator[None]:
