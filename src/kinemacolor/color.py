@@ -27,7 +27,7 @@ _XYZ_FROM_RGB = torch.tensor(
 _RGB_FROM_XYZ = torch.linalg.inv(_XYZ_FROM_RGB)
 _WHITE = torch.tensor([0.95047, 1.0, 1.08883], dtype=torch.float64)
 _WHITES_FROM_RGB = _to_tuples(_XYZ_FROM_RGB / _WHITE[:, None])  # X, Y, Z as shares of those of the white
-_RGB_FROM_WHITES = _to_tuples(_RGB_FROM_XYZ * _WHITE)
+RGB_FROM_WHITES = _to_tuples(_RGB_FROM_XYZ * _WHITE)
 
 
 def rgb_to_lab(rgb: Tensor) -> Tensor:
@@ -53,7 +53,7 @@ def lab_to_rgb(lab: Tensor, *, clip: bool = True) -> Tensor:
     z = y - b / 200
     f = torch.stack([y + a / 500, y, z.clamp_min(0) if clip else z], -3)
     xyz = torch.where(f > 0.2068966, f.pow(3), (f - 16 / 116) / 7.787)
-    linear = _apply_color_matrix(_RGB_FROM_WHITES, xyz)
+    linear = _apply_color_matrix(RGB_FROM_WHITES, xyz)
     rgb = _srgb_from_linear(linear)
     return (rgb.clamp(0, 1) if clip else rgb).to(lab.dtype)
 
@@ -123,7 +123,7 @@ class YCbCr:
         to_red, to_blue = self._color_differences(luma, ab)
         scale = self._max_gamut_scale(luma, to_red, to_blue)
         cb, cr = to_blue * scale / (2 * (1 - self.blue_weight)), to_red * scale / (2 * (1 - self.red_weight))
-        codes = torch.stack([cb, cr], -3) * self._cbcr_code_span + 2 ** (self.depth - 1)
+        codes = torch.stack([cb, cr], -3) * self.cbcr_code_span + 2 ** (self.depth - 1)
         whole: Tensor = codes.round().clamp(0, 2**self.depth - 1)
         return whole
 
@@ -150,7 +150,7 @@ class YCbCr:
     def to_rgb(self, luma_codes: Tensor, cbcr_codes: Tensor) -> Tensor:
         """Convert luma codes ``... 1 H W`` and Cb, Cr codes ``... 2 H W`` to sRGB ``... 3 H W``, clipped to 0..1."""
         y = self.to_luma(luma_codes).squeeze(-3)
-        cb, cr = ((cbcr_codes.float() - 2 ** (self.depth - 1)) / self._cbcr_code_span).unbind(-3)
+        cb, cr = ((cbcr_codes.float() - 2 ** (self.depth - 1)) / self.cbcr_code_span).unbind(-3)
         r, b = y + 2 * (1 - self.red_weight) * cr, y + 2 * (1 - self.blue_weight) * cb
         g = (y - self.red_weight * r - self.blue_weight * b) / (1 - self.red_weight - self.blue_weight)
         return torch.stack([r, g, b], -3).clamp(0, 1)
@@ -161,7 +161,7 @@ class YCbCr:
         return 2.0 ** (self.depth - 8)
 
     @property
-    def _cbcr_code_span(self) -> float:
+    def cbcr_code_span(self) -> float:
         """Codes between the least and the largest value of Cb and Cr, which are -0.5 and 0.5."""
         return 2.0**self.depth - 1 if self.full_range else 224 * self._depth_scale
 

@@ -3,6 +3,8 @@
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,10 +28,23 @@ from kinemacolor.evaluation.protocol import (
 )
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.baselines import GrayBaseline
+from kinemacolor.utils.processes import CleanSpawnContext
 from kinemacolor.weights.manifest import stored_backbone_part
 from support.films import scene
 
 SETTINGS = runs.EvaluationSettings(models=("kinema",))
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ProcessPoolExecutor]:
+    """A process that has its imports, for all evaluations of this file; the command line's tests start their own."""
+    with ProcessPoolExecutor(1, mp_context=CleanSpawnContext(), initializer=runs._prepare_worker) as opened:
+        yield opened
+
+
+@pytest.fixture
+def one_process(pool: ProcessPoolExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "ProcessPoolExecutor", lambda *_, **__: nullcontext(pool))
 
 
 def save(folder: Path, pictures: list[np.ndarray]) -> Path:
@@ -154,6 +169,7 @@ def test_films_of_other_tools_are_measured_and_must_fit(truth: Path, tmp_path: P
     assert "another shape" in str(made("wide", 4, (72, 200)).failure)
 
 
+@pytest.mark.usefixtures("one_process")
 def test_what_fails_is_told_and_the_rest_is_measured_and_resumed(truth: Path, tmp_path: Path) -> None:
     gray = [np.repeat(scene(i).mean(2, keepdims=True), 3, 2).astype(np.uint8) for i in range(3)]
     save(truth.parent / "gray", gray)
@@ -183,6 +199,7 @@ def test_what_fails_is_told_and_the_rest_is_measured_and_resumed(truth: Path, tm
     assert (folder / "frames.csv").read_text().count("\n") == 1 + 3 * (4 + 1)
 
 
+@pytest.mark.usefixtures("one_process")
 def test_results_of_other_weights_do_not_count(truth: Path, tmp_path: Path) -> None:
     films, folder, seen = find_films(truth.parent), tmp_path / "results", []
     kinema = runs.evaluate_films(films, SETTINGS, folder)[-1]
@@ -198,6 +215,7 @@ def test_results_of_other_weights_do_not_count(truth: Path, tmp_path: Path) -> N
     ]
 
 
+@pytest.mark.usefixtures("one_process")
 def test_results_that_lack_a_measure_are_made_again(truth: Path, tmp_path: Path) -> None:
     films, folder, seen = find_films(truth.parent), tmp_path / "results", []
     rows = runs.evaluate_films(films, replace(SETTINGS, models=()), folder)

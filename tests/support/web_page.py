@@ -16,6 +16,7 @@ import cv2
 import httpx
 import numpy as np
 
+from support import warm_python
 from support.browser import quiet_page
 from support.films import scene, write_film
 from support.waiting import PATIENCE, until
@@ -26,7 +27,7 @@ SIZE = (108, 192)  # rows, columns
 
 @dataclass
 class Server:
-    """``kinemacolor web``, running."""
+    """``kinemacolor web``, running with `warm_python.warm_jobs`."""
 
     address: str
     process: subprocess.Popen[bytes]
@@ -41,10 +42,10 @@ def web_server(folder: Path, *arguments: str) -> Iterator[Server]:
     """The server with its films in ``folder``; it is gone when the block ends."""
     log = folder.parent / f"{folder.name}.log"
     log.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "kinemacolor", "web", "--folder", str(folder), "--no-browser", "--device", "cpu"]
+    command = [sys.executable, "-P", warm_python.__file__, "--web", "--folder", str(folder), "--no-browser"]
     port = () if "--port" in arguments else ("--port", "0")
     with log.open("wb") as stream:
-        process = subprocess.Popen([*command, *port, *arguments], stdout=stream, stderr=stream)
+        process = subprocess.Popen([*command, "--device", "cpu", *port, *arguments], stdout=stream, stderr=stream)
     try:
         address = until(lambda: _address(process, log), "the server's address")
         until(lambda: _answers(address), "an answer of the server")

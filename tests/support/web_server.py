@@ -14,6 +14,7 @@ from kinemacolor.web.server import create_app
 from kinemacolor.web.server_options import ServerLimits, ServerOptions
 from support.films import SIZE, scene, write_film
 from support.waiting import until
+from support.warm_python import warm_jobs
 
 ORIGIN = "http://127.0.0.1:7860"
 ACTIVE = ("queued", "running")
@@ -22,9 +23,9 @@ Picture = Callable[[int], np.ndarray]
 
 @contextmanager
 def server(folder: Path, *, limits: Mapping[str, Any] | None = None, **options: Any) -> Iterator[TestClient]:
-    """A client of a server that works in ``folder``; its queue runs meanwhile."""
+    """A client of a server that works in ``folder``; its queue runs meanwhile, with `warm_jobs`."""
     options["limits"] = ServerLimits(**(limits or {}))
-    with TestClient(create_app(ServerOptions(folder, **options)), base_url=ORIGIN) as client:
+    with warm_jobs(), TestClient(create_app(ServerOptions(folder, **options)), base_url=ORIGIN) as client:
         yield client
 
 

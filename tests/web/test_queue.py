@@ -26,6 +26,7 @@ from kinemacolor.web.queue import MAX_FINISHED_JOBS, JobQueue
 from kinemacolor.web.requests import AnalyzeFilm, PreviewClip, RenderFilm
 from kinemacolor.web.storage import NotFoundError, Storage
 from support.waiting import PATIENCE, until
+from support.warm_python import warm_jobs
 from support.web_server import film_bytes, picture_bytes
 
 FAKE = """
@@ -488,7 +489,7 @@ def real(home: Storage, tmp_path: Path) -> Project:
 
 def test_a_film_that_is_stopped_and_goes_on_has_the_same_bytes(home: Storage, tmp_path: Path) -> None:
     whole, stopped = real(home, tmp_path), real(home, tmp_path)
-    with JobQueue(home, ["cpu", "cpu"]) as queue:
+    with warm_jobs(), JobQueue(home, ["cpu", "cpu"]) as queue:
         undisturbed = queue.submit_task("me", whole, RenderFilm())
         view = queue.submit_task("me", stopped, RenderFilm())
         until(lambda: queue.view_job("me", view.id).step == "Colouring")

@@ -331,7 +331,7 @@ def fuzz(fuzzed: Any, examples: int) -> None:
             for name in set(ours) & set(case.path_parameters or ()):
                 if is_ours:
                     case.path_parameters[name] = ours[name]
-            case.validate_response(case.call(headers=headers), checks=CHECKS)
+            case.validate_response(case.call(headers=headers, timeout=PATIENCE), checks=CHECKS)
 
         check()
 

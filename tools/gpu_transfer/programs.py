@@ -76,6 +76,9 @@ def run_bench(*, device: str, tiny: bool, recipes: Sequence[str], path: str) -> 
         )
         for films in (1, 8)
     }
+    works["kinema by CUDA graphs, 8 at once"] = partial(
+        throughput.time_forward, "kinema", 8, frame_size, device, seconds, recorded=True
+    )
     for name in recipes:
         recipe = _read_recipe(name, tiny)
         works[f"{name} forwards and backwards"] = partial(throughput.time_training, recipe, device, seconds)

@@ -20,9 +20,11 @@ import torch
 from torch import Tensor
 
 from kinemacolor.data.loader import Batch
+from kinemacolor.inference.engines.cuda_graphs import GraphRunner, record_cuda_graph
 from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.inference.session import BT709_FULL_RANGE, Session
 from kinemacolor.losses.networks import LossNetworks
+from kinemacolor.models.base import ModelOutput
 from kinemacolor.nn.backbones import VGG19, EfficientNetLite0
 from kinemacolor.nn.precision import flush_denormals
 from kinemacolor.options import RenderOptions
@@ -93,21 +95,29 @@ def make_random_batch(recipe: Recipe, size: int, device: torch.device) -> Batch:
     )
 
 
-def time_forward(name: str, films: int, size: tuple[int, int], device: str, seconds: float) -> Throughput:
+def time_forward(
+    name: str, films: int, size: tuple[int, int], device: str, seconds: float, *, recorded: bool = False
+) -> Throughput:
     """Time a model (by name, random weights) that colorizes so many films at once; frames are those of all films.
 
-    ``size``: rows and columns. A GPU computes in bfloat16.
+    ``size``: rows and columns. A GPU computes in bfloat16; ``recorded``: by CUDA graphs, of which a CPU only has the
+    buffers.
     """
     with join_process_group(device) as process_group, flush_denormals(), torch.inference_mode():
         here = process_group.device
         model = build_model(ModelConfig(name=name), 0).to(here).eval()
-        with torch.autocast(here.type, torch.bfloat16, enabled=here.type == "cuda"):
+        is_gpu = here.type == "cuda"
+        run: Callable[..., ModelOutput] = model
+        if recorded:
+            half = torch.bfloat16 if is_gpu else None
+            run = GraphRunner(model, record_cuda_graph if is_gpu else lambda work: work, half)
+        with torch.autocast(here.type, torch.bfloat16, enabled=is_gpu):
             state = model.init_state(_make_random_lab((films, 1), size, here))
             block = _make_random_lab((films, model.spec.block_size), size, here)[:, :, :1]
 
             def predict_block() -> int:
                 nonlocal state
-                state = model(block, state).state
+                state = run(block, state).state
                 return films * model.spec.block_size
 
             return _measure(predict_block, here, seconds)
@@ -120,10 +130,7 @@ def time_film_chain(name: str, size: tuple[int, int], device: str, seconds: floa
     """
     generator = np.random.default_rng(0)
     luma = generator.integers(0, 255, size, np.uint8)
-    options = RenderOptions(
-        edge_filter=None if hasattr(cv2, "ximgproc") else "none",
-        precision="bfloat16" if device == "cuda" else "float32",
-    )
+    options = RenderOptions(edge_filter=None if hasattr(cv2, "ximgproc") else "none")
     model = build_model(ModelConfig(name=name), 0)
     session = Session(model, [_make_reference()], height=size[0], width=size[1], options=options, device=device)
     block_size = model.spec.block_size
@@ -156,10 +163,7 @@ def time_film(name: str, size: tuple[int, int], device: str, frames: int) -> Thr
         film, still = Path(place, "film.mp4"), Path(place, "still.png")
         write_generated_film(film, frames, size)
         cv2.imwrite(str(still), _make_reference())
-        options = RenderOptions(precision="bfloat16" if device == "cuda" else "float32")
-        request = ColorizeRequest(
-            film, (ReferenceSpec(still),), Path(place, "result.mp4"), name, options=options, device=device
-        )
+        request = ColorizeRequest(film, (ReferenceSpec(still),), Path(place, "result.mp4"), name, device=device)
         run, model, stages = ColorizeRun(request), load_model(name), Stages(keeps_intervals=True)
         run.render(run.make_plan(model), model, stages=stages)
     encoded = [end for _, end in stages.intervals["encode"][:frames]]

@@ -7,12 +7,16 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from kinemacolor.color import YCbCr, lightness_from_luma
+from kinemacolor.inference.cbcr_converter import get_cbcr_converter
 from kinemacolor.models.catalog import ModelSpec
 from kinemacolor.options import EdgeFilter, RenderOptions
 from kinemacolor.utils.arrays import Float32Array, UIntArray
-from kinemacolor.video.geometry import Geometry, resize
+from kinemacolor.video.geometry import Geometry, UpscaledField, is_reduced, resize
+
+CPU = torch.device("cpu")
 
 
 class ColorPrediction(NamedTuple):
@@ -28,17 +32,23 @@ class ColorPrediction(NamedTuple):
 
 @dataclass(frozen=True)
 class ChromaPostprocessor:
-    """Converts predictions to the film: a factor on ab, the film's geometry, an optional edge-aligning filter."""
+    """Converts predictions to the film: a factor on ab, the film's geometry, an optional edge-aligning filter.
+
+    On a CUDA ``device`` it computes there, unless a filter or a crop asks for whole planes on the CPU.
+    """
 
     geometry: Geometry
     saturation: float
     edge_filter: EdgeFilter
+    device: torch.device = CPU
 
     @classmethod
-    def from_options(cls, geometry: Geometry, spec: ModelSpec, options: RenderOptions) -> "ChromaPostprocessor":
+    def from_options(
+        cls, geometry: Geometry, spec: ModelSpec, options: RenderOptions, device: torch.device = CPU
+    ) -> "ChromaPostprocessor":
         """Combine options with the model's ``spec``, which has the values for options that are None."""
         saturation = spec.saturation if options.saturation is None else options.saturation
-        return cls(geometry, saturation, options.edge_filter or spec.edge_filter)
+        return cls(geometry, saturation, options.edge_filter or spec.edge_filter, device)
 
     def with_saturation(self, prediction: ColorPrediction) -> ColorPrediction:
         """Scale the ab of a prediction by the saturation factor."""
@@ -57,21 +67,44 @@ class ChromaPostprocessor:
         ``luma_codes`` is the stored luma plane ``H W`` in ``source_coding``. The prediction is used as it is: call
         `with_saturation` before.
         """
-        with torch.inference_mode():
-            luma = source_coding.to_luma(torch.from_numpy(resize(luma_codes, size)))
-            ab = self.geometry.upscale_field(prediction.ab, size)
-            crop_window = self.geometry.get_crop_window(*size)
-            ab[crop_window] = _apply_edge_filter(
-                np.ascontiguousarray(ab[crop_window]), luma[crop_window], self.edge_filter
-            )
-            cbcr_codes = target_coding.to_cbcr_codes(luma[None], torch.from_numpy(ab).permute(2, 0, 1))
-            return cbcr_codes.to(torch.uint8 if target_coding.depth == 8 else torch.uint16).numpy()
+        codes, field = resize(luma_codes, size), self.geometry.orientation.undo(prediction.ab)
+        is_plain = self.edge_filter == "none" and self.geometry.crop_fraction == (1, 1) and not is_reduced(field, size)
+        if is_plain and self.device.type == "cuda":
+            return compute_on_device(codes, field, source_coding, target_coding, self.device)
+        converter = get_cbcr_converter(source_coding, target_coding)
+        if is_plain and not converter.is_exact:
+            return converter.convert(codes, UpscaledField(field, size).read_rows)
+        whole = self._upscale_ab(prediction.ab, codes, source_coding)
+
+        def read_rows(rows: slice, result: Float32Array) -> None:
+            result[:] = np.moveaxis(whole[rows], -1, 0)
+
+        return converter.convert(codes, read_rows)
+
+    def _upscale_ab(self, ab: Float32Array, luma_codes: UIntArray, coding: YCbCr) -> Float32Array:
+        """Scale ab ``h w 2`` up to the size of luma codes ``H W``, along their edges where that is chosen."""
+        whole = self.geometry.upscale_field(ab, luma_codes.shape)
+        if self.edge_filter != "none":
+            window = self.geometry.get_crop_window(*luma_codes.shape)
+            luma = coding.to_luma(torch.from_numpy(luma_codes))[window]
+            whole[window] = _apply_edge_filter(np.ascontiguousarray(whole[window]), luma, self.edge_filter)
+        return whole
+
+
+@torch.inference_mode()
+def compute_on_device(
+    luma_codes: UIntArray, ab: Float32Array, source_coding: YCbCr, target_coding: YCbCr, device: torch.device
+) -> UIntArray:
+    """Compute Cb and Cr codes ``2 H W`` from luma codes ``H W`` and ab ``h w 2`` on a device: only codes come back."""
+    luma = source_coding.to_luma(torch.from_numpy(luma_codes).to(device))
+    small = torch.from_numpy(ab).to(device).permute(2, 0, 1)
+    whole = functional.interpolate(small[None], luma.shape, mode="bilinear")[0]
+    codes = target_coding.to_cbcr_codes(luma[None], whole)
+    return codes.to(torch.uint8 if target_coding.depth == 8 else torch.uint16).cpu().numpy()
 
 
 def _apply_edge_filter(ab: Float32Array, luma: Tensor, edge_filter: EdgeFilter) -> Float32Array:
     """Smooth ab ``H W 2`` between the edges of luma ``H W``, 0..1."""
-    if edge_filter == "none":
-        return ab
     if edge_filter == "fgs":  # guided by lightness in 8 bits, with the parameters of Deep Exemplar's script
         guide = (lightness_from_luma(luma) * 2.55).byte().contiguous().numpy()
         channels = [cv2.ximgproc.fastGlobalSmootherFilter(guide, plane, 500, 4) for plane in cv2.split(ab)]

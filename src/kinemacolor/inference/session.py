@@ -78,7 +78,7 @@ class Session:
         self.geometry = Geometry.from_frame_size(
             height, width, short_side, pixel_aspect=pixel_aspect, orientation=orientation, crop=self.options.crop
         )
-        self.postprocessor = ChromaPostprocessor.from_options(self.geometry, model.spec, self.options)
+        self.postprocessor = ChromaPostprocessor.from_options(self.geometry, model.spec, self.options, self.device)
         self._reference_crop_fractions = [
             compute_crop_fraction(*picture.shape[:2]) if self.options.crop else (1.0, 1.0) for picture in references
         ]

@@ -26,6 +26,7 @@ from kinemacolor.utils.checked_files import (
     write_checked_lines,
 )
 from kinemacolor.utils.files import remove_intruder, remove_unfinished, translate_disk_errors, write_file_atomically
+from kinemacolor.utils.threads import choose_painting_threads
 
 SEGMENT_FRAMES = 48  # frames that are predicted, encoded and stored together
 _PASS_NAME, _SEGMENT_NAME = re.compile(r"[0-9a-f]{24}"), re.compile(r"(\d{6,})\.mkv")
@@ -62,11 +63,11 @@ class WorkFolder:
 
     @property
     def torch_threads(self) -> int:
-        """The number of torch threads that what lies here was painted with; the present one where nothing does.
+        """The number of torch threads that what lies here was painted with; where nothing does, what is chosen now.
 
         Results depend on it: with another number of threads sums are rounded differently.
         """
-        return next((line.threads for line in self._iter_lines()), torch.get_num_threads())
+        return next((line.threads for line in self._iter_lines()), choose_painting_threads())
 
     def find_engines(self) -> set[str]:
         """Return the engines that what lies here was painted with: none, one, or in a folder that was mixed several."""

@@ -26,6 +26,7 @@ from kinemacolor.rendering.output import OutputSetup, check_still_free
 from kinemacolor.rendering.ownership import lock_work_folder, own_outputs
 from kinemacolor.rendering.passes import PAINTING_FORMAT, InferencePass, ShotPasses, build_shot_passes
 from kinemacolor.rendering.progress import FilledShot, Progress, ProgressMeter, RenderReport
+from kinemacolor.utils.device import choose_device
 from kinemacolor.utils.stages import Stages
 from kinemacolor.video.geometry import make_film_geometry
 from kinemacolor.video.info import VideoInfo
@@ -101,7 +102,7 @@ class RenderPlan:
 
     def make_postprocessors(self, info: VideoInfo) -> list[ChromaPostprocessor]:
         """Make the post-processing of each shot, for a film described by ``info``."""
-        return [make_postprocessor(shot_passes, info, self.model) for shot_passes in self.shot_passes]
+        return [make_postprocessor(shot_passes, info, self.model, self.device) for shot_passes in self.shot_passes]
 
     def make_worker(self, info: VideoInfo, stages: Stages) -> InferenceWorker:
         """Make what runs the model in this process; ``info`` describes the film, ``stages`` gets what it starts."""
@@ -247,11 +248,13 @@ def check_inputs(plan: Plan, references: ReferenceReader, *, is_film_checked: bo
     return {path: references.load(Reference(path)).sha256 for path in sorted(paths)}
 
 
-def make_postprocessor(shot_passes: ShotPasses, info: VideoInfo, model: Colorizer) -> ChromaPostprocessor:
+def make_postprocessor(
+    shot_passes: ShotPasses, info: VideoInfo, model: Colorizer, device: str = "cpu"
+) -> ChromaPostprocessor:
     """Make the post-processing of a shot, for a film described by ``info``."""
     options = shot_passes.weighted_passes[0].source.options
     geometry = make_film_geometry(info, options.short_side or model.spec.short_side, crop=options.crop)
-    return ChromaPostprocessor.from_options(geometry, model.spec, options)
+    return ChromaPostprocessor.from_options(geometry, model.spec, options, choose_device(device))
 
 
 def _describe_settings(render_plan: RenderPlan, output_setup: OutputSetup) -> dict[str, object]:

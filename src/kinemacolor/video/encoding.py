@@ -9,6 +9,7 @@ import cv2
 
 from kinemacolor.errors import UsageError
 from kinemacolor.options import EncodingOptions
+from kinemacolor.utils.threads import has_few_cores
 from kinemacolor.video.images import WRITABLE_PICTURE_SUFFIXES
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.pixels import get_bit_depth, get_chroma_subsampling, get_planar_format, is_rgb
@@ -20,6 +21,8 @@ ENCODERS["av1"] = "libsvtav1"
 _CV_CPU_AVX512_SKX = 256  # OpenCV's number of the feature (cv::CpuFeatures); Python has no name for it
 _REPRODUCIBLE_CPU_FLAGS = "MMX2,SSE2Fast,SSSE3,SSE4.2,AVX,FMA3,BMI1,BMI2,AVX2"
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+# Of x264, with which a thread keeps up with painting: one takes a tenth less CPU-seconds than some, and 70 MB less.
+_FAST_PRESETS = ("ultrafast", "superfast", "veryfast")
 _DEFAULT_QUALITY = {"libx264": ("crf", 16), "libx265": ("crf", 18), "libvpx-vp9": ("crf", 22), "libsvtav1": ("crf", 22)}
 _BITS_PER_PIXEL = {"libx264": 0.35, "libx265": 0.3, "libvpx-vp9": 0.3, "libsvtav1": 0.25, "ffv1": 8.0, "prores_ks": 4.0}
 _PICTURE_CODEC_SUFFIXES = {"png": ".png", "tiff": ".tif"}
@@ -219,6 +222,8 @@ def _build_encoder_options(name: str, options: EncodingOptions) -> dict[str, str
     chosen: dict[str, str] = {}
     if name in ("libx264", "libx265"):
         chosen["preset"] = options.preset
+    if name == "libx264" and options.preset in _FAST_PRESETS and has_few_cores():
+        chosen["threads"] = "1"
     if name == "libx264" and _has_avx512():
         chosen["x264-params"] = f"asm={_REPRODUCIBLE_CPU_FLAGS}"
     if options.lossless:

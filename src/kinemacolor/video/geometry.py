@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from kinemacolor.utils.arrays import Float32Array, UIntArray
+from kinemacolor.utils.arrays import Float32Array, Size, UIntArray
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.orientation import UPRIGHT, Orientation
 
@@ -97,6 +97,22 @@ def make_film_geometry(info: VideoInfo, short_side: int, *, crop: bool = False) 
     )
 
 
+class UpscaledField:
+    """A field ``h w 2`` at a size of H rows and W columns, bilinear, of which rows are made when asked for."""
+
+    def __init__(self, field: Float32Array, size: Size) -> None:
+        self._field, self._width, last = field, size[1], field.shape[0] - 1
+        position = ((np.arange(size[0]) + 0.5) * (field.shape[0] / size[0]) - 0.5).clip(0, last)
+        self._above, self._below = position.astype(int), np.ceil(position).astype(int)
+        self._weight = (position - self._above).astype(np.float32)[:, None, None]
+
+    def read_rows(self, rows: slice, result: Float32Array) -> None:
+        """Write some rows into ``result``, ``2 n W``."""
+        above, below = self._field[self._above[rows]], self._field[self._below[rows]]
+        for plane, wide in zip(cv2.split(above + (below - above) * self._weight[rows]), result, strict=True):
+            cv2.resize(plane, wide.shape[::-1], wide, interpolation=cv2.INTER_LINEAR)
+
+
 def compute_crop_fraction(height: float, width: float) -> tuple[float, float]:
     """Compute the fractions of rows and columns, 0..1, that a 16:9 crop from the middle keeps."""
     wanted = 16 / 9
@@ -116,6 +132,12 @@ def resize(picture: Pixels, size: tuple[int, int]) -> Pixels:
     """Resize ``H W`` or ``H W C`` to ``size`` (rows, columns): averaged when smaller, bilinear when larger."""
     if picture.shape[:2] == size:
         return picture
-    smaller = size[0] < picture.shape[0] and size[1] < picture.shape[1]
-    result = cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    interpolation = cv2.INTER_AREA if is_reduced(picture, size) else cv2.INTER_LINEAR
+    result = cv2.resize(picture, size[::-1], interpolation=interpolation)
     return result.reshape(*size, *picture.shape[2:])  # type: ignore[return-value]
+
+
+def is_reduced(picture: NDArray[Any], size: tuple[int, int]) -> bool:
+    """Say whether both rows and columns become fewer at ``size``: then a pixel averages several."""
+    rows, columns = picture.shape[:2]
+    return bool(size[0] < rows and size[1] < columns)
