@@ -32,7 +32,7 @@ from kinemacolor.utils.processes import CleanSpawnContext
 from kinemacolor.weights.manifest import stored_backbone_part
 from support.films import scene
 
-SETTINGS = runs.EvaluationSettings(models=("kinema",))
+SETTINGS = runs.EvaluationSettings(models=("kinema",), film_size=True)  # 72 x 96
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +203,7 @@ def test_what_fails_is_told_and_the_rest_is_measured_and_resumed(truth: Path, tm
 def test_results_of_other_weights_do_not_count(truth: Path, tmp_path: Path) -> None:
     films, folder, seen = find_films(truth.parent), tmp_path / "results", []
     kinema = runs.evaluate_films(films, SETTINGS, folder)[-1]
-    assert kinema.model == "kinema first"
+    assert kinema.model == "kinema first film-size"
     lines = (folder / "results.jsonl").read_text().replace(f'"weights": "{kinema.weights}"', '"weights": "other"')
     (folder / "results.jsonl").write_text(lines)
     runs.evaluate_films(films, SETTINGS, folder, on_progress=lambda done, total: seen.append(done))

@@ -9,7 +9,7 @@ from skimage.data import astronaut
 
 from kinemacolor.color import YCbCr, lightness_from_luma, rgb_to_lab
 from kinemacolor.inference import cbcr_converter
-from kinemacolor.inference.cbcr_converter import CbCrConverter
+from kinemacolor.inference.cbcr_converter import CbCrConverter, make_rgb
 from kinemacolor.utils.arrays import Float32Array, UIntArray
 
 BT709, BT601, BT2020 = (0.2126, 0.0722), (0.299, 0.114), (0.2627, 0.0593)
@@ -108,6 +108,13 @@ def test_codes_beyond_their_depth_count_as_the_largest() -> None:
     coding, ab = YCbCr(*BT709, 10, False), np.full((2, 1, 2), 20, np.float32)
     codes = convert(np.array([[1023, 40000]], np.uint16), ab, coding, coding)
     assert np.array_equal(codes[:, 0, 0], codes[:, 0, 1])
+
+
+def test_a_picture_in_strips_is_exactly_that_of_whole_planes() -> None:
+    random = np.random.default_rng(7)
+    luma_codes, cbcr_codes = (random.integers(0, 256, size).astype(np.uint8) for size in ((333, 517), (2, 333, 517)))
+    whole = CODINGS[1].to_rgb(torch.from_numpy(luma_codes)[None], torch.from_numpy(cbcr_codes)) * 255
+    assert np.array_equal(make_rgb(luma_codes, cbcr_codes, CODINGS[1]), whole.round().byte().permute(1, 2, 0).numpy())
 
 
 def test_threads_may_share_a_converter() -> None:

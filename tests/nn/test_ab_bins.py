@@ -2,7 +2,14 @@
 
 import torch
 
-from kinemacolor.nn.ab_bins import BIN_CENTRES, BIN_COUNT, bin_centres, bin_frequencies, nearest_bin
+from kinemacolor.nn.ab_bins import (
+    BIN_CENTRES,
+    BIN_COUNT,
+    bin_centres,
+    bin_frequencies,
+    merge_rare_bins,
+    nearest_bin,
+)
 
 
 def test_bins_are_the_grid_around_gray() -> None:
@@ -28,6 +35,16 @@ def test_the_nearest_bin_is_nearest() -> None:
 def test_colours_beyond_all_bins_take_the_outermost() -> None:
     far = torch.tensor([[127.0, 0], [0, -110], [-90, 90]]).T.reshape(1, 2, 1, 3)
     assert [BIN_CENTRES[number] for number in nearest_bin(far).flatten()] == [(60, 0), (0, -60), (-40, 40)]
+
+
+def test_rare_bins_become_the_nearest_of_the_frequent_ones() -> None:
+    gray, warm, warmer, blue = (BIN_CENTRES.index(centre) for centre in ((0, 0), (20, 20), (20, 30), (0, -50)))
+    numbers = torch.tensor([[gray] * 3 + [blue] * 2 + [warm], [warm] * 3 + [gray] * 2 + [warmer]])
+    kept, places = merge_rare_bins(numbers, 2)
+    assert kept.tolist() == [[gray, blue], [warm, gray]]
+    assert kept.gather(1, places).tolist() == [[gray] * 3 + [blue] * 2 + [gray], [warm] * 3 + [gray] * 2 + [warm]]
+    kept, places = merge_rare_bins(numbers, 48)
+    assert torch.equal(kept.gather(1, places), numbers)
 
 
 def test_photographs_are_mostly_gray_and_more_orange_and_blue_than_green_and_purple() -> None:

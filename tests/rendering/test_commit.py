@@ -169,9 +169,9 @@ def test_a_name_that_is_taken_while_it_is_rendered_is_kept(tmp_path: Path, monke
     path = small_plan(tmp_path / "project", 4)
 
     class Slow(Recall):
-        def forward(self, lightness, state, *, with_aux=False):  # type: ignore[no-untyped-def]
+        def forward(self, *given, **named):  # type: ignore[no-untyped-def]
             path.with_name("out.mkv").write_text("mine")
-            return super().forward(lightness, state)
+            return super().forward(*given, **named)
 
     with pytest.raises(UsageError, match=r"out\.mkv exists now: the whole result lies at .*out\.partial\.mkv"):
         render_small(path, model=Slow())

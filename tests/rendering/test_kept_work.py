@@ -10,7 +10,6 @@ import torch
 from safetensors.torch import save as save_state
 
 from kinemacolor.errors import InputError, ResourceError
-from kinemacolor.inference.engines import choice
 from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.plan.document import Plan
 from kinemacolor.rendering import cache, painting
@@ -18,6 +17,7 @@ from kinemacolor.rendering.cache import PassFolder, WorkFolder
 from kinemacolor.rendering.passes import PAINTING_FORMAT
 from kinemacolor.rendering.renderer import RenderPlan
 from kinemacolor.rendering.segment_codec import quantize_prediction
+from kinemacolor.utils.threads import choose_painting_threads
 from support.small_renders import FRAMES, Recall, render_small, short_segments, small_plan, stopped_render
 
 __all__ = ["short_segments"]
@@ -135,7 +135,7 @@ def test_lines_of_wrong_types_do_not_count(tmp_path: Path) -> None:
     assert PassFolder(tmp_path, 6).segment_count == 0
     (tmp_path / "journal.jsonl").write_bytes(b"\xff\xff\n[]\n" + b"[" * 100_000 + b"\n1\n" + b"9" * 10_000)
     assert PassFolder(tmp_path, 6).segment_count == 0
-    assert WorkFolder(tmp_path).torch_threads == torch.get_num_threads()
+    assert WorkFolder(tmp_path).torch_threads == choose_painting_threads()
 
 
 @pytest.mark.parametrize("state", [{}, {"total": torch.zeros(2, 3)}, {"film.luma": torch.zeros(1, 1)}])
@@ -149,49 +149,18 @@ def test_a_state_of_another_model_is_not_taken(
     assert path.with_name("out.mkv").read_bytes() == whole
 
 
-def test_the_number_of_threads_is_kept_with_the_work(path: Path) -> None:
+def test_the_number_of_threads_is_kept_with_the_work(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stopped_render(path, 8)
-    work, before = WorkFolder(path.with_name("film.plan.work")), torch.get_num_threads()
-    torch.set_num_threads(before + 1)
-    try:
-        assert work.torch_threads == before
-        with work.pin_torch_threads():
-            assert torch.get_num_threads() == before
-    finally:
-        torch.set_num_threads(before)
-
-
-@pytest.fixture
-def openvino_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where OpenVINO is installed, and nothing of it is called: the model has no method that it could compute."""
-    monkeypatch.setattr(choice, "has_openvino", lambda: True)
-
-
-@pytest.mark.usefixtures("openvino_for_nothing")
-def test_a_stopped_run_goes_on_with_its_engine(path: Path, whole: bytes) -> None:
-    stopped_render(path, 8, engine="openvino")
-    model = Recall()
-    report = render_small(path, model=model)
-    assert report.settings["engine"] == "openvino"
-    assert not report.warnings
-    assert path.with_name("out.mkv").read_bytes() == whole
-
-
-@pytest.mark.usefixtures("openvino_for_nothing")
-@pytest.mark.parametrize("is_named", [True, False], ids=["named", "gone"])
-def test_what_another_engine_painted_is_painted_again_and_told(
-    path: Path, is_named: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stopped_render(path, 8, engine="openvino")
-    work = path.with_name("film.plan.work")
-    assert WorkFolder(work).find_engines() == {"openvino"}
-    if not is_named:
-        monkeypatch.setattr(choice, "has_openvino", lambda: False)
-    model = Recall()
-    report = render_small(path, model=model, engine="torch" if is_named else "auto")
-    assert report.settings["engine"] == "torch"
-    assert any("is painted again with torch" in warning for warning in report.warnings)
-    assert WorkFolder(work).find_engines() == {"torch"}
+    work, before, painted = (
+        WorkFolder(path.with_name("film.plan.work")),
+        torch.get_num_threads(),
+        choose_painting_threads(),
+    )
+    monkeypatch.setattr(cache, "choose_painting_threads", lambda: painted + 1)  # as on another machine
+    assert work.torch_threads == painted
+    with work.pin_torch_threads():
+        assert torch.get_num_threads() == painted
+    assert torch.get_num_threads() == before
 
 
 def test_what_another_version_painted_is_told(path: Path) -> None:

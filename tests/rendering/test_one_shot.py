@@ -331,6 +331,7 @@ def test_ctrl_c_keeps_what_was_done(reference: Path, tmp_path: Path) -> None:
     with subprocess.Popen([*command, "--size", "64"], stderr=subprocess.PIPE, text=True) as process:
         partial = tmp_path / "out.partial.mkv"
         until(lambda: partial.exists() and partial.stat().st_size > 40_000)
+        until(lambda: any((tmp_path / "out.mkv.work").glob("passes/*/*.mkv")))  # frames come before their segment is
         process.send_signal(signal.SIGINT)
         _, talk = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, talk

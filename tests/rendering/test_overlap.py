@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 
 from kinemacolor.errors import InputError, ResourceError
 from kinemacolor.inference.postprocess import ChromaPostprocessor
@@ -41,10 +40,10 @@ def test_a_frame_is_written_before_its_segment_is_painted(tmp_path: Path, monkey
         write(*given, **named)  # type: ignore[arg-type]
         written.set()
 
-    def forward_once_written(self: Recall, lightness: torch.Tensor, state: object) -> object:
+    def forward_once_written(self: Recall, *given: object, **named: object) -> object:
         if self.seen == CUT - 1:
             painted_late.append(written.wait(PATIENCE))
-        return forward(self, lightness, state)  # type: ignore[arg-type]
+        return forward(self, *given, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(VideoWriter, "write", write_and_tell)
     monkeypatch.setattr(Recall, "forward", forward_once_written)

@@ -236,9 +236,9 @@ def seen(kinema: Colorizer, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     shown: list[int] = []
     forward = type(kinema).forward
 
-    def counted(self: Colorizer, luma, state):
+    def counted(self: Colorizer, luma, state, **named):
         shown.extend(range(luma.shape[1]))
-        return forward(self, luma, state)
+        return forward(self, luma, state, **named)
 
     monkeypatch.setattr(type(kinema), "forward", counted)
     return shown

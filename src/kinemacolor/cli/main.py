@@ -43,6 +43,7 @@ from kinemacolor.cli.web import web
 from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, UsageError, find_machine_fault
 from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, RenderOptions
 from kinemacolor.utils.console import print_message, show_progress
+from kinemacolor.utils.quick_start import prepare_quick_start
 
 app = typer.Typer(
     name="kinemacolor",
@@ -254,4 +255,5 @@ def run(arguments: list[str]) -> int:
 
 
 def main() -> None:
+    prepare_quick_start()
     sys.exit(run(sys.argv[1:]))

@@ -35,7 +35,7 @@ EngineOption = Annotated[
 ]
 JobsOption = Annotated[
     int | None,
-    typer.Option("--jobs", min=1, help="Paint shots in so many processes; default by cores, memory and shots."),
+    typer.Option("--jobs", min=1, help="Paint so many shots at a time; default by cores, memory and shots."),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 TIME_WORDS = "seconds, H:MM:SS, a frame (100f) or time code"

@@ -4,7 +4,7 @@ Only this module knows inference mode, autocast and devices. Half precision is a
 default: on a CPU bfloat16 is four to seven times slower.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
@@ -17,6 +17,8 @@ from torch import Tensor
 from kinemacolor.color import YCbCr, compress_to_gamut, lab_to_rgb, lightness_from_luma, rgb_to_lab
 from kinemacolor.errors import UsageError
 from kinemacolor.inference.attribution import Attribution, origin_from_output, part_from_output
+from kinemacolor.inference.batches import RunModel, SharedBatch
+from kinemacolor.inference.cbcr_converter import make_rgb
 from kinemacolor.inference.engines.choice import choose_engine
 from kinemacolor.inference.engines.cuda_graphs import give_back_runner, lend_runner
 from kinemacolor.inference.engines.openvino import compile_methods
@@ -44,7 +46,8 @@ class Session:
     ``height`` and ``width`` are the stored size of the film; ``pixel_aspect`` and ``orientation``
     say how stored frames are shown. ``in_shot`` is that of `Colorizer.init_state`.
     Whether the model fills is said by ``options`` alone, however it was loaded.
-    ``engine`` is that of `choose_engine`, and decides the last digits of what is predicted.
+    ``engine`` is that of `choose_engine`, and decides the last digits of what is predicted. Its
+    frames are rows of ``shared_batch``, where one is given; then predict in threads that take part in that.
 
     Raises ValueError without references, and for one with less than a two-thousandth of its pixels painted;
     UsageError where a model is to fill that cannot, and as `choose_engine`. All that predicts raises WeightsError for a
@@ -67,13 +70,17 @@ class Session:
         in_shot: bool = False,
         device: str = "auto",
         engine: str = "auto",
+        shared_batch: SharedBatch | None = None,
     ) -> None:
         if not references:
             raise ValueError("a session needs at least one reference")
         self.options = options or RenderOptions()
         self.device = choose_device(device)
         self.engine = choose_engine(engine, str(self.device), model.spec)
-        self.model, self._run = self._start_engine(model.to(self.device).eval())
+        self.model, run = self._start_engine(model.to(self.device).eval())
+        if shared_batch is not None:
+            run = shared_batch.share(run, (self.options.fill, self.options.precision))
+        self._run = run
         short_side = self.options.short_side or model.spec.short_side
         self.geometry = Geometry.from_frame_size(
             height, width, short_side, pixel_aspect=pixel_aspect, orientation=orientation, crop=self.options.crop
@@ -135,7 +142,7 @@ class Session:
             self.geometry.upright_crop_fraction,
         )
 
-    def _start_engine(self, model: Colorizer) -> tuple[Colorizer, Callable[..., ModelOutput]]:
+    def _start_engine(self, model: Colorizer) -> tuple[Colorizer, RunModel]:
         """Return the model that is run, and how it is called."""
         precision = self.options.precision
         if self.engine == "openvino" and precision == "float32":  # at half precision torch runs all
@@ -165,9 +172,8 @@ class Session:
         cbcr_codes = self.postprocessor.compute_cbcr_codes(
             luma_codes, self.postprocessor.with_saturation(prediction), size, BT709_FULL_RANGE, BT709_FULL_RANGE
         )
-        rgb = BT709_FULL_RANGE.to_rgb(torch.from_numpy(luma_codes)[None], torch.from_numpy(cbcr_codes))
         confidence = self.geometry.upscale_field(prediction.confidence, size)
-        return (rgb * 255).round().to(torch.uint8).permute(1, 2, 0).numpy(), confidence
+        return make_rgb(luma_codes, cbcr_codes, BT709_FULL_RANGE), confidence
 
     @contextmanager
     def _inference_mode(self) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """Bins of ab: colours as classes, for networks that say how likely each colour is."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from kinemacolor.nn.constants import get_constant
@@ -58,3 +59,16 @@ def nearest_bin(ab: Tensor) -> Tensor:
     # The nearest centre has the largest c·x - c²/2. No matrix product: a GPU may round its factors (TF32).
     nearness = a * exact[:, :1] + b * exact[:, 1:] - (a.square() + b.square()) / 2
     return nearness.argmax(1)
+
+
+@torch.no_grad()
+def merge_rare_bins(numbers: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Keep the ``count`` most frequent bins of each row of ``numbers`` ``B M``, and put the others to the nearest kept.
+
+    Gives the kept bins ``B count``, and for each number its place among them, ``B M``.
+    """
+    kept = F.one_hot(numbers, BIN_COUNT).sum(1).topk(count).indices
+    centres = bin_centres(numbers.new_empty(0, dtype=torch.float32))
+    distances = (centres[:, None] - centres).square().sum(-1)  # exact: whole numbers
+    nearest = distances[:, kept].argmin(2).T  # B K
+    return kept, nearest.gather(1, numbers)

@@ -113,8 +113,7 @@ def _attend(
     cells = (numbers[..., None] * BLOCK + torch.arange(BLOCK, device=numbers.device)).flatten(1)
     largest = find_largest(products)
     similarity = products.gather(-1, largest[..., None])[..., 0]
-    weights = (products / temperature).softmax(-1)
-    warped = (values.transpose(1, 2) @ weights.transpose(1, 2)).transpose(1, 2)  # few rows are faster than few columns
+    warped = (products / temperature).softmax(-1) @ values
     best = find_best(products.detach().amax(1), named)
     kept = products.gather(2, best[:, None].expand(-1, BLOCK, -1))
     return warped, similarity, cells.gather(1, largest), cells.gather(1, best), kept

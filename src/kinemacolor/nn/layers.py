@@ -95,6 +95,8 @@ def pad_to_multiple(x: Tensor, multiple: int) -> Tensor:
     if not any(border):
         return x
     padded = F.pad(x.flatten(0, -4), border, mode="replicate")
+    if x.ndim == 4:
+        return padded  # reshaped to its own shape it would forget, with a batch of one, that its channels are last
     return padded.reshape(*x.shape[:-2], *padded.shape[-2:])
 
 

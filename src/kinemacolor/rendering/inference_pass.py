@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from kinemacolor.errors import InputError
+from kinemacolor.inference.batches import SharedBatch
 from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.inference.session import Session, complete_reference
 from kinemacolor.models.base import Colorizer
@@ -32,7 +33,8 @@ class InferenceWorker:
 
     ``reference_digests`` has the sha256 of each reference file as it was when the render began. A caller that has read
     references or film before passes ``references`` and ``info``. ``stages`` gets the stages that it starts. Frames in
-    ``kept_luma`` are not read from the film.
+    ``kept_luma`` are not read from the film. With ``shared_batch`` frames are rows of that.
+
     All but `request_stop` is for one thread.
     """
 
@@ -48,10 +50,11 @@ class InferenceWorker:
         info: VideoInfo | None = None,
         stages: Stages | None = None,
         kept_luma: KeptLuma | None = None,
+        shared_batch: SharedBatch | None = None,
     ) -> None:
         self._film, self._model, self._work, self._reference_digests = film, model, work, reference_digests
         self._references, self._device, self._info = references or ReferenceReader(), device, info
-        self._stages, self._kept_luma = stages or Stages(), kept_luma
+        self._stages, self._kept_luma, self._shared_batch = stages or Stages(), kept_luma, shared_batch
         self._store = SegmentStore(self._stages)
         self._reader: RangeReader | None = None
         self._painter: PassPainter | None = None
@@ -157,6 +160,7 @@ class InferenceWorker:
             options=inference_pass.options,
             device=self._device,
             engine=self._work.engine,
+            shared_batch=self._shared_batch,
             pixel_aspect=info.sample_aspect,
             orientation=info.orientation,
             in_shot=inference_pass.has_reference_at_start,

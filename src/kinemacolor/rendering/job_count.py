@@ -11,14 +11,17 @@ JOB_BYTES = 1_000_000_000  # of memory that a process takes: 690 MB at 1080p, th
 
 
 def choose_jobs(render_plan: RenderPlan, wanted: int | None = None) -> int:
-    """Choose how many processes paint a plan, at least 1; ``wanted`` is the user's number, None: what is good here.
+    """Choose how many passes of a plan are painted at a time, at least 1.
 
-    Never more than passes are missing. On a GPU one, unless more are wanted.
+    ``wanted`` is the user's number; None: what is good here, on a GPU one. Never more than passes are missing; on a GPU
+    never more than there are, so that a run that goes on has the same batch.
     """
     missing = [len(one) - one_folder.frames_painted for one, one_folder in render_plan.iter_passes()]
     lengths = [frames for frames in missing if frames]
-    if wanted is not None or choose_device(render_plan.device).type != "cpu":
-        return max(1, min(wanted or 1, len(lengths)))
+    if choose_device(render_plan.device).type != "cpu":
+        return min(wanted or 1, len(render_plan.passes)) if lengths else 1
+    if wanted is not None:
+        return max(1, min(wanted, len(lengths)))
     return count_jobs(
         lengths, cores=count_cores(), threads=render_plan.work.torch_threads, memory=find_available_memory()
     )

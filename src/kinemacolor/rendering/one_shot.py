@@ -249,7 +249,7 @@ class ColorizeRun:
                 device=request.device,
                 engine=request.engine,
                 references=self._references,
-                is_film_checked=self._stamps == stamp_film(locate_film(request.source)),
+                is_film_checked=bool(self._stamps) and self._stamps == stamp_film(request.source),
                 kept_luma=self._luma,
             )
             report = render_in_jobs(render_plan, self.output_setup, on_progress, request.jobs, stages)

@@ -5,12 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from functools import partial
 
+from kinemacolor.rendering.batch_workers import open_batch_workers
 from kinemacolor.rendering.job_count import choose_jobs
 from kinemacolor.rendering.local_workers import open_local_workers
 from kinemacolor.rendering.output import OutputSetup
 from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
 from kinemacolor.rendering.scheduler import Coordinator, Scheduler, WorkerPool
+from kinemacolor.utils.device import choose_device
 from kinemacolor.utils.stages import Stages
 
 OpenWorkerPool = Callable[[RenderPlan], AbstractContextManager[WorkerPool]]
@@ -23,16 +25,18 @@ def render_in_jobs(
     jobs: int | None = None,
     stages: Stages | None = None,
 ) -> RenderReport:
-    """Render a plan on this machine, in so many processes that paint; None: as `choose_jobs` finds good.
+    """Render a plan on this machine, so many passes at a time; None: as `choose_jobs` finds good.
 
-    The film and what is kept have the bytes that one process makes. ``stages`` as in `execute_render_plan`: those of
+    On a CPU processes paint, and the film and what is kept have the bytes that one makes. On a GPU passes are the rows
+    of one batch, whose last digits depend on how many rows there are. ``stages`` as in `execute_render_plan`: those of
     this process. Raises as `execute_render_plan`, also for errors in another process; ResourceError where one pass ends
     several of them.
     """
     count = choose_jobs(render_plan, jobs)
     if count == 1:
         return execute_render_plan(render_plan, output_setup, on_progress, stages=stages)
-    return render_with_workers(partial(open_local_workers, count), render_plan, output_setup, on_progress, stages)
+    open_workers = open_local_workers if choose_device(render_plan.device).type == "cpu" else open_batch_workers
+    return render_with_workers(partial(open_workers, count), render_plan, output_setup, on_progress, stages)
 
 
 def render_with_workers(

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import IO, Any, Literal
 
 from kinemacolor.errors import KinemacolorError
+from kinemacolor.utils.quick_start import prepare_quick_start
 
 # What a worker does now, as `WorkerEvent.kind`, and the error that ends it.
 Answer = tuple[Literal["idle", "segment", "lost"], BaseException | None]
@@ -28,6 +29,7 @@ def write_request(stream: IO[bytes], request: object) -> None:
 
 def main() -> None:
     """Paint the passes that are asked for, until the input closes."""
+    prepare_quick_start()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     requests: queue.Queue[bytes] = queue.Queue()

@@ -1,36 +1,29 @@
 """How many threads the libraries that compute may take."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import cv2
 
+from kinemacolor.utils.machine import count_cores
+
 FEW_CORES = 3  # up to which the stages of a job fill the cores without threads inside of a stage
-_MAX_PAINTING_THREADS = 8  # operations at the working size are too small for more
 
 
 def has_few_cores() -> bool:
     """Whether the stages of a job fill the cores of this machine, so that more threads only cost more."""
-    return _count_cores() <= FEW_CORES
+    return count_cores() <= FEW_CORES
 
 
 def choose_painting_threads() -> int:
     """Choose the number of torch threads for painting: by the cores of the machine, however busy they are.
 
-    One on few cores, where two take a fifth more CPU-seconds; else half of the cores, the others being for decoding,
-    chroma and encoding. Never more than torch would take (OMP_NUM_THREADS).
+    One on few cores, else two, which take a fifth more CPU-seconds than one; further cores are for further processes.
+    Never more than torch would take (OMP_NUM_THREADS).
     """
     import torch
 
-    wanted = 1 if has_few_cores() else min(_count_cores() // 2, _MAX_PAINTING_THREADS)
-    return min(wanted, torch.get_num_threads())
-
-
-def _count_cores() -> int:
-    """Count the cores that this process may use."""
-    has_affinity = hasattr(os, "sched_getaffinity")  # not on Windows and macOS
-    return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    return min(1 if has_few_cores() else 2, torch.get_num_threads())
 
 
 def use_single_thread() -> None:

@@ -138,8 +138,12 @@ def list_film_files(path: Path, gaps: GapHandling = "skip") -> list[Path]:
 
 
 def stamp_film(path: Path) -> list[tuple[int, int]]:
-    """Return size and modification time (ns) of a film's file, or of each picture of a series. Raises as there."""
-    stats = [file.stat() for file in list_film_files(path)]
+    """Return size and modification time (ns) of a film's file, or of each picture of a series.
+
+    Raises InputError where one is missing, and as `find_series`.
+    """
+    with translate_read_errors(path):
+        stats = [file.stat() for file in list_film_files(path)]
     return [(one.st_size, one.st_mtime_ns) for one in stats]
 
 

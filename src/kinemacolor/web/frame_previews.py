@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from kinemacolor.errors import UsageError
 from kinemacolor.inference.attribution import Attribution, Origin
+from kinemacolor.inference.cbcr_converter import make_rgb
 from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction
 from kinemacolor.inference.session import BT709_FULL_RANGE, Session
 from kinemacolor.models.base import Colorizer
@@ -293,5 +293,4 @@ def _to_rgb(
     )
     # A gray picture of 8 bits holds luma codes of full range.
     cbcr_codes = preview_postprocessor.compute_cbcr_codes(gray, prediction, size, BT709_FULL_RANGE, BT709_FULL_RANGE)
-    rgb = BT709_FULL_RANGE.to_rgb(torch.from_numpy(gray)[None], torch.from_numpy(cbcr_codes))
-    return (rgb * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    return make_rgb(gray, cbcr_codes, BT709_FULL_RANGE)

@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 from kinemacolor.errors import KinemacolorError, UsageError, translate_foreign_errors
+from kinemacolor.utils.quick_start import prepare_quick_start
 from kinemacolor.web.storage import NotFoundError
 
 try:
@@ -45,6 +46,7 @@ def main(module: str, memory: str) -> None:
     """Answer calls until the input closes. Whatever libraries print goes to the error output."""
     if not module.startswith("kinemacolor.web."):
         raise UsageError(f"{module} is no module of the page")
+    prepare_quick_start()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     limit_memory(int(memory))

@@ -88,7 +88,7 @@ def plain_block(model: LongTerm, luma: Tensor, reference: Tensor, store: Tensor)
 @torch.inference_mode()
 def test_equations_4_to_7_two_blocks_with_everything_computed_anew() -> None:
     model = LongTerm(replace(TINY, temperature=0.1)).double().eval()  # an untrained network magnifies rounding
-    luma, reference = lab(1, 6, 3, 64, 64)[:, :, :1].double(), lab(1, 3, 64, 64).double()
+    luma, reference = lab(1, 6, 3, 32, 32)[:, :, :1].double(), lab(1, 3, 32, 32).double()
     step = model(luma, model.init_state(reference[:, None]), with_aux=True)
     store = torch.zeros(1, 0, model.linkage.dim).double()
     for block in range(2):

@@ -78,7 +78,7 @@ def owner(server: Server) -> Program:
 @pytest.fixture(scope="module")
 def rendered(owner: Program, film: Path, references: list[Path]) -> str:
     """A project of ``owner`` that is through all steps."""
-    project = owner.begin(film, references)
+    project = owner.begin(film, references, short_side=SIZE[0])
     owner.ask(project, "render")
     owner.ended(project, "render")
     return project

@@ -44,10 +44,16 @@ def store_compiled(key: object, data: bytes) -> None:
 
 def hash_network(model: nn.Module) -> str:
     """Compute a digest of all that decides what a network computes: its weights, its type, and the code of networks."""
-    digest = hashlib.sha256(f"{type(model).__module__}.{type(model).__qualname__}".encode())
+    digest = hashlib.sha256(f"{type(model).__qualname__} {hash_weights(model)}".encode())
     for room in (kinemacolor.models, kinemacolor.nn):
         for path in sorted(Path(room.__path__[0]).rglob("*.py")):
             digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def hash_weights(model: nn.Module) -> str:
+    """Compute a digest of the weights of a network: names, types, shapes and values."""
+    digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

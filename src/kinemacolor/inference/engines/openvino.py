@@ -11,10 +11,12 @@ from io import BytesIO
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from kinemacolor.inference.engines.compiled_files import find_compiled, hash_network, store_compiled
+from kinemacolor.inference.engines.int8 import load_ranges, round_inputs
 from kinemacolor.models.base import Colorizer
 
 CompiledModule = Callable[..., tuple[Tensor, ...]]
@@ -47,12 +49,17 @@ def compile_module(module: nn.Module, examples: Sequence[Tensor], *, name: str |
 def compile_methods(model: Colorizer) -> Colorizer:
     """Return a model of the same weights whose `Colorizer.tensor_methods` are computed by OpenVINO.
 
+    Convolutions that have ranges for their inputs (`load_ranges`) compute with eight bits, all else with float32.
     Each is compiled when it is first called, for each size of pictures once. The same model gives the same result.
     """
     stamp = tuple((x.data_ptr(), 0 if x.is_inference() else x._version) for x in model.state_dict().values())
     if model not in _prepared or _prepared[model][0] != stamp:
-        digest = hash_network(model)
-        methods = {name: _CompiledMethod(model, name, digest) for name in model.tensor_methods}
+        ranges = load_ranges(model)
+        digest = f"{hash_network(model)} {sorted(ranges.items())}"
+        methods = {
+            name: _CompiledMethod(round_inputs(model, ranges) if ranges else model, name, digest)
+            for name in model.tensor_methods
+        }
         _prepared[model] = stamp, model.with_methods(methods)
     return _prepared[model][1]
 
@@ -131,7 +138,22 @@ def _convert(module: nn.Module, examples: tuple[Tensor, ...]) -> Any:
         decoder = TorchScriptPythonDecoder(traced, example_input=examples)  # has to live as long as it is read from
         model = frontend.convert(frontend.load(decoder))
     model.reshape({index: list(x.shape) for index, x in enumerate(examples)})
+    _round_weights(model)
     return model
+
+
+def _round_weights(model: Any) -> None:
+    """Round the weights of each convolution whose input is rounded, to 255 steps for each channel of its output."""
+    from openvino import opset13 as op
+
+    for node in model.get_ops():
+        if node.get_type_name() != "Convolution" or node.input_value(0).get_node().get_type_name() != "FakeQuantize":
+            continue
+        weights = node.input_value(1).get_node()
+        high = np.abs(weights.data).max(axis=(1, 2, 3), keepdims=True).clip(1e-8).astype(np.float32)
+        ends = [op.constant(-high), op.constant(high)]
+        rounded = op.fake_quantize(weights.output(0), *ends, *ends, 255)
+        node.input(1).replace_source_output(rounded.output(0))
 
 
 def _make_config() -> dict[str, Any]:

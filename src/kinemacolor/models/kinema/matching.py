@@ -43,7 +43,7 @@ class MatchingOptions:
     temperature: float = 0.03
     history_temperature: float = 0.04
     blocks: int = 32
-    places: int = 32
+    places: int = 48
     radius: int = 6
     decay: float = 0.002
     anchor: float = 0.04

@@ -47,11 +47,12 @@ class KinemaState(MatchingState):
 
     semantic_keys: Tensor
     semantic_values: Tensor
+    semantic_classes: Tensor
 
     @property
     def semantic_memory(self) -> SemanticMemory:
         """The references in the form that `SemanticAttention` takes."""
-        return SemanticMemory(self.semantic_keys, self.semantic_values)
+        return SemanticMemory(self.semantic_keys, self.semantic_values, self.semantic_classes)
 
 
 class Encoding(NamedTuple):
@@ -122,7 +123,8 @@ class Kinema(Colorizer):
         )
         memory = self.semantic.encode_references(pictures[:, :1], pictures[:, 1:], batch, paint_mask)
         matching_fields = {f.name: getattr(matching_state, f.name) for f in fields(matching_state)}
-        return KinemaState(**matching_fields, semantic_keys=memory.keys, semantic_values=memory.values)
+        semantic_fields = {f"semantic_{name}": x for name, x in memory._asdict().items()}
+        return KinemaState(**matching_fields, **semantic_fields)
 
     def forward(self, lightness: Tensor, state: State, *, with_aux: bool = False) -> ModelOutput:
         assert isinstance(state, KinemaState)

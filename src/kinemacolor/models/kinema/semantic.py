@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kinemacolor.models.kinema.keys import LAB_SCALE
-from kinemacolor.nn.ab_bins import BIN_COUNT, bin_centres, nearest_bin
+from kinemacolor.nn.ab_bins import BIN_COUNT, bin_centres, merge_rare_bins, nearest_bin
 from kinemacolor.nn.attention import match_keys
 from kinemacolor.nn.backbones import EfficientNetLite0, normalize_channels
 from kinemacolor.nn.layers import flatten_grid, resize_bilinear, std_from_moments
@@ -29,14 +29,16 @@ CELL_SIZE = 8  # px, a side of a cell
 SHRINK = (
     2  # of pictures before the backbone, which tells kinds apart as well at half the size, at a quarter of the cost
 )
+KEPT_CLASSES = 48  # of colours in the keys: half of all pictures have 16 or fewer, nine of ten 32
 PRIOR_TEMPERATURE = 0.5  # sharpens the prior where its mean is taken as a colour: a plain mean is muted
 
 
 class SemanticMemory(NamedTuple):
-    """All references: keys B M C and values B M 3 (ab, a² + b²) of their cells."""
+    """All references: keys B M C and values B M 3 (ab, a² + b²) of their cells, and the classes B K in the keys."""
 
     keys: Tensor
     values: Tensor
+    classes: Tensor
 
 
 class Prior(NamedTuple):
@@ -112,11 +114,12 @@ class SemanticAttention(nn.Module):
         grid = described.lightness.shape[-2], described.lightness.shape[-1]
         colors = F.adaptive_avg_pool2d(fill_unpainted(ab, paint_mask, grid), grid)
         values = torch.cat([colors, colors.square().sum(1, keepdim=True)], 1)
-        classes = F.one_hot(nearest_bin(colors), BIN_COUNT).permute(0, 3, 1, 2).to(colors)
         light = described.lightness
-        keys = torch.cat([described.descriptors, light, light.square(), torch.ones_like(light), classes], 1)
+        keys = torch.cat([described.descriptors, light, light.square(), torch.ones_like(light)], 1)
         cells = painted_cells(paint_mask, grid)
-        return SemanticMemory(flatten_grid(keys, batch)[:, cells], flatten_grid(values, batch)[:, cells])
+        keys, values, numbers = (flatten_grid(x, batch)[:, cells] for x in (keys, values, nearest_bin(colors)[:, None]))
+        classes, places = merge_rare_bins(numbers[..., 0], KEPT_CLASSES)
+        return SemanticMemory(torch.cat([keys, F.one_hot(places, KEPT_CLASSES).to(keys)], -1), values, classes)
 
     def forward(self, lightness: Tensor, memory: SemanticMemory) -> SemanticColors:
         """Compute semantic colours for the frames of B clips, by their L ``B·T 1 H W``."""
@@ -125,13 +128,16 @@ class SemanticAttention(nn.Module):
     def attend(self, described: SemanticDescription, memory: SemanticMemory) -> SemanticColors:
         """Compute semantic colours for the frames of B clips, by what `describe` says of them."""
         light, (sharpness, light_scale, prior_scale) = described.lightness, self.scales.exp().unbind()
+        classes = memory.classes.repeat_interleave(len(light) // len(memory.classes), 0)[:, None, None]
+        plausibility = described.prior.plausibility.detach().permute(0, 2, 3, 1)
+        plausibility = plausibility.gather(3, classes.expand(-1, *plausibility.shape[1:3], -1)).permute(0, 3, 1, 2)
         query = torch.cat(
             [
                 sharpness * described.descriptors,
                 2 * light_scale * light,
                 -light_scale.expand_as(light),
                 -light_scale * light.square(),
-                prior_scale * described.prior.plausibility.detach(),
+                prior_scale * plausibility,
             ],
             1,
         )

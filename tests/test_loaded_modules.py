@@ -1,0 +1,68 @@
+"""What is loaded for what: a regression of the start is seen here, without a clock."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kinemacolor.cli.main import app
+from support.films import scene, write_film
+from support.plans import save
+
+HEAVY = {"torch", "numpy", "cv2", "av", "PIL", "opentimelineio", "kinemacolor.plan.document"}
+# What a job never needs: torch's compiler and what comes with it, other engines, extras, and lists of editors.
+NEVER = {"torch._dynamo", "torch._inductor", "torch.onnx", "sympy", "networkx", "jinja2", "opentimelineio", "scipy"}
+NEVER |= {"pandas", "matplotlib", "openvino", "onnx", "ray", "gradio", "fastapi", "tensorboard", "IPython"}
+LIST_LOADED = """
+import json, sys
+waiting = lambda module: vars(module).get("_waiting_loader") is not None
+print("loaded", json.dumps([name for name, module in list(sys.modules.items()) if module and not waiting(module)]))
+"""
+RUN = "import sys\nfrom kinemacolor.cli.main import main\ntry: main()\nexcept SystemExit as ended: code = ended.code\n"
+VERBS = sorted(command.name or command.callback.__name__ for command in app.registered_commands if command.callback)
+
+
+def list_loaded(code: str, *words: str, folder: Path | None = None) -> set[str]:
+    """The names of all modules that a fresh Python has loaded when the code has run."""
+    command = [sys.executable, "-P", "-c", code + LIST_LOADED, *words]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.rpartition("loaded ")[2]))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("loaded")
+    write_film(place / "film.mp4", 3)
+    save(place / "still.png", scene(0))
+    return place
+
+
+def test_importing_the_library_loads_nothing_else() -> None:
+    loaded = list_loaded("import kinemacolor") - list_loaded("import typing")
+    assert loaded == {"kinemacolor", "kinemacolor._version"}
+
+
+def test_help_and_usage_errors_load_nothing_heavy() -> None:
+    """All of them in one process: what none of them loads, each does not load."""
+    calls = [["--help"], ["--version"], [], ["colorize"], ["render", "--nonsense"], ["none.mp4"]]
+    calls += [[verb, "--help"] for verb in (*VERBS, "models", "refs")]
+    code = f"from kinemacolor.cli.main import run\nfor words in {calls!r}: assert run(words) in (0, 2), words\n"
+    assert not HEAVY & list_loaded(code)
+
+
+@pytest.mark.parametrize("verb", ["colorize", "preview"])
+def test_a_job_loads_no_compiler_and_nothing_of_extras(verb: str, folder: Path) -> None:
+    words = [verb, "film.mp4", "-r", "still.png", "--size", "64"]
+    loaded = list_loaded(RUN + "assert code == 0, code\n", *words, folder=folder)
+    assert "torch" in loaded
+    assert not NEVER & loaded
+    waiting = {"torch._meta_registrations", "torch.export", "torch.optim", "torch.utils.data"}
+    assert waiting & loaded == set()
+
+
+def test_loading_kinema_loads_no_compiler_in_a_users_program_either() -> None:
+    loaded = list_loaded("from kinemacolor import load_model\nload_model()\n")
+    assert not {"torch._dynamo", "sympy"} & loaded
