@@ -29,10 +29,10 @@ def test_variants_are_the_other_version_then_this_one_with_its_options(tmp_path:
     assert [(one.name, one.version) for one in found] == [
         ("before", "0.0.7"),
         ("now --size 64", __version__),
-        ("now --size 64 --preset superfast", __version__),
+        ("now --preset superfast", __version__),
     ]
     assert found[0].python == tmp_path / "venv/bin/python"
-    assert found[2].options == ("--size", "64", "--preset", "superfast")
+    assert found[2].options == ("--preset", "superfast")
 
 
 def test_another_version_does_not_find_the_modules_of_this_one(monkeypatch: pytest.MonkeyPatch) -> None:

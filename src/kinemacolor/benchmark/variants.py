@@ -65,7 +65,7 @@ class JobCost:
 def make_variants(
     other: Path | None, options: Sequence[str] = (), more: Iterable[Sequence[str]] = ()
 ) -> tuple[Variant, ...]:
-    """Make what is to be timed: ``other``, if any, then this version with ``options``, and with ``more`` of them each.
+    """Make what is to be timed: ``other``, if any, then this version with ``options``, then with each of ``more``.
 
     ``other`` is a virtual environment, or a Python. Raises UsageError where it has no kinemacolor.
     """
@@ -75,8 +75,7 @@ def make_variants(
         python = _find_python(other)
         variants.append(Variant("before", python, _ask_version(python)))
     version = _ask_version(own)
-    for one in ((), *more):
-        words = (*options, *one)
+    for words in map(tuple, (options, *more)):
         variants.append(Variant(" ".join(["now", *words]), own, version, words))
     return tuple(variants)
 

@@ -28,7 +28,7 @@ def bench(
         Path | None, typer.Option("--against", help="A virtual environment, or its Python, with another version.")
     ] = None,
     variants: Annotated[
-        list[str], typer.Option("--with", help="Time also with such options of `colorize`; may repeat.")
+        list[str], typer.Option("--with", help="Time also with these options of `colorize`; may repeat.")
     ] = [],  # noqa: B006
     engine: EngineOption = DEFAULT_ENGINE,
     threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads of torch; default its own.")] = None,
