@@ -12,7 +12,7 @@ _MAX_PAINTING_THREADS = 8  # operations at the working size are too small for mo
 
 def has_few_cores() -> bool:
     """Whether the stages of a job fill the cores of this machine, so that more threads only cost more."""
-    return _count_cores() <= FEW_CORES
+    return count_cores() <= FEW_CORES
 
 
 def choose_painting_threads() -> int:
@@ -23,12 +23,12 @@ def choose_painting_threads() -> int:
     """
     import torch
 
-    wanted = 1 if has_few_cores() else min(_count_cores() // 2, _MAX_PAINTING_THREADS)
+    wanted = 1 if has_few_cores() else min(count_cores() // 2, _MAX_PAINTING_THREADS)
     return min(wanted, torch.get_num_threads())
 
 
-def _count_cores() -> int:
-    """Count the cores that this process may use."""
+def count_cores() -> int:
+    """Count the cores that this process may run on."""
     has_affinity = hasattr(os, "sched_getaffinity")  # not on Windows and macOS
     return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
 
