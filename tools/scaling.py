@@ -259,8 +259,8 @@ def main() -> None:
     """Print the model's tables, or with ``--measure`` the measured one."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--frame", type=float, default=0.4, help="seconds to paint a frame")
-    parser.add_argument("--assembled", type=float, default=0.07, help="seconds to assemble a frame")
+    parser.add_argument("--frame", type=float, default=0.17, help="seconds to paint a frame")
+    parser.add_argument("--assembled", type=float, default=0.05, help="seconds to assemble a frame")
     parser.add_argument("--start", type=float, default=8, help="seconds until a machine starts to work")
     parser.add_argument("--begin", type=float, default=0.5, help="seconds until a pass begins")
     parser.add_argument("--measure", type=Path, metavar="CLIPS", help="measure instead, with the clips in this folder")

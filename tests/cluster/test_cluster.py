@@ -171,7 +171,8 @@ def test_without_a_shared_disk_segments_travel(
 
 def hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers look for the probe where it is not."""
-    monkeypatch.setattr(crews, "WorkerConfig", lambda *given: replace(WorkerConfig(*given), probe="nowhere"))
+    tell = WorkerConfig.for_render_plan
+    monkeypatch.setattr(WorkerConfig, "for_render_plan", lambda *given: replace(tell(*given), probe="nowhere"))
 
 
 @pytest.mark.slow

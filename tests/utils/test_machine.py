@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kinemacolor.utils.machine import count_cores, find_available_memory
+from kinemacolor.utils.machine import find_available_memory
 
 
 def test_memory_is_the_least_of_machine_and_container(tmp_path: Path) -> None:
@@ -18,7 +18,3 @@ def test_memory_is_the_least_of_machine_and_container(tmp_path: Path) -> None:
     assert find_available_memory(tmp_path, tmp_path) == 150_000
     (tmp_path / "memory.max").write_text("400000\n")
     assert find_available_memory(tmp_path, tmp_path) == 0
-
-
-def test_there_is_a_core() -> None:
-    assert count_cores() >= 1

@@ -1,15 +1,8 @@
-"""What this machine has for a process: cores, and memory that is free."""
+"""What this machine has for further processes: memory that is free."""
 
-import os
-import sys
 from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup")
-
-
-def count_cores() -> int:
-    """Count the cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def find_available_memory(proc: Path = Path("/proc"), cgroup: Path = _CGROUP) -> int | None:

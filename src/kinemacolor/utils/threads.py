@@ -1,11 +1,10 @@
 """How many threads the libraries that compute may take."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import cv2
-
-from kinemacolor.utils.machine import count_cores
 
 FEW_CORES = 3  # up to which the stages of a job fill the cores without threads inside of a stage
 
@@ -24,6 +23,12 @@ def choose_painting_threads() -> int:
     import torch
 
     return min(1 if has_few_cores() else 2, torch.get_num_threads())
+
+
+def count_cores() -> int:
+    """Count the cores that this process may run on."""
+    has_affinity = hasattr(os, "sched_getaffinity")  # not on Windows and macOS
+    return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
 
 
 def use_single_thread() -> None:
