@@ -71,7 +71,8 @@ class EncodingOptions:
 
     ``vcodec`` is h264, h265, prores, vp9, av1, ffv1 or any encoder of FFmpeg; for a folder of pictures
     png, tiff or exr (half floats; 32 bits with ``pix_fmt`` gbrpf32le). ``crf`` is the
-    encoder's constant quality, smaller is better. ``preset`` trades encoding time for size (x264, x265).
+    encoder's constant quality, smaller is better. ``preset`` trades encoding time for size (x264, x265). With ``parts``
+    a film is encoded in closed parts of whole shots, by all who paint: other bytes, the same with any number of them.
     """
 
     vcodec: str | None = option(
@@ -81,6 +82,7 @@ class EncodingOptions:
     crf: Annotated[float | None, Interval(ge=0, le=63)] = option(None, "--crf", "Constant quality; smaller is better.")
     lossless: bool = option(False, "--lossless", "Store without loss (FFV1 in .mkv).")
     preset: str = option("veryfast", "--preset", "Speed of x264 and x265.")
+    parts: bool = option(False, "--parts", "Have shots encoded where they are painted, for many jobs.", is_later=True)
 
 
 def repainting_options(options: RenderOptions) -> dict[str, Any]:
@@ -92,7 +94,7 @@ def repainting_options(options: RenderOptions) -> dict[str, Any]:
     return {name: getattr(options, name) for name in names if name not in later_defaults(options)}
 
 
-def later_defaults(options: RenderOptions) -> set[str]:
+def later_defaults(options: RenderOptions | EncodingOptions) -> set[str]:
     """Return the names of the options that came after the first plans and have their default."""
     return {
         one.name for one in fields(options) if one.metadata["is_later"] and getattr(options, one.name) == one.default

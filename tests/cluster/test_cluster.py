@@ -25,8 +25,10 @@ from kinemacolor.errors import InputError, ResourceError, UsageError, WeightsErr
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import Plan
+from kinemacolor.rendering import parts
 from kinemacolor.rendering.cache import PassFolder, WorkFolder
 from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
+from kinemacolor.rendering.part_encoding import PartEncoder
 from kinemacolor.rendering.pass_worker import Worker, WorkerConfig
 from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.rendering.progress import Progress, RenderReport
@@ -34,6 +36,7 @@ from kinemacolor.rendering.renderer import RenderPlan
 from kinemacolor.rendering.scheduler import Coordinator, Scheduler, WorkerEvent, order_passes
 from kinemacolor.utils.checked_files import append_checked_line
 from kinemacolor.utils.files import iter_json_lines
+from kinemacolor.utils.stages import Stages
 from support.plans import two_scenes
 from support.renders import command, edited, planned, rendered
 from support.waiting import PATIENCE, until
@@ -52,8 +55,10 @@ def clustered(
     name: str = "cluster.mkv",
     workers: int = 2,
     on_progress: Callable[[Progress], None] | None = None,
+    *,
+    encoding: EncodingOptions = LOSSLESS,
 ) -> RenderReport:
-    target = OutputSpec(path.with_name(name), LOSSLESS)
+    target = OutputSpec(path.with_name(name), encoding)
     prepared = prepare_plan_output(job.plan, target, job.model.spec, job.work.folder, device="cpu", inputs=[path])
     return render_on_cluster(ClusterOptions(workers=workers), job, prepared, on_progress)
 
@@ -175,6 +180,26 @@ def hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(WorkerConfig, "for_render_plan", lambda *given: replace(tell(*given), probe="nowhere"))
 
 
+def test_parts_are_encoded_by_workers_that_share_the_folder_else_here(
+    path: Path, kinema: Colorizer, ray: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "MIN_PART_SECONDS", 1)
+    begun, encode = list[parts.FilmPart](), PartEncoder.encode_part
+
+    def encode_and_tell(encoder: PartEncoder, part: parts.FilmPart, stages: Stages) -> None:
+        begun.append(part)
+        encode(encoder, part, stages)
+
+    monkeypatch.setattr(PartEncoder, "encode_part", encode_and_tell)  # in this process alone
+    wanted = replace(LOSSLESS, parts=True)
+    clustered(path, opened(path, kinema, "shared-parts"), "shared.mkv", encoding=wanted)
+    assert not begun
+    hidden(monkeypatch)
+    clustered(path, opened(path, kinema, "carried-parts"), "here.mkv", encoding=wanted)
+    assert len(begun) == 3
+    assert path.with_name("here.mkv").read_bytes() == path.with_name("shared.mkv").read_bytes()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("carried", [False, True])
 def test_many_kills_at_random_moments_change_nothing(
@@ -266,6 +291,9 @@ class Hands:
             del self._busy[worker]
         return found
 
+    def can_encode(self, worker: int) -> bool:
+        return False
+
     def start_pass(self, worker: int, inference_pass: InferencePass, folder: PassFolder) -> None:
         assert worker not in self._busy
         assert inference_pass not in [busy for busy, _ in self._busy.values()]
@@ -330,7 +358,7 @@ def test_what_stops_the_painting_ends_the_wait_for_it(path: Path, kinema: Colori
 def test_a_worker_that_differs_is_told(path: Path, kinema: Colorizer) -> None:
     job = opened(path, kinema)
     size = job.plan.film.path.stat().st_size
-    good = WorkerConfig(job.plan, job.reference_digests, job.work.folder, "none", 1, size, "cpu")
+    good = WorkerConfig(job.plan, job.reference_digests, job.work.folder, "none", 1, size, "cpu", "torch")
     with pytest.raises(UsageError, match=r"has kinemacolor .*, wanted 0\.0\.0"):
         Worker().configure(replace(good, version="0.0.0"))
     with pytest.raises(InputError, match=r"film\.mp4 is another film"):

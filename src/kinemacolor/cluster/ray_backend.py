@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from kinemacolor.errors import UsageError
 from kinemacolor.rendering.cache import PassFolder
+from kinemacolor.rendering.parts import FilmPart
 from kinemacolor.rendering.pass_worker import Worker, WorkerConfig
 from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.rendering.renderer import RenderPlan
@@ -114,6 +115,14 @@ class RayWorkerPool:
         paint_pass = self._actors[worker].paint_pass.options(num_returns="streaming")
         self._pending[paint_pass.remote(inference_pass, files)] = worker
 
+    def can_encode(self, worker: int) -> bool:
+        """Whether a worker can encode parts, as `WorkerPool.can_encode`: it needs the work folder, with all passes."""
+        return self._shares_folder[worker]
+
+    def start_part(self, worker: int, part: FilmPart) -> None:
+        """Start a part on an idle worker, as `WorkerPool.start_part`."""
+        self._pending[self._actors[worker].encode_part.remote(part)] = worker
+
     def stop_workers(self) -> None:
         """Kill all workers at once, also those that run a pass."""
         for actor in self._actors.values():
@@ -128,7 +137,8 @@ class RayWorkerPool:
     def _event_from_answer(self, answer: Any) -> WorkerEvent:
         """Turn the result of a remote call into an event; a lost worker is replaced.
 
-        ``answer``: the result of `Worker.configure`, or the running generator of `Worker.paint_pass`.
+        ``answer``: the result of `Worker.configure` or `Worker.encode_part`, or the running generator of
+        `Worker.paint_pass`.
         """
         worker = self._pending[answer]
         try:

@@ -21,7 +21,8 @@ def render_on_cluster(
     Raises as `execute_render_plan`, also for errors in a worker; UsageError without Ray, or where it has no resources
     for a worker; ResourceError where one pass ends several workers. Finished segments stay in the work folder.
     """
-    if render_plan.frames_painted == render_plan.frames_to_paint:
+    is_painted = render_plan.frames_painted == render_plan.frames_to_paint
+    if is_painted and not output_setup.output_spec.encoding.parts:
         return execute_render_plan(render_plan, output_setup, on_progress)
     import_ray(cluster_options.address)
     return render_with_workers(partial(open_worker_pool, cluster_options), render_plan, output_setup, on_progress)

@@ -9,6 +9,7 @@ from kinemacolor.inference.batches import SharedBatch
 from kinemacolor.references.load import ReferenceReader
 from kinemacolor.rendering.cache import PassFolder, WorkFolder
 from kinemacolor.rendering.inference_pass import InferenceWorker
+from kinemacolor.rendering.parts import FilmPart
 from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.rendering.renderer import RenderPlan
 from kinemacolor.rendering.scheduler import WorkerEvent
@@ -50,6 +51,14 @@ class BatchWorkerPool:
     def start_pass(self, worker: int, inference_pass: InferencePass, folder: PassFolder) -> None:
         """Start a pass on an idle worker, as `WorkerPool.start_pass`."""
         self._rows[worker].passes.put(inference_pass)
+
+    def can_encode(self, worker: int) -> bool:
+        """Whether a worker can encode parts, as `WorkerPool.can_encode`: this process does that beside them."""
+        return False
+
+    def start_part(self, worker: int, part: FilmPart) -> None:
+        """Raise ValueError: no worker can."""
+        raise ValueError("rows of a batch encode nothing")
 
     def stop_workers(self) -> None:
         """Stop all workers, also those that run a pass, and wait until they have ended."""

@@ -15,13 +15,14 @@ from kinemacolor.rendering.output import OutputSetup, cbcr_plane_size
 from kinemacolor.rendering.progress import ProgressMeter
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.utils.stages import Stages
-from kinemacolor.video.info import FrameBlock, FrameExtras
+from kinemacolor.video.encoding import EncoderSettings
+from kinemacolor.video.info import FrameBlock, FrameExtras, VideoInfo
 from kinemacolor.video.output import FilmWriter
 from kinemacolor.video.pixels import make_layer_luma_codes
 from kinemacolor.video.writer import open_writer
 
 
-class _EncodedFrame(NamedTuple):
+class EncodedFrame(NamedTuple):
     """One frame as it is written: codes of all planes, timestamp and duration in ticks, and what else the source's has.
 
     Also the means of its confidence and of its filled part, 0..1; nan where nothing fills.
@@ -54,7 +55,9 @@ def write_frames(
 ) -> tuple["array[float]", "array[float]"]:
     """Write every frame, through two stages; gives their mean confidences and filled parts."""
     confidences, filled = array("d"), array("d")
-    frames = stages.start("chroma", _iter_encoded_frames(blocks, predictions, output_setup))
+    with_confidence = output_setup.output_spec.confidence is not None
+    encoded = iter_encoded_frames(blocks, predictions, output_setup.info, output_setup.encoder, with_confidence)
+    frames = stages.start("chroma", encoded)
     for mean_confidence, mean_filled in stages.start("encode", _iter_written_frames(frames, writers, output_setup)):
         confidences.append(mean_confidence)
         filled.append(mean_filled)
@@ -62,11 +65,17 @@ def write_frames(
     return confidences, filled
 
 
-def _iter_encoded_frames(
-    blocks: Iterator[FrameBlock], predictions: Iterator[FramePrediction], output_setup: OutputSetup
-) -> Iterator[_EncodedFrame]:
-    """Combine the luma codes of each frame, unchanged, with the Cb and Cr codes of its prediction."""
-    info, encoder = output_setup.info, output_setup.encoder
+def iter_encoded_frames(
+    blocks: Iterator[FrameBlock],
+    predictions: Iterator[FramePrediction],
+    info: VideoInfo,
+    encoder: EncoderSettings,
+    with_confidence: bool = False,
+) -> Iterator[EncodedFrame]:
+    """Combine the luma codes of each frame, unchanged, with the Cb and Cr codes of its prediction.
+
+    Raises InputError where there are more frames than predictions, or fewer.
+    """
     source_coding, target_coding = info.colors.build_ycbcr(info.depth), info.colors.build_ycbcr(encoder.depth)
     size = cbcr_plane_size(info, encoder)
     for block in blocks:
@@ -76,12 +85,12 @@ def _iter_encoded_frames(
         colors, postprocessor = frame_prediction
         cbcr_codes = postprocessor.compute_cbcr_codes(block.luma_codes[0], colors, size, source_coding, target_coding)
         confidence_codes = None
-        if output_setup.output_spec.confidence:
+        if with_confidence:
             full_confidence = postprocessor.geometry.upscale_field(colors.confidence, (info.height, info.width))
             confidence_codes = (
                 source_coding.to_luma_codes(torch.from_numpy(full_confidence)).numpy().astype(block.luma_codes.dtype)
             )
-        yield _EncodedFrame(
+        yield EncodedFrame(
             block.luma_codes[0],
             cbcr_codes,
             confidence_codes,
@@ -96,7 +105,7 @@ def _iter_encoded_frames(
 
 
 def _iter_written_frames(
-    frames: Iterator[_EncodedFrame], writers: Mapping[Path, FilmWriter], output_setup: OutputSetup
+    frames: Iterator[EncodedFrame], writers: Mapping[Path, FilmWriter], output_setup: OutputSetup
 ) -> Iterator[tuple[float, float]]:
     """Write frames; yields of each, once it is written, the means of its confidence and of its filled part."""
     for frame in frames:
@@ -104,7 +113,7 @@ def _iter_written_frames(
         yield frame.mean_confidence, frame.mean_filled
 
 
-def _write_frame(frame: _EncodedFrame, writers: Mapping[Path, FilmWriter], output_setup: OutputSetup) -> None:
+def _write_frame(frame: EncodedFrame, writers: Mapping[Path, FilmWriter], output_setup: OutputSetup) -> None:
     """Write a frame to each output: the film, the layer of colours, the confidence."""
     output_spec, middle = output_setup.output_spec, 2 ** (output_setup.encoder.depth - 1)
     writers[output_spec.output].write(frame.luma_codes, frame.cbcr_codes, frame.pts, frame.duration, frame.extras)

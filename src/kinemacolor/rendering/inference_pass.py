@@ -18,6 +18,7 @@ from kinemacolor.rendering.cache import PassFolder, WorkFolder
 from kinemacolor.rendering.kept_luma import KeptLuma
 from kinemacolor.rendering.luma import LumaReader
 from kinemacolor.rendering.painting import LastFrame, OpenSegment, PassPainter, SegmentStore, restore_start
+from kinemacolor.rendering.parts import FilmPart
 from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.utils.stages import Stages
@@ -111,6 +112,10 @@ class InferenceWorker:
         """Store all that is painted. Raises ResourceError where the disk is full or refuses."""
         self._open_segment.finish()
         self._store.flush()
+
+    def wait_for_part(self, part: FilmPart, on_frames: Callable[[int], None]) -> bool:
+        """Give False: who paints with this encodes too. As `SegmentPainter.wait_for_part`."""
+        return False
 
     def request_stop(self) -> None:
         """Stop painting, from another thread: the thread that paints raises Interrupted."""

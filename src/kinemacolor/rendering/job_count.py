@@ -11,13 +11,16 @@ FRAMES_PER_JOB = 120  # to paint; it costs as much as painting 15 frames before 
 JOB_BYTES = 1_000_000_000  # of memory that a process takes: 600 to 700 MB at 1080p, the rest for larger films
 
 
-def choose_jobs(render_plan: RenderPlan, wanted: int | None = None) -> int:
+def choose_jobs(render_plan: RenderPlan, wanted: int | None = None, *, in_parts: bool = False) -> int:
     """Choose how many passes of a plan are painted at a time, at least 1.
 
     ``wanted`` is the user's number; None: what is good here, on a GPU one. Never more than passes are missing; on a GPU
-    never more than there are, so that a run that goes on has the same batch.
+    never more than there are, so that a run that goes on has the same batch. ``in_parts``: what is painted already is
+    work too, for it has to be encoded.
     """
-    missing = [len(one) - one_folder.frames_painted for one, one_folder in render_plan.iter_passes()]
+    missing = [
+        len(one) - (0 if in_parts else one_folder.frames_painted) for one, one_folder in render_plan.iter_passes()
+    ]
     lengths = [frames for frames in missing if frames]
     if choose_device(render_plan.device).type != "cpu":
         return min(wanted or 1, len(render_plan.passes)) if lengths else 1

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from itertools import count
 
 from kinemacolor.rendering.cache import PassFolder
+from kinemacolor.rendering.parts import FilmPart
 from kinemacolor.rendering.pass_worker import WorkerConfig
 from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.rendering.renderer import RenderPlan
@@ -54,6 +55,14 @@ class LocalWorkerPool:
     def start_pass(self, worker: int, inference_pass: InferencePass, folder: PassFolder) -> None:
         """Start a pass on an idle worker, as `WorkerPool.start_pass`."""
         self._send(worker, inference_pass)
+
+    def can_encode(self, worker: int) -> bool:
+        """Whether a worker can encode parts, as `WorkerPool.can_encode`: all share the work folder."""
+        return True
+
+    def start_part(self, worker: int, part: FilmPart) -> None:
+        """Start a part on an idle worker, as `WorkerPool.start_part`."""
+        self._send(worker, part)
 
     def stop_workers(self) -> None:
         """Kill all workers at once, also those that run a pass."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from kinemacolor.errors import InputError, ResourceError, UsageError, find_machine_fault, translate_read_errors
 from kinemacolor.inference.engines.choice import check_engine
 from kinemacolor.models.catalog import ModelSpec
-from kinemacolor.options import EncodingOptions
+from kinemacolor.options import EncodingOptions, later_defaults
 from kinemacolor.plan.document import LONGEST_NAME_BYTES, Plan
 from kinemacolor.plan.planner import film_sha256
 from kinemacolor.rendering.commit import OutputClaim, find_finished, find_own_partials
@@ -104,7 +104,10 @@ def prepare_output(
     _check_claim(claim, inputs)
     encoders = {path: choose_encoder(info, path, output_spec.encoding) for path in output_spec.paths}
     if frames is not None:
-        _check_disk_space(info, encoders, frames, working_pixels * BYTES_PER_PIXEL + luma_bytes, work_folder)
+        frame_bytes = working_pixels * BYTES_PER_PIXEL + luma_bytes
+        if output_spec.encoding.parts:
+            frame_bytes += info.width * info.height * encoders[output_spec.output].bits_per_pixel / 8
+        _check_disk_space(info, encoders, frames, frame_bytes, work_folder)
     return OutputSetup(output_spec, info, encoders, _collect_warnings(info, encoders[output_spec.output]), claim)
 
 
@@ -185,7 +188,9 @@ def digest_plan_request(plan: Plan, output_spec: OutputSpec) -> str:
 def digest_request(output_spec: OutputSpec, decisive: object) -> str:
     """Compute a digest of the names and the encoding of results, and of what else is ``decisive``, as JSON."""
     names = [path and path.name for path in (output_spec.output, output_spec.layer, output_spec.confidence)]
-    content = [names, asdict(output_spec.encoding), decisive]
+    later = later_defaults(output_spec.encoding)
+    encoding = {name: value for name, value in asdict(output_spec.encoding).items() if name not in later}
+    content = [names, encoding, decisive]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

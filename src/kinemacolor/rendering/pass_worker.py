@@ -1,4 +1,4 @@
-"""Runs inference passes in a process of its own, on any machine that has the film and the references."""
+"""Paints passes and encodes parts in a process of its own, on any machine that has the film and the references."""
 
 import platform
 import shutil
@@ -16,11 +16,16 @@ from kinemacolor.errors import InputError, UsageError, WeightsError
 from kinemacolor.inference.engines.choice import choose_engine
 from kinemacolor.options import EngineName
 from kinemacolor.plan.document import Plan
+from kinemacolor.rendering.blend import open_stored
 from kinemacolor.rendering.cache import WorkFolder
 from kinemacolor.rendering.inference_pass import InferenceWorker
 from kinemacolor.rendering.kept_luma import KeptLuma
-from kinemacolor.rendering.passes import InferencePass
-from kinemacolor.rendering.renderer import RenderPlan
+from kinemacolor.rendering.part_encoding import PartEncoder
+from kinemacolor.rendering.parts import FilmPart, PartSettings, PartStore
+from kinemacolor.rendering.passes import InferencePass, build_shot_passes
+from kinemacolor.rendering.renderer import RenderPlan, make_postprocessor
+from kinemacolor.utils.stages import Stages
+from kinemacolor.video.reader import probe_film
 from kinemacolor.weights.manifest import weights_sha256
 from kinemacolor.weights.registry import load_model
 
@@ -32,7 +37,7 @@ class WorkerConfig:
     ``reference_digests``: as `InferenceWorker` takes them. ``probe``: a file in ``work``; a worker that finds it shares
     that folder; None: all run on the machine of the render. ``film_bytes``: the size of the film's file, None for a
     folder of pictures. ``device``: as `choose_device` takes it. ``engine``: what all paint with. ``kept_luma``: as
-    `InferenceWorker` takes it.
+    `InferenceWorker` takes it. ``parts``: how parts of the film are encoded, None where they are not.
     """
 
     plan: Plan
@@ -44,6 +49,7 @@ class WorkerConfig:
     device: str
     engine: EngineName
     kept_luma: KeptLuma | None = None
+    parts: PartSettings | None = None
     version: str = __version__
 
     @classmethod
@@ -60,11 +66,12 @@ class WorkerConfig:
             render_plan.device,
             render_plan.work.engine,
             render_plan.kept_luma if probe is None else None,
+            render_plan.parts,
         )
 
 
 class Worker:
-    """Writes the segments of passes into the work folder, or into a temporary one if it does not share that."""
+    """Writes segments and parts into the work folder, segments into a temporary one if it does not share that."""
 
     def configure(self, config: WorkerConfig) -> bool:
         """Check this machine and load the model; gives whether the work folder is shared.
@@ -77,7 +84,9 @@ class Worker:
         cv2.setNumThreads(config.threads)
         self._shares_folder = config.probe is None or (config.work / config.probe).is_file()
         folder = config.work if self._shares_folder else Path(tempfile.mkdtemp(prefix="kinemacolor-"))
-        model = load_model(config.plan.model)
+        self._config = config
+        self._part_encoder: PartEncoder | None = None
+        self._model = model = load_model(config.plan.model)
         choose_engine(config.engine, config.device, model.spec)
         self._work = WorkFolder(folder, config.engine)
         self._inference_worker = InferenceWorker(
@@ -104,6 +113,30 @@ class Worker:
             yield {} if self._shares_folder else folder.export_files(missing)
         if not self._shares_folder:
             shutil.rmtree(folder.folder)
+
+    def encode_part(self, part: FilmPart) -> bool:
+        """Encode a part of the film, whose passes are all in the shared work folder; gives True, as `configure`.
+
+        Raises as `PartEncoder.encode_part`.
+        """
+        if self._part_encoder is None:
+            self._part_encoder = self._make_part_encoder()
+        with Stages() as stages:
+            self._part_encoder.encode_part(part, stages)
+        return self._shares_folder
+
+    def _make_part_encoder(self) -> PartEncoder:
+        config, plan = self._config, self._config.plan
+        if config.parts is None:
+            raise ValueError("this render has no parts")
+        info, shot_passes = (
+            probe_film(plan.film.path, plan.film.gaps),
+            build_shot_passes(plan, config.reference_digests),
+        )
+        postprocessors = [make_postprocessor(one, info, self._model, config.device) for one in shot_passes]
+        work = WorkFolder(config.work, config.engine)  # of its own, to see what others have painted
+        store = PartStore(config.work)
+        return PartEncoder(plan.film, info, config.parts, shot_passes, postprocessors, open_stored(work), store)
 
 
 def _check_environment(config: WorkerConfig) -> None:

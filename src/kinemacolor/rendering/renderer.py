@@ -1,11 +1,14 @@
 """Renders a plan: has missing predictions made, blends them, and writes the film, all as one stream."""
 
 from array import array
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Protocol
+
+import torch
 
 from kinemacolor.errors import InputError, PartialError, UsageError, WeightsError
 from kinemacolor.inference.engines.choice import choose_engine
@@ -24,6 +27,8 @@ from kinemacolor.rendering.inference_pass import InferenceWorker
 from kinemacolor.rendering.kept_luma import KeptLuma
 from kinemacolor.rendering.output import OutputSetup, check_still_free
 from kinemacolor.rendering.ownership import lock_work_folder, own_outputs
+from kinemacolor.rendering.part_encoding import PartEncoder
+from kinemacolor.rendering.parts import FilmPart, PartSettings, PartStore, find_parts_obstacle, plan_parts
 from kinemacolor.rendering.passes import PAINTING_FORMAT, InferencePass, ShotPasses, build_shot_passes
 from kinemacolor.rendering.progress import FilledShot, Progress, ProgressMeter, RenderReport
 from kinemacolor.utils.device import choose_device
@@ -33,6 +38,7 @@ from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.output import FilmWriter
 from kinemacolor.video.picture_series import locate_film, stamp_film
 from kinemacolor.video.reader import VideoReader
+from kinemacolor.video.writer import VideoWriter
 from kinemacolor.weights.manifest import weights_sha256
 
 _PREDICTIONS_AHEAD = 4  # of a frame each, at the working size
@@ -46,6 +52,9 @@ class SegmentPainter(Protocol):
     ) -> Iterator[ColorPrediction]:
         """Yield the predictions of a segment as they come; ``on_frames`` gets how many frames are newly painted."""
 
+    def wait_for_part(self, part: FilmPart, on_frames: Callable[[int], None]) -> bool:
+        """Wait until a part is encoded elsewhere; False at once if nobody does. ``on_frames`` as `open_segment`."""
+
     def request_stop(self) -> None:
         """Stop painting, from another thread: who waits for a segment gets an error."""
 
@@ -54,7 +63,7 @@ MIN_FRAMES_TO_COMPILE = 24  # compiling costs as much as is saved in 40 frames, 
 
 
 class RenderPlan:
-    """The passes of one plan, and the folder with their predictions.
+    """The passes of one plan, and the folder with their predictions; while it is rendered in ``parts`` also these.
 
     A caller that knows that the film is still that of the plan says so (``is_film_checked``), so that it is not hashed.
     ``kept_luma`` is what was kept when the plan was made. The engine of what is painted already is taken again, unless
@@ -85,6 +94,7 @@ class RenderPlan:
         }
         self.passes: list[InferencePass] = list(distinct.values())
         self.work = WorkFolder(work, self._choose_engine(engine, WorkFolder(work).find_engines()))
+        self.parts: PartSettings | None = None
 
     @property
     def frames_to_paint(self) -> int:
@@ -158,6 +168,8 @@ def execute_render_plan(
     with own_outputs(claim.paths), lock_work_folder(work.folder), work.pin_torch_threads(), ExitStack() as open_now:
         check_still_free(output_setup)
         notes = [work.claim_format(PAINTING_FORMAT), work.claim_engine(), render_plan.check_stored_passes()]
+        output_setup, part_note = _choose_parts(render_plan, output_setup)
+        notes.append(part_note)
         meter = ProgressMeter(film.frames, render_plan.frames_to_paint, render_plan.frames_painted, on_progress)
         start, end, info = film.start_seconds, film.end_seconds, output_setup.info
         stages = stages or Stages()
@@ -170,14 +182,7 @@ def execute_render_plan(
         }
         open_now.enter_context(stages)  # entered last: its threads end before what they use is closed
         painter = painter or inference_worker
-        predictions = iter_frame_predictions(
-            render_plan.shot_passes,
-            render_plan.make_postprocessors(info),
-            lambda one, segment: painter.open_segment(one, segment, meter.add_painted),
-        )
-        blocks = stages.start("decode", reader.iter_blocks(1))
-        painted = stages.start("network", predictions, ahead=_PREDICTIONS_AHEAD, on_stop=painter.request_stop)
-        means = write_frames(stages, blocks, painted, writers, output_setup, meter)
+        means = _assemble(render_plan, output_setup, painter, reader, writers, stages, meter)
         stages.close()
         inference_worker.finish()
         if stamp_film(film.path) != stamps_before:
@@ -188,11 +193,57 @@ def execute_render_plan(
         if reader.ended_early is None:
             commit_outputs(claim, writers.values(), report)
             render_plan.prune_stale_passes()
+            PartStore(work.folder).remove()
     if report.ended_early:
         if report.filled is not None:
             write_sidecar(report, make_sidecar_path(Path(report.result)))
         raise PartialError(f"{film.path.name} is cut off: {report.ended_early}. Kept: {report.result}", report)
     return report
+
+
+def _choose_parts(render_plan: RenderPlan, output_setup: OutputSetup) -> tuple[OutputSetup, str | None]:
+    """Divide a render into parts if that is wanted and can be; gives its encoder then, and words for a person."""
+    work, film, path = render_plan.work, render_plan.plan.film, output_setup.output_spec.output
+    if not output_setup.output_spec.encoding.parts:
+        return output_setup, None
+    if obstacle := find_parts_obstacle(film, output_setup):
+        return output_setup, f"--parts has no effect: {obstacle}"
+    render_plan.parts = plan_parts(
+        render_plan.plan, render_plan.shot_passes, output_setup, (work.engine, torch.get_num_threads())
+    )
+    damage = PartStore(work.folder).check(render_plan.parts.parts)
+    return replace(output_setup, encoders={path: render_plan.parts.encoder}), damage
+
+
+def _assemble(
+    render_plan: RenderPlan,
+    output_setup: OutputSetup,
+    painter: SegmentPainter,
+    reader: VideoReader,
+    writers: Mapping[Path, FilmWriter],
+    stages: Stages,
+    meter: ProgressMeter,
+) -> tuple["array[float]", "array[float]"]:
+    """Write the film, frame by frame or from parts; gives the mean confidences and filled parts of its frames."""
+    shot_passes, postprocessors = render_plan.shot_passes, render_plan.make_postprocessors(output_setup.info)
+
+    def open_segment(inference_pass: InferencePass, segment: int) -> Iterator[ColorPrediction]:
+        return painter.open_segment(inference_pass, segment, meter.add_painted)
+
+    if render_plan.parts is None:
+        predictions = iter_frame_predictions(shot_passes, postprocessors, open_segment)
+        blocks = stages.start("decode", reader.iter_blocks(1))
+        painted = stages.start("network", predictions, ahead=_PREDICTIONS_AHEAD, on_stop=painter.request_stop)
+        return write_frames(stages, blocks, painted, writers, output_setup, meter)
+    film, settings, store = render_plan.plan.film, render_plan.parts, PartStore(render_plan.work.folder)
+    writer = writers[settings.output]
+    assert isinstance(writer, VideoWriter)
+    part_encoder = PartEncoder(
+        film, output_setup.info, settings, shot_passes, postprocessors, open_segment, store, painter.request_stop
+    )
+    joined = part_encoder.join_parts(writer, lambda part: painter.wait_for_part(part, meter.add_painted), stages, meter)
+    reader.corrupt_packets = joined.corrupt_packets
+    return joined.confidences, joined.filled
 
 
 def _make_render_report(

@@ -1,4 +1,4 @@
-"""Decides which worker runs which inference pass, and when; passes of lost workers resume. Knows nothing of Ray."""
+"""Decides which worker paints which pass or encodes which part, and when; work of lost ones resumes. No Ray here."""
 
 import threading
 from collections import Counter
@@ -10,6 +10,7 @@ from kinemacolor.errors import Interrupted, ResourceError
 from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.rendering.blend import open_when_stored
 from kinemacolor.rendering.cache import PassFolder, WorkFolder
+from kinemacolor.rendering.parts import FilmPart, PartStore, list_needed_passes
 from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.rendering.renderer import RenderPlan
 
@@ -67,6 +68,12 @@ class WorkerPool(Protocol):
     def start_pass(self, worker: int, inference_pass: InferencePass, folder: PassFolder) -> None:
         """Start the missing segments of a pass on an idle worker; ``folder`` has those that are finished."""
 
+    def can_encode(self, worker: int) -> bool:
+        """Whether a worker that is idle can encode parts: it sees the predictions of all others."""
+
+    def start_part(self, worker: int, part: FilmPart) -> None:
+        """Start a part on an idle worker that can encode."""
+
 
 class Coordinator:
     """Connects the thread that schedules passes and the thread that renders the film from their segments.
@@ -79,7 +86,8 @@ class Coordinator:
         self._changed = threading.Condition()
         self._new_frames = 0
         self._error: BaseException | None = None
-        self._is_requested = self.is_closed = False
+        self._is_requested = self.is_closed = self._declines_parts = False
+        self._part_store = PartStore(work.folder)
 
     def __enter__(self) -> Self:
         return self
@@ -114,6 +122,23 @@ class Coordinator:
             with self._changed:
                 self._changed.wait_for(lambda: self._new_frames or self.is_closed, 2 * _POLL_SECONDS)
 
+    def wait_for_part(self, part: FilmPart, on_frames: Callable[[int], None]) -> bool:
+        """Wait until workers have encoded a part; False if none of them can. Arguments, errors as `ensure_segment`."""
+        while True:
+            on_frames(self._take_new_frames())
+            if self._part_store.has(part):
+                return True
+            if self._declines_parts:
+                return False
+            if self.is_closed:
+                raise Interrupted("encoding was stopped")
+            with self._changed:
+                self._changed.wait_for(lambda: self._new_frames or self.is_closed, _POLL_SECONDS)
+
+    def decline_parts(self) -> None:
+        """Report that no worker will encode any more part."""
+        self._declines_parts = True
+
     def add_painted(self, frames: int) -> None:
         """Report that ``frames`` more frames are finished."""
         with self._changed:
@@ -147,7 +172,10 @@ class Coordinator:
 
 
 class Scheduler:
-    """Runs the missing passes of a render plan on a worker pool, each on one worker at a time."""
+    """Runs the missing passes and parts of a render plan on a worker pool, each on one worker at a time.
+
+    A part is encoded as soon as its passes are painted, before any further pass.
+    """
 
     def __init__(self, render_plan: RenderPlan, worker_pool: WorkerPool, coordinator: Coordinator) -> None:
         self._render_plan, self._worker_pool, self._coordinator = render_plan, worker_pool, coordinator
@@ -155,61 +183,92 @@ class Scheduler:
         missing = [one for one in render_plan.passes if not self._pass_folder(one).is_complete]
         turns = order_passes([len(one) - self._pass_folder(one).frames_painted for one in missing], worker_pool.size)
         self._waiting = [missing[index] for index in reversed(turns)]
-        self._running: dict[int, InferencePass] = {}
+        self._part_store = PartStore(render_plan.work.folder)
+        parts = render_plan.parts.parts if render_plan.parts else ()
+        if len(parts) == 1:  # it is encoded here, while it is painted
+            parts = ()
+            coordinator.decline_parts()
+        self._waiting_parts = [part for part in parts if not self._part_store.has(part)]
+        self._running: dict[int, InferencePass | FilmPart] = {}
         self._idle: set[int] = set()
+        self._known: dict[int, bool] = {}  # workers that were idle, and whether they can encode
         self._losses: Counter[str] = Counter()
 
     def run(self) -> None:
-        """Hand out passes until all are complete or the coordinator is closed.
+        """Hand out passes and parts until all are complete or the coordinator is closed.
 
-        Raises ResourceError where one pass ends several workers, and what a worker raised.
+        Raises ResourceError where one of them ends several workers, and what a worker raised.
         """
-        while (self._waiting or self._running) and not self._coordinator.is_closed:
-            while self._waiting and self._idle:
-                worker, inference_pass = self._idle.pop(), self._waiting.pop()
-                self._running[worker] = inference_pass
-                self._worker_pool.start_pass(worker, inference_pass, self._pass_folder(inference_pass))
+        while (self._waiting or self._running or self._waiting_parts) and not self._coordinator.is_closed:
+            for worker in sorted(self._idle):
+                self._start_next(worker)
             for event in self._worker_pool.poll_events(_POLL_SECONDS):
                 self._handle_event(event)
 
+    def _start_next(self, worker: int) -> None:
+        """Start a part that is ready on an idle worker that can encode, else a pass, if there is one."""
+        ready = (part for part in self._waiting_parts if self._is_ready(part))
+        part = next(ready, None) if self._known[worker] else None
+        if part:
+            self._waiting_parts.remove(part)
+            self._running[worker] = part
+            self._worker_pool.start_part(worker, part)
+        elif self._waiting:
+            self._running[worker] = inference_pass = self._waiting.pop()
+            self._worker_pool.start_pass(worker, inference_pass, self._pass_folder(inference_pass))
+        self._idle -= self._running.keys()
+
+    def _is_ready(self, part: FilmPart) -> bool:
+        passes = list_needed_passes(part, self._render_plan.shot_passes)
+        return all(self._pass_folder(one).is_complete for one in passes)
+
     def _handle_event(self, event: WorkerEvent) -> None:
-        inference_pass = self._running.get(event.worker)
-        if inference_pass:
-            self._import_files(self._pass_folder(inference_pass), event.files)
+        work = self._running.get(event.worker)
+        if isinstance(work, InferencePass):
+            self._import_files(self._pass_folder(work), event.files)
         if event.kind != "segment":
             self._running.pop(event.worker, None)
         if event.kind == "idle":
             self._idle.add(event.worker)
+            self._known[event.worker] = self._worker_pool.can_encode(event.worker)
+            if not any(self._known.values()) and len(self._known) >= self._worker_pool.size:
+                self._waiting_parts.clear()
+                self._coordinator.decline_parts()
         if event.kind == "lost":
-            self._handle_loss(inference_pass, event.reason)
+            self._known.pop(event.worker, None)
+            self._idle.discard(event.worker)
+            self._handle_loss(work, event.reason)
 
     def _import_files(self, folder: PassFolder, files: Mapping[str, bytes]) -> None:
         before = folder.frames_painted
         folder.import_files(files)
         self._coordinator.add_painted(folder.frames_painted - before)
 
-    def _handle_loss(self, inference_pass: InferencePass | None, reason: str) -> None:
-        """Queue a lost worker's pass again, to resume after its last segment; None: it was lost before it had one."""
-        name = inference_pass.digest if inference_pass else ""
+    def _handle_loss(self, work: InferencePass | FilmPart | None, reason: str) -> None:
+        """Queue a lost worker's work again; a pass resumes after its last segment. None: it had not begun any."""
+        name = work.digest if work else ""
         self._losses[name] += 1
         if self._losses[name] == MAX_WORKER_LOSSES:
-            what = self._describe_pass(inference_pass) if inference_pass else "starting"
+            what = self._describe_work(work) if work else "starting"
             raise ResourceError(
                 f"{what} ended {MAX_WORKER_LOSSES} workers, one after the other ({reason or 'memory may be short'}); "
                 f"what was painted is kept, and the same command goes on from there"
             )
-        if inference_pass and not self._pass_folder(inference_pass).is_complete:
-            self._waiting.append(inference_pass)
+        if isinstance(work, FilmPart) and not self._part_store.has(work):
+            self._waiting_parts.insert(0, work)
+        if isinstance(work, InferencePass) and not self._pass_folder(work).is_complete:
+            self._waiting.append(work)
 
-    def _describe_pass(self, inference_pass: InferencePass) -> str:
+    def _describe_work(self, work: InferencePass | FilmPart) -> str:
+        frames = f"frames {work.first} to {work.end - 1}"
+        if isinstance(work, FilmPart):
+            return f"encoding {frames}"
         numbers = (
             number
             for number, shot_passes in enumerate(self._render_plan.shot_passes, 1)
-            if any(
-                weighted_pass.source.digest == inference_pass.digest for weighted_pass in shot_passes.weighted_passes
-            )
+            if any(weighted_pass.source.digest == work.digest for weighted_pass in shot_passes.weighted_passes)
         )
-        return f"shot {next(numbers)} (frames {inference_pass.first} to {inference_pass.end - 1})"
+        return f"shot {next(numbers)} ({frames})"
 
     def _pass_folder(self, inference_pass: InferencePass) -> PassFolder:
         return self._work.pass_folder(inference_pass.digest, len(inference_pass))

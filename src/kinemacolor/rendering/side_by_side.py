@@ -32,7 +32,7 @@ def render_in_jobs(
     this process. Raises as `execute_render_plan`, also for errors in another process; ResourceError where one pass ends
     several of them.
     """
-    count = choose_jobs(render_plan, jobs)
+    count = choose_jobs(render_plan, jobs, in_parts=output_setup.output_spec.encoding.parts)
     if count == 1:
         return execute_render_plan(render_plan, output_setup, on_progress, stages=stages)
     open_workers = open_local_workers if choose_device(render_plan.device).type == "cpu" else open_batch_workers

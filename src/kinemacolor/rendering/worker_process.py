@@ -1,7 +1,8 @@
 """The process of one local worker: ``python -m kinemacolor.rendering.worker_process``, started by `local_workers`.
 
-Its input is a `WorkerConfig`, then one `InferencePass` after another, each pickled behind a line with its length; its
-output one pickled `Answer` after another. It ends as soon as its input closes, so also when its parent is killed.
+Its input is a `WorkerConfig`, then one `InferencePass` or `FilmPart` after another, each pickled behind a line with its
+length; its output one pickled `Answer` after another. It ends as soon as its input closes, so also when its parent is
+killed.
 """
 
 import os
@@ -28,7 +29,7 @@ def write_request(stream: IO[bytes], request: object) -> None:
 
 
 def main() -> None:
-    """Paint the passes that are asked for, until the input closes."""
+    """Paint the passes and encode the parts that are asked for, until the input closes."""
     prepare_quick_start()
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
@@ -40,13 +41,18 @@ def main() -> None:
         answers.flush()
 
     try:
+        from kinemacolor.rendering.parts import FilmPart
         from kinemacolor.rendering.pass_worker import Worker  # torch comes with it: from here on the input is watched
 
         worker = Worker()
         worker.configure(_next_request(requests))
         while True:
             send_answer(("idle", None))
-            for _ in worker.paint_pass(_next_request(requests), {}):
+            request = _next_request(requests)
+            if isinstance(request, FilmPart):
+                worker.encode_part(request)
+                continue
+            for _ in worker.paint_pass(request, {}):
                 send_answer(("segment", None))
     except BaseException as error:  # handed to the parent, who raises it
         with suppress(BrokenPipeError):

@@ -77,6 +77,11 @@ class RangeReader:
         """What the film is."""
         return self._reader.info
 
+    @property
+    def corrupt_packets(self) -> int:
+        """The number of packets that could not be decoded on the way to the last range that was sought."""
+        return self._reader.corrupt_packets
+
     def __enter__(self) -> Self:
         return self
 

@@ -2,33 +2,24 @@
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import av
-import av.filter
 
-from kinemacolor.errors import KinemacolorError
+from kinemacolor.errors import KinemacolorError, UsageError
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.video.container import open_film
+from kinemacolor.video.encoded_part import DecodingTimes, EncodedPart
 from kinemacolor.video.encoding import EncoderSettings
 from kinemacolor.video.info import NO_EXTRAS, FrameExtras, VideoInfo
 from kinemacolor.video.matroska_aspect import write_pixel_aspect
-from kinemacolor.video.orientation import is_rigid
 from kinemacolor.video.other_streams import CONTAINER_METADATA_KEYS, StreamCopier, copy_film_metadata
 from kinemacolor.video.output import FilmWriter, make_partial_path, translate_encoding_errors
+from kinemacolor.video.picture_encoder import MATROSKA_SUFFIXES, PictureEncoder
 from kinemacolor.video.picture_writer import PictureWriter
-from kinemacolor.video.pixels import build_frame, full_to_limited_range, get_planar_format, rescale_codes
-from kinemacolor.video.side_data import SideDataAccount
-from kinemacolor.video.timestamps import TimestampConverter
 
-if TYPE_CHECKING:
-    pass
-
-_MATROSKA_SUFFIXES = (".mkv", ".webm")
 # Metadata that MP4 stores where every player looks; any other needs its newer key-value atoms.
 _STANDARD_MP4_KEYS = {
     *("title", "artist", "album_artist", "album", "composer", "genre", "date", "comment", "copyright", "grouping"),
@@ -75,26 +66,16 @@ class VideoWriter:
         self.output, self.info, self.encoder = output, info, encoder
         self.partial_path = make_partial_path(output)
         self.warnings: list[str] = []
-        # Formats that are not planar Y'CbCr are made from its planes by swscale.
-        self._planar_format = get_planar_format(encoder.subsampling, encoder.depth)
-        self._needs_limited_range = encoder.is_limited_range and info.colors.full_range
-        self._colors = replace(info.colors, full_range=False) if self._needs_limited_range else info.colors
-        if self._needs_limited_range:
-            self.warnings.append("the film is full range and ProRes is not: black and white lie at 16 and 235 now")
-        self._timestamps = TimestampConverter(info, output)
-        self._side_data = SideDataAccount(encoder.name, info.side_data)
         self._lead_ticks: int | None = None  # of the result, by which all is moved; known with the first frame
-        first_seconds = start_seconds + info.origin_seconds if start_seconds else 0
-        self._shift_ticks = -round(first_seconds / info.time_base)
+        self._decoding_times = DecodingTimes()
         self._stream_copier: StreamCopier | None = None
-        self._field_filter: av.filter.Graph | None = None
         self._closed = False
         with translate_encoding_errors(self.partial_path):
             # One opening of the source for all that is not its pictures.
             source = None if info.is_pictures else open_film(info.path)
             options = _build_container_options(output, source.metadata if source else {})
             self._container = av.open(str(self.partial_path.absolute()), "w", container_options=options)
-            self._stream = self._add_video_stream()
+            self._pictures = PictureEncoder(self._container, output, info, encoder, start_seconds, self.warnings)
             if source:
                 copy_film_metadata(source, self._container, info, start_seconds)
             if source and with_other_streams:
@@ -125,37 +106,46 @@ class VideoWriter:
         extras: FrameExtras = NO_EXTRAS,
     ) -> None:
         """Write one frame, as `FilmWriter.write` describes."""
-        frame = self._build_frame(luma_codes, cbcr_codes, extras)
-        ticks = self._timestamps.convert_pts(pts, self._shift_ticks)
+        ticks = self._pictures.find_ticks(pts)
         if self._lead_ticks is None:
             self._lead_ticks = self._find_lead(ticks)
-        frame.pts, frame.duration = ticks + self._lead_ticks, self._timestamps.convert_duration(duration)
-        frame.time_base = self._timestamps.time_base
-        frame = self._mark_fields(frame)
         with translate_encoding_errors(self.partial_path):
             if self._stream_copier:
-                self._stream_copier.copy_until(float((pts + self._shift_ticks) * self.info.time_base), extras.jumps)
-            self._container.mux(self._stream.encode(frame))
+                self._stream_copier.copy_until(self._pictures.find_seconds(pts), extras.jumps)
+            ticks += self._lead_ticks
+            self._container.mux(self._pictures.encode(luma_codes, cbcr_codes, ticks, duration, extras))
 
-    def _build_frame(self, luma_codes: UIntArray, cbcr_codes: UIntArray, extras: FrameExtras) -> av.VideoFrame:
-        """Build a frame in the encoder's pixel format, with the side data of the source's."""
-        self._side_data.count(extras.carrier)
-        codes = rescale_codes(luma_codes, self.info.depth, self.encoder.depth, full_range=self.info.colors.full_range)
-        if self._needs_limited_range:
-            codes = full_to_limited_range(codes, self.encoder.depth, is_cbcr=False)
-            cbcr_codes = full_to_limited_range(cbcr_codes, self.encoder.depth, is_cbcr=True)
-        planes = (codes, cbcr_codes[0], cbcr_codes[1])
-        frame = build_frame(planes, self._planar_format, self._colors, extras.carrier)
-        if self._planar_format != self.encoder.pixel_format:
-            frame = frame.reformat(format=self.encoder.pixel_format, dst_color_range=2 if self.encoder.is_rgb else None)
-        return frame
+    def write_part(self, part: EncodedPart) -> None:
+        """Write the next part of the film, which was encoded for itself, instead of frames.
+
+        Raises UsageError where its encoder has made another header than that of this process would: the parts of one
+        film have to be alike.
+        """
+        time_base, stream = self._pictures.time_base, self._pictures.stream
+        if self._lead_ticks is None:
+            self._lead_ticks = self._find_lead(part.times[0])
+        with translate_encoding_errors(self.partial_path):
+            self._container.start_encoding()
+            if part.extradata != self._pictures.extradata:
+                raise UsageError(
+                    f"a part of {self.output.name} was encoded by another version of {self.encoder.name} or on another "
+                    f"kind of machine: do without --parts"
+                )
+            self._decoding_times.add_part(part)
+            for packet in part.iter_packets():
+                if self._stream_copier:
+                    self._stream_copier.copy_until(float((packet.pts or 0) * time_base))
+                packet.dts = self._decoding_times.find_next(packet)
+                packet.pts, packet.dts = (packet.pts or 0) + self._lead_ticks, packet.dts + self._lead_ticks
+                packet.time_base, packet.stream = time_base, stream
+                self._container.mux(packet)
 
     def _find_lead(self, first_ticks: int) -> int:
         """Return by how many ticks all streams are moved, so that nothing of the film lies before zero.
 
         Players do not show what lies there in MP4 and MOV; Matroska cannot store it.
         """
-        time_base = self._timestamps.time_base
+        time_base = self._pictures.time_base
         sound_ticks = round(self._stream_copier.lead_seconds / time_base) if self._stream_copier else 0
         lead = max(0, -first_ticks, sound_ticks)
         if lead:
@@ -179,19 +169,19 @@ class VideoWriter:
         self._closed = True
         try:
             with translate_encoding_errors(self.partial_path):
-                self._container.mux(self._stream.encode(None))
+                self._container.mux(self._pictures.flush())
         finally:
             with translate_encoding_errors(self.partial_path):
                 self._container.close()
                 self._tell_pixel_aspect()
             if self._stream_copier:
                 self._stream_copier.close()
-            self.warnings.extend(self._side_data.describe_losses())
+            self.warnings.extend(self._pictures.describe_losses())
 
     def _tell_pixel_aspect(self) -> None:
         """Write the pixel aspect where PyAV's muxer cannot: into Matroska and WebM."""
         aspect = self.info.sample_aspect
-        is_matroska = self.output.suffix.lower() in _MATROSKA_SUFFIXES
+        is_matroska = self.output.suffix.lower() in MATROSKA_SUFFIXES
         if (
             is_matroska
             and aspect
@@ -200,62 +190,10 @@ class VideoWriter:
         ):
             self.warnings.append(f"the pixel aspect {aspect} is not in the header of {self.output.suffix}: .mp4 has it")
 
-    def _add_video_stream(self) -> av.VideoStream:
-        """Add the picture stream, with the source's size, time base, colour tags, fields and display matrix."""
-        info, encoder = self.info, self.encoder
-        stream = self._container.add_stream(encoder.name, rate=info.rate, options=encoder.options)
-        assert isinstance(stream, av.VideoStream)
-        context = stream.codec_context
-        context.width, context.height, context.pix_fmt = info.width, info.height, encoder.pixel_format
-        context.time_base = stream.time_base = self._timestamps.time_base
-        context.framerate = info.rate or Fraction(25)
-        context.color_range = 2 if self._colors.full_range else 1
-        context.colorspace = 0 if encoder.is_rgb else info.colors.matrix
-        context.color_primaries, context.color_trc = info.colors.primaries, info.colors.transfer
-        context.thread_type = "AUTO"
-        if info.sample_aspect:
-            context.sample_aspect_ratio = info.sample_aspect
-        if info.is_interlaced:
-            context.field_order = info.field_order
-            context.flags |= av.codec.context.Flags.interlaced_dct | av.codec.context.Flags.interlaced_me
-            if self.output.suffix.lower() == ".webm":
-                self.warnings.append("the film is interlaced, and .webm cannot say so: .mkv and .mp4 can")
-        if info.display_matrix:
-            stream.set_display_matrix(info.display_matrix)
-            if self.output.suffix.lower() in _MATROSKA_SUFFIXES and not is_rigid(info.display_matrix):
-                self.warnings.append(
-                    "the film is stretched or skewed when it is shown, which only .mp4 and .mov can say"
-                )
-        return stream
-
-    def _mark_fields(self, frame: av.VideoFrame) -> av.VideoFrame:
-        """Mark a frame as interlaced: encoders take the order of fields from frames, and only a filter can set it."""
-        if not self.info.is_interlaced:
-            return frame
-        if self._field_filter is None:
-            self._field_filter = _build_field_filter(frame, self._timestamps.time_base, self.info)
-        self._field_filter.push(frame)
-        marked = self._field_filter.pull()
-        assert isinstance(marked, av.VideoFrame)
-        marked.duration = frame.duration
-        return marked
-
 
 def _build_container_options(output: Path, metadata: Mapping[str, str]) -> dict[str, str]:
     """Options of the muxer for a result with a film's metadata."""
-    if output.suffix.lower() in _MATROSKA_SUFFIXES:
+    if output.suffix.lower() in MATROSKA_SUFFIXES:
         return {"fflags": "+bitexact"}  # else Matroska gives the film and its streams random numbers
     unusual = {key.partition("-")[0] for key in metadata} - CONTAINER_METADATA_KEYS - _STANDARD_MP4_KEYS
     return {"movflags": "use_metadata_tags"} if unusual else {}
-
-
-def _build_field_filter(frame: av.VideoFrame, time_base: Fraction, info: VideoInfo) -> av.filter.Graph:
-    """Build FFmpeg's filter that sets the order of fields."""
-    graph = av.filter.Graph()
-    source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base)
-    setter = graph.add("setfield", "tff" if info.is_top_field_first else "bff")
-    sink = graph.add("buffersink")
-    source.link_to(setter)
-    setter.link_to(sink)
-    graph.configure()
-    return graph
