@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kinemacolor.errors import InputError, PartialError, UsageError
-from kinemacolor.utils.processes import make_python_environment
+from kinemacolor.utils.processes import make_python_command, make_python_environment
 
 STAGE_PROBE = Path(__file__).with_name("stage_probe.py")
 KILOBYTE = 1 if sys.platform == "darwin" else 1024  # bytes of a unit of ``ru_maxrss``
@@ -34,7 +34,7 @@ class Variant:
     @property
     def is_this_version(self) -> bool:
         """Whether it is the version that runs this code."""
-        return self.python == Path(sys.executable)
+        return self.python == _own_python()
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def make_variants(
     ``other`` is a virtual environment, or a Python. Raises UsageError where it has no kinemacolor.
     """
     variants = []
-    own = Path(sys.executable)
+    own = _own_python()
     if other is not None:
         python = _find_python(other)
         variants.append(Variant("before", python, _ask_version(python)))
@@ -129,6 +129,11 @@ def make_variant_environment(variant: Variant, threads: int | None = None) -> Ma
     if not variant.is_this_version:
         environment = {key: value for key, value in environment.items() if not key.startswith("PYTHON")}
     return environment | ({} if threads is None else {"OMP_NUM_THREADS": str(threads)})
+
+
+def _own_python() -> Path:
+    """Return the Python that runs this code."""
+    return Path(make_python_command()[0])
 
 
 def _make_words(variant: Variant, job: Job, folder: Path) -> list[str]:

@@ -24,7 +24,7 @@ def choose_engine(name: str, device: str, spec: ModelSpec) -> EngineName:
     """Choose the engine for a model on a device, as `choose_device` takes it.
 
     ``auto`` takes what the environment variable ``KINEMACOLOR_ENGINE`` names, where that can run the model here, else
-    torch; without it the quickest that can: OpenVINO on a CPU, CUDA graphs on CUDA, torch anywhere.
+    torch; without it OpenVINO on a CPU where it is installed, and torch anywhere. CUDA graphs have to be named.
 
     Raises UsageError for an engine that is unknown, not installed, for another device, or has no form of the model.
     """
@@ -34,7 +34,7 @@ def choose_engine(name: str, device: str, spec: ModelSpec) -> EngineName:
     able = [one for one in spec.engines if _DEVICE_TYPES[one] == device_type and (one != "openvino" or has_openvino())]
     chosen: tuple[EngineName, ...] = (*able, "torch")
     if named == "auto":
-        return chosen[0]
+        return next(one for one in chosen if one != "cuda-graphs")  # which ran on no GPU yet
     for one in chosen:
         if one == named:
             return one
