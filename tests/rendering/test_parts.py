@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from kinemacolor.errors import UsageError
+from kinemacolor.errors import ResourceError, UsageError
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import Plan
@@ -25,6 +26,7 @@ from kinemacolor.rendering.side_by_side import render_in_jobs
 from kinemacolor.verification.verify import verify_film
 from kinemacolor.video.encoded_part import EncodedPart, PacketEntry
 from kinemacolor.video.encoding import choose_encoder
+from kinemacolor.video.picture_encoder import PictureEncoder
 from kinemacolor.video.reader import probe_film
 from kinemacolor.video.writer import VideoWriter, open_writer
 from support.plans import two_scenes
@@ -153,6 +155,18 @@ def test_a_lost_worker_and_workers_that_cannot_encode_change_no_byte(
     monkeypatch.setattr(LocalWorkerPool, "can_encode", lambda pool, worker: False)
     in_parts(path, kinema, "here.mp4", 2, **H264)
     assert path.with_name("here.mp4").read_bytes() == expected
+
+
+def test_an_error_of_encoding_ends_all_threads(path: Path, kinema: Colorizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*given: object) -> None:
+        raise ResourceError("no room")
+
+    monkeypatch.setattr(PictureEncoder, "encode", fail)
+    monkeypatch.setattr(LocalWorkerPool, "can_encode", lambda pool, worker: False)
+    for jobs in (1, 2):
+        with pytest.raises(ResourceError, match="no room"):
+            in_parts(path, kinema, f"failing{jobs}.mp4", jobs, **H264)
+        assert not [one for one in threading.enumerate() if one.name.startswith("kinemacolor")]
 
 
 def test_what_cannot_be_in_parts_is_written_in_one_piece_and_told(path: Path, kinema: Colorizer) -> None:

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from itertools import islice
 from typing import BinaryIO, NamedTuple
@@ -69,6 +70,7 @@ class PartEncoder:
         with (
             RangeReader(film.path, film.frame_index, start_seconds=film.start_seconds, info=info) as reader,
             self._store.writing_packets(part) as stream,
+            _closing_after_error(stages),
         ):
             blocks = stages.start("decode", reader.iter_blocks(part.first, part.end, 1))
             painted = stages.start("network", predictions, ahead=_PREDICTIONS_AHEAD, on_stop=self._on_stop)
@@ -110,6 +112,16 @@ class PartEncoder:
             corrupt_packets += stored.corrupt_packets
             meter.add_assembled(part.end - part.first)
         return JoinedParts(confidences, filled, corrupt_packets)
+
+
+@contextmanager
+def _closing_after_error(stages: Stages) -> Iterator[None]:
+    """End all threads after an error in the block, before what they use is closed."""
+    try:
+        yield
+    except BaseException:
+        stages.close()
+        raise
 
 
 def _iter_packets(
