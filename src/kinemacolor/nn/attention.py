@@ -53,6 +53,24 @@ def match_keys(
         return AttentionOutput(gather_rows(values, best), (query * gather_rows(keys, best)).sum(-1), best)
 
 
+def attend(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """Compute the values B N V of `match_keys` at temperature 1, and nothing else.
+
+    It can be traced for another engine, where no gradients are computed. Products of a query should differ by less
+    than 80: weights that are smaller become denormal numbers, see `_softmax_weights`.
+    """
+    if torch.is_grad_enabled():
+        return match_keys(query, keys, values, temperature=1.0).values
+    query, keys, values = promote_to_float32(query), promote_to_float32(keys), promote_to_float32(values)
+    size = CUDA_CHUNK_ELEMENTS if query.is_cuda else CHUNK_ELEMENTS
+    columns, found = values.transpose(1, 2).contiguous(), []
+    with no_autocast(query.device):
+        for part in torch.split(query, max(1, size // (len(keys) * keys.shape[1])), 1):
+            weights = _multiply(part, keys).softmax(-1)
+            found.append((columns @ weights.transpose(1, 2)).transpose(1, 2))
+    return torch.cat(found, 1)
+
+
 class _SoftmaxAttention(torch.autograd.Function):
     """`match_keys` at temperature 1; the matrix of products is never stored, its gradient is computed in chunks."""
 
