@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from kinemacolor.nn.pointwise import multiply_rows
 from kinemacolor.nn.precision import no_autocast, promote_to_float32
 
 CHUNK_ELEMENTS = 1 << 19  # products in memory at a time: 2 MiB stay in the cache of a core
@@ -62,13 +63,13 @@ def attend(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     if torch.is_grad_enabled():
         return match_keys(query, keys, values, temperature=1.0).values
     query, keys, values = promote_to_float32(query), promote_to_float32(keys), promote_to_float32(values)
-    size = CUDA_CHUNK_ELEMENTS if query.is_cuda else CHUNK_ELEMENTS
-    columns, found = values.transpose(1, 2).contiguous(), []
+    step = max(1, (CUDA_CHUNK_ELEMENTS if query.is_cuda else CHUNK_ELEMENTS) // keys.shape[1])
+    found = []
     with no_autocast(query.device):
-        for part in torch.split(query, max(1, size // (len(keys) * keys.shape[1])), 1):
-            weights = _multiply(part, keys).softmax(-1)
-            found.append((columns @ weights.transpose(1, 2)).transpose(1, 2))
-    return torch.cat(found, 1)
+        for picture, own_keys, columns in zip(query, keys, values.transpose(1, 2).contiguous(), strict=True):
+            weights = (multiply_rows(part, own_keys).softmax(-1) for part in torch.split(picture, step))
+            found.append(torch.cat([(columns @ one.T).T for one in weights]))
+    return torch.stack(found)
 
 
 class _SoftmaxAttention(torch.autograd.Function):

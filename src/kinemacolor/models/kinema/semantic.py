@@ -18,6 +18,7 @@ from kinemacolor.nn.attention import attend
 from kinemacolor.nn.backbones import EfficientNetLite0, normalize_channels
 from kinemacolor.nn.layers import flatten_grid, resize_bilinear, std_from_moments
 from kinemacolor.nn.partial import fill_unpainted, painted_cells
+from kinemacolor.nn.pointwise import PointwiseConv2d
 from kinemacolor.nn.precision import promote_to_float32
 
 _, _, MIDDLE_WIDTH, *DEEP_WIDTHS = EfficientNetLite0.widths
@@ -87,14 +88,14 @@ class SemanticAttention(nn.Module):
     def __init__(self, coarse_width: int = 48, kind_width: int = 64, prior_width: int = 192) -> None:
         super().__init__()
         self.backbone = EfficientNetLite0(deep=True).requires_grad_(False)
-        self.coarse = nn.Conv2d(COARSE_WIDTH, coarse_width, 1)
-        self.kind = nn.Conv2d(KIND_WIDTH, kind_width, 1)
+        self.coarse = PointwiseConv2d(COARSE_WIDTH, coarse_width)
+        self.kind = PointwiseConv2d(KIND_WIDTH, kind_width)
         self.scales = nn.Parameter(torch.tensor(np.log(np.array([10.0, 0.3, 1.0], np.float32))))
         self.see = nn.ModuleList(
-            nn.Conv2d(width, prior_width, 1) for width in (COARSE_WIDTH + KIND_WIDTH, MIDDLE_WIDTH, 2)
+            PointwiseConv2d(width, prior_width) for width in (COARSE_WIDTH + KIND_WIDTH, MIDDLE_WIDTH, 2)
         )
         self.classify = nn.Sequential(
-            nn.SiLU(), nn.Conv2d(prior_width, prior_width, 1), nn.SiLU(), nn.Conv2d(prior_width, BIN_COUNT, 1)
+            nn.SiLU(), PointwiseConv2d(prior_width, prior_width), nn.SiLU(), PointwiseConv2d(prior_width, BIN_COUNT)
         )
 
     def train(self, mode: bool = True) -> Self:
