@@ -22,6 +22,7 @@ import kinemacolor.cluster.ray_backend as crews
 from kinemacolor.cluster.ray_backend import ClusterOptions, count_worker_slots
 from kinemacolor.cluster.render import render_on_cluster
 from kinemacolor.errors import InputError, ResourceError, UsageError, WeightsError
+from kinemacolor.inference.engines import choice
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import Plan
@@ -327,16 +328,19 @@ def test_what_stops_the_painting_ends_the_wait_for_it(path: Path, kinema: Colori
     assert not board.wait_until_requested()
 
 
-def test_a_worker_that_differs_is_told(path: Path, kinema: Colorizer) -> None:
+def test_a_worker_that_differs_is_told(path: Path, kinema: Colorizer, monkeypatch: pytest.MonkeyPatch) -> None:
     job = opened(path, kinema)
     size = job.plan.film.path.stat().st_size
-    good = WorkerConfig(job.plan, job.reference_digests, job.work.folder, "none", 1, size, "cpu")
+    good = WorkerConfig(job.plan, job.reference_digests, job.work.folder, "none", 1, size, "cpu", "torch")
     with pytest.raises(UsageError, match=r"has kinemacolor .*, wanted 0\.0\.0"):
         Worker().configure(replace(good, version="0.0.0"))
     with pytest.raises(InputError, match=r"film\.mp4 is another film"):
         Worker().configure(replace(good, film_bytes=size + 1))
     with pytest.raises(WeightsError, match="other weights of kinema"):
         Worker().configure(replace(good, plan=job.plan.model_copy(update={"weights": {"kinema": "0"}})))
+    monkeypatch.setattr(choice, "has_openvino", lambda: False)
+    with pytest.raises(UsageError, match=r"cannot paint: OpenVINO is not installed: pip install"):
+        Worker().configure(replace(good, engine="openvino"))
 
 
 def test_a_folder_moves_with_what_is_needed_to_go_on(path: Path, kinema: Colorizer, local: bytes) -> None:

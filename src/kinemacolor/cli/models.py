@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from kinemacolor.cli.options import JsonOption
-from kinemacolor.errors import WeightsError
+from kinemacolor.errors import UsageError, WeightsError
 from kinemacolor.utils.console import print_message
 
 models_app = typer.Typer(help="The models and their weights.", no_args_is_help=True)
@@ -104,13 +104,33 @@ def export_model(
     model: ModelArgument,
     target: Annotated[Path, typer.Argument(help="A folder, or a file where one is enough.")],
     official: Annotated[bool, typer.Option("--official", help="The files of the authors, not ours.")] = False,
+    onnx: Annotated[
+        bool, typer.Option("--onnx", help="For other programs: encoder and fusion of kinema, each as an ONNX file.")
+    ] = False,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WIDTHxHEIGHT",
+            help="The one size of frames that the files of --onnx take; default: 16:9 at the working size (384x216).",
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
     """Write the weights of MODEL as one safetensors file, or as its authors' files, less what no network here uses."""
+    if onnx and official:
+        raise UsageError("--onnx and --official are two kinds of files: say one of them")
+    if size is not None and not onnx:
+        raise UsageError("--size is for --onnx: weights fit every size")
     print_message(f"{model}: exporting")  # torch takes some seconds
-    from kinemacolor.weights.import_export import export_weights
+    if onnx:
+        from kinemacolor.weights.onnx_export import export_onnx
 
-    for path in export_weights(model, target, official=official, overwrite=overwrite):
+        paths = export_onnx(model, target, size=size, overwrite=overwrite)
+    else:
+        from kinemacolor.weights.import_export import export_weights
+
+        paths = export_weights(model, target, official=official, overwrite=overwrite)
+    for path in paths:
         print(path)
 
 

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
@@ -55,6 +56,13 @@ class ModelOutput(NamedTuple):
     aux: Mapping[str, Tensor] = {}
 
 
+class TensorNames(NamedTuple):
+    """The names of the tensors that a method takes, and of those that it gives, no two alike."""
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
 class Colorizer(nn.Module, ABC):
     """A network that predicts ab of gray frames from colour references.
 
@@ -66,14 +74,14 @@ class Colorizer(nn.Module, ABC):
     ``notices`` is what a user must know of the weights it was loaded with.
 
     ``tensor_methods`` names methods that take tensors and give tuples of tensors, all with the batch first, and depend
-    on nothing but the weights: another engine than torch may compute them (`with_methods`).
+    on nothing but the weights: another engine than torch may compute them (`with_methods`), and they can be exported.
     """
 
     spec: ModelSpec
     options: Any
     parts: ClassVar[Mapping[str, str]]
     options_type: ClassVar[type]
-    tensor_methods: ClassVar[tuple[str, ...]] = ()
+    tensor_methods: ClassVar[Mapping[str, TensorNames]] = MappingProxyType({})
     notices: tuple[str, ...] = ()
 
     def init_state(self, references: Tensor, *, paint_mask: Tensor | None = None, in_shot: bool = False) -> State:

@@ -14,6 +14,7 @@ import torch
 from kinemacolor._version import __version__
 from kinemacolor.errors import InputError, UsageError, WeightsError
 from kinemacolor.inference.engines.choice import choose_engine
+from kinemacolor.models.catalog import find_model
 from kinemacolor.options import EngineName
 from kinemacolor.plan.document import Plan
 from kinemacolor.rendering.cache import WorkFolder
@@ -69,7 +70,8 @@ class Worker:
     def configure(self, config: WorkerConfig) -> bool:
         """Check this machine and load the model; gives whether the work folder is shared.
 
-        Raises InputError, WeightsError or UsageError where film, references, weights or version are not the plan's.
+        Raises InputError, WeightsError or UsageError where film, references, weights or version are not the plan's, and
+        UsageError where the engine does not run here.
         """
         if config.probe is not None:  # else this is the machine that made the plan
             _check_environment(config)
@@ -78,7 +80,6 @@ class Worker:
         self._shares_folder = config.probe is None or (config.work / config.probe).is_file()
         folder = config.work if self._shares_folder else Path(tempfile.mkdtemp(prefix="kinemacolor-"))
         model = load_model(config.plan.model)
-        choose_engine(config.engine, config.device, model.spec)
         self._work = WorkFolder(folder, config.engine)
         self._inference_worker = InferenceWorker(
             config.plan.film,
@@ -107,12 +108,16 @@ class Worker:
 
 
 def _check_environment(config: WorkerConfig) -> None:
-    """Raise an error where version, weights, film or references differ from those of the render."""
+    """Raise an error where version, weights, engine, film or references differ from those of the render."""
     plan, host = config.plan, platform.node()
     if config.version != __version__:
         raise UsageError(f"{host} has kinemacolor {__version__}, wanted {config.version}: install one everywhere")
     if weights_sha256(plan.model) != plan.weights:
         raise WeightsError(f"{host} has other weights of {plan.model} than the plan: import the same everywhere")
+    try:
+        choose_engine(config.engine, config.device, find_model(plan.model).spec)
+    except UsageError as problem:
+        raise UsageError(f"{host} cannot paint: {problem}") from problem
     film = plan.film.path
     for path in (film, *config.reference_digests):
         if not path.exists():

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from kinemacolor.inference.engines.compiled_files import find_compiled, hash_network, store_compiled
 from kinemacolor.inference.engines.int8 import load_ranges, round_inputs
+from kinemacolor.inference.engines.methods import MethodModule
 from kinemacolor.models.base import Colorizer
 
 CompiledModule = Callable[..., tuple[Tensor, ...]]
@@ -64,23 +65,12 @@ def compile_methods(model: Colorizer) -> Colorizer:
     return _prepared[model][1]
 
 
-class _Method(nn.Module):
-    """A method of a model, as a module that can be traced."""
-
-    def __init__(self, model: Colorizer, name: str) -> None:
-        super().__init__()
-        self.model, self.name = model, name
-
-    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        return tuple(getattr(self.model, self.name)(*inputs))
-
-
 class _CompiledMethod:
     """A method of a model, compiled for one row of a batch: more rows are computed one after the other."""
 
     def __init__(self, model: Colorizer, name: str, digest: str) -> None:
         # a copy, because the model is the key under which this is kept
-        self._method, self._name = _Method(model.with_methods({}), name), f"{name} {digest}"
+        self._method, self._name = MethodModule(model.with_methods({}), name), f"{name} {digest}"
         self._compiled: dict[tuple[torch.Size, ...], CompiledModule] = {}
 
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:

@@ -108,13 +108,13 @@ class FusedColors(NamedTuple):
 class FusionAnswer(NamedTuple):
     """What the network says of each cell, before its sources are mixed.
 
-    ``matched``, ``semantic`` and ``typical`` colours B 8 h w, ``logits`` B 3 h w those of their weights,
+    ``matched_colors``, ``semantic_colors`` and ``typical_colors`` B 8 h w, ``logits`` B 3 h w those of their weights,
     ``correction`` B 8 h w in Lab units, ``confidence_logit`` B 4 h w.
     """
 
-    matched: Tensor
-    semantic: Tensor
-    typical: Tensor
+    matched_colors: Tensor
+    semantic_colors: Tensor
+    typical_colors: Tensor
     logits: Tensor
     correction: Tensor
     confidence_logit: Tensor

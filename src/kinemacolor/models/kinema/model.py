@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from kinemacolor.models.base import Colorizer, ModelOutput, State
+from kinemacolor.models.base import Colorizer, ModelOutput, State, TensorNames
 from kinemacolor.models.catalog import MODEL_CATALOG
 from kinemacolor.models.kinema.descriptors import DESCRIPTOR_WIDTH, Descriptors
 from kinemacolor.models.kinema.fine import FineMatching
@@ -96,7 +96,21 @@ class Kinema(Colorizer):
     spec = MODEL_CATALOG["kinema"].spec
     parts = MappingProxyType({"kinema": ""})
     options_type = MatchingOptions
-    tensor_methods = "encode", "attend", "fuse"
+    tensor_methods = MappingProxyType(
+        {
+            "encode": TensorNames(("lightness",), Encoding._fields),
+            "attend": TensorNames(
+                (
+                    "semantic_keys",
+                    "relative_lightness",
+                    "plausibility",
+                    *(f"reference_{x}" for x in SemanticMemory._fields),
+                ),
+                ("semantic", "semantic_std"),
+            ),
+            "fuse": TensorNames(FusionInput._fields, FusionAnswer._fields),
+        }
+    )
 
     def __init__(self, options: MatchingOptions | None = None) -> None:
         super().__init__()
