@@ -2,7 +2,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from kinemacolor.nn.attention import match_keys, match_nearby_keys
+from kinemacolor.nn import attention
+from kinemacolor.nn.attention import attend, match_keys, match_nearby_keys
 
 
 def unit(*shape: int) -> torch.Tensor:
@@ -22,6 +23,16 @@ def test_match_is_softmax_attention_whatever_the_tile(temperature: float) -> Non
         warped, cosine, best = match_keys(query, keys, values, temperature=temperature, chunk_elements=elements)
         torch.testing.assert_close((warped, cosine), wanted)
         assert torch.equal(best, (query @ keys.transpose(1, 2)).argmax(-1))
+
+
+@pytest.mark.parametrize("elements", [1, 7 * 23, 10_000])
+def test_attention_to_values_alone_is_that_of_a_match(elements: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attention, "CHUNK_ELEMENTS", elements)
+    query, keys, values = unit(2, 37, 8), unit(2, 23, 8), torch.randn(2, 23, 3, dtype=torch.float64)
+    wanted, _ = naive(query, keys, values, 1.0)
+    torch.testing.assert_close(attend(query, keys, values), wanted)
+    with torch.inference_mode():
+        torch.testing.assert_close(attend(query, keys, values), wanted)
 
 
 @pytest.mark.parametrize("elements", [1, 7 * 11, 10_000])

@@ -39,7 +39,7 @@ def look_at_two_frames(model: Colorizer, height: int, width: int) -> dict[str, t
 
 
 @pytest.mark.parametrize("size", ["96x64", "100x70"])
-def test_both_files_of_kinema_give_what_torch_gives(size: str, kinema: Colorizer, tmp_path: Path) -> None:
+def test_all_files_of_kinema_give_what_torch_gives(size: str, kinema: Colorizer, tmp_path: Path) -> None:
     """Of a film's own size, also one that is padded; written by the program itself, for which parts of torch wait."""
     onnx = pytest.importorskip("onnx", reason="the package onnx is not installed")
     pytest.importorskip("openvino", reason="OpenVINO is not installed")
@@ -47,9 +47,9 @@ def test_both_files_of_kinema_give_what_torch_gives(size: str, kinema: Colorizer
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == "kinema: exporting\n"
-    paths = [tmp_path / f"kinema-{method}-{size}.onnx" for method in ("encode", "fuse")]
+    paths = [tmp_path / f"kinema-{method}-{size}.onnx" for method in ("encode", "attend", "fuse")]
     assert done.stdout.split() == [str(path) for path in paths]
-    assert sorted(os.listdir(tmp_path)) == [path.name for path in paths]
+    assert sorted(os.listdir(tmp_path)) == sorted(path.name for path in paths)
     width, height = map(int, size.split("x"))
     for path, (method, (inputs, wanted)) in zip(paths, look_at_two_frames(kinema, height, width).items(), strict=True):
         compiled = _import_openvino().Core().compile_model(str(path), "CPU", _make_config())
@@ -75,7 +75,7 @@ def test_files_are_replaced_only_where_that_is_said(tmp_path: Path) -> None:
     assert run(words) == 2
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"kinema-fuse-64x64.onnx": "mine"}
     assert run([*words, "--overwrite"]) == 0
-    assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.iterdir())) == 3
     (tmp_path / "file").touch()
     assert run([*EXPORT, str(tmp_path / "file" / "in"), "--onnx", "--size", "64x64"]) == 6
 

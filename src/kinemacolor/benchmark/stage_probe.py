@@ -68,7 +68,7 @@ CONTAINERS: dict[str, tuple[str, ...]] = {
     "network, the rest": ("inference.session:Session.predict_frames", "session:Session.advance"),
 }
 # Methods of a model that another engine may compute, and their stages (`Colorizer.with_methods`).
-METHOD_STAGES = {"encode": "features", "fuse": "fusion"}
+METHOD_STAGES = {"encode": "features", "attend": "semantic", "fuse": "fusion"}
 
 
 class StageClock:

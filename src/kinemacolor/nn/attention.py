@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from kinemacolor.nn.pointwise import multiply_rows
 from kinemacolor.nn.precision import no_autocast, promote_to_float32
 
 CHUNK_ELEMENTS = 1 << 19  # products in memory at a time: 2 MiB stay in the cache of a core
@@ -51,6 +52,24 @@ def match_keys(
             for rows in _iter_chunks(query, keys, size):
                 best[rows] = find_largest(_multiply(query[rows], keys[rows[0]]))
         return AttentionOutput(gather_rows(values, best), (query * gather_rows(keys, best)).sum(-1), best)
+
+
+def attend(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """Compute the values B N V of `match_keys` at temperature 1, and nothing else.
+
+    It can be traced for another engine, where no gradients are computed. Products of a query should differ by less
+    than 80: weights that are smaller become denormal numbers, see `_softmax_weights`.
+    """
+    if torch.is_grad_enabled():
+        return match_keys(query, keys, values, temperature=1.0).values
+    query, keys, values = promote_to_float32(query), promote_to_float32(keys), promote_to_float32(values)
+    step = max(1, (CUDA_CHUNK_ELEMENTS if query.is_cuda else CHUNK_ELEMENTS) // keys.shape[1])
+    found = []
+    with no_autocast(query.device):
+        for picture, own_keys, columns in zip(query, keys, values.transpose(1, 2).contiguous(), strict=True):
+            weights = (multiply_rows(part, own_keys).softmax(-1) for part in torch.split(picture, step))
+            found.append(torch.cat([(columns @ one.T).T for one in weights]))
+    return torch.stack(found)
 
 
 class _SoftmaxAttention(torch.autograd.Function):

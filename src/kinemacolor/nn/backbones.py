@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kinemacolor.nn.constants import get_constant
+from kinemacolor.nn.pointwise import multiply_rows
 
 VGGVariant = Literal["caffe", "torchvision", "normalised"]
 
@@ -24,8 +25,7 @@ class SameConv2d(nn.Conv2d):
     def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """Convolve with other weights of the same shape."""
         if self.kernel_size == (1, 1):  # a matrix product: with channels last nothing is copied
-            matrix = weight[:, :, 0, 0]
-            return F.linear(x.permute(0, 2, 3, 1), matrix, bias).permute(0, 3, 1, 2)
+            return multiply_rows(x.permute(0, 2, 3, 1), weight[:, :, 0, 0], bias).permute(0, 3, 1, 2)
         pads = [
             max((-(-size // step) - 1) * step + kernel - size, 0)
             for size, step, kernel in zip(x.shape[:-3:-1], self.stride[::-1], self.kernel_size[::-1], strict=True)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from kinemacolor.nn.attention import find_best, find_largest
+from kinemacolor.nn.pointwise import multiply_rows
 from kinemacolor.nn.precision import no_autocast, promote_to_float32
 
 BLOCK = 4  # cells
@@ -99,7 +100,7 @@ def split_blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
 @torch.no_grad()
 def _choose_blocks(query: Tensor, block_keys: Tensor, blocks: int) -> Tensor:
     """Numbers of the best blocks of keys for each block of queries ``N C``, by the mean of it: ``N/4 blocks``."""
-    scores = query.reshape(-1, BLOCK, query.shape[-1]).mean(1) @ block_keys.T
+    scores = multiply_rows(query.reshape(-1, BLOCK, query.shape[-1]).mean(1), block_keys)
     return find_best(scores, blocks)
 
 

@@ -33,8 +33,8 @@ def export_onnx(name: str, folder: Path, *, size: str | None = None, overwrite: 
     """Write each of a model's `Colorizer.tensor_methods` as an ONNX file into a folder; gives the paths.
 
     The files hold for one frame at a time of ``size``, such as "384x216" (width and height in px); by default 16:9 at
-    the model's working size. Frames are padded before, as the model pads them. Inputs and outputs are named as in
-    `TensorNames`, all float32.
+    the model's working size, and for one reference of that size. Frames are padded before, as the model pads them.
+    Inputs and outputs are named as in `TensorNames`.
 
     Raises UsageError for an unknown model or one without such methods, another size, a file that exists, and where the
     package ``onnx`` is missing; WeightsError for damaged weights; ResourceError where files cannot be written.
@@ -84,7 +84,7 @@ def _describe(name: str, methods: Iterable[str], size: str) -> dict[str, str]:
         part.name: {key: asdict(part.entry)[key] for key in ("sha256", *EXPORTED_FIELDS)} for part in stored_parts(name)
     }
     note = (
-        f"Of {name} only {' and '.join(methods)} are in such files. What it computes between them, from references and "
+        f"Of {name} only {', '.join(methods)} are in such files. What it computes between them, from references and "
         "from the frame before, stays in torch."
     )
     return {"model": name, "kinemacolor": __version__, "size": size, "parts": json.dumps(parts), "note": note}

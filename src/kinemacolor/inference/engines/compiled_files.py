@@ -13,7 +13,7 @@ from kinemacolor.errors import ResourceError
 from kinemacolor.utils.checked_files import read_kept_file
 from kinemacolor.utils.files import write_file_atomically
 
-MOST_FILES = 12  # of 5 to 20 MB, those that were used last: two or three for each size of pictures
+MOST_FILES = 18  # of at most 20 MB, those that were used last: three or four for each size of pictures
 _DIGEST_BYTES = 32
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from kinemacolor.nn.backbones import EfficientNetLite0, normalize_channels
 from kinemacolor.nn.layers import resize_bilinear
+from kinemacolor.nn.pointwise import PointwiseConv2d, multiply_rows
 from kinemacolor.nn.precision import promote_to_float32
 
 DESCRIPTOR_WIDTH = 64  # channels
@@ -42,7 +43,8 @@ class Descriptors(nn.Module):
             unit = normalize_channels(x)
             if unit.shape[-1] > grid[1]:
                 unit = F.adaptive_avg_pool2d(unit, grid)
-            part, size = F.linear(unit.permute(0, 2, 3, 1), weight).permute(0, 3, 1, 2), (unit.shape[2], unit.shape[3])
+            part = multiply_rows(unit.permute(0, 2, 3, 1), weight).permute(0, 3, 1, 2)
+            size = unit.shape[2], unit.shape[3]
             sums[size] = sums[size] + part if size in sums else part
         first, *others = (resize_bilinear(x, grid) for x in sums.values())
         return sum(others, first)
@@ -56,7 +58,7 @@ class _Context(nn.Module):
         self.look = nn.Conv2d(
             width, width, 3, padding=dilation, dilation=dilation, groups=width, padding_mode="replicate"
         )
-        self.mix = nn.Conv2d(width, width, 1)
+        self.mix = PointwiseConv2d(width, width)
         nn.init.zeros_(self.mix.weight)
         nn.init.zeros_(self.mix.bias)  # type: ignore[arg-type]
 

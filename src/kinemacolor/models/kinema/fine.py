@@ -18,6 +18,7 @@ from kinemacolor.models.kinema.matching import CoarseMatch, History, MatchingOpt
 from kinemacolor.nn.backbones import EfficientNetLite0, normalize_channels
 from kinemacolor.nn.block_attention import BLOCK, from_blocks, number_rows, split_blocks, to_blocks
 from kinemacolor.nn.layers import resize_bilinear, to_channels_last
+from kinemacolor.nn.pointwise import PointwiseConv2d
 from kinemacolor.nn.precision import promote_to_float32
 from kinemacolor.utils.arrays import Float32Array
 
@@ -56,8 +57,8 @@ class FineMatching(nn.Module):
         super().__init__()
         shallow, middle = EfficientNetLite0.widths[:2]
         self.near = nn.Conv2d(shallow + QUARTERS, hidden, 3, padding=1)
-        self.wide = nn.Conv2d(middle + descriptor_width, hidden, 1)
-        self.describe = nn.Sequential(nn.SiLU(), nn.Conv2d(hidden, FINE_WIDTH, 1))
+        self.wide = PointwiseConv2d(middle + descriptor_width, hidden)
+        self.describe = nn.Sequential(nn.SiLU(), PointwiseConv2d(hidden, FINE_WIDTH))
         self.sharpness = nn.Parameter(torch.tensor([1.5, 1.5]))  # logarithms, for references and history
         self.same_quarter = nn.Parameter(torch.tensor(3 * np.eye(QUARTERS, dtype=np.float32)))
         self.displacement = nn.Parameter(torch.tensor(-0.7 * _squared_displacements()))

@@ -21,6 +21,7 @@ from kinemacolor.models.kinema.semantic import SemanticColors, lookup_plausibili
 from kinemacolor.nn.ab_bins import BIN_COUNT
 from kinemacolor.nn.backbones import EfficientNetLite0
 from kinemacolor.nn.layers import pad_to_multiple, resize_bilinear, to_channels_last
+from kinemacolor.nn.pointwise import PointwiseConv2d
 
 CERTAINTY_SLOPE = 3.0  # times the certainty of the match is the logit of its weight in an untrained network
 FILL_OFFSET = -3.0  # logit of typical colours beside semantic ones in an untrained network
@@ -144,13 +145,13 @@ class Fusion(nn.Module):
         high, middle, low = widths
         self.stem = nn.Conv2d(CELL_SIZE**2 + self.source_channels, high, 3, padding=1)
         self.see = nn.ModuleList(
-            nn.Conv2d(size, width, 1)
+            PointwiseConv2d(size, width)
             for size, width in zip((SHALLOW_WIDTH, MIDDLE_WIDTH, sum(DEEP_WIDTHS)), widths, strict=True)
         )
         self.down = nn.ModuleList([ZeroInitResidual(high), _make_residual_pair(middle), _make_residual_pair(low)])
         self.halve = nn.ModuleList([nn.Conv2d(high, middle, 2, 2), nn.Conv2d(middle, low, 2, 2)])
         self.bottom = _make_residual_pair(low)
-        self.widen = nn.ModuleList([nn.Conv2d(middle, high, 1), nn.Conv2d(low, middle, 1)])
+        self.widen = nn.ModuleList([PointwiseConv2d(middle, high), PointwiseConv2d(low, middle)])
         self.up = nn.ModuleList([_make_residual_pair(high), _make_residual_pair(middle)])
         self.answer = nn.Conv2d(high, COLOR_CHANNELS + 2 + QUARTERS, 3, padding=1)
         nn.init.zeros_(self.answer.weight)

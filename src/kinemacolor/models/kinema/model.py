@@ -84,7 +84,8 @@ class Encoding(NamedTuple):
 class Kinema(Colorizer):
     """Model that matches each gray frame to the gray references and to the frame before, and fuses the results.
 
-    `encode` and `fuse` hold nearly all its weights; what is between them looks at the state.
+    `encode` and `fuse` hold nearly all its weights; what is between them looks at the state, of which `attend` takes
+    the part that no frame changes.
 
     ``aux`` of its output has ``origin`` and ``matched`` of `ModelOutput`, and with ``fill`` ``filled``, ``B T 1 h'
     w'``: the part 0..1 of the ab that no reference shows. In training also what losses look at: ab ``B T 2 h w`` of
@@ -98,6 +99,15 @@ class Kinema(Colorizer):
     tensor_methods = MappingProxyType(
         {
             "encode": TensorNames(("lightness",), Encoding._fields),
+            "attend": TensorNames(
+                (
+                    "semantic_keys",
+                    "relative_lightness",
+                    "plausibility",
+                    *(f"reference_{x}" for x in SemanticMemory._fields),
+                ),
+                ("semantic", "semantic_std"),
+            ),
             "fuse": TensorNames(FusionInput._fields, FusionAnswer._fields),
         }
     )
@@ -136,7 +146,7 @@ class Kinema(Colorizer):
         clips, size = lightness.shape[:2], lightness.shape[-2:]
         frames = pad_to_multiple(lightness, PADDING).flatten(0, 1)
         encoding = Encoding(*self.encode(frames))
-        semantic = self.semantic.attend(encoding.semantic, state.semantic_memory)
+        semantic = self._look_by_meaning(encoding.semantic, state.semantic_memory)
         evidence, semantic, state = self._match_in_order(clips, frames, encoding, semantic, state)
         answer = FusionAnswer(*self.fuse(*FusionInput.collect(frames, encoding[:3], evidence, semantic)))
         fused = answer.mix(fill=self.options.fill)
@@ -168,6 +178,14 @@ class Kinema(Colorizer):
             maps[1], maps[2], deep, keys, fine_keys, described.descriptors, described.lightness, *described.prior
         )
 
+    def attend(self, *seen: Tensor) -> tuple[Tensor, ...]:
+        """Compute colours and deviation of `SemanticColors`.
+
+        It takes descriptors, lightness and plausibility of a `SemanticDescription`, and the fields of `SemanticMemory`.
+        """
+        descriptors, lightness, plausibility, *memory = seen
+        return self.semantic.attend(descriptors, lightness, plausibility, SemanticMemory(*memory))
+
     def fuse(self, *seen: Tensor) -> tuple[Tensor, ...]:
         """Compute the fields of `FusionAnswer` from those of `FusionInput`."""
         answer: FusionAnswer = self.fusion(FusionInput(*seen))
@@ -182,6 +200,14 @@ class Kinema(Colorizer):
         """Compute what `extract_features` does, and the fine descriptors, of pictures of multiples of `PADDING`."""
         maps, keys = self.extract_features(lightness)
         return maps, keys, self.fine.compute_keys(lightness, maps, keys)
+
+    def _look_by_meaning(self, described: SemanticDescription, memory: SemanticMemory) -> SemanticColors:
+        """Find semantic colours for the frames of clips, one after the other, of which each has its references."""
+        frames = len(described.lightness) // len(memory.keys)  # of a clip
+        repeated = (x[:, None].expand(-1, frames, *x.shape[1:]).flatten(0, 1) for x in memory)
+        prior = described.prior
+        colors, color_std = self.attend(described.descriptors, described.lightness, prior.plausibility, *repeated)
+        return SemanticColors(colors, color_std, prior)
 
     def _match_in_order(
         self,

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from kinemacolor.models.kinema.keys import LAB_SCALE
 from kinemacolor.nn.ab_bins import BIN_COUNT, bin_centres, merge_rare_bins, nearest_bin
-from kinemacolor.nn.attention import match_keys
+from kinemacolor.nn.attention import attend
 from kinemacolor.nn.backbones import EfficientNetLite0, normalize_channels
 from kinemacolor.nn.layers import flatten_grid, resize_bilinear, std_from_moments
 from kinemacolor.nn.partial import fill_unpainted, painted_cells
+from kinemacolor.nn.pointwise import PointwiseConv2d
 from kinemacolor.nn.precision import promote_to_float32
 
 _, _, MIDDLE_WIDTH, *DEEP_WIDTHS = EfficientNetLite0.widths
@@ -87,14 +88,14 @@ class SemanticAttention(nn.Module):
     def __init__(self, coarse_width: int = 48, kind_width: int = 64, prior_width: int = 192) -> None:
         super().__init__()
         self.backbone = EfficientNetLite0(deep=True).requires_grad_(False)
-        self.coarse = nn.Conv2d(COARSE_WIDTH, coarse_width, 1)
-        self.kind = nn.Conv2d(KIND_WIDTH, kind_width, 1)
+        self.coarse = PointwiseConv2d(COARSE_WIDTH, coarse_width)
+        self.kind = PointwiseConv2d(KIND_WIDTH, kind_width)
         self.scales = nn.Parameter(torch.tensor(np.log(np.array([10.0, 0.3, 1.0], np.float32))))
         self.see = nn.ModuleList(
-            nn.Conv2d(width, prior_width, 1) for width in (COARSE_WIDTH + KIND_WIDTH, MIDDLE_WIDTH, 2)
+            PointwiseConv2d(width, prior_width) for width in (COARSE_WIDTH + KIND_WIDTH, MIDDLE_WIDTH, 2)
         )
         self.classify = nn.Sequential(
-            nn.SiLU(), nn.Conv2d(prior_width, prior_width, 1), nn.SiLU(), nn.Conv2d(prior_width, BIN_COUNT, 1)
+            nn.SiLU(), PointwiseConv2d(prior_width, prior_width), nn.SiLU(), PointwiseConv2d(prior_width, BIN_COUNT)
         )
 
     def train(self, mode: bool = True) -> Self:
@@ -106,7 +107,7 @@ class SemanticAttention(nn.Module):
     def encode_references(
         self, lightness: Tensor, ab: Tensor, batch: int, paint_mask: Tensor | None = None
     ) -> SemanticMemory:
-        """Encode references for `forward` from L ``batch·R 1 H W`` and ab ``batch·R 2 H W``.
+        """Encode references for `attend` from L ``batch·R 1 H W`` and ab ``batch·R 2 H W``.
 
         Masks and ab are as `premultiply_references` gives them. Only `painted_cells` become keys.
         """
@@ -122,31 +123,37 @@ class SemanticAttention(nn.Module):
         return SemanticMemory(torch.cat([keys, F.one_hot(places, KEPT_CLASSES).to(keys)], -1), values, classes)
 
     def forward(self, lightness: Tensor, memory: SemanticMemory) -> SemanticColors:
-        """Compute semantic colours for the frames of B clips, by their L ``B·T 1 H W``."""
-        return self.attend(self.describe(lightness), memory)
+        """Compute semantic colours for B pictures by their L ``B 1 H W``, each with its references."""
+        described = self.describe(lightness)
+        prior = described.prior
+        colors, color_std = self.attend(described.descriptors, described.lightness, prior.plausibility, memory)
+        return SemanticColors(colors, color_std, prior)
 
-    def attend(self, described: SemanticDescription, memory: SemanticMemory) -> SemanticColors:
-        """Compute semantic colours for the frames of B clips, by what `describe` says of them."""
-        light, (sharpness, light_scale, prior_scale) = described.lightness, self.scales.exp().unbind()
-        classes = memory.classes.repeat_interleave(len(light) // len(memory.classes), 0)[:, None, None]
-        plausibility = described.prior.plausibility.detach().permute(0, 2, 3, 1)
-        plausibility = plausibility.gather(3, classes.expand(-1, *plausibility.shape[1:3], -1)).permute(0, 3, 1, 2)
+    def attend(
+        self, descriptors: Tensor, lightness: Tensor, plausibility: Tensor, memory: SemanticMemory
+    ) -> tuple[Tensor, Tensor]:
+        """Compute colours and deviation of `SemanticColors` for B pictures, each with its references.
+
+        By descriptors and lightness of `SemanticDescription`, and the plausibility of its prior.
+        """
+        sharpness, light_scale, prior_scale = self.scales.exp().unbind()
+        plausible = plausibility.detach().permute(0, 2, 3, 1)
+        classes = memory.classes[:, None, None].expand(-1, *plausible.shape[1:3], -1)
         query = torch.cat(
             [
-                sharpness * described.descriptors,
-                2 * light_scale * light,
-                -light_scale.expand_as(light),
-                -light_scale * light.square(),
-                prior_scale * plausibility,
+                sharpness * descriptors,
+                2 * light_scale * lightness,
+                -light_scale.expand_as(lightness),
+                -light_scale * lightness.square(),
+                prior_scale * plausible.gather(3, classes).permute(0, 3, 1, 2),
             ],
             1,
         )
-        found = match_keys(flatten_grid(query, len(memory.keys)), memory.keys, memory.values, temperature=1.0).values
-        grid = light.shape[-2:]
-        maps = found.reshape(len(light), *grid, -1).permute(0, 3, 1, 2)
+        found = attend(flatten_grid(query, len(query)), memory.keys, memory.values)
+        maps = found.reshape(len(query), *lightness.shape[-2:], -1).permute(0, 3, 1, 2)
         colors, mean_of_squares = maps.split_with_sizes([2, 1], 1)
         color_std = std_from_moments(mean_of_squares, colors.square().sum(1, keepdim=True))
-        return SemanticColors(F.interpolate(colors, scale_factor=2.0, mode="bilinear"), color_std, described.prior)
+        return F.interpolate(colors, scale_factor=2.0, mode="bilinear"), color_std
 
     def describe(self, lightness: Tensor) -> SemanticDescription:
         """Describe the cells of pictures by their L ``B 1 8h 8w``."""
