@@ -29,7 +29,7 @@ from kinemacolor.models.base import Colorizer
 from kinemacolor.options import DEFAULT_MODEL
 from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.utils.files import translate_disk_errors, write_file_atomically
-from kinemacolor.utils.prefetch import use_single_thread
+from kinemacolor.utils.threads import use_single_thread
 from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.geometry import resize
 
