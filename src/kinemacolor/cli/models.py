@@ -105,7 +105,7 @@ def export_model(
     target: Annotated[Path, typer.Argument(help="A folder, or a file where one is enough.")],
     official: Annotated[bool, typer.Option("--official", help="The files of the authors, not ours.")] = False,
     onnx: Annotated[
-        bool, typer.Option("--onnx", help="For other programs: encoder and fusion of kinema, each as an ONNX file.")
+        bool, typer.Option("--onnx", help="For other programs: the networks of kinema, each as an ONNX file.")
     ] = False,
     size: Annotated[
         str | None,
