@@ -73,7 +73,7 @@ def segments(work: Path) -> dict[str, bytes]:
 
 def children(pid: int) -> list[int]:
     """The worker processes that a process has started."""
-    rows = subprocess.run(["ps", "-eo", "pid,ppid,args"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    rows = subprocess.run(["ps", "-wweo", "pid,ppid,args"], check=True, stdout=subprocess.PIPE, text=True).stdout
     found = [row.split(maxsplit=2) for row in rows.splitlines()[1:]]
     return [int(row[0]) for row in found if row[1] == str(pid) and WORKER in row[2]]
 
