@@ -1,10 +1,12 @@
 """Parts of a film that are encoded each for itself become the film that one encoder would have made."""
 
+import errno
 import os
 import signal
 import subprocess
 import threading
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import av
@@ -13,6 +15,7 @@ import pytest
 import torch
 
 from kinemacolor.errors import ResourceError, UsageError
+from kinemacolor.inference.postprocess import ChromaPostprocessor
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import Plan
@@ -167,6 +170,34 @@ def test_an_error_of_encoding_ends_all_threads(path: Path, kinema: Colorizer, mo
         with pytest.raises(ResourceError, match="no room"):
             in_parts(path, kinema, f"failing{jobs}.mp4", jobs, **H264)
         assert not [one for one in threading.enumerate() if one.name.startswith("kinemacolor")]
+
+
+@pytest.mark.parametrize("error", [OSError("of chroma"), RuntimeError("of chroma")])
+def test_an_error_of_another_stage_is_not_one_of_the_disk(
+    error: Exception, path: Path, kinema: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*given: object) -> None:
+        raise error
+
+    monkeypatch.setattr(ChromaPostprocessor, "compute_cbcr_codes", fail)
+    with pytest.raises(type(error), match="of chroma") as found:
+        in_parts(path, kinema, "chroma.mp4", 1, **H264)
+    assert found.value is error
+    assert not list(path.with_name("chroma.mp4.work").glob("parts/*"))
+
+
+def test_a_full_disk_is_told_where_packets_are_written(
+    path: Path, kinema: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(BytesIO):
+        name = str(path.with_name("parts") / "new")
+
+        def write(self, data: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(PartStore, "writing_packets", lambda store, part: Full())
+    with pytest.raises(ResourceError, match="parts may not be written: no space is left"):
+        in_parts(path, kinema, "full.mp4", 1, **H264)
 
 
 def test_what_cannot_be_in_parts_is_written_in_one_piece_and_told(path: Path, kinema: Colorizer) -> None:

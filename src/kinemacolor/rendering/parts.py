@@ -18,7 +18,7 @@ from kinemacolor.plan.document import FilmEntry, Plan
 from kinemacolor.rendering.output import OutputSetup
 from kinemacolor.rendering.passes import InferencePass, ShotPasses
 from kinemacolor.utils.checked_files import has_sha256, read_checked_json, write_checked_json
-from kinemacolor.utils.files import compute_file_sha256, remove_intruder, translate_disk_errors, write_file_atomically
+from kinemacolor.utils.files import compute_file_sha256, make_file_atomically, remove_intruder, translate_disk_errors
 from kinemacolor.video.encoded_part import EncodedPart, PacketEntry
 from kinemacolor.video.encoding import EncoderSettings
 from kinemacolor.video.info import VideoInfo
@@ -130,8 +130,8 @@ class PartStore:
 
     @contextmanager
     def writing_packets(self, part: FilmPart) -> Iterator[BinaryIO]:
-        """Open the file of a part's packets. Raises ResourceError where the disk is full or refuses."""
-        with write_file_atomically(self._packets(part)) as stream:
+        """Open the file of a part's packets, as `make_file_atomically`, whose errors it raises."""
+        with make_file_atomically(self._packets(part)) as stream:
             yield stream
 
     def add(self, part: FilmPart, stored: KeptPart) -> None:
