@@ -20,12 +20,16 @@ from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import Plan
 from kinemacolor.rendering import parts as parts_module
+from kinemacolor.rendering.cache import PassFolder
 from kinemacolor.rendering.local_workers import LocalWorkerPool
 from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
-from kinemacolor.rendering.parts import FilmPart, PartStore, find_parts_obstacle
+from kinemacolor.rendering.parts import FilmPart, PartSettings, PartStore, find_parts_obstacle
+from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.rendering.renderer import RenderPlan
+from kinemacolor.rendering.scheduler import Coordinator, Scheduler, WorkerEvent
 from kinemacolor.rendering.side_by_side import render_in_jobs
+from kinemacolor.utils.checked_files import append_checked_line
 from kinemacolor.verification.verify import verify_film
 from kinemacolor.video.encoded_part import EncodedPart, PacketEntry
 from kinemacolor.video.encoding import choose_encoder
@@ -158,6 +162,41 @@ def test_a_lost_worker_and_workers_that_cannot_encode_change_no_byte(
     monkeypatch.setattr(LocalWorkerPool, "can_encode", lambda pool, worker: False)
     in_parts(path, kinema, "here.mp4", 2, **H264)
     assert path.with_name("here.mp4").read_bytes() == expected
+
+
+class FewHands:
+    """A pool of two workers, of which one never starts, and the other one cannot encode; it paints at once."""
+
+    size = 2
+
+    def __init__(self) -> None:
+        self._news = [WorkerEvent(0, "idle")]
+
+    def poll_events(self, seconds: float) -> list[WorkerEvent]:
+        news, self._news = self._news, []
+        return news
+
+    def start_pass(self, worker: int, inference_pass: InferencePass, folder: PassFolder) -> None:
+        folder.folder.mkdir(parents=True)
+        line = {"segment": 0, "frames": len(inference_pass), "sha256": "", "state": None, "threads": 1}
+        append_checked_line(folder.folder / "journal.jsonl", line)
+        self._news = [WorkerEvent(worker, "idle")]
+
+    def can_encode(self, worker: int) -> bool:
+        return False
+
+    def start_part(self, worker: int, part: FilmPart) -> None:
+        raise AssertionError(part)
+
+
+def test_parts_are_declined_though_not_all_workers_start(path: Path, kinema: Colorizer) -> None:
+    job, pool = RenderPlan(Plan.read(path), kinema, path.with_name("few.work")), FewHands()
+    encoder = choose_encoder(probe_film(path.with_name("film.mp4")), path.with_name("few.mp4"), EncodingOptions())
+    job.parts = PartSettings(path, encoder, (FilmPart(0, 60, "a"), FilmPart(60, FRAMES, "b")))
+    coordinator = Coordinator(job.work)
+    Scheduler(job, pool, coordinator).run()
+    assert all(one.is_complete for _, one in RenderPlan(job.plan, kinema, job.work.folder).iter_passes())
+    assert not coordinator.wait_for_part(job.parts.parts[0], lambda frames: None)
 
 
 def test_an_error_of_encoding_ends_all_threads(path: Path, kinema: Colorizer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -204,6 +204,7 @@ class Scheduler:
                 self._start_next(worker)
             for event in self._worker_pool.poll_events(_POLL_SECONDS):
                 self._handle_event(event)
+            self._check_encoders()
 
     def _start_next(self, worker: int) -> None:
         """Start a part that is ready on an idle worker that can encode, else a pass, if there is one."""
@@ -231,13 +232,17 @@ class Scheduler:
         if event.kind == "idle":
             self._idle.add(event.worker)
             self._known[event.worker] = self._worker_pool.can_encode(event.worker)
-            if not any(self._known.values()) and len(self._known) >= self._worker_pool.size:
-                self._waiting_parts.clear()
-                self._coordinator.decline_parts()
         if event.kind == "lost":
             self._known.pop(event.worker, None)
             self._idle.discard(event.worker)
             self._handle_loss(work, event.reason)
+
+    def _check_encoders(self) -> None:
+        """Decline parts where no worker can encode: known of all, or once all is painted of those that ever started."""
+        is_painted = not self._waiting and not self._running
+        if self._known and not any(self._known.values()) and (is_painted or len(self._known) >= self._worker_pool.size):
+            self._waiting_parts.clear()
+            self._coordinator.decline_parts()
 
     def _import_files(self, folder: PassFolder, files: Mapping[str, bytes]) -> None:
         before = folder.frames_painted
