@@ -23,7 +23,7 @@ from kinemacolor.rendering import parts as parts_module
 from kinemacolor.rendering.cache import PassFolder
 from kinemacolor.rendering.local_workers import LocalWorkerPool
 from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
-from kinemacolor.rendering.parts import FilmPart, PartSettings, PartStore, find_parts_obstacle
+from kinemacolor.rendering.parts import FilmPart, PartSettings, PartStore, find_parts_obstacle, list_needed_passes
 from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.rendering.renderer import RenderPlan
@@ -278,3 +278,11 @@ def test_parts_are_long_enough_and_cover_the_film(path: Path, monkeypatch: pytes
     assert borders(0) == borders(60 / info.rate) == [0, 60, 120, 180]
     assert borders(61 / info.rate) == [0, 180]
     assert borders(1e6) == [0, 180]
+
+
+def test_a_part_needs_the_passes_of_which_it_shows_frames(path: Path, kinema: Colorizer) -> None:
+    passes = RenderPlan(Plan.read(path), kinema, path.with_name("needed.work")).passes
+    parts = [FilmPart(first, first + 20, str(first)) for first in range(0, FRAMES, 20)]
+    needed = list_needed_passes(parts, passes)
+    assert needed == [[one for one in passes if one.first < part.end and part.first < one.end] for part in parts]
+    assert {len(one) for one in needed} == {1, 2}  # two where shots dissolve

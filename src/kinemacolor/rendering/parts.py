@@ -7,6 +7,7 @@ is depends on the plan, and not on who encodes it: so the bytes are the same wit
 import hashlib
 import json
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -94,10 +95,10 @@ def plan_parts(
         plan.model_dump(mode="json", exclude={"kinemacolor": True, "film": {"path"}, "references": True}),
         [weighted.source.digest for one in shot_passes for weighted in one.weighted_passes],
     ]
-    borders = _find_borders(plan, output_setup.info)
+    common = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
     parts = (
-        FilmPart(first, end, hashlib.sha256(json.dumps([first, end, decisive], sort_keys=True).encode()).hexdigest())
-        for first, end in pairwise(borders)
+        FilmPart(first, end, hashlib.sha256(f"{first} {end} {common}".encode()).hexdigest())
+        for first, end in pairwise(_find_borders(plan, output_setup.info))
     )
     return PartSettings(output_setup.output_spec.output, encoder, tuple(parts))
 
@@ -112,10 +113,14 @@ def _find_borders(plan: Plan, info: VideoInfo) -> list[int]:
     return [*borders, frames]
 
 
-def list_needed_passes(part: FilmPart, shot_passes: Sequence[ShotPasses]) -> list[InferencePass]:
-    """List the passes of which a part shows frames."""
-    sources = (weighted.source for one in shot_passes for weighted in one.weighted_passes)
-    return [one for one in sources if one.first < part.end and part.first < one.end]
+def list_needed_passes(parts: Sequence[FilmPart], passes: Sequence[InferencePass]) -> list[list[InferencePass]]:
+    """List for each of the parts, which are in order, the passes of which it shows frames."""
+    firsts, ends = [part.first for part in parts], [part.end for part in parts]
+    needed: list[list[InferencePass]] = [[] for _ in parts]
+    for one in passes:
+        for index in range(bisect_right(ends, one.first), bisect_left(firsts, one.end)):
+            needed[index].append(one)
+    return needed
 
 
 class PartStore:

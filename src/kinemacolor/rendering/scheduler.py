@@ -183,12 +183,17 @@ class Scheduler:
         missing = [one for one in render_plan.passes if not self._pass_folder(one).is_complete]
         turns = order_passes([len(one) - self._pass_folder(one).frames_painted for one in missing], worker_pool.size)
         self._waiting = [missing[index] for index in reversed(turns)]
+        self._unpainted = {one.digest for one in missing}
         self._part_store = PartStore(render_plan.work.folder)
         parts = render_plan.parts.parts if render_plan.parts else ()
         if len(parts) == 1:  # it is encoded here, while it is painted
             parts = ()
             coordinator.decline_parts()
         self._waiting_parts = [part for part in parts if not self._part_store.has(part)]
+        needed = list_needed_passes(parts, render_plan.passes)
+        self._needed = {
+            part: self._unpainted & {one.digest for one in passes} for part, passes in zip(parts, needed, strict=True)
+        }
         self._running: dict[int, InferencePass | FilmPart] = {}
         self._idle: set[int] = set()
         self._known: dict[int, bool] = {}  # workers that were idle, and whether they can encode
@@ -208,7 +213,7 @@ class Scheduler:
 
     def _start_next(self, worker: int) -> None:
         """Start a part that is ready on an idle worker that can encode, else a pass, if there is one."""
-        ready = (part for part in self._waiting_parts if self._is_ready(part))
+        ready = (part for part in self._waiting_parts if self._needed[part].isdisjoint(self._unpainted))
         part = next(ready, None) if self._known[worker] else None
         if part:
             self._waiting_parts.remove(part)
@@ -219,14 +224,12 @@ class Scheduler:
             self._worker_pool.start_pass(worker, inference_pass, self._pass_folder(inference_pass))
         self._idle -= self._running.keys()
 
-    def _is_ready(self, part: FilmPart) -> bool:
-        passes = list_needed_passes(part, self._render_plan.shot_passes)
-        return all(self._pass_folder(one).is_complete for one in passes)
-
     def _handle_event(self, event: WorkerEvent) -> None:
         work = self._running.get(event.worker)
         if isinstance(work, InferencePass):
             self._import_files(self._pass_folder(work), event.files)
+            if self._pass_folder(work).is_complete:
+                self._unpainted.discard(work.digest)
         if event.kind != "segment":
             self._running.pop(event.worker, None)
         if event.kind == "idle":
