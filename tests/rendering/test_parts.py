@@ -23,7 +23,14 @@ from kinemacolor.rendering import parts as parts_module
 from kinemacolor.rendering.cache import PassFolder
 from kinemacolor.rendering.local_workers import LocalWorkerPool
 from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
-from kinemacolor.rendering.parts import FilmPart, PartSettings, PartStore, find_parts_obstacle, list_needed_passes
+from kinemacolor.rendering.parts import (
+    FilmPart,
+    PartSettings,
+    PartStore,
+    find_parts_obstacle,
+    list_needed_passes,
+    plan_parts,
+)
 from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.rendering.renderer import RenderPlan
@@ -257,6 +264,23 @@ def test_film_that_is_damaged_is_written_in_one_piece(path: Path, kinema: Colori
     assert find_parts_obstacle(plan.film, setup) is None
     for changes, words in (({"frames": FRAMES - 10}, "cut off"), ({"anchors": ()}, "repaired")):
         assert words in (find_parts_obstacle(plan.film.model_copy(update=changes), setup) or "")
+
+
+def test_parts_of_another_version_are_others(path: Path, kinema: Colorizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    job, target = RenderPlan(Plan.read(path), kinema, path.with_name("versions.work")), path.with_name("versions.mp4")
+    wanted = OutputSpec(target, EncodingOptions(parts=True))
+    setup = prepare_plan_output(job.plan, wanted, kinema.spec, job.work.folder, device="cpu", inputs=[])
+
+    def digests(*painted_with: object) -> set[str]:
+        return {part.digest for part in plan_parts(job.plan, job.shot_passes, setup, painted_with).parts}
+
+    usual = digests("torch", "cpu", 1)
+    assert digests("torch", "cpu", 1) == usual
+    assert not digests("torch", "cuda", 1) & usual
+    for name, value in (("__version__", "0"), ("library_versions", {"libavcodec": (1, 2, 3)})):
+        with monkeypatch.context() as patch:
+            patch.setattr(av, name, value)
+            assert not digests("torch", "cpu", 1) & usual
 
 
 def test_a_part_of_another_encoder_is_refused(path: Path) -> None:

@@ -15,6 +15,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import av
+
+from kinemacolor._version import __version__
 from kinemacolor.plan.document import FilmEntry, Plan
 from kinemacolor.rendering.output import OutputSetup
 from kinemacolor.rendering.passes import InferencePass, ShotPasses
@@ -85,13 +88,15 @@ def plan_parts(
 ) -> PartSettings:
     """Divide a film into parts of whole shots, which last `MIN_PART_SECONDS` at least; a short rest joins the last one.
 
-    ``painted_with`` is what else decides the last digits of predictions. Each part is encoded with one thread.
+    ``painted_with`` is what else decides the last digits of predictions. Each part is encoded with one thread. Parts of
+    another version of this package, of PyAV or of FFmpeg's libraries are others: they must not be joined.
     """
     encoder = output_setup.encoder
     if encoder.name.startswith("libx26"):
         encoder = replace(encoder, options={**encoder.options, "threads": "1"})
     decisive = [
-        *(_PARTS_FORMAT, *painted_with, output_setup.output_spec.output.suffix.lower(), asdict(encoder)),
+        *(_PARTS_FORMAT, __version__, av.__version__, av.library_versions, *painted_with),
+        *(output_setup.output_spec.output.suffix.lower(), asdict(encoder)),
         plan.model_dump(mode="json", exclude={"kinemacolor": True, "film": {"path"}, "references": True}),
         [weighted.source.digest for one in shot_passes for weighted in one.weighted_passes],
     ]
