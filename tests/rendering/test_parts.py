@@ -40,11 +40,14 @@ from kinemacolor.utils.checked_files import append_checked_line
 from kinemacolor.verification.verify import verify_film
 from kinemacolor.video.encoded_part import EncodedPart, PacketEntry
 from kinemacolor.video.encoding import choose_encoder
+from kinemacolor.video.info import StoredFrame
 from kinemacolor.video.picture_encoder import PictureEncoder
-from kinemacolor.video.reader import probe_film
+from kinemacolor.video.random_access import FrameIndexBuilder, RangeReader
+from kinemacolor.video.reader import VideoReader, probe_film
 from kinemacolor.video.writer import VideoWriter, open_writer
 from support.plans import two_scenes
 from support.renders import command, edited, planned, rendered
+from support.strange_films import code_film
 from support.waiting import PATIENCE, until
 
 FRAMES = 180  # three shots of 60
@@ -244,6 +247,28 @@ def test_a_full_disk_is_told_where_packets_are_written(
     monkeypatch.setattr(PartStore, "writing_packets", lambda store, part: Full())
     with pytest.raises(ResourceError, match="parts may not be written: no space is left"):
         in_parts(path, kinema, "full.mp4", 1, **H264)
+
+
+def test_interlaced_frames_are_told_of_all_parts(
+    path: Path, kinema: Colorizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = code_film(tmp_path / "fields.mkv", codec="mpeg2video", fields="tff", options={"g": "1"})
+    with VideoReader(film) as whole:
+        builder = FrameIndexBuilder(every=4)
+        for block in whole.iter_blocks(8):
+            builder.add_block(block)
+        index = builder.build_index(whole)
+    with RangeReader(film, index) as reader:
+        list(reader.iter_blocks(2, 3, 1))  # frames before it are decoded, and not given
+        assert reader.interlaced_frames == 1
+
+    def take_interlaced(reader: RangeReader) -> StoredFrame:
+        reader.interlaced_frames += 1
+        return reader._reader.to_stored_frame(reader._take_frame())
+
+    monkeypatch.setattr(RangeReader, "_take_stored_frame", take_interlaced)
+    _, report = in_parts(path, kinema, "fields.mp4", 1, **H264)
+    assert [note for note in report.warnings if note.startswith(f"{FRAMES} frames are interlaced")]
 
 
 def test_what_cannot_be_in_parts_is_written_in_one_piece_and_told(path: Path, kinema: Colorizer) -> None:

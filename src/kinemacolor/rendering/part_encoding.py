@@ -32,11 +32,12 @@ _PREDICTIONS_AHEAD = 4  # of a frame each, at the working size
 
 
 class JoinedParts(NamedTuple):
-    """Of all frames the mean confidence and filled part, as `write_frames` gives them; and the film's bad packets."""
+    """Of all frames the mean confidence and filled part, as `write_frames` gives them; and what `KeptPart` counts."""
 
     confidences: "array[float]"
     filled: "array[float]"
     corrupt_packets: int
+    interlaced_frames: int
 
 
 class PartEncoder:
@@ -84,13 +85,13 @@ class PartEncoder:
                 if means is not None:
                     confidences.append(means[0])
                     filled.append(means[1])
-            corrupt_packets = reader.corrupt_packets
+            faults = reader.corrupt_packets, reader.interlaced_frames
         if len(confidences) != count or len(packets) != count:
             raise InputError(f"{film.path} has fewer frames than the plan says: correct it, or make it again")
         where = f"frames {part.first} to {part.end - 1}"
         losses = [f"{where}: {loss}" for loss in pictures.describe_losses()]
         whole = EncodedPart(settings.output, pictures.extradata, tuple(packets))
-        self._store.add(part, KeptPart(whole, tuple(confidences), tuple(filled), corrupt_packets, tuple(losses)))
+        self._store.add(part, KeptPart(whole, tuple(confidences), tuple(filled), *faults, tuple(losses)))
 
     def join_parts(
         self, writer: VideoWriter, wait_for_part: Callable[[FilmPart], bool], stages: Stages, meter: ProgressMeter
@@ -99,7 +100,8 @@ class PartEncoder:
 
         Raises as `encode_part` and `VideoWriter.write_part`, InputError for a part that was damaged meanwhile.
         """
-        confidences, filled, corrupt_packets, store = array("d"), array("d"), 0, self._store
+        confidences, filled, store = array("d"), array("d"), self._store
+        corrupt_packets = interlaced_frames = 0
         for part in self._settings.parts:
             if not store.has(part) and not wait_for_part(part):
                 self.encode_part(part, stages)
@@ -112,8 +114,9 @@ class PartEncoder:
             confidences.extend(stored.confidences)
             filled.extend(stored.filled)
             corrupt_packets += stored.corrupt_packets
+            interlaced_frames += stored.interlaced_frames
             meter.add_assembled(part.end - part.first)
-        return JoinedParts(confidences, filled, corrupt_packets)
+        return JoinedParts(confidences, filled, corrupt_packets, interlaced_frames)
 
 
 @contextmanager

@@ -28,7 +28,7 @@ from kinemacolor.video.encoding import EncoderSettings
 from kinemacolor.video.info import VideoInfo
 
 MIN_PART_SECONDS, MIN_PART_FRAMES = 10, 48  # the frames are more than any encoder puts out of order
-_PARTS_FORMAT = 1  # version of stored parts; a new number makes all of them anew
+_PARTS_FORMAT = 2  # version of stored parts; a new number makes all of them anew
 _ENCODERS = ("libx264", "libx265", "ffv1", "prores_ks")  # whose packets were tried
 _SLACK_SECONDS = 0.25  # as `VideoReader` allows before it says that a film is cut off
 _USUAL_RATE = 25
@@ -56,13 +56,15 @@ class PartSettings:
 class KeptPart:
     """A part that is encoded, with the means of its frames' confidences and filled parts (nan where nothing fills).
 
-    ``corrupt_packets``: of the film, as far as they were met on the way to its frames. ``losses``: in words.
+    ``corrupt_packets``: of the film, as far as they were met on the way to its frames. ``interlaced_frames``: of its
+    frames, as `RangeReader` counts them. ``losses``: in words.
     """
 
     encoded: EncodedPart
     confidences: tuple[float, ...]
     filled: tuple[float, ...]
     corrupt_packets: int
+    interlaced_frames: int
     losses: tuple[str, ...]
 
 
@@ -155,6 +157,7 @@ class PartStore:
             "confidences": [*stored.confidences],
             "filled": [*stored.filled],
             "corrupt_packets": stored.corrupt_packets,
+            "interlaced_frames": stored.interlaced_frames,
             "losses": [*stored.losses],
         }
         write_checked_json(self._note(part), content)
@@ -170,6 +173,7 @@ class PartStore:
             tuple(content["confidences"]),
             tuple(content["filled"]),
             content["corrupt_packets"],
+            content["interlaced_frames"],
             tuple(content["losses"]),
         )
 

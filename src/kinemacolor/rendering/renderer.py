@@ -241,7 +241,7 @@ def _assemble(
         film, output_setup.info, settings, shot_passes, postprocessors, open_segment, store, painter.request_stop
     )
     joined = part_encoder.join_parts(writer, lambda part: painter.wait_for_part(part, meter.add_painted), stages, meter)
-    reader.corrupt_packets = joined.corrupt_packets
+    reader.corrupt_packets, reader.interlaced_frames = joined.corrupt_packets, joined.interlaced_frames
     return joined.confidences, joined.filled
 
 

@@ -60,7 +60,7 @@ class RangeReader:
 
     For any other it seeks to the anchor before the range, and counts from there. Where a container does not find
     that anchor exactly it seeks further and further before it, and at last reads from the beginning: always right,
-    sometimes slow.
+    sometimes slow. ``interlaced_frames`` counts the frames that it gave and that say that they have two fields.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class RangeReader:
         self._reader = VideoReader(path, start_seconds=start_seconds, info=info, gaps=index.gaps)
         self._open_frames: Generator[av.VideoFrame, None, None] | None = None
         self._frames: Iterator[av.VideoFrame] = iter(())
+        self.interlaced_frames = 0
         self._next_number = index.frames  # number of the frame that `_frames` gives next
 
     @property
@@ -110,10 +111,15 @@ class RangeReader:
             self._move_to_frame(first)
         pictures = self._reader.iter_pictures(first, end)
         for number in range(first, end):
-            frame = next(pictures, None) if self.info.is_pictures else self._reader.to_stored_frame(self._take_frame())
+            frame = next(pictures, None) if self.info.is_pictures else self._take_stored_frame()
             if frame is None:
                 raise self._make_length_error(number)
             yield frame
+
+    def _take_stored_frame(self) -> StoredFrame:
+        frame = self._take_frame()
+        self.interlaced_frames += frame.interlaced_frame
+        return self._reader.to_stored_frame(frame)
 
     def _move_to_frame(self, first: int) -> None:
         """Make ``first`` the next frame: by reading on if that is no longer than from the anchor before it."""
