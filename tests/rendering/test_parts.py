@@ -208,3 +208,17 @@ def test_parts_are_long_enough_and_cover_the_film(path: Path, monkeypatch: pytes
     assert borders(0) == borders(60 / info.rate) == [0, 60, 120, 180]
     assert borders(61 / info.rate) == [0, 180]
     assert borders(1e6) == [0, 180]
+
+
+def test_what_is_no_part_stays(tmp_path: Path) -> None:
+    store, reels = PartStore(tmp_path), tmp_path / "parts" / "reel-1"
+    reels.mkdir(parents=True)
+    (reels / "scan.dpx").write_bytes(b"scan")
+    (store.folder / "notes.json").write_bytes(b"{}")
+    stale = store.folder / f"{'0' * 64}.packets"
+    stale.write_bytes(b"packets")
+    assert store.check([]) is None
+    assert not stale.exists()
+    store.remove()
+    assert sorted(path.name for path in store.folder.iterdir()) == ["notes.json", "reel-1"]
+    assert (reels / "scan.dpx").read_bytes() == b"scan"
