@@ -29,7 +29,8 @@ def choose_engine(name: str, device: str, spec: ModelSpec) -> EngineName:
     Raises UsageError for an engine that is unknown, not installed, for another device, or has no form of the model.
     """
     named = os.environ.get("KINEMACOLOR_ENGINE", "auto") if name == "auto" else name
-    check_engine(named)
+    if name != "auto" or named != "openvino":  # which the variable may name where it is not installed
+        check_engine(named)
     device_type = "cpu" if device == "cpu" else choose_device(device).type
     able = [one for one in spec.engines if _DEVICE_TYPES[one] == device_type and (one != "openvino" or has_openvino())]
     chosen: tuple[EngineName, ...] = (*able, "torch")
