@@ -126,6 +126,25 @@ def test_an_error_of_a_worker_has_its_own_words_and_class(path: Path, kinema: Co
     assert not children(os.getpid())
 
 
+def test_a_worker_that_cannot_be_started_leaves_none_of_the_others(
+    path: Path, kinema: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, started = subprocess.Popen, list[object]()
+
+    def start_one(*given: object, **more: object) -> object:
+        if started:
+            raise OSError(11, "Resource temporarily unavailable")
+        started.append(start(*given, **more))
+        return started[0]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "Popen", start_one)
+        with pytest.raises(OSError, match="temporarily"):
+            in_jobs(path, kinema, "refused")
+    assert started
+    assert not children(os.getpid())
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_command_that_is_stopped_or_killed_leaves_no_process_and_goes_on(
     number: signal.Signals, path: Path, kinema: Colorizer, alone: Path
