@@ -18,7 +18,7 @@ _idle: WeakKeyDictionary[Colorizer, list["GraphRunner"]] = WeakKeyDictionary()
 
 
 def record_cuda_graph(work: Callable[[], None]) -> Callable[[], None]:
-    """Record what a function has the GPU do, and return what has it done again. It is called several times."""
+    """Record what a function has the current GPU do, and return what has it done again. It is called several times."""
     side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
@@ -63,6 +63,12 @@ class GraphRunner:
 
     def __call__(self, lightness: Tensor, state: State, *, with_aux: bool = False) -> ModelOutput:
         """Predict what follows ``state``, as `Colorizer.forward`."""
+        # streams and graphs are those of the current GPU; of a tensor on a CPU this does nothing
+        with torch.cuda.device_of(lightness):  # type: ignore[no-untyped-call]
+            return self._run(lightness, state, with_aux)
+
+    def _run(self, lightness: Tensor, state: State, with_aux: bool) -> ModelOutput:
+        """Replay the graph of such a frame; the first time it is recorded."""
         inputs = {"lightness": lightness} | state.named_tensors()
         key = with_aux, tuple((name, x.shape) for name, x in inputs.items())
         if key not in self._replays:
