@@ -6,6 +6,7 @@ references alone for the first frame, from the frame before for later ones, whic
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from threading import RLock
 from weakref import WeakKeyDictionary
 
 import torch
@@ -15,6 +16,7 @@ from kinemacolor.models.base import Colorizer, ModelOutput, State
 
 Record = Callable[[Callable[[], None]], Callable[[], None]]
 _idle: WeakKeyDictionary[Colorizer, list["GraphRunner"]] = WeakKeyDictionary()
+_idle_lock = RLock()  # of one thread twice: a session may end, and give back, while another is lent
 
 
 def record_cuda_graph(work: Callable[[], None]) -> Callable[[], None]:
@@ -33,18 +35,31 @@ def record_cuda_graph(work: Callable[[], None]) -> Callable[[], None]:
 
 
 def lend_runner(model: Colorizer, half: torch.dtype) -> "GraphRunner":
-    """Return a runner of this model that nobody else uses: one that was given back, or a new one."""
-    for runner in _idle.get(model, []):
-        if runner.half == half:
-            _idle[model].remove(runner)
-            return runner
+    """Return a runner of this model that nobody else uses: one that was given back, or a new one.
+
+    Those recorded when the weights lay elsewhere, as before a move to another device, are dropped.
+    """
+    addresses = _list_addresses(model)
+    with _idle_lock:
+        for runner in list(_idle.get(model, [])):
+            if runner.addresses != addresses:
+                _idle[model].remove(runner)
+            elif runner.half == half:
+                _idle[model].remove(runner)
+                return runner
     # of a copy, because the model is the key under which runners are kept
     return GraphRunner(model.with_methods({}), record_cuda_graph, half)
 
 
 def give_back_runner(model: Colorizer, runner: "GraphRunner") -> None:
     """Let others use a runner that `lend_runner` gave for this model."""
-    _idle.setdefault(model, []).append(runner)
+    with _idle_lock:
+        _idle.setdefault(model, []).append(runner)
+
+
+def _list_addresses(model: Colorizer) -> tuple[int, ...]:
+    """Where the weights lie: graphs read them there."""
+    return tuple(x.data_ptr() for x in (*model.parameters(), *model.buffers()))
 
 
 class GraphRunner:
@@ -56,7 +71,7 @@ class GraphRunner:
     """
 
     def __init__(self, model: Colorizer, record: Record, half: torch.dtype | None) -> None:
-        self.half = half
+        self.half, self.addresses = half, _list_addresses(model)
         self._model, self._record = model, record
         self._buffers: dict[tuple[str, torch.Size], Tensor] = {}
         self._replays: dict[object, tuple[Callable[[], None], Callable[[], ModelOutput]]] = {}
