@@ -67,7 +67,7 @@ class GraphRunner:
 
     A state that it gives is valid until the next call, and changed by it: whoever needs it longer copies it. Any other
     state may be given, as after `Session.restore_state`: it is copied. ``record`` is `record_cuda_graph`, or for tests
-    a function without a GPU. Convolutions run in ``half`` precision, where it is given; matching leaves it.
+    a function without a GPU. ``half`` is the precision of autocast, where it is given.
     """
 
     def __init__(self, model: Colorizer, record: Record, half: torch.dtype | None) -> None:
