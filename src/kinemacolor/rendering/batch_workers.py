@@ -4,6 +4,7 @@ import queue
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from copy import copy
 
 from kinemacolor.inference.batches import SharedBatch
 from kinemacolor.references.load import ReferenceReader
@@ -88,7 +89,7 @@ class _BatchRow:
             render_plan.reference_digests,
             references=ReferenceReader(),  # of its own: readers are for one thread
             device=render_plan.device,
-            kept_luma=render_plan.kept_luma,
+            kept_luma=copy(render_plan.kept_luma),  # likewise: it holds the piece that was read last
             shared_batch=batch,
         )
         self.thread = threading.Thread(target=self._paint_passes, name=f"kinemacolor row {number}", daemon=True)

@@ -15,15 +15,15 @@ def choose_jobs(render_plan: RenderPlan, wanted: int | None = None, *, in_parts:
     """Choose how many passes of a plan are painted at a time, at least 1.
 
     ``wanted`` is the user's number; None: what is good here, on a GPU one. Never more than passes are missing; on a GPU
-    never more than there are, so that a run that goes on has the same batch. ``in_parts``: what is painted already is
-    work too, for it has to be encoded.
+    never more than there are, so that a run that goes on has the same batch, whatever of it was damaged. ``in_parts``:
+    what is painted already is work too, for it has to be encoded.
     """
+    if choose_device(render_plan.device).type != "cpu":
+        return max(1, min(wanted or 1, len(render_plan.passes)))
     missing = [
         len(one) - (0 if in_parts else one_folder.frames_painted) for one, one_folder in render_plan.iter_passes()
     ]
     lengths = [frames for frames in missing if frames]
-    if choose_device(render_plan.device).type != "cpu":
-        return min(wanted or 1, len(render_plan.passes)) if lengths else 1
     if wanted is not None:
         return max(1, min(wanted, len(lengths)))
     return count_jobs(

@@ -26,6 +26,7 @@ def open_local_workers(workers: int, render_plan: RenderPlan) -> Iterator["Local
     """Start so many processes for a render plan; at the end none of them is left."""
     pool = LocalWorkerPool(WorkerConfig.for_render_plan(render_plan), workers)
     try:
+        pool.start_workers()
         yield pool
     finally:
         pool.stop_workers()
@@ -40,7 +41,10 @@ class LocalWorkerPool:
         self._numbers = count()
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._answers: queue.Queue[tuple[int, Answer]] = queue.Queue()
-        for _ in range(workers):
+
+    def start_workers(self) -> None:
+        """Start all workers. Raises OSError where one cannot be started: others run then, until `stop_workers`."""
+        for _ in range(self.size):
             self._start_worker()
 
     def poll_events(self, seconds: float) -> list[WorkerEvent]:

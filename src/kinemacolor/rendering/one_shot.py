@@ -137,14 +137,15 @@ class ColorizeRun:
     def _prepare_output(self, output_spec: OutputSpec, digest: str) -> OutputSetup:
         """Return how the result will be written. Raises as the constructor."""
         request, info = self.request, self._reader.info
-        short_side = request.options.short_side or find_model(request.model).spec.short_side
-        geometry = make_film_geometry(info, short_side, crop=request.options.crop)
+        spec = find_model(request.model).spec
+        geometry = make_film_geometry(info, request.options.short_side or spec.short_side, crop=request.options.crop)
         luma = KeptLuma(request.work_folder / _LUMA_FOLDER, info, geometry)
         self._luma = luma if luma.is_worth_it else None
         return prepare_output(
             info,
             output_spec,
             [locate_film(request.source), *(spec.path for spec in request.references)],
+            spec,
             frames=info.estimate_frames(request.start_seconds, request.end_seconds),
             working_pixels=math.prod(geometry.working_size),
             device=request.device,

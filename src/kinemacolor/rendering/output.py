@@ -79,6 +79,7 @@ def prepare_output(
     info: VideoInfo,
     output_spec: OutputSpec,
     inputs: Sequence[Path],
+    model_spec: ModelSpec,
     *,
     frames: int | None,
     working_pixels: int,
@@ -90,14 +91,15 @@ def prepare_output(
 ) -> OutputSetup:
     """Check, without writing anything, that the results can be written, and choose their encoders.
 
-    ``inputs`` are the files that must not be overwritten. ``frames`` (None: unknown) and ``working_pixels``, the pixels
-    of a prediction, decide how much room the disk of ``work_folder`` needs, and ``luma_bytes``, what it keeps of a
-    frame's luma. ``request`` is a digest of all that decides the results (`find_finished`).
+    ``inputs`` are the files that must not be overwritten; ``model_spec`` is of the model that paints on ``device`` with
+    ``engine``. ``frames`` (None: unknown) and ``working_pixels``, the pixels of a prediction, decide how much room the
+    disk of ``work_folder`` needs, and ``luma_bytes``, what it keeps of a frame's luma. ``request`` is a digest of all
+    that decides the results (`find_finished`).
 
     Raises UsageError, or ResourceError where a disk has too little room.
     """
     check_device(device)
-    check_engine(engine)
+    check_engine(engine, device, model_spec)
     if len({str(make_lock_path(path)).casefold() for path in output_spec.paths}) < len(output_spec.paths):
         raise UsageError("two results have one name: name each differently")
     claim = output_spec.make_claim(request, work_folder)
@@ -151,6 +153,7 @@ def prepare_plan_output(
         info,
         output_spec,
         [locate_film(plan.film.path), *(entry.path for entry in plan.references.values()), *inputs],
+        model_spec,
         frames=plan.film.frames,
         working_pixels=rows * columns,
         device=device,

@@ -7,6 +7,7 @@ is depends on the plan, and not on who encodes it: so the bytes are the same wit
 import hashlib
 import json
 import math
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from kinemacolor.plan.document import FilmEntry, Plan
 from kinemacolor.rendering.output import OutputSetup
 from kinemacolor.rendering.passes import InferencePass, ShotPasses
 from kinemacolor.utils.checked_files import has_sha256, read_checked_json, write_checked_json
-from kinemacolor.utils.files import compute_file_sha256, make_file_atomically, remove_intruder, translate_disk_errors
+from kinemacolor.utils.files import compute_file_sha256, make_file_atomically, remove_unfinished, translate_disk_errors
 from kinemacolor.video.encoded_part import EncodedPart, PacketEntry
 from kinemacolor.video.encoding import EncoderSettings
 from kinemacolor.video.info import VideoInfo
@@ -32,6 +33,7 @@ _PARTS_FORMAT = 2  # version of stored parts; a new number makes all of them ane
 _ENCODERS = ("libx264", "libx265", "ffv1", "prores_ks")  # whose packets were tried
 _SLACK_SECONDS = 0.25  # as `VideoReader` allows before it says that a film is cut off
 _USUAL_RATE = 25
+_PART_FILE = re.compile(r"[0-9a-f]{64}\.(json|packets)")
 
 
 @dataclass(frozen=True)
@@ -184,10 +186,10 @@ class PartStore:
         """
         wanted, damaged = {path for part in parts for path in (self._note(part), self._packets(part))}, 0
         with translate_disk_errors(self.folder):
-            if self.folder.is_symlink() or self.folder.is_file():
+            if self.folder.is_symlink():  # what it leads to is not ours
                 self.folder.unlink()
-            for path in [*self.folder.iterdir()] if self.folder.is_dir() else ():
-                if not remove_intruder(path) and path not in wanted:
+            for path in self._list_own_files():
+                if path not in wanted:
                     path.unlink()
             for part in parts:
                 if self.has(part) and self.read(part) is None:
@@ -196,10 +198,19 @@ class PartStore:
         return f"{damaged} of the parts in {self.folder} damaged: encoded again" if damaged else None
 
     def remove(self) -> None:
-        """Delete all parts. Raises ResourceError where the disk refuses."""
+        """Delete all parts; what is no part stays. Raises ResourceError where the disk refuses."""
         with translate_disk_errors(self.folder):
-            if not remove_intruder(self.folder):
-                self.folder.unlink(missing_ok=True)
+            for path in self._list_own_files():
+                path.unlink()
+            if self.folder.is_dir() and not self.folder.is_symlink() and not any(self.folder.iterdir()):
+                self.folder.rmdir()
+
+    def _list_own_files(self) -> list[Path]:
+        """List the files of parts, also those that were not yet whole when their process was killed."""
+        if self.folder.is_symlink() or not self.folder.is_dir():
+            return []
+        remove_unfinished(self.folder)
+        return [path for path in self.folder.iterdir() if _PART_FILE.fullmatch(path.name) and not path.is_dir()]
 
     def _note(self, part: FilmPart) -> Path:
         return self.folder / f"{part.digest}.json"

@@ -165,9 +165,10 @@ def execute_render_plan(
     """
     film, claim, work = render_plan.plan.film, output_setup.claim, render_plan.work
     stamps_before = stamp_film(film.path)
-    with own_outputs(claim.paths), lock_work_folder(work.folder), work.pin_torch_threads(), ExitStack() as open_now:
+    with own_outputs(claim.paths), lock_work_folder(work.folder), ExitStack() as open_now:
         check_still_free(output_setup)
         notes = [work.claim_format(PAINTING_FORMAT), work.claim_engine(), render_plan.check_stored_passes()]
+        open_now.enter_context(work.pin_torch_threads())  # of what is kept, now that all else is forgotten
         output_setup, part_note = _choose_parts(render_plan, output_setup)
         notes.append(part_note)
         meter = ProgressMeter(film.frames, render_plan.frames_to_paint, render_plan.frames_painted, on_progress)

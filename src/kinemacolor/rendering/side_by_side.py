@@ -52,8 +52,8 @@ def render_with_workers(
     """
     coordinator = Coordinator(render_plan.work)
     with ThreadPoolExecutor(1) as scheduling:  # the film is written in this thread, which receives signals
-        scheduling.submit(_run_scheduler, open_worker_pool, render_plan, coordinator)
-        try:
+        try:  # around all that comes after the start: a signal may come at any time
+            scheduling.submit(_run_scheduler, open_worker_pool, render_plan, coordinator)
             return execute_render_plan(render_plan, output_setup, on_progress, coordinator, stages)
         finally:
             coordinator.request_stop()

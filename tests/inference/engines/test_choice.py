@@ -25,14 +25,18 @@ def test_auto_takes_the_quickest_that_can_run_the_model(installed: bool, monkeyp
     assert choose_engine("auto", "cpu", KINEMA) == "torch"
     monkeypatch.setenv("KINEMACOLOR_ENGINE", "cuda-graphs")
     assert choose_engine("auto", "cpu", KINEMA) == "torch"
+    monkeypatch.setenv("KINEMACOLOR_ENGINE", "openvino")
+    assert choose_engine("auto", "cpu", KINEMA) == ("openvino" if installed else "torch")
+    assert choose_engine("auto", "cpu", PUBLISHED) == "torch"
 
 
 def test_a_named_engine_that_is_not_there_is_refused_with_words(installed: bool) -> None:
     with pytest.raises(UsageError, match="there is no engine 'tvm': use auto, torch, openvino or cuda-graphs"):
-        check_engine("tvm")
+        check_engine("tvm", "cpu", KINEMA)
     with pytest.raises(UsageError, match="cuda-graphs does not run on cpu"):
         choose_engine("cuda-graphs", "cpu", KINEMA)
-    with pytest.raises(UsageError, match="no form" if installed else r"pip install 'kinemacolor\[openvino\]'"):
-        choose_engine("openvino", "cpu", PUBLISHED)
+    for device in ("cpu", "auto"):
+        with pytest.raises(UsageError, match="no form" if installed else r"pip install 'kinemacolor\[openvino\]'"):
+            check_engine("openvino", device, PUBLISHED)
     if installed:
         assert choose_engine("openvino", "cpu", KINEMA) == "openvino"

@@ -12,12 +12,12 @@ ENGINE_NAMES = ("auto", "torch", "openvino", "cuda-graphs")
 _DEVICE_TYPES: dict[EngineName, str] = {"openvino": "cpu", "cuda-graphs": "cuda"}
 
 
-def check_engine(name: str) -> None:
-    """Raise UsageError for a name that no engine has, and for OpenVINO where it is not installed."""
-    if name not in ENGINE_NAMES:
-        raise UsageError(f"there is no engine {name!r}: use {', '.join(ENGINE_NAMES[:-1])} or {ENGINE_NAMES[-1]}")
-    if name == "openvino" and not has_openvino():
-        raise UsageError("OpenVINO is not installed: pip install 'kinemacolor[openvino]', or use --engine torch")
+def check_engine(name: str, device: str, spec: ModelSpec) -> None:
+    """See that an engine can be chosen. Raises as `choose_engine`, but loads torch only where it must be asked."""
+    if name == "auto":
+        _find_named(name)
+    else:
+        choose_engine(name, device, spec)
 
 
 def choose_engine(name: str, device: str, spec: ModelSpec) -> EngineName:
@@ -28,8 +28,9 @@ def choose_engine(name: str, device: str, spec: ModelSpec) -> EngineName:
 
     Raises UsageError for an engine that is unknown, not installed, for another device, or has no form of the model.
     """
-    named = os.environ.get("KINEMACOLOR_ENGINE", "auto") if name == "auto" else name
-    check_engine(named)
+    named = _find_named(name)
+    if named == "torch":
+        return "torch"
     device_type = "cpu" if device == "cpu" else choose_device(device).type
     able = [one for one in spec.engines if _DEVICE_TYPES[one] == device_type and (one != "openvino" or has_openvino())]
     chosen: tuple[EngineName, ...] = (*able, "torch")
@@ -45,6 +46,19 @@ def choose_engine(name: str, device: str, spec: ModelSpec) -> EngineName:
     raise UsageError(
         f"the engine {named} does not run on {device_type}: leave out --engine, or choose another --device"
     )
+
+
+def _find_named(name: str) -> str:
+    """Give the name of an engine, or for ``auto`` what the environment names, which need not be there.
+
+    Raises UsageError for a name that no engine has, and for OpenVINO by name where it is not installed.
+    """
+    named = os.environ.get("KINEMACOLOR_ENGINE", "auto") if name == "auto" else name
+    if named not in ENGINE_NAMES:
+        raise UsageError(f"there is no engine {named!r}: use {', '.join(ENGINE_NAMES[:-1])} or {ENGINE_NAMES[-1]}")
+    if name == "openvino" and not has_openvino():
+        raise UsageError("OpenVINO is not installed: pip install 'kinemacolor[openvino]', or use --engine torch")
+    return named
 
 
 def has_openvino() -> bool:
