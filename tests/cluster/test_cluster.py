@@ -262,7 +262,7 @@ def test_a_stopped_command_leaves_no_process_and_goes_on(path: Path, local: byte
 
 def ray_processes() -> list[str]:
     """Those of a Ray that belongs to nobody any more."""
-    found = subprocess.run(["ps", "-eo", "ppid,args"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    found = subprocess.run(["ps", "-wweo", "ppid,args"], check=True, stdout=subprocess.PIPE, text=True).stdout
     return [line for line in found.splitlines() if line.split()[0] == "1" and ("raylet" in line or "ray::" in line)]
 
 

@@ -1,10 +1,12 @@
 """Parts of a film that are encoded each for itself become the film that one encoder would have made."""
 
+import errno
 import os
 import signal
 import subprocess
 import threading
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import av
@@ -13,16 +15,28 @@ import pytest
 import torch
 
 from kinemacolor.errors import ResourceError, UsageError
+from kinemacolor.inference.postprocess import ChromaPostprocessor
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import Plan
 from kinemacolor.rendering import parts as parts_module
+from kinemacolor.rendering.cache import PassFolder
 from kinemacolor.rendering.local_workers import LocalWorkerPool
 from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
-from kinemacolor.rendering.parts import FilmPart, PartStore, find_parts_obstacle
+from kinemacolor.rendering.parts import (
+    FilmPart,
+    PartSettings,
+    PartStore,
+    find_parts_obstacle,
+    list_needed_passes,
+    plan_parts,
+)
+from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.rendering.renderer import RenderPlan
+from kinemacolor.rendering.scheduler import Coordinator, Scheduler, WorkerEvent
 from kinemacolor.rendering.side_by_side import render_in_jobs
+from kinemacolor.utils.checked_files import append_checked_line
 from kinemacolor.verification.verify import verify_film
 from kinemacolor.video.encoded_part import EncodedPart, PacketEntry
 from kinemacolor.video.encoding import choose_encoder
@@ -157,6 +171,41 @@ def test_a_lost_worker_and_workers_that_cannot_encode_change_no_byte(
     assert path.with_name("here.mp4").read_bytes() == expected
 
 
+class FewHands:
+    """A pool of two workers, of which one never starts, and the other one cannot encode; it paints at once."""
+
+    size = 2
+
+    def __init__(self) -> None:
+        self._news = [WorkerEvent(0, "idle")]
+
+    def poll_events(self, seconds: float) -> list[WorkerEvent]:
+        news, self._news = self._news, []
+        return news
+
+    def start_pass(self, worker: int, inference_pass: InferencePass, folder: PassFolder) -> None:
+        folder.folder.mkdir(parents=True)
+        line = {"segment": 0, "frames": len(inference_pass), "sha256": "", "state": None, "threads": 1}
+        append_checked_line(folder.folder / "journal.jsonl", line)
+        self._news = [WorkerEvent(worker, "idle")]
+
+    def can_encode(self, worker: int) -> bool:
+        return False
+
+    def start_part(self, worker: int, part: FilmPart) -> None:
+        raise AssertionError(part)
+
+
+def test_parts_are_declined_though_not_all_workers_start(path: Path, kinema: Colorizer) -> None:
+    job, pool = RenderPlan(Plan.read(path), kinema, path.with_name("few.work")), FewHands()
+    encoder = choose_encoder(probe_film(path.with_name("film.mp4")), path.with_name("few.mp4"), EncodingOptions())
+    job.parts = PartSettings(path, encoder, (FilmPart(0, 60, "a"), FilmPart(60, FRAMES, "b")))
+    coordinator = Coordinator(job.work)
+    Scheduler(job, pool, coordinator).run()
+    assert all(one.is_complete for _, one in RenderPlan(job.plan, kinema, job.work.folder).iter_passes())
+    assert not coordinator.wait_for_part(job.parts.parts[0], lambda frames: None)
+
+
 def test_an_error_of_encoding_ends_all_threads(path: Path, kinema: Colorizer, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*given: object) -> None:
         raise ResourceError("no room")
@@ -167,6 +216,34 @@ def test_an_error_of_encoding_ends_all_threads(path: Path, kinema: Colorizer, mo
         with pytest.raises(ResourceError, match="no room"):
             in_parts(path, kinema, f"failing{jobs}.mp4", jobs, **H264)
         assert not [one for one in threading.enumerate() if one.name.startswith("kinemacolor")]
+
+
+@pytest.mark.parametrize("error", [OSError("of chroma"), RuntimeError("of chroma")])
+def test_an_error_of_another_stage_is_not_one_of_the_disk(
+    error: Exception, path: Path, kinema: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*given: object) -> None:
+        raise error
+
+    monkeypatch.setattr(ChromaPostprocessor, "compute_cbcr_codes", fail)
+    with pytest.raises(type(error), match="of chroma") as found:
+        in_parts(path, kinema, "chroma.mp4", 1, **H264)
+    assert found.value is error
+    assert not list(path.with_name("chroma.mp4.work").glob("parts/*"))
+
+
+def test_a_full_disk_is_told_where_packets_are_written(
+    path: Path, kinema: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(BytesIO):
+        name = str(path.with_name("parts") / "new")
+
+        def write(self, data: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(PartStore, "writing_packets", lambda store, part: Full())
+    with pytest.raises(ResourceError, match="parts may not be written: no space is left"):
+        in_parts(path, kinema, "full.mp4", 1, **H264)
 
 
 def test_what_cannot_be_in_parts_is_written_in_one_piece_and_told(path: Path, kinema: Colorizer) -> None:
@@ -189,6 +266,23 @@ def test_film_that_is_damaged_is_written_in_one_piece(path: Path, kinema: Colori
         assert words in (find_parts_obstacle(plan.film.model_copy(update=changes), setup) or "")
 
 
+def test_parts_of_another_version_are_others(path: Path, kinema: Colorizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    job, target = RenderPlan(Plan.read(path), kinema, path.with_name("versions.work")), path.with_name("versions.mp4")
+    wanted = OutputSpec(target, EncodingOptions(parts=True))
+    setup = prepare_plan_output(job.plan, wanted, kinema.spec, job.work.folder, device="cpu", inputs=[])
+
+    def digests(*painted_with: object) -> set[str]:
+        return {part.digest for part in plan_parts(job.plan, job.shot_passes, setup, painted_with).parts}
+
+    usual = digests("torch", "cpu", 1)
+    assert digests("torch", "cpu", 1) == usual
+    assert not digests("torch", "cuda", 1) & usual
+    for name, value in (("__version__", "0"), ("library_versions", {"libavcodec": (1, 2, 3)})):
+        with monkeypatch.context() as patch:
+            patch.setattr(av, name, value)
+            assert not digests("torch", "cpu", 1) & usual
+
+
 def test_a_part_of_another_encoder_is_refused(path: Path) -> None:
     info, target = probe_film(path.with_name("film.mp4")), path.with_name("other.mp4")
     part = EncodedPart(path, b"other", (PacketEntry(0, 0, 1, True, 1),))
@@ -208,3 +302,25 @@ def test_parts_are_long_enough_and_cover_the_film(path: Path, monkeypatch: pytes
     assert borders(0) == borders(60 / info.rate) == [0, 60, 120, 180]
     assert borders(61 / info.rate) == [0, 180]
     assert borders(1e6) == [0, 180]
+
+
+def test_what_is_no_part_stays(tmp_path: Path) -> None:
+    store, reels = PartStore(tmp_path), tmp_path / "parts" / "reel-1"
+    reels.mkdir(parents=True)
+    (reels / "scan.dpx").write_bytes(b"scan")
+    (store.folder / "notes.json").write_bytes(b"{}")
+    stale = store.folder / f"{'0' * 64}.packets"
+    stale.write_bytes(b"packets")
+    assert store.check([]) is None
+    assert not stale.exists()
+    store.remove()
+    assert sorted(path.name for path in store.folder.iterdir()) == ["notes.json", "reel-1"]
+    assert (reels / "scan.dpx").read_bytes() == b"scan"
+
+
+def test_a_part_needs_the_passes_of_which_it_shows_frames(path: Path, kinema: Colorizer) -> None:
+    passes = RenderPlan(Plan.read(path), kinema, path.with_name("needed.work")).passes
+    parts = [FilmPart(first, first + 20, str(first)) for first in range(0, FRAMES, 20)]
+    needed = list_needed_passes(parts, passes)
+    assert needed == [[one for one in passes if one.first < part.end and part.first < one.end] for part in parts]
+    assert {len(one) for one in needed} == {1, 2}  # two where shots dissolve

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kinemacolor.utils.machine import find_available_memory
+from kinemacolor.utils.machine import find_available_memory, has_vnni
 
 
 def test_memory_is_the_least_of_machine_and_container(tmp_path: Path) -> None:
@@ -18,3 +18,10 @@ def test_memory_is_the_least_of_machine_and_container(tmp_path: Path) -> None:
     assert find_available_memory(tmp_path, tmp_path) == 150_000
     (tmp_path / "memory.max").write_text("400000\n")
     assert find_available_memory(tmp_path, tmp_path) == 0
+
+
+def test_instructions_of_a_cpu_are_those_that_linux_lists(tmp_path: Path) -> None:
+    assert not has_vnni(tmp_path)
+    for flags, wanted in (("fpu avx2 avx512f", False), ("fpu avx2 avx_vnni", True), ("avx512_vnni fma", True)):
+        (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {flags}\nbugs\t\t: avx_vnni\n")
+        assert has_vnni(tmp_path) == wanted

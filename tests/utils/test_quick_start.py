@@ -40,6 +40,26 @@ assert torch.optim.__spec__.loader is torch.optim.__loader__
 assert not hasattr(torch.distributions, "nonsense")
 assert not waits("torch.distributions")
 """,
+    "what failed is tried again": """
+loader = vars(torch.distributions)["_waiting_loader"]
+run = loader.exec_module
+def fail(module):
+    raise MemoryError
+loader.exec_module = fail
+try:
+    torch.distributions.Normal
+    raise AssertionError
+except MemoryError:
+    pass
+loader.exec_module = run
+assert torch.distributions.Normal(0.0, 1.0).mean == 0
+""",
+    "who needs all may ask in several threads": """
+finder = sys.meta_path[0]
+for _ in range(2):
+    finder.find_spec("torch.onnx", torch.__path__)
+assert finder not in sys.meta_path
+""",
     "an optimizer steps": """
 weight = torch.nn.Parameter(torch.ones(3))
 optimizer = torch.optim.AdamW([weight], lr=0.1)

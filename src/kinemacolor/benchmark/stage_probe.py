@@ -123,6 +123,15 @@ class StageClock:
         return run_counted
 
 
+def prepare_quick_start() -> None:
+    """Do what `kinemacolor` of this version does before it imports torch, which to wrap stages does, too."""
+    try:
+        quick_start = importlib.import_module("kinemacolor.utils.quick_start")
+    except ImportError:
+        return
+    quick_start.prepare_quick_start()
+
+
 def wrap_stages(clock: StageClock) -> set[str]:
     """Wrap what this version has of `STAGES` and `CONTAINERS`; gives the stages that were found."""
     found: set[str] = set()
@@ -174,6 +183,7 @@ def main(result: Path, words: list[str]) -> int:
     """Run a command and write the core-seconds of its stages; gives its exit code."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+    prepare_quick_start()
     clock = StageClock()
     found = wrap_stages(clock)
     wrap_engine_methods(clock)

@@ -97,7 +97,7 @@ def _check_engine() -> SystemCheck:
     except KinemacolorError as error:
         return SystemCheck("engine", False, f"KINEMACOLOR_ENGINE is {named}: {error}")
     if named != "auto":
-        reason = f"KINEMACOLOR_ENGINE is {named}" + ("" if named == engine else f", which does not run on {device}")
+        reason = f"KINEMACOLOR_ENGINE is {named}" + ("" if named == engine else ", which cannot run here")
     elif engine == "torch":
         reason = "OpenVINO is not installed" if device == "cpu" else f"no other runs on {device}"
     else:

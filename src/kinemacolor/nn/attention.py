@@ -5,7 +5,7 @@ weighs the keys (Deep Exemplar, Eq. 3-4); the largest cosine says how good the m
 """
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -203,7 +203,7 @@ def _make_windows(padded: Tensor, radius: int) -> Tensor:
     return padded.unfold(1, rows + 2 * radius, rows).unfold(2, columns + 2 * radius, columns).permute(0, 1, 2, 4, 5, 3)
 
 
-@lru_cache(maxsize=8)
+@cache  # never freed: CUDA graphs read it where it lies
 def _find_barred(height: int, width: int, radius: int, device: torch.device) -> Tensor:
     """Which cells of its tile's window a query may not look at: h' w' tile window, true or false.
 

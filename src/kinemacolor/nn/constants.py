@@ -15,7 +15,7 @@ def get_constant(values: Any, like: Tensor) -> Tensor:
     return _make_constant(values, like.dtype, like.device)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=512)  # training makes ever new ones; CUDA graphs, of a few dozen, read them where they lie
 def _make_constant(values: Any, dtype: torch.dtype, device: torch.device) -> Tensor:
     with torch.inference_mode(False):  # else it could never be used where gradients are computed
         return torch.tensor(values, dtype=dtype, device=device)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from itertools import islice
+from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import av
@@ -17,6 +18,7 @@ from kinemacolor.rendering.frame_writing import EncodedFrame, iter_encoded_frame
 from kinemacolor.rendering.parts import FilmPart, KeptPart, PartSettings, PartStore
 from kinemacolor.rendering.passes import ShotPasses
 from kinemacolor.rendering.progress import ProgressMeter
+from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.utils.stages import Stages
 from kinemacolor.video.encoded_part import EncodedPart, PacketEntry
 from kinemacolor.video.encoding import CONTAINERS
@@ -128,18 +130,21 @@ def _iter_packets(
     frames: Iterator[EncodedFrame], pictures: PictureEncoder, stream: BinaryIO, settings: PartSettings
 ) -> Iterator[tuple[tuple[float, float] | None, list[PacketEntry]]]:
     """Encode frames and write their packets; yields the means of each with what the encoder gave then, at last None."""
-    with translate_encoding_errors(settings.output):
-        for frame in frames:
-            ticks = pictures.find_ticks(frame.pts)
+    for frame in frames:  # whose errors are not those of encoding
+        ticks = pictures.find_ticks(frame.pts)
+        with translate_encoding_errors(settings.output):
             packets = pictures.encode(frame.luma_codes, frame.cbcr_codes, ticks, frame.duration, frame.extras)
-            yield (frame.mean_confidence, frame.mean_filled), _write_packets(packets, stream)
-        yield None, _write_packets(pictures.flush(), stream)
+        yield (frame.mean_confidence, frame.mean_filled), _write_packets(packets, stream)
+    with translate_encoding_errors(settings.output):
+        packets = pictures.flush()
+    yield None, _write_packets(packets, stream)
 
 
 def _write_packets(packets: Sequence[VideoPacket], stream: BinaryIO) -> list[PacketEntry]:
     entries = []
     for packet in packets:
-        stream.write(bytes(packet))
+        with translate_disk_errors(Path(stream.name).parent):
+            stream.write(bytes(packet))
         pts = packet.pts or 0
         dts = pts if packet.dts is None else packet.dts
         entries.append(PacketEntry(pts, dts, packet.duration or 0, packet.is_keyframe, packet.size))

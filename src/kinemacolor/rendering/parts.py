@@ -7,6 +7,8 @@ is depends on the plan, and not on who encodes it: so the bytes are the same wit
 import hashlib
 import json
 import math
+import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -14,11 +16,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import av
+
+from kinemacolor._version import __version__
 from kinemacolor.plan.document import FilmEntry, Plan
 from kinemacolor.rendering.output import OutputSetup
 from kinemacolor.rendering.passes import InferencePass, ShotPasses
 from kinemacolor.utils.checked_files import has_sha256, read_checked_json, write_checked_json
-from kinemacolor.utils.files import compute_file_sha256, remove_intruder, translate_disk_errors, write_file_atomically
+from kinemacolor.utils.files import compute_file_sha256, make_file_atomically, remove_unfinished, translate_disk_errors
 from kinemacolor.video.encoded_part import EncodedPart, PacketEntry
 from kinemacolor.video.encoding import EncoderSettings
 from kinemacolor.video.info import VideoInfo
@@ -28,6 +33,7 @@ _PARTS_FORMAT = 1  # version of stored parts; a new number makes all of them ane
 _ENCODERS = ("libx264", "libx265", "ffv1", "prores_ks")  # whose packets were tried
 _SLACK_SECONDS = 0.25  # as `VideoReader` allows before it says that a film is cut off
 _USUAL_RATE = 25
+_PART_FILE = re.compile(r"[0-9a-f]{64}\.(json|packets)")
 
 
 @dataclass(frozen=True)
@@ -84,20 +90,22 @@ def plan_parts(
 ) -> PartSettings:
     """Divide a film into parts of whole shots, which last `MIN_PART_SECONDS` at least; a short rest joins the last one.
 
-    ``painted_with`` is what else decides the last digits of predictions. Each part is encoded with one thread.
+    ``painted_with`` is what else decides the last digits of predictions. Each part is encoded with one thread. Parts of
+    another version of this package, of PyAV or of FFmpeg's libraries are others: they must not be joined.
     """
     encoder = output_setup.encoder
     if encoder.name.startswith("libx26"):
         encoder = replace(encoder, options={**encoder.options, "threads": "1"})
     decisive = [
-        *(_PARTS_FORMAT, *painted_with, output_setup.output_spec.output.suffix.lower(), asdict(encoder)),
+        *(_PARTS_FORMAT, __version__, av.__version__, av.library_versions, *painted_with),
+        *(output_setup.output_spec.output.suffix.lower(), asdict(encoder)),
         plan.model_dump(mode="json", exclude={"kinemacolor": True, "film": {"path"}, "references": True}),
         [weighted.source.digest for one in shot_passes for weighted in one.weighted_passes],
     ]
-    borders = _find_borders(plan, output_setup.info)
+    common = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
     parts = (
-        FilmPart(first, end, hashlib.sha256(json.dumps([first, end, decisive], sort_keys=True).encode()).hexdigest())
-        for first, end in pairwise(borders)
+        FilmPart(first, end, hashlib.sha256(f"{first} {end} {common}".encode()).hexdigest())
+        for first, end in pairwise(_find_borders(plan, output_setup.info))
     )
     return PartSettings(output_setup.output_spec.output, encoder, tuple(parts))
 
@@ -112,10 +120,14 @@ def _find_borders(plan: Plan, info: VideoInfo) -> list[int]:
     return [*borders, frames]
 
 
-def list_needed_passes(part: FilmPart, shot_passes: Sequence[ShotPasses]) -> list[InferencePass]:
-    """List the passes of which a part shows frames."""
-    sources = (weighted.source for one in shot_passes for weighted in one.weighted_passes)
-    return [one for one in sources if one.first < part.end and part.first < one.end]
+def list_needed_passes(parts: Sequence[FilmPart], passes: Sequence[InferencePass]) -> list[list[InferencePass]]:
+    """List for each of the parts, which are in order, the passes of which it shows frames."""
+    firsts, ends = [part.first for part in parts], [part.end for part in parts]
+    needed: list[list[InferencePass]] = [[] for _ in parts]
+    for one in passes:
+        for index in range(bisect_right(ends, one.first), bisect_left(firsts, one.end)):
+            needed[index].append(one)
+    return needed
 
 
 class PartStore:
@@ -130,8 +142,8 @@ class PartStore:
 
     @contextmanager
     def writing_packets(self, part: FilmPart) -> Iterator[BinaryIO]:
-        """Open the file of a part's packets. Raises ResourceError where the disk is full or refuses."""
-        with write_file_atomically(self._packets(part)) as stream:
+        """Open the file of a part's packets, as `make_file_atomically`, whose errors it raises."""
+        with make_file_atomically(self._packets(part)) as stream:
             yield stream
 
     def add(self, part: FilmPart, stored: KeptPart) -> None:
@@ -170,10 +182,10 @@ class PartStore:
         """
         wanted, damaged = {path for part in parts for path in (self._note(part), self._packets(part))}, 0
         with translate_disk_errors(self.folder):
-            if self.folder.is_symlink() or self.folder.is_file():
+            if self.folder.is_symlink():  # what it leads to is not ours
                 self.folder.unlink()
-            for path in [*self.folder.iterdir()] if self.folder.is_dir() else ():
-                if not remove_intruder(path) and path not in wanted:
+            for path in self._list_own_files():
+                if path not in wanted:
                     path.unlink()
             for part in parts:
                 if self.has(part) and self.read(part) is None:
@@ -182,10 +194,19 @@ class PartStore:
         return f"{damaged} of the parts in {self.folder} damaged: encoded again" if damaged else None
 
     def remove(self) -> None:
-        """Delete all parts. Raises ResourceError where the disk refuses."""
+        """Delete all parts; what is no part stays. Raises ResourceError where the disk refuses."""
         with translate_disk_errors(self.folder):
-            if not remove_intruder(self.folder):
-                self.folder.unlink(missing_ok=True)
+            for path in self._list_own_files():
+                path.unlink()
+            if self.folder.is_dir() and not self.folder.is_symlink() and not any(self.folder.iterdir()):
+                self.folder.rmdir()
+
+    def _list_own_files(self) -> list[Path]:
+        """List the files of parts, also those that were not yet whole when their process was killed."""
+        if self.folder.is_symlink() or not self.folder.is_dir():
+            return []
+        remove_unfinished(self.folder)
+        return [path for path in self.folder.iterdir() if _PART_FILE.fullmatch(path.name) and not path.is_dir()]
 
     def _note(self, part: FilmPart) -> Path:
         return self.folder / f"{part.digest}.json"

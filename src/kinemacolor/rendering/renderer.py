@@ -210,9 +210,8 @@ def _choose_parts(render_plan: RenderPlan, output_setup: OutputSetup) -> tuple[O
         return output_setup, None
     if obstacle := find_parts_obstacle(film, output_setup):
         return output_setup, f"--parts has no effect: {obstacle}"
-    render_plan.parts = plan_parts(
-        render_plan.plan, render_plan.shot_passes, output_setup, (work.engine, torch.get_num_threads())
-    )
+    painted_with = work.engine, choose_device(render_plan.device).type, torch.get_num_threads()
+    render_plan.parts = plan_parts(render_plan.plan, render_plan.shot_passes, output_setup, painted_with)
     damage = PartStore(work.folder).check(render_plan.parts.parts)
     return replace(output_setup, encoders={path: render_plan.parts.encoder}), damage
 

@@ -183,12 +183,17 @@ class Scheduler:
         missing = [one for one in render_plan.passes if not self._pass_folder(one).is_complete]
         turns = order_passes([len(one) - self._pass_folder(one).frames_painted for one in missing], worker_pool.size)
         self._waiting = [missing[index] for index in reversed(turns)]
+        self._unpainted = {one.digest for one in missing}
         self._part_store = PartStore(render_plan.work.folder)
         parts = render_plan.parts.parts if render_plan.parts else ()
         if len(parts) == 1:  # it is encoded here, while it is painted
             parts = ()
             coordinator.decline_parts()
         self._waiting_parts = [part for part in parts if not self._part_store.has(part)]
+        needed = list_needed_passes(parts, render_plan.passes)
+        self._needed = {
+            part: self._unpainted & {one.digest for one in passes} for part, passes in zip(parts, needed, strict=True)
+        }
         self._running: dict[int, InferencePass | FilmPart] = {}
         self._idle: set[int] = set()
         self._known: dict[int, bool] = {}  # workers that were idle, and whether they can encode
@@ -204,10 +209,11 @@ class Scheduler:
                 self._start_next(worker)
             for event in self._worker_pool.poll_events(_POLL_SECONDS):
                 self._handle_event(event)
+            self._check_encoders()
 
     def _start_next(self, worker: int) -> None:
         """Start a part that is ready on an idle worker that can encode, else a pass, if there is one."""
-        ready = (part for part in self._waiting_parts if self._is_ready(part))
+        ready = (part for part in self._waiting_parts if self._needed[part].isdisjoint(self._unpainted))
         part = next(ready, None) if self._known[worker] else None
         if part:
             self._waiting_parts.remove(part)
@@ -218,26 +224,28 @@ class Scheduler:
             self._worker_pool.start_pass(worker, inference_pass, self._pass_folder(inference_pass))
         self._idle -= self._running.keys()
 
-    def _is_ready(self, part: FilmPart) -> bool:
-        passes = list_needed_passes(part, self._render_plan.shot_passes)
-        return all(self._pass_folder(one).is_complete for one in passes)
-
     def _handle_event(self, event: WorkerEvent) -> None:
         work = self._running.get(event.worker)
         if isinstance(work, InferencePass):
             self._import_files(self._pass_folder(work), event.files)
+            if self._pass_folder(work).is_complete:
+                self._unpainted.discard(work.digest)
         if event.kind != "segment":
             self._running.pop(event.worker, None)
         if event.kind == "idle":
             self._idle.add(event.worker)
             self._known[event.worker] = self._worker_pool.can_encode(event.worker)
-            if not any(self._known.values()) and len(self._known) >= self._worker_pool.size:
-                self._waiting_parts.clear()
-                self._coordinator.decline_parts()
         if event.kind == "lost":
             self._known.pop(event.worker, None)
             self._idle.discard(event.worker)
             self._handle_loss(work, event.reason)
+
+    def _check_encoders(self) -> None:
+        """Decline parts where no worker can encode: known of all, or once all is painted of those that ever started."""
+        is_painted = not self._waiting and not self._running
+        if self._known and not any(self._known.values()) and (is_painted or len(self._known) >= self._worker_pool.size):
+            self._waiting_parts.clear()
+            self._coordinator.decline_parts()
 
     def _import_files(self, folder: PassFolder, files: Mapping[str, bytes]) -> None:
         before = folder.frames_painted

@@ -70,20 +70,36 @@ def write_file_atomically(path: Path) -> Iterator[BinaryIO]:
 
     Several processes may write the same path at a time: the last one that finishes wins.
 
-    Raises ResourceError where the disk is full or refuses to be written.
+    Raises ResourceError where the disk is full or refuses to be written. All that the block raises counts as that: a
+    block that does more than write takes `make_file_atomically`.
     """
-    new = make_new_path(path)
+    with make_file_atomically(path) as stream, translate_disk_errors(path):
+        yield stream
+
+
+@contextmanager
+def make_file_atomically(path: Path) -> Iterator[BinaryIO]:
+    """Open a file as `write_file_atomically`, for a block whose errors pass as they are: it writes among other things.
+
+    Raises ResourceError where the disk is full or refuses before or after the block.
+    """
+    new, stream = make_new_path(path), None
     try:
         with translate_disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with new.open("wb") as stream:
-                yield stream
-                stream.flush()
-                os.fsync(stream.fileno())
+            stream = new.open("wb")
+        yield stream
+        with translate_disk_errors(path):
+            stream.flush()
+            os.fsync(stream.fileno())
+            stream.close()
             new.replace(path)
             sync_path(path.parent)
-    finally:
-        with suppress(OSError):  # or the reason of the failure is lost where a disk refuses even that
+    finally:  # the reason of a failure must not be lost where a disk refuses even this
+        with suppress(OSError):
+            if stream is not None:
+                stream.close()
+        with suppress(OSError):
             new.unlink(missing_ok=True)
 
 

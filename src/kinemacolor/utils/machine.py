@@ -1,5 +1,6 @@
-"""What this machine has for further processes: memory that is free."""
+"""What this machine has: memory that is free for further processes, instructions of its CPU."""
 
+import re
 from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup")
@@ -16,6 +17,15 @@ def find_available_memory(proc: Path = Path("/proc"), cgroup: Path = _CGROUP) ->
     bounds = [1024 * free] if free is not None else []
     bounds += [max(0, limit - used + (cached or 0))] if limit is not None and used is not None else []
     return min(bounds, default=None)
+
+
+def has_vnni(proc: Path = Path("/proc")) -> bool:
+    """Whether the CPU has instructions that add products of eight bits in 32; False where the machine does not tell."""
+    try:
+        flags = re.search(r"^flags\s*:(.*)$", (proc / "cpuinfo").read_text(), re.MULTILINE)
+    except OSError:
+        return False
+    return flags is not None and not {"avx512_vnni", "avx_vnni"}.isdisjoint(flags[1].split())
 
 
 def _read_number(file: Path, name: str | None = None) -> int | None:

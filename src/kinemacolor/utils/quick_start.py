@@ -18,6 +18,7 @@ import os
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
@@ -66,11 +67,18 @@ class _WaitingModule(ModuleType):
         return ModuleType.__getattribute__(self, name)
 
     def load_now(self) -> None:
-        """Run the code of the module; nothing happens where it ran already, or runs in this thread."""
+        """Run the code of the module; nothing happens where it ran already, or runs in this thread.
+
+        Where it raises, the module waits on: who asks next has it run again.
+        """
         with self._waiting_lock:
             loader, self._waiting_loader = self._waiting_loader, None
             if loader:
-                loader.exec_module(self)
+                try:
+                    loader.exec_module(self)
+                except BaseException:
+                    self._waiting_loader = loader
+                    raise
 
 
 class _WaitingLoader(Loader):
@@ -115,7 +123,8 @@ class _TorchFinder(MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if fullname in NEEDS_ALL:
-            sys.meta_path.remove(self)
+            with suppress(ValueError):  # another thread removed it
+                sys.meta_path.remove(self)
             for module in list(sys.modules.values()):
                 if isinstance(module, _WaitingModule):
                     module.load_now()

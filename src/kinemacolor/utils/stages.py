@@ -62,7 +62,7 @@ class Stages:
 
         ``on_stop`` is called when it is closed, to end what its thread may wait for.
         """
-        self._open = [stage for stage in self._open if not stage.is_closed]
+        self._open = [stage for stage in self._open if not stage.has_ended]
         stage = Stage(self._find_meter(name), items, ahead, on_stop)
         self._open.append(stage)  # type: ignore[arg-type]
         return stage
@@ -116,7 +116,7 @@ class Stage(Iterator[Item], Generic[Item]):
         self._meter, self._items, self._ahead, self._on_stop = meter, items, ahead, on_stop
         self._ready: deque[Item] = deque()
         self._changed = threading.Condition()
-        self._is_done = self._is_stopped = self.is_closed = False
+        self._is_done = self._is_stopped = False
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._make_items, name=f"kinemacolor {meter.name}", daemon=True)
         self._thread.start()
@@ -147,7 +147,11 @@ class Stage(Iterator[Item], Generic[Item]):
         """Stop the thread, and wait until it has ended."""
         self.stop()
         self._thread.join()
-        self.is_closed = True
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its thread has ended: what it made can still be taken."""
+        return not self._thread.is_alive()
 
     def _make_items(self) -> None:
         """Make items until there is no more, or the stage is stopped: what its thread does."""

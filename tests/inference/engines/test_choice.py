@@ -25,6 +25,9 @@ def test_auto_takes_the_quickest_that_can_run_the_model(installed: bool, monkeyp
     assert choose_engine("auto", "cpu", KINEMA) == "torch"
     monkeypatch.setenv("KINEMACOLOR_ENGINE", "cuda-graphs")
     assert choose_engine("auto", "cpu", KINEMA) == "torch"
+    monkeypatch.setenv("KINEMACOLOR_ENGINE", "openvino")
+    assert choose_engine("auto", "cpu", KINEMA) == ("openvino" if installed else "torch")
+    assert choose_engine("auto", "cpu", PUBLISHED) == "torch"
 
 
 def test_a_named_engine_that_is_not_there_is_refused_with_words(installed: bool) -> None:

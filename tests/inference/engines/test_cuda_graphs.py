@@ -1,13 +1,14 @@
 """All of CUDA graphs but the recording itself, on the CPU: what would be recorded is called again."""
 
 from collections.abc import Callable
+from copy import deepcopy
 
 import pytest
 import torch
 
 from kinemacolor import Session
 from kinemacolor.inference import session as session_module
-from kinemacolor.inference.engines.cuda_graphs import GraphRunner
+from kinemacolor.inference.engines.cuda_graphs import GraphRunner, give_back_runner, lend_runner
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import RenderOptions
 from support.films import scene
@@ -95,6 +96,18 @@ def test_sessions_share_what_was_recorded_and_nothing_else(kinema: Colorizer, mo
     third = open_session()
     assert third.colorize(scene(0))[0].tobytes() == whole[0]
     assert record.count == 4
+
+
+def test_a_runner_is_lent_to_one_at_a_time_and_again_while_the_weights_stay_where_they_are(kinema: Colorizer) -> None:
+    model = deepcopy(kinema)
+    one, other = (lend_runner(model, torch.float16) for _ in range(2))
+    assert one is not other
+    give_back_runner(model, one)
+    assert lend_runner(model, torch.bfloat16) is not one
+    assert lend_runner(model, torch.float16) is one
+    give_back_runner(model, one)
+    model.double()  # as a move to another device, which a CPU alone cannot show
+    assert lend_runner(model, torch.float16) is not one
 
 
 @pytest.mark.gpu

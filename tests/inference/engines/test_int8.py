@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from kinemacolor import Session
+from kinemacolor.inference.engines import openvino
 from kinemacolor.inference.engines.int8 import load_ranges, record_ranges, round_inputs
 from kinemacolor.inference.engines.openvino import compile_methods
 from kinemacolor.models.base import Colorizer
@@ -62,3 +63,16 @@ def test_ranges_hold_all_that_was_seen() -> None:
         layer(torch.tensor([[[[-2.0, 0.0]]]]))
     layer(torch.full((1, 1, 1, 1), 9.0))
     assert ranges == {"layer": (-2.0, 3.0)}
+
+
+@torch.inference_mode()
+def test_a_cpu_without_the_instructions_computes_in_float32(
+    kinema: Colorizer, seen: tuple[torch.Tensor, ...], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openvino", reason="OpenVINO is not installed")
+    monkeypatch.setattr(openvino, "has_vnni", lambda: False)
+    assert isinstance(kinema, Kinema)
+    model = compile_methods(copy.copy(kinema))
+    assert isinstance(model, Kinema)
+    for one, wanted in zip(model.fuse(*seen), kinema.fuse(*seen), strict=True):
+        torch.testing.assert_close(one, wanted, atol=1e-3, rtol=1e-4)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -107,3 +108,14 @@ def test_nothing_is_reported_to_its_maker() -> None:
         "sys.exit(any(name.startswith('openvino_telemetry') for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_sessions_of_one_model_may_be_in_several_threads(kinema: Colorizer, home: Path) -> None:
+    def paint(_: int) -> list[np.ndarray]:
+        session = Session(kinema, [scene(0)], height=64, width=80, options=SMALL, engine="openvino")
+        return [session.colorize(scene(at))[0] for at in range(3)]
+
+    with ThreadPoolExecutor(3) as pool:
+        first, *others = pool.map(paint, range(3))
+    for other in others:
+        assert all(np.array_equal(one, same) for one, same in zip(first, other, strict=True))

@@ -49,11 +49,14 @@ def choose_engine(name: str, device: str, spec: ModelSpec) -> EngineName:
 
 
 def _find_named(name: str) -> str:
-    """Give the name of an engine, or for ``auto`` what the environment names. Raises UsageError where none is there."""
+    """Give the name of an engine, or for ``auto`` what the environment names, which need not be there.
+
+    Raises UsageError for a name that no engine has, and for OpenVINO by name where it is not installed.
+    """
     named = os.environ.get("KINEMACOLOR_ENGINE", "auto") if name == "auto" else name
     if named not in ENGINE_NAMES:
         raise UsageError(f"there is no engine {named!r}: use {', '.join(ENGINE_NAMES[:-1])} or {ENGINE_NAMES[-1]}")
-    if named == "openvino" and not has_openvino():
+    if name == "openvino" and not has_openvino():
         raise UsageError("OpenVINO is not installed: pip install 'kinemacolor[openvino]', or use --engine torch")
     return named
 

@@ -43,10 +43,10 @@ def store_compiled(key: object, data: bytes) -> None:
 
 
 def hash_network(model: nn.Module) -> str:
-    """Compute a digest of all that decides what a network computes: its weights, its type, and the code of networks."""
+    """Compute a digest of all that decides what a network computes: weights, type, code of networks and engines."""
     digest = hashlib.sha256(f"{type(model).__qualname__} {hash_weights(model)}".encode())
-    for room in (kinemacolor.models, kinemacolor.nn):
-        for path in sorted(Path(room.__path__[0]).rglob("*.py")):
+    for room in (Path(kinemacolor.models.__path__[0]), Path(kinemacolor.nn.__path__[0]), Path(__file__).parent):
+        for path in sorted(room.rglob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -6,6 +6,7 @@ references alone for the first frame, from the frame before for later ones, whic
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from threading import RLock
 from weakref import WeakKeyDictionary
 
 import torch
@@ -15,10 +16,11 @@ from kinemacolor.models.base import Colorizer, ModelOutput, State
 
 Record = Callable[[Callable[[], None]], Callable[[], None]]
 _idle: WeakKeyDictionary[Colorizer, list["GraphRunner"]] = WeakKeyDictionary()
+_idle_lock = RLock()  # of one thread twice: a session may end, and give back, while another is lent
 
 
 def record_cuda_graph(work: Callable[[], None]) -> Callable[[], None]:
-    """Record what a function has the GPU do, and return what has it done again. It is called several times."""
+    """Record what a function has the current GPU do, and return what has it done again. It is called several times."""
     side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
@@ -33,18 +35,31 @@ def record_cuda_graph(work: Callable[[], None]) -> Callable[[], None]:
 
 
 def lend_runner(model: Colorizer, half: torch.dtype) -> "GraphRunner":
-    """Return a runner of this model that nobody else uses: one that was given back, or a new one."""
-    for runner in _idle.get(model, []):
-        if runner.half == half:
-            _idle[model].remove(runner)
-            return runner
+    """Return a runner of this model that nobody else uses: one that was given back, or a new one.
+
+    Those recorded when the weights lay elsewhere, as before a move to another device, are dropped.
+    """
+    addresses = _list_addresses(model)
+    with _idle_lock:
+        for runner in list(_idle.get(model, [])):
+            if runner.addresses != addresses:
+                _idle[model].remove(runner)
+            elif runner.half == half:
+                _idle[model].remove(runner)
+                return runner
     # of a copy, because the model is the key under which runners are kept
     return GraphRunner(model.with_methods({}), record_cuda_graph, half)
 
 
 def give_back_runner(model: Colorizer, runner: "GraphRunner") -> None:
     """Let others use a runner that `lend_runner` gave for this model."""
-    _idle.setdefault(model, []).append(runner)
+    with _idle_lock:
+        _idle.setdefault(model, []).append(runner)
+
+
+def _list_addresses(model: Colorizer) -> tuple[int, ...]:
+    """Where the weights lie: graphs read them there."""
+    return tuple(x.data_ptr() for x in (*model.parameters(), *model.buffers()))
 
 
 class GraphRunner:
@@ -52,17 +67,23 @@ class GraphRunner:
 
     A state that it gives is valid until the next call, and changed by it: whoever needs it longer copies it. Any other
     state may be given, as after `Session.restore_state`: it is copied. ``record`` is `record_cuda_graph`, or for tests
-    a function without a GPU. Convolutions run in ``half`` precision, where it is given; matching leaves it.
+    a function without a GPU. ``half`` is the precision of autocast, where it is given.
     """
 
     def __init__(self, model: Colorizer, record: Record, half: torch.dtype | None) -> None:
-        self.half = half
+        self.half, self.addresses = half, _list_addresses(model)
         self._model, self._record = model, record
         self._buffers: dict[tuple[str, torch.Size], Tensor] = {}
         self._replays: dict[object, tuple[Callable[[], None], Callable[[], ModelOutput]]] = {}
 
     def __call__(self, lightness: Tensor, state: State, *, with_aux: bool = False) -> ModelOutput:
         """Predict what follows ``state``, as `Colorizer.forward`."""
+        # streams and graphs are those of the current GPU; of a tensor on a CPU this does nothing
+        with torch.cuda.device_of(lightness):  # type: ignore[no-untyped-call]
+            return self._run(lightness, state, with_aux)
+
+    def _run(self, lightness: Tensor, state: State, with_aux: bool) -> ModelOutput:
+        """Replay the graph of such a frame; the first time it is recorded."""
         inputs = {"lightness": lightness} | state.named_tensors()
         key = with_aux, tuple((name, x.shape) for name, x in inputs.items())
         if key not in self._replays:

@@ -1,13 +1,14 @@
 """OpenVINO: compiles modules and methods of models that take tensors and give tensors, for the CPU.
 
-It is an optional extra. Everything is computed in float32, as torch does, but products are summed in another order: the
-last digits differ.
+It is an optional extra. What has no ranges for eight bits (`int8`) is computed in float32, as torch does, but products
+are summed in another order: the last digits differ.
 """
 
 import sys
 import warnings
 from collections.abc import Callable, Sequence
 from io import BytesIO
+from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -19,6 +20,7 @@ from kinemacolor.inference.engines.compiled_files import find_compiled, hash_net
 from kinemacolor.inference.engines.int8 import load_ranges, round_inputs
 from kinemacolor.inference.engines.methods import MethodModule
 from kinemacolor.models.base import Colorizer
+from kinemacolor.utils.machine import has_vnni
 
 CompiledModule = Callable[..., tuple[Tensor, ...]]
 _DTYPES = {"f32": torch.float32, "i32": torch.int32, "i64": torch.int64, "u8": torch.uint8, "boolean": torch.bool}
@@ -50,17 +52,16 @@ def compile_module(module: nn.Module, examples: Sequence[Tensor], *, name: str |
 def compile_methods(model: Colorizer) -> Colorizer:
     """Return a model of the same weights whose `Colorizer.tensor_methods` are computed by OpenVINO.
 
-    Convolutions that have ranges for their inputs (`load_ranges`) compute with eight bits, all else with float32.
+    Convolutions that have ranges for their inputs (`load_ranges`) compute with eight bits where the CPU has
+    instructions for that, without which sums of products overflow in sixteen; all else with float32.
     Each is compiled when it is first called, for each size of pictures once. The same model gives the same result.
     """
     stamp = tuple((x.data_ptr(), 0 if x.is_inference() else x._version) for x in model.state_dict().values())
     if model not in _prepared or _prepared[model][0] != stamp:
-        ranges = load_ranges(model)
+        ranges = load_ranges(model) if has_vnni() else {}
         digest = f"{hash_network(model)} {sorted(ranges.items())}"
-        methods = {
-            name: _CompiledMethod(round_inputs(model, ranges) if ranges else model, name, digest)
-            for name in model.tensor_methods
-        }
+        network = round_inputs(model, ranges)  # a copy: what is compiled later has the weights of this digest
+        methods = {name: _CompiledMethod(network, name, digest) for name in model.tensor_methods}
         _prepared[model] = stamp, model.with_methods(methods)
     return _prepared[model][1]
 
@@ -69,9 +70,9 @@ class _CompiledMethod:
     """A method of a model, compiled for one row of a batch: more rows are computed one after the other."""
 
     def __init__(self, model: Colorizer, name: str, digest: str) -> None:
-        # a copy, because the model is the key under which this is kept
-        self._method, self._name = MethodModule(model.with_methods({}), name), f"{name} {digest}"
+        self._method, self._name = MethodModule(model, name), f"{name} {digest}"
         self._compiled: dict[tuple[torch.Size, ...], CompiledModule] = {}
+        self._lock = Lock()  # sessions of one model share this, and may be in several threads
 
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         rows = [self._run_row([x[row : row + 1] for x in inputs]) for row in range(len(inputs[0]))]
@@ -79,9 +80,10 @@ class _CompiledMethod:
 
     def _run_row(self, row: Sequence[Tensor]) -> tuple[Tensor, ...]:
         shapes = tuple(x.shape for x in row)
-        if shapes not in self._compiled:
-            self._compiled[shapes] = compile_module(self._method, row, name=self._name)
-        return self._compiled[shapes](*row)
+        with self._lock:
+            if shapes not in self._compiled:
+                self._compiled[shapes] = compile_module(self._method, row, name=self._name)
+            return self._compiled[shapes](*row)
 
 
 def _make_runner(openvino: Any, compiled: Any) -> CompiledModule:
