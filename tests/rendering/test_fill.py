@@ -23,7 +23,7 @@ from kinemacolor.rendering.renderer import RenderPlan
 from kinemacolor.weights.registry import load_model, make_meta_model
 from support.films import scene
 from support.plans import other_scene, save
-from support.renders import edited, planned, rendered
+from support.renders import append_segment, edited, planned, rendered
 from support.sessions import gray_of, tiny
 
 FILL, PLAIN = RenderOptions(short_side=64, fill=True), RenderOptions(short_side=64)
@@ -91,7 +91,7 @@ def test_the_file_beside_the_result_says_how_much(kinema: Colorizer, tmp_path: P
     for one in job.passes:
         share = np.full((64, 85), 0.1 if one.first == 0 else 0.4, np.float32)
         prediction = ColorPrediction(np.zeros((64, 85, 2), np.float32), share, share)
-        job.work.pass_folder(one.digest, len(one)).append_segment([prediction] * len(one), {})
+        append_segment(job.work.pass_folder(one.digest, len(one)), [prediction] * len(one))
     report = rendered(path, kinema)
     assert report.painted == 0
     assert report.filled == pytest.approx(0.3, abs=1e-3)
@@ -149,7 +149,7 @@ def test_filled_parts_are_stored_and_mixed_as_confidences_are(tmp_path: Path) ->
         generator.random((67, 93), np.float32),
     )
     folder = PassFolder(tmp_path, 2)
-    folder.append_segment([ColorPrediction(ab, sure, part)], {"state": torch.zeros(1)})
+    append_segment(folder, [ColorPrediction(ab, sure, part)], {"state": torch.zeros(1)})
     (stored,) = folder.read_segment(0)
     assert stored.filled is not None
     assert np.abs(stored.filled - part).max() <= 0.0006

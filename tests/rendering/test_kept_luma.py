@@ -78,7 +78,6 @@ def test_kept_luma_is_that_of_the_film(tmp_path: Path, kind: str, monkeypatch: p
         monkeypatch.setattr(RangeReader, "iter_blocks", None)  # it is not read any more
         whole = InferencePass(0, FRAMES, False, (), RenderOptions())
         assert len(list(LumaReader(reader, kept.geometry, kept).iter_pass(whole, 0))) == FRAMES
-    assert kept.note is None
     assert sum(file.stat().st_size for file in (tmp_path / "luma").glob("*.luma")) < FRAMES * kept.frame_bytes
 
 
@@ -94,11 +93,13 @@ def test_kept_luma_is_that_of_the_film(tmp_path: Path, kind: str, monkeypatch: p
 )
 def test_damaged_luma_is_read_from_the_film(tmp_path: Path, damage: Callable[[Path], object]) -> None:
     kept, reader = keep(make_film(tmp_path, "8 bits"), tmp_path / "luma")
+    assert kept.find_damage() is None
     damage(tmp_path / "luma")
+    told = kept.find_damage()
+    assert told is not None
+    assert "missing or damaged" in told
     with reader:
         assert same_frames(reader, kept, InferencePass(0, FRAMES, False, (), RenderOptions()))
-    assert kept.note is not None
-    assert "missing or damaged" in kept.note
 
 
 def test_luma_of_another_size_is_not_taken(tmp_path: Path) -> None:
@@ -108,7 +109,6 @@ def test_luma_of_another_size_is_not_taken(tmp_path: Path) -> None:
     with reader:
         frames = LumaReader(reader, other, kept).iter_pass(InferencePass(0, 3, False, (), RenderOptions()), 0)
         assert next(frames).shape == (80, 100)
-    assert kept.note is None
 
 
 def test_what_lies_in_its_place_is_removed_and_nothing_else(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from kinemacolor.rendering.passes import PAINTING_FORMAT
 from kinemacolor.rendering.renderer import RenderPlan
 from kinemacolor.rendering.segment_codec import quantize_prediction
 from kinemacolor.utils.threads import choose_painting_threads
+from support.renders import append_segment
 from support.small_renders import FRAMES, Recall, render_small, short_segments, small_plan, stopped_render
 
 __all__ = ["short_segments"]
@@ -228,7 +229,7 @@ def test_what_is_needed_to_go_on_travels(tmp_path: Path) -> None:
     here, there = PassFolder(tmp_path / "here", 6), PassFolder(tmp_path / "there", 6)
     assert here.export_files(-1) == {}
     for number in (1.0, 2.0):
-        here.append_segment([one] * 2, {"total": torch.tensor([number])})
+        append_segment(here, [one] * 2, {"total": torch.tensor([number])})
     there.import_files(here.export_files(1))
     (start,) = there.iter_starts(2)
     assert (start.segments, float(start.state["total"])) == (2, 2.0)

@@ -30,7 +30,7 @@ from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.reader import probe_film
 from support.films import scene, write_film
 from support.plans import CUT, gray, other_scene, save, two_scenes
-from support.renders import SMALL, command, edited, large, planned, rendered
+from support.renders import SMALL, append_segment, command, edited, large, planned, rendered
 
 
 def killed_until_done(path: Path, name: str, kills: int, seed: int) -> int:
@@ -165,11 +165,11 @@ def test_segments_come_back_and_a_torn_journal_is_no_loss(tmp_path: Path) -> Non
         for _ in range(3)
     ]
     folder = PassFolder(tmp_path, 6)
-    folder.append_segment(frames, {})
+    append_segment(folder, frames)
     for one, other in zip(frames, folder.read_segment(0), strict=True):
         assert np.abs(one.ab - other.ab).max() <= 0.126
         assert np.abs(one.confidence - other.confidence).max() <= 0.0006
-    folder.append_segment(folder.read_segment(0), {})
+    append_segment(folder, folder.read_segment(0))
     assert all(np.array_equal(a.ab, b.ab) for a, b in zip(folder.read_segment(0), folder.read_segment(1), strict=True))
     assert folder.is_complete
     (tmp_path / "000001.state.safetensors").write_bytes(save_state({}))
@@ -178,7 +178,7 @@ def test_segments_come_back_and_a_torn_journal_is_no_loss(tmp_path: Path) -> Non
     torn = PassFolder(tmp_path, 6)
     assert (torn.segment_count, torn.frames_painted) == (1, 3)
     assert next(torn.iter_starts(1)).state == {}
-    torn.append_segment(frames, {})
+    append_segment(torn, frames)
     assert PassFolder(tmp_path, 6).is_complete
     (tmp_path / "000001.mkv").write_bytes(b"damaged")
     with pytest.raises(InputError, match=r"000001\.mkv is missing or damaged: render again"):

@@ -31,7 +31,7 @@ from kinemacolor.video.geometry import resize
 from kinemacolor.weights.registry import make_meta_model
 from support.films import scene
 from support.plans import other_scene, save
-from support.renders import edited, planned, rendered
+from support.renders import append_segment, edited, planned, rendered
 
 LONG = 12  # frames of a shot
 Distort = Callable[[np.ndarray, int], np.ndarray]  # ab h w 2 and the number of the frame in its shot to other ab
@@ -79,7 +79,7 @@ def paint(path: Path) -> None:
             [divmod(f, LONG) for f in range(one.first, one.end)],
         )
         for start in range(0, len(one), SEGMENT_FRAMES):
-            folder.append_segment([painted(*frame) for frame in frames[start : start + SEGMENT_FRAMES]], {})
+            append_segment(folder, [painted(*frame) for frame in frames[start : start + SEGMENT_FRAMES]])
 
 
 def cut_into(path: Path, count: int) -> Path:
@@ -306,7 +306,7 @@ def test_what_is_filled_is_told_by_shot_and_in_all(tmp_path: Path, capsys: pytes
     for one in job.passes:
         part = np.full((64, 85), 0.1 if one.first == 0 else 0.4, np.float32)
         folder = job.work.pass_folder(one.digest, len(one))
-        folder.append_segment([painted(0, i % LONG)._replace(filled=part) for i in range(len(one))], {})
+        append_segment(folder, [painted(0, i % LONG)._replace(filled=part) for i in range(len(one))])
     assert run(["report", str(path), "-q"]) == 0
     told = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"1 of 2 shots to look at, mean confidence 0\.90, 30% filled with typical colours", told[0])

@@ -2,20 +2,24 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
+from torch import Tensor
 
+from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import RenderOptions
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import PlanRequest, make_plan
 from kinemacolor.references.spec import ReferenceSpec
+from kinemacolor.rendering.cache import PassFolder
 from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
+from kinemacolor.rendering.segment_codec import quantize_prediction
 from support.films import scene, write_film
 from support.plans import CUT, gray, other_scene, save, two_scenes
 
@@ -47,6 +51,13 @@ def rendered(path: Path, model: Colorizer, name: str = "out.mkv", **target: obje
     wanted = OutputSpec(path.with_name(name), **target)
     job = RenderPlan(plan, model, work)
     return execute_render_plan(job, prepare_plan_output(plan, wanted, model.spec, work, device="cpu", inputs=[path]))
+
+
+def append_segment(
+    folder: PassFolder, predictions: Sequence[ColorPrediction], state: Mapping[str, Tensor] | None = None
+) -> None:
+    """Store the first segment of a pass that is missing."""
+    folder.store_segment(folder.segment_count, [quantize_prediction(one) for one in predictions], state or {})
 
 
 def edited(path: Path, change: Callable[[dict], object]) -> Path:

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kinemacolor.errors import InputError
 from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction
 from kinemacolor.rendering.cache import SEGMENT_FRAMES, WorkFolder
 from kinemacolor.rendering.passes import InferencePass, ShotPasses
@@ -78,17 +77,12 @@ def open_stored(work: WorkFolder) -> OpenSegment:
 def open_when_stored(work: WorkFolder, ensure_segment: EnsureSegment) -> OpenSegment:
     """Make what opens segments of ``work`` that are painted elsewhere: they are read once ``ensure_segment`` returns.
 
-    One that was damaged since the render began is painted again, once.
+    InputError for one that was damaged since the render began: the next render paints it again.
     """
 
     def open_segment(inference_pass: InferencePass, segment: int) -> Iterator[ColorPrediction]:
         ensure_segment(inference_pass, segment)
-        try:
-            return read(inference_pass, segment)
-        except InputError:
-            work.pass_folder(inference_pass.digest, len(inference_pass)).forget_segment(segment)
-            ensure_segment(inference_pass, segment)
-            return read(inference_pass, segment)
+        return read(inference_pass, segment)
 
     read = open_stored(work)
     return open_segment

@@ -16,7 +16,7 @@ from kinemacolor.errors import InputError, translate_foreign_errors
 from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.options import EngineName
 from kinemacolor.rendering.journal import StoredSegment, iter_journal
-from kinemacolor.rendering.segment_codec import decode_codes, encode_codes, prediction_from_codes, quantize_prediction
+from kinemacolor.rendering.segment_codec import decode_codes, encode_codes, prediction_from_codes
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.utils.checked_files import (
     append_checked_line,
@@ -206,10 +206,6 @@ class PassFolder:
         self.reload_journal()
         if files:
             self._drop_states()
-
-    def append_segment(self, predictions: Sequence[ColorPrediction], state: Mapping[str, Tensor]) -> None:
-        """Store the first segment that is missing, as `store_segment` does."""
-        self.store_segment(self.segment_count, [quantize_prediction(one) for one in predictions], state)
 
     def store_segment(self, number: int, frames: Sequence[UIntArray], state: Mapping[str, Tensor]) -> None:
         """Store a segment, frames of codes as `quantize_prediction` makes them, and the model's state after it.

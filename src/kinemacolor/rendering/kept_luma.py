@@ -9,7 +9,7 @@ import numpy as np
 
 from kinemacolor.rendering.passes import PAINTING_FORMAT
 from kinemacolor.utils.arrays import UIntArray
-from kinemacolor.utils.checked_files import read_checked_json, read_kept_file, write_checked_json
+from kinemacolor.utils.checked_files import has_sha256, read_checked_json, read_kept_file, write_checked_json
 from kinemacolor.utils.files import remove_intruder, translate_disk_errors
 from kinemacolor.video.geometry import Geometry
 from kinemacolor.video.info import VideoInfo
@@ -23,13 +23,11 @@ class KeptLuma:
     """Luma of the film ``info`` as a model sees it (``geometry``), in a folder, without loss.
 
     It is written frame by frame when the film is read for the first time: `start`, `add_frame`, `finish`. A piece is
-    `PIECE_FRAMES` frames, each less the one before, compressed by zlib. ``note`` says in words what was damaged when it
-    was read, None where nothing was.
+    `PIECE_FRAMES` frames, each less the one before, compressed by zlib.
     """
 
     def __init__(self, folder: Path, info: VideoInfo, geometry: Geometry) -> None:
         self._folder, self._info, self.geometry = folder, info, geometry
-        self.note: str | None = None
         self._frames: list[UIntArray] = []
         self._digests: list[str] | None = None
         self._last: tuple[int, list[UIntArray]] = (-1, [])
@@ -65,6 +63,15 @@ class KeptLuma:
             self._write_piece()
         write_checked_json(self._folder / _INDEX_NAME, self._describe_frames() | {"pieces": self._digests})
 
+    def find_damage(self) -> str | None:
+        """Check what an earlier run kept; gives words for a person about damage. Raises as `read_piece`."""
+        if self._digests is not None:  # this run has written it
+            return None
+        digests = self._read_digests()
+        if digests and all(has_sha256(self._piece_path(number), one) for number, one in enumerate(digests)):
+            return None
+        return f"luma kept in {self._folder} is missing or damaged: the film is read once more for it"
+
     def read_piece(self, number: int) -> list[UIntArray] | None:
         """Read the frames of a piece, luma codes ``h w``; None where it is missing or damaged.
 
@@ -75,7 +82,6 @@ class KeptLuma:
                 self._digests = self._read_digests()
             data = read_kept_file(self._piece_path(number)) if number < len(self._digests) else None
             if data is None or hashlib.sha256(data).hexdigest() != self._digests[number]:
-                self.note = f"luma kept in {self._folder} is missing or damaged: the film is read once more for it"
                 return None
             codes = np.frombuffer(zlib.decompress(data), self._dtype).reshape(-1, *self.geometry.working_size)
             self._last = number, list(np.cumsum(codes, axis=0, dtype=self._dtype))

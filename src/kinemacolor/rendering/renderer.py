@@ -171,6 +171,8 @@ def execute_render_plan(
         open_now.enter_context(work.pin_torch_threads())  # of what is kept, now that all else is forgotten
         output_setup, part_note = _choose_parts(render_plan, output_setup)
         notes.append(part_note)
+        if render_plan.kept_luma and render_plan.frames_painted < render_plan.frames_to_paint:
+            notes.append(render_plan.kept_luma.find_damage())
         meter = ProgressMeter(film.frames, render_plan.frames_to_paint, render_plan.frames_painted, on_progress)
         start, end, info = film.start_seconds, film.end_seconds, output_setup.info
         stages = stages or Stages()
@@ -189,7 +191,6 @@ def execute_render_plan(
         if stamp_film(film.path) != stamps_before:
             raise InputError(f"{film.path} changed while it was read: make the plan again")
         report = _make_render_report(render_plan, output_setup, meter, reader, writers[claim.paths[0]], means, stages)
-        notes.append(render_plan.kept_luma.note if render_plan.kept_luma else None)
         report.warnings.extend(note for note in notes if note)
         if reader.ended_early is None:
             commit_outputs(claim, writers.values(), report)
