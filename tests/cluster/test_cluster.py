@@ -16,7 +16,6 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-import torch
 
 import kinemacolor.cluster.ray_backend as crews
 from kinemacolor.cluster.ray_backend import ClusterOptions, count_worker_slots
@@ -38,6 +37,7 @@ from kinemacolor.rendering.scheduler import Coordinator, Scheduler, WorkerEvent,
 from kinemacolor.utils.checked_files import append_checked_line
 from kinemacolor.utils.files import iter_json_lines
 from kinemacolor.utils.stages import Stages
+from kinemacolor.utils.threads import single_thread
 from support.plans import two_scenes
 from support.renders import command, edited, planned, rendered
 from support.waiting import PATIENCE, until
@@ -73,10 +73,8 @@ def journals(job: RenderPlan) -> Counter[tuple[str, int]]:
 @pytest.fixture(scope="module")
 def one_thread() -> Iterator[None]:
     """Small workers, so that several find room."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with single_thread():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.rendering.renderer import RenderPlan
 from kinemacolor.rendering.side_by_side import render_in_jobs
 from kinemacolor.rendering.worker_process import _make_portable
+from kinemacolor.utils.threads import single_thread
 from support.plans import two_scenes
 from support.renders import command, edited, planned, rendered
 from support.waiting import PATIENCE, until
@@ -34,10 +35,8 @@ WORKER = "kinemacolor.rendering.worker_process"
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+    with single_thread():
+        yield
 
 
 @pytest.fixture(scope="module")

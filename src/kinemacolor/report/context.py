@@ -16,7 +16,7 @@ from kinemacolor.references.load import load_reference, rgb_to_gray
 from kinemacolor.report.palette import Palette
 from kinemacolor.utils.arrays import UInt8Array, UIntArray
 from kinemacolor.utils.files import translate_disk_errors
-from kinemacolor.video.geometry import Geometry, compute_working_size, resize
+from kinemacolor.video.geometry import Geometry, compute_working_size, make_film_geometry, resize
 from kinemacolor.video.images import write_picture
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.pixels import luma_codes_to_gray
@@ -64,7 +64,7 @@ class ReportContext:
             picture = f"pictures/reference_{number:05d}.jpg"
             found[name] = _load_known_reference(plan.references[name].path, encoder, folder, picture)
         small, large = (
-            _make_geometry(info, side, crop=plan.options.crop) for side in (MEASURED_SHORT_SIDE, PICTURE_SHORT_SIDE)
+            make_film_geometry(info, side, crop=plan.options.crop) for side in (MEASURED_SHORT_SIDE, PICTURE_SHORT_SIDE)
         )
         return cls(info, info.colors.build_ycbcr(info.depth), encoder, found, small, large, 3 + plan.options.fill)
 
@@ -119,14 +119,3 @@ def _load_known_reference(path: Path, encoder: FrameEncoder, folder: Path, name:
     lab = rgb_to_lab(torch.from_numpy(rgb).permute(2, 0, 1).float() / 255)
     palette = None if whole.shape[2] == 4 else Palette.from_ab(lab[1:].permute(1, 2, 0).numpy())
     return KnownReference(encoder.encode_frame(rgb_to_gray(whole)), palette, name)
-
-
-def _make_geometry(info: VideoInfo, short_side: int, *, crop: bool) -> Geometry:
-    return Geometry.from_frame_size(
-        info.height,
-        info.width,
-        short_side,
-        pixel_aspect=info.sample_aspect,
-        orientation=info.orientation,
-        crop=crop,
-    )
