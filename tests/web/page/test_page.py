@@ -569,6 +569,21 @@ class TestEveryone:
         press(page, "Next: shots")
         page.locator(".shot_board:visible").wait_for()
 
+    def test_a_step_does_not_wait_for_the_queue(self, rendered_page: Any) -> None:
+        page = rendered_page
+        held: list[Any] = []
+
+        def hold(route: Any) -> None:
+            held.append(route)
+
+        page.route("**/queue/join*", hold)
+        for shown in (".before_after", ".shot_board", "#film-card"):
+            page.get_by_role("button", name="Back", exact=True).locator("visible=true").click()
+            page.locator(f"{shown}:visible").wait_for()
+        assert held
+        for route in held:
+            route.continue_()
+
 
 def check_screens(page: Any) -> None:
     """A screen, wide and narrow."""

@@ -200,10 +200,10 @@ class Page:
             event.success(**self._showing(tab))
 
     def _goes_to(self, button: gr.Button, number: int) -> None:
+        """To another step at once, not through Gradio's queue: its stream may close over an event that just begins."""
         step = (self.film, self.shots, self.look, self.render)[number - 1]
-        button.click(lambda: gr.Walkthrough(selected=number), None, [self.steps], show_progress="hidden").then(
-            **self._showing(step)
-        )
+        at_once: dict[str, Any] = {"show_progress": "hidden", "queue": False}
+        button.click(lambda: gr.Walkthrough(selected=number), None, [self.steps], **at_once).then(**self._showing(step))
 
     def _showing(self, *parts: Part, is_new: bool = False) -> dict[str, Any]:
         """What shows parts of the page as things are now, and the queue, as arguments of a Gradio event."""
