@@ -15,11 +15,13 @@ import pytest
 
 import kinemacolor
 from kinemacolor.errors import InputError, PartialError, ResourceError, UsageError
+from kinemacolor.inference.engines import choice
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions, RenderOptions
 from kinemacolor.plan import frame_encoder
 from kinemacolor.references import load
 from kinemacolor.references.spec import ReferenceSpec
+from kinemacolor.rendering import renderer
 from kinemacolor.rendering.one_shot import ColorizeRequest, ColorizeRun, run_request
 from kinemacolor.rendering.output import OutputSetup, default_output_path
 from kinemacolor.rendering.progress import Progress, RenderReport
@@ -83,12 +85,27 @@ def test_a_lossless_result_has_the_luma_plane_bit_for_bit(
 
 
 def test_an_engine_that_cannot_paint_is_refused_before_the_film_is_read(
-    film: Path, reference: Path, tmp_path: Path
+    film: Path, reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(UsageError, match="cuda-graphs does not run on cpu"):
         preflight(job(film, reference, tmp_path / "out.mp4", device="cpu", engine="cuda-graphs"))
     with pytest.raises(UsageError, match="has no form for the engine cuda-graphs"):
         preflight(job(film, reference, tmp_path / "out.mp4", model="color2embed", engine="cuda-graphs"))
+    half = RenderOptions(short_side=64, precision="bfloat16")
+    monkeypatch.setattr(choice, "has_openvino", lambda: True)
+    with pytest.raises(UsageError, match="openvino computes in float32, not in bfloat16"):
+        preflight(job(film, reference, tmp_path / "out.mp4", device="cpu", engine="openvino", options=half))
+
+
+def test_the_engine_that_is_reported_is_the_one_that_computes(
+    kinema: Colorizer, film: Path, reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KINEMACOLOR_ENGINE")
+    monkeypatch.setattr(choice, "has_openvino", lambda: True)
+    monkeypatch.setattr(renderer, "MIN_FRAMES_TO_COMPILE", 0)
+    half = RenderOptions(short_side=64, precision="bfloat16")
+    report = rendered(kinema, film, reference, tmp_path / "out.mp4", device="cpu", options=half)
+    assert report.settings["engine"] == "torch"
 
 
 def test_the_same_job_gives_the_same_pictures(kinema: Colorizer, film: Path, reference: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import torch
 from kinemacolor.errors import KinemacolorError
 from kinemacolor.inference.engines.choice import choose_engine
 from kinemacolor.models.catalog import find_model
-from kinemacolor.options import DEFAULT_MODEL
+from kinemacolor.options import DEFAULT_MODEL, RenderOptions
 from kinemacolor.utils.device import choose_device
 from kinemacolor.weights.manifest import verify_weights
 from kinemacolor.weights.registry import MODELS
@@ -93,7 +93,7 @@ def _check_engine() -> SystemCheck:
     spec, device = find_model(DEFAULT_MODEL).spec, choose_device("auto").type
     named = os.environ.get("KINEMACOLOR_ENGINE", "auto")
     try:
-        engine = choose_engine("auto", device, spec)
+        engine = choose_engine("auto", device, spec, RenderOptions().precision)
     except KinemacolorError as error:
         return SystemCheck("engine", False, f"KINEMACOLOR_ENGINE is {named}: {error}")
     if named != "auto":
@@ -102,7 +102,8 @@ def _check_engine() -> SystemCheck:
         reason = "OpenVINO is not installed" if device == "cpu" else f"no other runs on {device}"
     else:
         reason = f"the quickest on {device}"
-    detail = f"{engine} for {spec.name}: {reason}; models without a form for it, and previews, run in torch"
+    others = "models without a form for it, previews" + (" and half precision" if engine == "openvino" else "")
+    detail = f"{engine} for {spec.name}: {reason}; {others} run in torch"
     return SystemCheck("engine", True, detail)
 
 

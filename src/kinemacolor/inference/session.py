@@ -76,7 +76,7 @@ class Session:
             raise ValueError("a session needs at least one reference")
         self.options = options or RenderOptions()
         self.device = choose_device(device)
-        self.engine = choose_engine(engine, str(self.device), model.spec)
+        self.engine = choose_engine(engine, str(self.device), model.spec, self.options.precision)
         self.model, run = self._start_engine(model.to(self.device).eval())
         if shared_batch is not None:
             run = shared_batch.share(run, (self.options.fill, self.options.precision))
@@ -145,7 +145,7 @@ class Session:
     def _start_engine(self, model: Colorizer) -> tuple[Colorizer, RunModel]:
         """Return the model that is run, and how it is called."""
         precision = self.options.precision
-        if self.engine == "openvino" and precision == "float32":  # at half precision torch runs all
+        if self.engine == "openvino":
             model = compile_methods(model)
         model = model.with_fill(self.options.fill)
         if self.engine != "cuda-graphs":

@@ -150,6 +150,7 @@ class ColorizeRun:
             working_pixels=math.prod(geometry.working_size),
             device=request.device,
             engine=request.engine,
+            precision=request.options.precision,
             work_folder=request.work_folder,
             request=digest,
             luma_bytes=self._luma.frame_bytes if self._luma else 0,

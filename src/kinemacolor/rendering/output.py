@@ -11,7 +11,7 @@ from pathlib import Path
 from kinemacolor.errors import InputError, ResourceError, UsageError, find_machine_fault, translate_read_errors
 from kinemacolor.inference.engines.choice import check_engine
 from kinemacolor.models.catalog import ModelSpec
-from kinemacolor.options import EncodingOptions, later_defaults
+from kinemacolor.options import EncodingOptions, Precision, later_defaults
 from kinemacolor.plan.document import LONGEST_NAME_BYTES, Plan
 from kinemacolor.plan.planner import film_sha256
 from kinemacolor.rendering.commit import OutputClaim, find_finished, find_own_partials
@@ -85,6 +85,7 @@ def prepare_output(
     working_pixels: int,
     device: str,
     engine: str = "auto",
+    precision: Precision,
     work_folder: Path,
     request: str,
     luma_bytes: int = 0,
@@ -92,14 +93,14 @@ def prepare_output(
     """Check, without writing anything, that the results can be written, and choose their encoders.
 
     ``inputs`` are the files that must not be overwritten; ``model_spec`` is of the model that paints on ``device`` with
-    ``engine``. ``frames`` (None: unknown) and ``working_pixels``, the pixels of a prediction, decide how much room the
-    disk of ``work_folder`` needs, and ``luma_bytes``, what it keeps of a frame's luma. ``request`` is a digest of all
-    that decides the results (`find_finished`).
+    ``engine`` at ``precision``. ``frames`` (None: unknown) and ``working_pixels``, the pixels of a prediction, decide
+    how much room the disk of ``work_folder`` needs, and ``luma_bytes``, what it keeps of a frame's luma. ``request`` is
+    a digest of all that decides the results (`find_finished`).
 
     Raises UsageError, or ResourceError where a disk has too little room.
     """
     check_device(device)
-    check_engine(engine, device, model_spec)
+    check_engine(engine, device, model_spec, precision)
     if len({str(make_lock_path(path)).casefold() for path in output_spec.paths}) < len(output_spec.paths):
         raise UsageError("two results have one name: name each differently")
     claim = output_spec.make_claim(request, work_folder)
@@ -158,6 +159,7 @@ def prepare_plan_output(
         working_pixels=rows * columns,
         device=device,
         engine=engine,
+        precision=plan.options.precision,
         work_folder=work_folder,
         request=digest_plan_request(plan, output_spec),
     )

@@ -148,7 +148,7 @@ def _check_environment(config: WorkerConfig) -> None:
     if weights_sha256(plan.model) != plan.weights:
         raise WeightsError(f"{host} has other weights of {plan.model} than the plan: import the same everywhere")
     try:
-        choose_engine(config.engine, config.device, find_model(plan.model).spec)
+        choose_engine(config.engine, config.device, find_model(plan.model).spec, plan.options.precision)
     except UsageError as problem:
         raise UsageError(f"{host} cannot paint: {problem}") from problem
     film = plan.film.path

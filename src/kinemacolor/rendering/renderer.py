@@ -134,14 +134,14 @@ class RenderPlan:
 
     def _choose_engine(self, engine: str, painted_with: Collection[str]) -> EngineName:
         """Choose the engine of all passes, where some are ``painted_with`` others."""
-        spec = self.model.spec
+        given = self.device, self.model.spec, self.plan.options.precision
         if engine == "auto":
             for recorded in painted_with:
                 with suppress(UsageError):
-                    return choose_engine(recorded, self.device, spec)
-            if self.frames_to_paint < MIN_FRAMES_TO_COMPILE and choose_engine(engine, self.device, spec) == "openvino":
+                    return choose_engine(recorded, *given)
+            if self.frames_to_paint < MIN_FRAMES_TO_COMPILE and choose_engine(engine, *given) == "openvino":
                 return "torch"
-        return choose_engine(engine, self.device, spec)
+        return choose_engine(engine, *given)
 
     def prune_stale_passes(self) -> None:
         """Delete predictions that were made for an earlier state of the plan."""

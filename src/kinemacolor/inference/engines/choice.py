@@ -5,34 +5,40 @@ import os
 
 from kinemacolor.errors import UsageError
 from kinemacolor.models.catalog import ModelSpec
-from kinemacolor.options import EngineName
+from kinemacolor.options import EngineName, Precision
 from kinemacolor.utils.device import choose_device
 
 ENGINE_NAMES = ("auto", "torch", "openvino", "cuda-graphs")
 _DEVICE_TYPES: dict[EngineName, str] = {"openvino": "cpu", "cuda-graphs": "cuda"}
 
 
-def check_engine(name: str, device: str, spec: ModelSpec) -> None:
+def check_engine(name: str, device: str, spec: ModelSpec, precision: Precision) -> None:
     """See that an engine can be chosen. Raises as `choose_engine`, but loads torch only where it must be asked."""
     if name == "auto":
         _find_named(name)
     else:
-        choose_engine(name, device, spec)
+        choose_engine(name, device, spec, precision)
 
 
-def choose_engine(name: str, device: str, spec: ModelSpec) -> EngineName:
-    """Choose the engine for a model on a device, as `choose_device` takes it.
+def choose_engine(name: str, device: str, spec: ModelSpec, precision: Precision) -> EngineName:
+    """Choose the engine for a model at a precision on a device, as `choose_device` takes it.
 
     ``auto`` takes what the environment variable ``KINEMACOLOR_ENGINE`` names, where that can run the model here, else
-    torch; without it OpenVINO on a CPU where it is installed, and torch anywhere. CUDA graphs have to be named.
+    torch; without it OpenVINO on a CPU where it is installed, and torch anywhere. OpenVINO computes at float32 alone.
+    CUDA graphs have to be named.
 
-    Raises UsageError for an engine that is unknown, not installed, for another device, or has no form of the model.
+    Raises UsageError for an engine that is unknown, not installed, for another device or precision, or has no form of
+    the model.
     """
     named = _find_named(name)
     if named == "torch":
         return "torch"
     device_type = "cpu" if device == "cpu" else choose_device(device).type
-    able = [one for one in spec.engines if _DEVICE_TYPES[one] == device_type and (one != "openvino" or has_openvino())]
+    able = [
+        one
+        for one in spec.engines
+        if _DEVICE_TYPES[one] == device_type and (one != "openvino" or (has_openvino() and precision == "float32"))
+    ]
     chosen: tuple[EngineName, ...] = (*able, "torch")
     if named == "auto":
         return next(one for one in chosen if one != "cuda-graphs")  # which ran on no GPU yet
@@ -43,6 +49,10 @@ def choose_engine(name: str, device: str, spec: ModelSpec) -> EngineName:
         return "torch"
     if not any(one == named for one in spec.engines):
         raise UsageError(f"{spec.name} has no form for the engine {named}: leave out --engine")
+    if named == "openvino" and precision != "float32":
+        raise UsageError(
+            f"the engine openvino computes in float32, not in {precision}: leave out --engine or --precision"
+        )
     raise UsageError(
         f"the engine {named} does not run on {device_type}: leave out --engine, or choose another --device"
     )
