@@ -22,6 +22,7 @@ from kinemacolor.cluster.ray_backend import ClusterOptions, count_worker_slots
 from kinemacolor.cluster.render import render_on_cluster
 from kinemacolor.errors import InputError, ResourceError, UsageError, WeightsError
 from kinemacolor.inference.engines import choice
+from kinemacolor.inference.engines.choice import Runtime
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import Plan
@@ -357,7 +358,7 @@ def test_what_stops_the_painting_ends_the_wait_for_it(path: Path, kinema: Colori
 def test_a_worker_that_differs_is_told(path: Path, kinema: Colorizer, monkeypatch: pytest.MonkeyPatch) -> None:
     job = opened(path, kinema)
     size = job.plan.film.path.stat().st_size
-    good = WorkerConfig(job.plan, job.reference_digests, job.work.folder, "none", 1, size, "cpu", "torch")
+    good = WorkerConfig(job.plan, job.reference_digests, job.work.folder, "none", 1, size, Runtime("torch", "cpu"))
     with pytest.raises(UsageError, match=r"has kinemacolor .*, wanted 0\.0\.0"):
         Worker().configure(replace(good, version="0.0.0"))
     with pytest.raises(InputError, match=r"film\.mp4 is another film"):
@@ -366,7 +367,7 @@ def test_a_worker_that_differs_is_told(path: Path, kinema: Colorizer, monkeypatc
         Worker().configure(replace(good, plan=job.plan.model_copy(update={"weights": {"kinema": "0"}})))
     monkeypatch.setattr(choice, "has_openvino", lambda: False)
     with pytest.raises(UsageError, match=r"cannot paint: OpenVINO is not installed: pip install"):
-        Worker().configure(replace(good, engine="openvino"))
+        Worker().configure(replace(good, runtime=Runtime("openvino", "cpu")))
 
 
 def test_a_folder_moves_with_what_is_needed_to_go_on(path: Path, kinema: Colorizer, local: bytes) -> None:

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save as save_state
 
 from kinemacolor.errors import InputError, ResourceError
+from kinemacolor.inference.engines.choice import Runtime
 from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.plan.document import Plan
 from kinemacolor.rendering import cache, painting
@@ -49,6 +50,13 @@ def whole(path: Path, tmp_path: Path) -> bytes:
 
 def kept_files(path: Path) -> list[Path]:
     return sorted(file for file in path.with_name("film.plan.work").rglob("*") if file.is_file())
+
+
+def change_lines(path: Path, change: Callable[[dict[str, object]], dict[str, object]]) -> None:
+    """Change all lines of all journals."""
+    for journal in path.with_name("film.plan.work").glob("passes/*/journal.jsonl"):
+        rows = [change(dict(row)) for row in cache.iter_checked_lines(journal) if row]
+        cache.write_checked_lines(journal, rows)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -166,9 +174,7 @@ def test_the_number_of_threads_is_kept_with_the_work(path: Path, monkeypatch: py
 
 def test_what_is_forgotten_decides_no_number_of_threads(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stopped_render(path, 8)
-    for journal in path.with_name("film.plan.work").glob("passes/*/journal.jsonl"):
-        rows = [dict(row) for row in cache.iter_checked_lines(journal) if row]
-        cache.write_checked_lines(journal, [row | {"engine": "openvino", "threads": 3} for row in rows])
+    change_lines(path, lambda row: row | {"engine": "openvino", "threads": 3})
     used = list[int]()
     forward = Recall.forward
     monkeypatch.setattr(
@@ -177,6 +183,46 @@ def test_what_is_forgotten_decides_no_number_of_threads(path: Path, monkeypatch:
     told = render_small(path, engine="torch", overwrite=True).warnings
     assert any("painted again with torch" in warning for warning in told)
     assert set(used) == {choose_painting_threads()}
+
+
+def test_what_a_device_painted_that_is_gone_is_painted_again(
+    path: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    stopped_render(path, 8)
+    work = WorkFolder(path.with_name("film.plan.work"))
+    assert work.find_runtimes() == [Runtime("torch", "cpu")]
+    change_lines(path, lambda row: row | {"device": "cuda"})
+    report = render_small(path, overwrite=True)
+    told = f"what torch on cuda painted in {work.folder} is painted again with torch on cpu"
+    assert told in report.warnings
+    assert report.settings["device"] == "cpu"
+    assert work.find_runtimes() == [Runtime("torch", "cpu")]
+    assert path.with_name("out.mkv").read_bytes() == whole
+
+
+def test_a_stopped_run_goes_on_with_its_device_unless_another_is_named(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped_render(path, 8)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)  # as on another machine
+    plan, work = Plan.read(path), path.with_name("film.plan.work")
+    auto, named, numbered = (RenderPlan(plan, Recall(), work, device=one) for one in ("auto", "cuda", "cuda:1"))
+    assert (auto.device, auto.work.runtime) == ("cpu", Runtime("torch", "cpu"))
+    assert (numbered.device, numbered.work.runtime) == ("cuda:1", named.work.runtime)
+    assert "what torch on cpu painted" in str(named.work.claim_runtime())
+    assert not named.frames_painted
+
+
+def test_what_a_version_painted_that_named_no_device_goes_on(path: Path, whole: bytes) -> None:
+    stopped_render(path, 8)
+    change_lines(path, lambda row: {name: value for name, value in row.items() if name != "device"})
+    report = render_small(path, overwrite=True)
+    assert report.painted < RenderPlan(Plan.read(path), Recall(), path.with_name("empty")).frames_to_paint
+    assert not any("painted again" in warning for warning in report.warnings)
+    assert path.with_name("out.mkv").read_bytes() == whole
+    found = WorkFolder(path.with_name("film.plan.work")).find_runtimes()
+    assert found == [Runtime("torch", "cpu"), Runtime("torch")]
 
 
 def test_what_another_version_painted_is_told(path: Path) -> None:

@@ -10,13 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-import torch
 
 from kinemacolor.errors import InputError, UsageError
+from kinemacolor.inference.engines.choice import Runtime
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import Plan
-from kinemacolor.rendering import job_count
 from kinemacolor.rendering.job_count import FRAMES_PER_JOB, JOB_BYTES, choose_jobs, count_jobs
 from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
 from kinemacolor.rendering.progress import Progress, RenderReport
@@ -111,7 +110,7 @@ def test_jobs_make_the_bytes_that_one_makes_though_one_is_killed(
     assert told[-1].frames == told[-1].expected == FRAMES
     assert not children(os.getpid())
     assert choose_jobs(job, 8) == 1  # all is painted
-    monkeypatch.setattr(job_count, "choose_device", lambda name: torch.device("cuda"))
+    monkeypatch.setattr(job.work, "runtime", Runtime("torch", "cuda"))
     assert choose_jobs(job, 8) == 4  # one batch, also where all was painted and some of it is found to be damaged
 
 

@@ -22,7 +22,6 @@ from kinemacolor.rendering.pass_worker import Worker, WorkerConfig
 from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.rendering.renderer import RenderPlan
 from kinemacolor.rendering.scheduler import WorkerEvent
-from kinemacolor.utils.device import choose_device
 from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.utils.processes import clean_python_environment
 
@@ -67,7 +66,7 @@ def open_worker_pool(options: ClusterOptions, render_plan: RenderPlan) -> Iterat
     Raises UsageError where there is no Ray at the address, or no machine has the resources for a worker.
     """
     need = {"CPU": render_plan.work.torch_threads}
-    if choose_device(render_plan.device).type == "cuda":
+    if render_plan.work.runtime.device == "cuda":
         need["GPU"] = 1
     with redirect_stdout(sys.stderr), _connect_ray(options, need) as ray, _create_probe_file(render_plan) as probe_name:
         worker_slots = count_worker_slots(ray.nodes(), need)

@@ -81,7 +81,7 @@ class _BatchRow:
     ) -> None:
         self.passes: queue.Queue[InferencePass | None] = queue.Queue()
         self._number, self._batch, self._events = number, batch, events
-        self._work = WorkFolder(render_plan.work.folder, render_plan.work.engine)
+        self._work = WorkFolder(render_plan.work.folder, render_plan.work.runtime)
         self._worker = InferenceWorker(
             render_plan.plan.film,
             render_plan.model,

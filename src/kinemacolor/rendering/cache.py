@@ -13,8 +13,8 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from kinemacolor.errors import InputError, translate_foreign_errors
+from kinemacolor.inference.engines.choice import Runtime
 from kinemacolor.inference.postprocess import ColorPrediction
-from kinemacolor.options import EngineName
 from kinemacolor.rendering.journal import StoredSegment, iter_journal
 from kinemacolor.rendering.segment_codec import decode_codes, encode_codes, prediction_from_codes
 from kinemacolor.utils.arrays import UIntArray
@@ -29,22 +29,23 @@ from kinemacolor.utils.files import remove_intruder, remove_unfinished, translat
 from kinemacolor.utils.threads import choose_painting_threads
 
 SEGMENT_FRAMES = 48  # frames that are predicted, encoded and stored together
+_TORCH = Runtime("torch")
 _PASS_NAME, _SEGMENT_NAME = re.compile(r"[0-9a-f]{24}"), re.compile(r"(\d{6,})\.mkv")
 _STATE_GLOB, _PIECE_NAME = "*.state.safetensors", re.compile(r"\d{6,}\.(mkv|state\.safetensors)")
 
 
 class WorkFolder:
-    """The folder with the predictions of a plan's passes, each in a folder of its own, painted by ``engine``."""
+    """The folder with the predictions of a plan's passes, each in a folder of its own, painted by ``runtime``."""
 
-    def __init__(self, folder: Path, engine: EngineName = "torch") -> None:
-        self.folder, self.engine = folder, engine
+    def __init__(self, folder: Path, runtime: Runtime = _TORCH) -> None:
+        self.folder, self.runtime = folder, runtime
         self._format_file = folder / "format"
         self._pass_folders: dict[str, PassFolder] = {}
 
     def pass_folder(self, digest: str, frames: int) -> "PassFolder":
         """Return the folder of a pass with this digest and number of ``frames``."""
         if digest not in self._pass_folders:
-            self._pass_folders[digest] = PassFolder(self.folder / "passes" / digest, frames, self.engine)
+            self._pass_folders[digest] = PassFolder(self.folder / "passes" / digest, frames, self.runtime)
         return self._pass_folders[digest]
 
     def claim_format(self, number: int) -> str | None:
@@ -69,18 +70,18 @@ class WorkFolder:
         """
         return next((line.threads for line in self._iter_lines()), choose_painting_threads())
 
-    def find_engines(self) -> set[str]:
-        """Return the engines that what lies here was painted with: none, one, or in a folder that was mixed several."""
-        return {line.engine for line in self._iter_lines()}
+    def find_runtimes(self) -> list[Runtime]:
+        """Return what painted what lies here: none, one, or several where it was mixed, unknown devices last."""
+        return sorted({line.runtime for line in self._iter_lines()}, key=lambda one: (one.device == "auto", one))
 
-    def claim_engine(self) -> str | None:
-        """Forget all where something was painted with another engine; gives words for a person."""
-        others = self.find_engines() - {self.engine}
+    def claim_runtime(self) -> str | None:
+        """Forget all where something was painted by another engine or device; gives words for a person."""
+        others = [one for one in self.find_runtimes() if not one.fits(self.runtime)]
         if not others:
             return None
         self.prune_passes(())
         self._pass_folders.clear()
-        return f"what {' and '.join(sorted(others))} painted in {self.folder} is painted again with {self.engine}"
+        return f"what {' and '.join(map(str, others))} painted in {self.folder} is painted again with {self.runtime}"
 
     @contextmanager
     def pin_torch_threads(self) -> Iterator[None]:
@@ -139,8 +140,8 @@ class PassFolder:
     or its state is damaged, from the one before.
     """
 
-    def __init__(self, folder: Path, frames: int, engine: EngineName = "torch") -> None:
-        self.folder, self.frames, self._engine = folder, frames, engine
+    def __init__(self, folder: Path, frames: int, runtime: Runtime = _TORCH) -> None:
+        self.folder, self.frames, self._runtime = folder, frames, runtime
         self._journal = folder / "journal.jsonl"
         self.reload_journal()
 
@@ -226,7 +227,7 @@ class PassFolder:
             hashlib.sha256(data).hexdigest(),
             None if stored_state is None else hashlib.sha256(stored_state).hexdigest(),
             torch.get_num_threads(),
-            self._engine,
+            *self._runtime,
         )
         append_checked_line(self._journal, line._asdict())
         self._stored[number] = line

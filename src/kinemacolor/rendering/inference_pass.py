@@ -164,7 +164,7 @@ class InferenceWorker:
             width=info.width,
             options=inference_pass.options,
             device=self._device,
-            engine=self._work.engine,
+            engine=self._work.runtime.engine,
             shared_batch=self._shared_batch,
             pixel_aspect=info.sample_aspect,
             orientation=info.orientation,

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from kinemacolor.rendering.renderer import RenderPlan
-from kinemacolor.utils.device import choose_device
 from kinemacolor.utils.machine import find_available_memory
 from kinemacolor.utils.threads import count_cores
 
@@ -18,7 +17,7 @@ def choose_jobs(render_plan: RenderPlan, wanted: int | None = None, *, in_parts:
     never more than there are, so that a run that goes on has the same batch, whatever of it was damaged. ``in_parts``:
     what is painted already is work too, for it has to be encoded.
     """
-    if choose_device(render_plan.device).type != "cpu":
+    if render_plan.work.runtime.device != "cpu":
         return max(1, min(wanted or 1, len(render_plan.passes)))
     missing = [
         len(one) - (0 if in_parts else one_folder.frames_painted) for one, one_folder in render_plan.iter_passes()

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kinemacolor.inference.engines.choice import Runtime
 from kinemacolor.utils.checked_files import iter_checked_lines
 
 _MAX_TORCH_THREADS = 4096
@@ -13,7 +14,7 @@ class StoredSegment(NamedTuple):
     """A line of a journal: a segment, its ``frames``, and the digests of its file and of the state after it.
 
     ``state`` is None after the last segment of a pass. ``threads``: the number of torch threads.
-    ``engine`` is missing in lines of earlier versions, which had only one.
+    ``engine`` is missing in lines of earlier versions, which had only one, and ``device`` in those that did not say.
     """
 
     segment: int
@@ -22,6 +23,12 @@ class StoredSegment(NamedTuple):
     state: str | None
     threads: int
     engine: str = "torch"
+    device: str = "auto"
+
+    @property
+    def runtime(self) -> Runtime:
+        """What painted it."""
+        return Runtime(self.engine, self.device)
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any] | None) -> "StoredSegment | None":
@@ -29,12 +36,15 @@ class StoredSegment(NamedTuple):
         numbers = [row.get(name) for name in ("segment", "frames", "threads")] if row else []
         if not row or any(type(number) is not int for number in numbers):
             return None
-        sha256, state, engine = row.get("sha256"), row.get("state"), row.get("engine", "torch")
-        if not isinstance(sha256, str) or not isinstance(state, str | None) or not isinstance(engine, str):
+        sha256, state = row.get("sha256"), row.get("state")
+        engine, device = row.get("engine", "torch"), row.get("device", "auto")
+        if not isinstance(sha256, str) or not isinstance(state, str | None):
+            return None
+        if not isinstance(engine, str) or not isinstance(device, str):
             return None
         segment, frames, threads = (int(number or 0) for number in numbers)
         is_sane = segment >= 0 and frames >= 1 and 1 <= threads <= _MAX_TORCH_THREADS
-        return cls(segment, frames, sha256, state, threads, engine) if is_sane else None
+        return cls(segment, frames, sha256, state, threads, engine, device) if is_sane else None
 
 
 def iter_journal(path: Path) -> Iterator[StoredSegment]:

@@ -13,9 +13,8 @@ import torch
 
 from kinemacolor._version import __version__
 from kinemacolor.errors import InputError, UsageError, WeightsError
-from kinemacolor.inference.engines.choice import choose_engine
+from kinemacolor.inference.engines.choice import Runtime, choose_runtime
 from kinemacolor.models.catalog import find_model
-from kinemacolor.options import EngineName
 from kinemacolor.plan.document import Plan
 from kinemacolor.rendering.blend import open_stored
 from kinemacolor.rendering.cache import WorkFolder
@@ -37,7 +36,7 @@ class WorkerConfig:
 
     ``reference_digests``: as `InferenceWorker` takes them. ``probe``: a file in ``work``; a worker that finds it shares
     that folder; None: all run on the machine of the render. ``film_bytes``: the size of the film's file, None for a
-    folder of pictures. ``device``: as `choose_device` takes it. ``engine``: what all paint with. ``kept_luma``: as
+    folder of pictures. ``runtime``: what all paint with. ``kept_luma``: as
     `InferenceWorker` takes it. ``parts``: how parts of the film are encoded, None where they are not.
     """
 
@@ -47,8 +46,7 @@ class WorkerConfig:
     probe: str | None
     threads: int
     film_bytes: int | None
-    device: str
-    engine: EngineName
+    runtime: Runtime
     kept_luma: KeptLuma | None = None
     parts: PartSettings | None = None
     version: str = __version__
@@ -64,8 +62,7 @@ class WorkerConfig:
             probe,
             render_plan.work.torch_threads,
             film.stat().st_size if film.is_file() else None,
-            render_plan.device,
-            render_plan.work.engine,
+            render_plan.work.runtime,
             render_plan.kept_luma if probe is None else None,
             render_plan.parts,
         )
@@ -78,7 +75,7 @@ class Worker:
         """Check this machine and load the model; gives whether the work folder is shared.
 
         Raises InputError, WeightsError or UsageError where film, references, weights or version are not the plan's, and
-        UsageError where the engine does not run here.
+        UsageError where engine or device are not here.
         """
         if config.probe is not None:  # else this is the machine that made the plan
             _check_environment(config)
@@ -89,13 +86,13 @@ class Worker:
         self._config = config
         self._part_encoder: PartEncoder | None = None
         self._model = model = load_model(config.plan.model)
-        self._work = WorkFolder(folder, config.engine)
+        self._work = WorkFolder(folder, config.runtime)
         self._inference_worker = InferenceWorker(
             config.plan.film,
             model,
             self._work,
             config.reference_digests,
-            device=config.device,
+            device=config.runtime.device,
             kept_luma=config.kept_luma,
         )
         return self._shares_folder
@@ -134,8 +131,8 @@ class Worker:
             probe_film(plan.film.path, plan.film.gaps),
             build_shot_passes(plan, config.reference_digests),
         )
-        postprocessors = [make_postprocessor(one, info, self._model, config.device) for one in shot_passes]
-        work = WorkFolder(config.work, config.engine)  # of its own, to see what others have painted
+        postprocessors = [make_postprocessor(one, info, self._model, config.runtime.device) for one in shot_passes]
+        work = WorkFolder(config.work, config.runtime)  # of its own, to see what others have painted
         store = PartStore(config.work)
         return PartEncoder(plan.film, info, config.parts, shot_passes, postprocessors, open_stored(work), store)
 
@@ -148,7 +145,7 @@ def _check_environment(config: WorkerConfig) -> None:
     if weights_sha256(plan.model) != plan.weights:
         raise WeightsError(f"{host} has other weights of {plan.model} than the plan: import the same everywhere")
     try:
-        choose_engine(config.engine, config.device, find_model(plan.model).spec, plan.options.precision)
+        choose_runtime(*config.runtime, find_model(plan.model).spec, plan.options.precision)
     except UsageError as problem:
         raise UsageError(f"{host} cannot paint: {problem}") from problem
     film = plan.film.path

@@ -1,7 +1,7 @@
 """Renders a plan: has missing predictions made, blends them, and writes the film, all as one stream."""
 
 from array import array
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +11,9 @@ from typing import Protocol
 import torch
 
 from kinemacolor.errors import InputError, PartialError, UsageError, WeightsError
-from kinemacolor.inference.engines.choice import choose_engine
+from kinemacolor.inference.engines.choice import Runtime, choose_runtime
 from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction
 from kinemacolor.models.base import Colorizer
-from kinemacolor.options import EngineName
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import film_sha256
 from kinemacolor.references.load import ReferenceReader
@@ -66,11 +65,11 @@ class RenderPlan:
     """The passes of one plan, and the folder with their predictions; while it is rendered in ``parts`` also these.
 
     A caller that knows that the film is still that of the plan says so (``is_film_checked``), so that it is not hashed.
-    ``kept_luma`` is what was kept when the plan was made. The engine of what is painted already is taken again, unless
-    another one is named or that one cannot run here; short films are painted in torch, which has nothing to compile.
+    ``kept_luma`` is what was kept when the plan was made. Engine and device of what is painted already are taken again,
+    unless others are named or those cannot run here. Short films are painted in torch, which has nothing to compile.
 
     Raises InputError where film or references are not those that the plan was made for, WeightsError for other weights,
-    UsageError as `choose_engine`.
+    UsageError as `choose_runtime`.
     """
 
     def __init__(
@@ -85,7 +84,7 @@ class RenderPlan:
         is_film_checked: bool = False,
         kept_luma: KeptLuma | None = None,
     ) -> None:
-        self.plan, self.model, self.device = plan, model, device
+        self.plan, self.model = plan, model
         self.references, self.kept_luma = references or ReferenceReader(), kept_luma
         self.reference_digests = check_inputs(plan, self.references, is_film_checked=is_film_checked)
         self.shot_passes = build_shot_passes(plan, self.reference_digests)
@@ -93,7 +92,8 @@ class RenderPlan:
             one.source.digest: one.source for shot_passes in self.shot_passes for one in shot_passes.weighted_passes
         }
         self.passes: list[InferencePass] = list(distinct.values())
-        self.work = WorkFolder(work, self._choose_engine(engine, WorkFolder(work).find_engines()))
+        self.work = WorkFolder(work, self._choose_runtime(engine, device, WorkFolder(work).find_runtimes()))
+        self.device = self.work.runtime.device if device == "auto" else device  # this may have a number: cuda:1
         self.parts: PartSettings | None = None
 
     @property
@@ -132,16 +132,16 @@ class RenderPlan:
         """Check what is stored, and forget what is damaged, as `WorkFolder.check_passes`."""
         return self.work.check_passes((one.digest, len(one)) for one in self.passes)
 
-    def _choose_engine(self, engine: str, painted_with: Collection[str]) -> EngineName:
-        """Choose the engine of all passes, where some are ``painted_with`` others."""
-        given = self.device, self.model.spec, self.plan.options.precision
-        if engine == "auto":
-            for recorded in painted_with:
+    def _choose_runtime(self, engine: str, device: str, painted_with: Sequence[Runtime]) -> Runtime:
+        """Choose engine and device of all passes, where some are ``painted_with`` others."""
+        given, wish = (self.model.spec, self.plan.options.precision), Runtime(engine, device.partition(":")[0])
+        for recorded in painted_with:
+            if recorded.fits(wish):
                 with suppress(UsageError):
-                    return choose_engine(recorded, *given)
-            if self.frames_to_paint < MIN_FRAMES_TO_COMPILE and choose_engine(engine, *given) == "openvino":
-                return "torch"
-        return choose_engine(engine, *given)
+                    return choose_runtime(recorded.engine, recorded.device if device == "auto" else device, *given)
+        chosen = choose_runtime(engine, device, *given)
+        is_worth_it = chosen.engine != "openvino" or self.frames_to_paint >= MIN_FRAMES_TO_COMPILE
+        return chosen if is_worth_it or engine != "auto" else Runtime("torch", chosen.device)
 
     def prune_stale_passes(self) -> None:
         """Delete predictions that were made for an earlier state of the plan."""
@@ -167,7 +167,7 @@ def execute_render_plan(
     stamps_before = stamp_film(film.path)
     with own_outputs(claim.paths), lock_work_folder(work.folder), ExitStack() as open_now:
         check_still_free(output_setup)
-        notes = [work.claim_format(PAINTING_FORMAT), work.claim_engine(), render_plan.check_stored_passes()]
+        notes = [work.claim_format(PAINTING_FORMAT), work.claim_runtime(), render_plan.check_stored_passes()]
         open_now.enter_context(work.pin_torch_threads())  # of what is kept, now that all else is forgotten
         output_setup, part_note = _choose_parts(render_plan, output_setup)
         notes.append(part_note)
@@ -210,7 +210,7 @@ def _choose_parts(render_plan: RenderPlan, output_setup: OutputSetup) -> tuple[O
         return output_setup, None
     if obstacle := find_parts_obstacle(film, output_setup):
         return output_setup, f"--parts has no effect: {obstacle}"
-    painted_with = work.engine, choose_device(render_plan.device).type, torch.get_num_threads()
+    painted_with = *work.runtime, torch.get_num_threads()
     render_plan.parts = plan_parts(render_plan.plan, render_plan.shot_passes, output_setup, painted_with)
     damage = PartStore(work.folder).check(render_plan.parts.parts)
     return replace(output_setup, encoders={path: render_plan.parts.encoder}), damage
@@ -319,7 +319,7 @@ def _describe_settings(render_plan: RenderPlan, output_setup: OutputSetup) -> di
         "edge_filter": first.edge_filter,
         "crop": plan.options.crop,
         "precision": plan.options.precision,
-        "engine": render_plan.work.engine,
+        **render_plan.work.runtime._asdict(),
         "fill": plan.options.fill,
         "references": [str(entry.path) for entry in plan.references.values()],
         "encoder": encoder.name,

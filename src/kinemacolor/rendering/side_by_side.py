@@ -12,7 +12,6 @@ from kinemacolor.rendering.output import OutputSetup
 from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
 from kinemacolor.rendering.scheduler import Coordinator, Scheduler, WorkerPool
-from kinemacolor.utils.device import choose_device
 from kinemacolor.utils.stages import Stages
 
 OpenWorkerPool = Callable[[RenderPlan], AbstractContextManager[WorkerPool]]
@@ -35,7 +34,7 @@ def render_in_jobs(
     count = choose_jobs(render_plan, jobs, in_parts=output_setup.output_spec.encoding.parts)
     if count == 1:
         return execute_render_plan(render_plan, output_setup, on_progress, stages=stages)
-    open_workers = open_local_workers if choose_device(render_plan.device).type == "cpu" else open_batch_workers
+    open_workers = open_local_workers if render_plan.work.runtime.device == "cpu" else open_batch_workers
     return render_with_workers(partial(open_workers, count), render_plan, output_setup, on_progress, stages)
 
 

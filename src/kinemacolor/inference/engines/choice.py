@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+from typing import NamedTuple
 
 from kinemacolor.errors import UsageError
 from kinemacolor.models.catalog import ModelSpec
@@ -10,6 +11,23 @@ from kinemacolor.utils.device import choose_device
 
 ENGINE_NAMES = ("auto", "torch", "openvino", "cuda-graphs")
 _DEVICE_TYPES: dict[EngineName, str] = {"openvino": "cpu", "cuda-graphs": "cuda"}
+
+
+class Runtime(NamedTuple):
+    """What computes a model, and decides the last digits: an engine, on a kind of device.
+
+    ``device`` is cpu, cuda or mps. As a wish each may be ``auto``: any.
+    """
+
+    engine: str = "auto"
+    device: str = "auto"
+
+    def __str__(self) -> str:
+        return self.engine if self.device == "auto" else f"{self.engine} on {self.device}"
+
+    def fits(self, other: "Runtime") -> bool:
+        """Whether both may mean the same."""
+        return all(one == another or "auto" in (one, another) for one, another in zip(self, other, strict=True))
 
 
 def check_engine(name: str, device: str, spec: ModelSpec, precision: Precision) -> None:
@@ -56,6 +74,12 @@ def choose_engine(name: str, device: str, spec: ModelSpec, precision: Precision)
     raise UsageError(
         f"the engine {named} does not run on {device_type}: leave out --engine, or choose another --device"
     )
+
+
+def choose_runtime(engine: str, device: str, spec: ModelSpec, precision: Precision) -> Runtime:
+    """Choose the device as `choose_device` and the engine as `choose_engine`; errors as there."""
+    kind = choose_device(device).type
+    return Runtime(choose_engine(engine, kind, spec, precision), kind)
 
 
 def _find_named(name: str) -> str:
