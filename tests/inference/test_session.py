@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -280,6 +281,21 @@ def test_half_precision_stays_near(name: str, precision: Precision, chroma_bound
     assert np.abs(confidence - confidence_half).mean() < (0.1 if precision == "bfloat16" else 0.04)
     if name in ("kinema", "color2embed"):
         assert np.abs(chroma - chroma_half).mean() < chroma_bound * np.abs(chroma).mean()
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_frames_encoded_ahead_in_another_thread_are_predicted_bit_for_bit(name: str) -> None:
+    model = tiny(name)
+    blocks = np.stack([gray_of(scene(3 * index)) for index in range(3 * model.spec.block_size)])
+    one, other = (Session(model, [scene(0)], height=72, width=96, options=SMALL, device="cpu") for _ in range(2))
+    small = np.stack([one.geometry.downscale_codes(luma) for luma in blocks])
+    with ThreadPoolExecutor(1) as ahead:
+        waiting = [(block, ahead.submit(other.encode_frames, block, BT709_FULL_RANGE)) for block in np.split(small, 3)]
+        for block, encoded in waiting:
+            wanted = one.predict_frames(block, BT709_FULL_RANGE)
+            found = other.predict_frames(block, BT709_FULL_RANGE, encoded.result())
+            for a, b in zip(wanted, found, strict=True):
+                assert all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
 
 
 @pytest.mark.parametrize("name", [*sorted(MODELS), "gray", "match"])

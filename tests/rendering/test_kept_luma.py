@@ -147,5 +147,5 @@ def test_a_job_decodes_its_film_twice_and_hashes_it_once(tmp_path: Path, monkeyp
         assert again.finished is None
         report = again.render(again.make_plan(Recall()), Recall())
     assert request.output.read_bytes() == whole
-    assert {one.name for one in report.stages} == {"decode", "network", "chroma", "encode", "luma", "store"}
+    assert {one.name for one in report.stages} == {"decode", "features", "network", "chroma", "encode", "luma", "store"}
     assert all(one.items == FRAMES for one in report.stages)

@@ -8,6 +8,7 @@ import pytest
 
 from kinemacolor.errors import InputError, ResourceError
 from kinemacolor.inference.postprocess import ChromaPostprocessor
+from kinemacolor.inference.session import Session
 from kinemacolor.rendering import cache
 from kinemacolor.rendering.cache import PassFolder
 from kinemacolor.video.reader import VideoReader
@@ -66,6 +67,7 @@ def test_what_was_just_painted_is_not_read_back(tmp_path: Path, monkeypatch: pyt
     ("owner", "name", "error"),
     [
         (VideoReader, "to_stored_frame", InputError("decode")),
+        (Session, "encode_frames", ResourceError("features")),
         (Recall, "forward", KeyboardInterrupt("network")),
         (ChromaPostprocessor, "compute_cbcr_codes", ResourceError("chroma")),
         (VideoWriter, "write", ResourceError("encode")),

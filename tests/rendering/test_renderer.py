@@ -234,13 +234,13 @@ def test_a_reference_that_was_read_is_not_needed_any_more(kinema: Colorizer, tmp
 def seen(kinema: Colorizer, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Gets an entry for each frame that the model is shown."""
     shown: list[int] = []
-    forward = type(kinema).forward
+    forward = type(kinema).forward_encoded
 
-    def counted(self: Colorizer, luma, state, **named):
+    def counted(self: Colorizer, luma, *others, **named):
         shown.extend(range(luma.shape[1]))
-        return forward(self, luma, state, **named)
+        return forward(self, luma, *others, **named)
 
-    monkeypatch.setattr(type(kinema), "forward", counted)
+    monkeypatch.setattr(type(kinema), "forward_encoded", counted)
     return shown
 
 

@@ -16,10 +16,12 @@ from kinemacolor.inference.engines.choice import Runtime
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import Plan
+from kinemacolor.rendering.cache import PassFolder
 from kinemacolor.rendering.job_count import FRAMES_PER_JOB, JOB_BYTES, choose_jobs, count_jobs
 from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
 from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.rendering.renderer import RenderPlan
+from kinemacolor.rendering.scheduler import Coordinator
 from kinemacolor.rendering.side_by_side import render_in_jobs
 from kinemacolor.rendering.worker_process import _make_portable
 from kinemacolor.utils.threads import single_thread
@@ -146,6 +148,16 @@ def test_a_worker_that_cannot_be_started_leaves_none_of_the_others(
             in_jobs(path, kinema, "refused")
     assert started
     assert not children(os.getpid())
+
+
+def test_an_error_that_comes_while_a_segment_is_looked_for_is_told(
+    path: Path, kinema: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = RenderPlan(Plan.read(path), kinema, path.with_name("late.work"))
+    coordinator = Coordinator(job.work)
+    monkeypatch.setattr(PassFolder, "reload_journal", lambda folder: coordinator.close(OSError("no worker")))
+    with pytest.raises(OSError, match="no worker"):
+        coordinator.ensure_segment(job.passes[0], 0, lambda frames: None)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])

@@ -65,7 +65,10 @@ STAGES: dict[str, tuple[str, ...]] = {
 # Functions that consist of stages: what is left of them counts as the stage of this name.
 CONTAINERS: dict[str, tuple[str, ...]] = {
     "plan": ("plan.planner:make_plan", "plan.make:make_plan"),
-    "network, the rest": ("inference.session:Session.predict_frames", "session:Session.advance"),
+    "network, the rest": (
+        *("inference.session:Session.encode_frames", "inference.session:Session.predict_frames"),
+        "session:Session.advance",
+    ),
 }
 # Methods of a model that another engine may compute, and their stages (`Colorizer.with_methods`).
 METHOD_STAGES = {"encode": "features", "attend": "semantic", "fuse": "fusion"}

@@ -22,7 +22,7 @@ from torch import Tensor
 from kinemacolor.data.loader import Batch
 from kinemacolor.inference.engines.cuda_graphs import GraphRunner, record_cuda_graph
 from kinemacolor.inference.postprocess import ColorPrediction
-from kinemacolor.inference.session import BT709_FULL_RANGE, Session
+from kinemacolor.inference.session import BT709_FULL_RANGE, EncodedFrames, Session
 from kinemacolor.losses.networks import LossNetworks
 from kinemacolor.models.base import ModelOutput
 from kinemacolor.nn.backbones import VGG19, EfficientNetLite0
@@ -135,10 +135,14 @@ def time_film_chain(name: str, size: tuple[int, int], device: str, seconds: floa
     session = Session(model, [_make_reference()], height=size[0], width=size[1], options=options, device=device)
     block_size = model.spec.block_size
 
-    def iter_predictions(lumas: Iterator[UIntArray]) -> Iterator[ColorPrediction]:
+    def iter_blocks(lumas: Iterator[UIntArray]) -> Iterator[tuple[UIntArray, EncodedFrames | None]]:
         while True:
             block = np.stack(list(islice(lumas, block_size)))
-            yield from session.predict_frames(block, BT709_FULL_RANGE)
+            yield block, session.encode_frames(block, BT709_FULL_RANGE)
+
+    def iter_predictions(blocks: Iterator[tuple[UIntArray, EncodedFrames | None]]) -> Iterator[ColorPrediction]:
+        for block, encoded in blocks:
+            yield from session.predict_frames(block, BT709_FULL_RANGE, encoded)
 
     def iter_planes(predictions: Iterator[ColorPrediction]) -> Iterator[UIntArray]:
         for prediction in predictions:
@@ -146,7 +150,8 @@ def time_film_chain(name: str, size: tuple[int, int], device: str, seconds: floa
 
     with Stages() as stages:
         small = stages.start("luma", (session.geometry.downscale_codes(luma) for _ in repeat(None)))
-        predictions = stages.start("network", iter_predictions(small), ahead=2 * block_size)
+        blocks = stages.start("features", iter_blocks(small))
+        predictions = stages.start("network", iter_predictions(blocks), ahead=2 * block_size)
         planes = stages.start("chroma", iter_planes(predictions))
         return _measure(lambda: sum(1 for _ in islice(planes, block_size)), session.device, seconds)
 

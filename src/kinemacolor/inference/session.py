@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
+from typing import NamedTuple
 from weakref import finalize
 
 import numpy as np
@@ -33,6 +34,13 @@ from kinemacolor.video.orientation import UPRIGHT, Orientation
 from kinemacolor.video.pixels import rgb_to_luma_codes
 
 BT709_FULL_RANGE = YCbCr(0.2126, 0.0722, 8, full_range=True)
+
+
+class EncodedFrames(NamedTuple):
+    """Frames on their way through a model: L ``1 T 1 h w``, and what `Colorizer.encode_frames` gives of it."""
+
+    lightness: Tensor
+    encoding: tuple[Tensor, ...]
 
 
 class Session:
@@ -94,12 +102,28 @@ class Session:
             pictures, painted = (tensor.to(self.device) for tensor in batch)
             self._state = self.model.init_state(pictures, paint_mask=painted, in_shot=in_shot).contiguous()
 
-    def predict_frames(self, luma_codes: UIntArray, coding: YCbCr) -> list[ColorPrediction]:
+    def encode_frames(self, luma_codes: UIntArray, coding: YCbCr) -> EncodedFrames | None:
+        """Do for frames that come later what `predict_frames` need not do then; arguments and errors as there.
+
+        It does not depend on what was predicted, and may be called in another thread while that runs. None where
+        nothing would be gained: on a GPU, and in a shared batch.
+        """
+        if self.device.type != "cpu" or self._run is not self.model:
+            return None
+        with self._inference_mode():
+            lightness = self._compute_lightness(luma_codes, coding)
+            return EncodedFrames(lightness, self.model.encode_frames(lightness))
+
+    def predict_frames(
+        self, luma_codes: UIntArray, coding: YCbCr, encoded: EncodedFrames | None = None
+    ) -> list[ColorPrediction]:
         """Predict the next frames from luma codes ``T h w`` in ``coding``, at the working size.
 
-        `Geometry.downscale_codes` scales stored frames to that size. Raises ValueError for another size.
+        `Geometry.downscale_codes` scales stored frames to that size. ``encoded`` is what `encode_frames` gave for them,
+        and changes no result. Raises ValueError for another size.
         """
-        return _predictions_from_output(self._predict_output(luma_codes, coding, with_aux=self.options.fill))
+        output = self._predict_output(luma_codes, coding, encoded, with_aux=self.options.fill)
+        return _predictions_from_output(output)
 
     def snapshot_state(self) -> dict[str, Tensor]:
         """Copy the state after the frames so far, references included, to the CPU: tensors by name.
@@ -154,17 +178,24 @@ class Session:
         finalize(self, give_back_runner, model, runner)
         return model, runner
 
-    def _predict_output(self, luma_codes: UIntArray, coding: YCbCr, *, with_aux: bool) -> ModelOutput:
+    def _predict_output(
+        self, luma_codes: UIntArray, coding: YCbCr, encoded: EncodedFrames | None = None, *, with_aux: bool
+    ) -> ModelOutput:
         """Run the model on the next frames, given as to `predict_frames`, and advance the state."""
-        if luma_codes.shape[1:] != self.geometry.working_size:
-            raise ValueError(f"frames of {self.geometry.working_size} px are wanted, these have {luma_codes.shape[1:]}")
         with self._inference_mode():
-            luma = coding.to_luma(torch.from_numpy(luma_codes).to(self.device))
-            lightness = lightness_from_luma(luma)[None, :, None]
-            output: ModelOutput = self._run(lightness, self._state, with_aux=with_aux)
+            if encoded:
+                output = self.model.forward_encoded(*encoded, self._state, with_aux=with_aux)
+            else:
+                output = self._run(self._compute_lightness(luma_codes, coding), self._state, with_aux=with_aux)
             require_finite(self.model.spec.name, output.ab, output.confidence)
             self._state = output.state.contiguous()
         return output
+
+    def _compute_lightness(self, luma_codes: UIntArray, coding: YCbCr) -> Tensor:
+        """Compute L ``1 T 1 h w`` on the device. Raises ValueError for another size than the working size."""
+        if luma_codes.shape[1:] != self.geometry.working_size:
+            raise ValueError(f"frames of {self.geometry.working_size} px are wanted, these have {luma_codes.shape[1:]}")
+        return lightness_from_luma(coding.to_luma(torch.from_numpy(luma_codes).to(self.device)))[None, :, None]
 
     def _postprocess_frame(self, luma_codes: UIntArray, prediction: ColorPrediction) -> tuple[UInt8Array, Float32Array]:
         """Compute sRGB ``H W 3`` uint8 and confidence ``H W`` of a stored frame ``H W`` from its prediction."""

@@ -123,6 +123,20 @@ class Colorizer(nn.Module, ABC):
         ``with_aux`` asks for `ModelOutput.aux`, and changes nothing else.
         """
 
+    def encode_frames(self, lightness: Tensor) -> tuple[Tensor, ...]:
+        """Compute of frames, given as to `forward`, what does not depend on a state: it can be done ahead.
+
+        That is nothing for a model that does not say otherwise.
+        """
+        return ()
+
+    def forward_encoded(
+        self, lightness: Tensor, encoding: tuple[Tensor, ...], state: State, *, with_aux: bool = False
+    ) -> ModelOutput:
+        """Do what is left of `forward` for frames with the ``encoding`` of `encode_frames`."""
+        output: ModelOutput = self(lightness, state, with_aux=with_aux)
+        return output
+
 
 def require_finite(model: str, *results: Tensor) -> None:
     """Check what a network gave before anything is made of it. Raises WeightsError for NaN or infinity."""

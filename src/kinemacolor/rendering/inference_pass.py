@@ -140,7 +140,7 @@ class InferenceWorker:
             painter = PassPainter(inference_pass, begin, last_frame, session, coding)
         luma = LumaReader(reader, session.geometry, self._kept_luma)
         frames = luma.iter_pass(inference_pass, painter.next_segment)
-        painter.read_from(self._stages.start("luma", frames, ahead=_FRAMES_AHEAD))
+        painter.read_from(self._stages.start("luma", frames, ahead=_FRAMES_AHEAD), self._stages)
         self._painter = painter
         return painter
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from kinemacolor.color import YCbCr
 from kinemacolor.errors import Interrupted
 from kinemacolor.inference.postprocess import ColorPrediction
-from kinemacolor.inference.session import Session
+from kinemacolor.inference.session import EncodedFrames, Session
 from kinemacolor.rendering.cache import SEGMENT_FRAMES, PassFolder, PassStart
 from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.rendering.segment_codec import prediction_from_codes, quantize_prediction
@@ -23,6 +23,7 @@ from kinemacolor.utils.stages import Stage, Stages, waiting_for_output
 
 MAX_REPEAT_MEAN, MAX_REPEAT_TILE = 0.5, 2.0  # 8-bit levels that copies of a frame differ by: in the mean, and in a tile
 REPEAT_TILE_SIDE = 4  # px
+_BLOCKS_AHEAD = 2  # whose features are there before they are painted
 _LAST_LUMA_KEY = "film.luma"  # of the last frame that the model saw, in a snapshot
 
 
@@ -31,6 +32,18 @@ class LastFrame(NamedTuple):
 
     luma_codes: UIntArray | None = None
     prediction_codes: UIntArray | None = None
+
+
+class Block(NamedTuple):
+    """Frames that the model takes at once: luma codes ``h w``, None for a frame that repeats the one before.
+
+    ``fresh`` are those that do not, ``T h w``, None where there are none; ``encoded`` is what `Session.encode_frames`
+    gave for them.
+    """
+
+    frames: Sequence[UIntArray | None]
+    fresh: UIntArray | None
+    encoded: EncodedFrames | None
 
 
 class SegmentStore:
@@ -78,16 +91,23 @@ class PassPainter:
     ) -> None:
         self.inference_pass, self.next_segment = inference_pass, next_segment
         self._last, self._session, self._coding = last_frame, session, coding
-        self._luma: Stage[UIntArray] | None = None
+        self._read: tuple[Stage[UIntArray], Stage[Block]] | None = None
 
-    def read_from(self, luma: Stage[UIntArray]) -> None:
-        """Paint these luma codes ``h w``: the frames of the pass from ``next_segment`` on, in the order of painting."""
-        self._luma = luma
+    def read_from(self, luma: Stage[UIntArray], stages: Stages) -> None:
+        """Paint these luma codes ``h w``: the frames of the pass from ``next_segment`` on, in the order of painting.
+
+        What of a frame does not depend on the one before is computed in a stage of its own.
+        """
+        blocks = self._iter_blocks(luma, self.next_segment * SEGMENT_FRAMES, self._last.luma_codes)
+        self._read = luma, stages.start("features", blocks, ahead=_BLOCKS_AHEAD)
 
     def close(self) -> None:
         """Stop reading."""
-        if self._luma:
-            self._luma.close()
+        if self._read:
+            luma, blocks = self._read
+            luma.stop()  # the other stage may wait for it
+            blocks.close()
+            luma.close()
 
     def paint_segment(
         self, folder: PassFolder, store: SegmentStore, stopped: threading.Event, on_frames: Callable[[int], None] | None
@@ -103,38 +123,50 @@ class PassPainter:
         count = min(SEGMENT_FRAMES, len(self.inference_pass) - number * SEGMENT_FRAMES)
         self.next_segment += 1
         painted: list[UIntArray] = []
-        for frames in self._iter_blocks(count):
+        assert self._read is not None, "painted before read_from"
+        while len(painted) < count:
+            block = next(self._read[1])
             if stopped.is_set():
                 raise Interrupted("painting was stopped")
-            painted += self._predict_block(frames)
+            painted += self._predict_block(block)
             if len(painted) == count:
                 state = self._session.snapshot_state() | {_LAST_LUMA_KEY: torch.from_numpy(self._last.luma_codes)}
                 store.put(folder, number, painted, state)
             if on_frames and is_new:
-                on_frames(len(frames))
-            yield from map(prediction_from_codes, painted[-len(frames) :])
+                on_frames(len(block.frames))
+            yield from map(prediction_from_codes, painted[-len(block.frames) :])
 
-    def _iter_blocks(self, count: int) -> Iterator[list[UIntArray | None]]:
-        """Read ``count`` frames in blocks as the model takes them, None for a frame that repeats the one before."""
-        block_size, last_codes = self._session.model.spec.block_size, self._last.luma_codes
+    def _iter_blocks(self, luma: Iterator[UIntArray], first: int, last_codes: UIntArray | None) -> Iterator[Block]:
+        """Read the pass from frame ``first`` on in blocks as the model takes them, of which none is in two segments.
+
+        ``last_codes`` are those of the frame before, as far as there is one.
+        """
+        block_size = self._session.model.spec.block_size
         block: list[UIntArray | None] = []
-        assert self._luma is not None, "painted before read_from"
-        for left in range(count - 1, -1, -1):
-            luma_codes = next(self._luma)
-            is_repeated = last_codes is not None and is_repeated_frame(last_codes, luma_codes, self._coding.depth)
-            last_codes = last_codes if is_repeated else luma_codes
-            block.append(None if is_repeated else luma_codes)
-            fresh = sum(codes is not None for codes in block)
-            if fresh in (0, block_size) or not left:
-                yield block
+        for end in range(first + 1, len(self.inference_pass) + 1):
+            codes = next(luma)
+            is_repeated = last_codes is not None and is_repeated_frame(last_codes, codes, self._coding.depth)
+            last_codes = last_codes if is_repeated else codes
+            block.append(None if is_repeated else codes)
+            fresh = sum(one is not None for one in block)
+            if fresh in (0, block_size) or end % SEGMENT_FRAMES == 0 or end == len(self.inference_pass):
+                yield self._encode_block(block)
                 block = []
 
-    def _predict_block(self, block: Sequence[UIntArray | None]) -> list[UIntArray]:
-        """Predict a block of `_iter_blocks`; gives the codes of its predictions."""
-        fresh = [codes for codes in block if codes is not None]
-        predictions = iter(self._session.predict_frames(np.stack(fresh), self._coding) if fresh else ())
+    def _encode_block(self, frames: Sequence[UIntArray | None]) -> Block:
+        fresh = [codes for codes in frames if codes is not None]
+        if not fresh:
+            return Block(frames, None, None)
+        stacked = np.stack(fresh)
+        return Block(frames, stacked, self._session.encode_frames(stacked, self._coding))
+
+    def _predict_block(self, block: Block) -> list[UIntArray]:
+        """Predict a block; gives the codes of its predictions."""
+        predictions: Iterator[ColorPrediction] = iter(())
+        if block.fresh is not None:
+            predictions = iter(self._session.predict_frames(block.fresh, self._coding, block.encoded))
         found = []
-        for codes in block:
+        for codes in block.frames:
             if codes is not None:
                 self._last = LastFrame(codes, quantize_prediction(next(predictions)))
             assert self._last.prediction_codes is not None

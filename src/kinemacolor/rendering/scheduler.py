@@ -118,7 +118,7 @@ class Coordinator:
             if folder.has_segment(segment):
                 return
             if self.is_closed:
-                raise Interrupted("painting was stopped")
+                raise self._error or Interrupted("painting was stopped")
             with self._changed:
                 self._changed.wait_for(lambda: self._new_frames or self.is_closed, 2 * _POLL_SECONDS)
 
@@ -131,7 +131,7 @@ class Coordinator:
             if self._declines_parts:
                 return False
             if self.is_closed:
-                raise Interrupted("encoding was stopped")
+                raise self._error or Interrupted("encoding was stopped")
             with self._changed:
                 self._changed.wait_for(lambda: self._new_frames or self.is_closed, _POLL_SECONDS)
 

@@ -142,13 +142,25 @@ class Kinema(Colorizer):
         return KinemaState(**matching_fields, **semantic_fields)
 
     def forward(self, lightness: Tensor, state: State, *, with_aux: bool = False) -> ModelOutput:
+        return self.forward_encoded(lightness, self.encode_frames(lightness), state, with_aux=with_aux)
+
+    def encode_frames(self, lightness: Tensor) -> tuple[Tensor, ...]:
+        """Compute the fields of `Encoding` of all frames, in rows: those of a clip one after the other."""
+        return self.encode(_to_rows(lightness))
+
+    def forward_encoded(
+        self, lightness: Tensor, encoding: tuple[Tensor, ...], state: State, *, with_aux: bool = False
+    ) -> ModelOutput:
         assert isinstance(state, KinemaState)
-        clips, size = lightness.shape[:2], lightness.shape[-2:]
-        frames = pad_to_multiple(lightness, PADDING).flatten(0, 1)
-        encoding = Encoding(*self.encode(frames))
-        semantic = self._look_by_meaning(encoding.semantic, state.semantic_memory)
-        evidence, semantic, state = self._match_in_order(clips, frames, encoding, semantic, state)
-        answer = FusionAnswer(*self.fuse(*FusionInput.collect(frames, encoding[:3], evidence, semantic)))
+        clips, size, frames, encoded = (
+            lightness.shape[:2],
+            lightness.shape[-2:],
+            _to_rows(lightness),
+            Encoding(*encoding),
+        )
+        semantic = self._look_by_meaning(encoded.semantic, state.semantic_memory)
+        evidence, semantic, state = self._match_in_order(clips, frames, encoded, semantic, state)
+        answer = FusionAnswer(*self.fuse(*FusionInput.collect(frames, encoded[:3], evidence, semantic)))
         fused = answer.mix(fill=self.options.fill)
         output = {
             "ab": cells_to_ab(fused.colors, size),
@@ -244,3 +256,8 @@ class Kinema(Colorizer):
             steady.append(colors)
         colors = torch.stack(steady, 1).flatten(0, 1).permute(0, 3, 1, 2)
         return stack_evidence(found), semantic._replace(colors=colors), state
+
+
+def _to_rows(lightness: Tensor) -> Tensor:
+    """The frames of clips, ``B T 1 h w``, as rows of a size that all grids fit, ``B·T 1 8h' 8w'``."""
+    return pad_to_multiple(lightness, PADDING).flatten(0, 1)
