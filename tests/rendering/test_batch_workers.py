@@ -1,7 +1,6 @@
 """Passes as rows of one batch: what a GPU is given, here on a CPU."""
 
 import shutil
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from kinemacolor.rendering.output import OutputSetup, OutputSpec, prepare_plan_o
 from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
 from kinemacolor.rendering.side_by_side import render_with_workers
 from support.plans import two_scenes
-from support.renders import edited, planned
+from support.renders import break_after_check, edited, planned
 
 FRAMES, ROWS = 120, 3
 
@@ -41,7 +40,8 @@ def prepared(path: Path, model: Colorizer, name: str) -> tuple[RenderPlan, Outpu
 
 def in_batch(path: Path, model: Colorizer, name: str) -> RenderPlan:
     job, output_setup = prepared(path, model, name)
-    render_with_workers(partial(open_batch_workers, ROWS), job, output_setup)
+    job.rows = ROWS
+    render_with_workers(open_batch_workers, job, output_setup)
     return job
 
 
@@ -70,13 +70,25 @@ def test_a_batch_that_goes_on_makes_the_same_bytes(path: Path, kinema: Colorizer
     assert path.with_name("half.mkv").read_bytes() == path.with_name("whole.mkv").read_bytes()
 
 
+def test_a_segment_that_breaks_is_painted_again_in_a_batch_too(
+    path: Path, kinema: Colorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = in_batch(path, kinema, "unbroken")
+    shutil.copytree(whole.work.folder, path.with_name("broken.work"))
+    broken = break_after_check(monkeypatch, "000000.mkv")
+    in_batch(path, kinema, "broken")
+    assert broken
+    assert path.with_name("broken.mkv").read_bytes() == path.with_name("unbroken.mkv").read_bytes()
+
+
 def test_an_error_of_a_row_ends_the_render(path: Path, kinema: Colorizer) -> None:
     job, output_setup = prepared(path, kinema, "vanished")
+    job.rows = ROWS
     there = path.with_name("blocks.png")
     there.rename(path.with_name("away.png"))
     try:
         with pytest.raises(InputError, match=r"blocks\.png does not exist"):
-            render_with_workers(partial(open_batch_workers, ROWS), job, output_setup)
+            render_with_workers(open_batch_workers, job, output_setup)
     finally:
         path.with_name("away.png").rename(there)
     assert not path.with_name("vanished.mkv").exists()

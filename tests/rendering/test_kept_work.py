@@ -19,8 +19,8 @@ from kinemacolor.rendering.passes import PAINTING_FORMAT
 from kinemacolor.rendering.renderer import RenderPlan
 from kinemacolor.rendering.segment_codec import quantize_prediction
 from kinemacolor.utils.threads import choose_painting_threads
-from support.renders import append_segment
-from support.small_renders import FRAMES, Recall, render_small, short_segments, small_plan, stopped_render
+from support.renders import append_segment, break_after_check
+from support.small_renders import FRAMES, SEGMENT, Recall, render_small, short_segments, small_plan, stopped_render
 
 __all__ = ["short_segments"]
 pytestmark = pytest.mark.usefixtures("short_segments")
@@ -103,18 +103,12 @@ def test_a_finished_work_folder_with_holes_is_filled(path: Path, whole: bytes) -
 def test_a_segment_that_breaks_while_it_is_rendered_is_painted_again(
     path: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Only up to that segment: those after it are read."""
     render_small(path)
-    check = RenderPlan.check_stored_passes
-
-    def checked_then_broken(job: RenderPlan) -> str | None:
-        told = check(job)
-        for file in path.with_name("film.plan.work").glob("passes/*/000001.mkv"):
-            file.write_bytes(b"broken")
-        return told
-
-    monkeypatch.setattr(RenderPlan, "check_stored_passes", checked_then_broken)
-    render_small(path, "again.mkv")
+    broken, painter = break_after_check(monkeypatch, "000001.mkv"), Recall()
+    render_small(path, "again.mkv", painter)
     assert path.with_name("again.mkv").read_bytes() == whole
+    assert 0 < painter.seen <= 2 * SEGMENT * len(broken)
 
 
 def test_strangers_in_a_work_folder_hurt_nobody_and_stay(path: Path, whole: bytes) -> None:

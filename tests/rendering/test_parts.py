@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -46,7 +47,7 @@ from kinemacolor.video.random_access import FrameIndexBuilder, RangeReader
 from kinemacolor.video.reader import VideoReader, probe_film
 from kinemacolor.video.writer import VideoWriter, open_writer
 from support.plans import two_scenes
-from support.renders import command, edited, planned, rendered
+from support.renders import break_after_check, command, edited, planned, rendered
 from support.strange_films import code_film
 from support.waiting import PATIENCE, until
 
@@ -172,6 +173,16 @@ def test_a_lost_worker_and_workers_that_cannot_encode_change_no_byte(
     monkeypatch.setattr(LocalWorkerPool, "can_encode", lambda pool, worker: False)
     in_parts(path, kinema, "here.mp4", 2, **H264)
     assert path.with_name("here.mp4").read_bytes() == expected
+
+
+def test_a_segment_that_breaks_is_painted_again_by_whoever_encodes_it(
+    path: Path, kinema: Colorizer, expected: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(path.with_name("expected.mp4.work"), path.with_name("broken.mp4.work"))
+    broken = break_after_check(monkeypatch, "000001.mkv")
+    in_parts(path, kinema, "broken.mp4", 2, **H264)
+    assert len(broken) == 3
+    assert path.with_name("broken.mp4").read_bytes() == expected
 
 
 class FewHands:

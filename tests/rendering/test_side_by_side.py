@@ -1,6 +1,7 @@
 """Several processes paint what one would have painted, whatever happens to them, and none is left."""
 
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -26,7 +27,7 @@ from kinemacolor.rendering.side_by_side import render_in_jobs
 from kinemacolor.rendering.worker_process import _make_portable
 from kinemacolor.utils.threads import single_thread
 from support.plans import two_scenes
-from support.renders import command, edited, planned, rendered
+from support.renders import break_after_check, command, edited, planned, rendered
 from support.waiting import PATIENCE, until
 
 FRAMES = 180
@@ -114,6 +115,19 @@ def test_jobs_make_the_bytes_that_one_makes_though_one_is_killed(
     assert choose_jobs(job, 8) == 1  # all is painted
     monkeypatch.setattr(job.work, "runtime", Runtime("torch", "cuda"))
     assert choose_jobs(job, 8) == 4  # one batch, also where all was painted and some of it is found to be damaged
+
+
+def test_a_segment_that_breaks_while_it_is_rendered_is_painted_again(
+    path: Path, kinema: Colorizer, alone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = Path(shutil.copytree(path.with_name("work"), path.with_name("broken.work")))
+    for one in RenderPlan(Plan.read(path), kinema, work).passes[:2]:
+        shutil.rmtree(work / "passes" / one.digest)  # there is something to paint beside it
+    broken = break_after_check(monkeypatch, "000000.mkv")
+    in_jobs(path, kinema, "broken")
+    assert len(broken) == 2
+    assert path.with_name("broken.mkv").read_bytes() == alone.read_bytes()
+    assert segments(work) == segments(path.with_name("work"))
 
 
 def test_an_error_of_a_worker_has_its_own_words_and_class(path: Path, kinema: Colorizer) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 from torch import Tensor
 
 from kinemacolor.inference.postprocess import ColorPrediction
@@ -69,3 +70,18 @@ def edited(path: Path, change: Callable[[dict], object]) -> Path:
 
 def command(path: Path, name: str) -> list[str]:
     return [sys.executable, "-m", "kinemacolor", "render", str(path), "-o", str(path.with_name(name)), "-q"]
+
+
+def break_after_check(monkeypatch: pytest.MonkeyPatch, name: str) -> list[Path]:
+    """Have segments of this name broken in every work folder that a render has just checked; gives which."""
+    check, broken = RenderPlan.check_stored_passes, list[Path]()
+
+    def check_then_break(job: RenderPlan) -> str | None:
+        told = check(job)
+        for file in job.work.folder.glob(f"passes/*/{name}"):
+            file.write_bytes(b"broken")
+            broken.append(file)
+        return told
+
+    monkeypatch.setattr(RenderPlan, "check_stored_passes", check_then_break)
+    return broken

@@ -19,9 +19,9 @@ _Events = queue.Queue[WorkerEvent | BaseException]
 
 
 @contextmanager
-def open_batch_workers(rows: int, render_plan: RenderPlan) -> Iterator["BatchWorkerPool"]:
-    """Start a worker for each row of a batch; at the end none of their threads is left."""
-    pool = BatchWorkerPool(render_plan, rows)
+def open_batch_workers(render_plan: RenderPlan) -> Iterator["BatchWorkerPool"]:
+    """Start a worker for each of the ``rows`` of a render plan; at the end none of their threads is left."""
+    pool = BatchWorkerPool(render_plan)
     try:
         yield pool
     finally:
@@ -31,8 +31,8 @@ def open_batch_workers(rows: int, render_plan: RenderPlan) -> Iterator["BatchWor
 class BatchWorkerPool:
     """A `WorkerPool` of threads that share one model: the frames that they predict are rows of one batch."""
 
-    def __init__(self, render_plan: RenderPlan, rows: int) -> None:
-        self.size = rows
+    def __init__(self, render_plan: RenderPlan) -> None:
+        self.size = rows = render_plan.rows
         self._events: _Events = queue.Queue()
         batch = SharedBatch(rows)
         self._rows = [_BatchRow(number, render_plan, batch, self._events) for number in range(rows)]

@@ -11,7 +11,6 @@ from kinemacolor.rendering.passes import InferencePass, ShotPasses
 from kinemacolor.utils.arrays import Float32Array
 from kinemacolor.video.geometry import resize
 
-EnsureSegment = Callable[[InferencePass, int], None]  # returns once a segment of a pass is painted and stored
 # Yields the predictions of a segment of a pass, in the order of painting, as they are stored.
 OpenSegment = Callable[[InferencePass, int], Iterator[ColorPrediction]]
 _MIN_WEIGHT = 0.02  # added to confidences, so that the weights are not all 0 where every pass is unsure
@@ -72,20 +71,6 @@ def blend_predictions(parts: Sequence[tuple[float, ColorPrediction]]) -> ColorPr
 def open_stored(work: WorkFolder) -> OpenSegment:
     """Make what reads segments of ``work``, InputError where one is missing or damaged: nothing is painted."""
     return lambda one, segment: iter(work.pass_folder(one.digest, len(one)).read_segment(segment))
-
-
-def open_when_stored(work: WorkFolder, ensure_segment: EnsureSegment) -> OpenSegment:
-    """Make what opens segments of ``work`` that are painted elsewhere: they are read once ``ensure_segment`` returns.
-
-    InputError for one that was damaged since the render began: the next render paints it again.
-    """
-
-    def open_segment(inference_pass: InferencePass, segment: int) -> Iterator[ColorPrediction]:
-        ensure_segment(inference_pass, segment)
-        return read(inference_pass, segment)
-
-    read = open_stored(work)
-    return open_segment
 
 
 class _OpenedSegment:

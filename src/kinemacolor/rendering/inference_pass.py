@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from kinemacolor.errors import InputError
 from kinemacolor.inference.batches import SharedBatch
@@ -29,12 +29,26 @@ from kinemacolor.video.random_access import RangeReader
 _FRAMES_AHEAD = 8  # that are read before they are painted
 
 
+class SegmentPainter(Protocol):
+    """Others who paint into the same work folder, as a `Coordinator` has them."""
+
+    def ensure_segment(self, inference_pass: InferencePass, segment: int, on_frames: Callable[[int], None]) -> None:
+        """Wait until they have stored a segment; ``on_frames`` gets how many frames are newly painted."""
+
+    def wait_for_part(self, part: FilmPart, on_frames: Callable[[int], None]) -> bool:
+        """Wait until they have encoded a part; False at once if nobody does. ``on_frames`` as `ensure_segment`."""
+
+    def request_stop(self) -> None:
+        """Stop painting, from another thread: who waits gets an error."""
+
+
 class InferenceWorker:
     """Runs passes and stores their predictions in ``work``; callers ask for segments.
 
     ``reference_digests`` has the sha256 of each reference file as it was when the render began. A caller that has read
     references or film before passes ``references`` and ``info``. ``stages`` gets the stages that it starts. Frames in
-    ``kept_luma`` are not read from the film. With ``shared_batch`` frames are rows of that.
+    ``kept_luma`` are not read from the film. With ``shared_batch`` frames are rows of that. Where ``others`` paint,
+    it waits for them, and paints only what of theirs is found to be damaged.
 
     All but `request_stop` is for one thread.
     """
@@ -52,11 +66,12 @@ class InferenceWorker:
         stages: Stages | None = None,
         kept_luma: KeptLuma | None = None,
         shared_batch: SharedBatch | None = None,
+        others: SegmentPainter | None = None,
     ) -> None:
         self._film, self._model, self._work, self._reference_digests = film, model, work, reference_digests
         self._references, self._device, self._info = references or ReferenceReader(), device, info
         self._stages, self._kept_luma, self._shared_batch = stages or Stages(), kept_luma, shared_batch
-        self._store = SegmentStore(self._stages)
+        self._store, self._others = SegmentStore(self._stages), others
         self._reader: RangeReader | None = None
         self._painter: PassPainter | None = None
         self._open_segment = OpenSegment(iter(()))
@@ -75,24 +90,28 @@ class InferenceWorker:
             self._reader.close()
 
     def open_segment(
-        self, inference_pass: InferencePass, segment: int, on_frames: Callable[[int], None] | None = None
+        self, inference_pass: InferencePass, segment: int, on_frames: Callable[[int], None] = lambda frames: None
     ) -> Iterator[ColorPrediction]:
         """Yield the predictions of a segment in the order of painting, each as it is stored.
 
         What is not stored is painted, and handed on at once. ``on_frames`` gets how many frames are new.
 
         Raises InputError for a film or reference that is missing or has changed, ResourceError where the disk is full
-        or refuses, Interrupted after `request_stop`.
+        or refuses, Interrupted after `request_stop`, and as `SegmentPainter.ensure_segment`.
         """
+        if self._others:
+            self._others.ensure_segment(inference_pass, segment, on_frames)
         self._open_segment.finish()
         painter, folder = self._painter, self._pass_folder(inference_pass)
-        if painter is None or painter.inference_pass != inference_pass or painter.next_segment != segment:
+        is_next = painter and painter.inference_pass == inference_pass and painter.next_segment == segment
+        if not is_next:
             self._store.flush()
-            if folder.has_segment(segment):
-                try:
-                    return iter(folder.read_segment(segment))
-                except InputError:  # damaged since the render began: it is painted again
-                    folder.forget_segment(segment)
+        if folder.has_segment(segment):
+            try:
+                return iter(folder.read_segment(segment))
+            except InputError:  # damaged since the render began: it is painted again
+                folder.forget_segment(segment)
+        if painter is None or not is_next:
             painter = self._continue_pass(inference_pass, segment)
         while painter.next_segment < segment:
             for _ in painter.paint_segment(folder, self._store, self._stopped, on_frames):
@@ -101,7 +120,7 @@ class InferenceWorker:
         return self._open_segment
 
     def ensure_segment(
-        self, inference_pass: InferencePass, segment: int, on_frames: Callable[[int], None] | None = None
+        self, inference_pass: InferencePass, segment: int, on_frames: Callable[[int], None] = lambda frames: None
     ) -> None:
         """Paint a pass until a segment is stored; does nothing if it is. Arguments and errors as in `open_segment`."""
         if not self._pass_folder(inference_pass).has_segment(segment):
@@ -114,12 +133,14 @@ class InferenceWorker:
         self._store.flush()
 
     def wait_for_part(self, part: FilmPart, on_frames: Callable[[int], None]) -> bool:
-        """Give False: who paints with this encodes too. As `SegmentPainter.wait_for_part`."""
-        return False
+        """Wait until others have encoded a part; False where nobody does. As `SegmentPainter.wait_for_part`."""
+        return self._others is not None and self._others.wait_for_part(part, on_frames)
 
     def request_stop(self) -> None:
-        """Stop painting, from another thread: the thread that paints raises Interrupted."""
+        """Stop painting, from another thread: the thread that paints raises Interrupted. Others stop too."""
         self._stopped.set()
+        if self._others:
+            self._others.request_stop()
 
     def _continue_pass(self, inference_pass: InferencePass, segment: int) -> PassPainter:
         """Return what paints a pass up to a segment: what runs already, or from the state stored nearest before it."""

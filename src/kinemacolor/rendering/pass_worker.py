@@ -14,9 +14,9 @@ import torch
 from kinemacolor._version import __version__
 from kinemacolor.errors import InputError, UsageError, WeightsError
 from kinemacolor.inference.engines.choice import Runtime, choose_runtime
+from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.models.catalog import find_model
 from kinemacolor.plan.document import Plan
-from kinemacolor.rendering.blend import open_stored
 from kinemacolor.rendering.cache import WorkFolder
 from kinemacolor.rendering.inference_pass import InferenceWorker
 from kinemacolor.rendering.kept_luma import KeptLuma
@@ -115,12 +115,13 @@ class Worker:
     def encode_part(self, part: FilmPart) -> bool:
         """Encode a part of the film, whose passes are all in the shared work folder; gives True, as `configure`.
 
-        Raises as `PartEncoder.encode_part`.
+        What of them is found to be damaged is painted again. Raises as `PartEncoder.encode_part`.
         """
         if self._part_encoder is None:
             self._part_encoder = self._make_part_encoder()
         with Stages() as stages:
             self._part_encoder.encode_part(part, stages)
+        self._inference_worker.finish()
         return self._shares_folder
 
     def _make_part_encoder(self) -> PartEncoder:
@@ -132,9 +133,15 @@ class Worker:
             build_shot_passes(plan, config.reference_digests),
         )
         postprocessors = [make_postprocessor(one, info, self._model, config.runtime.device) for one in shot_passes]
-        work = WorkFolder(config.work, config.runtime)  # of its own, to see what others have painted
         store = PartStore(config.work)
-        return PartEncoder(plan.film, info, config.parts, shot_passes, postprocessors, open_stored(work), store)
+        return PartEncoder(plan.film, info, config.parts, shot_passes, postprocessors, self._open_segment, store)
+
+    def _open_segment(self, inference_pass: InferencePass, segment: int) -> Iterator[ColorPrediction]:
+        """Open a segment, which another worker may have painted."""
+        folder = self._work.pass_folder(inference_pass.digest, len(inference_pass))
+        if not folder.has_segment(segment):
+            folder.reload_journal()
+        return self._inference_worker.open_segment(inference_pass, segment)
 
 
 def _check_environment(config: WorkerConfig) -> None:

@@ -6,11 +6,11 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
-from typing import Protocol
 
 import torch
 
 from kinemacolor.errors import InputError, PartialError, UsageError, WeightsError
+from kinemacolor.inference.batches import SharedBatch
 from kinemacolor.inference.engines.choice import Runtime, choose_runtime
 from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction
 from kinemacolor.models.base import Colorizer
@@ -22,12 +22,12 @@ from kinemacolor.rendering.blend import iter_frame_predictions
 from kinemacolor.rendering.cache import PassFolder, WorkFolder
 from kinemacolor.rendering.commit import commit_outputs, make_sidecar_path, mark_started, write_sidecar
 from kinemacolor.rendering.frame_writing import open_film_writer, write_frames
-from kinemacolor.rendering.inference_pass import InferenceWorker
+from kinemacolor.rendering.inference_pass import InferenceWorker, SegmentPainter
 from kinemacolor.rendering.kept_luma import KeptLuma
 from kinemacolor.rendering.output import OutputSetup, check_still_free
 from kinemacolor.rendering.ownership import lock_work_folder, own_outputs
 from kinemacolor.rendering.part_encoding import PartEncoder
-from kinemacolor.rendering.parts import FilmPart, PartSettings, PartStore, find_parts_obstacle, plan_parts
+from kinemacolor.rendering.parts import PartSettings, PartStore, find_parts_obstacle, plan_parts
 from kinemacolor.rendering.passes import PAINTING_FORMAT, InferencePass, ShotPasses, build_shot_passes
 from kinemacolor.rendering.progress import FilledShot, Progress, ProgressMeter, RenderReport
 from kinemacolor.utils.device import choose_device
@@ -41,28 +41,13 @@ from kinemacolor.video.writer import VideoWriter
 from kinemacolor.weights.manifest import weights_sha256
 
 _PREDICTIONS_AHEAD = 4  # of a frame each, at the working size
-
-
-class SegmentPainter(Protocol):
-    """What has segments painted: an `InferenceWorker` in this process, or others elsewhere."""
-
-    def open_segment(
-        self, inference_pass: InferencePass, segment: int, on_frames: Callable[[int], None]
-    ) -> Iterator[ColorPrediction]:
-        """Yield the predictions of a segment as they come; ``on_frames`` gets how many frames are newly painted."""
-
-    def wait_for_part(self, part: FilmPart, on_frames: Callable[[int], None]) -> bool:
-        """Wait until a part is encoded elsewhere; False at once if nobody does. ``on_frames`` as `open_segment`."""
-
-    def request_stop(self) -> None:
-        """Stop painting, from another thread: who waits for a segment gets an error."""
-
-
 MIN_FRAMES_TO_COMPILE = 24  # compiling costs as much as is saved in 40 frames, in 3 if it is in the user's cache
 
 
 class RenderPlan:
     """The passes of one plan, and the folder with their predictions; while it is rendered in ``parts`` also these.
+
+    ``rows``: of the batch in which frames are painted, 1 where each is painted for itself.
 
     A caller that knows that the film is still that of the plan says so (``is_film_checked``), so that it is not hashed.
     ``kept_luma`` is what was kept when the plan was made. Engine and device of what is painted already are taken again,
@@ -95,6 +80,7 @@ class RenderPlan:
         self.work = WorkFolder(work, self._choose_runtime(engine, device, WorkFolder(work).find_runtimes()))
         self.device = self.work.runtime.device if device == "auto" else device  # this may have a number: cuda:1
         self.parts: PartSettings | None = None
+        self.rows = 1
 
     @property
     def frames_to_paint(self) -> int:
@@ -114,8 +100,11 @@ class RenderPlan:
         """Make the post-processing of each shot, for a film described by ``info``."""
         return [make_postprocessor(shot_passes, info, self.model, self.device) for shot_passes in self.shot_passes]
 
-    def make_worker(self, info: VideoInfo, stages: Stages) -> InferenceWorker:
-        """Make what runs the model in this process; ``info`` describes the film, ``stages`` gets what it starts."""
+    def make_worker(self, info: VideoInfo, stages: Stages, others: SegmentPainter | None = None) -> InferenceWorker:
+        """Make what runs the model in this process, beside ``others``.
+
+        ``info`` describes the film, ``stages`` gets what it starts.
+        """
         return InferenceWorker(
             self.plan.film,
             self.model,
@@ -126,6 +115,8 @@ class RenderPlan:
             info=info,
             stages=stages,
             kept_luma=self.kept_luma,
+            shared_batch=SharedBatch(self.rows) if self.rows > 1 else None,  # of its own, where others fill theirs
+            others=others,
         )
 
     def check_stored_passes(self) -> str | None:
@@ -152,13 +143,13 @@ def execute_render_plan(
     render_plan: RenderPlan,
     output_setup: OutputSetup,
     on_progress: Callable[[Progress], None] | None = None,
-    painter: SegmentPainter | None = None,
+    others: SegmentPainter | None = None,
     stages: Stages | None = None,
 ) -> RenderReport:
     """Paint what is missing and write the film, which is ``*.partial.*`` until it is whole.
 
-    ``painter`` has segments painted elsewhere, as in other processes; by default this process paints. ``stages``, by
-    default new ones, can be looked at afterwards, also for when each frame was worked on.
+    ``others`` paint, as in other processes; by default this process does. ``stages``, by default new ones, can be
+    looked at afterwards, also for when each frame was worked on.
 
     Raises PartialError, with the report, where the source ends early; InputError where film or references change
     meanwhile. Predictions stay in the work folder in any case.
@@ -176,7 +167,7 @@ def execute_render_plan(
         meter = ProgressMeter(film.frames, render_plan.frames_to_paint, render_plan.frames_painted, on_progress)
         start, end, info = film.start_seconds, film.end_seconds, output_setup.info
         stages = stages or Stages()
-        inference_worker = open_now.enter_context(render_plan.make_worker(info, stages))
+        inference_worker = open_now.enter_context(render_plan.make_worker(info, stages, others))
         reader = open_now.enter_context(VideoReader(film.path, start_seconds=start, end_seconds=end, info=info))
         mark_started(claim)
         writers = {
@@ -184,8 +175,7 @@ def execute_render_plan(
             for path in output_setup.encoders
         }
         open_now.enter_context(stages)  # entered last: its threads end before what they use is closed
-        painter = painter or inference_worker
-        means = _assemble(render_plan, output_setup, painter, reader, writers, stages, meter)
+        means = _assemble(render_plan, output_setup, inference_worker, reader, writers, stages, meter)
         stages.close()
         inference_worker.finish()
         if stamp_film(film.path) != stamps_before:
@@ -219,7 +209,7 @@ def _choose_parts(render_plan: RenderPlan, output_setup: OutputSetup) -> tuple[O
 def _assemble(
     render_plan: RenderPlan,
     output_setup: OutputSetup,
-    painter: SegmentPainter,
+    inference_worker: InferenceWorker,
     reader: VideoReader,
     writers: Mapping[Path, FilmWriter],
     stages: Stages,
@@ -229,20 +219,29 @@ def _assemble(
     shot_passes, postprocessors = render_plan.shot_passes, render_plan.make_postprocessors(output_setup.info)
 
     def open_segment(inference_pass: InferencePass, segment: int) -> Iterator[ColorPrediction]:
-        return painter.open_segment(inference_pass, segment, meter.add_painted)
+        return inference_worker.open_segment(inference_pass, segment, meter.add_painted)
 
     if render_plan.parts is None:
         predictions = iter_frame_predictions(shot_passes, postprocessors, open_segment)
         blocks = stages.start("decode", reader.iter_blocks(1))
-        painted = stages.start("network", predictions, ahead=_PREDICTIONS_AHEAD, on_stop=painter.request_stop)
+        painted = stages.start("network", predictions, ahead=_PREDICTIONS_AHEAD, on_stop=inference_worker.request_stop)
         return write_frames(stages, blocks, painted, writers, output_setup, meter)
     film, settings, store = render_plan.plan.film, render_plan.parts, PartStore(render_plan.work.folder)
     writer = writers[settings.output]
     assert isinstance(writer, VideoWriter)
     part_encoder = PartEncoder(
-        film, output_setup.info, settings, shot_passes, postprocessors, open_segment, store, painter.request_stop
+        film,
+        output_setup.info,
+        settings,
+        shot_passes,
+        postprocessors,
+        open_segment,
+        store,
+        inference_worker.request_stop,
     )
-    joined = part_encoder.join_parts(writer, lambda part: painter.wait_for_part(part, meter.add_painted), stages, meter)
+    joined = part_encoder.join_parts(
+        writer, lambda part: inference_worker.wait_for_part(part, meter.add_painted), stages, meter
+    )
     reader.corrupt_packets, reader.interlaced_frames = joined.corrupt_packets, joined.interlaced_frames
     return joined.confidences, joined.filled
 

@@ -2,13 +2,11 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Literal, NamedTuple, Protocol, Self
 
 from kinemacolor.errors import Interrupted, ResourceError
-from kinemacolor.inference.postprocess import ColorPrediction
-from kinemacolor.rendering.blend import open_when_stored
 from kinemacolor.rendering.cache import PassFolder, WorkFolder
 from kinemacolor.rendering.parts import FilmPart, PartStore, list_needed_passes
 from kinemacolor.rendering.passes import InferencePass
@@ -97,13 +95,6 @@ class Coordinator:
     ) -> None:
         if error:
             self.close(error)
-
-    def open_segment(
-        self, inference_pass: InferencePass, segment: int, on_frames: Callable[[int], None]
-    ) -> Iterator[ColorPrediction]:
-        """Wait for a segment and read it. Arguments as `SegmentPainter.open_segment`, errors as `ensure_segment`."""
-        open_segment = open_when_stored(self._work, lambda one, number: self.ensure_segment(one, number, on_frames))
-        return open_segment(inference_pass, segment)
 
     def ensure_segment(self, inference_pass: InferencePass, segment: int, on_frames: Callable[[int], None]) -> None:
         """Wait until workers have finished a segment of a pass. Raises the error that stopped them, or Interrupted.

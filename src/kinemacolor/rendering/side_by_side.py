@@ -34,8 +34,11 @@ def render_in_jobs(
     count = choose_jobs(render_plan, jobs, in_parts=output_setup.output_spec.encoding.parts)
     if count == 1:
         return execute_render_plan(render_plan, output_setup, on_progress, stages=stages)
-    open_workers = open_local_workers if render_plan.work.runtime.device == "cpu" else open_batch_workers
-    return render_with_workers(partial(open_workers, count), render_plan, output_setup, on_progress, stages)
+    if render_plan.work.runtime.device == "cpu":
+        open_workers: OpenWorkerPool = partial(open_local_workers, count)
+    else:
+        open_workers, render_plan.rows = open_batch_workers, count
+    return render_with_workers(open_workers, render_plan, output_setup, on_progress, stages)
 
 
 def render_with_workers(
