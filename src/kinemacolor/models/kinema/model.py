@@ -152,12 +152,8 @@ class Kinema(Colorizer):
         self, lightness: Tensor, encoding: tuple[Tensor, ...], state: State, *, with_aux: bool = False
     ) -> ModelOutput:
         assert isinstance(state, KinemaState)
-        clips, size, frames, encoded = (
-            lightness.shape[:2],
-            lightness.shape[-2:],
-            _to_rows(lightness),
-            Encoding(*encoding),
-        )
+        clips, size = lightness.shape[:2], lightness.shape[-2:]
+        frames, encoded = _to_rows(lightness), Encoding(*encoding)
         semantic = self._look_by_meaning(encoded.semantic, state.semantic_memory)
         evidence, semantic, state = self._match_in_order(clips, frames, encoded, semantic, state)
         answer = FusionAnswer(*self.fuse(*FusionInput.collect(frames, encoded[:3], evidence, semantic)))
