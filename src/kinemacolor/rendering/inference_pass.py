@@ -48,7 +48,7 @@ class InferenceWorker:
     ``reference_digests`` has the sha256 of each reference file as it was when the render began. A caller that has read
     references or film before passes ``references`` and ``info``. ``stages`` gets the stages that it starts. Frames in
     ``kept_luma`` are not read from the film. With ``shared_batch`` frames are rows of that. Where ``others`` paint,
-    it waits for them, and paints only what of theirs is found to be damaged.
+    it waits for them, and paints only what of theirs is found to be damaged. ``encodes_ahead``: as `PassPainter`.
 
     All but `request_stop` is for one thread.
     """
@@ -67,11 +67,13 @@ class InferenceWorker:
         kept_luma: KeptLuma | None = None,
         shared_batch: SharedBatch | None = None,
         others: SegmentPainter | None = None,
+        encodes_ahead: bool = True,
     ) -> None:
         self._film, self._model, self._work, self._reference_digests = film, model, work, reference_digests
         self._references, self._device, self._info = references or ReferenceReader(), device, info
         self._stages, self._kept_luma, self._shared_batch = stages or Stages(), kept_luma, shared_batch
         self._store, self._others = SegmentStore(self._stages), others
+        self._encodes_ahead = encodes_ahead
         self._reader: RangeReader | None = None
         self._painter: PassPainter | None = None
         self._open_segment = OpenSegment(iter(()))
@@ -158,7 +160,7 @@ class InferenceWorker:
                 break
         if painter is None or painter.next_segment < begin:
             coding = reader.info.colors.build_ycbcr(reader.info.depth)
-            painter = PassPainter(inference_pass, begin, last_frame, session, coding)
+            painter = PassPainter(inference_pass, begin, last_frame, session, coding, encodes_ahead=self._encodes_ahead)
         luma = LumaReader(reader, session.geometry, self._kept_luma)
         frames = luma.iter_pass(inference_pass, painter.next_segment)
         painter.read_from(self._stages.start("luma", frames, ahead=_FRAMES_AHEAD), self._stages)

@@ -78,7 +78,8 @@ class SegmentStore:
 class PassPainter:
     """Paints a pass from segment ``next_segment`` on, with a session that is in the state after the one before.
 
-    ``coding`` is that of the luma codes that it reads.
+    ``coding`` is that of the luma codes that it reads. ``encodes_ahead``: what of a frame does not depend on the one
+    before is computed ahead, in another thread; it is of no use where other processes fill the cores.
     """
 
     def __init__(
@@ -88,16 +89,16 @@ class PassPainter:
         last_frame: LastFrame,
         session: Session,
         coding: YCbCr,
+        *,
+        encodes_ahead: bool = True,
     ) -> None:
         self.inference_pass, self.next_segment = inference_pass, next_segment
         self._last, self._session, self._coding = last_frame, session, coding
+        self._encodes_ahead = encodes_ahead
         self._read: tuple[Stage[UIntArray], Stage[Block]] | None = None
 
     def read_from(self, luma: Stage[UIntArray], stages: Stages) -> None:
-        """Paint these luma codes ``h w``: the frames of the pass from ``next_segment`` on, in the order of painting.
-
-        What of a frame does not depend on the one before is computed in a stage of its own.
-        """
+        """Paint these luma codes ``h w``: the frames of the pass from ``next_segment`` on, in the order of painting."""
         blocks = self._iter_blocks(luma, self.next_segment * SEGMENT_FRAMES, self._last.luma_codes)
         self._read = luma, stages.start("features", blocks, ahead=_BLOCKS_AHEAD)
 
@@ -158,7 +159,8 @@ class PassPainter:
         if not fresh:
             return Block(frames, None, None)
         stacked = np.stack(fresh)
-        return Block(frames, stacked, self._session.encode_frames(stacked, self._coding))
+        encoded = self._session.encode_frames(stacked, self._coding) if self._encodes_ahead else None
+        return Block(frames, stacked, encoded)
 
     def _predict_block(self, block: Block) -> list[UIntArray]:
         """Predict a block; gives the codes of its predictions."""

@@ -94,6 +94,7 @@ class Worker:
             config.reference_digests,
             device=config.runtime.device,
             kept_luma=config.kept_luma,
+            encodes_ahead=False,
         )
         return self._shares_folder
 
