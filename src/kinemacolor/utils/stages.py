@@ -65,6 +65,7 @@ class Stages:
         self._open = [stage for stage in self._open if not stage.has_ended]
         stage = Stage(self._find_meter(name), items, ahead, on_stop)
         self._open.append(stage)  # type: ignore[arg-type]
+        stage.begin()  # known before, for Ctrl-C may come while the thread starts
         return stage
 
     @contextmanager
@@ -119,6 +120,9 @@ class Stage(Iterator[Item], Generic[Item]):
         self._is_done = self._is_stopped = False
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._make_items, name=f"kinemacolor {meter.name}", daemon=True)
+
+    def begin(self) -> None:
+        """Start the thread."""
         self._thread.start()
 
     def __next__(self) -> Item:
@@ -146,7 +150,8 @@ class Stage(Iterator[Item], Generic[Item]):
     def close(self) -> None:
         """Stop the thread, and wait until it has ended."""
         self.stop()
-        self._thread.join()
+        if self._thread.is_alive():  # one that still has to begin finds that it is stopped
+            self._thread.join()
 
     @property
     def has_ended(self) -> bool:
@@ -168,7 +173,7 @@ class Stage(Iterator[Item], Generic[Item]):
     def _put_items(self, items: Iterator[Item]) -> None:
         meter, end = self._meter, object()
         try:
-            while True:
+            while not self._is_stopped:
                 with meter.measuring():
                     item = next(items, end)
                 if item is end:
