@@ -262,6 +262,20 @@ def test_only_two_states_are_kept(path: Path) -> None:
     assert painting.SEGMENT_FRAMES == 3
 
 
+def test_a_repair_leaves_the_states_that_another_process_has_stored_since(tmp_path: Path) -> None:
+    shape = (4, 6)
+    one = ColorPrediction(np.zeros((*shape, 2), np.float32), np.ones(shape, np.float32))
+    here, painting_on = PassFolder(tmp_path, 12), PassFolder(tmp_path, 12)
+    append_segment(here, [one] * 2, {"total": torch.tensor([0.0])})
+    painting_on.reload_journal()
+    for number in range(1, 5):
+        append_segment(painting_on, [one] * 2, {"total": torch.tensor([float(number)])})
+    here.forget_segment(0)
+    here.store_segment(0, [quantize_prediction(one)] * 2, {"total": torch.tensor([0.0])})
+    here.reload_journal()
+    assert [start.segments for start in here.iter_starts(5)][:2] == [5, 4]
+
+
 def test_what_is_needed_to_go_on_travels(tmp_path: Path) -> None:
     """As workers of a cluster without a shared disk have it."""
     shape = (4, 6)

@@ -231,7 +231,7 @@ class PassFolder:
         )
         append_checked_line(self._journal, line._asdict())
         self._stored[number] = line
-        self._drop_states()
+        self._drop_states(keeps_later=True)
 
     def read_segment(self, number: int) -> list[ColorPrediction]:
         """Read the predictions of a segment, in the order of painting.
@@ -296,12 +296,12 @@ class PassFolder:
         ends = () if self.is_complete else (self.segment_count, self._end)
         return {number for end in ends for number in (end, end - 1) if number > 0}
 
-    def _drop_states(self) -> None:
-        """Delete all states that are not needed."""
-        kept = {self._state_path(number) for number in self._needed_states()}
+    def _drop_states(self, *, keeps_later: bool = False) -> None:
+        """Delete all states that are not needed; ``keeps_later``: none after those, which another process may need."""
+        kept = {self._state_path(number).name for number in self._needed_states()}
         with translate_disk_errors(self.folder):
             for path in self.folder.glob(_STATE_GLOB):
-                if path not in kept:
+                if path.name not in kept and not (keeps_later and kept and path.name > max(kept)):
                     path.unlink(missing_ok=True)
 
     def _read_state(self, count: int) -> dict[str, Tensor] | None:
