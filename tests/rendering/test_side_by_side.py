@@ -124,8 +124,10 @@ def test_a_segment_that_breaks_while_it_is_rendered_is_painted_again(
     for one in RenderPlan(Plan.read(path), kinema, work).passes[:2]:
         shutil.rmtree(work / "passes" / one.digest)  # there is something to paint beside it
     broken = break_after_check(monkeypatch, "000000.mkv")
-    in_jobs(path, kinema, "broken")
+    told: list[Progress] = []
+    in_jobs(path, kinema, "broken", on_progress=told.append)
     assert len(broken) == 2
+    assert max(at.frames for at in told) == FRAMES
     assert path.with_name("broken.mkv").read_bytes() == alone.read_bytes()
     assert segments(work) == segments(path.with_name("work"))
 

@@ -87,7 +87,6 @@ class ProgressMeter:
     def _notify_progress(self) -> None:
         """Pass the progress on; both halves of the work count the same."""
         if self._on_progress:
-            share = (
-                self._already_painted + self.frames_painted
-            ) / self._to_paint / 2 + self.frames / self._expected / 2
+            painted = min((self._already_painted + self.frames_painted) / self._to_paint, 1)  # more with repairs
+            share = painted / 2 + self.frames / self._expected / 2
             self._on_progress(Progress(int(share * self._expected + 1e-6), self._expected, self.elapsed_seconds))
