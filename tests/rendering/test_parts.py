@@ -21,11 +21,13 @@ from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import Plan
 from kinemacolor.rendering import parts as parts_module
+from kinemacolor.rendering import renderer
 from kinemacolor.rendering.cache import PassFolder
 from kinemacolor.rendering.local_workers import LocalWorkerPool
 from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
 from kinemacolor.rendering.parts import (
     FilmPart,
+    KeptPart,
     PartSettings,
     PartStore,
     find_parts_obstacle,
@@ -152,6 +154,30 @@ def test_a_killed_run_goes_on_to_the_same_bytes_though_a_part_is_damaged(
     _, report = in_parts(path, kinema, name, 2, **H264)
     assert path.with_name(name).read_bytes() == expected
     assert [note for note in report.warnings if "damaged: encoded again" in note]
+
+
+def test_a_part_is_encoded_again_that_needs_only_the_begin_of_a_pass(
+    path: Path, kinema: Colorizer, expected: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    added, name, add = list[FilmPart](), "begin.mp4", PartStore.add
+
+    def add_and_note(store: PartStore, part: FilmPart, kept: KeptPart) -> None:
+        add(store, part, kept)
+        added.append(part)
+
+    def fail(*given: object) -> None:
+        raise ResourceError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PartStore, "add", add_and_note)
+        patch.setattr(renderer, "commit_outputs", fail)
+        with pytest.raises(ResourceError, match="no room"):
+            in_parts(path, kinema, name, 1, **H264)
+    work = path.with_name(f"{name}.work")
+    shutil.rmtree(work / "passes")
+    (work / "parts" / f"{added[1].digest}.json").unlink()
+    in_parts(path, kinema, name, 1, **H264)
+    assert path.with_name(name).read_bytes() == expected
 
 
 def test_a_lost_worker_and_workers_that_cannot_encode_change_no_byte(

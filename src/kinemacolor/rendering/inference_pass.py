@@ -130,8 +130,12 @@ class InferenceWorker:
             self.finish()
 
     def finish(self) -> None:
-        """Store all that is painted. Raises ResourceError where the disk is full or refuses."""
+        """Paint the rest of the open segment, and store all. Raises as `open_segment`."""
         self._open_segment.finish()
+        self.flush()
+
+    def flush(self) -> None:
+        """Wait until all painted segments are stored. Raises ResourceError where the disk is full or refuses."""
         self._store.flush()
 
     def wait_for_part(self, part: FilmPart, on_frames: Callable[[int], None]) -> bool:

@@ -115,7 +115,8 @@ class RenderPlan:
             info=info,
             stages=stages,
             kept_luma=self.kept_luma,
-            shared_batch=SharedBatch(self.rows) if self.rows > 1 else None,  # of its own, where others fill theirs
+            # Of as many rows as that of the others, for the same digits; nobody else joins it, so it never waits.
+            shared_batch=SharedBatch(self.rows) if self.rows > 1 else None,
             others=others,
         )
 
@@ -177,7 +178,7 @@ def execute_render_plan(
         open_now.enter_context(stages)  # entered last: its threads end before what they use is closed
         means = _assemble(render_plan, output_setup, inference_worker, reader, writers, stages, meter)
         stages.close()
-        inference_worker.finish()
+        inference_worker.flush()
         if stamp_film(film.path) != stamps_before:
             raise InputError(f"{film.path} changed while it was read: make the plan again")
         report = _make_render_report(render_plan, output_setup, meter, reader, writers[claim.paths[0]], means, stages)
