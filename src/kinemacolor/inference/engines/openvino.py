@@ -24,6 +24,7 @@ from kinemacolor.utils.machine import has_vnni
 
 CompiledModule = Callable[..., tuple[Tensor, ...]]
 _DTYPES = {"f32": torch.float32, "i32": torch.int32, "i64": torch.int64, "u8": torch.uint8, "boolean": torch.bool}
+_importing = Lock()
 _prepared: WeakKeyDictionary[Colorizer, tuple[tuple[object, ...], Colorizer]] = WeakKeyDictionary()
 
 
@@ -106,14 +107,15 @@ def _make_runner(openvino: Any, compiled: Any) -> CompiledModule:
 
 def _import_openvino() -> Any:
     """Import OpenVINO without its telemetry, which else reports every import to its maker."""
-    hidden = "openvino_telemetry" not in sys.modules
-    if hidden:
-        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # its import fails, as where it is absent
-    try:
-        import openvino
-    finally:
+    with _importing:  # methods of one model are compiled in several threads
+        hidden = "openvino_telemetry" not in sys.modules
         if hidden:
-            del sys.modules["openvino_telemetry"]
+            sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # its import fails, as where absent
+        try:
+            import openvino
+        finally:
+            if hidden:
+                del sys.modules["openvino_telemetry"]
     return openvino
 
 
