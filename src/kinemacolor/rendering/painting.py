@@ -111,7 +111,7 @@ class PassPainter:
             luma.close()
 
     def paint_segment(
-        self, folder: PassFolder, store: SegmentStore, stopped: threading.Event, on_frames: Callable[[int], None] | None
+        self, folder: PassFolder, store: SegmentStore, stopped: threading.Event, on_frames: Callable[[int], None]
     ) -> Iterator[ColorPrediction]:
         """Paint the next segment, and hand on each prediction, as it will be stored, once it is there.
 
@@ -133,7 +133,7 @@ class PassPainter:
             if len(painted) == count:
                 state = self._session.snapshot_state() | {_LAST_LUMA_KEY: torch.from_numpy(self._last.luma_codes)}
                 store.put(folder, number, painted, state)
-            if on_frames and is_new:
+            if is_new:
                 on_frames(len(block.frames))
             yield from map(prediction_from_codes, painted[-len(block.frames) :])
 

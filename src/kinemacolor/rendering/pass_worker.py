@@ -36,8 +36,8 @@ class WorkerConfig:
 
     ``reference_digests``: as `InferenceWorker` takes them. ``probe``: a file in ``work``; a worker that finds it shares
     that folder; None: all run on the machine of the render. ``film_bytes``: the size of the film's file, None for a
-    folder of pictures. ``runtime``: what all paint with. ``kept_luma``: as
-    `InferenceWorker` takes it. ``parts``: how parts of the film are encoded, None where they are not.
+    folder of pictures. ``runtime``: what all paint with. ``kept_luma``: as `InferenceWorker` takes it. ``parts``: how
+    parts of the film are encoded, None where they are not.
     """
 
     plan: Plan

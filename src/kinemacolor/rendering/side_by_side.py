@@ -32,12 +32,11 @@ def render_in_jobs(
     several of them.
     """
     count = choose_jobs(render_plan, jobs, in_parts=output_setup.output_spec.encoding.parts)
+    is_batch = render_plan.work.runtime.device != "cpu"
+    render_plan.rows = count if is_batch else 1
     if count == 1:
         return execute_render_plan(render_plan, output_setup, on_progress, stages=stages)
-    if render_plan.work.runtime.device == "cpu":
-        open_workers: OpenWorkerPool = partial(open_local_workers, count)
-    else:
-        open_workers, render_plan.rows = open_batch_workers, count
+    open_workers: OpenWorkerPool = open_batch_workers if is_batch else partial(open_local_workers, count)
     return render_with_workers(open_workers, render_plan, output_setup, on_progress, stages)
 
 
