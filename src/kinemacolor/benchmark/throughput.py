@@ -22,7 +22,7 @@ from torch import Tensor
 from kinemacolor.data.loader import Batch
 from kinemacolor.inference.engines.cuda_graphs import GraphRunner, record_cuda_graph
 from kinemacolor.inference.postprocess import ColorPrediction
-from kinemacolor.inference.session import BT709_FULL_RANGE, EncodedFrames, Session
+from kinemacolor.inference.session import BT709_FULL_RANGE, FrameFeatures, Session
 from kinemacolor.losses.networks import LossNetworks
 from kinemacolor.models.base import ModelOutput
 from kinemacolor.nn.backbones import VGG19, EfficientNetLite0
@@ -135,14 +135,14 @@ def time_film_chain(name: str, size: tuple[int, int], device: str, seconds: floa
     session = Session(model, [_make_reference()], height=size[0], width=size[1], options=options, device=device)
     block_size = model.spec.block_size
 
-    def iter_blocks(lumas: Iterator[UIntArray]) -> Iterator[tuple[UIntArray, EncodedFrames | None]]:
+    def iter_blocks(lumas: Iterator[UIntArray]) -> Iterator[tuple[UIntArray, FrameFeatures | None]]:
         while True:
             block = np.stack(list(islice(lumas, block_size)))
             yield block, session.encode_frames(block, BT709_FULL_RANGE)
 
-    def iter_predictions(blocks: Iterator[tuple[UIntArray, EncodedFrames | None]]) -> Iterator[ColorPrediction]:
-        for block, encoded in blocks:
-            yield from session.predict_frames(block, BT709_FULL_RANGE, encoded)
+    def iter_predictions(blocks: Iterator[tuple[UIntArray, FrameFeatures | None]]) -> Iterator[ColorPrediction]:
+        for block, features in blocks:
+            yield from session.predict_frames(block, BT709_FULL_RANGE, features)
 
     def iter_planes(predictions: Iterator[ColorPrediction]) -> Iterator[UIntArray]:
         for prediction in predictions:

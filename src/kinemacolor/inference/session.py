@@ -36,7 +36,7 @@ from kinemacolor.video.pixels import rgb_to_luma_codes
 BT709_FULL_RANGE = YCbCr(0.2126, 0.0722, 8, full_range=True)
 
 
-class EncodedFrames(NamedTuple):
+class FrameFeatures(NamedTuple):
     """Frames on their way through a model: L ``1 T 1 h w``, and what `Colorizer.encode_frames` gives of it."""
 
     lightness: Tensor
@@ -102,7 +102,7 @@ class Session:
             pictures, painted = (tensor.to(self.device) for tensor in batch)
             self._state = self.model.init_state(pictures, paint_mask=painted, in_shot=in_shot).contiguous()
 
-    def encode_frames(self, luma_codes: UIntArray, coding: YCbCr) -> EncodedFrames | None:
+    def encode_frames(self, luma_codes: UIntArray, coding: YCbCr) -> FrameFeatures | None:
         """Do for frames that come later what `predict_frames` need not do then; arguments and errors as there.
 
         It does not depend on what was predicted, and may be called in another thread while that runs. None where
@@ -112,17 +112,17 @@ class Session:
             return None
         with self._inference_mode():
             lightness = self._compute_lightness(luma_codes, coding)
-            return EncodedFrames(lightness, self.model.encode_frames(lightness))
+            return FrameFeatures(lightness, self.model.encode_frames(lightness))
 
     def predict_frames(
-        self, luma_codes: UIntArray, coding: YCbCr, encoded: EncodedFrames | None = None
+        self, luma_codes: UIntArray, coding: YCbCr, features: FrameFeatures | None = None
     ) -> list[ColorPrediction]:
         """Predict the next frames from luma codes ``T h w`` in ``coding``, at the working size.
 
-        `Geometry.downscale_codes` scales stored frames to that size. ``encoded`` is what `encode_frames` gave for them,
-        and changes no result. Raises ValueError for another size.
+        `Geometry.downscale_codes` scales stored frames to that size. ``features`` is what `encode_frames` gave for
+        them, and changes no result. Raises ValueError for another size.
         """
-        output = self._predict_output(luma_codes, coding, encoded, with_aux=self.options.fill)
+        output = self._predict_output(luma_codes, coding, features, with_aux=self.options.fill)
         return _predictions_from_output(output)
 
     def snapshot_state(self) -> dict[str, Tensor]:
@@ -179,12 +179,12 @@ class Session:
         return model, runner
 
     def _predict_output(
-        self, luma_codes: UIntArray, coding: YCbCr, encoded: EncodedFrames | None = None, *, with_aux: bool
+        self, luma_codes: UIntArray, coding: YCbCr, features: FrameFeatures | None = None, *, with_aux: bool
     ) -> ModelOutput:
         """Run the model on the next frames, given as to `predict_frames`, and advance the state."""
         with self._inference_mode():
-            if encoded:
-                output = self.model.forward_encoded(*encoded, self._state, with_aux=with_aux)
+            if features:
+                output = self.model.forward_encoded(*features, self._state, with_aux=with_aux)
             else:
                 output = self._run(self._compute_lightness(luma_codes, coding), self._state, with_aux=with_aux)
             require_finite(self.model.spec.name, output.ab, output.confidence)

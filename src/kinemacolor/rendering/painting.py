@@ -14,7 +14,7 @@ from torch import Tensor
 from kinemacolor.color import YCbCr
 from kinemacolor.errors import Interrupted
 from kinemacolor.inference.postprocess import ColorPrediction
-from kinemacolor.inference.session import EncodedFrames, Session
+from kinemacolor.inference.session import FrameFeatures, Session
 from kinemacolor.rendering.cache import SEGMENT_FRAMES, PassFolder, PassStart
 from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.rendering.segment_codec import prediction_from_codes, quantize_prediction
@@ -37,13 +37,13 @@ class LastFrame(NamedTuple):
 class Block(NamedTuple):
     """Frames that the model takes at once: luma codes ``h w``, None for a frame that repeats the one before.
 
-    ``fresh`` are those that do not, ``T h w``, None where there are none; ``encoded`` is what `Session.encode_frames`
+    ``fresh`` are those that do not, ``T h w``, None where there are none; ``features`` is what `Session.encode_frames`
     gave for them.
     """
 
     frames: Sequence[UIntArray | None]
     fresh: UIntArray | None
-    encoded: EncodedFrames | None
+    features: FrameFeatures | None
 
 
 class SegmentStore:
@@ -159,14 +159,14 @@ class PassPainter:
         if not fresh:
             return Block(frames, None, None)
         stacked = np.stack(fresh)
-        encoded = self._session.encode_frames(stacked, self._coding) if self._encodes_ahead else None
-        return Block(frames, stacked, encoded)
+        features = self._session.encode_frames(stacked, self._coding) if self._encodes_ahead else None
+        return Block(frames, stacked, features)
 
     def _predict_block(self, block: Block) -> list[UIntArray]:
         """Predict a block; gives the codes of its predictions."""
         predictions: Iterator[ColorPrediction] = iter(())
         if block.fresh is not None:
-            predictions = iter(self._session.predict_frames(block.fresh, self._coding, block.encoded))
+            predictions = iter(self._session.predict_frames(block.fresh, self._coding, block.features))
         found = []
         for codes in block.frames:
             if codes is not None:
