@@ -46,7 +46,7 @@ PUBLIC = [
         "list_models",
         "load_model",
     ),
-    *("make_plan", "preview", "render", "verify"),
+    *("make_again", "make_plan", "preview", "render", "verify"),
 ]
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kinemacolor.options import ShotRenderOptions as ShotRenderOptions
     from kinemacolor.plan.document import Plan as Plan
     from kinemacolor.rendering.api import colorize as colorize
+    from kinemacolor.rendering.api import make_again as make_again
     from kinemacolor.rendering.api import make_plan as make_plan
     from kinemacolor.rendering.api import preview as preview
     from kinemacolor.rendering.api import render as render
@@ -43,6 +44,7 @@ __all__ = [
     "colorize",
     "list_models",
     "load_model",
+    "make_again",
     "make_plan",
     "preview",
     "render",
@@ -56,7 +58,7 @@ _HOMES = {
     "list_models": "models.catalog",
     "load_model": "weights.registry",
     **dict.fromkeys(("EncodingOptions", "RenderOptions", "ShotRenderOptions"), "options"),
-    **dict.fromkeys(("colorize", "make_plan", "preview", "render", "verify"), "rendering.api"),
+    **dict.fromkeys(("colorize", "make_again", "make_plan", "preview", "render", "verify"), "rendering.api"),
     **dict.fromkeys(
         (
             *("InputError", "Interrupted", "KinemacolorError", "PartialError", "ResourceError"),

@@ -132,7 +132,7 @@ class RecordedMachine(_Section):
 
     engine: str
     device: str
-    torch_threads: int = Field(ge=1, le=1024)
+    torch_threads: int = Field(ge=1, le=64)
     rows: int = Field(ge=1)
     processor: str
     system: str

@@ -55,7 +55,8 @@ class RenderPlan:
 
     A caller that knows that the film is still that of the plan says so (``is_film_checked``), so that it is not hashed.
     ``kept_luma`` is what was kept when the plan was made. Engine and device of what is painted already are taken again,
-    unless others are named or those cannot run here. Short films are painted in torch, which has nothing to compile.
+    unless others are named or those cannot run here; ``torch_threads`` as in `WorkFolder`. Short films are painted in
+    torch, which has nothing to compile.
 
     Raises InputError where film or references are not those that the plan was made for, WeightsError for other weights,
     UsageError as `choose_runtime`.
@@ -72,6 +73,7 @@ class RenderPlan:
         references: ReferenceReader | None = None,
         is_film_checked: bool = False,
         kept_luma: KeptLuma | None = None,
+        torch_threads: int | None = None,
     ) -> None:
         self.plan, self.model = plan, model
         self.references, self.kept_luma = references or ReferenceReader(), kept_luma
@@ -81,7 +83,8 @@ class RenderPlan:
             one.source.digest: one.source for shot_passes in self.shot_passes for one in shot_passes.weighted_passes
         }
         self.passes: list[InferencePass] = list(distinct.values())
-        self.work = WorkFolder(work, self._choose_runtime(engine, device, WorkFolder(work).find_runtimes()))
+        runtime = self._choose_runtime(engine, device, WorkFolder(work).find_runtimes())
+        self.work = WorkFolder(work, runtime, torch_threads)
         self.device = self.work.runtime.device if device == "auto" else device  # this may have a number: cuda:1
         self.parts: PartSettings | None = None
         self.rows = 1
