@@ -20,8 +20,9 @@ from kinemacolor.plan.similarity import FrameEmbedding
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.rendering.again import AgainRequest, AgainRun, run_again
 from kinemacolor.rendering.one_shot import ColorizeRequest, run_request
+from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.weights import registry
-from support.films import scene
+from support.films import scene, write_film
 from support.laws import fingerprint, time_limit
 from support.plans import save
 from support.small_renders import LOSSLESS, SIZE, Recall, render_small, short_segments, small_plan
@@ -269,3 +270,28 @@ def test_nothing_is_written_over(folder: Path) -> None:
     (folder / "new.mkv.work/mine").write_text("mine")
     with pytest.raises(UsageError, match="not ours"):
         AgainRun(AgainRequest(record, output=folder / "new.mkv"))
+
+
+def test_stills_of_a_colour_film_are_taken_again(folder: Path, tmp_path: Path) -> None:
+    """They lay in the work folder of `colorize`, which is gone."""
+    color = write_film(folder / "color.mp4", 12, SIZE, codec="libx264", pix_fmt="yuv420p")
+    other = write_film(folder / "other.mkv", 30, SIZE, codec="ffv1", pix_fmt="gray")
+    request = ColorizeRequest(
+        other,
+        (ReferenceSpec(color),),
+        folder / "out.mkv",
+        options=RenderOptions(short_side=64),
+        encoding=LOSSLESS,
+        jobs=1,
+    )
+    run_request(request, Recall())
+    record = folder / RECORD
+    (still,) = {tuple(one["still_of"].items()) for one in json.loads(record.read_text())["references"].values()}
+    assert dict(still) == {"place": "color.mp4", "sha256": compute_file_sha256(color), "frame": dict(still)["frame"]}
+    assert run_again(AgainRequest(record, jobs=1)).is_same
+    (tmp_path / "archive").mkdir()
+    color.rename(tmp_path / "archive" / "colour, renamed.mp4")
+    with pytest.raises(InputError, match="is missing: name its folder"):
+        AgainRun(AgainRequest(record, overwrite=True))
+    assert run_again(AgainRequest(record, references=tmp_path, overwrite=True, jobs=1)).is_same
+    assert not list(folder.glob("*.work"))

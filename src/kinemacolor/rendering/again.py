@@ -9,6 +9,7 @@ from kinemacolor.inference.engines.choice import Runtime, choose_runtime
 from kinemacolor.models.catalog import find_model
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import film_sha256
+from kinemacolor.plan.stills import extract_still
 from kinemacolor.provenance.record import Record, make_record_path
 from kinemacolor.rendering.output import OutputSpec, find_finished_render, prepare_plan_output
 from kinemacolor.rendering.progress import Progress, RenderReport
@@ -19,7 +20,7 @@ from kinemacolor.rendering.temporary_folder import (
 )
 from kinemacolor.utils.files import compute_file_sha256, compute_tree_sha256
 from kinemacolor.video.disclosure import ResultRole
-from kinemacolor.video.images import PICTURE_SUFFIXES
+from kinemacolor.video.images import FILM_SUFFIXES, PICTURE_SUFFIXES
 from kinemacolor.video.picture_series import is_pattern
 from kinemacolor.weights.manifest import weights_sha256
 
@@ -57,7 +58,9 @@ class AgainReport:
 
 
 class AgainRun:
-    """Does a request in two steps: the constructor finds and checks all that is needed, and writes nothing; `render`.
+    """Does a request in two steps: the constructor finds and checks all that is needed; `render`.
+
+    The constructor writes nothing but stills of colour films that are needed and lie nowhere, into the work folder.
 
     A record is what somebody else may have written: what it names is only read, and only once its sha256 is the
     recorded one; encoders get options from this program alone. Raises InputError, which names all that is missing or
@@ -73,11 +76,12 @@ class AgainRun:
                 f"the record is of other weights of {self.record.model.name} than this machine has: "
                 f"`kinemacolor models info {self.record.model.name}` says which it has"
             )
-        self.plan = self._find_inputs()
+        self._notes: list[str] = []
         self.output_spec = self._choose_outputs()
         self.work_folder = self.output_spec.output.absolute().with_name(f"{self.output_spec.output.name}.work")
-        self.runtime, self._notes = self._choose_runtime()
         check_temporary_folder(self.work_folder)
+        self.plan = self._find_inputs()
+        self.runtime = self._choose_runtime()
         self.finished = find_finished_render(self.plan, self.output_spec, self.work_folder)
         self.output_setup = None
         if not self.finished:
@@ -130,19 +134,37 @@ class AgainRun:
             faults.append(f"the film {place} is missing: name it with --source")
         elif (found := film_sha256(place, self.record.plan.film.gaps)) != source.sha256:
             faults.append(f"{place} is another film than the recorded one ({_describe_digests(found, source.sha256)})")
-        paths, references = {}, _ReferenceSearch(self._folder, self.request.references)
+        paths: dict[str, Path] = {}
+        stills: dict[str, tuple[Path, int]] = {}
+        references = _ReferenceSearch(self._folder, self.request.references)
         for name, reference in self.record.references.items():
-            path = references.find(reference.place, reference.sha256)
-            if path is None:
-                faults.append(references.describe_missing(reference.place, reference.sha256))
-            else:
+            path, still = references.find(reference.place, reference.sha256), reference.still_of
+            if path is not None:
                 paths[name] = path
+            elif still is not None and (taken_from := references.find(still.place, still.sha256)) is not None:
+                stills[name] = taken_from, still.frame
+            else:
+                faults.append(references.describe_missing(reference.place, reference.sha256))
         if faults:
             raise InputError("; ".join(faults))
+        paths |= self._extract_stills(stills)
         plan = self.record.plan
         entries = {name: entry.model_copy(update={"path": paths[name]}) for name, entry in plan.references.items()}
         film = plan.film.model_copy(update={"path": place.resolve() if place.exists() else place.absolute()})
         return plan.model_copy(update={"film": film, "references": entries})
+
+    def _extract_stills(self, stills: Mapping[str, tuple[Path, int]]) -> dict[str, Path]:
+        """Take references from colour films again, into the work folder; gives their paths by name."""
+        paths = {}
+        for name, (film, frame) in stills.items():
+            wanted = self.record.references[name].sha256
+            path = paths[name] = self.work_folder / "stills" / f"{wanted}.png"
+            if not _has_digest(path, wanted):
+                mark_temporary_folder(self.work_folder)
+                extract_still(film, frame, path)
+            if not _has_digest(path, wanted):
+                self._notes.append(f"frame {frame} of {film.name} is decoded or stored otherwise here")
+        return paths
 
     def _choose_outputs(self) -> OutputSpec:
         names = {result.role: name_again(result.name) for result in self.record.results}
@@ -152,13 +174,14 @@ class AgainRun:
             film, self.record.encoding, others.get("layer"), others.get("confidence"), self.request.overwrite
         )
 
-    def _choose_runtime(self) -> tuple[Runtime, list[str]]:
+    def _choose_runtime(self) -> Runtime:
         """Choose engine and device of the record, where they run here; else whatever does, with a word about it."""
         machine, spec = self.record.machine, find_model(self.plan.model).spec
         try:
-            return choose_runtime(machine.engine, machine.device, spec, self.plan.options.precision), []
+            return choose_runtime(machine.engine, machine.device, spec, self.plan.options.precision)
         except UsageError:
-            return Runtime(), [f"{Runtime(machine.engine[:40], machine.device[:40])} does not run here"]
+            self._notes.append(f"{Runtime(machine.engine[:40], machine.device[:40])} does not run here")
+            return Runtime()
 
     def _find_differences(self) -> Iterator[str]:
         """Say what of program and machine differs between the record and this run."""
@@ -175,7 +198,7 @@ class AgainRun:
 
 
 class _ReferenceSearch:
-    """Finds pictures by their sha256: where a record names them, else in a folder, whose pictures are hashed once."""
+    """Finds files by their sha256: where a record names them, else in a folder, all of it hashed once."""
 
     def __init__(self, folder: Path, given: Path | None) -> None:
         self._folder, self._given = folder, given
@@ -184,12 +207,12 @@ class _ReferenceSearch:
             raise InputError(f"{given} does not exist: name a folder with the references")
 
     def find(self, place: str, sha256: str) -> Path | None:
-        """Return the path of a picture; None where none has this sha256."""
+        """Return the path of a file; None where none has this sha256."""
         named = self._folder / place
         if self._given is None:
             return named if _has_digest(named, sha256) else None
         if self._digests is None:
-            self._digests = {compute_file_sha256(path): path for path in _iter_pictures(self._given)}
+            self._digests = {compute_file_sha256(path): path for path in _iter_files(self._given)}
         return self._digests.get(sha256) or (named if _has_digest(named, sha256) else None)
 
     def describe_missing(self, place: str, sha256: str) -> str:
@@ -215,9 +238,9 @@ def run_again(request: AgainRequest, on_progress: Callable[[Progress], None] | N
     return AgainRun(request).render(on_progress)
 
 
-def _iter_pictures(given: Path) -> Iterator[Path]:
+def _iter_files(given: Path) -> Iterator[Path]:
     for path in sorted(given.rglob("*")) if given.is_dir() else [given]:
-        if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file():
+        if path.suffix.lower() in (*PICTURE_SUFFIXES, *FILM_SUFFIXES) and path.is_file():
             yield path
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from kinemacolor._version import __version__
-from kinemacolor.plan.document import Plan
+from kinemacolor.plan.document import Plan, StillEntry
 from kinemacolor.provenance.record import (
     Record,
     RecordedEncoder,
@@ -25,11 +25,13 @@ from kinemacolor.provenance.record import (
     RecordedReport,
     RecordedResult,
     RecordedSource,
+    RecordedStill,
     RecordedWeights,
     describe_place,
 )
 from kinemacolor.rendering.output import OutputSetup
 from kinemacolor.rendering.progress import RenderReport
+from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.output import make_partial_path
 from kinemacolor.weights.manifest import stored_parts
@@ -97,16 +99,36 @@ def _record_source(plan: Plan, info: VideoInfo) -> RecordedSource:
 
 
 def _record_references(plan: Plan, render_plan: "RenderPlan") -> dict[str, RecordedReference]:
-    paths = render_plan.plan.references
-    return {
-        name: RecordedReference(
+    """Record the references of a plan with places."""
+    digests: dict[Path, str | None] = {}
+
+    def record_still(still: StillEntry | None, placed: StillEntry | None) -> RecordedStill | None:
+        if still is None or placed is None:
+            return None
+        if still.path not in digests:
+            digests[still.path] = _find_digest(still.path)
+        sha256 = digests[still.path]
+        return RecordedStill(place=placed.path.as_posix(), sha256=sha256, frame=still.frame) if sha256 else None
+
+    found = {}
+    for name, entry in plan.references.items():
+        original = render_plan.plan.references[name]
+        found[name] = RecordedReference(
             place=entry.path.as_posix(),
-            sha256=render_plan.reference_digests[paths[name].path],
+            sha256=render_plan.reference_digests[original.path],
             frame=entry.frame,
             shots=tuple(number for number, shot in enumerate(plan.shots, 1) if name in shot.references),
+            still_of=record_still(original.still_of, entry.still_of),
         )
-        for name, entry in plan.references.items()
-    }
+    return found
+
+
+def _find_digest(film: Path) -> str | None:
+    """Compute the sha256 of a film that stills were taken from; None where it lies there no more."""
+    try:
+        return compute_file_sha256(film)
+    except OSError:
+        return None
 
 
 def _record_model(plan: Plan) -> RecordedModel:
