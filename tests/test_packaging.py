@@ -7,6 +7,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -58,8 +61,32 @@ def test_the_source_distribution_has_all_that_lies_beside_the_package() -> None:
     patterns = HATCH["build"]["targets"]["sdist"]["include"]
     assert all(list(ROOT.glob(pattern.lstrip("/"))) for pattern in patterns)
     told = {path.name for pattern in patterns for path in ROOT.glob(pattern.lstrip("/"))}
-    here = {path.name for path in ROOT.iterdir() if path.suffix in {".md", ".cff", ".lock"}}
+    here = {path.name for path in ROOT.iterdir() if path.suffix in {".md", ".cff", ".lock"} or "ocker" in path.name}
     assert here <= told
+
+
+def test_the_lock_has_every_dependency_within_its_bounds() -> None:
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    blocks = re.findall(r"^([\w.-]+)==(\S+) \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", text, re.MULTILINE)
+    locked = {canonicalize_name(name): Version(version) for name, version, _ in blocks}
+    assert len(locked) == len(re.findall(r"^[^#\s]", text, re.MULTILINE))  # so each has hashes
+    extras = PROJECT["optional-dependencies"]
+    wanted = [*PROJECT["dependencies"], *extras["web"], *extras["openvino"], *PYPROJECT["build-system"]["requires"]]
+    for requirement in map(Requirement, wanted):
+        assert requirement.specifier.contains(locked[canonicalize_name(requirement.name)]), requirement
+    assert locked["torch"].local == "cpu"
+    assert not [name for name in locked if name.startswith("nvidia-")]
+
+
+def test_the_container_takes_what_is_locked_and_nothing_else() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", "")
+    first, second = re.findall(r"pip install .*", dockerfile)
+    assert "--require-hashes" in first
+    assert {"--no-deps", "--no-index", "--no-build-isolation"} <= set(second.split())
+    assert re.search(r"^USER [1-9]\d*$", dockerfile, re.MULTILINE)
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    needed = {pattern.split("/")[0] for pattern in PROJECT["license-files"]} | {"src", "pyproject.toml", "README.md"}
+    assert {f"!{name}" for name in needed | {"requirements.lock"}} <= set(ignored)
 
 
 def _row(text: str, columns: str, name: str) -> dict[str, str]:
