@@ -28,6 +28,7 @@ FLOORS = [
     {"inference", "weights"},
     {"data"},
     {"evaluation", "plan", "training"},
+    {"provenance"},
     {"rendering"},
     {"cluster", "report", "web"},
     {"benchmark"},
