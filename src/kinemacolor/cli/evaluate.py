@@ -20,7 +20,9 @@ DEFAULT_FOLDER = Path("kinemacolor-evaluation")
 def evaluate(
     films: Annotated[Path, typer.Argument(help="A folder of colour films, or of folders of frames.")],
     model: Annotated[list[str] | None, typer.Option("--model", help="Repeat for several.")] = None,
-    protocol: Annotated[str, typer.Option(help="Where references come from: first, later:N, still, self.")] = "first",
+    protocol: Annotated[
+        str, typer.Option(help="Where references come from: first, later:N, keyframes:0,1/2,1, still, self.")
+    ] = "first",
     pairs: Annotated[Path | None, typer.Option(help="For still: a CSV file of FILM,PICTURE.")] = None,
     made: Annotated[list[str] | None, typer.Option(help="NAME=FOLDER of films that another tool coloured.")] = None,
     film_size: Annotated[bool, typer.Option("--film-size", help="Measure at the film's size.")] = False,
