@@ -45,6 +45,7 @@ def iter_system_checks() -> Iterator[SystemCheck]:
         yield _check_model(name)
     for name, extra in (
         ("gradio", "web"),
+        ("opentimelineio", "editors"),
         ("onnx", "onnx"),
         ("openvino", "openvino"),
         ("ray", "cluster"),
