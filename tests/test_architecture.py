@@ -26,6 +26,7 @@ FLOORS = [
     {"inference", "weights"},
     {"data"},
     {"evaluation", "plan", "training"},
+    {"provenance"},
     {"rendering"},
     {"cluster", "report", "web"},
     {"benchmark"},
