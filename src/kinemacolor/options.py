@@ -83,6 +83,7 @@ class EncodingOptions:
     png, tiff or exr (half floats; 32 bits with ``pix_fmt`` gbrpf32le). ``crf`` is the
     encoder's constant quality, smaller is better. ``preset`` trades encoding time for size (x264, x265). With ``parts``
     a film is encoded in closed parts of whole shots, by all who paint: other bytes, the same with any number of them.
+    ``archive``: a film for keeps, FFV1 in Matroska.
     """
 
     vcodec: str | None = option(
@@ -106,6 +107,12 @@ class EncodingOptions:
         examples=("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"),
     )
     parts: bool = option(False, "--parts", "Have shots encoded where they are painted, for many jobs.", is_later=True)
+    archive: bool = option(False, "--archive", "For keeps: FFV1 with checksums, in .mkv.", is_later=True)
+
+    @property
+    def is_lossless(self) -> bool:
+        """Whether pictures are to be stored without loss."""
+        return self.lossless or self.archive
 
 
 def repainting_options(options: RenderOptions) -> dict[str, Any]:

@@ -197,9 +197,8 @@ def render(
     suffix, span = "color", read_span(film_plan.film.path, start, end, film_plan.film.gaps)
     if span != (0, None):
         suffix, film_plan, work_folder = "excerpt.color", cut_excerpt(film_plan, *span), work_folder / "excerpt"
-    target = OutputSpec(
-        output or default_output_path(film_plan.film.path, suffix), encoding, layer, confidence_out, overwrite
-    )
+    result = output or default_output_path(film_plan.film.path, suffix, encoding)
+    target = OutputSpec(result, encoding, layer, confidence_out, overwrite)
     if tell_finished(find_finished_render(film_plan, target, work_folder), quiet=quiet, json_report=json_report):
         return
     spec = find_model(film_plan.model).spec

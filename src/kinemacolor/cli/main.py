@@ -108,7 +108,7 @@ def colorize(
     request = ColorizeRequest(
         source=film,
         references=tuple(map(ReferenceSpec.parse, reference)),
-        output=output or default_output_path(film),
+        output=output or default_output_path(film, encoding=encoding),
         model=model,
         options=options,
         jobs=jobs,

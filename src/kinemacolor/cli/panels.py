@@ -31,7 +31,7 @@ OPTION_PANELS = {
     ),
     "Result": (
         *("--output", "--overwrite", "--vcodec", "--lossless", "--crf", "--preset", "--pix-fmt", "--parts"),
-        *("--layer", "--confidence-out", "--work", "--official", "--onnx"),
+        *("--archive", "--layer", "--confidence-out", "--work", "--official", "--onnx"),
     ),
     "Instead of training": ("--status", "--stop", "--report", "--check-data", "--profile"),
     "Who may come in": ("--host", "--port", "--auth", "--shared", "--browser"),

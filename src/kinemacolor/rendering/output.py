@@ -121,14 +121,16 @@ def prepare_output(
     return OutputSetup(output_spec, info, encoders, _collect_warnings(info, encoders[output_spec.output]), claim)
 
 
-def default_output_path(source: Path, label: str = "color") -> Path:
+def default_output_path(source: Path, label: str = "color", encoding: EncodingOptions | None = None) -> Path:
     """Name the result beside its source: ``film.color.mp4`` for ``film.mp4``, in a container that holds what it has.
 
     A folder or a series of pictures becomes a folder, one picture a picture. Raises InputError for what cannot be
-    opened; a film that does not exist is not looked at.
+    opened; a film that does not exist is not looked at. For archives (``encoding``) it is Matroska.
     """
     base, suffix = make_result_base(source), choose_result_suffix(source)
-    if suffix is None and source.is_file():
+    if encoding and encoding.archive:
+        suffix = ".mkv"
+    elif suffix is None and source.is_file():
         suffix = choose_default_suffix(source)
     elif suffix is None:
         own = source.suffix.lower()
