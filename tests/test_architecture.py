@@ -27,7 +27,7 @@ FLOORS = [
     {"data"},
     {"evaluation", "plan", "training"},
     {"rendering"},
-    {"cluster", "report", "web"},
+    {"cluster", "report", "vapoursynth", "web"},
     {"benchmark"},
     {"cli"},
 ]
@@ -41,6 +41,7 @@ PUBLIC = [
         "ShotRenderOptions",
         "UsageError",
         "WeightsError",
+        "YCbCr",
         "colorize",
         "list_models",
         "load_model",
