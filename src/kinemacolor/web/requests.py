@@ -10,11 +10,12 @@ from kinemacolor.options import Detector, EncodingOptions, RenderOptions
 from kinemacolor.rendering.output import OutputSpec, default_output_path
 from kinemacolor.web.project import Project
 
-OutputFormat = Literal["h264", "h265", "prores", "ffv1", "vp9", "png"]
+OutputFormat = Literal["h264", "h265", "prores", "dnxhr", "ffv1", "vp9", "png"]
 OUTPUT_FORMATS: dict[OutputFormat, tuple[str, str, EncodingOptions]] = {
     "h264": ("MP4, H.264: plays everywhere", ".mp4", EncodingOptions(vcodec="h264")),
     "h265": ("MP4, H.265: smaller", ".mp4", EncodingOptions(vcodec="h265")),
     "prores": ("MOV, ProRes: for editing", ".mov", EncodingOptions(vcodec="prores")),
+    "dnxhr": ("MXF, DNxHR: for editing stations", ".mxf", EncodingOptions(vcodec="dnxhr")),
     "ffv1": ("Matroska, FFV1: without loss, for archives", ".mkv", EncodingOptions(lossless=True)),
     "vp9": ("WebM, VP9", ".webm", EncodingOptions(vcodec="vp9")),
     "png": ("A picture, PNG", ".png", EncodingOptions(vcodec="png")),
