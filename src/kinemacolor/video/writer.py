@@ -141,7 +141,7 @@ class VideoWriter:
             for packet in part.iter_packets():
                 if self._stream_copier:
                     self._stream_copier.copy_until(float((packet.pts or 0) * time_base))
-                self._end_ticks = max(self._end_ticks, (packet.pts or 0) + (packet.duration or 0))
+                self._end_ticks = max(self._end_ticks, (packet.pts or 0) + (packet.duration or 1))
                 packet.dts = self._decoding_times.find_next(packet)
                 packet.pts, packet.dts = (packet.pts or 0) + self._lead_ticks, packet.dts + self._lead_ticks
                 packet.time_base, packet.stream = time_base, stream

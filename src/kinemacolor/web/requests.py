@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kinemacolor.options import Detector, EncodingOptions, RenderOptions
 from kinemacolor.rendering.output import OutputSpec, default_output_path
+from kinemacolor.video.editing_codecs import EDITING_CODECS
 from kinemacolor.web.project import Project
 
 OutputFormat = Literal["h264", "h265", "prores", "dnxhr", "ffv1", "vp9", "png"]
@@ -76,11 +77,12 @@ def make_output_target(project: Project, task: RenderFilm) -> OutputSpec:
     stem = (Path(entry.title).stem if source.is_file() else entry.title) or "film"
     if (entry.start_seconds, entry.end_seconds) != (0, None):
         stem += f".{entry.start_seconds:g}-{'end' if entry.end_seconds is None else f'{entry.end_seconds:g}'}"
+    of_confidence = suffix if encoding.vcodec in EDITING_CODECS.values() else ".mp4"
     return OutputSpec(
         output=folder / f"{stem}.color{suffix}",
         encoding=encoding,
         layer=folder / f"{stem}.layer{suffix}" if task.layer else None,
-        confidence=folder / f"{stem}.confidence.mp4" if task.confidence else None,
+        confidence=folder / f"{stem}.confidence{of_confidence}" if task.confidence else None,
         overwrite=True,
     )
 
