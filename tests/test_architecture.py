@@ -28,6 +28,7 @@ FLOORS = [
     {"inference", "weights"},
     {"data"},
     {"evaluation", "plan", "training"},
+    {"provenance"},
     {"rendering"},
     {"cluster", "report", "web"},
     {"benchmark"},
@@ -36,18 +37,9 @@ FLOORS = [
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 PUBLIC = [
     *("EncodingOptions", "InputError", "Interrupted", "KinemacolorError", "PartialError", "Plan", "RenderOptions"),
-    *(
-        "Report",
-        "ResourceError",
-        "Session",
-        "ShotRenderOptions",
-        "UsageError",
-        "WeightsError",
-        "colorize",
-        "list_models",
-        "load_model",
-    ),
-    *("extract_frames", "make_plan", "preview", "render", "suggest_frames", "verify"),
+    *("Report", "ResourceError", "Session", "ShotRenderOptions", "UsageError", "WeightsError"),
+    *("colorize", "extract_frames", "list_models", "load_model"),
+    *("make_plan", "preview", "render", "suggest_frames", "verify"),
 ]
 
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -12,6 +11,7 @@ from torch.nn import functional
 
 from kinemacolor.color import YCbCr, lightness_from_luma
 from kinemacolor.inference.cbcr_converter import get_cbcr_converter
+from kinemacolor.inference.edge_filters import fit_to_edges, smooth_between_edges
 from kinemacolor.models.catalog import ModelSpec
 from kinemacolor.options import EdgeFilter, RenderOptions
 from kinemacolor.utils.arrays import Float32Array, UIntArray
@@ -126,9 +126,6 @@ def compute_on_device(
 def _apply_edge_filter(ab: Float32Array, luma: Tensor, edge_filter: EdgeFilter) -> Float32Array:
     """Smooth ab ``H W 2`` between the edges of luma ``H W``, 0..1."""
     if edge_filter == "fgs":  # guided by lightness in 8 bits, with the parameters of Deep Exemplar's script
-        guide = (lightness_from_luma(luma) * 2.55).byte().contiguous().numpy()
-        channels = [cv2.ximgproc.fastGlobalSmootherFilter(guide, plane, 500, 4) for plane in cv2.split(ab)]
-        return np.stack(channels, -1)
-    radius = max(4, min(luma.shape) // 54)
-    aligned = cv2.ximgproc.guidedFilter(np.ascontiguousarray(luma.numpy()), ab, radius=radius, eps=1e-4)
-    return aligned.astype(np.float32, copy=False)
+        guide = (lightness_from_luma(luma) * 2.55).byte().numpy()
+        return smooth_between_edges(ab, guide, strength=500, sigma=4)
+    return fit_to_edges(ab, np.ascontiguousarray(luma.numpy()), radius=max(4, min(luma.shape) // 54), epsilon=1e-4)
