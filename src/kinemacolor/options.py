@@ -80,7 +80,7 @@ class EncodingOptions:
     """How the result is encoded; None leaves a choice to the container and the source.
 
     ``vcodec`` is h264, h265, prores, dnxhr, vp9, av1, ffv1 or any encoder of FFmpeg; for a folder of pictures
-    png, tiff or exr (half floats; 32 bits with ``pix_fmt`` gbrpf32le). ``profile`` is that of ProRes (proxy, lt,
+    png, tiff or exr (half floats; 32 bits with ``pix_fmt`` gbrpf32le). ``vprofile`` is that of ProRes (proxy, lt,
     standard, hq, 4444, 4444xq) or DNxHR (lb, sq, hq, hqx, 444), and decides the pixel format. ``crf`` is the
     encoder's constant quality, smaller is better. ``preset`` trades encoding time for size (x264, x265). With ``parts``
     a film is encoded in closed parts of whole shots, by all who paint: other bytes, the same with any number of them.
@@ -93,9 +93,9 @@ class EncodingOptions:
         "h264, h265, prores, dnxhr, vp9, av1, ffv1, ...; of a folder png, tiff, exr.",
         examples=("h264", "h265", "prores", "dnxhr", "vp9", "av1", "ffv1", "png", "tiff", "exr"),
     )
-    profile: str | None = option(
+    vprofile: str | None = option(
         None,
-        "--profile",
+        "--vprofile",
         "Of prores: proxy ... hq, 4444, 4444xq; of dnxhr: lb, sq, hq, hqx, 444.",
         is_later=True,
         examples=("proxy", "lt", "standard", "hq", "4444", "4444xq", "lb", "sq", "hqx", "444"),

@@ -30,7 +30,17 @@ OPTION_PANELS = {
         *("--results", "--film-size", "--every", "--lpips-vgg"),
     ),
     "Result": (
-        *("--output", "--overwrite", "--vcodec", "--lossless", "--crf", "--preset", "--pix-fmt", "--parts"),
+        *(
+            "--output",
+            "--overwrite",
+            "--vcodec",
+            "--vprofile",
+            "--lossless",
+            "--crf",
+            "--preset",
+            "--pix-fmt",
+            "--parts",
+        ),
         *("--archive", "--layer", "--confidence-out", "--work", "--official", "--onnx"),
     ),
     "Instead of training": ("--status", "--stop", "--report", "--check-data", "--profile"),
