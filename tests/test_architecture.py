@@ -30,14 +30,14 @@ FLOORS = [
     {"evaluation", "plan", "training"},
     {"provenance"},
     {"rendering"},
-    {"cluster", "report", "web"},
+    {"cluster", "report", "vapoursynth", "web"},
     {"benchmark"},
     {"cli"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 PUBLIC = [
     *("EncodingOptions", "InputError", "Interrupted", "KinemacolorError", "PartialError", "Plan", "RenderOptions"),
-    *("Report", "ResourceError", "Session", "ShotRenderOptions", "UsageError", "WeightsError"),
+    *("Report", "ResourceError", "Session", "ShotRenderOptions", "UsageError", "WeightsError", "YCbCr"),
     *("colorize", "extract_frames", "list_models", "load_model"),
     *("make_plan", "preview", "render", "suggest_frames", "verify"),
 ]
