@@ -300,7 +300,7 @@ def refs_suggest(
 @refs_app.command("extract")
 def refs_extract(
     film: FilmArgument,
-    frames: Annotated[list[int], typer.Argument(metavar="FRAME...", help="Numbers; the first frame is 0.")],
+    frames: Annotated[list[int], typer.Argument(metavar="FRAME", help="Numbers; the first frame is 0.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="A folder.")],
     start: StartOption = "0",
     gaps: GapsOption = "error",
