@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from kinemacolor.options import ShotRenderOptions as ShotRenderOptions
     from kinemacolor.plan.document import Plan as Plan
     from kinemacolor.rendering.api import colorize as colorize
+    from kinemacolor.rendering.api import extract_frames as extract_frames
     from kinemacolor.rendering.api import make_plan as make_plan
     from kinemacolor.rendering.api import preview as preview
     from kinemacolor.rendering.api import render as render
+    from kinemacolor.rendering.api import suggest_frames as suggest_frames
     from kinemacolor.rendering.api import verify as verify
     from kinemacolor.rendering.progress import RenderReport as Report
     from kinemacolor.weights.registry import load_model as load_model
@@ -41,11 +43,13 @@ __all__ = [
     "UsageError",
     "WeightsError",
     "colorize",
+    "extract_frames",
     "list_models",
     "load_model",
     "make_plan",
     "preview",
     "render",
+    "suggest_frames",
     "verify",
 ]
 
@@ -56,7 +60,9 @@ _HOMES = {
     "list_models": "models.catalog",
     "load_model": "weights.registry",
     **dict.fromkeys(("EncodingOptions", "RenderOptions", "ShotRenderOptions"), "options"),
-    **dict.fromkeys(("colorize", "make_plan", "preview", "render", "verify"), "rendering.api"),
+    **dict.fromkeys(
+        ("colorize", "extract_frames", "make_plan", "preview", "render", "suggest_frames", "verify"), "rendering.api"
+    ),
     **dict.fromkeys(
         (
             *("InputError", "Interrupted", "KinemacolorError", "PartialError", "ResourceError"),

@@ -32,6 +32,7 @@ from kinemacolor.cli.options import (
     expand_options,
     hush_notices,
 )
+from kinemacolor.cli.panels import VerbApp
 from kinemacolor.cli.times import read_span
 from kinemacolor.errors import PartialError, UsageError
 from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, RenderOptions
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from kinemacolor.rendering.progress import Progress, RenderReport
     from kinemacolor.rendering.renderer import RenderPlan
 
-refs_app = typer.Typer(help="Which frames to colour, and those frames as pictures.", no_args_is_help=True)
+refs_app = VerbApp(help="Name the frames worth colouring, and write them as pictures.")
 
 ShotListOption = Annotated[Path | None, typer.Option("--shots", help="Your shots: *.csv, *.edl or *.otio.")]
 
@@ -107,7 +108,10 @@ def plan(
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Find the shots of FILM and choose references for each: one file to read, edit, and render."""
+    """Find the shots of FILM, and choose pictures for each.
+
+    The plan is one file: to read, to edit, and to `render`.
+    """
     announce_film(film, quiet=quiet)
     hush_notices(quiet=quiet)
     from kinemacolor.plan.planner import PlanRequest, make_plan
@@ -173,7 +177,9 @@ def render(
     quiet: QuietOption = False,
     json_report: JsonOption = False,
 ) -> None:
-    """Colorize a film as its plan says. A stopped run goes on; of a changed plan only what changed is painted.
+    """Colorize a film as its plan says.
+
+    A run that was stopped goes on; of a changed plan only what changed is painted.
 
     With --start or --end an excerpt, to try a plan: FILM.excerpt.color.*; it is painted apart, inside of --work.
     """
@@ -191,9 +197,8 @@ def render(
     suffix, span = "color", read_span(film_plan.film.path, start, end, film_plan.film.gaps)
     if span != (0, None):
         suffix, film_plan, work_folder = "excerpt.color", cut_excerpt(film_plan, *span), work_folder / "excerpt"
-    target = OutputSpec(
-        output or default_output_path(film_plan.film.path, suffix), encoding, layer, confidence_out, overwrite
-    )
+    result = output or default_output_path(film_plan.film.path, suffix, encoding)
+    target = OutputSpec(result, encoding, layer, confidence_out, overwrite)
     if tell_finished(find_finished_render(film_plan, target, work_folder), quiet=quiet, json_report=json_report):
         return
     spec = find_model(film_plan.model).spec
@@ -234,7 +239,10 @@ def refs_suggest(
     film: FilmArgument,
     budget: Annotated[int, typer.Option(min=1, help="So many frames at most.")] = 20,
     reference: Annotated[
-        list[str], typer.Option("--reference", "-r", help="A picture that you have already; repeat for several.")
+        list[str],
+        typer.Option(
+            "--reference", "-r", metavar="PICTURE", help="A picture that you have already; repeat for several."
+        ),
     ] = [],  # noqa: B006
     extract: Annotated[Path | None, typer.Option(help="Write the frames into this folder, as ref_000123.png.")] = None,
     shots: ShotListOption = None,
@@ -245,7 +253,7 @@ def refs_suggest(
     quiet: QuietOption = False,
     json_report: JsonOption = False,
 ) -> None:
-    """Name the fewest frames of FILM that are worth colouring, and how much of it each explains."""
+    """Name the frames of FILM worth colouring, and what each explains."""
     announce_film(film, quiet=quiet)
     hush_notices(quiet=quiet)
     from kinemacolor.plan.keyframe_selection import CandidateFrames, suggest_keyframes
@@ -298,7 +306,10 @@ def refs_extract(
     gaps: GapsOption = "error",
     quiet: QuietOption = False,
 ) -> None:
-    """Write frames of FILM as pictures to colour, named so that a plan knows their place: ref_000123.png."""
+    """Write frames of FILM as pictures to colour.
+
+    Their names tell a plan where they lie: ref_000123.png.
+    """
     announce_film(film, quiet=quiet)
     from kinemacolor.plan.stills import extract_frames
 

@@ -35,6 +35,7 @@ from kinemacolor.cli.options import (
     announce_film,
     expand_options,
 )
+from kinemacolor.cli.panels import RootGroup, VerbApp
 from kinemacolor.cli.report import report
 from kinemacolor.cli.shots import shots
 from kinemacolor.cli.times import read_span, read_times
@@ -45,11 +46,11 @@ from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, RenderOptions
 from kinemacolor.utils.console import print_message, show_progress
 from kinemacolor.utils.quick_start import prepare_quick_start
 
-app = typer.Typer(
+app = VerbApp(
     name="kinemacolor",
-    no_args_is_help=True,
-    add_completion=False,
+    cls=RootGroup,
     pretty_exceptions_enable=False,
+    epilog="Tab completes what you type: `kinemacolor --install-completion`",
 )
 app.add_typer(models_app, name="models")
 app.add_typer(refs_app, name="refs")
@@ -66,7 +67,7 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def root_command(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which version this is.")
     ] = False,
 ) -> None:
     """Give a black-and-white film the colours of a picture you choose.
@@ -94,7 +95,10 @@ def colorize(
     quiet: QuietOption = False,
     json_report: JsonOption = False,
 ) -> None:
-    """Colorize FILM with the colours of a reference picture; a run that was stopped goes on when repeated."""
+    """Give FILM the colours of pictures of your choice.
+
+    A run that was stopped, or killed, goes on when the same command is given again.
+    """
     announce_film(film, quiet=quiet)
     from kinemacolor.references.spec import ReferenceSpec
     from kinemacolor.rendering.one_shot import ColorizeRequest, ColorizeRun
@@ -104,7 +108,7 @@ def colorize(
     request = ColorizeRequest(
         source=film,
         references=tuple(map(ReferenceSpec.parse, reference)),
-        output=output or default_output_path(film),
+        output=output or default_output_path(film, encoding=encoding),
         model=model,
         options=options,
         jobs=jobs,
@@ -136,7 +140,9 @@ def colorize(
 def preview(
     film: FilmArgument,
     reference: ReferenceOption,
-    at: Annotated[list[str], typer.Option("--at", help=f"A place: {TIME_WORDS}; repeat for several.")] = ["0"],  # noqa: B006
+    at: Annotated[
+        list[str], typer.Option("--at", metavar="TIME", help=f"A place: {TIME_WORDS}; repeat for several.")
+    ] = ["0"],  # noqa: B006
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The picture; default FILM.preview.png")] = None,
     model: ModelOption = DEFAULT_MODEL,
     options: RenderOptions = RenderOptions(),
@@ -145,7 +151,10 @@ def preview(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing picture.")] = False,
     quiet: QuietOption = False,
 ) -> None:
-    """One picture of frames at given times: gray, coloured, and how sure the model is."""
+    """Colorize single frames first, as one picture to look at.
+
+    Side by side: gray, coloured, and how sure the model is.
+    """
     announce_film(film, f"loading {model}", quiet=quiet)  # torch takes some seconds
     from kinemacolor.rendering.api import preview as write
     from kinemacolor.video.picture_series import make_result_base
@@ -171,12 +180,15 @@ def preview(
 
 @app.command()
 def verify(
-    source: Annotated[Path, typer.Argument(help="The film as it was.")],
-    result: Annotated[Path, typer.Argument(help="The film as it became.")],
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="The film as it was.")],
+    result: Annotated[Path, typer.Argument(metavar="RESULT", help="The film as it became.")],
     gaps: GapsOption = "error",
     json_report: JsonOption = False,
 ) -> None:
-    """Prove that RESULT is SOURCE with colours: frames, timestamps, streams, luma. Exit 0 or 5."""
+    """Prove that RESULT is SOURCE with colours, and nothing else.
+
+    Frames, timestamps, streams, luma and all else are compared. Exit code 0 where all is kept, 5 where not.
+    """
     for path, doing in ((source, "opening"), (result, "comparing with it")):
         announce_film(path, doing)
     from kinemacolor.verification.verify import verify_film
@@ -196,7 +208,7 @@ def demo(
     folder: Annotated[Path, typer.Option("--output", "-o", help="Where the result goes.")] = Path("kinemacolor-demo"),
     quiet: QuietOption = False,
 ) -> None:
-    """Colorize the bundled sample with the built-in weights, and say where the result lies."""
+    """Colorize the bundled sample with the built-in weights."""
     print_message("demo: loading kinema", quiet=quiet)  # torch takes some seconds
     from kinemacolor.rendering.demo import run_demo
 
@@ -208,7 +220,7 @@ def demo(
 
 @app.command()
 def doctor() -> None:
-    """What works on this machine."""
+    """Say what works on this machine."""
     print_message("doctor: loading torch")
     from kinemacolor.cli.doctor import iter_system_checks
 
@@ -232,15 +244,12 @@ def _show_warning(message: Warning | str, *where: object, **more: object) -> Non
 
 def run(arguments: list[str]) -> int:
     """The command line as a function: gives the exit code."""
-    verbs = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
-    if arguments and not arguments[0].startswith("-") and arguments[0] not in verbs | {"models", "refs"}:
-        arguments = ["colorize", *arguments]
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _raise_interrupted)
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
-            app(arguments)
+            app(arguments, prog_name=app.info.name)  # by which shells find what completes, however it was started
     except SystemExit as ended:
         return int(ended.code or 0)
     except KinemacolorError as error:

@@ -7,9 +7,11 @@ from pathlib import Path
 from kinemacolor.errors import UsageError
 from kinemacolor.models.catalog import check_fill, find_model
 from kinemacolor.options import DEFAULT_MODEL, Detector, EncodingOptions, GapHandling, RenderOptions, check_options
-from kinemacolor.plan import planner
+from kinemacolor.plan import planner, stills
 from kinemacolor.plan.document import Plan
-from kinemacolor.references.load import ReferenceReader
+from kinemacolor.plan.keyframe_selection import CandidateFrames, Suggestion, suggest_keyframes
+from kinemacolor.plan.survey import survey_film
+from kinemacolor.references.load import ReferenceReader, load_reference, rgb_to_gray
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.rendering.one_shot import ColorizeRequest, run_request
 from kinemacolor.rendering.output import OutputSpec, check_output_path, find_finished_render, prepare_plan_output
@@ -155,6 +157,44 @@ def make_plan(
     )
     plan, _ = planner.make_plan(request, on_frame)
     return plan
+
+
+def suggest_frames(
+    film: AnyPath,
+    budget: int,
+    *,
+    references: Sequence[AnyPath] = (),
+    start_seconds: float = 0,
+    end_seconds: float | None = None,
+    gaps: GapHandling = "error",
+    shot_list: AnyPath | None = None,
+    detector: Detector = "luma",
+) -> list[Suggestion]:
+    """Name at most ``budget`` frames of a film that are worth colouring, the best first.
+
+    ``references`` are there already. Raises InputError for a film or reference that cannot be read.
+    """
+    known = [load_reference(one.path) for spec in _parse_references(references) for one in spec.list_references()]
+    film_survey = survey_film(
+        Path(film),
+        shot_list=Path(shot_list) if shot_list else None,
+        detector=detector,
+        start_seconds=start_seconds,
+        end_seconds=end_seconds,
+        gaps=gaps,
+    )
+    from kinemacolor.plan.frame_encoder import make_frame_encoder  # torch comes with it
+
+    encoder = make_frame_encoder()
+    candidates = CandidateFrames.from_survey(film_survey, encoder)
+    return suggest_keyframes(candidates, budget, [encoder.encode_frame(rgb_to_gray(picture)) for picture in known])
+
+
+def extract_frames(
+    film: AnyPath, frames: Sequence[int], folder: AnyPath, *, start_seconds: float = 0, gaps: GapHandling = "error"
+) -> list[Path]:
+    """Write frames of a film as pictures to colour, ``ref_000123.png``; errors as `kinemacolor.plan.stills`."""
+    return stills.extract_frames(Path(film), frames, Path(folder), start_seconds=start_seconds, gaps=gaps)
 
 
 def render(

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from kinemacolor.errors import KinemacolorError, UsageError
+from kinemacolor.provenance.record import Record, make_record_path
 from kinemacolor.rendering.ownership import lock_work_folder, make_lock_path, own_outputs
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.utils.checked_files import read_checked_json, read_kept_file, write_checked_json
@@ -47,20 +48,16 @@ class OutputClaim:
     work_folder: Path
 
     @property
-    def sidecar(self) -> Path:
-        """The report beside the film, which only a render that filled has."""
-        return make_sidecar_path(self.paths[0])
+    def record(self) -> Path:
+        """The record beside the film, of all results."""
+        return make_record_path(self.paths[0])
 
 
-def make_sidecar_path(result: Path) -> Path:
-    """Return where the report beside a result lies: ``film.color.mp4.json``."""
-    return result.with_name(f"{result.name}.json")
-
-
-def write_sidecar(report: RenderReport, path: Path) -> None:
-    """Write a report as JSON, for a result that is partial still. Raises ResourceError where the disk refuses."""
+def write_record(record: Record, path: Path) -> None:
+    """Write a record, for results that are partial still. Raises ResourceError where the disk refuses."""
     with translate_disk_errors(path):
-        path.write_bytes(json.dumps(asdict(report), indent=2).encode() + b"\n")
+        path.write_bytes(record.to_json().encode())
+        sync_path(path)
 
 
 def mark_started(claim: OutputClaim) -> None:
@@ -68,7 +65,7 @@ def mark_started(claim: OutputClaim) -> None:
 
     Folders that an earlier run began are deleted.
     """
-    partials = [make_partial_path(path) for path in (*claim.paths, claim.sidecar)]
+    partials = [make_partial_path(path) for path in (*claim.paths, claim.record)]
     for partial in find_own_partials(claim.work_folder, claim.paths):
         if partial.is_dir() and not partial.is_symlink():
             with translate_disk_errors(partial):
@@ -92,27 +89,35 @@ def find_own_partials(work_folder: Path, paths: Iterable[Path]) -> list[Path]:
             begun = json.loads(read_kept_file(note) or b"[]")
     texts = [text for text in begun if isinstance(text, str)] if isinstance(begun, list) else []
     known = {os.path.normpath(base / text) for text in texts if "\0" not in text}
-    partials = [make_partial_path(path) for path in (*paths, *map(make_sidecar_path, paths))]
+    partials = [make_partial_path(path) for path in (*paths, *map(make_record_path, paths))]
     return [partial for partial in partials if os.path.normpath(_resolve_folder(partial)) in known]
 
 
-def commit_outputs(claim: OutputClaim, writers: Iterable[FilmWriter], report: RenderReport) -> None:
-    """Have ``writers`` finish, and give all results their names at once.
+def commit_outputs(
+    claim: OutputClaim,
+    writers: Iterable[FilmWriter],
+    report: RenderReport,
+    make_record: Callable[[Sequence[str]], Record],
+) -> None:
+    """Have ``writers`` finish, and give all results and their record their names at once.
+
+    ``make_record`` gets the digests of the results, in the order of the claim. What changes a finished result does so
+    before they are computed.
 
     Raises UsageError where a name was taken meanwhile, ResourceError where the disk is full or refuses.
     """
     for writer in writers:
         writer.finish()
-    if report.filled is not None:
-        write_sidecar(report, make_partial_path(claim.sidecar))
-    results = _list_results(claim, report)
     with translate_disk_errors(claim.paths[0]):
-        for path in results:
+        for path in claim.paths:
             sync_tree(make_partial_path(path))
-        digests = [compute_tree_sha256(make_partial_path(path)) for path in results]
-    record = {"request": claim.request, "results": digests, "report": asdict(report)}
-    write_checked_json(claim.work_folder / COMMIT_FILE, record)
-    _give_names(claim, results, record)
+        digests = [compute_tree_sha256(make_partial_path(path)) for path in claim.paths]
+    partial_record = make_partial_path(claim.record)
+    write_record(make_record(digests), partial_record)
+    note = {"request": claim.request, "results": digests, "report": asdict(report)}
+    note["record"] = compute_tree_sha256(partial_record)
+    write_checked_json(claim.work_folder / COMMIT_FILE, note)
+    _give_names(claim, note)
 
 
 def find_finished(claim: OutputClaim) -> RenderReport | None:
@@ -124,19 +129,18 @@ def find_finished(claim: OutputClaim) -> RenderReport | None:
     report = _read_report(claim, pending)
     if pending and report:
         with own_outputs(claim.paths):
-            results = _list_results(claim, report)
-            named = zip(results, pending["results"], strict=True)
+            named = _list_results(claim, pending)
             if all(digest in (_digest(path), _digest(make_partial_path(path))) for path, digest in named):
-                _give_names(claim, results, pending)
+                _give_names(claim, pending)
                 _remove_leftovers(claim)
                 return report
     if claim.overwrite or not claim.paths[0].exists():
         return None
-    record = read_checked_json(_record_path(claim))
-    report = _read_report(claim, record)
-    if record and report:
-        named = zip(_list_results(claim, report), record["results"], strict=True)
-        if all(_digest(path) == digest for path, digest in named):
+    note = read_checked_json(_find_finished_note(claim))
+    report = _read_report(claim, note)
+    if note and report:  # the record beside a result may have been taken away: the job is done all the same
+        films = _list_results(claim, note)[: len(claim.paths)]
+        if all(_digest(path) == digest for path, digest in films):
             _remove_leftovers(claim)
             return report
     return None
@@ -152,27 +156,40 @@ def _remove_leftovers(claim: OutputClaim) -> None:
             pass
 
 
-def _list_results(claim: OutputClaim, report: RenderReport) -> list[Path]:
-    return [*claim.paths, *([] if report.filled is None else [claim.sidecar])]
+def _list_results(claim: OutputClaim, note: dict[str, Any]) -> list[tuple[Path, str]]:
+    """List results and record, each with its digest; notes of a version before have no record."""
+    results = list(zip(claim.paths, note["results"], strict=False))
+    return [*results, (claim.record, note["record"])] if "record" in note else results
 
 
-def _give_names(claim: OutputClaim, results: list[Path], record: dict[str, Any]) -> None:
+def _give_names(claim: OutputClaim, note: dict[str, Any]) -> None:
     """Give each result its name that has it not yet, remember that all are whole, and delete the notes of the run."""
+    results = [path for path, _ in _list_results(claim, note)]
     with translate_disk_errors(claim.paths[0]):
         for path in results:
             partial = make_partial_path(path)
             if os.path.lexists(partial):
                 _check_free(path, partial, overwrite=claim.overwrite)
                 partial.replace(path)
-        if claim.sidecar not in results:
-            claim.sidecar.unlink(missing_ok=True)  # that of an earlier result, which is replaced
+        make_record_path(make_partial_path(claim.paths[0])).unlink(missing_ok=True)  # of a film that was cut off before
+        if claim.overwrite:
+            _remove_old_report(claim.paths[0])
         for folder in {path.absolute().parent for path in results}:
             sync_path(folder)
     with suppress(KinemacolorError):  # it only spares the same job to be done again
-        write_checked_json(_record_path(claim), record)
+        write_checked_json(_find_finished_note(claim), note)
     with translate_disk_errors(claim.work_folder):
         for name in (COMMIT_FILE, PARTIALS_FILE):
             (claim.work_folder / name).unlink(missing_ok=True)
+
+
+def _remove_old_report(result: Path) -> None:
+    """Remove the report that versions before 0.1 wrote beside a filled result, which is replaced; nothing else."""
+    old = result.with_name(f"{result.name}.json")
+    with suppress(ValueError, RecursionError):
+        content = json.loads(read_kept_file(old) or b"null")
+        if isinstance(content, dict) and content.keys() >= {"source", "result", "mean_confidence", "filled_by_shot"}:
+            old.unlink()
 
 
 def _check_free(path: Path, partial: Path, *, overwrite: bool) -> None:
@@ -185,16 +202,16 @@ def _check_free(path: Path, partial: Path, *, overwrite: bool) -> None:
         raise UsageError(f"{path} exists now: the whole result lies at {partial}; move one away, or add --overwrite")
 
 
-def _read_report(claim: OutputClaim, record: dict[str, Any] | None) -> RenderReport | None:
-    """Read the report in a record; None where the record is missing, or one of another request."""
-    if not record or record.get("request") != claim.request:
+def _read_report(claim: OutputClaim, note: dict[str, Any] | None) -> RenderReport | None:
+    """Read the report in a note; None where the note is missing, or one of another request."""
+    if not note or note.get("request") != claim.request:
         return None
     try:
-        report = TypeAdapter(RenderReport).validate_python(record.get("report"))
+        report = TypeAdapter(RenderReport).validate_python(note.get("report"))
     except ValidationError:  # of another version
         return None
-    results = record.get("results")
-    if not isinstance(results, list) or len(results) != len(_list_results(claim, report)):
+    results = note.get("results")
+    if not isinstance(results, list) or len(results) < len(claim.paths):
         return None
     return replace(report, result=str(claim.paths[0]))
 
@@ -207,7 +224,7 @@ def _digest(path: Path) -> str | None:
         return None
 
 
-def _record_path(claim: OutputClaim) -> Path:
+def _find_finished_note(claim: OutputClaim) -> Path:
     name = hashlib.sha256(os.fsencode(_resolve_folder(claim.paths[0].absolute()))).hexdigest()[:24]
     return user_folder() / "finished" / f"{name}.json"
 

@@ -21,6 +21,7 @@ from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.utils.device import check_device
 from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.video.default_container import choose_default_suffix
+from kinemacolor.video.disclosure import ResultRole
 from kinemacolor.video.encoding import EncoderSettings, choose_encoder, is_folder_name
 from kinemacolor.video.geometry import compute_working_size
 from kinemacolor.video.images import WRITABLE_PICTURE_SUFFIXES
@@ -51,9 +52,15 @@ class OutputSpec:
     overwrite: bool = False
 
     @property
+    def results(self) -> list[tuple[ResultRole, Path]]:
+        """The files to write, and what each is; the colorized film first."""
+        given: dict[ResultRole, Path | None] = {"film": self.output, "layer": self.layer, "confidence": self.confidence}
+        return [(role, path) for role, path in given.items() if path is not None]
+
+    @property
     def paths(self) -> list[Path]:
         """The paths of all files to write."""
-        return [path for path in (self.output, self.layer, self.confidence) if path is not None]
+        return [path for _, path in self.results]
 
     def make_claim(self, request: str, work_folder: Path) -> OutputClaim:
         """Return the claim of a request with this digest and ``work_folder`` on these files."""
@@ -117,14 +124,16 @@ def prepare_output(
     return OutputSetup(output_spec, info, encoders, _collect_warnings(info, encoders[output_spec.output]), claim)
 
 
-def default_output_path(source: Path, label: str = "color") -> Path:
+def default_output_path(source: Path, label: str = "color", encoding: EncodingOptions | None = None) -> Path:
     """Name the result beside its source: ``film.color.mp4`` for ``film.mp4``, in a container that holds what it has.
 
     A folder or a series of pictures becomes a folder, one picture a picture. Raises InputError for what cannot be
-    opened; a film that does not exist is not looked at.
+    opened; a film that does not exist is not looked at. For archives (``encoding``) it is Matroska.
     """
     base, suffix = make_result_base(source), choose_result_suffix(source)
-    if suffix is None and source.is_file():
+    if encoding and encoding.archive:
+        suffix = ".mkv"
+    elif suffix is None and source.is_file():
         suffix = choose_default_suffix(source)
     elif suffix is None:
         own = source.suffix.lower()
@@ -210,7 +219,7 @@ def check_still_free(output_setup: OutputSetup) -> None:
 def _check_claim(claim: OutputClaim, inputs: Sequence[Path]) -> None:
     """Check that all files of a claim can be written. Raises as `check_output_path`."""
     replaceable = find_own_partials(claim.work_folder, claim.paths)
-    for path in (*claim.paths, claim.sidecar):
+    for path in (*claim.paths, claim.record):
         check_output_path(path, inputs, overwrite=claim.overwrite, replaceable=replaceable)
 
 
@@ -255,7 +264,7 @@ def check_output_name(output: Path) -> None:
     if "\0" in str(output):
         raise UsageError(f"{str(output)!r} is no name of a file: name another result with -o")
     partial, lock = make_partial_path(output).name, make_lock_path(output).name
-    longest = max(len(os.fsencode(name)) for name in (f"{partial}.json", f"{output.name}.work", lock))
+    longest = max(len(os.fsencode(name)) for name in (partial, f"{output.name}.work", lock))
     if longest > LONGEST_NAME_BYTES:
         raise UsageError(
             f"{output.name} is too long a name: with what is added while it is written it has {longest} bytes, "

@@ -4,23 +4,25 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 
 import torch
 
-from kinemacolor.errors import InputError, PartialError, UsageError, WeightsError
+from kinemacolor.errors import InputError, PartialError, UsageError, WeightsError, translate_read_errors
 from kinemacolor.inference.batches import SharedBatch
 from kinemacolor.inference.engines.choice import Runtime, choose_runtime
 from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction
 from kinemacolor.models.base import Colorizer
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import film_sha256
+from kinemacolor.provenance.record import make_record_path
 from kinemacolor.references.load import ReferenceReader
 from kinemacolor.references.spec import Reference
 from kinemacolor.rendering.blend import iter_frame_predictions
 from kinemacolor.rendering.cache import PassFolder, WorkFolder
-from kinemacolor.rendering.commit import commit_outputs, make_sidecar_path, mark_started, write_sidecar
+from kinemacolor.rendering.commit import commit_outputs, mark_started, write_record
 from kinemacolor.rendering.frame_writing import open_film_writer, write_frames
 from kinemacolor.rendering.inference_pass import InferenceWorker, SegmentPainter
 from kinemacolor.rendering.kept_luma import KeptLuma
@@ -30,11 +32,13 @@ from kinemacolor.rendering.part_encoding import PartEncoder
 from kinemacolor.rendering.parts import PartSettings, PartStore, find_parts_obstacle, plan_parts
 from kinemacolor.rendering.passes import PAINTING_FORMAT, InferencePass, ShotPasses, build_shot_passes
 from kinemacolor.rendering.progress import FilledShot, Progress, ProgressMeter, RenderReport
+from kinemacolor.rendering.recording import make_record
 from kinemacolor.utils.device import choose_device
+from kinemacolor.utils.files import compute_tree_sha256
 from kinemacolor.utils.stages import Stages
 from kinemacolor.video.geometry import make_film_geometry
 from kinemacolor.video.info import VideoInfo
-from kinemacolor.video.output import FilmWriter
+from kinemacolor.video.output import FilmWriter, make_partial_path
 from kinemacolor.video.picture_series import locate_film, stamp_film
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.writer import VideoWriter
@@ -184,12 +188,14 @@ def execute_render_plan(
         report = _make_render_report(render_plan, output_setup, meter, reader, writers[claim.paths[0]], means, stages)
         report.warnings.extend(note for note in notes if note)
         if reader.ended_early is None:
-            commit_outputs(claim, writers.values(), report)
+            commit_outputs(claim, writers.values(), report, partial(make_record, render_plan, output_setup, report))
             render_plan.prune_stale_passes()
             PartStore(work.folder).remove()
     if report.ended_early:
-        if report.filled is not None:
-            write_sidecar(report, make_sidecar_path(Path(report.result)))
+        partials = [make_partial_path(path) for path in claim.paths]
+        with translate_read_errors(partials[0]):
+            digests = [compute_tree_sha256(path) for path in partials]
+        write_record(make_record(render_plan, output_setup, report, digests), make_record_path(partials[0]))
         raise PartialError(f"{film.path.name} is cut off: {report.ended_early}. Kept: {report.result}", report)
     return report
 

@@ -12,6 +12,7 @@ from kinemacolor.verification.intended import (
     explain_missing_chapters,
     explain_missing_stream,
     explain_narrowed_range,
+    is_kept_value,
     is_own_key,
 )
 from kinemacolor.verification.reading import Reading
@@ -105,7 +106,7 @@ def _check_color_tags(
 def _check_metadata(source: FilmHeader, result: FilmHeader) -> Check:
     found = lower_keys(result.metadata)
     wanted = {key: value for key, value in lower_keys(source.metadata).items() if not is_own_key(key)}
-    lost = [key for key, value in wanted.items() if found.get(key) != value]
+    lost = [key for key, value in wanted.items() if not is_kept_value(key, value, found.get(key, ""))]
     return Check("metadata", not lost, f"{len(wanted)} kept" if not lost else f"lost or changed: {', '.join(lost)}")
 
 

@@ -108,6 +108,13 @@ def is_own_key(key: str) -> bool:
     return key in _OWN_KEYS or key.startswith("_statistics")
 
 
+def is_kept_value(key: str, value: str, found: str) -> bool:
+    """Say whether an entry of the metadata of a film is kept: a result adds words about itself, or replaces such."""
+    if key == "comment":
+        return found == value or found.startswith(f"{value}\n")
+    return found == value or (key == "kinemacolor" and bool(found))
+
+
 def explain_missing_key(key: str, value: str, result: FilmHeader) -> str:
     """Return why a result may lack an entry of the metadata of a stream; empty if it must have it."""
     if result.is_pictures:

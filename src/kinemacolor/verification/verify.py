@@ -5,6 +5,7 @@ from pathlib import Path
 from kinemacolor.errors import InputError, translate_read_errors
 from kinemacolor.options import GapHandling
 from kinemacolor.verification.check import Check
+from kinemacolor.verification.credentials import check_credentials
 from kinemacolor.verification.picture_lists import list_pictures
 
 
@@ -12,7 +13,9 @@ def verify_film(source: Path, result: Path, gaps: GapHandling = "error") -> list
     """Compare a result with its source: pictures, times, geometry, luma, tags, side data and all other streams.
 
     Both are read once, side by side. With ``gaps`` "hold" a source of numbered pictures shows the one before a gap as
-    often as pictures are missing. Raises InputError where one of them cannot be read.
+    often as pictures are missing. Content Credentials of the result are checked too, where it has some.
+
+    Raises InputError where one of them cannot be read.
     """
     for path in (source, result):
         with translate_read_errors(path):
@@ -24,4 +27,6 @@ def verify_film(source: Path, result: Path, gaps: GapHandling = "error") -> list
     with open_readings(source, result, hold_gaps=gaps == "hold") as (one, other):
         comparison = FilmComparison(one, other)
         comparison.read()
-        return list(comparison.iter_checks())
+        checks = list(comparison.iter_checks())
+    credentials = check_credentials(result)
+    return [*checks, credentials] if credentials else checks

@@ -13,17 +13,19 @@ import av
 from kinemacolor.errors import KinemacolorError, UsageError
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.video.container import open_film
+from kinemacolor.video.disclosure import add_tag
 from kinemacolor.video.encoded_part import DecodingTimes, EncodedPart
 from kinemacolor.video.encoding import EncoderSettings
 from kinemacolor.video.info import NO_EXTRAS, FrameExtras, VideoInfo
 from kinemacolor.video.matroska_aspect import write_pixel_aspect
-from kinemacolor.video.mxf import complete_metadata
+from kinemacolor.video.mxf import complete_metadata, make_comments
 from kinemacolor.video.other_streams import CONTAINER_METADATA_KEYS, StreamCopier, copy_film_metadata
 from kinemacolor.video.output import FilmWriter, make_partial_path, translate_encoding_errors
 from kinemacolor.video.picture_encoder import MATROSKA_SUFFIXES, PictureEncoder
 from kinemacolor.video.picture_writer import PictureWriter
 
-# Metadata that MP4 stores where every player looks; any other needs its newer key-value atoms.
+# Metadata that MP4 stores where every player looks. Any other needs its newer key-value atoms, which take the place of
+# those: many programs read the old ones alone, so they are given up where a film would lose something, not for a tag.
 _STANDARD_MP4_KEYS = {
     *("title", "artist", "album_artist", "album", "composer", "genre", "date", "comment", "copyright", "grouping"),
     *("creation_time", "description", "synopsis", "show", "episode_id", "network", "lyrics", "location", "timecode"),
@@ -38,15 +40,17 @@ def open_writer(
     end_seconds: float | None = None,
     *,
     with_other_streams: bool = True,
+    words: str = "",
 ) -> FilmWriter:
     """Open the writer for this kind of result: film, folder of pictures, or one picture.
 
     Without ``with_other_streams`` a film has the source's metadata and time code, but neither sound, subtitles and
-    attachments nor chapters.
+    attachments nor chapters. ``words``: what the result says of itself (`describe_result`).
     """
     if encoder.picture_suffix:
-        return PictureWriter(output, info, encoder)
-    return VideoWriter(output, info, encoder, start_seconds, end_seconds, with_other_streams=with_other_streams)
+        return PictureWriter(output, info, encoder, words)
+    seconds = start_seconds, end_seconds
+    return VideoWriter(output, info, encoder, *seconds, with_other_streams=with_other_streams, words=words)
 
 
 class VideoWriter:
@@ -65,6 +69,7 @@ class VideoWriter:
         end_seconds: float | None = None,
         *,
         with_other_streams: bool = True,
+        words: str = "",
     ) -> None:
         self.output, self.info, self.encoder = output, info, encoder
         self.partial_path = make_partial_path(output)
@@ -78,11 +83,16 @@ class VideoWriter:
         with translate_encoding_errors(self.partial_path):
             # One opening of the source for all that is not its pictures.
             source = None if info.is_pictures else open_film(info.path)
-            options = _build_container_options(output, source.metadata if source else {})
+            takes_any_key = _can_take_any_key(output, source.metadata if source else {})
+            options = _build_container_options(output, takes_any_key=takes_any_key)
             self._container = av.open(str(self.partial_path.absolute()), "w", container_options=options)
             self._pictures = PictureEncoder(self._container, output, info, encoder, start_seconds, self.warnings)
             if source:
                 copy_film_metadata(source, self._container, info, start_seconds)
+            if words:
+                add_tag(self._container.metadata, words, takes_any_key=takes_any_key)
+            if self._is_mxf:
+                make_comments(self._container.metadata)
             if source and with_other_streams:
                 self._stream_copier = StreamCopier(
                     source, self._container, info, start_seconds, end_seconds, self.warnings
@@ -208,9 +218,14 @@ class VideoWriter:
             self.warnings.append(f"the pixel aspect {aspect} is not in the header of {self.output.suffix}: .mp4 has it")
 
 
-def _build_container_options(output: Path, metadata: Mapping[str, str]) -> dict[str, str]:
-    """Options of the muxer for a result with a film's metadata."""
+def _can_take_any_key(output: Path, metadata: Mapping[str, str]) -> bool:
+    """Whether a result with a film's metadata gets a place for any key, or for the usual ones alone."""
+    unusual = {key.partition("-")[0] for key in metadata} - CONTAINER_METADATA_KEYS - _STANDARD_MP4_KEYS
+    return output.suffix.lower() in (*MATROSKA_SUFFIXES, ".mxf") or bool(unusual)
+
+
+def _build_container_options(output: Path, *, takes_any_key: bool) -> dict[str, str]:
+    """Options of the muxer for a result."""
     if output.suffix.lower() in (*MATROSKA_SUFFIXES, ".mxf"):
         return {"fflags": "+bitexact"}  # else these give the film and its streams random numbers
-    unusual = {key.partition("-")[0] for key in metadata} - CONTAINER_METADATA_KEYS - _STANDARD_MP4_KEYS
-    return {"movflags": "use_metadata_tags"} if unusual else {}
+    return {"movflags": "use_metadata_tags"} if takes_any_key else {}
