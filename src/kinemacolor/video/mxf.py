@@ -43,7 +43,7 @@ def check_can_be_mxf(info: VideoInfo) -> None:
     if info.display_matrix:
         raise UsageError("the film is turned or mirrored when it is shown, which .mxf cannot say: name it .mov")
     if find_edit_rate(info.rate) is None:
-        rate = "no rate" if info.rate is None else f"{float(info.rate):.5g} frames a second"
+        rate = "no rate" if info.rate is None else f"{float(info.rate):.5g} frames a second on average"
         known = ", ".join(f"{float(one):.5g}" for one in EDIT_RATES)
         raise UsageError(f"the film has {rate}, .mxf can have {known}: name it .mov, which takes any")
 
