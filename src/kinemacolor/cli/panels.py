@@ -31,7 +31,8 @@ OPTION_PANELS = {
     ),
     "Result": (
         *("--output", "--overwrite", "--vcodec", "--lossless", "--crf", "--preset", "--pix-fmt", "--parts"),
-        *("--archive", "--layer", "--confidence-out", "--work", "--official", "--onnx"),
+        *("--archive", "--bag", "--credentials", "--key"),
+        *("--layer", "--confidence-out", "--work", "--official", "--onnx"),
     ),
     "Instead of training": ("--status", "--stop", "--report", "--check-data", "--profile"),
     "Who may come in": ("--host", "--port", "--auth", "--shared", "--browser"),
