@@ -35,7 +35,7 @@ from kinemacolor.cli.options import (
 from kinemacolor.cli.panels import VerbApp
 from kinemacolor.cli.times import read_span
 from kinemacolor.errors import PartialError, UsageError
-from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, RenderOptions
+from kinemacolor.options import DEFAULT_MODEL, DeliveryOptions, EncodingOptions, RenderOptions
 from kinemacolor.utils.console import print_message, show_progress
 from kinemacolor.utils.words import format_count
 
@@ -173,32 +173,34 @@ def render(
     device: DeviceOption = DEFAULT_DEVICE,
     engine: EngineOption = DEFAULT_ENGINE,
     encoding: EncodingOptions = EncodingOptions(),
+    delivery: DeliveryOptions = DeliveryOptions(),
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
     json_report: JsonOption = False,
 ) -> None:
     """Colorize a film as its plan says.
 
-    A run that was stopped goes on; of a changed plan only what changed is painted.
-
-    With --start or --end an excerpt, to try a plan: FILM.excerpt.color.*; it is painted apart, inside of --work.
+    A run that was stopped goes on; of a changed plan only what changed is painted. With --start or --end an excerpt, to
+    try a plan: FILM.excerpt.color.*; it is painted apart, inside of --work.
     """
     announce_film(plan, quiet=quiet)
     from kinemacolor.models.catalog import find_model
     from kinemacolor.plan.document import Plan
     from kinemacolor.plan.excerpt import cut_excerpt
-    from kinemacolor.rendering.output import OutputSpec, default_output_path, find_finished_render, prepare_plan_output
+    from kinemacolor.rendering.output import (
+        default_output_path,
+        find_finished_render,
+        make_output_spec,
+        prepare_plan_output,
+    )
 
-    if workers and not cluster:
-        raise UsageError("--workers goes with --cluster: add --cluster auto")
-    if jobs and cluster:
-        raise UsageError("--jobs is for this machine alone: with --cluster give --workers")
+    _check_painters(jobs, cluster, workers)
     film_plan, work_folder = Plan.read(plan), work or plan.with_name(f"{plan.name.removesuffix('.json')}.work")
     suffix, span = "color", read_span(film_plan.film.path, start, end, film_plan.film.gaps)
     if span != (0, None):
         suffix, film_plan, work_folder = "excerpt.color", cut_excerpt(film_plan, *span), work_folder / "excerpt"
-    result = output or default_output_path(film_plan.film.path, suffix, encoding)
-    target = OutputSpec(result, encoding, layer, confidence_out, overwrite)
+    result = output or default_output_path(film_plan.film.path, suffix, encoding, delivery)
+    target = make_output_spec(result, encoding, delivery, layer, confidence_out, overwrite=overwrite)
     if tell_finished(find_finished_render(film_plan, target, work_folder), quiet=quiet, json_report=json_report):
         return
     spec = find_model(film_plan.model).spec
@@ -213,6 +215,14 @@ def render(
         with show_progress(film_plan.film.path.name, quiet=quiet) as advance:
             summary = _execute(job, prepared, lambda at: advance(at.frames, at.expected), jobs, cluster, workers)
         report_outcome(summary)
+
+
+def _check_painters(jobs: int | None, cluster: str | None, workers: int | None) -> None:
+    """Raise UsageError for options of painting that exclude each other."""
+    if workers and not cluster:
+        raise UsageError("--workers goes with --cluster: add --cluster auto")
+    if jobs and cluster:
+        raise UsageError("--jobs is for this machine alone: with --cluster give --workers")
 
 
 def _execute(

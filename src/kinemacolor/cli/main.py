@@ -42,7 +42,7 @@ from kinemacolor.cli.times import read_span, read_times
 from kinemacolor.cli.train import train
 from kinemacolor.cli.web import web
 from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, UsageError, find_machine_fault
-from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, RenderOptions
+from kinemacolor.options import DEFAULT_MODEL, DeliveryOptions, EncodingOptions, RenderOptions
 from kinemacolor.utils.console import print_message, show_progress
 from kinemacolor.utils.quick_start import prepare_quick_start
 
@@ -91,6 +91,7 @@ def colorize(
     end: EndOption = None,
     gaps: GapsOption = "error",
     encoding: EncodingOptions = EncodingOptions(),
+    delivery: DeliveryOptions = DeliveryOptions(),
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
     json_report: JsonOption = False,
@@ -101,6 +102,7 @@ def colorize(
     """
     announce_film(film, quiet=quiet)
     from kinemacolor.references.spec import ReferenceSpec
+    from kinemacolor.rendering.delivery import place_in_bag
     from kinemacolor.rendering.one_shot import ColorizeRequest, ColorizeRun
     from kinemacolor.rendering.output import default_output_path
 
@@ -108,13 +110,14 @@ def colorize(
     request = ColorizeRequest(
         source=film,
         references=tuple(map(ReferenceSpec.parse, reference)),
-        output=output or default_output_path(film, encoding=encoding),
+        output=place_in_bag(output or default_output_path(film, encoding=encoding, delivery=delivery), delivery.bag),
         model=model,
         options=options,
         jobs=jobs,
         device=device,
         engine=engine,
         encoding=encoding,
+        delivery=delivery,
         start_seconds=start_seconds,
         end_seconds=end_seconds,
         gaps=gaps,

@@ -1,6 +1,7 @@
 """Makes a plan from a film and references: surveys the film, names the references, assigns them to shots."""
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from kinemacolor.shots.files import validate_suffix
 from kinemacolor.shots.shot import Shot
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.utils.files import compute_file_sha256
+from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.picture_series import list_film_files
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.weights.manifest import weights_sha256
@@ -239,3 +241,12 @@ def _resolve_references(spec: ReferenceSpec, film_survey: Survey, folder: Path) 
                 f"the film has {film_survey.index.frames} (the first is 0)"
             )
     return found
+
+
+def check_time_range(start_seconds: float, end_seconds: float | None, info: VideoInfo) -> None:
+    """Raise UsageError where no part of the film lies between --start and --end."""
+    end = math.inf if end_seconds is None else end_seconds
+    if not 0 <= start_seconds < end:
+        raise UsageError(f"--start {start_seconds:g} and --end {end:g} leave nothing between them")
+    if info.duration_seconds is not None and start_seconds > info.duration_seconds:
+        raise UsageError(f"--start {start_seconds:g} is behind the end of the film ({info.duration_seconds:.2f} s)")

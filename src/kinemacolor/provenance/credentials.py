@@ -4,6 +4,7 @@ They are written by the package c2pa, an extra. Nothing is asked of a network: n
 signers, no revoked certificates.
 """
 
+import hashlib
 import mimetypes
 import os
 import shutil
@@ -145,6 +146,11 @@ def check_signable(output: Path) -> None:
     if output.suffix.lower() not in _FORMATS:
         wanted = ", ".join(_FORMATS)
         raise UsageError(f"{output.name} cannot hold Content Credentials: name the result {wanted}")
+
+
+def compute_certificates_sha256(certificates: Path) -> str:
+    """Compute the SHA-256 of a file of certificates. Raises UsageError where it does not exist."""
+    return hashlib.sha256(_read(certificates)).hexdigest()
 
 
 def _read(path: Path) -> bytes:
