@@ -30,7 +30,7 @@ FLOORS = [
     {"evaluation", "plan", "training"},
     {"provenance"},
     {"rendering"},
-    {"cluster", "report", "web"},
+    {"cluster", "report", "vapoursynth", "web"},
     {"benchmark"},
     {"cli"},
 ]
@@ -38,7 +38,7 @@ FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 PUBLIC = [
     *("DeliveryOptions", "EncodingOptions", "InputError", "Interrupted", "KinemacolorError", "PartialError", "Plan"),
     *("RenderOptions", "Report", "ResourceError", "Session", "ShotRenderOptions", "UsageError", "WeightsError"),
-    *("colorize", "extract_frames", "list_models", "load_model"),
+    *("YCbCr", "colorize", "extract_frames", "list_models", "load_model"),
     *("make_plan", "preview", "render", "suggest_frames", "verify"),
 ]
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from kinemacolor._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from kinemacolor.color import YCbCr as YCbCr
     from kinemacolor.errors import InputError as InputError
     from kinemacolor.errors import Interrupted as Interrupted
     from kinemacolor.errors import KinemacolorError as KinemacolorError
@@ -44,6 +45,7 @@ __all__ = [
     "ShotRenderOptions",
     "UsageError",
     "WeightsError",
+    "YCbCr",
     "colorize",
     "extract_frames",
     "list_models",
@@ -59,6 +61,7 @@ _HOMES = {
     "Plan": "plan.document",
     "Report": "rendering.progress:RenderReport",
     "Session": "inference.session",
+    "YCbCr": "color",
     "list_models": "models.catalog",
     "load_model": "weights.registry",
     **dict.fromkeys(("DeliveryOptions", "EncodingOptions", "RenderOptions", "ShotRenderOptions"), "options"),

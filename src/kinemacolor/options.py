@@ -80,8 +80,9 @@ class RenderOptions(ShotRenderOptions):
 class EncodingOptions:
     """How the result is encoded; None leaves a choice to the container and the source.
 
-    ``vcodec`` is h264, h265, prores, vp9, av1, ffv1 or any encoder of FFmpeg; for a folder of pictures
-    png, tiff or exr (half floats; 32 bits with ``pix_fmt`` gbrpf32le). ``crf`` is the
+    ``vcodec`` is h264, h265, prores, dnxhr, vp9, av1, ffv1 or any encoder of FFmpeg; for a folder of pictures
+    png, tiff or exr (half floats; 32 bits with ``pix_fmt`` gbrpf32le). ``vprofile`` is that of ProRes (proxy, lt,
+    standard, hq, 4444, 4444xq) or DNxHR (lb, sq, hq, hqx, 444), and decides the pixel format. ``crf`` is the
     encoder's constant quality, smaller is better. ``preset`` trades encoding time for size (x264, x265). With ``parts``
     a film is encoded in closed parts of whole shots, by all who paint: other bytes, the same with any number of them.
     ``archive``: a film for keeps, FFV1 in Matroska, with its SHA-256 in a file beside it (``RESULT.sha256``).
@@ -90,8 +91,15 @@ class EncodingOptions:
     vcodec: str | None = option(
         None,
         "--vcodec",
-        "h264, h265, prores, vp9, av1, ffv1, ...; of a folder png, tiff, exr.",
-        examples=("h264", "h265", "prores", "vp9", "av1", "ffv1", "png", "tiff", "exr"),
+        "h264, h265, prores, dnxhr, vp9, av1, ffv1, ...; of a folder png, tiff, exr.",
+        examples=("h264", "h265", "prores", "dnxhr", "vp9", "av1", "ffv1", "png", "tiff", "exr"),
+    )
+    vprofile: str | None = option(
+        None,
+        "--vprofile",
+        "Of prores: proxy ... hq, 4444, 4444xq; of dnxhr: lb, sq, hq, hqx, 444.",
+        is_later=True,
+        examples=("proxy", "lt", "standard", "hq", "4444", "4444xq", "lb", "sq", "hqx", "444"),
     )
     pix_fmt: str | None = option(
         None,

@@ -65,7 +65,7 @@ def test_a_signed_result_is_found_unchanged_and_changed_after_one_byte(
     sign(signer, result, source)
     check = judge(result)
     assert check.passed
-    assert "unchanged since it was signed by Filmarchiv, and whose certificate is on no list" in check.detail
+    assert "unchanged since it was signed by Filmarchiv, whose certificate is on no list" in check.detail
     signed = bytearray(result.read_bytes())
     at = signed.rindex(content[len(content) // 2 :][:16])  # of the pictures
     signed[at] ^= 1

@@ -23,8 +23,8 @@ ModelsOption = Annotated[
 ProtocolOption = Annotated[
     str,
     typer.Option(
-        help="Where references come from: first, later:N, still, self.",
-        autocompletion=complete_from("first", "later:", "still", "self"),
+        help="Where references come from: first, later:N, keyframes:0,1/2,1, still, self.",
+        autocompletion=complete_from("first", "later:", "keyframes:", "still", "self"),
     ),
 ]
 

@@ -30,8 +30,8 @@ OPTION_PANELS = {
         *("--results", "--film-size", "--every", "--lpips-vgg"),
     ),
     "Result": (
-        *("--output", "--overwrite", "--vcodec", "--lossless", "--crf", "--preset", "--pix-fmt", "--parts"),
-        *("--archive", "--bag", "--credentials", "--key"),
+        *("--output", "--overwrite", "--archive", "--bag", "--credentials", "--key"),
+        *("--vcodec", "--vprofile", "--lossless", "--crf", "--preset", "--pix-fmt", "--parts"),
         *("--layer", "--confidence-out", "--work", "--official", "--onnx"),
     ),
     "Instead of training": ("--status", "--stop", "--report", "--check-data", "--profile"),

@@ -28,6 +28,7 @@ from kinemacolor.video.encoding import EncoderSettings, choose_encoder
 from kinemacolor.video.geometry import compute_working_size
 from kinemacolor.video.images import WRITABLE_PICTURE_SUFFIXES
 from kinemacolor.video.info import VideoInfo
+from kinemacolor.video.mxf import check_is_even
 from kinemacolor.video.output import make_partial_path
 from kinemacolor.video.picture_series import choose_result_suffix, locate_film, make_result_base
 from kinemacolor.video.pixels import compute_chroma_shape
@@ -119,6 +120,8 @@ def prepare_output(
     claim = output_spec.make_claim(request, work_folder)
     _check_claim(claim, inputs)
     encoders = {path: choose_encoder(info, path, output_spec.encoding) for path in output_spec.paths}
+    if any(path.suffix.lower() == ".mxf" for path in output_spec.paths):
+        check_is_even(info)
     signer = open_signer(output_spec.output, output_spec.delivery)
     if frames is not None:
         frame_bytes = working_pixels * BYTES_PER_PIXEL + luma_bytes
