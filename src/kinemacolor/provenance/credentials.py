@@ -35,6 +35,7 @@ _SETTINGS = {
     "core": {"backing_store_memory_threshold_in_mb": 64},  # what is larger lies on the disk meanwhile
     "builder": {"thumbnail": {"enabled": False}},
 }
+_UNTRUSTED = "signingCredential.untrusted"  # on no list of trusted signers, which none here is
 _MIN_RSA_BITS = 2048
 _CURVES = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
 
@@ -82,7 +83,8 @@ class ResultSigner:
             raise _refuse(certificates, str(error)) from error
         if state not in ("Valid", "Trusted"):
             failures = codes.get("activeManifest", {}).get("failure", [])
-            raise _refuse(certificates, ", ".join(str(one.get("explanation", one["code"])) for one in failures))
+            reasons = [one.get("explanation", one["code"]) for one in failures if one["code"] != _UNTRUSTED]
+            raise _refuse(certificates, ", ".join(map(str, reasons)))
 
     def sign(self, path: Path, room: Path, facts: SignedFacts) -> None:
         """Sign a finished file. The signed one is made in the folder ``room``, and then takes its place.
