@@ -99,8 +99,12 @@ def plan_from_survey(
     *,
     encoder: FrameEncoder | None = None,
     references: ReferenceReader | None = None,
+    sha256: str | None = None,
 ) -> Plan:
-    """Make the plan of a film that was surveyed before. Arguments and errors as in `make_plan`."""
+    """Make the plan of a film that was surveyed before. Arguments and errors as in `make_plan`.
+
+    ``sha256`` is that of the film, by default computed from its file; give it where frames come from elsewhere.
+    """
     reader = references or ReferenceReader()
     named = name_references(
         [
@@ -122,7 +126,7 @@ def plan_from_survey(
     return Plan.from_parts(
         film=FilmEntry.from_index(
             request.film.resolve(),
-            film_sha256(request.film, request.gaps),
+            film_sha256(request.film, request.gaps) if sha256 is None else sha256,
             film_survey.index,
             request.start_seconds,
             request.end_seconds,

@@ -41,6 +41,7 @@ from kinemacolor.video.geometry import make_film_geometry
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.output import FilmWriter, make_partial_path
 from kinemacolor.video.picture_series import locate_film, stamp_film
+from kinemacolor.video.random_access import FrameSource
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.writer import VideoWriter
 from kinemacolor.weights.manifest import weights_sha256
@@ -54,7 +55,8 @@ class RenderPlan:
 
     ``rows``: of the batch in which frames are painted, 1 where each is painted for itself.
 
-    A caller that knows that the film is still that of the plan says so (``is_film_checked``), so that it is not hashed.
+    A caller that knows that the film is still that of the plan says so (``is_film_checked``): its file is not hashed
+    then, and need not be there for who has the frames from elsewhere.
     ``kept_luma`` is what was kept when the plan was made. Engine and device of what is painted already are taken again,
     unless others are named or those cannot run here. Short films are painted in torch, which has nothing to compile.
 
@@ -105,10 +107,16 @@ class RenderPlan:
         """Make the post-processing of each shot, for a film described by ``info``."""
         return [make_postprocessor(shot_passes, info, self.model, self.device) for shot_passes in self.shot_passes]
 
-    def make_worker(self, info: VideoInfo, stages: Stages, others: SegmentPainter | None = None) -> InferenceWorker:
+    def make_worker(
+        self,
+        info: VideoInfo,
+        stages: Stages,
+        others: SegmentPainter | None = None,
+        source: FrameSource | None = None,
+    ) -> InferenceWorker:
         """Make what runs the model in this process, beside ``others``.
 
-        ``info`` describes the film, ``stages`` gets what it starts.
+        ``info`` describes the film, ``stages`` gets what it starts, ``source`` is that of `InferenceWorker`.
         """
         return InferenceWorker(
             self.plan.film,
@@ -123,6 +131,7 @@ class RenderPlan:
             # Of as many rows as that of the others, for the same digits; nobody else joins it, so it never waits.
             shared_batch=SharedBatch(self.rows) if self.rows > 1 else None,
             others=others,
+            source=source,
         )
 
     def check_stored_passes(self) -> str | None:
@@ -293,7 +302,7 @@ def _make_render_report(
 def check_inputs(plan: Plan, references: ReferenceReader, *, is_film_checked: bool = False) -> dict[Path, str]:
     """Check that weights and film are those of the plan and references can be read; gives the sha256 of each reference.
 
-    The film is not read where ``is_film_checked``. Raises as `RenderPlan`.
+    The film is not looked at where ``is_film_checked``. Raises as `RenderPlan`.
     """
     found = weights_sha256(plan.model)
     if found != plan.weights:
@@ -301,10 +310,11 @@ def check_inputs(plan: Plan, references: ReferenceReader, *, is_film_checked: bo
             f"the plan was made with other weights of {plan.model} than this machine has: make the plan again, "
             f"or put {found} in it"
         )
-    if not locate_film(plan.film.path).exists():
-        raise InputError(f"{plan.film.path} does not exist: the plan needs it; correct its path in the plan")
-    if not is_film_checked and film_sha256(plan.film.path, plan.film.gaps) != plan.film.sha256:
-        raise InputError(f"{plan.film.path} is not the film that the plan was made for: make the plan again")
+    if not is_film_checked:
+        if not locate_film(plan.film.path).exists():
+            raise InputError(f"{plan.film.path} does not exist: the plan needs it; correct its path in the plan")
+        if film_sha256(plan.film.path, plan.film.gaps) != plan.film.sha256:
+            raise InputError(f"{plan.film.path} is not the film that the plan was made for: make the plan again")
     paths = {plan.references[name].path for shot in plan.shots for name in shot.references}
     return {path: references.load(Reference(path)).sha256 for path in sorted(paths)}
 
