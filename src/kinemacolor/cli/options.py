@@ -49,6 +49,7 @@ EngineOption = Annotated[
         autocompletion=complete_from("auto", *get_args(EngineName)),
     ),
 ]
+ShotListOption = Annotated[Path | None, typer.Option("--shots", help="Your shots: *.csv, *.edl or *.otio.")]
 JobsOption = Annotated[
     int | None,
     typer.Option(

@@ -20,7 +20,18 @@ IMPLIED_VERB = "colorize"
 # An option has one name, and so one panel, in all verbs that take it.
 OPTION_PANELS = {
     "Film and pictures": (
-        *("--reference", "--budget", "--extract", "--at", "--start", "--end", "--shots", "--detector", "--per-shot"),
+        *(
+            "--reference",
+            "--ask-references",
+            "--budget",
+            "--extract",
+            "--at",
+            "--start",
+            "--end",
+            "--shots",
+            "--detector",
+            "--per-shot",
+        ),
         "--gaps",
         *("--films", "--photographs", "--held-out", "--strict", "--protocol", "--pairs", "--made", "--only"),
     ),

@@ -15,7 +15,7 @@ from kinemacolor.plan.document import FilmEntry, Plan, ReferenceEntry, ShotEntry
 from kinemacolor.plan.keyframe_selection import CandidateFrames
 from kinemacolor.plan.similarity import FrameEmbedding, FrameEncoder, compute_similarity
 from kinemacolor.plan.stills import find_placed_frame, stills_from_film
-from kinemacolor.plan.survey import Survey, survey_film
+from kinemacolor.plan.survey import SAMPLES_PER_SHOT, Survey, survey_film
 from kinemacolor.references.load import LoadedReference, ReferenceReader, check_reference_specs, rgb_to_gray
 from kinemacolor.references.spec import Reference, ReferenceSpec, name_references
 from kinemacolor.shots.files import validate_suffix
@@ -181,7 +181,7 @@ def _iter_assigned_shots(
     references_per_shot: int,
 ) -> Iterator[ShotEntry]:
     """Yield every shot with the references that lie in it and, if none of these is whole, the most similar others."""
-    candidate_frames = CandidateFrames.from_survey(film_survey, encoder)
+    candidate_frames = CandidateFrames.from_survey(film_survey, encoder, per_shot=SAMPLES_PER_SHOT)
     for number, shot in enumerate(film_survey.shots, 1):
         own = [candidate_frames.embeddings[at] for at, owner in enumerate(candidate_frames.shots) if owner == number]
         within = [name for name, one in candidates.items() if one.is_in_shot(shot)]
