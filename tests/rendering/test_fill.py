@@ -11,13 +11,12 @@ import torch
 import kinemacolor
 from kinemacolor.cli.main import run
 from kinemacolor.errors import UsageError
-from kinemacolor.inference.postprocess import ColorPrediction
+from kinemacolor.inference.postprocess import ColorPrediction, blend_predictions
 from kinemacolor.inference.session import Session
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.kinema import fusion
 from kinemacolor.options import RenderOptions
 from kinemacolor.plan.document import Plan
-from kinemacolor.rendering.blend import blend_predictions
 from kinemacolor.rendering.cache import PassFolder
 from kinemacolor.rendering.renderer import RenderPlan
 from kinemacolor.weights.registry import load_model, make_meta_model

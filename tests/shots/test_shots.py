@@ -283,6 +283,16 @@ def test_a_list_that_cannot_be_is_told(name: str, text: str, said: str, tmp_path
         read_shots(path, 30, FrameClock(Fraction(25)))
 
 
+def test_a_timeline_without_its_library_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "opentimelineio", None)
+    for name in ("a.otio", "a.OTIO"):
+        with pytest.raises(UsageError, match=r"pip install 'kinemacolor\[editors\]', or use \.edl or \.csv"):
+            write_shots(tmp_path / name, (Shot(0, 3),), FrameClock(Fraction(25)), FILM)
+        with pytest.raises(UsageError, match=r"kinemacolor\[editors\]"):
+            read_shots(tmp_path / name, 3, FrameClock(Fraction(25)))
+    assert not list(tmp_path.iterdir())
+
+
 def test_another_kind_of_list_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"name it \*\.csv, \*\.edl, \*\.otio"):
         write_shots(tmp_path / "a.txt", (Shot(0, 3),), FrameClock(Fraction(25)), FILM)

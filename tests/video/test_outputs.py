@@ -37,10 +37,11 @@ def with_everything(folder: Path, name: str) -> Path:
         container.set_chapters([chapter])
 
     # x264 uses memory that it has not set where a picture is 96 px wide (mbtree), and then its bytes vary.
-    return write_film(folder / name, frames=24, size=(72, 320), sound=True, prepare=prepare)
+    return write_film(folder / name, frames=24, size=(120, 320), sound=True, prepare=prepare)
 
 
 KINDS = [("x.mp4", {}), ("x.mov", {}), ("x.mkv", {}), ("x.webm", {}), ("lossless.mkv", {"lossless": True})]
+KINDS += [("dnxhr.mov", {"vcodec": "dnxhr"}), ("dnxhr.mxf", {}), ("prores.mxf", {"vcodec": "prores"})]
 KINDS += [("prores.mov", {"vcodec": "prores"}), ("h265.mkv", {"vcodec": "h265"}), ("lossless.mp4", {"lossless": True})]
 
 
@@ -94,7 +95,7 @@ def coded(folder: Path, name: str, timecode: str, **options: Any) -> Path:
     )
 
 
-@pytest.mark.parametrize("result", ["x.mov", "x.mp4", "x.mkv"])
+@pytest.mark.parametrize("result", ["x.mov", "x.mp4", "x.mkv", "x.mxf"])
 @pytest.mark.parametrize("source", ["in.mov", "in.mp4", "in.mkv", "in.mxf"])
 def test_time_code_is_found_and_kept(tmp_path: Path, source: str, result: str) -> None:
     how: dict[str, Any] = {"rate": Fraction(30000, 1001)}
@@ -102,8 +103,10 @@ def test_time_code_is_found_and_kept(tmp_path: Path, source: str, result: str) -
         how |= {"codec": "mpeg2video", "time_base": Fraction(1001, 30000)}
     film = coded(tmp_path, source, "10:11:12;13", **how)
     assert probe_film(film).timecode == "10:11:12;13"
-    assert copy_with_chroma(film, tmp_path / result).timecode == "10:11:12;13"
-    assert copy_with_chroma(film, tmp_path / f"layer-{result}", with_other_streams=False).timecode == "10:11:12;13"
+    options = {"vcodec": "prores"} if result == "x.mxf" else {}
+    assert copy_with_chroma(film, tmp_path / result, **options).timecode == "10:11:12;13"
+    layer = copy_with_chroma(film, tmp_path / f"layer-{result}", with_other_streams=False, **options)
+    assert layer.timecode == "10:11:12;13"
 
 
 def test_a_cut_begins_at_its_own_time_code(tmp_path: Path) -> None:

@@ -147,8 +147,7 @@ def _import_all() -> str:
     import numpy
     import pydantic
 
-    edges = "" if hasattr(cv2, "ximgproc") else ", no ximgproc: films without edge filter"
-    return f"pydantic {pydantic.VERSION}, numpy {numpy.__version__}, cv2 {cv2.__version__}{edges}"
+    return f"pydantic {pydantic.VERSION}, numpy {numpy.__version__}, cv2 {cv2.__version__}"
 
 
 def _describe_step(name: str, device: str, tiny: bool) -> str:

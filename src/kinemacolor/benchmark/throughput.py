@@ -27,7 +27,6 @@ from kinemacolor.losses.networks import LossNetworks
 from kinemacolor.models.base import ModelOutput
 from kinemacolor.nn.backbones import VGG19, EfficientNetLite0
 from kinemacolor.nn.precision import flush_denormals
-from kinemacolor.options import RenderOptions
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.training.distributed import join_process_group
 from kinemacolor.training.initialization import build_model
@@ -126,13 +125,12 @@ def time_forward(
 def time_film_chain(name: str, size: tuple[int, int], device: str, seconds: float) -> Throughput:
     """Time the way from luma codes of a film to its CbCr codes, in stages that overlap as those of a render do.
 
-    ``size``: rows and columns of the film. Without OpenCV's ximgproc no edge filter is applied. Needs no PyAV.
+    ``size``: rows and columns of the film. Needs no PyAV.
     """
     generator = np.random.default_rng(0)
     luma = generator.integers(0, 255, size, np.uint8)
-    options = RenderOptions(edge_filter=None if hasattr(cv2, "ximgproc") else "none")
     model = build_model(ModelConfig(name=name), 0)
-    session = Session(model, [_make_reference()], height=size[0], width=size[1], options=options, device=device)
+    session = Session(model, [_make_reference()], height=size[0], width=size[1], device=device)
     block_size = model.spec.block_size
 
     def iter_blocks(lumas: Iterator[UIntArray]) -> Iterator[tuple[UIntArray, FrameFeatures | None]]:

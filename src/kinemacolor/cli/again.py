@@ -28,7 +28,10 @@ def again(
     quiet: QuietOption = False,
     json_report: JsonOption = False,
 ) -> None:
-    """Make a result again from its record, and say whether it has the same bytes. Exit 0; with --exact 5 for others."""
+    """Make a result again from its record.
+
+    It says whether the bytes are the recorded ones. Exit 0, also where they are not; with --exact 5 then.
+    """
     announce_film(record, quiet=quiet)
     from kinemacolor.rendering.again import AgainRequest, AgainRun
 

@@ -40,11 +40,13 @@ def iter_system_checks() -> Iterator[SystemCheck]:
         yield _check_encoder(name, optional=False)
     for name in ("prores_ks", "libx265", "libvpx-vp9", "libsvtav1"):
         yield _check_encoder(name, optional=True)
-    yield SystemCheck("edge filters", hasattr(cv2, "ximgproc"), f"OpenCV {cv2.__version__} ximgproc")
+    yield SystemCheck("opencv", True, cv2.__version__)
     for name in sorted(MODELS):
         yield _check_model(name)
     for name, extra in (
+        ("c2pa", "credentials"),
         ("gradio", "web"),
+        ("opentimelineio", "editors"),
         ("onnx", "onnx"),
         ("openvino", "openvino"),
         ("ray", "cluster"),

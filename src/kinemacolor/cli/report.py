@@ -24,7 +24,10 @@ def report(
     quiet: QuietOption = False,
     json_report: JsonOption = False,
 ) -> None:
-    """Say which shots of a rendered plan a person should look at, why, and which further references would help."""
+    """Say which shots of a rendered plan to look at, and why.
+
+    Also which further references would help most.
+    """
     announce_film(plan, quiet=quiet)
     from kinemacolor.plan.document import Plan
 

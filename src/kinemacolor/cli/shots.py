@@ -35,15 +35,16 @@ def shots(
     quiet: QuietOption = False,
     json_report: JsonOption = False,
 ) -> None:
-    """List the shots that a film or a plan has, for you or an editing program."""
+    """List the shots of a film or plan, for you or an editing program."""
     announce_film(film, quiet=quiet)
     from kinemacolor.plan.document import Plan
     from kinemacolor.plan.survey import make_frame_clock, survey_film
-    from kinemacolor.shots.files import SHOT_LIST_SUFFIXES, write_shots
+    from kinemacolor.shots.files import SHOT_LIST_SUFFIXES, validate_suffix, write_shots
     from kinemacolor.video.reader import probe_film
 
     if output:
         check_output(output, SHOT_LIST_SUFFIXES, [film], overwrite)
+        validate_suffix(output, SHOT_LIST_SUFFIXES)  # before the film is looked at
     if film.suffix == ".json":
         plan = Plan.read(film)
         shot_list = tuple(shot.to_shot() for shot in plan.shots)

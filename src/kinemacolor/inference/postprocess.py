@@ -1,9 +1,9 @@
 """Post-processing: from predictions of a model at its working size to the Cb and Cr codes of the film."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -11,12 +11,14 @@ from torch.nn import functional
 
 from kinemacolor.color import YCbCr, lightness_from_luma
 from kinemacolor.inference.cbcr_converter import get_cbcr_converter
+from kinemacolor.inference.edge_filters import fit_to_edges, smooth_between_edges
 from kinemacolor.models.catalog import ModelSpec
 from kinemacolor.options import EdgeFilter, RenderOptions
 from kinemacolor.utils.arrays import Float32Array, UIntArray
 from kinemacolor.video.geometry import Geometry, UpscaledField, is_reduced, resize
 
 CPU = torch.device("cpu")
+_MIN_WEIGHT = 0.02  # added to confidences, so that the weights are not all 0 where every run is unsure
 
 
 class ColorPrediction(NamedTuple):
@@ -28,6 +30,24 @@ class ColorPrediction(NamedTuple):
     ab: Float32Array
     confidence: Float32Array
     filled: Float32Array | None = None
+
+
+def blend_predictions(parts: Sequence[tuple[float, ColorPrediction]]) -> ColorPrediction:
+    """Average predictions, each pixel by weight and confidence. All are scaled to the size of the first.
+
+    The weights of ``parts`` need not sum to 1. Confidence and filled part of the result are the same average of theirs.
+    """
+    if len(parts) == 1:
+        return parts[0][1]
+    size = parts[0][1].confidence.shape
+    weights = np.array([weight for weight, _ in parts], np.float32) / sum(weight for weight, _ in parts)
+    confidences: Float32Array = np.stack([resize(prediction.confidence, (size[0], size[1])) for _, prediction in parts])
+    ab = np.stack([resize(prediction.ab, (size[0], size[1])) for _, prediction in parts])
+    counts = weights[:, None, None] * (confidences + np.float32(_MIN_WEIGHT))
+    shares = counts / counts.sum(0)
+    known = [resize(one.filled, (size[0], size[1])) for _, one in parts if one.filled is not None]
+    filled = (shares * np.stack(known)).sum(0) if len(known) == len(parts) else None
+    return ColorPrediction((shares[..., None] * ab).sum(0), (shares * confidences).sum(0), filled)
 
 
 @dataclass(frozen=True)
@@ -106,9 +126,6 @@ def compute_on_device(
 def _apply_edge_filter(ab: Float32Array, luma: Tensor, edge_filter: EdgeFilter) -> Float32Array:
     """Smooth ab ``H W 2`` between the edges of luma ``H W``, 0..1."""
     if edge_filter == "fgs":  # guided by lightness in 8 bits, with the parameters of Deep Exemplar's script
-        guide = (lightness_from_luma(luma) * 2.55).byte().contiguous().numpy()
-        channels = [cv2.ximgproc.fastGlobalSmootherFilter(guide, plane, 500, 4) for plane in cv2.split(ab)]
-        return np.stack(channels, -1)
-    radius = max(4, min(luma.shape) // 54)
-    aligned = cv2.ximgproc.guidedFilter(np.ascontiguousarray(luma.numpy()), ab, radius=radius, eps=1e-4)
-    return aligned.astype(np.float32, copy=False)
+        guide = (lightness_from_luma(luma) * 2.55).byte().numpy()
+        return smooth_between_edges(ab, guide, strength=500, sigma=4)
+    return fit_to_edges(ab, np.ascontiguousarray(luma.numpy()), radius=max(4, min(luma.shape) // 54), epsilon=1e-4)

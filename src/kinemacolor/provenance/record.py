@@ -178,6 +178,7 @@ class Record(_Section):
     statement: str = STATEMENT
     digital_source_type: str = DIGITAL_SOURCE_TYPE
     made_utc: str
+    is_signed: bool = False
     results: tuple[RecordedResult, ...] = Field(min_length=1)
     source: RecordedSource
     references: dict[str, RecordedReference]

@@ -191,6 +191,8 @@ class AgainRun:
             made = Record.read(path)
         except (InputError, UsageError):  # taken away meanwhile
             return
+        if self.record.is_signed:
+            yield "the recorded film has Content Credentials, of which a part is random; this one has none"
         before, after = _list_decisive(self.record), _list_decisive(made)
         for name in sorted(before.keys() | after.keys()):
             if before.get(name) != after.get(name):

@@ -15,8 +15,9 @@ from torch import Tensor
 from kinemacolor.errors import InputError, translate_foreign_errors
 from kinemacolor.inference.engines.choice import Runtime
 from kinemacolor.inference.postprocess import ColorPrediction
+from kinemacolor.inference.quantization import prediction_from_codes
 from kinemacolor.rendering.journal import StoredSegment, iter_journal
-from kinemacolor.rendering.segment_codec import decode_codes, encode_codes, prediction_from_codes
+from kinemacolor.rendering.segment_codec import decode_codes, encode_codes
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.utils.checked_files import (
     append_checked_line,

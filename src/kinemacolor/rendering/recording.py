@@ -14,7 +14,9 @@ import numpy as np
 import torch
 
 from kinemacolor._version import __version__
+from kinemacolor.errors import translate_read_errors
 from kinemacolor.plan.document import Plan, StillEntry
+from kinemacolor.provenance.credentials import SignedFacts
 from kinemacolor.provenance.record import (
     Record,
     RecordedEncoder,
@@ -28,12 +30,15 @@ from kinemacolor.provenance.record import (
     RecordedStill,
     RecordedWeights,
     describe_place,
+    make_record_path,
 )
+from kinemacolor.rendering.delivery import write_synced
 from kinemacolor.rendering.output import OutputSetup
 from kinemacolor.rendering.progress import RenderReport
-from kinemacolor.utils.files import compute_file_sha256
+from kinemacolor.utils.files import compute_file_sha256, compute_tree_sha256
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.output import make_partial_path
+from kinemacolor.video.picture_series import locate_film
 from kinemacolor.weights.manifest import stored_parts
 
 if TYPE_CHECKING:
@@ -50,6 +55,7 @@ def make_record(
     output_spec, folder = output_setup.output_spec, output_setup.claim.record.absolute().parent
     plan = _name_places(render_plan.plan, folder)
     return Record(
+        is_signed=output_setup.signer is not None and not report.ended_early,
         made_utc=datetime.now(UTC).isoformat(timespec="seconds"),
         results=tuple(
             RecordedResult(
@@ -73,6 +79,31 @@ def make_record(
         report=_record_report(report, _list_folders(render_plan, output_setup)),
         plan=plan,
     )
+
+
+def sign_film(render_plan: "RenderPlan", output_setup: OutputSetup, film: Path) -> None:
+    """Sign a finished film, which says then which gray one it was made from, and by what. Raises as `ResultSigner`."""
+    assert output_setup.signer is not None
+    plan, output = render_plan.plan, output_setup.output_spec.output
+    more = {
+        "source_sha256": plan.film.sha256,
+        "reference_sha256": sorted(render_plan.reference_digests.values()),
+        "model": plan.model,
+        "weights_sha256": dict(plan.weights),
+    }
+    facts = SignedFacts(output.name, locate_film(plan.film.path), more)
+    output_setup.signer.sign(film, render_plan.work.folder, facts)
+
+
+def write_partial_record(render_plan: "RenderPlan", output_setup: OutputSetup, report: RenderReport) -> None:
+    """Write the record beside the partial results of a film that was cut off.
+
+    Raises InputError or ResourceError where the disk refuses.
+    """
+    partials = [make_partial_path(path) for path in output_setup.claim.paths]
+    with translate_read_errors(partials[0]):
+        digests = [compute_tree_sha256(path) for path in partials]
+    write_synced(make_record_path(partials[0]), make_record(render_plan, output_setup, report, digests).to_json())
 
 
 def _name_places(plan: Plan, folder: Path) -> Plan:

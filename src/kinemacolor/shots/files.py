@@ -3,6 +3,7 @@
 import codecs
 import stat
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from kinemacolor.errors import InputError, UsageError, translate_read_errors
@@ -20,7 +21,7 @@ MAX_LIST_BYTES = 32 * 2**20
 def write_shots(path: Path, shots: Sequence[Shot], clock: FrameClock, film: Path) -> None:
     """Write a list of the shots of ``film``, in the format of the suffix of ``path``.
 
-    Raises UsageError for another suffix, or where an EDL cannot express the rate; ResourceError where the disk is
+    Raises UsageError as `validate_suffix`, or where an EDL cannot express the rate; ResourceError where the disk is
     full or refuses to be written.
     """
     suffix = validate_suffix(path, SHOT_LIST_SUFFIXES)
@@ -42,7 +43,7 @@ def read_shots(path: Path, frames: int, clock: FrameClock) -> tuple[Shot, ...]:
     A table needs one column alone that says where shots begin. Of an EDL or a timeline the first video track counts.
     What had to be assumed is told by a `ShotListNotice` (warnings).
 
-    Raises UsageError for another suffix, InputError, with the line, where the list cannot be read or its shots leave
+    Raises UsageError as `validate_suffix`; InputError, with the line, where the list cannot be read or its shots leave
     gaps or overlap.
     """
     suffix = validate_suffix(path, READABLE_SUFFIXES)
@@ -50,11 +51,16 @@ def read_shots(path: Path, frames: int, clock: FrameClock) -> tuple[Shot, ...]:
 
 
 def validate_suffix(path: Path, suffixes: Sequence[str] = READABLE_SUFFIXES) -> str:
-    """Return the suffix of a list of shots, in lower case. Raises UsageError for one that is not supported."""
+    """Return the suffix of a list of shots, in lower case.
+
+    Raises UsageError for one that is not supported, and for ``.otio`` where its library is not installed.
+    """
     suffix = path.suffix.lower()
     if suffix not in suffixes:
         kinds = ", ".join("*" + one for one in suffixes)
         raise UsageError(f"{path.name} is no list of shots: name it {kinds} (editing programs export EDL)")
+    if suffix == ".otio" and find_spec("opentimelineio") is None:
+        raise UsageError(f"{path.name} wants OpenTimelineIO: pip install 'kinemacolor[editors]', or use .edl or .csv")
     return suffix
 
 

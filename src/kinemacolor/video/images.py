@@ -24,7 +24,7 @@ from kinemacolor.video.picture_tags import add_picture_tag
 from kinemacolor.video.pixels import iter_strips
 from kinemacolor.video.tiff_pages import read_tiff_profile
 
-FILM_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".webm", ".avi", ".ogv", ".mpg", ".mpeg")
+FILM_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".webm", ".avi", ".ogv", ".mpg", ".mpeg", ".mxf")
 WRITABLE_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 UPLOAD_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")  # of `UPLOAD_PICTURE_FORMATS`
 # By which pictures are found in a folder; what each is, its content says.
