@@ -80,7 +80,8 @@ def test_the_main_job_finds_shots_and_takes_a_folder(
         frame = list(iter_color_frames(made))[index].astype(float)
         truth = two_scenes(index).astype(float)
         assert abs(frame - truth).mean() < 0.8 * abs(gray(two_scenes(index)) - truth).mean()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["film.mp4", "out.mp4", "stills"]
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["film.mp4", "out.mp4", "out.mp4.kinemacolor.json", "stills"]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".edl", ".otio"])
