@@ -27,7 +27,7 @@ EXAMPLES = "examples/README.md"
 NAME_PAGES = {
     "Colour a film": ("colorize", "preview", "verify", "Report"),
     "In steps": ("suggest_frames", "extract_frames", "make_plan", "render", "Plan"),
-    "Frame by frame": ("load_model", "list_models", "Session", "YCbCr"),
+    "Frame by frame": ("load_model", "list_models", "Session"),
     "Options": ("RenderOptions", "ShotRenderOptions", "EncodingOptions"),
     "Errors": (
         *("KinemacolorError", "UsageError", "InputError", "WeightsError", "PartialError", "ResourceError"),

@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from kinemacolor.cli.main import run
-from kinemacolor.cli.panels import MOST_IN_ONE_PANEL, OPTION_PANELS, VERB_PANELS, find_long_flag, find_panel_key
+from kinemacolor.cli.panels import MOST_IN_ONE_PANEL, OPTION_PANELS, VERB_PANELS, find_long_flag
 from support.verbs import walk_verbs
 
 VERBS = {words: (command, context) for words, command, context in walk_verbs()}
@@ -34,7 +34,7 @@ def test_every_option_has_its_panel() -> None:
     """A new option wants a place in `OPTION_PANELS`, and one that is gone leaves it."""
     in_panels = [flag for flags in OPTION_PANELS.values() for flag in flags]
     found = {
-        find_panel_key(one, command.name)
+        find_long_flag(one)
         for command, context in VERBS.values()
         for one in command.get_params(context)
         if one.param_type_name == "option"

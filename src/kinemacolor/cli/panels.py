@@ -17,10 +17,21 @@ VERB_PANELS = {
 }
 IMPLIED_VERB = "colorize"
 
-# An option has one panel in all verbs; one that is another thing in a verb has that verb before it.
+# An option has one name, and so one panel, in all verbs that take it.
 OPTION_PANELS = {
     "Film and pictures": (
-        *("--reference", "--budget", "--extract", "--at", "--start", "--end", "--shots", "--detector", "--per-shot"),
+        *(
+            "--reference",
+            "--ask-references",
+            "--budget",
+            "--extract",
+            "--at",
+            "--start",
+            "--end",
+            "--shots",
+            "--detector",
+            "--per-shot",
+        ),
         "--gaps",
         *("--films", "--photographs", "--held-out", "--strict", "--protocol", "--pairs", "--made", "--only"),
     ),
@@ -30,11 +41,11 @@ OPTION_PANELS = {
         *("--results", "--film-size", "--every", "--lpips-vgg"),
     ),
     "Result": (
-        *("--output", "--overwrite", "--vcodec", "--lossless", "--crf", "--preset", "--profile", "--pix-fmt"),
-        "--parts",
-        *("--archive", "--layer", "--confidence-out", "--work", "--official", "--onnx"),
+        *("--output", "--overwrite", "--archive", "--bag", "--credentials", "--key"),
+        *("--vcodec", "--vprofile", "--lossless", "--crf", "--preset", "--pix-fmt", "--parts"),
+        *("--layer", "--confidence-out", "--work", "--official", "--onnx"),
     ),
-    "Instead of training": ("--status", "--stop", "--report", "--check-data", "train --profile"),
+    "Instead of training": ("--status", "--stop", "--report", "--check-data", "--profile"),
     "Who may come in": ("--host", "--port", "--auth", "--shared", "--browser"),
     "How much": ("--steps", "--max-minutes", "--max-upload", "--max-disk", "--max-connections"),
     "Machine": (
@@ -60,7 +71,7 @@ class VerbCommand(TyperCommand):
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return arguments as they were declared, then options; many are spread over panels."""
-        return _arrange_parameters(super().get_params(ctx), self.name)
+        return _arrange_parameters(super().get_params(ctx))
 
 
 class VerbGroup(TyperGroup):
@@ -68,7 +79,7 @@ class VerbGroup(TyperGroup):
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Return the options that stand before a verb."""
-        return _arrange_parameters(super().get_params(ctx), self.name)
+        return _arrange_parameters(super().get_params(ctx))
 
 
 class RootGroup(VerbGroup):
@@ -114,22 +125,15 @@ def find_long_flag(option: Any) -> str:
     return next((str(name) for name in option.opts if name.startswith("--")), str(option.opts[0]))
 
 
-def find_panel_key(option: Any, verb: str | None) -> str:
-    """Return by which word `OPTION_PANELS` knows an option of a verb."""
-    flag = find_long_flag(option)
-    return own if (own := f"{verb} {flag}") in _PANEL_OF_OPTION else flag
-
-
-def _arrange_parameters(parameters: Sequence[Any], verb: str | None) -> list[Any]:
+def _arrange_parameters(parameters: Sequence[Any]) -> list[Any]:
     """Sort the options of a verb, and give them panels where they are many."""
     arguments = [one for one in parameters if one.param_type_name == "argument"]
     options = [one for one in parameters if one.param_type_name == "option"]
     for one in options:
-        panel = _PANEL_OF_OPTION.get(find_panel_key(one, verb))
-        one.rich_help_panel = panel if len(options) > MOST_IN_ONE_PANEL else None
+        one.rich_help_panel = _PANEL_OF_OPTION.get(find_long_flag(one)) if len(options) > MOST_IN_ONE_PANEL else None
         if one.is_flag and one.metavar is None:
             one.metavar = ""  # it takes no value: its type says nothing
-    options.sort(key=lambda one: _PLACE_OF_OPTION.get(find_panel_key(one, verb), len(_PLACE_OF_OPTION)))
+    options.sort(key=lambda one: _PLACE_OF_OPTION.get(find_long_flag(one), len(_PLACE_OF_OPTION)))
     return arguments + options
 
 

@@ -22,7 +22,8 @@ from kinemacolor.references.load import ReferenceReader
 from kinemacolor.references.spec import Reference
 from kinemacolor.rendering.blend import iter_frame_predictions
 from kinemacolor.rendering.cache import PassFolder, WorkFolder
-from kinemacolor.rendering.commit import commit_outputs, mark_started, write_record
+from kinemacolor.rendering.commit import commit_outputs, mark_started
+from kinemacolor.rendering.delivery import write_synced
 from kinemacolor.rendering.frame_writing import open_film_writer, write_frames
 from kinemacolor.rendering.inference_pass import InferenceWorker, SegmentPainter
 from kinemacolor.rendering.kept_luma import KeptLuma
@@ -32,7 +33,7 @@ from kinemacolor.rendering.part_encoding import PartEncoder
 from kinemacolor.rendering.parts import PartSettings, PartStore, find_parts_obstacle, plan_parts
 from kinemacolor.rendering.passes import PAINTING_FORMAT, InferencePass, ShotPasses, build_shot_passes
 from kinemacolor.rendering.progress import FilledShot, Progress, ProgressMeter, RenderReport
-from kinemacolor.rendering.recording import make_record
+from kinemacolor.rendering.recording import make_record, sign_film
 from kinemacolor.utils.device import choose_device
 from kinemacolor.utils.files import compute_tree_sha256
 from kinemacolor.utils.stages import Stages
@@ -40,6 +41,7 @@ from kinemacolor.video.geometry import make_film_geometry
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.output import FilmWriter, make_partial_path
 from kinemacolor.video.picture_series import locate_film, stamp_film
+from kinemacolor.video.random_access import FrameSource
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.writer import VideoWriter
 from kinemacolor.weights.manifest import weights_sha256
@@ -53,7 +55,8 @@ class RenderPlan:
 
     ``rows``: of the batch in which frames are painted, 1 where each is painted for itself.
 
-    A caller that knows that the film is still that of the plan says so (``is_film_checked``), so that it is not hashed.
+    A caller that knows that the film is still that of the plan says so (``is_film_checked``): its file is not hashed
+    then, and need not be there for who has the frames from elsewhere.
     ``kept_luma`` is what was kept when the plan was made. Engine and device of what is painted already are taken again,
     unless others are named or those cannot run here. Short films are painted in torch, which has nothing to compile.
 
@@ -104,10 +107,16 @@ class RenderPlan:
         """Make the post-processing of each shot, for a film described by ``info``."""
         return [make_postprocessor(shot_passes, info, self.model, self.device) for shot_passes in self.shot_passes]
 
-    def make_worker(self, info: VideoInfo, stages: Stages, others: SegmentPainter | None = None) -> InferenceWorker:
+    def make_worker(
+        self,
+        info: VideoInfo,
+        stages: Stages,
+        others: SegmentPainter | None = None,
+        source: FrameSource | None = None,
+    ) -> InferenceWorker:
         """Make what runs the model in this process, beside ``others``.
 
-        ``info`` describes the film, ``stages`` gets what it starts.
+        ``info`` describes the film, ``stages`` gets what it starts, ``source`` is that of `InferenceWorker`.
         """
         return InferenceWorker(
             self.plan.film,
@@ -122,6 +131,7 @@ class RenderPlan:
             # Of as many rows as that of the others, for the same digits; nobody else joins it, so it never waits.
             shared_batch=SharedBatch(self.rows) if self.rows > 1 else None,
             others=others,
+            source=source,
         )
 
     def check_stored_passes(self) -> str | None:
@@ -188,14 +198,16 @@ def execute_render_plan(
         report = _make_render_report(render_plan, output_setup, meter, reader, writers[claim.paths[0]], means, stages)
         report.warnings.extend(note for note in notes if note)
         if reader.ended_early is None:
-            commit_outputs(claim, writers.values(), report, partial(make_record, render_plan, output_setup, report))
+            sign = partial(sign_film, render_plan, output_setup) if output_setup.signer else None
+            record = partial(make_record, render_plan, output_setup, report)
+            commit_outputs(claim, writers.values(), report, record, sign)
             render_plan.prune_stale_passes()
             PartStore(work.folder).remove()
     if report.ended_early:
         partials = [make_partial_path(path) for path in claim.paths]
         with translate_read_errors(partials[0]):
             digests = [compute_tree_sha256(path) for path in partials]
-        write_record(make_record(render_plan, output_setup, report, digests), make_record_path(partials[0]))
+        write_synced(make_record_path(partials[0]), make_record(render_plan, output_setup, report, digests).to_json())
         raise PartialError(f"{film.path.name} is cut off: {report.ended_early}. Kept: {report.result}", report)
     return report
 
@@ -290,7 +302,7 @@ def _make_render_report(
 def check_inputs(plan: Plan, references: ReferenceReader, *, is_film_checked: bool = False) -> dict[Path, str]:
     """Check that weights and film are those of the plan and references can be read; gives the sha256 of each reference.
 
-    The film is not read where ``is_film_checked``. Raises as `RenderPlan`.
+    The film is not looked at where ``is_film_checked``. Raises as `RenderPlan`.
     """
     found = weights_sha256(plan.model)
     if found != plan.weights:
@@ -298,10 +310,11 @@ def check_inputs(plan: Plan, references: ReferenceReader, *, is_film_checked: bo
             f"the plan was made with other weights of {plan.model} than this machine has: make the plan again, "
             f"or put {found} in it"
         )
-    if not locate_film(plan.film.path).exists():
-        raise InputError(f"{plan.film.path} does not exist: the plan needs it; correct its path in the plan")
-    if not is_film_checked and film_sha256(plan.film.path, plan.film.gaps) != plan.film.sha256:
-        raise InputError(f"{plan.film.path} is not the film that the plan was made for: make the plan again")
+    if not is_film_checked:
+        if not locate_film(plan.film.path).exists():
+            raise InputError(f"{plan.film.path} does not exist: the plan needs it; correct its path in the plan")
+        if film_sha256(plan.film.path, plan.film.gaps) != plan.film.sha256:
+            raise InputError(f"{plan.film.path} is not the film that the plan was made for: make the plan again")
     paths = {plan.references[name].path for shot in plan.shots for name in shot.references}
     return {path: references.load(Reference(path)).sha256 for path in sorted(paths)}
 
