@@ -36,9 +36,9 @@ FLOORS = [
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 PUBLIC = [
-    *("EncodingOptions", "InputError", "Interrupted", "KinemacolorError", "PartialError", "Plan", "RenderOptions"),
-    *("Report", "ResourceError", "Session", "ShotRenderOptions", "UsageError", "WeightsError", "YCbCr"),
-    *("colorize", "extract_frames", "list_models", "load_model"),
+    *("DeliveryOptions", "EncodingOptions", "InputError", "Interrupted", "KinemacolorError", "PartialError", "Plan"),
+    *("RenderOptions", "Report", "ResourceError", "Session", "ShotRenderOptions", "UsageError", "WeightsError"),
+    *("YCbCr", "colorize", "extract_frames", "list_models", "load_model"),
     *("make_plan", "preview", "render", "suggest_frames", "verify"),
 ]
 

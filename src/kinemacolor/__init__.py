@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kinemacolor.errors import WeightsError as WeightsError
     from kinemacolor.inference.session import Session as Session
     from kinemacolor.models.catalog import list_models as list_models
+    from kinemacolor.options import DeliveryOptions as DeliveryOptions
     from kinemacolor.options import EncodingOptions as EncodingOptions
     from kinemacolor.options import RenderOptions as RenderOptions
     from kinemacolor.options import ShotRenderOptions as ShotRenderOptions
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from kinemacolor.weights.registry import load_model as load_model
 
 __all__ = [
+    "DeliveryOptions",
     "EncodingOptions",
     "InputError",
     "Interrupted",
@@ -62,7 +64,7 @@ _HOMES = {
     "YCbCr": "color",
     "list_models": "models.catalog",
     "load_model": "weights.registry",
-    **dict.fromkeys(("EncodingOptions", "RenderOptions", "ShotRenderOptions"), "options"),
+    **dict.fromkeys(("DeliveryOptions", "EncodingOptions", "RenderOptions", "ShotRenderOptions"), "options"),
     **dict.fromkeys(
         ("colorize", "extract_frames", "make_plan", "preview", "render", "suggest_frames", "verify"), "rendering.api"
     ),

@@ -6,6 +6,7 @@ Command line, plans, digests and the web interface read it from here. Imports no
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -80,11 +81,11 @@ class EncodingOptions:
     """How the result is encoded; None leaves a choice to the container and the source.
 
     ``vcodec`` is h264, h265, prores, dnxhr, vp9, av1, ffv1 or any encoder of FFmpeg; for a folder of pictures
-    png, tiff or exr (half floats; 32 bits with ``pix_fmt`` gbrpf32le). ``profile`` is that of ProRes (proxy, lt,
+    png, tiff or exr (half floats; 32 bits with ``pix_fmt`` gbrpf32le). ``vprofile`` is that of ProRes (proxy, lt,
     standard, hq, 4444, 4444xq) or DNxHR (lb, sq, hq, hqx, 444), and decides the pixel format. ``crf`` is the
     encoder's constant quality, smaller is better. ``preset`` trades encoding time for size (x264, x265). With ``parts``
     a film is encoded in closed parts of whole shots, by all who paint: other bytes, the same with any number of them.
-    ``archive``: a film for keeps, FFV1 in Matroska.
+    ``archive``: a film for keeps, FFV1 in Matroska, with its SHA-256 in a file beside it (``RESULT.sha256``).
     """
 
     vcodec: str | None = option(
@@ -93,9 +94,9 @@ class EncodingOptions:
         "h264, h265, prores, dnxhr, vp9, av1, ffv1, ...; of a folder png, tiff, exr.",
         examples=("h264", "h265", "prores", "dnxhr", "vp9", "av1", "ffv1", "png", "tiff", "exr"),
     )
-    profile: str | None = option(
+    vprofile: str | None = option(
         None,
-        "--profile",
+        "--vprofile",
         "Of prores: proxy ... hq, 4444, 4444xq; of dnxhr: lb, sq, hq, hqx, 444.",
         is_later=True,
         examples=("proxy", "lt", "standard", "hq", "4444", "4444xq", "lb", "sq", "hqx", "444"),
@@ -115,12 +116,28 @@ class EncodingOptions:
         examples=("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"),
     )
     parts: bool = option(False, "--parts", "Have shots encoded where they are painted, for many jobs.", is_later=True)
-    archive: bool = option(False, "--archive", "For keeps: FFV1 with checksums, in .mkv.", is_later=True)
+    archive: bool = option(
+        False, "--archive", "For keeps: FFV1 with checksums, in .mkv, and its SHA-256 in a file.", is_later=True
+    )
 
     @property
     def is_lossless(self) -> bool:
         """Whether pictures are to be stored without loss."""
         return self.lossless or self.archive
+
+
+@dataclass(frozen=True)
+class DeliveryOptions:
+    """How results are handed over; what they show does not depend on it.
+
+    ``bag``: the folder that becomes a bag (BagIt, RFC 8493) with the results in it. ``credentials``: a file in PEM with
+    certificates, the signer's first, to sign the film with Content Credentials (C2PA); ``key``: one with the private
+    key, where that does not lie in the same file.
+    """
+
+    bag: Path | None = option(None, "--bag", "A new folder: the results lie in it, as a BagIt bag.")
+    credentials: Path | None = option(None, "--credentials", "Sign the film (C2PA): your certificates, in PEM.")
+    key: Path | None = option(None, "--key", "Their private key in PEM, if it is not in the same file.")
 
 
 def repainting_options(options: RenderOptions) -> dict[str, Any]:

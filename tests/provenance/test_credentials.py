@@ -65,7 +65,7 @@ def test_a_signed_result_is_found_unchanged_and_changed_after_one_byte(
     sign(signer, result, source)
     check = judge(result)
     assert check.passed
-    assert "unchanged since it was signed by Filmarchiv, and whose certificate is on no list" in check.detail
+    assert "unchanged since it was signed by Filmarchiv, whose certificate is on no list" in check.detail
     signed = bytearray(result.read_bytes())
     at = signed.rindex(content[len(content) // 2 :][:16])  # of the pictures
     signed[at] ^= 1
@@ -168,7 +168,11 @@ def test_what_cannot_sign_is_told_with_its_reason(files: SigningFiles, tmp_path:
         (expired.chain, expired.key, "has expired: it counts from .* to "),
         (early.chain, early.key, "is not valid yet"),
         (strange.chain, strange.key, "C2PA takes no key as in"),
-        (server.chain, server.key, "does not take the certificate in .* wants one for signing"),
+        (
+            server.chain,
+            server.key,
+            r"does not take the certificate in .*\(.*\): it wants one for signing",
+        ),
     ]
     for chain, key, reason in cases:
         with pytest.raises(UsageError, match=reason):
@@ -180,6 +184,23 @@ def test_containers_that_cannot_are_refused_with_those_that_can() -> None:
     for name in ("film.mkv", "film.webm", "folder"):
         with pytest.raises(UsageError, match=r"cannot hold Content Credentials: name the result \.mp4, .*\.mov"):
             check_signable(Path(name))
+
+
+def test_a_signature_outlives_its_certificate(
+    signer: ResultSigner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = sign(signer, write(tmp_path / "film.mp4"), tmp_path / "gray.mkv")
+    read = c2pa.Reader.json
+
+    def read_later(reader: Any) -> str:
+        found = json.loads(read(reader))
+        found["validation_status"].append({"code": "signingCredential.expired"})
+        return json.dumps(found | {"validation_state": "Invalid"})
+
+    monkeypatch.setattr(c2pa.Reader, "json", read_later)
+    check = judge(result)
+    assert check.passed
+    assert check.detail.endswith("and whose certificate has expired since")
 
 
 def test_damaged_credentials_are_a_difference(signer: ResultSigner, tmp_path: Path) -> None:

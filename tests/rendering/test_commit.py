@@ -9,19 +9,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import bagit
 import numpy as np
 import pytest
 import torch
 
 from kinemacolor.errors import ResourceError, UsageError
-from kinemacolor.options import RenderOptions
+from kinemacolor.options import DeliveryOptions, EncodingOptions, RenderOptions
 from kinemacolor.plan import frame_encoder
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.similarity import FrameEmbedding
 from kinemacolor.references.spec import ReferenceSpec
-from kinemacolor.rendering.commit import COMMIT_FILE, PARTIALS_FILE, find_own_partials
+from kinemacolor.rendering.commit import COMMIT_FILE, PARTIALS_FILE, OutputClaim, find_own_partials
 from kinemacolor.rendering.one_shot import REQUEST_NOTE, ColorizeRequest, ColorizeRun, run_request
-from kinemacolor.rendering.output import OutputSpec, find_finished_render
+from kinemacolor.rendering.output import OutputSpec, find_finished_render, make_output_spec
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.utils.checked_files import write_checked_json
 from kinemacolor.utils.files import compute_file_sha256
@@ -70,7 +71,8 @@ def rendered_three(path: Path) -> RenderReport:
 
 def contents(folder: Path) -> dict[str, bytes]:
     """What lies in a folder; of a record without the date, the one thing that differs between equal jobs."""
-    found = {file.name: file.read_bytes() for file in sorted(folder.iterdir()) if file.is_file()}
+    files = {file.relative_to(folder).as_posix(): file for file in sorted(folder.rglob("*")) if file.is_file()}
+    found = {name: file.read_bytes() for name, file in files.items() if ".work/" not in name}
     return {name: re.sub(rb'"made_utc": "[^"]*"', b"", content) for name, content in found.items()}
 
 
@@ -130,6 +132,19 @@ def test_one_shot_killed_at_any_write_goes_on(tmp_path: Path, no_network: None, 
     assert moments > 30
     found = sorted(file.suffix for file in (tmp_path / "clean").iterdir())
     assert found == [".json", ".json", ".mkv", ".mkv", ".png", ".png"]
+
+
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.slow)])
+def test_one_shot_into_a_bag_killed_at_any_write_goes_on(tmp_path: Path, no_network: None, step: int) -> None:
+    folder = small_plan(tmp_path / "project", 12).parent
+
+    def run(at: Path) -> RenderReport:
+        spec = make_output_spec(Path("out.mkv"), EncodingOptions(archive=True), DeliveryOptions(bag=at / "bag"))
+        given = {"encoding": spec.encoding, "delivery": spec.delivery}
+        return run_request(one_request(at, "bag/data/out.mkv", **given), Recall())
+
+    assert killed_everywhere(folder, run, ("bag/data/out.mkv", "bag/bagit.txt"), step) > 50
+    bagit.Bag(str(tmp_path / "clean" / "bag")).validate()
 
 
 @pytest.mark.parametrize("number", range(8))
@@ -198,7 +213,7 @@ def test_notes_say_nothing_of_other_files(tmp_path: Path) -> None:
     names = [str(mine), "../../mine", str(path), "../film.mkv", "a\0b", 5, None]
     for content in ({"partials": names}, {"partials": "x"}, {}):
         write_checked_json(work / PARTIALS_FILE, content)
-        assert find_own_partials(work, [path.with_name("out.mkv")]) == []
+        assert find_own_partials(OutputClaim("", (path.with_name("out.mkv"),), False, work)) == []
     (work / PARTIALS_FILE).write_text(json.dumps(names))
     record = {"request": "x", "results": [str(mine)], "report": {}}
     write_checked_json(work / COMMIT_FILE, record)

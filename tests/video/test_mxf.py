@@ -49,7 +49,7 @@ def test_every_profile_comes_back(tmp_path: Path, vcodec: str, profile: str, suf
     if (profile, suffix) == ("444", ".mxf"):
         pytest.skip("refused: FFmpeg's muxer says that it is R'G'B'")
     film = write_film(tmp_path / "in.mp4", 8, SIZE, sound=True, prepare=tagged())
-    info = copy_with_chroma(film, tmp_path / f"out{suffix}", vcodec=vcodec, profile=profile)
+    info = copy_with_chroma(film, tmp_path / f"out{suffix}", vcodec=vcodec, vprofile=profile)
     encoder = "dnxhd" if vcodec == "dnxhr" else "prores_ks"
     wanted = PROFILES[encoder][profile]
     assert info.codec_profile == wanted.decoded
@@ -260,21 +260,26 @@ def test_rates_are_those_of_stations() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "film", "words"),
     [
-        ("x.mxf", {}, {"rate": Fraction(18)}, "the film has 18 frames a second, .mxf can have 23.976, 24, 25"),
+        (
+            "x.mxf",
+            {},
+            {"rate": Fraction(18)},
+            "the film has 18 frames a second on average, .mxf can have 23.976, 24",
+        ),
         ("x.mxf", {"vcodec": "h264"}, {}, "cannot hold h264"),
         ("x.mxf", {}, {"display_matrix": (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)}, "turned or mirrored"),
         ("x.mxf", {"vcodec": "prores"}, {"field_order": 2}, "interlaced"),
         ("x.mov", {"vcodec": "dnxhr"}, {"field_order": 3}, "interlaced.*--vcodec prores"),
         ("x.mov", {"vcodec": "dnxhr"}, {"width": 254}, "256x120 at least, the film has 254x120"),
-        ("x.mov", {"vcodec": "dnxhr", "profile": "4444"}, {}, "dnxhr has no profile '4444': take one of hq, sq, lb"),
-        ("x.mov", {"vcodec": "prores", "profile": "hqx"}, {}, "prores has no profile 'hqx'"),
-        ("x.mxf", {"profile": "444"}, {}, "dnxhr has no profile '444' in mxf: take one of hq, sq, lb, hqx"),
-        ("x.mov", {"profile": "hq"}, {}, "libx264 has no --profile"),
-        ("x.mov", {"vcodec": "dnxhr", "profile": "hqx", "pix_fmt": "yuv422p"}, {}, "profile hqx cannot store yuv422p"),
+        ("x.mov", {"vcodec": "dnxhr", "vprofile": "4444"}, {}, "dnxhr has no profile '4444': take one of hq, sq, lb"),
+        ("x.mov", {"vcodec": "prores", "vprofile": "hqx"}, {}, "prores has no profile 'hqx'"),
+        ("x.mxf", {"vprofile": "444"}, {}, "dnxhr has no profile '444' in mxf: take one of hq, sq, lb, hqx"),
+        ("x.mov", {"vprofile": "hq"}, {}, "libx264 has no --vprofile"),
+        ("x.mov", {"vcodec": "dnxhr", "vprofile": "hqx", "pix_fmt": "yuv422p"}, {}, "profile hqx cannot store yuv422p"),
         ("x.mov", {"vcodec": "dnxhr", "pix_fmt": "gbrp10le"}, {}, "cannot store gbrp10le"),
         ("x.mkv", {"vcodec": "dnxhr"}, {}, "cannot hold dnxhr"),
         ("x.mov", {"vcodec": "dnxhr", "lossless": True}, {}, "not lossless"),
-        ("folder", {"profile": "hq"}, {}, "pictures have no --profile"),
+        ("folder", {"vprofile": "hq"}, {}, "pictures have no --vprofile"),
     ],
 )
 def test_what_cannot_be_is_refused_with_a_way_out(

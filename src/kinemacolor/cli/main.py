@@ -7,14 +7,14 @@ import warnings
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kinemacolor._version import __version__
 from kinemacolor.cli.bench import bench
 from kinemacolor.cli.evaluate import compare, evaluate
-from kinemacolor.cli.film import plan, refs_app, render, reporting_outcome, tell_finished
+from kinemacolor.cli.film import plan, render, reporting_outcome, tell_finished
 from kinemacolor.cli.models import models_app
 from kinemacolor.cli.options import (
     DEFAULT_DEVICE,
@@ -36,15 +36,19 @@ from kinemacolor.cli.options import (
     expand_options,
 )
 from kinemacolor.cli.panels import RootGroup, VerbApp
+from kinemacolor.cli.refs import ask_for_references, refs_app
 from kinemacolor.cli.report import report
 from kinemacolor.cli.shots import shots
 from kinemacolor.cli.times import read_span, read_times
 from kinemacolor.cli.train import train
 from kinemacolor.cli.web import web
 from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, UsageError, find_machine_fault
-from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, RenderOptions
+from kinemacolor.options import DEFAULT_MODEL, DeliveryOptions, EncodingOptions, RenderOptions
 from kinemacolor.utils.console import print_message, show_progress
 from kinemacolor.utils.quick_start import prepare_quick_start
+
+if TYPE_CHECKING:
+    from kinemacolor.rendering.one_shot import ColorizeRequest
 
 app = VerbApp(
     name="kinemacolor",
@@ -79,8 +83,12 @@ def root_command(
 @app.command()
 @expand_options
 def colorize(
+    context: typer.Context,
     film: FilmArgument,
-    reference: ReferenceOption,
+    reference: ReferenceOption = [],  # noqa: B006
+    ask_references: Annotated[
+        bool, typer.Option("--ask-references", help="Colour nothing yet: write the frames to colour, say how to go on.")
+    ] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The result; default FILM.color.*")] = None,
     model: ModelOption = DEFAULT_MODEL,
     options: RenderOptions = RenderOptions(),
@@ -91,6 +99,7 @@ def colorize(
     end: EndOption = None,
     gaps: GapsOption = "error",
     encoding: EncodingOptions = EncodingOptions(),
+    delivery: DeliveryOptions = DeliveryOptions(),
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
     json_report: JsonOption = False,
@@ -99,38 +108,56 @@ def colorize(
 
     A run that was stopped, or killed, goes on when the same command is given again.
     """
+    if not reference and not ask_references:
+        raise UsageError("no reference: give a colour picture with -r; --ask-references writes the frames to colour")
     announce_film(film, quiet=quiet)
+    start_seconds, end_seconds = span = read_span(film, start, end, gaps)
+    if ask_references:
+        ask_for_references(film, reference, context.obj, span, gaps, quiet=quiet, json_report=json_report)
+        return
     from kinemacolor.references.spec import ReferenceSpec
-    from kinemacolor.rendering.one_shot import ColorizeRequest, ColorizeRun
+    from kinemacolor.rendering.delivery import place_in_bag
+    from kinemacolor.rendering.one_shot import ColorizeRequest
     from kinemacolor.rendering.output import default_output_path
 
-    start_seconds, end_seconds = read_span(film, start, end, gaps)
     request = ColorizeRequest(
         source=film,
         references=tuple(map(ReferenceSpec.parse, reference)),
-        output=output or default_output_path(film, encoding=encoding),
+        output=place_in_bag(output or default_output_path(film, encoding=encoding, delivery=delivery), delivery.bag),
         model=model,
         options=options,
         jobs=jobs,
         device=device,
         engine=engine,
         encoding=encoding,
+        delivery=delivery,
         start_seconds=start_seconds,
         end_seconds=end_seconds,
         gaps=gaps,
         overwrite=overwrite,
     )
+    _run_request(request, quiet=quiet, json_report=json_report)
+
+
+def _run_request(request: "ColorizeRequest", *, quiet: bool, json_report: bool) -> None:
+    """Colorize as requested, and say what was done."""
+    from kinemacolor.rendering.one_shot import ColorizeRun
+
     run = ColorizeRun(request)
     if tell_finished(run.finished, quiet=quiet, json_report=json_report):
         return
-    print_message(f"{film.name}: loading {model}", quiet=quiet)  # torch takes some seconds
+    print_message(f"{request.source.name}: loading {request.model}", quiet=quiet)  # torch takes some seconds
     from kinemacolor.weights.registry import load_model
 
-    network, expected, warnings = load_model(model), run.output_setup.info.expected_frames, run.output_setup.warnings
-    with show_progress(f"{film.name}: looking", quiet=quiet) as advance:
+    network, expected, warnings = (
+        load_model(request.model),
+        run.output_setup.info.expected_frames,
+        run.output_setup.warnings,
+    )
+    with show_progress(f"{request.source.name}: looking", quiet=quiet) as advance:
         plan = run.make_plan(network, lambda done: advance(done, expected))
     with reporting_outcome(warnings, network.notices, quiet=quiet, json_report=json_report) as report_outcome:
-        with show_progress(film.name, quiet=quiet) as advance:
+        with show_progress(request.source.name, quiet=quiet) as advance:
             summary = run.render(plan, network, lambda at: advance(at.frames, at.expected))
         report_outcome(summary)
 
@@ -249,7 +276,9 @@ def run(arguments: list[str]) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
-            app(arguments, prog_name=app.info.name)  # by which shells find what completes, however it was started
+            app(
+                arguments, prog_name=app.info.name, obj=arguments
+            )  # by which shells find what completes, however it was started
     except SystemExit as ended:
         return int(ended.code or 0)
     except KinemacolorError as error:

@@ -87,7 +87,7 @@ def import_model(
     model: WeightsArgument,
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="FILE|URL...", help="Published files, or archives; default: fetch what is missing."),
+        typer.Argument(metavar="FILE|URL", help="Published files, or archives; default: fetch what is missing."),
     ] = None,
 ) -> None:
     """Check published weights, and keep them for MODEL.

@@ -49,6 +49,7 @@ EngineOption = Annotated[
         autocompletion=complete_from("auto", *get_args(EngineName)),
     ),
 ]
+ShotListOption = Annotated[Path | None, typer.Option("--shots", help="Your shots: *.csv, *.edl or *.otio.")]
 JobsOption = Annotated[
     int | None,
     typer.Option(
@@ -87,7 +88,7 @@ def hush_notices(*, quiet: bool) -> None:
 
 def check_output(output: Path, suffixes: Sequence[str], inputs: Sequence[Path], overwrite: bool) -> None:
     """No input is written over, nor anything else without leave; the folder takes files. Raises UsageError."""
-    from kinemacolor.rendering.output import check_output_path
+    from kinemacolor.rendering.output_names import check_output_path
 
     if output.suffix.lower() not in suffixes:
         raise UsageError(f"{output} is no name for this: end it with {' or '.join(suffixes)}")

@@ -20,7 +20,18 @@ IMPLIED_VERB = "colorize"
 # An option has one name, and so one panel, in all verbs that take it.
 OPTION_PANELS = {
     "Film and pictures": (
-        *("--reference", "--budget", "--extract", "--at", "--start", "--end", "--shots", "--detector", "--per-shot"),
+        *(
+            "--reference",
+            "--ask-references",
+            "--budget",
+            "--extract",
+            "--at",
+            "--start",
+            "--end",
+            "--shots",
+            "--detector",
+            "--per-shot",
+        ),
         "--gaps",
         *("--films", "--photographs", "--held-out", "--strict", "--protocol", "--pairs", "--made", "--only"),
     ),
@@ -30,8 +41,9 @@ OPTION_PANELS = {
         *("--results", "--film-size", "--every", "--lpips-vgg"),
     ),
     "Result": (
-        *("--output", "--overwrite", "--vcodec", "--lossless", "--crf", "--preset", "--pix-fmt", "--parts"),
-        *("--archive", "--layer", "--confidence-out", "--work", "--official", "--onnx"),
+        *("--output", "--overwrite", "--archive", "--bag", "--credentials", "--key"),
+        *("--vcodec", "--vprofile", "--lossless", "--crf", "--preset", "--pix-fmt", "--parts"),
+        *("--layer", "--confidence-out", "--work", "--official", "--onnx"),
     ),
     "Instead of training": ("--status", "--stop", "--report", "--check-data", "--profile"),
     "Who may come in": ("--host", "--port", "--auth", "--shared", "--browser"),

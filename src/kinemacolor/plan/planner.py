@@ -1,6 +1,7 @@
 """Makes a plan from a film and references: surveys the film, names the references, assigns them to shots."""
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,13 +15,14 @@ from kinemacolor.plan.document import FilmEntry, Plan, ReferenceEntry, ShotEntry
 from kinemacolor.plan.keyframe_selection import CandidateFrames
 from kinemacolor.plan.similarity import FrameEmbedding, FrameEncoder, compute_similarity
 from kinemacolor.plan.stills import find_placed_frame, stills_from_film
-from kinemacolor.plan.survey import Survey, survey_film
+from kinemacolor.plan.survey import SAMPLES_PER_SHOT, Survey, survey_film
 from kinemacolor.references.load import LoadedReference, ReferenceReader, check_reference_specs, rgb_to_gray
 from kinemacolor.references.spec import Reference, ReferenceSpec, name_references
 from kinemacolor.shots.files import validate_suffix
 from kinemacolor.shots.shot import Shot
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.utils.files import compute_file_sha256
+from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.picture_series import list_film_files
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.weights.manifest import weights_sha256
@@ -179,7 +181,7 @@ def _iter_assigned_shots(
     references_per_shot: int,
 ) -> Iterator[ShotEntry]:
     """Yield every shot with the references that lie in it and, if none of these is whole, the most similar others."""
-    candidate_frames = CandidateFrames.from_survey(film_survey, encoder)
+    candidate_frames = CandidateFrames.from_survey(film_survey, encoder, per_shot=SAMPLES_PER_SHOT)
     for number, shot in enumerate(film_survey.shots, 1):
         own = [candidate_frames.embeddings[at] for at, owner in enumerate(candidate_frames.shots) if owner == number]
         within = [name for name, one in candidates.items() if one.is_in_shot(shot)]
@@ -243,3 +245,12 @@ def _resolve_references(spec: ReferenceSpec, film_survey: Survey, folder: Path) 
                 f"the film has {film_survey.index.frames} (the first is 0)"
             )
     return found
+
+
+def check_time_range(start_seconds: float, end_seconds: float | None, info: VideoInfo) -> None:
+    """Raise UsageError where no part of the film lies between --start and --end."""
+    end = math.inf if end_seconds is None else end_seconds
+    if not 0 <= start_seconds < end:
+        raise UsageError(f"--start {start_seconds:g} and --end {end:g} leave nothing between them")
+    if info.duration_seconds is not None and start_seconds > info.duration_seconds:
+        raise UsageError(f"--start {start_seconds:g} is behind the end of the film ({info.duration_seconds:.2f} s)")

@@ -26,7 +26,7 @@ from kinemacolor.video.timecode import is_drop_frame, timecode_to_frames
 
 SAMPLE_SHORT_SIDE = 112  # px, shorter side of a sample
 SAMPLE_INTERVAL = 12  # frames from one sample to the next
-SAMPLES_PER_SHOT = 3  # samples of a shot that are encoded
+SAMPLES_PER_SHOT = 3  # samples of a shot that its references are chosen by
 FRAMES_PER_BLOCK = 8
 
 
@@ -83,13 +83,13 @@ class Survey:
         """The mean duration of a frame, in ticks; infinite for a single frame."""
         return (self.pts[-1] - self.pts[0]) / (len(self.pts) - 1) if len(self.pts) > 1 else float("inf")
 
-    def samples_in_shot(self, shot: Shot) -> list[int]:
-        """List up to three sampled frames, spread over a shot; the nearest one where the shot has no sample."""
+    def samples_in_shot(self, shot: Shot, most: int = SAMPLES_PER_SHOT) -> list[int]:
+        """List at most so many sampled frames, spread over a shot; the nearest one where the shot has no sample."""
         inside = [frame for frame in range(shot.first, shot.end) if frame in self.samples]
         if not inside:
             middle = (shot.first + shot.end) // 2
             return [min(self.samples, key=lambda frame: abs(frame - middle))]
-        count = min(SAMPLES_PER_SHOT, len(inside))
+        count = min(most, len(inside))
         return [inside[(2 * part + 1) * len(inside) // (2 * count)] for part in range(count)]
 
 

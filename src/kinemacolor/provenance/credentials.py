@@ -4,6 +4,7 @@ They are written by the package c2pa, an extra. Nothing is asked of a network: n
 signers, no revoked certificates.
 """
 
+import hashlib
 import mimetypes
 import os
 import shutil
@@ -34,6 +35,7 @@ _SETTINGS = {
     "core": {"backing_store_memory_threshold_in_mb": 64},  # what is larger lies on the disk meanwhile
     "builder": {"thumbnail": {"enabled": False}},
 }
+_UNTRUSTED = "signingCredential.untrusted"  # on no list of trusted signers, which none here is
 _MIN_RSA_BITS = 2048
 _CURVES = {"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"}
 
@@ -81,7 +83,8 @@ class ResultSigner:
             raise _refuse(certificates, str(error)) from error
         if state not in ("Valid", "Trusted"):
             failures = codes.get("activeManifest", {}).get("failure", [])
-            raise _refuse(certificates, ", ".join(str(one.get("explanation", one["code"])) for one in failures))
+            reasons = [one.get("explanation", one["code"]) for one in failures if one["code"] != _UNTRUSTED]
+            raise _refuse(certificates, ", ".join(map(str, reasons)))
 
     def sign(self, path: Path, room: Path, facts: SignedFacts) -> None:
         """Sign a finished file. The signed one is made in the folder ``room``, and then takes its place.
@@ -145,6 +148,11 @@ def check_signable(output: Path) -> None:
     if output.suffix.lower() not in _FORMATS:
         wanted = ", ".join(_FORMATS)
         raise UsageError(f"{output.name} cannot hold Content Credentials: name the result {wanted}")
+
+
+def compute_certificates_sha256(certificates: Path) -> str:
+    """Compute the SHA-256 of a file of certificates. Raises UsageError where it does not exist."""
+    return hashlib.sha256(_read(certificates)).hexdigest()
 
 
 def _read(path: Path) -> bytes:

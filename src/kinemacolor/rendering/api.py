@@ -6,15 +6,25 @@ from pathlib import Path
 
 from kinemacolor.errors import UsageError
 from kinemacolor.models.catalog import check_fill, find_model
-from kinemacolor.options import DEFAULT_MODEL, Detector, EncodingOptions, GapHandling, RenderOptions, check_options
+from kinemacolor.options import (
+    DEFAULT_MODEL,
+    DeliveryOptions,
+    Detector,
+    EncodingOptions,
+    GapHandling,
+    RenderOptions,
+    check_options,
+)
 from kinemacolor.plan import planner, stills
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.keyframe_selection import CandidateFrames, Suggestion, suggest_keyframes
 from kinemacolor.plan.survey import survey_film
 from kinemacolor.references.load import ReferenceReader, load_reference, rgb_to_gray
 from kinemacolor.references.spec import ReferenceSpec
+from kinemacolor.rendering.delivery import place_in_bag
 from kinemacolor.rendering.one_shot import ColorizeRequest, run_request
-from kinemacolor.rendering.output import OutputSpec, check_output_path, find_finished_render, prepare_plan_output
+from kinemacolor.rendering.output import find_finished_render, make_output_spec, prepare_plan_output
+from kinemacolor.rendering.output_names import check_output_path
 from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.utils.device import check_device
 from kinemacolor.verification.check import Check
@@ -33,6 +43,7 @@ def colorize(
     model: str = DEFAULT_MODEL,
     options: RenderOptions | None = None,
     encoding: EncodingOptions | None = None,
+    delivery: DeliveryOptions | None = None,
     device: str = "auto",
     engine: str = "auto",
     jobs: int | None = None,
@@ -47,6 +58,7 @@ def colorize(
     ``gaps``: of numbers that are missing, "hold" shows the picture before, "skip" goes on with the next.
     A reference is a picture, a folder of them or a colour film; ``still.png@123`` is a picture of frame 123.
     ``jobs`` processes paint shots side by side; None: as many as cores, memory and shots allow.
+    With a bag as ``delivery``, ``output`` is the name of the result in it.
     A run that was stopped continues where it was when it is called again with the same arguments; where it was finished
     the report of that run comes back at once.
 
@@ -56,13 +68,14 @@ def colorize(
     request = ColorizeRequest(
         source=Path(film),
         references=_parse_references(reference),
-        output=Path(output),
+        output=place_in_bag(Path(output), delivery.bag if delivery else None),
         model=model,
         options=options or RenderOptions(),
         device=device,
         engine=engine,
         jobs=jobs,
         encoding=encoding or EncodingOptions(),
+        delivery=delivery or DeliveryOptions(),
         start_seconds=start_seconds,
         end_seconds=end_seconds,
         gaps=gaps,
@@ -203,6 +216,7 @@ def render(
     *,
     work_folder: AnyPath | None = None,
     encoding: EncodingOptions | None = None,
+    delivery: DeliveryOptions | None = None,
     layer: AnyPath | None = None,
     confidence: AnyPath | None = None,
     device: str = "auto",
@@ -215,20 +229,23 @@ def render(
 
     Where an earlier run has finished the same, its report comes back at once.
     Predictions stay in ``work_folder``, by default OUTPUT.work. ``layer``: also write the colours alone, on middle
-    gray; ``confidence``: also write the confidence of the model, as a gray film. ``jobs`` as in `colorize`.
+    gray; ``confidence``: also write the confidence of the model, as a gray film. ``delivery`` and ``jobs`` as in
+    `colorize`; in a bag, all three lie by their names.
 
     Raises InputError and WeightsError where film, references or weights are not the plan's, UsageError and
     ResourceError for results that cannot be written; PartialError, with the report, where the film is cut off.
     """
-    chosen, target = plan if isinstance(plan, Plan) else Plan.read(Path(plan)), Path(output)
-    work = Path(work_folder) if work_folder else target.absolute().with_name(f"{target.name}.work")
-    output_spec = OutputSpec(
-        target,
-        encoding or EncodingOptions(),
+    chosen = plan if isinstance(plan, Plan) else Plan.read(Path(plan))
+    output_spec = make_output_spec(
+        Path(output),
+        encoding,
+        delivery,
         Path(layer) if layer else None,
         Path(confidence) if confidence else None,
-        overwrite,
+        overwrite=overwrite,
     )
+    target = (output_spec.delivery.bag or output_spec.output).absolute()
+    work = Path(work_folder) if work_folder else target.with_name(f"{target.name}.work")
     if finished := find_finished_render(chosen, output_spec, work):
         return finished
     inputs = [] if isinstance(plan, Plan) else [Path(plan)]

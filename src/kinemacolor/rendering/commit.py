@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from kinemacolor.errors import KinemacolorError, UsageError
 from kinemacolor.provenance.record import Record, make_record_path
+from kinemacolor.rendering.delivery import list_files_beside, write_files_beside
 from kinemacolor.rendering.ownership import lock_work_folder, make_lock_path, own_outputs
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.utils.checked_files import read_checked_json, read_kept_file, write_checked_json
@@ -39,25 +40,26 @@ COMMIT_FILE, PARTIALS_FILE = "commit.json", "unfinished.json"
 class OutputClaim:
     """What one request writes: ``paths``, the film first; ``request`` is a digest of all that decides their content.
 
-    ``work_folder`` has the notes of the run.
+    ``work_folder`` has the notes of the run. With ``has_fixity`` each has its digest in a file beside it; they lie in
+    the ``bag``, where there is one.
     """
 
     request: str
     paths: tuple[Path, ...]
     overwrite: bool
     work_folder: Path
+    has_fixity: bool = False
+    bag: Path | None = None
 
     @property
     def record(self) -> Path:
         """The record beside the film, of all results."""
         return make_record_path(self.paths[0])
 
-
-def write_record(record: Record, path: Path) -> None:
-    """Write a record, for results that are partial still. Raises ResourceError where the disk refuses."""
-    with translate_disk_errors(path):
-        path.write_bytes(record.to_json().encode())
-        sync_path(path)
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that is written: the results, the record, and what else is handed over with them."""
+        return (*self.paths, *list_files_beside(self.paths, self.bag, has_fixity=self.has_fixity))
 
 
 def mark_started(claim: OutputClaim) -> None:
@@ -65,8 +67,8 @@ def mark_started(claim: OutputClaim) -> None:
 
     Folders that an earlier run began are deleted.
     """
-    partials = [make_partial_path(path) for path in (*claim.paths, claim.record)]
-    for partial in find_own_partials(claim.work_folder, claim.paths):
+    partials = [make_partial_path(path) for path in claim.files]
+    for partial in find_own_partials(claim):
         if partial.is_dir() and not partial.is_symlink():
             with translate_disk_errors(partial):
                 shutil.rmtree(partial)
@@ -76,12 +78,12 @@ def mark_started(claim: OutputClaim) -> None:
     write_checked_json(claim.work_folder / PARTIALS_FILE, {"partials": names})
 
 
-def find_own_partials(work_folder: Path, paths: Iterable[Path]) -> list[Path]:
-    """List which partial files of results an earlier run with ``work_folder`` had begun when it was stopped.
+def find_own_partials(claim: OutputClaim) -> list[Path]:
+    """List which partial files of a claim an earlier run with its work folder had begun when it was stopped.
 
     The note of that run only says yes or no to names that are written anyway: nothing else is ever touched for it.
     """
-    note, base = work_folder / PARTIALS_FILE, work_folder.resolve()
+    note, base = claim.work_folder / PARTIALS_FILE, claim.work_folder.resolve()
     content = read_checked_json(note)
     begun: Any = content.get("partials") if content else None
     if content is None:  # that of a version before: a list of absolute names
@@ -89,7 +91,7 @@ def find_own_partials(work_folder: Path, paths: Iterable[Path]) -> list[Path]:
             begun = json.loads(read_kept_file(note) or b"[]")
     texts = [text for text in begun if isinstance(text, str)] if isinstance(begun, list) else []
     known = {os.path.normpath(base / text) for text in texts if "\0" not in text}
-    partials = [make_partial_path(path) for path in (*paths, *map(make_record_path, paths))]
+    partials = map(make_partial_path, claim.files)
     return [partial for partial in partials if os.path.normpath(_resolve_folder(partial)) in known]
 
 
@@ -98,24 +100,25 @@ def commit_outputs(
     writers: Iterable[FilmWriter],
     report: RenderReport,
     make_record: Callable[[Sequence[str]], Record],
+    sign: Callable[[Path], None] | None = None,
 ) -> None:
-    """Have ``writers`` finish, and give all results and their record their names at once.
+    """Have ``writers`` finish, and give all results and what is handed over with them their names at once.
 
-    ``make_record`` gets the digests of the results, in the order of the claim. What changes a finished result does so
-    before they are computed.
+    ``sign`` changes the finished film, before digests are computed; ``make_record`` gets those of the results, in the
+    order of the claim.
 
     Raises UsageError where a name was taken meanwhile, ResourceError where the disk is full or refuses.
     """
     for writer in writers:
         writer.finish()
+    if sign:
+        sign(make_partial_path(claim.paths[0]))
     with translate_disk_errors(claim.paths[0]):
         for path in claim.paths:
             sync_tree(make_partial_path(path))
         digests = [compute_tree_sha256(make_partial_path(path)) for path in claim.paths]
-    partial_record = make_partial_path(claim.record)
-    write_record(make_record(digests), partial_record)
-    note = {"request": claim.request, "results": digests, "report": asdict(report)}
-    note["record"] = compute_tree_sha256(partial_record)
+    beside = write_files_beside(claim.paths, digests, make_record(digests), claim.bag, has_fixity=claim.has_fixity)
+    note = {"request": claim.request, "results": digests, "beside": beside, "report": asdict(report)}
     write_checked_json(claim.work_folder / COMMIT_FILE, note)
     _give_names(claim, note)
 
@@ -139,8 +142,8 @@ def find_finished(claim: OutputClaim) -> RenderReport | None:
     note = read_checked_json(_find_finished_note(claim))
     report = _read_report(claim, note)
     if note and report:  # the record beside a result may have been taken away: the job is done all the same
-        films = _list_results(claim, note)[: len(claim.paths)]
-        if all(_digest(path) == digest for path, digest in films):
+        kept = [one for one in _list_results(claim, note) if one[0] != claim.record or claim.bag]
+        if all(_digest(path) == digest for path, digest in kept):
             _remove_leftovers(claim)
             return report
     return None
@@ -157,9 +160,8 @@ def _remove_leftovers(claim: OutputClaim) -> None:
 
 
 def _list_results(claim: OutputClaim, note: dict[str, Any]) -> list[tuple[Path, str]]:
-    """List results and record, each with its digest; notes of a version before have no record."""
-    results = list(zip(claim.paths, note["results"], strict=False))
-    return [*results, (claim.record, note["record"])] if "record" in note else results
+    """List all files of a claim, each with its digest; notes of a version before have those of results alone."""
+    return list(zip(claim.files, [*note["results"], *note.get("beside", [])], strict=False))
 
 
 def _give_names(claim: OutputClaim, note: dict[str, Any]) -> None:

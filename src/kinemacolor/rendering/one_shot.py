@@ -13,9 +13,16 @@ from typing import TYPE_CHECKING
 
 from kinemacolor.errors import InputError, PartialError, ResourceError, UsageError
 from kinemacolor.models.catalog import check_fill, find_model
-from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, GapHandling, RenderOptions, check_options
+from kinemacolor.options import (
+    DEFAULT_MODEL,
+    DeliveryOptions,
+    EncodingOptions,
+    GapHandling,
+    RenderOptions,
+    check_options,
+)
 from kinemacolor.plan.document import Plan, check_seconds
-from kinemacolor.plan.planner import PlanRequest, make_plan
+from kinemacolor.plan.planner import PlanRequest, check_time_range, make_plan
 from kinemacolor.references.load import ReferenceReader, check_reference_specs
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.rendering.commit import find_finished
@@ -23,11 +30,12 @@ from kinemacolor.rendering.kept_luma import KeptLuma
 from kinemacolor.rendering.output import (
     OutputSetup,
     OutputSpec,
-    check_output_name,
     check_still_free,
     digest_request,
+    make_output_spec,
     prepare_output,
 )
+from kinemacolor.rendering.output_names import check_output_name
 from kinemacolor.rendering.ownership import own_outputs
 from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.utils.checked_files import has_sha256, read_checked_json, write_checked_json
@@ -35,7 +43,6 @@ from kinemacolor.utils.files import NEW_FILE_PATTERN, compute_file_sha256, remov
 from kinemacolor.utils.stages import Stages
 from kinemacolor.video.geometry import make_film_geometry
 from kinemacolor.video.images import find_pictures
-from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.picture_series import list_film_files, locate_film, stamp_film
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.weights.manifest import weights_sha256
@@ -64,6 +71,7 @@ class ColorizeRequest:
     engine: str = "auto"
     jobs: int | None = None
     encoding: EncodingOptions = field(default_factory=EncodingOptions)
+    delivery: DeliveryOptions = field(default_factory=DeliveryOptions)
     start_seconds: float = 0
     end_seconds: float | None = None
     overwrite: bool = False
@@ -71,8 +79,8 @@ class ColorizeRequest:
 
     @property
     def work_folder(self) -> Path:
-        """The folder beside the result with plan and predictions; it is deleted when the film is written."""
-        whole = self.output.absolute()
+        """The folder beside result or bag with plan and predictions; it is deleted when the film is written."""
+        whole = (self.delivery.bag or self.output).absolute()
         return whole.with_name(f"{whole.name}.work")
 
 
@@ -105,7 +113,9 @@ class ColorizeRun:
                 )
             )
             self._check_request()
-            output_spec = OutputSpec(request.output, request.encoding, overwrite=request.overwrite)
+            output_spec = make_output_spec(
+                request.output, request.encoding, request.delivery, overwrite=request.overwrite
+            )
             digest = digest_request(output_spec, _digest_plan_request(self._plan_request, request.work_folder))
             self.finished = find_finished(output_spec.make_claim(digest, request.work_folder))
             if self.finished:
@@ -127,7 +137,7 @@ class ColorizeRun:
         if not request.references:
             raise UsageError("no reference: give a colour picture with -r")
         check_reference_specs(request.references, self._references)
-        _check_time_range(request, self._reader.info)
+        check_time_range(request.start_seconds, request.end_seconds, self._reader.info)
         if os.path.lexists(request.work_folder) and not _is_own_folder(request.work_folder):
             raise UsageError(
                 f"{request.work_folder} is needed and not ours: move it away, or name another result with -o"
@@ -335,14 +345,3 @@ def _digest_plan_request(plan_request: PlanRequest, work_folder: Path) -> str:
     placed = tuple(replace(spec, path=no_path) for spec in plan_request.reference_specs)
     decisive = replace(plan_request, film=no_path, reference_specs=placed, stills_folder=no_path)
     return hashlib.sha256(repr((decisive, names, stamps, weights_sha256(plan_request.model))).encode()).hexdigest()
-
-
-def _check_time_range(request: ColorizeRequest, info: VideoInfo) -> None:
-    """Raise UsageError where no part of the film lies between --start and --end."""
-    end = math.inf if request.end_seconds is None else request.end_seconds
-    if not 0 <= request.start_seconds < end:
-        raise UsageError(f"--start {request.start_seconds:g} and --end {end:g} leave nothing between them")
-    if info.duration_seconds is not None and request.start_seconds > info.duration_seconds:
-        raise UsageError(
-            f"--start {request.start_seconds:g} is behind the end of the film ({info.duration_seconds:.2f} s)"
-        )

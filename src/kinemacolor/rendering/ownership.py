@@ -27,6 +27,9 @@ def own_outputs(paths: Sequence[Path]) -> Iterator[None]:
 
     Raises UsageError, which names the owner, where another process has it; ResourceError where the disk refuses.
     """
+    for folder in {path.absolute().parent for path in paths}:  # that of a bag is new
+        with translate_disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
         for lock_path, path in sorted({make_lock_path(path): path for path in paths}.items()):
             held.enter_context(_hold_lock(lock_path, path))

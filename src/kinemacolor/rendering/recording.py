@@ -15,6 +15,7 @@ import torch
 
 from kinemacolor._version import __version__
 from kinemacolor.plan.document import Plan
+from kinemacolor.provenance.credentials import SignedFacts
 from kinemacolor.provenance.record import (
     Record,
     RecordedEncoder,
@@ -32,6 +33,7 @@ from kinemacolor.rendering.output import OutputSetup
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.output import make_partial_path
+from kinemacolor.video.picture_series import locate_film
 from kinemacolor.weights.manifest import stored_parts
 
 if TYPE_CHECKING:
@@ -71,6 +73,20 @@ def make_record(
         report=_record_report(report, _list_folders(render_plan, output_setup)),
         plan=plan,
     )
+
+
+def sign_film(render_plan: "RenderPlan", output_setup: OutputSetup, film: Path) -> None:
+    """Sign a finished film, which says then which gray one it was made from, and by what. Raises as `ResultSigner`."""
+    assert output_setup.signer is not None
+    plan, output = render_plan.plan, output_setup.output_spec.output
+    more = {
+        "source_sha256": plan.film.sha256,
+        "reference_sha256": sorted(render_plan.reference_digests.values()),
+        "model": plan.model,
+        "weights_sha256": dict(plan.weights),
+    }
+    facts = SignedFacts(output.name, locate_film(plan.film.path), more)
+    output_setup.signer.sign(film, render_plan.work.folder, facts)
 
 
 def _name_places(plan: Plan, folder: Path) -> Plan:

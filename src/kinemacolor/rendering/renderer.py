@@ -22,7 +22,8 @@ from kinemacolor.references.load import ReferenceReader
 from kinemacolor.references.spec import Reference
 from kinemacolor.rendering.blend import iter_frame_predictions
 from kinemacolor.rendering.cache import PassFolder, WorkFolder
-from kinemacolor.rendering.commit import commit_outputs, mark_started, write_record
+from kinemacolor.rendering.commit import commit_outputs, mark_started
+from kinemacolor.rendering.delivery import write_synced
 from kinemacolor.rendering.frame_writing import open_film_writer, write_frames
 from kinemacolor.rendering.inference_pass import InferenceWorker, SegmentPainter
 from kinemacolor.rendering.kept_luma import KeptLuma
@@ -32,7 +33,7 @@ from kinemacolor.rendering.part_encoding import PartEncoder
 from kinemacolor.rendering.parts import PartSettings, PartStore, find_parts_obstacle, plan_parts
 from kinemacolor.rendering.passes import PAINTING_FORMAT, InferencePass, ShotPasses, build_shot_passes
 from kinemacolor.rendering.progress import FilledShot, Progress, ProgressMeter, RenderReport
-from kinemacolor.rendering.recording import make_record
+from kinemacolor.rendering.recording import make_record, sign_film
 from kinemacolor.utils.device import choose_device
 from kinemacolor.utils.files import compute_tree_sha256
 from kinemacolor.utils.stages import Stages
@@ -197,14 +198,16 @@ def execute_render_plan(
         report = _make_render_report(render_plan, output_setup, meter, reader, writers[claim.paths[0]], means, stages)
         report.warnings.extend(note for note in notes if note)
         if reader.ended_early is None:
-            commit_outputs(claim, writers.values(), report, partial(make_record, render_plan, output_setup, report))
+            sign = partial(sign_film, render_plan, output_setup) if output_setup.signer else None
+            record = partial(make_record, render_plan, output_setup, report)
+            commit_outputs(claim, writers.values(), report, record, sign)
             render_plan.prune_stale_passes()
             PartStore(work.folder).remove()
     if report.ended_early:
         partials = [make_partial_path(path) for path in claim.paths]
         with translate_read_errors(partials[0]):
             digests = [compute_tree_sha256(path) for path in partials]
-        write_record(make_record(render_plan, output_setup, report, digests), make_record_path(partials[0]))
+        write_synced(make_record_path(partials[0]), make_record(render_plan, output_setup, report, digests).to_json())
         raise PartialError(f"{film.path.name} is cut off: {report.ended_early}. Kept: {report.result}", report)
     return report
 

@@ -65,5 +65,5 @@ def _judge(found: dict[str, Any]) -> Check:
         return Check(_NAME, False, f"{signer}, and {words} ({', '.join(dict.fromkeys(faults))})")
     if not signature:
         return Check(_NAME, False, "not valid: they name no signature")
-    doubts = dict.fromkeys(_SIGNER_CODES[code] for code in codes)
-    return Check(_NAME, True, f"unchanged since it was {', and '.join([signer, *doubts])}")
+    doubts = ", and ".join(dict.fromkeys(_SIGNER_CODES[code] for code in codes))
+    return Check(_NAME, True, f"unchanged since it was {signer}{', ' * bool(doubts)}{doubts}")

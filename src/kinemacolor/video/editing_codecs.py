@@ -52,7 +52,7 @@ def list_pixel_formats(encoder: str, container: str, offered: list[str], wanted:
     profiles = PROFILES.get(encoder)
     if profiles is None:
         if wanted:
-            raise UsageError(f"{encoder} has no --profile: prores and dnxhr have, so leave it out")
+            raise UsageError(f"{encoder} has no --vprofile: prores and dnxhr have, so leave it out")
         return offered
     if (encoder, container) == ("dnxhd", "mxf"):  # FFmpeg's muxer says of 4:4:4 that it is R'G'B', which ours is not
         profiles = {name: one for name, one in profiles.items() if name != "444"}

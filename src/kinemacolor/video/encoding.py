@@ -108,10 +108,10 @@ def choose_encoder(info: VideoInfo, output: Path, options: EncodingOptions) -> E
     offered = [pixels.name for pixels in codec.video_formats or ()]
     if not offered:
         raise UsageError(f"{wanted} does not say what it stores: take one of {', '.join(sorted(ENCODERS))}, ffv1")
-    offered = list_pixel_formats(name, container, offered, options.profile)
+    offered = list_pixel_formats(name, container, offered, options.vprofile)
     pixel_format = options.pix_fmt or _choose_pixel_format(info, name, offered)
     if pixel_format not in offered:
-        of = f" of profile {options.profile}" if options.profile else ""
+        of = f" of profile {options.vprofile}" if options.vprofile else ""
         raise UsageError(f"{wanted}{of} cannot store {pixel_format}: it offers {', '.join(offered)}")
     if name == "dnxhd":
         check_can_be_dnxhr(info)
@@ -153,7 +153,7 @@ def _choose_codec(info: VideoInfo, container: str) -> str:
 
 def _make_settings(name: str, pixel_format: str, info: VideoInfo, options: EncodingOptions) -> EncoderSettings:
     chosen = _merge_options(_build_encoder_options(name, options), _build_film_options(name, info))
-    chosen |= build_profile_options(name, pixel_format, options.profile, info)
+    chosen |= build_profile_options(name, pixel_format, options.vprofile, info)
     return EncoderSettings(name, pixel_format, get_bit_depth(av.VideoFormat(pixel_format, 16, 16)), chosen)
 
 
@@ -197,8 +197,8 @@ def is_folder_name(output: Path) -> bool:
 
 def _choose_picture_encoder(info: VideoInfo, output: Path, options: EncodingOptions) -> EncoderSettings:
     """Settle the format of one picture or a folder of them: 8 bits, 16 for deeper films, or EXR."""
-    if options.profile:
-        raise UsageError("pictures have no --profile: prores and dnxhr have, so leave it out")
+    if options.vprofile:
+        raise UsageError("pictures have no --vprofile: prores and dnxhr have, so leave it out")
     depth = 16 if info.depth > 8 else 8
     if not is_folder_name(output):
         if info.expected_frames not in (None, 1):

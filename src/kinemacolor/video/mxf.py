@@ -4,7 +4,7 @@ MXF has no timestamps: all frames are as long as its edit unit, and sound runs a
 """
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +16,7 @@ from kinemacolor.video.container import find_video_stream, open_film
 from kinemacolor.video.info import VideoInfo
 
 MXF_CODECS = ("prores", "dnxhd")
+MXF_COMMENT = "comment_"  # how FFmpeg calls the metadata that MXF has no own place for
 SOUND_RATE = 48000  # Hz, the only one that FFmpeg writes
 _NTSC = Fraction(1000, 1001)
 EDIT_RATES = tuple(sorted([*map(Fraction, (24, 25, 30, 48, 50, 60, 100, 120)), *(n * _NTSC for n in (24, 30, 48, 60))]))
@@ -42,7 +43,7 @@ def check_can_be_mxf(info: VideoInfo) -> None:
     if info.display_matrix:
         raise UsageError("the film is turned or mirrored when it is shown, which .mxf cannot say: name it .mov")
     if find_edit_rate(info.rate) is None:
-        rate = "no rate" if info.rate is None else f"{float(info.rate):.5g} frames a second"
+        rate = "no rate" if info.rate is None else f"{float(info.rate):.5g} frames a second on average"
         known = ", ".join(f"{float(one):.5g}" for one in EDIT_RATES)
         raise UsageError(f"the film has {rate}, .mxf can have {known}: name it .mov, which takes any")
 
@@ -70,6 +71,14 @@ def check_is_even(info: VideoInfo) -> None:
     wrong = np.flatnonzero(np.rint(places) != np.arange(len(places)))
     if wrong.size:
         raise describe_unevenness(float((ordered[wrong[0]] - ordered[0]) * time_base))
+
+
+def make_comments(metadata: MutableMapping[str, str]) -> None:
+    """Rename all metadata of a result so that FFmpeg's muxer stores it; only of the time code it knows its place."""
+    for key, value in list(metadata.items()):
+        if key.lower() != "timecode":
+            del metadata[key]
+            metadata[f"{MXF_COMMENT}{key}"] = value
 
 
 def describe_unevenness(seconds: float) -> UsageError:

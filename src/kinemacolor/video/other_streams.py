@@ -13,7 +13,7 @@ from kinemacolor.errors import InputError, translate_foreign_errors
 from kinemacolor.video.clock import ClockJump
 from kinemacolor.video.container import find_video_stream, has_steady_clock, open_film
 from kinemacolor.video.info import TIME_TOLERANCE_SECONDS, VideoInfo
-from kinemacolor.video.mxf import SOUND_RATE
+from kinemacolor.video.mxf import MXF_COMMENT, SOUND_RATE
 from kinemacolor.video.packet_clock import MAX_OVERLAP_SECONDS, PacketClock
 from kinemacolor.video.sound_as_pcm import ContinuousPcmEncoder, PcmEncoder, can_be_pcm, is_layout_known
 from kinemacolor.video.timecode import advance_timecode
@@ -25,7 +25,6 @@ CONTAINER_METADATA_KEYS = {
     *("product_version", "application_platform", "product_uid", "toolkit_version_num", "modification_date"),
     *("material_package_umid", "file_package_umid"),
 }
-_MXF_COMMENT = "comment_"  # before the names of all metadata that MXF has no own place for
 # An encoder's priming, samples before the first one, is shorter; what begins earlier than this is sound of the film.
 _COVER_KINDS = {"mjpeg": "image/jpeg", "png": "image/png", "gif": "image/gif", "bmp": "image/bmp", "webp": "image/webp"}
 _MAX_PRIMING_SECONDS = 0.1
@@ -304,10 +303,7 @@ def copy_film_metadata(
     copy_metadata(find_video_stream(source, info.path).metadata, target.streams.video[0].metadata)
     metadata = dict(source.metadata)
     if source.format.name == "mxf":
-        metadata = {key.removeprefix(_MXF_COMMENT): value for key, value in metadata.items()}
-    if target.format.name == "mxf":
-        own = {*CONTAINER_METADATA_KEYS, "timecode"}
-        metadata = {f"{_MXF_COMMENT}{key}": value for key, value in metadata.items() if key.lower() not in own}
+        metadata = {key.removeprefix(MXF_COMMENT): value for key, value in metadata.items()}
     copy_metadata(metadata, target.metadata)
     if info.timecode and info.rate:
         skipped = math.ceil((start_seconds - TIME_TOLERANCE_SECONDS) * info.rate)

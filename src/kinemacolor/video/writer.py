@@ -18,7 +18,7 @@ from kinemacolor.video.encoded_part import DecodingTimes, EncodedPart
 from kinemacolor.video.encoding import EncoderSettings
 from kinemacolor.video.info import NO_EXTRAS, FrameExtras, VideoInfo
 from kinemacolor.video.matroska_aspect import write_pixel_aspect
-from kinemacolor.video.mxf import complete_metadata
+from kinemacolor.video.mxf import complete_metadata, make_comments
 from kinemacolor.video.other_streams import CONTAINER_METADATA_KEYS, StreamCopier, copy_film_metadata
 from kinemacolor.video.output import FilmWriter, make_partial_path, translate_encoding_errors
 from kinemacolor.video.picture_encoder import MATROSKA_SUFFIXES, PictureEncoder
@@ -91,6 +91,8 @@ class VideoWriter:
                 copy_film_metadata(source, self._container, info, start_seconds)
             if words:
                 add_tag(self._container.metadata, words, takes_any_key=takes_any_key)
+            if self._is_mxf:
+                make_comments(self._container.metadata)
             if source and with_other_streams:
                 self._stream_copier = StreamCopier(
                     source, self._container, info, start_seconds, end_seconds, self.warnings
@@ -219,8 +221,7 @@ class VideoWriter:
 def _can_take_any_key(output: Path, metadata: Mapping[str, str]) -> bool:
     """Whether a result with a film's metadata gets a place for any key, or for the usual ones alone."""
     unusual = {key.partition("-")[0] for key in metadata} - CONTAINER_METADATA_KEYS - _STANDARD_MP4_KEYS
-    suffix = output.suffix.lower()
-    return suffix in MATROSKA_SUFFIXES or (bool(unusual) and suffix != ".mxf")
+    return output.suffix.lower() in (*MATROSKA_SUFFIXES, ".mxf") or bool(unusual)
 
 
 def _build_container_options(output: Path, *, takes_any_key: bool) -> dict[str, str]:
