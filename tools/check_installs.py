@@ -129,7 +129,7 @@ def build_wheel(folder: Path) -> Wheel:
 
 def run_uv(words: list[str], text: str = "") -> subprocess.CompletedProcess[str]:
     """Uv with these words, and `text` on its standard input."""
-    environment = {**os.environ, "MACOSX_DEPLOYMENT_TARGET": MACOS}
+    environment = {**os.environ, "MACOSX_DEPLOYMENT_TARGET": MACOS, "UV_PYTHON_DOWNLOADS": "never"}
     command = [sys.executable, "-m", "uv", *words]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=False, env=environment)  # noqa: S603
 
