@@ -27,8 +27,8 @@ EXAMPLES = "examples/README.md"
 NAME_PAGES = {
     "Colour a film": ("colorize", "preview", "verify", "Report"),
     "In steps": ("suggest_frames", "extract_frames", "make_plan", "render", "Plan"),
-    "Frame by frame": ("load_model", "list_models", "Session"),
-    "Options": ("RenderOptions", "ShotRenderOptions", "EncodingOptions"),
+    "Frame by frame": ("load_model", "list_models", "Session", "YCbCr"),
+    "Options": ("RenderOptions", "ShotRenderOptions", "EncodingOptions", "DeliveryOptions"),
     "Errors": (
         *("KinemacolorError", "UsageError", "InputError", "WeightsError", "PartialError", "ResourceError"),
         "Interrupted",
