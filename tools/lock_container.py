@@ -55,7 +55,7 @@ def main(words: Sequence[str] | None = None) -> int:
     command += ["--only-binary", ":all:", "--generate-hashes", "--output-file", LOCK.name]
     command += [word for extra in EXTRAS for word in ("--extra", extra)]
     command += ["--find-links", str(wheels.resolve())] if wheels else ["--torch-backend", "cpu"]
-    environment = {**os.environ, "UV_CUSTOM_COMPILE_COMMAND": COMMAND}
+    environment = {**os.environ, "UV_CUSTOM_COMPILE_COMMAND": COMMAND, "UV_PYTHON_DOWNLOADS": "never"}
     return subprocess.run(  # noqa: S603
         command, input="\n".join([TORCH, *builds]), text=True, check=False, cwd=ROOT, env=environment
     ).returncode

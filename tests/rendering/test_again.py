@@ -14,7 +14,7 @@ import torch
 import kinemacolor
 from kinemacolor.cli.main import run
 from kinemacolor.errors import InputError, UsageError, WeightsError
-from kinemacolor.options import EncodingOptions, RenderOptions
+from kinemacolor.options import DeliveryOptions, EncodingOptions, RenderOptions
 from kinemacolor.plan import frame_encoder
 from kinemacolor.plan.similarity import FrameEmbedding
 from kinemacolor.references.spec import ReferenceSpec
@@ -70,6 +70,19 @@ def without_names(record: Path) -> Any:
     for result in content["results"]:
         result.pop("name")
     return content
+
+
+def test_a_film_in_a_bag_is_made_again_outside_of_it(folder: Path) -> None:
+    place, archive = folder / "bag" / "data", EncodingOptions(archive=True)
+    colorized(folder, "bag/data/out.mkv", encoding=archive, delivery=DeliveryOptions(bag=folder / "bag"))
+    record, before = place / RECORD, fingerprint(folder / "bag")
+    given = {"source": folder / "film.mkv", "references": folder}
+    with pytest.raises(UsageError, match="name one outside with -o"):
+        run_again(AgainRequest(record, **given))
+    done = run_again(AgainRequest(record, output=folder / "once more.mkv", **given))
+    assert done.same == {"film": True}
+    assert (folder / "once more.mkv.sha256").is_file()
+    assert fingerprint(folder / "bag") == before
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,10 @@ keep("again", color, (9, 2, 13, 0))
 kept["sure.format"] = np.array([sure.format.name, int(sure.get_frame(0).props["_Range"])])
 
 core.num_threads = 1
-keep("one thread", colorize(clip, plan=plan, python=python), (5, 12))
+color, sure = colorize(clip, plan=plan, python=python, confidence=True)
+both = zip(color.frames(), sure.frames(), strict=True)
+kept["one thread.sure"] = np.array([int(planes(doubt)[0].sum()) for _, doubt in both])
+keep("one thread", color, (5, 12))
 
 scenes = [int(n == 8) for n in everything]
 props = {"_SceneChangePrev": scenes, "_Matrix": 6, "_Range": 0}

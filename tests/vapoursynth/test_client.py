@@ -101,7 +101,7 @@ def test_frames_of_a_plan_in_any_order_are_those_of_its_render(
     clip, client = open_clip(plan=str(folder / "film.plan.json"), options=None, python=python)
     assert len(Plan.read(folder / "film.plan.json").shots) == 2
     for frame in [*ORDER, 9, 3]:
-        assert client.paint_chroma(frame, clip.read).tobytes() == wanted[frame], frame
+        assert client.paint(frame, clip.read)[0].tobytes() == wanted[frame], frame
     assert set(clip.asked) == set(range(FRAMES))
 
 
@@ -115,7 +115,7 @@ def test_confidence_is_that_of_a_render(folder: Path, tmp_path: Path, open_clip:
     )
     clip, client = open_clip(plan=str(folder / "film.plan.json"), options=None)
     codes = luma_of(tmp_path / "sure.mkv")[5]
-    sure = client.paint_confidence(5, clip.read)
+    _, sure = client.paint(5, clip.read, with_confidence=True)
     assert sure.dtype == np.uint8
     assert np.abs((codes / 4 - 16) / 219 * 255 - sure).max() < 1
 
@@ -132,7 +132,7 @@ def test_a_clip_is_planned_as_its_film_is(
     told = str(folder / shots) if isinstance(shots, str) else shots
     clip, client = open_clip(first_frames, references=[str(folder / "refs")], shots=told)
     for frame in (10, 4):
-        assert client.paint_chroma(frame, clip.read).tobytes() == wanted[frame]
+        assert client.paint(frame, clip.read)[0].tobytes() == wanted[frame]
 
 
 def test_shots_that_nobody_tells_are_found(folder: Path, open_clip: Open, tmp_path: Path) -> None:
@@ -144,19 +144,19 @@ def test_shots_that_nobody_tells_are_found(folder: Path, open_clip: Open, tmp_pa
     clip, client = open_clip(references=references)
     planes = list(read_planes(result))
     for frame in (12, 1):
-        assert np.array_equal(client.paint_chroma(frame, clip.read), planes[frame][1:])
+        assert np.array_equal(client.paint(frame, clip.read)[0], planes[frame][1:])
 
 
 def test_a_frame_that_failed_can_be_asked_for_again(folder: Path, wanted: list[bytes], open_clip: Open) -> None:
     """So can all others: what had been begun is not gone on with."""
     clip, client = open_clip(plan=str(folder / "film.plan.json"), options=None)
-    client.paint_chroma(0, clip.read)
+    client.paint(0, clip.read)
     clip.broken = {11}
     with pytest.raises(InputError, match="frame 11 of the clip: the disk is on fire"):
-        client.paint_chroma(11, clip.read)
+        client.paint(11, clip.read)
     clip.broken = set()
     for frame in (12, 11, 5):
-        assert client.paint_chroma(frame, clip.read).tobytes() == wanted[frame]
+        assert client.paint(frame, clip.read)[0].tobytes() == wanted[frame]
 
 
 @pytest.mark.parametrize(
@@ -184,14 +184,14 @@ def test_what_does_not_fit_is_told_in_words(
     monkeypatch.chdir(folder)
     with pytest.raises(KinemacolorError, match=words):  # noqa: PT012  where it is told depends on what it is
         clip, client = open_clip(**changes)
-        client.paint_chroma(0, clip.read)
+        client.paint(0, clip.read)
 
 
 def test_a_frame_of_another_size_is_refused(folder: Path, open_clip: Open) -> None:
     clip, client = open_clip(references=[str(folder / "refs")], shots=[0])
     clip.luma = clip.luma[:, :40]
     with pytest.raises(InputError, match="another size or format than the first"):
-        client.paint_chroma(0, clip.read)
+        client.paint(0, clip.read)
 
 
 def test_a_worker_that_ends_is_told_of_and_none_is_left(folder: Path, open_clip: Open) -> None:
@@ -201,7 +201,7 @@ def test_a_worker_that_ends_is_told_of_and_none_is_left(folder: Path, open_clip:
     identity = ProcessIdentity.of(process.pid)
     process.kill()
     with pytest.raises(ResourceError, match=r"what paints ended \(signal 9\)"):
-        client.paint_chroma(0, clip.read)
+        client.paint(0, clip.read)
     client.close()
     assert process.returncode == -9
     assert not identity.is_running()

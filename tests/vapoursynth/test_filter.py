@@ -118,6 +118,7 @@ def test_confidence_is_a_second_clip(kept: dict[str, Any], folder: Path) -> None
     assert kept["sure.format"].tolist() == ["Gray8", "1"]
     for frame, codes in enumerate(luma_of(folder / "sure.mkv")):
         assert np.abs((codes / 4 - 16) / 219 * 255 - kept[f"sure.{frame}"]).max() < 1
+        assert kept["one thread.sure"][frame] == kept[f"sure.{frame}"].sum()
 
 
 def test_gray_clips_become_the_subsampling_that_fits(kept: dict[str, Any]) -> None:

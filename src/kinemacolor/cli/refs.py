@@ -141,9 +141,9 @@ def _suggest_frames(
     quiet: bool,
 ) -> "tuple[Survey, list[Suggestion]]":
     """Read a film, and choose frames of it beside the pictures that there are; gives what was read too."""
-    from kinemacolor.plan.keyframe_selection import CandidateFrames, suggest_keyframes
+    from kinemacolor.plan.keyframe_selection import suggest_frames_of_survey
     from kinemacolor.plan.survey import survey_film
-    from kinemacolor.references.load import load_reference, rgb_to_gray
+    from kinemacolor.references.load import load_reference
     from kinemacolor.references.spec import ReferenceSpec
     from kinemacolor.video.reader import probe_film
 
@@ -159,13 +159,8 @@ def _suggest_frames(
             on_frame=lambda done: advance(done, expected),
             gaps=gaps,
         )
-    from kinemacolor.plan.frame_encoder import make_frame_encoder  # torch comes with it
-
-    encoder = make_frame_encoder()
-    with show_progress(f"{film.name}: comparing", quiet=quiet, unit="views") as advance:
-        candidates = CandidateFrames.from_survey(survey, encoder, advance)
-    known_embeddings = [encoder.encode_frame(rgb_to_gray(picture)) for picture in known]
-    return survey, suggest_keyframes(candidates, budget, known_embeddings)
+    with show_progress(f"{film.name}: comparing", quiet=quiet, unit="views") as advance_views:
+        return survey, suggest_frames_of_survey(survey, budget, known, advance_views)
 
 
 def _print_suggestions(survey: "Survey", found: "Sequence[Suggestion]", *, json_report: bool) -> None:

@@ -23,7 +23,8 @@ from kinemacolor.plan.similarity import (
     find_nearest,
 )
 from kinemacolor.plan.survey import Survey
-from kinemacolor.utils.arrays import Float32Array
+from kinemacolor.references.load import rgb_to_gray
+from kinemacolor.utils.arrays import Float32Array, UInt8Array
 
 MAX_NEIGHBORS = 64  # nearest candidates that may cover one, itself among them
 CANDIDATES_PER_SHOT, CANDIDATE_INTERVAL = 5, 48  # so many of a shot, more where that leaves more frames between two
@@ -91,6 +92,23 @@ class CandidateFrames:
             if on_frame:
                 on_frame(number, len(frames))
         return cls(frames, shots, embeddings, np.array(weights, np.float32))
+
+
+def suggest_frames_of_survey(
+    survey: Survey,
+    budget: int,
+    known: Sequence[UInt8Array] = (),
+    on_frame: Callable[[int, int], None] | None = None,
+) -> list[Suggestion]:
+    """Do `suggest_keyframes` for a film that was read, beside the pictures ``H W 3`` or ``H W 4`` that are ``known``.
+
+    ``on_frame`` gets how many frames are compared, and of how many.
+    """
+    from kinemacolor.plan.frame_encoder import make_frame_encoder  # torch comes with it
+
+    encoder = make_frame_encoder()
+    candidates = CandidateFrames.from_survey(survey, encoder, on_frame)
+    return suggest_keyframes(candidates, budget, [encoder.encode_frame(rgb_to_gray(picture)) for picture in known])
 
 
 def suggest_keyframes(

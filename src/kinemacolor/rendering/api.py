@@ -17,9 +17,9 @@ from kinemacolor.options import (
 )
 from kinemacolor.plan import planner, stills
 from kinemacolor.plan.document import Plan
-from kinemacolor.plan.keyframe_selection import CandidateFrames, Suggestion, suggest_keyframes
+from kinemacolor.plan.keyframe_selection import Suggestion, suggest_frames_of_survey
 from kinemacolor.plan.survey import survey_film
-from kinemacolor.references.load import ReferenceReader, load_reference, rgb_to_gray
+from kinemacolor.references.load import ReferenceReader, load_reference
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.rendering.again import AgainReport, AgainRequest, run_again
 from kinemacolor.rendering.delivery import place_in_bag
@@ -189,7 +189,7 @@ def suggest_frames(
     ``references`` are there already. Raises InputError for a film or reference that cannot be read.
     """
     known = [load_reference(one.path) for spec in _parse_references(references) for one in spec.list_references()]
-    film_survey = survey_film(
+    survey = survey_film(
         Path(film),
         shot_list=Path(shot_list) if shot_list else None,
         detector=detector,
@@ -197,11 +197,7 @@ def suggest_frames(
         end_seconds=end_seconds,
         gaps=gaps,
     )
-    from kinemacolor.plan.frame_encoder import make_frame_encoder  # torch comes with it
-
-    encoder = make_frame_encoder()
-    candidates = CandidateFrames.from_survey(film_survey, encoder)
-    return suggest_keyframes(candidates, budget, [encoder.encode_frame(rgb_to_gray(picture)) for picture in known])
+    return suggest_frames_of_survey(survey, budget, known)
 
 
 def extract_frames(

@@ -64,7 +64,10 @@ class RandomPainter:
         """Return the prediction of a frame; frames that come soon after the last one are painted in order."""
         if frame not in self._known:
             following, self._following = self._following, None
-            if following is None or not self._next <= frame < self._next + SEGMENT_FRAMES:
+            if following and not self._next <= frame < self._next + SEGMENT_FRAMES:
+                self._replace_worker()  # or it would first finish the segments that it has begun
+                following = None
+            if following is None:
                 following, self._next = self._start_at(frame), frame
             while self._next <= frame:
                 self._known[self._next] = self._take(following)
@@ -85,9 +88,13 @@ class RandomPainter:
         try:
             return next(following)
         except BaseException:
-            self._worker.__exit__(None, None, None)
-            self._worker = self._make_worker()
+            self._replace_worker()
             raise
+
+    def _replace_worker(self) -> None:
+        """Leave what was begun; whole segments are kept."""
+        self._worker.__exit__(None, None, None)
+        self._worker = self._make_worker()
 
     def _make_worker(self) -> InferenceWorker:
         return self._render_plan.make_worker(self._source.info, self._stages, source=self._source)

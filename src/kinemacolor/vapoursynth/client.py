@@ -63,13 +63,12 @@ class PaintingClient:
             self.close()
             raise
 
-    def paint_chroma(self, frame: int, read_frame: ReadFrame) -> UIntArray:
-        """Return the Cb and Cr codes of a frame, ``2 h w``. Raises KinemacolorError."""
-        return self._ask(Message("chroma", {"frame": frame}), read_frame)[0]
+    def paint(self, frame: int, read_frame: ReadFrame, *, with_confidence: bool = False) -> tuple[UIntArray, ...]:
+        """Return the Cb and Cr codes of a frame, ``2 h w``; and its confidence, ``H W``, 0..255, if that is wanted.
 
-    def paint_confidence(self, frame: int, read_frame: ReadFrame) -> UIntArray:
-        """Return the confidence of a frame, ``H W``, 0..255. Raises KinemacolorError."""
-        return self._ask(Message("confidence", {"frame": frame}), read_frame)[0]
+        Raises KinemacolorError.
+        """
+        return self._ask(Message("paint", {"frame": frame, "with_confidence": with_confidence}), read_frame)
 
     def close(self) -> None:
         """End what paints; its thread or process has ended afterwards."""

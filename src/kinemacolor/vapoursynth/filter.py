@@ -22,7 +22,10 @@ Reference: TypeAlias = AnyPath | vs.VideoNode
 
 _SUBSAMPLINGS = {(1, 1): "420", (1, 0): "422", (0, 0): "444", (0, 1): "440", (2, 0): "411", (2, 2): "410"}
 _UNSPECIFIED_MATRIX, _CENTER = 2, 1  # code points of `_Matrix` and `_ChromaLocation`
+_KNOWN_MATRICES = {1, 4, 5, 6, 7, 9, 10}  # that say how luma is weighted
 _FIELD_ORDERS = {1: 3, 2: 2}  # `_FieldBased` as FFmpeg's AVFieldOrder
+_CONFIDENCE_PROP = "_KinemacolorConfidence"
+_FRAMES_AHEAD = 16  # of a clip that is read in order
 _FRAMES_AT_HAND = 40  # of the clip, kept by VapourSynth: what is read ahead, or once more
 _RANGE_RELEASE = 81  # of VapourSynth, from which on `_Range` stands for `_ColorRange`, counted the other way
 
@@ -105,20 +108,15 @@ def colorize(
     else:
         settings |= _describe_wishes(references, shots, model, options, pictures)
 
-    def read_frame(number: int) -> ClipFrame:
-        try:
-            with node.get_frame(number) as frame:
-                return _to_clip_frame(frame)
-        except vs.Error as error:
-            raise InputError(str(error)) from error
-
+    read_frame = _ClipReader(node).read_frame
     with _vapoursynth_errors():
         client = PaintingClient(
             settings, read_frame, pictures=tuple(pictures), python=None if python is None else os.fspath(python)
         )
     vs.register_on_destroy(client.close)
-    result = _add_chroma(node, target, clip_format, client, read_frame)
-    return (result, _make_confidence_clip(node, client, read_frame)) if confidence else result
+    painted = _add_colors(node, target, clip_format, client, read_frame, with_confidence=confidence)
+    result = painted.std.RemoveFrameProps(_CONFIDENCE_PROP)
+    return (result, _take_confidence(painted)) if confidence else result
 
 
 def _find_target_format(clip: vs.VideoNode) -> vs.VideoFormat:
@@ -212,10 +210,41 @@ def _to_clip_frame(frame: vs.VideoFrame) -> ClipFrame:
     return ClipFrame(luma_codes, None if begins_shot is None else bool(begins_shot))
 
 
-def _add_chroma(
-    node: vs.VideoNode, target: vs.VideoFormat, clip_format: list[Any], client: PaintingClient, read_frame: ReadFrame
+class _ClipReader:
+    """Reads frames of a clip; where they are read in order, those that follow are made meanwhile."""
+
+    def __init__(self, node: vs.VideoNode) -> None:
+        self._node, self._last = node, -1
+        self._ahead: dict[int, object] = {}
+
+    def read_frame(self, number: int) -> ClipFrame:
+        """Read a frame. Raises InputError where the filters before cannot make it."""
+        if number == self._last + 1:
+            end = min(number + 1 + min(vs.core.num_threads, _FRAMES_AHEAD), self._node.num_frames)
+            # Only begun: when they are read they come from VapourSynth's cache.
+            self._ahead = {at: self._ahead.get(at) or self._node.get_frame_async(at) for at in range(number + 1, end)}
+        self._last = number
+        try:
+            with self._node.get_frame(number) as frame:
+                return _to_clip_frame(frame)
+        except vs.Error as error:
+            raise InputError(str(error)) from error
+
+
+def _add_colors(
+    node: vs.VideoNode,
+    target: vs.VideoFormat,
+    clip_format: list[Any],
+    client: PaintingClient,
+    read_frame: ReadFrame,
+    *,
+    with_confidence: bool,
 ) -> vs.VideoNode:
-    """Make the clip with colours: the frames of ``node``, with other Cb and Cr planes."""
+    """Make the clip with colours: the frames of ``node``, with other Cb and Cr planes.
+
+    The confidence of a frame is a property of it. So one filter alone asks ``client``, for one frame at a time: of two,
+    one would wait for the other and keep a thread of VapourSynth from making the frame that this one wants.
+    """
     base = node
     props: dict[str, int] = {}
     if node.format.color_family == vs.GRAY:
@@ -223,39 +252,45 @@ def _add_chroma(
         base = vs.core.std.ShufflePlanes([node, empty, empty], [0, 1, 2], vs.YUV)
         if target.subsampling_w:
             props["_ChromaLocation"] = _CENTER
-    matrix = clip_format[4]
-    if matrix in (0, _UNSPECIFIED_MATRIX, 3):  # what was assumed is told to who comes next
+    if clip_format[4] not in _KNOWN_MATRICES:  # what was assumed is told to who comes next
         props["_Matrix"] = 1 if node.height >= 720 else 6
+
+    blank = node.std.BlankClip(format=vs.GRAY8, length=1)
 
     def paint(n: int, f: vs.VideoFrame) -> vs.VideoFrame:
         at_hand = _to_clip_frame(f)
         with _vapoursynth_errors():
-            codes = client.paint_chroma(n, lambda number: at_hand if number == n else read_frame(number))
+            codes, *confidence = client.paint(
+                n, lambda number: at_hand if number == n else read_frame(number), with_confidence=with_confidence
+            )
         result = f.copy()
         for plane, samples in enumerate(codes, 1):
             np.asarray(result[plane])[:] = samples
         for name, value in props.items():
             result.props[name] = value
+        if with_confidence:
+            sure = blank.get_frame(0).copy()
+            np.asarray(sure[0])[:] = confidence[0]
+            result.props[_CONFIDENCE_PROP] = sure
         return result
 
     return base.std.ModifyFrame(base, paint)
 
 
-def _make_confidence_clip(node: vs.VideoNode, client: PaintingClient, read_frame: ReadFrame) -> vs.VideoNode:
-    """Make the clip of the confidences of the frames of ``node``."""
-    blank = node.std.BlankClip(format=vs.GRAY8, keep=True)
+def _take_confidence(painted: vs.VideoNode) -> vs.VideoNode:
+    """Make the clip of the confidences that the frames of ``painted`` have."""
+    blank = painted.std.BlankClip(format=vs.GRAY8, keep=True)
     counts_up = vs.core.core_version.release_major >= _RANGE_RELEASE
 
-    def paint(n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
-        at_hand = _to_clip_frame(f[1])
-        with _vapoursynth_errors():
-            codes = client.paint_confidence(n, lambda number: at_hand if number == n else read_frame(number))
-        result = f[0].copy()
-        np.asarray(result[0])[:] = codes
+    def take(n: int, f: Sequence[vs.VideoFrame]) -> vs.VideoFrame:
+        result = f[1].props[_CONFIDENCE_PROP].copy()
+        for name in ("_DurationNum", "_DurationDen"):
+            if name in f[1].props:
+                result.props[name] = f[1].props[name]
         result.props["_Range" if counts_up else "_ColorRange"] = 1 if counts_up else 0
         return result
 
-    return blank.std.ModifyFrame([blank, node], paint)
+    return blank.std.ModifyFrame([blank, painted], take)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Messages between a script and what paints for it: a JSON object each, and arrays of samples after it.
 
-The script says ``open`` with all it wants, then ``chroma`` or ``confidence`` with the number of a frame; it gets
-``opened`` or ``painted``, or ``error`` with words and exit code. Before that it may be asked for frames by ``want``,
+The script says ``open`` with all it wants, then ``paint`` with the number of a frame; it gets ``opened`` or
+``painted``, or ``error`` with words and exit code. Before that it may be asked for frames by ``want``,
 as often as needed, and gives ``luma``, or ``no_luma`` with words.
 """
 

@@ -128,10 +128,10 @@ class _ClipPainting:
             self._open(request)
             return Message("opened", {})
         painter, frame = self._painter or self._start_painting(), request.values["frame"]
-        if request.kind == "confidence":
-            return Message("painted", {}, (painter.compute_confidence(frame),))
         luma_codes, _ = self._frames.read(frame)
-        return Message("painted", {}, (painter.compute_cbcr_codes(frame, luma_codes, self._chroma_shape),))
+        cbcr_codes = painter.compute_cbcr_codes(frame, luma_codes, self._chroma_shape)
+        confidence = (painter.compute_confidence(frame),) if request.values["with_confidence"] else ()
+        return Message("painted", {}, (cbcr_codes, *confidence))
 
     def _open(self, request: Message) -> None:
         """See early, without a frame, that all can be done."""
