@@ -25,7 +25,7 @@ EXAMPLES = "examples/README.md"
 # Pages of the public names: what one does first stands first.
 NAME_PAGES = {
     "Colour a film": ("colorize", "preview", "verify", "Report"),
-    "In steps": ("suggest_frames", "extract_frames", "make_plan", "render", "Plan"),
+    "In steps": ("suggest_frames", "extract_frames", "make_plan", "render", "make_again", "Plan"),
     "Frame by frame": ("load_model", "list_models", "Session", "YCbCr"),
     "Options": ("RenderOptions", "ShotRenderOptions", "EncodingOptions", "DeliveryOptions"),
     "Errors": (
