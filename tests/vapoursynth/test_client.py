@@ -194,7 +194,11 @@ def test_a_frame_of_another_size_is_refused(folder: Path, open_clip: Open) -> No
         client.paint(0, clip.read)
 
 
-def test_a_worker_that_ends_is_told_of_and_none_is_left(folder: Path, open_clip: Open) -> None:
+def test_a_worker_that_ends_is_told_of_and_none_is_left(
+    folder: Path, open_clip: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a killed one had on disk stays there; one that is closed leaves nothing."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     clip, client = open_clip(references=[str(folder / "refs")], shots=[0], python=sys.executable)
     process = client._process
     assert process
@@ -205,10 +209,12 @@ def test_a_worker_that_ends_is_told_of_and_none_is_left(folder: Path, open_clip:
     client.close()
     assert process.returncode == -9
     assert not identity.is_running()
+    left = sorted(tmp_path.iterdir())
     _, other = open_clip(references=[str(folder / "refs")], python=sys.executable)
     assert other._process
     other.close()
     assert other._process.returncode == 0
+    assert sorted(tmp_path.iterdir()) == left
 
 
 def test_no_python_is_told(open_clip: Open) -> None:
