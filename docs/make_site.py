@@ -9,8 +9,7 @@ import logging
 import posixpath
 import re
 from collections.abc import Iterable
-from importlib import import_module
-from inspect import cleandoc, isclass
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,8 +26,8 @@ EXAMPLES = "examples/README.md"
 NAME_PAGES = {
     "Colour a film": ("colorize", "preview", "verify", "Report"),
     "In steps": ("suggest_frames", "extract_frames", "make_plan", "render", "Plan"),
-    "Frame by frame": ("load_model", "list_models", "Session"),
-    "Options": ("RenderOptions", "ShotRenderOptions", "EncodingOptions"),
+    "Frame by frame": ("load_model", "list_models", "Session", "YCbCr"),
+    "Options": ("RenderOptions", "ShotRenderOptions", "EncodingOptions", "DeliveryOptions"),
     "Errors": (
         *("KinemacolorError", "UsageError", "InputError", "WeightsError", "PartialError", "ResourceError"),
         "Interrupted",
@@ -139,7 +138,7 @@ def find_other_names() -> list[str]:
     imports = (found for text in texts for found in re.findall(r"from (kinemacolor\.[\w.]+) import ([\w, ]+)", text))
     names = {f"{module}.{name.strip()}" for module, imported in imports for name in imported.split(",")}
     names |= {name for text in texts for name in re.findall(r"\bkinemacolor(?:\.[a-z_]+){2,}\b(?=\()", text)}
-    return sorted(name for name in names if _is_documented(name))
+    return sorted(name for name in names if _is_defined(name))
 
 
 def describe_verb(verb: str) -> str:
@@ -233,11 +232,13 @@ def _show_program(path: Path) -> str:
     return f"\n## {path.name}\n\n```python\n{path.read_text(encoding='utf-8')}```\n"
 
 
-def _is_documented(name: str) -> bool:
-    """Whether there is such a thing, and it says what it is."""
+def _is_defined(name: str) -> bool:
+    """Whether the module has such a function or class, or imports one to hand it on; it is read, not imported."""
     module, _, own = name.rpartition(".")
-    found = getattr(import_module(module), own, None)
-    return found is not None and bool(found.__doc__) and (isclass(found) or callable(found))
+    base = ROOT / "src" / module.replace(".", "/")
+    found = [path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()]
+    pattern = rf"^(def|class) {own}\b|^ *from .+ import .*\b{own}$"
+    return any(re.search(pattern, path.read_text(encoding="utf-8"), re.MULTILINE) for path in found)
 
 
 def _escape(text: str) -> str:

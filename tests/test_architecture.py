@@ -39,7 +39,7 @@ PUBLIC = [
     *("DeliveryOptions", "EncodingOptions", "InputError", "Interrupted", "KinemacolorError", "PartialError", "Plan"),
     *("RenderOptions", "Report", "ResourceError", "Session", "ShotRenderOptions", "UsageError", "WeightsError"),
     *("YCbCr", "colorize", "extract_frames", "list_models", "load_model"),
-    *("make_plan", "preview", "render", "suggest_frames", "verify"),
+    *("make_again", "make_plan", "preview", "render", "suggest_frames", "verify"),
 ]
 
 

@@ -61,9 +61,8 @@ def test_the_source_distribution_has_all_that_lies_beside_the_package() -> None:
     patterns = HATCH["build"]["targets"]["sdist"]["include"]
     assert all(list(ROOT.glob(pattern.lstrip("/"))) for pattern in patterns)
     told = {path.name for pattern in patterns for path in ROOT.glob(pattern.lstrip("/"))}
-    here = {
-        path.name for path in ROOT.iterdir() if path.suffix in {".md", ".cff", ".lock", ".yml"} or "ocker" in path.name
-    }
+    suffixes = {".md", ".cff", ".lock", ".yml"}
+    here = {path.name for path in ROOT.iterdir() if path.suffix in suffixes or "ocker" in path.name}
     assert here <= told
 
 

@@ -38,6 +38,7 @@ PLATFORMS = {
 MACOS = "14.0"  # what the wheels of torch and PyAV ask for
 AT_ONCE = 8  # they wait for the network
 TRIES = 4
+DEVELOPERS = ("dev", "docs")  # extras that nobody who colours films installs
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class Wheel:
             metadata = HeaderParser().parsestr(archive.read(name).decode())
         classifiers = "\n".join(metadata.get_all("Classifier", []))
         pythons = tuple(re.findall(r"^Programming Language :: Python :: (3\.\d+)$", classifiers, re.MULTILINE))
-        extras = tuple(extra for extra in metadata.get_all("Provides-Extra", []) if extra != "dev")
+        extras = tuple(extra for extra in metadata.get_all("Provides-Extra", []) if extra not in DEVELOPERS)
         return cls(path, metadata["Name"], pythons, extras)
 
 
@@ -194,7 +195,7 @@ def check_target(target: Target, extras: Iterable[str], resolve: Resolve, gaps: 
         for extra in whole:
             find([extra])
     line = f"{target}: {len(package)} packages, torch {package['torch']}"
-    line += f"; with [{','.join(whole)}] " + ("FAILED" if together is None else str(len(together)))
+    line += f"; with extras {'FAILED' if together is None else len(together)}"
     line += "".join(f"; no [{extra}], {known[extra]} has no wheel" for extra in known if extra not in closed)
     return Answer(line + told, tuple(faults))
 
@@ -219,6 +220,7 @@ def main(words: Sequence[str] | None = None) -> int:
         wheel = Wheel.read(path) if path else build_wheel(Path(folder))
         if not wheel.pythons:
             raise SystemExit(f"{wheel.path.name}: no classifier names a version of Python")
+        print(f"{wheel.path.name}; extras: {', '.join(wheel.extras)}", flush=True)
         for answer in check_wheel(wheel):
             print(answer.line, flush=True)
             faults += answer.faults

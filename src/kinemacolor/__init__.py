@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kinemacolor.plan.document import Plan as Plan
     from kinemacolor.rendering.api import colorize as colorize
     from kinemacolor.rendering.api import extract_frames as extract_frames
+    from kinemacolor.rendering.api import make_again as make_again
     from kinemacolor.rendering.api import make_plan as make_plan
     from kinemacolor.rendering.api import preview as preview
     from kinemacolor.rendering.api import render as render
@@ -50,6 +51,7 @@ __all__ = [
     "extract_frames",
     "list_models",
     "load_model",
+    "make_again",
     "make_plan",
     "preview",
     "render",
@@ -66,7 +68,8 @@ _HOMES = {
     "load_model": "weights.registry",
     **dict.fromkeys(("DeliveryOptions", "EncodingOptions", "RenderOptions", "ShotRenderOptions"), "options"),
     **dict.fromkeys(
-        ("colorize", "extract_frames", "make_plan", "preview", "render", "suggest_frames", "verify"), "rendering.api"
+        ("colorize", "extract_frames", "make_again", "make_plan", "preview", "render", "suggest_frames", "verify"),
+        "rendering.api",
     ),
     **dict.fromkeys(
         (

@@ -109,7 +109,7 @@ def make_p384() -> Any:
     return ec.generate_private_key(ec.SECP384R1())
 
 
-def make_p192() -> Any:
+def make_secp256k1() -> Any:
     from cryptography.hazmat.primitives.asymmetric import ec
 
     return ec.generate_private_key(ec.SECP256K1())
@@ -156,7 +156,7 @@ def test_what_cannot_sign_is_told_with_its_reason(files: SigningFiles, tmp_path:
     expired = make_signing_files(tmp_path / "expired", days=(-60, -1))
     early = make_signing_files(tmp_path / "early", days=(1, 60))
     server = make_signing_files(tmp_path / "server", for_signing=False)
-    strange = make_signing_files(tmp_path / "strange", make_key=make_p192)
+    strange = make_signing_files(tmp_path / "strange", make_key=make_secp256k1)
     (text := tmp_path / "text.pem").write_text("no certificate")
     cases = [
         (tmp_path / "none.pem", None, "none.pem does not exist"),

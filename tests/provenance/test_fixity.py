@@ -5,10 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import bagit
 import pytest
 
 from kinemacolor.provenance.fixity import PAYLOAD_FOLDER, format_fixity, list_files, make_bag_files, make_fixity_path
+from support.bags import find_bag_faults
 
 NAMES = [
     "film.color.mkv",
@@ -49,14 +49,12 @@ def test_a_bag_is_whole_for_the_library_of_congress_and_a_changed_byte_is_found(
     assert list(texts)[-1] == "bagit.txt"
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
-    bagit.Bag(str(tmp_path)).validate()
+    assert not find_bag_faults(tmp_path)
     (folder / "1.png").write_bytes(b"onf")
-    with pytest.raises(bagit.BagValidationError, match=r"1\.png"):
-        bagit.Bag(str(tmp_path)).validate()
+    assert "1.png" in find_bag_faults(tmp_path)
     (folder / "1.png").write_bytes(b"one")
     (tmp_path / "bag-info.txt").write_text(texts["bag-info.txt"] + "More: 1\n")
-    with pytest.raises(bagit.BagValidationError, match=r"bag-info\.txt"):
-        bagit.Bag(str(tmp_path)).validate()
+    assert "bag-info.txt" in find_bag_faults(tmp_path)
 
 
 def test_a_name_with_a_percent_sign_is_encoded_as_the_standard_says() -> None:

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import bagit
 import pytest
 
 from kinemacolor.errors import UsageError
@@ -16,6 +15,7 @@ from kinemacolor.rendering import delivery
 from kinemacolor.rendering.output import OutputSpec, find_finished_render, make_output_spec
 from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.verification.verify import verify_film
+from support.bags import find_bag_faults
 from support.certificates import SigningFiles, make_signing_files
 from support.small_renders import Recall, render_small, short_segments, small_plan, stopped_render
 
@@ -70,7 +70,7 @@ def test_results_in_a_bag_are_whole_and_a_changed_byte_is_found(path: Path) -> N
     render_small(path, **target)  # type: ignore[arg-type]
     payload = {"out.mkv", "out.mkv.sha256", "out.mkv.kinemacolor.json", "layer.mkv", "layer.mkv.sha256"}
     assert names(bag) == {f"data/{name}" for name in payload} | set(delivery.BAG_FILES)
-    bagit.Bag(str(bag)).validate()
+    assert not find_bag_faults(bag)
     checks = verify_film(path.with_name("film.mkv"), bag / "data" / "out.mkv")
     assert not [check for check in checks if not check.passed]
     assert Record.read(bag / "data" / "out.mkv.kinemacolor.json").results[0].name == "out.mkv"
@@ -78,12 +78,11 @@ def test_results_in_a_bag_are_whole_and_a_changed_byte_is_found(path: Path) -> N
     with pytest.raises(UsageError, match=r"exists: name another result with -o, or add --overwrite"):
         render_small(path, **target)  # type: ignore[arg-type]
     render_small(path, overwrite=True, **target)  # type: ignore[arg-type]
-    bagit.Bag(str(bag)).validate()
+    assert not find_bag_faults(bag)
     content = bytearray((bag / "data" / "layer.mkv").read_bytes())
     content[-1] ^= 1
     (bag / "data" / "layer.mkv").write_bytes(content)
-    with pytest.raises(bagit.BagValidationError, match=r"layer\.mkv"):
-        bagit.Bag(str(bag)).validate()
+    assert "layer.mkv" in find_bag_faults(bag)
     (bag / "bagit.txt").unlink()
     assert not finished(path, target)
 
@@ -93,7 +92,7 @@ def test_a_folder_of_pictures_can_lie_in_a_bag(path: Path) -> None:
     spec = make_output_spec(Path("out"), EncodingOptions(vcodec="png"), DeliveryOptions(bag=bag))
     render_small(path, str(spec.output), encoding=spec.encoding, delivery=spec.delivery)
     assert len(list((bag / "data" / "out").iterdir())) == 12
-    bagit.Bag(str(bag)).validate()
+    assert not find_bag_faults(bag)
 
 
 def test_a_stopped_render_into_a_bag_goes_on_to_the_same_bytes(path: Path, tmp_path: Path) -> None:
@@ -105,7 +104,7 @@ def test_a_stopped_render_into_a_bag_goes_on_to_the_same_bytes(path: Path, tmp_p
         render_small(folder, **in_bag(folder))  # type: ignore[arg-type]
     for name in ("out.mkv", "layer.mkv", "layer.mkv.sha256"):
         assert (bag / "data" / name).read_bytes() == (expected / "data" / name).read_bytes()
-    bagit.Bag(str(bag)).validate()
+    assert not find_bag_faults(bag)
 
 
 def test_a_bag_takes_nothing_else_in(path: Path) -> None:
@@ -179,7 +178,7 @@ class TestSigned:
         target = {"encoding": MP4, "delivery": spec.delivery}
         stopped_render(path, 5, str(spec.output), **target)
         render_small(path, str(spec.output), Recall(), **target)
-        bagit.Bag(str(bag)).validate()
+        assert not find_bag_faults(bag)
         checks = verify_film(path.with_name("film.mkv"), bag / "data" / "out.mp4")
         assert {check.passed for check in checks} == {True}
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kinemacolor._version import __version__
+from kinemacolor.cli.again import again
 from kinemacolor.cli.bench import bench
 from kinemacolor.cli.evaluate import compare, evaluate
 from kinemacolor.cli.film import plan, render, reporting_outcome, tell_finished
@@ -58,7 +59,7 @@ app = VerbApp(
 )
 app.add_typer(models_app, name="models")
 app.add_typer(refs_app, name="refs")
-for verb in (bench, evaluate, compare, train, plan, render, report, shots, web):
+for verb in (bench, evaluate, compare, train, plan, render, again, report, shots, web):
     app.command()(verb)
 
 

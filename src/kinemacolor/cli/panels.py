@@ -10,7 +10,7 @@ Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 VERB_PANELS = {
     "Colour a film": ("colorize", "preview", "verify", "demo"),
-    "Whole films": ("shots", "refs", "plan", "render", "report"),
+    "Whole films": ("shots", "refs", "plan", "render", "again", "report"),
     "The page": ("web",),
     "Models and machine": ("models", "doctor"),
     "Research": ("evaluate", "compare", "bench", "train"),
@@ -22,6 +22,8 @@ OPTION_PANELS = {
     "Film and pictures": (
         *(
             "--reference",
+            "--references",
+            "--source",
             "--ask-references",
             "--budget",
             "--extract",
@@ -43,7 +45,7 @@ OPTION_PANELS = {
     "Result": (
         *("--output", "--overwrite", "--archive", "--bag", "--credentials", "--key"),
         *("--vcodec", "--vprofile", "--lossless", "--crf", "--preset", "--pix-fmt", "--parts"),
-        *("--layer", "--confidence-out", "--work", "--official", "--onnx"),
+        *("--layer", "--confidence-out", "--markers", "--exact", "--work", "--official", "--onnx"),
     ),
     "Instead of training": ("--status", "--stop", "--report", "--check-data", "--profile"),
     "Who may come in": ("--host", "--port", "--auth", "--shared", "--browser"),

@@ -113,14 +113,28 @@ class FilmEntry(_PlanSection):
         return FrameIndex(self.anchors, self.frames, self.every, self.gaps)
 
 
+class StillEntry(_PlanSection):
+    """Where a still was taken: a colour film, its path relative to the plan's file, and the number of its frame."""
+
+    path: _FilePath
+    frame: _FrameNumber
+
+
 class ReferenceEntry(_PlanSection):
     """A colour picture, its path relative to the plan's file.
 
     ``frame`` is the number of the film's frame that it is a picture of; None where it shows no frame of the film.
+    ``still_of`` tells where a picture was taken that this program took of a colour film; it decides nothing.
     """
 
     path: _FilePath
     frame: _FrameNumber | None = None
+    still_of: StillEntry | None = None
+
+    def with_moved_paths(self, move_path: Callable[[Path], Path]) -> "ReferenceEntry":
+        """Return a copy in which ``move_path`` was applied to its paths."""
+        still = self.still_of and self.still_of.model_copy(update={"path": move_path(self.still_of.path)})
+        return self.model_copy(update={"path": move_path(self.path), "still_of": still})
 
 
 class ShotEntry(_PlanSection):
@@ -270,9 +284,7 @@ class Plan(_PlanSection):
 
     def with_moved_paths(self, move_path: Callable[[Path], Path]) -> "Plan":
         """Return a copy in which ``move_path`` was applied to the paths of the film and of all references."""
-        references = {
-            name: entry.model_copy(update={"path": move_path(entry.path)}) for name, entry in self.references.items()
-        }
+        references = {name: entry.with_moved_paths(move_path) for name, entry in self.references.items()}
         film = self.film.model_copy(update={"path": move_path(self.film.path)})
         return self.model_copy(update={"film": film, "references": references})
 

@@ -11,7 +11,15 @@ import numpy as np
 from kinemacolor.errors import UsageError, WeightsError
 from kinemacolor.models.catalog import check_fill, find_model
 from kinemacolor.options import DEFAULT_MODEL, Detector, GapHandling, RenderOptions, check_options
-from kinemacolor.plan.document import FilmEntry, Plan, ReferenceEntry, ShotEntry, check_seconds, fit_dissolves
+from kinemacolor.plan.document import (
+    FilmEntry,
+    Plan,
+    ReferenceEntry,
+    ShotEntry,
+    StillEntry,
+    check_seconds,
+    fit_dissolves,
+)
 from kinemacolor.plan.keyframe_selection import CandidateFrames
 from kinemacolor.plan.similarity import FrameEmbedding, FrameEncoder, compute_similarity
 from kinemacolor.plan.stills import find_placed_frame, stills_from_film
@@ -135,7 +143,12 @@ def plan_from_survey(
         weights=weights_sha256(request.model),
         options=request.options,
         references={
-            name: ReferenceEntry(path=reference.path.resolve(), frame=reference.frame)
+            name: ReferenceEntry(
+                path=reference.path.resolve(),
+                frame=reference.frame,
+                still_of=reference.still_of
+                and StillEntry(path=reference.still_of[0].resolve(), frame=reference.still_of[1]),
+            )
             for name, reference in named.items()
         },
         shots=fit_dissolves(shots),

@@ -32,6 +32,11 @@ def _format_line(name: str, sha256: str) -> str:
     return f"{'' if escaped == name else chr(92)}{sha256}  {escaped}\n"
 
 
+def is_payload(folder: Path) -> bool:
+    """Say whether a folder is the payload of a bag, which a further file would make invalid."""
+    return folder.absolute().name == PAYLOAD_FOLDER and (folder.absolute().parent / BAG_FILES[-1]).is_file()
+
+
 def list_files(path: Path, name: str) -> dict[str, Path]:
     """List the files of a result, which is a file or a folder, by the names that they have where it is ``name``."""
     if not path.is_dir():

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from kinemacolor.errors import InputError, UsageError, translate_read_errors
 from kinemacolor.options import EncodingOptions
-from kinemacolor.plan.document import LONGEST_NAME_BYTES, MAX_PLAN_BYTES, Plan
+from kinemacolor.plan.document import LONGEST_NAME_BYTES, MAX_FRAMES, MAX_PLAN_BYTES, Plan
 from kinemacolor.utils.validation_messages import describe_validation_errors
 from kinemacolor.video.disclosure import DIGITAL_SOURCE_TYPE, ResultRole
 
@@ -93,13 +93,25 @@ class RecordedSource(_Section):
     end_seconds: float | None
 
 
+class RecordedStill(_Section):
+    """The colour film that a reference was taken from, and the number of its frame there."""
+
+    place: _Place
+    sha256: Sha256
+    frame: int = Field(ge=0, lt=MAX_FRAMES)
+
+
 class RecordedReference(_Section):
-    """A reference picture, the frame of the film that it is a picture of, and the shots (from 1) that it colours."""
+    """A reference picture, the frame of the film that it is a picture of, and the shots (from 1) that it colours.
+
+    ``still_of``: of a still that this program took of a colour film, and that may lie nowhere any more.
+    """
 
     place: _Place
     sha256: Sha256
     frame: int | None
     shots: tuple[int, ...]
+    still_of: RecordedStill | None = None
 
 
 class RecordedWeights(_Section):
@@ -132,7 +144,7 @@ class RecordedMachine(_Section):
 
     engine: str
     device: str
-    torch_threads: int = Field(ge=1, le=1024)
+    torch_threads: int = Field(ge=1, le=64)
     rows: int = Field(ge=1)
     processor: str
     system: str
@@ -166,6 +178,7 @@ class Record(_Section):
     statement: str = STATEMENT
     digital_source_type: str = DIGITAL_SOURCE_TYPE
     made_utc: str
+    is_signed: bool = False
     results: tuple[RecordedResult, ...] = Field(min_length=1)
     source: RecordedSource
     references: dict[str, RecordedReference]

@@ -21,6 +21,7 @@ from kinemacolor.plan.keyframe_selection import Suggestion, suggest_frames_of_su
 from kinemacolor.plan.survey import survey_film
 from kinemacolor.references.load import ReferenceReader, load_reference
 from kinemacolor.references.spec import ReferenceSpec
+from kinemacolor.rendering.again import AgainReport, AgainRequest, run_again
 from kinemacolor.rendering.delivery import place_in_bag
 from kinemacolor.rendering.one_shot import ColorizeRequest, run_request
 from kinemacolor.rendering.output import find_finished_render, make_output_spec, prepare_plan_output
@@ -253,6 +254,36 @@ def render(
 
     render_plan = RenderPlan(chosen, load_model(chosen.model), work, device=device, engine=engine)
     return render_in_jobs(render_plan, output_setup, on_progress, jobs)
+
+
+def make_again(
+    record: AnyPath,
+    output: AnyPath | None = None,
+    *,
+    source: AnyPath | None = None,
+    references: AnyPath | None = None,
+    jobs: int | None = None,
+    overwrite: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> AgainReport:
+    """Make the results of a record (``RESULT.kinemacolor.json``) again, and compare them with the recorded ones.
+
+    ``output``: the film, by default ``FILM-again.*`` beside the record; other results get their names beside it.
+    ``source`` and ``references``, a folder that is searched by sha256, are needed where they have moved. ``jobs`` as in
+    `colorize`. A run that was stopped goes on.
+
+    Raises InputError for files that are missing or are not those of the record, WeightsError for other weights,
+    UsageError for a record that is none, and as `render`.
+    """
+    request = AgainRequest(
+        record=Path(record),
+        output=Path(output) if output else None,
+        source=Path(source) if source else None,
+        references=Path(references) if references else None,
+        jobs=jobs,
+        overwrite=overwrite,
+    )
+    return run_again(request, on_progress)
 
 
 def verify(source: AnyPath, result: AnyPath, *, gaps: GapHandling = "error") -> list[Check]:

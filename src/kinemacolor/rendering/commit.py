@@ -176,7 +176,8 @@ def _give_names(claim: OutputClaim, note: dict[str, Any]) -> None:
         make_record_path(make_partial_path(claim.paths[0])).unlink(missing_ok=True)  # of a film that was cut off before
         if claim.overwrite:
             _remove_old_report(claim.paths[0])
-        for folder in {path.absolute().parent for path in results}:
+        folders = {path.absolute().parent for path in results} | ({claim.bag.absolute().parent} if claim.bag else set())
+        for folder in folders:
             sync_path(folder)
     with suppress(KinemacolorError):  # it only spares the same job to be done again
         write_checked_json(_find_finished_note(claim), note)

@@ -93,7 +93,7 @@ def check_bag(bag: Path, files: Iterable[Path]) -> None:
     locks = [make_lock_path(file) for file in whole]
     own = {*whole, *locks, *(lock.with_suffix(".trial") for lock in locks), *map(make_record_path, whole)}
     for inside in bag.rglob("*") if bag.is_dir() else ():
-        if inside != payload and not own & {inside, *inside.parents}:
+        if (inside != payload or inside.is_symlink()) and not own & {inside, *inside.parents}:
             raise UsageError(f"{bag} has {inside.name} in it, which is no result of this job: name a new folder")
 
 

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from kinemacolor._version import __version__
-from kinemacolor.plan.document import Plan
+from kinemacolor.errors import translate_read_errors
+from kinemacolor.plan.document import Plan, StillEntry
 from kinemacolor.provenance.credentials import SignedFacts
 from kinemacolor.provenance.record import (
     Record,
@@ -26,11 +27,15 @@ from kinemacolor.provenance.record import (
     RecordedReport,
     RecordedResult,
     RecordedSource,
+    RecordedStill,
     RecordedWeights,
     describe_place,
+    make_record_path,
 )
+from kinemacolor.rendering.delivery import write_synced
 from kinemacolor.rendering.output import OutputSetup
 from kinemacolor.rendering.progress import RenderReport
+from kinemacolor.utils.files import compute_file_sha256, compute_tree_sha256
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.output import make_partial_path
 from kinemacolor.video.picture_series import locate_film
@@ -50,6 +55,7 @@ def make_record(
     output_spec, folder = output_setup.output_spec, output_setup.claim.record.absolute().parent
     plan = _name_places(render_plan.plan, folder)
     return Record(
+        is_signed=output_setup.signer is not None and not report.ended_early,
         made_utc=datetime.now(UTC).isoformat(timespec="seconds"),
         results=tuple(
             RecordedResult(
@@ -89,6 +95,17 @@ def sign_film(render_plan: "RenderPlan", output_setup: OutputSetup, film: Path) 
     output_setup.signer.sign(film, render_plan.work.folder, facts)
 
 
+def write_partial_record(render_plan: "RenderPlan", output_setup: OutputSetup, report: RenderReport) -> None:
+    """Write the record beside the partial results of a film that was cut off.
+
+    Raises InputError or ResourceError where the disk refuses.
+    """
+    partials = [make_partial_path(path) for path in output_setup.claim.paths]
+    with translate_read_errors(partials[0]):
+        digests = [compute_tree_sha256(path) for path in partials]
+    write_synced(make_record_path(partials[0]), make_record(render_plan, output_setup, report, digests).to_json())
+
+
 def _name_places(plan: Plan, folder: Path) -> Plan:
     """Return a plan with the references that count, and with places as a record in ``folder`` tells them."""
     used = {name for shot in plan.shots for name in shot.references}
@@ -113,16 +130,36 @@ def _record_source(plan: Plan, info: VideoInfo) -> RecordedSource:
 
 
 def _record_references(plan: Plan, render_plan: "RenderPlan") -> dict[str, RecordedReference]:
-    paths = render_plan.plan.references
-    return {
-        name: RecordedReference(
+    """Record the references of a plan with places."""
+    digests: dict[Path, str | None] = {}
+
+    def record_still(still: StillEntry | None, placed: StillEntry | None) -> RecordedStill | None:
+        if still is None or placed is None:
+            return None
+        if still.path not in digests:
+            digests[still.path] = _find_digest(still.path)
+        sha256 = digests[still.path]
+        return RecordedStill(place=placed.path.as_posix(), sha256=sha256, frame=still.frame) if sha256 else None
+
+    found = {}
+    for name, entry in plan.references.items():
+        original = render_plan.plan.references[name]
+        found[name] = RecordedReference(
             place=entry.path.as_posix(),
-            sha256=render_plan.reference_digests[paths[name].path],
+            sha256=render_plan.reference_digests[original.path],
             frame=entry.frame,
             shots=tuple(number for number, shot in enumerate(plan.shots, 1) if name in shot.references),
+            still_of=record_still(original.still_of, entry.still_of),
         )
-        for name, entry in plan.references.items()
-    }
+    return found
+
+
+def _find_digest(film: Path) -> str | None:
+    """Compute the sha256 of a film that stills were taken from; None where it lies there no more."""
+    try:
+        return compute_file_sha256(film)
+    except OSError:
+        return None
 
 
 def _record_model(plan: Plan) -> RecordedModel:

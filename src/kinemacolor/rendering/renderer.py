@@ -10,20 +10,18 @@ from statistics import fmean
 
 import torch
 
-from kinemacolor.errors import InputError, PartialError, UsageError, WeightsError, translate_read_errors
+from kinemacolor.errors import InputError, PartialError, UsageError, WeightsError
 from kinemacolor.inference.batches import SharedBatch
 from kinemacolor.inference.engines.choice import Runtime, choose_runtime
 from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction
 from kinemacolor.models.base import Colorizer
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import film_sha256
-from kinemacolor.provenance.record import make_record_path
 from kinemacolor.references.load import ReferenceReader
 from kinemacolor.references.spec import Reference
 from kinemacolor.rendering.blend import iter_frame_predictions
 from kinemacolor.rendering.cache import PassFolder, WorkFolder
 from kinemacolor.rendering.commit import commit_outputs, mark_started
-from kinemacolor.rendering.delivery import write_synced
 from kinemacolor.rendering.frame_writing import open_film_writer, write_frames
 from kinemacolor.rendering.inference_pass import InferenceWorker, SegmentPainter
 from kinemacolor.rendering.kept_luma import KeptLuma
@@ -33,13 +31,12 @@ from kinemacolor.rendering.part_encoding import PartEncoder
 from kinemacolor.rendering.parts import PartSettings, PartStore, find_parts_obstacle, plan_parts
 from kinemacolor.rendering.passes import PAINTING_FORMAT, InferencePass, ShotPasses, build_shot_passes
 from kinemacolor.rendering.progress import FilledShot, Progress, ProgressMeter, RenderReport
-from kinemacolor.rendering.recording import make_record, sign_film
+from kinemacolor.rendering.recording import make_record, sign_film, write_partial_record
 from kinemacolor.utils.device import choose_device
-from kinemacolor.utils.files import compute_tree_sha256
 from kinemacolor.utils.stages import Stages
 from kinemacolor.video.geometry import make_film_geometry
 from kinemacolor.video.info import VideoInfo
-from kinemacolor.video.output import FilmWriter, make_partial_path
+from kinemacolor.video.output import FilmWriter
 from kinemacolor.video.picture_series import locate_film, stamp_film
 from kinemacolor.video.random_access import FrameSource
 from kinemacolor.video.reader import VideoReader
@@ -58,7 +55,8 @@ class RenderPlan:
     A caller that knows that the film is still that of the plan says so (``is_film_checked``): its file is not hashed
     then, and need not be there for who has the frames from elsewhere.
     ``kept_luma`` is what was kept when the plan was made. Engine and device of what is painted already are taken again,
-    unless others are named or those cannot run here. Short films are painted in torch, which has nothing to compile.
+    unless others are named or those cannot run here; ``torch_threads`` as in `WorkFolder`. Short films are painted in
+    torch, which has nothing to compile.
 
     Raises InputError where film or references are not those that the plan was made for, WeightsError for other weights,
     UsageError as `choose_runtime`.
@@ -75,6 +73,7 @@ class RenderPlan:
         references: ReferenceReader | None = None,
         is_film_checked: bool = False,
         kept_luma: KeptLuma | None = None,
+        torch_threads: int | None = None,
     ) -> None:
         self.plan, self.model = plan, model
         self.references, self.kept_luma = references or ReferenceReader(), kept_luma
@@ -84,7 +83,8 @@ class RenderPlan:
             one.source.digest: one.source for shot_passes in self.shot_passes for one in shot_passes.weighted_passes
         }
         self.passes: list[InferencePass] = list(distinct.values())
-        self.work = WorkFolder(work, self._choose_runtime(engine, device, WorkFolder(work).find_runtimes()))
+        runtime = self._choose_runtime(engine, device, WorkFolder(work).find_runtimes())
+        self.work = WorkFolder(work, runtime, torch_threads)
         self.device = self.work.runtime.device if device == "auto" else device  # this may have a number: cuda:1
         self.parts: PartSettings | None = None
         self.rows = 1
@@ -204,10 +204,7 @@ def execute_render_plan(
             render_plan.prune_stale_passes()
             PartStore(work.folder).remove()
     if report.ended_early:
-        partials = [make_partial_path(path) for path in claim.paths]
-        with translate_read_errors(partials[0]):
-            digests = [compute_tree_sha256(path) for path in partials]
-        write_synced(make_record_path(partials[0]), make_record(render_plan, output_setup, report, digests).to_json())
+        write_partial_record(render_plan, output_setup, report)
         raise PartialError(f"{film.path.name} is cut off: {report.ended_early}. Kept: {report.result}", report)
     return report
 
