@@ -31,7 +31,13 @@ from kinemacolor.rendering.output import (
 from kinemacolor.rendering.ownership import own_outputs
 from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.utils.checked_files import has_sha256, read_checked_json, write_checked_json
-from kinemacolor.utils.files import NEW_FILE_PATTERN, compute_file_sha256, remove_intruder, translate_disk_errors
+from kinemacolor.utils.files import (
+    NEW_FILE_PATTERN,
+    compute_file_sha256,
+    relate_path,
+    remove_intruder,
+    translate_disk_errors,
+)
 from kinemacolor.utils.stages import Stages
 from kinemacolor.video.geometry import make_film_geometry
 from kinemacolor.video.images import find_pictures
@@ -267,10 +273,8 @@ class ColorizeRun:
         if not self.request.work_folder.is_dir():
             return
         try:
-            with own_outputs([self.request.output]):
+            with suppress(UsageError), own_outputs([self.request.output]):  # else it is that of the next job by now
                 _remove_folder(self.request.work_folder)
-        except UsageError:
-            pass  # the next job has begun already: the folder is that one's
         except ResourceError as error:
             if report:
                 report.warnings.append(f"{self.request.work_folder} is left: {error}")
@@ -293,10 +297,8 @@ def _remove_folder(folder: Path) -> None:
                 shutil.rmtree(one)
             else:
                 one.unlink(missing_ok=True)
-        if folder.is_symlink():
-            folder.unlink()
-        else:
-            folder.rmdir()
+        remove = folder.unlink if folder.is_symlink() else folder.rmdir
+        remove()
 
 
 def run_request(
@@ -329,7 +331,7 @@ def _digest_plan_request(plan_request: PlanRequest, work_folder: Path) -> str:
     base = work_folder.absolute().parent.resolve()
     paths = [plan_request.film, *(spec.path for spec in plan_request.reference_specs)]
     files = [file for path in paths for file in (find_pictures(path) or list_film_files(path))]
-    names = [os.path.relpath(file.resolve(), base) for file in (*paths, *files)]
+    names = [relate_path(file.resolve(), base) for file in (*paths, *files)]
     stamps = [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     no_path = Path()
     placed = tuple(replace(spec, path=no_path) for spec in plan_request.reference_specs)
