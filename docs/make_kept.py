@@ -28,6 +28,8 @@ RESULTS = {
     ".mp4 H.265": ("x.mp4", {"vcodec": "h265"}),
     ".mov H.264": ("x.mov", {}),
     ".mov ProRes": ("x.mov", {"vcodec": "prores"}),
+    ".mov DNxHR": ("x.mov", {"vcodec": "dnxhr"}),
+    ".mxf DNxHR": ("x.mxf", {}),
     ".mkv H.264": ("x.mkv", {}),
     ".mkv FFV1": ("x.mkv", {"lossless": True}),
     ".webm VP9": ("x.webm", {}),
@@ -46,6 +48,7 @@ computation where the film stores R'G'B' · **—**: container or codec cannot h
 
 """
 _LIMITS = ("cannot hold", "holds no", "hold none", "no encoder writes", "has no fields", "have no fields", "without it")
+_LIMITS += ("has no place for",)
 
 
 class Cell(NamedTuple):

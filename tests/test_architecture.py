@@ -14,7 +14,9 @@ import kinemacolor
 PACKAGE = Path(kinemacolor.__file__).parent
 ROOT = PACKAGE.parents[1]
 MODULES = sorted(PACKAGE.rglob("*.py"))
-PROGRAMS = [path for folder in ("tools", "docs", "examples") for path in sorted((ROOT / folder).rglob("*.py"))]
+PROGRAMS = [
+    path for folder in ("tools", "docs", "examples", "integrations") for path in sorted((ROOT / folder).rglob("*.py"))
+]
 MOST_LINES, MOST_FUNCTION_LINES, MOST_TOP_FILES = 350, 60, 6
 # From the ground up: a room imports from floors below its own, or from beside it where no circle comes of it.
 FLOORS = [
@@ -26,26 +28,18 @@ FLOORS = [
     {"inference", "weights"},
     {"data"},
     {"evaluation", "plan", "training"},
+    {"provenance"},
     {"rendering"},
-    {"cluster", "report", "web"},
+    {"cluster", "report", "vapoursynth", "web"},
     {"benchmark"},
     {"cli"},
 ]
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
 PUBLIC = [
-    *("EncodingOptions", "InputError", "Interrupted", "KinemacolorError", "PartialError", "Plan", "RenderOptions"),
-    *(
-        "Report",
-        "ResourceError",
-        "Session",
-        "ShotRenderOptions",
-        "UsageError",
-        "WeightsError",
-        "colorize",
-        "list_models",
-        "load_model",
-    ),
-    *("make_plan", "preview", "render", "verify"),
+    *("DeliveryOptions", "EncodingOptions", "InputError", "Interrupted", "KinemacolorError", "PartialError", "Plan"),
+    *("RenderOptions", "Report", "ResourceError", "Session", "ShotRenderOptions", "UsageError", "WeightsError"),
+    *("YCbCr", "colorize", "extract_frames", "list_models", "load_model"),
+    *("make_again", "make_plan", "preview", "render", "suggest_frames", "verify"),
 ]
 
 

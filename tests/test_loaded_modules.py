@@ -15,6 +15,7 @@ HEAVY = {"torch", "numpy", "cv2", "av", "PIL", "opentimelineio", "kinemacolor.pl
 # What a job never needs: torch's compiler and what comes with it, other engines, extras, and lists of editors.
 NEVER = {"torch._dynamo", "torch._inductor", "torch.onnx", "sympy", "networkx", "jinja2", "opentimelineio", "scipy"}
 NEVER |= {"pandas", "matplotlib", "openvino", "onnx", "ray", "gradio", "fastapi", "tensorboard", "IPython"}
+NEVER |= {"c2pa", "cryptography"}
 WAITING = {"torch._meta_registrations", "torch.export", "torch.optim", "torch.utils.data"}
 LIST_LOADED = """
 import json, sys

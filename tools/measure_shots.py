@@ -6,21 +6,24 @@ Sources have few frames, so a shot plays them back and forth; in half of the sho
 are cuts, 20 % fades (6 to 24 frames each way, 1 to 6 frames of black or white between) and 20 % dissolves (6 to 24
 frames). Then the film is degraded: grain, flicker of the whole and across the frame, dirt (5 % of the frames), flashes
 (1 %), weave.
+
+Detectors of PySceneDetect stand beside ours where it is installed (`pip install scenedetect`), each with its
+own thresholds; those that compare colours are told to look at luma alone.
 """
 
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import NamedTuple, cast, get_args
 
 import cv2
 import numpy as np
 
 from kinemacolor.data.sources import find_sources
-from kinemacolor.errors import KinemacolorError
+from kinemacolor.errors import KinemacolorError, UsageError
 from kinemacolor.shots.detect import Detector, detect_boundaries
 from kinemacolor.shots.shot import Boundary, Transition
 from kinemacolor.utils.arrays import Float32Array, UInt8Array
@@ -35,6 +38,16 @@ CHANGES: dict[Transition, float] = {"cut": 0.6, "fade": 0.2, "dissolve": 0.2}  #
 TRANSITION_FRAMES = (6, 24)  # least and most, of a dissolve, and of a fade each way
 HOLD_FRAMES = (1, 6)  # least and most, of black or white between two fades
 TOLERANCE = 2  # frames that a found boundary may lie outside of its change
+RATE = 24.0  # frames a second, for PySceneDetect; its defaults count frames
+
+# Detectors of PySceneDetect by the name they have here: the class, and what is told to it.
+PEERS: Mapping[str, tuple[str, Mapping[str, bool]]] = {
+    "pyscenedetect-content": ("ContentDetector", {"luma_only": True}),
+    "pyscenedetect-adaptive": ("AdaptiveDetector", {"luma_only": True}),
+    "pyscenedetect-hash": ("HashDetector", {}),
+    "pyscenedetect-histogram": ("HistogramDetector", {}),
+    "pyscenedetect-threshold": ("ThresholdDetector", {}),
+}
 
 
 class Clip(NamedTuple):
@@ -202,17 +215,44 @@ def degrade_film(frames: Float32Array, random: np.random.Generator) -> UInt8Arra
     return result
 
 
-def measure_detector(clips: Sequence[Clip], detector: Detector, seeds: Sequence[int]) -> tuple[Tally, list[str]]:
-    """Measure a detector on a film for each seed; gives the counts, and a line for each miss and false alarm."""
-    tally, trouble = Tally(dict.fromkeys(CHANGES, 0), dict.fromkeys(CHANGES, 0)), []
+def detect_by(detector: str, frames: Iterable[UInt8Array]) -> list[Boundary]:
+    """Find boundaries by a detector of ours or one of `PEERS`. Raises UsageError where that is not installed."""
+    if detector in PEERS:
+        return detect_by_pyscenedetect(detector, frames)
+    return detect_boundaries(frames, cast(Detector, detector))
+
+
+def detect_by_pyscenedetect(detector: str, frames: Iterable[UInt8Array]) -> list[Boundary]:
+    """Find boundaries in gray frames by one of `PEERS`; it tells neither kind nor length, so all are cuts."""
+    try:
+        import scenedetect
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{detector} wants {error.name}: pip install scenedetect-headless") from error
+    class_name, options = PEERS[detector]
+    peer = getattr(scenedetect, class_name)(**options)
+    now, found = scenedetect.FrameTimecode(0, RATE), []
+    for number, frame in enumerate(frames):
+        now = scenedetect.FrameTimecode(number, RATE)
+        found += peer.process_frame(now, cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR))
+    found += peer.post_process(now)
+    return [Boundary(frame, "cut", 0, 1.0) for frame in sorted({cut.frame_num for cut in found})]
+
+
+def measure_detectors(
+    clips: Sequence[Clip], detectors: Sequence[str], seeds: Sequence[int]
+) -> tuple[dict[str, Tally], list[str]]:
+    """Measure detectors on a film for each seed; gives the counts of each, and a line for each miss and false alarm."""
+    tallies: dict[str, Tally] = {one: Tally(dict.fromkeys(CHANGES, 0), dict.fromkeys(CHANGES, 0)) for one in detectors}
+    trouble: list[str] = []
     for seed in seeds:
         frames, changes = film(clips, np.random.default_rng(seed))
-        start = time.process_time()
-        found = detect_boundaries(frames, detector)
-        tally.seconds += time.process_time() - start
-        tally.frames += len(frames)
-        tally.count(found, changes, trouble, f"film {seed}")
-    return tally, trouble
+        for detector, tally in tallies.items():
+            start = time.process_time()
+            found = detect_by(detector, frames)
+            tally.seconds += time.process_time() - start
+            tally.frames += len(frames)
+            tally.count(found, changes, trouble, f"{detector}, film {seed}")
+    return tallies, trouble
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -222,7 +262,10 @@ def build_parser() -> argparse.ArgumentParser:
     top.add_argument("--films", type=int, default=25, help="how many films to make")
     top.add_argument("--seed", type=int, default=0, help="seed of the first film; the next ones have the next numbers")
     top.add_argument(
-        "--detector", choices=get_args(Detector), action="append", help="default: luma; repeat for several"
+        "--detector",
+        choices=[*get_args(Detector), *PEERS],
+        action="append",
+        help="default: luma; repeat for several",
     )
     top.add_argument("--show", action="store_true", help="print each miss and false alarm to standard error")
     return top
@@ -234,16 +277,16 @@ def main(words: list[str] | None = None) -> int:
     cv2.setNumThreads(1)
     try:
         clips = clips_in(args.folder)
-        print("| detector | cuts | fades | dissolves | false | precision | recall | F1 | ms of CPU a frame |")
-        print("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
-        for detector in args.detector or ["luma"]:
-            tally, trouble = measure_detector(clips, detector, range(args.seed, args.seed + args.films))
-            print(tally.format_row(detector), flush=True)
-            if args.show:
-                print(*trouble, sep="\n", file=sys.stderr)
+        tallies, trouble = measure_detectors(clips, args.detector or ["luma"], range(args.seed, args.seed + args.films))
     except KinemacolorError as error:
         print(f"measure_shots.py: {error}", file=sys.stderr)
         return error.exit_code
+    print("| detector | cuts | fades | dissolves | false | precision | recall | F1 | ms of CPU a frame |")
+    print("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
+    for detector, tally in tallies.items():
+        print(tally.format_row(detector))
+    if args.show:
+        print(*trouble, sep="\n", file=sys.stderr)
     return 0
 
 

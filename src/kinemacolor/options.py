@@ -4,7 +4,9 @@ A dataclass field here has everything about an option: type, bounds, default, fl
 Command line, plans, digests and the web interface read it from here. Imports no heavy library.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -21,13 +23,22 @@ GapHandling = Literal["error", "hold", "skip"]  # of numbers that a series of pi
 Precision = Literal["float32", "float16", "bfloat16"]
 
 
-def option(default: Any, flag: str, help_text: str, *, repaints: bool = False, is_later: bool = False) -> Any:
+def option(
+    default: Any,
+    flag: str,
+    help_text: str,
+    *,
+    examples: Sequence[str] = (),
+    repaints: bool = False,
+    is_later: bool = False,
+) -> Any:
     """Make a dataclass field for an option: ``flag`` names it on the command line, ``help_text`` explains it there.
 
-    ``repaints`` says that the predictions of the model depend on it. ``is_later``: it came after the first plans; at
-    its default it is left out of plans and digests, so that plans and predictions made before stay what they are.
+    A shell offers ``examples`` where other values are possible too. ``repaints`` says that the predictions of the model
+    depend on it. ``is_later``: it came after the first plans; at its default it is left out of plans and digests, so
+    that plans and predictions made before stay what they are.
     """
-    metadata = {"flag": flag, "help": help_text, "repaints": repaints, "is_later": is_later}
+    metadata = {"flag": flag, "help": help_text, "examples": examples, "repaints": repaints, "is_later": is_later}
     return field(default=default, metadata=metadata)
 
 
@@ -69,20 +80,64 @@ class RenderOptions(ShotRenderOptions):
 class EncodingOptions:
     """How the result is encoded; None leaves a choice to the container and the source.
 
-    ``vcodec`` is h264, h265, prores, vp9, av1, ffv1 or any encoder of FFmpeg; for a folder of pictures
-    png, tiff or exr (half floats; 32 bits with ``pix_fmt`` gbrpf32le). ``crf`` is the
+    ``vcodec`` is h264, h265, prores, dnxhr, vp9, av1, ffv1 or any encoder of FFmpeg; for a folder of pictures
+    png, tiff or exr (half floats; 32 bits with ``pix_fmt`` gbrpf32le). ``vprofile`` is that of ProRes (proxy, lt,
+    standard, hq, 4444, 4444xq) or DNxHR (lb, sq, hq, hqx, 444), and decides the pixel format. ``crf`` is the
     encoder's constant quality, smaller is better. ``preset`` trades encoding time for size (x264, x265). With ``parts``
     a film is encoded in closed parts of whole shots, by all who paint: other bytes, the same with any number of them.
+    ``archive``: a film for keeps, FFV1 in Matroska, with its SHA-256 in a file beside it (``RESULT.sha256``).
     """
 
     vcodec: str | None = option(
-        None, "--vcodec", "h264, h265, prores, vp9, av1, ffv1, ...; of a folder png, tiff, exr."
+        None,
+        "--vcodec",
+        "h264, h265, prores, dnxhr, vp9, av1, ffv1, ...; of a folder png, tiff, exr.",
+        examples=("h264", "h265", "prores", "dnxhr", "vp9", "av1", "ffv1", "png", "tiff", "exr"),
     )
-    pix_fmt: str | None = option(None, "--pix-fmt", "FFmpeg's pixel format, such as yuv444p10le.")
+    vprofile: str | None = option(
+        None,
+        "--vprofile",
+        "Of prores: proxy ... hq, 4444, 4444xq; of dnxhr: lb, sq, hq, hqx, 444.",
+        is_later=True,
+        examples=("proxy", "lt", "standard", "hq", "4444", "4444xq", "lb", "sq", "hqx", "444"),
+    )
+    pix_fmt: str | None = option(
+        None,
+        "--pix-fmt",
+        "FFmpeg's pixel format, such as yuv444p10le.",
+        examples=("yuv420p", "yuv422p10le", "yuv444p", "yuv444p10le"),
+    )
     crf: Annotated[float | None, Interval(ge=0, le=63)] = option(None, "--crf", "Constant quality; smaller is better.")
     lossless: bool = option(False, "--lossless", "Store without loss (FFV1 in .mkv).")
-    preset: str = option("veryfast", "--preset", "Speed of x264 and x265.")
+    preset: str = option(
+        "veryfast",
+        "--preset",
+        "Speed of x264 and x265.",
+        examples=("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"),
+    )
     parts: bool = option(False, "--parts", "Have shots encoded where they are painted, for many jobs.", is_later=True)
+    archive: bool = option(
+        False, "--archive", "For keeps: FFV1 with checksums, in .mkv, and its SHA-256 in a file.", is_later=True
+    )
+
+    @property
+    def is_lossless(self) -> bool:
+        """Whether pictures are to be stored without loss."""
+        return self.lossless or self.archive
+
+
+@dataclass(frozen=True)
+class DeliveryOptions:
+    """How results are handed over; what they show does not depend on it.
+
+    ``bag``: the folder that becomes a bag (BagIt, RFC 8493) with the results in it. ``credentials``: a file in PEM with
+    certificates, the signer's first, to sign the film with Content Credentials (C2PA); ``key``: one with the private
+    key, where that does not lie in the same file.
+    """
+
+    bag: Path | None = option(None, "--bag", "A new folder: the results lie in it, as a BagIt bag.")
+    credentials: Path | None = option(None, "--credentials", "Sign the film (C2PA): your certificates, in PEM.")
+    key: Path | None = option(None, "--key", "Their private key in PEM, if it is not in the same file.")
 
 
 def repainting_options(options: RenderOptions) -> dict[str, Any]:

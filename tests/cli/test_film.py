@@ -80,7 +80,8 @@ def test_the_main_job_finds_shots_and_takes_a_folder(
         frame = list(iter_color_frames(made))[index].astype(float)
         truth = two_scenes(index).astype(float)
         assert abs(frame - truth).mean() < 0.8 * abs(gray(two_scenes(index)) - truth).mean()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["film.mp4", "out.mp4", "stills"]
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["film.mp4", "out.mp4", "out.mp4.kinemacolor.json", "stills"]
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".edl", ".otio"])
@@ -94,36 +95,6 @@ def test_shots_go_out_and_come_back(film: Path, stills: Path, tmp_path: Path, su
     assert run(["shots", str(plan), "-o", str(again)]) == 0
     if suffix != ".csv":  # its certainties are the finder's
         assert again.read_bytes() == listed.read_bytes()
-
-
-def test_suggested_frames_come_back_as_keyframes(
-    film: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder, plan = tmp_path / "refs", tmp_path / "film.plan.json"
-    assert run(["refs", "suggest", str(film), "--budget", "2", "--extract", str(folder)]) == 0
-    table = capsys.readouterr().out.splitlines()
-    assert len(table) == 3
-    assert "100%" in table[-1] or "9" in table[-1]
-    for path in folder.iterdir():
-        number = int(path.stem.removeprefix("ref_"))
-        cv2.imwrite(str(path), two_scenes(number)[..., ::-1])
-    assert run(["plan", str(film), "-r", str(folder), "-q"]) == 0
-    made = Plan.read(plan)
-    assert sorted(entry.frame for entry in made.references.values()) == sorted(
-        int(path.stem.removeprefix("ref_")) for path in folder.iterdir()
-    )
-    assert all(shot.references for shot in made.shots)
-    assert run(["refs", "extract", str(film), "3", "40", "-o", str(tmp_path / "more")]) == 0
-    assert len(list((tmp_path / "more").iterdir())) == 2
-    assert run(["refs", "extract", str(film), "400", "-o", str(tmp_path / "more")]) == 2
-
-
-def test_suggestions_are_json_too(film: Path, stills: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    known = str(stills / "waves.png")
-    assert run(["refs", "suggest", str(film), "--budget", "1", "-r", known, "--json", "-q"]) == 0
-    (row,) = json.loads(capsys.readouterr().out)
-    assert CUT <= row["frame"] < 2 * CUT
-    assert row["shots"] == [2]
 
 
 def test_an_unknown_detector_is_refused(film: Path, tmp_path: Path) -> None:

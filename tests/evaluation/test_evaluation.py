@@ -134,6 +134,26 @@ def test_the_reference_is_where_the_protocol_says(truth: Path, kinema: Colorizer
         decibels(ReferenceProtocol("still"))
 
 
+def test_keyframes_paint_in_both_directions_as_a_render_does(truth: Path, kinema: Colorizer) -> None:
+    def predict(protocol: str) -> list[PredictedFrame]:
+        with torch.inference_mode():
+            return list(predict_film(truth, kinema, ReferenceProtocol.parse(protocol), short_side=72))
+
+    assert all(map(torch.equal, predict("keyframes:0")[2], predict("first")[2]))
+    middle, ends = predict("keyframes:1/2"), predict("keyframes:0,1")
+    assert [frame.ab.shape for frame in middle] == [frame.ab.shape for frame in ends] == 4 * [(2, 72, 96)]
+    labs = [frame.lab[1:] for frame in true_frames(truth, 72)]
+    errors = {
+        name: [float((one.ab - lab).square().mean()) for one, lab in zip(found, labs, strict=True)]
+        for name, found in (("first", predict("first")), ("middle", middle), ("ends", ends))
+    }
+    assert min(errors["middle"]) == errors["middle"][2]  # of 4 frames the one after the half
+    assert errors["ends"][3] < 0.5 * errors["first"][3]
+    assert sum(errors["ends"]) < sum(errors["first"])
+    fitting = predict_film(truth, kinema, ReferenceProtocol.parse("keyframes:0,1/3,2/3,1"), short_side=72)
+    assert measured(truth, fitting).failure is None
+
+
 @torch.inference_mode()
 def test_answers_have_the_size_that_is_measured(truth: Path, kinema: Colorizer) -> None:
     for side, size in ((216, (216, 288)), (None, (72, 96))):
@@ -145,12 +165,25 @@ def test_answers_have_the_size_that_is_measured(truth: Path, kinema: Colorizer) 
         assert frame.picture.shape == (*size, 3)
 
 
-@pytest.mark.parametrize("text", ["first", "later:7", "still", "self"])
+@pytest.mark.parametrize("text", ["first", "later:7", "keyframes:1/2", "keyframes:0,1/3,2/3,1", "still", "self"])
 def test_protocols_are_written_as_they_are_read(text: str) -> None:
     assert str(ReferenceProtocol.parse(text)) == text
 
 
-@pytest.mark.parametrize("text", ["last", "later", "later:x", "first:3"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "last",
+        "later",
+        "later:x",
+        "first:3",
+        "keyframes",
+        "keyframes:",
+        "keyframes:0,2",
+        "keyframes:1,0",
+        "keyframes:1/0",
+    ],
+)
 def test_other_protocols_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="no protocol"):
         ReferenceProtocol.parse(text)

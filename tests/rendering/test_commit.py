@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,18 +14,19 @@ import pytest
 import torch
 
 from kinemacolor.errors import ResourceError, UsageError
-from kinemacolor.options import RenderOptions
+from kinemacolor.options import DeliveryOptions, EncodingOptions, RenderOptions
 from kinemacolor.plan import frame_encoder
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.similarity import FrameEmbedding
 from kinemacolor.references.spec import ReferenceSpec
-from kinemacolor.rendering.commit import COMMIT_FILE, PARTIALS_FILE, find_own_partials
+from kinemacolor.rendering.commit import COMMIT_FILE, PARTIALS_FILE, OutputClaim, find_own_partials
 from kinemacolor.rendering.one_shot import REQUEST_NOTE, ColorizeRequest, ColorizeRun, run_request
-from kinemacolor.rendering.output import OutputSpec, find_finished_render
+from kinemacolor.rendering.output import OutputSpec, find_finished_render, make_output_spec
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.utils.checked_files import write_checked_json
-from support.films import write_film
-from support.small_renders import LOSSLESS, SIZE, Recall, render_small, short_segments, small_plan, stopped_render
+from kinemacolor.utils.files import compute_file_sha256
+from support.bags import find_bag_faults
+from support.small_renders import LOSSLESS, Recall, render_small, short_segments, small_plan, stopped_render
 
 __all__ = ["short_segments"]
 pytestmark = pytest.mark.usefixtures("short_segments", "home")
@@ -32,6 +34,7 @@ pytestmark = pytest.mark.usefixtures("short_segments", "home")
 WRITES = [(os, "fsync"), (shutil, "rmtree")]
 WRITES += [(Path, name) for name in ("replace", "unlink", "mkdir", "rmdir", "touch", "write_text", "write_bytes")]
 THREE = ("out.mkv", "layer.mkv", "sure.mkv")
+MADE = ("out.mkv", "out.mkv.kinemacolor.json")
 
 
 class Killed(BaseException):
@@ -67,7 +70,10 @@ def rendered_three(path: Path) -> RenderReport:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in sorted(folder.iterdir()) if file.is_file()}
+    """What lies in a folder; of a record without the date, the one thing that differs between equal jobs."""
+    files = {file.relative_to(folder).as_posix(): file for file in sorted(folder.rglob("*")) if file.is_file()}
+    found = {name: file.read_bytes() for name, file in files.items() if ".work/" not in name}
+    return {name: re.sub(rb'"made_utc": "[^"]*"', b"", content) for name, content in found.items()}
 
 
 def killed_everywhere(folder: Path, run: Callable[[Path], object], made: tuple[str, ...], step: int = 1) -> int:
@@ -99,7 +105,8 @@ def killed_everywhere(folder: Path, run: Callable[[Path], object], made: tuple[s
 @pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_render_killed_at_any_write_goes_on(tmp_path: Path, step: int) -> None:
     folder = small_plan(tmp_path / "project", 12).parent
-    assert killed_everywhere(folder, lambda at: rendered_three(at / "film.plan.json"), THREE, step) > 40
+    made = *THREE, "out.mkv.kinemacolor.json"
+    assert killed_everywhere(folder, lambda at: rendered_three(at / "film.plan.json"), made, step) > 40
 
 
 @pytest.fixture
@@ -121,9 +128,23 @@ def one_request(folder: Path, name: str = "out.mkv", **changes: Any) -> Colorize
 @pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.slow)])
 def test_one_shot_killed_at_any_write_goes_on(tmp_path: Path, no_network: None, step: int) -> None:
     folder = small_plan(tmp_path / "project", 12).parent
-    moments = killed_everywhere(folder, lambda at: run_request(one_request(at), Recall()), ("out.mkv",), step)
+    moments = killed_everywhere(folder, lambda at: run_request(one_request(at), Recall()), MADE, step)
     assert moments > 30
-    assert sorted(file.suffix for file in (tmp_path / "clean").iterdir()) == [".json", ".mkv", ".mkv", ".png", ".png"]
+    found = sorted(file.suffix for file in (tmp_path / "clean").iterdir())
+    assert found == [".json", ".json", ".mkv", ".mkv", ".png", ".png"]
+
+
+@pytest.mark.parametrize("step", [7, pytest.param(1, marks=pytest.mark.slow)])
+def test_one_shot_into_a_bag_killed_at_any_write_goes_on(tmp_path: Path, no_network: None, step: int) -> None:
+    folder = small_plan(tmp_path / "project", 12).parent
+
+    def run(at: Path) -> RenderReport:
+        spec = make_output_spec(Path("out.mkv"), EncodingOptions(archive=True), DeliveryOptions(bag=at / "bag"))
+        given = {"encoding": spec.encoding, "delivery": spec.delivery}
+        return run_request(one_request(at, "bag/data/out.mkv", **given), Recall())
+
+    assert killed_everywhere(folder, run, ("bag/data/out.mkv", "bag/bagit.txt"), step) > 50
+    assert not find_bag_faults(tmp_path / "clean" / "bag")
 
 
 @pytest.mark.parametrize("number", range(8))
@@ -192,7 +213,7 @@ def test_notes_say_nothing_of_other_files(tmp_path: Path) -> None:
     names = [str(mine), "../../mine", str(path), "../film.mkv", "a\0b", 5, None]
     for content in ({"partials": names}, {"partials": "x"}, {}):
         write_checked_json(work / PARTIALS_FILE, content)
-        assert find_own_partials(work, [path.with_name("out.mkv")]) == []
+        assert find_own_partials(OutputClaim("", (path.with_name("out.mkv"),), False, work)) == []
     (work / PARTIALS_FILE).write_text(json.dumps(names))
     record = {"request": "x", "results": [str(mine)], "report": {}}
     write_checked_json(work / COMMIT_FILE, record)
@@ -285,11 +306,29 @@ def test_a_disk_that_refuses_at_any_write_is_told_and_keeps_the_work(
     assert (folder / "out.mkv").read_bytes() == (clean / "out.mkv").read_bytes()
 
 
-def test_a_sidecar_becomes_final_with_its_film(tmp_path: Path) -> None:
-    """Without fill there is none, and an older one goes with the older result."""
+def test_a_record_becomes_final_with_its_film(tmp_path: Path) -> None:
+    """The report of a version before goes with its result; a file of a person's that has its name stays."""
     path = small_plan(tmp_path / "project", 4)
-    path.with_name("out.mkv.json").write_text("{}")
+    report, record = path.with_name("out.mkv.json"), path.with_name("out.mkv.kinemacolor.json")
+    report.write_text('{"mine": 1}')
+    render_small(path)
+    assert report.read_text() == '{"mine": 1}'
+    assert json.loads(record.read_text())["results"][0]["sha256"] == compute_file_sha256(path.with_name("out.mkv"))
+    report.write_text('{"source": "", "result": "", "mean_confidence": 1, "filled_by_shot": []}')
+    record.write_text("old")
     render_small(path, overwrite=True)
-    assert not path.with_name("out.mkv.json").exists()
+    assert not report.exists()
+    assert json.loads(record.read_text())["results"][0]["name"] == "out.mkv"
     assert not list(path.parent.glob("*partial*"))
-    assert write_film(tmp_path / "unused.mkv", 2, SIZE).exists()
+
+
+def test_a_record_is_not_written_over_and_not_needed(tmp_path: Path, no_network: None) -> None:
+    folder = small_plan(tmp_path / "project", 4).parent
+    record = folder / "out.mkv.kinemacolor.json"
+    record.write_text("mine")
+    with pytest.raises(UsageError, match=r"kinemacolor\.json exists"):
+        run_request(one_request(folder), Recall())
+    record.unlink()
+    run_request(one_request(folder), Recall())
+    record.unlink()
+    assert ColorizeRun(one_request(folder)).finished

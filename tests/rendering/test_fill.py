@@ -11,13 +11,12 @@ import torch
 import kinemacolor
 from kinemacolor.cli.main import run
 from kinemacolor.errors import UsageError
-from kinemacolor.inference.postprocess import ColorPrediction
+from kinemacolor.inference.postprocess import ColorPrediction, blend_predictions
 from kinemacolor.inference.session import Session
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.kinema import fusion
 from kinemacolor.options import RenderOptions
 from kinemacolor.plan.document import Plan
-from kinemacolor.rendering.blend import blend_predictions
 from kinemacolor.rendering.cache import PassFolder
 from kinemacolor.rendering.renderer import RenderPlan
 from kinemacolor.weights.registry import load_model, make_meta_model
@@ -95,17 +94,13 @@ def test_the_file_beside_the_result_says_how_much(kinema: Colorizer, tmp_path: P
     report = rendered(path, kinema)
     assert report.painted == 0
     assert report.filled == pytest.approx(0.3, abs=1e-3)
-    content = json.loads((tmp_path / "out.mkv.json").read_text())
+    content = json.loads((tmp_path / "out.mkv.kinemacolor.json").read_text())["report"]
     assert content["filled"] == report.filled
-    assert content["settings"]["fill"] is True
     assert [(one["first"], one["last"]) for one in content["filled_by_shot"]] == [(0, 9), (10, 29)]
     assert [one["filled"] for one in content["filled_by_shot"]] == pytest.approx([0.1, 0.4], abs=1e-3)
-    (tmp_path / "out.mkv").unlink()
-    with pytest.raises(UsageError, match=r"out\.mkv\.json exists"):
-        rendered(path, kinema)
     report = rendered(filling(path, fill=False), kinema, overwrite=True)
     assert (report.filled, report.filled_by_shot, report.settings["fill"]) == (None, (), False)
-    assert not (tmp_path / "out.mkv.json").exists()
+    assert json.loads((tmp_path / "out.mkv.kinemacolor.json").read_text())["report"]["filled"] is None
 
 
 def test_painted_segments_with_and_without_fill_are_not_mixed(kinema: Colorizer, tmp_path: Path) -> None:
@@ -129,7 +124,7 @@ def test_one_run_says_what_it_filled(
     output, reference = film.with_name("out.mkv"), save(film.with_name("other.png"), other_scene(0))
     assert run([str(film), "-r", str(reference), "-o", str(output), "--size", "64", "--fill"]) == 0
     assert "% filled with typical colours" in capsys.readouterr().err
-    content = json.loads(film.with_name("out.mkv.json").read_text())
+    content = json.loads(film.with_name("out.mkv.kinemacolor.json").read_text())["report"]
     assert content["filled"] == pytest.approx(1, abs=0.01)
     assert [one["last"] for one in content["filled_by_shot"]] == [7]
 

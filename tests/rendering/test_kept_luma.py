@@ -10,6 +10,7 @@ import pytest
 from kinemacolor.options import EncodingOptions, RenderOptions
 from kinemacolor.plan import planner
 from kinemacolor.plan.survey import survey_film
+from kinemacolor.provenance.record import make_record_path
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.rendering import kept_luma, luma, renderer
 from kinemacolor.rendering.kept_luma import KeptLuma
@@ -142,6 +143,7 @@ def test_a_job_decodes_its_film_twice_and_hashes_it_once(tmp_path: Path, monkeyp
         assert len(hashed) == 1
         whole = request.output.read_bytes()
         request.output.unlink()
+        make_record_path(request.output).unlink()
         monkeypatch.setattr(KeptLuma, "is_worth_it", False)
         again = ColorizeRun(request)
         assert again.finished is None

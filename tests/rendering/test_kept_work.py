@@ -12,12 +12,12 @@ from safetensors.torch import save as save_state
 from kinemacolor.errors import InputError, ResourceError
 from kinemacolor.inference.engines.choice import Runtime
 from kinemacolor.inference.postprocess import ColorPrediction
+from kinemacolor.inference.quantization import quantize_prediction
 from kinemacolor.plan.document import Plan
 from kinemacolor.rendering import cache, painting
 from kinemacolor.rendering.cache import PassFolder, WorkFolder
 from kinemacolor.rendering.passes import PAINTING_FORMAT
 from kinemacolor.rendering.renderer import RenderPlan
-from kinemacolor.rendering.segment_codec import quantize_prediction
 from kinemacolor.utils.threads import choose_painting_threads
 from support.renders import append_segment, break_after_check
 from support.small_renders import FRAMES, SEGMENT, Recall, render_small, short_segments, small_plan, stopped_render

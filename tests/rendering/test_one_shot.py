@@ -369,7 +369,9 @@ def test_ctrl_c_keeps_what_was_done(reference: Path, tmp_path: Path) -> None:
     again = subprocess.run([*command, "--size", "64", "--json"], capture_output=True, text=True, check=True)
     assert "looking" not in again.stderr
     assert json.loads(again.stdout)["painted"] == 400 - 48 * len(kept)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "out.mkv", "still.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("in.mkv", "out.mkv", "out.mkv.kinemacolor.json", "still.png")
+    ]
 
 
 def test_results_are_named_after_their_source() -> None:

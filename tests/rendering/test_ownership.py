@@ -68,7 +68,11 @@ def test_who_owns_a_result_is_told_though_windows_lets_nobody_touch_the_first_by
     assert ownership._read_owner(lock_path) == "another process"
 
 
-@pytest.mark.parametrize("name", ["film.mkv", "film.partial.mkv", "film.mkv.json", "film.mkv.partial.json"])
+_TOGETHER = ["film.mkv", "film.partial.mkv", "film.mkv.json", "film.mkv.partial.json"]
+_TOGETHER += ["film.mkv.kinemacolor.json", "film.mkv.kinemacolor.partial.json", "film.partial.mkv.kinemacolor.json"]
+
+
+@pytest.mark.parametrize("name", _TOGETHER)
 def test_all_names_of_a_result_have_one_lock(tmp_path: Path, name: str) -> None:
     assert make_lock_path(tmp_path / name) == tmp_path / ".film.mkv.lock"
 
@@ -105,7 +109,7 @@ def test_a_name_too_long_is_told(tmp_path: Path, length: int) -> None:
     output = path.with_name("n" * (length - 4) + ".mkv")
     with pytest.raises(UsageError, match="too long a name"):
         prepare_plan_output(Plan.read(path), OutputSpec(output), Recall.spec, tmp_path, device="cpu", inputs=[])
-    long = path.with_name("n" * 230 + ".mkv")
+    long = path.with_name("n" * 220 + ".mkv")
     assert prepare_plan_output(Plan.read(path), OutputSpec(long), Recall.spec, tmp_path, device="cpu", inputs=[])
 
 

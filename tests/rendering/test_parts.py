@@ -119,6 +119,9 @@ def test_parts_have_the_frames_of_one_piece_and_the_same_bytes_with_any_jobs(
         ("h264.mkv", {"vcodec": "h264"}),
         ("h265.mp4", {"vcodec": "h265"}),
         ("prores.mov", {"vcodec": "prores"}),
+        ("prores.mxf", {"vcodec": "prores"}),
+        ("dnxhr.mxf", {}),
+        ("dnxhr.mov", {"vcodec": "dnxhr"}),
         ("ffv1.mkv", {"lossless": True}),
     ],
 )

@@ -13,17 +13,16 @@ import pytest
 from safetensors.torch import save as save_state
 
 from kinemacolor.errors import InputError, WeightsError
-from kinemacolor.inference.postprocess import ColorPrediction
+from kinemacolor.inference.postprocess import ColorPrediction, blend_predictions
+from kinemacolor.inference.quantization import is_repeated_frame
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import ShotRenderOptions
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import PlanRequest, make_plan
 from kinemacolor.references.load import ReferenceReader
 from kinemacolor.references.spec import ReferenceSpec
-from kinemacolor.rendering.blend import blend_predictions
 from kinemacolor.rendering.cache import SEGMENT_FRAMES, PassFolder
 from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
-from kinemacolor.rendering.painting import is_repeated_frame
 from kinemacolor.rendering.passes import build_shot_passes
 from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
 from kinemacolor.video.display import iter_color_frames

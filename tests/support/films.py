@@ -14,6 +14,7 @@ import numpy as np
 
 from kinemacolor.models.color2embed import Color2Embed, Color2EmbedOptions
 from kinemacolor.options import EncodingOptions, GapHandling
+from kinemacolor.video.disclosure import describe_result
 from kinemacolor.video.encoding import choose_encoder
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.output import FilmWriter
@@ -111,7 +112,8 @@ def write_with_chroma(
     middle = 2 ** (encoder.depth - 1)
     chroma = np.full((2, *size), middle, np.uint8 if encoder.depth == 8 else np.uint16)
     chroma[0] += middle // 16
-    opened = open_writer(output, info, encoder, with_other_streams=with_other_streams)
+    others = {"with_other_streams": with_other_streams}
+    opened = open_writer(output, info, encoder, **others, words=describe_result())
     with VideoReader(source, info=info) as reader, opened as writer:
         for block in reader.iter_blocks(3):
             for luma, *rest in zip(block.luma_codes, block.pts, block.durations, block.extras, strict=True):

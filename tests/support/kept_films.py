@@ -11,10 +11,11 @@ import av
 import numpy as np
 from av.stream import Disposition
 
-from support.films import SIZE, scene, write_film
+from support.films import scene, write_film
 from support.remux import CAPTION, LIGHT_LEVEL, MASTERING, MS, Damage, add_messages, make_captions, remux
 
 FRAMES = 6
+SIZE = (120, 256)  # rows and columns: the smallest that DNxHR has
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Case:
 
 def lossless(folder: Path, prepare: Callable[[Any, Any], None] | None = None, **options: Any) -> Path:
     """A film in FFV1."""
-    settings = {"codec": "ffv1", "time_base": MS, "frames": FRAMES} | options
+    settings = {"codec": "ffv1", "time_base": MS, "frames": FRAMES, "size": SIZE} | options
     return write_film(folder / "film.mkv", **settings, prepare=prepare)
 
 
@@ -40,7 +41,7 @@ def coded(
     folder: Path, prepare: Callable[[Any, Any], None] | None = None, name: str = "film.mp4", **options: Any
 ) -> Path:
     """A film in H.264."""
-    return write_film(folder / name, **{"frames": FRAMES} | options, prepare=prepare)
+    return write_film(folder / name, **{"frames": FRAMES, "size": SIZE} | options, prepare=prepare)
 
 
 def in_context(**values: Any) -> Callable[[Any, Any], None]:
@@ -71,11 +72,9 @@ def with_chapters(container: Any, stream: Any) -> None:
 
 def with_messages(folder: Path, **payloads: bytes) -> Path:
     """A film in H.264 with messages beside each picture."""
-    options = {"time_base": MS, "options": {"bf": "0"}}
-    bare = coded(
-        folder, in_context(color_primaries=9, color_trc=16, colorspace=9, color_range=1), "bare.mkv", **options
-    )
-    return remux(bare, folder / "film.mkv", Damage({0: lambda packets: add_messages(packets, **payloads)}))
+    colors = in_context(color_primaries=9, color_trc=16, colorspace=9, color_range=1)
+    bare = coded(folder, colors, "bare.mov", options={"bf": "0"})
+    return remux(bare, folder / "film.mov", Damage({0: lambda packets: add_messages(packets, **payloads)}))
 
 
 def with_sound(folder: Path, codec: str, name: str = "film.mkv", first: int = 0, tracks: int = 1) -> Path:
@@ -89,7 +88,7 @@ def with_sound(folder: Path, codec: str, name: str = "film.mkv", first: int = 0,
                 speaker.metadata.update({"language": language, "title": title})
                 speaker.disposition = Disposition.default if language == "eng" else Disposition(0)
         for index in range(FRAMES):
-            frame = av.VideoFrame.from_ndarray(scene(index), "rgb24").reformat(format="yuv420p")
+            frame = av.VideoFrame.from_ndarray(scene(index, SIZE), "rgb24").reformat(format="yuv420p")
             frame.pts, frame.time_base = index, Fraction(1, 24)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -164,7 +163,7 @@ CASES = [
     Case("luma, 10 bits", partial(lossless, pix_fmt="yuv422p10le"), ("luma",)),
     Case("luma, full range", partial(lossless, prepare=in_context(color_range=2)), ("luma", "colour tags")),
     Case("luma of R'G'B'", partial(lossless, pix_fmt="bgr0"), ("luma",)),
-    Case("odd size", partial(lossless, size=(71, 95)), ("luma", "geometry")),
+    Case("odd size", partial(lossless, size=(121, 257)), ("luma", "geometry")),
     Case("transparency", partial(lossless, pix_fmt="yuva420p"), ("transparency",)),
     Case("pixel aspect 4:3", partial(coded, prepare=in_context(sample_aspect_ratio=Fraction(4, 3))), ("geometry",)),
     Case("rotation", partial(coded, prepare=lambda _, stream: stream.set_display_rotation(90)), ("geometry", "luma")),

@@ -1,11 +1,13 @@
 """Small jobs of the command line, painted by the quick model: a film, a picture, a plan, and how to stop them."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from kinemacolor.cli.main import run
+from kinemacolor.provenance.record import RECORD_SUFFIX
 from support.films import scene
 from support.plans import save
 from support.quick_model import QuickColorizer
@@ -36,9 +38,9 @@ class QuickJob:
 
     @property
     def results(self) -> dict[str, bytes]:
-        """The finished files, by name."""
+        """The finished files, by name; of records without the date, and what a run told of its own way there."""
         return {
-            path.name: path.read_bytes()
+            path.name: _read_without_way(path)
             for path in sorted(self.out.iterdir())
             if path.is_file() and ".partial" not in path.name and not path.name.startswith(".")
         }
@@ -53,6 +55,14 @@ class QuickJob:
         names = {"-o": "film.mkv", "--layer": "layer.mkv", "--confidence-out": "sure.mkv"}
         more = [word for option, name in names.items() for word in (option, str(self.out / name))]
         return run(["render", str(self.plan), "--work", str(self.out / "work"), *more, *FAST])
+
+
+def _read_without_way(path: Path) -> bytes:
+    if not path.name.endswith(RECORD_SUFFIX):
+        return path.read_bytes()
+    content = json.loads(path.read_text())
+    del content["made_utc"], content["report"]["warnings"]
+    return json.dumps(content).encode()
 
 
 def make_quick_job(folder: Path, frames: int = FRAMES) -> QuickJob:

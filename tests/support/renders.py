@@ -11,6 +11,7 @@ import pytest
 from torch import Tensor
 
 from kinemacolor.inference.postprocess import ColorPrediction
+from kinemacolor.inference.quantization import quantize_prediction
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import RenderOptions
 from kinemacolor.plan.document import Plan
@@ -20,7 +21,6 @@ from kinemacolor.rendering.cache import PassFolder
 from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
-from kinemacolor.rendering.segment_codec import quantize_prediction
 from support.films import scene, write_film
 from support.plans import CUT, gray, other_scene, save, two_scenes
 

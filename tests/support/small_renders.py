@@ -96,7 +96,7 @@ def render_small(
 ) -> RenderReport:
     """Render a plan of `small_plan`, with the work folder beside it."""
     plan, work, painter = Plan.read(path), path.with_name("film.plan.work"), model or Recall()
-    spec = OutputSpec(path.with_name(name), **({"encoding": LOSSLESS} | target))
+    spec = OutputSpec(path.parent / name, **({"encoding": LOSSLESS} | target))
     job = RenderPlan(plan, painter, work, engine=engine)
     setup = prepare_plan_output(plan, spec, painter.spec, work, device="cpu", inputs=[path])
     return execute_render_plan(job, setup)

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -120,6 +121,19 @@ def test_prores_stays_prores_of_its_profile(tmp_path: Path, profile: str, pix_fm
     assert after.subsampling == before.subsampling
 
 
+@pytest.mark.parametrize("suffix", [".mov", ".mxf"])
+@pytest.mark.parametrize(("profile", "pix_fmt"), [("sq", "yuv422p"), ("hqx", "yuv422p10le"), ("444", "yuv444p10le")])
+def test_dnxhr_stays_dnxhr_of_its_profile(tmp_path: Path, profile: str, pix_fmt: str, suffix: str) -> None:
+    how: dict[str, Any] = {"codec": "dnxhd", "pix_fmt": pix_fmt, "options": {"profile": f"dnxhr_{profile}"}}
+    source = write_film(tmp_path / f"in{suffix}", 3, (120, 256), time_base=Fraction(1, 24), **how)
+    output = default_output_path(source)
+    assert output.suffix == suffix
+    after = copy_with_chroma(source, output)
+    # FFmpeg's muxer of MXF takes 4:4:4 for R'G'B'.
+    wanted = "hqx" if (profile, suffix) == ("444", ".mxf") else profile
+    assert (after.codec, after.codec_profile) == ("dnxhd", f"DNXHR {wanted.upper()}")
+
+
 def test_a_name_without_a_film_is_named_by_its_suffix_and_no_film_is_told(tmp_path: Path) -> None:
     assert default_output_path(tmp_path / "old.ogv").name == "old.color.mp4"
     (tmp_path / "text.avi").write_text("no film")
@@ -132,7 +146,7 @@ def test_dnxhd_takes_any_size_that_it_can_and_says_what_it_cannot(tmp_path: Path
     encoder = choose_encoder(large, tmp_path / "x.mov", EncodingOptions(vcodec="dnxhd"))
     assert (encoder.pixel_format, encoder.options["profile"]) == ("yuv422p", "dnxhr_hq")
     small = probe_film(write_film(tmp_path / "b.mp4", 1))
-    with pytest.raises(UsageError, match=r"it would take 1920x1080"):
+    with pytest.raises(UsageError, match=r"256x120 at least, the film has 96x72: use --vcodec prores"):
         choose_encoder(small, tmp_path / "x.mov", EncodingOptions(vcodec="dnxhd"))
 
 

@@ -391,11 +391,11 @@ def test_the_command_to_copy_does_the_same(project: Project) -> None:
     words = shlex.split(format_render_command(project, RenderFilm(form="prores", layer=True, confidence=True)))
     results = {
         name: str(project.results_folder / f"{project.film.stem}.{name}")
-        for name in ("color.mov", "layer.mov", "confidence.mp4")
+        for name in ("color.mov", "layer.mov", "confidence.mov")
     }
     assert words[:4] == ["kinemacolor", "render", str(project.plan_file), "-o"]
     assert words[4:] == [
         *(results["color.mov"], "--vcodec", "prores", "--layer", results["layer.mov"]),
-        *("--confidence-out", results["confidence.mp4"], "--overwrite"),
+        *("--confidence-out", results["confidence.mov"], "--overwrite"),
     ]
     assert "--lossless" in format_render_command(project, RenderFilm(form="ffv1"))

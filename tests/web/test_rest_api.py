@@ -124,7 +124,7 @@ def test_the_whole_life_of_a_film(client: TestClient, film: bytes, tmp_path: Pat
     checks = verify_film(tmp_path / "source.mp4", tmp_path / "result.mp4")
     assert [check.name for check in checks if not check.passed] == []
     seen = mine.get(base).json()
-    assert len(seen["results"]) == 3
+    assert len(seen["results"]) == 4, "film, layer, confidence, and the record of all three"
     for file in [*(f"results/{one}" for one in seen["results"]), "report/index.html", "compare.mp4"]:
         answer = mine.get(f"{base}/files/{quote(file)}")
         assert answer.status_code == 200, file

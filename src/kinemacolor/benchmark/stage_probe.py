@@ -37,8 +37,8 @@ STAGES: dict[str, tuple[str, ...]] = {
     ),
     "resize": ("video.geometry:Geometry.downscale_codes", "resample:Geometry.down"),
     "repeats": (
-        *("rendering.painting:is_repeated_frame", "rendering.inference_pass:is_repeated_frame"),
-        *("render.paint:is_repeat",),
+        *("inference.quantization:is_repeated_frame", "rendering.painting:is_repeated_frame"),
+        *("rendering.inference_pass:is_repeated_frame", "render.paint:is_repeat"),
     ),
     "features": (
         *("models.kinema.model:Kinema.encode", "models.kinema.model:Kinema._extract_all", "models.kinema:Kinema.see"),
@@ -53,6 +53,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     "fusion": ("models.kinema.fusion:Fusion.forward", "models.fusion:Fusion.forward"),
     "network, the rest": (),
     "segments": (
+        *("inference.quantization:quantize_prediction", "inference.quantization:prediction_from_codes"),
         *("rendering.segment_codec:quantize_prediction", "rendering.segment_codec:prediction_from_codes"),
         *("rendering.cache:PassFolder.store_segment", "rendering.cache:PassFolder.read_segment"),
         *("render.segments:PassFolder.store", "render.segments:PassFolder.read"),

@@ -21,14 +21,17 @@ if TYPE_CHECKING:
 
 
 def bench(
-    film: Annotated[Path | None, typer.Argument(help="A film to time; default the bundled sample.")] = None,
+    film: Annotated[
+        Path | None, typer.Argument(metavar="FILM", help="A film to time; default the bundled sample.")
+    ] = None,
     reference: Annotated[Path | None, typer.Option("--reference", "-r", help="Default the sample's still.")] = None,
     model: ModelOption = DEFAULT_MODEL,
     against: Annotated[
         Path | None, typer.Option("--against", help="A virtual environment, or its Python, with another version.")
     ] = None,
     variants: Annotated[
-        list[str], typer.Option("--with", help="Time also with these options of `colorize`; may repeat.")
+        list[str],
+        typer.Option("--with", metavar="OPTIONS", help="Time also with these options of `colorize`; may repeat."),
     ] = [],  # noqa: B006
     engine: EngineOption = DEFAULT_ENGINE,
     threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads of torch; default its own.")] = None,
@@ -40,7 +43,10 @@ def bench(
     networks: Annotated[bool, typer.Option("--networks", help="Instead all networks, and the papers' tables.")] = False,
     json_report: JsonOption = False,
 ) -> None:
-    """Time whole jobs and every stage of them, of this version or side by side with another one, as Markdown."""
+    """Time whole jobs, and every stage of them.
+
+    Of this version alone, or side by side with another one; the tables are Markdown.
+    """
     print_message("bench: loading")  # torch takes some seconds
     if networks:
         _bench_networks(json_report=json_report)

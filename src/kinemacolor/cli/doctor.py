@@ -44,6 +44,7 @@ def iter_system_checks() -> Iterator[SystemCheck]:
     for name in sorted(MODELS):
         yield _check_model(name)
     for name, extra in (
+        ("c2pa", "credentials"),
         ("gradio", "web"),
         ("opentimelineio", "editors"),
         ("onnx", "onnx"),

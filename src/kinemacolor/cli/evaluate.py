@@ -8,21 +8,33 @@ from typing import Annotated
 
 import typer
 
-from kinemacolor.cli.options import JsonOption, announce_film
+from kinemacolor.cli.completion import complete_from, complete_models
+from kinemacolor.cli.options import JsonOption, QuietOption, announce_film
 from kinemacolor.errors import PartialError, UsageError
 from kinemacolor.options import DEFAULT_MODEL
 from kinemacolor.utils.console import print_message, show_progress
 from kinemacolor.utils.words import format_count
 
 DEFAULT_FOLDER = Path("kinemacolor-evaluation")
+ModelsOption = Annotated[
+    list[str] | None,
+    typer.Option("--model", metavar="NAME", help="Which model; repeat for several.", autocompletion=complete_models),
+]
+ProtocolOption = Annotated[
+    str,
+    typer.Option(
+        help="Where references come from: first, later:N, keyframes:0,1/2,1, still, self.",
+        autocompletion=complete_from("first", "later:", "keyframes:", "still", "self"),
+    ),
+]
 
 
 def evaluate(
-    films: Annotated[Path, typer.Argument(help="A folder of colour films, or of folders of frames.")],
-    model: Annotated[list[str] | None, typer.Option("--model", help="Repeat for several.")] = None,
-    protocol: Annotated[str, typer.Option(help="Where references come from: first, later:N, still, self.")] = "first",
+    films: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder of colour films, or of folders of frames.")],
+    model: ModelsOption = None,
+    protocol: ProtocolOption = "first",
     pairs: Annotated[Path | None, typer.Option(help="For still: a CSV file of FILM,PICTURE.")] = None,
-    made: Annotated[list[str] | None, typer.Option(help="NAME=FOLDER of films that another tool coloured.")] = None,
+    made: Annotated[list[str] | None, typer.Option(metavar="NAME=FOLDER", help="Films of another tool.")] = None,
     film_size: Annotated[bool, typer.Option("--film-size", help="Measure at the film's size.")] = False,
     every: Annotated[int, typer.Option(min=1, help="LPIPS, FID, top-k, AUSE look at every N-th frame.")] = 4,
     lpips_vgg: Annotated[bool, typer.Option("--lpips-vgg", help="Also LPIPS by VGG16, which is slow.")] = False,
@@ -31,12 +43,13 @@ def evaluate(
     ] = DEFAULT_FOLDER,
     only: Annotated[str, typer.Option(help="Films whose names match this pattern.")] = "*",
     jobs: Annotated[int, typer.Option(min=1, help="Films at a time.")] = os.cpu_count() or 1,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
-    """Measure models on films that have colour: a table here; CSV, JSON lines and a page in the output folder.
+    """Measure models on films that have colour.
 
-    Gray frames and a plain match always stand beside them. It is the bare network that is measured,
-    without the gain and the edge filter of its published recipe. Exit 5 if some films fail.
+    A table comes here; CSV, JSON lines and a page go into the output folder. Gray frames and a plain match always
+    stand beside them. It is the bare network that is measured, without the gain and the edge filter of its published
+    recipe. Exit 5 if some films fail.
     """
     announce_film(films, quiet=quiet)
     from kinemacolor.evaluation.films import find_films
@@ -83,7 +96,10 @@ def compare(
     protocol: Annotated[str, typer.Option(help="Which protocol's results.")] = "first",
     json_report: JsonOption = False,
 ) -> None:
-    """Is B better than A? Paired differences over films, each with a bootstrap interval of 95 %."""
+    """Say whether model B is better than A.
+
+    Paired differences over films, each with a bootstrap interval of 95 %.
+    """
     from kinemacolor.evaluation import runs, tables
 
     rows = runs.read_results(results)

@@ -1,7 +1,6 @@
-"""The verbs of a whole film: references, plan, render. Nothing heavy is imported before one runs."""
+"""The verbs of a whole film: plan, render. Nothing heavy is imported before one runs."""
 
 import json
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -26,6 +25,7 @@ from kinemacolor.cli.options import (
     PlanArgument,
     QuietOption,
     ReferenceOption,
+    ShotListOption,
     StartOption,
     announce_film,
     check_output,
@@ -34,7 +34,7 @@ from kinemacolor.cli.options import (
 )
 from kinemacolor.cli.times import read_span
 from kinemacolor.errors import PartialError, UsageError
-from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, RenderOptions
+from kinemacolor.options import DEFAULT_MODEL, DeliveryOptions, EncodingOptions, RenderOptions
 from kinemacolor.utils.console import print_message, show_progress
 from kinemacolor.utils.words import format_count
 
@@ -42,10 +42,6 @@ if TYPE_CHECKING:
     from kinemacolor.rendering.output import OutputSetup
     from kinemacolor.rendering.progress import Progress, RenderReport
     from kinemacolor.rendering.renderer import RenderPlan
-
-refs_app = typer.Typer(help="Which frames to colour, and those frames as pictures.", no_args_is_help=True)
-
-ShotListOption = Annotated[Path | None, typer.Option("--shots", help="Your shots: *.csv, *.edl or *.otio.")]
 
 
 @contextmanager
@@ -107,7 +103,10 @@ def plan(
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Find the shots of FILM and choose references for each: one file to read, edit, and render."""
+    """Find the shots of FILM, and choose pictures for each.
+
+    The plan is one file: to read, to edit, and to `render`.
+    """
     announce_film(film, quiet=quiet)
     hush_notices(quiet=quiet)
     from kinemacolor.plan.planner import PlanRequest, make_plan
@@ -169,31 +168,34 @@ def render(
     device: DeviceOption = DEFAULT_DEVICE,
     engine: EngineOption = DEFAULT_ENGINE,
     encoding: EncodingOptions = EncodingOptions(),
+    delivery: DeliveryOptions = DeliveryOptions(),
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
     json_report: JsonOption = False,
 ) -> None:
-    """Colorize a film as its plan says. A stopped run goes on; of a changed plan only what changed is painted.
+    """Colorize a film as its plan says.
 
-    With --start or --end an excerpt, to try a plan: FILM.excerpt.color.*; it is painted apart, inside of --work.
+    A run that was stopped goes on; of a changed plan only what changed is painted. With --start or --end an excerpt, to
+    try a plan: FILM.excerpt.color.*; it is painted apart, inside of --work.
     """
     announce_film(plan, quiet=quiet)
     from kinemacolor.models.catalog import find_model
     from kinemacolor.plan.document import Plan
     from kinemacolor.plan.excerpt import cut_excerpt
-    from kinemacolor.rendering.output import OutputSpec, default_output_path, find_finished_render, prepare_plan_output
+    from kinemacolor.rendering.output import (
+        default_output_path,
+        find_finished_render,
+        make_output_spec,
+        prepare_plan_output,
+    )
 
-    if workers and not cluster:
-        raise UsageError("--workers goes with --cluster: add --cluster auto")
-    if jobs and cluster:
-        raise UsageError("--jobs is for this machine alone: with --cluster give --workers")
+    _check_painters(jobs, cluster, workers)
     film_plan, work_folder = Plan.read(plan), work or plan.with_name(f"{plan.name.removesuffix('.json')}.work")
     suffix, span = "color", read_span(film_plan.film.path, start, end, film_plan.film.gaps)
     if span != (0, None):
         suffix, film_plan, work_folder = "excerpt.color", cut_excerpt(film_plan, *span), work_folder / "excerpt"
-    target = OutputSpec(
-        output or default_output_path(film_plan.film.path, suffix), encoding, layer, confidence_out, overwrite
-    )
+    result = output or default_output_path(film_plan.film.path, suffix, encoding, delivery)
+    target = make_output_spec(result, encoding, delivery, layer, confidence_out, overwrite=overwrite)
     if tell_finished(find_finished_render(film_plan, target, work_folder), quiet=quiet, json_report=json_report):
         return
     spec = find_model(film_plan.model).spec
@@ -208,6 +210,14 @@ def render(
         with show_progress(film_plan.film.path.name, quiet=quiet) as advance:
             summary = _execute(job, prepared, lambda at: advance(at.frames, at.expected), jobs, cluster, workers)
         report_outcome(summary)
+
+
+def _check_painters(jobs: int | None, cluster: str | None, workers: int | None) -> None:
+    """Raise UsageError for options of painting that exclude each other."""
+    if workers and not cluster:
+        raise UsageError("--workers goes with --cluster: add --cluster auto")
+    if jobs and cluster:
+        raise UsageError("--jobs is for this machine alone: with --cluster give --workers")
 
 
 def _execute(
@@ -227,94 +237,6 @@ def _execute(
     from kinemacolor.rendering.side_by_side import render_in_jobs
 
     return render_in_jobs(job, prepared, on_progress, jobs)
-
-
-@refs_app.command("suggest")
-def refs_suggest(
-    film: FilmArgument,
-    budget: Annotated[int, typer.Option(min=1, help="So many frames at most.")] = 20,
-    reference: Annotated[
-        list[str], typer.Option("--reference", "-r", help="A picture that you have already; repeat for several.")
-    ] = [],  # noqa: B006
-    extract: Annotated[Path | None, typer.Option(help="Write the frames into this folder, as ref_000123.png.")] = None,
-    shots: ShotListOption = None,
-    detector: DetectorOption = "luma",
-    start: StartOption = "0",
-    end: EndOption = None,
-    gaps: GapsOption = "error",
-    quiet: QuietOption = False,
-    json_report: JsonOption = False,
-) -> None:
-    """Name the fewest frames of FILM that are worth colouring, and how much of it each explains."""
-    announce_film(film, quiet=quiet)
-    hush_notices(quiet=quiet)
-    from kinemacolor.plan.keyframe_selection import CandidateFrames, suggest_keyframes
-    from kinemacolor.plan.stills import extract_frames
-    from kinemacolor.plan.survey import survey_film
-    from kinemacolor.references.load import load_reference, rgb_to_gray
-    from kinemacolor.references.spec import ReferenceSpec
-    from kinemacolor.video.reader import probe_film
-
-    known = [load_reference(one.path) for text in reference for one in ReferenceSpec.parse(text).list_references()]
-    expected, (begin_seconds, end_seconds) = probe_film(film, gaps).expected_frames, read_span(film, start, end, gaps)
-    with show_progress(f"{film.name}: looking", quiet=quiet) as advance:
-        film_survey = survey_film(
-            film,
-            shot_list=shots,
-            detector=detector,
-            start_seconds=begin_seconds,
-            end_seconds=end_seconds,
-            on_frame=lambda done: advance(done, expected),
-            gaps=gaps,
-        )
-    from kinemacolor.plan.frame_encoder import make_frame_encoder  # torch comes with it
-
-    encoder = make_frame_encoder()
-    with show_progress(f"{film.name}: comparing", quiet=quiet, unit="views") as advance:
-        candidates = CandidateFrames.from_survey(film_survey, encoder, advance)
-    found = suggest_keyframes(candidates, budget, [encoder.encode_frame(rgb_to_gray(picture)) for picture in known])
-    if json_report:
-        print(json.dumps([asdict(one) for one in found], indent=2))
-    else:
-        print("frame       time  adds  of the film  shots")
-        for one in found:
-            seconds = float(film_survey.pts[one.frame] * film_survey.info.time_base) - film_survey.info.origin_seconds
-            print(
-                f"{one.frame:>6} {seconds:>9.3f}s {one.gain:>5.0%} {one.coverage:>11.0%}  {_format_ranges(one.shots)}"
-            )
-    if extract:
-        extract_frames(film, [one.frame for one in found], extract, start_seconds=begin_seconds, gaps=gaps)
-        pictures = f"{format_count(len(found), 'picture')}, still gray"
-        then = f"kinemacolor plan {shlex.quote(str(film))} -r {shlex.quote(str(extract))}"
-        print_message(f"{extract}: {pictures}: colour them in any program, then `{then}`", quiet=quiet)
-
-
-@refs_app.command("extract")
-def refs_extract(
-    film: FilmArgument,
-    frames: Annotated[list[int], typer.Argument(metavar="FRAME...", help="Numbers; the first frame is 0.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="A folder.")],
-    start: StartOption = "0",
-    gaps: GapsOption = "error",
-    quiet: QuietOption = False,
-) -> None:
-    """Write frames of FILM as pictures to colour, named so that a plan knows their place: ref_000123.png."""
-    announce_film(film, quiet=quiet)
-    from kinemacolor.plan.stills import extract_frames
-
-    written = extract_frames(film, frames, output, start_seconds=read_span(film, start, None, gaps)[0], gaps=gaps)
-    print_message(f"{output}: {format_count(len(written), 'picture')}", quiet=quiet)
-
-
-def _format_ranges(numbers: Sequence[int]) -> str:
-    """``1-3, 7``."""
-    spans: list[list[int]] = []
-    for number in numbers:
-        if spans and number == spans[-1][1] + 1:
-            spans[-1][1] = number
-        else:
-            spans.append([number, number])
-    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)
 
 
 def _path_beside(film: Path, suffix: str) -> Path:

@@ -8,14 +8,15 @@ import warnings
 from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kinemacolor._version import __version__
+from kinemacolor.cli.again import again
 from kinemacolor.cli.bench import bench
 from kinemacolor.cli.evaluate import compare, evaluate
-from kinemacolor.cli.film import plan, refs_app, render, reporting_outcome, tell_finished
+from kinemacolor.cli.film import plan, render, reporting_outcome, tell_finished
 from kinemacolor.cli.models import models_app
 from kinemacolor.cli.options import (
     DEFAULT_DEVICE,
@@ -36,25 +37,30 @@ from kinemacolor.cli.options import (
     announce_film,
     expand_options,
 )
+from kinemacolor.cli.panels import RootGroup, VerbApp
+from kinemacolor.cli.refs import ask_for_references, refs_app
 from kinemacolor.cli.report import report
 from kinemacolor.cli.shots import shots
 from kinemacolor.cli.times import read_span, read_times
 from kinemacolor.cli.train import train
 from kinemacolor.cli.web import web
 from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, UsageError, find_machine_fault
-from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, RenderOptions
+from kinemacolor.options import DEFAULT_MODEL, DeliveryOptions, EncodingOptions, RenderOptions
 from kinemacolor.utils.console import print_message, show_progress
 from kinemacolor.utils.quick_start import prepare_quick_start
 
-app = typer.Typer(
+if TYPE_CHECKING:
+    from kinemacolor.rendering.one_shot import ColorizeRequest
+
+app = VerbApp(
     name="kinemacolor",
-    no_args_is_help=True,
-    add_completion=False,
+    cls=RootGroup,
     pretty_exceptions_enable=False,
+    epilog="Tab completes what you type: `kinemacolor --install-completion`",
 )
 app.add_typer(models_app, name="models")
 app.add_typer(refs_app, name="refs")
-for verb in (bench, evaluate, compare, train, plan, render, report, shots, web):
+for verb in (bench, evaluate, compare, train, plan, render, again, report, shots, web):
     app.command()(verb)
 
 
@@ -67,7 +73,7 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def root_command(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which version this is.")
     ] = False,
 ) -> None:
     """Give a black-and-white film the colours of a picture you choose.
@@ -79,8 +85,12 @@ def root_command(
 @app.command()
 @expand_options
 def colorize(
+    context: typer.Context,
     film: FilmArgument,
-    reference: ReferenceOption,
+    reference: ReferenceOption = [],  # noqa: B006
+    ask_references: Annotated[
+        bool, typer.Option("--ask-references", help="Colour nothing yet: write the frames to colour, say how to go on.")
+    ] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The result; default FILM.color.*")] = None,
     model: ModelOption = DEFAULT_MODEL,
     options: RenderOptions = RenderOptions(),
@@ -91,43 +101,65 @@ def colorize(
     end: EndOption = None,
     gaps: GapsOption = "error",
     encoding: EncodingOptions = EncodingOptions(),
+    delivery: DeliveryOptions = DeliveryOptions(),
     overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
     json_report: JsonOption = False,
 ) -> None:
-    """Colorize FILM with the colours of a reference picture; a run that was stopped goes on when repeated."""
+    """Give FILM the colours of pictures of your choice.
+
+    A run that was stopped, or killed, goes on when the same command is given again.
+    """
+    if not reference and not ask_references:
+        raise UsageError("no reference: give a colour picture with -r; --ask-references writes the frames to colour")
     announce_film(film, quiet=quiet)
+    start_seconds, end_seconds = span = read_span(film, start, end, gaps)
+    if ask_references:
+        ask_for_references(film, reference, context.obj, span, gaps, quiet=quiet, json_report=json_report)
+        return
     from kinemacolor.references.spec import ReferenceSpec
-    from kinemacolor.rendering.one_shot import ColorizeRequest, ColorizeRun
+    from kinemacolor.rendering.delivery import place_in_bag
+    from kinemacolor.rendering.one_shot import ColorizeRequest
     from kinemacolor.rendering.output import default_output_path
 
-    start_seconds, end_seconds = read_span(film, start, end, gaps)
     request = ColorizeRequest(
         source=film,
         references=tuple(map(ReferenceSpec.parse, reference)),
-        output=output or default_output_path(film),
+        output=place_in_bag(output or default_output_path(film, encoding=encoding, delivery=delivery), delivery.bag),
         model=model,
         options=options,
         jobs=jobs,
         device=device,
         engine=engine,
         encoding=encoding,
+        delivery=delivery,
         start_seconds=start_seconds,
         end_seconds=end_seconds,
         gaps=gaps,
         overwrite=overwrite,
     )
+    _run_request(request, quiet=quiet, json_report=json_report)
+
+
+def _run_request(request: "ColorizeRequest", *, quiet: bool, json_report: bool) -> None:
+    """Colorize as requested, and say what was done."""
+    from kinemacolor.rendering.one_shot import ColorizeRun
+
     run = ColorizeRun(request)
     if tell_finished(run.finished, quiet=quiet, json_report=json_report):
         return
-    print_message(f"{film.name}: loading {model}", quiet=quiet)  # torch takes some seconds
+    print_message(f"{request.source.name}: loading {request.model}", quiet=quiet)  # torch takes some seconds
     from kinemacolor.weights.registry import load_model
 
-    network, expected, warnings = load_model(model), run.output_setup.info.expected_frames, run.output_setup.warnings
-    with show_progress(f"{film.name}: looking", quiet=quiet) as advance:
+    network, expected, warnings = (
+        load_model(request.model),
+        run.output_setup.info.expected_frames,
+        run.output_setup.warnings,
+    )
+    with show_progress(f"{request.source.name}: looking", quiet=quiet) as advance:
         plan = run.make_plan(network, lambda done: advance(done, expected))
     with reporting_outcome(warnings, network.notices, quiet=quiet, json_report=json_report) as report_outcome:
-        with show_progress(film.name, quiet=quiet) as advance:
+        with show_progress(request.source.name, quiet=quiet) as advance:
             summary = run.render(plan, network, lambda at: advance(at.frames, at.expected))
         report_outcome(summary)
 
@@ -137,7 +169,9 @@ def colorize(
 def preview(
     film: FilmArgument,
     reference: ReferenceOption,
-    at: Annotated[list[str], typer.Option("--at", help=f"A place: {TIME_WORDS}; repeat for several.")] = ["0"],  # noqa: B006
+    at: Annotated[
+        list[str], typer.Option("--at", metavar="TIME", help=f"A place: {TIME_WORDS}; repeat for several.")
+    ] = ["0"],  # noqa: B006
     output: Annotated[Path | None, typer.Option("--output", "-o", help="The picture; default FILM.preview.png")] = None,
     model: ModelOption = DEFAULT_MODEL,
     options: RenderOptions = RenderOptions(),
@@ -146,7 +180,10 @@ def preview(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing picture.")] = False,
     quiet: QuietOption = False,
 ) -> None:
-    """One picture of frames at given times: gray, coloured, and how sure the model is."""
+    """Colorize single frames first, as one picture to look at.
+
+    Side by side: gray, coloured, and how sure the model is.
+    """
     announce_film(film, f"loading {model}", quiet=quiet)  # torch takes some seconds
     from kinemacolor.rendering.api import preview as write
     from kinemacolor.video.picture_series import make_result_base
@@ -172,12 +209,15 @@ def preview(
 
 @app.command()
 def verify(
-    source: Annotated[Path, typer.Argument(help="The film as it was.")],
-    result: Annotated[Path, typer.Argument(help="The film as it became.")],
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="The film as it was.")],
+    result: Annotated[Path, typer.Argument(metavar="RESULT", help="The film as it became.")],
     gaps: GapsOption = "error",
     json_report: JsonOption = False,
 ) -> None:
-    """Prove that RESULT is SOURCE with colours: frames, timestamps, streams, luma. Exit 0 or 5."""
+    """Prove that RESULT is SOURCE with colours, and nothing else.
+
+    Frames, timestamps, streams, luma and all else are compared. Exit code 0 where all is kept, 5 where not.
+    """
     for path, doing in ((source, "opening"), (result, "comparing with it")):
         announce_film(path, doing)
     from kinemacolor.verification.verify import verify_film
@@ -197,7 +237,7 @@ def demo(
     folder: Annotated[Path, typer.Option("--output", "-o", help="Where the result goes.")] = Path("kinemacolor-demo"),
     quiet: QuietOption = False,
 ) -> None:
-    """Colorize the bundled sample with the built-in weights, and say where the result lies."""
+    """Colorize the bundled sample with the built-in weights."""
     print_message("demo: loading kinema", quiet=quiet)  # torch takes some seconds
     from kinemacolor.rendering.demo import run_demo
 
@@ -209,7 +249,7 @@ def demo(
 
 @app.command()
 def doctor() -> None:
-    """What works on this machine."""
+    """Say what works on this machine."""
     print_message("doctor: loading torch")
     from kinemacolor.cli.doctor import iter_system_checks
 
@@ -233,15 +273,14 @@ def _show_warning(message: Warning | str, *where: object, **more: object) -> Non
 
 def run(arguments: list[str]) -> int:
     """The command line as a function: gives the exit code."""
-    verbs = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
-    if arguments and not arguments[0].startswith("-") and arguments[0] not in verbs | {"models", "refs"}:
-        arguments = ["colorize", *arguments]
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _raise_interrupted)
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
-            app(arguments)
+            app(
+                arguments, prog_name=app.info.name, obj=arguments
+            )  # by which shells find what completes, however it was started
     except SystemExit as ended:
         return int(ended.code or 0)
     except KinemacolorError as error:

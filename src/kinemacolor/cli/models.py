@@ -7,18 +7,26 @@ from typing import Annotated
 
 import typer
 
+from kinemacolor.cli.completion import complete_models, complete_weights
 from kinemacolor.cli.options import JsonOption
+from kinemacolor.cli.panels import VerbApp
 from kinemacolor.errors import UsageError, WeightsError
 from kinemacolor.utils.console import print_message
 
-models_app = typer.Typer(help="The models and their weights.", no_args_is_help=True)
+models_app = VerbApp(help="List, import, export and check the models and their weights.")
 
-ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Which model; see `kinemacolor models list`.")]
+ModelArgument = Annotated[
+    str,
+    typer.Argument(metavar="MODEL", help="Which model; see `kinemacolor models list`.", autocompletion=complete_models),
+]
+WeightsArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="Which model, or `metrics`.", autocompletion=complete_weights)
+]
 
 
 @models_app.command("list")
 def list_models(json_report: JsonOption = False) -> None:
-    """The models, their size, weights and licence."""
+    """List the models: their size, weights and licence."""
     from kinemacolor.weights.manifest import describe_models, describe_state, stored_parts
 
     rows = describe_models()
@@ -36,7 +44,7 @@ def list_models(json_report: JsonOption = False) -> None:
 
 @models_app.command("info")
 def show_model(model: ModelArgument, json_report: JsonOption = False) -> None:
-    """What a model is, and what is known of each part of its weights."""
+    """Say what a model is, and what is known of its weights."""
     from kinemacolor.models.catalog import find_model
 
     find_model(model)
@@ -76,13 +84,16 @@ def show_model(model: ModelArgument, json_report: JsonOption = False) -> None:
 
 @models_app.command("import")
 def import_model(
-    model: ModelArgument,
+    model: WeightsArgument,
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FILE|URL]...", help="Published files, or archives; default: fetch what is missing."),
+        typer.Argument(metavar="FILE|URL", help="Published files, or archives; default: fetch what is missing."),
     ] = None,
 ) -> None:
-    """Check published weights and keep them for MODEL, or for `metrics`. Nothing is kept unless all of it fits."""
+    """Check published weights, and keep them for MODEL.
+
+    MODEL may be `metrics`: the networks that `evaluate` measures with. Nothing is kept unless all of it fits.
+    """
     print_message(f"{model}: importing")  # torch takes some seconds
     from kinemacolor.weights.import_export import import_weights
     from kinemacolor.weights.manifest import stored_parts
@@ -102,7 +113,7 @@ def import_model(
 @models_app.command("export")
 def export_model(
     model: ModelArgument,
-    target: Annotated[Path, typer.Argument(help="A folder, or a file where one is enough.")],
+    target: Annotated[Path, typer.Argument(metavar="TARGET", help="A folder, or a file where one is enough.")],
     official: Annotated[bool, typer.Option("--official", help="The files of the authors, not ours.")] = False,
     onnx: Annotated[
         bool, typer.Option("--onnx", help="For other programs: the networks of kinema, each as an ONNX file.")
@@ -116,7 +127,10 @@ def export_model(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
-    """Write the weights of MODEL as one safetensors file, or as its authors' files, less what no network here uses."""
+    """Write the weights of MODEL as files.
+
+    As one safetensors file, as its authors' files (less what no network here uses), or as ONNX.
+    """
     if onnx and official:
         raise UsageError("--onnx and --official are two kinds of files: say one of them")
     if size is not None and not onnx:
@@ -136,10 +150,15 @@ def export_model(
 
 @models_app.command("verify")
 def verify_models(
-    model: Annotated[str | None, typer.Argument(metavar="[MODEL]", help="Default: all.")] = None,
+    model: Annotated[
+        str | None, typer.Argument(metavar="MODEL", help="Default: all.", autocompletion=complete_weights)
+    ] = None,
     json_report: JsonOption = False,
 ) -> None:
-    """Read the weights, also those of `metrics`, again and compare them with their checksums. Exit 0 or 4."""
+    """Compare the weights with their checksums.
+
+    Also those of `metrics`. Exit code 0 where they are whole, 4 where not.
+    """
     print_message(f"{model or 'all models'}: reading the weights")
     from kinemacolor.weights.manifest import verify_weights
     from kinemacolor.weights.metric_networks import verify_metrics

@@ -11,8 +11,9 @@ from typing import Annotated, Any, get_args
 import typer
 from annotated_types import Interval
 
+from kinemacolor.cli.completion import complete_devices, complete_from, complete_models
 from kinemacolor.errors import InputError, UsageError
-from kinemacolor.options import Detector, GapHandling
+from kinemacolor.options import Detector, EngineName, GapHandling
 from kinemacolor.utils.console import print_message
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Write a report as JSON to standard output.")]
@@ -25,22 +26,40 @@ ReferenceOption = Annotated[
     typer.Option(
         "--reference",
         "-r",
+        metavar="PICTURE",
         help="A colour picture (PICTURE@FRAME or @TIME lies there), a folder of them, a colour film; may repeat.",
     ),
 ]
-ModelOption = Annotated[str, typer.Option("--model", help="Which model; see `kinemacolor models list`.")]
-DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
-EngineOption = Annotated[
-    str, typer.Option("--engine", help="auto, torch, openvino (an extra, for CPUs) or cuda-graphs; see `doctor`.")
+ModelOption = Annotated[
+    str,
+    typer.Option(
+        "--model", metavar="NAME", help="Which model; see `kinemacolor models list`.", autocompletion=complete_models
+    ),
 ]
+DeviceOption = Annotated[
+    str,
+    typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or mps.", autocompletion=complete_devices),
+]
+EngineOption = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        metavar="NAME",
+        help="auto, torch, openvino (an extra, for CPUs) or cuda-graphs; see `doctor`.",
+        autocompletion=complete_from("auto", *get_args(EngineName)),
+    ),
+]
+ShotListOption = Annotated[Path | None, typer.Option("--shots", help="Your shots: *.csv, *.edl or *.otio.")]
 JobsOption = Annotated[
     int | None,
-    typer.Option("--jobs", min=1, help="Paint so many shots at a time; default by cores, memory and shots."),
+    typer.Option(
+        "--jobs", metavar="N", min=1, help="Paint so many shots at a time; default by cores, memory and shots."
+    ),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 TIME_WORDS = "seconds, H:MM:SS, a frame (100f) or time code"
-StartOption = Annotated[str, typer.Option("--start", help=f"Begin here: {TIME_WORDS}.")]
-EndOption = Annotated[str | None, typer.Option("--end", help=f"Stop before here: {TIME_WORDS}.")]
+StartOption = Annotated[str, typer.Option("--start", metavar="TIME", help=f"Begin here: {TIME_WORDS}.")]
+EndOption = Annotated[str | None, typer.Option("--end", metavar="TIME", help=f"Stop before here: {TIME_WORDS}.")]
 DetectorOption = Annotated[
     Detector, typer.Option("--detector", help="What finds shots: luma (ours) or transnet (an extra).")
 ]
@@ -69,7 +88,7 @@ def hush_notices(*, quiet: bool) -> None:
 
 def check_output(output: Path, suffixes: Sequence[str], inputs: Sequence[Path], overwrite: bool) -> None:
     """No input is written over, nor anything else without leave; the folder takes files. Raises UsageError."""
-    from kinemacolor.rendering.output import check_output_path
+    from kinemacolor.rendering.output_names import check_output_path
 
     if output.suffix.lower() not in suffixes:
         raise UsageError(f"{output} is no name for this: end it with {' or '.join(suffixes)}")
@@ -109,6 +128,12 @@ def _make_parameter(one: "Field[Any]") -> inspect.Parameter:
     for constraint in constraints:
         if isinstance(constraint, Interval):
             bounds = {"min": constraint.ge, "max": constraint.le}
-    declared = typer.Option(one.metadata["flag"], help=one.metadata["help"], **bounds)
+    examples = one.metadata["examples"]
+    declared = typer.Option(
+        one.metadata["flag"],
+        help=one.metadata["help"],
+        autocompletion=complete_from(*examples) if examples else None,
+        **bounds,
+    )
     annotation: Any = Annotated[kind, declared]
     return inspect.Parameter(one.name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=annotation)

@@ -5,13 +5,22 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kinemacolor.cli.options import JsonOption, PlanArgument, QuietOption, announce_film
+from kinemacolor.cli.options import (
+    JsonOption,
+    OverwriteOption,
+    PlanArgument,
+    QuietOption,
+    announce_film,
+    check_output,
+)
 from kinemacolor.utils.console import print_message, show_progress
 from kinemacolor.utils.times import format_time
 from kinemacolor.utils.words import format_count
 
 if TYPE_CHECKING:
+    from kinemacolor.plan.document import Plan
     from kinemacolor.report.build import QualityReport
+    from kinemacolor.shots.shot import FrameClock
 
 MAX_LISTED_SHOTS = 20  # shots on the terminal
 MAX_NAMED_SHOTS = 8  # shots that a suggestion helps
@@ -21,14 +30,23 @@ def report(
     plan: PlanArgument,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A folder; default PLAN.report")] = None,
     work: Annotated[Path | None, typer.Option("--work", help="What `render` painted; default PLAN.work")] = None,
+    markers: Annotated[
+        Path | None, typer.Option("--markers", help="Also markers for editing programs: *.edl, *.otio, *.txt.")
+    ] = None,
+    overwrite: OverwriteOption = False,
     quiet: QuietOption = False,
     json_report: JsonOption = False,
 ) -> None:
-    """Say which shots of a rendered plan a person should look at, why, and which further references would help."""
+    """Say which shots of a rendered plan to look at, and why.
+
+    Also which further references would help most.
+    """
     announce_film(plan, quiet=quiet)
     from kinemacolor.plan.document import Plan
 
     film_plan, stem = Plan.read(plan), plan.name.removesuffix(".json")
+    if markers:
+        _check_marker_file(markers, film_plan, plan, overwrite=overwrite)
     print_message(f"{film_plan.film.path.name}: loading {film_plan.model}", quiet=quiet)  # torch takes some seconds
     from kinemacolor.report.write import PAGE_FILE, to_json, write_report  # torch comes with it
 
@@ -40,8 +58,31 @@ def report(
             folder,
             lambda done: advance(done, film_plan.film.frames),
         )
+    if markers:
+        from kinemacolor.report.markers import make_markers
+        from kinemacolor.shots.markers import write_markers
+
+        found, shots = make_markers(film_report), [shot.to_shot() for shot in film_plan.shots]
+        write_markers(markers, found, shots, _read_clock(film_plan), film_plan.film.path)
+        print_message(f"{markers}: {format_count(len(found), 'marker')}", quiet=quiet)
     print(to_json(film_report) if json_report else _format_report(film_report, plan.name))
     print_message(f"{folder / PAGE_FILE}: pictures, curves, every shot", quiet=quiet)
+
+
+def _check_marker_file(path: Path, plan: "Plan", plan_file: Path, *, overwrite: bool) -> None:
+    """Raise UsageError for markers that cannot be written so, before the film is measured."""
+    from kinemacolor.shots.markers import MARKER_SUFFIXES, check_markers
+
+    inputs = [plan_file, plan.film.path, *(entry.path for entry in plan.references.values())]
+    check_output(path, MARKER_SUFFIXES, inputs, overwrite)
+    check_markers(path, _read_clock(plan))
+
+
+def _read_clock(plan: "Plan") -> "FrameClock":
+    from kinemacolor.plan.survey import make_frame_clock
+    from kinemacolor.video.reader import probe_film
+
+    return make_frame_clock(probe_film(plan.film.path, plan.film.gaps), plan.film.start_seconds)
 
 
 def _format_report(film_report: "QualityReport", plan: str) -> str:

@@ -35,7 +35,7 @@ def shots(
     quiet: QuietOption = False,
     json_report: JsonOption = False,
 ) -> None:
-    """List the shots that a film or a plan has, for you or an editing program."""
+    """List the shots of a film or plan, for you or an editing program."""
     announce_film(film, quiet=quiet)
     from kinemacolor.plan.document import Plan
     from kinemacolor.plan.survey import make_frame_clock, survey_film

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kinemacolor.cli.completion import complete_recipes
+from kinemacolor.cli.options import DEFAULT_DEVICE, DeviceOption, QuietOption
 from kinemacolor.errors import Interrupted, UsageError
 from kinemacolor.utils.console import print_message, show_progress
 
@@ -14,21 +16,31 @@ if TYPE_CHECKING:
     from kinemacolor.training.recipe import Recipe
     from kinemacolor.training.trainer import TrainingResult
 
+RecipeArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="RECIPE",
+        help="A .toml file, or kinema, deep-exemplar, color2embed, long-term ...",
+        autocompletion=complete_recipes,
+    ),
+]
+
 
 def train(
     context: typer.Context,
-    recipe: Annotated[
-        str | None, typer.Argument(help="A .toml file, or kinema, deep-exemplar, color2embed, long-term ...")
-    ] = None,
+    recipe: RecipeArgument = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The folder of the run; it goes on there.")
     ] = None,
     films: Annotated[
-        list[Path] | None, typer.Option(help="Films to learn from; repeat. Default: the recipe's.")
+        list[Path] | None, typer.Option(metavar="PATH", help="Films to learn from; repeat. Default: the recipe's.")
     ] = None,
-    photographs: Annotated[list[Path] | None, typer.Option(help="Photographs to learn from; repeat.")] = None,
+    photographs: Annotated[
+        list[Path] | None, typer.Option(metavar="PATH", help="Photographs to learn from; repeat.")
+    ] = None,
     held_out: Annotated[
-        list[Path] | None, typer.Option(help="Folders, or lists of names, that are never learned from; repeat.")
+        list[Path] | None,
+        typer.Option(metavar="PATH", help="Folders, or lists of names, that are never learned from; repeat."),
     ] = None,
     cache: Annotated[Path | None, typer.Option(help="Where decoded frames and motion are kept.")] = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Processes that make clips.")] = None,
@@ -40,8 +52,8 @@ def train(
     check_data: Annotated[bool, typer.Option("--check-data", help="Only report on films and photographs.")] = False,
     profile: Annotated[int | None, typer.Option(min=1, help="Only tell where so many steps spend their time.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Clips that cannot be used are an error.")] = False,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")] = "auto",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+    device: DeviceOption = DEFAULT_DEVICE,
+    quiet: QuietOption = False,
     background: Annotated[
         bool, typer.Option("--background", help="In a process of its own, at the lowest priority; see --status.")
     ] = False,
@@ -50,7 +62,9 @@ def train(
     stop: Annotated[Path | None, typer.Option(metavar="RUN", help="End the run there after its step.")] = None,
     report: Annotated[Path | None, typer.Option(metavar="RUN", help="Only write a page about the run there.")] = None,
 ) -> None:
-    """Train a model. The same command again goes on where the run in the folder ended, however it did.
+    """Train a model by a recipe.
+
+    The same command again goes on where the run in the folder ended, however it did.
 
     On several devices: `torchrun --nproc-per-node N -m kinemacolor train ...`. The folder gets checkpoints,
     log.jsonl, curves for TensorBoard, filmstrips, and weights that `kinemacolor models import` takes: those of the

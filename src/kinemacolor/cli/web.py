@@ -7,14 +7,25 @@ from typing import Annotated
 
 import typer
 
+from kinemacolor.cli.completion import complete_devices
 from kinemacolor.cli.options import DEFAULT_DEVICE
 from kinemacolor.errors import UsageError
 from kinemacolor.utils.console import print_message
 
+DevicesOption = Annotated[
+    list[str],
+    typer.Option(
+        "--device",
+        metavar="NAME",
+        help="auto, cpu, cuda:0, ...; may repeat: one film at a time on each.",
+        autocompletion=complete_devices,
+    ),
+]
+
 
 def web(
     films: Annotated[
-        Path | None, typer.Argument(metavar="[FOLDER]", help="Films may be taken from here; it is only read.")
+        Path | None, typer.Argument(metavar="FOLDER", help="Films may be taken from here; it is only read.")
     ] = None,
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Everything is kept here; default the user's data folder.")
@@ -26,9 +37,7 @@ def web(
         typer.Option("--auth", metavar="NAME:PASSWORD", envvar="KINEMACOLOR_AUTH", help="Who may come in; may repeat."),
     ] = [],  # noqa: B006
     shared: Annotated[bool, typer.Option("--shared", help="All users see the same films.")] = False,
-    device: Annotated[
-        list[str], typer.Option("--device", help="auto, cpu, cuda:0, ...; may repeat: one film at a time on each.")
-    ] = [DEFAULT_DEVICE],  # noqa: B006
+    device: DevicesOption = [DEFAULT_DEVICE],  # noqa: B006
     max_upload: Annotated[float, typer.Option("--max-upload", min=0.001, help="Largest upload, in GB.")] = 50,
     max_disk: Annotated[
         float | None,
@@ -41,7 +50,7 @@ def web(
     ] = 600,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
 ) -> None:
-    """Open the page where films are restored by hand and eye: choose, look, correct, render."""
+    """Open the page: choose, look, correct and render in the browser."""
     if importlib.util.find_spec("gradio") is None:
         raise UsageError("the page needs more than is installed: pip install 'kinemacolor[web]'")
     from kinemacolor.web.server_options import SHARED_SERVER_DISK, ServerLimits, ServerOptions

@@ -2,5 +2,5 @@
 
 Takes a model, references as sRGB pictures and the luma of consecutive frames; gives ab and confidence for each
 (`Session`), the Cb and Cr codes of the film (`ChromaPostprocessor`), and where colours come from (`Attribution`).
-It knows nothing of plans, keyframes, work folders or the writing of films.
+`keyframes` says which runs a shot with keyframes needs. It knows nothing of plans, work folders or writing films.
 """

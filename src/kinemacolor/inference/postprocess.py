@@ -1,5 +1,6 @@
 """Post-processing: from predictions of a model at its working size to the Cb and Cr codes of the film."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from kinemacolor.utils.arrays import Float32Array, UIntArray
 from kinemacolor.video.geometry import Geometry, UpscaledField, is_reduced, resize
 
 CPU = torch.device("cpu")
+_MIN_WEIGHT = 0.02  # added to confidences, so that the weights are not all 0 where every run is unsure
 
 
 class ColorPrediction(NamedTuple):
@@ -28,6 +30,24 @@ class ColorPrediction(NamedTuple):
     ab: Float32Array
     confidence: Float32Array
     filled: Float32Array | None = None
+
+
+def blend_predictions(parts: Sequence[tuple[float, ColorPrediction]]) -> ColorPrediction:
+    """Average predictions, each pixel by weight and confidence. All are scaled to the size of the first.
+
+    The weights of ``parts`` need not sum to 1. Confidence and filled part of the result are the same average of theirs.
+    """
+    if len(parts) == 1:
+        return parts[0][1]
+    size = parts[0][1].confidence.shape
+    weights = np.array([weight for weight, _ in parts], np.float32) / sum(weight for weight, _ in parts)
+    confidences: Float32Array = np.stack([resize(prediction.confidence, (size[0], size[1])) for _, prediction in parts])
+    ab = np.stack([resize(prediction.ab, (size[0], size[1])) for _, prediction in parts])
+    counts = weights[:, None, None] * (confidences + np.float32(_MIN_WEIGHT))
+    shares = counts / counts.sum(0)
+    known = [resize(one.filled, (size[0], size[1])) for _, one in parts if one.filled is not None]
+    filled = (shares * np.stack(known)).sum(0) if len(known) == len(parts) else None
+    return ColorPrediction((shares[..., None] * ab).sum(0), (shares * confidences).sum(0), filled)
 
 
 @dataclass(frozen=True)

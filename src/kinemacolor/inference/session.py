@@ -24,6 +24,7 @@ from kinemacolor.inference.engines.choice import choose_engine
 from kinemacolor.inference.engines.cuda_graphs import give_back_runner, lend_runner
 from kinemacolor.inference.engines.openvino import compile_methods
 from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction
+from kinemacolor.inference.quantization import is_repeated_frame, prediction_from_codes, quantize_prediction
 from kinemacolor.models.base import Colorizer, ModelOutput, require_finite
 from kinemacolor.options import RenderOptions
 from kinemacolor.utils.arrays import Float32Array, UInt8Array, UIntArray
@@ -31,9 +32,10 @@ from kinemacolor.utils.device import choose_device
 from kinemacolor.video.geometry import Geometry, compute_crop_fraction, compute_working_size, resize
 from kinemacolor.video.images import MIN_PAINTED_SHARE, OPAQUE_ALPHA, compute_painted_share
 from kinemacolor.video.orientation import UPRIGHT, Orientation
-from kinemacolor.video.pixels import rgb_to_luma_codes
+from kinemacolor.video.pixels import compute_chroma_shape, rgb_to_luma_codes
 
 BT709_FULL_RANGE = YCbCr(0.2126, 0.0722, 8, full_range=True)
+_LAST_LUMA_KEY, _LAST_PREDICTION_KEY = "last.luma", "last.prediction"  # in a snapshot, of the frame before
 
 
 class FrameFeatures(NamedTuple):
@@ -101,6 +103,9 @@ class Session:
             batch = make_reference_batch(references, short_side, crop=self.options.crop)
             pictures, painted = (tensor.to(self.device) for tensor in batch)
             self._state = self.model.init_state(pictures, paint_mask=painted, in_shot=in_shot).contiguous()
+        self._last: tuple[UIntArray, UIntArray] | None = (
+            None  # the frame before: luma codes at the working size, and its prediction's codes
+        )
 
     def encode_frames(self, luma_codes: UIntArray, coding: YCbCr) -> FrameFeatures | None:
         """Do for frames that come later what `predict_frames` need not do then; arguments and errors as there.
@@ -130,33 +135,69 @@ class Session:
 
         safetensors can store them; some are empty before the first frame.
         """
-        return {name: tensor.to("cpu", copy=True) for name, tensor in self._state.named_tensors().items()}
+        state = {name: tensor.to("cpu", copy=True) for name, tensor in self._state.named_tensors().items()}
+        last = zip((_LAST_LUMA_KEY, _LAST_PREDICTION_KEY), self._last or (), strict=False)
+        return state | {name: torch.from_numpy(codes.copy()) for name, codes in last}
 
     def restore_state(self, snapshot: Mapping[str, Tensor]) -> None:
         """Continue from a state of `snapshot_state`, bit for bit if model, size, options and device are the same.
 
         Raises ValueError for a snapshot of another model.
         """
-        expected, received = sorted(self._state.named_tensors()), sorted(snapshot)
+        tensors = dict(snapshot)
+        last = [tensors.pop(key, None) for key in (_LAST_LUMA_KEY, _LAST_PREDICTION_KEY)]
+        expected, received = sorted(self._state.named_tensors()), sorted(tensors)
         if received != expected:
             raise ValueError(f"a snapshot of {self.model.spec.name} holds {expected}; this one holds {received}")
-        copies = {name: tensor.to(self.device, copy=True).contiguous() for name, tensor in snapshot.items()}
+        copies = {name: tensor.to(self.device, copy=True).contiguous() for name, tensor in tensors.items()}
         self._state = replace(self._state, **copies)
+        luma, prediction = (None if one is None else one.numpy().copy() for one in last)
+        self._last = None if luma is None or prediction is None else (luma, prediction)
+
+    def chroma(self, luma_codes: UIntArray, coding: YCbCr, subsampling: str = "420") -> tuple[UIntArray, Float32Array]:
+        """Compute the Cb and Cr codes of the next frame, ``2 h w``, and its confidence ``H W``, 0..1.
+
+        ``luma_codes`` is the frame's luma plane ``H W`` as it is stored, uint8 or, for more than 8 bits, uint16.
+        ``coding`` is its depth, range and matrix, and that of the result. ``subsampling`` is "420", "422", "444",
+        "440", "411" or "410", and decides ``h w``; samples lie in the middle of the pixels that they are for.
+
+        They are the very codes that `kinemacolor.colorize` writes for a film of one shot, where references, options,
+        engine, threads and pixel format are the same and the model takes one frame at a time (all but `long-term`): a
+        copy of the frame before takes its colours, and predictions are quantised to a quarter of a Lab unit.
+
+        Raises ValueError for a plane of another size, type or subsampling.
+        """
+        size = self.geometry.height, self.geometry.width
+        dtype = np.uint8 if coding.depth == 8 else np.uint16
+        if luma_codes.shape != size or luma_codes.dtype != dtype:
+            came = f"{luma_codes.dtype} {luma_codes.shape}"
+            raise ValueError(f"a luma plane of {np.dtype(dtype)} {size} is wanted at {coding.depth} bits, not {came}")
+        seen = self.geometry.downscale_codes(luma_codes)
+        if self._last is None or not is_repeated_frame(self._last[0], seen, coding.depth):
+            (prediction,) = self.predict_frames(seen[None], coding)
+            self._last = seen, quantize_prediction(prediction)
+        return self._postprocess_last(luma_codes, coding, subsampling)
 
     def colorize(self, frame: UInt8Array) -> tuple[UInt8Array, Float32Array]:
         """Colorize the next frame, gray ``H W`` or sRGB ``H W 3`` uint8, of which only the luma is used.
 
-        Gives sRGB ``H W 3`` uint8 and confidence ``H W``, 0..1.
+        Gives sRGB ``H W 3`` uint8 and confidence ``H W``, 0..1: `chroma` at full size, as a picture.
         """
         luma_codes = _to_luma_codes(frame)
-        (prediction,) = self.predict_frames(self.geometry.downscale_codes(luma_codes)[None], BT709_FULL_RANGE)
-        return self._postprocess_frame(luma_codes, prediction)
+        cbcr_codes, confidence = self.chroma(luma_codes, BT709_FULL_RANGE, "444")
+        return make_rgb(luma_codes, cbcr_codes, BT709_FULL_RANGE), confidence
 
     def attribute_frame(self, frame: UInt8Array) -> Attribution:
-        """Colorize the next frame, given as to `colorize`; gives also where its colours come from."""
+        """Colorize the next frame, given as to `colorize`; gives also where its colours come from.
+
+        The model looks at a copy of the frame before, too.
+        """
         luma_codes = _to_luma_codes(frame)
-        output = self._predict_output(self.geometry.downscale_codes(luma_codes)[None], BT709_FULL_RANGE, with_aux=True)
-        rgb, confidence = self._postprocess_frame(luma_codes, _predictions_from_output(output)[0])
+        seen = self.geometry.downscale_codes(luma_codes)
+        output = self._predict_output(seen[None], BT709_FULL_RANGE, with_aux=True)
+        self._last = seen, quantize_prediction(_predictions_from_output(output)[0])
+        cbcr_codes, confidence = self._postprocess_last(luma_codes, BT709_FULL_RANGE, "444")
+        rgb = make_rgb(luma_codes, cbcr_codes, BT709_FULL_RANGE)
         return Attribution(
             self.geometry.rotate_upright(rgb),
             self.geometry.rotate_upright(confidence),
@@ -197,14 +238,16 @@ class Session:
             raise ValueError(f"frames of {self.geometry.working_size} px are wanted, these have {luma_codes.shape[1:]}")
         return lightness_from_luma(coding.to_luma(torch.from_numpy(luma_codes).to(self.device)))[None, :, None]
 
-    def _postprocess_frame(self, luma_codes: UIntArray, prediction: ColorPrediction) -> tuple[UInt8Array, Float32Array]:
-        """Compute sRGB ``H W 3`` uint8 and confidence ``H W`` of a stored frame ``H W`` from its prediction."""
+    def _postprocess_last(
+        self, luma_codes: UIntArray, coding: YCbCr, subsampling: str
+    ) -> tuple[UIntArray, Float32Array]:
+        """Bring the last prediction to its frame, whose luma codes these are: codes and confidence as `chroma`."""
+        assert self._last is not None
+        prediction = self.postprocessor.with_saturation(prediction_from_codes(self._last[1]))
         size = luma_codes.shape[0], luma_codes.shape[1]
-        cbcr_codes = self.postprocessor.compute_cbcr_codes(
-            luma_codes, self.postprocessor.with_saturation(prediction), size, BT709_FULL_RANGE, BT709_FULL_RANGE
-        )
-        confidence = self.geometry.upscale_field(prediction.confidence, size)
-        return make_rgb(luma_codes, cbcr_codes, BT709_FULL_RANGE), confidence
+        shape = compute_chroma_shape(*size, subsampling)
+        codes = self.postprocessor.compute_cbcr_codes(luma_codes, prediction, shape, coding, coding)
+        return codes, self.geometry.upscale_field(prediction.confidence, size)
 
     @contextmanager
     def _inference_mode(self) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from itertools import pairwise
@@ -113,14 +113,28 @@ class FilmEntry(_PlanSection):
         return FrameIndex(self.anchors, self.frames, self.every, self.gaps)
 
 
+class StillEntry(_PlanSection):
+    """Where a still was taken: a colour film, its path relative to the plan's file, and the number of its frame."""
+
+    path: _FilePath
+    frame: _FrameNumber
+
+
 class ReferenceEntry(_PlanSection):
     """A colour picture, its path relative to the plan's file.
 
     ``frame`` is the number of the film's frame that it is a picture of; None where it shows no frame of the film.
+    ``still_of`` tells where a picture was taken that this program took of a colour film; it decides nothing.
     """
 
     path: _FilePath
     frame: _FrameNumber | None = None
+    still_of: StillEntry | None = None
+
+    def with_moved_paths(self, move_path: Callable[[Path], Path]) -> "ReferenceEntry":
+        """Return a copy in which ``move_path`` was applied to its paths."""
+        still = self.still_of and self.still_of.model_copy(update={"path": move_path(self.still_of.path)})
+        return self.model_copy(update={"path": move_path(self.path), "still_of": still})
 
 
 class ShotEntry(_PlanSection):
@@ -228,12 +242,15 @@ class Plan(_PlanSection):
 
     def to_json(self, folder: Path) -> str:
         """Return the plan as JSON, one line for each shot and each reference, with paths relative to ``folder``."""
-        relative = self._with_moved_paths(lambda path: Path(relate_path(path, folder)))
+        return _format_json(self.with_moved_paths(lambda path: Path(relate_path(path, folder))).to_content())
+
+    def to_content(self) -> dict[str, Any]:
+        """Return the plan as values for JSON, without what has its default."""
         later = {"options": later_defaults(self.options), "film": {"gaps"} if self.film.gaps == "error" else set()}
-        content = relative.model_dump(mode="json", exclude=later)
+        content = self.model_dump(mode="json", exclude=later)
         for table in ("references", "shots"):
-            content[table] = relative.model_dump(mode="json", include={table}, exclude_defaults=True)[table]
-        return _format_json(content)
+            content[table] = self.model_dump(mode="json", include={table}, exclude_defaults=True)[table]
+        return content
 
     def write(self, path: "str | os.PathLike[str]") -> None:
         """Write the plan as JSON, whole or not at all. Raises ResourceError where the disk is full or refuses."""
@@ -254,7 +271,7 @@ class Plan(_PlanSection):
         except ValidationError as error:
             raise UsageError(f"{path}: {describe_validation_errors(error)}") from error
         folder = path.resolve().parent
-        return plan._with_moved_paths(lambda inside: (folder / inside).resolve())
+        return plan.with_moved_paths(lambda inside: (folder / inside).resolve())
 
     @classmethod
     def from_parts(cls, **parts: Any) -> "Plan":
@@ -265,11 +282,9 @@ class Plan(_PlanSection):
         with _translate_misfits():
             return cls(**parts)
 
-    def _with_moved_paths(self, move_path: Any) -> "Plan":
+    def with_moved_paths(self, move_path: Callable[[Path], Path]) -> "Plan":
         """Return a copy in which ``move_path`` was applied to the paths of the film and of all references."""
-        references = {
-            name: entry.model_copy(update={"path": move_path(entry.path)}) for name, entry in self.references.items()
-        }
+        references = {name: entry.with_moved_paths(move_path) for name, entry in self.references.items()}
         film = self.film.model_copy(update={"path": move_path(self.film.path)})
         return self.model_copy(update={"film": film, "references": references})
 

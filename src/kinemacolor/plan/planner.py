@@ -1,6 +1,7 @@
 """Makes a plan from a film and references: surveys the film, names the references, assigns them to shots."""
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,17 +11,26 @@ import numpy as np
 from kinemacolor.errors import UsageError, WeightsError
 from kinemacolor.models.catalog import check_fill, find_model
 from kinemacolor.options import DEFAULT_MODEL, Detector, GapHandling, RenderOptions, check_options
-from kinemacolor.plan.document import FilmEntry, Plan, ReferenceEntry, ShotEntry, check_seconds, fit_dissolves
+from kinemacolor.plan.document import (
+    FilmEntry,
+    Plan,
+    ReferenceEntry,
+    ShotEntry,
+    StillEntry,
+    check_seconds,
+    fit_dissolves,
+)
 from kinemacolor.plan.keyframe_selection import CandidateFrames
 from kinemacolor.plan.similarity import FrameEmbedding, FrameEncoder, compute_similarity
 from kinemacolor.plan.stills import find_placed_frame, stills_from_film
-from kinemacolor.plan.survey import Survey, survey_film
+from kinemacolor.plan.survey import SAMPLES_PER_SHOT, Survey, survey_film
 from kinemacolor.references.load import LoadedReference, ReferenceReader, check_reference_specs, rgb_to_gray
 from kinemacolor.references.spec import Reference, ReferenceSpec, name_references
 from kinemacolor.shots.files import validate_suffix
 from kinemacolor.shots.shot import Shot
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.utils.files import compute_file_sha256
+from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.picture_series import list_film_files
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.weights.manifest import weights_sha256
@@ -97,8 +107,12 @@ def plan_from_survey(
     *,
     encoder: FrameEncoder | None = None,
     references: ReferenceReader | None = None,
+    sha256: str | None = None,
 ) -> Plan:
-    """Make the plan of a film that was surveyed before. Arguments and errors as in `make_plan`."""
+    """Make the plan of a film that was surveyed before. Arguments and errors as in `make_plan`.
+
+    ``sha256`` is that of the film, by default computed from its file; give it where frames come from elsewhere.
+    """
     reader = references or ReferenceReader()
     named = name_references(
         [
@@ -120,7 +134,7 @@ def plan_from_survey(
     return Plan.from_parts(
         film=FilmEntry.from_index(
             request.film.resolve(),
-            film_sha256(request.film, request.gaps),
+            film_sha256(request.film, request.gaps) if sha256 is None else sha256,
             film_survey.index,
             request.start_seconds,
             request.end_seconds,
@@ -129,7 +143,12 @@ def plan_from_survey(
         weights=weights_sha256(request.model),
         options=request.options,
         references={
-            name: ReferenceEntry(path=reference.path.resolve(), frame=reference.frame)
+            name: ReferenceEntry(
+                path=reference.path.resolve(),
+                frame=reference.frame,
+                still_of=reference.still_of
+                and StillEntry(path=reference.still_of[0].resolve(), frame=reference.still_of[1]),
+            )
             for name, reference in named.items()
         },
         shots=fit_dissolves(shots),
@@ -175,7 +194,7 @@ def _iter_assigned_shots(
     references_per_shot: int,
 ) -> Iterator[ShotEntry]:
     """Yield every shot with the references that lie in it and, if none of these is whole, the most similar others."""
-    candidate_frames = CandidateFrames.from_survey(film_survey, encoder)
+    candidate_frames = CandidateFrames.from_survey(film_survey, encoder, per_shot=SAMPLES_PER_SHOT)
     for number, shot in enumerate(film_survey.shots, 1):
         own = [candidate_frames.embeddings[at] for at, owner in enumerate(candidate_frames.shots) if owner == number]
         within = [name for name, one in candidates.items() if one.is_in_shot(shot)]
@@ -239,3 +258,12 @@ def _resolve_references(spec: ReferenceSpec, film_survey: Survey, folder: Path) 
                 f"the film has {film_survey.index.frames} (the first is 0)"
             )
     return found
+
+
+def check_time_range(start_seconds: float, end_seconds: float | None, info: VideoInfo) -> None:
+    """Raise UsageError where no part of the film lies between --start and --end."""
+    end = math.inf if end_seconds is None else end_seconds
+    if not 0 <= start_seconds < end:
+        raise UsageError(f"--start {start_seconds:g} and --end {end:g} leave nothing between them")
+    if info.duration_seconds is not None and start_seconds > info.duration_seconds:
+        raise UsageError(f"--start {start_seconds:g} is behind the end of the film ({info.duration_seconds:.2f} s)")

@@ -9,13 +9,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from kinemacolor.utils.arrays import Float32Array, UInt8Array
+from kinemacolor.utils.arrays import Float32Array, Float64Array, UInt8Array
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 ZERO_COVERAGE_SCORE, FULL_COVERAGE_SCORE = 0.5, 0.85  # scores at which a picture covers nothing, and all of a frame
+
+# Score of a picture for a frame, and by how many dB its colours are nearer to the truth than none; linear in between.
+GAIN_KNOTS = ((0.55, 0.0), (0.75, 8.0), (0.85, 11.3), (0.95, 16.5), (0.98, 18.6), (0.995, 21.0), (1.0, 24.0))
 
 
 @dataclass(frozen=True)
@@ -57,9 +61,16 @@ def compute_similarity(frame: FrameEmbedding, picture: FrameEmbedding) -> float:
     return float((frame.cells @ picture.cells.T).amax(1).mean())
 
 
-def estimate_coverage(score: float) -> float:
+def estimate_coverage(score: ArrayLike) -> Float64Array:
     """Estimate the share of a frame, 0..1, that a picture with this score can colour."""
-    return float(np.clip((score - ZERO_COVERAGE_SCORE) / (FULL_COVERAGE_SCORE - ZERO_COVERAGE_SCORE), 0, 1))
+    share = (np.asarray(score, np.float64) - ZERO_COVERAGE_SCORE) / (FULL_COVERAGE_SCORE - ZERO_COVERAGE_SCORE)
+    return np.asarray(share.clip(0, 1), np.float64)
+
+
+def estimate_gain_db(score: ArrayLike) -> Float64Array:
+    """Estimate by how many dB a frame that is coloured by a picture with this score has a higher PSNR than in gray."""
+    scores, gains = np.array(GAIN_KNOTS).T
+    return np.asarray(np.interp(np.asarray(score, np.float64), scores, gains), np.float64)
 
 
 def find_nearest(embeddings: list[FrameEmbedding], count: int) -> list[list[int]]:

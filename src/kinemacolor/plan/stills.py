@@ -65,10 +65,23 @@ def stills_from_film(spec: ReferenceSpec, film_survey: Survey, folder: Path) -> 
             continue
         if not path.exists():
             _write_still(path, picture)
-        found.append(Reference(path, frame if is_placed else None))
+        found.append(Reference(path, frame if is_placed else None, (spec.path, frame)))
     if not found:
         raise InputError(f"{spec.path} has no colour to give: give a colour film")
     return found
+
+
+def extract_still(film: Path, frame: int, path: Path) -> None:
+    """Write one frame of a colour film as `stills_from_film` does, in place of what may lie there.
+
+    Raises InputError for a film that cannot be read or has no such frame, ResourceError where the disk refuses.
+    """
+    found = next(iter_numbered_frames(film, {frame}), None)
+    if found is None:
+        raise InputError(f"{film.name} has no frame {frame}: it is cut off, or another film")
+    with translate_disk_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    _write_still(path, found[1])
 
 
 def find_placed_frame(spec: ReferenceSpec, survey: Survey) -> int | None:

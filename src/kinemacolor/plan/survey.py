@@ -26,8 +26,24 @@ from kinemacolor.video.timecode import is_drop_frame, timecode_to_frames
 
 SAMPLE_SHORT_SIDE = 112  # px, shorter side of a sample
 SAMPLE_INTERVAL = 12  # frames from one sample to the next
-SAMPLES_PER_SHOT = 3  # samples of a shot that are encoded
+SAMPLES_PER_SHOT = 3  # samples of a shot that its references are chosen by
 FRAMES_PER_BLOCK = 8
+
+
+class SampleTaker:
+    """Takes samples of the frames of a film: `Survey.samples` in the making."""
+
+    def __init__(self, info: VideoInfo) -> None:
+        self._info, self._geometry = info, make_film_geometry(info, SAMPLE_SHORT_SIDE)
+        self.samples: dict[int, bytes] = {}
+
+    def look_at(self, number: int, luma_codes: UIntArray) -> UInt8Array:
+        """Give frame ``number`` as a small gray picture, upright, that detectors look at; keeps it if it is sampled."""
+        info, small = self._info, self._geometry.downscale_codes(luma_codes)
+        gray = luma_codes_to_gray(small, info.depth, full_range=info.colors.full_range)
+        if number % SAMPLE_INTERVAL == 0:
+            self.samples[number] = _encode_jpeg(gray)
+        return gray
 
 
 @dataclass(frozen=True)
@@ -67,13 +83,13 @@ class Survey:
         """The mean duration of a frame, in ticks; infinite for a single frame."""
         return (self.pts[-1] - self.pts[0]) / (len(self.pts) - 1) if len(self.pts) > 1 else float("inf")
 
-    def samples_in_shot(self, shot: Shot) -> list[int]:
-        """List up to three sampled frames, spread over a shot; the nearest one where the shot has no sample."""
+    def samples_in_shot(self, shot: Shot, most: int = SAMPLES_PER_SHOT) -> list[int]:
+        """List at most so many sampled frames, spread over a shot; the nearest one where the shot has no sample."""
         inside = [frame for frame in range(shot.first, shot.end) if frame in self.samples]
         if not inside:
             middle = (shot.first + shot.end) // 2
             return [min(self.samples, key=lambda frame: abs(frame - middle))]
-        count = min(SAMPLES_PER_SHOT, len(inside))
+        count = min(most, len(inside))
         return [inside[(2 * part + 1) * len(inside) // (2 * count)] for part in range(count)]
 
 
@@ -98,25 +114,19 @@ def survey_film(
     Raises InputError where film or list cannot be read, UsageError where no frame lies between the seconds.
     """
     builder, pts = FrameIndexBuilder(), array("q")
-    samples: dict[int, bytes] = {}
     with (
         reader or VideoReader(path, start_seconds=start_seconds, end_seconds=end_seconds, gaps=gaps) as film,
         Stages() as stages,
     ):
         info, blocks = film.info, stages.start("decode", film.iter_blocks(FRAMES_PER_BLOCK))
-        geometry = make_film_geometry(info, SAMPLE_SHORT_SIDE)
+        taker = SampleTaker(info)
 
         def iter_gray_frames() -> Iterator[UInt8Array]:
             for block in blocks:
                 for number, luma_codes in enumerate(block.luma_codes, len(pts)):
                     if on_luma:
                         on_luma(luma_codes)
-                    gray = luma_codes_to_gray(
-                        geometry.downscale_codes(luma_codes), info.depth, full_range=info.colors.full_range
-                    )
-                    if number % SAMPLE_INTERVAL == 0:
-                        samples[number] = _encode_jpeg(gray)
-                    yield gray
+                    yield taker.look_at(number, luma_codes)
                 builder.add_block(block)
                 pts.extend(block.pts)
                 if on_frame:
@@ -132,7 +142,7 @@ def survey_film(
         if shot_list
         else shots_from_boundaries(boundaries, len(pts))
     )
-    return Survey(info, builder.build_index(film), pts, shots, samples, film.ended_early)
+    return Survey(info, builder.build_index(film), pts, shots, taker.samples, film.ended_early)
 
 
 def make_frame_clock(info: VideoInfo, start_seconds: float = 0, pts: Sequence[int] = ()) -> FrameClock:

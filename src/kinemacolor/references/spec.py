@@ -15,10 +15,14 @@ _NUMBERED_NAME = re.compile(r"ref[_-](\d+)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Reference:
-    """A colour picture; ``frame`` is the number of the film's frame that it is a picture of, None for no frame."""
+    """A colour picture; ``frame`` is the number of the film's frame that it is a picture of, None for no frame.
+
+    ``still_of`` is the colour film that it was taken from, and the number of the frame there; None for any other.
+    """
 
     path: Path
     frame: int | None = None
+    still_of: tuple[Path, int] | None = None
 
 
 @dataclass(frozen=True)

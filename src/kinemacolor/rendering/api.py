@@ -6,13 +6,26 @@ from pathlib import Path
 
 from kinemacolor.errors import UsageError
 from kinemacolor.models.catalog import check_fill, find_model
-from kinemacolor.options import DEFAULT_MODEL, Detector, EncodingOptions, GapHandling, RenderOptions, check_options
-from kinemacolor.plan import planner
+from kinemacolor.options import (
+    DEFAULT_MODEL,
+    DeliveryOptions,
+    Detector,
+    EncodingOptions,
+    GapHandling,
+    RenderOptions,
+    check_options,
+)
+from kinemacolor.plan import planner, stills
 from kinemacolor.plan.document import Plan
-from kinemacolor.references.load import ReferenceReader
+from kinemacolor.plan.keyframe_selection import Suggestion, suggest_frames_of_survey
+from kinemacolor.plan.survey import survey_film
+from kinemacolor.references.load import ReferenceReader, load_reference
 from kinemacolor.references.spec import ReferenceSpec
+from kinemacolor.rendering.again import AgainReport, AgainRequest, run_again
+from kinemacolor.rendering.delivery import place_in_bag
 from kinemacolor.rendering.one_shot import ColorizeRequest, run_request
-from kinemacolor.rendering.output import OutputSpec, check_output_path, find_finished_render, prepare_plan_output
+from kinemacolor.rendering.output import find_finished_render, make_output_spec, prepare_plan_output
+from kinemacolor.rendering.output_names import check_output_path
 from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.utils.device import check_device
 from kinemacolor.verification.check import Check
@@ -31,6 +44,7 @@ def colorize(
     model: str = DEFAULT_MODEL,
     options: RenderOptions | None = None,
     encoding: EncodingOptions | None = None,
+    delivery: DeliveryOptions | None = None,
     device: str = "auto",
     engine: str = "auto",
     jobs: int | None = None,
@@ -45,6 +59,7 @@ def colorize(
     ``gaps``: of numbers that are missing, "hold" shows the picture before, "skip" goes on with the next.
     A reference is a picture, a folder of them or a colour film; ``still.png@123`` is a picture of frame 123.
     ``jobs`` processes paint shots side by side; None: as many as cores, memory and shots allow.
+    With a bag as ``delivery``, ``output`` is the name of the result in it.
     A run that was stopped continues where it was when it is called again with the same arguments; where it was finished
     the report of that run comes back at once.
 
@@ -54,13 +69,14 @@ def colorize(
     request = ColorizeRequest(
         source=Path(film),
         references=_parse_references(reference),
-        output=Path(output),
+        output=place_in_bag(Path(output), delivery.bag if delivery else None),
         model=model,
         options=options or RenderOptions(),
         device=device,
         engine=engine,
         jobs=jobs,
         encoding=encoding or EncodingOptions(),
+        delivery=delivery or DeliveryOptions(),
         start_seconds=start_seconds,
         end_seconds=end_seconds,
         gaps=gaps,
@@ -157,12 +173,47 @@ def make_plan(
     return plan
 
 
+def suggest_frames(
+    film: AnyPath,
+    budget: int,
+    *,
+    references: Sequence[AnyPath] = (),
+    start_seconds: float = 0,
+    end_seconds: float | None = None,
+    gaps: GapHandling = "error",
+    shot_list: AnyPath | None = None,
+    detector: Detector = "luma",
+) -> list[Suggestion]:
+    """Name at most ``budget`` frames of a film that are worth colouring, the best first.
+
+    ``references`` are there already. Raises InputError for a film or reference that cannot be read.
+    """
+    known = [load_reference(one.path) for spec in _parse_references(references) for one in spec.list_references()]
+    survey = survey_film(
+        Path(film),
+        shot_list=Path(shot_list) if shot_list else None,
+        detector=detector,
+        start_seconds=start_seconds,
+        end_seconds=end_seconds,
+        gaps=gaps,
+    )
+    return suggest_frames_of_survey(survey, budget, known)
+
+
+def extract_frames(
+    film: AnyPath, frames: Sequence[int], folder: AnyPath, *, start_seconds: float = 0, gaps: GapHandling = "error"
+) -> list[Path]:
+    """Write frames of a film as pictures to colour, ``ref_000123.png``; errors as `kinemacolor.plan.stills`."""
+    return stills.extract_frames(Path(film), frames, Path(folder), start_seconds=start_seconds, gaps=gaps)
+
+
 def render(
     plan: Plan | AnyPath,
     output: AnyPath,
     *,
     work_folder: AnyPath | None = None,
     encoding: EncodingOptions | None = None,
+    delivery: DeliveryOptions | None = None,
     layer: AnyPath | None = None,
     confidence: AnyPath | None = None,
     device: str = "auto",
@@ -175,20 +226,23 @@ def render(
 
     Where an earlier run has finished the same, its report comes back at once.
     Predictions stay in ``work_folder``, by default OUTPUT.work. ``layer``: also write the colours alone, on middle
-    gray; ``confidence``: also write the confidence of the model, as a gray film. ``jobs`` as in `colorize`.
+    gray; ``confidence``: also write the confidence of the model, as a gray film. ``delivery`` and ``jobs`` as in
+    `colorize`; in a bag, all three lie by their names.
 
     Raises InputError and WeightsError where film, references or weights are not the plan's, UsageError and
     ResourceError for results that cannot be written; PartialError, with the report, where the film is cut off.
     """
-    chosen, target = plan if isinstance(plan, Plan) else Plan.read(Path(plan)), Path(output)
-    work = Path(work_folder) if work_folder else target.absolute().with_name(f"{target.name}.work")
-    output_spec = OutputSpec(
-        target,
-        encoding or EncodingOptions(),
+    chosen = plan if isinstance(plan, Plan) else Plan.read(Path(plan))
+    output_spec = make_output_spec(
+        Path(output),
+        encoding,
+        delivery,
         Path(layer) if layer else None,
         Path(confidence) if confidence else None,
-        overwrite,
+        overwrite=overwrite,
     )
+    target = (output_spec.delivery.bag or output_spec.output).absolute()
+    work = Path(work_folder) if work_folder else target.with_name(f"{target.name}.work")
     if finished := find_finished_render(chosen, output_spec, work):
         return finished
     inputs = [] if isinstance(plan, Plan) else [Path(plan)]
@@ -200,6 +254,36 @@ def render(
 
     render_plan = RenderPlan(chosen, load_model(chosen.model), work, device=device, engine=engine)
     return render_in_jobs(render_plan, output_setup, on_progress, jobs)
+
+
+def make_again(
+    record: AnyPath,
+    output: AnyPath | None = None,
+    *,
+    source: AnyPath | None = None,
+    references: AnyPath | None = None,
+    jobs: int | None = None,
+    overwrite: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> AgainReport:
+    """Make the results of a record (``RESULT.kinemacolor.json``) again, and compare them with the recorded ones.
+
+    ``output``: the film, by default ``FILM-again.*`` beside the record; other results get their names beside it.
+    ``source`` and ``references``, a folder that is searched by sha256, are needed where they have moved. ``jobs`` as in
+    `colorize`. A run that was stopped goes on.
+
+    Raises InputError for files that are missing or are not those of the record, WeightsError for other weights,
+    UsageError for a record that is none, and as `render`.
+    """
+    request = AgainRequest(
+        record=Path(record),
+        output=Path(output) if output else None,
+        source=Path(source) if source else None,
+        references=Path(references) if references else None,
+        jobs=jobs,
+        overwrite=overwrite,
+    )
+    return run_again(request, on_progress)
 
 
 def verify(source: AnyPath, result: AnyPath, *, gaps: GapHandling = "error") -> list[Check]:

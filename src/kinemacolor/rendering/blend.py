@@ -3,17 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
-from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction
+from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction, blend_predictions
 from kinemacolor.rendering.cache import SEGMENT_FRAMES, WorkFolder
 from kinemacolor.rendering.passes import InferencePass, ShotPasses
-from kinemacolor.utils.arrays import Float32Array
-from kinemacolor.video.geometry import resize
 
 # Yields the predictions of a segment of a pass, in the order of painting, as they are stored.
 OpenSegment = Callable[[InferencePass, int], Iterator[ColorPrediction]]
-_MIN_WEIGHT = 0.02  # added to confidences, so that the weights are not all 0 where every pass is unsure
 
 
 class FramePrediction(NamedTuple):
@@ -48,24 +43,6 @@ def iter_frame_predictions(
                 if weighted_pass.weight_at(frame) > 0
             ]
             yield FramePrediction(blend_predictions(parts), postprocessors[shot_number])
-
-
-def blend_predictions(parts: Sequence[tuple[float, ColorPrediction]]) -> ColorPrediction:
-    """Average predictions, each pixel by weight and confidence. All are scaled to the size of the first.
-
-    The weights of ``parts`` need not sum to 1. Confidence and filled part of the result are the same average of theirs.
-    """
-    if len(parts) == 1:
-        return parts[0][1]
-    size = parts[0][1].confidence.shape
-    weights = np.array([weight for weight, _ in parts], np.float32) / sum(weight for weight, _ in parts)
-    confidences: Float32Array = np.stack([resize(prediction.confidence, (size[0], size[1])) for _, prediction in parts])
-    ab = np.stack([resize(prediction.ab, (size[0], size[1])) for _, prediction in parts])
-    counts = weights[:, None, None] * (confidences + np.float32(_MIN_WEIGHT))
-    shares = counts / counts.sum(0)
-    known = [resize(one.filled, (size[0], size[1])) for _, one in parts if one.filled is not None]
-    filled = (shares * np.stack(known)).sum(0) if len(known) == len(parts) else None
-    return ColorPrediction((shares[..., None] * ab).sum(0), (shares * confidences).sum(0), filled)
 
 
 def open_stored(work: WorkFolder) -> OpenSegment:

@@ -15,8 +15,9 @@ from torch import Tensor
 from kinemacolor.errors import InputError, translate_foreign_errors
 from kinemacolor.inference.engines.choice import Runtime
 from kinemacolor.inference.postprocess import ColorPrediction
+from kinemacolor.inference.quantization import prediction_from_codes
 from kinemacolor.rendering.journal import StoredSegment, iter_journal
-from kinemacolor.rendering.segment_codec import decode_codes, encode_codes, prediction_from_codes
+from kinemacolor.rendering.segment_codec import decode_codes, encode_codes
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.utils.checked_files import (
     append_checked_line,
@@ -35,10 +36,13 @@ _STATE_GLOB, _PIECE_NAME = "*.state.safetensors", re.compile(r"\d{6,}\.(mkv|stat
 
 
 class WorkFolder:
-    """The folder with the predictions of a plan's passes, each in a folder of its own, painted by ``runtime``."""
+    """The folder with the predictions of a plan's passes, each in a folder of its own, painted by ``runtime``.
 
-    def __init__(self, folder: Path, runtime: Runtime = _TORCH) -> None:
-        self.folder, self.runtime = folder, runtime
+    ``torch_threads`` are those that are wanted where nothing is painted yet; None: as `choose_painting_threads`.
+    """
+
+    def __init__(self, folder: Path, runtime: Runtime = _TORCH, torch_threads: int | None = None) -> None:
+        self.folder, self.runtime, self._wanted_threads = folder, runtime, torch_threads
         self._format_file = folder / "format"
         self._pass_folders: dict[str, PassFolder] = {}
 
@@ -68,7 +72,8 @@ class WorkFolder:
 
         Results depend on it: with another number of threads sums are rounded differently.
         """
-        return next((line.threads for line in self._iter_lines()), choose_painting_threads())
+        painted_with = next((line.threads for line in self._iter_lines()), None)
+        return painted_with or self._wanted_threads or choose_painting_threads()
 
     def find_runtimes(self) -> list[Runtime]:
         """Return what painted what lies here: none, one, or several where it was mixed, unknown devices last."""

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,6 +18,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from kinemacolor.errors import KinemacolorError, UsageError
+from kinemacolor.provenance.record import Record, make_record_path
+from kinemacolor.rendering.delivery import list_files_beside, write_files_beside
 from kinemacolor.rendering.ownership import lock_work_folder, make_lock_path, own_outputs
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.utils.checked_files import read_checked_json, read_kept_file, write_checked_json
@@ -39,29 +41,26 @@ COMMIT_FILE, PARTIALS_FILE = "commit.json", "unfinished.json"
 class OutputClaim:
     """What one request writes: ``paths``, the film first; ``request`` is a digest of all that decides their content.
 
-    ``work_folder`` has the notes of the run.
+    ``work_folder`` has the notes of the run. With ``has_fixity`` each has its digest in a file beside it; they lie in
+    the ``bag``, where there is one.
     """
 
     request: str
     paths: tuple[Path, ...]
     overwrite: bool
     work_folder: Path
+    has_fixity: bool = False
+    bag: Path | None = None
 
     @property
-    def sidecar(self) -> Path:
-        """The report beside the film, which only a render that filled has."""
-        return make_sidecar_path(self.paths[0])
+    def record(self) -> Path:
+        """The record beside the film, of all results."""
+        return make_record_path(self.paths[0])
 
-
-def make_sidecar_path(result: Path) -> Path:
-    """Return where the report beside a result lies: ``film.color.mp4.json``."""
-    return result.with_name(f"{result.name}.json")
-
-
-def write_sidecar(report: RenderReport, path: Path) -> None:
-    """Write a report as JSON, for a result that is partial still. Raises ResourceError where the disk refuses."""
-    with translate_disk_errors(path):
-        path.write_bytes(json.dumps(asdict(report), indent=2).encode() + b"\n")
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that is written: the results, the record, and what else is handed over with them."""
+        return (*self.paths, *list_files_beside(self.paths, self.bag, has_fixity=self.has_fixity))
 
 
 def mark_started(claim: OutputClaim) -> None:
@@ -69,8 +68,8 @@ def mark_started(claim: OutputClaim) -> None:
 
     Folders that an earlier run began are deleted.
     """
-    partials = [make_partial_path(path) for path in (*claim.paths, claim.sidecar)]
-    for partial in find_own_partials(claim.work_folder, claim.paths):
+    partials = [make_partial_path(path) for path in claim.files]
+    for partial in find_own_partials(claim):
         if partial.is_dir() and not partial.is_symlink():
             with translate_disk_errors(partial):
                 shutil.rmtree(partial)
@@ -80,12 +79,12 @@ def mark_started(claim: OutputClaim) -> None:
     write_checked_json(claim.work_folder / PARTIALS_FILE, {"partials": names})
 
 
-def find_own_partials(work_folder: Path, paths: Iterable[Path]) -> list[Path]:
-    """List which partial files of results an earlier run with ``work_folder`` had begun when it was stopped.
+def find_own_partials(claim: OutputClaim) -> list[Path]:
+    """List which partial files of a claim an earlier run with its work folder had begun when it was stopped.
 
     The note of that run only says yes or no to names that are written anyway: nothing else is ever touched for it.
     """
-    note, base = work_folder / PARTIALS_FILE, work_folder.resolve()
+    note, base = claim.work_folder / PARTIALS_FILE, claim.work_folder.resolve()
     content = read_checked_json(note)
     begun: Any = content.get("partials") if content else None
     if content is None:  # that of a version before: a list of absolute names
@@ -93,27 +92,36 @@ def find_own_partials(work_folder: Path, paths: Iterable[Path]) -> list[Path]:
             begun = json.loads(read_kept_file(note) or b"[]")
     texts = [text for text in begun if isinstance(text, str)] if isinstance(begun, list) else []
     known = {os.path.normpath(base / text) for text in texts if "\0" not in text}
-    partials = [make_partial_path(path) for path in (*paths, *map(make_sidecar_path, paths))]
+    partials = map(make_partial_path, claim.files)
     return [partial for partial in partials if os.path.normpath(_resolve_folder(partial)) in known]
 
 
-def commit_outputs(claim: OutputClaim, writers: Iterable[FilmWriter], report: RenderReport) -> None:
-    """Have ``writers`` finish, and give all results their names at once.
+def commit_outputs(
+    claim: OutputClaim,
+    writers: Iterable[FilmWriter],
+    report: RenderReport,
+    make_record: Callable[[Sequence[str]], Record],
+    sign: Callable[[Path], None] | None = None,
+) -> None:
+    """Have ``writers`` finish, and give all results and what is handed over with them their names at once.
+
+    ``sign`` changes the finished film, before digests are computed; ``make_record`` gets those of the results, in the
+    order of the claim.
 
     Raises UsageError where a name was taken meanwhile, ResourceError where the disk is full or refuses.
     """
     for writer in writers:
         writer.finish()
-    if report.filled is not None:
-        write_sidecar(report, make_partial_path(claim.sidecar))
-    results = _list_results(claim, report)
+    if sign:
+        sign(make_partial_path(claim.paths[0]))
     with translate_disk_errors(claim.paths[0]):
-        for path in results:
+        for path in claim.paths:
             sync_tree(make_partial_path(path))
-        digests = [compute_tree_sha256(make_partial_path(path)) for path in results]
-    record = {"request": claim.request, "results": digests, "report": asdict(report)}
-    write_checked_json(claim.work_folder / COMMIT_FILE, record)
-    _give_names(claim, results, record)
+        digests = [compute_tree_sha256(make_partial_path(path)) for path in claim.paths]
+    beside = write_files_beside(claim.paths, digests, make_record(digests), claim.bag, has_fixity=claim.has_fixity)
+    note = {"request": claim.request, "results": digests, "beside": beside, "report": asdict(report)}
+    write_checked_json(claim.work_folder / COMMIT_FILE, note)
+    _give_names(claim, note)
 
 
 def find_finished(claim: OutputClaim) -> RenderReport | None:
@@ -125,19 +133,18 @@ def find_finished(claim: OutputClaim) -> RenderReport | None:
     report = _read_report(claim, pending)
     if pending and report:
         with own_outputs(claim.paths):
-            results = _list_results(claim, report)
-            named = zip(results, pending["results"], strict=True)
+            named = _list_results(claim, pending)
             if all(digest in (_digest(path), _digest(make_partial_path(path))) for path, digest in named):
-                _give_names(claim, results, pending)
+                _give_names(claim, pending)
                 _remove_leftovers(claim)
                 return report
     if claim.overwrite or not claim.paths[0].exists():
         return None
-    record = read_checked_json(_record_path(claim))
-    report = _read_report(claim, record)
-    if record and report:
-        named = zip(_list_results(claim, report), record["results"], strict=True)
-        if all(_digest(path) == digest for path, digest in named):
+    note = read_checked_json(_find_finished_note(claim))
+    report = _read_report(claim, note)
+    if note and report:  # the record beside a result may have been taken away: the job is done all the same
+        kept = [one for one in _list_results(claim, note) if one[0] != claim.record or claim.bag]
+        if all(_digest(path) == digest for path, digest in kept):
             _remove_leftovers(claim)
             return report
     return None
@@ -153,27 +160,40 @@ def _remove_leftovers(claim: OutputClaim) -> None:
             pass
 
 
-def _list_results(claim: OutputClaim, report: RenderReport) -> list[Path]:
-    return [*claim.paths, *([] if report.filled is None else [claim.sidecar])]
+def _list_results(claim: OutputClaim, note: dict[str, Any]) -> list[tuple[Path, str]]:
+    """List all files of a claim, each with its digest; notes of a version before have those of results alone."""
+    return list(zip(claim.files, [*note["results"], *note.get("beside", [])], strict=False))
 
 
-def _give_names(claim: OutputClaim, results: list[Path], record: dict[str, Any]) -> None:
+def _give_names(claim: OutputClaim, note: dict[str, Any]) -> None:
     """Give each result its name that has it not yet, remember that all are whole, and delete the notes of the run."""
+    results = [path for path, _ in _list_results(claim, note)]
     with translate_disk_errors(claim.paths[0]):
         for path in results:
             partial = make_partial_path(path)
             if os.path.lexists(partial):
                 _check_free(path, partial, overwrite=claim.overwrite)
                 partial.replace(path)
-        if claim.sidecar not in results:
-            claim.sidecar.unlink(missing_ok=True)  # that of an earlier result, which is replaced
-        for folder in {path.absolute().parent for path in results}:
+        make_record_path(make_partial_path(claim.paths[0])).unlink(missing_ok=True)  # of a film that was cut off before
+        if claim.overwrite:
+            _remove_old_report(claim.paths[0])
+        folders = {path.absolute().parent for path in results} | ({claim.bag.absolute().parent} if claim.bag else set())
+        for folder in folders:
             sync_path(folder)
     with suppress(KinemacolorError):  # it only spares the same job to be done again
-        write_checked_json(_record_path(claim), record)
+        write_checked_json(_find_finished_note(claim), note)
     with translate_disk_errors(claim.work_folder):
         for name in (COMMIT_FILE, PARTIALS_FILE):
             (claim.work_folder / name).unlink(missing_ok=True)
+
+
+def _remove_old_report(result: Path) -> None:
+    """Remove the report that versions before 0.1 wrote beside a filled result, which is replaced; nothing else."""
+    old = result.with_name(f"{result.name}.json")
+    with suppress(ValueError, RecursionError):
+        content = json.loads(read_kept_file(old) or b"null")
+        if isinstance(content, dict) and content.keys() >= {"source", "result", "mean_confidence", "filled_by_shot"}:
+            old.unlink()
 
 
 def _check_free(path: Path, partial: Path, *, overwrite: bool) -> None:
@@ -186,16 +206,16 @@ def _check_free(path: Path, partial: Path, *, overwrite: bool) -> None:
         raise UsageError(f"{path} exists now: the whole result lies at {partial}; move one away, or add --overwrite")
 
 
-def _read_report(claim: OutputClaim, record: dict[str, Any] | None) -> RenderReport | None:
-    """Read the report in a record; None where the record is missing, or one of another request."""
-    if not record or record.get("request") != claim.request:
+def _read_report(claim: OutputClaim, note: dict[str, Any] | None) -> RenderReport | None:
+    """Read the report in a note; None where the note is missing, or one of another request."""
+    if not note or note.get("request") != claim.request:
         return None
     try:
-        report = TypeAdapter(RenderReport).validate_python(record.get("report"))
+        report = TypeAdapter(RenderReport).validate_python(note.get("report"))
     except ValidationError:  # of another version
         return None
-    results = record.get("results")
-    if not isinstance(results, list) or len(results) != len(_list_results(claim, report)):
+    results = note.get("results")
+    if not isinstance(results, list) or len(results) < len(claim.paths):
         return None
     return replace(report, result=str(claim.paths[0]))
 
@@ -208,7 +228,7 @@ def _digest(path: Path) -> str | None:
         return None
 
 
-def _record_path(claim: OutputClaim) -> Path:
+def _find_finished_note(claim: OutputClaim) -> Path:
     name = hashlib.sha256(os.fsencode(_resolve_folder(claim.paths[0].absolute()))).hexdigest()[:24]
     return user_folder() / "finished" / f"{name}.json"
 

@@ -15,6 +15,7 @@ from kinemacolor.rendering.output import OutputSetup, cbcr_plane_size
 from kinemacolor.rendering.progress import ProgressMeter
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.utils.stages import Stages
+from kinemacolor.video.disclosure import describe_result
 from kinemacolor.video.encoding import EncoderSettings
 from kinemacolor.video.info import FrameBlock, FrameExtras, VideoInfo
 from kinemacolor.video.output import FilmWriter
@@ -41,8 +42,10 @@ class EncodedFrame(NamedTuple):
 def open_film_writer(path: Path, plan: Plan, output_setup: OutputSetup) -> FilmWriter:
     """Open the writer of one output file; only the colorized film itself gets sound, subtitles and the rest."""
     seconds = plan.film.start_seconds, plan.film.end_seconds
-    is_main = path == output_setup.output_spec.output
-    return open_writer(path, output_setup.info, output_setup.encoders[path], *seconds, with_other_streams=is_main)
+    role = next(role for role, one in output_setup.output_spec.results if one == path)
+    encoder = output_setup.encoders[path]
+    words, is_main = describe_result(role), role == "film"
+    return open_writer(path, output_setup.info, encoder, *seconds, with_other_streams=is_main, words=words)
 
 
 def write_frames(

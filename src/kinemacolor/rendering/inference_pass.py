@@ -24,7 +24,7 @@ from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.utils.stages import Stages
 from kinemacolor.video.display import to_display_gray
 from kinemacolor.video.info import VideoInfo
-from kinemacolor.video.random_access import RangeReader
+from kinemacolor.video.random_access import FrameSource, RangeReader
 
 _FRAMES_AHEAD = 8  # that are read before they are painted
 
@@ -49,6 +49,7 @@ class InferenceWorker:
     references or film before passes ``references`` and ``info``. ``stages`` gets the stages that it starts. Frames in
     ``kept_luma`` are not read from the film. With ``shared_batch`` frames are rows of that. Where ``others`` paint,
     it waits for them, and paints only what of theirs is found to be damaged. ``encodes_ahead``: as `PassPainter`.
+    ``source`` has the frames, by default the file of ``film``; it is closed at the end.
 
     All but `request_stop` is for one thread.
     """
@@ -68,13 +69,14 @@ class InferenceWorker:
         shared_batch: SharedBatch | None = None,
         others: SegmentPainter | None = None,
         encodes_ahead: bool = True,
+        source: FrameSource | None = None,
     ) -> None:
         self._film, self._model, self._work, self._reference_digests = film, model, work, reference_digests
         self._references, self._device, self._info = references or ReferenceReader(), device, info
         self._stages, self._kept_luma, self._shared_batch = stages or Stages(), kept_luma, shared_batch
         self._store, self._others = SegmentStore(self._stages), others
         self._encodes_ahead = encodes_ahead
-        self._reader: RangeReader | None = None
+        self._reader = source
         self._painter: PassPainter | None = None
         self._open_segment = OpenSegment(iter(()))
         self._stopped = threading.Event()
@@ -174,14 +176,14 @@ class InferenceWorker:
     def _pass_folder(self, inference_pass: InferencePass) -> PassFolder:
         return self._work.pass_folder(inference_pass.digest, len(inference_pass))
 
-    def _open_film(self) -> RangeReader:
+    def _open_film(self) -> FrameSource:
         """Return the one reader of all passes, so that consecutive shots are read without seeking."""
         if self._reader is None:
             film = self._film
             self._reader = RangeReader(film.path, film.frame_index, start_seconds=film.start_seconds, info=self._info)
         return self._reader
 
-    def _open_session(self, inference_pass: InferencePass, reader: RangeReader) -> Session:
+    def _open_session(self, inference_pass: InferencePass, reader: FrameSource) -> Session:
         """Make a session for a pass, with its references and options."""
         info = reader.info
         return Session(
@@ -198,7 +200,7 @@ class InferenceWorker:
             in_shot=inference_pass.has_reference_at_start,
         )
 
-    def _load_unchanged_picture(self, reference: Reference, reader: RangeReader) -> UInt8Array:
+    def _load_unchanged_picture(self, reference: Reference, reader: FrameSource) -> UInt8Array:
         """Load a reference as a session takes it. Raises InputError where its file has changed."""
         loaded = self._references.load(reference)
         if loaded.sha256 != self._reference_digests[reference.path]:
@@ -206,7 +208,7 @@ class InferenceWorker:
         return make_session_picture(loaded, reader)
 
 
-def make_session_picture(reference: LoadedReference, reader: RangeReader) -> UInt8Array:
+def make_session_picture(reference: LoadedReference, reader: FrameSource) -> UInt8Array:
     """Return a reference as a session takes it: a partial one that has a frame of the film is laid over that frame.
 
     Raises InputError where the film cannot be read.

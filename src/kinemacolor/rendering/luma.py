@@ -7,20 +7,20 @@ from kinemacolor.rendering.kept_luma import PIECE_FRAMES, KeptLuma, downscale_lu
 from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.video.geometry import Geometry
-from kinemacolor.video.random_access import RangeReader
+from kinemacolor.video.random_access import FrameSource
 
 
 class LumaReader:
     """Reads frames of a film as a model sees them: those that are kept, all others from the film."""
 
-    def __init__(self, reader: RangeReader, geometry: Geometry, kept: KeptLuma | None = None) -> None:
+    def __init__(self, reader: FrameSource, geometry: Geometry, kept: KeptLuma | None = None) -> None:
         self._reader, self._geometry = reader, geometry
         self._kept = kept if kept and kept.geometry == geometry else None
 
     def iter_pass(self, inference_pass: InferencePass, first_segment: int) -> Iterator[UIntArray]:
         """Yield luma codes ``h w`` of the frames of a pass from a segment on, in the order of painting.
 
-        Raises as `RangeReader`.
+        Raises as the `FrameSource`.
         """
         for start in range(first_segment * SEGMENT_FRAMES, len(inference_pass), SEGMENT_FRAMES):
             count = min(SEGMENT_FRAMES, len(inference_pass) - start)

@@ -2,8 +2,6 @@
 
 import hashlib
 import math
-import os
-import re
 import shutil
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -11,11 +9,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kinemacolor.errors import InputError, PartialError, ResourceError, UsageError
+from kinemacolor.errors import InputError, PartialError, UsageError
 from kinemacolor.models.catalog import check_fill, find_model
-from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, GapHandling, RenderOptions, check_options
+from kinemacolor.options import (
+    DEFAULT_MODEL,
+    DeliveryOptions,
+    EncodingOptions,
+    GapHandling,
+    RenderOptions,
+    check_options,
+)
 from kinemacolor.plan.document import Plan, check_seconds
-from kinemacolor.plan.planner import PlanRequest, make_plan
+from kinemacolor.plan.planner import PlanRequest, check_time_range, make_plan
 from kinemacolor.references.load import ReferenceReader, check_reference_specs
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.rendering.commit import find_finished
@@ -23,25 +28,25 @@ from kinemacolor.rendering.kept_luma import KeptLuma
 from kinemacolor.rendering.output import (
     OutputSetup,
     OutputSpec,
-    check_output_name,
     check_still_free,
     digest_request,
+    make_output_spec,
     prepare_output,
 )
+from kinemacolor.rendering.output_names import check_output_name
 from kinemacolor.rendering.ownership import own_outputs
 from kinemacolor.rendering.progress import Progress, RenderReport
-from kinemacolor.utils.checked_files import has_sha256, read_checked_json, write_checked_json
-from kinemacolor.utils.files import (
-    NEW_FILE_PATTERN,
-    compute_file_sha256,
-    relate_path,
-    remove_intruder,
-    translate_disk_errors,
+from kinemacolor.rendering.temporary_folder import (
+    REQUEST_NOTE,
+    check_temporary_folder,
+    mark_temporary_folder,
+    remove_temporary_folder,
 )
+from kinemacolor.utils.checked_files import has_sha256, read_checked_json, write_checked_json
+from kinemacolor.utils.files import compute_file_sha256, relate_path, remove_intruder, translate_disk_errors
 from kinemacolor.utils.stages import Stages
 from kinemacolor.video.geometry import make_film_geometry
 from kinemacolor.video.images import find_pictures
-from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.picture_series import list_film_files, locate_film, stamp_film
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.weights.manifest import weights_sha256
@@ -49,7 +54,6 @@ from kinemacolor.weights.manifest import weights_sha256
 if TYPE_CHECKING:
     from kinemacolor.models.base import Colorizer
 
-REQUEST_NOTE = "wish"  # file of a work folder: the digest of the request that its plan was made for, and of its files
 _PLAN_FILE, _LUMA_FOLDER = "plan.json", "luma"
 
 
@@ -70,6 +74,7 @@ class ColorizeRequest:
     engine: str = "auto"
     jobs: int | None = None
     encoding: EncodingOptions = field(default_factory=EncodingOptions)
+    delivery: DeliveryOptions = field(default_factory=DeliveryOptions)
     start_seconds: float = 0
     end_seconds: float | None = None
     overwrite: bool = False
@@ -77,8 +82,8 @@ class ColorizeRequest:
 
     @property
     def work_folder(self) -> Path:
-        """The folder beside the result with plan and predictions; it is deleted when the film is written."""
-        whole = self.output.absolute()
+        """The folder beside result or bag with plan and predictions; it is deleted when the film is written."""
+        whole = (self.delivery.bag or self.output).absolute()
         return whole.with_name(f"{whole.name}.work")
 
 
@@ -111,11 +116,13 @@ class ColorizeRun:
                 )
             )
             self._check_request()
-            output_spec = OutputSpec(request.output, request.encoding, overwrite=request.overwrite)
+            output_spec = make_output_spec(
+                request.output, request.encoding, request.delivery, overwrite=request.overwrite
+            )
             digest = digest_request(output_spec, _digest_plan_request(self._plan_request, request.work_folder))
             self.finished = find_finished(output_spec.make_claim(digest, request.work_folder))
             if self.finished:
-                self._remove_work_folder(self.finished)
+                remove_temporary_folder(request.work_folder, request.output, self.finished.warnings)
             else:
                 self._output_setup = self._prepare_output(output_spec, digest)
                 on_failure.pop_all()
@@ -133,11 +140,8 @@ class ColorizeRun:
         if not request.references:
             raise UsageError("no reference: give a colour picture with -r")
         check_reference_specs(request.references, self._references)
-        _check_time_range(request, self._reader.info)
-        if os.path.lexists(request.work_folder) and not _is_own_folder(request.work_folder):
-            raise UsageError(
-                f"{request.work_folder} is needed and not ours: move it away, or name another result with -o"
-            )
+        check_time_range(request.start_seconds, request.end_seconds, self._reader.info)
+        check_temporary_folder(request.work_folder)
         check_fill(find_model(request.model).spec, fill=request.options.fill)
 
     def _prepare_output(self, output_spec: OutputSpec, digest: str) -> OutputSetup:
@@ -192,7 +196,7 @@ class ColorizeRun:
             from kinemacolor.plan.frame_encoder import make_frame_encoder  # torch comes with it
 
             encoder = make_frame_encoder(model)
-            write_checked_json(folder / REQUEST_NOTE, {})  # from here on the folder is known to be ours
+            mark_temporary_folder(folder)
             with translate_disk_errors(plan_request.stills_folder):
                 if plan_request.stills_folder.is_dir():  # may be damaged, and would not be replaced
                     shutil.rmtree(plan_request.stills_folder)
@@ -262,43 +266,11 @@ class ColorizeRun:
             )
             report = render_in_jobs(render_plan, self.output_setup, on_progress, request.jobs, stages)
         except PartialError:
-            self._remove_work_folder()
+            remove_temporary_folder(request.work_folder, request.output, [])
             raise
         report.warnings.extend(self._notes)
-        self._remove_work_folder(report)
+        remove_temporary_folder(request.work_folder, request.output, report.warnings)
         return report
-
-    def _remove_work_folder(self, report: RenderReport | None = None) -> None:
-        """Delete the work folder; the result is whole by then, so a disk that refuses is only told in the report."""
-        if not self.request.work_folder.is_dir():
-            return
-        try:
-            with suppress(UsageError), own_outputs([self.request.output]):  # else it is that of the next job by now
-                _remove_folder(self.request.work_folder)
-        except ResourceError as error:
-            if report:
-                report.warnings.append(f"{self.request.work_folder} is left: {error}")
-
-
-def _is_own_folder(folder: Path) -> bool:
-    """Whether a folder is a work folder of this module, also one that a killed run had just made or nearly removed."""
-    if not folder.is_dir():
-        return False
-    with translate_disk_errors(folder):
-        names = [one.name for one in folder.iterdir()]
-    return REQUEST_NOTE in names or all(re.fullmatch(NEW_FILE_PATTERN, name) for name in names)
-
-
-def _remove_folder(folder: Path) -> None:
-    """Delete a work folder; the note that says that it is ours goes last, so that a killed run may be repeated."""
-    with translate_disk_errors(folder):
-        for one in sorted(folder.iterdir(), key=lambda one: one.name == REQUEST_NOTE):
-            if one.is_dir() and not one.is_symlink():
-                shutil.rmtree(one)
-            else:
-                one.unlink(missing_ok=True)
-        remove = folder.unlink if folder.is_symlink() else folder.rmdir
-        remove()
 
 
 def run_request(
@@ -337,14 +309,3 @@ def _digest_plan_request(plan_request: PlanRequest, work_folder: Path) -> str:
     placed = tuple(replace(spec, path=no_path) for spec in plan_request.reference_specs)
     decisive = replace(plan_request, film=no_path, reference_specs=placed, stills_folder=no_path)
     return hashlib.sha256(repr((decisive, names, stamps, weights_sha256(plan_request.model))).encode()).hexdigest()
-
-
-def _check_time_range(request: ColorizeRequest, info: VideoInfo) -> None:
-    """Raise UsageError where no part of the film lies between --start and --end."""
-    end = math.inf if request.end_seconds is None else request.end_seconds
-    if not 0 <= request.start_seconds < end:
-        raise UsageError(f"--start {request.start_seconds:g} and --end {end:g} leave nothing between them")
-    if info.duration_seconds is not None and request.start_seconds > info.duration_seconds:
-        raise UsageError(
-            f"--start {request.start_seconds:g} is behind the end of the film ({info.duration_seconds:.2f} s)"
-        )

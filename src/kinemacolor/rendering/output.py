@@ -2,29 +2,33 @@
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from kinemacolor.errors import InputError, ResourceError, UsageError, find_machine_fault, translate_read_errors
+from kinemacolor.errors import InputError, ResourceError, UsageError, translate_read_errors
 from kinemacolor.inference.engines.choice import check_engine
 from kinemacolor.models.catalog import ModelSpec
-from kinemacolor.options import EncodingOptions, Precision, later_defaults
-from kinemacolor.plan.document import LONGEST_NAME_BYTES, Plan
+from kinemacolor.options import DeliveryOptions, EncodingOptions, Precision, later_defaults
+from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import film_sha256
+from kinemacolor.provenance.credentials import ResultSigner
 from kinemacolor.rendering.commit import OutputClaim, find_finished, find_own_partials
+from kinemacolor.rendering.delivery import check_bag, describe_delivery, open_signer, place_in_bag
+from kinemacolor.rendering.output_names import check_output_path
 from kinemacolor.rendering.ownership import make_lock_path
 from kinemacolor.rendering.passes import PAINTING_FORMAT
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.utils.device import check_device
 from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.video.default_container import choose_default_suffix
-from kinemacolor.video.encoding import EncoderSettings, choose_encoder, is_folder_name
+from kinemacolor.video.disclosure import ResultRole
+from kinemacolor.video.encoding import EncoderSettings, choose_encoder
 from kinemacolor.video.geometry import compute_working_size
 from kinemacolor.video.images import WRITABLE_PICTURE_SUFFIXES
 from kinemacolor.video.info import VideoInfo
+from kinemacolor.video.mxf import check_is_even
 from kinemacolor.video.output import make_partial_path
 from kinemacolor.video.picture_series import choose_result_suffix, locate_film, make_result_base
 from kinemacolor.video.pixels import compute_chroma_shape
@@ -40,7 +44,8 @@ class OutputSpec:
     """The files to write, and how they are encoded.
 
     ``output`` is the colorized film. ``layer``: also the colours alone, on middle gray; ``confidence``: also the
-    confidence of the model, as a gray film. With ``overwrite`` files that exist are replaced.
+    confidence of the model, as a gray film. With ``overwrite`` files that exist are replaced. All lie in the bag of
+    ``delivery``, where there is one (`place_in_bag`).
     """
 
     output: Path
@@ -48,26 +53,35 @@ class OutputSpec:
     layer: Path | None = None
     confidence: Path | None = None
     overwrite: bool = False
+    delivery: DeliveryOptions = field(default_factory=DeliveryOptions)
+
+    @property
+    def results(self) -> list[tuple[ResultRole, Path]]:
+        """The files to write, and what each is; the colorized film first."""
+        given: dict[ResultRole, Path | None] = {"film": self.output, "layer": self.layer, "confidence": self.confidence}
+        return [(role, path) for role, path in given.items() if path is not None]
 
     @property
     def paths(self) -> list[Path]:
         """The paths of all files to write."""
-        return [path for path in (self.output, self.layer, self.confidence) if path is not None]
+        return [path for _, path in self.results]
 
     def make_claim(self, request: str, work_folder: Path) -> OutputClaim:
         """Return the claim of a request with this digest and ``work_folder`` on these files."""
-        return OutputClaim(request, tuple(self.paths), self.overwrite, work_folder)
+        archive, bag = self.encoding.archive, self.delivery.bag
+        return OutputClaim(request, tuple(self.paths), self.overwrite, work_folder, archive, bag)
 
 
 @dataclass(frozen=True)
 class OutputSetup:
-    """An output that was checked: the film, the encoder of each file, warnings for the user, and what is claimed."""
+    """An output that was checked: the film, the encoder of each file, warnings, what is claimed, and who signs it."""
 
     output_spec: OutputSpec
     info: VideoInfo
     encoders: dict[Path, EncoderSettings]
     warnings: list[str]
     claim: OutputClaim
+    signer: ResultSigner | None = None
 
     @property
     def encoder(self) -> EncoderSettings:
@@ -106,27 +120,55 @@ def prepare_output(
     claim = output_spec.make_claim(request, work_folder)
     _check_claim(claim, inputs)
     encoders = {path: choose_encoder(info, path, output_spec.encoding) for path in output_spec.paths}
+    if any(path.suffix.lower() == ".mxf" for path in output_spec.paths):
+        check_is_even(info)
+    signer = open_signer(output_spec.output, output_spec.delivery)
     if frames is not None:
         frame_bytes = working_pixels * BYTES_PER_PIXEL + luma_bytes
-        if output_spec.encoding.parts:
+        if output_spec.encoding.parts or signer:  # parts, and then the signed film, lie there
             frame_bytes += info.width * info.height * encoders[output_spec.output].bits_per_pixel / 8
         _check_disk_space(info, encoders, frames, frame_bytes, work_folder)
-    return OutputSetup(output_spec, info, encoders, _collect_warnings(info, encoders[output_spec.output]), claim)
+    warnings = _collect_warnings(info, encoders[output_spec.output])
+    return OutputSetup(output_spec, info, encoders, warnings, claim, signer)
 
 
-def default_output_path(source: Path, label: str = "color") -> Path:
+def make_output_spec(
+    output: Path,
+    encoding: EncodingOptions | None = None,
+    delivery: DeliveryOptions | None = None,
+    layer: Path | None = None,
+    confidence: Path | None = None,
+    *,
+    overwrite: bool = False,
+) -> OutputSpec:
+    """Make the spec of files as a user names them: with a bag by their names in it. Raises UsageError for others."""
+    delivery = delivery or DeliveryOptions()
+    film, layer, confidence = (one and place_in_bag(one, delivery.bag) for one in (output, layer, confidence))
+    return OutputSpec(film or output, encoding or EncodingOptions(), layer, confidence, overwrite, delivery)
+
+
+def default_output_path(
+    source: Path,
+    label: str = "color",
+    encoding: EncodingOptions | None = None,
+    delivery: DeliveryOptions | None = None,
+) -> Path:
     """Name the result beside its source: ``film.color.mp4`` for ``film.mp4``, in a container that holds what it has.
 
     A folder or a series of pictures becomes a folder, one picture a picture. Raises InputError for what cannot be
-    opened; a film that does not exist is not looked at.
+    opened; a film that does not exist is not looked at. For archives (``encoding``) it is Matroska; a bag
+    (``delivery``) has it inside.
     """
     base, suffix = make_result_base(source), choose_result_suffix(source)
-    if suffix is None and source.is_file():
+    if encoding and encoding.archive:
+        suffix = ".mkv"
+    elif suffix is None and source.is_file():
         suffix = choose_default_suffix(source)
     elif suffix is None:
         own = source.suffix.lower()
         suffix = own if own in (*_WRITABLE_SUFFIXES, *WRITABLE_PICTURE_SUFFIXES) else ".mp4"
-    return base.with_name(f"{base.name}.{label}{suffix}")
+    path = base.with_name(f"{base.name}.{label}{suffix}")
+    return place_in_bag(Path(path.name), delivery.bag) if delivery and delivery.bag else path
 
 
 def cbcr_plane_size(info: VideoInfo, encoder: EncoderSettings) -> tuple[int, int]:
@@ -191,11 +233,18 @@ def digest_plan_request(plan: Plan, output_spec: OutputSpec) -> str:
 
 
 def digest_request(output_spec: OutputSpec, decisive: object) -> str:
-    """Compute a digest of the names and the encoding of results, and of what else is ``decisive``, as JSON."""
+    """Compute a digest of the names and the encoding of results, and of what else is ``decisive``, as JSON.
+
+    Raises UsageError for certificates that cannot be read.
+    """
     names = [path and path.name for path in (output_spec.output, output_spec.layer, output_spec.confidence)]
     later = later_defaults(output_spec.encoding)
     encoding = {name: value for name, value in asdict(output_spec.encoding).items() if name not in later}
     content = [names, encoding, decisive]
+    if delivered := describe_delivery(
+        output_spec.delivery
+    ):  # later than others: without it digests stay what they were
+        content.append(delivered)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -206,66 +255,11 @@ def check_still_free(output_setup: OutputSetup) -> None:
 
 def _check_claim(claim: OutputClaim, inputs: Sequence[Path]) -> None:
     """Check that all files of a claim can be written. Raises as `check_output_path`."""
-    replaceable = find_own_partials(claim.work_folder, claim.paths)
-    for path in (*claim.paths, claim.sidecar):
-        check_output_path(path, inputs, overwrite=claim.overwrite, replaceable=replaceable)
-
-
-def check_output_path(
-    output: Path, inputs: Sequence[Path], *, overwrite: bool, replaceable: Sequence[Path] = ()
-) -> None:
-    """Check that ``output`` and its ``*.partial.*`` can be written, and that no existing file is lost by it.
-
-    Files in ``replaceable`` may exist already.
-
-    Raises UsageError that says what to do.
-    """
-    partial = make_partial_path(output)
-    check_output_name(output)
-    try:
-        if not output.absolute().parent.is_dir():
-            raise UsageError(f"the folder {output.parent} does not exist: make it first")
-        for target in (output, partial):
-            for path in inputs:
-                if _is_overlapping(target, path):
-                    raise UsageError(f"{target} is an input of this job, or holds one: name another result with -o")
-            if not os.path.lexists(target) or (target in replaceable and not target.is_symlink()):
-                continue
-            if target == partial and target.is_symlink():  # no run of ours makes links: it would write through this one
-                raise UsageError(f"{target} is a link: remove it, or name another result with -o")
-            if target.is_dir() and (target == partial or next(target.iterdir(), None) is not None):
-                raise UsageError(f"the folder {target} is not empty: name a new one with -o, or empty it")
-            if not target.is_dir() and (is_folder_name(output) or not overwrite):
-                raise UsageError(f"{target} exists: name another result with -o, or add --overwrite")
-        trial = make_lock_path(output).with_suffix(".trial")  # the same name each time: a killed run leaves no other
-        trial.touch()
-        trial.unlink(missing_ok=True)
-    except OSError as error:
-        if machine_fault := find_machine_fault(error):
-            raise machine_fault from error
-        reason = f"nothing can be written in {output.parent} ({error.strerror})"
-        raise UsageError(f"{reason}: choose another folder") from error
-
-
-def check_output_name(output: Path) -> None:
-    """Raise UsageError for a name that no file can have, also with what is added to it while it is written."""
-    if "\0" in str(output):
-        raise UsageError(f"{str(output)!r} is no name of a file: name another result with -o")
-    partial, lock = make_partial_path(output).name, make_lock_path(output).name
-    longest = max(len(os.fsencode(name)) for name in (f"{partial}.json", f"{output.name}.work", lock))
-    if longest > LONGEST_NAME_BYTES:
-        raise UsageError(
-            f"{output.name} is too long a name: with what is added while it is written it has {longest} bytes, "
-            f"and a disk takes {LONGEST_NAME_BYTES}; choose a shorter one with -o"
-        )
-
-
-def _is_overlapping(target: Path, source: Path) -> bool:
-    """Whether writing ``target`` would change ``source``: they are the same, or one is a folder around the other."""
-    if target.exists() and source.exists() and target.samefile(source):  # also by a name in other letters
-        return True
-    target, source = target.resolve(), source.resolve()
-    return target == source or target in source.parents or (source.is_dir() and source in target.parents)
+    replaceable = find_own_partials(claim)
+    if claim.bag:
+        check_bag(claim.bag, claim.files)
+    for path in claim.files:
+        check_output_path(path, inputs, overwrite=claim.overwrite, replaceable=replaceable, bag=claim.bag)
 
 
 def _check_disk_space(

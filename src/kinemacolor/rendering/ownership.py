@@ -27,6 +27,9 @@ def own_outputs(paths: Sequence[Path]) -> Iterator[None]:
 
     Raises UsageError, which names the owner, where another process has it; ResourceError where the disk refuses.
     """
+    for folder in {path.absolute().parent for path in paths}:  # that of a bag is new
+        with translate_disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
         for lock_path, path in sorted({make_lock_path(path): path for path in paths}.items()):
             held.enter_context(_hold_lock(lock_path, path))
@@ -36,11 +39,12 @@ def own_outputs(paths: Sequence[Path]) -> Iterator[None]:
 def make_lock_path(output: Path) -> Path:
     """Return the lock of a result: the same for all names that are written for it, and by every way to its folder.
 
-    ``film.mkv``, ``film.partial.mkv`` and ``film.mkv.json`` belong together, in any order.
+    ``film.mkv``, ``film.partial.mkv`` and ``film.mkv.kinemacolor.json`` belong together, in any order; so does
+    ``film.mkv.json``, which versions before have written.
     """
     folder, name = output.absolute().parent.resolve(), output.name
     while name.endswith(".json") and "." in name.removesuffix(".json"):
-        name = name.removesuffix(".json")
+        name = name.removesuffix(".json").removesuffix(".partial").removesuffix(".kinemacolor")
     stem, dot, suffix = name.rpartition(".")
     while stem.endswith(".partial"):
         stem = stem.removesuffix(".partial")

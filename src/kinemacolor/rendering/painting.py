@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,15 +13,13 @@ from torch import Tensor
 from kinemacolor.color import YCbCr
 from kinemacolor.errors import Interrupted
 from kinemacolor.inference.postprocess import ColorPrediction
+from kinemacolor.inference.quantization import is_repeated_frame, prediction_from_codes, quantize_prediction
 from kinemacolor.inference.session import FrameFeatures, Session
 from kinemacolor.rendering.cache import SEGMENT_FRAMES, PassFolder, PassStart
 from kinemacolor.rendering.passes import InferencePass
-from kinemacolor.rendering.segment_codec import prediction_from_codes, quantize_prediction
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.utils.stages import Stage, Stages, waiting_for_output
 
-MAX_REPEAT_MEAN, MAX_REPEAT_TILE = 0.5, 2.0  # 8-bit levels that copies of a frame differ by: in the mean, and in a tile
-REPEAT_TILE_SIDE = 4  # px
 _BLOCKS_AHEAD = 2  # whose features are there before they are painted
 _LAST_LUMA_KEY = "film.luma"  # of the last frame that the model saw, in a snapshot
 
@@ -202,15 +199,3 @@ def restore_start(session: Session, start: PassStart) -> LastFrame | None:
     except ValueError:
         return None
     return LastFrame(luma_codes.numpy(), quantize_prediction(start.last))
-
-
-def is_repeated_frame(one: UIntArray, other: UIntArray, depth: int) -> bool:
-    """Whether two frames of codes ``h w`` are copies of each other, except for coding errors.
-
-    Such are frames repeated to make 24 of 16 a second, and fields shown again (pulldown).
-    """
-    difference = np.abs(one.astype(np.float32) - other) / 2 ** (depth - 8)
-    return bool(
-        difference.mean() <= MAX_REPEAT_MEAN
-        and cv2.blur(difference, (REPEAT_TILE_SIDE, REPEAT_TILE_SIDE)).max() <= MAX_REPEAT_TILE
-    )

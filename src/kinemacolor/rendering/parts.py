@@ -30,7 +30,7 @@ from kinemacolor.video.info import VideoInfo
 
 MIN_PART_SECONDS, MIN_PART_FRAMES = 10, 48  # the frames are more than any encoder puts out of order
 _PARTS_FORMAT = 3  # version of stored parts; a new number makes all of them anew
-_ENCODERS = ("libx264", "libx265", "ffv1", "prores_ks")  # whose packets were tried
+_ENCODERS = ("libx264", "libx265", "ffv1", "prores_ks", "dnxhd")  # whose packets were tried
 _SLACK_SECONDS = 0.25  # as `VideoReader` allows before it says that a film is cut off
 _USUAL_RATE = 25
 _PART_FILE = re.compile(r"[0-9a-f]{64}\.(json|packets)")

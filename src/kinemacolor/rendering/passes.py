@@ -1,27 +1,22 @@
 """The passes of a plan, runs of the model over frames, and the weight of each pass in each frame.
 
-A shot without a keyframe is one pass, forward in time. At each keyframe two passes begin, one forward and one backward,
-each up to the next keyframe. Between two keyframes both passes have both pictures as references, and the weight of a
-pass falls linearly from its own keyframe, 1, to the other one, 0. Across a dissolve the passes of two shots overlap.
+A shot without a keyframe is one pass, forward in time; one with keyframes has the runs of `inference/keyframes.py`.
+Across a dissolve the passes of two shots overlap.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from math import prod
 from pathlib import Path
 
-import numpy as np
-
+from kinemacolor.inference.keyframes import CurveKnots, list_keyframe_runs, weigh
 from kinemacolor.options import RenderOptions, repainting_options
 from kinemacolor.plan.document import Plan, ShotEntry
 from kinemacolor.references.spec import Reference
 
 PAINTING_FORMAT = 5  # version of the stored predictions; a new number makes all of them anew
-
-CurveKnots = tuple[tuple[float, float], ...]  # (frame, weight), linear in between, constant outside
 
 
 @dataclass(frozen=True)
@@ -64,7 +59,7 @@ class WeightedPass:
         """Compute the weight of the pass in a frame, 0..1; 0 outside of the pass."""
         if not self.source.first <= frame < self.source.end:
             return 0.0
-        return prod(float(np.interp(frame, *np.transpose(knots))) for knots in self.curves)
+        return prod(weigh(curve, frame) for curve in self.curves)
 
 
 @dataclass(frozen=True)
@@ -126,16 +121,13 @@ def _build_weighted_passes(
     def references_at(*frames: int) -> tuple[Reference, ...]:
         return (*(one for one in used if one.frame in frames), *everywhere)
 
-    found = []
-    if begin < keys[0]:
-        found.append(WeightedPass(InferencePass(begin, keys[0] + 1, True, references_at(keys[0]), options)))
-    for one, other in pairwise(keys):
-        falls: CurveKnots = ((float(one), 1.0), (float(other), 0.0))
-        rises: CurveKnots = ((float(one), 0.0), (float(other), 1.0))
-        found.append(WeightedPass(InferencePass(one, other, False, references_at(one, other), options), (falls,)))
-        found.append(WeightedPass(InferencePass(one, other + 1, True, references_at(one, other), options), (rises,)))
-    found.append(WeightedPass(InferencePass(keys[-1], end, False, references_at(keys[-1]), options)))
-    return found
+    return [
+        WeightedPass(
+            InferencePass(run.first, run.end, run.is_backward, references_at(*run.keys), options),
+            (run.curve,) if run.curve else (),
+        )
+        for run in list_keyframe_runs(begin, end, keys)
+    ]
 
 
 def _with_digest(inference_pass: InferencePass, plan: Plan, reference_digests: Mapping[Path, str]) -> InferencePass:

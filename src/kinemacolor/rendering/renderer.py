@@ -4,6 +4,7 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 
@@ -20,7 +21,7 @@ from kinemacolor.references.load import ReferenceReader
 from kinemacolor.references.spec import Reference
 from kinemacolor.rendering.blend import iter_frame_predictions
 from kinemacolor.rendering.cache import PassFolder, WorkFolder
-from kinemacolor.rendering.commit import commit_outputs, make_sidecar_path, mark_started, write_sidecar
+from kinemacolor.rendering.commit import commit_outputs, mark_started
 from kinemacolor.rendering.frame_writing import open_film_writer, write_frames
 from kinemacolor.rendering.inference_pass import InferenceWorker, SegmentPainter
 from kinemacolor.rendering.kept_luma import KeptLuma
@@ -30,12 +31,14 @@ from kinemacolor.rendering.part_encoding import PartEncoder
 from kinemacolor.rendering.parts import PartSettings, PartStore, find_parts_obstacle, plan_parts
 from kinemacolor.rendering.passes import PAINTING_FORMAT, InferencePass, ShotPasses, build_shot_passes
 from kinemacolor.rendering.progress import FilledShot, Progress, ProgressMeter, RenderReport
+from kinemacolor.rendering.recording import make_record, sign_film, write_partial_record
 from kinemacolor.utils.device import choose_device
 from kinemacolor.utils.stages import Stages
 from kinemacolor.video.geometry import make_film_geometry
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.output import FilmWriter
 from kinemacolor.video.picture_series import locate_film, stamp_film
+from kinemacolor.video.random_access import FrameSource
 from kinemacolor.video.reader import VideoReader
 from kinemacolor.video.writer import VideoWriter
 from kinemacolor.weights.manifest import weights_sha256
@@ -49,9 +52,11 @@ class RenderPlan:
 
     ``rows``: of the batch in which frames are painted, 1 where each is painted for itself.
 
-    A caller that knows that the film is still that of the plan says so (``is_film_checked``), so that it is not hashed.
+    A caller that knows that the film is still that of the plan says so (``is_film_checked``): its file is not hashed
+    then, and need not be there for who has the frames from elsewhere.
     ``kept_luma`` is what was kept when the plan was made. Engine and device of what is painted already are taken again,
-    unless others are named or those cannot run here. Short films are painted in torch, which has nothing to compile.
+    unless others are named or those cannot run here; ``torch_threads`` as in `WorkFolder`. Short films are painted in
+    torch, which has nothing to compile.
 
     Raises InputError where film or references are not those that the plan was made for, WeightsError for other weights,
     UsageError as `choose_runtime`.
@@ -68,6 +73,7 @@ class RenderPlan:
         references: ReferenceReader | None = None,
         is_film_checked: bool = False,
         kept_luma: KeptLuma | None = None,
+        torch_threads: int | None = None,
     ) -> None:
         self.plan, self.model = plan, model
         self.references, self.kept_luma = references or ReferenceReader(), kept_luma
@@ -77,7 +83,8 @@ class RenderPlan:
             one.source.digest: one.source for shot_passes in self.shot_passes for one in shot_passes.weighted_passes
         }
         self.passes: list[InferencePass] = list(distinct.values())
-        self.work = WorkFolder(work, self._choose_runtime(engine, device, WorkFolder(work).find_runtimes()))
+        runtime = self._choose_runtime(engine, device, WorkFolder(work).find_runtimes())
+        self.work = WorkFolder(work, runtime, torch_threads)
         self.device = self.work.runtime.device if device == "auto" else device  # this may have a number: cuda:1
         self.parts: PartSettings | None = None
         self.rows = 1
@@ -100,10 +107,16 @@ class RenderPlan:
         """Make the post-processing of each shot, for a film described by ``info``."""
         return [make_postprocessor(shot_passes, info, self.model, self.device) for shot_passes in self.shot_passes]
 
-    def make_worker(self, info: VideoInfo, stages: Stages, others: SegmentPainter | None = None) -> InferenceWorker:
+    def make_worker(
+        self,
+        info: VideoInfo,
+        stages: Stages,
+        others: SegmentPainter | None = None,
+        source: FrameSource | None = None,
+    ) -> InferenceWorker:
         """Make what runs the model in this process, beside ``others``.
 
-        ``info`` describes the film, ``stages`` gets what it starts.
+        ``info`` describes the film, ``stages`` gets what it starts, ``source`` is that of `InferenceWorker`.
         """
         return InferenceWorker(
             self.plan.film,
@@ -118,6 +131,7 @@ class RenderPlan:
             # Of as many rows as that of the others, for the same digits; nobody else joins it, so it never waits.
             shared_batch=SharedBatch(self.rows) if self.rows > 1 else None,
             others=others,
+            source=source,
         )
 
     def check_stored_passes(self) -> str | None:
@@ -184,12 +198,13 @@ def execute_render_plan(
         report = _make_render_report(render_plan, output_setup, meter, reader, writers[claim.paths[0]], means, stages)
         report.warnings.extend(note for note in notes if note)
         if reader.ended_early is None:
-            commit_outputs(claim, writers.values(), report)
+            sign = partial(sign_film, render_plan, output_setup) if output_setup.signer else None
+            record = partial(make_record, render_plan, output_setup, report)
+            commit_outputs(claim, writers.values(), report, record, sign)
             render_plan.prune_stale_passes()
             PartStore(work.folder).remove()
     if report.ended_early:
-        if report.filled is not None:
-            write_sidecar(report, make_sidecar_path(Path(report.result)))
+        write_partial_record(render_plan, output_setup, report)
         raise PartialError(f"{film.path.name} is cut off: {report.ended_early}. Kept: {report.result}", report)
     return report
 
@@ -284,7 +299,7 @@ def _make_render_report(
 def check_inputs(plan: Plan, references: ReferenceReader, *, is_film_checked: bool = False) -> dict[Path, str]:
     """Check that weights and film are those of the plan and references can be read; gives the sha256 of each reference.
 
-    The film is not read where ``is_film_checked``. Raises as `RenderPlan`.
+    The film is not looked at where ``is_film_checked``. Raises as `RenderPlan`.
     """
     found = weights_sha256(plan.model)
     if found != plan.weights:
@@ -292,10 +307,11 @@ def check_inputs(plan: Plan, references: ReferenceReader, *, is_film_checked: bo
             f"the plan was made with other weights of {plan.model} than this machine has: make the plan again, "
             f"or put {found} in it"
         )
-    if not locate_film(plan.film.path).exists():
-        raise InputError(f"{plan.film.path} does not exist: the plan needs it; correct its path in the plan")
-    if not is_film_checked and film_sha256(plan.film.path, plan.film.gaps) != plan.film.sha256:
-        raise InputError(f"{plan.film.path} is not the film that the plan was made for: make the plan again")
+    if not is_film_checked:
+        if not locate_film(plan.film.path).exists():
+            raise InputError(f"{plan.film.path} does not exist: the plan needs it; correct its path in the plan")
+        if film_sha256(plan.film.path, plan.film.gaps) != plan.film.sha256:
+            raise InputError(f"{plan.film.path} is not the film that the plan was made for: make the plan again")
     paths = {plan.references[name].path for shot in plan.shots for name in shot.references}
     return {path: references.load(Reference(path)).sha256 for path in sorted(paths)}
 

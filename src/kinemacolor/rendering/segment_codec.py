@@ -1,4 +1,4 @@
-"""Quantises predictions as they are stored, and encodes them as segments of a work folder, without loss."""
+"""Encodes quantised predictions as segments of a work folder, without loss."""
 
 import io
 from collections.abc import Sequence
@@ -7,29 +7,11 @@ import av
 import numpy as np
 
 from kinemacolor.errors import InputError, translate_foreign_errors
-from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.video.pixels import view_plane
 
-CACHE_DEPTH = 10  # bits: a level of ab is a quarter of a Lab unit
 CACHE_PIXEL_FORMAT, FILLED_PIXEL_FORMAT = "yuv444p10le", "yuva444p10le"  # without and with the filled part
-_LEVELS = 2**CACHE_DEPTH
 _ENCODER_OPTIONS = {"level": "3", "slices": "4", "context": "0", "g": "1"}
-
-
-def quantize_prediction(prediction: ColorPrediction) -> UIntArray:
-    """Quantise a prediction to codes of `CACHE_DEPTH` bits, ``3 h w``: confidence, a, b; ``4 h w`` with filled part."""
-    ab, confidence, filled = prediction
-    planes = [confidence * (_LEVELS - 1), *((ab + 128) * (_LEVELS / 256)).transpose(2, 0, 1)]
-    planes += [] if filled is None else [filled * (_LEVELS - 1)]
-    return np.stack([np.rint(plane).clip(0, _LEVELS - 1).astype(np.uint16) for plane in planes])
-
-
-def prediction_from_codes(codes: UIntArray) -> ColorPrediction:
-    """Convert the codes of `quantize_prediction` to a prediction, which is quantised to the same codes again."""
-    confidence, a, b, *filled = (plane.astype(np.float32) for plane in codes)
-    ab = np.stack([a, b], -1) * np.float32(256 / _LEVELS) - 128
-    return ColorPrediction(ab, *(part / np.float32(_LEVELS - 1) for part in (confidence, *filled)))
 
 
 def encode_codes(frames: Sequence[UIntArray]) -> bytes:

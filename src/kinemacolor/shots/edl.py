@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.shots.listed import ListedShot, Reading, place_in_film, split_lines
-from kinemacolor.shots.shot import FrameClock, Shot
+from kinemacolor.shots.shot import FrameClock, Marker, MarkerColor, Shot
 from kinemacolor.video.timecode import (
     TIMECODE_PATTERN,
     count_timecode_frames,
@@ -25,6 +25,11 @@ _EVENT_NUMBER = re.compile(r"\d+[A-Z]?(?=\s)", re.ASCII)
 _EFFECT = re.compile(r"[CDKW]\d{0,6}", re.ASCII)
 _LENGTH = re.compile(r"\d{1,6}", re.ASCII)
 _BLACK_REELS = ("BL", "BLACK")
+_RESOLVE_COLORS: dict[MarkerColor, str] = {
+    "red": "ResolveColorRed",
+    "yellow": "ResolveColorYellow",
+    "green": "ResolveColorGreen",
+}
 _EXAMPLE = "001  AX  V  C  00:00:00:00 00:00:05:00 00:00:00:00 00:00:05:00"
 
 
@@ -206,3 +211,21 @@ def _format_event(number: int, reel: str, effect: str, first: int, end: int, clo
         frames_to_timecode(clock.timecode_origin + frame, clock.rate, drop=clock.drop_frame) for frame in (first, end)
     )
     return f"{number:03}  {reel:8} V     {effect:8} {span} {span}"
+
+
+def format_marker_list(markers: Sequence[Marker], clock: FrameClock, film: Path) -> str:
+    """Format the list that DaVinci Resolve imports and exports as timeline markers: an event of one frame for each.
+
+    Raises ValueError for a rate without time code.
+    """
+    lines = [f"TITLE: {' '.join(film.stem.split())}", f"FCM: {'' if clock.drop_frame else 'NON-'}DROP FRAME", ""]
+    for number, one in enumerate(markers, 1):
+        event = _format_event(number, "001", "C", one.frame, one.frame + 1, clock)
+        words = f"{_clean(one.comment)} |C:{_RESOLVE_COLORS[one.color]} |M:{_clean(one.name)} |D:1"
+        lines += [event, f" {words.strip()}", ""]
+    return "\n".join(lines) + "\n"
+
+
+def _clean(text: str) -> str:
+    """Make one line of a text, without the bars by which a list of markers is divided."""
+    return " ".join(text.replace("|", "/").split())

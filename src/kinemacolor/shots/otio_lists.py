@@ -13,7 +13,7 @@ import opentimelineio as otio
 
 from kinemacolor.errors import InputError, translate_foreign_errors
 from kinemacolor.shots.listed import MAX_NUMBER, ListedShot, Reading, place_in_film
-from kinemacolor.shots.shot import FrameClock, Shot, parse_transition
+from kinemacolor.shots.shot import FrameClock, Marker, Shot, parse_transition
 
 _SCHEMA = re.compile(r"\w+\.[0-9]{1,4}")
 _SAME_RATE = 0.1  # frames a second; programs write 24 for 24000/1001
@@ -142,8 +142,11 @@ def _count_own_dissolve(path: Path, place: str, dissolve: object) -> int:
     return dissolve
 
 
-def write_timeline(shots: Sequence[Shot], clock: FrameClock, film: Path) -> str:
-    """Write one clip a shot on one video track, at the time code of the film, with a transition for each dissolve."""
+def write_timeline(shots: Sequence[Shot], clock: FrameClock, film: Path, markers: Sequence[Marker] = ()) -> str:
+    """Write one clip a shot on one video track, at the time code of the film, with a transition for each dissolve.
+
+    Markers lie on the clip of their shot, in the time of the film.
+    """
     rate = float(clock.rate)
 
     def make_time(frames: int) -> otio.opentime.RationalTime:
@@ -169,6 +172,10 @@ def write_timeline(shots: Sequence[Shot], clock: FrameClock, film: Path) -> str:
         media = otio.schema.ExternalReference(target_url=film.name, available_range=film_range)
         clip = otio.schema.Clip(f"shot {number:04}", media, make_range(clock.timecode_origin + shot.first, len(shot)))
         clip.metadata["kinemacolor"] = {"transition": shot.transition or "", "dissolve": shot.dissolve}
+        for one in markers:
+            if shot.first <= one.frame < shot.end:
+                marked = make_range(clock.timecode_origin + one.frame, 1)
+                clip.markers.append(otio.schema.Marker(one.name, marked, one.color.upper(), comment=one.comment))
         track.append(clip)
     text: str = otio.adapters.write_to_string(timeline, "otio_json")
     return text

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Literal, NamedTuple, get_args
 
 Transition = Literal["cut", "fade", "dissolve"]
+MarkerColor = Literal["red", "yellow", "green"]
 LOOKBACK = 3  # how many frames back a frame is compared with; an interruption is shorter
 
 
@@ -43,6 +44,16 @@ class Shot:
 
     def __len__(self) -> int:
         return self.end - self.first
+
+
+@dataclass(frozen=True)
+class Marker:
+    """A frame that somebody should look at: its number, the colour of its mark, its name and a comment."""
+
+    frame: int
+    color: MarkerColor
+    name: str
+    comment: str = ""
 
 
 @dataclass(frozen=True)

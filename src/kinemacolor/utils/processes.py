@@ -55,12 +55,12 @@ class ProcessIdentity:
                 os.kill(self.pid, number)
 
 
-def make_python_command(*arguments: str) -> list[str]:
-    """Return the command of a new Python that does not look for modules in the current folder.
+def make_python_command(*arguments: str, python: str | None = None) -> list[str]:
+    """Return the command of a new Python, by default this one, that does not look for modules in the current folder.
 
     To be started with the environment of `make_python_environment`, which keeps its own children from it.
     """
-    return [sys.executable, "-P", *arguments]  # not -I: packages of the user's account are wanted
+    return [python or sys.executable, "-P", *arguments]  # not -I: packages of the user's account are wanted
 
 
 def make_python_environment() -> dict[str, str]:

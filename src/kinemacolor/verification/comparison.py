@@ -9,7 +9,7 @@ from kinemacolor.verification.check import Check
 from kinemacolor.verification.facts import PictureFacts
 from kinemacolor.verification.film_reading import FilmReading
 from kinemacolor.verification.header_checks import iter_header_checks
-from kinemacolor.verification.intended import get_beginning_tolerance
+from kinemacolor.verification.intended import get_beginning_tolerance, has_times
 from kinemacolor.verification.luma import LumaPlane, get_luma_weights
 from kinemacolor.verification.picture_checks import (
     FieldComparison,
@@ -110,10 +110,12 @@ class FilmComparison:
         # Milliseconds of a source are rounded times, and may be put right; a coarser clock is exact.
         is_rounded = source.has_clock and bases[0] <= _MILLISECOND
         tick = float(max(bases) if is_rounded else bases[1]) + 1e-6
+        if not has_times(result.header):
+            tick = float(bases[1]) / 2  # the frames follow each other, so each is at the nearest of all times
         shift = parts[0].shift
         is_moved = abs(shift) > max(tick, get_beginning_tolerance(result.header))
         slack = tick + source.clock_slack
-        may_move = -slack <= shift <= slack - source.earliest_seconds
+        may_move = not has_times(result.header) or -slack <= shift <= slack - source.earliest_seconds
         passed = self._times.spread <= tick and (not is_moved or may_move) and not self._times.backwards
         clock = f"time base {bases[0]}" + ("" if bases[0] == bases[1] else f" became {bases[1]}")
         detail = f"largest difference {self._times.spread:.6f} s, {clock}"

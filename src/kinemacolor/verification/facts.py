@@ -29,13 +29,17 @@ class FrameFact(NamedTuple):
 
 @dataclass(frozen=True)
 class StreamHeader:
-    """What a container says of a stream. ``kind``: "audio", "subtitle", "cover art", "video", "data", "attachment"."""
+    """What a container says of a stream. ``kind``: "audio", "subtitle", "cover art", "video", "data", "attachment".
+
+    ``sample_rate`` is that of sound, in Hz.
+    """
 
     index: int
     kind: str
     codec: str
     metadata: dict[str, str] = field(default_factory=dict)
     flags: frozenset[str] = frozenset()
+    sample_rate: int = 0
 
     @property
     def words(self) -> str:
@@ -72,7 +76,7 @@ class PictureFacts:
 
 @dataclass(frozen=True)
 class FilmHeader:
-    """What a container says of itself: "mp4", "mov", "matroska", "webm", FFmpeg's name of another, or "pictures".
+    """What a container says of itself: "mp4", "mov", "matroska", "webm", "mxf", FFmpeg's name of another, "pictures".
 
     Attachments are name, kind and bytes; chapters are their starts in ms and their titles.
     """

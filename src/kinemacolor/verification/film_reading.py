@@ -18,7 +18,8 @@ from kinemacolor.verification.luma import is_rgb, read_luma
 from kinemacolor.verification.side_data import FieldOrderFinder, iter_side_data, read_display_matrix
 
 # FFmpeg has one name for a family of containers, the suffix tells which.
-_CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+_CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".mxf": "mxf"}
+_MXF_COMMENT = "comment_"  # how FFmpeg calls the metadata that MXF has no own place for
 _CROP_PATTERN = re.compile(r"Frame cropping: (\d+)/(\d+)/(\d+)/(\d+)")
 # AVI has the frames in the order in which they are decoded, and a rate; what FFmpeg calls their times is a guess.
 _WITHOUT_PRESENTATION_TIMES = ("avi",)
@@ -48,7 +49,10 @@ class FilmReading:
         streams = [describe_stream(stream) for stream in self._container.streams if stream is not self._stream]
         self.header = FilmHeader(
             container=_CONTAINERS.get(path.suffix.lower(), self._container.format.name),
-            metadata=dict(self._container.metadata),
+            metadata={
+                key.removeprefix(_MXF_COMMENT) if self._container.format.name == "mxf" else key: value
+                for key, value in self._container.metadata.items()
+            },
             picture_metadata=dict(self._stream.metadata),
             streams=streams,
             attachments=[
@@ -151,7 +155,8 @@ def describe_stream(stream: "av.stream.Stream") -> StreamHeader:
     kind = "cover art" if is_cover else stream.type if context is not None or stream.type == "attachment" else "data"
     codec = getattr(stream, "name", None) or "unknown" if context is None else context.codec.canonical_name
     flags = {flag.name for flag in Disposition if flag in stream.disposition and flag.name}
-    return StreamHeader(stream.index, kind, codec, dict(stream.metadata), frozenset(flags - {"attached_pic"}))
+    rate = stream.codec_context.sample_rate if isinstance(stream, av.AudioStream) else 0
+    return StreamHeader(stream.index, kind, codec, dict(stream.metadata), frozenset(flags - {"attached_pic"}), rate)
 
 
 def _find_pictures(container: av.container.InputContainer, path: Path) -> av.VideoStream:

@@ -9,8 +9,10 @@ from kinemacolor.verification.facts import FilmHeader, PictureFacts, StreamHeade
 from kinemacolor.verification.intended import (
     explain_missing_alpha,
     explain_missing_aspect,
+    explain_missing_chapters,
     explain_missing_stream,
     explain_narrowed_range,
+    is_kept_value,
     is_own_key,
 )
 from kinemacolor.verification.reading import Reading
@@ -20,6 +22,7 @@ from kinemacolor.verification.stream_checks import lower_keys
 _TIMECODE_PATTERN = re.compile(r"\d\d:\d\d:\d\d[:;.]\d\d")
 _KNOWN_MATRICES = (1, 4, 5, 6, 7, 9, 10)
 _UNSPECIFIED = (0, 2, 3)
+_CAMERA_CURVES = (1, 6, 14, 15)  # of ITU-T H.273: four numbers for one transfer
 _ATTACHED_FONT = "attachment"
 
 
@@ -84,7 +87,8 @@ def _check_color_tags(
     notes: list[str] = []
     for name in ("primaries", "transfer"):
         one, other = source.color_tags[name], result.color_tags[name]
-        if one != other and not (one in _UNSPECIFIED and other in _UNSPECIFIED):
+        alike = _CAMERA_CURVES if name == "transfer" else ()
+        if one != other and not any(one in same and other in same for same in (_UNSPECIFIED, alike)):
             wrong.append(f"{name} {one} became {other}")
     one, other = source.color_tags["matrix"], result.color_tags["matrix"]
     # A film without a matrix has the one that players assume; R'G'B' has none.
@@ -102,7 +106,7 @@ def _check_color_tags(
 def _check_metadata(source: FilmHeader, result: FilmHeader) -> Check:
     found = lower_keys(result.metadata)
     wanted = {key: value for key, value in lower_keys(source.metadata).items() if not is_own_key(key)}
-    lost = [key for key, value in wanted.items() if found.get(key) != value]
+    lost = [key for key, value in wanted.items() if not is_kept_value(key, value, found.get(key, ""))]
     return Check("metadata", not lost, f"{len(wanted)} kept" if not lost else f"lost or changed: {', '.join(lost)}")
 
 
@@ -125,6 +129,9 @@ def _find_timecode(header: FilmHeader) -> str:
 def _iter_chapter_checks(source: FilmHeader, result: FilmHeader) -> Iterator[Check]:
     one, other = source.chapters, result.chapters
     if not one and not other:
+        return
+    if not other and (reason := explain_missing_chapters(result)):
+        yield Check("chapters", True, f"{len(one)} left out: {reason}")
         return
     if len(one) != len(other):
         yield Check("chapters", False, f"{len(one)} became {len(other)}")

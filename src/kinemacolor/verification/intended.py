@@ -15,7 +15,11 @@ from kinemacolor.verification.facts import FilmHeader, PictureFacts, StreamHeade
 _OWN_KEYS = {
     *("major_brand", "minor_version", "compatible_brands", "encoder", "handler_name", "vendor_id", "duration"),
     *("bps", "number_of_frames", "number_of_bytes", "timecode", "mimetype", "filename", "rotate"),
+    *("operational_pattern_ul", "uid", "generation_uid", "company_name", "product_name", "product_version_num"),
+    *("product_version", "application_platform", "product_uid", "toolkit_version_num", "modification_date"),
+    *("material_package_umid", "file_package_umid"),
 }
+_MXF_SOUND_RATE = 48000  # Hz
 _PICTURES = "pictures hold none"
 SAME_CODECS = {"mp1": "mp3", "mp2": "mp3"}  # MP4 has one name for all layers of MPEG audio
 _MUXERS = {"mp4": "mp4", "mov": "mov", "matroska": "matroska", "webm": "webm"}
@@ -62,6 +66,8 @@ def explain_missing_stream(stream: StreamHeader, result: FilmHeader) -> str:
         return "FFmpeg does not know its codec"
     if stream.kind == "cover art" and container == "mov":
         return "mov holds no cover art"
+    if container == "mxf" and stream.kind == "audio":
+        return "" if stream.sample_rate == _MXF_SOUND_RATE else f"mxf cannot hold sound of {stream.sample_rate} Hz"
     held = _list_codecs(container) - _REFUSED.get(container, frozenset())
     return "" if stream.codec in held else f"{container} cannot hold {stream.codec}"
 
@@ -103,15 +109,34 @@ def is_own_key(key: str) -> bool:
     return key in _OWN_KEYS or key.startswith("_statistics")
 
 
+def is_kept_value(key: str, value: str, found: str) -> bool:
+    """Say whether an entry of the metadata of a film is kept: a result adds words about itself, or replaces such."""
+    if key == "comment":
+        return found == value or found.startswith(f"{value}\n")
+    return found == value or (key == "kinemacolor" and bool(found))
+
+
 def explain_missing_key(key: str, value: str, result: FilmHeader) -> str:
     """Return why a result may lack an entry of the metadata of a stream; empty if it must have it."""
     if result.is_pictures:
         return _PICTURES
+    if result.container == "mxf":
+        return "mxf has no place for it"
     if result.container not in ("mp4", "mov"):
         return ""
     if key == "language":
         return "" if len(value) == 3 else f"{result.container} writes languages with three letters"
     return "" if key in _QUICKTIME_STREAM_KEYS else f"{result.container} has no place for it"
+
+
+def explain_missing_chapters(result: FilmHeader) -> str:
+    """Return why a result may lack chapters; empty if it must have them."""
+    return "mxf cannot hold them" if result.container == "mxf" else ""
+
+
+def has_times(result: FilmHeader) -> bool:
+    """Say whether a container has times: in MXF pictures begin at zero at an even rate, and sound runs along."""
+    return result.container != "mxf"
 
 
 def get_beginning_tolerance(result: FilmHeader) -> float:

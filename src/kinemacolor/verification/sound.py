@@ -1,16 +1,21 @@
 """Sound as it is heard: decoded samples, for where a container packs them anew (PCM in MP4 and QuickTime)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
+from typing import NamedTuple
 
 import av
+import numpy as np
 from av.stream import Discard
+from numpy.typing import NDArray
 
 from kinemacolor.errors import InputError, translate_foreign_errors
 from kinemacolor.verification.film_reading import open_container
 
 _GAP_SECONDS = 0.0025
+_STEP_OF_24_BITS = 2.0**-23 * 1.01
 
 
 @dataclass
@@ -39,6 +44,77 @@ def compare_sound(source: Path, source_index: int, result: Path, result_index: i
         if sample != place or abs(after - before - shift_seconds) > _GAP_SECONDS:
             return f"moved against the pictures by {after - before - shift_seconds:.3f} s"
     return ""
+
+
+def compare_running_sound(
+    source: Path, source_index: int, result: Path, result_index: int, shift_seconds: float
+) -> str:
+    """Do the same for a result whose sound has no times, and lasts from its first picture to the end of the last one.
+
+    Where the source has no sound it has to be silent; what lies before and behind the pictures is not looked for.
+    Samples of more than 24 bits may be rounded to so many.
+    """
+    with open_container(result) as container:
+        pictures = container.streams.video[0]
+        seconds = float((pictures.duration or 0) * (pictures.time_base or 0))
+    begin, timeline = -shift_seconds, np.zeros(0)  # samples of the source that wait for those of the result
+    placed = compared = 0
+    sounding = _iter_samples(source, source_index)
+    rate, tolerance, is_silent = 0, 0.0, False
+    for other in _iter_samples(result, result_index):
+        rate, size = other.rate, other.samples.size
+        while timeline.size < size and not is_silent:
+            one = next(sounding, None)
+            if one is None:
+                is_silent = True
+                break
+            if (one.rate, one.channels) != (other.rate, other.channels):
+                return f"{one.channels} channels of {one.rate} Hz became {other.channels} of {other.rate} Hz"
+            tolerance = max(tolerance, one.step)
+            samples, gap = one.samples, round((one.seconds - begin) * rate) - placed
+            if abs(gap) > _GAP_SECONDS * rate:
+                silence = np.zeros(max(0, gap) * one.channels)
+                samples = np.concatenate([silence, samples[max(0, -gap) * one.channels :]])
+            timeline = np.concatenate([timeline, samples])
+            placed += samples.size // one.channels
+        wanted = np.pad(timeline[:size], (0, max(0, size - timeline.size)))
+        timeline = timeline[size:]
+        if np.abs(wanted - other.samples).max(initial=0.0) > tolerance:
+            return f"other samples at {compared / rate:.3f} s"
+        compared += size // other.channels
+    if rate and abs(compared / rate - seconds) > _GAP_SECONDS:
+        return f"it lasts {compared / rate:.3f} s, the pictures {seconds:.3f} s"
+    return "" if rate else "it holds no samples"
+
+
+class _Samples(NamedTuple):
+    """Decoded sound, its channels woven, as numbers -1..1; ``step`` is what it may be rounded by in 24 bits."""
+
+    seconds: float
+    rate: int
+    channels: int
+    samples: NDArray[np.float64]
+    step: float
+
+
+def _iter_samples(path: Path, index: int) -> Iterator[_Samples]:
+    """Decode one stream of a film, frame by frame. Raises InputError for what cannot be decoded."""
+    resampler = av.AudioResampler(format="dbl")
+    with (
+        translate_foreign_errors(lambda error: InputError(f"the sound of {path} cannot be decoded ({error})")),
+        open_container(path) as container,
+    ):
+        for stream in container.streams:
+            if stream.index != index:
+                stream.discard = Discard.all
+        for frame in container.decode(container.streams[index]):
+            assert isinstance(frame, av.AudioFrame)
+            seconds = float((frame.pts or 0) * frame.time_base) if frame.time_base else 0.0
+            step = 0.0 if frame.format.packed.name in ("u8", "s16") else _STEP_OF_24_BITS
+            for converted in resampler.resample(frame):
+                channels = converted.layout.nb_channels
+                woven = np.frombuffer(memoryview(converted.planes[0]), np.float64)[: converted.samples * channels]
+                yield _Samples(seconds, frame.sample_rate, channels, woven.clip(-1, 1), step)
 
 
 def _decode(path: Path, index: int) -> _Sound:

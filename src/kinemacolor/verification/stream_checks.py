@@ -10,11 +10,12 @@ from kinemacolor.verification.intended import (
     SAME_CODECS,
     explain_missing_key,
     explain_missing_stream,
+    has_times,
     is_own_key,
     list_lasting_flags,
 )
 from kinemacolor.verification.reading import Reading
-from kinemacolor.verification.sound import compare_sound
+from kinemacolor.verification.sound import compare_running_sound, compare_sound
 from kinemacolor.verification.times import JUMP_SECONDS, ClockPart, TimePairing
 
 # Containers round to milliseconds, at worst twice; a packet of sound lasts about twenty.
@@ -51,9 +52,10 @@ class PacketPairing:
     def describe_difference(self, source: Reading, result: Reading, picture_parts: list[ClockPart]) -> str:
         """Say in words what differs; empty if nothing does."""
         same_packets = self.counts[0] == self.counts[1] and self.first_other is None
-        if not same_packets and self.source.kind == "audio":
+        if self.source.kind == "audio" and not (same_packets and has_times(result.header)):
             shift = picture_parts[0].shift if picture_parts else 0.0
-            found = compare_sound(source.path, self.source.index, result.path, self.result.index, shift)
+            compare = compare_sound if has_times(result.header) else compare_running_sound
+            found = compare(source.path, self.source.index, result.path, self.result.index, shift)
             return f"{self.source.words}: {found}" if found else ""
         if not same_packets:
             where = "" if self.first_other is None else f", number {self.first_other[0]} at {self.first_other[1]:.3f} s"
@@ -176,9 +178,7 @@ def _check_tags(source: FilmHeader, result: FilmHeader, pairs: list[PacketPairin
             reason = explain_missing_key(key, value, result)
             (left_out if reason else wrong).append(f"{key} of {words}")
     wrong += _list_lost_flags(result, pairs)
-    kept = "kept" + (
-        f"; left out, as {result.container} has no place for it: {', '.join(left_out)}" if left_out else ""
-    )
+    kept = "kept" + (f"; left out: {result.container} has no place for {', '.join(left_out)}" if left_out else "")
     return Check("stream tags", not wrong, f"lost or changed: {', '.join(wrong)}" if wrong else kept)
 
 

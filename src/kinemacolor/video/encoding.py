@@ -11,27 +11,35 @@ import cv2
 from kinemacolor.errors import UsageError
 from kinemacolor.options import EncodingOptions
 from kinemacolor.utils.threads import has_few_cores
+from kinemacolor.video.editing_codecs import (
+    EDITING_CODECS,
+    build_profile_options,
+    check_can_be_dnxhr,
+    list_pixel_formats,
+)
 from kinemacolor.video.images import WRITABLE_PICTURE_SUFFIXES
 from kinemacolor.video.info import VideoInfo
+from kinemacolor.video.mxf import MXF_CODECS, check_can_be_mxf
 from kinemacolor.video.pixels import get_bit_depth, get_chroma_subsampling, get_planar_format, is_rgb
 from kinemacolor.video.side_data import build_side_data_options
 
-ENCODERS = {"h264": "libx264", "h265": "libx265", "hevc": "libx265", "prores": "prores_ks", "vp9": "libvpx-vp9"}
-ENCODERS["av1"] = "libsvtav1"
+ENCODERS = {"h264": "libx264", "h265": "libx265", "hevc": "libx265", "vp9": "libvpx-vp9", "av1": "libsvtav1"}
+ENCODERS |= {name: encoder for encoder, name in EDITING_CODECS.items()}
 # With AVX-512 x264 sometimes makes different bytes from the same frames, as if it read memory that it had not set.
 _CV_CPU_AVX512_SKX = 256  # OpenCV's number of the feature (cv::CpuFeatures); Python has no name for it
 _REPRODUCIBLE_CPU_FLAGS = "MMX2,SSE2Fast,SSSE3,SSE4.2,AVX,FMA3,BMI1,BMI2,AVX2"
-CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".mxf": "mxf"}
 # Of x264, with which a thread keeps up with painting: one takes a tenth less CPU-seconds than some, and 70 MB less.
 _FAST_PRESETS = ("ultrafast", "superfast", "veryfast")
 _DEFAULT_QUALITY = {"libx264": ("crf", 16), "libx265": ("crf", 18), "libvpx-vp9": ("crf", 22), "libsvtav1": ("crf", 22)}
-_BITS_PER_PIXEL = {"libx264": 0.35, "libx265": 0.3, "libvpx-vp9": 0.3, "libsvtav1": 0.25, "ffv1": 8.0, "prores_ks": 4.0}
+_BITS_PER_PIXEL = {"libx264": 0.35, "libx265": 0.3, "libvpx-vp9": 0.3, "libsvtav1": 0.25, "ffv1": 8.0}
+_BITS_PER_PIXEL |= {"prores_ks": 4.0, "dnxhd": 6.0}
 _PICTURE_CODEC_SUFFIXES = {"png": ".png", "tiff": ".tif"}
 _USUAL_SIZE = (1920, 1080)
-_PRORES_PROFILES = {  # FFmpeg's names of them, as its decoder and its encoder write them
-    **{"Proxy": "proxy", "LT": "lt", "Standard": "standard", "HQ": "hq"},
-    **{"4444": "4444", "XQ": "4444xq"},
-}
+# What archives agree on: version 3 (RFC 9043), every frame for itself, in slices with a checksum each: damage is
+# found, and stays small. The range coder makes 1080p of 8 bits an eighth smaller than FFmpeg's default for it.
+_FFV1_OPTIONS = {"level": "3", "g": "1", "coder": "1", "context": "0", "slicecrc": "1"}
+_FFV1_SLICES, _FFV1_SLICED_SIDE = 16, 16  # so many slices, of pictures with at least that side in px
 _EXR_SAMPLES = {"gbrpf16le": "half", "gbrpf32le": "float"}
 
 
@@ -60,7 +68,7 @@ class EncoderSettings:
 
     @property
     def is_limited_range(self) -> bool:
-        """Whether only limited range can be stored: neither ProRes nor QuickTime can say that a film is full range."""
+        """Whether only limited range can be stored: ProRes cannot say that a film is full range; DNxHR can."""
         return self.name.startswith("prores")
 
     @property
@@ -78,10 +86,14 @@ def choose_encoder(info: VideoInfo, output: Path, options: EncodingOptions) -> E
 
     Raises UsageError where they do not fit each other; its message names what would.
     """
+    if options.archive:
+        _check_archive(output, options)
     if is_picture_output(output):
         return _choose_picture_encoder(info, output, options)
     container, supported = _find_container(output)
-    if options.lossless and options.vcodec is None and container == "matroska":
+    if container == "mxf":
+        check_can_be_mxf(info)
+    if options.is_lossless and options.vcodec is None and container == "matroska":
         wanted = "ffv1"
     else:
         wanted = options.vcodec or _choose_codec(info, container)
@@ -97,9 +109,13 @@ def choose_encoder(info: VideoInfo, output: Path, options: EncodingOptions) -> E
     offered = [pixels.name for pixels in codec.video_formats or ()]
     if not offered:
         raise UsageError(f"{wanted} does not say what it stores: take one of {', '.join(sorted(ENCODERS))}, ffv1")
+    offered = list_pixel_formats(name, container, offered, options.vprofile)
     pixel_format = options.pix_fmt or _choose_pixel_format(info, name, offered)
     if pixel_format not in offered:
-        raise UsageError(f"{wanted} cannot store {pixel_format}: it offers {', '.join(offered)}")
+        of = f" of profile {options.vprofile}" if options.vprofile else ""
+        raise UsageError(f"{wanted}{of} cannot store {pixel_format}: it offers {', '.join(offered)}")
+    if name == "dnxhd":
+        check_can_be_dnxhr(info)
     pixels = av.VideoFormat(pixel_format, 16, 16)
     subsampling = get_chroma_subsampling(pixels)
     if not is_rgb(pixels) and subsampling == "400":
@@ -117,15 +133,28 @@ def choose_encoder(info: VideoInfo, output: Path, options: EncodingOptions) -> E
     return encoder
 
 
+def _check_archive(output: Path, options: EncodingOptions) -> None:
+    """Raise UsageError where a result for archives is to be anything but FFV1 in Matroska."""
+    if is_picture_output(output):
+        raise UsageError("--archive is for films: leave it out for pictures, or name the result *.mkv")
+    if output.suffix.lower() != ".mkv":
+        raise UsageError(f"--archive is FFV1 in Matroska: name the result *.mkv, not *{output.suffix}")
+    if options.vcodec not in (None, "ffv1"):
+        raise UsageError(f"--archive is FFV1: leave out --vcodec {options.vcodec}")
+
+
 def _choose_codec(info: VideoInfo, container: str) -> str:
     """Choose the codec where the user did not: what editors cut stays that, all else becomes what everything plays."""
-    if container == "mov" and info.codec == "prores":
+    if container in ("mov", "mxf") and info.codec == "prores":
         return "prores"
+    if container == "mxf" or (container == "mov" and info.codec == "dnxhd" and not info.is_interlaced):
+        return "dnxhr"
     return "vp9" if container == "webm" else "h264"
 
 
 def _make_settings(name: str, pixel_format: str, info: VideoInfo, options: EncodingOptions) -> EncoderSettings:
-    chosen = _merge_options(_build_encoder_options(name, options), _build_film_options(name, info, pixel_format))
+    chosen = _merge_options(_build_encoder_options(name, options), _build_film_options(name, info))
+    chosen |= build_profile_options(name, pixel_format, options.vprofile, info)
     return EncoderSettings(name, pixel_format, get_bit_depth(av.VideoFormat(pixel_format, 16, 16)), chosen)
 
 
@@ -169,6 +198,8 @@ def is_folder_name(output: Path) -> bool:
 
 def _choose_picture_encoder(info: VideoInfo, output: Path, options: EncodingOptions) -> EncoderSettings:
     """Settle the format of one picture or a folder of them: 8 bits, 16 for deeper films, or EXR."""
+    if options.vprofile:
+        raise UsageError("pictures have no --vprofile: prores and dnxhr have, so leave it out")
     depth = 16 if info.depth > 8 else 8
     if not is_folder_name(output):
         if info.expected_frames not in (None, 1):
@@ -192,6 +223,8 @@ def _find_container(output: Path) -> tuple[str, set[str]]:
     name = CONTAINERS.get(output.suffix.lower())
     if name is None:
         raise UsageError(f"{output.suffix} is no container for a result: name it {', '.join(CONTAINERS)}")
+    if name == "mxf":  # its muxer takes more than it lists, and decides when it begins
+        return name, set(MXF_CODECS)
     container = av.open(os.devnull, "w", format=name)
     return container.format.name, container.supported_codecs
 
@@ -201,8 +234,11 @@ def _choose_pixel_format(info: VideoInfo, name: str, offered: list[str]) -> str:
     has_odd_size = info.width % 2 or info.height % 2
     if (name == "libx264" and info.subsampling in ("400", "420")) or name in ("libx265", "libvpx-vp9", "libsvtav1"):
         preferred = ["444" if has_odd_size else "420"]
+    elif name in EDITING_CODECS:  # all of 4:4:4 is stored so, and nothing else, also where that is deeper
+        preferred = ["444" if info.subsampling == "444" else "422"]
+        offered = [known for known in offered if preferred[0] in known] or offered
     elif info.subsampling == "400":
-        preferred = ["422", "420", "444"] if name == "prores_ks" else ["420", "444"]
+        preferred = ["420", "444"]
     elif name == "libx264" and not info.has_luma_plane:
         preferred = ["444" if has_odd_size else "420"]
     else:
@@ -227,7 +263,7 @@ def _build_encoder_options(name: str, options: EncodingOptions) -> dict[str, str
         chosen["threads"] = "1"
     if name == "libx264" and _has_avx512():
         chosen["x264-params"] = f"asm={_REPRODUCIBLE_CPU_FLAGS}"
-    if options.lossless:
+    if options.is_lossless:
         return chosen | _build_lossless_options(name, options)
     if name in _DEFAULT_QUALITY:
         key, default = _DEFAULT_QUALITY[name]
@@ -239,20 +275,16 @@ def _build_encoder_options(name: str, options: EncodingOptions) -> dict[str, str
     return chosen
 
 
-def _build_film_options(name: str, info: VideoInfo, pixel_format: str) -> dict[str, str]:
-    """Return the options by which an encoder keeps what the film has: order of fields, profile, side data."""
+def _build_film_options(name: str, info: VideoInfo) -> dict[str, str]:
+    """Return the options by which an encoder keeps what the film has: order of fields, side data."""
     options = build_side_data_options(name, info.side_data)
+    if name == "ffv1":
+        options |= _FFV1_OPTIONS
+        if min(info.width, info.height) >= _FFV1_SLICED_SIDE:
+            options["slices"] = str(_FFV1_SLICES)
     if name == "libx264" and info.is_interlaced and not info.is_top_field_first:
         # It learns this from frames, but writes its headers before: MP4 and MOV would say that the top field is first.
         options["x264-params"] = "bff=1"
-    if name == "prores_ks" and info.codec == "prores" and info.codec_profile in _PRORES_PROFILES:
-        profile = _PRORES_PROFILES[info.codec_profile]
-        if profile.startswith("4444") == ("444" in pixel_format):
-            options["profile"] = profile
-    if name == "dnxhd":
-        options["profile"] = (
-            "dnxhr_444" if "444" in pixel_format else "dnxhr_hqx" if "10" in pixel_format else "dnxhr_hq"
-        )
     return options
 
 
@@ -269,7 +301,7 @@ def _has_avx512() -> bool:
 
 def _build_lossless_options(name: str, options: EncodingOptions) -> dict[str, str]:
     if options.crf is not None:
-        raise UsageError("--lossless and --crf exclude each other")
+        raise UsageError("what is stored without loss (--lossless, --archive) has no --crf: leave it out")
     known = {
         "ffv1": {},
         "huffyuv": {},

@@ -20,10 +20,11 @@ from kinemacolor.video.picture_files import (
     read_picture_header,
     translate_picture_errors,
 )
+from kinemacolor.video.picture_tags import add_picture_tag
 from kinemacolor.video.pixels import iter_strips
 from kinemacolor.video.tiff_pages import read_tiff_profile
 
-FILM_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".webm", ".avi", ".ogv", ".mpg", ".mpeg")
+FILM_SUFFIXES = (".mp4", ".mkv", ".mov", ".m4v", ".webm", ".avi", ".ogv", ".mpg", ".mpeg", ".mxf")
 WRITABLE_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp")
 UPLOAD_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")  # of `UPLOAD_PICTURE_FORMATS`
 # By which pictures are found in a folder; what each is, its content says.
@@ -64,10 +65,11 @@ def read_picture_size(path: Path) -> tuple[int, int]:
         return image.height, image.width
 
 
-def write_picture(path: Path, rgb: UIntArray) -> None:
+def write_picture(path: Path, rgb: UIntArray, words: str = "") -> None:
     """Write ``H W 3`` R'G'B', or ``H W 4`` with transparency, uint8 or uint16, in the format of the suffix.
 
-    16 bits become 8 where the format is neither PNG nor TIFF.
+    16 bits become 8 where the format is neither PNG nor TIFF. ``words`` about it go into the file as `add_picture_tag`
+    puts them there.
 
     Raises OSError where the disk is full or refuses to be written.
     """
@@ -76,11 +78,14 @@ def write_picture(path: Path, rgb: UIntArray) -> None:
         rgb = np.rint(rgb / 257).astype(np.uint8)
     order = [2, 1, 0, 3][: rgb.shape[2]]
     _, data = cv2.imencode(path.suffix.lower(), np.ascontiguousarray(rgb[..., order]), quality)
-    path.write_bytes(data.tobytes())
+    content = data.tobytes()
+    path.write_bytes(add_picture_tag(content, path.suffix, words) if words else content)
 
 
-def write_exr(path: Path, rgb: Float32Array, samples: str, pixel_aspect: Fraction) -> None:
+def write_exr(path: Path, rgb: Float32Array, samples: str, pixel_aspect: Fraction, words: str = "") -> None:
     """Write ``H W 3`` sRGB 0..1 as scene-linear OpenEXR with BT.709 primaries; ``samples`` is "half" or "float".
+
+    ``words`` as in `write_picture`.
 
     Raises OSError where the disk is full or refuses to be written.
     """
@@ -95,7 +100,8 @@ def write_exr(path: Path, rgb: Float32Array, samples: str, pixel_aspect: Fractio
     encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, "gbrpf32le"
     encoder.time_base, encoder.sample_aspect_ratio = Fraction(1, 24), pixel_aspect
     encoder.options = {"format": samples, "compression": "zip16"}
-    path.write_bytes(b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)]))
+    content = b"".join(bytes(packet) for packet in [*encoder.encode(frame), *encoder.encode(None)])
+    path.write_bytes(add_picture_tag(content, ".exr", words) if words else content)
 
 
 def read_color_picture(path: Path, *, keep_alpha: bool = False, content: bytes | None = None) -> UInt8Array:

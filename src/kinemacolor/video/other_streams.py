@@ -13,13 +13,17 @@ from kinemacolor.errors import InputError, translate_foreign_errors
 from kinemacolor.video.clock import ClockJump
 from kinemacolor.video.container import find_video_stream, has_steady_clock, open_film
 from kinemacolor.video.info import TIME_TOLERANCE_SECONDS, VideoInfo
+from kinemacolor.video.mxf import MXF_COMMENT, SOUND_RATE
 from kinemacolor.video.packet_clock import MAX_OVERLAP_SECONDS, PacketClock
-from kinemacolor.video.sound_as_pcm import PcmEncoder, can_be_pcm, is_layout_known
+from kinemacolor.video.sound_as_pcm import ContinuousPcmEncoder, PcmEncoder, can_be_pcm, is_layout_known
 from kinemacolor.video.timecode import advance_timecode
 
 CONTAINER_METADATA_KEYS = {
     *("major_brand", "minor_version", "compatible_brands", "encoder"),
     *("handler_name", "vendor_id", "duration"),
+    *("operational_pattern_ul", "uid", "generation_uid", "company_name", "product_name", "product_version_num"),
+    *("product_version", "application_platform", "product_uid", "toolkit_version_num", "modification_date"),
+    *("material_package_umid", "file_package_umid"),
 }
 # An encoder's priming, samples before the first one, is shorter; what begins earlier than this is sound of the film.
 _COVER_KINDS = {"mjpeg": "image/jpeg", "png": "image/png", "gif": "image/gif", "bmp": "image/bmp", "webp": "image/webp"}
@@ -63,14 +67,17 @@ class StreamCopier:
         for stream in self._source.streams:
             if stream.index != video.index:
                 self._add_stream(stream)
-        if not start_seconds and end_seconds is None and self._source.chapters():
-            target.set_chapters(self._source.chapters())
+        chapters = self._source.chapters() if not start_seconds and end_seconds is None else []
+        if chapters and target.format.name == "mxf":
+            warnings.append(f"{len(chapters)} chapter{'s' * (len(chapters) > 1)} left out: mxf cannot hold them")
+        elif chapters:
+            target.set_chapters(chapters)
         self._packets = self._iter_packets()
 
     @property
     def lead_seconds(self) -> float:
         """By how much sound or subtitles begin before zero, beyond what encoders put before it (their priming)."""
-        if self._start > 0:
+        if self._start > 0 or self._target.format.name == "mxf":  # where sound begins with the pictures
             return 0.0
         streams = [stream for stream in self._source.streams if stream.index in self._target_streams]
         begins = [float((one.start_time or 0) * (one.time_base or 0)) for one in streams]
@@ -86,30 +93,53 @@ class StreamCopier:
         if chapters:
             self._target.set_chapters(chapters)
 
-    def copy_until(self, seconds: float | None, jumps: tuple[ClockJump, ...] = ()) -> None:
-        """Copy the packets up to ``seconds`` of the pictures; None copies all that are left.
+    def copy_until(self, seconds: float, jumps: tuple[ClockJump, ...] = ()) -> None:
+        """Copy the packets up to ``seconds`` of the pictures.
 
         ``jumps`` are those of the film's clock up to there. Packets whose time runs back are put after the one before,
         or left out where that would move them by more than a moment; these are counted.
         """
         self._clock.learn(jumps)
+        for encoder in self._continuous_encoders:
+            encoder.begin(seconds + self._lead_seconds)
+        is_ended = self._copy_packets(seconds)
+        self._write_continuous(seconds, is_ended=is_ended)
+
+    def copy_rest(self, end_seconds: float) -> None:
+        """Copy all packets that are left; ``end_seconds`` is when the last picture ends."""
+        for encoder in self._continuous_encoders:
+            encoder.end_seconds = end_seconds + self._lead_seconds
+        self._copy_packets(None)
+        self._write_continuous(end_seconds, is_ended=True)
+
+    @property
+    def _continuous_encoders(self) -> list[ContinuousPcmEncoder]:
+        return [one for one in self._pcm_encoders.values() if isinstance(one, ContinuousPcmEncoder)]
+
+    def _write_continuous(self, seconds: float, *, is_ended: bool) -> None:
+        """Write the sound up to ``seconds`` of the pictures where it has no times of its own."""
+        for encoder in self._continuous_encoders:
+            self._target.mux(list(encoder.take_until(seconds + self._lead_seconds, is_ended=is_ended)))
+
+    def _copy_packets(self, seconds: float | None) -> bool:
+        """Copy packets up to ``seconds``, None for all; gives whether there are no more."""
         begin = self._origin + self._start
         while True:
             if self._pending is None:
                 following = next(self._packets, None)
                 if following is None:
-                    return
+                    return True
                 self._pending = (following, None)
             packet, shift = self._pending
             if shift is None:
                 shift = self._clock.find_shift(packet, None if seconds is None else seconds + begin)
             self._pending = (packet, shift)
             if shift is None:  # it lies behind a jump that the pictures have not reached
-                return
+                return False
             packet_seconds = _get_packet_seconds(packet) + shift - begin
             is_cover = bool(packet.stream.disposition & av.stream.Disposition.attached_pic)
             if seconds is not None and packet_seconds > seconds and not is_cover:
-                return
+                return False
             self._pending = None
             # Sound may begin before zero, with the samples that an encoder adds before it (priming).
             is_too_early = self._start > 0 and packet_seconds < 0
@@ -173,7 +203,7 @@ class StreamCopier:
                 self._warnings.append(
                     f"{name} ({getattr(stream, 'name', None) or 'of an unknown kind'}) is left out: data is not copied"
                 )
-        elif not can_hold(container, stream):
+        elif container == "mxf" or not can_hold(container, stream):
             self._add_as_pcm(stream)
         else:
             copy = self._target.add_stream_from_template(stream, opaque=True)
@@ -200,11 +230,17 @@ class StreamCopier:
         codec = stream.codec_context.codec.canonical_name
         if can_be_pcm(stream, container):
             assert isinstance(stream, av.AudioStream)
-            encoder = self._pcm_encoders[stream.index] = PcmEncoder(stream, self._target)
+            kind = ContinuousPcmEncoder if container == "mxf" else PcmEncoder
+            encoder = self._pcm_encoders[stream.index] = kind(stream, self._target)
             copy_metadata(stream.metadata, encoder.stream.metadata)
             encoder.stream.disposition = stream.disposition
             self._target_streams[stream.index] = encoder.stream
-            self._warnings.append(f"{name} ({codec}) is stored as {encoder.codec}: {container} cannot hold it as it is")
+            if codec != encoder.codec:
+                self._warnings.append(
+                    f"{name} ({codec}) is stored as {encoder.codec}: {container} cannot hold it as it is"
+                )
+        elif container == "mxf" and can_be_pcm(stream, "mov"):
+            self._warnings.append(f"{name} ({codec}) is left out: mxf holds sound of {SOUND_RATE} Hz alone, .mov any")
         else:
             hint = ", .mkv can" if container != "matroska" and _fits_matroska(stream) else ""
             self._warnings.append(f"{name} ({codec}) is left out: {container} cannot hold it{hint}")
@@ -234,7 +270,12 @@ class StreamCopier:
 
 
 def can_hold(container: str, stream: av.stream.Stream) -> bool:
-    """Say whether a container, by FFmpeg's name, can hold a stream as it is: its codec, and its header too."""
+    """Say whether a container, by FFmpeg's name, can hold a stream as it is: its codec, and its header too.
+
+    MXF holds no sound but PCM, so there it is whether its samples can be kept.
+    """
+    if container == "mxf":
+        return can_be_pcm(stream, container)
     if stream.codec_context is None:
         return False
     try:
@@ -260,7 +301,10 @@ def copy_film_metadata(
 ) -> None:
     """Copy the metadata of a film and of its picture stream; the time code becomes that at ``start_seconds``."""
     copy_metadata(find_video_stream(source, info.path).metadata, target.streams.video[0].metadata)
-    copy_metadata(source.metadata, target.metadata)
+    metadata = dict(source.metadata)
+    if source.format.name == "mxf":
+        metadata = {key.removeprefix(MXF_COMMENT): value for key, value in metadata.items()}
+    copy_metadata(metadata, target.metadata)
     if info.timecode and info.rate:
         skipped = math.ceil((start_seconds - TIME_TOLERANCE_SECONDS) * info.rate)
         target.metadata["timecode"] = advance_timecode(info.timecode, max(0, skipped), info.rate)

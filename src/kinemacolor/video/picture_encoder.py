@@ -10,8 +10,9 @@ import av
 import av.filter
 
 from kinemacolor.utils.arrays import UIntArray
+from kinemacolor.video.editing_codecs import name_dnxhr_matrix
 from kinemacolor.video.encoding import EncoderSettings
-from kinemacolor.video.info import FrameExtras, VideoInfo
+from kinemacolor.video.info import UNSPECIFIED, FrameExtras, VideoInfo
 from kinemacolor.video.orientation import is_rigid
 from kinemacolor.video.pixels import build_frame, full_to_limited_range, get_planar_format, rescale_codes
 from kinemacolor.video.side_data import SideDataAccount
@@ -19,6 +20,7 @@ from kinemacolor.video.timestamps import TimestampConverter
 
 VideoPacket: TypeAlias = "av.Packet[av.VideoStream]"
 MATROSKA_SUFFIXES = (".mkv", ".webm")
+_RESERVED = 0  # in ITU-T H.273, of primaries and transfer: it says as little as "unspecified"
 
 
 class PictureEncoder:
@@ -69,6 +71,10 @@ class PictureEncoder:
         """Return the same in ticks of the result, to be asked once for each frame in their order (they grow)."""
         return self._timestamps.convert_pts(pts, self._shift_ticks)
 
+    def convert_duration(self, duration: int) -> int:
+        """Return in ticks of the result how long a frame is shown, for ticks of the film."""
+        return self._timestamps.convert_duration(duration)
+
     def encode(
         self, luma_codes: UIntArray, cbcr_codes: UIntArray, ticks: int, duration: int, extras: FrameExtras
     ) -> Sequence[VideoPacket]:
@@ -76,11 +82,18 @@ class PictureEncoder:
         frame = self._build_frame(luma_codes, cbcr_codes, extras)
         frame.pts, frame.duration = ticks, self._timestamps.convert_duration(duration)
         frame.time_base = self._timestamps.time_base
-        return self.stream.encode(self._mark_fields(frame))
+        return self._complete(self.stream.encode(self._mark_fields(frame)))
 
     def flush(self) -> Sequence[VideoPacket]:
         """Return the packets that are left."""
-        return self.stream.encode(None)
+        return self._complete(self.stream.encode(None))
+
+    def _complete(self, packets: Sequence[VideoPacket]) -> Sequence[VideoPacket]:
+        """Write into packets what FFmpeg's encoder does not: the matrix of DNxHR."""
+        if self._encoder.name == "dnxhd":
+            for packet in packets:
+                packet.update(name_dnxhr_matrix(bytes(packet), self._colors.matrix))
+        return packets
 
     def describe_losses(self) -> list[str]:
         """Say in words what side data of the frames was lost."""
@@ -106,15 +119,18 @@ class PictureEncoder:
     def _add_stream(self, container: av.container.OutputContainer) -> av.VideoStream:
         """Add the picture stream, with the source's size, time base, colour tags, fields and display matrix."""
         info, encoder = self._info, self._encoder
-        stream = container.add_stream(encoder.name, rate=info.rate, options=encoder.options)
+        stream = container.add_stream(encoder.name, rate=self._timestamps.rate, options=encoder.options)
         assert isinstance(stream, av.VideoStream)
         context = stream.codec_context
         context.width, context.height, context.pix_fmt = info.width, info.height, encoder.pixel_format
         context.time_base = stream.time_base = self._timestamps.time_base
-        context.framerate = info.rate or Fraction(25)
+        context.framerate = self._timestamps.rate or Fraction(25)
         context.color_range = 2 if self._colors.full_range else 1
         context.colorspace = 0 if encoder.is_rgb else info.colors.matrix
         context.color_primaries, context.color_trc = info.colors.primaries, info.colors.transfer
+        if encoder.name == "dnxhd":  # else QuickTime gets no colour tags where one of them is unknown
+            context.color_primaries = info.colors.primaries if info.colors.primaries != UNSPECIFIED else _RESERVED
+            context.color_trc = info.colors.transfer if info.colors.transfer != UNSPECIFIED else _RESERVED
         context.thread_type = "AUTO"
         if info.sample_aspect:
             context.sample_aspect_ratio = info.sample_aspect

@@ -13,6 +13,7 @@ from kinemacolor.video.images import write_exr, write_picture
 from kinemacolor.video.info import NO_EXTRAS, FrameExtras, VideoInfo
 from kinemacolor.video.output import make_partial_path, translate_encoding_errors
 from kinemacolor.video.picture_series import find_series
+from kinemacolor.video.picture_tags import can_be_tagged
 from kinemacolor.video.pixels import rescale_codes
 
 if TYPE_CHECKING:
@@ -20,12 +21,19 @@ if TYPE_CHECKING:
 
 
 class PictureWriter:
-    """Writes a folder of pictures named after those of the source, or one picture; films are turned upright."""
+    """Writes a folder of pictures named after those of the source, or one picture; films are turned upright.
 
-    def __init__(self, output: Path, info: VideoInfo, encoder: EncoderSettings) -> None:
-        self.output, self.info, self.encoder = output, info, encoder
+    ``words``: what each says of itself, where its format has a place for it.
+    """
+
+    def __init__(self, output: Path, info: VideoInfo, encoder: EncoderSettings, words: str = "") -> None:
+        self.output, self.info, self.encoder, self._words = output, info, encoder, words
         self.partial_path = make_partial_path(output)
         self.warnings: list[str] = []
+        if words and not can_be_tagged(encoder.picture_suffix or ""):
+            self.warnings.append(
+                f"{encoder.picture_suffix} has no place to say that colours are synthetic: the record does"
+            )
         series = find_series(info.path, info.gaps) if info.is_pictures else None
         frames = zip(series.times, series.frames, strict=False) if series else ()
         self._names = {time: f"{frame.name}{encoder.picture_suffix}" for time, frame in frames}
@@ -56,9 +64,10 @@ class PictureWriter:
         rgb = info.orientation.apply(_planes_to_rgb(codes, cbcr_codes, info.colors.build_ycbcr(depth)))
         with translate_encoding_errors(self.partial_path):
             if self.encoder.picture_suffix == ".exr":
-                write_exr(self._get_picture_path(pts), rgb, self.encoder.options["format"], self._upright_pixel_aspect)
+                samples, aspect = self.encoder.options["format"], self._upright_pixel_aspect
+                write_exr(self._get_picture_path(pts), rgb, samples, aspect, self._words)
             else:
-                write_picture(self._get_picture_path(pts), _rgb_to_codes(rgb, depth))
+                write_picture(self._get_picture_path(pts), _rgb_to_codes(rgb, depth), self._words)
         self._count += 1
 
     @property

@@ -52,7 +52,12 @@ def get_planar_format(subsampling: str, depth: int) -> str:
 
 
 def compute_chroma_shape(height: int, width: int, subsampling: str) -> tuple[int, int]:
-    """Compute rows and columns of the chroma planes of a picture of this size."""
+    """Compute rows and columns of the chroma planes of a picture of this size.
+
+    Raises ValueError for a subsampling without such planes.
+    """
+    if subsampling not in _CHROMA_FACTORS:
+        raise ValueError(f"there is no subsampling {subsampling!r}: use {', '.join(_CHROMA_FACTORS)}")
     rows, columns = _CHROMA_FACTORS[subsampling]
     return -(-height // rows), -(-width // columns)
 

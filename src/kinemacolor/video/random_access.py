@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import av
 
@@ -53,6 +53,23 @@ class FrameIndexBuilder:
         """
         anchors = tuple(self.anchors) if reader.has_own_times else ()
         return FrameIndex(anchors, self.frames, self.every, reader.info.gaps)
+
+
+class FrameSource(Protocol):
+    """Frames of a film by number: a `RangeReader`, or another program that has them."""
+
+    @property
+    def info(self) -> VideoInfo:
+        """What the film is."""
+        ...
+
+    def iter_blocks(self, first: int, end: int, size: int) -> Iterator[FrameBlock]:
+        """Yield frames ``first`` up to ``end`` (not in it) in blocks of ``size``, the last one perhaps shorter."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the film."""
+        ...
 
 
 class RangeReader:

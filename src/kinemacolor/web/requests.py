@@ -8,13 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kinemacolor.options import Detector, EncodingOptions, RenderOptions
 from kinemacolor.rendering.output import OutputSpec, default_output_path
+from kinemacolor.video.editing_codecs import EDITING_CODECS
 from kinemacolor.web.project import Project
 
-OutputFormat = Literal["h264", "h265", "prores", "ffv1", "vp9", "png"]
+OutputFormat = Literal["h264", "h265", "prores", "dnxhr", "ffv1", "vp9", "png"]
 OUTPUT_FORMATS: dict[OutputFormat, tuple[str, str, EncodingOptions]] = {
     "h264": ("MP4, H.264: plays everywhere", ".mp4", EncodingOptions(vcodec="h264")),
     "h265": ("MP4, H.265: smaller", ".mp4", EncodingOptions(vcodec="h265")),
     "prores": ("MOV, ProRes: for editing", ".mov", EncodingOptions(vcodec="prores")),
+    "dnxhr": ("MXF, DNxHR: for editing stations", ".mxf", EncodingOptions(vcodec="dnxhr")),
     "ffv1": ("Matroska, FFV1: without loss, for archives", ".mkv", EncodingOptions(lossless=True)),
     "vp9": ("WebM, VP9", ".webm", EncodingOptions(vcodec="vp9")),
     "png": ("A picture, PNG", ".png", EncodingOptions(vcodec="png")),
@@ -75,11 +77,12 @@ def make_output_target(project: Project, task: RenderFilm) -> OutputSpec:
     stem = (Path(entry.title).stem if source.is_file() else entry.title) or "film"
     if (entry.start_seconds, entry.end_seconds) != (0, None):
         stem += f".{entry.start_seconds:g}-{'end' if entry.end_seconds is None else f'{entry.end_seconds:g}'}"
+    of_confidence = suffix if encoding.vcodec in EDITING_CODECS.values() else ".mp4"
     return OutputSpec(
         output=folder / f"{stem}.color{suffix}",
         encoding=encoding,
         layer=folder / f"{stem}.layer{suffix}" if task.layer else None,
-        confidence=folder / f"{stem}.confidence.mp4" if task.confidence else None,
+        confidence=folder / f"{stem}.confidence{of_confidence}" if task.confidence else None,
         overwrite=True,
     )
 

@@ -112,7 +112,7 @@ def test_nothing_is_reported_to_its_maker() -> None:
 
 def test_sessions_of_one_model_may_be_in_several_threads(kinema: Colorizer, home: Path) -> None:
     def paint(_: int) -> list[np.ndarray]:
-        session = Session(kinema, [scene(0)], height=64, width=80, options=SMALL, engine="openvino")
+        session = Session(kinema, [scene(0)], height=72, width=96, options=SMALL, engine="openvino")
         return [session.colorize(scene(at))[0] for at in range(3)]
 
     with ThreadPoolExecutor(3) as pool:

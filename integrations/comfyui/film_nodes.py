@@ -1,0 +1,345 @@
+"""Nodes that colorize: a preview, a plan, a film."""
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+from comfy_api.latest import Input, io
+from comfy_execution.graph_utils import ExecutionBlocker
+
+import kinemacolor
+from kinemacolor.models.catalog import list_models
+from kinemacolor.options import DEFAULT_MODEL
+from kinemacolor.report.write import write_report
+from kinemacolor.utils.files import compute_file_sha256
+
+from . import comfy_files as files
+from .reference_nodes import CATEGORY, References
+
+Plan = io.Custom("KINEMACOLOR_PLAN")  # the path of a plan
+CONTAINERS = ("mp4", "mov", "mkv")
+CODECS = ("auto", "h264", "h265", "prores", "lossless")
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+class ResultChoices(TypedDict):
+    """What the nodes that write a film ask of it."""
+
+    prefix: str
+    container: str
+    codec: str
+    confidence: bool
+    report: bool
+    keep_predictions: bool
+
+
+class PreviewColours(io.ComfyNode):
+    """Film and references to one picture."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node to ComfyUI."""
+        return io.Schema(
+            node_id="KinemacolorPreview",
+            display_name="Preview Colours",
+            category=CATEGORY,
+            description="A row for each time: gray, in colour, and how sure the model is (bright: sure).",
+            inputs=[
+                io.Video.Input("film"),
+                References.Input("references"),
+                io.String.Input("seconds", default="0", tooltip="Times in the film, such as 1.5, 20"),
+                *_model_inputs(),
+                _device_input(),
+            ],
+            outputs=[io.Image.Output(display_name="preview")],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        film: Input.Video,
+        references: tuple[str, ...],
+        seconds: str,
+        model: str,
+        saturation: float,
+        fill: bool,
+        device: str,
+    ) -> io.NodeOutput:
+        """Make the picture."""
+        found = files.find_film(film)
+        try:
+            times = [found.start_seconds + float(one) for one in seconds.split(",") if one.strip()]
+        except ValueError:
+            raise ValueError(f"{seconds!r} is no list of seconds: write 1.5, 20") from None
+        with files.open_temporary_folder() as folder:
+            target = Path(folder) / "preview.png"
+            options = _make_options(saturation, fill=fill)
+            kinemacolor.preview(
+                found.path, references, target, at_seconds=times, model=model, options=options, device=device
+            )
+            return io.NodeOutput(files.read_pictures([target]))
+
+
+class PlanFilm(io.ComfyNode):
+    """Film and references to a plan."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node to ComfyUI."""
+        return io.Schema(
+            node_id="KinemacolorPlan",
+            display_name="Plan Film",
+            category=CATEGORY,
+            description="Finds the shots, and gives each the references that fit it: one file to read and edit.",
+            inputs=[
+                io.Video.Input("film"),
+                References.Input("references"),
+                io.Int.Input("per_shot", default=2, min=1, max=100, tooltip="References for a shot at most."),
+                io.String.Input("shots", default="", tooltip="A list of your shots: *.csv, *.edl, *.otio; or empty."),
+                *_model_inputs(),
+            ],
+            outputs=[
+                Plan.Output(display_name="plan"),
+                io.String.Output(display_name="summary", tooltip="Shots and their references."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        film: Input.Video,
+        references: tuple[str, ...],
+        per_shot: int,
+        shots: str,
+        model: str,
+        saturation: float,
+        fill: bool,
+    ) -> io.NodeOutput:
+        """Make the plan and write it into ComfyUI's output, named by its content."""
+        options = _make_options(saturation, fill=fill)
+        plan = _make_plan(files.find_film(film), references, model, options, per_shot, shots.strip() or None)
+        path = files.make_folder("plans") / f"{plan.film.path.stem}_{_digest_plan(plan)}.plan.json"
+        plan.write(path)
+        return io.NodeOutput(str(path), _describe_plan(plan, path))
+
+
+class LoadPlan(io.ComfyNode):
+    """A file to a plan."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node to ComfyUI."""
+        return io.Schema(
+            node_id="KinemacolorLoadPlan",
+            display_name="Load Plan",
+            category=CATEGORY,
+            description="A plan that was edited, or made by `kinemacolor plan`.",
+            inputs=[io.String.Input("path", tooltip="*.plan.json")],
+            outputs=[Plan.Output(display_name="plan"), io.String.Output(display_name="summary")],
+        )
+
+    @classmethod
+    def execute(cls, path: str) -> io.NodeOutput:
+        """Read and check the plan."""
+        return io.NodeOutput(path, _describe_plan(kinemacolor.Plan.read(Path(path)), Path(path)))
+
+    @classmethod
+    def fingerprint_inputs(cls, path: str) -> str:
+        """Have the node run again where the file changed."""
+        return compute_file_sha256(Path(path)) if Path(path).is_file() else ""
+
+
+class ColorizeFilm(io.ComfyNode):
+    """Film and references to a film in colour."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node to ComfyUI."""
+        return io.Schema(
+            node_id="KinemacolorColorizeFilm",
+            display_name="Colorize Film",
+            category=CATEGORY,
+            description="Gives a film the colours of references. The film goes by its path, so any length fits; luma, "
+            "sound and times stay. Stopped jobs go on where they were when they are queued again.",
+            is_output_node=True,
+            inputs=[
+                io.Video.Input("film"),
+                References.Input("references"),
+                *_model_inputs(),
+                _device_input(),
+                *_result_inputs(),
+            ],
+            outputs=_film_outputs(),
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        film: Input.Video,
+        references: tuple[str, ...],
+        model: str,
+        saturation: float,
+        fill: bool,
+        device: str,
+        **choices: Unpack[ResultChoices],
+    ) -> io.NodeOutput:
+        """Plan and render."""
+        plan = _make_plan(files.find_film(film), references, model, _make_options(saturation, fill=fill))
+        return _render(plan, cls.hidden.unique_id, device, choices)
+
+
+class RenderPlan(io.ComfyNode):
+    """Plan to a film in colour."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Describe the node to ComfyUI."""
+        return io.Schema(
+            node_id="KinemacolorRenderPlan",
+            display_name="Render Plan",
+            category=CATEGORY,
+            description="Colorizes a film as its plan says. Of a changed plan only what changed is painted, where "
+            "predictions are kept.",
+            is_output_node=True,
+            inputs=[Plan.Input("plan"), _device_input(), *_result_inputs()],
+            outputs=_film_outputs(),
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(cls, plan: str, device: str, **choices: Unpack[ResultChoices]) -> io.NodeOutput:
+        """Read the plan and render it."""
+        return _render(kinemacolor.Plan.read(Path(plan)), cls.hidden.unique_id, device, choices)
+
+
+def _model_inputs() -> list[io.Input]:
+    return [
+        io.Combo.Input("model", options=list(list_models()), default=DEFAULT_MODEL),
+        io.Float.Input("saturation", default=1.0, min=0.0, max=4.0, step=0.05, tooltip="A factor on the colours."),
+        io.Boolean.Input("fill", default=False, tooltip="Guess typical colours where no reference shows any."),
+    ]
+
+
+def _device_input() -> io.Input:
+    return io.Combo.Input("device", options=list(DEVICES), default="auto")
+
+
+def _result_inputs() -> list[io.Input]:
+    return [
+        io.String.Input("prefix", default="kinemacolor/film", tooltip="Of the name in ComfyUI's output folder."),
+        io.Combo.Input("container", options=list(CONTAINERS), default="mp4", tooltip="mkv keeps most of a film."),
+        io.Combo.Input("codec", options=list(CODECS), default="auto", tooltip="lossless: luma bit for bit, in mkv."),
+        io.Boolean.Input("confidence", default=False, tooltip="Also a gray film of how sure the model is."),
+        io.Boolean.Input("report", default=False, tooltip="Also a report: which shots want a look, and what helps."),
+        io.Boolean.Input(
+            "keep_predictions", default=False, tooltip="Of a changed plan only what changed is painted then."
+        ),
+    ]
+
+
+def _film_outputs() -> list[io.Output]:
+    return [
+        io.Video.Output(display_name="film"),
+        io.Video.Output(display_name="confidence", tooltip="Bright: sure. Only where it is asked for."),
+        io.String.Output(display_name="report"),
+        io.String.Output(display_name="path", tooltip="Of the film."),
+    ]
+
+
+def _make_options(saturation: float, *, fill: bool) -> kinemacolor.RenderOptions:
+    """Make the options of a film; a factor of 1 leaves the colours to the model, whose recipe may have its own."""
+    return kinemacolor.RenderOptions(saturation=None if saturation == 1 else saturation, fill=fill)
+
+
+def _make_encoding(codec: str) -> kinemacolor.EncodingOptions:
+    if codec == "lossless":
+        return kinemacolor.EncodingOptions(lossless=True)
+    return kinemacolor.EncodingOptions(vcodec=None if codec == "auto" else codec)
+
+
+def _make_plan(
+    film: files.Film,
+    references: tuple[str, ...],
+    model: str,
+    options: kinemacolor.RenderOptions,
+    per_shot: int = 2,
+    shot_list: str | None = None,
+) -> kinemacolor.Plan:
+    return kinemacolor.make_plan(
+        film.path,
+        references,
+        model=model,
+        options=options,
+        start_seconds=film.start_seconds,
+        end_seconds=film.end_seconds,
+        references_per_shot=per_shot,
+        shot_list=shot_list,
+        stills_folder=files.make_folder("stills"),
+    )
+
+
+def _digest_plan(plan: kinemacolor.Plan) -> str:
+    """Compute ten digits that differ where the colours may: of the plan and of its pictures."""
+    digest = hashlib.sha256(plan.model_dump_json(exclude={"kinemacolor"}).encode())
+    for _, entry in sorted(plan.references.items()):
+        digest.update(compute_file_sha256(entry.path).encode())
+    return digest.hexdigest()[:10]
+
+
+def _describe_plan(plan: kinemacolor.Plan, path: Path) -> str:
+    shots = [
+        f"shot {number}: frames {shot.first} to {shot.last}, {', '.join(shot.references)}"
+        for number, shot in enumerate(plan.shots, 1)
+    ]
+    return "\n".join([f"{path}: {plan.film.frames} frames", *shots])
+
+
+def _render(plan: kinemacolor.Plan, node_id: str | None, device: str, choices: ResultChoices) -> io.NodeOutput:
+    """Render a plan into ComfyUI's output, under a name that follows from it: a stopped job goes on there."""
+    encoding = _make_encoding(choices["codec"])
+    name = files.make_result_name(choices["prefix"], _digest_plan(plan), plan.film.path)
+    target = name.with_name(f"{name.name}-{choices['codec']}.{choices['container']}")
+    work, confidence = name.with_name(f"{name.name}.work"), target.with_name(f"{target.stem}.confidence.mp4")
+    report = kinemacolor.render(
+        plan,
+        target,
+        work_folder=work,
+        encoding=encoding,
+        confidence=confidence if choices["confidence"] else None,
+        device=device,
+        on_progress=files.make_progress(node_id),
+    )
+    text = [
+        f"{report.frames} frames, {report.shots} shots, mean confidence {report.mean_confidence:.2f}",
+        *(f"note: {warning}" for warning in report.warnings),
+    ]
+    if choices["report"]:
+        page = name.with_name(f"{name.name}.report")
+        text += _describe_report(plan, work, page)
+    if not choices["keep_predictions"]:
+        shutil.rmtree(work, ignore_errors=True)
+    return io.NodeOutput(
+        files.open_result(target),
+        files.open_result(confidence) if choices["confidence"] else ExecutionBlocker(None),
+        "\n".join(text),
+        str(target),
+        ui=files.make_video_preview(target),
+    )
+
+
+def _describe_report(plan: kinemacolor.Plan, work: Path, folder: Path) -> list[str]:
+    """Write the report of what was painted, and list the shots that want a look."""
+    found = write_report(plan, work, folder)
+    return [
+        *(
+            f"look at shot {shot.number} (frames {shot.first} to {shot.last}): {'; '.join(shot.verdict.reasons)}"
+            for shot in found.shots_by_need("look")
+        ),
+        *(f"a reference at frame {one.frame} would help most" for one in found.advice[:1]),
+        f"report: {folder / 'index.html'}",
+    ]
+
+
+NODES = (PreviewColours, PlanFilm, LoadPlan, ColorizeFilm, RenderPlan)

@@ -1,0 +1,264 @@
+"""Makes the results of a record again: finds what they were made from, renders, and says whether they are the same."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kinemacolor.errors import InputError, UsageError, WeightsError, translate_read_errors
+from kinemacolor.inference.engines.choice import Runtime, choose_runtime
+from kinemacolor.models.catalog import find_model
+from kinemacolor.plan.document import Plan
+from kinemacolor.plan.planner import film_sha256
+from kinemacolor.plan.stills import extract_still
+from kinemacolor.provenance.fixity import is_payload
+from kinemacolor.provenance.record import Record, make_record_path
+from kinemacolor.rendering.output import OutputSpec, find_finished_render, prepare_plan_output
+from kinemacolor.rendering.progress import Progress, RenderReport
+from kinemacolor.rendering.temporary_folder import (
+    check_temporary_folder,
+    mark_temporary_folder,
+    remove_temporary_folder,
+)
+from kinemacolor.utils.files import compute_file_sha256, compute_tree_sha256
+from kinemacolor.video.disclosure import ResultRole
+from kinemacolor.video.images import FILM_SUFFIXES, PICTURE_SUFFIXES
+from kinemacolor.video.picture_series import is_pattern
+from kinemacolor.weights.manifest import weights_sha256
+
+_SHOWN_DIGITS = 12  # of a sha256, in messages
+
+
+@dataclass(frozen=True)
+class AgainRequest:
+    """A record whose results are wanted again.
+
+    ``output`` is the film; None: beside the record, `name_again` of its name. ``source`` and ``references``, a folder
+    that is searched by sha256, are needed where they do not lie where the record says. ``jobs``: `ColorizeRequest`.
+    """
+
+    record: Path
+    output: Path | None = None
+    source: Path | None = None
+    references: Path | None = None
+    jobs: int | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class AgainReport:
+    """What came of it: whether each result has the bytes of the recorded one, and what differs between both runs."""
+
+    report: RenderReport
+    same: Mapping[ResultRole, bool]
+    differences: tuple[str, ...] = field(default=())
+
+    @property
+    def is_same(self) -> bool:
+        """Whether all results have the bytes of the recorded ones."""
+        return all(self.same.values())
+
+
+class AgainRun:
+    """Does a request in two steps: the constructor finds and checks all that is needed; `render`.
+
+    The constructor writes nothing but stills of colour films that are needed and lie nowhere, into the work folder.
+
+    A record is what somebody else may have written: what it names is only read, and only once its sha256 is the
+    recorded one; encoders get options from this program alone. Raises InputError, which names all that is missing or
+    another; WeightsError for other weights; UsageError for a record that is none, and as `prepare_plan_output`.
+    """
+
+    def __init__(self, request: AgainRequest) -> None:
+        self.request, self.record = request, Record.read(request.record)
+        self._folder = request.record.parent
+        found = weights_sha256(self.record.model.name)
+        if found != self.record.plan.weights:
+            raise WeightsError(
+                f"the record is of other weights of {self.record.model.name} than this machine has: "
+                f"`kinemacolor models info {self.record.model.name}` says which it has"
+            )
+        self._notes: list[str] = []
+        self.output_spec = self._choose_outputs()
+        self.work_folder = self.output_spec.output.absolute().with_name(f"{self.output_spec.output.name}.work")
+        check_temporary_folder(self.work_folder)
+        self.plan = self._find_inputs()
+        self.runtime = self._choose_runtime()
+        self.finished = find_finished_render(self.plan, self.output_spec, self.work_folder)
+        self.output_setup = None
+        if not self.finished:
+            self.output_setup = prepare_plan_output(
+                self.plan,
+                self.output_spec,
+                find_model(self.plan.model).spec,
+                self.work_folder,
+                device=self.runtime.device,
+                engine=self.runtime.engine,
+                inputs=[request.record],
+            )
+
+    def render(self, on_progress: Callable[[Progress], None] | None = None) -> AgainReport:
+        """Render, and compare. A run that was stopped goes on. Raises as `api.render`."""
+        report = self.finished or self._render(on_progress)
+        remove_temporary_folder(self.work_folder, self.output_spec.output, report.warnings)
+        same = {}
+        for role, path in self.output_spec.results:
+            with translate_read_errors(path):
+                same[role] = compute_tree_sha256(path) == self.record.sha256s[role]
+        return AgainReport(report, same, tuple([] if all(same.values()) else self._find_differences()))
+
+    def _render(self, on_progress: Callable[[Progress], None] | None) -> RenderReport:
+        from kinemacolor.rendering.renderer import RenderPlan  # torch comes with it
+        from kinemacolor.rendering.side_by_side import render_in_jobs
+        from kinemacolor.weights.registry import load_model
+
+        assert self.output_setup is not None
+        machine, model = self.record.machine, load_model(self.plan.model)
+        mark_temporary_folder(self.work_folder)
+        render_plan = RenderPlan(
+            self.plan,
+            model,
+            self.work_folder,
+            device=self.runtime.device,
+            engine=self.runtime.engine,
+            is_film_checked=True,
+            torch_threads=machine.torch_threads,
+        )
+        jobs = self.request.jobs if self.runtime.device in ("auto", "cpu") else machine.rows
+        return render_in_jobs(render_plan, self.output_setup, on_progress, jobs)
+
+    def _find_inputs(self) -> Plan:
+        """Return the plan with the places of its film and references. Raises InputError, which names all faults."""
+        faults: list[str] = []
+        source = self.record.source
+        place = self.request.source or self._folder / source.place
+        if not (place.is_file() or place.is_dir() or is_pattern(place)):
+            faults.append(f"the film {place} is missing: name it with --source")
+        elif (found := film_sha256(place, self.record.plan.film.gaps)) != source.sha256:
+            faults.append(f"{place} is another film than the recorded one ({_describe_digests(found, source.sha256)})")
+        paths: dict[str, Path] = {}
+        stills: dict[str, tuple[Path, int]] = {}
+        references = _ReferenceSearch(self._folder, self.request.references)
+        for name, reference in self.record.references.items():
+            path, still = references.find(reference.place, reference.sha256), reference.still_of
+            if path is not None:
+                paths[name] = path
+            elif still is not None and (taken_from := references.find(still.place, still.sha256)) is not None:
+                stills[name] = taken_from, still.frame
+            else:
+                faults.append(references.describe_missing(reference.place, reference.sha256))
+        if faults:
+            raise InputError("; ".join(faults))
+        paths |= self._extract_stills(stills)
+        plan = self.record.plan
+        entries = {name: entry.model_copy(update={"path": paths[name]}) for name, entry in plan.references.items()}
+        film = plan.film.model_copy(update={"path": place.resolve() if place.exists() else place.absolute()})
+        return plan.model_copy(update={"film": film, "references": entries})
+
+    def _extract_stills(self, stills: Mapping[str, tuple[Path, int]]) -> dict[str, Path]:
+        """Take references from colour films again, into the work folder; gives their paths by name."""
+        paths = {}
+        for name, (film, frame) in stills.items():
+            wanted = self.record.references[name].sha256
+            path = paths[name] = self.work_folder / "stills" / f"{wanted}.png"
+            if not _has_digest(path, wanted):
+                mark_temporary_folder(self.work_folder)
+                extract_still(film, frame, path)
+            if not _has_digest(path, wanted):
+                self._notes.append(f"frame {frame} of {film.name} is decoded or stored otherwise here")
+        return paths
+
+    def _choose_outputs(self) -> OutputSpec:
+        if self.request.output is None and is_payload(self._folder):
+            raise UsageError(f"another film would make the bag around {self._folder} invalid: name one outside with -o")
+        names = {result.role: name_again(result.name) for result in self.record.results}
+        film = self.request.output or self._folder / names["film"]
+        others = {role: film.with_name(name) for role, name in names.items() if role != "film"}
+        return OutputSpec(
+            film, self.record.encoding, others.get("layer"), others.get("confidence"), self.request.overwrite
+        )
+
+    def _choose_runtime(self) -> Runtime:
+        """Choose engine and device of the record, where they run here; else whatever does, with a word about it."""
+        machine, spec = self.record.machine, find_model(self.plan.model).spec
+        try:
+            return choose_runtime(machine.engine, machine.device, spec, self.plan.options.precision)
+        except UsageError:
+            self._notes.append(f"{Runtime(machine.engine[:40], machine.device[:40])} does not run here")
+            return Runtime()
+
+    def _find_differences(self) -> Iterator[str]:
+        """Say what of program and machine differs between the record and this run."""
+        yield from self._notes
+        path = make_record_path(self.output_spec.output)
+        try:
+            made = Record.read(path)
+        except (InputError, UsageError):  # taken away meanwhile
+            return
+        if self.record.is_signed:
+            yield "the recorded film has Content Credentials, of which a part is random; this one has none"
+        before, after = _list_decisive(self.record), _list_decisive(made)
+        for name in sorted(before.keys() | after.keys()):
+            if before.get(name) != after.get(name):
+                yield f"{name} was {str(before.get(name, 'none'))[:80]}, is {after.get(name, 'none')}"
+
+
+class _ReferenceSearch:
+    """Finds files by their sha256: where a record names them, else in a folder, all of it hashed once."""
+
+    def __init__(self, folder: Path, given: Path | None) -> None:
+        self._folder, self._given = folder, given
+        self._digests: dict[str, Path] | None = None
+        if given is not None and not given.exists():
+            raise InputError(f"{given} does not exist: name a folder with the references")
+
+    def find(self, place: str, sha256: str) -> Path | None:
+        """Return the path of a file; None where none has this sha256."""
+        named = self._folder / place
+        if self._given is None:
+            return named if _has_digest(named, sha256) else None
+        if self._digests is None:
+            self._digests = {compute_file_sha256(path): path for path in _iter_files(self._given)}
+        return self._digests.get(sha256) or (named if _has_digest(named, sha256) else None)
+
+    def describe_missing(self, place: str, sha256: str) -> str:
+        """Say in words why `find` found nothing."""
+        named = self._folder / place
+        if self._given is not None:
+            return f"no picture in {self._given} is the reference {named.name} (sha256 {sha256[:_SHOWN_DIGITS]}…)"
+        if not named.is_file():
+            return f"the reference {named} is missing: name its folder with --references"
+        with translate_read_errors(named):
+            found = compute_file_sha256(named)
+        return f"{named} is another picture than the recorded one ({_describe_digests(found, sha256)})"
+
+
+def name_again(name: str) -> str:
+    """Return the name of a result that is made again: ``film.color-again.mp4``."""
+    path = Path(name)
+    return f"{path.stem}-again{path.suffix}"
+
+
+def run_again(request: AgainRequest, on_progress: Callable[[Progress], None] | None = None) -> AgainReport:
+    """Do both steps of a request. Raises as `AgainRun` and `AgainRun.render`."""
+    return AgainRun(request).render(on_progress)
+
+
+def _iter_files(given: Path) -> Iterator[Path]:
+    for path in sorted(given.rglob("*")) if given.is_dir() else [given]:
+        if path.suffix.lower() in (*PICTURE_SUFFIXES, *FILM_SUFFIXES) and path.is_file():
+            yield path
+
+
+def _has_digest(path: Path, sha256: str) -> bool:
+    with translate_read_errors(path):
+        return path.is_file() and compute_file_sha256(path) == sha256
+
+
+def _describe_digests(found: str, wanted: str) -> str:
+    return f"sha256 {found[:_SHOWN_DIGITS]}…, recorded {wanted[:_SHOWN_DIGITS]}…"
+
+
+def _list_decisive(record: Record) -> dict[str, object]:
+    """List all that decides bytes and is no input."""
+    encoders = {f"encoder of the {role}": one.model_dump() for role, one in record.encoders.items()}
+    return {**record.versions, **record.machine.model_dump(), **encoders}

@@ -1,0 +1,119 @@
+"""What is handed over with results: their record, lists of digests, a bag around them, and who signs them."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from kinemacolor.errors import UsageError
+from kinemacolor.options import DeliveryOptions
+from kinemacolor.provenance.credentials import ResultSigner, check_signable, compute_certificates_sha256
+from kinemacolor.provenance.fixity import (
+    BAG_FILES,
+    PAYLOAD_FOLDER,
+    format_fixity,
+    list_files,
+    make_bag_files,
+    make_fixity_path,
+)
+from kinemacolor.provenance.record import Record, make_record_path
+from kinemacolor.rendering.ownership import make_lock_path
+from kinemacolor.utils.files import compute_file_sha256, sync_path, translate_disk_errors
+from kinemacolor.video.output import make_partial_path
+
+
+def place_in_bag(result: Path, bag: Path | None) -> Path:
+    """Return where a result lies: in the payload of the ``bag``, or as named where there is none.
+
+    Raises UsageError for a name that leads elsewhere.
+    """
+    if bag is None:
+        return result
+    folder = bag / PAYLOAD_FOLDER
+    if result.parent not in (Path(), folder):
+        raise UsageError(f"with --bag the results lie in {folder}: give {result.name} without a folder")
+    return folder / result.name
+
+
+def list_files_beside(results: Sequence[Path], bag: Path | None, *, has_fixity: bool) -> tuple[Path, ...]:
+    """List what is written with results, in the order in which it gets its names: the record of the film first."""
+    fixity = map(make_fixity_path, results if has_fixity else ())
+    tags = [bag / name for name in BAG_FILES] if bag else []
+    return (make_record_path(results[0]), *fixity, *tags)
+
+
+def write_files_beside(
+    results: Sequence[Path], digests: Sequence[str], record: Record, bag: Path | None, *, has_fixity: bool
+) -> list[str]:
+    """Write the partial files of `list_files_beside` for finished results with these digests; gives theirs.
+
+    Nothing is read again but the pictures of a folder. Raises ResourceError where the disk is full or refuses.
+    """
+    known, written = dict(zip(results, digests, strict=True)), dict[Path, str]()
+
+    def write(path: Path, text: str) -> None:
+        write_synced(make_partial_path(path), text)
+        written[path] = hashlib.sha256(text.encode()).hexdigest()
+
+    write(record_path := make_record_path(results[0]), record.to_json())
+    for path in results if has_fixity else ():
+        listed = {path: known[path]} | ({record_path: written[record_path]} if path == results[0] else {})
+        write(make_fixity_path(path), format_fixity({one.name: sha256 for one, sha256 in listed.items()}))
+    if bag:
+        payload = dict[str, tuple[str, int]]()
+        with translate_disk_errors(bag):
+            for path, sha256 in (known | written).items():
+                partial = make_partial_path(path)
+                for name, file in list_files(partial, path.name).items():
+                    payload[name] = compute_file_sha256(file) if partial.is_dir() else sha256, file.stat().st_size
+        for name, text in make_bag_files(payload).items():
+            write(bag / name, text)
+    return list(written.values())
+
+
+def write_synced(path: Path, text: str) -> None:
+    """Write a text where nobody looks for it yet. Raises ResourceError where the disk is full or refuses."""
+    with translate_disk_errors(path):
+        path.write_bytes(text.encode())
+        sync_path(path)
+
+
+def check_bag(bag: Path, files: Iterable[Path]) -> None:
+    """Check that a bag can be made, of which these files will lie in it: nothing else may, now or later.
+
+    Raises UsageError.
+    """
+    if not bag.absolute().parent.is_dir():
+        raise UsageError(f"the folder {bag.absolute().parent} does not exist: make it first")
+    if bag.exists() and not bag.is_dir():
+        raise UsageError(f"{bag} is a file: name a new folder with --bag")
+    bag = bag.absolute().parent.resolve() / bag.absolute().name
+    payload = bag / PAYLOAD_FOLDER
+    whole = [(bag if file.name in BAG_FILES else payload) / file.name for file in files]
+    whole += [make_partial_path(file) for file in whole]
+    locks = [make_lock_path(file) for file in whole]
+    own = {*whole, *locks, *(lock.with_suffix(".trial") for lock in locks), *map(make_record_path, whole)}
+    for inside in bag.rglob("*") if bag.is_dir() else ():
+        if (inside != payload or inside.is_symlink()) and not own & {inside, *inside.parents}:
+            raise UsageError(f"{bag} has {inside.name} in it, which is no result of this job: name a new folder")
+
+
+def open_signer(output: Path, delivery: DeliveryOptions) -> ResultSigner | None:
+    """Return who signs a result, None where nobody does.
+
+    Raises UsageError where the result cannot be signed, or not by these certificates.
+    """
+    if delivery.credentials is None:
+        if delivery.key:
+            raise UsageError("--key goes with --credentials: give your certificates too")
+        return None
+    check_signable(output)
+    return ResultSigner(delivery.credentials, delivery.key)
+
+
+def describe_delivery(delivery: DeliveryOptions) -> dict[str, object]:
+    """Return what of the options decides the files that are made; nothing where there are none.
+
+    Raises UsageError for certificates that cannot be read.
+    """
+    signer = delivery.credentials and compute_certificates_sha256(delivery.credentials)
+    return ({"bag": True} if delivery.bag else {}) | ({"certificates": signer} if signer else {})

@@ -1,0 +1,85 @@
+"""`verify` reads the record beside a result."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kinemacolor.cli.main import run
+from kinemacolor.verification.check import Check
+from kinemacolor.verification.verify import verify_film
+from support.films import write_film
+from support.small_renders import render_small, short_segments, small_plan
+
+__all__ = ["short_segments"]
+pytestmark = pytest.mark.usefixtures("short_segments", "home")
+
+
+@pytest.fixture
+def result(tmp_path: Path) -> Path:
+    path = small_plan(tmp_path / "project", 12)
+    render_small(path)
+    return path.with_name("out.mkv")
+
+
+def record_of(result: Path) -> Path:
+    return result.with_name(f"{result.name}.kinemacolor.json")
+
+
+def checks(result: Path, source: str = "film.mkv") -> dict[str, Check]:
+    found = verify_film(result.with_name(source), result)
+    return {check.name: check for check in found if check.name.startswith("record")}
+
+
+def test_a_record_that_fits_passes_also_under_another_name(result: Path) -> None:
+    assert {name: check.passed for name, check in checks(result).items()} == {
+        "record: result": True,
+        "record: source": True,
+    }
+    renamed = result.rename(result.with_name("mine.mkv"))
+    record_of(result).rename(record_of(renamed))
+    assert "tells of this film" in checks(renamed)["record: result"].detail
+
+
+def test_without_a_record_nothing_is_asked(result: Path) -> None:
+    record_of(result).unlink()
+    assert checks(result) == {}
+
+
+def test_a_byte_that_changed_is_found(result: Path) -> None:
+    with result.open("ab") as film:
+        film.write(b"\0")
+    found = checks(result)
+    assert not found["record: result"].passed
+    assert "changed since" in found["record: result"].detail
+    assert found["record: source"].passed
+    assert run(["verify", str(result.with_name("film.mkv")), str(result)]) == 5
+
+
+def test_another_source_is_found(result: Path) -> None:
+    write_film(result.with_name("other.mkv"), 12, (64, 64), codec="ffv1", pix_fmt="gray", sound=True)
+    with result.with_name("other.mkv").open("ab") as film:
+        film.write(b"\0")
+    assert not checks(result, "other.mkv")["record: source"].passed
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[" * 50_000, b"[]", b"{}", b'{"kinemacolor_record": "1"}'])
+def test_a_damaged_record_is_told(result: Path, content: bytes) -> None:
+    record_of(result).write_bytes(content)
+    (check,) = checks(result).values()
+    assert not check.passed
+    assert "is damaged" in check.detail or "is no record" in check.detail
+
+
+@pytest.mark.parametrize("results", [None, "x", [], [None, 5], [{"sha256": 5}], [{"sha256": "\x1b[2J"}]])
+def test_a_record_of_nonsense_fails(result: Path, results: object) -> None:
+    record_of(result).write_text(json.dumps({"kinemacolor_record": 99, "results": results, "source": results}))
+    found = checks(result)
+    assert not any(check.passed for check in found.values())
+    assert all(check.detail.isprintable() for check in found.values())
+
+
+def test_what_a_newer_version_writes_is_read_where_it_says_the_same(result: Path) -> None:
+    record = record_of(result)
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"kinemacolor_record": 2, "more": {}}))
+    assert all(check.passed for check in checks(result).values())
