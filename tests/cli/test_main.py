@@ -1,5 +1,6 @@
 """The command line: exit codes, messages, what goes to which stream."""
 
+import io
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kinemacolor.cli import main
 from kinemacolor.cli.main import run
 from kinemacolor.video.display import iter_color_frames
 from support.films import scene, write_film
@@ -269,3 +271,13 @@ def test_evaluate_and_compare(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert run(["evaluate", str(films), "-o", str(results), "--protocol", "nonsense"]) == 2
     assert run(["evaluate", str(films), "-o", str(results), "--protocol", "still"]) == 2
     assert run(["evaluate", str(films), "-o", str(results), "--model", "nonsense"]) == 2
+
+
+def test_a_code_page_that_lacks_letters_ends_no_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="cp1252", newline="\n"))
+    monkeypatch.setattr(main, "prepare_quick_start", lambda: None)
+    monkeypatch.setattr(main, "run", lambda words: print("the film \u6620\u753b, \xe9", flush=True))
+    with pytest.raises(SystemExit):
+        main.main()
+    assert written.getvalue() == b"the film \\u6620\\u753b, \xe9\n"

@@ -1,6 +1,7 @@
 """A result has one owner: a second writer of any of its names is refused before it paints."""
 
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from kinemacolor.errors import ResourceError, UsageError
 from kinemacolor.plan.document import Plan
+from kinemacolor.rendering import ownership
 from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
 from kinemacolor.rendering.ownership import lock_work_folder, make_lock_path, own_outputs
 from support.small_renders import Recall, render_small, short_segments, small_plan
@@ -53,6 +55,17 @@ def test_a_second_writer_is_refused_and_told_who_is_first(tmp_path: Path, short_
         process.kill()
     render_small(path)  # the kernel frees the locks of a killed process
     assert not list(path.parent.glob(".*"))
+
+
+def test_who_owns_a_result_is_told_though_windows_lets_nobody_touch_the_first_byte(tmp_path: Path) -> None:
+    """Which is what its locks are made of. A lock that a killed run left may hold a longer name."""
+    lock_path = make_lock_path(tmp_path / "out.mkv")
+    lock_path.write_bytes(b"Xprocess 1 on some.other.machine.with.a.very.long.name.indeed")
+    with own_outputs([tmp_path / "out.mkv"]):
+        assert lock_path.read_bytes()[:1] in (b"X", b"\0")
+        assert ownership._read_owner(lock_path) == f"process {os.getpid()} on {platform.node()}"
+    lock_path.write_bytes(b"")
+    assert ownership._read_owner(lock_path) == "another process"
 
 
 _TOGETHER = ["film.mkv", "film.partial.mkv", "film.mkv.json", "film.mkv.partial.json"]

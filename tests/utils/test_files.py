@@ -1,12 +1,16 @@
 """Files are written whole or not at all, lie on the disk then, and say whether they are whole."""
 
+import errno
+import fcntl
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from kinemacolor.errors import ResourceError, UsageError
+from kinemacolor.utils import files
 from kinemacolor.utils.checked_files import (
     append_checked_line,
     iter_checked_lines,
@@ -15,7 +19,14 @@ from kinemacolor.utils.checked_files import (
     write_checked_json,
     write_checked_lines,
 )
-from kinemacolor.utils.files import compute_tree_sha256, iter_json_lines, write_file_atomically, write_folder_atomically
+from kinemacolor.utils.files import (
+    compute_tree_sha256,
+    iter_json_lines,
+    relate_path,
+    sync_tree,
+    write_file_atomically,
+    write_folder_atomically,
+)
 
 
 def test_a_file_lies_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,3 +102,37 @@ def test_a_tree_is_known_by_names_and_contents(tmp_path: Path) -> None:
     assert compute_tree_sha256(tmp_path / "one") == compute_tree_sha256(tmp_path / "two")
     (tmp_path / "two" / "sub" / "a").rename(tmp_path / "two" / "sub" / "b")
     assert compute_tree_sha256(tmp_path / "one") != compute_tree_sha256(tmp_path / "two")
+
+
+def test_windows_syncs_what_is_open_for_writing_and_no_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its rules, as Python reports them: EBADF for a file that is open for reading, EACCES for a folder."""
+    really_open, synced = os.open, []
+
+    def open_as_windows(path: Path, flags: int) -> int:
+        if path.is_dir():
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return really_open(path, flags)
+
+    def sync_as_windows(descriptor: int) -> None:
+        if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        synced.append(descriptor)
+
+    monkeypatch.setattr(files, "sys", SimpleNamespace(platform="win32"))
+    monkeypatch.setattr(os, "open", open_as_windows)
+    monkeypatch.setattr(os, "fsync", sync_as_windows)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b").write_bytes(b"kept")
+    sync_tree(tmp_path)
+    assert len(synced) == 1
+    assert (tmp_path / "a" / "b").read_bytes() == b"kept"
+
+
+def test_a_path_on_another_drive_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert relate_path(tmp_path / "films" / "a.mkv", tmp_path / "plans") == os.path.join("..", "films", "a.mkv")
+
+    def refuse(path: Path, folder: Path) -> str:
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")
+
+    monkeypatch.setattr(os.path, "relpath", refuse)
+    assert relate_path(tmp_path / "a.mkv", tmp_path / "plans") == str(tmp_path / "a.mkv")

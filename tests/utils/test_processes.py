@@ -77,3 +77,24 @@ def test_nothing_of_the_package_starts_python_in_another_way() -> None:
         if other_ways.search(file.read_text(encoding="utf-8"))
     }
     assert found == {"utils/processes.py"}
+
+
+def test_whatever_the_package_starts_does_not_hear_ctrl_c_on_windows() -> None:
+    """But what `bench` waits for: Ctrl-C shall end that."""
+    deaf, hearing = set(), set()
+    for file in SOURCE.rglob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        if starts := text.count("subprocess.Popen(  #"):
+            (deaf if text.count("creationflags=") == starts else hearing).add(file.stem)
+    assert deaf == {"background", "client", "helper_pool", "job", "local_workers"}
+    assert hearing == {"variants"}
+
+
+def test_taken_input_is_whole_and_libraries_find_none() -> None:
+    code = (
+        "import os, sys\nfrom kinemacolor.utils.processes import take_input\n"
+        "taken = take_input()\nassert os.read(0, 1) == sys.stdin.buffer.read() == b''\nprint(taken.read())\n"
+    )
+    command = make_python_command("-c", code)
+    done = subprocess.run(command, env=make_python_environment(), input=b"a\nb", capture_output=True, check=True)
+    assert done.stdout.strip() == b"b'a\\nb'"

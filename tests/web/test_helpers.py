@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import cv2
@@ -16,6 +17,7 @@ from PIL import Image
 pytest.importorskip("gradio")
 from kinemacolor.errors import InputError, KinemacolorError, ResourceError
 from kinemacolor.video.picture_files import check_uploaded_picture
+from kinemacolor.web import helper
 from kinemacolor.web.helper import answer_call
 from kinemacolor.web.helper_pool import HelperPool
 from kinemacolor.web.looker import Looker
@@ -130,6 +132,17 @@ def test_a_process_that_is_killed_is_replaced(tmp_path: Path) -> None:
     assert looking._pool._idle != [process]
     looking.close()
     assert not looking._pool._idle
+
+
+@pytest.mark.parametrize(("platform", "limited"), [("linux", 2), ("darwin", 1), ("win32", 0)])
+def test_memory_is_limited_where_the_system_lets_it(
+    platform: str, limited: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_limits: list[int] = []
+    monkeypatch.setattr(helper.resource, "setrlimit", lambda what, most: set_limits.append(what))
+    monkeypatch.setattr(helper, "sys", SimpleNamespace(platform=platform))
+    helper.limit_memory(10**9)
+    assert len(set_limits) == limited
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")

@@ -9,13 +9,15 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 pytest.importorskip("gradio")
-from kinemacolor.errors import ResourceError, UsageError, find_machine_fault
+from kinemacolor.errors import Interrupted, ResourceError, UsageError, find_machine_fault
 from kinemacolor.web import job as one_job
 from kinemacolor.web import worker
 from kinemacolor.web.job import JobEntry, JobView
@@ -394,6 +396,19 @@ def test_whatever_ends_a_job_is_told_with_a_code_of_ours(
         (project.folder / "jobs" / "ab.json").write_text("{")
         assert worker.main(str(project.folder), "ab", "cpu") == 1
         assert "a mistake of the program" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("platform", ["linux", "win32"])
+def test_a_closed_input_interrupts_a_job_on_every_system(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows `os.kill` ends a process at once, and nothing would be told."""
+    if platform == "win32":
+        monkeypatch.setattr(os, "kill", lambda pid, number: os._exit(number))
+    monkeypatch.setattr(worker, "sys", SimpleNamespace(platform=platform))
+    monkeypatch.setattr(worker, "take_input", lambda: BytesIO(b"ignored"))
+    with restored_signals():
+        signal.signal(signal.SIGTERM, worker._raise_interrupted)
+        with pytest.raises(Interrupted, match="what was done is kept"):
+            worker._stop_when_input_closes()
 
 
 @contextmanager

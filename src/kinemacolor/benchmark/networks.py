@@ -3,20 +3,18 @@
 Machines differ and are noisy, so the numbers to look at are ratios of two things that were timed in turn.
 """
 
-import resource
-import sys
 import time
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from kinemacolor.benchmark.flops import compute_model_cost
 from kinemacolor.benchmark.original_order import make_original_order
+from kinemacolor.benchmark.process_cost import read_own_peak_memory_mb
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.color2embed import Color2Embed
 from kinemacolor.models.long_term.model import LongTerm, LongTermOptions
@@ -134,20 +132,7 @@ def _measure_peak_memory_mb(name: str) -> float:
         state = model.init_state(reference[:, None])
         for _ in range(2):
             state = model(lightness, state).state
-    return _read_peak_memory_mb()
-
-
-def _read_peak_memory_mb() -> float:
-    """Return the peak resident memory of this process in MB.
-
-    Linux reads /proc, because getrusage there would include the peak of the process that started this one.
-    """
-    status = Path("/proc/self/status")
-    if status.is_file():
-        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(peak.split()[1]) * 1024 / 1e6
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    return read_own_peak_memory_mb()
 
 
 def _make_test_inputs(name: str) -> tuple[Colorizer, Tensor, Tensor]:

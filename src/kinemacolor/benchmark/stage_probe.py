@@ -185,7 +185,7 @@ def _wrap_function(clock: StageClock, name: str, stage: str, *, is_container: bo
 
 def main(result: Path, words: list[str]) -> int:
     """Run a command and write the core-seconds of its stages; gives its exit code."""
-    if hasattr(os, "sched_setaffinity"):
+    if sys.platform == "linux":
         os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
     prepare_quick_start()
     clock = StageClock()
@@ -201,7 +201,8 @@ def main(result: Path, words: list[str]) -> int:
     whole = time.process_time()
     stages = {stage: clock.core_seconds[stage] for stage in STAGES if stage in found}
     rest = whole - imported - sum(stages.values())
-    result.write_text(json.dumps({"whole": whole, "stages": {"imports": imported, **stages, "the rest": rest}}))
+    costs = {"whole": whole, "stages": {"imports": imported, **stages, "the rest": rest}}
+    result.write_text(json.dumps(costs), encoding="utf-8")
     return exit_code
 
 

@@ -1,9 +1,7 @@
 """Runs jobs of this version or of another one, each in a process of its own, and says what they cost."""
 
 import json
-import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kinemacolor.benchmark.process_cost import wait_for_cost
 from kinemacolor.errors import InputError, PartialError, UsageError
 from kinemacolor.utils.processes import make_python_command, make_python_environment
 
 STAGE_PROBE = Path(__file__).with_name("stage_probe.py")
-KILOBYTE = 1 if sys.platform == "darwin" else 1024  # bytes of a unit of ``ru_maxrss``
 VERSION_CODE = "import sys, kinemacolor; sys.stdout.write(kinemacolor.__version__)"
 
 
@@ -94,7 +92,7 @@ def probe_stages(variant: Variant, job: Job) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder, "stages.json")
         run_command(variant, [str(STAGE_PROBE), str(result), *_make_words(variant, job, Path(folder))], threads=1)
-        stages: dict[str, float] = json.loads(result.read_text())["stages"]
+        stages: dict[str, float] = json.loads(result.read_text(encoding="utf-8"))["stages"]
     return stages
 
 
@@ -110,17 +108,16 @@ def run_command(variant: Variant, words: Sequence[str], threads: int | None = No
         process = subprocess.Popen(  # noqa: S603  a Python that the user named, or this one
             [str(variant.python), "-P", *words], stdout=output, stderr=messages, env=environment
         )
-        _, status, usage = os.wait4(process.pid, 0)  # not of all children: others may run
+        cost = wait_for_cost(process)
         wall_seconds = time.monotonic() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
         for stream in (output, messages):
             stream.seek(0)
         if process.returncode:
             last = messages.read().decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
             raise PartialError(f"{variant.name} ended with exit code {process.returncode}: {last[0]}")
         report = json.loads(output.read())
-    core_seconds, peak_memory_mb = usage.ru_utime + usage.ru_stime, usage.ru_maxrss * KILOBYTE / 1e6
-    return JobCost(int(report["frames"]), core_seconds, wall_seconds, peak_memory_mb, tuple(report.get("stages", ())))
+    stages = tuple(report.get("stages", ()))
+    return JobCost(int(report["frames"]), cost.core_seconds, wall_seconds, cost.peak_memory_mb, stages)
 
 
 def make_variant_environment(variant: Variant, threads: int | None = None) -> Mapping[str, str]:

@@ -1,5 +1,6 @@
 """The command line. Nothing heavy is imported before a verb runs."""
 
+import io
 import json
 import signal
 import sys
@@ -295,4 +296,6 @@ def run(arguments: list[str]) -> int:
 
 def main() -> None:
     prepare_quick_start()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a code page of Windows lacks most letters of names
     sys.exit(run(sys.argv[1:]))

@@ -16,7 +16,7 @@ from kinemacolor.errors import InputError, UsageError, translate_read_errors
 from kinemacolor.models.catalog import MODEL_CATALOG, check_fill
 from kinemacolor.options import GapHandling, RenderOptions, ShotRenderOptions, later_defaults
 from kinemacolor.shots.shot import Shot, Transition
-from kinemacolor.utils.files import write_file_atomically
+from kinemacolor.utils.files import relate_path, write_file_atomically
 from kinemacolor.utils.validation_messages import describe_validation_errors
 from kinemacolor.video.random_access import ANCHOR_INTERVAL, FrameIndex
 
@@ -242,7 +242,7 @@ class Plan(_PlanSection):
 
     def to_json(self, folder: Path) -> str:
         """Return the plan as JSON, one line for each shot and each reference, with paths relative to ``folder``."""
-        return _format_json(self.with_moved_paths(lambda path: Path(os.path.relpath(path, folder))).to_content())
+        return _format_json(self.with_moved_paths(lambda path: Path(relate_path(path, folder))).to_content())
 
     def to_content(self) -> dict[str, Any]:
         """Return the plan as values for JSON, without what has its default."""

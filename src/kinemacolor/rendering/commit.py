@@ -25,6 +25,7 @@ from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.utils.checked_files import read_checked_json, read_kept_file, write_checked_json
 from kinemacolor.utils.files import (
     compute_tree_sha256,
+    relate_path,
     remove_unfinished,
     sync_path,
     sync_tree,
@@ -72,7 +73,7 @@ def mark_started(claim: OutputClaim) -> None:
         if partial.is_dir() and not partial.is_symlink():
             with translate_disk_errors(partial):
                 shutil.rmtree(partial)
-    names = [os.path.relpath(partial, claim.work_folder.resolve()) for partial in map(_resolve_folder, partials)]
+    names = [relate_path(partial, claim.work_folder.resolve()) for partial in map(_resolve_folder, partials)]
     with translate_disk_errors(claim.work_folder):
         (claim.work_folder / COMMIT_FILE).unlink(missing_ok=True)
     write_checked_json(claim.work_folder / PARTIALS_FILE, {"partials": names})

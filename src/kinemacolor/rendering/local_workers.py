@@ -16,7 +16,7 @@ from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.rendering.renderer import RenderPlan
 from kinemacolor.rendering.scheduler import WorkerEvent
 from kinemacolor.rendering.worker_process import Answer, write_request
-from kinemacolor.utils.processes import make_python_command, make_python_environment
+from kinemacolor.utils.processes import OWN_GROUP_FLAG, make_python_command, make_python_environment
 
 _OWN_GROUP = None if sys.platform == "win32" else 0  # Ctrl-C reaches this process alone, which ends the others
 
@@ -84,6 +84,7 @@ class LocalWorkerPool:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             process_group=_OWN_GROUP,
+            creationflags=OWN_GROUP_FLAG,
         )
         self._processes[number] = process
         threading.Thread(target=self._read_answers, args=(number, process), daemon=True).start()

@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import os
 import shutil
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -44,7 +43,7 @@ from kinemacolor.rendering.temporary_folder import (
     remove_temporary_folder,
 )
 from kinemacolor.utils.checked_files import has_sha256, read_checked_json, write_checked_json
-from kinemacolor.utils.files import compute_file_sha256, remove_intruder, translate_disk_errors
+from kinemacolor.utils.files import compute_file_sha256, relate_path, remove_intruder, translate_disk_errors
 from kinemacolor.utils.stages import Stages
 from kinemacolor.video.geometry import make_film_geometry
 from kinemacolor.video.images import find_pictures
@@ -304,7 +303,7 @@ def _digest_plan_request(plan_request: PlanRequest, work_folder: Path) -> str:
     base = work_folder.absolute().parent.resolve()
     paths = [plan_request.film, *(spec.path for spec in plan_request.reference_specs)]
     files = [file for path in paths for file in (find_pictures(path) or list_film_files(path))]
-    names = [os.path.relpath(file.resolve(), base) for file in (*paths, *files)]
+    names = [relate_path(file.resolve(), base) for file in (*paths, *files)]
     stamps = [(file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     no_path = Path()
     placed = tuple(replace(spec, path=no_path) for spec in plan_request.reference_specs)

@@ -84,7 +84,7 @@ def _hold_lock(lock_path: Path, output: Path) -> Iterator[None]:
         time.sleep(LOCK_PAUSE_SECONDS)
     try:
         with translate_disk_errors(output):
-            lock_path.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
+            _write_owner(lock_path)
         yield
     finally:
         try:
@@ -104,10 +104,18 @@ def _acquire(lock: FileLock, what: Path) -> bool:
     return True
 
 
+def _write_owner(lock_path: Path) -> None:
+    """Write whose a lock is into its file, behind the first byte: Windows lets nobody touch that, which is locked."""
+    with lock_path.open("r+b", buffering=0) as stream:
+        stream.seek(1)
+        stream.write(f"process {os.getpid()} on {platform.node()}\n".encode())
+
+
 def _read_owner(lock_path: Path) -> str:
     """Return who wrote into the file of a lock, in words."""
-    with suppress(OSError, ValueError):
-        text = lock_path.read_text(encoding="utf-8")
+    with suppress(OSError, ValueError), lock_path.open("rb", buffering=0) as stream:
+        stream.seek(1)
+        text = stream.read().decode().partition("\n")[0]  # behind it may be the rest of a longer one
         if _OWNER_TEXT.fullmatch(text):
             return text
     return "another process"

@@ -5,16 +5,17 @@ length; its output one pickled `Answer` after another. It ends as soon as its in
 killed.
 """
 
+import io
 import os
 import pickle
 import queue
-import sys
 import threading
 import traceback
 from contextlib import suppress
 from typing import IO, Any, Literal
 
 from kinemacolor.errors import KinemacolorError
+from kinemacolor.utils.processes import take_input
 from kinemacolor.utils.quick_start import prepare_quick_start
 
 # What a worker does now, as `WorkerEvent.kind`, and the error that ends it.
@@ -34,7 +35,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     requests: queue.Queue[bytes] = queue.Queue()
-    threading.Thread(target=_read_requests, args=(requests,), daemon=True).start()
+    threading.Thread(target=_read_requests, args=(io.BufferedReader(take_input()), requests), daemon=True).start()
 
     def send_answer(answer: Answer) -> None:
         pickle.dump(answer, answers)
@@ -59,10 +60,10 @@ def main() -> None:
             send_answer(("lost", _make_portable(error)))
 
 
-def _read_requests(requests: "queue.Queue[bytes]") -> None:
+def _read_requests(stream: IO[bytes], requests: "queue.Queue[bytes]") -> None:
     """Read requests as bytes, as they cannot be understood before all modules are loaded; at the end, end at once."""
-    while line := sys.stdin.buffer.readline():
-        requests.put(sys.stdin.buffer.read(int(line)))
+    while line := stream.readline():
+        requests.put(stream.read(int(line)))
     os._exit(0)
 
 

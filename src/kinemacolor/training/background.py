@@ -3,7 +3,6 @@
 Loads no torch, so that asking is quick.
 """
 
-import os
 import shlex
 import shutil
 import signal
@@ -32,6 +31,7 @@ from kinemacolor.training.run_folder import (
 )
 from kinemacolor.utils.files import iter_json_lines, translate_disk_errors
 from kinemacolor.utils.processes import (
+    OWN_GROUP_FLAG,
     ProcessIdentity,
     lower_priority_of_session,
     make_python_command,
@@ -149,13 +149,14 @@ def count_default_processes(device: str) -> int:
     import torch
 
     from kinemacolor.utils.device import choose_device
+    from kinemacolor.utils.threads import count_cores
 
     chosen = choose_device(device)
     if chosen.type == "cuda" and chosen.index is None:
         return torch.cuda.device_count()
     if chosen.type != "cpu":
         return 1
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return count_cores()
 
 
 def _build_command(arguments: Sequence[str], processes: int) -> list[str]:
@@ -169,9 +170,9 @@ def _build_command(arguments: Sequence[str], processes: int) -> list[str]:
 def _start_process(command: Sequence[str], log: BinaryIO) -> "subprocess.Popen[bytes]":
     """Start a process in a session of its own; one thread each, because there is one process a core."""
     environment = make_python_environment() | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
-    flags = 0
+    flags = OWN_GROUP_FLAG
     if sys.platform == "win32":
-        flags = subprocess.IDLE_PRIORITY_CLASS | subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS
+        flags |= subprocess.IDLE_PRIORITY_CLASS | subprocess.DETACHED_PROCESS
     return subprocess.Popen(  # noqa: S603
         command,
         env=environment,

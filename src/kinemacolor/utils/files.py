@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -46,7 +47,7 @@ def sync_path(path: Path) -> None:
     Raises OSError where the disk is full or refuses.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)  # Windows syncs its writers
     except PermissionError:
         if path.is_dir():  # Windows opens no folders, and keeps their names by itself
             return
@@ -55,6 +56,14 @@ def sync_path(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def relate_path(path: Path, folder: Path) -> str:
+    """Return a path as seen from a folder; one on another drive of Windows, to which no way leads, as it is."""
+    try:
+        return os.path.relpath(path, folder)
+    except ValueError:
+        return os.path.abspath(path)
 
 
 def sync_tree(path: Path) -> None:

@@ -13,9 +13,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 _environment_lock = threading.Lock()
+if sys.platform == "win32":  # so that Ctrl-C does not reach a process, as `start_new_session` does elsewhere
+    OWN_GROUP_FLAG = subprocess.CREATE_NEW_PROCESS_GROUP
+else:
+    OWN_GROUP_FLAG = 0
 ENDED_STATES = "ZX"  # of Linux: a zombie has ended, its parent has only not asked how
 
 
@@ -110,6 +114,18 @@ class CleanSpawnContext(SpawnContext):
 
             with clean_python_environment():  # a process too, which the first lock would start
                 resource_tracker.ensure_running()
+
+
+def take_input() -> BinaryIO:
+    """Return the input of this process, unbuffered, and put an empty one in its place.
+
+    On Windows whatever loads a library while a thread waits for input waits as well: libraries ask the system about
+    their standard input, which answers one at a time (numpy issue 24290).
+    """
+    taken = os.fdopen(os.dup(0), "rb", buffering=0)
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    return taken
 
 
 def lower_priority_of_session(pid: int) -> None:

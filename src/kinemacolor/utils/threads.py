@@ -1,6 +1,7 @@
 """How many threads the libraries that compute may take."""
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -27,8 +28,9 @@ def choose_painting_threads() -> int:
 
 def count_cores() -> int:
     """Count the cores that this process may run on."""
-    has_affinity = hasattr(os, "sched_getaffinity")  # not on Windows and macOS
-    return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def use_single_thread() -> None:

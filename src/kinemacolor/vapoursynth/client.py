@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from kinemacolor.errors import InputError, KinemacolorError, ResourceError, UsageError, WeightsError, find_machine_fault
 from kinemacolor.utils.arrays import UIntArray
-from kinemacolor.utils.processes import make_python_command, make_python_environment
+from kinemacolor.utils.processes import OWN_GROUP_FLAG, make_python_command, make_python_environment
 from kinemacolor.vapoursynth.messages import Channel, Message, PipeChannel, QueueChannel
 
 _ERRORS = {kind.exit_code: kind for kind in (UsageError, InputError, WeightsError, ResourceError)}
@@ -146,6 +146,7 @@ def _start_worker(python: str) -> "subprocess.Popen[bytes]":
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             process_group=_OWN_GROUP,
+            creationflags=OWN_GROUP_FLAG,
         )
     except OSError as error:
         fault = find_machine_fault(error)

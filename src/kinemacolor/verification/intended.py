@@ -4,6 +4,7 @@ Whatever a source has and its result has not is a difference, unless a function 
 shows what that comes to in real results.
 """
 
+import os
 from functools import cache
 
 import av
@@ -48,7 +49,7 @@ def _list_codecs(container: str) -> frozenset[str]:
     """List the codecs that FFmpeg puts into a container; none for one that is no result of ours."""
     if container not in _MUXERS:
         return frozenset()
-    with av.open("/dev/null", "w", format=_MUXERS[container]) as target:
+    with av.open(os.devnull, "w", format=_MUXERS[container]) as target:
         return frozenset(target.supported_codecs)
 
 

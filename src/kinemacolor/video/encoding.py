@@ -1,5 +1,6 @@
 """The choice of encoder and pixel format for a result, made before its first frame."""
 
+import os
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -224,7 +225,7 @@ def _find_container(output: Path) -> tuple[str, set[str]]:
         raise UsageError(f"{output.suffix} is no container for a result: name it {', '.join(CONTAINERS)}")
     if name == "mxf":  # its muxer takes more than it lists, and decides when it begins
         return name, set(MXF_CODECS)
-    container = av.open("/dev/null", "w", format=name)
+    container = av.open(os.devnull, "w", format=name)
     return container.format.name, container.supported_codecs
 
 

@@ -1,6 +1,7 @@
 """Bounds connections that say nothing: a browser sends a whole request at once, whoever does not can wait or leave."""
 
 import asyncio
+import sys
 from collections import OrderedDict
 from functools import partial
 from typing import Any
@@ -9,10 +10,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from kinemacolor.web.server_options import ServerLimits
 
-try:
+if sys.platform != "win32":  # which has no such limit
     import resource
-except ModuleNotFoundError:  # Windows, which has no such limit
-    resource = None  # type: ignore[assignment]
 
 DESCRIPTORS_WANTED = 4096
 
@@ -102,11 +101,9 @@ def make_protocol(limits: ServerLimits) -> Any:
 
 def raise_descriptor_limit(wanted: int = DESCRIPTORS_WANTED) -> int:
     """Raise the number of files that this process may open as far as the system lets it; gives the number."""
-    if resource is None:
-        return wanted
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= wanted:
-        return wanted
-    raised = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (raised, hard))
-    return raised
+    if sys.platform != "win32":
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted

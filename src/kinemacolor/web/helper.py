@@ -14,18 +14,16 @@ from kinemacolor.errors import KinemacolorError, UsageError, translate_foreign_e
 from kinemacolor.utils.quick_start import prepare_quick_start
 from kinemacolor.web.storage import NotFoundError
 
-try:
+if sys.platform != "win32":  # which has no such limits
     import resource
-except ModuleNotFoundError:  # Windows, which has no such limits
-    resource = None  # type: ignore[assignment]
 
 
 def limit_memory(most_bytes: int) -> None:
     """Let this process take no more memory than that, and leave no picture of it behind where it breaks."""
-    if resource is not None:
+    if sys.platform != "win32":
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if most_bytes:
-            resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
+    if sys.platform == "linux" and most_bytes:  # macOS refuses it
+        resource.setrlimit(resource.RLIMIT_AS, (most_bytes, most_bytes))
 
 
 def answer_call(calls: dict[str, Any], line: str) -> dict[str, object]:

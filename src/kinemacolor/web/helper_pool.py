@@ -14,7 +14,7 @@ from kinemacolor.errors import (
     WeightsError,
     find_machine_fault,
 )
-from kinemacolor.utils.processes import make_python_command, make_python_environment
+from kinemacolor.utils.processes import OWN_GROUP_FLAG, make_python_command, make_python_environment
 from kinemacolor.web.storage import NotFoundError
 
 _ERRORS = {kind.exit_code: kind for kind in (UsageError, InputError, WeightsError, PartialError, ResourceError)}
@@ -88,6 +88,7 @@ class HelperPool:
                 encoding="utf-8",
                 errors="replace",
                 start_new_session=True,  # Ctrl-C is for the server alone, which closes their input
+                creationflags=OWN_GROUP_FLAG,
             )
         except OSError as error:
             fault = find_machine_fault(error)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from kinemacolor.errors import UsageError
 from kinemacolor.utils.files import write_file_atomically
-from kinemacolor.utils.processes import make_python_command, make_python_environment
+from kinemacolor.utils.processes import OWN_GROUP_FLAG, make_python_command, make_python_environment
 from kinemacolor.web.project import Project
 from kinemacolor.web.requests import ProjectTask, RenderFilm
 
@@ -143,6 +143,7 @@ class WebJob:
                 encoding="utf-8",
                 errors="replace",
                 start_new_session=True,  # Ctrl-C is for the server alone, which suspends what runs
+                creationflags=OWN_GROUP_FLAG,
             )
         self.entry.state, self.requested = "running", "run"
         return self.process

@@ -33,6 +33,7 @@ from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
 from kinemacolor.report.write import write_report
 from kinemacolor.utils.files import write_file_atomically
+from kinemacolor.utils.processes import take_input
 from kinemacolor.video.reader import probe_film
 from kinemacolor.web.comparison_video import write_comparison_video
 from kinemacolor.web.job import JobEntry
@@ -127,7 +128,8 @@ def render_film(
     plan = project.read_plan() or make_project_plan(project, MakePlan(), report_progress)
     target, fingerprint = make_output_target(project, task), plan.to_json(project.folder) + task.model_dump_json()
     project.results_folder.mkdir(exist_ok=True)
-    if not (done_marker.is_file() and done_marker.read_text() == fingerprint and target.output.is_file()):
+    is_done = done_marker.is_file() and done_marker.read_bytes() == fingerprint.encode()
+    if not (is_done and target.output.is_file()):
         try:
             _render_plan(plan, project.work_folder, target, report_progress, device)
         except PartialError as error:
@@ -238,9 +240,13 @@ def _path_in_project(project: Project, path: Path | str | None) -> str | None:
 
 
 def _stop_when_input_closes() -> None:
-    while os.read(sys.stdin.fileno(), 1):  # not by sys.stdin, whose lock would be held when the process ends
+    stream = take_input()
+    while stream.read(1):
         pass
-    os.kill(os.getpid(), signal.SIGTERM)
+    if sys.platform == "win32":
+        signal.raise_signal(signal.SIGTERM)  # os.kill would end the process at once there
+    else:
+        os.kill(os.getpid(), signal.SIGTERM)  # which also wakes the main thread where it waits
 
 
 def _raise_interrupted(number: int, frame: FrameType | None) -> None:

@@ -5,13 +5,13 @@ import pickle
 import re
 import shutil
 import tarfile
-import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
 from typing import IO
+from uuid import uuid4
 
 import torch
 from safetensors import safe_open
@@ -37,10 +37,14 @@ def iter_checkpoint_files(label: str, path: Path, folder: Path) -> Iterator[tupl
         member = f"{PurePosixPath(member_name).name} in {label}"
         if size > MAX_CHECKPOINT_BYTES or stream is None:
             raise WeightsError(f"{member} has {size >> 30} GiB, more than any model here: name another file")
-        with stream, tempfile.NamedTemporaryFile(dir=folder, suffix=PurePath(member_name).suffix) as sink:
-            shutil.copyfileobj(stream, sink)
-            sink.flush()
-            yield member, Path(sink.name)
+        copy = folder / f"{uuid4().hex}{PurePath(member_name).suffix}"
+        try:
+            with stream, copy.open("xb") as sink:
+                shutil.copyfileobj(stream, sink)
+            yield member, copy
+        finally:
+            with suppress(OSError):  # on Windows it stays while its tensors are mapped; the folder is temporary
+                copy.unlink(missing_ok=True)
 
     with translate_foreign_errors(lambda error: WeightsError(f"{label} is a damaged archive ({error}): get it again")):
         if zipfile.is_zipfile(path) and path.suffix != ".safetensors":

@@ -88,7 +88,7 @@ def staging_folder() -> Iterator[Path]:
         for left in weights.glob(".import-*"):
             if time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
                 shutil.rmtree(left, ignore_errors=True)
-        folder = tempfile.TemporaryDirectory(dir=weights, prefix=".import-")
+        folder = tempfile.TemporaryDirectory(dir=weights, prefix=".import-", ignore_cleanup_errors=True)
     with folder as path:
         yield Path(path)
 
