@@ -61,10 +61,15 @@ def test_help_is_quick_and_loads_no_torch() -> None:
     assert "--reference" in done.stdout
 
 
-@pytest.mark.parametrize("arguments", [["colorize"], ["film.mp4"], ["film.mp4", "-r", "x.png", "--edge-filter", "no"]])
+@pytest.mark.parametrize("arguments", [["colorize"], ["film.mp4", "-r", "x.png", "--edge-filter", "no"]])
 def test_wrong_usage_exits_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(arguments) == 2
     assert "Usage" in said(capsys)
+
+
+def test_a_film_without_references_says_how_to_get_some(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["film.mp4"]) == 2
+    assert "--ask-references" in said(capsys)
 
 
 @pytest.mark.parametrize("time", ["abc", "1:2:3:4", "-5", "", "nan", "inf"])
