@@ -18,6 +18,7 @@ from kinemacolor.options import DeliveryOptions, EncodingOptions, RenderOptions
 from kinemacolor.plan import frame_encoder
 from kinemacolor.plan.similarity import FrameEmbedding
 from kinemacolor.references.spec import ReferenceSpec
+from kinemacolor.rendering import recording
 from kinemacolor.rendering.again import AgainRequest, AgainRun, run_again
 from kinemacolor.rendering.one_shot import ColorizeRequest, run_request
 from kinemacolor.utils.files import compute_file_sha256
@@ -116,6 +117,41 @@ def test_a_render_with_layer_and_confidence_is_made_again(folder: Path) -> None:
     assert made.same == {"film": True, "layer": True, "confidence": True}
     for name, again in zip(names, ("new.mkv", "layer-again.mkv", "sure-again.mkv"), strict=True):
         assert (folder / name).read_bytes() == (folder / again).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["a\xff", "a\xfe\\b", "\\\\host\\a"])
+def test_whatever_name_a_file_system_takes_is_recorded(folder: Path, name: str) -> None:
+    """Bytes that are no UTF-8, and backslashes, which separate nothing but on Windows."""
+    strange = os.fsdecode(name.encode("latin-1"))
+    try:
+        (folder / "film.mkv").rename(film := folder / f"{strange}.mkv")
+        film.resolve(strict=True)
+    except OSError:
+        pytest.skip("this file system does not take it")
+    (folder / "key.png").rename(still := folder / f"{strange}.png")
+    encoding = EncodingOptions(archive=True)
+    request = ColorizeRequest(
+        film,
+        (ReferenceSpec(still),),
+        folder / f"{strange}.out.mkv",
+        encoding=encoding,
+        jobs=1,
+        options=RenderOptions(short_side=64),
+    )
+    run_request(request, Recall())
+    record = folder / f"{strange}.out.mkv.kinemacolor.json"
+    assert json.loads(record.read_text(encoding="utf-8"))["source"]["place"] == film.name
+    assert (folder / f"{strange}.out.mkv.sha256").read_bytes().count(os.fsencode("out.mkv")) == 2
+    assert run_again(AgainRequest(record, jobs=1)).is_same
+
+
+def test_what_cannot_be_recorded_is_found_before_the_first_frame(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "_list_versions", lambda *given: {"torch": None})
+    model = Recall()
+    with pytest.raises(UsageError, match="no record of this job can be made: versions"):
+        render_small(folder / "film.plan.json", model=model)
+    assert model.seen == 0
+    assert not list(folder.glob("*.partial*"))
 
 
 def test_pictures_are_made_again(folder: Path) -> None:
@@ -221,7 +257,9 @@ def test_a_run_that_was_stopped_goes_on(folder: Path, monkeypatch: pytest.Monkey
         (lambda content: content.pop("plan"), "plan: is missing"),
         (lambda content: content["results"][0].update(name="../out.mkv"), "without a folder"),
         (lambda content: content["results"][0].update(name="/tmp/out.mkv"), "without a folder"),
-        (lambda content: content["results"][0].update(name="a\\..\\b.mkv"), "without a folder"),
+        (lambda content: content["results"][0].update(name="a/../b.mkv"), "without a folder"),
+        (lambda content: content["results"][0].update(name="\ud800.mkv"), "without a folder"),
+        (lambda content: content["results"][0].update(name=5), "wanted a text"),
         (lambda content: content["results"][0].update(name=".."), "without a folder"),
         (lambda content: content["results"][0].update(name="a\0b"), "without a folder"),
         (lambda content: content["results"][0].update(name="n" * 300), "without a folder"),

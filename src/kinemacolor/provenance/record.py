@@ -4,10 +4,10 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
 
 from kinemacolor.errors import InputError, UsageError, translate_read_errors
 from kinemacolor.options import EncodingOptions
@@ -40,24 +40,41 @@ def describe_place(path: Path, folder: Path) -> str:
     return path.name
 
 
-def _check_name(text: str) -> str:
-    """Return the bare name of a file. Raises ValueError for anything that may lie elsewhere."""
-    if text in ("", ".", "..") or re.search(r"[/\\\0]", text) or len(os.fsencode(text)) > LONGEST_NAME_BYTES:
+def _check_text(text: object) -> str:
+    """Return a text, which may name files that are no UTF-8 (their bytes as `os.fsdecode` gives them)."""
+    if not isinstance(text, str):
+        raise ValueError("wanted a text")
+    return text
+
+
+def _check_name(text: object) -> str:
+    """Return the bare name of a file. Raises ValueError for anything that may lie elsewhere on this system."""
+    name = _check_text(text)
+    if Path(name).name != name or name in ("", "..") or not _can_exist(name):
         raise ValueError("wanted the name of a file, without a folder")
-    return text
+    return name
 
 
-def _check_place(text: str) -> str:
+def _check_place(text: object) -> str:
     """Return a place as `describe_place` gives it. Raises ValueError for one that may lie further away."""
-    parts = PurePosixPath(text).parts
-    is_absolute = text.startswith(("/", "\\")) or bool(Path(text).drive)  # of Windows, where this runs there
-    if is_absolute or not parts or ".." in parts[1:] or parts == ("..",) or "\0" in text:
+    place = Path(_check_text(text))
+    parts = place.parts
+    if place.anchor or not parts or ".." in parts[1:] or parts == ("..",) or not all(map(_can_exist, parts)):
         raise ValueError("wanted a place in the folder of the record, or in the one above")
-    return text
+    return _check_text(text)
 
 
-_Name = Annotated[str, AfterValidator(_check_name)]
-_Place = Annotated[str, AfterValidator(_check_place)]
+def _can_exist(name: str) -> bool:
+    """Say whether a file can have a name."""
+    try:
+        return "\0" not in name and len(os.fsencode(name)) <= LONGEST_NAME_BYTES
+    except UnicodeEncodeError:  # half of a character of UTF-16
+        return False
+
+
+_Text = Annotated[str, PlainValidator(_check_text)]
+_Name = Annotated[str, PlainValidator(_check_name)]
+_Place = Annotated[str, PlainValidator(_check_place)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -164,11 +181,11 @@ class RecordedReport(_Section):
     frames: int
     shots: int
     mean_confidence: float
-    filled: float | None
-    filled_by_shot: tuple[RecordedFilledShot, ...]
-    corrupt_packets: int
-    ended_early: str | None
-    warnings: tuple[str, ...]
+    filled: float | None = None
+    filled_by_shot: tuple[RecordedFilledShot, ...] = ()
+    corrupt_packets: int = 0
+    ended_early: _Text | None = None
+    warnings: tuple[_Text, ...] = ()
 
 
 class Record(_Section):
@@ -181,7 +198,7 @@ class Record(_Section):
     is_signed: bool = False
     results: tuple[RecordedResult, ...] = Field(min_length=1)
     source: RecordedSource
-    references: dict[str, RecordedReference]
+    references: dict[_Text, RecordedReference]
     model: RecordedModel
     encoding: EncodingOptions
     encoders: dict[ResultRole, RecordedEncoder]
@@ -211,9 +228,10 @@ class Record(_Section):
         return {result.role: result.sha256 for result in self.results}
 
     def to_json(self) -> str:
-        """Return the record as JSON, to be read by a person too."""
+        """Return the record as JSON, to be read by a person too; bytes of names that are no UTF-8 are escaped."""
         content = self.model_dump(mode="json", exclude={"plan": True})
-        return json.dumps({**content, "plan": self.plan.to_content()}, indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps({**content, "plan": self.plan.to_content()}, indent=1, ensure_ascii=False) + "\n"
+        return re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
     @classmethod
     def read(cls, path: Path) -> "Record":
