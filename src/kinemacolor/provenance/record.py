@@ -12,10 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationErr
 from kinemacolor.errors import InputError, UsageError, translate_read_errors
 from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import LONGEST_NAME_BYTES, MAX_FRAMES, MAX_PLAN_BYTES, Plan
+from kinemacolor.utils.files import resolve_folder
 from kinemacolor.utils.validation_messages import describe_validation_errors
 from kinemacolor.video.disclosure import DIGITAL_SOURCE_TYPE, ResultRole
 
 RECORD_VERSION = 1
+MAX_ROWS = 1024  # of a batch; more than any card has room for
 RECORD_SUFFIX = ".kinemacolor.json"
 STATEMENT = (
     "The colours of these results are synthetic: a trained model gave them to a black-and-white original, by the "
@@ -29,14 +31,18 @@ def make_record_path(result: Path) -> Path:
 
 
 def describe_place(path: Path, folder: Path) -> str:
-    """Return how a record in ``folder`` names a file: its place there or in the folder above, else its name alone.
+    """Return how a record in ``folder`` names a file: its place there, else its name alone.
 
-    A record is handed to others: it tells nothing of the folders further up.
+    Files in the folder above, and in a folder beside, have their place too, unless that above is the root or a home: a
+    record is handed to others, and tells nothing of what else somebody has. A link is named, not what it leads to.
     """
-    path, folder = path.resolve(), folder.resolve()
-    for base, prefix in ((folder, ""), (folder.parent, "../")):
-        if path.is_relative_to(base) and path != base:
-            return prefix + path.relative_to(base).as_posix()
+    path, folder = resolve_folder(path), folder.resolve()
+    if path.is_relative_to(folder) and path != folder:
+        return path.relative_to(folder).as_posix()
+    above = folder.parent
+    is_project = above not in (folder, Path(above.anchor), Path.home().resolve(), Path.home().resolve().parent)
+    if is_project and above in (path.parent, path.parent.parent):
+        return "../" + path.relative_to(above).as_posix()
     return path.name
 
 
@@ -162,7 +168,7 @@ class RecordedMachine(_Section):
     engine: str
     device: str
     torch_threads: int = Field(ge=1, le=64)
-    rows: int = Field(ge=1)
+    rows: int = Field(ge=1, le=MAX_ROWS)
     processor: str
     system: str
 

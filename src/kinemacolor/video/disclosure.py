@@ -13,7 +13,7 @@ TAG_KEY = "kinemacolor"
 _COMMENT_KEY = "comment"
 _SUBJECTS: dict[ResultRole, str] = {
     "film": "The colours are synthetic",
-    "layer": "These are the colours alone, on middle gray; they are synthetic",
+    "layer": "These are the colours alone of a film, on middle gray; they are synthetic",
     "confidence": "This shows how sure a model was of the colours that it gave a film; they are synthetic",
 }
 
@@ -23,7 +23,7 @@ def describe_result(role: ResultRole = "film") -> str:
     return (
         f"{_SUBJECTS[role]}: made by Kinemacolor {__version__} from a black-and-white original "
         f"(IPTC digital source type: {DIGITAL_SOURCE_TYPE.rpartition('/')[2]}). "
-        f"The record beside this file, its name and .kinemacolor.json, says how."
+        f"The record beside {'this file' if role == 'film' else 'that film'}, its name and .kinemacolor.json, says how."
     )
 
 
