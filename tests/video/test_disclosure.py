@@ -138,3 +138,10 @@ def test_a_format_without_a_place_is_told(tmp_path: Path) -> None:
     write_picture(tmp_path / "in.png", scene(0))
     assert any(".bmp has no place" in one for one in write_with_chroma(tmp_path / "in.png", tmp_path / "out.bmp"))
     assert write_with_chroma(tmp_path / "in.png", tmp_path / "out.png") == []
+
+
+def test_a_result_says_where_its_record_lies() -> None:
+    assert "The record beside this file," in describe_result()
+    assert "a film, on middle gray" in describe_result("layer")
+    for role in ("layer", "confidence"):
+        assert "The record beside that film," in describe_result(role)

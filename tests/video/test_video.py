@@ -273,13 +273,20 @@ def test_the_codec_follows_container_depth_and_size(tmp_path: Path) -> None:
         ("x.mp4", {"preset": "nonsense"}, "refuses"),
         ("x.mov", {"vcodec": "prores", "crf": 10}, "no --crf"),
         ("x.mov", {"vcodec": "prores", "lossless": True}, "not lossless"),
-        ("x.mkv", {"lossless": True, "crf": 1, "vcodec": "h264"}, "exclude"),
+        ("x.mkv", {"lossless": True, "crf": 1, "vcodec": "h264"}, "no --crf"),
         ("x.png", {}, "one picture"),
     ],
 )
 def test_what_cannot_be_stored_is_refused_with_a_way_out(film: Path, name: str, options: dict, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         choose_encoder(probe_film(film), Path(name), EncodingOptions(**options))
+
+
+def test_an_unknown_preset_brings_no_lines_of_the_encoder(film: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for codec in ("h264", "h265"):
+        with pytest.raises(UsageError, match=r"refuses --preset 'nonsense': give one of ultrafast, .*placebo"):
+            choose_encoder(probe_film(film), Path("x.mkv"), EncodingOptions(vcodec=codec, preset="nonsense"))
+    assert capfd.readouterr() == ("", "")
 
 
 def test_h264_can_be_lossless(tmp_path: Path, film: Path) -> None:
