@@ -55,6 +55,13 @@ def write(path: Path) -> Path:
     return save(path, scene(0)) if path.suffix in (".png", ".jpg", ".tif") else write_film(path, 6, sound=True)
 
 
+def test_names_that_are_no_utf_8_are_signed_too(signer: ResultSigner, tmp_path: Path) -> None:
+    path = write(tmp_path / "picture.png")
+    signer.sign(path, tmp_path, SignedFacts("a\udcff.png", tmp_path / "gray\udcfe.mkv", {}))
+    manifest = read_manifest(path)
+    assert (manifest["title"], manifest["ingredients"][0]["title"]) == ("a?.png", "gray?.mkv")
+
+
 @pytest.mark.parametrize("name", ["film.mp4", "film.mov", "film.m4v", "picture.png", "picture.jpg", "picture.tif"])
 def test_a_signed_result_is_found_unchanged_and_changed_after_one_byte(
     signer: ResultSigner, tmp_path: Path, name: str

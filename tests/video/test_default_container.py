@@ -154,5 +154,5 @@ def test_an_encoder_that_refuses_names_the_formats_it_takes(tmp_path: Path) -> N
     odd = probe_film(write_film(tmp_path / "odd.mkv", 1, (71, 95), codec="ffv1", time_base=Fraction(1, 1000)))
     with pytest.raises(UsageError, match=r"mpeg2video|takes --pix-fmt|even"):
         choose_encoder(odd, tmp_path / "x.mkv", EncodingOptions(vcodec="libx264", pix_fmt="yuv420p"))
-    with pytest.raises(UsageError, match="refuses --preset .*give one of"):
+    with pytest.raises(UsageError, match=r"refuses --preset .*give one of"):
         choose_encoder(odd, tmp_path / "x.mkv", EncodingOptions(preset="nonsense"))
