@@ -10,6 +10,7 @@ import pytest
 from kinemacolor.errors import UsageError
 from kinemacolor.options import DeliveryOptions, EncodingOptions
 from kinemacolor.plan.document import Plan
+from kinemacolor.provenance.fixity import format_fixity, list_fixity_names
 from kinemacolor.provenance.record import Record
 from kinemacolor.rendering import delivery
 from kinemacolor.rendering.output import OutputSpec, find_finished_render, make_output_spec
@@ -63,6 +64,28 @@ def test_sha256sum_checks_an_archived_film_its_layer_and_its_record(path: Path) 
         layer.write_bytes(content)
         done = subprocess.run(check, cwd=folder, capture_output=True, text=True, check=False)
         assert (done.returncode, "layer.mkv: FAILED" in done.stdout) == (1, True)
+
+
+def test_what_is_replaced_leaves_no_digests_and_a_word_of_what_loses_its_record(path: Path) -> None:
+    folder, layer = path.parent, path.with_name("layer.mkv")
+    render_small(path, encoding=ARCHIVE, layer=layer)
+    mine = f"{'0' * 64}  out.mkv\n{'0' * 64}  mine.txt\n"
+    report = render_small(path, overwrite=True)
+    assert not (folder / "out.mkv.sha256").exists()
+    assert {"layer.mkv", "layer.mkv.sha256"} <= names(folder)
+    assert [word for word in report.warnings if word.startswith("layer.mkv, of an earlier job, has no record any more")]
+    (folder / "out.mkv.sha256").write_text(mine)
+    assert not [word for word in render_small(path, overwrite=True, layer=layer).warnings if "no record" in word]
+    assert (folder / "out.mkv.sha256").read_text() == mine
+    assert not (folder / "layer.mkv.sha256").exists()
+
+
+@pytest.mark.parametrize("name", ["film.mkv", "a\\b", "a\nb\rc", "\\n", " * "])
+def test_lists_of_digests_give_their_names_back(name: str) -> None:
+    text = format_fixity({name: "0" * 64, "b": "1" * 64})
+    assert list_fixity_names(text) == {name, "b"}
+    assert not list_fixity_names(f"{text}mine\n")
+    assert not list_fixity_names("")
 
 
 def test_results_in_a_bag_are_whole_and_a_changed_byte_is_found(path: Path) -> None:

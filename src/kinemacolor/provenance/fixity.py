@@ -27,6 +27,17 @@ def format_fixity(digests: Mapping[str, str]) -> str:
     return "".join(_format_line(name, sha256) for name, sha256 in digests.items())
 
 
+def list_fixity_names(text: str) -> set[str]:
+    """List the names in lines of `format_fixity`; nothing where others stand there too."""
+    lines = [re.fullmatch(r"(\\?)[0-9a-f]{64} [ *](.+)", line) for line in text.removesuffix("\n").split("\n")]
+    letters = {"n": "\n", "r": "\r"}
+
+    def read_name(line: re.Match[str]) -> str:
+        return re.sub(r"\\(.)", lambda found: letters.get(found[1], found[1]), line[2]) if line[1] else line[2]
+
+    return {read_name(line) for line in lines if line} if all(lines) else set()
+
+
 def _format_line(name: str, sha256: str) -> str:
     escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
     return f"{'' if escaped == name else chr(92)}{sha256}  {escaped}\n"

@@ -18,6 +18,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from kinemacolor.errors import KinemacolorError, UsageError
+from kinemacolor.provenance.fixity import list_fixity_names, make_fixity_path
 from kinemacolor.provenance.record import Record, make_record_path
 from kinemacolor.rendering.delivery import list_files_beside, write_files_beside
 from kinemacolor.rendering.ownership import lock_work_folder, make_lock_path, own_outputs
@@ -177,6 +178,7 @@ def _give_names(claim: OutputClaim, note: dict[str, Any]) -> None:
         make_record_path(make_partial_path(claim.paths[0])).unlink(missing_ok=True)  # of a film that was cut off before
         if claim.overwrite:
             _remove_old_report(claim.paths[0])
+            _remove_old_digests(claim)
         folders = {path.absolute().parent for path in results} | ({claim.bag.absolute().parent} if claim.bag else set())
         for folder in folders:
             sync_path(folder)
@@ -193,6 +195,15 @@ def _remove_old_report(result: Path) -> None:
     with suppress(ValueError, RecursionError):
         content = json.loads(read_kept_file(old) or b"null")
         if isinstance(content, dict) and content.keys() >= {"source", "result", "mean_confidence", "filled_by_shot"}:
+            old.unlink()
+
+
+def _remove_old_digests(claim: OutputClaim) -> None:
+    """Remove the lists of digests of results that were replaced, where this job makes none; of other files none."""
+    for path in claim.paths:
+        old = make_fixity_path(path)
+        names = list_fixity_names((read_kept_file(old) or b"").decode(errors="surrogateescape"))
+        if old not in claim.files and path.name in names <= {path.name, make_record_path(path).name}:
             old.unlink()
 
 
