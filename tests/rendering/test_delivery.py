@@ -12,7 +12,7 @@ from kinemacolor.options import DeliveryOptions, EncodingOptions
 from kinemacolor.plan.document import Plan
 from kinemacolor.provenance.fixity import format_fixity, list_fixity_names
 from kinemacolor.provenance.record import Record
-from kinemacolor.rendering import delivery
+from kinemacolor.rendering import commit, delivery
 from kinemacolor.rendering.output import OutputSpec, find_finished_render, make_output_spec
 from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.verification.verify import verify_film
@@ -127,6 +127,26 @@ def test_a_stopped_render_into_a_bag_goes_on_to_the_same_bytes(path: Path, tmp_p
         render_small(folder, **in_bag(folder))  # type: ignore[arg-type]
     for name in ("out.mkv", "layer.mkv", "layer.mkv.sha256"):
         assert (bag / "data" / name).read_bytes() == (expected / "data" / name).read_bytes()
+    assert not find_bag_faults(bag)
+
+
+def test_a_bag_that_is_written_over_is_none_until_all_is_new(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target, bag = in_bag(path), path.with_name("bag")
+    render_small(path, **target)  # type: ignore[arg-type]
+    check_free, left = commit._check_free, [3]
+
+    def stop(*given: Path, overwrite: bool) -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+        check_free(*given, overwrite=overwrite)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(commit, "_check_free", stop)  # as the third of the results gets its name
+        with pytest.raises(KeyboardInterrupt):
+            render_small(path, overwrite=True, **target)  # type: ignore[arg-type]
+    assert not (bag / "bagit.txt").exists()
+    assert finished(path, {**target, "overwrite": True})
     assert not find_bag_faults(bag)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from kinemacolor.errors import KinemacolorError, UsageError
-from kinemacolor.provenance.fixity import list_fixity_names, make_fixity_path
+from kinemacolor.provenance.fixity import BAG_FILES, list_fixity_names, make_fixity_path
 from kinemacolor.provenance.record import Record, make_record_path
 from kinemacolor.rendering.delivery import list_files_beside, write_files_beside
 from kinemacolor.rendering.ownership import lock_work_folder, make_lock_path, own_outputs
@@ -67,8 +67,13 @@ class OutputClaim:
 def mark_started(claim: OutputClaim) -> None:
     """Note in the work folder which partial files this run begins, so that a later run may replace them.
 
-    Folders that an earlier run began are deleted.
+    Folders that an earlier run began are deleted. A bag that is written over is none from now on.
     """
+    if claim.bag and claim.overwrite:
+        with translate_disk_errors(claim.bag):
+            (claim.bag / BAG_FILES[-1]).unlink(missing_ok=True)
+            if claim.bag.is_dir():
+                sync_path(claim.bag)
     partials = [make_partial_path(path) for path in claim.files]
     for partial in find_own_partials(claim):
         if partial.is_dir() and not partial.is_symlink():
