@@ -150,6 +150,22 @@ def test_a_bag_that_is_written_over_is_none_until_all_is_new(path: Path, monkeyp
     assert not find_bag_faults(bag)
 
 
+def test_no_other_job_writes_into_a_bag(path: Path) -> None:
+    bag = path.with_name("bag")
+    render_small(path, **in_bag(path))  # type: ignore[arg-type]
+    (bag / "data" / "deeper").mkdir()
+    for name in ("bag/data/other.mkv", "bag/data/deeper/other.mkv"):
+        with pytest.raises(UsageError, match="would make the bag that it lies in invalid: name a result outside"):
+            render_small(path, name)
+    (bag / "data" / "deeper").rmdir()
+    inner = make_output_spec(Path("out.mkv"), None, DeliveryOptions(bag=bag / "data" / "inner"))
+    with pytest.raises(UsageError, match="would make the bag"):
+        render_small(path, str(inner.output), delivery=inner.delivery)
+    with pytest.raises(UsageError, match="would make the bag"):
+        render_small(path, layer=bag / "data" / "other.mkv")
+    assert not find_bag_faults(bag)
+
+
 def test_a_bag_takes_nothing_else_in(path: Path) -> None:
     bag = path.with_name("bag")
     target = in_bag(path)

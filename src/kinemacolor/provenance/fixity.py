@@ -43,9 +43,11 @@ def _format_line(name: str, sha256: str) -> str:
     return f"{'' if escaped == name else chr(92)}{sha256}  {escaped}\n"
 
 
-def is_payload(folder: Path) -> bool:
-    """Say whether a folder is the payload of a bag, which a further file would make invalid."""
-    return folder.absolute().name == PAYLOAD_FOLDER and (folder.absolute().parent / BAG_FILES[-1]).is_file()
+def is_payload(folder: Path, own: Path | None = None) -> bool:
+    """Say whether a folder lies in the payload of a bag, not ``own``, which a further file would make invalid."""
+    resolved = folder.resolve()
+    bags = [inside.parent for inside in (resolved, *resolved.parents) if inside.name == PAYLOAD_FOLDER]
+    return any((bag / BAG_FILES[-1]).is_file() for bag in bags if own is None or bag != own.resolve())
 
 
 def list_files(path: Path, name: str) -> dict[str, Path]:
