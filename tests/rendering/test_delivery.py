@@ -66,6 +66,21 @@ def test_sha256sum_checks_an_archived_film_its_layer_and_its_record(path: Path) 
         assert (done.returncode, "layer.mkv: FAILED" in done.stdout) == (1, True)
 
 
+def test_digests_and_record_that_were_taken_away_are_made_again(path: Path) -> None:
+    target, folder = {"name": "out.mkv", "encoding": ARCHIVE}, path.parent
+    render_small(path, encoding=ARCHIVE)
+    beside = folder / "out.mkv.sha256", folder / "out.mkv.kinemacolor.json"
+    made = [file.read_bytes() for file in beside]
+    for taken in (beside[:1], beside[1:], beside):
+        for file in taken:
+            file.unlink()
+        assert finished(path, target)
+        assert [file.read_bytes() for file in beside] == made
+    beside[0].write_text("mine")
+    assert not finished(path, target)
+    assert not list(folder.glob(".*"))
+
+
 def test_what_is_replaced_leaves_no_digests_and_a_word_of_what_loses_its_record(path: Path) -> None:
     folder, layer = path.parent, path.with_name("layer.mkv")
     render_small(path, encoding=ARCHIVE, layer=layer)

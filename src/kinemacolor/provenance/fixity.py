@@ -12,14 +12,14 @@ from pathlib import Path
 
 from kinemacolor._version import __version__
 
-PAYLOAD_FOLDER = "data"
+FIXITY_SUFFIX, PAYLOAD_FOLDER = ".sha256", "data"
 # In the order in which they get their names: without the last it is no bag yet.
 BAG_FILES = ("manifest-sha256.txt", "bag-info.txt", "tagmanifest-sha256.txt", "bagit.txt")
 
 
 def make_fixity_path(result: Path) -> Path:
     """Return where the digests of a result lie: ``film.color.mkv.sha256``."""
-    return result.with_name(f"{result.name}.sha256")
+    return result.with_name(f"{result.name}{FIXITY_SUFFIX}")
 
 
 def format_fixity(digests: Mapping[str, str]) -> str:

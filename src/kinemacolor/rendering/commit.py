@@ -31,6 +31,7 @@ from kinemacolor.utils.files import (
     sync_path,
     sync_tree,
     translate_disk_errors,
+    write_file_atomically,
 )
 from kinemacolor.video.output import FilmWriter, make_partial_path
 from kinemacolor.weights.store import user_folder
@@ -125,7 +126,9 @@ def commit_outputs(
             sync_tree(make_partial_path(path))
         digests = [compute_tree_sha256(make_partial_path(path)) for path in claim.paths]
     beside = write_files_beside(claim.paths, digests, make_record(digests), claim.bag, has_fixity=claim.has_fixity)
-    note = {"request": claim.request, "results": digests, "beside": beside, "report": asdict(report)}
+    partials = map(make_partial_path, claim.files[len(claim.paths) :])
+    texts = [(read_kept_file(partial) or b"").decode(errors="surrogateescape") for partial in partials]
+    note = {"request": claim.request, "results": digests, "beside": beside, "texts": texts, "report": asdict(report)}
     write_checked_json(claim.work_folder / COMMIT_FILE, note)
     _give_names(claim, note)
 
@@ -148,12 +151,28 @@ def find_finished(claim: OutputClaim) -> RenderReport | None:
         return None
     note = read_checked_json(_find_finished_note(claim))
     report = _read_report(claim, note)
-    if note and report:  # the record beside a result may have been taken away: the job is done all the same
-        kept = [one for one in _list_results(claim, note) if one[0] != claim.record or claim.bag]
-        if all(_digest(path) == digest for path, digest in kept):
-            _remove_leftovers(claim)
-            return report
+    if note and report and _is_whole(claim, note):
+        _remove_leftovers(claim)
+        return report
     return None
+
+
+def _is_whole(claim: OutputClaim, note: dict[str, Any]) -> bool:
+    """Say whether all files of a finished job are as it made them, but its record, which a person may have edited.
+
+    Record and digests that were taken away are written again, as they were; a bag is whole or is none. Raises
+    UsageError where another process has the results, ResourceError where the disk refuses.
+    """
+    listed = [one for one in _list_results(claim, note) if one[0] != claim.record or claim.bag]
+    texts = {} if claim.bag else dict(zip(claim.files[len(claim.paths) :], note.get("texts", []), strict=False))
+    lost = {path: text for path, text in texts.items() if not os.path.lexists(path)}
+    if any(_digest(path) != digest for path, digest in listed if path not in lost):
+        return False
+    with own_outputs(claim.paths if lost else ()):
+        for path, text in lost.items():
+            with write_file_atomically(path) as stream:
+                stream.write(text.encode(errors="surrogateescape"))
+    return True
 
 
 def _remove_leftovers(claim: OutputClaim) -> None:
