@@ -1,6 +1,7 @@
 """Nodes that colorize: a preview, a plan, a film."""
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 from typing import TypedDict, Unpack
@@ -11,7 +12,8 @@ from comfy_execution.graph_utils import ExecutionBlocker
 import kinemacolor
 from kinemacolor.models.catalog import list_models
 from kinemacolor.options import DEFAULT_MODEL
-from kinemacolor.report.write import write_report
+from kinemacolor.rendering.passes import PAINTING_FORMAT
+from kinemacolor.report.write import PAGE_FILE, REPORT_FILE, write_report
 from kinemacolor.utils.files import compute_file_sha256
 
 from . import comfy_files as files
@@ -53,6 +55,7 @@ class PreviewColours(io.ComfyNode):
                 _device_input(),
             ],
             outputs=[io.Image.Output(display_name="preview")],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -76,7 +79,14 @@ class PreviewColours(io.ComfyNode):
             target = Path(folder) / "preview.png"
             options = _make_options(saturation, fill=fill)
             kinemacolor.preview(
-                found.path, references, target, at_seconds=times, model=model, options=options, device=device
+                found.path,
+                references,
+                target,
+                at_seconds=times,
+                model=model,
+                options=options,
+                device=device,
+                on_frame=files.make_frame_progress(cls.hidden.unique_id, len(times)),
             )
             return io.NodeOutput(files.read_pictures([target]))
 
@@ -103,6 +113,7 @@ class PlanFilm(io.ComfyNode):
                 Plan.Output(display_name="plan"),
                 io.String.Output(display_name="summary", tooltip="Shots and their references."),
             ],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -118,7 +129,9 @@ class PlanFilm(io.ComfyNode):
     ) -> io.NodeOutput:
         """Make the plan and write it into ComfyUI's output, named by its content."""
         options = _make_options(saturation, fill=fill)
-        plan = _make_plan(files.find_film(film), references, model, options, per_shot, shots.strip() or None)
+        plan = _make_plan(
+            files.find_film(film), references, model, options, cls.hidden.unique_id, per_shot, shots.strip() or None
+        )
         path = files.make_folder("plans") / f"{plan.film.path.stem}_{_digest_plan(plan)}.plan.json"
         plan.write(path)
         return io.NodeOutput(str(path), _describe_plan(plan, path))
@@ -145,9 +158,9 @@ class LoadPlan(io.ComfyNode):
         return io.NodeOutput(path, _describe_plan(kinemacolor.Plan.read(Path(path)), Path(path)))
 
     @classmethod
-    def fingerprint_inputs(cls, path: str) -> str:
-        """Have the node run again where the file changed."""
-        return compute_file_sha256(Path(path)) if Path(path).is_file() else ""
+    def fingerprint_inputs(cls, path: str | None) -> str:
+        """Have the node run again where the file changed; ComfyUI gives None for what is linked."""
+        return compute_file_sha256(Path(path)) if path and Path(path).is_file() else ""
 
 
 class ColorizeFilm(io.ComfyNode):
@@ -186,8 +199,9 @@ class ColorizeFilm(io.ComfyNode):
         **choices: Unpack[ResultChoices],
     ) -> io.NodeOutput:
         """Plan and render."""
-        plan = _make_plan(files.find_film(film), references, model, _make_options(saturation, fill=fill))
-        return _render(plan, cls.hidden.unique_id, device, choices)
+        node_id, options = cls.hidden.unique_id, _make_options(saturation, fill=fill)
+        plan = _make_plan(files.find_film(film), references, model, options, node_id)
+        return _render(plan, node_id, device, choices)
 
 
 class RenderPlan(io.ComfyNode):
@@ -264,6 +278,7 @@ def _make_plan(
     references: tuple[str, ...],
     model: str,
     options: kinemacolor.RenderOptions,
+    node_id: str | None,
     per_shot: int = 2,
     shot_list: str | None = None,
 ) -> kinemacolor.Plan:
@@ -277,14 +292,16 @@ def _make_plan(
         references_per_shot=per_shot,
         shot_list=shot_list,
         stills_folder=files.make_folder("stills"),
+        on_frame=files.make_frame_progress(node_id, film.frames),
     )
 
 
-def _digest_plan(plan: kinemacolor.Plan) -> str:
-    """Compute ten digits that differ where the colours may: of the plan and of its pictures."""
+def _digest_plan(plan: kinemacolor.Plan, *further: object) -> str:
+    """Compute ten digits that differ where the colours may, by the plan and its pictures, or what is ``further``."""
     digest = hashlib.sha256(plan.model_dump_json(exclude={"kinemacolor"}).encode())
     for _, entry in sorted(plan.references.items()):
         digest.update(compute_file_sha256(entry.path).encode())
+    digest.update(repr((PAINTING_FORMAT, *further)).encode())
     return digest.hexdigest()[:10]
 
 
@@ -297,27 +314,37 @@ def _describe_plan(plan: kinemacolor.Plan, path: Path) -> str:
 
 
 def _render(plan: kinemacolor.Plan, node_id: str | None, device: str, choices: ResultChoices) -> io.NodeOutput:
-    """Render a plan into ComfyUI's output, under a name that follows from it: a stopped job goes on there."""
-    encoding = _make_encoding(choices["codec"])
-    name = files.make_result_name(choices["prefix"], _digest_plan(plan), plan.film.path)
-    target = name.with_name(f"{name.name}-{choices['codec']}.{choices['container']}")
-    work, confidence = name.with_name(f"{name.name}.work"), target.with_name(f"{target.stem}.confidence.mp4")
+    """Render a plan into ComfyUI's output, under names that follow from all that decides the files.
+
+    So a stopped job goes on there, and one that is done is found. What is painted has the plan's own name.
+    """
+    container, codec = choices["container"], choices["codec"]
+    if (codec, container) == ("prores", "mp4"):
+        raise ValueError("mp4 cannot hold prores: choose mov or mkv as the container")
+    base = files.make_result_base(choices["prefix"], plan.film.path)
+    work = base.with_name(f"{base.name}_{_digest_plan(plan)}.work")
+    name = f"{base.name}_{_digest_plan(plan, container, codec, choices['confidence'])}"
+    target, confidence = base.with_name(f"{name}.{container}"), base.with_name(f"{name}.confidence.{container}")
+    page = base.with_name(f"{name}.report")
+    is_report_missing = choices["report"] and not (page / REPORT_FILE).exists()
     report = kinemacolor.render(
         plan,
         target,
         work_folder=work,
-        encoding=encoding,
+        encoding=_make_encoding(codec),
         confidence=confidence if choices["confidence"] else None,
         device=device,
+        overwrite=is_report_missing and not work.exists(),  # a report wants predictions, which were not kept
         on_progress=files.make_progress(node_id),
     )
     text = [
         f"{report.frames} frames, {report.shots} shots, mean confidence {report.mean_confidence:.2f}",
         *(f"note: {warning}" for warning in report.warnings),
     ]
+    if is_report_missing:
+        write_report(plan, work, page, files.make_frame_progress(node_id, report.frames))
     if choices["report"]:
-        page = name.with_name(f"{name.name}.report")
-        text += _describe_report(plan, work, page)
+        text += _describe_report(page)
     if not choices["keep_predictions"]:
         shutil.rmtree(work, ignore_errors=True)
     return io.NodeOutput(
@@ -329,16 +356,17 @@ def _render(plan: kinemacolor.Plan, node_id: str | None, device: str, choices: R
     )
 
 
-def _describe_report(plan: kinemacolor.Plan, work: Path, folder: Path) -> list[str]:
-    """Write the report of what was painted, and list the shots that want a look."""
-    found = write_report(plan, work, folder)
+def _describe_report(folder: Path) -> list[str]:
+    """List the shots that want a look, by a report."""
+    report = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
     return [
         *(
-            f"look at shot {shot.number} (frames {shot.first} to {shot.last}): {'; '.join(shot.verdict.reasons)}"
-            for shot in found.shots_by_need("look")
+            f"look at shot {shot['number']} (frames {shot['first']} to {shot['last']}): {', '.join(shot['reasons'])}"
+            for shot in report["shots"]
+            if shot["verdict"] == "look"
         ),
-        *(f"a reference at frame {one.frame} would help most" for one in found.advice[:1]),
-        f"report: {folder / 'index.html'}",
+        *(f"a reference at frame {one['frame']} would help most" for one in report["advice"][:1]),
+        f"report: {folder / PAGE_FILE}",
     ]
 
 
