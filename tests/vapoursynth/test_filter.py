@@ -145,6 +145,12 @@ def test_a_clip_can_be_the_reference(kept: dict[str, Any]) -> None:
     assert kept["picture.1.2"].mean() > 540
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="the script counts its processes in /proc")
+def test_a_clip_that_nobody_has_ends_its_worker(kept: dict[str, Any]) -> None:
+    """In a program that opens one script after another."""
+    assert kept["workers"].tolist() == [1, 0, 1, 0]
+
+
 def test_what_a_user_can_mend_is_told(kept: dict[str, Any]) -> None:
     wanted = [
         "RGB24 has no luma plane to keep: convert the clip first",

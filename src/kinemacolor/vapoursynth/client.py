@@ -73,7 +73,7 @@ class PaintingClient:
     def close(self) -> None:
         """End what paints; its thread or process has ended afterwards."""
         self._channel.close()
-        if self._thread:
+        if self._thread and self._thread is not threading.current_thread():  # where Python may let go of a clip, too
             self._thread.join(_SECONDS_TO_END)
         process = self._process
         if process is None or process.returncode is not None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
@@ -90,7 +91,7 @@ def colorize(
 
     ``options`` are those of `kinemacolor.RenderOptions`. With ``confidence`` a second clip comes with it, gray of 8
     bits and full range: how sure the model is. ``python`` is the Python of another environment, with torch, that is to
-    run the network; by default this one does. Closing the script ends it.
+    run the network; by default this one does. It ends with the clips that come from here, or with the script.
 
     Raises vapoursynth.Error, here or when a frame is asked for, for what a user can mend.
     """
@@ -113,7 +114,6 @@ def colorize(
         client = PaintingClient(
             settings, read_frame, pictures=tuple(pictures), python=None if python is None else os.fspath(python)
         )
-    vs.register_on_destroy(client.close)
     painted = _add_colors(node, target, clip_format, client, read_frame, with_confidence=confidence)
     result = painted.std.RemoveFrameProps(_CONFIDENCE_PROP)
     return (result, _take_confidence(painted)) if confidence else result
@@ -244,6 +244,7 @@ def _add_colors(
 
     The confidence of a frame is a property of it. So one filter alone asks ``client``, for one frame at a time: of two,
     one would wait for the other and keep a thread of VapourSynth from making the frame that this one wants.
+    ``client`` is closed when nobody has the clip any more.
     """
     base = node
     props: dict[str, int] = {}
@@ -274,6 +275,8 @@ def _add_colors(
             result.props[_CONFIDENCE_PROP] = sure
         return result
 
+    # VapourSynth holds the function as long as the clip; what it is told to do at its own end holds neither.
+    vs.register_on_destroy(weakref.finalize(paint, client.close))
     return base.std.ModifyFrame(base, paint)
 
 
