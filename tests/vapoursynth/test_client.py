@@ -59,11 +59,12 @@ class FakeClip:
     def __init__(self, film: Path, first_frames: Sequence[int] | None = None) -> None:
         self.luma, self.first_frames = luma_of(film), first_frames
         self.asked, self.broken = list[int](), set[int]()
+        self.fault: BaseException = InputError("the disk is on fire")
 
     def read(self, frame: int) -> ClipFrame:
         self.asked.append(frame)
         if frame in self.broken:
-            raise InputError("the disk is on fire")
+            raise self.fault
         return ClipFrame(self.luma[frame], None if self.first_frames is None else frame in self.first_frames)
 
     @property
@@ -157,6 +158,39 @@ def test_a_frame_that_failed_can_be_asked_for_again(folder: Path, wanted: list[b
     clip.broken = set()
     for frame in (12, 11, 5):
         assert client.paint(frame, clip.read)[0].tobytes() == wanted[frame]
+
+
+@pytest.mark.parametrize("fault", [MemoryError("no"), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize("python", [None, sys.executable], ids=["thread", "process"])
+def test_a_frame_that_failed_by_no_fault_of_a_users_can_be_asked_for_again(
+    folder: Path, wanted: list[bytes], open_clip: Open, python: str | None, fault: BaseException
+) -> None:
+    """Each request gets its own answer, though a frame that was wanted never came."""
+    clip, client = open_clip(plan=str(folder / "film.plan.json"), options=None, python=python)
+    clip.broken, clip.fault = {11}, fault
+    for _ in range(2):
+        with pytest.raises(type(fault)):
+            client.paint(11, clip.read)
+    clip.broken = set()
+    for frame in (12, 11, 5):
+        assert client.paint(frame, clip.read)[0].tobytes() == wanted[frame]
+
+
+def test_no_frame_gets_the_answer_that_another_one_left_behind(
+    folder: Path, open_clip: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while a script waits for what paints."""
+    clip, client = open_clip(plan=str(folder / "film.plan.json"), options=None)
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client._channel, "receive", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            client.paint(0, clip.read)
+    with pytest.raises(ResourceError, match="in the middle of an answer"):
+        client.paint(1, clip.read)
 
 
 @pytest.mark.parametrize(

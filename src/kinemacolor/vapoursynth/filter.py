@@ -219,16 +219,19 @@ class _ClipReader:
 
     def read_frame(self, number: int) -> ClipFrame:
         """Read a frame. Raises InputError where the filters before cannot make it."""
-        if number == self._last + 1:
-            end = min(number + 1 + min(vs.core.num_threads, _FRAMES_AHEAD), self._node.num_frames)
-            # Only begun: when they are read they come from VapourSynth's cache.
-            self._ahead = {at: self._ahead.get(at) or self._node.get_frame_async(at) for at in range(number + 1, end)}
-        self._last = number
+        is_next, self._last = number == self._last + 1, number
         try:
+            if is_next:
+                self._read_ahead(number + 1)
             with self._node.get_frame(number) as frame:
                 return _to_clip_frame(frame)
         except vs.Error as error:
             raise InputError(str(error)) from error
+
+    def _read_ahead(self, first: int) -> None:
+        """Begin with frames: when they are read, they come from VapourSynth's cache."""
+        end = min(first + min(vs.core.num_threads, _FRAMES_AHEAD), self._node.num_frames)
+        self._ahead = {at: self._ahead.get(at) or self._node.get_frame_async(at) for at in range(first, end)}
 
 
 def _add_colors(
