@@ -200,6 +200,7 @@ def test_no_frame_gets_the_answer_that_another_one_left_behind(
         ({"references": []}, "no reference"),
         ({"references": ["refs"], "options": {"size": 3}}, "unexpected keyword argument 'size'"),
         ({"references": ["refs"], "options": {"short_side": 3}}, "short_side is 3"),
+        ({"references": ["refs"], "options": {"short_side": 64.5}}, "short_side is 64.5: give a whole number from 64"),
         ({"references": ["refs"], "model": "nonsense"}, "nonsense"),
         ({"references": ["refs"], "device": "toaster"}, "toaster"),
         ({"references": ["refs"], "engine": "steam"}, "steam"),
@@ -249,6 +250,21 @@ def test_a_worker_that_ends_is_told_of_and_none_is_left(
     other.close()
     assert other._process.returncode == 0
     assert sorted(tmp_path.iterdir()) == left
+
+
+def test_a_mistake_of_ours_is_told_to_all_who_ask(
+    folder: Path, open_clip: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not that what paints has ended, which is what comes of it."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("a mistake")
+
+    monkeypatch.setattr("kinemacolor.vapoursynth.server.make_clip_plan", fail)
+    clip, client = open_clip(references=[str(folder / "refs")], shots=[0])
+    for frame in (0, 1):
+        with pytest.raises(KinemacolorError, match="ZeroDivisionError: a mistake"):
+            client.paint(frame, clip.read)
 
 
 def test_no_python_is_told(open_clip: Open) -> None:

@@ -98,7 +98,7 @@ class PaintingClient:
             # Whoever is interrupted in between would leave an answer behind, which is not that of the next frame.
             self._end = ResourceError, "what paints was interrupted in the middle of an answer: open the script again"
             answer, failure = self._exchange(request, read_frame)
-            self._end = (ResourceError, f"what paints {self._describe_end()}") if answer is None else None
+            self._end = self._find_end(answer)
             if failure:
                 try:
                     raise failure
@@ -123,6 +123,12 @@ class PaintingClient:
                 found, failure = None, error
             self._channel.send(found or Message("no_luma", {"frame": frame, "words": repr(failure)}))
         return answer, failure
+
+    def _find_end(self, answer: Message | None) -> tuple[type[KinemacolorError], str] | None:
+        """Find out whether this is the last answer, and why: it is told to all who ask later."""
+        if answer is None:
+            return ResourceError, f"what paints {self._describe_end()}"
+        return (KinemacolorError, answer.values["words"]) if answer.kind == "fault" else None
 
     def _describe_end(self) -> str:
         if self._process is None:

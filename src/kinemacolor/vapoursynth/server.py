@@ -73,8 +73,7 @@ def serve(channel: Channel) -> None:
                 except KinemacolorError as error:
                     channel.send(Message("error", {"words": str(error), "exit_code": error.exit_code}))
     except BaseException as error:  # a mistake of ours: told where it can be seen
-        words = "".join(traceback.format_exception(error))
-        channel.send(Message("error", {"words": words, "exit_code": KinemacolorError.exit_code}))
+        channel.send(Message("fault", {"words": "".join(traceback.format_exception(error))}))
     finally:
         channel.close()
 
