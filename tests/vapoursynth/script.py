@@ -102,7 +102,7 @@ keep("one thread", color, (5, 12))
 scenes = [int(n == 8) for n in everything]
 props = {"_SceneChangePrev": scenes, "_Matrix": 6, "_Range": 0}
 keep("properties", colorize(make_clip(vs.YUV420P10, **props), references, **SMALL), (10, 4))
-gray = colorize(make_clip(vs.GRAY10), references, shots=[8], **SMALL)
+gray = colorize(make_clip(vs.GRAY10), references, shots=np.array([8]), **SMALL)
 keep("gray", gray, (10, 4))
 kept["gray.format"] = np.array([gray.format.name, int(gray.get_frame(4).props["_ChromaLocation"])])
 odd = colorize(make_clip(vs.GRAY10, LUMA[:2, 1:].copy()), BLOCKS, shots=[0], **SMALL)
@@ -124,6 +124,14 @@ kept["told"] = np.array(
         told(references=core.std.BlankClip(format=vs.YUV420P8)),
         told(python=None),
         told(python="/none/python"),
+        told(references=[]),
+        told(references=3),
+        told(references=[BLOCKS, None]),
+        told(shots=[1.5]),
+        told(shots=99),
+        told(options=5),
+        told(options={"short_side": 64.5}),
+        told(options={"short_side": np.float32(64)}),
     ]
 )
 

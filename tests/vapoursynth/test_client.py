@@ -38,6 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, picture in {"ref_000002": scene(2), "ref_000006": scene(6), "blocks": other_scene(10)}.items():
         (place / "refs").mkdir(exist_ok=True)
         save(place / "refs" / f"{name}.png", picture)
+    (place / "late").mkdir()
     (place / "shots.csv").write_text(f"first\n0\n{CUT}\n")
     plan = kinemacolor.make_plan(
         place / "film.mkv", place / "refs", shot_list=place / "shots.csv", options=kinemacolor.RenderOptions(**OPTIONS)
@@ -205,8 +206,6 @@ def test_no_frame_gets_the_answer_that_another_one_left_behind(
         ({"references": ["refs"], "device": "toaster"}, "toaster"),
         ({"references": ["refs"], "engine": "steam"}, "steam"),
         ({"references": ["refs"], "version": "0.0.1"}, "the script has kinemacolor 0.0.1"),
-        ({"references": ["refs"], "shots": [0, 99]}, "a shot begins at frame 99, the clip has the frames 0 to 13"),
-        ({"references": ["refs/blocks.png@99"]}, "placed at frame 99"),
         (
             {"plan": "film.plan.json", "clip": [96, 72, 10, "420", 2, False, 5, [24, 1], [1, 1], 0]},
             "14 frames, the clip",
@@ -220,6 +219,24 @@ def test_what_does_not_fit_is_told_in_words(
     with pytest.raises(KinemacolorError, match=words):  # noqa: PT012  where it is told depends on what it is
         clip, client = open_clip(**changes)
         client.paint(0, clip.read)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"references": ["refs"], "shots": [0, 99]}, "a shot begins at frame 99, the clip has the frames 0 to 13"),
+        ({"references": ["refs/blocks.png@99"]}, "placed at frame 99"),
+        ({"references": ["late"]}, "ref_000099.png is placed at frame 99, the film has 14"),
+        ({"references": ["refs"], "shots": "none.csv"}, "none.csv"),
+    ],
+)
+def test_numbers_that_the_clip_has_not_are_told_before_a_frame_is_asked_for(
+    folder: Path, open_clip: Open, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], words: str
+) -> None:
+    monkeypatch.chdir(folder)
+    save(folder / "late" / "ref_000099.png", scene(2))
+    with pytest.raises(KinemacolorError, match=words):
+        open_clip(**changes)
 
 
 def test_a_frame_of_another_size_is_refused(folder: Path, open_clip: Open) -> None:

@@ -161,6 +161,14 @@ def test_what_a_user_can_mend_is_told(kept: dict[str, Any]) -> None:
         "a clip as a reference must be RGB24",
         "this Python has no torch: install it, or name the Python of an environment",
         "/none/python cannot be started",
+        "no reference: give colour pictures",
+        "references cannot have 3: give paths",
+        "references cannot have None: give paths",
+        "shots cannot have 1.5: give the numbers",
+        "a shot begins at frame 99, the clip has the frames 0 to 13",
+        "options are a dictionary or kinemacolor.RenderOptions",
+        "short_side is 64.5: give a whole number",
+        "options are a dictionary or kinemacolor.RenderOptions",
     ]
     for words, told in zip(wanted, kept["told"], strict=True):
         assert told.startswith("colorize: ")
