@@ -87,11 +87,18 @@ def test_the_options_of_a_shot_win_over_those_of_the_film() -> None:
         RenderOptions(edge_filter="foo"),  # type: ignore[arg-type]
         RenderOptions(precision="float8"),  # type: ignore[arg-type]
         EncodingOptions(crf=500),
+        RenderOptions(short_side=64.5),  # type: ignore[arg-type]
+        RenderOptions(saturation=True),
+        RenderOptions(saturation="1"),  # type: ignore[arg-type]
+        RenderOptions(fill="no"),  # type: ignore[arg-type]
+        RenderOptions(crop="false"),  # type: ignore[arg-type]
+        RenderOptions(crop=None),  # type: ignore[arg-type]
+        EncodingOptions(vcodec=264),  # type: ignore[arg-type]
     ],
     ids=str,
 )
 def test_a_value_that_cannot_be_is_told_before_anything_is_done(wrong: RenderOptions | EncodingOptions) -> None:
-    with pytest.raises(UsageError, match=r"^(short_side|saturation|edge_filter|precision|crf) is "):
+    with pytest.raises(UsageError, match=r"^(short_side|saturation|edge_filter|precision|crf|fill|crop|vcodec) is "):
         check_options(wrong)
     for good in (RenderOptions(), EncodingOptions(), *(replace(RenderOptions(), **{k: v}) for k, v in OTHER.items())):
         check_options(good)

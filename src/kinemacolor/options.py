@@ -21,6 +21,12 @@ EngineName = Literal["torch", "openvino", "cuda-graphs"]
 Detector = Literal["luma", "transnet"]
 GapHandling = Literal["error", "hold", "skip"]  # of numbers that a series of pictures lacks
 Precision = Literal["float32", "float16", "bfloat16"]
+_KINDS: dict[type, tuple[str, tuple[type, ...]]] = {  # of options: in words, and what is taken for it
+    bool: ("True or False", (bool,)),
+    int: ("a whole number", (int,)),
+    float: ("a number", (int, float)),
+    str: ("a name", (str,)),
+}
 
 
 def option(
@@ -164,7 +170,7 @@ def later_defaults(options: RenderOptions | EncodingOptions) -> set[str]:
 
 
 def check_options(options: RenderOptions | EncodingOptions) -> None:
-    """Raise UsageError for a value that an option cannot have; what is read from files is checked there."""
+    """Raise UsageError for a value or type that an option cannot have; what is read from files is checked there."""
     for one in fields(options):
         value, bounds = getattr(options, one.name), None
         kind = one.type
@@ -175,7 +181,15 @@ def check_options(options: RenderOptions | EncodingOptions) -> None:
         if value is None and type(None) in kinds:
             continue
         choices = [choice for other in kinds if get_origin(other) is Literal for choice in get_args(other)]
-        if choices and value not in choices:
-            raise UsageError(f"{one.name} is {value!r}: choose one of {', '.join(map(str, choices))}")
-        if bounds and not (isinstance(value, int | float) and bounds.ge <= value <= bounds.le):  # type: ignore[operator]
-            raise UsageError(f"{one.name} is {value!r}: give a number from {bounds.ge} to {bounds.le}")
+        if choices:
+            if value not in choices:
+                raise UsageError(f"{one.name} is {value!r}: choose one of {', '.join(map(str, choices))}")
+            continue
+        wanted = next(kind for kind in _KINDS if kind in kinds)
+        words, taken = _KINDS[wanted]
+        fits = isinstance(value, taken) and (wanted is bool or not isinstance(value, bool))
+        if bounds:
+            words = f"{words} from {bounds.ge} to {bounds.le}"
+            fits = fits and bounds.ge <= value <= bounds.le
+        if not fits:
+            raise UsageError(f"{one.name} is {value!r}: give {words}")

@@ -123,6 +123,21 @@ def test_chroma_codes_fit_depth_and_subsampling(kinema: Colorizer) -> None:
     assert 64 <= codes.min() < 512 < codes.max() <= 960
 
 
+def test_a_subsampling_that_there_is_not_changes_nothing(kinema: Colorizer) -> None:
+    """The frame can be given again, and comes next as before."""
+    coding = YCbCr(0.2126, 0.0722, 8, False)
+    results = []
+    for wrong in (False, True):
+        session = Session(kinema, [scene(0)], height=72, width=96, options=SMALL)
+        session.chroma(gray_of(scene(1)), coding)
+        if wrong:
+            with pytest.raises(ValueError, match="there is no subsampling '421'"):
+                session.chroma(gray_of(scene(9)), coding, "421")
+        state = session.snapshot_state()
+        results.append({name: one.numpy().tobytes() for name, one in state.items()})
+    assert results[0] == results[1]
+
+
 @pytest.mark.parametrize(
     ("shape", "wanted"), [((1080, 1920), (216, 384)), ((1920, 1080), (384, 216)), ((1, 1), (216, 216))]
 )

@@ -3,6 +3,9 @@
 ``script.py LUMA REFERENCES PLAN PYTHON RESULT``: luma codes of a film of 10 bits as .npy.
 """
 
+import contextlib
+import gc
+import glob
 import os
 import sys
 
@@ -50,6 +53,34 @@ def keep(name, clip, frames):
             kept[f"{name}.{n}.{index}"] = plane
 
 
+def count_workers():
+    """Processes that this one started and that have not ended; none where there is no /proc."""
+    found = glob.glob("/proc/[0-9]*/stat")
+    parents = []
+    for path in found:
+        with contextlib.suppress(OSError), open(path) as stream:  # it has ended
+            parents.append(int(stream.read().rpartition(")")[2].split()[1]))
+    return parents.count(os.getpid())
+
+
+def count_workers_of_clips():
+    """While each of two clips is there, and after each; frames of one were asked for."""
+    counts = []
+    for at in range(2):
+        clip, sure = colorize(make_clip(vs.YUV420P10), BLOCKS, shots=[0], confidence=True, **SMALL)
+        clip.set_output()
+        if at:
+            planes(clip.get_frame(0)), planes(sure.get_frame(0))
+        counts.append(count_workers())
+        del clip, sure
+        vs.clear_outputs()
+        gc.collect()
+        counts.append(count_workers())
+    return counts
+
+
+kept["workers"] = np.array(count_workers_of_clips())
+
 everything = range(len(LUMA))
 clip = make_clip(vs.YUV420P10, _Mark=list(everything))
 
@@ -71,7 +102,7 @@ keep("one thread", color, (5, 12))
 scenes = [int(n == 8) for n in everything]
 props = {"_SceneChangePrev": scenes, "_Matrix": 6, "_Range": 0}
 keep("properties", colorize(make_clip(vs.YUV420P10, **props), references, **SMALL), (10, 4))
-gray = colorize(make_clip(vs.GRAY10), references, shots=[8], **SMALL)
+gray = colorize(make_clip(vs.GRAY10), references, shots=np.array([8]), **SMALL)
 keep("gray", gray, (10, 4))
 kept["gray.format"] = np.array([gray.format.name, int(gray.get_frame(4).props["_ChromaLocation"])])
 odd = colorize(make_clip(vs.GRAY10, LUMA[:2, 1:].copy()), BLOCKS, shots=[0], **SMALL)
@@ -93,6 +124,14 @@ kept["told"] = np.array(
         told(references=core.std.BlankClip(format=vs.YUV420P8)),
         told(python=None),
         told(python="/none/python"),
+        told(references=[]),
+        told(references=3),
+        told(references=[BLOCKS, None]),
+        told(shots=[1.5]),
+        told(shots=99),
+        told(options=5),
+        told(options={"short_side": 64.5}),
+        told(options={"short_side": np.float32(64)}),
     ]
 )
 

@@ -38,6 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, picture in {"ref_000002": scene(2), "ref_000006": scene(6), "blocks": other_scene(10)}.items():
         (place / "refs").mkdir(exist_ok=True)
         save(place / "refs" / f"{name}.png", picture)
+    (place / "late").mkdir()
     (place / "shots.csv").write_text(f"first\n0\n{CUT}\n")
     plan = kinemacolor.make_plan(
         place / "film.mkv", place / "refs", shot_list=place / "shots.csv", options=kinemacolor.RenderOptions(**OPTIONS)
@@ -59,11 +60,12 @@ class FakeClip:
     def __init__(self, film: Path, first_frames: Sequence[int] | None = None) -> None:
         self.luma, self.first_frames = luma_of(film), first_frames
         self.asked, self.broken = list[int](), set[int]()
+        self.fault: BaseException = InputError("the disk is on fire")
 
     def read(self, frame: int) -> ClipFrame:
         self.asked.append(frame)
         if frame in self.broken:
-            raise InputError("the disk is on fire")
+            raise self.fault
         return ClipFrame(self.luma[frame], None if self.first_frames is None else frame in self.first_frames)
 
     @property
@@ -159,6 +161,39 @@ def test_a_frame_that_failed_can_be_asked_for_again(folder: Path, wanted: list[b
         assert client.paint(frame, clip.read)[0].tobytes() == wanted[frame]
 
 
+@pytest.mark.parametrize("fault", [MemoryError("no"), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize("python", [None, sys.executable], ids=["thread", "process"])
+def test_a_frame_that_failed_by_no_fault_of_a_users_can_be_asked_for_again(
+    folder: Path, wanted: list[bytes], open_clip: Open, python: str | None, fault: BaseException
+) -> None:
+    """Each request gets its own answer, though a frame that was wanted never came."""
+    clip, client = open_clip(plan=str(folder / "film.plan.json"), options=None, python=python)
+    clip.broken, clip.fault = {11}, fault
+    for _ in range(2):
+        with pytest.raises(type(fault)):
+            client.paint(11, clip.read)
+    clip.broken = set()
+    for frame in (12, 11, 5):
+        assert client.paint(frame, clip.read)[0].tobytes() == wanted[frame]
+
+
+def test_no_frame_gets_the_answer_that_another_one_left_behind(
+    folder: Path, open_clip: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while a script waits for what paints."""
+    clip, client = open_clip(plan=str(folder / "film.plan.json"), options=None)
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client._channel, "receive", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            client.paint(0, clip.read)
+    with pytest.raises(ResourceError, match="in the middle of an answer"):
+        client.paint(1, clip.read)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -166,12 +201,11 @@ def test_a_frame_that_failed_can_be_asked_for_again(folder: Path, wanted: list[b
         ({"references": []}, "no reference"),
         ({"references": ["refs"], "options": {"size": 3}}, "unexpected keyword argument 'size'"),
         ({"references": ["refs"], "options": {"short_side": 3}}, "short_side is 3"),
+        ({"references": ["refs"], "options": {"short_side": 64.5}}, "short_side is 64.5: give a whole number from 64"),
         ({"references": ["refs"], "model": "nonsense"}, "nonsense"),
         ({"references": ["refs"], "device": "toaster"}, "toaster"),
         ({"references": ["refs"], "engine": "steam"}, "steam"),
         ({"references": ["refs"], "version": "0.0.1"}, "the script has kinemacolor 0.0.1"),
-        ({"references": ["refs"], "shots": [0, 99]}, "a shot begins at frame 99, the clip has the frames 0 to 13"),
-        ({"references": ["refs/blocks.png@99"]}, "placed at frame 99"),
         (
             {"plan": "film.plan.json", "clip": [96, 72, 10, "420", 2, False, 5, [24, 1], [1, 1], 0]},
             "14 frames, the clip",
@@ -185,6 +219,24 @@ def test_what_does_not_fit_is_told_in_words(
     with pytest.raises(KinemacolorError, match=words):  # noqa: PT012  where it is told depends on what it is
         clip, client = open_clip(**changes)
         client.paint(0, clip.read)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"references": ["refs"], "shots": [0, 99]}, "a shot begins at frame 99, the clip has the frames 0 to 13"),
+        ({"references": ["refs/blocks.png@99"]}, "placed at frame 99"),
+        ({"references": ["late"]}, "ref_000099.png is placed at frame 99, the film has 14"),
+        ({"references": ["refs"], "shots": "none.csv"}, "none.csv"),
+    ],
+)
+def test_numbers_that_the_clip_has_not_are_told_before_a_frame_is_asked_for(
+    folder: Path, open_clip: Open, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], words: str
+) -> None:
+    monkeypatch.chdir(folder)
+    save(folder / "late" / "ref_000099.png", scene(2))
+    with pytest.raises(KinemacolorError, match=words):
+        open_clip(**changes)
 
 
 def test_a_frame_of_another_size_is_refused(folder: Path, open_clip: Open) -> None:
@@ -215,6 +267,21 @@ def test_a_worker_that_ends_is_told_of_and_none_is_left(
     other.close()
     assert other._process.returncode == 0
     assert sorted(tmp_path.iterdir()) == left
+
+
+def test_a_mistake_of_ours_is_told_to_all_who_ask(
+    folder: Path, open_clip: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not that what paints has ended, which is what comes of it."""
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("a mistake")
+
+    monkeypatch.setattr("kinemacolor.vapoursynth.server.make_clip_plan", fail)
+    clip, client = open_clip(references=[str(folder / "refs")], shots=[0])
+    for frame in (0, 1):
+        with pytest.raises(KinemacolorError, match="ZeroDivisionError: a mistake"):
+            client.paint(frame, clip.read)
 
 
 def test_no_python_is_told(open_clip: Open) -> None:

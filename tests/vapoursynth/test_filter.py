@@ -145,6 +145,12 @@ def test_a_clip_can_be_the_reference(kept: dict[str, Any]) -> None:
     assert kept["picture.1.2"].mean() > 540
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="the script counts its processes in /proc")
+def test_a_clip_that_nobody_has_ends_its_worker(kept: dict[str, Any]) -> None:
+    """In a program that opens one script after another."""
+    assert kept["workers"].tolist() == [1, 0, 1, 0]
+
+
 def test_what_a_user_can_mend_is_told(kept: dict[str, Any]) -> None:
     wanted = [
         "RGB24 has no luma plane to keep: convert the clip first",
@@ -155,6 +161,14 @@ def test_what_a_user_can_mend_is_told(kept: dict[str, Any]) -> None:
         "a clip as a reference must be RGB24",
         "this Python has no torch: install it, or name the Python of an environment",
         "/none/python cannot be started",
+        "no reference: give colour pictures",
+        "references cannot have 3: give paths",
+        "references cannot have None: give paths",
+        "shots cannot have 1.5: give the numbers",
+        "a shot begins at frame 99, the clip has the frames 0 to 13",
+        "options are a dictionary or kinemacolor.RenderOptions",
+        "short_side is 64.5: give a whole number",
+        "options are a dictionary or kinemacolor.RenderOptions",
     ]
     for words, told in zip(wanted, kept["told"], strict=True):
         assert told.startswith("colorize: ")

@@ -172,6 +172,7 @@ class Session:
         if luma_codes.shape != size or luma_codes.dtype != dtype:
             came = f"{luma_codes.dtype} {luma_codes.shape}"
             raise ValueError(f"a luma plane of {np.dtype(dtype)} {size} is wanted at {coding.depth} bits, not {came}")
+        compute_chroma_shape(*size, subsampling)  # raises for one that there is not, before anything is predicted
         seen = self.geometry.downscale_codes(luma_codes)
         if self._last is None or not is_repeated_frame(self._last[0], seen, coding.depth):
             (prediction,) = self.predict_frames(seen[None], coding)

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -251,13 +251,15 @@ def _resolve_references(spec: ReferenceSpec, film_survey: Survey, folder: Path) 
     found = list(spec.list_references())
     if spec.is_placed:
         found = [replace(one, frame=find_placed_frame(spec, film_survey)) for one in found]
-    for one in found:
-        if one.frame is not None and one.frame >= film_survey.index.frames:
-            raise UsageError(
-                f"{one.path.name} is placed at frame {one.frame}, "
-                f"the film has {film_survey.index.frames} (the first is 0)"
-            )
+    check_placed(found, film_survey.index.frames)
     return found
+
+
+def check_placed(references: Iterable[Reference], frames: int) -> None:
+    """Raise UsageError for a picture that is placed at a frame which a film of so many frames lacks."""
+    for one in references:
+        if one.frame is not None and one.frame >= frames:
+            raise UsageError(f"{one.path.name} is placed at frame {one.frame}, the film has {frames} (the first is 0)")
 
 
 def check_time_range(start_seconds: float, end_seconds: float | None, info: VideoInfo) -> None:

@@ -51,6 +51,7 @@ class PaintingClient:
         python: str | None = None,
     ) -> None:
         self._lock, self._python = threading.Lock(), python
+        self._end: tuple[type[KinemacolorError], str] | None = None  # why there are no more answers
         self._process = _start_worker(python) if python else None
         self._thread: threading.Thread | None = None
         if self._process:
@@ -66,14 +67,14 @@ class PaintingClient:
     def paint(self, frame: int, read_frame: ReadFrame, *, with_confidence: bool = False) -> tuple[UIntArray, ...]:
         """Return the Cb and Cr codes of a frame, ``2 h w``; and its confidence, ``H W``, 0..255, if that is wanted.
 
-        Raises KinemacolorError.
+        Raises KinemacolorError, and what ``read_frame`` raises beyond that.
         """
         return self._ask(Message("paint", {"frame": frame, "with_confidence": with_confidence}), read_frame)
 
     def close(self) -> None:
         """End what paints; its thread or process has ended afterwards."""
         self._channel.close()
-        if self._thread:
+        if self._thread and self._thread is not threading.current_thread():  # where Python may let go of a clip, too
             self._thread.join(_SECONDS_TO_END)
         process = self._process
         if process is None or process.returncode is not None:
@@ -87,19 +88,47 @@ class PaintingClient:
             process.stdout.close()
 
     def _ask(self, request: Message, read_frame: ReadFrame) -> tuple[UIntArray, ...]:
-        """Send a request, serve what is wanted for it, and give the arrays of the answer."""
+        """Send a request, serve what is wanted for it, and give the arrays of the answer.
+
+        What ``read_frame`` raises leaves here once the request is answered: the next one has an answer of its own.
+        """
         with self._lock:
-            self._channel.send(request)
-            while True:
-                answer = self._channel.receive()
-                if answer is None:
-                    raise ResourceError(f"what paints {self._describe_end()}")
-                if answer.kind == "want":
-                    self._channel.send(_read_wanted(answer.values["frame"], read_frame))
-                elif answer.kind == "error":
-                    raise _ERRORS.get(answer.values["exit_code"], KinemacolorError)(answer.values["words"])
-                else:
-                    return answer.arrays
+            if self._end:
+                raise self._end[0](self._end[1])
+            # Whoever is interrupted in between would leave an answer behind, which is not that of the next frame.
+            self._end = ResourceError, "what paints was interrupted in the middle of an answer: open the script again"
+            answer, failure = self._exchange(request, read_frame)
+            self._end = self._find_end(answer)
+            if failure:
+                try:
+                    raise failure
+                finally:
+                    del failure  # else it holds the script's frames, and they it
+            if self._end:
+                raise self._end[0](self._end[1])
+            assert answer
+            if answer.kind == "error":
+                raise _ERRORS.get(answer.values["exit_code"], KinemacolorError)(answer.values["words"])
+            return answer.arrays
+
+    def _exchange(self, request: Message, read_frame: ReadFrame) -> tuple[Message | None, BaseException | None]:
+        """Send a request and serve what is wanted for it; gives its answer, and what was no fault of a user's."""
+        failure = None
+        self._channel.send(request)
+        while (answer := self._channel.receive()) is not None and answer.kind == "want":
+            frame = answer.values["frame"]
+            try:
+                found = None if failure else _read_wanted(frame, read_frame)
+            except BaseException as error:  # raised by who called
+                found, failure = None, error
+            self._channel.send(found or Message("no_luma", {"frame": frame, "words": repr(failure)}))
+        return answer, failure
+
+    def _find_end(self, answer: Message | None) -> tuple[type[KinemacolorError], str] | None:
+        """Find out whether this is the last answer, and why: it is told to all who ask later."""
+        if answer is None:
+            return ResourceError, f"what paints {self._describe_end()}"
+        return (KinemacolorError, answer.values["words"]) if answer.kind == "fault" else None
 
     def _describe_end(self) -> str:
         if self._process is None:

@@ -1,10 +1,13 @@
 """The function for scripts: a clip and pictures in, the clip with colours out."""
 
 import dataclasses
+import json
+import operator
 import os
-from collections.abc import Iterator, Mapping, Sequence
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeAlias, overload
 
 import numpy as np
 import vapoursynth as vs
@@ -24,6 +27,10 @@ _SUBSAMPLINGS = {(1, 1): "420", (1, 0): "422", (0, 0): "444", (0, 1): "440", (2,
 _UNSPECIFIED_MATRIX, _CENTER = 2, 1  # code points of `_Matrix` and `_ChromaLocation`
 _KNOWN_MATRICES = {1, 4, 5, 6, 7, 9, 10}  # that say how luma is weighted
 _FIELD_ORDERS = {1: 3, 2: 2}  # `_FieldBased` as FFmpeg's AVFieldOrder
+_WANTED = {
+    "references": "give paths, or clips of RGB24",
+    "shots": "give the numbers of the first frames of shots, or the path of a list",
+}
 _CONFIDENCE_PROP = "_KinemacolorConfidence"
 _FRAMES_AHEAD = 16  # of a clip that is read in order
 _FRAMES_AT_HAND = 40  # of the clip, kept by VapourSynth: what is read ahead, or once more
@@ -90,7 +97,7 @@ def colorize(
 
     ``options`` are those of `kinemacolor.RenderOptions`. With ``confidence`` a second clip comes with it, gray of 8
     bits and full range: how sure the model is. ``python`` is the Python of another environment, with torch, that is to
-    run the network; by default this one does. Closing the script ends it.
+    run the network; by default this one does. It ends with the clips that come from here, or with the script.
 
     Raises vapoursynth.Error, here or when a frame is asked for, for what a user can mend.
     """
@@ -113,7 +120,6 @@ def colorize(
         client = PaintingClient(
             settings, read_frame, pictures=tuple(pictures), python=None if python is None else os.fspath(python)
         )
-    vs.register_on_destroy(client.close)
     painted = _add_colors(node, target, clip_format, client, read_frame, with_confidence=confidence)
     result = painted.std.RemoveFrameProps(_CONFIDENCE_PROP)
     return (result, _take_confidence(painted)) if confidence else result
@@ -173,9 +179,9 @@ def _describe_wishes(
     pictures: list[UIntArray],
 ) -> dict[str, Any]:
     """Return what `server.ClipJob` holds of these; pictures of clips are added to ``pictures``."""
-    if references is None:
+    given = [] if references is None else _list_given(references, (str, os.PathLike, vs.VideoNode), "references")
+    if not given:
         raise vs.Error("colorize: no reference: give colour pictures, a folder of them, or a plan")
-    given = [references] if isinstance(references, str | os.PathLike | vs.VideoNode) else list(references)
     listed: list[str | None] = []
     for one in given:
         if isinstance(one, vs.VideoNode):
@@ -184,14 +190,28 @@ def _describe_wishes(
         else:
             listed.append(os.path.abspath(one))
     wishes: dict[str, Any] = {"references": listed}
-    if shots is not None:
-        is_list = isinstance(shots, str | os.PathLike)
-        wishes["shots"] = os.path.abspath(shots) if is_list else [int(first) for first in shots]  # type: ignore[arg-type,union-attr]
+    if isinstance(shots, str | os.PathLike):
+        wishes["shots"] = os.path.abspath(shots)
+    elif shots is not None:
+        wishes["shots"] = [operator.index(first) for first in _list_given(shots, (SupportsIndex,), "shots")]
     if model is not None:
-        wishes["model"] = model
+        wishes["model"] = str(model)
     if options is not None:
-        wishes["options"] = dict(options) if isinstance(options, Mapping) else dataclasses.asdict(options)
+        try:
+            wishes["options"] = dict(options) if isinstance(options, Mapping) else dataclasses.asdict(options)
+            json.dumps(wishes["options"])
+        except TypeError as error:  # neither of both, or a value that no option has
+            raise vs.Error(f"colorize: options are a dictionary or kinemacolor.RenderOptions: {error}") from None
     return wishes
+
+
+def _list_given(given: Any, kinds: tuple[type, ...], name: str) -> list[Any]:
+    """List what an argument has, or itself. Raises vapoursynth.Error for what is of none of these kinds."""
+    is_list = isinstance(given, Iterable) and not isinstance(given, str | os.PathLike | vs.VideoNode)
+    listed = list(given) if is_list else [given]
+    if wrong := [one for one in listed if not isinstance(one, kinds)]:
+        raise vs.Error(f"colorize: {name} cannot have {wrong[0]!r}: {_WANTED[name]}")
+    return listed
 
 
 def _read_picture(clip: vs.VideoNode) -> UIntArray:
@@ -219,16 +239,19 @@ class _ClipReader:
 
     def read_frame(self, number: int) -> ClipFrame:
         """Read a frame. Raises InputError where the filters before cannot make it."""
-        if number == self._last + 1:
-            end = min(number + 1 + min(vs.core.num_threads, _FRAMES_AHEAD), self._node.num_frames)
-            # Only begun: when they are read they come from VapourSynth's cache.
-            self._ahead = {at: self._ahead.get(at) or self._node.get_frame_async(at) for at in range(number + 1, end)}
-        self._last = number
+        is_next, self._last = number == self._last + 1, number
         try:
+            if is_next:
+                self._read_ahead(number + 1)
             with self._node.get_frame(number) as frame:
                 return _to_clip_frame(frame)
         except vs.Error as error:
             raise InputError(str(error)) from error
+
+    def _read_ahead(self, first: int) -> None:
+        """Begin with frames: when they are read, they come from VapourSynth's cache."""
+        end = min(first + min(vs.core.num_threads, _FRAMES_AHEAD), self._node.num_frames)
+        self._ahead = {at: self._ahead.get(at) or self._node.get_frame_async(at) for at in range(first, end)}
 
 
 def _add_colors(
@@ -244,6 +267,7 @@ def _add_colors(
 
     The confidence of a frame is a property of it. So one filter alone asks ``client``, for one frame at a time: of two,
     one would wait for the other and keep a thread of VapourSynth from making the frame that this one wants.
+    ``client`` is closed when nobody has the clip any more.
     """
     base = node
     props: dict[str, int] = {}
@@ -274,6 +298,8 @@ def _add_colors(
             result.props[_CONFIDENCE_PROP] = sure
         return result
 
+    # VapourSynth holds the function as long as the clip; what it is told to do at its own end holds neither.
+    vs.register_on_destroy(weakref.finalize(paint, client.close))
     return base.std.ModifyFrame(base, paint)
 
 

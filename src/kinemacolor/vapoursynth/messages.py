@@ -1,8 +1,8 @@
 """Messages between a script and what paints for it: a JSON object each, and arrays of samples after it.
 
 The script says ``open`` with all it wants, then ``paint`` with the number of a frame; it gets ``opened`` or
-``painted``, or ``error`` with words and exit code. Before that it may be asked for frames by ``want``,
-as often as needed, and gives ``luma``, or ``no_luma`` with words.
+``painted``, or ``error`` with words and exit code, or ``fault`` with words, after which nothing comes. Before that it
+may be asked for frames by ``want``, as often as needed, and gives ``luma``, or ``no_luma`` with words.
 """
 
 import json

@@ -16,7 +16,7 @@ from kinemacolor.inference.engines.choice import check_engine
 from kinemacolor.models.catalog import check_fill, find_model
 from kinemacolor.options import RenderOptions, check_options
 from kinemacolor.plan.document import Plan
-from kinemacolor.plan.planner import PlanRequest
+from kinemacolor.plan.planner import PlanRequest, check_placed
 from kinemacolor.references.load import ReferenceReader, check_reference_specs
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.rendering.random_painter import RandomPainter
@@ -24,7 +24,7 @@ from kinemacolor.rendering.renderer import RenderPlan
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.utils.device import check_device
 from kinemacolor.vapoursynth.clip_frames import ClipFormat, ClipFrames
-from kinemacolor.vapoursynth.clip_plan import Shots, make_clip_plan, read_clip_plan
+from kinemacolor.vapoursynth.clip_plan import list_shots, make_clip_plan, read_clip_plan
 from kinemacolor.vapoursynth.messages import Channel, Message
 from kinemacolor.video.images import write_picture
 from kinemacolor.video.pixels import compute_chroma_shape
@@ -36,12 +36,13 @@ class ClipJob:
     """What a script wants: ``clip`` as `ClipFormat` has it, and a ``plan``, or ``references`` and the rest.
 
     A reference is what -r takes; None stands for the next of the pictures that came with the job, sRGB ``H W 3``.
+    ``shots`` are first frames or the path of a list; None is what the clip or our detector says.
     """
 
     clip: list[Any]
     plan: str | None = None
     references: Sequence[str | None] = ()
-    shots: Shots = None
+    shots: Sequence[int] | str | None = None
     model: str = "kinema"
     options: dict[str, Any] | None = None
     device: str = "auto"
@@ -73,8 +74,7 @@ def serve(channel: Channel) -> None:
                 except KinemacolorError as error:
                     channel.send(Message("error", {"words": str(error), "exit_code": error.exit_code}))
     except BaseException as error:  # a mistake of ours: told where it can be seen
-        words = "".join(traceback.format_exception(error))
-        channel.send(Message("error", {"words": words, "exit_code": KinemacolorError.exit_code}))
+        channel.send(Message("fault", {"words": "".join(traceback.format_exception(error))}))
     finally:
         channel.close()
 
@@ -150,6 +150,7 @@ class _ClipPainting:
             name, precision = self._plan.model, self._plan.options.precision
         else:
             self._request = self._make_plan_request(job, request.arrays)
+            self._shots = None if job.shots is None else list_shots(job.shots, self._frames.info)
             name, precision = job.model, self._request.options.precision
         spec = find_model(name).spec
         check_engine(job.engine, job.device, spec, precision)
@@ -167,13 +168,15 @@ class _ClipPainting:
             else:
                 specs.append(ReferenceSpec.parse(text))
         check_reference_specs(specs, self._references)
+        for spec in specs:
+            check_placed(() if spec.is_film else spec.list_references(), self._frames.info.frames or 0)
         return PlanRequest(Path("clip"), tuple(specs), self._folder / "stills", job.model, options)
 
     def _start_painting(self) -> RandomPainter:
         """Make the plan, which may take a reading of the whole clip, and what paints it."""
         job = self._job
         if self._plan is None:
-            self._plan = make_clip_plan(self._request, job.shots, self._frames, self._model, self._references)
+            self._plan = make_clip_plan(self._request, self._shots, self._frames, self._model, self._references)
         render_plan = RenderPlan(
             self._plan,
             self._model,
