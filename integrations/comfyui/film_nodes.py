@@ -4,36 +4,29 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Unpack
 
 from comfy_api.latest import Input, io
 from comfy_execution.graph_utils import ExecutionBlocker
 
 import kinemacolor
-from kinemacolor.models.catalog import list_models
-from kinemacolor.options import DEFAULT_MODEL
 from kinemacolor.rendering.passes import PAINTING_FORMAT
 from kinemacolor.report.write import PAGE_FILE, REPORT_FILE, write_report
 from kinemacolor.utils.files import compute_file_sha256
 
 from . import comfy_files as files
+from .choices import (
+    ResultChoices,
+    device_input,
+    film_outputs,
+    make_encoding,
+    make_options,
+    model_inputs,
+    result_inputs,
+)
 from .reference_nodes import CATEGORY, References
 
 Plan = io.Custom("KINEMACOLOR_PLAN")  # the path of a plan
-CONTAINERS = ("mp4", "mov", "mkv")
-CODECS = ("auto", "h264", "h265", "prores", "lossless")
-DEVICES = ("auto", "cpu", "cuda", "mps")
-
-
-class ResultChoices(TypedDict):
-    """What the nodes that write a film ask of it."""
-
-    prefix: str
-    container: str
-    codec: str
-    confidence: bool
-    report: bool
-    keep_predictions: bool
 
 
 class PreviewColours(io.ComfyNode):
@@ -51,8 +44,8 @@ class PreviewColours(io.ComfyNode):
                 io.Video.Input("film"),
                 References.Input("references"),
                 io.String.Input("seconds", default="0", tooltip="Times in the film, such as 1.5, 20"),
-                *_model_inputs(),
-                _device_input(),
+                *model_inputs(),
+                device_input(),
             ],
             outputs=[io.Image.Output(display_name="preview")],
             hidden=[io.Hidden.unique_id],
@@ -77,7 +70,7 @@ class PreviewColours(io.ComfyNode):
             raise ValueError(f"{seconds!r} is no list of seconds: write 1.5, 20") from None
         with files.open_temporary_folder() as folder:
             target = Path(folder) / "preview.png"
-            options = _make_options(saturation, fill=fill)
+            options = make_options(saturation, fill=fill)
             kinemacolor.preview(
                 found.path,
                 references,
@@ -107,7 +100,7 @@ class PlanFilm(io.ComfyNode):
                 References.Input("references"),
                 io.Int.Input("per_shot", default=2, min=1, max=100, tooltip="References for a shot at most."),
                 io.String.Input("shots", default="", tooltip="A list of your shots: *.csv, *.edl, *.otio; or empty."),
-                *_model_inputs(),
+                *model_inputs(),
             ],
             outputs=[
                 Plan.Output(display_name="plan"),
@@ -128,7 +121,7 @@ class PlanFilm(io.ComfyNode):
         fill: bool,
     ) -> io.NodeOutput:
         """Make the plan and write it into ComfyUI's output, named by its content."""
-        options = _make_options(saturation, fill=fill)
+        options = make_options(saturation, fill=fill)
         plan = _make_plan(
             files.find_film(film), references, model, options, cls.hidden.unique_id, per_shot, shots.strip() or None
         )
@@ -179,11 +172,11 @@ class ColorizeFilm(io.ComfyNode):
             inputs=[
                 io.Video.Input("film"),
                 References.Input("references"),
-                *_model_inputs(),
-                _device_input(),
-                *_result_inputs(),
+                *model_inputs(),
+                device_input(),
+                *result_inputs(),
             ],
-            outputs=_film_outputs(),
+            outputs=film_outputs(),
             hidden=[io.Hidden.unique_id],
         )
 
@@ -199,7 +192,7 @@ class ColorizeFilm(io.ComfyNode):
         **choices: Unpack[ResultChoices],
     ) -> io.NodeOutput:
         """Plan and render."""
-        node_id, options = cls.hidden.unique_id, _make_options(saturation, fill=fill)
+        node_id, options = cls.hidden.unique_id, make_options(saturation, fill=fill)
         plan = _make_plan(files.find_film(film), references, model, options, node_id)
         return _render(plan, node_id, device, choices)
 
@@ -217,8 +210,8 @@ class RenderPlan(io.ComfyNode):
             description="Colorizes a film as its plan says. Of a changed plan only what changed is painted, where "
             "predictions are kept.",
             is_output_node=True,
-            inputs=[Plan.Input("plan"), _device_input(), *_result_inputs()],
-            outputs=_film_outputs(),
+            inputs=[Plan.Input("plan"), device_input(), *result_inputs()],
+            outputs=film_outputs(),
             hidden=[io.Hidden.unique_id],
         )
 
@@ -226,51 +219,6 @@ class RenderPlan(io.ComfyNode):
     def execute(cls, plan: str, device: str, **choices: Unpack[ResultChoices]) -> io.NodeOutput:
         """Read the plan and render it."""
         return _render(kinemacolor.Plan.read(Path(plan)), cls.hidden.unique_id, device, choices)
-
-
-def _model_inputs() -> list[io.Input]:
-    return [
-        io.Combo.Input("model", options=list(list_models()), default=DEFAULT_MODEL),
-        io.Float.Input("saturation", default=1.0, min=0.0, max=4.0, step=0.05, tooltip="A factor on the colours."),
-        io.Boolean.Input("fill", default=False, tooltip="Guess typical colours where no reference shows any."),
-    ]
-
-
-def _device_input() -> io.Input:
-    return io.Combo.Input("device", options=list(DEVICES), default="auto")
-
-
-def _result_inputs() -> list[io.Input]:
-    return [
-        io.String.Input("prefix", default="kinemacolor/film", tooltip="Of the name in ComfyUI's output folder."),
-        io.Combo.Input("container", options=list(CONTAINERS), default="mp4", tooltip="mkv keeps most of a film."),
-        io.Combo.Input("codec", options=list(CODECS), default="auto", tooltip="lossless: luma bit for bit, in mkv."),
-        io.Boolean.Input("confidence", default=False, tooltip="Also a gray film of how sure the model is."),
-        io.Boolean.Input("report", default=False, tooltip="Also a report: which shots want a look, and what helps."),
-        io.Boolean.Input(
-            "keep_predictions", default=False, tooltip="Of a changed plan only what changed is painted then."
-        ),
-    ]
-
-
-def _film_outputs() -> list[io.Output]:
-    return [
-        io.Video.Output(display_name="film"),
-        io.Video.Output(display_name="confidence", tooltip="Bright: sure. Only where it is asked for."),
-        io.String.Output(display_name="report"),
-        io.String.Output(display_name="path", tooltip="Of the film."),
-    ]
-
-
-def _make_options(saturation: float, *, fill: bool) -> kinemacolor.RenderOptions:
-    """Make the options of a film; a factor of 1 leaves the colours to the model, whose recipe may have its own."""
-    return kinemacolor.RenderOptions(saturation=None if saturation == 1 else saturation, fill=fill)
-
-
-def _make_encoding(codec: str) -> kinemacolor.EncodingOptions:
-    if codec == "lossless":
-        return kinemacolor.EncodingOptions(lossless=True)
-    return kinemacolor.EncodingOptions(vcodec=None if codec == "auto" else codec)
 
 
 def _make_plan(
@@ -331,7 +279,7 @@ def _render(plan: kinemacolor.Plan, node_id: str | None, device: str, choices: R
         plan,
         target,
         work_folder=work,
-        encoding=_make_encoding(codec),
+        encoding=make_encoding(codec),
         confidence=confidence if choices["confidence"] else None,
         device=device,
         overwrite=is_report_missing and not work.exists(),  # a report wants predictions, which were not kept

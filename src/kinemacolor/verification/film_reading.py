@@ -155,7 +155,7 @@ def describe_stream(stream: "av.stream.Stream") -> StreamHeader:
     kind = "cover art" if is_cover else stream.type if context is not None or stream.type == "attachment" else "data"
     codec = getattr(stream, "name", None) or "unknown" if context is None else context.codec.canonical_name
     flags = {flag.name for flag in Disposition if flag in stream.disposition and flag.name}
-    rate = context.sample_rate if context and isinstance(stream, av.AudioStream) else 0
+    rate = context.sample_rate if isinstance(context, av.AudioCodecContext) else 0
     return StreamHeader(stream.index, kind, codec, dict(stream.metadata), frozenset(flags - {"attached_pic"}), rate)
 
 
