@@ -269,3 +269,8 @@ class TestSigned:
         with pytest.raises(UsageError, match=r"chain\.pem does not exist"):
             render_small(path, "out.mp4", model, **signed)
         assert not path.with_name("out.partial.mp4").exists()
+
+
+def test_a_bag_takes_no_name_that_is_no_utf_8(path: Path) -> None:
+    with pytest.raises(UsageError, match="the lists of a bag are in UTF-8"):
+        delivery.check_bag(path.with_name("bag"), [path.with_name("bag\udcff.mkv")])

@@ -128,8 +128,8 @@ def _write_still(path: Path, picture: UInt8Array) -> None:
 def _folder_name(film: Path) -> str:
     """Name a folder so that films with one name, and two versions of a film, get different ones."""
     stamp = film.stat()
-    digest = hashlib.sha256(f"{film.resolve()} {stamp.st_size} {stamp.st_mtime_ns}".encode()).hexdigest()
-    return f"{film.stem}-{digest[:8]}"
+    version = f"{film.resolve()} {stamp.st_size} {stamp.st_mtime_ns}".encode(errors="surrogateescape")
+    return f"{film.stem}-{hashlib.sha256(version).hexdigest()[:8]}"
 
 
 def _is_same_footage(one: Survey, other: Survey, frames: Sequence[int]) -> bool:

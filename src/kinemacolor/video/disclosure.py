@@ -17,14 +17,15 @@ _ORIGIN = (
 )
 _SUBJECTS: dict[ResultRole, str] = {
     "film": "The colours are synthetic",
-    "layer": "These are the colours alone, on middle gray; they are synthetic",
+    "layer": "These are the colours alone of a film, on middle gray; they are synthetic",
     "confidence": "This shows how sure a model was of the colours that it gave a film; they are synthetic",
 }
 
 
 def describe_result(role: ResultRole = "film") -> str:
     """Return the words of the tag of a result: of a version always the same, as equal jobs make equal files."""
-    return f"{_SUBJECTS[role]}: {_ORIGIN} The record beside this file, its name and .kinemacolor.json, says how."
+    place = "this file" if role == "film" else "that film"
+    return f"{_SUBJECTS[role]}: {_ORIGIN} The record beside {place}, its name and .kinemacolor.json, says how."
 
 
 def describe_picture() -> str:
