@@ -1,5 +1,6 @@
 """What the documents say is what the code does."""
 
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -43,3 +44,13 @@ def test_the_tables_of_speed_have_their_places(tmp_path: Path, monkeypatch: pyte
     )
     with pytest.raises(SystemExit, match="no place for x"):
         make_speed.put_into_page("x", "")
+
+
+def test_what_coloured_frames_give_is_said_as_measured() -> None:
+    (row,) = re.findall(r"^\| all \| (.+) \|$", (ROOT / "docs/results.md").read_text(encoding="utf-8"), re.MULTILINE)
+    films, first, middle, ends, quarters, four = row.split(" | ")
+    (said,) = re.findall(r"^On held-out film .+$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert f"[{films} shots]" in said
+    numbers = [float(one) for one in re.findall(r"\d+\.\d", said)]
+    measured = [float(one) for one in (middle, first, quarters, ends, four)]
+    assert numbers == pytest.approx(measured, abs=0.0501)

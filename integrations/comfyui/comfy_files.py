@@ -21,11 +21,15 @@ from kinemacolor.video.reader import probe_film
 
 @dataclass(frozen=True)
 class Film:
-    """A film on disk, and the part of it that ComfyUI trimmed it to; ``end_seconds`` None: to its end."""
+    """A film on disk, and the part of it that ComfyUI trimmed it to; ``end_seconds`` None: to its end.
+
+    ``frames`` is about how many it has, None where nothing tells.
+    """
 
     path: Path
     start_seconds: float = 0
     end_seconds: float | None = None
+    frames: int | None = None
 
 
 def find_film(video: Input.Video) -> Film:
@@ -40,7 +44,8 @@ def find_film(video: Input.Video) -> Film:
         raise ValueError("this film is cropped: colorize the whole picture, and crop the result")
     trim = getattr(video, "get_active_trim_window", None)  # ComfyUI of before 2026 does not trim
     start, length = trim() if trim else (0.0, 0.0)
-    return Film(path, start, start + length if length else None)
+    end = start + length if length else None
+    return Film(path, start, end, info.estimate_frames(start, end))
 
 
 def _write_film(video: Input.Video, source: bytes_io.BytesIO) -> Path:
@@ -106,16 +111,16 @@ def make_folder(name: str) -> Path:
     return folder
 
 
-def make_result_name(prefix: str, digest: str, film: Path) -> Path:
-    """Return where a result goes, without suffix: by ComfyUI's rules of ``prefix``, with a digest in place of a number.
-
-    So the same job, queued again, goes on where it was stopped, or finds its result.
-    """
+def make_result_base(prefix: str, film: Path) -> Path:
+    """Return what the names of a result begin with, by ComfyUI's rules of ``prefix``, but without its number."""
     info = probe_film(film)
     folder, name, *_ = folder_paths.get_save_image_path(
-        prefix, folder_paths.get_output_directory(), info.width, info.height
+        prefix if os.path.basename(prefix) else f"{prefix}film",
+        folder_paths.get_output_directory(),
+        info.width,
+        info.height,
     )
-    return Path(folder) / f"{name}_{digest}"
+    return Path(folder) / name
 
 
 def open_result(path: Path) -> Input.Video:
@@ -130,13 +135,24 @@ def make_video_preview(path: Path) -> ui.PreviewVideo:
 
 
 def make_progress(node_id: str | None) -> Callable[[Progress], None]:
-    """Return what tells ComfyUI of progress, and stops the job where the user pressed Cancel."""
+    """Return what tells ComfyUI how far a render is, and stops it where the user pressed Cancel."""
+    tell = _make_teller(node_id)
+    return lambda progress: tell(progress.frames, progress.expected)
+
+
+def make_frame_progress(node_id: str | None, expected: int | None) -> Callable[[int], None]:
+    """Return what tells ComfyUI how many frames were read, and stops where the user pressed Cancel."""
+    tell = _make_teller(node_id)
+    return lambda done: tell(done, expected or done)
+
+
+def _make_teller(node_id: str | None) -> Callable[[int, int], None]:
     api = ComfyAPISync()
 
-    def tell(progress: Progress) -> None:
+    def tell(done: int, expected: int) -> None:
         throw_exception_if_processing_interrupted()
         if node_id is not None:
-            api.execution.set_progress(progress.frames, progress.expected, node_id=node_id)
+            api.execution.set_progress(min(done, expected), expected, node_id=node_id)
 
     return tell
 

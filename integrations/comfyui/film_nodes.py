@@ -1,37 +1,32 @@
 """Nodes that colorize: a preview, a plan, a film."""
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Unpack
 
 from comfy_api.latest import Input, io
 from comfy_execution.graph_utils import ExecutionBlocker
 
 import kinemacolor
-from kinemacolor.models.catalog import list_models
-from kinemacolor.options import DEFAULT_MODEL
-from kinemacolor.report.write import write_report
+from kinemacolor.rendering.passes import PAINTING_FORMAT
+from kinemacolor.report.write import PAGE_FILE, REPORT_FILE, write_report
 from kinemacolor.utils.files import compute_file_sha256
 
 from . import comfy_files as files
+from .choices import (
+    ResultChoices,
+    device_input,
+    film_outputs,
+    make_encoding,
+    make_options,
+    model_inputs,
+    result_inputs,
+)
 from .reference_nodes import CATEGORY, References
 
 Plan = io.Custom("KINEMACOLOR_PLAN")  # the path of a plan
-CONTAINERS = ("mp4", "mov", "mkv")
-CODECS = ("auto", "h264", "h265", "prores", "lossless")
-DEVICES = ("auto", "cpu", "cuda", "mps")
-
-
-class ResultChoices(TypedDict):
-    """What the nodes that write a film ask of it."""
-
-    prefix: str
-    container: str
-    codec: str
-    confidence: bool
-    report: bool
-    keep_predictions: bool
 
 
 class PreviewColours(io.ComfyNode):
@@ -49,10 +44,11 @@ class PreviewColours(io.ComfyNode):
                 io.Video.Input("film"),
                 References.Input("references"),
                 io.String.Input("seconds", default="0", tooltip="Times in the film, such as 1.5, 20"),
-                *_model_inputs(),
-                _device_input(),
+                *model_inputs(),
+                device_input(),
             ],
             outputs=[io.Image.Output(display_name="preview")],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -74,9 +70,16 @@ class PreviewColours(io.ComfyNode):
             raise ValueError(f"{seconds!r} is no list of seconds: write 1.5, 20") from None
         with files.open_temporary_folder() as folder:
             target = Path(folder) / "preview.png"
-            options = _make_options(saturation, fill=fill)
+            options = make_options(saturation, fill=fill)
             kinemacolor.preview(
-                found.path, references, target, at_seconds=times, model=model, options=options, device=device
+                found.path,
+                references,
+                target,
+                at_seconds=times,
+                model=model,
+                options=options,
+                device=device,
+                on_frame=files.make_frame_progress(cls.hidden.unique_id, len(times)),
             )
             return io.NodeOutput(files.read_pictures([target]))
 
@@ -97,12 +100,13 @@ class PlanFilm(io.ComfyNode):
                 References.Input("references"),
                 io.Int.Input("per_shot", default=2, min=1, max=100, tooltip="References for a shot at most."),
                 io.String.Input("shots", default="", tooltip="A list of your shots: *.csv, *.edl, *.otio; or empty."),
-                *_model_inputs(),
+                *model_inputs(),
             ],
             outputs=[
                 Plan.Output(display_name="plan"),
                 io.String.Output(display_name="summary", tooltip="Shots and their references."),
             ],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -117,8 +121,10 @@ class PlanFilm(io.ComfyNode):
         fill: bool,
     ) -> io.NodeOutput:
         """Make the plan and write it into ComfyUI's output, named by its content."""
-        options = _make_options(saturation, fill=fill)
-        plan = _make_plan(files.find_film(film), references, model, options, per_shot, shots.strip() or None)
+        options = make_options(saturation, fill=fill)
+        plan = _make_plan(
+            files.find_film(film), references, model, options, cls.hidden.unique_id, per_shot, shots.strip() or None
+        )
         path = files.make_folder("plans") / f"{plan.film.path.stem}_{_digest_plan(plan)}.plan.json"
         plan.write(path)
         return io.NodeOutput(str(path), _describe_plan(plan, path))
@@ -145,9 +151,9 @@ class LoadPlan(io.ComfyNode):
         return io.NodeOutput(path, _describe_plan(kinemacolor.Plan.read(Path(path)), Path(path)))
 
     @classmethod
-    def fingerprint_inputs(cls, path: str) -> str:
-        """Have the node run again where the file changed."""
-        return compute_file_sha256(Path(path)) if Path(path).is_file() else ""
+    def fingerprint_inputs(cls, path: str | None) -> str:
+        """Have the node run again where the file changed; ComfyUI gives None for what is linked."""
+        return compute_file_sha256(Path(path)) if path and Path(path).is_file() else ""
 
 
 class ColorizeFilm(io.ComfyNode):
@@ -166,11 +172,11 @@ class ColorizeFilm(io.ComfyNode):
             inputs=[
                 io.Video.Input("film"),
                 References.Input("references"),
-                *_model_inputs(),
-                _device_input(),
-                *_result_inputs(),
+                *model_inputs(),
+                device_input(),
+                *result_inputs(),
             ],
-            outputs=_film_outputs(),
+            outputs=film_outputs(),
             hidden=[io.Hidden.unique_id],
         )
 
@@ -186,8 +192,9 @@ class ColorizeFilm(io.ComfyNode):
         **choices: Unpack[ResultChoices],
     ) -> io.NodeOutput:
         """Plan and render."""
-        plan = _make_plan(files.find_film(film), references, model, _make_options(saturation, fill=fill))
-        return _render(plan, cls.hidden.unique_id, device, choices)
+        node_id, options = cls.hidden.unique_id, make_options(saturation, fill=fill)
+        plan = _make_plan(files.find_film(film), references, model, options, node_id)
+        return _render(plan, node_id, device, choices)
 
 
 class RenderPlan(io.ComfyNode):
@@ -203,8 +210,8 @@ class RenderPlan(io.ComfyNode):
             description="Colorizes a film as its plan says. Of a changed plan only what changed is painted, where "
             "predictions are kept.",
             is_output_node=True,
-            inputs=[Plan.Input("plan"), _device_input(), *_result_inputs()],
-            outputs=_film_outputs(),
+            inputs=[Plan.Input("plan"), device_input(), *result_inputs()],
+            outputs=film_outputs(),
             hidden=[io.Hidden.unique_id],
         )
 
@@ -214,56 +221,12 @@ class RenderPlan(io.ComfyNode):
         return _render(kinemacolor.Plan.read(Path(plan)), cls.hidden.unique_id, device, choices)
 
 
-def _model_inputs() -> list[io.Input]:
-    return [
-        io.Combo.Input("model", options=list(list_models()), default=DEFAULT_MODEL),
-        io.Float.Input("saturation", default=1.0, min=0.0, max=4.0, step=0.05, tooltip="A factor on the colours."),
-        io.Boolean.Input("fill", default=False, tooltip="Guess typical colours where no reference shows any."),
-    ]
-
-
-def _device_input() -> io.Input:
-    return io.Combo.Input("device", options=list(DEVICES), default="auto")
-
-
-def _result_inputs() -> list[io.Input]:
-    return [
-        io.String.Input("prefix", default="kinemacolor/film", tooltip="Of the name in ComfyUI's output folder."),
-        io.Combo.Input("container", options=list(CONTAINERS), default="mp4", tooltip="mkv keeps most of a film."),
-        io.Combo.Input("codec", options=list(CODECS), default="auto", tooltip="lossless: luma bit for bit, in mkv."),
-        io.Boolean.Input("confidence", default=False, tooltip="Also a gray film of how sure the model is."),
-        io.Boolean.Input("report", default=False, tooltip="Also a report: which shots want a look, and what helps."),
-        io.Boolean.Input(
-            "keep_predictions", default=False, tooltip="Of a changed plan only what changed is painted then."
-        ),
-    ]
-
-
-def _film_outputs() -> list[io.Output]:
-    return [
-        io.Video.Output(display_name="film"),
-        io.Video.Output(display_name="confidence", tooltip="Bright: sure. Only where it is asked for."),
-        io.String.Output(display_name="report"),
-        io.String.Output(display_name="path", tooltip="Of the film."),
-    ]
-
-
-def _make_options(saturation: float, *, fill: bool) -> kinemacolor.RenderOptions:
-    """Make the options of a film; a factor of 1 leaves the colours to the model, whose recipe may have its own."""
-    return kinemacolor.RenderOptions(saturation=None if saturation == 1 else saturation, fill=fill)
-
-
-def _make_encoding(codec: str) -> kinemacolor.EncodingOptions:
-    if codec == "lossless":
-        return kinemacolor.EncodingOptions(lossless=True)
-    return kinemacolor.EncodingOptions(vcodec=None if codec == "auto" else codec)
-
-
 def _make_plan(
     film: files.Film,
     references: tuple[str, ...],
     model: str,
     options: kinemacolor.RenderOptions,
+    node_id: str | None,
     per_shot: int = 2,
     shot_list: str | None = None,
 ) -> kinemacolor.Plan:
@@ -277,14 +240,16 @@ def _make_plan(
         references_per_shot=per_shot,
         shot_list=shot_list,
         stills_folder=files.make_folder("stills"),
+        on_frame=files.make_frame_progress(node_id, film.frames),
     )
 
 
-def _digest_plan(plan: kinemacolor.Plan) -> str:
-    """Compute ten digits that differ where the colours may: of the plan and of its pictures."""
+def _digest_plan(plan: kinemacolor.Plan, *further: object) -> str:
+    """Compute ten digits that differ where the colours may, by the plan and its pictures, or what is ``further``."""
     digest = hashlib.sha256(plan.model_dump_json(exclude={"kinemacolor"}).encode())
     for _, entry in sorted(plan.references.items()):
         digest.update(compute_file_sha256(entry.path).encode())
+    digest.update(repr((PAINTING_FORMAT, *further)).encode())
     return digest.hexdigest()[:10]
 
 
@@ -297,27 +262,37 @@ def _describe_plan(plan: kinemacolor.Plan, path: Path) -> str:
 
 
 def _render(plan: kinemacolor.Plan, node_id: str | None, device: str, choices: ResultChoices) -> io.NodeOutput:
-    """Render a plan into ComfyUI's output, under a name that follows from it: a stopped job goes on there."""
-    encoding = _make_encoding(choices["codec"])
-    name = files.make_result_name(choices["prefix"], _digest_plan(plan), plan.film.path)
-    target = name.with_name(f"{name.name}-{choices['codec']}.{choices['container']}")
-    work, confidence = name.with_name(f"{name.name}.work"), target.with_name(f"{target.stem}.confidence.mp4")
+    """Render a plan into ComfyUI's output, under names that follow from all that decides the files.
+
+    So a stopped job goes on there, and one that is done is found. What is painted has the plan's own name.
+    """
+    container, codec = choices["container"], choices["codec"]
+    if (codec, container) == ("prores", "mp4"):
+        raise ValueError("mp4 cannot hold prores: choose mov or mkv as the container")
+    base = files.make_result_base(choices["prefix"], plan.film.path)
+    work = base.with_name(f"{base.name}_{_digest_plan(plan)}.work")
+    name = f"{base.name}_{_digest_plan(plan, container, codec, choices['confidence'])}"
+    target, confidence = base.with_name(f"{name}.{container}"), base.with_name(f"{name}.confidence.{container}")
+    page = base.with_name(f"{name}.report")
+    is_report_missing = choices["report"] and not (page / REPORT_FILE).exists()
     report = kinemacolor.render(
         plan,
         target,
         work_folder=work,
-        encoding=encoding,
+        encoding=make_encoding(codec),
         confidence=confidence if choices["confidence"] else None,
         device=device,
+        overwrite=is_report_missing and not work.exists(),  # a report wants predictions, which were not kept
         on_progress=files.make_progress(node_id),
     )
     text = [
         f"{report.frames} frames, {report.shots} shots, mean confidence {report.mean_confidence:.2f}",
         *(f"note: {warning}" for warning in report.warnings),
     ]
+    if is_report_missing:
+        write_report(plan, work, page, files.make_frame_progress(node_id, report.frames))
     if choices["report"]:
-        page = name.with_name(f"{name.name}.report")
-        text += _describe_report(plan, work, page)
+        text += _describe_report(page)
     if not choices["keep_predictions"]:
         shutil.rmtree(work, ignore_errors=True)
     return io.NodeOutput(
@@ -329,16 +304,17 @@ def _render(plan: kinemacolor.Plan, node_id: str | None, device: str, choices: R
     )
 
 
-def _describe_report(plan: kinemacolor.Plan, work: Path, folder: Path) -> list[str]:
-    """Write the report of what was painted, and list the shots that want a look."""
-    found = write_report(plan, work, folder)
+def _describe_report(folder: Path) -> list[str]:
+    """List the shots that want a look, by a report."""
+    report = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
     return [
         *(
-            f"look at shot {shot.number} (frames {shot.first} to {shot.last}): {'; '.join(shot.verdict.reasons)}"
-            for shot in found.shots_by_need("look")
+            f"look at shot {shot['number']} (frames {shot['first']} to {shot['last']}): {', '.join(shot['reasons'])}"
+            for shot in report["shots"]
+            if shot["verdict"] == "look"
         ),
-        *(f"a reference at frame {one.frame} would help most" for one in found.advice[:1]),
-        f"report: {folder / 'index.html'}",
+        *(f"a reference at frame {one['frame']} would help most" for one in report["advice"][:1]),
+        f"report: {folder / PAGE_FILE}",
     ]
 
 

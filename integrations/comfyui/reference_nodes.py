@@ -24,7 +24,7 @@ class ReferencesFromImages(io.ComfyNode):
             description="Colour pictures for a film to take its colours from.",
             inputs=[
                 io.Image.Input("images", tooltip="Colour pictures; any size."),
-                io.Mask.Input("masks", optional=True, tooltip="1 where a picture is painted; no colour elsewhere."),
+                io.Mask.Input("masks", optional=True, tooltip="1 where painted: Load Image's mask, inverted."),
                 io.String.Input(
                     "frames",
                     default="",
@@ -81,9 +81,9 @@ class ReferencesFromFiles(io.ComfyNode):
         return io.NodeOutput((*others, *names))
 
     @classmethod
-    def fingerprint_inputs(cls, paths: str, others: tuple[str, ...] = ()) -> list[tuple[str, float]]:
-        """Have the node run again where a file changed."""
-        found = [ReferenceSpec.parse(name).path for name in _list_lines(paths)]
+    def fingerprint_inputs(cls, paths: str | None, others: object = None) -> list[tuple[str, float]]:
+        """Have the node run again where a file changed; ComfyUI gives None for what is linked."""
+        found = [ReferenceSpec.parse(name).path for name in _list_lines(paths or "")]
         inside = [sorted(path.iterdir()) if path.is_dir() else [path] for path in found if path.exists()]
         return [(str(one), one.stat().st_mtime) for files_of_one in inside for one in files_of_one]
 
@@ -109,6 +109,7 @@ class FramesToColour(io.ComfyNode):
                 io.Image.Output(display_name="images", tooltip="Gray still."),
                 io.String.Output(display_name="frames", tooltip="Their numbers, for References."),
             ],
+            hidden=[io.Hidden.unique_id],
         )
 
     @classmethod
@@ -123,6 +124,7 @@ class FramesToColour(io.ComfyNode):
                 references=have,
                 start_seconds=found.start_seconds,
                 end_seconds=found.end_seconds,
+                on_frame=files.make_frame_progress(cls.hidden.unique_id, found.frames),
             )
         ]
         with files.open_temporary_folder() as folder:

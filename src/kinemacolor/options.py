@@ -82,6 +82,13 @@ class RenderOptions(ShotRenderOptions):
     )
 
 
+# Of x264 and x265, the fastest first.
+PRESETS = (
+    *("ultrafast", "superfast", "veryfast", "faster", "fast"),
+    *("medium", "slow", "slower", "veryslow", "placebo"),
+)
+
+
 @dataclass(frozen=True)
 class EncodingOptions:
     """How the result is encoded; None leaves a choice to the container and the source.
@@ -119,7 +126,7 @@ class EncodingOptions:
         "veryfast",
         "--preset",
         "Speed of x264 and x265.",
-        examples=("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"),
+        examples=PRESETS,
     )
     parts: bool = option(False, "--parts", "Have shots encoded where they are painted, for many jobs.", is_later=True)
     archive: bool = option(

@@ -77,10 +77,13 @@ CHOICES = {
 }
 
 
-def colorize(nodes: dict[str, Any], film: Any, references: tuple[str, ...], **other: Any) -> Any:
-    node = nodes["KinemacolorColorizeFilm"]
+def start(node: Any, **inputs: Any) -> Any:
     clone = type("Clone", (node,), {"hidden": type("Hidden", (), {"unique_id": "7"})})
-    return clone.execute(film=film, references=references, **(CHOICES | other))
+    return clone.execute(**inputs)
+
+
+def colorize(nodes: dict[str, Any], film: Any, references: tuple[str, ...], **other: Any) -> Any:
+    return start(nodes["KinemacolorColorizeFilm"], film=film, references=references, **(CHOICES | other))
 
 
 def has_colour(path: Path) -> bool:
@@ -103,6 +106,36 @@ def test_the_workflow_of_one_picture_colorizes_a_film(nodes: dict[str, Any], com
     shown = done["6"].ui.as_dict()["images"][0]
     assert (shown["subfolder"], shown["filename"], shown["type"]) == ("kinemacolor", result.name, "output")
     assert not list(result.parent.glob("*.work"))
+
+
+def test_what_is_done_is_not_done_again(nodes: dict[str, Any], comfy: Path) -> None:
+    """Queued again, as after a restart; also the report is found, though predictions were not kept."""
+    workflow = read_workflow("colorize_film.json")
+    first = run_workflow(nodes, workflow)["6"].args
+    written = Path(first[3]).stat().st_mtime_ns
+    again = run_workflow(nodes, workflow)["6"].args
+    assert again[2:] == first[2:]
+    assert Path(first[3]).stat().st_mtime_ns == written
+
+
+def test_other_files_wanted_of_a_film_that_is_done_are_made(
+    nodes: dict[str, Any], comfy: Path, references: tuple[str, ...]
+) -> None:
+    plain = colorize(nodes, open_film(comfy), references).args
+    film = av.open(plain[3])
+    before = [frame.to_ndarray() for frame in film.decode(video=0)]
+    film.close()
+    reported = colorize(nodes, open_film(comfy), references, report=True).args
+    assert reported[3] == plain[3]  # painted again: predictions were not kept
+    assert "index.html" in reported[2]
+    with av.open(reported[3]) as film:
+        assert all(
+            np.array_equal(one, frame.to_ndarray()) for one, frame in zip(before, film.decode(video=0), strict=True)
+        )
+    for other in ({"confidence": True}, {"confidence": True, "container": "mov", "codec": "prores"}):
+        made = colorize(nodes, open_film(comfy), references, **other).args
+        assert Path(made[1].get_stream_source()).exists()
+        assert made[3] != plain[3]
 
 
 def test_the_workflow_of_keyframes_takes_pictures_of_an_image_model(nodes: dict[str, Any], comfy: Path) -> None:
@@ -202,6 +235,20 @@ def test_pictures_become_references_with_masks_and_frames(nodes: dict[str, Any],
     assert node.execute(images=pictures, masks=torch.ones(1, 10, 15), frames="0, 9", others=("x.png",)).args[0] == names
 
 
+def test_cancel_stops_planning_too(nodes: dict[str, Any], comfy: Path, references: tuple[str, ...]) -> None:
+    from comfy import model_management
+
+    for name, wishes in (
+        ("KinemacolorPlan", {"references": references, "per_shot": 1, "shots": "", "model": "kinema"}),
+        ("KinemacolorFramesToColour", {"budget": 2}),
+    ):
+        model_management.interrupt_after = 0
+        further = {"saturation": 1.0, "fill": False} if "model" in wishes else {}
+        with pytest.raises(model_management.InterruptProcessingException):
+            start(nodes[name], film=open_film(comfy), **wishes, **further)
+    assert not list((comfy / "output").rglob("*.plan.json"))
+
+
 @pytest.mark.parametrize(("frames", "words"), [("1", "one for each"), ("one, two", "no list of frames")])
 def test_frames_that_do_not_fit_are_refused(nodes: dict[str, Any], comfy: Path, frames: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
@@ -224,7 +271,7 @@ def test_files_become_references_and_changes_are_seen(nodes: dict[str, Any], com
 
 
 def test_gray_pictures_are_told(nodes: dict[str, Any], comfy: Path) -> None:
-    images, frames = nodes["KinemacolorFramesToColour"].execute(film=open_film(comfy), budget=2).args
+    images, frames = start(nodes["KinemacolorFramesToColour"], film=open_film(comfy), budget=2).args
     (names,) = nodes["KinemacolorReferences"].execute(images=images, frames=frames).args
     with pytest.raises(KinemacolorError, match="gray"):
         colorize(nodes, open_film(comfy), names)
@@ -235,6 +282,11 @@ def test_a_name_outside_of_the_output_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match="outside"):
         colorize(nodes, open_film(comfy), references, prefix="../film")
+
+
+def test_prores_does_not_go_into_mp4(nodes: dict[str, Any], comfy: Path, references: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="choose mov or mkv"):
+        colorize(nodes, open_film(comfy), references, codec="prores", container="mp4")
 
 
 def test_a_stream_gives_the_colours_of_a_session(

@@ -3,9 +3,16 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
+from kinemacolor.plan.document import Plan
+from kinemacolor.plan.planner import PlanRequest, plan_from_survey
+from kinemacolor.plan.similarity import FrameEmbedding
+from kinemacolor.plan.survey import survey_film
 from kinemacolor.provenance.record import Record, describe_place, make_record_path
+from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.utils.files import compute_file_sha256
 from support.small_renders import render_small, short_segments, small_plan
 
@@ -58,11 +65,41 @@ def test_every_key_is_explained(record_path: Path) -> None:
         ("a/stills/ref_1.png", "../stills/ref_1.png"),
         ("film.mkv", "film.mkv"),
         ("x/y/film.mkv", "film.mkv"),
+        ("a/client/secret/film.mkv", "film.mkv"),
         ("a/b", "../b"),
     ],
 )
 def test_places_are_those_of_the_folder_or_the_one_above(tmp_path: Path, path: str, place: str) -> None:
     assert describe_place(tmp_path / path, tmp_path / "a/b") == place
+
+
+def test_nothing_is_told_of_what_lies_in_the_root_or_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert describe_place(Path("/client/film.mkv"), Path("/out")) == "film.mkv"
+    assert describe_place(Path("/film.mkv"), Path("/out")) == "film.mkv"
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    assert describe_place(tmp_path / "private/film.mkv", tmp_path / "out") == "film.mkv"
+    assert describe_place(tmp_path.parent / "friend/film.mkv", tmp_path) == "film.mkv"
+
+
+def test_a_link_is_named_and_not_what_it_leads_to(tmp_path: Path) -> None:
+    folder = small_plan(tmp_path / "project", 12).parent
+    (folder / "stores").mkdir()
+    for name in ("film.mkv", "key.png"):
+        (folder / name).rename(folder / "stores" / f"secret {name}")
+        (folder / name).symlink_to(folder / "stores" / f"secret {name}")
+    assert describe_place(folder / "film.mkv", folder) == "film.mkv"
+    request = PlanRequest(folder / "film.mkv", (ReferenceSpec(folder / "key.png"),), folder / "stills")
+    plan = plan_from_survey(request, survey_film(request.film), encoder=Same())
+    plan.write(folder / "film.plan.json")
+    for one in (plan, Plan.read(folder / "film.plan.json")):
+        assert [one.film.path.name, *(entry.path.name for entry in one.references.values())] == ["film.mkv", "key.png"]
+
+
+class Same:
+    """All pictures are alike."""
+
+    def encode_frame(self, gray: np.ndarray) -> FrameEmbedding:
+        return FrameEmbedding(torch.ones(1, 1), torch.ones(1))
 
 
 def test_a_record_lies_beside_its_result() -> None:

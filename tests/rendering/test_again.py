@@ -13,11 +13,12 @@ import torch
 
 import kinemacolor
 from kinemacolor.cli.main import run
-from kinemacolor.errors import InputError, UsageError, WeightsError
+from kinemacolor.errors import InputError, PartialError, UsageError, WeightsError
 from kinemacolor.options import DeliveryOptions, EncodingOptions, RenderOptions
 from kinemacolor.plan import frame_encoder
 from kinemacolor.plan.similarity import FrameEmbedding
 from kinemacolor.references.spec import ReferenceSpec
+from kinemacolor.rendering import recording
 from kinemacolor.rendering.again import AgainRequest, AgainRun, run_again
 from kinemacolor.rendering.one_shot import ColorizeRequest, run_request
 from kinemacolor.utils.files import compute_file_sha256
@@ -116,6 +117,87 @@ def test_a_render_with_layer_and_confidence_is_made_again(folder: Path) -> None:
     assert made.same == {"film": True, "layer": True, "confidence": True}
     for name, again in zip(names, ("new.mkv", "layer-again.mkv", "sure-again.mkv"), strict=True):
         assert (folder / name).read_bytes() == (folder / again).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["a\xff", "a\xfe\\b", "\\\\host\\a"])
+def test_whatever_name_a_file_system_takes_is_recorded(folder: Path, name: str) -> None:
+    """Bytes that are no UTF-8, and backslashes, which separate nothing but on Windows."""
+    strange = os.fsdecode(name.encode("latin-1"))
+    try:
+        (folder / "film.mkv").rename(film := folder / f"{strange}.mkv")
+        film.resolve(strict=True)
+    except OSError:
+        pytest.skip("this file system does not take it")
+    (folder / "key.png").rename(still := folder / f"{strange}.png")
+    encoding = EncodingOptions(archive=True)
+    request = ColorizeRequest(
+        film,
+        (ReferenceSpec(still),),
+        folder / f"{strange}.out.mkv",
+        encoding=encoding,
+        jobs=1,
+        options=RenderOptions(short_side=64),
+    )
+    run_request(request, Recall())
+    record = folder / f"{strange}.out.mkv.kinemacolor.json"
+    assert json.loads(record.read_text(encoding="utf-8"))["source"]["place"] == film.name
+    assert (folder / f"{strange}.out.mkv.sha256").read_bytes().count(os.fsencode("out.mkv")) == 2
+    assert run_again(AgainRequest(record, jobs=1)).is_same
+
+
+def test_what_cannot_be_recorded_is_found_before_the_first_frame(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording, "_list_versions", lambda *given: {"torch": None})
+    model = Recall()
+    with pytest.raises(UsageError, match="no record of this job can be made: versions"):
+        render_small(folder / "film.plan.json", model=model)
+    assert model.seen == 0
+    assert not list(folder.glob("*.partial*"))
+
+
+def test_results_of_one_name_in_two_folders_are_made_again(folder: Path) -> None:
+    (folder / "l").mkdir()
+    render_small(folder / "film.plan.json", layer=folder / "l" / "out.mkv")
+    made = run_again(AgainRequest(folder / RECORD, jobs=1))
+    assert made.same == {"film": True, "layer": True}
+    assert (folder / "out-again.layer.mkv").read_bytes() == (folder / "l" / "out.mkv").read_bytes()
+
+
+def test_a_film_that_is_cut_off_is_made_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    film = write_film(folder / "film.mkv", 72, SIZE, options={"g": "4", "bf": "0"})
+    film.write_bytes(film.read_bytes()[: film.stat().st_size * 2 // 3])
+    with pytest.raises(PartialError):
+        colorized(folder)
+    record = folder / "out.partial.mkv.kinemacolor.json"
+    assert run(["again", str(record), "--jobs", "1", "--exact"]) == 0
+    assert "out-again.partial.mkv: the same bytes as recorded" in capsys.readouterr().err
+    assert (folder / "out-again.partial.mkv").read_bytes() == (folder / "out.partial.mkv").read_bytes()
+    assert not list(folder.glob("*.work"))
+    edited(record, lambda content: content["results"][0].update(sha256="0" * 64))
+    given = ["again", str(record), "-o", str(folder / "x.mkv"), "--jobs", "1"]
+    assert run([*given, "--exact"]) == 5
+    assert "(film): nothing that is recorded differs" in capsys.readouterr().err
+
+
+def test_another_container_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record = colorized(folder, encoding=EncodingOptions())
+    assert run(["again", str(record), "-o", str(folder / "x.mp4"), "--jobs", "1"]) == 0
+    assert "note: not the recorded bytes (film): the container was .mkv, is .mp4" in capsys.readouterr().err
+
+
+def test_a_record_of_this_run_that_cannot_be_read_is_told(folder: Path) -> None:
+    record = edited(colorized(folder), lambda content: content["plan"]["options"].update(saturation=0.5))
+    again = AgainRun(AgainRequest(record, jobs=1))
+    again.render()
+    (folder / "out-again.mkv.kinemacolor.json").write_text("{}")
+    (words,) = AgainRun(AgainRequest(record, jobs=1)).render().differences
+    assert words.startswith("what else differs cannot be said: ")
+
+
+def test_names_that_are_too_long_are_told(folder: Path) -> None:
+    record = colorized(folder)
+    for given in ({"source": Path("q" * 300)}, {"references": Path("q" * 300)}):
+        with pytest.raises(InputError, match="may not be read"):
+            AgainRun(AgainRequest(record, **given))
 
 
 def test_pictures_are_made_again(folder: Path) -> None:
@@ -221,7 +303,9 @@ def test_a_run_that_was_stopped_goes_on(folder: Path, monkeypatch: pytest.Monkey
         (lambda content: content.pop("plan"), "plan: is missing"),
         (lambda content: content["results"][0].update(name="../out.mkv"), "without a folder"),
         (lambda content: content["results"][0].update(name="/tmp/out.mkv"), "without a folder"),
-        (lambda content: content["results"][0].update(name="a\\..\\b.mkv"), "without a folder"),
+        (lambda content: content["results"][0].update(name="a/../b.mkv"), "without a folder"),
+        (lambda content: content["results"][0].update(name="\ud800.mkv"), "without a folder"),
+        (lambda content: content["results"][0].update(name=5), "wanted a text"),
         (lambda content: content["results"][0].update(name=".."), "without a folder"),
         (lambda content: content["results"][0].update(name="a\0b"), "without a folder"),
         (lambda content: content["results"][0].update(name="n" * 300), "without a folder"),
@@ -234,6 +318,8 @@ def test_a_run_that_was_stopped_goes_on(folder: Path, monkeypatch: pytest.Monkey
         (lambda content: content["source"].update(sha256="0" * 64), "another film than the source"),
         (lambda content: content["model"].update(name="color2embed"), "another model"),
         (lambda content: content["machine"].update(torch_threads=10**9), "torch_threads"),
+        (lambda content: content["machine"].update(rows=10**9), "rows"),
+        (lambda content: content["source"].update(place="x" * 300), "wanted a place"),
         (lambda content: content["encoding"].update(crf=1e9), "crf"),
     ],
 )

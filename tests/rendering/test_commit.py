@@ -330,5 +330,15 @@ def test_a_record_is_not_written_over_and_not_needed(tmp_path: Path, no_network:
         run_request(one_request(folder), Recall())
     record.unlink()
     run_request(one_request(folder), Recall())
+    made = record.read_bytes()
     record.unlink()
     assert ColorizeRun(one_request(folder)).finished
+    assert record.read_bytes() == made
+    record.write_text("edited")
+    assert ColorizeRun(one_request(folder)).finished
+    assert record.read_text() == "edited"
+    (folder / "out.mkv").unlink()
+    with pytest.raises(UsageError, match=r"json exists, left of an earlier out\.mkv: move or delete it, name another"):
+        ColorizeRun(one_request(folder))
+    assert run_request(one_request(folder, overwrite=True), Recall()).frames == 4
+    assert record.read_bytes() != b"edited"

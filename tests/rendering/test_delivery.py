@@ -10,8 +10,9 @@ import pytest
 from kinemacolor.errors import UsageError
 from kinemacolor.options import DeliveryOptions, EncodingOptions
 from kinemacolor.plan.document import Plan
+from kinemacolor.provenance.fixity import format_fixity, list_fixity_names
 from kinemacolor.provenance.record import Record
-from kinemacolor.rendering import delivery
+from kinemacolor.rendering import commit, delivery
 from kinemacolor.rendering.output import OutputSpec, find_finished_render, make_output_spec
 from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.verification.verify import verify_film
@@ -65,6 +66,43 @@ def test_sha256sum_checks_an_archived_film_its_layer_and_its_record(path: Path) 
         assert (done.returncode, "layer.mkv: FAILED" in done.stdout) == (1, True)
 
 
+def test_digests_and_record_that_were_taken_away_are_made_again(path: Path) -> None:
+    target, folder = {"name": "out.mkv", "encoding": ARCHIVE}, path.parent
+    render_small(path, encoding=ARCHIVE)
+    beside = folder / "out.mkv.sha256", folder / "out.mkv.kinemacolor.json"
+    made = [file.read_bytes() for file in beside]
+    for taken in (beside[:1], beside[1:], beside):
+        for file in taken:
+            file.unlink()
+        assert finished(path, target)
+        assert [file.read_bytes() for file in beside] == made
+    beside[0].write_text("mine")
+    assert not finished(path, target)
+    assert not list(folder.glob(".*"))
+
+
+def test_what_is_replaced_leaves_no_digests_and_a_word_of_what_loses_its_record(path: Path) -> None:
+    folder, layer = path.parent, path.with_name("layer.mkv")
+    render_small(path, encoding=ARCHIVE, layer=layer)
+    mine = f"{'0' * 64}  out.mkv\n{'0' * 64}  mine.txt\n"
+    report = render_small(path, overwrite=True)
+    assert not (folder / "out.mkv.sha256").exists()
+    assert {"layer.mkv", "layer.mkv.sha256"} <= names(folder)
+    assert [word for word in report.warnings if word.startswith("layer.mkv, of an earlier job, has no record any more")]
+    (folder / "out.mkv.sha256").write_text(mine)
+    assert not [word for word in render_small(path, overwrite=True, layer=layer).warnings if "no record" in word]
+    assert (folder / "out.mkv.sha256").read_text() == mine
+    assert not (folder / "layer.mkv.sha256").exists()
+
+
+@pytest.mark.parametrize("name", ["film.mkv", "a\\b", "a\nb\rc", "\\n", " * "])
+def test_lists_of_digests_give_their_names_back(name: str) -> None:
+    text = format_fixity({name: "0" * 64, "b": "1" * 64})
+    assert list_fixity_names(text) == {name, "b"}
+    assert not list_fixity_names(f"{text}mine\n")
+    assert not list_fixity_names("")
+
+
 def test_results_in_a_bag_are_whole_and_a_changed_byte_is_found(path: Path) -> None:
     target, bag = in_bag(path), path.with_name("bag")
     render_small(path, **target)  # type: ignore[arg-type]
@@ -104,6 +142,42 @@ def test_a_stopped_render_into_a_bag_goes_on_to_the_same_bytes(path: Path, tmp_p
         render_small(folder, **in_bag(folder))  # type: ignore[arg-type]
     for name in ("out.mkv", "layer.mkv", "layer.mkv.sha256"):
         assert (bag / "data" / name).read_bytes() == (expected / "data" / name).read_bytes()
+    assert not find_bag_faults(bag)
+
+
+def test_a_bag_that_is_written_over_is_none_until_all_is_new(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target, bag = in_bag(path), path.with_name("bag")
+    render_small(path, **target)  # type: ignore[arg-type]
+    check_free, left = commit._check_free, [3]
+
+    def stop(*given: Path, overwrite: bool) -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+        check_free(*given, overwrite=overwrite)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(commit, "_check_free", stop)  # as the third of the results gets its name
+        with pytest.raises(KeyboardInterrupt):
+            render_small(path, overwrite=True, **target)  # type: ignore[arg-type]
+    assert not (bag / "bagit.txt").exists()
+    assert finished(path, {**target, "overwrite": True})
+    assert not find_bag_faults(bag)
+
+
+def test_no_other_job_writes_into_a_bag(path: Path) -> None:
+    bag = path.with_name("bag")
+    render_small(path, **in_bag(path))  # type: ignore[arg-type]
+    (bag / "data" / "deeper").mkdir()
+    for name in ("bag/data/other.mkv", "bag/data/deeper/other.mkv"):
+        with pytest.raises(UsageError, match="would make the bag that it lies in invalid: name a result outside"):
+            render_small(path, name)
+    (bag / "data" / "deeper").rmdir()
+    inner = make_output_spec(Path("out.mkv"), None, DeliveryOptions(bag=bag / "data" / "inner"))
+    with pytest.raises(UsageError, match="would make the bag"):
+        render_small(path, str(inner.output), delivery=inner.delivery)
+    with pytest.raises(UsageError, match="would make the bag"):
+        render_small(path, layer=bag / "data" / "other.mkv")
     assert not find_bag_faults(bag)
 
 
@@ -195,3 +269,8 @@ class TestSigned:
         with pytest.raises(UsageError, match=r"chain\.pem does not exist"):
             render_small(path, "out.mp4", model, **signed)
         assert not path.with_name("out.partial.mp4").exists()
+
+
+def test_a_bag_takes_no_name_that_is_no_utf_8(path: Path) -> None:
+    with pytest.raises(UsageError, match="the lists of a bag are in UTF-8"):
+        delivery.check_bag(path.with_name("bag"), [path.with_name("bag\udcff.mkv")])

@@ -85,6 +85,9 @@ def run_workflow(nodes: dict[str, Any], workflow: dict[str, Any]) -> dict[str, A
             missing = [name for name, one in sockets.items() if not one.optional and name not in given]
             if missing or set(given) - set(sockets):
                 raise ValueError(f"node {number} misses {missing}, or has too much: {set(given) - set(sockets)}")
+            linked = {name: None if isinstance(one, list) else one for name, one in given.items()}
+            if hasattr(node, "fingerprint_inputs"):  # ComfyUI asks before it runs anything, with None for links
+                node.fingerprint_inputs(**linked)
             clone = type(node.__name__, (node,), {"hidden": SimpleNamespace(unique_id=number)})
             done[number] = clone.execute(**{name: value_of(sockets[name], one) for name, one in given.items()})
             assert len(done[number].args) == len(schema.outputs)

@@ -46,6 +46,11 @@ def test_without_a_record_nothing_is_asked(result: Path) -> None:
     assert checks(result) == {}
 
 
+def test_a_name_that_leaves_no_room_for_that_of_a_record_has_none(result: Path) -> None:
+    longest = result.rename(result.with_name("n" * 245 + ".mkv"))
+    assert checks(longest) == {}
+
+
 def test_a_byte_that_changed_is_found(result: Path) -> None:
     with result.open("ab") as film:
         film.write(b"\0")

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kinemacolor.inference.preview import write_preview
 from kinemacolor.verification.verify import verify_film
-from kinemacolor.video.disclosure import DIGITAL_SOURCE_TYPE, ResultRole, add_tag, describe_result
+from kinemacolor.video.disclosure import DIGITAL_SOURCE_TYPE, ResultRole, add_tag, describe_picture, describe_result
 from kinemacolor.video.images import write_exr, write_picture
 from kinemacolor.video.picture_tags import add_picture_tag, can_be_tagged
 from support.films import scene, write_film, write_with_chroma
+from support.small_renders import Recall
 
 WORDS = describe_result()
 USUAL = {"title": "A test", "artist": "Someone", "date": "1950", "comment": "Reel 7"}
@@ -65,6 +67,16 @@ def test_a_key_in_other_letters_is_the_same_key() -> None:
     tags = {"KINEMACOLOR": "old"}
     add_tag(tags, "ours", takes_any_key=True)
     assert tags == {"kinemacolor": "ours"}
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_a_preview_is_tagged_and_names_no_record(tmp_path: Path, suffix: str) -> None:
+    film, picture = write_film(tmp_path / "in.mkv", 4), tmp_path / f"preview{suffix}"
+    write_preview(film, [scene(1, (64, 64))], [0], picture, Recall())
+    content = picture.read_bytes()
+    assert DIGITAL_SOURCE_TYPE.encode() in content
+    assert describe_picture().encode() in content
+    assert "record" not in describe_picture()
 
 
 def test_words_tell_what_a_result_is() -> None:

@@ -8,7 +8,10 @@ from typing import Any
 import av
 import pytest
 
+from kinemacolor.verification.intended import is_kept_value
+from kinemacolor.verification.verify import verify_film
 from support.films import write_film, write_with_chroma
+from support.kept_films import with_sound
 
 MS = Fraction(1, 1000)
 
@@ -117,3 +120,54 @@ def test_a_chapter_track_is_no_data_that_was_left_out(tmp_path: Path, name: str)
     assert write_with_chroma(source, tmp_path / name) == []
     with av.open(str(tmp_path / name)) as container:
         assert len(container.chapters()) == 3
+
+
+@pytest.mark.parametrize("source", ["in.mp4", "in.mov", "in.mkv"])
+@pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.mkv"])
+def test_titles_and_languages_of_streams_are_kept(tmp_path: Path, source: str, name: str) -> None:
+    film = with_sound(tmp_path, "aac", source, tracks=2)
+    write_with_chroma(film, tmp_path / name)
+    assert [check for check in verify_film(film, tmp_path / name) if not check.passed] == []
+    with av.open(str(tmp_path / name)) as result:
+        tags = [stream.metadata for stream in result.streams.audio]
+    assert [(one["language"], one.get("title", one.get("name"))) for one in tags] == [
+        ("ger", "Original"),
+        ("eng", "Commentary"),
+    ]
+
+
+@pytest.mark.parametrize(("code", "written"), [("deu", "ger"), ("swe", "sve"), ("cze", "ces"), ("ita", "ita")])
+def test_quicktime_has_the_code_that_it_can_for_a_language(tmp_path: Path, code: str, written: str) -> None:
+    film = write_film(tmp_path / "in.mp4", prepare=lambda _, stream: stream.metadata.update(language=code))
+    write_with_chroma(film, tmp_path / "out.mov")
+    with av.open(str(tmp_path / "out.mov")) as result:
+        assert result.streams.video[0].metadata["language"] == written
+    assert [check for check in verify_film(film, tmp_path / "out.mov") if not check.passed] == []
+
+
+@pytest.mark.parametrize("source", ["in.mp4", "in.mkv"])
+@pytest.mark.parametrize("name", ["out.mp4", "out.mov", "out.mkv"])
+def test_tags_of_a_film_are_kept_where_quicktime_has_fewer(tmp_path: Path, source: str, name: str) -> None:
+    keys = ("title", "artist", "album_artist", "composer", "grouping", "lyrics", "description", "synopsis", "show")
+    tags = {key: f"its {key}" for key in (*keys, "episode_id", "network")}
+    tags |= {"location": "+48.1+011.5/", "creation_time": "1981-05-01T10:00:00Z"}
+    film = write_film(tmp_path / source, sound=True, prepare=lambda container, _: container.metadata.update(tags))
+    write_with_chroma(film, tmp_path / name)
+    assert [check for check in verify_film(film, tmp_path / name) if not check.passed] == []
+    with av.open(str(tmp_path / name)) as result:
+        found = {key.lower(): value for key, value in result.metadata.items()}
+    assert {key: value for key, value in tags.items() if found.get(key) != value}.keys() <= {
+        "location",
+        "creation_time",
+    }
+
+
+def test_a_tag_that_says_something_else_is_no_kept_one() -> None:
+    place, time = "+48.1+011.5/", "1981-05-01T10:00:00Z"
+    assert is_kept_value("location-eng", place, "+48.1000+011.5000/")
+    assert is_kept_value("creation_time", time, "1981-05-01T10:00:00.000000Z")
+    for other in ("+48.1000+011.6000/", "+48.1000+011.5000+020.0000/", "+48.1", ""):
+        assert not is_kept_value("location", place, other)
+    for other in ("1981-05-01T11:00:00Z", "1981", ""):
+        assert not is_kept_value("creation_time", time, other)
+    assert not is_kept_value("title", "A", "a")

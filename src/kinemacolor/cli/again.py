@@ -43,12 +43,12 @@ def again(
         report_outcome(made.report)
     if json_report:
         print(json.dumps(asdict(made), indent=2))
-    target = run.output_spec.output
+    target = made.report.result
     if made.is_same:
         print_message(f"{target}: the same bytes as recorded", quiet=quiet)
         return
     others = ", ".join(role for role, is_same in made.same.items() if not is_same)
-    reason = "; ".join(made.differences) or "versions and machine are the recorded ones: the record was edited"
+    reason = "; ".join(made.differences) or "nothing that is recorded differs"
     if exact:
         raise PartialError(f"{target} has not the recorded bytes ({others}): {reason}", made.report)
     print_message(f"note: not the recorded bytes ({others}): {reason}", quiet=quiet)

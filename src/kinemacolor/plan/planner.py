@@ -29,7 +29,7 @@ from kinemacolor.references.spec import Reference, ReferenceSpec, name_reference
 from kinemacolor.shots.files import validate_suffix
 from kinemacolor.shots.shot import Shot
 from kinemacolor.utils.arrays import UIntArray
-from kinemacolor.utils.files import compute_file_sha256
+from kinemacolor.utils.files import compute_file_sha256, resolve_folder
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.picture_series import list_film_files
 from kinemacolor.video.reader import VideoReader
@@ -133,7 +133,7 @@ def plan_from_survey(
     shots = list(_iter_assigned_shots(film_survey, candidates, encoder, request.references_per_shot))
     return Plan.from_parts(
         film=FilmEntry.from_index(
-            request.film.resolve(),
+            resolve_folder(request.film),
             film_sha256(request.film, request.gaps) if sha256 is None else sha256,
             film_survey.index,
             request.start_seconds,
@@ -144,10 +144,10 @@ def plan_from_survey(
         options=request.options,
         references={
             name: ReferenceEntry(
-                path=reference.path.resolve(),
+                path=resolve_folder(reference.path),
                 frame=reference.frame,
                 still_of=reference.still_of
-                and StillEntry(path=reference.still_of[0].resolve(), frame=reference.still_of[1]),
+                and StillEntry(path=resolve_folder(reference.still_of[0]), frame=reference.still_of[1]),
             )
             for name, reference in named.items()
         },

@@ -10,7 +10,7 @@ import numpy as np
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.options import GapHandling
 from kinemacolor.plan.survey import Survey, survey_film
-from kinemacolor.references.load import has_color
+from kinemacolor.references.load import has_color, rgb_to_gray
 from kinemacolor.references.spec import Reference, ReferenceSpec
 from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.utils.files import make_new_path, sync_path, translate_disk_errors
@@ -24,7 +24,7 @@ MIN_SAME_CORRELATION = 0.97  # above it two small gray pictures show the same
 def extract_frames(
     film: Path, frames: Sequence[int], folder: Path, *, start_seconds: float = 0, gaps: GapHandling = "error"
 ) -> list[Path]:
-    """Write frames as ``ref_000123.png``, names that place them when the folder is given as a reference.
+    """Write frames, gray, as ``ref_000123.png``: names that place them when the folder is given as a reference.
 
     Frames are counted from ``start_seconds``, with those that ``gaps`` holds. Gives the paths in their order.
 
@@ -38,7 +38,8 @@ def extract_frames(
     with translate_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     for frame, picture in iter_numbered_frames(film, set(frames), start_seconds, gaps):
-        _write_still(paths[frame], picture)
+        gray = rgb_to_gray(picture)  # a tint of the film would count as a colour of the picture
+        _write_still(paths[frame], np.dstack([gray] * 3))
         missing.discard(frame)
     if missing:
         raise UsageError(f"{film.name} has no frame {min(missing)}: look at `kinemacolor shots`")
@@ -128,8 +129,8 @@ def _write_still(path: Path, picture: UInt8Array) -> None:
 def _folder_name(film: Path) -> str:
     """Name a folder so that films with one name, and two versions of a film, get different ones."""
     stamp = film.stat()
-    digest = hashlib.sha256(f"{film.resolve()} {stamp.st_size} {stamp.st_mtime_ns}".encode()).hexdigest()
-    return f"{film.stem}-{digest[:8]}"
+    version = f"{film.resolve()} {stamp.st_size} {stamp.st_mtime_ns}".encode(errors="surrogateescape")
+    return f"{film.stem}-{hashlib.sha256(version).hexdigest()[:8]}"
 
 
 def _is_same_footage(one: Survey, other: Survey, frames: Sequence[int]) -> bool:

@@ -115,7 +115,7 @@ class ResultSigner:
     def _build(self, facts: SignedFacts) -> Any:
         """Build a manifest: what was done to which film, and by what."""
         program = {"name": "kinemacolor", "version": __version__}
-        source = {"title": facts.source.name, "relationship": "parentOf", "instance_id": "source"}
+        source = {"title": _show_name(facts.source.name), "relationship": "parentOf", "instance_id": "source"}
         painted = {
             "action": "c2pa.color_adjustments",
             "softwareAgent": program,
@@ -125,7 +125,7 @@ class ResultSigner:
         opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": ["source"]}}
         manifest: dict[str, Any] = {
             "claim_generator_info": [program],
-            "title": facts.title,
+            "title": _show_name(facts.title),
             "assertions": [
                 {"label": "c2pa.actions.v2", "data": {"actions": [opened, painted]}},
                 {"label": "kinemacolor.colorization", "data": dict(facts.more)},
@@ -141,6 +141,11 @@ class ResultSigner:
                 builder.close()
         kind = mimetypes.guess_type(facts.source.name)[0] or "application/octet-stream"
         return self._c2pa.Builder({**manifest, "ingredients": [{**source, "format": kind}]}, self._make_context())
+
+
+def _show_name(name: str) -> str:
+    """Return the name of a file for a manifest, which is in UTF-8: with a mark for each byte that is not."""
+    return name.encode(errors="replace").decode()
 
 
 def check_signable(output: Path) -> None:

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from kinemacolor._version import __version__
 
-PAYLOAD_FOLDER = "data"
+FIXITY_SUFFIX, PAYLOAD_FOLDER = ".sha256", "data"
 # In the order in which they get their names: without the last it is no bag yet.
 BAG_FILES = ("manifest-sha256.txt", "bag-info.txt", "tagmanifest-sha256.txt", "bagit.txt")
 
 
 def make_fixity_path(result: Path) -> Path:
     """Return where the digests of a result lie: ``film.color.mkv.sha256``."""
-    return result.with_name(f"{result.name}.sha256")
+    return result.with_name(f"{result.name}{FIXITY_SUFFIX}")
 
 
 def format_fixity(digests: Mapping[str, str]) -> str:
@@ -27,14 +27,27 @@ def format_fixity(digests: Mapping[str, str]) -> str:
     return "".join(_format_line(name, sha256) for name, sha256 in digests.items())
 
 
+def list_fixity_names(text: str) -> set[str]:
+    """List the names in lines of `format_fixity`; nothing where others stand there too."""
+    lines = [re.fullmatch(r"(\\?)[0-9a-f]{64} [ *](.+)", line) for line in text.removesuffix("\n").split("\n")]
+    letters = {"n": "\n", "r": "\r"}
+
+    def read_name(line: re.Match[str]) -> str:
+        return re.sub(r"\\(.)", lambda found: letters.get(found[1], found[1]), line[2]) if line[1] else line[2]
+
+    return {read_name(line) for line in lines if line} if all(lines) else set()
+
+
 def _format_line(name: str, sha256: str) -> str:
     escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
     return f"{'' if escaped == name else chr(92)}{sha256}  {escaped}\n"
 
 
-def is_payload(folder: Path) -> bool:
-    """Say whether a folder is the payload of a bag, which a further file would make invalid."""
-    return folder.absolute().name == PAYLOAD_FOLDER and (folder.absolute().parent / BAG_FILES[-1]).is_file()
+def is_payload(folder: Path, own: Path | None = None) -> bool:
+    """Say whether a folder lies in the payload of a bag, not ``own``, which a further file would make invalid."""
+    resolved = folder.resolve()
+    bags = [inside.parent for inside in (resolved, *resolved.parents) if inside.name == PAYLOAD_FOLDER]
+    return any((bag / BAG_FILES[-1]).is_file() for bag in bags if own is None or bag != own.resolve())
 
 
 def list_files(path: Path, name: str) -> dict[str, Path]:

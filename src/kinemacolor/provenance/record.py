@@ -4,18 +4,20 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
 
 from kinemacolor.errors import InputError, UsageError, translate_read_errors
 from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import LONGEST_NAME_BYTES, MAX_FRAMES, MAX_PLAN_BYTES, Plan
+from kinemacolor.utils.files import resolve_folder
 from kinemacolor.utils.validation_messages import describe_validation_errors
 from kinemacolor.video.disclosure import DIGITAL_SOURCE_TYPE, ResultRole
 
 RECORD_VERSION = 1
+MAX_ROWS = 1024  # of a batch; more than any card has room for
 RECORD_SUFFIX = ".kinemacolor.json"
 STATEMENT = (
     "The colours of these results are synthetic: a trained model gave them to a black-and-white original, by the "
@@ -29,35 +31,56 @@ def make_record_path(result: Path) -> Path:
 
 
 def describe_place(path: Path, folder: Path) -> str:
-    """Return how a record in ``folder`` names a file: its place there or in the folder above, else its name alone.
+    """Return how a record in ``folder`` names a file: its place there, else its name alone.
 
-    A record is handed to others: it tells nothing of the folders further up.
+    Files in the folder above, and in a folder beside, have their place too, unless that above is the root or a home: a
+    record is handed to others, and tells nothing of what else somebody has. A link is named, not what it leads to.
     """
-    path, folder = path.resolve(), folder.resolve()
-    for base, prefix in ((folder, ""), (folder.parent, "../")):
-        if path.is_relative_to(base) and path != base:
-            return prefix + path.relative_to(base).as_posix()
+    path, folder = resolve_folder(path), folder.resolve()
+    if path.is_relative_to(folder) and path != folder:
+        return path.relative_to(folder).as_posix()
+    above = folder.parent
+    is_project = above not in (folder, Path(above.anchor), Path.home().resolve(), Path.home().resolve().parent)
+    if is_project and above in (path.parent, path.parent.parent):
+        return "../" + path.relative_to(above).as_posix()
     return path.name
 
 
-def _check_name(text: str) -> str:
-    """Return the bare name of a file. Raises ValueError for anything that may lie elsewhere."""
-    if text in ("", ".", "..") or re.search(r"[/\\\0]", text) or len(os.fsencode(text)) > LONGEST_NAME_BYTES:
+def _check_text(text: object) -> str:
+    """Return a text, which may name files that are no UTF-8 (their bytes as `os.fsdecode` gives them)."""
+    if not isinstance(text, str):
+        raise ValueError("wanted a text")
+    return text
+
+
+def _check_name(text: object) -> str:
+    """Return the bare name of a file. Raises ValueError for anything that may lie elsewhere on this system."""
+    name = _check_text(text)
+    if Path(name).name != name or name in ("", "..") or not _can_exist(name):
         raise ValueError("wanted the name of a file, without a folder")
-    return text
+    return name
 
 
-def _check_place(text: str) -> str:
+def _check_place(text: object) -> str:
     """Return a place as `describe_place` gives it. Raises ValueError for one that may lie further away."""
-    parts = PurePosixPath(text).parts
-    is_absolute = text.startswith(("/", "\\")) or bool(Path(text).drive)  # of Windows, where this runs there
-    if is_absolute or not parts or ".." in parts[1:] or parts == ("..",) or "\0" in text:
+    place = Path(_check_text(text))
+    parts = place.parts
+    if place.anchor or not parts or ".." in parts[1:] or parts == ("..",) or not all(map(_can_exist, parts)):
         raise ValueError("wanted a place in the folder of the record, or in the one above")
-    return text
+    return _check_text(text)
 
 
-_Name = Annotated[str, AfterValidator(_check_name)]
-_Place = Annotated[str, AfterValidator(_check_place)]
+def _can_exist(name: str) -> bool:
+    """Say whether a file can have a name."""
+    try:
+        return "\0" not in name and len(os.fsencode(name)) <= LONGEST_NAME_BYTES
+    except UnicodeEncodeError:  # half of a character of UTF-16
+        return False
+
+
+_Text = Annotated[str, PlainValidator(_check_text)]
+_Name = Annotated[str, PlainValidator(_check_name)]
+_Place = Annotated[str, PlainValidator(_check_place)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -145,7 +168,7 @@ class RecordedMachine(_Section):
     engine: str
     device: str
     torch_threads: int = Field(ge=1, le=64)
-    rows: int = Field(ge=1)
+    rows: int = Field(ge=1, le=MAX_ROWS)
     processor: str
     system: str
 
@@ -164,11 +187,11 @@ class RecordedReport(_Section):
     frames: int
     shots: int
     mean_confidence: float
-    filled: float | None
-    filled_by_shot: tuple[RecordedFilledShot, ...]
-    corrupt_packets: int
-    ended_early: str | None
-    warnings: tuple[str, ...]
+    filled: float | None = None
+    filled_by_shot: tuple[RecordedFilledShot, ...] = ()
+    corrupt_packets: int = 0
+    ended_early: _Text | None = None
+    warnings: tuple[_Text, ...] = ()
 
 
 class Record(_Section):
@@ -181,7 +204,7 @@ class Record(_Section):
     is_signed: bool = False
     results: tuple[RecordedResult, ...] = Field(min_length=1)
     source: RecordedSource
-    references: dict[str, RecordedReference]
+    references: dict[_Text, RecordedReference]
     model: RecordedModel
     encoding: EncodingOptions
     encoders: dict[ResultRole, RecordedEncoder]
@@ -211,9 +234,10 @@ class Record(_Section):
         return {result.role: result.sha256 for result in self.results}
 
     def to_json(self) -> str:
-        """Return the record as JSON, to be read by a person too."""
+        """Return the record as JSON, to be read by a person too; bytes of names that are no UTF-8 are escaped."""
         content = self.model_dump(mode="json", exclude={"plan": True})
-        return json.dumps({**content, "plan": self.plan.to_content()}, indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps({**content, "plan": self.plan.to_content()}, indent=1, ensure_ascii=False) + "\n"
+        return re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
     @classmethod
     def read(cls, path: Path) -> "Record":

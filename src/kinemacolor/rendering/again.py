@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kinemacolor.errors import InputError, UsageError, WeightsError, translate_read_errors
+from kinemacolor.errors import InputError, PartialError, UsageError, WeightsError, translate_read_errors
 from kinemacolor.inference.engines.choice import Runtime, choose_runtime
 from kinemacolor.models.catalog import find_model
 from kinemacolor.plan.document import Plan
@@ -19,13 +19,15 @@ from kinemacolor.rendering.temporary_folder import (
     mark_temporary_folder,
     remove_temporary_folder,
 )
-from kinemacolor.utils.files import compute_file_sha256, compute_tree_sha256
+from kinemacolor.utils.files import compute_file_sha256, compute_tree_sha256, resolve_folder
 from kinemacolor.video.disclosure import ResultRole
 from kinemacolor.video.images import FILM_SUFFIXES, PICTURE_SUFFIXES
+from kinemacolor.video.output import make_partial_path
 from kinemacolor.video.picture_series import is_pattern
 from kinemacolor.weights.manifest import weights_sha256
 
 _SHOWN_DIGITS = 12  # of a sha256, in messages
+_PARTIAL = ".partial"  # `make_partial_path`
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ class AgainRun:
         self.output_spec = self._choose_outputs()
         self.work_folder = self.output_spec.output.absolute().with_name(f"{self.output_spec.output.name}.work")
         check_temporary_folder(self.work_folder)
-        self.plan = self._find_inputs()
+        with translate_read_errors(request.source or request.references or request.record):
+            self.plan = self._find_inputs()
         self.runtime = self._choose_runtime()
         self.finished = find_finished_render(self.plan, self.output_spec, self.work_folder)
         self.output_setup = None
@@ -98,13 +101,24 @@ class AgainRun:
 
     def render(self, on_progress: Callable[[Progress], None] | None = None) -> AgainReport:
         """Render, and compare. A run that was stopped goes on. Raises as `api.render`."""
-        report = self.finished or self._render(on_progress)
-        remove_temporary_folder(self.work_folder, self.output_spec.output, report.warnings)
+        try:
+            report = self.finished or self._render(on_progress)
+        except PartialError as error:  # as it was, where the recorded result is of a film that is cut off
+            remove_temporary_folder(self.work_folder, self.output_spec.output, [])
+            if not self.record.report.ended_early or not isinstance(error.report, RenderReport):
+                raise
+            report = error.report
+        else:
+            remove_temporary_folder(self.work_folder, self.output_spec.output, report.warnings)
+        made = {
+            role: make_partial_path(path) if report.ended_early else path for role, path in self.output_spec.results
+        }
         same = {}
-        for role, path in self.output_spec.results:
+        for role, path in made.items():
             with translate_read_errors(path):
                 same[role] = compute_tree_sha256(path) == self.record.sha256s[role]
-        return AgainReport(report, same, tuple([] if all(same.values()) else self._find_differences()))
+        differences = () if all(same.values()) else tuple(self._find_differences(report, made["film"]))
+        return AgainReport(report, same, differences)
 
     def _render(self, on_progress: Callable[[Progress], None] | None) -> RenderReport:
         from kinemacolor.rendering.renderer import RenderPlan  # torch comes with it
@@ -151,7 +165,7 @@ class AgainRun:
         paths |= self._extract_stills(stills)
         plan = self.record.plan
         entries = {name: entry.model_copy(update={"path": paths[name]}) for name, entry in plan.references.items()}
-        film = plan.film.model_copy(update={"path": place.resolve() if place.exists() else place.absolute()})
+        film = plan.film.model_copy(update={"path": resolve_folder(place)})
         return plan.model_copy(update={"film": film, "references": entries})
 
     def _extract_stills(self, stills: Mapping[str, tuple[Path, int]]) -> dict[str, Path]:
@@ -172,7 +186,14 @@ class AgainRun:
             raise UsageError(f"another film would make the bag around {self._folder} invalid: name one outside with -o")
         names = {result.role: name_again(result.name) for result in self.record.results}
         film = self.request.output or self._folder / names["film"]
-        others = {role: film.with_name(name) for role, name in names.items() if role != "film"}
+        others, taken = dict[ResultRole, Path](), {film.name.casefold()}
+        for role, name in names.items():
+            if role != "film":
+                path = film.with_name(name)
+                if name.casefold() in taken:  # they lay in two folders
+                    path = path.with_name(f"{path.stem}.{role}{path.suffix}")
+                others[role] = path
+                taken.add(path.name.casefold())
         return OutputSpec(
             film, self.record.encoding, others.get("layer"), others.get("confidence"), self.request.overwrite
         )
@@ -186,13 +207,18 @@ class AgainRun:
             self._notes.append(f"{Runtime(machine.engine[:40], machine.device[:40])} does not run here")
             return Runtime()
 
-    def _find_differences(self) -> Iterator[str]:
-        """Say what of program and machine differs between the record and this run."""
+    def _find_differences(self, report: RenderReport, film: Path) -> Iterator[str]:
+        """Say what differs between the record and this run, which made ``film``: of film, program and machine."""
         yield from self._notes
-        path = make_record_path(self.output_spec.output)
+        recorded = Path(self.record.results[0].name).suffix.lower()
+        if film.suffix.lower() != recorded:
+            yield f"the container was {recorded or 'a folder'}, is {film.suffix.lower() or 'a folder'}"
+        if self.record.report.ended_early and not report.ended_early:
+            yield "the recorded film was cut off, this one is whole"
         try:
-            made = Record.read(path)
-        except (InputError, UsageError):  # taken away meanwhile
+            made = Record.read(make_record_path(film))
+        except (InputError, UsageError) as error:  # taken away meanwhile
+            yield f"what else differs cannot be said: {error}"
             return
         if self.record.is_signed:
             yield "the recorded film has Content Credentials, of which a part is random; this one has none"
@@ -233,9 +259,9 @@ class _ReferenceSearch:
 
 
 def name_again(name: str) -> str:
-    """Return the name of a result that is made again: ``film.color-again.mp4``."""
+    """Return the name of a result that is made again: ``film.color-again.mp4``, also for ``film.color.partial.mp4``."""
     path = Path(name)
-    return f"{path.stem}-again{path.suffix}"
+    return f"{path.stem.removesuffix(_PARTIAL)}-again{path.suffix}"
 
 
 def run_again(request: AgainRequest, on_progress: Callable[[Progress], None] | None = None) -> AgainReport:

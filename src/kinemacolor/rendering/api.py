@@ -183,10 +183,13 @@ def suggest_frames(
     gaps: GapHandling = "error",
     shot_list: AnyPath | None = None,
     detector: Detector = "luma",
+    on_frame: Callable[[int], None] | None = None,
 ) -> list[Suggestion]:
     """Name at most ``budget`` frames of a film that are worth colouring, the best first.
 
-    ``references`` are there already. Raises InputError for a film or reference that cannot be read.
+    ``references`` are there already. ``on_frame`` gets the number of frames read so far.
+
+    Raises InputError for a film or reference that cannot be read.
     """
     known = [load_reference(one.path) for spec in _parse_references(references) for one in spec.list_references()]
     survey = survey_film(
@@ -196,6 +199,7 @@ def suggest_frames(
         start_seconds=start_seconds,
         end_seconds=end_seconds,
         gaps=gaps,
+        on_frame=on_frame,
     )
     return suggest_frames_of_survey(survey, budget, known)
 

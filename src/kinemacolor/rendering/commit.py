@@ -18,6 +18,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from kinemacolor.errors import KinemacolorError, UsageError
+from kinemacolor.provenance.fixity import BAG_FILES, list_fixity_names, make_fixity_path
 from kinemacolor.provenance.record import Record, make_record_path
 from kinemacolor.rendering.delivery import list_files_beside, write_files_beside
 from kinemacolor.rendering.ownership import lock_work_folder, make_lock_path, own_outputs
@@ -30,6 +31,7 @@ from kinemacolor.utils.files import (
     sync_path,
     sync_tree,
     translate_disk_errors,
+    write_file_atomically,
 )
 from kinemacolor.video.output import FilmWriter, make_partial_path
 from kinemacolor.weights.store import user_folder
@@ -66,8 +68,13 @@ class OutputClaim:
 def mark_started(claim: OutputClaim) -> None:
     """Note in the work folder which partial files this run begins, so that a later run may replace them.
 
-    Folders that an earlier run began are deleted.
+    Folders that an earlier run began are deleted. A bag that is written over is none from now on.
     """
+    if claim.bag and claim.overwrite:
+        with translate_disk_errors(claim.bag):
+            (claim.bag / BAG_FILES[-1]).unlink(missing_ok=True)
+            if claim.bag.is_dir():
+                sync_path(claim.bag)
     partials = [make_partial_path(path) for path in claim.files]
     for partial in find_own_partials(claim):
         if partial.is_dir() and not partial.is_symlink():
@@ -119,7 +126,9 @@ def commit_outputs(
             sync_tree(make_partial_path(path))
         digests = [compute_tree_sha256(make_partial_path(path)) for path in claim.paths]
     beside = write_files_beside(claim.paths, digests, make_record(digests), claim.bag, has_fixity=claim.has_fixity)
-    note = {"request": claim.request, "results": digests, "beside": beside, "report": asdict(report)}
+    partials = map(make_partial_path, claim.files[len(claim.paths) :])
+    texts = [(read_kept_file(partial) or b"").decode(errors="surrogateescape") for partial in partials]
+    note = {"request": claim.request, "results": digests, "beside": beside, "texts": texts, "report": asdict(report)}
     write_checked_json(claim.work_folder / COMMIT_FILE, note)
     _give_names(claim, note)
 
@@ -142,12 +151,28 @@ def find_finished(claim: OutputClaim) -> RenderReport | None:
         return None
     note = read_checked_json(_find_finished_note(claim))
     report = _read_report(claim, note)
-    if note and report:  # the record beside a result may have been taken away: the job is done all the same
-        kept = [one for one in _list_results(claim, note) if one[0] != claim.record or claim.bag]
-        if all(_digest(path) == digest for path, digest in kept):
-            _remove_leftovers(claim)
-            return report
+    if note and report and _is_whole(claim, note):
+        _remove_leftovers(claim)
+        return report
     return None
+
+
+def _is_whole(claim: OutputClaim, note: dict[str, Any]) -> bool:
+    """Say whether all files of a finished job are as it made them, but its record, which a person may have edited.
+
+    Record and digests that were taken away are written again, as they were; a bag is whole or is none. Raises
+    UsageError where another process has the results, ResourceError where the disk refuses.
+    """
+    listed = [one for one in _list_results(claim, note) if one[0] != claim.record or claim.bag]
+    texts = {} if claim.bag else dict(zip(claim.files[len(claim.paths) :], note.get("texts", []), strict=False))
+    lost = {path: text for path, text in texts.items() if not os.path.lexists(path)}
+    if any(_digest(path) != digest for path, digest in listed if path not in lost):
+        return False
+    with own_outputs(claim.paths if lost else ()):
+        for path, text in lost.items():
+            with write_file_atomically(path) as stream:
+                stream.write(text.encode(errors="surrogateescape"))
+    return True
 
 
 def _remove_leftovers(claim: OutputClaim) -> None:
@@ -177,6 +202,7 @@ def _give_names(claim: OutputClaim, note: dict[str, Any]) -> None:
         make_record_path(make_partial_path(claim.paths[0])).unlink(missing_ok=True)  # of a film that was cut off before
         if claim.overwrite:
             _remove_old_report(claim.paths[0])
+            _remove_old_digests(claim)
         folders = {path.absolute().parent for path in results} | ({claim.bag.absolute().parent} if claim.bag else set())
         for folder in folders:
             sync_path(folder)
@@ -193,6 +219,15 @@ def _remove_old_report(result: Path) -> None:
     with suppress(ValueError, RecursionError):
         content = json.loads(read_kept_file(old) or b"null")
         if isinstance(content, dict) and content.keys() >= {"source", "result", "mean_confidence", "filled_by_shot"}:
+            old.unlink()
+
+
+def _remove_old_digests(claim: OutputClaim) -> None:
+    """Remove the lists of digests of results that were replaced, where this job makes none; of other files none."""
+    for path in claim.paths:
+        old = make_fixity_path(path)
+        names = list_fixity_names((read_kept_file(old) or b"").decode(errors="surrogateescape"))
+        if old not in claim.files and path.name in names <= {path.name, make_record_path(path).name}:
             old.unlink()
 
 

@@ -52,7 +52,7 @@ def write_files_beside(
 
     def write(path: Path, text: str) -> None:
         write_synced(make_partial_path(path), text)
-        written[path] = hashlib.sha256(text.encode()).hexdigest()
+        written[path] = hashlib.sha256(_encode(text)).hexdigest()
 
     write(record_path := make_record_path(results[0]), record.to_json())
     for path in results if has_fixity else ():
@@ -73,8 +73,13 @@ def write_files_beside(
 def write_synced(path: Path, text: str) -> None:
     """Write a text where nobody looks for it yet. Raises ResourceError where the disk is full or refuses."""
     with translate_disk_errors(path):
-        path.write_bytes(text.encode())
+        path.write_bytes(_encode(text))
         sync_path(path)
+
+
+def _encode(text: str) -> bytes:
+    """Encode a text in UTF-8, but names in it that are none by their own bytes."""
+    return text.encode(errors="surrogateescape")
 
 
 def check_bag(bag: Path, files: Iterable[Path]) -> None:
@@ -86,6 +91,9 @@ def check_bag(bag: Path, files: Iterable[Path]) -> None:
         raise UsageError(f"the folder {bag.absolute().parent} does not exist: make it first")
     if bag.exists() and not bag.is_dir():
         raise UsageError(f"{bag} is a file: name a new folder with --bag")
+    for file in files:
+        if file.name != file.name.encode(errors="replace").decode():
+            raise UsageError(f"the lists of a bag are in UTF-8, which {file.name!r} is not: choose another with -o")
     bag = bag.absolute().parent.resolve() / bag.absolute().name
     payload = bag / PAYLOAD_FOLDER
     whole = [(bag if file.name in BAG_FILES else payload) / file.name for file in files]

@@ -14,6 +14,7 @@ from kinemacolor.options import DeliveryOptions, EncodingOptions, Precision, lat
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import film_sha256
 from kinemacolor.provenance.credentials import ResultSigner
+from kinemacolor.provenance.record import Record
 from kinemacolor.rendering.commit import OutputClaim, find_finished, find_own_partials
 from kinemacolor.rendering.delivery import check_bag, describe_delivery, open_signer, place_in_bag
 from kinemacolor.rendering.output_names import check_output_path
@@ -128,7 +129,7 @@ def prepare_output(
         if output_spec.encoding.parts or signer:  # parts, and then the signed film, lie there
             frame_bytes += info.width * info.height * encoders[output_spec.output].bits_per_pixel / 8
         _check_disk_space(info, encoders, frames, frame_bytes, work_folder)
-    warnings = _collect_warnings(info, encoders[output_spec.output])
+    warnings = [*_collect_warnings(info, encoders[output_spec.output]), *_list_lost_records(claim)]
     return OutputSetup(output_spec, info, encoders, warnings, claim, signer)
 
 
@@ -260,6 +261,19 @@ def _check_claim(claim: OutputClaim, inputs: Sequence[Path]) -> None:
         check_bag(claim.bag, claim.files)
     for path in claim.files:
         check_output_path(path, inputs, overwrite=claim.overwrite, replaceable=replaceable, bag=claim.bag)
+
+
+def _list_lost_records(claim: OutputClaim) -> list[str]:
+    """Name the results of an earlier job whose record is replaced, and which are not results of this one."""
+    if not claim.overwrite or not claim.record.is_file():
+        return []
+    try:
+        earlier = [claim.record.with_name(result.name) for result in Record.read(claim.record).results]
+    except (InputError, UsageError):  # it is no record
+        return []
+    results = {path.absolute() for path in claim.paths}
+    lost = [path.name for path in earlier if path.absolute() not in results and path.exists()]
+    return [f"{name}, of an earlier job, has no record any more: that of {claim.paths[0].name} is new" for name in lost]
 
 
 def _check_disk_space(

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from kinemacolor.errors import UsageError, find_machine_fault
 from kinemacolor.plan.document import LONGEST_NAME_BYTES
+from kinemacolor.provenance.fixity import FIXITY_SUFFIX, is_payload
+from kinemacolor.provenance.record import RECORD_SUFFIX
 from kinemacolor.rendering.ownership import make_lock_path
 from kinemacolor.video.encoding import is_folder_name
 from kinemacolor.video.output import make_partial_path
@@ -33,6 +35,8 @@ def check_output_path(
             folder = bag.absolute() if bag.is_dir() else bag.absolute().parent
         if not folder.is_dir():
             raise UsageError(f"the folder {output.parent} does not exist: make it first")
+        if is_payload(output.absolute().parent, bag):
+            raise UsageError(f"{output} would make the bag that it lies in invalid: name a result outside with -o")
         for target in (output, partial):
             for path in inputs:
                 if _is_overlapping(target, path):
@@ -44,7 +48,9 @@ def check_output_path(
             if target.is_dir() and (target == partial or next(target.iterdir(), None) is not None):
                 raise UsageError(f"the folder {target} is not empty: name a new one with -o, or empty it")
             if not target.is_dir() and (is_folder_name(output) or not overwrite):
-                raise UsageError(f"{target} exists: name another result with -o, or add --overwrite")
+                of = target.name.removesuffix(RECORD_SUFFIX).removesuffix(FIXITY_SUFFIX)
+                left = f", left of an earlier {of}: move or delete it," if of != target.name else ":"
+                raise UsageError(f"{target} exists{left} name another result with -o, or add --overwrite")
         trial = (
             folder / make_lock_path(output).with_suffix(".trial").name
         )  # the same name each time: a killed run leaves no other

@@ -12,9 +12,10 @@ import av
 import cv2
 import numpy as np
 import torch
+from pydantic import ValidationError
 
 from kinemacolor._version import __version__
-from kinemacolor.errors import translate_read_errors
+from kinemacolor.errors import UsageError, translate_read_errors
 from kinemacolor.plan.document import Plan, StillEntry
 from kinemacolor.provenance.credentials import SignedFacts
 from kinemacolor.provenance.record import (
@@ -36,6 +37,7 @@ from kinemacolor.rendering.delivery import write_synced
 from kinemacolor.rendering.output import OutputSetup
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.utils.files import compute_file_sha256, compute_tree_sha256
+from kinemacolor.utils.validation_messages import describe_validation_errors
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.output import make_partial_path
 from kinemacolor.video.picture_series import locate_film
@@ -45,23 +47,51 @@ if TYPE_CHECKING:
     from kinemacolor.rendering.renderer import RenderPlan
 
 
-def make_record(
-    render_plan: "RenderPlan", output_setup: OutputSetup, report: RenderReport, digests: Sequence[str]
+_NO_SHA256 = "0" * 64  # of results that are not there yet
+
+
+def draft_record(render_plan: "RenderPlan", output_setup: OutputSetup) -> Record:
+    """Make the record of a render that begins: all but its results and its report, for `finish_record`.
+
+    What cannot be recorded is found here, before the first frame, and films that stills were taken from are read while
+    they are still those. Raises UsageError.
+    """
+    try:
+        draft = _make_draft(render_plan, output_setup)
+        draft.to_json()
+    except ValueError as error:
+        reason = describe_validation_errors(error) if isinstance(error, ValidationError) else str(error)
+        raise UsageError(f"no record of this job can be made: {reason}") from error
+    return draft
+
+
+def finish_record(
+    draft: Record, render_plan: "RenderPlan", output_setup: OutputSetup, report: RenderReport, digests: Sequence[str]
 ) -> Record:
-    """Make the record of a render whose results have these digests, in their order.
+    """Complete the record of a render whose results have these digests, in their order.
 
     Results of a film that was cut off have the names of partial ones.
     """
+    results = (
+        RecordedResult(role=role, name=(make_partial_path(path) if report.ended_early else path).name, sha256=digest)
+        for (role, path), digest in zip(output_setup.output_spec.results, digests, strict=True)
+    )
+    changes = {
+        "is_signed": output_setup.signer is not None and not report.ended_early,
+        "made_utc": datetime.now(UTC).isoformat(timespec="seconds"),
+        "results": tuple(results),
+        "report": _record_report(report, _list_folders(render_plan, output_setup)),
+    }
+    return draft.model_copy(update=changes)
+
+
+def _make_draft(render_plan: "RenderPlan", output_setup: OutputSetup) -> Record:
     output_spec, folder = output_setup.output_spec, output_setup.claim.record.absolute().parent
     plan = _name_places(render_plan.plan, folder)
     return Record(
-        is_signed=output_setup.signer is not None and not report.ended_early,
-        made_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        made_utc="",
         results=tuple(
-            RecordedResult(
-                role=role, name=(make_partial_path(path) if report.ended_early else path).name, sha256=digest
-            )
-            for (role, path), digest in zip(output_spec.results, digests, strict=True)
+            RecordedResult(role=role, name=path.name, sha256=_NO_SHA256) for role, path in output_spec.results
         ),
         source=_record_source(plan, output_setup.info),
         references=_record_references(plan, render_plan),
@@ -76,7 +106,7 @@ def make_record(
             system=platform.system(),
         ),
         versions=_list_versions(render_plan.work.runtime.engine),
-        report=_record_report(report, _list_folders(render_plan, output_setup)),
+        report=RecordedReport(frames=0, shots=0, mean_confidence=0),
         plan=plan,
     )
 
@@ -95,15 +125,18 @@ def sign_film(render_plan: "RenderPlan", output_setup: OutputSetup, film: Path) 
     output_setup.signer.sign(film, render_plan.work.folder, facts)
 
 
-def write_partial_record(render_plan: "RenderPlan", output_setup: OutputSetup, report: RenderReport) -> None:
-    """Write the record beside the partial results of a film that was cut off.
+def write_partial_record(
+    draft: Record, render_plan: "RenderPlan", output_setup: OutputSetup, report: RenderReport
+) -> None:
+    """Write the record beside the partial results of a film that was cut off, and complete it for that.
 
     Raises InputError or ResourceError where the disk refuses.
     """
     partials = [make_partial_path(path) for path in output_setup.claim.paths]
     with translate_read_errors(partials[0]):
         digests = [compute_tree_sha256(path) for path in partials]
-    write_synced(make_record_path(partials[0]), make_record(render_plan, output_setup, report, digests).to_json())
+    record = finish_record(draft, render_plan, output_setup, report, digests)
+    write_synced(make_record_path(partials[0]), record.to_json())
 
 
 def _name_places(plan: Plan, folder: Path) -> Plan:

@@ -31,7 +31,7 @@ from kinemacolor.rendering.part_encoding import PartEncoder
 from kinemacolor.rendering.parts import PartSettings, PartStore, find_parts_obstacle, plan_parts
 from kinemacolor.rendering.passes import PAINTING_FORMAT, InferencePass, ShotPasses, build_shot_passes
 from kinemacolor.rendering.progress import FilledShot, Progress, ProgressMeter, RenderReport
-from kinemacolor.rendering.recording import make_record, sign_film, write_partial_record
+from kinemacolor.rendering.recording import draft_record, finish_record, sign_film, write_partial_record
 from kinemacolor.utils.device import choose_device
 from kinemacolor.utils.stages import Stages
 from kinemacolor.video.geometry import make_film_geometry
@@ -177,6 +177,7 @@ def execute_render_plan(
         open_now.enter_context(work.pin_torch_threads())  # of what is kept, now that all else is forgotten
         output_setup, part_note = _choose_parts(render_plan, output_setup)
         notes.append(part_note)
+        draft = draft_record(render_plan, output_setup)
         if render_plan.kept_luma and render_plan.frames_painted < render_plan.frames_to_paint:
             notes.append(render_plan.kept_luma.find_damage())
         meter = ProgressMeter(film.frames, render_plan.frames_to_paint, render_plan.frames_painted, on_progress)
@@ -199,12 +200,12 @@ def execute_render_plan(
         report.warnings.extend(note for note in notes if note)
         if reader.ended_early is None:
             sign = partial(sign_film, render_plan, output_setup) if output_setup.signer else None
-            record = partial(make_record, render_plan, output_setup, report)
+            record = partial(finish_record, draft, render_plan, output_setup, report)
             commit_outputs(claim, writers.values(), report, record, sign)
             render_plan.prune_stale_passes()
             PartStore(work.folder).remove()
     if report.ended_early:
-        write_partial_record(render_plan, output_setup, report)
+        write_partial_record(draft, render_plan, output_setup, report)
         raise PartialError(f"{film.path.name} is cut off: {report.ended_early}. Kept: {report.result}", report)
     return report
 

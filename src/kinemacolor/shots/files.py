@@ -60,7 +60,8 @@ def validate_suffix(path: Path, suffixes: Sequence[str] = READABLE_SUFFIXES) -> 
         kinds = ", ".join("*" + one for one in suffixes)
         raise UsageError(f"{path.name} is no list of shots: name it {kinds} (editing programs export EDL)")
     if suffix == ".otio" and find_spec("opentimelineio") is None:
-        raise UsageError(f"{path.name} wants OpenTimelineIO: pip install 'kinemacolor[editors]', or use .edl or .csv")
+        others = " or ".join(one for one in suffixes if one != ".otio")
+        raise UsageError(f"{path.name} wants OpenTimelineIO: pip install 'kinemacolor[editors]', or use {others}")
     return suffix
 
 

@@ -66,6 +66,12 @@ def relate_path(path: Path, folder: Path) -> str:
         return os.path.abspath(path)
 
 
+def resolve_folder(path: Path) -> Path:
+    """Resolve the links on the way to a file, not one that it may be itself: it keeps the name that was given."""
+    path = path.absolute()
+    return path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
+
+
 def sync_tree(path: Path) -> None:
     """Have the disk keep a file, or a folder with all that is in it. Raises OSError as `sync_path`."""
     for inside in path.iterdir() if path.is_dir() else ():

@@ -150,12 +150,12 @@ def open_container(path: Path) -> av.container.InputContainer:
 
 def describe_stream(stream: "av.stream.Stream") -> StreamHeader:
     """Return what a container says of a stream."""
-    context = stream.codec_context
+    context = stream.codec_context  # None of a codec that FFmpeg does not know
     is_cover = bool(stream.disposition & Disposition.attached_pic)
     kind = "cover art" if is_cover else stream.type if context is not None or stream.type == "attachment" else "data"
     codec = getattr(stream, "name", None) or "unknown" if context is None else context.codec.canonical_name
     flags = {flag.name for flag in Disposition if flag in stream.disposition and flag.name}
-    rate = stream.codec_context.sample_rate if isinstance(stream, av.AudioStream) else 0
+    rate = context.sample_rate if isinstance(context, av.AudioCodecContext) else 0
     return StreamHeader(stream.index, kind, codec, dict(stream.metadata), frozenset(flags - {"attached_pic"}), rate)
 
 

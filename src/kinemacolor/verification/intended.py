@@ -5,6 +5,8 @@ shows what that comes to in real results.
 """
 
 import os
+import re
+from datetime import datetime
 from functools import cache
 
 import av
@@ -36,6 +38,13 @@ _CODECS_WITH = {
 _OF_THE_OLD_COLORS = ("DYNAMIC_HDR_PLUS", "DYNAMIC_HDR_VIVID", "DOVI_RPU_BUFFER", "DOVI_METADATA")
 # MP4 and QuickTime have few words for a stream; FFmpeg calls its title a name when it reads them.
 _QUICKTIME_STREAM_KEYS = ("language", "title", "name")
+# The two codes of ISO 639-2 for one language; FFmpeg has words of its own for Swedish and Irish in QuickTime.
+_SAME_LANGUAGES = {
+    **{"alb": "sqi", "arm": "hye", "baq": "eus", "bur": "mya", "chi": "zho", "cze": "ces", "dut": "nld", "fre": "fra"},
+    **{"geo": "kat", "ger": "deu", "gre": "ell", "ice": "isl", "mac": "mkd", "mao": "mri", "may": "msa", "per": "fas"},
+    **{"rum": "ron", "slo": "slk", "tib": "bod", "wel": "cym", "sve": "swe", "iri": "gle"},
+}
+_LOCATION_DIGITS = 4  # behind the point, in MP4 and QuickTime
 _FLAGS = {
     "mp4": ("default", "dub", "comment", "forced", "hearing_impaired", "visual_impaired", "captions", "descriptions"),
     "mov": ("default",),
@@ -113,7 +122,38 @@ def is_kept_value(key: str, value: str, found: str) -> bool:
     """Say whether an entry of the metadata of a film is kept: a result adds words about itself, or replaces such."""
     if key == "comment":
         return found == value or found.startswith(f"{value}\n")
-    return found == value or (key == "kinemacolor" and bool(found))
+    return has_same_meaning(key, value, found) or (key == "kinemacolor" and bool(found))
+
+
+def name_language(code: str) -> str:
+    """Return the one code for a language that has two."""
+    return _SAME_LANGUAGES.get(code, code)
+
+
+def has_same_meaning(key: str, value: str, found: str) -> bool:
+    """Say whether two values of metadata are the same, as containers write it: a language, a time, a place on Earth."""
+    if key == "language":
+        value, found = name_language(value), name_language(found)
+    elif key == "creation_time":
+        value, found = map(_write_time, (value, found))
+    elif key.partition("-")[0] == "location":
+        value, found = map(_write_location, (value, found))
+    return found == value
+
+
+def _write_time(text: str) -> str:
+    """Return a time in one way of writing; as it is where it is none."""
+    try:
+        return datetime.fromisoformat(text).isoformat()
+    except ValueError:
+        return text
+
+
+def _write_location(text: str) -> str:
+    """Return a place (ISO 6709) with so many digits as MP4 has; as it is where it is none."""
+    if not re.fullmatch(r"([+-]\d{1,6}(\.\d+)?){2,3}/?", text, re.ASCII):
+        return text
+    return " ".join(f"{float(number):.{_LOCATION_DIGITS}f}" for number in re.findall(r"[+-][\d.]+", text))
 
 
 def explain_missing_key(key: str, value: str, result: FilmHeader) -> str:
@@ -123,7 +163,7 @@ def explain_missing_key(key: str, value: str, result: FilmHeader) -> str:
     if result.container == "mxf":
         return "mxf has no place for it"
     if result.container not in ("mp4", "mov"):
-        return ""
+        return "matroska has one for a whole film" if key == "creation_time" else ""
     if key == "language":
         return "" if len(value) == 3 else f"{result.container} writes languages with three letters"
     return "" if key in _QUICKTIME_STREAM_KEYS else f"{result.container} has no place for it"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ def iter_record_checks(source: Path, result: Path, *, hold_gaps: bool = False) -
     ``hold_gaps`` as in `list_pictures`. Raises InputError where a file may not be read.
     """
     path = result.absolute().with_name(f"{result.absolute().name}{_SUFFIX}")
-    if not path.is_file():
+    if not os.path.isfile(path):  # also where no file can have this name
         return
     content, fault = _read_record(path)
     if content is None:

@@ -10,9 +10,11 @@ from kinemacolor.verification.intended import (
     SAME_CODECS,
     explain_missing_key,
     explain_missing_stream,
+    has_same_meaning,
     has_times,
     is_own_key,
     list_lasting_flags,
+    name_language,
 )
 from kinemacolor.verification.reading import Reading
 from kinemacolor.verification.sound import compare_running_sound, compare_sound
@@ -110,7 +112,7 @@ def _identify(stream: StreamHeader) -> tuple[str, str]:
 
 def _name_stream(stream: StreamHeader) -> tuple[str, str]:
     tags = lower_keys(stream.metadata)
-    return tags.get("language", "und"), tags.get("title") or tags.get("name", "")
+    return name_language(tags.get("language", "und")), tags.get("title") or tags.get("name", "")
 
 
 def lower_keys(metadata: dict[str, str]) -> dict[str, str]:
@@ -173,7 +175,8 @@ def _check_tags(source: FilmHeader, result: FilmHeader, pairs: list[PacketPairin
         found = lower_keys(after)
         found |= {"title": found.get("title", found.get("name", "")), "name": found.get("name", found.get("title", ""))}
         for key, value in lower_keys(before).items():
-            if is_own_key(key) or found.get(key, "und" if key == "language" else None) == value:
+            # An empty value, or no language, says as much as no entry.
+            if is_own_key(key) or has_same_meaning(key, value, found.get(key, "und" if key == "language" else "")):
                 continue
             reason = explain_missing_key(key, value, result)
             (left_out if reason else wrong).append(f"{key} of {words}")

@@ -11,20 +11,26 @@ ResultRole = Literal["film", "layer", "confidence"]
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"  # by IPTC
 TAG_KEY = "kinemacolor"
 _COMMENT_KEY = "comment"
+_ORIGIN = (
+    f"made by Kinemacolor {__version__} from a black-and-white original "
+    f"(IPTC digital source type: {DIGITAL_SOURCE_TYPE.rpartition('/')[2]})."
+)
 _SUBJECTS: dict[ResultRole, str] = {
     "film": "The colours are synthetic",
-    "layer": "These are the colours alone, on middle gray; they are synthetic",
+    "layer": "These are the colours alone of a film, on middle gray; they are synthetic",
     "confidence": "This shows how sure a model was of the colours that it gave a film; they are synthetic",
 }
 
 
 def describe_result(role: ResultRole = "film") -> str:
     """Return the words of the tag of a result: of a version always the same, as equal jobs make equal files."""
-    return (
-        f"{_SUBJECTS[role]}: made by Kinemacolor {__version__} from a black-and-white original "
-        f"(IPTC digital source type: {DIGITAL_SOURCE_TYPE.rpartition('/')[2]}). "
-        f"The record beside this file, its name and .kinemacolor.json, says how."
-    )
+    place = "this file" if role == "film" else "that film"
+    return f"{_SUBJECTS[role]}: {_ORIGIN} The record beside {place}, its name and .kinemacolor.json, says how."
+
+
+def describe_picture() -> str:
+    """Return the words of the tag of a preview, beside which lies no record."""
+    return f"{_SUBJECTS['film']}: {_ORIGIN}"
 
 
 def add_tag(metadata: MutableMapping[str, str], words: str, *, takes_any_key: bool) -> None:

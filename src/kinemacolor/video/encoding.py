@@ -9,7 +9,7 @@ import av
 import cv2
 
 from kinemacolor.errors import UsageError
-from kinemacolor.options import EncodingOptions
+from kinemacolor.options import PRESETS, EncodingOptions
 from kinemacolor.utils.threads import has_few_cores
 from kinemacolor.video.editing_codecs import (
     EDITING_CODECS,
@@ -258,6 +258,8 @@ def _build_encoder_options(name: str, options: EncodingOptions) -> dict[str, str
     """Return the private options of the encoder: preset, quality, and what makes its bytes reproducible."""
     chosen: dict[str, str] = {}
     if name in ("libx264", "libx265"):
+        if options.preset not in PRESETS:  # the encoder would say so too, in lines of its own
+            raise UsageError(f"{name} refuses --preset {options.preset[:40]!r}: give one of {', '.join(PRESETS)}")
         chosen["preset"] = options.preset
     if name == "libx264" and options.preset in _FAST_PRESETS and has_few_cores():
         chosen["threads"] = "1"

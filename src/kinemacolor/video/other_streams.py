@@ -13,18 +13,12 @@ from kinemacolor.errors import InputError, translate_foreign_errors
 from kinemacolor.video.clock import ClockJump
 from kinemacolor.video.container import find_video_stream, has_steady_clock, open_film
 from kinemacolor.video.info import TIME_TOLERANCE_SECONDS, VideoInfo
+from kinemacolor.video.metadata import copy_metadata, copy_stream_metadata
 from kinemacolor.video.mxf import MXF_COMMENT, SOUND_RATE
 from kinemacolor.video.packet_clock import MAX_OVERLAP_SECONDS, PacketClock
 from kinemacolor.video.sound_as_pcm import ContinuousPcmEncoder, PcmEncoder, can_be_pcm, is_layout_known
 from kinemacolor.video.timecode import advance_timecode
 
-CONTAINER_METADATA_KEYS = {
-    *("major_brand", "minor_version", "compatible_brands", "encoder"),
-    *("handler_name", "vendor_id", "duration"),
-    *("operational_pattern_ul", "uid", "generation_uid", "company_name", "product_name", "product_version_num"),
-    *("product_version", "application_platform", "product_uid", "toolkit_version_num", "modification_date"),
-    *("material_package_umid", "file_package_umid"),
-}
 # An encoder's priming, samples before the first one, is shorter; what begins earlier than this is sound of the film.
 _COVER_KINDS = {"mjpeg": "image/jpeg", "png": "image/png", "gif": "image/gif", "bmp": "image/bmp", "webp": "image/webp"}
 _MAX_PRIMING_SECONDS = 0.1
@@ -209,7 +203,7 @@ class StreamCopier:
             copy = self._target.add_stream_from_template(stream, opaque=True)
             copy.time_base = stream.time_base
             copy.disposition = stream.disposition
-            copy_metadata(stream.metadata, copy.metadata)
+            copy_stream_metadata(stream.metadata, copy.metadata, container)
             self._target_streams[stream.index] = copy
 
     def _attach_cover(self, stream: av.stream.Stream) -> None:
@@ -232,7 +226,7 @@ class StreamCopier:
             assert isinstance(stream, av.AudioStream)
             kind = ContinuousPcmEncoder if container == "mxf" else PcmEncoder
             encoder = self._pcm_encoders[stream.index] = kind(stream, self._target)
-            copy_metadata(stream.metadata, encoder.stream.metadata)
+            copy_stream_metadata(stream.metadata, encoder.stream.metadata, container)
             encoder.stream.disposition = stream.disposition
             self._target_streams[stream.index] = encoder.stream
             if codec != encoder.codec:
@@ -300,7 +294,8 @@ def copy_film_metadata(
     source: av.container.InputContainer, target: av.container.OutputContainer, info: VideoInfo, start_seconds: float
 ) -> None:
     """Copy the metadata of a film and of its picture stream; the time code becomes that at ``start_seconds``."""
-    copy_metadata(find_video_stream(source, info.path).metadata, target.streams.video[0].metadata)
+    pictures = find_video_stream(source, info.path).metadata
+    copy_stream_metadata(pictures, target.streams.video[0].metadata, target.format.name)
     metadata = dict(source.metadata)
     if source.format.name == "mxf":
         metadata = {key.removeprefix(MXF_COMMENT): value for key, value in metadata.items()}
@@ -308,11 +303,6 @@ def copy_film_metadata(
     if info.timecode and info.rate:
         skipped = math.ceil((start_seconds - TIME_TOLERANCE_SECONDS) * info.rate)
         target.metadata["timecode"] = advance_timecode(info.timecode, max(0, skipped), info.rate)
-
-
-def copy_metadata(source: dict[str, str], target: dict[str, str]) -> None:
-    """Copy all metadata but what a container writes about itself (`CONTAINER_METADATA_KEYS`)."""
-    target.update({key: value for key, value in source.items() if key.lower() not in CONTAINER_METADATA_KEYS})
 
 
 def _name_stream(stream: av.stream.Stream) -> str:

@@ -18,8 +18,9 @@ from kinemacolor.video.encoded_part import DecodingTimes, EncodedPart
 from kinemacolor.video.encoding import EncoderSettings
 from kinemacolor.video.info import NO_EXTRAS, FrameExtras, VideoInfo
 from kinemacolor.video.matroska_aspect import write_pixel_aspect
+from kinemacolor.video.metadata import CONTAINER_METADATA_KEYS
 from kinemacolor.video.mxf import complete_metadata, make_comments
-from kinemacolor.video.other_streams import CONTAINER_METADATA_KEYS, StreamCopier, copy_film_metadata
+from kinemacolor.video.other_streams import StreamCopier, copy_film_metadata
 from kinemacolor.video.output import FilmWriter, make_partial_path, translate_encoding_errors
 from kinemacolor.video.picture_encoder import MATROSKA_SUFFIXES, PictureEncoder
 from kinemacolor.video.picture_writer import PictureWriter
@@ -29,6 +30,10 @@ from kinemacolor.video.picture_writer import PictureWriter
 _STANDARD_MP4_KEYS = {
     *("title", "artist", "album_artist", "album", "composer", "genre", "date", "comment", "copyright", "grouping"),
     *("creation_time", "description", "synopsis", "show", "episode_id", "network", "lyrics", "location", "timecode"),
+}
+_STANDARD_MOV_KEYS = {
+    *("title", "artist", "album", "genre", "date", "comment", "copyright", "make", "model"),
+    *("creation_time", "location", "timecode"),
 }
 
 
@@ -220,7 +225,8 @@ class VideoWriter:
 
 def _can_take_any_key(output: Path, metadata: Mapping[str, str]) -> bool:
     """Whether a result with a film's metadata gets a place for any key, or for the usual ones alone."""
-    unusual = {key.partition("-")[0] for key in metadata} - CONTAINER_METADATA_KEYS - _STANDARD_MP4_KEYS
+    usual = _STANDARD_MOV_KEYS if output.suffix.lower() == ".mov" else _STANDARD_MP4_KEYS
+    unusual = {key.partition("-")[0].lower() for key in metadata} - CONTAINER_METADATA_KEYS - usual
     return output.suffix.lower() in (*MATROSKA_SUFFIXES, ".mxf") or bool(unusual)
 
 

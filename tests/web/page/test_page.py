@@ -94,7 +94,7 @@ def page(browser: Any, server: Server) -> Iterator[Any]:
 @pytest.fixture
 def rendered_page(browser: Any, server: Server, owner: Program, rendered: str) -> Iterator[Any]:
     with visit(browser, f"{server.address}?film={rendered}", cookies=owner.cookies) as opened:
-        opened.locator("#downloads a").wait_for()
+        opened.locator("#downloads a").first.wait_for()
         yield opened
 
 
@@ -213,7 +213,7 @@ def render(page: Any, tmp_path: Path) -> Path:
         }, 30); }"""
     )
     page.click("#render")
-    link = page.locator("#downloads a")
+    link = page.locator("#downloads a").first
     link.wait_for()
     told = page.evaluate("window.told")
     assert any(text.startswith("running") and "of 16 frames" in text for text in told)
@@ -263,7 +263,7 @@ class TestJobs:
             render_job(page, "stopped").filter(has_text="long.mp4").wait_for()
             expect(page.locator("#downloads a")).to_have_count(0)
             page.get_by_role("button", name="Go on with long.mp4").click()
-            page.locator("#downloads a").wait_for()
+            page.locator("#downloads a").first.wait_for()
         assert owner.job(project, "render")["state"] == "done"
 
     def test_the_tab_may_close_and_the_server_die(
@@ -286,7 +286,7 @@ class TestJobs:
             server.process.kill()
             server.process.wait()
         with web_server(home, "--port", server.port), visit(browser, address, cookies=owner.cookies) as page:
-            page.locator("#downloads a").wait_for()
+            page.locator("#downloads a").first.wait_for()
             render_job(page, "done").wait_for()
 
 
@@ -336,7 +336,7 @@ class TestCorrect:
         owner.ask(project, "render")
         owner.ended(project, "render")
         with visit(browser, f"{server.address}?film={project}", cookies=owner.cookies) as page:
-            page.locator("#downloads a").wait_for()
+            page.locator("#downloads a").first.wait_for()
             before = middle(downloaded(page, tmp_path / "before.mp4"), 10)
             player = page.locator(".compare_player:visible")
             until(lambda: player.locator(".now").inner_text().endswith("frame 0"), "the first frame")
@@ -478,7 +478,7 @@ class TestOtherTabs:
         for where in ("photograph", "photograph-references"):
             page.locator(f"#{where} .file-preview").wait_for()
         page.click("#photograph-run")
-        link = page.locator("#photograph-downloads a")
+        link = page.locator("#photograph-downloads a").first
         link.wait_for()
         picture = picture_at(page, link.get_attribute("href"))
         assert picture.shape == (180, 320, 3)
@@ -530,7 +530,7 @@ class TestEveryone:
     ) -> None:
         address = f"{server.address}?film={rendered}&__theme={theme}"
         with visit(browser, address, cookies=owner.cookies) as page:
-            page.locator("#downloads a").wait_for()
+            page.locator("#downloads a").first.wait_for()
             for accordion in ("Correct a frame", "The same as a command"):
                 page.get_by_role("button", name=accordion).click()
             check_screens(page)
