@@ -82,14 +82,14 @@ def count_workers_of_clips():
 kept["workers"] = np.array(count_workers_of_clips())
 
 everything = range(len(LUMA))
-clip = make_clip(vs.YUV420P10, _Mark=list(everything))
+clip = make_clip(vs.YUV420P10, _Mark=list(everything), _ChromaLocation=0)
 
 core.num_threads = 8
 color, sure = colorize(clip, plan=plan, python=python, confidence=True)
 for n, (frame, doubt) in enumerate(zip(color.frames(), sure.frames(), strict=True)):  # many are asked for at once
     kept[f"all.{n}.0"], kept[f"all.{n}.1"], kept[f"all.{n}.2"] = planes(frame)
     kept[f"sure.{n}"] = planes(doubt)[0]
-    kept[f"mark.{n}"] = np.array([frame.props["_Mark"], frame.props["_Matrix"], "_ChromaLocation" in frame.props])
+    kept[f"mark.{n}"] = np.array([frame.props[f"_{name}"] for name in ("Mark", "Matrix", "ChromaLocation")])
 keep("again", color, (9, 2, 13, 0))
 kept["sure.format"] = np.array([sure.format.name, int(sure.get_frame(0).props["_Range"])])
 

@@ -274,8 +274,8 @@ def _add_colors(
     if node.format.color_family == vs.GRAY:
         empty = node.std.BlankClip(format=target.id, keep=True)
         base = vs.core.std.ShufflePlanes([node, empty, empty], [0, 1, 2], vs.YUV)
-        if target.subsampling_w:
-            props["_ChromaLocation"] = _CENTER
+    if target.subsampling_w or target.subsampling_h:
+        props["_ChromaLocation"] = _CENTER  # wherever the samples lay that are replaced
     if clip_format[4] not in _KNOWN_MATRICES:  # what was assumed is told to who comes next
         props["_Matrix"] = 1 if node.height >= 720 else 6
 
