@@ -88,3 +88,13 @@ def test_what_a_newer_version_writes_is_read_where_it_says_the_same(result: Path
     record = record_of(result)
     record.write_text(json.dumps(json.loads(record.read_text()) | {"kinemacolor_record": 2, "more": {}}))
     assert all(check.passed for check in checks(result).values())
+
+
+def test_a_part_of_a_film_is_told_by_its_record(result: Path) -> None:
+    content = json.loads(record_of(result).read_bytes())
+    content["source"] |= {"start_seconds": 0.5, "end_seconds": 1.0}
+    record_of(result).write_text(json.dumps(content))
+    assert checks(result)["record: source"].detail.endswith("; an excerpt: from 0.5 s to 1.0 s")
+    content["source"] |= {"start_seconds": 2.0, "end_seconds": None}
+    record_of(result).write_text(json.dumps(content))
+    assert checks(result)["record: source"].detail.endswith("; an excerpt: from 2.0 s to its end")

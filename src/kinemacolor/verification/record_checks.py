@@ -45,7 +45,15 @@ def iter_record_checks(source: Path, result: Path, *, hold_gaps: bool = False) -
     recorded = film.get("sha256") if isinstance(film, dict) else None
     found = _digest_source(source, hold_gaps=hold_gaps)
     words = "that of the record" if found == recorded else f"recorded is {_shorten(recorded)}"
-    yield Check("record: source", found == recorded, f"sha256 {_shorten(found)}, {words}")
+    yield Check("record: source", found == recorded, f"sha256 {_shorten(found)}, {words}{_describe_excerpt(film)}")
+
+
+def _describe_excerpt(film: object) -> str:
+    """Say that a result is a part of its source, which explains why frames and sound are missing; else nothing."""
+    start, end = (film.get("start_seconds"), film.get("end_seconds")) if isinstance(film, dict) else (None, None)
+    if not start and end is None:
+        return ""
+    return f"; an excerpt: from {_shorten(start or 0)} s to {'its end' if end is None else f'{_shorten(end)} s'}"
 
 
 def _read_record(path: Path) -> tuple[dict[str, Any] | None, str]:
