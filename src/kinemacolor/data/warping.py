@@ -65,7 +65,7 @@ def sample_bilinear(
     count, rows = places.shape[:2]
     grid = (places * scale - 1).reshape(1, count * rows, *places.shape[2:])  # one picture, all frames below each other
     sampled = F.grid_sample(picture[None].float(), grid, padding_mode=border, align_corners=True)[0]
-    return sampled.unflatten(1, (count, rows)).transpose(0, 1)  # type: ignore[no-untyped-call, no-any-return]
+    return sampled.unflatten(1, (count, rows)).transpose(0, 1)  # type: ignore[no-any-return]
 
 
 def transform_points(places: Tensor, matrices: Tensor) -> Tensor:

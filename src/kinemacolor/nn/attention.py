@@ -45,7 +45,7 @@ def match_keys(
     with no_autocast(query.device):  # cosines of good and of bad matches may differ in the fourth digit only
         if temperature is not None:
             scaled = query / temperature
-            warped, top, best = _SoftmaxAttention.apply(scaled, keys, values, size)  # type: ignore[no-untyped-call]
+            warped, top, best = _SoftmaxAttention.apply(scaled, keys, values, size)  # type: ignore[no-untyped-call, unused-ignore]
             return AttentionOutput(warped, temperature * top, best)
         with torch.no_grad():
             best = torch.empty(query.shape[:2], dtype=torch.long, device=query.device)
@@ -176,7 +176,7 @@ def match_nearby_keys(
     height, width = query.shape[1:3]
     below, beyond = -height % TILE[0], -width % TILE[1]  # the last tiles may go beyond the picture
     tiles = F.pad(query / temperature, (0, 0, 0, beyond, 0, below))
-    tiles = tiles.unflatten(1, (-1, TILE[0])).unflatten(3, (-1, TILE[1]))  # type: ignore[no-untyped-call]
+    tiles = tiles.unflatten(1, (-1, TILE[0])).unflatten(3, (-1, TILE[1]))
     tiles = tiles.transpose(2, 3).flatten(3, 4)  # B h' w' 32 C
     pads = (0, 0, radius, radius + beyond, radius, radius + below)
     key_windows, value_windows = (_make_windows(F.pad(x, pads), radius) for x in (keys, values))
@@ -192,7 +192,7 @@ def match_nearby_keys(
             columns = value_windows[:, rows].flatten(3, 4).transpose(-1, -2)
             warped = (columns @ _softmax_weights(products, top).transpose(-1, -2)).transpose(-1, -2)
             found.append(torch.cat([warped, temperature * top], -1))
-    cells = torch.cat(found, 1).unflatten(3, TILE).transpose(2, 3)  # type: ignore[no-untyped-call]
+    cells = torch.cat(found, 1).unflatten(3, TILE).transpose(2, 3)
     warped, top = cells.flatten(3, 4).flatten(1, 2)[:, :height, :width].split_with_sizes([values.shape[-1], 1], -1)
     return warped, top[..., 0]
 

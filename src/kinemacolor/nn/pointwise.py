@@ -39,6 +39,6 @@ def _suits_onednn(x: Tensor) -> bool:
         x.device.type == "cpu"
         and x.dtype == torch.float32
         and x.shape[-3:-1].numel() >= MIN_ROWS
-        and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+        and torch.backends.mkldnn.is_available()
         and not torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
     )

@@ -158,11 +158,11 @@ class TrainState:
                 terms, weights = compute_losses(self.recipe.losses, inputs, step), self.recipe.losses.active_terms()
                 total = torch.stack([weights[name].weight * value for name, value in terms.items()]).sum()
             with record_function("backward"):
-                (total / part_count).backward()  # type: ignore[no-untyped-call]
+                (total / part_count).backward()
         terms["loss"] = total
         if "adversarial" in terms:
             terms["discriminator"] = compute_discriminator_loss(inputs)
-            (terms["discriminator"] / part_count).backward()  # type: ignore[no-untyped-call]
+            (terms["discriminator"] / part_count).backward()
         return {name: value.detach() for name, value in terms.items()}
 
     @torch.no_grad()

@@ -130,7 +130,7 @@ def _make_onnx(model: Colorizer, method: str, examples: tuple[Tensor, ...], abou
         with _ConstantSizes():
             module = MethodModule(model, method).eval()
             module(*examples)  # so that constants are made before, and not in the trace
-            traced = torch.jit.trace(module, examples, check_trace=False)  # type: ignore[no-untyped-call]
+            traced = torch.jit.trace(module, examples, check_trace=False)
         torch.onnx.export(
             torch.jit.freeze(traced),  # what is computed of weights alone, such as padded kernels, becomes a constant
             examples,

@@ -21,7 +21,7 @@ _idle_lock = RLock()  # of one thread twice: a session may end, and give back, w
 
 def record_cuda_graph(work: Callable[[], None]) -> Callable[[], None]:
     """Record what a function has the current GPU do, and return what has it done again. It is called several times."""
-    side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
         for _ in range(2):  # libraries set themselves up in first calls, which cannot be recorded
@@ -79,7 +79,7 @@ class GraphRunner:
     def __call__(self, lightness: Tensor, state: State, *, with_aux: bool = False) -> ModelOutput:
         """Predict what follows ``state``, as `Colorizer.forward`."""
         # streams and graphs are those of the current GPU; of a tensor on a CPU this does nothing
-        with torch.cuda.device_of(lightness):  # type: ignore[no-untyped-call]
+        with torch.cuda.device_of(lightness):
             return self._run(lightness, state, with_aux)
 
     def _run(self, lightness: Tensor, state: State, with_aux: bool) -> ModelOutput:

@@ -127,7 +127,7 @@ def _convert(module: nn.Module, examples: tuple[Tensor, ...]) -> Any:
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that sizes become constants, and that torch.jit will go
         module(*examples)  # so that constants are made before, and not in the trace
-        traced = torch.jit.trace(module, examples, check_trace=False)  # type: ignore[no-untyped-call]
+        traced = torch.jit.trace(module, examples, check_trace=False)
         frontend = FrontEndManager().load_by_framework("pytorch")
         decoder = TorchScriptPythonDecoder(traced, example_input=examples)  # has to live as long as it is read from
         model = frontend.convert(frontend.load(decoder))

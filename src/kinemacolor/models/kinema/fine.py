@@ -86,7 +86,7 @@ class FineMatching(nn.Module):
     ) -> FineChoice:
         """Choose for frames with fine descriptors ``B h w 4·F`` and L ``B 1 4h 4w``, by what the match found."""
         _, height, width, _ = keys.shape
-        query = to_blocks(keys.unflatten(-1, (QUARTERS, FINE_WIDTH)))  # type: ignore[no-untyped-call]
+        query = to_blocks(keys.unflatten(-1, (QUARTERS, FINE_WIDTH)))
         own_lightness = to_blocks(pool_cell_quarters(lightness, (height, width)))[..., None]
         cell_logits = [torch.zeros_like(coarse.reference.similarity)] * 2
         sources = [_spread_match(coarse.reference), self._attend_to_references(query, coarse, state, options)]
@@ -120,7 +120,7 @@ class FineMatching(nn.Module):
     def _attend_to_history(self, query: Tensor, history: History, state: MatchingState) -> _Source:
         """Attention to the quarters of the frame before, in a window around where the match lies there."""
         (batch, height, width, _), past = history.place.shape, state.past_fine_keys
-        middle = to_blocks(history.place.detach()).unflatten(1, (-1, BLOCK)).mean(2)  # type: ignore[no-untyped-call]
+        middle = to_blocks(history.place.detach()).unflatten(1, (-1, BLOCK)).mean(2)
         first = (middle - (WINDOW - 1) / 2).round().long()[:, :, None]  # B G 1 2
         step = torch.arange(WINDOW, device=first.device)
         rows = (first[..., 0] + step).clamp(0, height - 1)
@@ -186,7 +186,7 @@ def _spread_match(match: MatchResult) -> _Source:
 
 def _split_values(values: Tensor) -> Tensor:
     """Values of cells ``B N 13`` as those of quarters, ``B N 4 4``: L, a, b, and a² + b² with the cell's variance."""
-    means = values[..., :-1].unflatten(-1, (3, QUARTERS)).transpose(-1, -2)  # type: ignore[no-untyped-call]
+    means = values[..., :-1].unflatten(-1, (3, QUARTERS)).transpose(-1, -2)
     square = means[..., 1:].square().sum(-1)
     variance = (values[..., -1:] - square.mean(-1, keepdim=True)).clamp_min(0)
     return torch.cat([means, (square + variance)[..., None]], -1)

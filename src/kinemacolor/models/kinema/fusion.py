@@ -230,7 +230,7 @@ def _stack_sources(seen: FusionInput) -> Tensor:
 def _doubt_colors(seen: FusionInput) -> Tensor:
     """What the prior says, B 5 h w on its grid: typical colours, entropy, and how plausible both sources are."""
     ceiling = math.log(BIN_COUNT)
-    matched = seen.merged.colors.unflatten(-1, (2, QUARTERS)).mean(-1)  # type: ignore[no-untyped-call]
+    matched = seen.merged.colors.unflatten(-1, (2, QUARTERS)).mean(-1)
     pooled = [F.avg_pool2d(ab, 2) for ab in (_to_channels_first(matched), seen.semantic)]
     plausible = [lookup_plausibility(seen.plausibility, ab) / ceiling for ab in pooled]
     return torch.cat([seen.typical / LAB_SCALE, seen.entropy / ceiling, *plausible], 1)

@@ -228,8 +228,7 @@ class Kinema(Colorizer):
         """Match the frames of clips one after the other, as each looks at the one before."""
         found, steady = [], []
         by_time = (
-            x.unflatten(0, clips).unbind(1)  # type: ignore[no-untyped-call]
-            for x in (frames, encoding.keys, encoding.fine_keys, semantic.colors)
+            x.unflatten(0, clips).unbind(1) for x in (frames, encoding.keys, encoding.fine_keys, semantic.colors)
         )
         for frame, frame_keys, frame_fine_keys, colors in zip(*by_time, strict=True):
             coarse = match_frame(frame_keys, state, self.options)
