@@ -286,7 +286,7 @@ def test_a_list_that_cannot_be_is_told(name: str, text: str, said: str, tmp_path
 def test_a_timeline_without_its_library_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentimelineio", None)
     for name in ("a.otio", "a.OTIO"):
-        with pytest.raises(UsageError, match=r"pip install 'kinemacolor\[editors\]', or use \.edl or \.csv"):
+        with pytest.raises(UsageError, match=r"pip install 'kinemacolor\[editors\]', or use \.csv or \.edl"):
             write_shots(tmp_path / name, (Shot(0, 3),), FrameClock(Fraction(25)), FILM)
         with pytest.raises(UsageError, match=r"kinemacolor\[editors\]"):
             read_shots(tmp_path / name, 3, FrameClock(Fraction(25)))
