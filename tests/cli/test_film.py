@@ -9,22 +9,8 @@ import pytest
 from kinemacolor.cli.main import run
 from kinemacolor.plan.document import Plan
 from kinemacolor.video.display import iter_color_frames
-from support.films import scene, write_film
-from support.plans import CUT, gray, other_scene, save, two_scenes
-
-
-@pytest.fixture
-def film(tmp_path: Path) -> Path:
-    return write_film(tmp_path / "film.mp4", 3 * CUT, picture=lambda i: gray(two_scenes(i)), sound=True)
-
-
-@pytest.fixture
-def stills(tmp_path: Path) -> Path:
-    folder = tmp_path / "stills"
-    folder.mkdir()
-    save(folder / "waves.png", scene(3))
-    save(folder / "blocks.png", other_scene(3))
-    return folder
+from support.films import scene
+from support.plans import CUT, gray, save, two_scenes
 
 
 def test_plan_and_render(film: Path, stills: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -97,8 +97,11 @@ class _Samples(NamedTuple):
     step: float
 
 
-def _iter_samples(path: Path, index: int) -> Iterator[_Samples]:
-    """Decode one stream of a film, frame by frame. Raises InputError for what cannot be decoded."""
+def _iter_frames(path: Path, index: int) -> Iterator[tuple[av.AudioFrame, float, list[av.AudioFrame]]]:
+    """Decode one stream of a film: each frame, its seconds, and its samples as 64-bit floats, which hold every kind.
+
+    Raises InputError for what cannot be decoded.
+    """
     resampler = av.AudioResampler(format="dbl")
     with (
         translate_foreign_errors(lambda error: InputError(f"the sound of {path} cannot be decoded ({error})")),
@@ -110,34 +113,28 @@ def _iter_samples(path: Path, index: int) -> Iterator[_Samples]:
         for frame in container.decode(container.streams[index]):
             assert isinstance(frame, av.AudioFrame)
             seconds = float((frame.pts or 0) * frame.time_base) if frame.time_base else 0.0
-            step = 0.0 if frame.format.packed.name in ("u8", "s16") else _STEP_OF_24_BITS
-            for converted in resampler.resample(frame):
-                channels = converted.layout.nb_channels
-                woven = np.frombuffer(memoryview(converted.planes[0]), np.float64)[: converted.samples * channels]
-                yield _Samples(seconds, frame.sample_rate, channels, woven.clip(-1, 1), step)
+            yield frame, seconds, resampler.resample(frame)
+
+
+def _iter_samples(path: Path, index: int) -> Iterator[_Samples]:
+    """Yield the samples of one stream of a film, frame by frame. Raises as `_iter_frames`."""
+    for frame, seconds, converted in _iter_frames(path, index):
+        step = 0.0 if frame.format.packed.name in ("u8", "s16") else _STEP_OF_24_BITS
+        for one in converted:
+            channels = one.layout.nb_channels
+            woven = np.frombuffer(memoryview(one.planes[0]), np.float64)[: one.samples * channels]
+            yield _Samples(seconds, frame.sample_rate, channels, woven.clip(-1, 1), step)
 
 
 def _decode(path: Path, index: int) -> _Sound:
     sound, digest = _Sound(), blake2b(digest_size=16)
-    resampler = av.AudioResampler(format="dbl")  # holds every kind of sample exactly
-    with (
-        translate_foreign_errors(lambda error: InputError(f"the sound of {path} cannot be decoded ({error})")),
-        open_container(path) as container,
-    ):
-        for stream in container.streams:
-            if stream.index != index:
-                stream.discard = Discard.all
-        for frame in container.decode(container.streams[index]):
-            assert isinstance(frame, av.AudioFrame)
-            sound.rate = frame.sample_rate
-            seconds = float((frame.pts or 0) * frame.time_base) if frame.time_base else 0.0
-            expected = (
-                sound.starts[-1][1] + (sound.samples - sound.starts[-1][0]) / sound.rate if sound.starts else None
-            )
-            if expected is None or abs(seconds - expected) > _GAP_SECONDS:
-                sound.starts.append((sound.samples, seconds))
-            sound.samples += frame.samples
-            for converted in resampler.resample(frame):
-                digest.update(bytes(converted.planes[0])[: converted.samples * 8 * converted.layout.nb_channels])
+    for frame, seconds, converted in _iter_frames(path, index):
+        sound.rate = frame.sample_rate
+        expected = sound.starts[-1][1] + (sound.samples - sound.starts[-1][0]) / sound.rate if sound.starts else None
+        if expected is None or abs(seconds - expected) > _GAP_SECONDS:
+            sound.starts.append((sound.samples, seconds))
+        sound.samples += frame.samples
+        for one in converted:
+            digest.update(bytes(one.planes[0])[: one.samples * 8 * one.layout.nb_channels])
     sound.digest = digest.hexdigest()
     return sound
