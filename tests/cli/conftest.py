@@ -9,7 +9,7 @@ from support.plans import CUT, gray, other_scene, save, two_scenes
 
 
 @pytest.fixture
-def film(tmp_path: Path) -> Path:
+def scenes_film(tmp_path: Path) -> Path:
     return write_film(tmp_path / "film.mp4", 3 * CUT, picture=lambda i: gray(two_scenes(i)), sound=True)
 
 

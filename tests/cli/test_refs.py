@@ -21,10 +21,10 @@ def color_pictures(folder: Path) -> list[int]:
 
 
 def test_suggested_frames_come_back_as_keyframes(
-    film: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    scenes_film: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, plan = tmp_path / "refs", tmp_path / "film.plan.json"
-    assert run(["refs", "suggest", str(film), "--budget", "2", "--extract", str(folder)]) == 0
+    assert run(["refs", "suggest", str(scenes_film), "--budget", "2", "--extract", str(folder)]) == 0
     table = capsys.readouterr().out.splitlines()
     assert len(table) == 3
     assert all(" dB " in line for line in table[1:])
@@ -32,20 +32,20 @@ def test_suggested_frames_come_back_as_keyframes(
     for path in folder.iterdir():
         number = int(path.stem.removeprefix("ref_"))
         cv2.imwrite(str(path), two_scenes(number)[..., ::-1])
-    assert run(["plan", str(film), "-r", str(folder), "-q"]) == 0
+    assert run(["plan", str(scenes_film), "-r", str(folder), "-q"]) == 0
     made = Plan.read(plan)
     assert sorted(entry.frame for entry in made.references.values()) == sorted(
         int(path.stem.removeprefix("ref_")) for path in folder.iterdir()
     )
     assert all(shot.references for shot in made.shots)
-    assert run(["refs", "extract", str(film), "3", "40", "-o", str(tmp_path / "more")]) == 0
+    assert run(["refs", "extract", str(scenes_film), "3", "40", "-o", str(tmp_path / "more")]) == 0
     assert len(list((tmp_path / "more").iterdir())) == 2
-    assert run(["refs", "extract", str(film), "400", "-o", str(tmp_path / "more")]) == 2
+    assert run(["refs", "extract", str(scenes_film), "400", "-o", str(tmp_path / "more")]) == 2
 
 
-def test_suggestions_are_json_too(film: Path, stills: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_suggestions_are_json_too(scenes_film: Path, stills: Path, capsys: pytest.CaptureFixture[str]) -> None:
     known = str(stills / "waves.png")
-    assert run(["refs", "suggest", str(film), "--budget", "1", "-r", known, "--json", "-q"]) == 0
+    assert run(["refs", "suggest", str(scenes_film), "--budget", "1", "-r", known, "--json", "-q"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert CUT <= row["frame"] < 2 * CUT
     assert row["shots"] == [2]
@@ -53,15 +53,15 @@ def test_suggestions_are_json_too(film: Path, stills: Path, capsys: pytest.Captu
 
 
 def test_asking_for_references_writes_frames_and_says_how_to_go_on(
-    film: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    scenes_film: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked = ["colorize", str(film), "--ask-references", "--size", "64"]
+    asked = ["colorize", str(scenes_film), "--ask-references", "--size", "64"]
     assert run(asked) == 0
     table, told = capsys.readouterr()
     folder, result = tmp_path / "film.refs", tmp_path / "film.color.mp4"
     assert not result.exists()
     further = told.rstrip("`\n").rpartition("`")[2]
-    assert shlex.split(further) == ["kinemacolor", "colorize", str(film), "--size", "64", "-r", str(folder)]
+    assert shlex.split(further) == ["kinemacolor", "colorize", str(scenes_film), "--size", "64", "-r", str(folder)]
     assert run(shlex.split(further)[1:]) == 3  # they are still gray
     assert "have no colour" in capsys.readouterr().err
     numbers = color_pictures(folder)
@@ -73,17 +73,19 @@ def test_asking_for_references_writes_frames_and_says_how_to_go_on(
     assert result.is_file()
 
 
-def test_asking_leaves_out_what_adds_little(film: Path, stills: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_asking_leaves_out_what_adds_little(
+    scenes_film: Path, stills: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """With a picture of one scene it asks for the other one; with both, for less than that."""
-    words = ["colorize", str(film), "--ask-references", "--json", "-q", "-r", str(stills / "waves.png")]
+    words = ["colorize", str(scenes_film), "--ask-references", "--json", "-q", "-r", str(stills / "waves.png")]
     assert run(words) == 0
     rows = json.loads(capsys.readouterr().out)
     assert CUT <= rows[0]["frame"] < 2 * CUT
     assert all(row["gain_db"] >= 0.05 * rows[0]["gain_db"] for row in rows)
 
 
-def test_without_a_reference_it_says_both_ways(film: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["colorize", str(film)]) == 2
+def test_without_a_reference_it_says_both_ways(scenes_film: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["colorize", str(scenes_film)]) == 2
     told = capsys.readouterr().err
     assert "-r" in told
     assert "--ask-references" in told
