@@ -15,6 +15,7 @@ from kinemacolor.video.info import FrameBlock
 from kinemacolor.video.random_access import FrameIndex, FrameIndexBuilder, RangeReader, iter_range_blocks
 from kinemacolor.video.reader import VideoReader
 from support.films import scene, write_film
+from support.strange_films import code_film
 
 FRAMES, EVERY = 25, 4
 MS = Fraction(1, 1000)
@@ -200,3 +201,20 @@ def test_joined_recordings_are_read_from_their_beginning(tmp_path: Path) -> None
     assert {later.pts[0] - one.pts[0] for one, later in pairwise(straight)} == {3600}
     assert index.anchors == ()
     assert_same(list(iter_range_blocks(joined, index, 40, 44, 9)), straight[40:44])
+
+
+@pytest.mark.parametrize("size", [(64, 96), (240, 320)], ids=["many frames in one packet", "some in several"])
+def test_a_program_stream_is_entered_at_no_guessed_time(tmp_path: Path, size: tuple[int, int]) -> None:
+    """Where FFmpeg begins to read in the middle of a VOB it guesses times, and was off by a frame for a second."""
+    path = code_film(tmp_path / "film.vob", 240, codec="mpeg2video", size=size, sound="ac3", sound_seconds=9.6)
+    with VideoReader(path) as reader:
+        frames = [(frame.pts, frame.to_ndarray()) for frame in reader.iter_frames()]
+        for number in range(4, len(frames), 9):
+            pts, picture = frames[number]
+            assert pts is not None
+            for back in (0, 0.5, 1.5):
+                found = next(reader.iter_frames_from(pts, pts - round(back * 90000)), None)
+                assert found is None or (found.to_ndarray() == picture).all(), (number, back)
+            start = float(pts * reader.info.time_base) - reader.info.origin_seconds
+            first = next(VideoReader(path, start_seconds=start, info=reader.info).iter_frames())
+            assert (first.pts, (first.to_ndarray() == picture).all()) == (pts, True), number

@@ -1,5 +1,6 @@
 """Opening a film: its container, its picture stream, and what both say of it."""
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
@@ -59,6 +60,7 @@ FILM_FORMATS = (
 )
 _INVALID_ARGUMENT = 22  # what FFmpeg says of a demuxer that is not in the list
 _JUMPING_CLOCKS = 0x0200  # AVFMT_TS_DISCONT
+_LEAST_BIT_RATE = 800_000  # of a program stream with sound, whose groups of pictures all have times
 
 
 def find_video_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
@@ -100,6 +102,32 @@ def open_film(path: Path, formats: Sequence[str] = FILM_FORMATS) -> av.container
             f"{path} cannot be read as a film ({getattr(error, 'strerror', error)}): it is another kind of file, or "
             f"cut off before its index. Play it in another program, or fetch it again"
         ) from error
+
+
+def seek_before(
+    container: av.container.InputContainer, seconds: float | Fraction, stream: "av.stream.Stream | None" = None
+) -> bool:
+    """Go to a place at or before ``seconds`` of the clock, of ``stream`` where one is given.
+
+    Gives False where that cannot be: a film without an index, as recorders leave it, has no places, and one of few bits
+    may have no sure time for long (`has_guessed_times_after_seek`). Then it is to be opened anew.
+    """
+    if has_guessed_times_after_seek(container) and container.bit_rate < _LEAST_BIT_RATE:
+        return False
+    clock = stream.time_base if stream is not None and stream.time_base else Fraction(1, av.time_base)
+    try:
+        container.seek(math.floor(seconds / clock), stream=stream)
+    except (av.error.FFmpegError, OSError):
+        return False
+    return True
+
+
+def has_guessed_times_after_seek(container: av.container.InputContainer) -> bool:
+    """Say whether frames have guessed times where reading begins in the middle, up to the second key frame there.
+
+    So it is with program streams (MPG, VOB): they time what begins in each 2 kB, and not each frame.
+    """
+    return container.format.name == "mpeg"
 
 
 def describe_film(

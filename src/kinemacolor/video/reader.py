@@ -16,8 +16,10 @@ from kinemacolor.video.container import (
     describe_film,
     find_video_stream,
     has_decoding_times,
+    has_guessed_times_after_seek,
     has_steady_clock,
     open_film,
+    seek_before,
 )
 from kinemacolor.video.info import TIME_TOLERANCE_SECONDS, FrameBlock, FrameExtras, StoredFrame, VideoInfo
 from kinemacolor.video.opening_frames import FRAMES_LOOKED_AT
@@ -43,6 +45,9 @@ class _OpenedFilm(NamedTuple):
     container: av.container.InputContainer
     stream: av.VideoStream
     frames: Iterator[av.VideoFrame]
+
+
+_LEAD_SECONDS = 3  # more than most program streams have between three key frames
 
 
 class VideoReader:
@@ -158,9 +163,9 @@ class VideoReader:
     def iter_frames(self) -> Generator[av.VideoFrame, None, None]:
         """Yield the decoded frames of a film that is no folder of pictures, each with a pts and a duration."""
         info = self.info
-        container, stream, decoded = self._start_reading(seeks=self.start_seconds > 0)
+        container, _, decoded = self._open_before_start()
         with container:
-            for frame in self._iter_timestamped(self._iter_from_start(container, stream, decoded)):
+            for frame in self._iter_timestamped(decoded):
                 seconds = float((frame.pts or 0) * info.time_base) - info.origin_seconds
                 if self.end_seconds is not None and seconds >= self.end_seconds:
                     return
@@ -175,15 +180,30 @@ class VideoReader:
         Yields nothing if seeking to ``sought``, a pts at or before it, does not lead to that frame.
         """
         info = self.info
-        container, stream, _ = self._start_reading(seeks=True)
-        with container:
-            try:
-                container.seek(sought, stream=stream)
-            except (av.error.FFmpegError, OSError):
+        opened = self._start_reading(seeks=True)
+        with opened.container:
+            if not seek_before(opened.container, sought * info.time_base, opened.stream):
                 return
-            for frame in self._iter_timestamped(_iter_exactly_from(pts, self._iter_decoded(container, stream))):
+            for frame in self._iter_timestamped(_iter_exactly_from(pts, _iter_surely_timed(opened))):
                 self._check_frame_format(frame, float((frame.pts or 0) * info.time_base) - info.origin_seconds)
                 yield frame
+
+    def _open_before_start(self) -> "_OpenedFilm":
+        """The film from a frame at or before ``start_seconds``, found by seeking; else from its first one."""
+        opened = self._start_reading(seeks=self.start_seconds > 0)
+        if not (self.start_seconds > 0 and has_steady_clock(self.info.path)):
+            return opened
+        self.corrupt_packets, self.ended_early = 0, None
+        wanted = self.start_seconds + self.info.origin_seconds
+        lead = _LEAD_SECONDS if has_guessed_times_after_seek(opened.container) else 0
+        if seek_before(opened.container, wanted - lead, opened.stream):
+            frames = _iter_surely_timed(opened)
+            first = next(frames, None)
+            if first is not None and first.pts is not None and first.pts * self.info.time_base <= wanted:
+                return opened._replace(frames=chain([first], frames))
+        opened.container.close()
+        self.corrupt_packets, self.ended_early = 0, None
+        return self._start_reading(seeks=True)
 
     def _start_reading(self, *, seeks: bool) -> "_OpenedFilm":
         """The film as `_probe` left it, or opened anew.
@@ -206,25 +226,6 @@ class VideoReader:
         stream = find_video_stream(container, path)
         stream.codec_context.thread_type = "AUTO"
         return container, stream
-
-    def _iter_from_start(
-        self, container: av.container.InputContainer, stream: av.VideoStream, decoded: Iterator[av.VideoFrame]
-    ) -> Iterator[av.VideoFrame]:
-        """Yield all frames from one at or before ``start_seconds``, found by seeking, else all of ``decoded``."""
-        if self.start_seconds > 0 and has_steady_clock(self.info.path):
-            self.corrupt_packets, self.ended_early = 0, None
-            wanted = self.start_seconds + self.info.origin_seconds
-            container.seek(int(wanted / self.info.time_base), stream=stream)
-            frames = self._iter_decoded(container, stream)
-            first = next(frames, None)
-            if first is not None and first.pts is not None and first.pts * self.info.time_base <= wanted:
-                yield first
-                yield from frames
-                return
-            self.corrupt_packets, self.ended_early = 0, None
-            container.seek(0)
-            decoded = self._iter_decoded(container, stream)
-        yield from decoded
 
     def _iter_timestamped(self, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
         """Give every frame a pts that grows and a duration; where the clock jumps it goes on at the film's rate."""
@@ -318,6 +319,16 @@ def iter_frame_blocks(frames: Iterable[StoredFrame], size: int) -> Iterator[Fram
 def _make_block(frames: list[StoredFrame]) -> FrameBlock:
     luma_codes, pts, durations, extras = zip(*frames, strict=True)
     return FrameBlock(np.stack(luma_codes), tuple(pts), tuple(durations), tuple(extras))
+
+
+def _iter_surely_timed(opened: _OpenedFilm) -> Iterator[av.VideoFrame]:
+    """Yield frames after a seek, from the first one on whose time is no guess."""
+    key_frames = 2 if has_guessed_times_after_seek(opened.container) else 0
+    for frame in opened.frames:
+        key_frames -= frame.key_frame
+        if key_frames <= 0:
+            yield frame
+            yield from opened.frames
 
 
 def _iter_exactly_from(pts: int, frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from kinemacolor.errors import InputError
 from kinemacolor.utils.arrays import UInt8Array
-from kinemacolor.video.container import open_film
+from kinemacolor.video.container import open_film, seek_before
 from kinemacolor.video.display import iter_color_frames, to_display_gray
 from kinemacolor.video.geometry import resize
 from kinemacolor.video.info import ColorTags
@@ -151,7 +151,7 @@ def _open_audio_packets(
     if audio_stream is None:
         return iter(())
     if start_seconds > 0:
-        source.seek(int(start_seconds * av.time_base))
+        seek_before(source, start_seconds)
     if audio_stream.codec_context.name in BROWSER_AUDIO_CODECS:
         return _iter_copied_packets(source, audio_stream, target.add_stream_from_template(audio_stream), start_seconds)
     layout = "mono" if audio_stream.codec_context.channels == 1 else "stereo"
