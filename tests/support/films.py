@@ -103,7 +103,14 @@ def give_name(writer: FilmWriter, output: Path) -> None:
 
 
 def write_with_chroma(
-    source: Path, output: Path, *, with_other_streams: bool = True, gaps: GapHandling = "error", **options: Any
+    source: Path,
+    output: Path,
+    *,
+    with_other_streams: bool = True,
+    gaps: GapHandling = "error",
+    start_seconds: float = 0,
+    end_seconds: float | None = None,
+    **options: Any,
 ) -> list[str]:
     """What `copy_with_chroma` writes; gives the warnings of writer and reader."""
     info = probe_film(source, gaps)
@@ -112,9 +119,10 @@ def write_with_chroma(
     middle = 2 ** (encoder.depth - 1)
     chroma = np.full((2, *size), middle, np.uint8 if encoder.depth == 8 else np.uint16)
     chroma[0] += middle // 16
-    others = {"with_other_streams": with_other_streams}
-    opened = open_writer(output, info, encoder, **others, words=describe_result())
-    with VideoReader(source, info=info) as reader, opened as writer:
+    part = {"start_seconds": start_seconds, "end_seconds": end_seconds}
+    others: dict[str, Any] = {"with_other_streams": with_other_streams}
+    opened = open_writer(output, info, encoder, **part, **others, words=describe_result())
+    with VideoReader(source, info=info, **part) as reader, opened as writer:
         for block in reader.iter_blocks(3):
             for luma, *rest in zip(block.luma_codes, block.pts, block.durations, block.extras, strict=True):
                 writer.write(luma, chroma, *rest)

@@ -90,11 +90,22 @@ def test_what_a_newer_version_writes_is_read_where_it_says_the_same(result: Path
     assert all(check.passed for check in checks(result).values())
 
 
-def test_a_part_of_a_film_is_told_by_its_record(result: Path) -> None:
+@pytest.mark.parametrize(
+    ("start", "end", "words"),
+    [
+        (0.125, None, "from 0.125 s to its end"),
+        (0, 0.25, "from 0 s to 0.25 s"),
+        ("0.125", float("nan"), None),
+        (True, -1, "from 1 s to its end"),
+        (0.4, 0.2, None),
+        (1e300, [], None),
+    ],
+)
+def test_a_part_of_a_film_is_told_by_its_record(result: Path, start: object, end: object, words: str | None) -> None:
+    """What is no time there is passed over: then the whole film is compared."""
     content = json.loads(record_of(result).read_bytes())
-    content["source"] |= {"start_seconds": 0.5, "end_seconds": 1.0}
+    content["source"] |= {"start_seconds": start, "end_seconds": end}
     record_of(result).write_text(json.dumps(content))
-    assert checks(result)["record: source"].detail.endswith("; an excerpt: from 0.5 s to 1.0 s")
-    content["source"] |= {"start_seconds": 2.0, "end_seconds": None}
-    record_of(result).write_text(json.dumps(content))
-    assert checks(result)["record: source"].detail.endswith("; an excerpt: from 2.0 s to its end")
+    found = {check.name: check for check in verify_film(result.with_name("film.mkv"), result)}
+    assert (found["excerpt"].detail.partition(" of ")[0] if "excerpt" in found else None) == words
+    assert found["frames"].passed == (words is None)

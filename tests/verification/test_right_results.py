@@ -12,6 +12,7 @@ from PIL import Image
 
 from kinemacolor.errors import InputError
 from kinemacolor.verification.check import Check
+from kinemacolor.verification.excerpt import Excerpt
 from kinemacolor.verification.verify import verify_film
 from support.films import scene, write_film, write_with_chroma
 from support.kept_films import SRT, lossless, with_sound, with_subtitles
@@ -122,7 +123,7 @@ def test_many_packets_do_not_wait(tmp_path: Path) -> None:
     source = with_sound(tmp_path, "aac")
     make = partial(write_with_chroma, source)
     make(tmp_path / "out.mkv")
-    with open_readings(source, tmp_path / "out.mkv") as (one, other):
+    with open_readings(source, tmp_path / "out.mkv", Excerpt()) as (one, other):
         comparison = FilmComparison(one, other)
         comparison.read()
         assert all(not waiting for reading in (one, other) for waiting in reading.queues.values())

@@ -211,18 +211,22 @@ def preview(
 def verify(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="The film as it was.")],
     result: Annotated[Path, typer.Argument(metavar="RESULT", help="The film as it became.")],
+    start: StartOption = "0",
+    end: EndOption = None,
     gaps: GapsOption = "error",
     json_report: JsonOption = False,
 ) -> None:
     """Prove that RESULT is SOURCE with colours, and nothing else.
 
-    Frames, timestamps, streams, luma and all else are compared. Exit code 0 where all is kept, 5 where not.
+    Frames, timestamps, streams, luma and all else are compared. Exit code 0 where all is kept, 5 where not. A result of
+    a part is compared with that part, as the record beside it says, or --start and --end.
     """
     for path, doing in ((source, "opening"), (result, "comparing with it")):
         announce_film(path, doing)
     from kinemacolor.verification.verify import verify_film
 
-    checks = verify_film(source, result, gaps)
+    span = read_span(source, start, end, gaps)
+    checks = verify_film(source, result, gaps, *span)
     for check in checks:
         print_message(f"{'ok  ' if check.passed else 'FAIL'} {check.name}: {check.detail}")
     if json_report:

@@ -290,12 +290,20 @@ def make_again(
     return run_again(request, on_progress)
 
 
-def verify(source: AnyPath, result: AnyPath, *, gaps: GapHandling = "error") -> list[Check]:
+def verify(
+    source: AnyPath,
+    result: AnyPath,
+    *,
+    gaps: GapHandling = "error",
+    start_seconds: float = 0,
+    end_seconds: float | None = None,
+) -> list[Check]:
     """Compare a result with its source: frames, timestamps, streams, luma. Raises InputError for unreadable files.
 
-    ``gaps`` is that of `colorize`.
+    ``gaps``, ``start_seconds`` and ``end_seconds`` are those of `colorize`; a result with a record beside it needs
+    neither start nor end.
     """
-    return verify_film(Path(source), Path(result), gaps)
+    return verify_film(Path(source), Path(result), gaps, start_seconds, end_seconds)
 
 
 def _parse_references(given: AnyPath | Sequence[AnyPath]) -> tuple[ReferenceSpec, ...]:

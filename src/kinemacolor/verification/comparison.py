@@ -17,12 +17,12 @@ from kinemacolor.verification.picture_checks import (
     OrderComparison,
     SideDataComparison,
 )
+from kinemacolor.verification.picture_reading import USUAL_RATE
 from kinemacolor.verification.reading import Reading
 from kinemacolor.verification.stream_checks import iter_stream_checks, list_all_but_pictures, pair_streams
 from kinemacolor.verification.times import TimePairing
 
 _MILLISECOND = Fraction(1, 1000)
-_USUAL_RATE = Fraction(24)  # of pictures, which have no clock
 
 
 class FilmComparison:
@@ -49,7 +49,7 @@ class FilmComparison:
             self._pair_packets()
             if one is None or other is None:
                 continue
-            self._times.add(self._find_seconds(number, one.seconds), other.seconds)
+            self._times.add(self._find_seconds(one.seconds), other.seconds)
             self._fields.add(one, other)
             self._side_data.add(one, other)
             self._ranges = self._ranges or (one.luma.is_full_range, other.luma.is_full_range)
@@ -63,6 +63,8 @@ class FilmComparison:
     def iter_checks(self) -> Iterator[Check]:
         """Judge all that was read."""
         source, result = self._source, self._result
+        if not source.excerpt.is_whole:
+            yield self._check_excerpt()
         yield Check("frames", self._counts[0] == self._counts[1], f"{self._counts[0]} and {self._counts[1]}")
         yield self._order.make_check()
         if not result.header.is_pictures:
@@ -76,6 +78,12 @@ class FilmComparison:
             yield from iter_stream_checks(source, result, self._pairs, self._alone, self._times.parts)
         elif left_out := list_all_but_pictures(source.header):
             yield Check("all else", True, f"left out, as pictures hold none: {', '.join(left_out)}")
+
+    def _check_excerpt(self) -> Check:
+        words = f"{self._source.excerpt.words} of the source; nothing else of it is compared"
+        if isinstance(self._source, FilmReading) and self._source.has_jumped:
+            return Check("excerpt", False, "the source's clock jumps back, so it is not known what lies where")
+        return Check("excerpt", True, words)
 
     def _pair_packets(self) -> None:
         for pair in self._pairs:
@@ -91,11 +99,11 @@ class FilmComparison:
             result = replace(result, codes=other.turn.apply(result.codes))
         return source, result
 
-    def _find_seconds(self, number: int, seconds: float) -> float:
+    def _find_seconds(self, seconds: float) -> float:
         """Return the time of a frame of the source; of pictures, which have none, that which its number gives it."""
         if self._source.has_clock:
             return seconds
-        return float(number / (self._result.pictures.rate or _USUAL_RATE))
+        return float(Fraction(seconds) / (self._result.pictures.rate or USUAL_RATE)) - self._source.span.zero
 
     def _check_timestamps(self) -> Check:
         """Judge the times of frames: the same to a rounding, or all streams moved together.
@@ -120,7 +128,7 @@ class FilmComparison:
         clock = f"time base {bases[0]}" + ("" if bases[0] == bases[1] else f" became {bases[1]}")
         detail = f"largest difference {self._times.spread:.6f} s, {clock}"
         if not source.has_clock:
-            detail = f"evenly, {float(result.pictures.rate or _USUAL_RATE):g} frames a second"
+            detail = f"evenly, {float(result.pictures.rate or USUAL_RATE):g} frames a second"
             detail += "" if passed else f"; off by up to {self._times.spread:.6f} s"
         detail += f"; moved by {shift:.6f} s, all streams together" if is_moved and may_move else ""
         detail += f"; moved by {shift:.6f} s" if is_moved and not may_move else ""

@@ -13,9 +13,11 @@ import av.logging
 from av.stream import AttachmentStream, Discard, Disposition
 
 from kinemacolor.errors import InputError, translate_foreign_errors
+from kinemacolor.verification.excerpt import Excerpt
 from kinemacolor.verification.facts import Crop, Damage, FilmHeader, FrameFact, PacketFact, PictureFacts, StreamHeader
 from kinemacolor.verification.luma import is_rgb, read_luma
 from kinemacolor.verification.side_data import FieldOrderFinder, iter_side_data, read_display_matrix
+from kinemacolor.verification.times import JUMP_SECONDS
 
 # FFmpeg has one name for a family of containers, the suffix tells which.
 _CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".mxf": "mxf"}
@@ -27,22 +29,27 @@ KINDS_OF_PACKETS = ("audio", "subtitle", "cover art", "video")
 
 
 class FilmReading:
-    """Reads a film once.
+    """Reads a film, or an ``excerpt`` of it, once; all times are those that a result of it has.
 
     ``queues`` has the packets of every stream beside the pictures, in order, until they are taken;
     ``earliest_seconds`` is the earliest time of any packet so far, at most 0; ``clock_slack`` by how many seconds the
-    beginning of the pictures is uncertain. Raises InputError for what cannot be
-    read. ``crop`` is that of `find_crop`.
+    beginning of the pictures is uncertain. ``span`` is the excerpt on the film's own clock, ``indices_in_part`` are the
+    streams that have packets in it; ``has_jumped`` says that the clock of the pictures has gone back. ``crop`` is that
+    of `find_crop`.
+
+    Raises InputError for what cannot be read.
     """
 
     has_clock = True
 
-    def __init__(self, path: Path, crop: Crop = (0, 0, 0, 0)) -> None:
-        self.path, self.damage, self.earliest_seconds = path, Damage(), 0.0
-        self.picture_packets, self._first_ticks = 0, 0
-        self.clock_slack = 0.0
+    def __init__(self, path: Path, crop: Crop, excerpt: Excerpt) -> None:
+        self.path, self.excerpt, self.damage, self.earliest_seconds = path, excerpt, Damage(), 0.0
+        self.picture_packets, self._first_ticks, self._is_behind = 0, 0, False
+        self.clock_slack, self.has_jumped = 0.0, False
         self._container = open_container(path)
         self._stream = _find_pictures(self._container, path)
+        time_base = self._stream.time_base or Fraction(1, 1000)
+        self.span = excerpt.find_span(float((self._stream.start_time or 0) * time_base), time_base)
         self._stream.codec_context.thread_type = "AUTO"
         self._stream.codec_context.flags |= av.codec.context.Flags.unaligned  # else some crop only to multiples
         self._fields = FieldOrderFinder(self._stream.codec_context.field_order)
@@ -66,6 +73,7 @@ class FilmReading:
             ],
         )
         self.queues: dict[int, deque[PacketFact]] = {}
+        self.indices_in_part: set[int] = set()
         self.keep_packets_of([stream.index for stream in streams if stream.kind in KINDS_OF_PACKETS])
         frames = self._iter_decoded()
         first = next(frames, None)
@@ -82,6 +90,8 @@ class FilmReading:
     def keep_packets_of(self, indices: Collection[int]) -> None:
         """Queue the packets of these streams alone from now on."""
         self.queues = {index: self.queues.get(index, deque()) for index in indices}
+        if not self.excerpt.is_whole:  # of which it is to be known what has packets in it at all
+            return
         for stream in self._container.streams:
             if stream is not self._stream and stream.index not in self.queues:
                 stream.discard = Discard.all
@@ -90,7 +100,7 @@ class FilmReading:
         """Yield every frame that can be decoded; ``weights`` are those of red and blue in Y' where it is computed."""
         usual = float(1 / self.pictures.rate) if self.pictures.rate else 0.0
         previous: int | None = None
-        reached, decoded_first = 0.0, None
+        reached, latest, decoded_first = 0.0, 0.0, None
         for frame in self._frames:
             time_base = frame.time_base or self.pictures.time_base
             ticks = frame.pts
@@ -101,25 +111,36 @@ class FilmReading:
                 decoded_first = frame.dts if decoded_first is None else decoded_first
                 ticks = None if frame.dts is None else frame.dts - (decoded_first or 0) + self._first_ticks
             seconds = reached if ticks is None else float(ticks * time_base)
+            self.has_jumped = self.has_jumped or seconds < latest - JUMP_SECONDS
+            latest = seconds
             reached = seconds + (float(frame.duration * time_base) or usual)
+            self._is_behind = self._is_behind or seconds >= self.span.end
+            if self._is_behind or not self.span.has_frame(seconds):
+                continue
             with translate_foreign_errors(lambda error: InputError(f"{self.path} cannot be read ({error})")):
                 luma = read_luma(frame, weights)
-            yield FrameFact(seconds, luma, self._fields.find(frame), dict(iter_side_data(frame)))
+            yield FrameFact(seconds - self.span.zero, luma, self._fields.find(frame), dict(iter_side_data(frame)))
 
     def _iter_decoded(self) -> Iterator[av.VideoFrame]:
         """Yield decoded frames, and queue the packets between them; damage is noted and never raised."""
         reached = 0.0
         for packet in self._iter_packets():
             times = [float(ticks * packet.time_base) for ticks in (packet.pts, packet.dts) if ticks is not None]
-            self.earliest_seconds = min([self.earliest_seconds, *times])
+            is_part = _is_still(packet) or self.span.has_packet(times[-1] if times else 0.0)
+            if is_part:
+                self.earliest_seconds = min([self.earliest_seconds, *(time - self.span.zero for time in times)])
             if packet.stream.index != self._stream.index:
-                if packet.size and packet.stream.index in self.queues:
-                    self.queues[packet.stream.index].append(_describe_packet(packet))
+                if packet.size and is_part:
+                    self.indices_in_part.add(packet.stream.index)
+                if packet.size and is_part and packet.stream.index in self.queues:
+                    self.queues[packet.stream.index].append(_describe_packet(packet, self.span.zero))
                 continue
             if not self.picture_packets:
                 self._first_ticks = packet.dts or 0
             self.picture_packets += bool(packet.size)
             reached = max([reached, *times])
+            if self._is_behind:  # what is left is read for the sound between the pictures
+                continue
             try:
                 frames = [frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
             except av.error.FFmpegError:
@@ -167,14 +188,20 @@ def _find_pictures(container: av.container.InputContainer, path: Path) -> av.Vid
     raise InputError(f"{path} holds no picture stream: give a film, a picture or a folder of numbered pictures")
 
 
-def _describe_packet(packet: "av.Packet[av.stream.Stream]") -> PacketFact:
+def _is_still(packet: "av.Packet[av.stream.Stream]") -> bool:
+    return bool(packet.stream.disposition & Disposition.attached_pic)
+
+
+def _describe_packet(packet: "av.Packet[av.stream.Stream]", zero_seconds: float) -> PacketFact:
     data = bytes(packet)
     if packet.stream.type == "audio" and data[:1] == b"\xff" and data[1:2] and data[1] & 0xF6 == 0xF0:
         data = data[7:] if data[1] & 1 else data[9:]  # AAC in a transport stream carries an ADTS header
-    is_still = bool(packet.stream.disposition & Disposition.attached_pic)
-    ticks = 0 if is_still else packet.pts if packet.pts is not None else packet.dts or 0
-    duration = 0.0 if is_still else float((packet.duration or 0) * packet.time_base)
-    return PacketFact(blake2b(data, digest_size=16).digest(), float(ticks * packet.time_base), duration)
+    digest = blake2b(data, digest_size=16).digest()
+    if _is_still(packet):
+        return PacketFact(digest, 0.0, 0.0)
+    ticks = packet.pts if packet.pts is not None else packet.dts or 0
+    seconds = float(ticks * packet.time_base) - zero_seconds
+    return PacketFact(digest, seconds, float((packet.duration or 0) * packet.time_base))
 
 
 def _describe_pictures(stream: av.VideoStream, frame: av.VideoFrame, crop: Crop) -> PictureFacts:

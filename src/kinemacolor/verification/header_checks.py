@@ -18,6 +18,7 @@ from kinemacolor.verification.intended import (
 from kinemacolor.verification.reading import Reading
 from kinemacolor.verification.side_data import has_equal_axes
 from kinemacolor.verification.stream_checks import lower_keys
+from kinemacolor.verification.timecode import advance_timecode
 
 _TIMECODE_PATTERN = re.compile(r"\d\d:\d\d:\d\d[:;.]\d\d")
 _KNOWN_MATRICES = (1, 4, 5, 6, 7, 9, 10)
@@ -34,8 +35,8 @@ def iter_header_checks(source: Reading, result: Reading, ranges: tuple[bool, boo
     if not source.header.is_pictures and not result.header.is_pictures:
         yield _check_color_tags(source.pictures, result.pictures, ranges, result.header)
         yield _check_metadata(source.header, result.header)
-        yield from _iter_timecode_checks(source.header, result.header)
-        yield from _iter_chapter_checks(source.header, result.header)
+        yield from _iter_timecode_checks(source, result)
+        yield from _iter_chapter_checks(source, result)
         yield from _iter_attachment_checks(source.header, result.header)
     yield from _iter_damage_checks(source, result)
 
@@ -110,11 +111,17 @@ def _check_metadata(source: FilmHeader, result: FilmHeader) -> Check:
     return Check("metadata", not lost, f"{len(wanted)} kept" if not lost else f"lost or changed: {', '.join(lost)}")
 
 
-def _iter_timecode_checks(source: FilmHeader, result: FilmHeader) -> Iterator[Check]:
-    before, after = _find_timecode(source), _find_timecode(result)
-    if before:
-        words = before if before == after else f"{before} became {after or 'none'}"
-        yield Check("time code", before == after, words)
+def _iter_timecode_checks(source: Reading, result: Reading) -> Iterator[Check]:
+    before, after = _find_timecode(source.header), _find_timecode(result.header)
+    if not before:
+        return
+    rate = source.pictures.rate
+    skipped = source.excerpt.count_skipped(rate) if rate else 0
+    wanted = advance_timecode(before, skipped, round(rate)) if rate and skipped else before
+    words = before if before == after else f"{before} became {after or 'none'}"
+    words += f", {skipped} frames on" if skipped and wanted == after else ""
+    words += f", and should be {wanted}" if skipped and wanted != after else ""
+    yield Check("time code", wanted == after, words)
 
 
 def _find_timecode(header: FilmHeader) -> str:
@@ -126,11 +133,11 @@ def _find_timecode(header: FilmHeader) -> str:
     return ""
 
 
-def _iter_chapter_checks(source: FilmHeader, result: FilmHeader) -> Iterator[Check]:
-    one, other = source.chapters, result.chapters
+def _iter_chapter_checks(source: Reading, result: Reading) -> Iterator[Check]:
+    one, other = source.header.chapters, result.header.chapters
     if not one and not other:
         return
-    if not other and (reason := explain_missing_chapters(result)):
+    if not other and (reason := explain_missing_chapters(result.header, source.excerpt)):
         yield Check("chapters", True, f"{len(one)} left out: {reason}")
         return
     if len(one) != len(other):

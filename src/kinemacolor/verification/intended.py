@@ -11,6 +11,7 @@ from functools import cache
 
 import av
 
+from kinemacolor.verification.excerpt import Excerpt
 from kinemacolor.verification.facts import FilmHeader, PictureFacts, StreamHeader
 
 # What a container writes about itself, and anew; a time code is compared for itself.
@@ -169,8 +170,10 @@ def explain_missing_key(key: str, value: str, result: FilmHeader) -> str:
     return "" if key in _QUICKTIME_STREAM_KEYS else f"{result.container} has no place for it"
 
 
-def explain_missing_chapters(result: FilmHeader) -> str:
+def explain_missing_chapters(result: FilmHeader, excerpt: Excerpt) -> str:
     """Return why a result may lack chapters; empty if it must have them."""
+    if not excerpt.is_whole:
+        return "they are of the whole film"
     return "mxf cannot hold them" if result.container == "mxf" else ""
 
 

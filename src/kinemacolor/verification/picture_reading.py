@@ -12,6 +12,7 @@ import numpy as np
 
 from kinemacolor.errors import InputError, translate_foreign_errors
 from kinemacolor.utils.arrays import UIntArray
+from kinemacolor.verification.excerpt import Excerpt
 from kinemacolor.verification.facts import Damage, FilmHeader, FrameFact, PacketFact, PictureFacts
 from kinemacolor.verification.film_reading import open_container
 from kinemacolor.verification.luma import LumaPlane, get_luma_weights, luma_of_rgb, read_luma, read_rgb
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _BT709 = 1
+USUAL_RATE = Fraction(24)  # of pictures, which have no clock
 _NEW_SUBFILE_TYPE, _REDUCED_COPY = 254, 1  # a tag of TIFF, and its bit
 _LINEAR_LIGHT = (".exr",)
 
@@ -30,10 +32,11 @@ class PictureReading:
     """Reads pictures one after the other, in the order of the numbers in their names; they are turned upright.
 
     The interface is that of `FilmReading`. ``has_clock`` is true for one file of pages that says how long each is
-    shown; without it the seconds of a frame are its number. Raises InputError for what cannot be read.
+    shown; without it the seconds of a frame are its number, counted from the first picture of all. Raises InputError
+    for what cannot be read.
     """
 
-    def __init__(self, path: Path, *, hold_gaps: bool = False) -> None:
+    def __init__(self, path: Path, excerpt: Excerpt, *, hold_gaps: bool = False) -> None:
         self.path, self.damage, self.earliest_seconds, self.picture_packets = path, Damage(), 0.0, 0
         self.clock_slack = 0.0
         self.queues: dict[int, deque[PacketFact]] = {}
@@ -42,6 +45,8 @@ class PictureReading:
             raise InputError(f"the folder {path} holds no pictures: give a film, a picture or a folder of pictures")
         plane, seconds = next(_iter_pages(self.files[0], get_luma_weights(_BT709, 0)))
         self.has_clock = seconds is not None and len(self.files) == 1
+        self.excerpt = excerpt
+        self.span = excerpt.find_span(0.0, Fraction(1, 1000) if self.has_clock else 1 / USUAL_RATE)
         suffix = self.files[0].suffix.lower()
         self.header = FilmHeader("pictures")
         self.pictures = PictureFacts(
@@ -75,7 +80,11 @@ class PictureReading:
                         raise
                     self.damage.end = str(error)
                     return
-                yield FrameFact(reached if self.has_clock else float(number), plane, "p", {})
+                begin = reached if self.has_clock else float(number / USUAL_RATE)
+                if begin >= self.span.end:
+                    return
+                if self.span.has_frame(begin):
+                    yield FrameFact(begin - self.span.zero if self.has_clock else float(number), plane, "p", {})
                 reached, number = reached + (seconds or 0), number + 1
 
 

@@ -10,11 +10,39 @@ from typing import Any
 from kinemacolor.errors import translate_read_errors
 from kinemacolor.utils.files import compute_file_sha256, compute_tree_sha256
 from kinemacolor.verification.check import Check
+from kinemacolor.verification.excerpt import Excerpt
 from kinemacolor.verification.picture_lists import list_pictures
 
 _SUFFIX = ".kinemacolor.json"
 _MAX_BYTES = 256_000_000
+_MAX_SECONDS = 1e9
 _SHOWN_DIGITS = 12
+
+
+def read_recorded_excerpt(result: Path) -> Excerpt:
+    """Return which part of its source a result shows by the record beside it; all of it where none says otherwise.
+
+    Raises InputError where a file may not be read.
+    """
+    path = _find_record(result)
+    content = _read_record(path)[0] if path else None
+    film = (content or {}).get("source")
+    if not isinstance(film, dict):
+        return Excerpt()
+    start, end = _read_seconds(film.get("start_seconds")) or 0.0, _read_seconds(film.get("end_seconds"))
+    return Excerpt(start, end) if end is None or end > start else Excerpt()
+
+
+def _read_seconds(value: object) -> float | None:
+    """Return a time as a record has it; None for what is none."""
+    is_time = isinstance(value, int | float) and 0 <= value <= _MAX_SECONDS
+    return float(value) if is_time else None  # type: ignore[arg-type]
+
+
+def _find_record(result: Path) -> Path | None:
+    """Return the record beside a result, None where there is none."""
+    path = result.absolute().with_name(f"{result.absolute().name}{_SUFFIX}")
+    return path if os.path.isfile(path) else None  # also where no file can have this name
 
 
 def iter_record_checks(source: Path, result: Path, *, hold_gaps: bool = False) -> Iterator[Check]:
@@ -22,8 +50,8 @@ def iter_record_checks(source: Path, result: Path, *, hold_gaps: bool = False) -
 
     ``hold_gaps`` as in `list_pictures`. Raises InputError where a file may not be read.
     """
-    path = result.absolute().with_name(f"{result.absolute().name}{_SUFFIX}")
-    if not os.path.isfile(path):  # also where no file can have this name
+    path = _find_record(result)
+    if path is None:
         return
     content, fault = _read_record(path)
     if content is None:
@@ -45,15 +73,7 @@ def iter_record_checks(source: Path, result: Path, *, hold_gaps: bool = False) -
     recorded = film.get("sha256") if isinstance(film, dict) else None
     found = _digest_source(source, hold_gaps=hold_gaps)
     words = "that of the record" if found == recorded else f"recorded is {_shorten(recorded)}"
-    yield Check("record: source", found == recorded, f"sha256 {_shorten(found)}, {words}{_describe_excerpt(film)}")
-
-
-def _describe_excerpt(film: object) -> str:
-    """Say that a result is a part of its source, which explains why frames and sound are missing; else nothing."""
-    start, end = (film.get("start_seconds"), film.get("end_seconds")) if isinstance(film, dict) else (None, None)
-    if not start and end is None:
-        return ""
-    return f"; an excerpt: from {_shorten(start or 0)} s to {'its end' if end is None else f'{_shorten(end)} s'}"
+    yield Check("record: source", found == recorded, f"sha256 {_shorten(found)}, {words}")
 
 
 def _read_record(path: Path) -> tuple[dict[str, Any] | None, str]:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from pathlib import Path
 from typing import NamedTuple
 
 import av
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from kinemacolor.errors import InputError, translate_foreign_errors
 from kinemacolor.verification.film_reading import open_container
+from kinemacolor.verification.reading import Reading
 
 _GAP_SECONDS = 0.0025
 _STEP_OF_24_BITS = 2.0**-23 * 1.01
@@ -28,7 +28,7 @@ class _Sound:
     starts: list[tuple[int, float]] = field(default_factory=list)
 
 
-def compare_sound(source: Path, source_index: int, result: Path, result_index: int, shift_seconds: float) -> str:
+def compare_sound(source: Reading, source_index: int, result: Reading, result_index: int, shift_seconds: float) -> str:
     """Decode one stream of each film, and say in words what differs; empty if every sample is the same in its time.
 
     ``shift_seconds`` is by how much all of the result has moved. Raises InputError for what cannot be decoded.
@@ -47,14 +47,14 @@ def compare_sound(source: Path, source_index: int, result: Path, result_index: i
 
 
 def compare_running_sound(
-    source: Path, source_index: int, result: Path, result_index: int, shift_seconds: float
+    source: Reading, source_index: int, result: Reading, result_index: int, shift_seconds: float
 ) -> str:
     """Do the same for a result whose sound has no times, and lasts from its first picture to the end of the last one.
 
     Where the source has no sound it has to be silent; what lies before and behind the pictures is not looked for.
     Samples of more than 24 bits may be rounded to so many.
     """
-    with open_container(result) as container:
+    with open_container(result.path) as container:
         pictures = container.streams.video[0]
         seconds = float((pictures.duration or 0) * (pictures.time_base or 0))
     begin, timeline = -shift_seconds, np.zeros(0)  # samples of the source that wait for those of the result
@@ -97,28 +97,32 @@ class _Samples(NamedTuple):
     step: float
 
 
-def _iter_frames(path: Path, index: int) -> Iterator[tuple[av.AudioFrame, float, list[av.AudioFrame]]]:
+def _iter_frames(reading: Reading, index: int) -> Iterator[tuple[av.AudioFrame, float, list[av.AudioFrame]]]:
     """Decode one stream of a film: each frame, its seconds, and its samples as 64-bit floats, which hold every kind.
 
     Raises InputError for what cannot be decoded.
     """
     resampler = av.AudioResampler(format="dbl")
     with (
-        translate_foreign_errors(lambda error: InputError(f"the sound of {path} cannot be decoded ({error})")),
-        open_container(path) as container,
+        translate_foreign_errors(lambda error: InputError(f"the sound of {reading.path} cannot be decoded ({error})")),
+        open_container(reading.path) as container,
     ):
         for stream in container.streams:
             if stream.index != index:
                 stream.discard = Discard.all
-        for frame in container.decode(container.streams[index]):
-            assert isinstance(frame, av.AudioFrame)
-            seconds = float((frame.pts or 0) * frame.time_base) if frame.time_base else 0.0
-            yield frame, seconds, resampler.resample(frame)
+        for packet in container.demux(container.streams[index]):
+            ticks = packet.dts if packet.dts is not None else packet.pts
+            if packet.size and not reading.span.has_packet(float((ticks or 0) * packet.time_base)):
+                continue
+            for frame in packet.decode():
+                assert isinstance(frame, av.AudioFrame)
+                seconds = float((frame.pts or 0) * frame.time_base) if frame.time_base else 0.0
+                yield frame, seconds - reading.span.zero, resampler.resample(frame)
 
 
-def _iter_samples(path: Path, index: int) -> Iterator[_Samples]:
+def _iter_samples(reading: Reading, index: int) -> Iterator[_Samples]:
     """Yield the samples of one stream of a film, frame by frame. Raises as `_iter_frames`."""
-    for frame, seconds, converted in _iter_frames(path, index):
+    for frame, seconds, converted in _iter_frames(reading, index):
         step = 0.0 if frame.format.packed.name in ("u8", "s16") else _STEP_OF_24_BITS
         for one in converted:
             channels = one.layout.nb_channels
@@ -126,9 +130,9 @@ def _iter_samples(path: Path, index: int) -> Iterator[_Samples]:
             yield _Samples(seconds, frame.sample_rate, channels, woven.clip(-1, 1), step)
 
 
-def _decode(path: Path, index: int) -> _Sound:
+def _decode(reading: Reading, index: int) -> _Sound:
     sound, digest = _Sound(), blake2b(digest_size=16)
-    for frame, seconds, converted in _iter_frames(path, index):
+    for frame, seconds, converted in _iter_frames(reading, index):
         sound.rate = frame.sample_rate
         expected = sound.starts[-1][1] + (sound.samples - sound.starts[-1][0]) / sound.rate if sound.starts else None
         if expected is None or abs(seconds - expected) > _GAP_SECONDS:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from kinemacolor.verification.check import Check
 from kinemacolor.verification.facts import FilmHeader, StreamHeader
-from kinemacolor.verification.film_reading import KINDS_OF_PACKETS
+from kinemacolor.verification.film_reading import KINDS_OF_PACKETS, FilmReading
 from kinemacolor.verification.intended import (
     SAME_CODECS,
     explain_missing_key,
@@ -57,7 +57,7 @@ class PacketPairing:
         if self.source.kind == "audio" and not (same_packets and has_times(result.header)):
             shift = picture_parts[0].shift if picture_parts else 0.0
             compare = compare_sound if has_times(result.header) else compare_running_sound
-            found = compare(source.path, self.source.index, result.path, self.result.index, shift)
+            found = compare(source, self.source.index, result, self.result.index, shift)
             return f"{self.source.words}: {found}" if found else ""
         if not same_packets:
             where = "" if self.first_other is None else f", number {self.first_other[0]} at {self.first_other[1]:.3f} s"
@@ -121,13 +121,15 @@ def lower_keys(metadata: dict[str, str]) -> dict[str, str]:
 
 
 def iter_stream_checks(
-    source: Reading,
-    result: Reading,
+    source: FilmReading,
+    result: FilmReading,
     pairs: list[PacketPairing],
     alone: list[StreamHeader],
     picture_parts: list[ClockPart],
 ) -> Iterator[Check]:
     """Judge the packets of each kind of stream, and the tags of all."""
+    if not source.excerpt.is_whole:
+        alone = [stream for stream in alone if stream.index in source.indices_in_part]
     for kind in KINDS_OF_PACKETS:
         of_kind = [pair for pair in pairs if pair.source.kind == kind]
         missing = [stream for stream in alone if stream.kind == kind]

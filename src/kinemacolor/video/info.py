@@ -1,5 +1,6 @@
 """What a film is: size, depth and colour of its pictures, its timestamps; and blocks of its frames."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -111,6 +112,17 @@ class VideoInfo:
     def is_top_field_first(self) -> bool:
         """Whether the top field of an interlaced frame is shown first (AVFieldOrder 2 and 5)."""
         return self.field_order in (2, 5)
+
+    def find_zero(self, start_seconds: float) -> Fraction:
+        """Return which time of the film's own clock is 0 in a result from ``start_seconds`` on, in seconds.
+
+        It is a tick of the pictures' clock, so that pictures and sound move by the same: the nearest, or the next one
+        where ticks are long. A film from its beginning keeps its times.
+        """
+        if not start_seconds:
+            return Fraction(0)
+        ticks = (start_seconds + self.origin_seconds) / self.time_base
+        return math.ceil(ticks - min(TIME_TOLERANCE_SECONDS / self.time_base, 0.5)) * self.time_base
 
     def estimate_frames(self, start_seconds: float, end_seconds: float | None) -> int | None:
         """Estimate the number of frames of a part of the film from rate and duration; None where they are unknown."""

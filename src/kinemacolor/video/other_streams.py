@@ -11,7 +11,7 @@ import av
 
 from kinemacolor.errors import InputError, translate_foreign_errors
 from kinemacolor.video.clock import ClockJump
-from kinemacolor.video.container import find_video_stream, has_steady_clock, open_film
+from kinemacolor.video.container import find_video_stream, has_steady_clock, open_film, seek_before
 from kinemacolor.video.info import TIME_TOLERANCE_SECONDS, VideoInfo
 from kinemacolor.video.metadata import copy_metadata, copy_stream_metadata
 from kinemacolor.video.mxf import MXF_COMMENT, SOUND_RATE
@@ -19,9 +19,12 @@ from kinemacolor.video.packet_clock import MAX_OVERLAP_SECONDS, PacketClock
 from kinemacolor.video.sound_as_pcm import ContinuousPcmEncoder, PcmEncoder, can_be_pcm, is_layout_known
 from kinemacolor.video.timecode import advance_timecode
 
-# An encoder's priming, samples before the first one, is shorter; what begins earlier than this is sound of the film.
 _COVER_KINDS = {"mjpeg": "image/jpeg", "png": "image/png", "gif": "image/gif", "bmp": "image/bmp", "webp": "image/webp"}
+# An encoder's priming, samples before the first one, is shorter; what begins earlier than this is sound of the film.
 _MAX_PRIMING_SECONDS = 0.1
+_MAX_INTERLEAVING_SECONDS = 10  # by which sound may lie before its pictures in a file
+_ROUNDING_SECONDS = 1e-6  # of numbers with a floating point
+_LONGEST_TICK = Fraction(1, 1000)  # seconds
 _DENSEST = Fraction(1, 8000)  # seconds between times that every track of MP4 tells apart
 
 Packet: TypeAlias = "av.Packet[av.stream.Stream]"
@@ -45,12 +48,14 @@ class StreamCopier:
         end_seconds: float | None,
         warnings: list[str],
     ) -> None:
-        self._target, self._start, self._end = target, start_seconds, end_seconds
+        self._target, self._start = target, start_seconds
+        self._zero = float(info.find_zero(start_seconds))
+        end = math.inf if end_seconds is None else end_seconds + info.origin_seconds
+        self._end = end - self._zero - _ROUNDING_SECONDS
         self._warnings = warnings
         self._target_streams: dict[int, av.stream.Stream] = {}
         self._pending: tuple[Packet, float | None] | None = None  # with its shift in seconds, once that is known
         self._source, self._path = source, info.path
-        self._origin = info.origin_seconds if start_seconds else 0.0
         self._clock = PacketClock(info.time_base)
         self._lead_seconds = 0.0
         self._last_dts: dict[int, int] = {}
@@ -117,7 +122,6 @@ class StreamCopier:
 
     def _copy_packets(self, seconds: float | None) -> bool:
         """Copy packets up to ``seconds``, None for all; gives whether there are no more."""
-        begin = self._origin + self._start
         while True:
             if self._pending is None:
                 following = next(self._packets, None)
@@ -126,20 +130,19 @@ class StreamCopier:
                 self._pending = (following, None)
             packet, shift = self._pending
             if shift is None:
-                shift = self._clock.find_shift(packet, None if seconds is None else seconds + begin)
+                shift = self._clock.find_shift(packet, None if seconds is None else seconds + self._zero)
             self._pending = (packet, shift)
             if shift is None:  # it lies behind a jump that the pictures have not reached
                 return False
-            packet_seconds = _get_packet_seconds(packet) + shift - begin
+            packet_seconds = _get_packet_seconds(packet) + shift - self._zero
             is_cover = bool(packet.stream.disposition & av.stream.Disposition.attached_pic)
             if seconds is not None and packet_seconds > seconds and not is_cover:
                 return False
             self._pending = None
             # Sound may begin before zero, with the samples that an encoder adds before it (priming).
-            is_too_early = self._start > 0 and packet_seconds < 0
-            is_too_late = self._end is not None and packet_seconds >= self._end - self._start
-            if is_cover or not (is_too_early or is_too_late):
-                self._write(packet, shift - begin + self._lead_seconds)
+            is_too_early = self._start > 0 and packet_seconds < -_ROUNDING_SECONDS
+            if is_cover or not (is_too_early or packet_seconds >= self._end):
+                self._write(packet, shift - self._zero + self._lead_seconds)
 
     def close(self) -> None:
         """Close the source, and warn of the packets that were left out."""
@@ -247,8 +250,10 @@ class StreamCopier:
         for stream in self._source.streams:
             if stream.index not in self._target_streams:
                 stream.discard = av.stream.Discard.all
-        if self._start > 0 and has_steady_clock(self._path):
-            self._source.seek(int((self._start + self._origin) * av.time_base))
+        # AVI has no times for sound: FFmpeg counts them from its beginning, and guesses them behind a jump.
+        can_jump = self._start > _MAX_INTERLEAVING_SECONDS and self._source.format.name != "avi"
+        if can_jump and has_steady_clock(self._path):
+            seek_before(self._source, self._zero - _MAX_INTERLEAVING_SECONDS)  # else all is read from the beginning
         packets = self._source.demux(wanted)
         while True:
             try:
@@ -294,15 +299,17 @@ def copy_film_metadata(
     source: av.container.InputContainer, target: av.container.OutputContainer, info: VideoInfo, start_seconds: float
 ) -> None:
     """Copy the metadata of a film and of its picture stream; the time code becomes that at ``start_seconds``."""
-    pictures = find_video_stream(source, info.path).metadata
-    copy_stream_metadata(pictures, target.streams.video[0].metadata, target.format.name)
+    pictures, copy = find_video_stream(source, info.path).metadata, target.streams.video[0].metadata
+    copy_stream_metadata(pictures, copy, target.format.name)
     metadata = dict(source.metadata)
     if source.format.name == "mxf":
         metadata = {key.removeprefix(MXF_COMMENT): value for key, value in metadata.items()}
     copy_metadata(metadata, target.metadata)
     if info.timecode and info.rate:
         skipped = math.ceil((start_seconds - TIME_TOLERANCE_SECONDS) * info.rate)
-        target.metadata["timecode"] = advance_timecode(info.timecode, max(0, skipped), info.rate)
+        timecode = advance_timecode(info.timecode, max(0, skipped), info.rate)
+        for tags in (target.metadata, copy) if "timecode" in copy else (target.metadata,):
+            tags["timecode"] = timecode
 
 
 def _name_stream(stream: av.stream.Stream) -> str:
@@ -324,6 +331,10 @@ def _get_packet_seconds(packet: Packet) -> float:
 
 
 def _shift_packet(packet: Packet, seconds: float) -> None:
+    """Move a packet; its clock becomes finer where its ticks are long, as in AVI, where one lasts a packet of sound."""
+    steps = math.ceil(packet.time_base / _LONGEST_TICK)
+    packet.time_base /= steps
     ticks = round(seconds / packet.time_base)
-    packet.pts = None if packet.pts is None else packet.pts + ticks
-    packet.dts = None if packet.dts is None else packet.dts + ticks
+    packet.pts = None if packet.pts is None else packet.pts * steps + ticks
+    packet.dts = None if packet.dts is None else packet.dts * steps + ticks
+    packet.duration = None if packet.duration is None else packet.duration * steps

@@ -26,7 +26,7 @@ _RESERVED = 0  # in ITU-T H.273, of primaries and transfer: it says as little as
 class PictureEncoder:
     """The picture stream of ``container`` and what encodes its frames, as a result named ``output`` has them.
 
-    Where ``start_seconds`` is not zero the timestamps start at zero again. What the result cannot hold is added to
+    What is at ``start_seconds`` comes at zero (`VideoInfo.find_zero`). What the result cannot hold is added to
     ``warnings``. The same frames make the same packets, byte for byte.
     """
 
@@ -48,8 +48,7 @@ class PictureEncoder:
             self._warnings.append("the film is full range and ProRes is not: black and white lie at 16 and 235 now")
         self._timestamps = TimestampConverter(info, output)
         self._side_data = SideDataAccount(encoder.name, info.side_data)
-        first_seconds = start_seconds + info.origin_seconds if start_seconds else 0
-        self._shift_ticks = -round(first_seconds / info.time_base)
+        self._shift_ticks = -round(info.find_zero(start_seconds) / info.time_base)
         self._field_filter: av.filter.Graph | None = None
         self.stream = self._add_stream(container)
 
