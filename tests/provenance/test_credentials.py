@@ -186,6 +186,38 @@ def test_what_cannot_sign_is_told_with_its_reason(files: SigningFiles, tmp_path:
             ResultSigner(chain, key)
 
 
+def test_a_chain_leads_from_the_signer_to_who_issued_each(files: SigningFiles, tmp_path: Path) -> None:
+    def split(signing: SigningFiles) -> list[str]:
+        return [f"{one}-----END CERTIFICATE-----\n" for one in signing.chain.read_text().split("-----END C")[:-1]]
+
+    def write_chain(*certificates: str) -> Path:
+        (path := tmp_path / "given.pem").write_text("".join(certificates))
+        return path
+
+    leaf, issuer, root = split(files)
+    stranger = split(make_signing_files(tmp_path / "stranger"))
+    for whole in ((leaf,), (leaf, issuer)):
+        ResultSigner(write_chain(*whole), files.key)
+    order = "put yours first, behind it that of who issued it, and so on; the last ones may be left out"
+    cases = [
+        ((leaf, root, issuer), r"certificate 2 in .*given\.pem \(Root\) did not issue certificate 1 \(Filmarchiv\): "),
+        ((leaf, root), r"certificate 2 in .* \(Root\) did not issue certificate 1"),
+        ((root, issuer, leaf), r"certificate 2 in .* \(Issuer\) did not issue certificate 1 \(Root\)"),
+        ((leaf, leaf, issuer), r"certificate 2 in .* did not issue certificate 1"),
+        ((leaf, stranger[1]), r"certificate 2 in .* \(Issuer\) did not issue certificate 1"),  # of the same name
+        ((leaf, issuer, stranger[2]), r"certificate 3 in .* \(Root\) did not issue certificate 2 \(Issuer\)"),
+    ]
+    for chain, reason in cases:
+        with pytest.raises(UsageError, match=f"{reason}.*{order}"):
+            ResultSigner(write_chain(*chain), files.key)
+    expired = make_signing_files(tmp_path / "late", issuer_days=(-30, -1))
+    with pytest.raises(UsageError, match=r"certificate 2 in .*chain\.pem \(Issuer\) has expired: it counts from"):
+        ResultSigner(expired.chain, expired.key)
+    none = make_signing_files(tmp_path / "none", may_issue=False)
+    with pytest.raises(UsageError, match=r"certificate 2 in .* \(Issuer\) is none that may issue others"):
+        ResultSigner(none.chain, none.key)
+
+
 def test_containers_that_cannot_are_refused_with_those_that_can() -> None:
     check_signable(Path("film.MOV"))
     for name in ("film.mkv", "film.webm", "folder"):

@@ -8,10 +8,11 @@ import hashlib
 import mimetypes
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +73,7 @@ class ResultSigner:
         except ValueError as error:
             raise UsageError(f"{certificates} holds no certificates in PEM: {error}") from error
         self._certificates = b"".join(one.public_bytes(Encoding.PEM) for one in chain)  # its key may lie beside them
-        _check_dates(chain[0], certificates)
+        _check_chain(chain, certificates)
         self._key, self._algorithm = _load_key(key or certificates, chain[0], certificates)
         try:
             signed = BytesIO()
@@ -167,11 +168,45 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
 
 
-def _check_dates(certificate: "Certificate", path: Path) -> None:
-    begin, end, now = certificate.not_valid_before_utc, certificate.not_valid_after_utc, datetime.now(UTC)
-    if not begin <= now <= end:
-        word = "has expired" if now > end else "is not valid yet"
-        raise UsageError(f"the certificate in {path} {word}: it counts from {begin:%Y-%m-%d} to {end:%Y-%m-%d} (UTC)")
+def _check_chain(chain: Sequence["Certificate"], path: Path) -> None:
+    """Check that all certificates count today, and that each is issued by the next. Raises UsageError.
+
+    The last may be anyone's: who issued it is in the hands of those who look at results.
+    """
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
+    names = [_name_subject(one) for one in chain]
+    for number, (one, name) in enumerate(zip(chain, names, strict=True), 1):
+        begin, end, now = one.not_valid_before_utc, one.not_valid_after_utc, datetime.now(UTC)
+        if not begin <= now <= end:
+            word = "has expired" if now > end else "is not valid yet"
+            raise UsageError(
+                f"certificate {number} in {path} ({name}) {word}: it counts from {begin:%Y-%m-%d} to {end:%Y-%m-%d} "
+                f"(UTC); ask who issued it for a new one"
+            )
+    for number, (one, issuer) in enumerate(pairwise(chain), 1):
+        try:
+            one.verify_directly_issued_by(issuer)
+            may_issue = issuer.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        except x509.ExtensionNotFound:
+            may_issue = False
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm) as error:
+            raise UsageError(
+                f"certificate {number + 1} in {path} ({names[number]}) did not issue certificate {number} "
+                f"({names[number - 1]}): put yours first, behind it that of who issued it, and so on; "
+                f"the last ones may be left out"
+            ) from error
+        if not may_issue:
+            raise UsageError(f"certificate {number + 1} in {path} ({names[number]}) is none that may issue others")
+
+
+def _name_subject(certificate: "Certificate") -> str:
+    """Return whose a certificate is, for a message."""
+    from cryptography.x509.oid import NameOID
+
+    common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(common[0].value) if common else certificate.subject.rfc4514_string()
 
 
 def _load_key(path: Path, certificate: "Certificate", certificates: Path) -> tuple[bytes, str]:
