@@ -14,6 +14,7 @@ from kinemacolor.provenance.fixity import format_fixity, list_fixity_names
 from kinemacolor.provenance.record import Record
 from kinemacolor.rendering import commit, delivery
 from kinemacolor.rendering.output import OutputSpec, find_finished_render, make_output_spec
+from kinemacolor.rendering.ownership import own_outputs
 from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.verification.verify import verify_film
 from support.bags import find_bag_faults
@@ -163,6 +164,57 @@ def test_a_bag_that_is_written_over_is_none_until_all_is_new(path: Path, monkeyp
     assert not (bag / "bagit.txt").exists()
     assert finished(path, {**target, "overwrite": True})
     assert not find_bag_faults(bag)
+
+
+def test_nothing_else_lies_in_a_bag_from_the_moment_that_it_is_one(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, bag, seen = in_bag(path), path.with_name("bag"), list[str]()
+    sync, left = commit.sync_path, path.with_name("bag") / "data" / "out.partial.mkv.kinemacolor.json"
+
+    def look(synced: Path) -> None:
+        sync(synced)
+        if (bag / "bagit.txt").exists():
+            seen.append(find_bag_faults(Path(shutil.copytree(bag, tmp_path / "copies" / str(len(seen))))))
+
+    left.parent.mkdir(parents=True)
+    left.touch()  # as of a film that was cut off before
+    with monkeypatch.context() as patch:
+        patch.setattr(commit, "sync_path", look)
+        render_small(path, **target)  # type: ignore[arg-type]
+    assert seen
+    assert not "".join(seen)
+
+
+def test_what_came_into_a_bag_meanwhile_is_named_before_it_is_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target, bag, write = in_bag(path), path.with_name("bag"), commit.write_files_beside
+
+    def write_late(*given: object, **more: object) -> list[str]:
+        (bag / "data" / "Thumbs.db").touch()
+        return write(*given, **more)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(commit, "write_files_beside", write_late)
+        with pytest.raises(UsageError, match=r"has Thumbs\.db in it, which is no result of this job: take it out, or"):
+            render_small(path, **target)  # type: ignore[arg-type]
+    assert not (bag / "bagit.txt").exists()
+    (bag / "data" / "Thumbs.db").unlink()
+    assert finished(path, target)
+    assert not find_bag_faults(bag)
+
+
+def test_a_bag_that_is_being_made_has_one_owner(path: Path) -> None:
+    bag = path.with_name("bag")
+    payload = bag / "data" / "out.mkv"
+    with own_outputs([payload, payload.with_name("layer.mkv")], bag):
+        assert {file.name for file in bag.rglob("*")} == {".bagit.txt.lock", "data"}
+        for paths, own in (([payload], bag), ([payload], None), ([payload.parent / "deeper" / "x.mkv"], None)):
+            with pytest.raises(UsageError, match="bag is being written by process"), own_outputs(paths, own):
+                pass
+        with own_outputs([bag.with_name("out.mkv")]):
+            pass
+    with own_outputs([payload]), pytest.raises(UsageError, match=r"has \.out\.mkv\.lock in it"):
+        render_small(path, **in_bag(path))  # type: ignore[arg-type]
 
 
 def test_no_other_job_writes_into_a_bag(path: Path) -> None:

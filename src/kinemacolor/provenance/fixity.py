@@ -45,9 +45,14 @@ def _format_line(name: str, sha256: str) -> str:
 
 def is_payload(folder: Path, own: Path | None = None) -> bool:
     """Say whether a folder lies in the payload of a bag, not ``own``, which a further file would make invalid."""
+    around = list_bag_folders(folder)
+    return any((bag / BAG_FILES[-1]).is_file() for bag in around if own is None or bag != own.resolve())
+
+
+def list_bag_folders(folder: Path) -> list[Path]:
+    """List the folders of which a folder is or lies in the payload, should they be bags."""
     resolved = folder.resolve()
-    bags = [inside.parent for inside in (resolved, *resolved.parents) if inside.name == PAYLOAD_FOLDER]
-    return any((bag / BAG_FILES[-1]).is_file() for bag in bags if own is None or bag != own.resolve())
+    return [inside.parent for inside in (resolved, *resolved.parents) if inside.name == PAYLOAD_FOLDER]
 
 
 def list_files(path: Path, name: str) -> dict[str, Path]:

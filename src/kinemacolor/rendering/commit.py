@@ -20,8 +20,8 @@ from pydantic import TypeAdapter, ValidationError
 from kinemacolor.errors import KinemacolorError, UsageError
 from kinemacolor.provenance.fixity import BAG_FILES, list_fixity_names, make_fixity_path
 from kinemacolor.provenance.record import Record, make_record_path
-from kinemacolor.rendering.delivery import list_files_beside, write_files_beside
-from kinemacolor.rendering.ownership import lock_work_folder, make_lock_path, own_outputs
+from kinemacolor.rendering.delivery import check_bag, list_files_beside, write_files_beside
+from kinemacolor.rendering.ownership import list_locks, lock_work_folder, own_outputs
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.utils.checked_files import read_checked_json, read_kept_file, write_checked_json
 from kinemacolor.utils.files import (
@@ -141,7 +141,7 @@ def find_finished(claim: OutputClaim) -> RenderReport | None:
     pending = read_checked_json(claim.work_folder / COMMIT_FILE)
     report = _read_report(claim, pending)
     if pending and report:
-        with own_outputs(claim.paths):
+        with own_outputs(claim.paths, claim.bag):
             named = _list_results(claim, pending)
             if all(digest in (_digest(path), _digest(make_partial_path(path))) for path, digest in named):
                 _give_names(claim, pending)
@@ -168,7 +168,7 @@ def _is_whole(claim: OutputClaim, note: dict[str, Any]) -> bool:
     lost = {path: text for path, text in texts.items() if not os.path.lexists(path)}
     if any(_digest(path) != digest for path, digest in listed if path not in lost):
         return False
-    with own_outputs(claim.paths if lost else ()):
+    with own_outputs(claim.paths if lost else (), claim.bag):
         for path, text in lost.items():
             with write_file_atomically(path) as stream:
                 stream.write(text.encode(errors="surrogateescape"))
@@ -180,8 +180,8 @@ def _remove_leftovers(claim: OutputClaim) -> None:
     if claim.work_folder.is_dir():
         with suppress(KinemacolorError), lock_work_folder(claim.work_folder), translate_disk_errors(claim.work_folder):
             remove_unfinished(claim.work_folder)
-    if any(make_lock_path(path).exists() for path in claim.paths):
-        with suppress(KinemacolorError), own_outputs(claim.paths):
+    if any(lock.exists() for lock in list_locks(claim.paths, claim.bag)):
+        with suppress(KinemacolorError), own_outputs(claim.paths, claim.bag):
             pass
 
 
@@ -193,19 +193,23 @@ def _list_results(claim: OutputClaim, note: dict[str, Any]) -> list[tuple[Path, 
 def _give_names(claim: OutputClaim, note: dict[str, Any]) -> None:
     """Give each result its name that has it not yet, remember that all are whole, and delete the notes of the run."""
     results = [path for path, _ in _list_results(claim, note)]
+    if claim.bag and os.path.lexists(make_partial_path(results[-1])):
+        check_bag(claim.bag, claim.files)
     with translate_disk_errors(claim.paths[0]):
-        for path in results:
-            partial = make_partial_path(path)
-            if os.path.lexists(partial):
-                _check_free(path, partial, overwrite=claim.overwrite)
-                partial.replace(path)
         make_record_path(make_partial_path(claim.paths[0])).unlink(missing_ok=True)  # of a film that was cut off before
+        for group in (results[:-1], results[-1:]):  # the last makes a bag one: all else is there to stay by then
+            for path in group:
+                partial = make_partial_path(path)
+                if os.path.lexists(partial):
+                    _check_free(path, partial, overwrite=claim.overwrite)
+                    partial.replace(path)
+            for folder in {path.absolute().parent for path in group}:
+                sync_path(folder)
         if claim.overwrite:
             _remove_old_report(claim.paths[0])
             _remove_old_digests(claim)
-        folders = {path.absolute().parent for path in results} | ({claim.bag.absolute().parent} if claim.bag else set())
-        for folder in folders:
-            sync_path(folder)
+        if claim.bag:
+            sync_path(claim.bag.absolute().parent)
     with suppress(KinemacolorError):  # it only spares the same job to be done again
         write_checked_json(_find_finished_note(claim), note)
     with translate_disk_errors(claim.work_folder):

@@ -16,7 +16,7 @@ from kinemacolor.provenance.fixity import (
     make_fixity_path,
 )
 from kinemacolor.provenance.record import Record, make_record_path
-from kinemacolor.rendering.ownership import make_lock_path
+from kinemacolor.rendering.ownership import list_locks, make_trial_path
 from kinemacolor.utils.files import compute_file_sha256, sync_path, translate_disk_errors
 from kinemacolor.video.output import make_partial_path
 
@@ -98,11 +98,12 @@ def check_bag(bag: Path, files: Iterable[Path]) -> None:
     payload = bag / PAYLOAD_FOLDER
     whole = [(bag if file.name in BAG_FILES else payload) / file.name for file in files]
     whole += [make_partial_path(file) for file in whole]
-    locks = [make_lock_path(file) for file in whole]
-    own = {*whole, *locks, *(lock.with_suffix(".trial") for lock in locks), *map(make_record_path, whole)}
+    trials = [bag / make_trial_path(file).name for file in whole]
+    own = {*whole, *list_locks(whole, bag), *trials, *map(make_record_path, whole)}
     for inside in bag.rglob("*") if bag.is_dir() else ():
         if (inside != payload or inside.is_symlink()) and not own & {inside, *inside.parents}:
-            raise UsageError(f"{bag} has {inside.name} in it, which is no result of this job: name a new folder")
+            what = f"{bag} has {inside.name} in it, which is no result of this job"
+            raise UsageError(f"{what}: take it out, or name a new folder")
 
 
 def open_signer(output: Path, delivery: DeliveryOptions) -> ResultSigner | None:

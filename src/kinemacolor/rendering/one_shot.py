@@ -122,7 +122,7 @@ class ColorizeRun:
             digest = digest_request(output_spec, _digest_plan_request(self._plan_request, request.work_folder))
             self.finished = find_finished(output_spec.make_claim(digest, request.work_folder))
             if self.finished:
-                remove_temporary_folder(request.work_folder, request.output, self.finished.warnings)
+                self._remove_work_folder(self.finished.warnings)
             else:
                 self._output_setup = self._prepare_output(output_spec, digest)
                 on_failure.pop_all()
@@ -188,7 +188,7 @@ class ColorizeRun:
         another process writes this result.
         """
         folder, plan_request = self.request.work_folder, self._plan_request
-        with own_outputs(self.output_setup.claim.paths):
+        with own_outputs(self.output_setup.claim.paths, self.request.delivery.bag):
             check_still_free(self.output_setup)
             if (kept := self._read_kept_plan()) is not None:
                 self._reader.close()
@@ -266,11 +266,15 @@ class ColorizeRun:
             )
             report = render_in_jobs(render_plan, self.output_setup, on_progress, request.jobs, stages)
         except PartialError:
-            remove_temporary_folder(request.work_folder, request.output, [])
+            self._remove_work_folder([])
             raise
         report.warnings.extend(self._notes)
-        remove_temporary_folder(request.work_folder, request.output, report.warnings)
+        self._remove_work_folder(report.warnings)
         return report
+
+    def _remove_work_folder(self, warnings: list[str]) -> None:
+        request = self.request
+        remove_temporary_folder(request.work_folder, request.output, warnings, request.delivery.bag)
 
 
 def run_request(

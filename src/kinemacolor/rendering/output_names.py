@@ -8,7 +8,7 @@ from kinemacolor.errors import UsageError, find_machine_fault
 from kinemacolor.plan.document import LONGEST_NAME_BYTES
 from kinemacolor.provenance.fixity import FIXITY_SUFFIX, is_payload
 from kinemacolor.provenance.record import RECORD_SUFFIX
-from kinemacolor.rendering.ownership import make_lock_path
+from kinemacolor.rendering.ownership import make_lock_path, make_trial_path
 from kinemacolor.video.encoding import is_folder_name
 from kinemacolor.video.output import make_partial_path
 
@@ -31,7 +31,7 @@ def check_output_path(
     check_output_name(output)
     try:
         folder = output.absolute().parent
-        if bag and not folder.is_dir():
+        if bag:
             folder = bag.absolute() if bag.is_dir() else bag.absolute().parent
         if not folder.is_dir():
             raise UsageError(f"the folder {output.parent} does not exist: make it first")
@@ -51,9 +51,7 @@ def check_output_path(
                 of = target.name.removesuffix(RECORD_SUFFIX).removesuffix(FIXITY_SUFFIX)
                 left = f", left of an earlier {of}: move or delete it," if of != target.name else ":"
                 raise UsageError(f"{target} exists{left} name another result with -o, or add --overwrite")
-        trial = (
-            folder / make_lock_path(output).with_suffix(".trial").name
-        )  # the same name each time: a killed run leaves no other
+        trial = folder / make_trial_path(output).name
         trial.touch()
         trial.unlink(missing_ok=True)
     except OSError as error:

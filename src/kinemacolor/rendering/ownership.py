@@ -1,7 +1,8 @@
 """Who may write what: a result, and a work folder, has one owner at a time.
 
 The locks are those of the kernel, on files beside what they are for: a killed owner frees them, and every way to one
-folder, by a link or another machine, leads to the same lock.
+folder, by a link or another machine, leads to the same lock. A bag has one lock for all in it, beside its lists:
+another file in its payload would make it invalid.
 """
 
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from kinemacolor.errors import ResourceError, UsageError
+from kinemacolor.provenance.fixity import BAG_FILES, list_bag_folders
 from kinemacolor.utils.files import translate_disk_errors
 
 LOCK_ATTEMPTS, LOCK_PAUSE_SECONDS = 4, 0.05  # another process may just be removing the file of its lock
@@ -22,18 +24,44 @@ _OWNER_TEXT = re.compile(r"process \d+ on [\w.-]+")
 
 
 @contextmanager
-def own_outputs(paths: Sequence[Path]) -> Iterator[None]:
-    """Hold the right to write results, their ``*.partial.*`` and what lies beside them.
+def own_outputs(paths: Sequence[Path], bag: Path | None = None) -> Iterator[None]:
+    """Hold the right to write results, their ``*.partial.*`` and what lies beside them; all that is in a ``bag``.
 
-    Raises UsageError, which names the owner, where another process has it; ResourceError where the disk refuses.
+    Raises UsageError, which names the owner, where another process has it, or makes a bag around them; ResourceError
+    where the disk refuses.
     """
     for folder in {path.absolute().parent for path in paths}:  # that of a bag is new
         with translate_disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as held:
-        for lock_path, path in sorted({make_lock_path(path): path for path in paths}.items()):
+        for lock_path, path in sorted(list_locks(paths, bag).items()):
             held.enter_context(_hold_lock(lock_path, path))
+        # Only now: who makes such a bag takes its lock first too, and then looks for what is in it.
+        around = {folder for path in paths for folder in list_bag_folders(path.absolute().parent)}
+        for folder in around - ({bag.resolve()} if bag else set()):
+            if (lock_path := _make_bag_lock_path(folder)).exists():
+                with _hold_lock(lock_path, folder):
+                    pass
         yield
+
+
+def list_locks(paths: Sequence[Path], bag: Path | None = None) -> dict[Path, Path]:
+    """List the locks of results, each with what it is for."""
+    if bag:
+        return {_make_bag_lock_path(bag): bag} if paths else {}
+    return {make_lock_path(path): path for path in paths}
+
+
+def make_trial_path(output: Path) -> Path:
+    """Return the file by which is tried whether a folder takes a result: the same name each time, so only one is left.
+
+    In a bag it lies beside the lists, as its lock does.
+    """
+    return make_lock_path(output).with_suffix(".trial")
+
+
+def _make_bag_lock_path(bag: Path) -> Path:
+    return make_lock_path(bag / BAG_FILES[-1])
 
 
 def make_lock_path(output: Path) -> Path:

@@ -171,7 +171,7 @@ def execute_render_plan(
     """
     film, claim, work = render_plan.plan.film, output_setup.claim, render_plan.work
     stamps_before = stamp_film(film.path)
-    with own_outputs(claim.paths), lock_work_folder(work.folder), ExitStack() as open_now:
+    with own_outputs(claim.paths, claim.bag), lock_work_folder(work.folder), ExitStack() as open_now:
         check_still_free(output_setup)
         notes = [work.claim_format(PAINTING_FORMAT), work.claim_runtime(), render_plan.check_stored_passes()]
         open_now.enter_context(work.pin_torch_threads())  # of what is kept, now that all else is forgotten

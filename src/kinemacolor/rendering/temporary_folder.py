@@ -24,12 +24,12 @@ def mark_temporary_folder(folder: Path) -> None:
     write_checked_json(folder / REQUEST_NOTE, {})
 
 
-def remove_temporary_folder(folder: Path, output: Path, warnings: list[str]) -> None:
-    """Delete the work folder of ``output``; its result is whole, so a disk that refuses only adds to ``warnings``."""
+def remove_temporary_folder(folder: Path, output: Path, warnings: list[str], bag: Path | None = None) -> None:
+    """Delete the work folder of ``output``, in a ``bag`` or not; it is whole, so a disk that refuses is a warning."""
     if not folder.is_dir():
         return
     try:
-        with own_outputs([output]):
+        with own_outputs([output], bag):
             _remove_folder(folder)
     except UsageError:
         pass  # the next job has begun already: the folder is that one's
