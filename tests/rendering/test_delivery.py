@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import kinemacolor
 from kinemacolor.errors import UsageError
 from kinemacolor.options import DeliveryOptions, EncodingOptions
 from kinemacolor.plan.document import Plan
@@ -19,6 +20,8 @@ from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.verification.verify import verify_film
 from support.bags import find_bag_faults
 from support.certificates import SigningFiles, make_signing_files
+from support.films import scene
+from support.plans import save
 from support.small_renders import Recall, render_small, short_segments, small_plan, stopped_render
 
 __all__ = ["short_segments"]
@@ -323,6 +326,18 @@ class TestSigned:
         assert not path.with_name("out.partial.mp4").exists()
 
 
-def test_a_bag_takes_no_name_that_is_no_utf_8(path: Path) -> None:
+def test_a_bag_takes_no_name_that_some_programs_would_not_find_in_it(path: Path) -> None:
     with pytest.raises(UsageError, match="the lists of a bag are in UTF-8"):
         delivery.check_bag(path.with_name("bag"), [path.with_name("bag\udcff.mkv")])
+    for letter in "%\n\r\v\f\x1c\x85\u2028\u2029":
+        for name in (f"50{letter} grey.mkv", f"grey{letter}"):
+            with pytest.raises(UsageError, match=r"has % or a break of lines, .*: choose another with -o"):
+                delivery.check_bag(path.with_name("bag"), [path.with_name(name)])
+    (scans := path.with_name("50%")).mkdir()
+    for number in (1, 2):
+        save(scans / f"50%_{number}.png", scene(0))
+    picture = save(path.with_name("reference.png"), scene(0))
+    bag = DeliveryOptions(bag=path.with_name("bag"))
+    with pytest.raises(UsageError, match=r"'50%_1' has % .*: rename that picture, or do without --bag"):
+        kinemacolor.colorize(scans, picture, "out", delivery=bag)
+    assert not path.with_name("bag").exists()

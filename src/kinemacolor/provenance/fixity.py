@@ -64,9 +64,12 @@ def list_files(path: Path, name: str) -> dict[str, Path]:
 
 
 def make_bag_files(payload: Mapping[str, tuple[str, int]]) -> dict[str, str]:
-    """Make the texts of the `BAG_FILES`. ``payload``: SHA-256 and bytes of each file, by its name in ``data``."""
+    """Make the texts of the `BAG_FILES`.
+
+    ``payload``: SHA-256 and bytes of each file, by its name in ``data``, without ``%`` and breaks of lines.
+    """
     size = sum(size for _, size in payload.values())
-    manifest = [f"{sha256}  {PAYLOAD_FOLDER}/{_encode(name)}\n" for name, (sha256, _) in sorted(payload.items())]
+    manifest = [f"{sha256}  {PAYLOAD_FOLDER}/{name}\n" for name, (sha256, _) in sorted(payload.items())]
     information = {
         "Bag-Software-Agent": f"Kinemacolor {__version__}",
         "Bagging-Date": f"{datetime.now(UTC):%Y-%m-%d}",
@@ -81,8 +84,3 @@ def make_bag_files(payload: Mapping[str, tuple[str, int]]) -> dict[str, str]:
     tags = [f"{hashlib.sha256(text.encode()).hexdigest()}  {name}\n" for name, text in sorted(texts.items())]
     texts["tagmanifest-sha256.txt"] = "".join(tags)
     return {name: texts[name] for name in BAG_FILES}
-
-
-def _encode(name: str) -> str:
-    """Encode what a manifest cannot have in a name (RFC 8493, 2.1.3)."""
-    return re.sub(r"[%\r\n]", lambda found: f"%{ord(found[0]):02X}", name)

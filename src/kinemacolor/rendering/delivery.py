@@ -91,9 +91,7 @@ def check_bag(bag: Path, files: Iterable[Path]) -> None:
         raise UsageError(f"the folder {bag.absolute().parent} does not exist: make it first")
     if bag.exists() and not bag.is_dir():
         raise UsageError(f"{bag} is a file: name a new folder with --bag")
-    for file in files:
-        if file.name != file.name.encode(errors="replace").decode():
-            raise UsageError(f"the lists of a bag are in UTF-8, which {file.name!r} is not: choose another with -o")
+    check_bag_names((file.name for file in files), "choose another with -o")
     bag = bag.absolute().parent.resolve() / bag.absolute().name
     payload = bag / PAYLOAD_FOLDER
     whole = [(bag if file.name in BAG_FILES else payload) / file.name for file in files]
@@ -104,6 +102,18 @@ def check_bag(bag: Path, files: Iterable[Path]) -> None:
         if (inside != payload or inside.is_symlink()) and not own & {inside, *inside.parents}:
             what = f"{bag} has {inside.name} in it, which is no result of this job"
             raise UsageError(f"{what}: take it out, or name a new folder")
+
+
+def check_bag_names(names: Iterable[str], advice: str) -> None:
+    """Check that all programs find files of these names in a bag. Raises UsageError with ``advice``.
+
+    RFC 8493 (2.1.3) encodes some letters; validators decode only some of those, and break lines at others.
+    """
+    for name in names:
+        if name != name.encode(errors="replace").decode():
+            raise UsageError(f"the lists of a bag are in UTF-8, which {name!r} is not: {advice}")
+        if "%" in name or name.splitlines() != [name]:
+            raise UsageError(f"{name!r} has % or a break of lines, which not all programs find in a bag: {advice}")
 
 
 def open_signer(output: Path, delivery: DeliveryOptions) -> ResultSigner | None:

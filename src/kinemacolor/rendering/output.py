@@ -16,7 +16,7 @@ from kinemacolor.plan.planner import film_sha256
 from kinemacolor.provenance.credentials import ResultSigner
 from kinemacolor.provenance.record import Record
 from kinemacolor.rendering.commit import OutputClaim, find_finished, find_own_partials
-from kinemacolor.rendering.delivery import check_bag, describe_delivery, open_signer, place_in_bag
+from kinemacolor.rendering.delivery import check_bag, check_bag_names, describe_delivery, open_signer, place_in_bag
 from kinemacolor.rendering.output_names import check_output_path
 from kinemacolor.rendering.ownership import make_lock_path
 from kinemacolor.rendering.passes import PAINTING_FORMAT
@@ -25,13 +25,13 @@ from kinemacolor.utils.device import check_device
 from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.video.default_container import choose_default_suffix
 from kinemacolor.video.disclosure import ResultRole
-from kinemacolor.video.encoding import EncoderSettings, choose_encoder
+from kinemacolor.video.encoding import EncoderSettings, choose_encoder, is_folder_name
 from kinemacolor.video.geometry import compute_working_size
 from kinemacolor.video.images import WRITABLE_PICTURE_SUFFIXES
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.mxf import check_is_even
 from kinemacolor.video.output import make_partial_path
-from kinemacolor.video.picture_series import choose_result_suffix, locate_film, make_result_base
+from kinemacolor.video.picture_series import choose_result_suffix, find_series, locate_film, make_result_base
 from kinemacolor.video.pixels import compute_chroma_shape
 from kinemacolor.video.reader import probe_film
 
@@ -123,6 +123,8 @@ def prepare_output(
     encoders = {path: choose_encoder(info, path, output_spec.encoding) for path in output_spec.paths}
     if any(path.suffix.lower() == ".mxf" for path in output_spec.paths):
         check_is_even(info)
+    if claim.bag and any(map(is_folder_name, output_spec.paths)) and (series := find_series(info.path, info.gaps)):
+        check_bag_names((frame.name for frame in series.frames), "rename that picture, or do without --bag")
     signer = open_signer(output_spec.output, output_spec.delivery)
     if frames is not None:
         frame_bytes = working_pixels * BYTES_PER_PIXEL + luma_bytes
