@@ -43,6 +43,39 @@ def test_a_plan_is_rendered_into_a_bag_with_its_layer(folder: Path) -> None:
     assert not find_bag_faults(folder / "bag")
 
 
+def test_no_verb_writes_into_a_bag(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["film.mp4", "-r", "still.png", "--size", "64", "--archive", "--bag", "bag", "-q"]) == 0
+    assert run(["plan", "film.mp4", "-r", "still.png", "--size", "64", "-q"]) == 0
+    (folder / "deep").symlink_to(folder / "bag" / "data")
+    data = Path("bag", "data")
+    film = str(data / "film.color.mkv")
+    verbs = [
+        ["film.mp4", "-r", "still.png", "-o", str(data / "x.mkv")],
+        [film, "--ask-references"],
+        [film, "-r", "still.png"],
+        ["again", f"{film}.kinemacolor.json"],
+        ["refs", "suggest", "film.mp4", "--extract", "deep"],
+        ["refs", "extract", "film.mp4", "1", "-o", str(data)],
+        ["refs", "extract", "film.mp4", "1", "-o", str(data / "new" / "newer")],
+        ["plan", film, "-r", "still.png"],
+        ["shots", film, "-o", "deep/x.csv"],
+        ["preview", "film.mp4", "-r", "still.png", "-o", str(data / "x.png")],
+        ["render", "film.plan.json", "-o", "x.mkv", "--work", str(data / "work")],
+        ["report", "film.plan.json", "-o", str(data / "report")],
+        ["models", "export", "kinema", "deep/x"],
+        ["demo", "-o", str(data / "demo")],
+        ["evaluate", str(folder), "-o", str(data / "eval")],
+        ["bench", "--timeline", "deep/x.svg"],
+        ["train", "kinema", "-o", str(data / "run")],
+    ]
+    for words in verbs:
+        assert run(words) == 2, words
+        assert "would make the bag that it lies in invalid" in capsys.readouterr().err.replace("\n", " "), words
+    assert not find_bag_faults(folder / "bag")
+    assert run(["film.mp4", "-r", "still.png", "--archive", "--size", "64", "--bag", "bag", "-q"]) == 0
+    assert not (folder / "x.mkv").exists()
+
+
 def test_a_program_asks_for_the_same(folder: Path) -> None:
     options, archive = kinemacolor.RenderOptions(short_side=64), kinemacolor.EncodingOptions(archive=True)
     delivery = kinemacolor.DeliveryOptions(bag=folder / "bag")

@@ -225,7 +225,7 @@ def test_no_other_job_writes_into_a_bag(path: Path) -> None:
     render_small(path, **in_bag(path))  # type: ignore[arg-type]
     (bag / "data" / "deeper").mkdir()
     for name in ("bag/data/other.mkv", "bag/data/deeper/other.mkv"):
-        with pytest.raises(UsageError, match="would make the bag that it lies in invalid: name a result outside"):
+        with pytest.raises(UsageError, match="would make the bag that it lies in invalid: name a place outside"):
             render_small(path, name)
     (bag / "data" / "deeper").rmdir()
     inner = make_output_spec(Path("out.mkv"), None, DeliveryOptions(bag=bag / "data" / "inner"))

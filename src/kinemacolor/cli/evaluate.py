@@ -12,6 +12,7 @@ from kinemacolor.cli.completion import complete_from, complete_models
 from kinemacolor.cli.options import JsonOption, QuietOption, announce_film
 from kinemacolor.errors import PartialError, UsageError
 from kinemacolor.options import DEFAULT_MODEL
+from kinemacolor.utils.bags import check_outside_bags
 from kinemacolor.utils.console import print_message, show_progress
 from kinemacolor.utils.words import format_count
 
@@ -55,6 +56,7 @@ def evaluate(
     from kinemacolor.evaluation.films import find_films
 
     film_paths = find_films(films, only)
+    check_outside_bags(output)
     if not output.absolute().parent.is_dir():
         raise UsageError(f"the folder {output.parent} does not exist: make it first")
     print_message(f"evaluate: {format_count(len(film_paths), 'film')}, loading", quiet=quiet)

@@ -11,6 +11,7 @@ from kinemacolor.cli.completion import complete_models, complete_weights
 from kinemacolor.cli.options import JsonOption
 from kinemacolor.cli.panels import VerbApp
 from kinemacolor.errors import UsageError, WeightsError
+from kinemacolor.utils.bags import check_outside_bags
 from kinemacolor.utils.console import print_message
 
 models_app = VerbApp(help="List, import, export and check the models and their weights.")
@@ -135,6 +136,7 @@ def export_model(
         raise UsageError("--onnx and --official are two kinds of files: say one of them")
     if size is not None and not onnx:
         raise UsageError("--size is for --onnx: weights fit every size")
+    check_outside_bags(target)
     print_message(f"{model}: exporting")  # torch takes some seconds
     if onnx:
         from kinemacolor.weights.onnx_export import export_onnx

@@ -25,6 +25,7 @@ from kinemacolor.cli.panels import VerbApp
 from kinemacolor.cli.times import read_span
 from kinemacolor.errors import UsageError
 from kinemacolor.options import Detector, GapHandling
+from kinemacolor.utils.bags import check_outside_bags
 from kinemacolor.utils.console import print_message, show_progress
 from kinemacolor.utils.words import format_count
 
@@ -63,6 +64,8 @@ def refs_suggest(
     """
     announce_film(film, quiet=quiet)
     hush_notices(quiet=quiet)
+    if extract:
+        check_outside_bags(extract)
     from kinemacolor.plan.stills import extract_frames
 
     span = read_span(film, start, end, gaps)
@@ -120,6 +123,7 @@ def ask_for_references(
             f"{folder} is there already: colour its pictures, then `{_format_command(further)}`; "
             "to be asked anew, move it away"
         )
+    check_outside_bags(folder)
     hush_notices(quiet=quiet)
     survey, found = _suggest_frames(film, DEFAULT_BUDGET, references, span, gaps, None, "luma", quiet=quiet)
     found = [one for one in found if one.gain_db >= MIN_SHARE_OF_FIRST * found[0].gain_db]

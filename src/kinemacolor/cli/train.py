@@ -10,6 +10,7 @@ import typer
 from kinemacolor.cli.completion import complete_recipes
 from kinemacolor.cli.options import DEFAULT_DEVICE, DeviceOption, QuietOption
 from kinemacolor.errors import Interrupted, UsageError
+from kinemacolor.utils.bags import check_outside_bags
 from kinemacolor.utils.console import print_message, show_progress
 
 if TYPE_CHECKING:
@@ -83,9 +84,14 @@ def train(
     elif output is None:
         raise UsageError("say where the run is to lie: --output FOLDER")
     elif background:
-        _start_in_background(context, chosen, output.absolute(), processes, quiet=quiet)
+        _start_in_background(context, chosen, _place_run(output), processes, quiet=quiet)
     else:
-        _run_training(chosen, output.absolute(), device=device, strict=strict, max_minutes=max_minutes, quiet=quiet)
+        _run_training(chosen, _place_run(output), device=device, strict=strict, max_minutes=max_minutes, quiet=quiet)
+
+
+def _place_run(output: Path) -> Path:
+    check_outside_bags(output)
+    return output.absolute()
 
 
 def _read_chosen_recipe(source: str, options: Mapping[str, Any]) -> "Recipe":

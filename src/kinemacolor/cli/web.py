@@ -10,6 +10,7 @@ import typer
 from kinemacolor.cli.completion import complete_devices
 from kinemacolor.cli.options import DEFAULT_DEVICE
 from kinemacolor.errors import UsageError
+from kinemacolor.utils.bags import check_outside_bags
 from kinemacolor.utils.console import print_message
 
 DevicesOption = Annotated[
@@ -53,6 +54,8 @@ def web(
     """Open the page: choose, look, correct and render in the browser."""
     if importlib.util.find_spec("gradio") is None:
         raise UsageError("the page needs more than is installed: pip install 'kinemacolor[web]'")
+    if folder:
+        check_outside_bags(folder)
     from kinemacolor.web.server_options import SHARED_SERVER_DISK, ServerLimits, ServerOptions
     from kinemacolor.weights.store import user_folder
 

@@ -13,6 +13,7 @@ from kinemacolor.plan.survey import Survey, survey_film
 from kinemacolor.references.load import has_color, rgb_to_gray
 from kinemacolor.references.spec import Reference, ReferenceSpec
 from kinemacolor.utils.arrays import UInt8Array
+from kinemacolor.utils.bags import check_outside_bags
 from kinemacolor.utils.files import make_new_path, sync_path, translate_disk_errors
 from kinemacolor.video.display import iter_numbered_frames
 from kinemacolor.video.images import write_picture
@@ -28,9 +29,10 @@ def extract_frames(
 
     Frames are counted from ``start_seconds``, with those that ``gaps`` holds. Gives the paths in their order.
 
-    Raises UsageError for frames that the film lacks or pictures that exist already, InputError for a film that cannot
-    be read, ResourceError where the disk is full or refuses.
+    Raises UsageError for frames that the film lacks, pictures that exist already or a folder in a bag, InputError for
+    a film that cannot be read, ResourceError where the disk is full or refuses.
     """
+    check_outside_bags(folder)
     paths = {frame: folder / f"ref_{frame:06d}.png" for frame in frames}
     if existing := [path for path in paths.values() if path.exists()]:
         raise UsageError(f"{existing[0]} exists: it may be coloured already; name another folder")

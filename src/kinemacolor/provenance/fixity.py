@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kinemacolor._version import __version__
+from kinemacolor.utils.bags import BAG_MARK, PAYLOAD_FOLDER
 
-FIXITY_SUFFIX, PAYLOAD_FOLDER = ".sha256", "data"
+FIXITY_SUFFIX = ".sha256"
 # In the order in which they get their names: without the last it is no bag yet.
-BAG_FILES = ("manifest-sha256.txt", "bag-info.txt", "tagmanifest-sha256.txt", "bagit.txt")
+BAG_FILES = ("manifest-sha256.txt", "bag-info.txt", "tagmanifest-sha256.txt", BAG_MARK)
 
 
 def make_fixity_path(result: Path) -> Path:
@@ -41,18 +42,6 @@ def list_fixity_names(text: str) -> set[str]:
 def _format_line(name: str, sha256: str) -> str:
     escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
     return f"{'' if escaped == name else chr(92)}{sha256}  {escaped}\n"
-
-
-def is_payload(folder: Path, own: Path | None = None) -> bool:
-    """Say whether a folder lies in the payload of a bag, not ``own``, which a further file would make invalid."""
-    around = list_bag_folders(folder)
-    return any((bag / BAG_FILES[-1]).is_file() for bag in around if own is None or bag != own.resolve())
-
-
-def list_bag_folders(folder: Path) -> list[Path]:
-    """List the folders of which a folder is or lies in the payload, should they be bags."""
-    resolved = folder.resolve()
-    return [inside.parent for inside in (resolved, *resolved.parents) if inside.name == PAYLOAD_FOLDER]
 
 
 def list_files(path: Path, name: str) -> dict[str, Path]:

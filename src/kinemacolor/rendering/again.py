@@ -10,7 +10,6 @@ from kinemacolor.models.catalog import find_model
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import film_sha256
 from kinemacolor.plan.stills import extract_still
-from kinemacolor.provenance.fixity import is_payload
 from kinemacolor.provenance.record import Record, make_record_path
 from kinemacolor.rendering.output import OutputSpec, find_finished_render, prepare_plan_output
 from kinemacolor.rendering.progress import Progress, RenderReport
@@ -19,6 +18,7 @@ from kinemacolor.rendering.temporary_folder import (
     mark_temporary_folder,
     remove_temporary_folder,
 )
+from kinemacolor.utils.bags import check_outside_bags
 from kinemacolor.utils.files import compute_file_sha256, compute_tree_sha256, resolve_folder
 from kinemacolor.video.disclosure import ResultRole
 from kinemacolor.video.images import FILM_SUFFIXES, PICTURE_SUFFIXES
@@ -182,10 +182,9 @@ class AgainRun:
         return paths
 
     def _choose_outputs(self) -> OutputSpec:
-        if self.request.output is None and is_payload(self._folder):
-            raise UsageError(f"another film would make the bag around {self._folder} invalid: name one outside with -o")
         names = {result.role: name_again(result.name) for result in self.record.results}
         film = self.request.output or self._folder / names["film"]
+        check_outside_bags(film)
         others, taken = dict[ResultRole, Path](), {film.name.casefold()}
         for role, name in names.items():
             if role != "film":

@@ -18,11 +18,12 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from kinemacolor.errors import KinemacolorError, UsageError
-from kinemacolor.provenance.fixity import BAG_FILES, list_fixity_names, make_fixity_path
+from kinemacolor.provenance.fixity import list_fixity_names, make_fixity_path
 from kinemacolor.provenance.record import Record, make_record_path
 from kinemacolor.rendering.delivery import check_bag, list_files_beside, write_files_beside
 from kinemacolor.rendering.ownership import list_locks, lock_work_folder, own_outputs
 from kinemacolor.rendering.progress import RenderReport
+from kinemacolor.utils.bags import BAG_MARK
 from kinemacolor.utils.checked_files import read_checked_json, read_kept_file, write_checked_json
 from kinemacolor.utils.files import (
     compute_tree_sha256,
@@ -72,7 +73,7 @@ def mark_started(claim: OutputClaim) -> None:
     """
     if claim.bag and claim.overwrite:
         with translate_disk_errors(claim.bag):
-            (claim.bag / BAG_FILES[-1]).unlink(missing_ok=True)
+            (claim.bag / BAG_MARK).unlink(missing_ok=True)
             if claim.bag.is_dir():
                 sync_path(claim.bag)
     partials = [make_partial_path(path) for path in claim.files]

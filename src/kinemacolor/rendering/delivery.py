@@ -9,7 +9,6 @@ from kinemacolor.options import DeliveryOptions
 from kinemacolor.provenance.credentials import ResultSigner, check_signable, compute_certificates_sha256
 from kinemacolor.provenance.fixity import (
     BAG_FILES,
-    PAYLOAD_FOLDER,
     format_fixity,
     list_files,
     make_bag_files,
@@ -17,6 +16,7 @@ from kinemacolor.provenance.fixity import (
 )
 from kinemacolor.provenance.record import Record, make_record_path
 from kinemacolor.rendering.ownership import list_locks, make_trial_path
+from kinemacolor.utils.bags import PAYLOAD_FOLDER
 from kinemacolor.utils.files import compute_file_sha256, sync_path, translate_disk_errors
 from kinemacolor.video.output import make_partial_path
 

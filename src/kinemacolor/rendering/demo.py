@@ -12,6 +12,7 @@ from kinemacolor.references.load import load_reference
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.rendering.one_shot import ColorizeRequest, run_request
 from kinemacolor.rendering.progress import Progress
+from kinemacolor.utils.bags import check_outside_bags
 from kinemacolor.weights.registry import load_model
 
 
@@ -28,6 +29,7 @@ def run_demo(folder: Path, on_progress: Callable[[Progress], None] | None = None
 
     Raises UsageError where the folder cannot be made.
     """
+    check_outside_bags(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -21,6 +21,7 @@ from kinemacolor.rendering.output_names import check_output_path
 from kinemacolor.rendering.ownership import make_lock_path
 from kinemacolor.rendering.passes import PAINTING_FORMAT
 from kinemacolor.rendering.progress import RenderReport
+from kinemacolor.utils.bags import check_outside_bags
 from kinemacolor.utils.device import check_device
 from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.video.default_container import choose_default_suffix
@@ -116,6 +117,7 @@ def prepare_output(
     """
     check_device(device)
     check_engine(engine, device, model_spec, precision)
+    check_outside_bags(work_folder)
     if len({str(make_lock_path(path)).casefold() for path in output_spec.paths}) < len(output_spec.paths):
         raise UsageError("two results have one name: name each differently")
     claim = output_spec.make_claim(request, work_folder)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from kinemacolor.errors import UsageError, find_machine_fault
 from kinemacolor.plan.document import LONGEST_NAME_BYTES
-from kinemacolor.provenance.fixity import FIXITY_SUFFIX, is_payload
+from kinemacolor.provenance.fixity import FIXITY_SUFFIX
 from kinemacolor.provenance.record import RECORD_SUFFIX
 from kinemacolor.rendering.ownership import make_lock_path, make_trial_path
+from kinemacolor.utils.bags import check_outside_bags
 from kinemacolor.video.encoding import is_folder_name
 from kinemacolor.video.output import make_partial_path
 
@@ -35,8 +36,7 @@ def check_output_path(
             folder = bag.absolute() if bag.is_dir() else bag.absolute().parent
         if not folder.is_dir():
             raise UsageError(f"the folder {output.parent} does not exist: make it first")
-        if is_payload(output.absolute().parent, bag):
-            raise UsageError(f"{output} would make the bag that it lies in invalid: name a result outside with -o")
+        check_outside_bags(output, bag)
         for target in (output, partial):
             for path in inputs:
                 if _is_overlapping(target, path):

@@ -16,7 +16,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from kinemacolor.errors import ResourceError, UsageError
-from kinemacolor.provenance.fixity import BAG_FILES, list_bag_folders
+from kinemacolor.utils.bags import BAG_MARK, list_bag_folders
 from kinemacolor.utils.files import translate_disk_errors
 
 LOCK_ATTEMPTS, LOCK_PAUSE_SECONDS = 4, 0.05  # another process may just be removing the file of its lock
@@ -37,7 +37,7 @@ def own_outputs(paths: Sequence[Path], bag: Path | None = None) -> Iterator[None
         for lock_path, path in sorted(list_locks(paths, bag).items()):
             held.enter_context(_hold_lock(lock_path, path))
         # Only now: who makes such a bag takes its lock first too, and then looks for what is in it.
-        around = {folder for path in paths for folder in list_bag_folders(path.absolute().parent)}
+        around = {folder for path in paths for folder in list_bag_folders(path)}
         for folder in around - ({bag.resolve()} if bag else set()):
             if (lock_path := _make_bag_lock_path(folder)).exists():
                 with _hold_lock(lock_path, folder):
@@ -61,7 +61,7 @@ def make_trial_path(output: Path) -> Path:
 
 
 def _make_bag_lock_path(bag: Path) -> Path:
-    return make_lock_path(bag / BAG_FILES[-1])
+    return make_lock_path(bag / BAG_MARK)
 
 
 def make_lock_path(output: Path) -> Path:

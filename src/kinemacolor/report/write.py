@@ -12,6 +12,7 @@ from kinemacolor.errors import UsageError
 from kinemacolor.plan.document import Plan
 from kinemacolor.report.build import QualityReport, ShotReport, make_report
 from kinemacolor.report.page import format_report_page
+from kinemacolor.utils.bags import check_outside_bags
 from kinemacolor.utils.files import translate_disk_errors, write_folder_atomically
 
 REPORT_FILE, PAGE_FILE, PICTURES_FOLDER = "report.json", "index.html", "pictures"
@@ -42,7 +43,8 @@ def write_report(
 
 
 def check_report_folder(folder: Path) -> None:
-    """Raise UsageError where a report would replace something that is not a report, or its parent does not exist."""
+    """Raise UsageError where a report would replace what is none, or lie in a bag, or its parent does not exist."""
+    check_outside_bags(folder)
     if not folder.absolute().parent.is_dir():
         raise UsageError(f"the folder {folder.parent} does not exist: make it first")
     if not folder.exists():
