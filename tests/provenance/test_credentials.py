@@ -242,6 +242,18 @@ def test_a_signature_outlives_its_certificate(
     assert check.detail.endswith("and whose certificate has expired since")
 
 
+@pytest.mark.parametrize("name", ["film.mp4", "picture.png", "picture.jpg", "picture.tif"])
+def test_credentials_whose_mark_is_broken_are_a_difference(signer: ResultSigner, tmp_path: Path, name: str) -> None:
+    result = write(tmp_path / name)
+    assert check_credentials(result) is None
+    check = check_credentials(result, is_expected=True)
+    assert check == Check("credentials", False, "none are inside, and the record says that it was signed")
+    content = sign(signer, result, tmp_path / "gray.mkv").read_bytes()
+    for at in range(content.index(b"jumdc2pa"), content.index(b"jumdc2pa") + 8):
+        result.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+        assert not judge(result).passed
+
+
 def test_damaged_credentials_are_a_difference(signer: ResultSigner, tmp_path: Path) -> None:
     result = sign(signer, write(tmp_path / "film.mp4"), tmp_path / "gray.mkv")
     content = result.read_bytes()

@@ -289,6 +289,9 @@ class TestSigned:
         result.write_bytes(content)
         failed = {check.name for check in verify_film(film, result) if not check.passed}
         assert "credentials" in failed
+        result.write_bytes(content.replace(b"jumdc2pa", b"jumd____").replace(b"c2pa.signature", b"c2pa.sign_____"))
+        details = [check.detail for check in verify_film(film, result) if not check.passed]
+        assert "none are inside, and the record says that it was signed" in details
 
     def test_other_certificates_make_another_result(
         self, path: Path, signed: dict[str, object], tmp_path: Path

@@ -11,7 +11,8 @@ from kinemacolor.errors import translate_read_errors
 from kinemacolor.verification.check import Check
 
 _NAME = "credentials"
-_MARK = b"jumdc2pa"  # how the description of a C2PA store begins (C2PA 2.2, 11.1.4.2)
+# How the description of a C2PA store begins (C2PA 2.2, 11.1.4.2), and a box that is in each: one byte breaks only one.
+_MARKS = b"jumdc2pa", b"c2pa.signature"
 _SEARCHED_BYTES = 1 << 20  # at either end of a file: MP4, PNG and JPEG have it before the pictures, TIFF behind them
 _FORMATS = {".mp4": "mp4", ".m4v": "m4v", ".mov": "mov", ".png": "png", ".jpg": "jpg", ".jpeg": "jpg"}
 _FORMATS |= {".tif": "tiff", ".tiff": "tiff"}
@@ -24,11 +25,14 @@ _SIGNER_CODES = {
 _SETTINGS = {"verify": {"remote_manifest_fetch": False, "ocsp_fetch": False}}
 
 
-def check_credentials(result: Path) -> Check | None:
-    """Judge the Content Credentials of a result; None where it has none. Raises InputError for an unreadable file."""
+def check_credentials(result: Path, *, is_expected: bool = False) -> Check | None:
+    """Judge the Content Credentials of a result; None where it has none and none are ``is_expected``.
+
+    Raises InputError for an unreadable file.
+    """
     kind = _FORMATS.get(result.suffix.lower())
     if kind is None or not result.is_file() or not _has_credentials(result):
-        return None
+        return Check(_NAME, False, "none are inside, and the record says that it was signed") if is_expected else None
     try:
         import c2pa
     except ImportError:
@@ -48,10 +52,10 @@ def check_credentials(result: Path) -> Check | None:
 
 def _has_credentials(path: Path) -> bool:
     with translate_read_errors(path), path.open("rb") as stream:
-        if _MARK in stream.read(_SEARCHED_BYTES):
-            return True
+        begin = stream.read(_SEARCHED_BYTES)
         stream.seek(max(0, path.stat().st_size - _SEARCHED_BYTES))
-        return _MARK in stream.read()
+        end = stream.read()
+    return any(mark in part for mark in _MARKS for part in (begin, end))
 
 
 def _judge(found: dict[str, Any]) -> Check:

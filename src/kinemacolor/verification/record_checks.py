@@ -33,6 +33,16 @@ def read_recorded_excerpt(result: Path) -> Excerpt:
     return Excerpt(start, end) if end is None or end > start else Excerpt()
 
 
+def is_recorded_as_signed(result: Path) -> bool:
+    """Say whether the record beside a result tells that it has Content Credentials.
+
+    Raises InputError where a file may not be read.
+    """
+    path = _find_record(result)
+    content = _read_record(path)[0] if path else None
+    return (content or {}).get("is_signed") is True
+
+
 def _read_seconds(value: object) -> float | None:
     """Return a time as a record has it; None for what is none."""
     is_time = isinstance(value, int | float) and 0 <= value <= _MAX_SECONDS

@@ -22,8 +22,8 @@ def verify_film(
 
     Both are read once, side by side. With ``gaps`` "hold" a source of numbered pictures shows the one before a gap as
     often as pictures are missing. Where a record lies beside the result, both must be those that it tells of; Content
-    Credentials of the result are checked too, where it has some. A result of a part of its source is compared with
-    this part, from ``start_seconds`` to ``end_seconds`` (None: its end), else that of the record.
+    Credentials of the result are checked too, where it has some or should have. A result of a part of its source is
+    compared with this part, from ``start_seconds`` to ``end_seconds`` (None: its end), else that of the record.
 
     Raises InputError where one of them cannot be read, UsageError for a part that is none.
     """
@@ -35,7 +35,7 @@ def verify_film(
                 raise InputError(f"{path} does not exist: check the name")
     from kinemacolor.verification.comparison import FilmComparison  # here, so that a wrong name costs little
     from kinemacolor.verification.reading import open_readings
-    from kinemacolor.verification.record_checks import iter_record_checks, read_recorded_excerpt
+    from kinemacolor.verification.record_checks import is_recorded_as_signed, iter_record_checks, read_recorded_excerpt
 
     excerpt = Excerpt(start_seconds, end_seconds)
     excerpt = read_recorded_excerpt(result) if excerpt.is_whole else excerpt
@@ -43,5 +43,5 @@ def verify_film(
         comparison = FilmComparison(one, other)
         comparison.read()
         checks = [*comparison.iter_checks(), *iter_record_checks(source, result, hold_gaps=gaps == "hold")]
-    credentials = check_credentials(result)
+    credentials = check_credentials(result, is_expected=is_recorded_as_signed(result))
     return [*checks, credentials] if credentials else checks
