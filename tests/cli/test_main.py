@@ -125,7 +125,14 @@ def test_a_film_cut_off_exits_5_and_reports_what_is_kept(
     assert colorize(whole, reference, tmp_path / "out.mkv", "--json") == 5
     talk = capsys.readouterr()
     assert "cut off" in talk.err
+    assert "as only what is whole" not in talk.err
     assert json.loads(talk.out)["result"].endswith("out.partial.mkv")
+    assert colorize(whole, reference, Path("out.mkv"), "--json", "--archive", "--bag", str(tmp_path / "bag")) == 5
+    talk = capsys.readouterr()
+    lacks = "the partial result has no .sha256, lies in no bag, as only what is whole gets that"
+    assert lacks in talk.err.replace("\n", " ")
+    assert lacks in json.loads(talk.out)["warnings"]
+    assert lacks in (tmp_path / "bag" / "data" / "out.partial.mkv.kinemacolor.json").read_text()
 
 
 # References of every kind.

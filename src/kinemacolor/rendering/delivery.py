@@ -129,6 +129,13 @@ def open_signer(output: Path, delivery: DeliveryOptions) -> ResultSigner | None:
     return ResultSigner(delivery.credentials, delivery.key)
 
 
+def list_undelivered(bag: Path | None, *, has_fixity: bool, is_signed: bool) -> list[str]:
+    """Say, in one warning or none, what the partial result of a film that is cut off lacks of what was asked for."""
+    asked = {"is not signed": is_signed, "has no .sha256": has_fixity, "lies in no bag": bag is not None}
+    lacks = [lack for lack, is_asked in asked.items() if is_asked]
+    return [f"the partial result {', '.join(lacks)}, as only what is whole gets that"] if lacks else []
+
+
 def describe_delivery(delivery: DeliveryOptions) -> dict[str, object]:
     """Return what of the options decides the files that are made; nothing where there are none.
 

@@ -33,7 +33,7 @@ from kinemacolor.provenance.record import (
     describe_place,
     make_record_path,
 )
-from kinemacolor.rendering.delivery import write_synced
+from kinemacolor.rendering.delivery import list_undelivered, write_synced
 from kinemacolor.rendering.output import OutputSetup
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.utils.files import compute_file_sha256, compute_tree_sha256
@@ -127,16 +127,21 @@ def sign_film(render_plan: "RenderPlan", output_setup: OutputSetup, film: Path) 
 
 def write_partial_record(
     draft: Record, render_plan: "RenderPlan", output_setup: OutputSetup, report: RenderReport
-) -> None:
+) -> list[str]:
     """Write the record beside the partial results of a film that was cut off, and complete it for that.
 
-    Raises InputError or ResourceError where the disk refuses.
+    Gives the warnings, now in the report too, of what they lack. Raises InputError or ResourceError where the disk
+    refuses.
     """
-    partials = [make_partial_path(path) for path in output_setup.claim.paths]
+    claim = output_setup.claim
+    lacks = list_undelivered(claim.bag, has_fixity=claim.has_fixity, is_signed=output_setup.signer is not None)
+    report.warnings.extend(lacks)
+    partials = [make_partial_path(path) for path in claim.paths]
     with translate_read_errors(partials[0]):
         digests = [compute_tree_sha256(path) for path in partials]
     record = finish_record(draft, render_plan, output_setup, report, digests)
     write_synced(make_record_path(partials[0]), record.to_json())
+    return lacks
 
 
 def _name_places(plan: Plan, folder: Path) -> Plan:

@@ -205,8 +205,8 @@ def execute_render_plan(
             render_plan.prune_stale_passes()
             PartStore(work.folder).remove()
     if report.ended_early:
-        write_partial_record(draft, render_plan, output_setup, report)
-        raise PartialError(f"{film.path.name} is cut off: {report.ended_early}. Kept: {report.result}", report)
+        kept = "; ".join([report.result, *write_partial_record(draft, render_plan, output_setup, report)])
+        raise PartialError(f"{film.path.name} is cut off: {report.ended_early}. Kept: {kept}", report)
     return report
 
 
