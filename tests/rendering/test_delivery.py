@@ -92,11 +92,17 @@ def test_what_is_replaced_leaves_no_digests_and_a_word_of_what_loses_its_record(
     report = render_small(path, overwrite=True)
     assert not (folder / "out.mkv.sha256").exists()
     assert {"layer.mkv", "layer.mkv.sha256"} <= names(folder)
-    assert [word for word in report.warnings if word.startswith("layer.mkv, of an earlier job, has no record any more")]
+    lost = "layer.mkv of an earlier job, if it is still there, has no record any more: that of out.mkv is new"
+    assert f"the layer {lost}" in report.warnings
+    assert f"the layer {lost}" in Record.read(path.with_name("out.mkv.kinemacolor.json")).report.warnings
     (folder / "out.mkv.sha256").write_text(mine)
     assert not [word for word in render_small(path, overwrite=True, layer=layer).warnings if "no record" in word]
     assert (folder / "out.mkv.sha256").read_text() == mine
     assert not (folder / "layer.mkv.sha256").exists()
+    (folder / "deep").mkdir()
+    render_small(path, overwrite=True, layer=folder / "deep" / "far.mkv")
+    told = [word for word in render_small(path, overwrite=True).warnings if "has no record any more" in word]
+    assert told == [f"the layer {lost}".replace("layer.mkv", "far.mkv")]
 
 
 @pytest.mark.parametrize("name", ["film.mkv", "a\\b", "a\nb\rc", "\\n", " * "])

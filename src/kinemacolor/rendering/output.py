@@ -268,16 +268,25 @@ def _check_claim(claim: OutputClaim, inputs: Sequence[Path]) -> None:
 
 
 def _list_lost_records(claim: OutputClaim) -> list[str]:
-    """Name the results of an earlier job whose record is replaced, and which are not results of this one."""
+    """Name what an earlier job made beside a film, wherever it lies: its record is replaced, and this job makes none.
+
+    A record names no folders, so a file of that name in another one counts as the same.
+    """
     if not claim.overwrite or not claim.record.is_file():
         return []
     try:
-        earlier = [claim.record.with_name(result.name) for result in Record.read(claim.record).results]
+        earlier = [one for one in Record.read(claim.record).results if one.role != "film"]
     except (InputError, UsageError):  # it is no record
         return []
-    results = {path.absolute() for path in claim.paths}
-    lost = [path.name for path in earlier if path.absolute() not in results and path.exists()]
-    return [f"{name}, of an earlier job, has no record any more: that of {claim.paths[0].name} is new" for name in lost]
+    paths, names = {path.absolute() for path in claim.paths}, {path.name for path in claim.paths}
+
+    def is_kept(name: str) -> bool:
+        beside = claim.record.absolute().with_name(name)
+        return name in names and (beside in paths or not beside.exists())
+
+    lost = [one for one in earlier if not is_kept(one.name)]
+    told = "of an earlier job, if it is still there, has no record any more"
+    return [f"the {one.role} {one.name} {told}: that of {claim.paths[0].name} is new" for one in lost]
 
 
 def _check_disk_space(
