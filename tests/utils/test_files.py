@@ -20,7 +20,7 @@ from kinemacolor.utils.checked_files import (
     write_checked_lines,
 )
 from kinemacolor.utils.files import (
-    compute_tree_sha256,
+    digest_tree,
     iter_json_lines,
     relate_path,
     sync_tree,
@@ -99,9 +99,9 @@ def test_a_tree_is_known_by_names_and_contents(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name / "sub").mkdir(parents=True)
         (tmp_path / name / "sub" / "a").write_text("a")
-    assert compute_tree_sha256(tmp_path / "one") == compute_tree_sha256(tmp_path / "two")
+    assert digest_tree(tmp_path / "one") == digest_tree(tmp_path / "two")
     (tmp_path / "two" / "sub" / "a").rename(tmp_path / "two" / "sub" / "b")
-    assert compute_tree_sha256(tmp_path / "one") != compute_tree_sha256(tmp_path / "two")
+    assert digest_tree(tmp_path / "one") != digest_tree(tmp_path / "two")
 
 
 def test_windows_syncs_what_is_open_for_writing_and_no_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from kinemacolor.cli.main import run
+from kinemacolor.options import EncodingOptions
+from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.verification.check import Check
 from kinemacolor.verification.verify import verify_film
 from support.films import write_film
@@ -59,6 +61,23 @@ def test_a_byte_that_changed_is_found(result: Path) -> None:
     assert "changed since" in found["record: result"].detail
     assert found["record: source"].passed
     assert run(["verify", str(result.with_name("film.mkv")), str(result)]) == 5
+
+
+def test_pictures_that_changed_are_named(tmp_path: Path) -> None:
+    path = small_plan(tmp_path / "project", 12)
+    render_small(path, "out", encoding=EncodingOptions())
+    folder = path.with_name("out")
+    listed = json.loads(record_of(folder).read_text())["results"][0]
+    assert listed["files"] == {one.name: compute_file_sha256(one) for one in folder.iterdir()}
+    assert checks(folder)["record: result"].passed
+    for number in range(5):
+        (folder / f"{number:06d}.png").write_bytes((folder / "000008.png").read_bytes())
+    (folder / "000009.png").rename(folder / "more.png")
+    words = checks(folder)["record: result"].detail
+    assert "; changed: 000000.png, 000001.png, 000002.png and 2 more; missing: 000009.png; too many: more.png" in words
+    listed.pop("files")  # as in records of before
+    record_of(folder).write_text(json.dumps(json.loads(record_of(folder).read_text()) | {"results": [listed]}))
+    assert "000000" not in checks(folder)["record: result"].detail
 
 
 def test_another_source_is_found(result: Path) -> None:

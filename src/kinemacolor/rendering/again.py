@@ -19,7 +19,7 @@ from kinemacolor.rendering.temporary_folder import (
     mark_temporary_folder,
     remove_temporary_folder,
 )
-from kinemacolor.utils.files import compute_file_sha256, compute_tree_sha256, resolve_folder
+from kinemacolor.utils.files import compute_file_sha256, digest_tree, resolve_folder
 from kinemacolor.video.disclosure import ResultRole
 from kinemacolor.video.images import FILM_SUFFIXES, PICTURE_SUFFIXES
 from kinemacolor.video.output import make_partial_path
@@ -116,7 +116,7 @@ class AgainRun:
         same = {}
         for role, path in made.items():
             with translate_read_errors(path):
-                same[role] = compute_tree_sha256(path) == self.record.sha256s[role]
+                same[role] = digest_tree(path).sha256 == self.record.sha256s[role]
         differences = () if all(same.values()) else tuple(self._find_differences(report, made["film"]))
         return AgainReport(report, same, differences)
 

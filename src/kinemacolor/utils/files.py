@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 from uuid import uuid4
 
 from safetensors import SafetensorError
@@ -192,12 +192,25 @@ def iter_json_lines(path: Path) -> Iterator[dict[str, Any]]:
             yield row
 
 
-def compute_tree_sha256(path: Path) -> str:
+class TreeDigest(NamedTuple):
+    """The SHA-256 of a file; or of a folder, and then those of its ``files``, by their names in it."""
+
+    sha256: str
+    files: dict[str, str] | None = None
+
+
+def digest_tree(path: Path) -> TreeDigest:
     """Compute the SHA-256 of a file, or of the names and contents of all files in a folder. Raises OSError."""
     if not path.is_dir():
-        return compute_file_sha256(path)
-    inside = sorted(file for file in path.rglob("*") if not file.is_dir())
-    rows = [[file.relative_to(path).as_posix(), compute_file_sha256(file)] for file in inside]
+        return TreeDigest(compute_file_sha256(path))
+    inside = [file for file in path.rglob("*") if not file.is_dir()]
+    files = {file.relative_to(path).as_posix(): compute_file_sha256(file) for file in inside}
+    return TreeDigest(digest_files(files), files)
+
+
+def digest_files(files: Mapping[str, str]) -> str:
+    """Compute the SHA-256 of a folder from those of its files, by their names in it."""
+    rows = sorted(files.items(), key=lambda row: row[0].split("/"))
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 

@@ -3,12 +3,12 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from kinemacolor.errors import translate_read_errors
-from kinemacolor.utils.files import compute_file_sha256, compute_tree_sha256
+from kinemacolor.utils.files import TreeDigest, compute_file_sha256, digest_tree
 from kinemacolor.verification.check import Check
 from kinemacolor.verification.excerpt import Excerpt
 from kinemacolor.verification.picture_lists import list_pictures
@@ -17,6 +17,7 @@ _SUFFIX = ".kinemacolor.json"
 _MAX_BYTES = 256_000_000
 _MAX_SECONDS = 1e9
 _SHOWN_DIGITS = 12
+_SHOWN_NAMES = 3
 
 
 def read_recorded_excerpt(result: Path) -> Excerpt:
@@ -61,15 +62,13 @@ def iter_record_checks(source: Path, result: Path, *, hold_gaps: bool = False) -
     results = [one for one in entries if isinstance(one, dict)] if isinstance(entries, list) else []
     film = content.get("source")
     with translate_read_errors(result):
-        found = compute_tree_sha256(result)
-    roles = [one.get("role") for one in results if one.get("sha256") == found]
+        tree = digest_tree(result)
+    roles = [one.get("role") for one in results if one.get("sha256") == tree.sha256]
     made = f"made {_shorten(content.get('made_utc'))}"
     if roles:
         yield Check("record: result", True, f"{path.name} tells of this {roles[0]}, {made}")
     else:
-        wanted = " or ".join(_shorten(one.get("sha256")) for one in results) or "none"
-        words = f"changed since: {path.name} has sha256 {wanted}, the result {_shorten(found)}"
-        yield Check("record: result", False, words)
+        yield Check("record: result", False, f"changed since: {path.name} has {_describe_change(results, tree)}")
     recorded = film.get("sha256") if isinstance(film, dict) else None
     found = _digest_source(source, hold_gaps=hold_gaps)
     words = "that of the record" if found == recorded else f"recorded is {_shorten(recorded)}"
@@ -89,6 +88,28 @@ def _read_record(path: Path) -> tuple[dict[str, Any] | None, str]:
     if not isinstance(content, dict) or not isinstance(content.get("kinemacolor_record"), int):
         return None, "is no record of Kinemacolor"
     return content, ""
+
+
+def _describe_change(results: Iterable[Mapping[str, Any]], found: TreeDigest) -> str:
+    """Say what a record tells of its results, and what was found; of a folder which of its files differ."""
+    wanted = " or ".join(_shorten(one.get("sha256")) for one in results) or "none"
+    words = f"sha256 {wanted}, the result {_shorten(found.sha256)}"
+    listed = [one["files"] for one in results if isinstance(one.get("files"), dict)]
+    if found.files is None or not listed:
+        return words
+    now = found.files
+    before = max(listed, key=lambda files: sum(now.get(name) == sha256 for name, sha256 in files.items()))
+    kinds = {
+        "changed": [name for name in sorted(before.keys() & now.keys()) if before[name] != now[name]],
+        "missing": sorted(before.keys() - now.keys()),
+        "too many": sorted(now.keys() - before.keys()),
+    }
+    return "; ".join([words, *(f"{kind}: {_list_names(names)}" for kind, names in kinds.items() if names)])
+
+
+def _list_names(names: list[str]) -> str:
+    shown = ", ".join(map(_shorten, names[:_SHOWN_NAMES]))
+    return shown + f" and {len(names) - _SHOWN_NAMES} more" * (len(names) > _SHOWN_NAMES)
 
 
 def _digest_source(source: Path, *, hold_gaps: bool) -> str:
