@@ -11,7 +11,7 @@ from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import film_sha256
 from kinemacolor.plan.stills import extract_still
 from kinemacolor.provenance.fixity import is_payload
-from kinemacolor.provenance.record import Record, make_record_path
+from kinemacolor.provenance.record import Record, RecordedResult, make_record_path
 from kinemacolor.rendering.output import OutputSpec, find_finished_render, prepare_plan_output
 from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.rendering.temporary_folder import (
@@ -21,9 +21,9 @@ from kinemacolor.rendering.temporary_folder import (
 )
 from kinemacolor.utils.files import compute_file_sha256, digest_tree, resolve_folder
 from kinemacolor.video.disclosure import ResultRole
-from kinemacolor.video.images import FILM_SUFFIXES, PICTURE_SUFFIXES
+from kinemacolor.video.images import FILM_SUFFIXES, PICTURE_SUFFIXES, sort_naturally
 from kinemacolor.video.output import make_partial_path
-from kinemacolor.video.picture_series import is_pattern
+from kinemacolor.video.picture_series import choose_result_suffix, is_pattern
 from kinemacolor.weights.manifest import weights_sha256
 
 _SHOWN_DIGITS = 12  # of a sha256, in messages
@@ -195,7 +195,12 @@ class AgainRun:
                 others[role] = path
                 taken.add(path.name.casefold())
         return OutputSpec(
-            film, self.record.encoding, others.get("layer"), others.get("confidence"), self.request.overwrite
+            film,
+            self.record.encoding,
+            others.get("layer"),
+            others.get("confidence"),
+            self.request.overwrite,
+            frame_names=_list_frame_names(self.record),
         )
 
     def _choose_runtime(self) -> Runtime:
@@ -222,10 +227,25 @@ class AgainRun:
             return
         if self.record.is_signed:
             yield "the recorded film has Content Credentials, of which a part is random; this one has none"
-        before, after = _list_decisive(self.record), _list_decisive(made)
-        for name in sorted(before.keys() | after.keys()):
-            if before.get(name) != after.get(name):
-                yield f"{name} was {str(before.get(name, 'none'))[:80]}, is {after.get(name, 'none')}"
+        for before, after in zip(self.record.results, made.results, strict=False):
+            yield from self._compare_files(before, after)
+        was, now = _list_decisive(self.record), _list_decisive(made)
+        for name in sorted(was.keys() | now.keys()):
+            if was.get(name) != now.get(name):
+                yield f"{name} was {str(was.get(name, 'none'))[:80]}, is {now.get(name, 'none')}"
+
+    def _compare_files(self, before: RecordedResult, after: RecordedResult) -> Iterator[str]:
+        """Say what differs between the pictures of two folders; nothing of other results."""
+        if after.files is None or before.sha256 == after.sha256:
+            return
+        if before.files is None:
+            if choose_result_suffix(self.plan.film.path) is not None:  # the source is of pictures
+                yield "the record is of a version that noted no names of pictures, so they are named after the source's"
+        elif others := sorted(before.files.keys() ^ after.files.keys()):
+            yield f"the pictures have other names or are others, among them {others[0]!r}"
+        else:
+            others = sorted(name for name, sha256 in after.files.items() if before.files[name] != sha256)
+            yield f"{len(others)} of {len(after.files)} pictures differ, the first is {others[0]!r}"
 
 
 class _ReferenceSearch:
@@ -267,6 +287,13 @@ def name_again(name: str) -> str:
 def run_again(request: AgainRequest, on_progress: Callable[[Progress], None] | None = None) -> AgainReport:
     """Do both steps of a request. Raises as `AgainRun` and `AgainRun.render`."""
     return AgainRun(request).render(on_progress)
+
+
+def _list_frame_names(record: Record) -> tuple[str, ...]:
+    """List what the pictures of a folder were named after; nothing where no result is one, or the record lacks it."""
+    files = next((result.files for result in record.results if result.files), {})
+    names = [path.stem for path in sort_naturally(map(Path, files))]
+    return tuple(names) if len(set(names)) == record.report.frames else ()
 
 
 def _iter_files(given: Path) -> Iterator[Path]:
