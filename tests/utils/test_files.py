@@ -104,6 +104,19 @@ def test_a_tree_is_known_by_names_and_contents(tmp_path: Path) -> None:
     assert digest_tree(tmp_path / "one") != digest_tree(tmp_path / "two")
 
 
+def test_what_file_managers_leave_in_a_folder_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("a")
+    before = digest_tree(tmp_path)
+    (tmp_path / "@eaDir").mkdir()
+    for name in (".DS_Store", "Thumbs.db", "Desktop.ini", "._a.png", "@eaDir/a.png"):
+        (tmp_path / name).write_text("x")
+    assert digest_tree(tmp_path) == before
+    for name in ("._other.png", ".a.png", "._"):
+        (tmp_path / name).write_text("x")
+        assert digest_tree(tmp_path) != before
+        (tmp_path / name).unlink()
+
+
 def test_windows_syncs_what_is_open_for_writing_and_no_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its rules, as Python reports them: EBADF for a file that is open for reading, EACCES for a folder."""
     really_open, synced = os.open, []

@@ -69,6 +69,7 @@ def test_pictures_that_changed_are_named(tmp_path: Path) -> None:
     folder = path.with_name("out")
     listed = json.loads(record_of(folder).read_text())["results"][0]
     assert listed["files"] == {one.name: compute_file_sha256(one) for one in folder.iterdir()}
+    (folder / ".DS_Store").write_text("x")
     assert checks(folder)["record: result"].passed
     for number in range(5):
         (folder / f"{number:06d}.png").write_bytes((folder / "000008.png").read_bytes())

@@ -18,7 +18,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from kinemacolor.errors import KinemacolorError, UsageError
-from kinemacolor.provenance.fixity import BAG_FILES, list_fixity_names, make_fixity_path
+from kinemacolor.provenance.fixity import BAG_FILES, list_files, list_fixity_names, make_fixity_path
 from kinemacolor.provenance.record import Record, make_record_path
 from kinemacolor.rendering.delivery import list_files_beside, write_files_beside
 from kinemacolor.rendering.ownership import lock_work_folder, make_lock_path, own_outputs
@@ -27,6 +27,7 @@ from kinemacolor.utils.checked_files import read_checked_json, read_kept_file, w
 from kinemacolor.utils.files import (
     TreeDigest,
     digest_tree,
+    list_tree,
     relate_path,
     remove_unfinished,
     sync_path,
@@ -170,6 +171,8 @@ def _is_whole(claim: OutputClaim, note: dict[str, Any]) -> bool:
     lost = {path: text for path, text in texts.items() if not os.path.lexists(path)}
     if any(_digest(path) != digest for path, digest in listed if path not in lost):
         return False
+    if claim.bag and any(len(list_files(path, "")) > len(list_tree(path)) for path in claim.paths if path.is_dir()):
+        return False  # in a bag every file counts
     with own_outputs(claim.paths if lost else ()):
         for path, text in lost.items():
             with write_file_atomically(path) as stream:

@@ -18,6 +18,10 @@ from safetensors import SafetensorError
 from kinemacolor.errors import ResourceError, UsageError, find_machine_fault
 
 NEW_FILE_PATTERN = r"\.[0-9a-f]{32}\.new"  # names of files that were not yet whole when their process was killed
+# macOS, Windows, KDE, and drives that are shared with them; in small letters.
+_LEFT_BY_SYSTEMS = frozenset(
+    (".ds_store", ".localized", ".appledouble", "thumbs.db", "ehthumbs.db", "desktop.ini", ".directory", "@eadir")
+)
 
 
 @contextmanager
@@ -200,12 +204,25 @@ class TreeDigest(NamedTuple):
 
 
 def digest_tree(path: Path) -> TreeDigest:
-    """Compute the SHA-256 of a file, or of the names and contents of all files in a folder. Raises OSError."""
+    """Compute the SHA-256 of a file, or of the names and contents of all files in a folder (`list_tree`).
+
+    Raises OSError.
+    """
     if not path.is_dir():
         return TreeDigest(compute_file_sha256(path))
-    inside = [file for file in path.rglob("*") if not file.is_dir()]
-    files = {file.relative_to(path).as_posix(): compute_file_sha256(file) for file in inside}
+    files = {file.relative_to(path).as_posix(): compute_file_sha256(file) for file in list_tree(path)}
     return TreeDigest(digest_files(files), files)
+
+
+def list_tree(folder: Path) -> list[Path]:
+    """List all files in a folder but those that file managers and network drives leave there by themselves."""
+    inside = ((file, file.relative_to(folder).parts) for file in folder.rglob("*") if not file.is_dir())
+    return [
+        file
+        for file, parts in inside
+        if _LEFT_BY_SYSTEMS.isdisjoint(map(str.casefold, parts))
+        and not (file.name.startswith("._") and (file.parent / file.name[2:]).is_file())  # macOS: of that file
+    ]
 
 
 def digest_files(files: Mapping[str, str]) -> str:
