@@ -265,11 +265,16 @@ def test_what_has_moved_is_named_and_found(folder: Path, tmp_path: Path) -> None
     ):
         AgainRun(AgainRequest(record))
     save(elsewhere / "stills" / "another.png", scene(9, SIZE))
-    with pytest.raises(InputError, match=r"no picture in .* is the reference key\.png"):
+    with pytest.raises(InputError, match=r"no file in .* is the reference key\.png"):
         AgainRun(AgainRequest(record, source=Path(before), references=elsewhere / "stills" / "another.png"))
     with pytest.raises(InputError, match="does not exist: name a folder"):
         AgainRun(AgainRequest(record, source=Path(before), references=elsewhere / "none"))
     for references in (elsewhere, Path(still)):
+        made = run_again(AgainRequest(record, source=Path(before), references=references, overwrite=True, jobs=1))
+        assert made.is_same
+    (elsewhere / "stills" / "0 notes").write_bytes(b"")
+    bare = Path(shutil.move(still, elsewhere / "stills" / "still"))  # as a reference may be called
+    for references in (elsewhere, bare):
         made = run_again(AgainRequest(record, source=Path(before), references=references, overwrite=True, jobs=1))
         assert made.is_same
 
@@ -429,7 +434,7 @@ def test_stills_of_a_colour_film_are_taken_again(folder: Path, tmp_path: Path) -
     assert dict(still) == {"place": "color.mp4", "sha256": compute_file_sha256(color), "frame": dict(still)["frame"]}
     assert run_again(AgainRequest(record, jobs=1)).is_same
     (tmp_path / "archive").mkdir()
-    color.rename(tmp_path / "archive" / "colour, renamed.mp4")
+    color.rename(tmp_path / "archive" / "colour, renamed")
     with pytest.raises(InputError, match="is missing: name its folder"):
         AgainRun(AgainRequest(record, overwrite=True))
     assert run_again(AgainRequest(record, references=tmp_path, overwrite=True, jobs=1)).is_same

@@ -1,6 +1,7 @@
 """Makes the results of a record again: finds what they were made from, renders, and says whether they are the same."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -249,28 +250,29 @@ class AgainRun:
 
 
 class _ReferenceSearch:
-    """Finds files by their sha256: where a record names them, else in a folder, all of it hashed once."""
+    """Finds files by their sha256: where a record names them, else in a folder, no file of which is hashed twice."""
 
     def __init__(self, folder: Path, given: Path | None) -> None:
         self._folder, self._given = folder, given
-        self._digests: dict[str, Path] | None = None
+        self._digests: dict[str, Path] = {}
         if given is not None and not given.exists():
             raise InputError(f"{given} does not exist: name a folder with the references")
+        self._unread = _iter_digests(given) if given is not None else iter(())
 
     def find(self, place: str, sha256: str) -> Path | None:
         """Return the path of a file; None where none has this sha256."""
         named = self._folder / place
-        if self._given is None:
-            return named if _has_digest(named, sha256) else None
-        if self._digests is None:
-            self._digests = {compute_file_sha256(path): path for path in _iter_files(self._given)}
+        while self._given is not None and sha256 not in self._digests:
+            if (found := next(self._unread, None)) is None:
+                break
+            self._digests.setdefault(*found)
         return self._digests.get(sha256) or (named if _has_digest(named, sha256) else None)
 
     def describe_missing(self, place: str, sha256: str) -> str:
         """Say in words why `find` found nothing."""
         named = self._folder / place
         if self._given is not None:
-            return f"no picture in {self._given} is the reference {named.name} (sha256 {sha256[:_SHOWN_DIGITS]}…)"
+            return f"no file in {self._given} is the reference {named.name} (sha256 {sha256[:_SHOWN_DIGITS]}…)"
         if not named.is_file():
             return f"the reference {named} is missing: name its folder with --references"
         with translate_read_errors(named):
@@ -296,10 +298,22 @@ def _list_frame_names(record: Record) -> tuple[str, ...]:
     return tuple(names) if len(set(names)) == record.report.frames else ()
 
 
-def _iter_files(given: Path) -> Iterator[Path]:
-    for path in sorted(given.rglob("*")) if given.is_dir() else [given]:
-        if path.suffix.lower() in (*PICTURE_SUFFIXES, *FILM_SUFFIXES) and path.is_file():
-            yield path
+def _iter_digests(given: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the sha256 of a file, or of all in a folder: those that pictures and films are called first, small first.
+
+    What has another name, and may not be read, is passed over.
+    """
+    ranks: dict[Path, tuple[bool, int, Path]] = {}
+    for path in given.rglob("*") if given.is_dir() else [given]:
+        with suppress(OSError):
+            is_other = path != given and path.suffix.lower() not in (*PICTURE_SUFFIXES, *FILM_SUFFIXES)
+            ranks |= {path: (is_other, path.stat().st_size, path)} if path.is_file() else {}
+    for is_other, _, path in sorted(ranks.values()):
+        try:
+            yield compute_file_sha256(path), path
+        except OSError:
+            if not is_other:
+                raise
 
 
 def _has_digest(path: Path, sha256: str) -> bool:
