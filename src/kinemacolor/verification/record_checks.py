@@ -12,12 +12,12 @@ from kinemacolor.utils.files import TreeDigest, compute_file_sha256, digest_tree
 from kinemacolor.verification.check import Check
 from kinemacolor.verification.excerpt import Excerpt
 from kinemacolor.verification.picture_lists import list_pictures
+from kinemacolor.verification.record_content import MAX_SECONDS, FilmsFacts, list_faults
 
 _SUFFIX = ".kinemacolor.json"
 _MAX_BYTES = 256_000_000
-_MAX_SECONDS = 1e9
 _SHOWN_DIGITS = 12
-_SHOWN_NAMES = 3
+_SHOWN_NAMES, _SHOWN_LETTERS = 3, 300
 
 
 def read_recorded_excerpt(result: Path) -> Excerpt:
@@ -36,7 +36,7 @@ def read_recorded_excerpt(result: Path) -> Excerpt:
 
 def _read_seconds(value: object) -> float | None:
     """Return a time as a record has it; None for what is none."""
-    is_time = isinstance(value, int | float) and 0 <= value <= _MAX_SECONDS
+    is_time = isinstance(value, int | float) and 0 <= value <= MAX_SECONDS
     return float(value) if is_time else None  # type: ignore[arg-type]
 
 
@@ -46,10 +46,12 @@ def _find_record(result: Path) -> Path | None:
     return path if os.path.isfile(path) else None  # also where no file can have this name
 
 
-def iter_record_checks(source: Path, result: Path, *, hold_gaps: bool = False) -> Iterator[Check]:
+def iter_record_checks(source: Path, result: Path, facts: FilmsFacts, *, hold_gaps: bool = False) -> Iterator[Check]:
     """Judge whether a result and its source are those of the record beside the result; nothing where there is none.
 
-    ``hold_gaps`` as in `list_pictures`. Raises InputError where a file may not be read.
+    ``facts`` are what was read of both. ``hold_gaps`` as in `list_pictures`.
+
+    Raises InputError where a file may not be read.
     """
     path = _find_record(result)
     if path is None:
@@ -73,6 +75,8 @@ def iter_record_checks(source: Path, result: Path, *, hold_gaps: bool = False) -
     found = _digest_source(source, hold_gaps=hold_gaps)
     words = "that of the record" if found == recorded else f"recorded is {_shorten(recorded)}"
     yield Check("record: source", found == recorded, f"sha256 {_shorten(found)}, {words}")
+    if faults := list_faults(content, facts):
+        yield Check("record: content", False, _clean("; ".join(faults))[:_SHOWN_LETTERS])
 
 
 def _read_record(path: Path) -> tuple[dict[str, Any] | None, str]:
@@ -124,5 +128,9 @@ def _digest_source(source: Path, *, hold_gaps: bool) -> str:
 
 def _shorten(value: object) -> str:
     """Return what a record says, for a message: a person may have written anything there."""
-    text = "".join(one if one.isprintable() else "?" for one in str(value))
+    text = _clean(str(value))
     return f"{text[:_SHOWN_DIGITS]}…" if len(text) == len(hashlib.sha256().hexdigest()) else text[:40]
+
+
+def _clean(text: str) -> str:
+    return "".join(one if one.isprintable() else "?" for one in text)
