@@ -354,6 +354,8 @@ def test_a_run_that_was_stopped_goes_on(folder: Path, monkeypatch: pytest.Monkey
         (lambda content: content["results"][0].update(name=".."), "without a folder"),
         (lambda content: content["results"][0].update(name="a\0b"), "without a folder"),
         (lambda content: content["results"][0].update(name="n" * 300), "without a folder"),
+        (lambda content: content["results"][0].update(files={"/etc/x.png": "0" * 64}), "wanted a place"),
+        (lambda content: content["results"][0].update(files={"x.png": "0"}), "files"),
         (lambda content: content["results"].append(content["results"][0]), "one film first"),
         (lambda content: content["source"].update(place="/etc/passwd"), "wanted a place"),
         (lambda content: content["source"].update(place="../../film.mkv"), "wanted a place"),
