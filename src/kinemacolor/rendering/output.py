@@ -14,8 +14,7 @@ from kinemacolor.options import DeliveryOptions, EncodingOptions, Precision, lat
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import film_sha256
 from kinemacolor.provenance.credentials import ResultSigner
-from kinemacolor.provenance.record import Record
-from kinemacolor.rendering.commit import OutputClaim, find_finished, find_own_partials
+from kinemacolor.rendering.commit import OutputClaim, find_finished, find_own_partials, list_lost_records
 from kinemacolor.rendering.delivery import check_bag, check_bag_names, describe_delivery, open_signer, place_in_bag
 from kinemacolor.rendering.output_names import check_output_path
 from kinemacolor.rendering.ownership import make_lock_path
@@ -47,7 +46,8 @@ class OutputSpec:
 
     ``output`` is the colorized film. ``layer``: also the colours alone, on middle gray; ``confidence``: also the
     confidence of the model, as a gray film. With ``overwrite`` files that exist are replaced. All lie in the bag of
-    ``delivery``, where there is one (`place_in_bag`).
+    ``delivery``, where there is one (`place_in_bag`). ``frame_names``: of the pictures in folders, in order and without
+    a suffix, where they are not to be named after the source's.
     """
 
     output: Path
@@ -56,6 +56,7 @@ class OutputSpec:
     confidence: Path | None = None
     overwrite: bool = False
     delivery: DeliveryOptions = field(default_factory=DeliveryOptions)
+    frame_names: tuple[str, ...] = ()
 
     @property
     def results(self) -> list[tuple[ResultRole, Path]]:
@@ -133,7 +134,7 @@ def prepare_output(
         if output_spec.encoding.parts or signer:  # parts, and then the signed film, lie there
             frame_bytes += info.width * info.height * encoders[output_spec.output].bits_per_pixel / 8
         _check_disk_space(info, encoders, frames, frame_bytes, work_folder)
-    warnings = [*_collect_warnings(info, encoders[output_spec.output]), *_list_lost_records(claim)]
+    warnings = [*_collect_warnings(info, encoders[output_spec.output]), *list_lost_records(claim)]
     return OutputSetup(output_spec, info, encoders, warnings, claim, signer)
 
 
@@ -250,6 +251,8 @@ def digest_request(output_spec: OutputSpec, decisive: object) -> str:
         output_spec.delivery
     ):  # later than others: without it digests stay what they were
         content.append(delivered)
+    if output_spec.frame_names:
+        content.append(output_spec.frame_names)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -265,28 +268,6 @@ def _check_claim(claim: OutputClaim, inputs: Sequence[Path]) -> None:
         check_bag(claim.bag, claim.files)
     for path in claim.files:
         check_output_path(path, inputs, overwrite=claim.overwrite, replaceable=replaceable, bag=claim.bag)
-
-
-def _list_lost_records(claim: OutputClaim) -> list[str]:
-    """Name what an earlier job made beside a film, wherever it lies: its record is replaced, and this job makes none.
-
-    A record names no folders, so a file of that name in another one counts as the same.
-    """
-    if not claim.overwrite or not claim.record.is_file():
-        return []
-    try:
-        earlier = [one for one in Record.read(claim.record).results if one.role != "film"]
-    except (InputError, UsageError):  # it is no record
-        return []
-    paths, names = {path.absolute() for path in claim.paths}, {path.name for path in claim.paths}
-
-    def is_kept(name: str) -> bool:
-        beside = claim.record.absolute().with_name(name)
-        return name in names and (beside in paths or not beside.exists())
-
-    lost = [one for one in earlier if not is_kept(one.name)]
-    told = "of an earlier job, if it is still there, has no record any more"
-    return [f"the {one.role} {one.name} {told}: that of {claim.paths[0].name} is new" for one in lost]
 
 
 def _check_disk_space(
