@@ -13,6 +13,7 @@ from kinemacolor.plan.stills import extract_still
 from kinemacolor.provenance.fixity import is_payload
 from kinemacolor.provenance.record import Record, make_record_path
 from kinemacolor.rendering.output import OutputSpec, find_finished_render, prepare_plan_output
+from kinemacolor.rendering.output_names import check_output_name
 from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.rendering.temporary_folder import (
     check_temporary_folder,
@@ -186,6 +187,7 @@ class AgainRun:
             raise UsageError(f"another film would make the bag around {self._folder} invalid: name one outside with -o")
         names = {result.role: name_again(result.name) for result in self.record.results}
         film = self.request.output or self._folder / names["film"]
+        check_output_name(film)
         others, taken = dict[ResultRole, Path](), {film.name.casefold()}
         for role, name in names.items():
             if role != "film":

@@ -17,7 +17,7 @@ from kinemacolor.provenance.credentials import ResultSigner
 from kinemacolor.provenance.record import Record
 from kinemacolor.rendering.commit import OutputClaim, find_finished, find_own_partials
 from kinemacolor.rendering.delivery import check_bag, describe_delivery, open_signer, place_in_bag
-from kinemacolor.rendering.output_names import check_output_path
+from kinemacolor.rendering.output_names import check_has_name, check_output_path
 from kinemacolor.rendering.ownership import make_lock_path
 from kinemacolor.rendering.passes import PAINTING_FORMAT
 from kinemacolor.rendering.progress import RenderReport
@@ -114,6 +114,7 @@ def prepare_output(
 
     Raises UsageError, or ResourceError where a disk has too little room.
     """
+    check_has_name(work_folder.resolve(), "a work folder")
     check_device(device)
     check_engine(engine, device, model_spec, precision)
     if len({str(make_lock_path(path)).casefold() for path in output_spec.paths}) < len(output_spec.paths):
@@ -142,7 +143,7 @@ def make_output_spec(
     *,
     overwrite: bool = False,
 ) -> OutputSpec:
-    """Make the spec of files as a user names them: with a bag by their names in it. Raises UsageError for others."""
+    """Make the spec of files as a user names them: with a bag by their names in it. Raises as `place_in_bag`."""
     delivery = delivery or DeliveryOptions()
     film, layer, confidence = (one and place_in_bag(one, delivery.bag) for one in (output, layer, confidence))
     return OutputSpec(film or output, encoding or EncodingOptions(), layer, confidence, overwrite, delivery)
