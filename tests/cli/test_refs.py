@@ -43,7 +43,8 @@ def test_suggested_frames_come_back_as_keyframes(
     assert all(shot.references for shot in made.shots)
     assert run(["refs", "extract", str(scenes_film), "3", "40", "-o", str(tmp_path / "more")]) == 0
     assert len(list((tmp_path / "more").iterdir())) == 2
-    assert run(["refs", "extract", str(scenes_film), "400", "-o", str(tmp_path / "more")]) == 2
+    assert run(["refs", "extract", str(scenes_film), "400", "-o", str(tmp_path / "none")]) == 2
+    assert not (tmp_path / "none").exists()
 
 
 def test_suggestions_are_json_too(scenes_film: Path, stills: Path, capsys: pytest.CaptureFixture[str]) -> None:

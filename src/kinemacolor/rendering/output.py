@@ -23,6 +23,7 @@ from kinemacolor.rendering.passes import PAINTING_FORMAT
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.utils.device import check_device
 from kinemacolor.utils.files import compute_file_sha256
+from kinemacolor.utils.words import format_bytes
 from kinemacolor.video.default_container import choose_default_suffix
 from kinemacolor.video.disclosure import ResultRole
 from kinemacolor.video.encoding import EncoderSettings, choose_encoder
@@ -297,7 +298,7 @@ def _check_disk_space(
         free, here = shutil.disk_usage(folder).free, needed[folder.stat().st_dev]
         if here > free:
             raise ResourceError(
-                f"the result may need {here / 1e9:.1f} GB and {folder} has {free / 1e9:.1f} GB free: "
+                f"the result may need {format_bytes(here)} and {folder} has {format_bytes(free)} free: "
                 f"free some, or choose another folder"
             )
 

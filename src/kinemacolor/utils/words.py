@@ -14,6 +14,11 @@ def format_count(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
+def format_bytes(size: float) -> str:
+    """Write how much room something takes: ``12.3 GB``, ``4.0 MB``, and below that ``0.1 MB``."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(size, 1e5 * (size > 0)) / 1e6:.1f} MB"
+
+
 def make_visible(text: str) -> str:
     r"""Write control characters, line ends and those that turn the direction of writing as ``\x1b`` or ``\u202e``."""
     return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
