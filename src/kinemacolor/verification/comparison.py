@@ -121,7 +121,7 @@ class FilmComparison:
         if not has_times(result.header):
             tick = float(bases[1]) / 2  # the frames follow each other, so each is at the nearest of all times
         shift = parts[0].shift
-        is_moved = abs(shift) > max(tick, get_beginning_tolerance(result.header))
+        is_moved = abs(shift) > tick + get_beginning_tolerance(result.header)
         slack = tick + source.clock_slack
         may_move = not has_times(result.header) or -slack <= shift <= slack - source.earliest_seconds
         passed = self._times.spread <= tick and (not is_moved or may_move) and not self._times.backwards

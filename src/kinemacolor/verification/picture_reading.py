@@ -81,7 +81,7 @@ class PictureReading:
                     self.damage.end = str(error)
                     return
                 begin = reached if self.has_clock else float(number / USUAL_RATE)
-                if begin >= self.span.end:
+                if self.span.is_behind(begin):
                     return
                 if self.span.has_frame(begin):
                     yield FrameFact(begin - self.span.zero if self.has_clock else float(number), plane, "p", {})
