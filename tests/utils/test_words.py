@@ -27,5 +27,5 @@ def test_a_shell_reads_the_words_of_a_command() -> None:
 
 
 def test_room_is_told_in_a_unit_that_shows_it() -> None:
-    sizes = {0: "0.0 MB", 900: "0.1 MB", 4.04e6: "4.0 MB", 999e6: "999.0 MB", 1.26e9: "1.3 GB"}
+    sizes = {0: "0.0 kB", 900: "0.9 kB", 4.04e6: "4.0 MB", 999e6: "999.0 MB", 1.26e9: "1.3 GB"}
     assert {size: format_bytes(size) for size in sizes} == sizes

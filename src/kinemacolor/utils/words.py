@@ -15,8 +15,9 @@ def format_count(number: int, noun: str) -> str:
 
 
 def format_bytes(size: float) -> str:
-    """Write how much room something takes: ``12.3 GB``, ``4.0 MB``, and below that ``0.1 MB``."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(size, 1e5 * (size > 0)) / 1e6:.1f} MB"
+    """Write how much room something takes: ``12.3 GB``, ``4.0 MB``, ``0.9 kB``."""
+    unit, name = next(((unit, name) for unit, name in ((1e9, "GB"), (1e6, "MB")) if size >= unit), (1e3, "kB"))
+    return f"{size / unit:.1f} {name}"
 
 
 def make_visible(text: str) -> str:
