@@ -1,5 +1,6 @@
 """A film as FFmpeg reports it: its headers, its decoded frames, and the packets of all else, in one pass."""
 
+import math
 import re
 from collections import deque
 from collections.abc import Collection, Iterator
@@ -26,6 +27,8 @@ _CROP_PATTERN = re.compile(r"Frame cropping: (\d+)/(\d+)/(\d+)/(\d+)")
 # AVI has the frames in the order in which they are decoded, and a rate; what FFmpeg calls their times is a guess.
 _WITHOUT_PRESENTATION_TIMES = ("avi",)
 _TIMED_IN_ORDER_OF_DECODING = ("h264", "hevc")  # there; of others decoders say when the first frame is shown
+_MAX_INTERLEAVING_SECONDS = 10  # by which sound may lie behind its pictures in a file
+_LEAD_SECONDS = 2  # before a part, from where on it is decoded
 _LEAST_SECONDS = 0.001  # of a subtitle: containers round to it
 _NO_TIMESTAMPS = 0x0080  # AVFMT_NOTIMESTAMPS: raw streams
 KINDS_OF_PACKETS = ("audio", "subtitle", "cover art", "video")
@@ -47,7 +50,7 @@ class FilmReading:
 
     def __init__(self, path: Path, crop: Crop, excerpt: Excerpt) -> None:
         self.path, self.excerpt, self.damage, self.earliest_seconds = path, excerpt, Damage(), 0.0
-        self.picture_packets, self._is_behind = 0, False
+        self.picture_packets, self._entry, self._is_behind = 0, 0, False
         self.clock_slack, self.has_jumped = 0.0, False
         self._container = open_container(path)
         self._stream = _find_pictures(self._container, path)
@@ -86,6 +89,8 @@ class FilmReading:
             raise InputError(f"{path} holds no frame that can be decoded ({self._stream.codec_context.name})")
         self.pictures = _describe_pictures(self._stream, first, crop)
         self._frames = chain([first], frames)
+        if excerpt.start_seconds and not self._is_timed_by_order:
+            self._entry = _find_entry(path, self.span)
 
     def close(self) -> None:
         """Close the film."""
@@ -108,7 +113,7 @@ class FilmReading:
         for frame in self._frames:
             time_base = frame.time_base or self.pictures.time_base
             ticks = frame.pts
-            if self._container.format.name in _WITHOUT_PRESENTATION_TIMES:
+            if self._is_timed_by_order:
                 if previous is not None and frame.pts is not None and frame.pts < previous:
                     self.clock_slack = 2.5 * usual  # it is not known how long the first frames wait for each other
                 previous = frame.pts
@@ -124,6 +129,10 @@ class FilmReading:
             with translate_foreign_errors(lambda error: InputError(f"{self.path} cannot be read ({error})")):
                 luma = read_luma(frame, weights)
             yield FrameFact(seconds - self.span.zero, luma, self._fields.find(frame), dict(iter_side_data(frame)))
+
+    @property
+    def _is_timed_by_order(self) -> bool:
+        return self._container.format.name in _WITHOUT_PRESENTATION_TIMES
 
     def _iter_decoded(self) -> Iterator[av.VideoFrame]:
         """Yield decoded frames, and queue the packets between them; damage is noted and never raised."""
@@ -145,7 +154,12 @@ class FilmReading:
                 continue
             self.picture_packets += bool(packet.size)
             reached = max([reached, *times])
-            if self._is_behind:  # what is left is read for the sound between the pictures
+            if reached > self.span.end + _MAX_INTERLEAVING_SECONDS:
+                return
+            if self.picture_packets == self._entry:
+                self._stream.codec_context.flush_buffers()
+            # Of what lies around the part only the sound is looked at, which may be in it.
+            if self._is_behind or self.picture_packets < self._entry:
                 continue
             try:
                 frames = [frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
@@ -192,6 +206,30 @@ def _find_pictures(container: av.container.InputContainer, path: Path) -> av.Vid
             return stream
     container.close()
     raise InputError(f"{path} holds no picture stream: give a film, a picture or a folder of numbered pictures")
+
+
+def _find_entry(path: Path, span: Span) -> int:
+    """Find from which packet of pictures on a part has to be decoded: counted from 1, 0 for all.
+
+    It is that of a key frame a while before the part, as frames that follow one may refer to others before it. Where
+    the clock jumps back before the part it is none.
+    """
+    entry, count, latest = 0, 0, -math.inf
+    with open_container(path) as film:
+        stream = _find_pictures(film, path)
+        try:
+            for packet in film.demux(stream):
+                seconds = float((packet.pts or 0) * packet.time_base)
+                if not packet.size or seconds > span.first:
+                    break
+                count += 1
+                if packet.is_keyframe and seconds < latest:
+                    return 0
+                if packet.is_keyframe and seconds < span.first - _LEAD_SECONDS:
+                    entry, latest = count, seconds
+        except av.error.FFmpegError:  # told where it is read
+            return 0
+    return entry
 
 
 def _find_origin_ticks(container: av.container.InputContainer, stream: av.VideoStream, path: Path) -> int:

@@ -46,14 +46,16 @@ def open_writer(
     *,
     with_other_streams: bool = True,
     words: str = "",
+    frame_names: Sequence[str] = (),
 ) -> FilmWriter:
     """Open the writer for this kind of result: film, folder of pictures, or one picture.
 
     Without ``with_other_streams`` a film has the source's metadata and time code, but neither sound, subtitles and
-    attachments nor chapters. ``words``: what the result says of itself (`describe_result`).
+    attachments nor chapters. ``words``: what the result says of itself (`describe_result`); ``frame_names`` are for
+    `PictureWriter`.
     """
     if encoder.picture_suffix:
-        return PictureWriter(output, info, encoder, words)
+        return PictureWriter(output, info, encoder, words, frame_names)
     seconds = start_seconds, end_seconds
     return VideoWriter(output, info, encoder, *seconds, with_other_streams=with_other_streams, words=words)
 
