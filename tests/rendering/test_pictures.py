@@ -10,15 +10,17 @@ from PIL import Image
 
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.models.base import Colorizer
-from kinemacolor.options import RenderOptions
+from kinemacolor.options import EncodingOptions, RenderOptions
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import film_sha256
 from kinemacolor.references.load import ReferenceReader
 from kinemacolor.references.spec import ReferenceSpec
+from kinemacolor.rendering.api import make_plan, render
 from kinemacolor.rendering.one_shot import ColorizeRequest, ColorizeRun
 from kinemacolor.rendering.output import default_output_path
 from kinemacolor.rendering.renderer import check_inputs
-from support.films import scene
+from kinemacolor.video.display import iter_numbered_frames
+from support.films import scene, write_film
 from support.pictures import make_tiff, write_apng
 
 
@@ -78,3 +80,18 @@ def test_results_have_names_that_can_hold_them(tmp_path: Path) -> None:
     for source, name in names.items():
         assert default_output_path(source) == tmp_path / name
     assert np.array_equal(cv2.imread(str(film / "f_000.png"), cv2.IMREAD_UNCHANGED), gray)
+
+
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv420p10le"])
+def test_layer_and_confidence_may_be_pictures_beside_a_film(reference: Path, tmp_path: Path, pixels: str) -> None:
+    """They take planes of full size, and of 16 bits where the film has 10: not those of the film."""
+    film, plan = write_film(tmp_path / "in.mkv", 3, codec="ffv1", pix_fmt=pixels), tmp_path / "plan.json"
+    make_plan(film, reference, options=RenderOptions(short_side=64)).write(plan)
+    lossless, shown = EncodingOptions(lossless=True), dict[str, list[np.ndarray]]()
+    for suffix in (".mkv", ""):
+        paths = [tmp_path / f"{name}{suffix}" for name in ("layer", "sure")]
+        film_path = tmp_path / f"out{suffix}.mkv"
+        render(plan, film_path, encoding=lossless, layer=paths[0], confidence=paths[1], work_folder=tmp_path / "work")
+        shown[suffix] = [next(frame for _, frame in iter_numbered_frames(path, {1})) for path in paths]
+    for one, other in zip(shown[".mkv"], shown[""], strict=True):
+        assert np.abs(one.astype(float) - other).mean() < 3

@@ -119,6 +119,22 @@ def test_an_edl_may_be_written_in_many_ways(tmp_path: Path, text: str | bytes) -
     assert read(written(tmp_path, "a.edl", text)) == CUTS
 
 
+@pytest.mark.parametrize("suffix", [".edl", ".csv"])
+def test_a_list_goes_past_midnight(tmp_path: Path, suffix: str) -> None:
+    clock, codes = FrameClock(FPS25, 24 * 3600 * 25 - 20), ["23:59:59:05", "23:59:59:15", "00:00:00:17", "00:00:03:05"]
+    texts = {
+        ".edl": edl(*(f"V C {a} {b} {a} {b}" for a, b in pairwise(codes))),
+        ".csv": "Start Timecode,End Timecode\n" + "".join(f"{a},{b}\n" for a, b in pairwise(codes)),
+    }
+    path = written(tmp_path, f"a{suffix}", texts[suffix])
+    assert spans(read(path, clock=clock)) == spans(CUTS)
+    path.write_text("Start Timecode\n" + "".join(f"{a}\n" for a in codes[:-1]) if suffix == ".csv" else texts[suffix])
+    read(path, clock=FrameClock(FPS25), note="23:59:59:05, the film at 00:00:00:00")
+    path.write_text(texts[suffix].replace("00:00:00:17", "22:59:59:20"))  # an hour back is a list out of order
+    with pytest.raises(InputError, match="sort the list by time"):
+        read_shots(path, 100, clock)
+
+
 @pytest.mark.parametrize(
     ("mark", "fcm"), [(";", "NON-DROP"), (".", "NON-DROP"), (",", ""), (":", "DROP"), (";", "DROP")]
 )

@@ -73,6 +73,8 @@ def test_a_frame_is_hit_exactly_in_every_film(tmp_path: Path) -> None:
         (None, Fraction(24), "00:00:00:07", 7),
         (None, NTSC, "00:00:00;07", 7),
         ("23:59:59:20", Fraction(24), "23:59:59:23", 3),
+        ("23:59:59:20", Fraction(24), "00:00:00:02", 6),
+        ("23:59:59;25", NTSC, "00:00:00;02", 7),
     ],
 )
 def test_time_code_names_a_frame(

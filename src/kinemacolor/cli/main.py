@@ -115,7 +115,7 @@ def colorize(
     announce_film(film, quiet=quiet)
     start_seconds, end_seconds = span = read_span(film, start, end, gaps)
     if ask_references:
-        ask_for_references(film, reference, context.obj, span, gaps, quiet=quiet, json_report=json_report)
+        ask_for_references(film, reference, context, span, gaps, quiet=quiet, json_report=json_report)
         return
     from kinemacolor.references.spec import ReferenceSpec
     from kinemacolor.rendering.delivery import place_in_bag
@@ -282,9 +282,7 @@ def run(arguments: list[str]) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
-            app(
-                arguments, prog_name=app.info.name, obj=arguments
-            )  # by which shells find what completes, however it was started
+            app(arguments, prog_name=app.info.name)  # by which shells find what completes, however it was started
     except SystemExit as ended:
         return int(ended.code or 0)
     except KinemacolorError as error:

@@ -23,11 +23,12 @@ from kinemacolor.cli.options import (
 )
 from kinemacolor.cli.panels import VerbApp
 from kinemacolor.cli.times import read_span
+from kinemacolor.cli.words import rebuild_arguments
 from kinemacolor.errors import UsageError
 from kinemacolor.options import Detector, GapHandling
 from kinemacolor.utils.bags import check_outside_bags
 from kinemacolor.utils.console import print_message, show_progress
-from kinemacolor.utils.words import format_count
+from kinemacolor.utils.words import format_command, format_count
 
 if TYPE_CHECKING:
     from kinemacolor.plan.keyframe_selection import Suggestion
@@ -41,6 +42,7 @@ MIN_SHARE_OF_FIRST = 0.05  # `--ask-references` asks for no frame that adds less
 
 @refs_app.command("suggest")
 def refs_suggest(
+    context: typer.Context,
     film: FilmArgument,
     budget: Annotated[int, typer.Option(min=1, help="So many frames at most.")] = DEFAULT_BUDGET,
     reference: Annotated[
@@ -74,11 +76,13 @@ def refs_suggest(
     if extract:
         if found:
             extract_frames(film, [one.frame for one in found], extract, start_seconds=span[0], gaps=gaps)
-        _tell_pictures(extract, len(found), ["plan", str(film), "-r", str(extract)], quiet=quiet)
+        further = rebuild_arguments(context, {"budget", "extract", "json_report"}, ["-r", str(extract)])
+        _tell_pictures(extract, len(found), ["plan", *further], quiet=quiet)
 
 
 @refs_app.command("extract")
 def refs_extract(
+    context: typer.Context,
     film: FilmArgument,
     frames: Annotated[list[int], typer.Argument(metavar="FRAME", help="Numbers; the first frame is 0.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="A folder.")],
@@ -88,19 +92,21 @@ def refs_extract(
 ) -> None:
     """Write frames of FILM as pictures to colour.
 
-    Their names tell a plan where they lie: ref_000123.png.
+    Their names tell a plan where they lie: ref_000123.png. They count from --start, which the plan needs too.
     """
     announce_film(film, quiet=quiet)
     from kinemacolor.plan.stills import extract_frames
 
     written = extract_frames(film, frames, output, start_seconds=read_span(film, start, None, gaps)[0], gaps=gaps)
-    print_message(f"{output}: {format_count(len(written), 'picture')}", quiet=quiet)
+    counted = rebuild_arguments(context, {"film", "frames", "output", "quiet"})
+    pictures = format_count(len(written), "picture") + (f": give `plan` {shlex.join(counted)} too" if counted else "")
+    print_message(f"{output}: {pictures}", quiet=quiet)
 
 
 def ask_for_references(
     film: Path,
     references: Sequence[str],
-    words: Sequence[str],
+    context: typer.Context,
     span: tuple[float, float | None],
     gaps: GapHandling,
     *,
@@ -109,18 +115,18 @@ def ask_for_references(
 ) -> None:
     """Write the frames of a film that are worth colouring beside it, into FILM.refs, and say what to do with them.
 
-    ``words`` are those of the command, with which it goes on once they are coloured. Raises UsageError where the folder
-    is there already.
+    ``context`` is that of `colorize`, which goes on once they are coloured. Raises UsageError where the folder is there
+    already.
     """
     from kinemacolor.plan.stills import extract_frames
     from kinemacolor.video.picture_series import make_result_base
 
     base = make_result_base(film)
     folder = base.with_name(f"{base.name}.refs")
-    further = [*(word for word in words if word != "--ask-references"), "-r", str(folder)]
+    further = ["colorize", *rebuild_arguments(context, {"ask_references"}, ["-r", str(folder)])]
     if folder.exists():
         raise UsageError(
-            f"{folder} is there already: colour its pictures, then `{_format_command(further)}`; "
+            f"{folder} is there already: colour its pictures, then `{format_command(further)}`; "
             "to be asked anew, move it away"
         )
     check_outside_bags(folder)
@@ -187,11 +193,7 @@ def _tell_pictures(folder: Path, count: int, further: Sequence[str], *, quiet: b
         print_message("the pictures that you have are enough: no frame would add anything", quiet=quiet)
         return
     pictures = f"{format_count(count, 'picture')}, still gray"
-    print_message(f"{folder}: {pictures}: colour them in any program, then `{_format_command(further)}`", quiet=quiet)
-
-
-def _format_command(words: Sequence[str]) -> str:
-    return shlex.join(["kinemacolor", *words])
+    print_message(f"{folder}: {pictures}: colour them in any program, then `{format_command(further)}`", quiet=quiet)
 
 
 def _format_ranges(numbers: Sequence[int]) -> str:

@@ -9,9 +9,11 @@ import typer
 
 from kinemacolor.cli.completion import complete_recipes
 from kinemacolor.cli.options import DEFAULT_DEVICE, DeviceOption, QuietOption
+from kinemacolor.cli.words import rebuild_arguments
 from kinemacolor.errors import Interrupted, UsageError
 from kinemacolor.utils.bags import check_outside_bags
 from kinemacolor.utils.console import print_message, show_progress
+from kinemacolor.utils.words import format_command
 
 if TYPE_CHECKING:
     from kinemacolor.training.recipe import Recipe
@@ -186,21 +188,9 @@ def _start_in_background(
 
     count = processes or count_default_processes(context.params["device"])
     compute_part_size(recipe, count)  # what does not part is told here, not in a log
-    pid = start_in_background(_rebuild_arguments(context, {"background", "processes"}), folder, count)
-    print_message(f"training in the background, process {pid}: kinemacolor train --status {folder}", quiet=quiet)
-
-
-def _rebuild_arguments(context: typer.Context, without: set[str]) -> list[str]:
-    """The command line that gives the same values again, but for the options ``without``."""
-    arguments = []
-    for parameter in context.command.params:
-        name, value = str(parameter.name), context.params.get(str(parameter.name))
-        if name in without or value is None or value is False:  # 0 is a value
-            continue
-        option = parameter.opts[0] if parameter.param_type_name == "option" else None
-        for one in value if isinstance(value, list | tuple) else [value]:
-            arguments += [*([option] if option else []), *([] if one is True else [str(one)])]
-    return arguments
+    pid = start_in_background(rebuild_arguments(context, {"background", "processes"}), folder, count)
+    status = format_command(["train", "--status", str(folder)])
+    print_message(f"training in the background, process {pid}: {status}", quiet=quiet)
 
 
 def _to_absolute(value: Any) -> Any:

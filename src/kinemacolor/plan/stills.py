@@ -37,14 +37,14 @@ def extract_frames(
     if existing := [path for path in paths.values() if path.exists()]:
         raise UsageError(f"{existing[0]} exists: it may be coloured already; name another folder")
     missing = set(frames)
-    with translate_disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
     for frame, picture in iter_numbered_frames(film, set(frames), start_seconds, gaps):
+        with translate_disk_errors(folder):  # only now: a film without these frames leaves no empty folder
+            folder.mkdir(parents=True, exist_ok=True)
         gray = rgb_to_gray(picture)  # a tint of the film would count as a colour of the picture
         _write_still(paths[frame], np.dstack([gray] * 3))
         missing.discard(frame)
     if missing:
-        raise UsageError(f"{film.name} has no frame {min(missing)}: look at `kinemacolor shots`")
+        raise UsageError(f"{film} has no frame {min(missing)}: look at `kinemacolor shots`")
     return list(paths.values())
 
 

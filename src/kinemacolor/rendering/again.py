@@ -13,6 +13,7 @@ from kinemacolor.plan.planner import film_sha256
 from kinemacolor.plan.stills import extract_still
 from kinemacolor.provenance.record import Record, RecordedResult, make_record_path
 from kinemacolor.rendering.output import OutputSpec, find_finished_render, prepare_plan_output
+from kinemacolor.rendering.output_names import check_output_name
 from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.rendering.temporary_folder import (
     check_temporary_folder,
@@ -185,6 +186,7 @@ class AgainRun:
     def _choose_outputs(self) -> OutputSpec:
         names = {result.role: name_again(result.name) for result in self.record.results}
         film = self.request.output or self._folder / names["film"]
+        check_output_name(film)
         check_outside_bags(film)
         others, taken = dict[ResultRole, Path](), {film.name.casefold()}
         for role, name in names.items():

@@ -15,6 +15,7 @@ from kinemacolor.provenance.fixity import (
     make_fixity_path,
 )
 from kinemacolor.provenance.record import Record, make_record_path
+from kinemacolor.rendering.output_names import check_has_name, check_output_name
 from kinemacolor.rendering.ownership import list_locks, make_trial_path
 from kinemacolor.utils.bags import PAYLOAD_FOLDER
 from kinemacolor.utils.files import compute_file_sha256, sync_path, translate_disk_errors
@@ -24,10 +25,12 @@ from kinemacolor.video.output import make_partial_path
 def place_in_bag(result: Path, bag: Path | None) -> Path:
     """Return where a result lies: in the payload of the ``bag``, or as named where there is none.
 
-    Raises UsageError for a name that leads elsewhere.
+    Raises UsageError for a name that leads elsewhere, and as `check_output_name`: nothing was made of the names yet.
     """
+    check_output_name(result)
     if bag is None:
         return result
+    check_has_name(bag.absolute(), "a bag")
     folder = bag / PAYLOAD_FOLDER
     if result.parent not in (Path(), folder):
         raise UsageError(f"with --bag the results lie in {folder}: give {result.name} without a folder")

@@ -31,6 +31,7 @@ class EncodedFrame(NamedTuple):
 
     luma_codes: UIntArray
     cbcr_codes: UIntArray
+    layer_cbcr_codes: UIntArray  # the same for the layer of colours, whose encoder may take other planes
     confidence_codes: UIntArray | None
     pts: int
     duration: int
@@ -65,8 +66,9 @@ def write_frames(
 ) -> tuple["array[float]", "array[float]"]:
     """Write every frame, through two stages; gives their mean confidences and filled parts."""
     confidences, filled = array("d"), array("d")
-    with_confidence = output_setup.output_spec.confidence is not None
-    encoded = iter_encoded_frames(blocks, predictions, output_setup.info, output_setup.encoder, with_confidence)
+    with_confidence, layer = output_setup.output_spec.confidence is not None, output_setup.output_spec.layer
+    encoders = output_setup.encoder, output_setup.encoders[layer] if layer else None
+    encoded = iter_encoded_frames(blocks, predictions, output_setup.info, *encoders, with_confidence)
     frames = stages.start("chroma", encoded)
     for mean_confidence, mean_filled in stages.start("encode", _iter_written_frames(frames, writers, output_setup)):
         confidences.append(mean_confidence)
@@ -80,20 +82,28 @@ def iter_encoded_frames(
     predictions: Iterator[FramePrediction],
     info: VideoInfo,
     encoder: EncoderSettings,
+    layer_encoder: EncoderSettings | None = None,
     with_confidence: bool = False,
 ) -> Iterator[EncodedFrame]:
     """Combine the luma codes of each frame, unchanged, with the Cb and Cr codes of its prediction.
 
-    Raises InputError where there are more frames than predictions, or fewer.
+    ``layer_encoder`` is that of the layer of colours, where there is one. Raises InputError where there are more frames
+    than predictions, or fewer.
     """
-    source_coding, target_coding = info.colors.build_ycbcr(info.depth), info.colors.build_ycbcr(encoder.depth)
-    size = cbcr_plane_size(info, encoder)
+    source_coding, layer_encoder = info.colors.build_ycbcr(info.depth), layer_encoder or encoder
+    is_one_form = (layer_encoder.subsampling, layer_encoder.depth) == (encoder.subsampling, encoder.depth)
+    form, layer_form = (
+        (cbcr_plane_size(info, one), source_coding, info.colors.build_ycbcr(one.depth))
+        for one in (encoder, layer_encoder)
+    )
     for block in blocks:
         frame_prediction = next(predictions, None)
         if frame_prediction is None:
             raise InputError(f"{info.path} has more frames than the plan says: correct it, or make it again")
         colors, postprocessor = frame_prediction
-        cbcr_codes = postprocessor.compute_cbcr_codes(block.luma_codes[0], colors, size, source_coding, target_coding)
+        cbcr_codes = layer_codes = postprocessor.compute_cbcr_codes(block.luma_codes[0], colors, *form)
+        if not is_one_form:
+            layer_codes = postprocessor.compute_cbcr_codes(block.luma_codes[0], colors, *layer_form)
         confidence_codes = None
         if with_confidence:
             full_confidence = postprocessor.geometry.upscale_field(colors.confidence, (info.height, info.width))
@@ -103,6 +113,7 @@ def iter_encoded_frames(
         yield EncodedFrame(
             block.luma_codes[0],
             cbcr_codes,
+            layer_codes,
             confidence_codes,
             block.pts[0],
             block.durations[0],
@@ -125,12 +136,14 @@ def _iter_written_frames(
 
 def _write_frame(frame: EncodedFrame, writers: Mapping[Path, FilmWriter], output_setup: OutputSetup) -> None:
     """Write a frame to each output: the film, the layer of colours, the confidence."""
-    output_spec, middle = output_setup.output_spec, 2 ** (output_setup.encoder.depth - 1)
+    output_spec = output_setup.output_spec
     writers[output_spec.output].write(frame.luma_codes, frame.cbcr_codes, frame.pts, frame.duration, frame.extras)
     if output_spec.layer:
         writers[output_spec.layer].write(
-            make_layer_luma_codes(output_setup.info), frame.cbcr_codes, frame.pts, frame.duration
+            make_layer_luma_codes(output_setup.info), frame.layer_cbcr_codes, frame.pts, frame.duration
         )
     if output_spec.confidence and frame.confidence_codes is not None:
-        neutral_cbcr = np.full_like(frame.cbcr_codes, middle)
+        encoder = output_setup.encoders[output_spec.confidence]
+        size, middle = cbcr_plane_size(output_setup.info, encoder), 2 ** (encoder.depth - 1)
+        neutral_cbcr = np.full((2, *size), middle, dtype=np.uint8 if encoder.depth == 8 else np.uint16)
         writers[output_spec.confidence].write(frame.confidence_codes, neutral_cbcr, frame.pts, frame.duration)

@@ -33,7 +33,6 @@ from kinemacolor.rendering.output import (
     make_output_spec,
     prepare_output,
 )
-from kinemacolor.rendering.output_names import check_output_name
 from kinemacolor.rendering.ownership import own_outputs
 from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.rendering.temporary_folder import (
@@ -101,7 +100,7 @@ class ColorizeRun:
         self.request = request
         check_options(request.options)
         check_options(request.encoding)
-        check_output_name(request.output)
+        output_spec = make_output_spec(request.output, request.encoding, request.delivery, overwrite=request.overwrite)
         check_seconds(request.start_seconds, request.end_seconds)
         self._references, self._notes = ReferenceReader(), list[str]()
         self._luma: KeptLuma | None = None  # None where reading the film again costs no more
@@ -117,9 +116,6 @@ class ColorizeRun:
                 )
             )
             self._check_request()
-            output_spec = make_output_spec(
-                request.output, request.encoding, request.delivery, overwrite=request.overwrite
-            )
             digest = digest_request(output_spec, _digest_plan_request(self._plan_request, request.work_folder))
             self.finished = find_finished(output_spec.make_claim(digest, request.work_folder))
             if self.finished:

@@ -16,13 +16,14 @@ from kinemacolor.plan.planner import film_sha256
 from kinemacolor.provenance.credentials import ResultSigner
 from kinemacolor.rendering.commit import OutputClaim, find_finished, find_own_partials, list_lost_records
 from kinemacolor.rendering.delivery import check_bag, check_bag_names, describe_delivery, open_signer, place_in_bag
-from kinemacolor.rendering.output_names import check_output_path
+from kinemacolor.rendering.output_names import check_has_name, check_output_path
 from kinemacolor.rendering.ownership import make_lock_path
 from kinemacolor.rendering.passes import PAINTING_FORMAT
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.utils.bags import check_outside_bags
 from kinemacolor.utils.device import check_device
 from kinemacolor.utils.files import compute_file_sha256
+from kinemacolor.utils.words import format_bytes
 from kinemacolor.video.default_container import choose_default_suffix
 from kinemacolor.video.disclosure import ResultRole
 from kinemacolor.video.encoding import EncoderSettings, choose_encoder, is_folder_name
@@ -116,6 +117,7 @@ def prepare_output(
 
     Raises UsageError, or ResourceError where a disk has too little room.
     """
+    check_has_name(work_folder.resolve(), "a work folder")
     check_device(device)
     check_engine(engine, device, model_spec, precision)
     check_outside_bags(work_folder)
@@ -147,7 +149,7 @@ def make_output_spec(
     *,
     overwrite: bool = False,
 ) -> OutputSpec:
-    """Make the spec of files as a user names them: with a bag by their names in it. Raises UsageError for others."""
+    """Make the spec of files as a user names them: with a bag by their names in it. Raises as `place_in_bag`."""
     delivery = delivery or DeliveryOptions()
     film, layer, confidence = (one and place_in_bag(one, delivery.bag) for one in (output, layer, confidence))
     return OutputSpec(film or output, encoding or EncodingOptions(), layer, confidence, overwrite, delivery)
@@ -290,7 +292,7 @@ def _check_disk_space(
         free, here = shutil.disk_usage(folder).free, needed[folder.stat().st_dev]
         if here > free:
             raise ResourceError(
-                f"the result may need {here / 1e9:.1f} GB and {folder} has {free / 1e9:.1f} GB free: "
+                f"the result may need {format_bytes(here)} and {folder} has {format_bytes(free)} free: "
                 f"free some, or choose another folder"
             )
 

@@ -28,8 +28,8 @@ def check_output_path(
 
     Raises UsageError that says what to do.
     """
-    partial = make_partial_path(output)
     check_output_name(output)
+    partial = make_partial_path(output)
     try:
         folder = output.absolute().parent
         if bag:
@@ -61,8 +61,15 @@ def check_output_path(
         raise UsageError(f"{reason}: choose another folder") from error
 
 
+def check_has_name(path: Path, what: str) -> None:
+    """Raise UsageError for what has no name of its own, as ``.``, ``..`` and ``/``; ``what`` it is for in words."""
+    if path.name in ("", ".."):
+        raise UsageError(f"{path} is no name for {what}: give one, such as {path / 'name'}")
+
+
 def check_output_name(output: Path) -> None:
     """Raise UsageError for a name that no file can have, also with what is added to it while it is written."""
+    check_has_name(output, "a result")
     if "\0" in str(output):
         raise UsageError(f"{str(output)!r} is no name of a file: name another result with -o")
     partial, lock = make_partial_path(output).name, make_lock_path(output).name

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from kinemacolor.errors import InputError
-from kinemacolor.shots.listed import MAX_NUMBER, ListedShot, Reading, place_in_film, split_lines
+from kinemacolor.shots.listed import MAX_NUMBER, ListedShot, Reading, pass_midnight, place_in_film, split_lines
 from kinemacolor.shots.shot import FrameClock, Shot, Transition, parse_transition
 from kinemacolor.video.timecode import count_timecode_frames, has_drop_frame, is_drop_frame
 
@@ -258,6 +258,12 @@ def _read_timecodes(
         stops = [
             _count_frames(path, shot, one, clock, drop) if one else None for shot, one in zip(shots, ends, strict=True)
         ]
+        given = [(first, first if stop is None else stop) for first, stop in zip(firsts, stops, strict=True)]
+        spans = pass_midnight(given, clock, drop=drop)
+        firsts, stops = (
+            [first for first, _ in spans],
+            [None if stop is None else end for stop, (_, end) in zip(stops, spans, strict=True)],
+        )
         for after in (0, 1) if any(ends) else (0,):
             moved = [None if stop is None else stop + after for stop in stops]
             joined = _join(shots, firsts, moved, firsts[0] + frames)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kinemacolor.errors import InputError, UsageError
-from kinemacolor.shots.listed import ListedShot, Reading, place_in_film, split_lines
+from kinemacolor.shots.listed import ListedShot, Reading, pass_midnight, place_in_film, split_lines
 from kinemacolor.shots.shot import FrameClock, Marker, MarkerColor, Shot
 from kinemacolor.video.timecode import (
     TIMECODE_PATTERN,
@@ -158,8 +158,9 @@ def _make_shots(events: Sequence[_Event], clock: FrameClock, *, drop: bool) -> t
 def _iter_spans(events: Sequence[_Event], clock: FrameClock, *, drop: bool) -> Iterator[tuple[_Event, int, int]]:
     """Yield the events that last some frames, with their first frame and their end; none of them twice."""
     waiting: tuple[_Event, int, int] | None = None
-    for event in events:
-        first, end = (_count_frames(event, code, clock, drop=drop) for code in event.timecodes[2:])
+    codes = [[_count_frames(event, code, clock, drop=drop) for code in event.timecodes[2:]] for event in events]
+    spans = pass_midnight([(first, end) for first, end in codes], clock, drop=drop)
+    for event, (first, end) in zip(events, spans, strict=True):
         if first == end:  # the side that a dissolve comes from
             continue
         if waiting and waiting[1:] == (first, end):  # a key over its background, or the same with sound

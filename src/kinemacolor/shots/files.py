@@ -58,10 +58,10 @@ def validate_suffix(path: Path, suffixes: Sequence[str] = READABLE_SUFFIXES) -> 
     suffix = path.suffix.lower()
     if suffix not in suffixes:
         kinds = ", ".join("*" + one for one in suffixes)
-        raise UsageError(f"{path.name} is no list of shots: name it {kinds} (editing programs export EDL)")
+        raise UsageError(f"{path} is no list of shots: name it {kinds} (editing programs export EDL)")
     if suffix == ".otio" and find_spec("opentimelineio") is None:
         others = " or ".join(one for one in suffixes if one != ".otio")
-        raise UsageError(f"{path.name} wants OpenTimelineIO: pip install 'kinemacolor[editors]', or use {others}")
+        raise UsageError(f"{path} wants OpenTimelineIO: pip install 'kinemacolor[editors]', or use {others}")
     return suffix
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kinemacolor.errors import InputError
 from kinemacolor.shots.shot import FrameClock, Shot, Transition
-from kinemacolor.video.timecode import count_timecode_frames, frames_to_timecode
+from kinemacolor.video.timecode import count_day_frames, count_timecode_frames, frames_to_timecode
 
 MAX_NUMBER = 10**9  # of frames, and of seconds: far beyond any film
 
@@ -82,6 +82,20 @@ def place_in_film(shots: Sequence[ListedShot], clock: FrameClock, frames: int, *
         how = f"{_count_hours(hours)} off, which is taken away" if hours.is_integer() else "counted from its first shot"
         note = f"it begins at {theirs}, the film at {ours}: {how}"
     return Reading(tuple(replace(one, first=one.first - offset, end=one.end - offset) for one in shots), note)
+
+
+def pass_midnight(spans: Sequence[tuple[int, int]], clock: FrameClock, *, drop: bool) -> list[tuple[int, int]]:
+    """Count the first frames and ends of shots on where time code begins again, after 24 hours.
+
+    That is where one lies more than half a day before what it should follow: less is a list out of order.
+    """
+    day = count_day_frames(clock.rate, drop=drop)
+    passed, before, counted = 0, 0, []
+    for first, end in spans:
+        passed += day if before - first > day // 2 else 0
+        counted.append((first + passed, end + passed + (day if first - end > day // 2 else 0)))
+        before = first
+    return counted
 
 
 def _count_hour(clock: FrameClock, *, drop: bool) -> int:

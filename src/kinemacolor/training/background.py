@@ -3,7 +3,6 @@
 Loads no torch, so that asking is quick.
 """
 
-import shlex
 import shutil
 import signal
 import subprocess
@@ -37,6 +36,7 @@ from kinemacolor.utils.processes import (
     make_python_command,
     make_python_environment,
 )
+from kinemacolor.utils.words import format_command
 
 LOG_FILE = "log.jsonl"  # as `logs`, which loads OpenCV
 SECONDS_TO_FAIL = 10.0  # a run that holds its folder so long has begun: it may scan its data for minutes
@@ -96,7 +96,7 @@ def start_in_background(arguments: Sequence[str], folder: Path, processes: int) 
             begin = log.tell()
             started = _start_process(_build_command(arguments, processes), log)
         lower_priority_of_session(started.pid)
-        command = shlex.join(["kinemacolor", "train", *arguments])
+        command = format_command(["train", *arguments])
         write_state(folder / BACKGROUND_FILE, describe_process(started.pid) | {"command": command})
     _wait_for_begin(started, folder, begin)
     return started.pid

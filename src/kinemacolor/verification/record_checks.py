@@ -52,7 +52,7 @@ def _read_seconds(value: object) -> float | None:
 
 def _find_record(result: Path) -> Path | None:
     """Return the record beside a result, None where there is none."""
-    path = result.absolute().with_name(f"{result.absolute().name}{_SUFFIX}")
+    path = result.absolute().parent / f"{result.absolute().name}{_SUFFIX}"
     return path if os.path.isfile(path) else None  # also where no file can have this name
 
 

@@ -161,7 +161,14 @@ def locate_film(path: Path) -> Path:
 
 
 def make_result_base(path: Path) -> Path:
-    """Return the path, without suffix, beside which results of a film are named: of a folder beside the folder."""
+    """Return the path, without suffix, beside which results of a film are named: of a folder beside the folder.
+
+    Raises InputError for the folder without a name in which all others lie.
+    """
+    if (path.is_dir() or is_pattern(path)) and not locate_film(path).resolve().name:
+        raise InputError(
+            f"{path}: pictures in this folder are no film, for it has no name: put them into one of their own"
+        )
     if is_pattern(path):
         folder = path.parent.resolve()
         stem = "_".join(part for part in _PLACEHOLDER.sub(" ", Path(path.name).stem).replace(".", " ").split())

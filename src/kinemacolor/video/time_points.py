@@ -7,7 +7,7 @@ from kinemacolor.utils.times import TimePoint
 from kinemacolor.video.container import find_video_stream, open_film
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.reader import VideoReader
-from kinemacolor.video.timecode import count_timecode_frames, is_drop_frame, timecode_to_frames
+from kinemacolor.video.timecode import count_day_frames, count_timecode_frames, is_drop_frame, timecode_to_frames
 
 _REORDERED_FRAMES = 64  # more than any codec stores out of their order
 _MAX_JUMP_SECONDS = 1  # by which the clock of a film may go back; beyond it another recording begins
@@ -60,6 +60,8 @@ def _count_frame(point: TimePoint, info: VideoInfo) -> int:
         is_drop = is_drop_frame(own)  # colons do for both
     try:
         number = count_timecode_frames(point.timecode, rate, drop=is_drop) - timecode_to_frames(own, rate)
+        if rate and number < -(day := count_day_frames(rate, drop=is_drop)) // 2:
+            number += day  # the film goes past midnight
     except ValueError as error:
         raise UsageError(f"{point.what} {point.text}: {error}; write seconds, or a frame (100f)") from error
     if number < 0:

@@ -47,6 +47,11 @@ def count_timecode_frames(timecode: str, rate: Fraction | None, *, drop: bool) -
     return number - dropped * (whole_minutes - whole_minutes // 10)
 
 
+def count_day_frames(rate: Fraction, *, drop: bool) -> int:
+    """Return how many frames time code numbers in 24 hours, after which it begins again. Raises ValueError as above."""
+    return count_timecode_frames("24:00:00:00", rate, drop=drop)
+
+
 def frames_to_timecode(number: int, rate: Fraction, *, drop: bool = False) -> str:
     """Return the time code that is ``number`` frames after 00:00:00:00; after 24 hours it begins again.
 
