@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import kinemacolor
 from kinemacolor.cli.main import run
@@ -25,7 +26,7 @@ from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.weights import registry
 from support.films import scene, write_film
 from support.laws import fingerprint, time_limit
-from support.plans import save
+from support.plans import gray, save
 from support.small_renders import LOSSLESS, SIZE, Recall, render_small, short_segments, small_plan
 
 __all__ = ["short_segments"]
@@ -215,6 +216,45 @@ def test_pictures_are_made_again(folder: Path) -> None:
     assert (folder / "one-again.png").read_bytes() == (folder / "one.png").read_bytes()
 
 
+def test_pictures_keep_their_names_where_those_of_the_source_changed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Scans with other names, and the pages of a file with another one; not from the first on."""
+    (folder / "scans").mkdir()
+    for number in range(8, 12):
+        save(folder / "scans" / f"s_{number}.png", scene(number, SIZE))
+    pages = [Image.fromarray(gray(scene(number, SIZE))[..., 0]) for number in range(12)]
+    pages[0].save(folder / "pages.tif", save_all=True, append_images=pages[1:])
+    given = {"encoding": EncodingOptions(), "start_seconds": 1 / 24}
+    records = [colorized(folder, f"{name}.color", name, **given) for name in ("scans", "pages.tif")]
+    for file in (folder / "scans").iterdir():
+        file.rename(file.with_name(f"frame{int(file.stem[2:])}.png"))
+    (folder / "vault").mkdir()
+    (folder / "scans").rename(folder / "vault" / "other scans")
+    (folder / "pages.tif").rename(folder / "vault" / "reel.tif")
+    for record, source in zip(records, ("other scans", "reel.tif"), strict=True):
+        again = ["again", str(record), "--source", str(folder / "vault" / source), "--jobs", "1", "--exact"]
+        assert run([*again, "--overwrite"]) == 0
+        assert run(again) == 0, "it is done, and says so"
+        found = fingerprint(folder / record.name.replace(".color", "-again.color").removesuffix(".kinemacolor.json"))
+        assert found == fingerprint(folder / record.name.removesuffix(".kinemacolor.json"))
+        edited(record, lambda content: [result.pop("files") for result in content["results"]])
+        assert run([*again, "-o", str(folder / f"{source}.older.color")]) == 5
+        assert "noted no names of pictures, so they are named after the source's" in capsys.readouterr().err
+
+
+def test_pictures_that_differ_are_counted(folder: Path) -> None:
+    record = colorized(folder, "out.color", encoding=EncodingOptions())
+    first = json.loads(record.read_text())["results"][0]
+    for name, words in (
+        ("000003.png", "1 of 12 pictures differ, the first is '000003.png'"),
+        ("more.png", "the pictures have other names or are others, among them 'more.png'"),
+    ):
+        files = first["files"] | {name: "0" * 64}
+        edited(record, lambda content, files=files: content["results"][0].update(files=files, sha256="0" * 64))
+        assert run_again(AgainRequest(record, folder / f"{name}.color", jobs=1)).differences == (words,)
+
+
 def test_what_has_moved_is_named_and_found(folder: Path, tmp_path: Path) -> None:
     record, elsewhere = colorized(folder), tmp_path / "elsewhere"
     (elsewhere / "stills").mkdir(parents=True)
@@ -225,11 +265,16 @@ def test_what_has_moved_is_named_and_found(folder: Path, tmp_path: Path) -> None
     ):
         AgainRun(AgainRequest(record))
     save(elsewhere / "stills" / "another.png", scene(9, SIZE))
-    with pytest.raises(InputError, match=r"no picture in .* is the reference key\.png"):
+    with pytest.raises(InputError, match=r"no file in .* is the reference key\.png"):
         AgainRun(AgainRequest(record, source=Path(before), references=elsewhere / "stills" / "another.png"))
     with pytest.raises(InputError, match="does not exist: name a folder"):
         AgainRun(AgainRequest(record, source=Path(before), references=elsewhere / "none"))
     for references in (elsewhere, Path(still)):
+        made = run_again(AgainRequest(record, source=Path(before), references=references, overwrite=True, jobs=1))
+        assert made.is_same
+    (elsewhere / "stills" / "0 notes").write_bytes(b"")
+    bare = Path(shutil.move(still, elsewhere / "stills" / "still"))  # as a reference may be called
+    for references in (elsewhere, bare):
         made = run_again(AgainRequest(record, source=Path(before), references=references, overwrite=True, jobs=1))
         assert made.is_same
 
@@ -309,6 +354,8 @@ def test_a_run_that_was_stopped_goes_on(folder: Path, monkeypatch: pytest.Monkey
         (lambda content: content["results"][0].update(name=".."), "without a folder"),
         (lambda content: content["results"][0].update(name="a\0b"), "without a folder"),
         (lambda content: content["results"][0].update(name="n" * 300), "without a folder"),
+        (lambda content: content["results"][0].update(files={"/etc/x.png": "0" * 64}), "wanted a place"),
+        (lambda content: content["results"][0].update(files={"x.png": "0"}), "files"),
         (lambda content: content["results"].append(content["results"][0]), "one film first"),
         (lambda content: content["source"].update(place="/etc/passwd"), "wanted a place"),
         (lambda content: content["source"].update(place="../../film.mkv"), "wanted a place"),
@@ -389,7 +436,7 @@ def test_stills_of_a_colour_film_are_taken_again(folder: Path, tmp_path: Path) -
     assert dict(still) == {"place": "color.mp4", "sha256": compute_file_sha256(color), "frame": dict(still)["frame"]}
     assert run_again(AgainRequest(record, jobs=1)).is_same
     (tmp_path / "archive").mkdir()
-    color.rename(tmp_path / "archive" / "colour, renamed.mp4")
+    color.rename(tmp_path / "archive" / "colour, renamed")
     with pytest.raises(InputError, match="is missing: name its folder"):
         AgainRun(AgainRequest(record, overwrite=True))
     assert run_again(AgainRequest(record, references=tmp_path, overwrite=True, jobs=1)).is_same

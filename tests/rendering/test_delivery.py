@@ -131,6 +131,13 @@ def test_a_folder_of_pictures_can_lie_in_a_bag(path: Path) -> None:
     render_small(path, str(spec.output), encoding=spec.encoding, delivery=spec.delivery)
     assert len(list((bag / "data" / "out").iterdir())) == 12
     assert not find_bag_faults(bag)
+    render_small(path, "alone", encoding=EncodingOptions(vcodec="png"))
+    in_a_bag = {"name": str(spec.output), "encoding": spec.encoding, "delivery": spec.delivery}
+    alone = {"name": "alone", "encoding": spec.encoding}
+    assert (finished(path, in_a_bag), finished(path, alone)) == (True, True)
+    for folder in (bag / "data" / "out", path.with_name("alone")):
+        (folder / ".DS_Store").write_text("what file managers leave")
+    assert (finished(path, in_a_bag), finished(path, alone)) == (False, True), "in a bag every file counts"
 
 
 def test_a_stopped_render_into_a_bag_goes_on_to_the_same_bytes(path: Path, tmp_path: Path) -> None:

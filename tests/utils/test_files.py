@@ -20,7 +20,7 @@ from kinemacolor.utils.checked_files import (
     write_checked_lines,
 )
 from kinemacolor.utils.files import (
-    compute_tree_sha256,
+    digest_tree,
     iter_json_lines,
     relate_path,
     sync_tree,
@@ -99,9 +99,22 @@ def test_a_tree_is_known_by_names_and_contents(tmp_path: Path) -> None:
     for name in ("one", "two"):
         (tmp_path / name / "sub").mkdir(parents=True)
         (tmp_path / name / "sub" / "a").write_text("a")
-    assert compute_tree_sha256(tmp_path / "one") == compute_tree_sha256(tmp_path / "two")
+    assert digest_tree(tmp_path / "one") == digest_tree(tmp_path / "two")
     (tmp_path / "two" / "sub" / "a").rename(tmp_path / "two" / "sub" / "b")
-    assert compute_tree_sha256(tmp_path / "one") != compute_tree_sha256(tmp_path / "two")
+    assert digest_tree(tmp_path / "one") != digest_tree(tmp_path / "two")
+
+
+def test_what_file_managers_leave_in_a_folder_does_not_count(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("a")
+    before = digest_tree(tmp_path)
+    (tmp_path / "@eaDir").mkdir()
+    for name in (".DS_Store", "Thumbs.db", "Desktop.ini", "._a.png", "@eaDir/a.png"):
+        (tmp_path / name).write_text("x")
+    assert digest_tree(tmp_path) == before
+    for name in ("._other.png", ".a.png", "._"):
+        (tmp_path / name).write_text("x")
+        assert digest_tree(tmp_path) != before
+        (tmp_path / name).unlink()
 
 
 def test_windows_syncs_what_is_open_for_writing_and_no_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

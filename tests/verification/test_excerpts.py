@@ -5,16 +5,17 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
 from kinemacolor.errors import UsageError
 from kinemacolor.verification.timecode import advance_timecode
 from kinemacolor.verification.verify import verify_film
 from kinemacolor.video import timecode
-from support.films import write_film, write_with_chroma
-from support.kept_films import CASES, with_sound
+from support.films import luma_of, write_film, write_with_chroma
+from support.kept_films import CASES, SRT, with_sound, with_subtitles
 from support.remux import MS
-from support.strange_films import join_bytes, join_streams
+from support.strange_films import code_film, join_bytes, join_streams
 
 LATE = 1.4  # seconds, of the first picture of a transport stream
 SPANS = [(0.125, None), (0, 0.25), (0.1, 0.3)]
@@ -40,6 +41,7 @@ def film(name: str, **how: Any) -> Callable[[Path], Path]:
         pytest.param(film("film.avi", sound=True, **COARSE), id="a clock of whole frames"),
         pytest.param(film("film.ts", sound=True, **COARSE | {"codec": "mpeg2video"}), id="begins late"),
         pytest.param(film("film.mkv", sound=True, time_base=MS, container_options={"live": "1"}), id="no index"),
+        pytest.param(film("film.avi", sound=True, options={"bf": "2"}, **COARSE), id="B-frames in AVI"),
         pytest.param(lambda folder: with_sound(folder, "adpcm_ms", "film.avi"), id="sound in long packets"),
         pytest.param(lambda folder: with_sound(folder, "aac", "film.mp4", first=-24000), id="sound ends before"),
         *(pytest.param(CASE_OF[name], id=name) for name in ("pictures before zero", "time code", "chapters")),
@@ -73,6 +75,42 @@ def test_what_is_missing_of_a_part_is_found(tmp_path: Path) -> None:
     silent = tmp_path / "silent.mkv"
     write_with_chroma(source, silent, start_seconds=0.1, end_seconds=0.3, with_other_streams=False)
     assert [fault.partition(":")[0] for fault in faults(source, silent, 0.1, 0.3)] == ["audio streams"]
+
+
+def test_parts_that_follow_each_other_share_no_frame(tmp_path: Path) -> None:
+    """The end that somebody types is the time of a frame, rounded, on a clock that begins at any time."""
+    source = code_film(tmp_path / "film.ts", 60, codec="mpeg2video", size=(64, 96))
+    for cut in (0.8, 0.8004, 0.7996, 1.6, 1.68):
+        write_with_chroma(source, tmp_path / "one.mkv", end_seconds=cut)
+        write_with_chroma(source, tmp_path / "two.mkv", start_seconds=cut)
+        assert faults(source, tmp_path / "one.mkv", 0, cut) == faults(source, tmp_path / "two.mkv", cut, None) == []
+        assert len(luma_of(tmp_path / "one.mkv")) == round(25 * cut)
+        assert len(luma_of(tmp_path / "two.mkv")) == 60 - round(25 * cut)
+
+
+@pytest.mark.parametrize(("rate", "sound"), [(Fraction(25), "pcm_s16le"), (Fraction(24000, 1001), "aac")])
+@pytest.mark.parametrize("start", [0.1, 0.103, 0.115])
+def test_sound_in_mxf_lasts_to_the_end_of_the_last_picture(
+    rate: Fraction, sound: str, start: float, tmp_path: Path
+) -> None:
+    source = code_film(tmp_path / "film.mkv", 12, rate=rate, size=(128, 256), sound=sound, sound_seconds=0.7)
+    write_with_chroma(source, tmp_path / "out.mxf", start_seconds=start, vcodec="dnxhr")
+    assert faults(source, tmp_path / "out.mxf", start, None) == []
+
+
+def test_a_subtitle_is_shown_where_a_part_begins_in_it(tmp_path: Path) -> None:
+    source = with_subtitles(tmp_path, "srt", SRT)
+    write_with_chroma(source, tmp_path / "out.mkv", start_seconds=0.05)
+    assert faults(source, tmp_path / "out.mkv", 0.05, None) == []
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        spoken = [packet for packet in container.demux(subtitles=0) if packet.size]
+    assert [bytes(packet) for packet in spoken] == [b"Hello", b"Dog"]
+    assert [packet.pts for packet in spoken] == [0, 60]
+    assert spoken[0].duration == 50
+    write_with_chroma(source, tmp_path / "late.mkv", start_seconds=0.1)
+    with av.open(str(tmp_path / "late.mkv")) as container:
+        assert [bytes(packet) for packet in container.demux(subtitles=0) if packet.size] == [b"Dog"]
+    assert faults(source, tmp_path / "late.mkv", 0.1, None) == []
 
 
 def test_sound_of_a_part_lasts_as_long_as_its_pictures(tmp_path: Path) -> None:

@@ -75,10 +75,10 @@ def test_every_kind_of_pixels_is_right(tmp_path: Path, pix_fmt: str, name: str, 
     verify_right(lossless(tmp_path, pix_fmt=pix_fmt), tmp_path / name, **options)
 
 
-@pytest.mark.parametrize("name", ["scan.tif", "scan.png", "turned.jpg", "scan.webp"])
+@pytest.mark.parametrize("name", ["scan.tif", "scan.png", "turned.jpg", "turned.tif", "scan.webp"])
 def test_photographs_are_right(tmp_path: Path, name: str) -> None:
-    if name == "turned.jpg":
-        image = Image.fromarray(scene(0))
+    if name.startswith("turned"):
+        image = Image.fromarray(scene(0)).convert("L" if name.endswith("tif") else "RGB")
         exif = image.getexif()
         exif[0x112] = 6  # turned by a quarter
         image.save(tmp_path / name, exif=exif)

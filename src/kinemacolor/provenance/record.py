@@ -91,11 +91,15 @@ class _Section(BaseModel):
 
 
 class RecordedResult(_Section):
-    """A result. ``sha256``: of the file; of a folder that of its files' names and digests (`compute_tree_sha256`)."""
+    """A result. ``sha256``: of the file; of a folder that of its files' names and digests (`digest_tree`).
+
+    ``files``: of a folder the sha256 of each file, by its name in it; None of a file, and in records of before.
+    """
 
     role: ResultRole
     name: _Name
     sha256: Sha256
+    files: dict[_Place, Sha256] | None = None
 
 
 class RecordedSource(_Section):

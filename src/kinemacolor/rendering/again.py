@@ -1,6 +1,7 @@
 """Makes the results of a record again: finds what they were made from, renders, and says whether they are the same."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import film_sha256
 from kinemacolor.plan.stills import extract_still
 from kinemacolor.provenance.fixity import is_payload
-from kinemacolor.provenance.record import Record, make_record_path
+from kinemacolor.provenance.record import Record, RecordedResult, make_record_path
 from kinemacolor.rendering.output import OutputSpec, find_finished_render, prepare_plan_output
 from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.rendering.temporary_folder import (
@@ -19,11 +20,11 @@ from kinemacolor.rendering.temporary_folder import (
     mark_temporary_folder,
     remove_temporary_folder,
 )
-from kinemacolor.utils.files import compute_file_sha256, compute_tree_sha256, resolve_folder
+from kinemacolor.utils.files import compute_file_sha256, digest_tree, resolve_folder
 from kinemacolor.video.disclosure import ResultRole
-from kinemacolor.video.images import FILM_SUFFIXES, PICTURE_SUFFIXES
+from kinemacolor.video.images import FILM_SUFFIXES, PICTURE_SUFFIXES, sort_naturally
 from kinemacolor.video.output import make_partial_path
-from kinemacolor.video.picture_series import is_pattern
+from kinemacolor.video.picture_series import choose_result_suffix, is_pattern
 from kinemacolor.weights.manifest import weights_sha256
 
 _SHOWN_DIGITS = 12  # of a sha256, in messages
@@ -116,7 +117,7 @@ class AgainRun:
         same = {}
         for role, path in made.items():
             with translate_read_errors(path):
-                same[role] = compute_tree_sha256(path) == self.record.sha256s[role]
+                same[role] = digest_tree(path).sha256 == self.record.sha256s[role]
         differences = () if all(same.values()) else tuple(self._find_differences(report, made["film"]))
         return AgainReport(report, same, differences)
 
@@ -195,7 +196,12 @@ class AgainRun:
                 others[role] = path
                 taken.add(path.name.casefold())
         return OutputSpec(
-            film, self.record.encoding, others.get("layer"), others.get("confidence"), self.request.overwrite
+            film,
+            self.record.encoding,
+            others.get("layer"),
+            others.get("confidence"),
+            self.request.overwrite,
+            frame_names=_list_frame_names(self.record),
         )
 
     def _choose_runtime(self) -> Runtime:
@@ -222,35 +228,51 @@ class AgainRun:
             return
         if self.record.is_signed:
             yield "the recorded film has Content Credentials, of which a part is random; this one has none"
-        before, after = _list_decisive(self.record), _list_decisive(made)
-        for name in sorted(before.keys() | after.keys()):
-            if before.get(name) != after.get(name):
-                yield f"{name} was {str(before.get(name, 'none'))[:80]}, is {after.get(name, 'none')}"
+        for before, after in zip(self.record.results, made.results, strict=False):
+            yield from self._compare_files(before, after)
+        was, now = _list_decisive(self.record), _list_decisive(made)
+        for name in sorted(was.keys() | now.keys()):
+            if was.get(name) != now.get(name):
+                yield f"{name} was {str(was.get(name, 'none'))[:80]}, is {now.get(name, 'none')}"
+
+    def _compare_files(self, before: RecordedResult, after: RecordedResult) -> Iterator[str]:
+        """Say what differs between the pictures of two folders; nothing of other results."""
+        if after.files is None or before.sha256 == after.sha256:
+            return
+        if before.files is None:
+            if choose_result_suffix(self.plan.film.path) is not None:  # the source is of pictures
+                yield "the record is of a version that noted no names of pictures, so they are named after the source's"
+        elif others := sorted(before.files.keys() ^ after.files.keys()):
+            yield f"the pictures have other names or are others, among them {others[0]!r}"
+        else:
+            others = sorted(name for name, sha256 in after.files.items() if before.files[name] != sha256)
+            yield f"{len(others)} of {len(after.files)} pictures differ, the first is {others[0]!r}"
 
 
 class _ReferenceSearch:
-    """Finds files by their sha256: where a record names them, else in a folder, all of it hashed once."""
+    """Finds files by their sha256: where a record names them, else in a folder, no file of which is hashed twice."""
 
     def __init__(self, folder: Path, given: Path | None) -> None:
         self._folder, self._given = folder, given
-        self._digests: dict[str, Path] | None = None
+        self._digests: dict[str, Path] = {}
         if given is not None and not given.exists():
             raise InputError(f"{given} does not exist: name a folder with the references")
+        self._unread = _iter_digests(given) if given is not None else iter(())
 
     def find(self, place: str, sha256: str) -> Path | None:
         """Return the path of a file; None where none has this sha256."""
         named = self._folder / place
-        if self._given is None:
-            return named if _has_digest(named, sha256) else None
-        if self._digests is None:
-            self._digests = {compute_file_sha256(path): path for path in _iter_files(self._given)}
+        while self._given is not None and sha256 not in self._digests:
+            if (found := next(self._unread, None)) is None:
+                break
+            self._digests.setdefault(*found)
         return self._digests.get(sha256) or (named if _has_digest(named, sha256) else None)
 
     def describe_missing(self, place: str, sha256: str) -> str:
         """Say in words why `find` found nothing."""
         named = self._folder / place
         if self._given is not None:
-            return f"no picture in {self._given} is the reference {named.name} (sha256 {sha256[:_SHOWN_DIGITS]}…)"
+            return f"no file in {self._given} is the reference {named.name} (sha256 {sha256[:_SHOWN_DIGITS]}…)"
         if not named.is_file():
             return f"the reference {named} is missing: name its folder with --references"
         with translate_read_errors(named):
@@ -269,10 +291,29 @@ def run_again(request: AgainRequest, on_progress: Callable[[Progress], None] | N
     return AgainRun(request).render(on_progress)
 
 
-def _iter_files(given: Path) -> Iterator[Path]:
-    for path in sorted(given.rglob("*")) if given.is_dir() else [given]:
-        if path.suffix.lower() in (*PICTURE_SUFFIXES, *FILM_SUFFIXES) and path.is_file():
-            yield path
+def _list_frame_names(record: Record) -> tuple[str, ...]:
+    """List what the pictures of a folder were named after; nothing where no result is one, or the record lacks it."""
+    files = next((result.files for result in record.results if result.files), {})
+    names = [path.stem for path in sort_naturally(map(Path, files))]
+    return tuple(names) if len(set(names)) == record.report.frames else ()
+
+
+def _iter_digests(given: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the sha256 of a file, or of all in a folder: those that pictures and films are called first, small first.
+
+    What has another name, and may not be read, is passed over.
+    """
+    ranks: dict[Path, tuple[bool, int, Path]] = {}
+    for path in given.rglob("*") if given.is_dir() else [given]:
+        with suppress(OSError):
+            is_other = path != given and path.suffix.lower() not in (*PICTURE_SUFFIXES, *FILM_SUFFIXES)
+            ranks |= {path: (is_other, path.stat().st_size, path)} if path.is_file() else {}
+    for is_other, _, path in sorted(ranks.values()):
+        try:
+            yield compute_file_sha256(path), path
+        except OSError:
+            if not is_other:
+                raise
 
 
 def _has_digest(path: Path, sha256: str) -> bool:

@@ -18,14 +18,16 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from kinemacolor.errors import KinemacolorError, UsageError
-from kinemacolor.provenance.fixity import BAG_FILES, list_fixity_names, make_fixity_path
+from kinemacolor.provenance.fixity import BAG_FILES, list_files, list_fixity_names, make_fixity_path
 from kinemacolor.provenance.record import Record, make_record_path
 from kinemacolor.rendering.delivery import list_files_beside, write_files_beside
 from kinemacolor.rendering.ownership import lock_work_folder, make_lock_path, own_outputs
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.utils.checked_files import read_checked_json, read_kept_file, write_checked_json
 from kinemacolor.utils.files import (
-    compute_tree_sha256,
+    TreeDigest,
+    digest_tree,
+    list_tree,
     relate_path,
     remove_unfinished,
     sync_path,
@@ -107,7 +109,7 @@ def commit_outputs(
     claim: OutputClaim,
     writers: Iterable[FilmWriter],
     report: RenderReport,
-    make_record: Callable[[Sequence[str]], Record],
+    make_record: Callable[[Sequence[TreeDigest]], Record],
     sign: Callable[[Path], None] | None = None,
 ) -> None:
     """Have ``writers`` finish, and give all results and what is handed over with them their names at once.
@@ -124,8 +126,9 @@ def commit_outputs(
     with translate_disk_errors(claim.paths[0]):
         for path in claim.paths:
             sync_tree(make_partial_path(path))
-        digests = [compute_tree_sha256(make_partial_path(path)) for path in claim.paths]
-    beside = write_files_beside(claim.paths, digests, make_record(digests), claim.bag, has_fixity=claim.has_fixity)
+        found = [digest_tree(make_partial_path(path)) for path in claim.paths]
+    digests = [one.sha256 for one in found]
+    beside = write_files_beside(claim.paths, digests, make_record(found), claim.bag, has_fixity=claim.has_fixity)
     partials = map(make_partial_path, claim.files[len(claim.paths) :])
     texts = [(read_kept_file(partial) or b"").decode(errors="surrogateescape") for partial in partials]
     note = {"request": claim.request, "results": digests, "beside": beside, "texts": texts, "report": asdict(report)}
@@ -168,6 +171,8 @@ def _is_whole(claim: OutputClaim, note: dict[str, Any]) -> bool:
     lost = {path: text for path, text in texts.items() if not os.path.lexists(path)}
     if any(_digest(path) != digest for path, digest in listed if path not in lost):
         return False
+    if claim.bag and any(len(list_files(path, "")) > len(list_tree(path)) for path in claim.paths if path.is_dir()):
+        return False  # in a bag every file counts
     with own_outputs(claim.paths if lost else ()):
         for path, text in lost.items():
             with write_file_atomically(path) as stream:
@@ -258,7 +263,7 @@ def _read_report(claim: OutputClaim, note: dict[str, Any] | None) -> RenderRepor
 def _digest(path: Path) -> str | None:
     """Compute the digest of a result; None where it is missing or cannot be read."""
     try:
-        return compute_tree_sha256(path)
+        return digest_tree(path).sha256
     except OSError:
         return None
 

@@ -44,8 +44,15 @@ def open_film_writer(path: Path, plan: Plan, output_setup: OutputSetup) -> FilmW
     seconds = plan.film.start_seconds, plan.film.end_seconds
     role = next(role for role, one in output_setup.output_spec.results if one == path)
     encoder = output_setup.encoders[path]
-    words, is_main = describe_result(role), role == "film"
-    return open_writer(path, output_setup.info, encoder, *seconds, with_other_streams=is_main, words=words)
+    return open_writer(
+        path,
+        output_setup.info,
+        encoder,
+        *seconds,
+        with_other_streams=role == "film",
+        words=describe_result(role),
+        frame_names=output_setup.output_spec.frame_names,
+    )
 
 
 def write_frames(

@@ -46,7 +46,8 @@ class OutputSpec:
 
     ``output`` is the colorized film. ``layer``: also the colours alone, on middle gray; ``confidence``: also the
     confidence of the model, as a gray film. With ``overwrite`` files that exist are replaced. All lie in the bag of
-    ``delivery``, where there is one (`place_in_bag`).
+    ``delivery``, where there is one (`place_in_bag`). ``frame_names``: of the pictures in folders, in order and without
+    a suffix, where they are not to be named after the source's.
     """
 
     output: Path
@@ -55,6 +56,7 @@ class OutputSpec:
     confidence: Path | None = None
     overwrite: bool = False
     delivery: DeliveryOptions = field(default_factory=DeliveryOptions)
+    frame_names: tuple[str, ...] = ()
 
     @property
     def results(self) -> list[tuple[ResultRole, Path]]:
@@ -246,6 +248,8 @@ def digest_request(output_spec: OutputSpec, decisive: object) -> str:
         output_spec.delivery
     ):  # later than others: without it digests stay what they were
         content.append(delivered)
+    if output_spec.frame_names:
+        content.append(output_spec.frame_names)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -36,7 +36,7 @@ from kinemacolor.provenance.record import (
 from kinemacolor.rendering.delivery import write_synced
 from kinemacolor.rendering.output import OutputSetup
 from kinemacolor.rendering.progress import RenderReport
-from kinemacolor.utils.files import compute_file_sha256, compute_tree_sha256
+from kinemacolor.utils.files import TreeDigest, compute_file_sha256, digest_tree
 from kinemacolor.utils.validation_messages import describe_validation_errors
 from kinemacolor.video.info import VideoInfo
 from kinemacolor.video.output import make_partial_path
@@ -66,15 +66,19 @@ def draft_record(render_plan: "RenderPlan", output_setup: OutputSetup) -> Record
 
 
 def finish_record(
-    draft: Record, render_plan: "RenderPlan", output_setup: OutputSetup, report: RenderReport, digests: Sequence[str]
+    draft: Record,
+    render_plan: "RenderPlan",
+    output_setup: OutputSetup,
+    report: RenderReport,
+    digests: Sequence[TreeDigest],
 ) -> Record:
     """Complete the record of a render whose results have these digests, in their order.
 
     Results of a film that was cut off have the names of partial ones.
     """
     results = (
-        RecordedResult(role=role, name=(make_partial_path(path) if report.ended_early else path).name, sha256=digest)
-        for (role, path), digest in zip(output_setup.output_spec.results, digests, strict=True)
+        RecordedResult(role=role, name=(make_partial_path(path) if report.ended_early else path).name, **one._asdict())
+        for (role, path), one in zip(output_setup.output_spec.results, digests, strict=True)
     )
     changes = {
         "is_signed": output_setup.signer is not None and not report.ended_early,
@@ -134,7 +138,7 @@ def write_partial_record(
     """
     partials = [make_partial_path(path) for path in output_setup.claim.paths]
     with translate_read_errors(partials[0]):
-        digests = [compute_tree_sha256(path) for path in partials]
+        digests = [digest_tree(path) for path in partials]
     record = finish_record(draft, render_plan, output_setup, report, digests)
     write_synced(make_record_path(partials[0]), record.to_json())
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 from uuid import uuid4
 
 from safetensors import SafetensorError
@@ -18,6 +18,10 @@ from safetensors import SafetensorError
 from kinemacolor.errors import ResourceError, UsageError, find_machine_fault
 
 NEW_FILE_PATTERN = r"\.[0-9a-f]{32}\.new"  # names of files that were not yet whole when their process was killed
+# macOS, Windows, KDE, and drives that are shared with them; in small letters.
+_LEFT_BY_SYSTEMS = frozenset(
+    (".ds_store", ".localized", ".appledouble", "thumbs.db", "ehthumbs.db", "desktop.ini", ".directory", "@eadir")
+)
 
 
 @contextmanager
@@ -192,12 +196,38 @@ def iter_json_lines(path: Path) -> Iterator[dict[str, Any]]:
             yield row
 
 
-def compute_tree_sha256(path: Path) -> str:
-    """Compute the SHA-256 of a file, or of the names and contents of all files in a folder. Raises OSError."""
+class TreeDigest(NamedTuple):
+    """The SHA-256 of a file; or of a folder, and then those of its ``files``, by their names in it."""
+
+    sha256: str
+    files: dict[str, str] | None = None
+
+
+def digest_tree(path: Path) -> TreeDigest:
+    """Compute the SHA-256 of a file, or of the names and contents of all files in a folder (`list_tree`).
+
+    Raises OSError.
+    """
     if not path.is_dir():
-        return compute_file_sha256(path)
-    inside = sorted(file for file in path.rglob("*") if not file.is_dir())
-    rows = [[file.relative_to(path).as_posix(), compute_file_sha256(file)] for file in inside]
+        return TreeDigest(compute_file_sha256(path))
+    files = {file.relative_to(path).as_posix(): compute_file_sha256(file) for file in list_tree(path)}
+    return TreeDigest(digest_files(files), files)
+
+
+def list_tree(folder: Path) -> list[Path]:
+    """List all files in a folder but those that file managers and network drives leave there by themselves."""
+    inside = ((file, file.relative_to(folder).parts) for file in folder.rglob("*") if not file.is_dir())
+    return [
+        file
+        for file, parts in inside
+        if _LEFT_BY_SYSTEMS.isdisjoint(map(str.casefold, parts))
+        and not (file.name.startswith("._") and (file.parent / file.name[2:]).is_file())  # macOS: of that file
+    ]
+
+
+def digest_files(files: Mapping[str, str]) -> str:
+    """Compute the SHA-256 of a folder from those of its files, by their names in it."""
+    rows = sorted(files.items(), key=lambda row: row[0].split("/"))
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 

@@ -19,6 +19,7 @@ from kinemacolor.verification.picture_checks import (
 )
 from kinemacolor.verification.picture_reading import USUAL_RATE
 from kinemacolor.verification.reading import Reading
+from kinemacolor.verification.record_content import FilmsFacts
 from kinemacolor.verification.stream_checks import iter_stream_checks, list_all_but_pictures, pair_streams
 from kinemacolor.verification.times import TimePairing
 
@@ -59,6 +60,13 @@ class FilmComparison:
         self._pair_packets()
         for pair in self._pairs:
             pair.count_rest(source, result)
+
+    @property
+    def facts(self) -> FilmsFacts:
+        """What was read of both films that a record tells too."""
+        (rows, columns), (top, bottom, left, right) = self._source.pictures.size, self._source.pictures.crop
+        sizes = (columns - left - right, rows - top - bottom), (columns, rows)
+        return FilmsFacts(self._counts[0], self._counts[1], sizes)
 
     def iter_checks(self) -> Iterator[Check]:
         """Judge all that was read."""
@@ -121,7 +129,7 @@ class FilmComparison:
         if not has_times(result.header):
             tick = float(bases[1]) / 2  # the frames follow each other, so each is at the nearest of all times
         shift = parts[0].shift
-        is_moved = abs(shift) > max(tick, get_beginning_tolerance(result.header))
+        is_moved = abs(shift) > tick + get_beginning_tolerance(result.header)
         slack = tick + source.clock_slack
         may_move = not has_times(result.header) or -slack <= shift <= slack - source.earliest_seconds
         passed = self._times.spread <= tick and (not is_moved or may_move) and not self._times.backwards

@@ -13,7 +13,8 @@ _ROUNDING_SECONDS = 1e-6  # of numbers with a floating point
 class Span(NamedTuple):
     """A part of a film on the clock of its timestamps, in seconds: what is at ``zero`` comes at 0 in the result.
 
-    What begins before ``first``, or at ``end`` or later, is no part of it.
+    What begins before ``first``, or at ``end`` or later, is no part of it. Times of frames are taken for those that
+    users type, which are rounded; sound is exact.
     """
 
     zero: float = 0.0
@@ -22,11 +23,15 @@ class Span(NamedTuple):
 
     def has_frame(self, seconds: float) -> bool:
         """Say whether a frame with this timestamp is shown."""
-        return self.first - _TOLERANCE_SECONDS <= seconds < self.end
+        return self.first - _TOLERANCE_SECONDS <= seconds and not self.is_behind(seconds)
+
+    def is_behind(self, seconds: float) -> bool:
+        """Say whether a frame with this timestamp is one after the part."""
+        return seconds >= self.end - _TOLERANCE_SECONDS
 
     def has_packet(self, seconds: float) -> bool:
         """Say whether a packet of another stream with this timestamp is kept; it is cut nowhere."""
-        return self.first - _ROUNDING_SECONDS <= seconds < self.end
+        return self.first - _ROUNDING_SECONDS <= seconds < self.end - _ROUNDING_SECONDS
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ class Excerpt:
 
     def find_span(self, origin_seconds: float, time_base: Fraction) -> Span:
         """Return it on the clock of a film whose pictures begin at ``origin_seconds`` and have this ``time_base``."""
-        end = math.inf if self.end_seconds is None else self.end_seconds + origin_seconds - _ROUNDING_SECONDS
+        end = math.inf if self.end_seconds is None else self.end_seconds + origin_seconds
         if not self.start_seconds:
             return Span(end=end)
         ticks = (self.start_seconds + origin_seconds) / time_base

@@ -1,5 +1,6 @@
 """A film as FFmpeg reports it: its headers, its decoded frames, and the packets of all else, in one pass."""
 
+import math
 import re
 from collections import deque
 from collections.abc import Collection, Iterator
@@ -13,7 +14,7 @@ import av.logging
 from av.stream import AttachmentStream, Discard, Disposition
 
 from kinemacolor.errors import InputError, translate_foreign_errors
-from kinemacolor.verification.excerpt import Excerpt
+from kinemacolor.verification.excerpt import Excerpt, Span
 from kinemacolor.verification.facts import Crop, Damage, FilmHeader, FrameFact, PacketFact, PictureFacts, StreamHeader
 from kinemacolor.verification.luma import is_rgb, read_luma
 from kinemacolor.verification.side_data import FieldOrderFinder, iter_side_data, read_display_matrix
@@ -25,6 +26,11 @@ _MXF_COMMENT = "comment_"  # how FFmpeg calls the metadata that MXF has no own p
 _CROP_PATTERN = re.compile(r"Frame cropping: (\d+)/(\d+)/(\d+)/(\d+)")
 # AVI has the frames in the order in which they are decoded, and a rate; what FFmpeg calls their times is a guess.
 _WITHOUT_PRESENTATION_TIMES = ("avi",)
+_TIMED_IN_ORDER_OF_DECODING = ("h264", "hevc")  # there; of others decoders say when the first frame is shown
+_MAX_INTERLEAVING_SECONDS = 10  # by which sound may lie behind its pictures in a file
+_LEAD_SECONDS = 2  # before a part, from where on it is decoded
+_LEAST_SECONDS = 0.001  # of a subtitle: containers round to it
+_NO_TIMESTAMPS = 0x0080  # AVFMT_NOTIMESTAMPS: raw streams
 KINDS_OF_PACKETS = ("audio", "subtitle", "cover art", "video")
 
 
@@ -44,12 +50,13 @@ class FilmReading:
 
     def __init__(self, path: Path, crop: Crop, excerpt: Excerpt) -> None:
         self.path, self.excerpt, self.damage, self.earliest_seconds = path, excerpt, Damage(), 0.0
-        self.picture_packets, self._first_ticks, self._is_behind = 0, 0, False
+        self.picture_packets, self._entry, self._is_behind = 0, 0, False
         self.clock_slack, self.has_jumped = 0.0, False
         self._container = open_container(path)
         self._stream = _find_pictures(self._container, path)
         time_base = self._stream.time_base or Fraction(1, 1000)
-        self.span = excerpt.find_span(float((self._stream.start_time or 0) * time_base), time_base)
+        self._origin_ticks = _find_origin_ticks(self._container, self._stream, path)
+        self.span = excerpt.find_span(float(self._origin_ticks * time_base), time_base)
         self._stream.codec_context.thread_type = "AUTO"
         self._stream.codec_context.flags |= av.codec.context.Flags.unaligned  # else some crop only to multiples
         self._fields = FieldOrderFinder(self._stream.codec_context.field_order)
@@ -82,6 +89,8 @@ class FilmReading:
             raise InputError(f"{path} holds no frame that can be decoded ({self._stream.codec_context.name})")
         self.pictures = _describe_pictures(self._stream, first, crop)
         self._frames = chain([first], frames)
+        if excerpt.start_seconds and not self._is_timed_by_order:
+            self._entry = _find_entry(path, self.span)
 
     def close(self) -> None:
         """Close the film."""
@@ -104,22 +113,26 @@ class FilmReading:
         for frame in self._frames:
             time_base = frame.time_base or self.pictures.time_base
             ticks = frame.pts
-            if self._container.format.name in _WITHOUT_PRESENTATION_TIMES:
+            if self._is_timed_by_order:
                 if previous is not None and frame.pts is not None and frame.pts < previous:
                     self.clock_slack = 2.5 * usual  # it is not known how long the first frames wait for each other
                 previous = frame.pts
                 decoded_first = frame.dts if decoded_first is None else decoded_first
-                ticks = None if frame.dts is None else frame.dts - (decoded_first or 0) + self._first_ticks
+                ticks = None if frame.dts is None else frame.dts - (decoded_first or 0) + self._origin_ticks
             seconds = reached if ticks is None else float(ticks * time_base)
             self.has_jumped = self.has_jumped or seconds < latest - JUMP_SECONDS
             latest = seconds
             reached = seconds + (float(frame.duration * time_base) or usual)
-            self._is_behind = self._is_behind or seconds >= self.span.end
+            self._is_behind = self._is_behind or self.span.is_behind(seconds)
             if self._is_behind or not self.span.has_frame(seconds):
                 continue
             with translate_foreign_errors(lambda error: InputError(f"{self.path} cannot be read ({error})")):
                 luma = read_luma(frame, weights)
             yield FrameFact(seconds - self.span.zero, luma, self._fields.find(frame), dict(iter_side_data(frame)))
+
+    @property
+    def _is_timed_by_order(self) -> bool:
+        return self._container.format.name in _WITHOUT_PRESENTATION_TIMES
 
     def _iter_decoded(self) -> Iterator[av.VideoFrame]:
         """Yield decoded frames, and queue the packets between them; damage is noted and never raised."""
@@ -127,19 +140,26 @@ class FilmReading:
         for packet in self._iter_packets():
             times = [float(ticks * packet.time_base) for ticks in (packet.pts, packet.dts) if ticks is not None]
             is_part = _is_still(packet) or self.span.has_packet(times[-1] if times else 0.0)
+            if packet.stream.type == "subtitle" and times:  # what is still shown where the part begins is in it
+                until = times[-1] + float((packet.duration or 0) * packet.time_base)
+                is_part = is_part or times[-1] < self.span.first < until - _LEAST_SECONDS
+                times = [max(one, self.span.first) for one in times]
             if is_part:
                 self.earliest_seconds = min([self.earliest_seconds, *(time - self.span.zero for time in times)])
             if packet.stream.index != self._stream.index:
                 if packet.size and is_part:
                     self.indices_in_part.add(packet.stream.index)
                 if packet.size and is_part and packet.stream.index in self.queues:
-                    self.queues[packet.stream.index].append(_describe_packet(packet, self.span.zero))
+                    self.queues[packet.stream.index].append(_describe_packet(packet, self.span))
                 continue
-            if not self.picture_packets:
-                self._first_ticks = packet.dts or 0
             self.picture_packets += bool(packet.size)
             reached = max([reached, *times])
-            if self._is_behind:  # what is left is read for the sound between the pictures
+            if reached > self.span.end + _MAX_INTERLEAVING_SECONDS:
+                return
+            if self.picture_packets == self._entry:
+                self._stream.codec_context.flush_buffers()
+            # Of what lies around the part only the sound is looked at, which may be in it.
+            if self._is_behind or self.picture_packets < self._entry:
                 continue
             try:
                 frames = [frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
@@ -188,11 +208,51 @@ def _find_pictures(container: av.container.InputContainer, path: Path) -> av.Vid
     raise InputError(f"{path} holds no picture stream: give a film, a picture or a folder of numbered pictures")
 
 
+def _find_entry(path: Path, span: Span) -> int:
+    """Find from which packet of pictures on a part has to be decoded: counted from 1, 0 for all.
+
+    It is that of a key frame a while before the part, as frames that follow one may refer to others before it. Where
+    the clock jumps back before the part it is none.
+    """
+    entry, count, latest = 0, 0, -math.inf
+    with open_container(path) as film:
+        stream = _find_pictures(film, path)
+        try:
+            for packet in film.demux(stream):
+                seconds = float((packet.pts or 0) * packet.time_base)
+                if not packet.size or seconds > span.first:
+                    break
+                count += 1
+                if packet.is_keyframe and seconds < latest:
+                    return 0
+                if packet.is_keyframe and seconds < span.first - _LEAD_SECONDS:
+                    entry, latest = count, seconds
+        except av.error.FFmpegError:  # told where it is read
+            return 0
+    return entry
+
+
+def _find_origin_ticks(container: av.container.InputContainer, stream: av.VideoStream, path: Path) -> int:
+    """Find the time of the first picture, in ticks: that of the header, if it is not of the first packet instead."""
+    is_told = container.format.name not in _WITHOUT_PRESENTATION_TIMES and not container.format.flags & _NO_TIMESTAMPS
+    if is_told:
+        return stream.start_time or 0
+    with open_container(path) as film:
+        pictures = _find_pictures(film, path)
+        is_in_order = pictures.codec_context.codec.canonical_name in _TIMED_IN_ORDER_OF_DECODING
+        try:
+            if is_in_order:
+                return next((packet.pts for packet in film.demux(pictures) if packet.pts is not None), 0)
+            return next((frame.pts for frame in film.decode(pictures) if frame.pts is not None), 0)
+        except av.error.FFmpegError:  # told where it is read
+            return 0
+
+
 def _is_still(packet: "av.Packet[av.stream.Stream]") -> bool:
     return bool(packet.stream.disposition & Disposition.attached_pic)
 
 
-def _describe_packet(packet: "av.Packet[av.stream.Stream]", zero_seconds: float) -> PacketFact:
+def _describe_packet(packet: "av.Packet[av.stream.Stream]", span: Span) -> PacketFact:
     data = bytes(packet)
     if packet.stream.type == "audio" and data[:1] == b"\xff" and data[1:2] and data[1] & 0xF6 == 0xF0:
         data = data[7:] if data[1] & 1 else data[9:]  # AAC in a transport stream carries an ADTS header
@@ -200,8 +260,10 @@ def _describe_packet(packet: "av.Packet[av.stream.Stream]", zero_seconds: float)
     if _is_still(packet):
         return PacketFact(digest, 0.0, 0.0)
     ticks = packet.pts if packet.pts is not None else packet.dts or 0
-    seconds = float(ticks * packet.time_base) - zero_seconds
-    return PacketFact(digest, seconds, float((packet.duration or 0) * packet.time_base))
+    seconds, duration = float(ticks * packet.time_base), float((packet.duration or 0) * packet.time_base)
+    if packet.stream.type == "subtitle" and seconds < span.first:
+        seconds, duration = span.first, seconds + duration - span.first
+    return PacketFact(digest, seconds - span.zero, duration)
 
 
 def _describe_pictures(stream: av.VideoStream, frame: av.VideoFrame, crop: Crop) -> PictureFacts:

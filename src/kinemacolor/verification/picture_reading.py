@@ -81,7 +81,7 @@ class PictureReading:
                     self.damage.end = str(error)
                     return
                 begin = reached if self.has_clock else float(number / USUAL_RATE)
-                if begin >= self.span.end:
+                if self.span.is_behind(begin):
                     return
                 if self.span.has_frame(begin):
                     yield FrameFact(begin - self.span.zero if self.has_clock else float(number), plane, "p", {})
@@ -108,6 +108,7 @@ def _open_with_pillow(file: Path) -> Iterator[tuple[UIntArray, float | None]] | 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         image = Image.open(file)
+        image.filename = ""  # else Pillow maps uncompressed pictures of TIFF into memory, turned ones by a wrong size
     pages = getattr(image, "n_frames", 1)
     bits = _read_depth(file, image)
     if image.format == "TIFF" and bits > 8 and pages > 1:

@@ -3,20 +3,21 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from kinemacolor.errors import translate_read_errors
-from kinemacolor.utils.files import compute_file_sha256, compute_tree_sha256
+from kinemacolor.utils.files import TreeDigest, compute_file_sha256, digest_tree
 from kinemacolor.verification.check import Check
 from kinemacolor.verification.excerpt import Excerpt
 from kinemacolor.verification.picture_lists import list_pictures
+from kinemacolor.verification.record_content import MAX_SECONDS, FilmsFacts, list_faults
 
 _SUFFIX = ".kinemacolor.json"
 _MAX_BYTES = 256_000_000
-_MAX_SECONDS = 1e9
 _SHOWN_DIGITS = 12
+_SHOWN_NAMES, _SHOWN_LETTERS = 3, 300
 
 
 def read_recorded_excerpt(result: Path) -> Excerpt:
@@ -35,7 +36,7 @@ def read_recorded_excerpt(result: Path) -> Excerpt:
 
 def _read_seconds(value: object) -> float | None:
     """Return a time as a record has it; None for what is none."""
-    is_time = isinstance(value, int | float) and 0 <= value <= _MAX_SECONDS
+    is_time = isinstance(value, int | float) and 0 <= value <= MAX_SECONDS
     return float(value) if is_time else None  # type: ignore[arg-type]
 
 
@@ -45,10 +46,12 @@ def _find_record(result: Path) -> Path | None:
     return path if os.path.isfile(path) else None  # also where no file can have this name
 
 
-def iter_record_checks(source: Path, result: Path, *, hold_gaps: bool = False) -> Iterator[Check]:
+def iter_record_checks(source: Path, result: Path, facts: FilmsFacts, *, hold_gaps: bool = False) -> Iterator[Check]:
     """Judge whether a result and its source are those of the record beside the result; nothing where there is none.
 
-    ``hold_gaps`` as in `list_pictures`. Raises InputError where a file may not be read.
+    ``facts`` are what was read of both. ``hold_gaps`` as in `list_pictures`.
+
+    Raises InputError where a file may not be read.
     """
     path = _find_record(result)
     if path is None:
@@ -61,19 +64,19 @@ def iter_record_checks(source: Path, result: Path, *, hold_gaps: bool = False) -
     results = [one for one in entries if isinstance(one, dict)] if isinstance(entries, list) else []
     film = content.get("source")
     with translate_read_errors(result):
-        found = compute_tree_sha256(result)
-    roles = [one.get("role") for one in results if one.get("sha256") == found]
+        tree = digest_tree(result)
+    roles = [one.get("role") for one in results if one.get("sha256") == tree.sha256]
     made = f"made {_shorten(content.get('made_utc'))}"
     if roles:
         yield Check("record: result", True, f"{path.name} tells of this {roles[0]}, {made}")
     else:
-        wanted = " or ".join(_shorten(one.get("sha256")) for one in results) or "none"
-        words = f"changed since: {path.name} has sha256 {wanted}, the result {_shorten(found)}"
-        yield Check("record: result", False, words)
+        yield Check("record: result", False, f"changed since: {path.name} has {_describe_change(results, tree)}")
     recorded = film.get("sha256") if isinstance(film, dict) else None
     found = _digest_source(source, hold_gaps=hold_gaps)
     words = "that of the record" if found == recorded else f"recorded is {_shorten(recorded)}"
     yield Check("record: source", found == recorded, f"sha256 {_shorten(found)}, {words}")
+    if faults := list_faults(content, facts):
+        yield Check("record: content", False, _clean("; ".join(faults))[:_SHOWN_LETTERS])
 
 
 def _read_record(path: Path) -> tuple[dict[str, Any] | None, str]:
@@ -91,6 +94,28 @@ def _read_record(path: Path) -> tuple[dict[str, Any] | None, str]:
     return content, ""
 
 
+def _describe_change(results: Iterable[Mapping[str, Any]], found: TreeDigest) -> str:
+    """Say what a record tells of its results, and what was found; of a folder which of its files differ."""
+    wanted = " or ".join(_shorten(one.get("sha256")) for one in results) or "none"
+    words = f"sha256 {wanted}, the result {_shorten(found.sha256)}"
+    listed = [one["files"] for one in results if isinstance(one.get("files"), dict)]
+    if found.files is None or not listed:
+        return words
+    now = found.files
+    before = max(listed, key=lambda files: sum(now.get(name) == sha256 for name, sha256 in files.items()))
+    kinds = {
+        "changed": [name for name in sorted(before.keys() & now.keys()) if before[name] != now[name]],
+        "missing": sorted(before.keys() - now.keys()),
+        "too many": sorted(now.keys() - before.keys()),
+    }
+    return "; ".join([words, *(f"{kind}: {_list_names(names)}" for kind, names in kinds.items() if names)])
+
+
+def _list_names(names: list[str]) -> str:
+    shown = ", ".join(map(_shorten, names[:_SHOWN_NAMES]))
+    return shown + f" and {len(names) - _SHOWN_NAMES} more" * (len(names) > _SHOWN_NAMES)
+
+
 def _digest_source(source: Path, *, hold_gaps: bool) -> str:
     """Compute the sha256 of a film's file; of pictures that of theirs in order, in hexadecimal, one after the other."""
     with translate_read_errors(source):
@@ -103,5 +128,9 @@ def _digest_source(source: Path, *, hold_gaps: bool) -> str:
 
 def _shorten(value: object) -> str:
     """Return what a record says, for a message: a person may have written anything there."""
-    text = "".join(one if one.isprintable() else "?" for one in str(value))
+    text = _clean(str(value))
     return f"{text[:_SHOWN_DIGITS]}…" if len(text) == len(hashlib.sha256().hexdigest()) else text[:40]
+
+
+def _clean(text: str) -> str:
+    return "".join(one if one.isprintable() else "?" for one in text)

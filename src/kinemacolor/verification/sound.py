@@ -47,17 +47,18 @@ def compare_sound(source: Reading, source_index: int, result: Reading, result_in
 
 
 def compare_running_sound(
-    source: Reading, source_index: int, result: Reading, result_index: int, shift_seconds: float
+    source: Reading, source_index: int, result: Reading, result_index: int, begin_seconds: float
 ) -> str:
     """Do the same for a result whose sound has no times, and lasts from its first picture to the end of the last one.
 
+    ``begin_seconds`` is when the first picture is shown in the source.
     Where the source has no sound it has to be silent; what lies before and behind the pictures is not looked for.
     Samples of more than 24 bits may be rounded to so many.
     """
     with open_container(result.path) as container:
         pictures = container.streams.video[0]
         seconds = float((pictures.duration or 0) * (pictures.time_base or 0))
-    begin, timeline = -shift_seconds, np.zeros(0)  # samples of the source that wait for those of the result
+    timeline = np.zeros(0)  # samples of the source that wait for those of the result
     placed = compared = 0
     sounding = _iter_samples(source, source_index)
     rate, tolerance, is_silent = 0, 0.0, False
@@ -71,7 +72,7 @@ def compare_running_sound(
             if (one.rate, one.channels) != (other.rate, other.channels):
                 return f"{one.channels} channels of {one.rate} Hz became {other.channels} of {other.rate} Hz"
             tolerance = max(tolerance, one.step)
-            samples, gap = one.samples, round((one.seconds - begin) * rate) - placed
+            samples, gap = one.samples, round((one.seconds - begin_seconds) * rate) - placed
             if abs(gap) > _GAP_SECONDS * rate:
                 silence = np.zeros(max(0, gap) * one.channels)
                 samples = np.concatenate([silence, samples[max(0, -gap) * one.channels :]])

@@ -55,9 +55,7 @@ class PacketPairing:
         """Say in words what differs; empty if nothing does."""
         same_packets = self.counts[0] == self.counts[1] and self.first_other is None
         if self.source.kind == "audio" and not (same_packets and has_times(result.header)):
-            shift = picture_parts[0].shift if picture_parts else 0.0
-            compare = compare_sound if has_times(result.header) else compare_running_sound
-            found = compare(source, self.source.index, result, self.result.index, shift)
+            found = self._compare_samples(source, result, picture_parts)
             return f"{self.source.words}: {found}" if found else ""
         if not same_packets:
             where = "" if self.first_other is None else f", number {self.first_other[0]} at {self.first_other[1]:.3f} s"
@@ -68,6 +66,12 @@ class PacketPairing:
         if largest > TOLERANCE_SECONDS + source.clock_slack:
             return f"{self.source.words}: moved against the pictures by up to {largest:.3f} s"
         return ""
+
+    def _compare_samples(self, source: Reading, result: Reading, picture_parts: list[ClockPart]) -> str:
+        streams = source, self.source.index, result, self.result.index
+        if has_times(result.header):
+            return compare_sound(*streams, picture_parts[0].shift if picture_parts else 0.0)
+        return compare_running_sound(*streams, picture_parts[0].source_seconds if picture_parts else 0.0)
 
     def _measure_move(self, part: ClockPart, picture_parts: list[ClockPart]) -> float:
         """Measure by how much packets of a part moved otherwise than the pictures beside them, in seconds."""

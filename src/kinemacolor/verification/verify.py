@@ -42,6 +42,7 @@ def verify_film(
     with open_readings(source, result, excerpt, hold_gaps=gaps == "hold") as (one, other):
         comparison = FilmComparison(one, other)
         comparison.read()
-        checks = [*comparison.iter_checks(), *iter_record_checks(source, result, hold_gaps=gaps == "hold")]
+        recorded = iter_record_checks(source, result, comparison.facts, hold_gaps=gaps == "hold")
+        checks = [*comparison.iter_checks(), *recorded]
     credentials = check_credentials(result)
     return [*checks, credentials] if credentials else checks

@@ -12,7 +12,13 @@ from kinemacolor.errors import InputError, find_machine_fault, translate_read_er
 from kinemacolor.video.clock import MAX_PAUSE_SECONDS
 from kinemacolor.video.images import PICTURE_SUFFIX_WORDS
 from kinemacolor.video.info import VideoInfo
-from kinemacolor.video.opening_frames import find_display_matrix, find_field_order, find_rate, gather_side_data
+from kinemacolor.video.opening_frames import (
+    find_display_matrix,
+    find_field_order,
+    find_origin_seconds,
+    find_rate,
+    gather_side_data,
+)
 from kinemacolor.video.picture_files import check_is_readable_file
 from kinemacolor.video.pixels import get_bit_depth, get_chroma_subsampling, is_rgb, read_color_tags
 from kinemacolor.video.stream_header import read_stream_header
@@ -157,7 +163,7 @@ def describe_film(
         field_order=find_field_order(frames, context.field_order),
         codec=context.name,
         codec_profile=context.profile,
-        origin_seconds=float((stream.start_time or 0) * (stream.time_base or 0)),
+        origin_seconds=find_origin_seconds(container, stream, frame),
         timecode=find_timecode(metadata, rate),
         side_data=gather_side_data(frames) | dict.fromkeys(read_stream_header(stream), b""),
     )

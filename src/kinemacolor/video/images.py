@@ -1,7 +1,7 @@
 """Picture files: those of a folder, colour pictures, such as references, and how pictures are written."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
@@ -42,15 +42,17 @@ def find_pictures(path: Path) -> list[Path]:
     Empty if ``path`` is neither: then it is a film, or does not exist. Which of them make a film: `find_series`.
     """
     if path.is_dir():
-        return sorted(
-            (
-                file
-                for file in path.iterdir()
-                if file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith(".") and file.is_file()
-            ),
-            key=_get_natural_key,
+        return sort_naturally(
+            file
+            for file in path.iterdir()
+            if file.suffix.lower() in PICTURE_SUFFIXES and not file.name.startswith(".") and file.is_file()
         )
     return [path] if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file() else []
+
+
+def sort_naturally(files: Iterable[Path]) -> list[Path]:
+    """Sort files by their names, 2 before 10: those of one series are then in the order of its frames."""
+    return sorted(files, key=_get_natural_key)
 
 
 def _get_natural_key(file: Path) -> tuple[list[str | int], str]:

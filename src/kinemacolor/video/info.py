@@ -66,7 +66,7 @@ class VideoInfo:
     "400", "420", "422", "444", "440", "411" or "410". ``display_matrix`` is what turns and mirrors it to be
     shown (`Orientation.from_matrix`), None where nothing does. ``frames`` is what the container claims, None where it
     claims nothing.
-    ``origin_seconds`` is the time of the film's first timestamp; times that a user gives count from there.
+    ``origin_seconds`` is the time of the film's first picture; times that a user gives count from there.
     ``timecode`` is what the film calls its first frame: "01:00:00:00", or "01:00:00;00" for drop-frame.
     ``field_order`` is FFmpeg's AVFieldOrder. ``side_data`` is that of its first frames (`read_side_data`), and
     of its stream where frames lack it (`read_stream_header`), by FFmpeg's names.

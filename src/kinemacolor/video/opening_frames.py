@@ -71,6 +71,13 @@ def find_rate(stream: av.VideoStream, format_flags: int, frames: Sequence[av.Vid
     return min((average, guessed), key=lambda rate: abs(rate - stepped))
 
 
+def find_origin_seconds(container: av.container.InputContainer, stream: av.VideoStream, frame: av.VideoFrame) -> float:
+    """Return the time of the first ``frame``: headers of AVI and raw streams tell that of the first packet."""
+    is_told = container.format.name != "avi" and not container.format.flags & _NO_TIMESTAMPS
+    ticks = stream.start_time if is_told or frame.pts is None else frame.pts
+    return float((ticks or 0) * (stream.time_base or 0))
+
+
 def find_display_matrix(frame: av.VideoFrame) -> DisplayMatrix | None:
     """Return the nine numbers by which a frame is turned and mirrored to be shown, None where nothing does."""
     try:

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 from io import BytesIO
-from typing import TypeAlias
 
 import av
 
@@ -16,6 +15,7 @@ from kinemacolor.video.info import TIME_TOLERANCE_SECONDS, VideoInfo
 from kinemacolor.video.metadata import copy_metadata, copy_stream_metadata
 from kinemacolor.video.mxf import MXF_COMMENT, SOUND_RATE
 from kinemacolor.video.packet_clock import MAX_OVERLAP_SECONDS, PacketClock
+from kinemacolor.video.packet_times import Packet, get_packet_seconds, shift_packet, shorten_subtitle
 from kinemacolor.video.sound_as_pcm import ContinuousPcmEncoder, PcmEncoder, can_be_pcm, is_layout_known
 from kinemacolor.video.timecode import advance_timecode
 
@@ -24,10 +24,7 @@ _COVER_KINDS = {"mjpeg": "image/jpeg", "png": "image/png", "gif": "image/gif", "
 _MAX_PRIMING_SECONDS = 0.1
 _MAX_INTERLEAVING_SECONDS = 10  # by which sound may lie before its pictures in a file
 _ROUNDING_SECONDS = 1e-6  # of numbers with a floating point
-_LONGEST_TICK = Fraction(1, 1000)  # seconds
 _DENSEST = Fraction(1, 8000)  # seconds between times that every track of MP4 tells apart
-
-Packet: TypeAlias = "av.Packet[av.stream.Stream]"
 
 
 class StreamCopier:
@@ -134,13 +131,15 @@ class StreamCopier:
             self._pending = (packet, shift)
             if shift is None:  # it lies behind a jump that the pictures have not reached
                 return False
-            packet_seconds = _get_packet_seconds(packet) + shift - self._zero
+            packet_seconds = get_packet_seconds(packet) + shift - self._zero
             is_cover = bool(packet.stream.disposition & av.stream.Disposition.attached_pic)
             if seconds is not None and packet_seconds > seconds and not is_cover:
                 return False
             self._pending = None
             # Sound may begin before zero, with the samples that an encoder adds before it (priming).
             is_too_early = self._start > 0 and packet_seconds < -_ROUNDING_SECONDS
+            if is_too_early and packet.stream.type == "subtitle":
+                is_too_early = not shorten_subtitle(packet, packet_seconds)
             if is_cover or not (is_too_early or packet_seconds >= self._end):
                 self._write(packet, shift - self._zero + self._lead_seconds)
 
@@ -164,7 +163,7 @@ class StreamCopier:
         if stream.disposition & av.stream.Disposition.attached_pic:
             packet.pts = packet.dts = 0
         else:
-            _shift_packet(packet, shift_seconds)
+            shift_packet(packet, shift_seconds)
         last = self._last_dts.get(stream.index)
         if packet.dts is not None and last is not None:
             # MP4 and MOV want times that grow, Matroska allows equal ones, which subtitles and TrueHD have.
@@ -323,18 +322,3 @@ def _is_made_anew(stream: av.stream.Stream, source: av.container.InputContainer)
     is_chapter_track = name == "bin_data" and chapters > 0 and stream.frames == chapters
     is_skeleton = source.format.name == "ogg" and name in (None, "none")
     return "timecode" in stream.metadata or is_chapter_track or is_skeleton
-
-
-def _get_packet_seconds(packet: Packet) -> float:
-    ticks = packet.dts if packet.dts is not None else packet.pts
-    return float((ticks or 0) * packet.time_base)
-
-
-def _shift_packet(packet: Packet, seconds: float) -> None:
-    """Move a packet; its clock becomes finer where its ticks are long, as in AVI, where one lasts a packet of sound."""
-    steps = math.ceil(packet.time_base / _LONGEST_TICK)
-    packet.time_base /= steps
-    ticks = round(seconds / packet.time_base)
-    packet.pts = None if packet.pts is None else packet.pts * steps + ticks
-    packet.dts = None if packet.dts is None else packet.dts * steps + ticks
-    packet.duration = None if packet.duration is None else packet.duration * steps

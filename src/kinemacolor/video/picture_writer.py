@@ -1,5 +1,6 @@
 """The writer of results that are pictures: one, or a folder of them."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -23,10 +24,18 @@ if TYPE_CHECKING:
 class PictureWriter:
     """Writes a folder of pictures named after those of the source, or one picture; films are turned upright.
 
-    ``words``: what each says of itself, where its format has a place for it.
+    ``words``: what each says of itself, where its format has a place for it. ``frame_names``: names of the frames,
+    without a suffix and in order, that take the place of the source's.
     """
 
-    def __init__(self, output: Path, info: VideoInfo, encoder: EncoderSettings, words: str = "") -> None:
+    def __init__(
+        self,
+        output: Path,
+        info: VideoInfo,
+        encoder: EncoderSettings,
+        words: str = "",
+        frame_names: Sequence[str] = (),
+    ) -> None:
         self.output, self.info, self.encoder, self._words = output, info, encoder, words
         self.partial_path = make_partial_path(output)
         self.warnings: list[str] = []
@@ -36,7 +45,7 @@ class PictureWriter:
             )
         series = find_series(info.path, info.gaps) if info.is_pictures else None
         frames = zip(series.times, series.frames, strict=False) if series else ()
-        self._names = {time: f"{frame.name}{encoder.picture_suffix}" for time, frame in frames}
+        self._names, self._given_names = {time: frame.name for time, frame in frames}, frame_names
         self._is_folder = is_folder_name(output)
         self._count = 0
         if self._is_folder:
@@ -82,9 +91,11 @@ class PictureWriter:
     def _get_picture_path(self, pts: int) -> Path:
         if not self._is_folder:
             return self.partial_path
-        return self.partial_path / (
-            self._names[pts] if self._names else f"{self._count:06d}{self.encoder.picture_suffix}"
-        )
+        if self._count < len(self._given_names):
+            name = self._given_names[self._count]
+        else:
+            name = self._names[pts] if self._names else f"{self._count:06d}"
+        return self.partial_path / f"{name}{self.encoder.picture_suffix}"
 
 
 def _planes_to_rgb(luma_codes: UIntArray, cbcr_codes: UIntArray, ycbcr: "YCbCr") -> Float32Array:

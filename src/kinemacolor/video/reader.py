@@ -167,7 +167,7 @@ class VideoReader:
         with container:
             for frame in self._iter_timestamped(decoded):
                 seconds = float((frame.pts or 0) * info.time_base) - info.origin_seconds
-                if self.end_seconds is not None and seconds >= self.end_seconds:
+                if self._is_behind_end(seconds):
                     return
                 if self._is_in_range(seconds):
                     self._check_frame_format(frame, seconds)
@@ -248,11 +248,13 @@ class VideoReader:
                 f"{frame.format.name} (before: {info.width}x{info.height} {info.pixel_format}): split the film there"
             )
 
+    def _is_behind_end(self, seconds: float) -> bool:
+        return self.end_seconds is not None and seconds >= self.end_seconds - TIME_TOLERANCE_SECONDS
+
     def _is_in_range(self, seconds: float) -> bool:
-        is_too_late = self.end_seconds is not None and seconds >= self.end_seconds
         # Without a start nothing is left out, though a frame may lie before where headers say that the film begins.
         is_too_early = self.start_seconds > 0 and seconds < self.start_seconds - TIME_TOLERANCE_SECONDS
-        return not is_too_early and not is_too_late
+        return not is_too_early and not self._is_behind_end(seconds)
 
     def _iter_decoded(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
         """Yield every frame that can be decoded; damage is counted in ``corrupt_packets``, never raised."""

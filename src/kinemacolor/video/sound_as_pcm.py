@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import TypeAlias
 
 import av
 
 from kinemacolor.errors import find_machine_fault
 from kinemacolor.video.mxf import SOUND_RATE
+from kinemacolor.video.packet_times import Packet
 
-Packet: TypeAlias = "av.Packet[av.stream.Stream]"
 # Of the formats that decoders give; planar ones are woven first.
 _PCM_CODECS = {"u8": "pcm_u8", "s16": "pcm_s16le", "s32": "pcm_s32le", "flt": "pcm_f32le", "dbl": "pcm_f64le"}
 # MXF has PCM of 16 and 24 bits: what they are woven to, and the codec.

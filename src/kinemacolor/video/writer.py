@@ -16,7 +16,7 @@ from kinemacolor.video.container import open_film
 from kinemacolor.video.disclosure import add_tag
 from kinemacolor.video.encoded_part import DecodingTimes, EncodedPart
 from kinemacolor.video.encoding import EncoderSettings
-from kinemacolor.video.info import NO_EXTRAS, FrameExtras, VideoInfo
+from kinemacolor.video.info import NO_EXTRAS, TIME_TOLERANCE_SECONDS, FrameExtras, VideoInfo
 from kinemacolor.video.matroska_aspect import write_pixel_aspect
 from kinemacolor.video.metadata import CONTAINER_METADATA_KEYS
 from kinemacolor.video.mxf import complete_metadata, make_comments
@@ -46,14 +46,16 @@ def open_writer(
     *,
     with_other_streams: bool = True,
     words: str = "",
+    frame_names: Sequence[str] = (),
 ) -> FilmWriter:
     """Open the writer for this kind of result: film, folder of pictures, or one picture.
 
     Without ``with_other_streams`` a film has the source's metadata and time code, but neither sound, subtitles and
-    attachments nor chapters. ``words``: what the result says of itself (`describe_result`).
+    attachments nor chapters. ``words``: what the result says of itself (`describe_result`); ``frame_names`` are for
+    `PictureWriter`.
     """
     if encoder.picture_suffix:
-        return PictureWriter(output, info, encoder, words)
+        return PictureWriter(output, info, encoder, words, frame_names)
     seconds = start_seconds, end_seconds
     return VideoWriter(output, info, encoder, *seconds, with_other_streams=with_other_streams, words=words)
 
@@ -80,6 +82,7 @@ class VideoWriter:
         self.partial_path = make_partial_path(output)
         self.warnings: list[str] = []
         self._end_ticks = 0  # of the last picture, before all is moved
+        self._first_ticks, self._first_seconds = 0, 0.0  # MXF has whole frames, and sound begins with the first of them
         self._lead_ticks: int | None = None  # of the result, by which all is moved; known with the first frame
         self._decoding_times = DecodingTimes()
         self._stream_copier: StreamCopier | None = None
@@ -126,12 +129,13 @@ class VideoWriter:
         extras: FrameExtras = NO_EXTRAS,
     ) -> None:
         """Write one frame, as `FilmWriter.write` describes."""
-        ticks = self._pictures.find_ticks(pts)
+        ticks, seconds = self._pictures.find_ticks(pts), self._pictures.find_seconds(pts)
         if self._lead_ticks is None:
             self._lead_ticks = self._find_lead(ticks)
+            self._first_ticks, self._first_seconds = ticks, seconds
         with translate_encoding_errors(self.partial_path):
             if self._stream_copier:
-                self._stream_copier.copy_until(self._pictures.find_seconds(pts), extras.jumps)
+                self._stream_copier.copy_until(seconds, extras.jumps)
             self._end_ticks = ticks + self._pictures.convert_duration(duration)
             ticks += self._lead_ticks
             self._mux_pictures(self._pictures.encode(luma_codes, cbcr_codes, ticks, duration, extras))
@@ -172,7 +176,8 @@ class VideoWriter:
         lead = max(0, -first_ticks, sound_ticks)
         if lead:
             seconds = float(lead * time_base)
-            self.warnings.append(f"the film begins {seconds:.3f} s before zero: all streams are moved by that much")
+            if seconds > TIME_TOLERANCE_SECONDS:  # less is the rounding of a time that somebody typed
+                self.warnings.append(f"the film begins {seconds:.3f} s before zero: all streams are moved by that much")
             if self._stream_copier:
                 self._stream_copier.move(seconds)
         return lead
@@ -181,7 +186,8 @@ class VideoWriter:
         """Finish writing: all lies at ``partial_path``, and is closed."""
         with translate_encoding_errors(self.partial_path):
             if self._stream_copier:
-                self._stream_copier.copy_rest(float(self._end_ticks * self._pictures.time_base))
+                lasted = float((self._end_ticks - self._first_ticks) * self._pictures.time_base)
+                self._stream_copier.copy_rest(self._first_seconds + lasted)
             self._close_container()
 
     def _close_container(self) -> None:

@@ -11,6 +11,7 @@ from kinemacolor.plan.survey import Survey
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.utils.files import translate_disk_errors, write_file_atomically
 from kinemacolor.video.images import PICTURE_SUFFIXES, find_pictures
+from kinemacolor.video.info import TIME_TOLERANCE_SECONDS
 from kinemacolor.video.reader import probe_film
 from kinemacolor.web.names import safe_file_name
 from kinemacolor.web.project import Project
@@ -108,5 +109,6 @@ def _is_behind_end(frame: int, end_seconds: float | None, film_survey: Survey | 
         return False
     return (
         frame >= len(film_survey.pts)
-        or float(film_survey.pts[frame] * film_survey.info.time_base) >= end_seconds + film_survey.info.origin_seconds
+        or float(film_survey.pts[frame] * film_survey.info.time_base)
+        >= end_seconds + film_survey.info.origin_seconds - TIME_TOLERANCE_SECONDS
     )
