@@ -97,6 +97,12 @@ def test_a_word_that_is_nearly_a_verb_is_no_film(
     assert "no reference" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [["evaluate"], ["train", "--report"], ["models", "export", "kinema"], ["again"]])
+def test_a_name_that_no_disk_takes_is_told(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*words, "x" * 300]) in (2, 3)
+    assert "x" * 300 in capsys.readouterr().err
+
+
 def test_shots_are_listed_on_the_screen(film: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["shots", str(film)]) == 0
     talk = capsys.readouterr()

@@ -31,3 +31,8 @@ def test_seconds_that_no_film_has_are_refused(
 ) -> None:
     with pytest.raises(UsageError, match="give a number from 0"):
         ask(film, reference, seconds)
+
+
+def test_a_folder_with_too_long_a_name_is_told(film: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="too long a name"):
+        kinemacolor.extract_frames(film, [0], tmp_path / ("x" * 300))
