@@ -126,7 +126,8 @@ class PlanFilm(io.ComfyNode):
         plan = _make_plan(
             files.find_film(film), references, model, options, cls.hidden.unique_id, per_shot, shots.strip() or None
         )
-        path = files.make_folder("plans") / f"{plan.film.path.stem}_{_digest_plan(plan)}.plan.json"
+        film_name = plan.film.path.stem[:50]  # letters, of up to four bytes: a disk takes 255
+        path = files.make_folder("plans") / f"{film_name}_{_digest_plan(plan)}.plan.json"
         plan.write(path)
         return io.NodeOutput(str(path), _describe_plan(plan, path))
 

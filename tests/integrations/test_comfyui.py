@@ -297,6 +297,18 @@ def test_cancel_stops_planning_too(nodes: dict[str, Any], comfy: Path, reference
     assert not list((comfy / "output").rglob("*.plan.json"))
 
 
+def test_a_film_with_a_long_name_has_its_plan(nodes: dict[str, Any], comfy: Path, references: tuple[str, ...]) -> None:
+    from comfy_api.latest import InputImpl
+
+    film = (comfy / "input/film.mp4").rename(comfy / "input" / f"{'é' * 120}.mp4")
+    wishes = {name: CHOICES[name] for name in ("model", "saturation", "fill")}
+    node = nodes["KinemacolorPlan"]
+    path, _ = start(
+        node, film=InputImpl.VideoFromFile(str(film)), references=references, per_shot=1, shots="", **wishes
+    ).args
+    assert kinemacolor.Plan.read(path).film.path == film
+
+
 @pytest.mark.parametrize(("frames", "words"), [("1", "one for each"), ("one, two", "no list of frames")])
 def test_frames_that_do_not_fit_are_refused(nodes: dict[str, Any], comfy: Path, frames: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
