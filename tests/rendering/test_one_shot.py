@@ -390,6 +390,13 @@ def test_a_film_is_closed_where_a_check_fails(
     assert [reader.info.path for reader in closed] == [film]
 
 
+def test_a_part_without_a_frame_leaves_nothing(kinema: Colorizer, film: Path, reference: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(UsageError, match="no frame between"):
+        ColorizeRun(job(film, reference, tmp_path / "out.mp4", start_seconds=0.3, end_seconds=0.32)).make_plan(kinema)
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_a_run_that_continues_makes_no_encoder(
     kinema: Colorizer, film: Path, reference: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,7 @@ from kinemacolor.rendering.progress import Progress, RenderReport
 from kinemacolor.rendering.temporary_folder import (
     REQUEST_NOTE,
     check_temporary_folder,
+    delete_temporary_folder,
     mark_temporary_folder,
     remove_temporary_folder,
 )
@@ -203,14 +204,18 @@ class ColorizeRun:
             luma, self._stamps = self._luma, stamp_film(plan_request.film)
             if luma:
                 luma.start()
-            plan, _ = make_plan(
-                plan_request,
-                on_frame,
-                encoder=encoder,
-                references=self._references,
-                reader=self._reader,
-                on_luma=luma.add_frame if luma else None,
-            )
+            try:
+                plan, _ = make_plan(
+                    plan_request,
+                    on_frame,
+                    encoder=encoder,
+                    references=self._references,
+                    reader=self._reader,
+                    on_luma=luma.add_frame if luma else None,
+                )
+            except UsageError:  # as for a part without a frame: nothing goes on from here
+                delete_temporary_folder(folder)
+                raise
             if luma:
                 luma.finish()
             if stamp_film(plan_request.film) != self._stamps:

@@ -30,7 +30,7 @@ def remove_temporary_folder(folder: Path, output: Path, warnings: list[str]) -> 
         return
     try:
         with own_outputs([output]):
-            _remove_folder(folder)
+            delete_temporary_folder(folder)
     except UsageError:
         pass  # the next job has begun already: the folder is that one's
     except ResourceError as error:
@@ -46,7 +46,7 @@ def _is_own_folder(folder: Path) -> bool:
     return REQUEST_NOTE in names or all(re.fullmatch(NEW_FILE_PATTERN, name) for name in names)
 
 
-def _remove_folder(folder: Path) -> None:
+def delete_temporary_folder(folder: Path) -> None:
     """Delete a work folder; the note that says that it is ours goes last, so that a killed run may be repeated."""
     with translate_disk_errors(folder):
         for one in sorted(folder.iterdir(), key=lambda one: one.name == REQUEST_NOTE):
