@@ -10,6 +10,7 @@ from io import StringIO
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from kinemacolor.plan.document import Plan
@@ -93,6 +94,23 @@ def test_a_film_in_colour_is_measured(tmp_path: Path) -> None:
     assert all(psnr > gray for _, psnr, gray, _, _ in rows)
     mean = float(re.findall(r"mean: (.*) dB", told)[0])
     assert mean == pytest.approx(sum(row[1] for row in rows) / len(rows), abs=0.02)
+
+
+def test_the_python_of_the_readme_runs_as_a_whole(
+    tmp_path: Path, film: Path, pictures: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (block,) = re.findall(
+        r"```python\n(.*?)```", (EXAMPLES.parent / "README.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    for name, picture in {"still": pictures[0], "a": pictures[0], "b": pictures[1]}.items():
+        cv2.imwrite(str(tmp_path / f"{name}.jpg"), cv2.imread(str(picture)))
+    monkeypatch.chdir(film.parent)
+    gray = np.full((1080, 1920), 90, np.uint8)
+    names = {"frames": [gray], "planes": [gray.astype(np.uint16) * 4]}
+    exec(compile(block, "README.md", "exec"), names)
+    assert names["rgb"].shape == (1080, 1920, 3)
+    assert names["cbcr"].shape == (2, 540, 960)
+    assert {"film.color.mp4", "film.plan.mp4", "film.work"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_every_example_stands_in_the_table_and_says_how_it_is_run() -> None:

@@ -18,6 +18,8 @@ from PIL import Image
 from kinemacolor.rendering.progress import Progress
 from kinemacolor.video.reader import probe_film
 
+_LONGEST_PREFIX_BYTES = 200  # a disk takes 255; digits, endings and what is added while files are written take the rest
+
 
 @dataclass(frozen=True)
 class Film:
@@ -60,10 +62,10 @@ def _write_film(video: Input.Video, source: bytes_io.BytesIO) -> Path:
 
 
 def write_pictures(images: torch.Tensor, masks: torch.Tensor | None) -> list[Path]:
-    """Write each picture of an IMAGE batch ``B H W C``, 0..1, as a PNG named by its content.
+    """Write each picture of an IMAGE batch ``B H W C``, 0..1, as a PNG named by its content; one channel is gray.
 
     ``masks`` ``B h w`` (or one for all) is 1 where a picture is painted: the rest becomes transparent.
-    Raises ValueError where there are neither one nor as many masks as pictures.
+    Raises ValueError where there are neither one nor as many masks as pictures, or 2 or more than 4 channels.
     """
     if masks is not None and len(masks) not in (1, len(images)):
         raise ValueError(f"{len(masks)} masks do not fit {len(images)} pictures: give one, or one for each")
@@ -75,6 +77,10 @@ def write_pictures(images: torch.Tensor, masks: torch.Tensor | None) -> list[Pat
 
 def _write_picture(picture: torch.Tensor, mask: torch.Tensor | None) -> Path:
     codes = to_codes(picture)
+    if codes.shape[2] not in (1, 3, 4):
+        raise ValueError(f"an image of {codes.shape[2]} channels is no picture: give one of 3")
+    if codes.shape[2] == 1:
+        codes = np.repeat(codes, 3, 2)
     if mask is not None:
         shape = (1, 1, *mask.shape)
         alpha = torch.nn.functional.interpolate(mask.reshape(shape).float(), codes.shape[:2], mode="nearest")[0, 0]
@@ -112,7 +118,10 @@ def make_folder(name: str) -> Path:
 
 
 def make_result_base(prefix: str, film: Path) -> Path:
-    """Return what the names of a result begin with, by ComfyUI's rules of ``prefix``, but without its number."""
+    """Return what the names of a result begin with, by ComfyUI's rules of ``prefix``, but without its number.
+
+    Raises ValueError for a prefix that names no file in the output, or is too long.
+    """
     info = probe_film(film)
     folder, name, *_ = folder_paths.get_save_image_path(
         prefix if os.path.basename(prefix) else f"{prefix}film",
@@ -120,6 +129,13 @@ def make_result_base(prefix: str, film: Path) -> Path:
         info.width,
         info.height,
     )
+    if name in ("", ".", ".."):  # what follows the name would land beside the folder
+        raise ValueError(f"the prefix {prefix!r} names no file in the output: write one, such as kinemacolor/film")
+    if len(os.fsencode(name)) > _LONGEST_PREFIX_BYTES:
+        raise ValueError(
+            f"the prefix {prefix!r} is too long: its last part has {len(os.fsencode(name))} bytes, "
+            f"and may have {_LONGEST_PREFIX_BYTES}"
+        )
     return Path(folder) / name
 
 

@@ -10,6 +10,7 @@ from comfy_api.latest import Input, io
 from comfy_execution.graph_utils import ExecutionBlocker
 
 import kinemacolor
+from kinemacolor.errors import UsageError
 from kinemacolor.rendering.passes import PAINTING_FORMAT
 from kinemacolor.report.write import PAGE_FILE, REPORT_FILE, write_report
 from kinemacolor.utils.files import compute_file_sha256
@@ -125,7 +126,8 @@ class PlanFilm(io.ComfyNode):
         plan = _make_plan(
             files.find_film(film), references, model, options, cls.hidden.unique_id, per_shot, shots.strip() or None
         )
-        path = files.make_folder("plans") / f"{plan.film.path.stem}_{_digest_plan(plan)}.plan.json"
+        film_name = plan.film.path.stem[:50]  # letters, of up to four bytes: a disk takes 255
+        path = files.make_folder("plans") / f"{film_name}_{_digest_plan(plan)}.plan.json"
         plan.write(path)
         return io.NodeOutput(str(path), _describe_plan(plan, path))
 
@@ -275,16 +277,23 @@ def _render(plan: kinemacolor.Plan, node_id: str | None, device: str, choices: R
     target, confidence = base.with_name(f"{name}.{container}"), base.with_name(f"{name}.confidence.{container}")
     page = base.with_name(f"{name}.report")
     is_report_missing = choices["report"] and not (page / REPORT_FILE).exists()
-    report = kinemacolor.render(
-        plan,
-        target,
-        work_folder=work,
-        encoding=make_encoding(codec),
-        confidence=confidence if choices["confidence"] else None,
-        device=device,
-        overwrite=is_report_missing and not work.exists(),  # a report wants predictions, which were not kept
-        on_progress=files.make_progress(node_id),
-    )
+    is_done = all(path.exists() for path in (target, *([confidence] if choices["confidence"] else [])))
+    try:
+        report = kinemacolor.render(
+            plan,
+            target,
+            work_folder=work,
+            encoding=make_encoding(codec),
+            confidence=confidence if choices["confidence"] else None,
+            device=device,
+            # A report wants predictions, all of them; and what is left of a result that was moved stands in no way.
+            overwrite=is_report_missing or not is_done,
+            on_progress=files.make_progress(node_id),
+        )
+    except UsageError as error:
+        if "--overwrite" not in str(error):  # what is there was edited, or nobody knows any more that it is whole
+            raise
+        raise UsageError(f"{error} (at this node: move that file away, or choose another prefix)") from error
     text = [
         f"{report.frames} frames, {report.shots} shots, mean confidence {report.mean_confidence:.2f}",
         *(f"note: {warning}" for warning in report.warnings),

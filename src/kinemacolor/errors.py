@@ -62,6 +62,7 @@ _MACHINE_ERRNOS = {
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), "too many open files: close other programs, or raise `ulimit -n`"),
     **dict.fromkeys(_DISK_ERRNOS, "no space is left on the disk: free some, or choose another folder"),
 }
+_NO_SUCH_FILE_ERRNOS = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 # How C++ libraries that have no class of their own for it say that memory is out (torch, OpenCV, the loader of Linux).
 _OUT_OF_MEMORY_WORDS = (
     *("out of memory", "allocate memory", "insufficient memory", "not enough memory", "bad_alloc"),
@@ -110,4 +111,6 @@ def translate_read_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         if machine_fault := find_machine_fault(error):
             raise machine_fault from error
+        if error.errno in _NO_SUCH_FILE_ERRNOS:
+            raise InputError(f"{path} does not exist: check the name") from error
         raise InputError(f"{path} may not be read ({error.strerror}): check its permissions") from error

@@ -84,6 +84,25 @@ def test_a_typo_is_told_without_loading_anything(tmp_path: Path) -> None:
     assert done.stderr == "kinemacolor: missing.mp4 does not exist: check the name\n"
 
 
+@pytest.mark.parametrize("words", [["rendr", "film.plan.json"], ["rendr"], ["verfy", "a.mkv", "b.mkv"]])
+def test_a_word_that_is_nearly_a_verb_is_no_film(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    meant = "verify" if words[0] == "verfy" else "render"
+    assert run(words) == 2
+    assert f"no verb and no film '{words[0]}': did you mean `kinemacolor {meant}`?" in capsys.readouterr().err
+    (tmp_path / words[0]).mkdir()  # a folder of pictures may have this name
+    assert run([words[0]]) == 2
+    assert "no reference" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["evaluate"], ["train", "--report"], ["models", "export", "kinema"], ["again"]])
+def test_a_name_that_no_disk_takes_is_told(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*words, "x" * 300]) in (2, 3)
+    assert "x" * 300 in capsys.readouterr().err
+
+
 def test_shots_are_listed_on_the_screen(film: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["shots", str(film)]) == 0
     talk = capsys.readouterr()

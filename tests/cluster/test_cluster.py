@@ -402,10 +402,11 @@ def test_an_address_where_nobody_answers_is_told_at_once(address: str) -> None:
         crews.import_ray(address)
 
 
-def test_without_the_extra_its_name_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("address", ["auto", "127.0.0.1:1"])
+def test_without_the_extra_its_name_is_told(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UsageError, match=r"pip install 'kinemacolor\[cluster\]'"):
-        crews.import_ray("auto")
+        crews.import_ray(address)
 
 
 def test_workers_of_ray_do_not_look_for_modules_in_the_current_folder(

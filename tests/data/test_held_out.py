@@ -100,7 +100,7 @@ def test_a_list_names_what_is_held_out(held: Path, tmp_path: Path) -> None:
         (b"hotographs/three.jpg\n", "1 of 1 names"),
         (b"\t\n# three.jpg\n", "names nothing"),
         (b"\xff\xd8\xff", "is no text"),
-        (None, "may not be read"),
+        (None, "does not exist"),
     ],
 )
 def test_a_bad_list_is_told(held: Path, tmp_path: Path, text: bytes | None, message: str) -> None:

@@ -138,6 +138,36 @@ def test_other_files_wanted_of_a_film_that_is_done_are_made(
         assert made[3] != plain[3]
 
 
+def test_a_result_that_was_moved_is_made_again(nodes: dict[str, Any], comfy: Path, references: tuple[str, ...]) -> None:
+    """Its record and its confidence are left. What was edited is not written over, in words for a node."""
+    wishes = {"confidence": True, "prefix": "moved"}
+    first = Path(colorize(nodes, open_film(comfy), references, **wishes).args[3])
+    content = first.read_bytes()
+    first.unlink()
+    assert colorize(nodes, open_film(comfy), references, **wishes).args[3] == str(first)
+    assert first.read_bytes() == content
+    first.write_bytes(b"edited")
+    with pytest.raises(KinemacolorError, match="choose another prefix"):
+        colorize(nodes, open_film(comfy), references, **wishes)
+    assert first.read_bytes() == b"edited"
+
+
+def test_a_report_is_made_where_another_job_left_part_of_the_predictions(
+    nodes: dict[str, Any], comfy: Path, references: tuple[str, ...]
+) -> None:
+    from comfy import model_management
+
+    plain = colorize(nodes, open_film(comfy), references, container="mp4", codec="auto").args
+    model_management.interrupt_after = 10
+    with pytest.raises(model_management.InterruptProcessingException):
+        colorize(nodes, open_film(comfy), references)
+    assert list((comfy / "output").glob("film_*.work"))
+    reported = colorize(nodes, open_film(comfy), references, container="mp4", codec="auto", report=True).args
+    assert reported[3] == plain[3]
+    assert "index.html" in reported[2]
+    assert has_colour(Path(colorize(nodes, open_film(comfy), references).args[3]))
+
+
 def test_the_workflow_of_keyframes_takes_pictures_of_an_image_model(nodes: dict[str, Any], comfy: Path) -> None:
     from comfy_api.latest import io as sockets
 
@@ -235,6 +265,24 @@ def test_pictures_become_references_with_masks_and_frames(nodes: dict[str, Any],
     assert node.execute(images=pictures, masks=torch.ones(1, 10, 15), frames="0, 9", others=("x.png",)).args[0] == names
 
 
+def test_pictures_of_one_channel_are_gray(nodes: dict[str, Any], comfy: Path) -> None:
+    (names,) = nodes["KinemacolorReferences"].execute(images=torch.rand(1, 20, 30, 1)).args
+    picture = np.asarray(Image.open(names[0]))
+    assert picture.shape == (20, 30, 3)
+    assert np.ptp(picture, axis=2).max() == 0
+    with pytest.raises(ValueError, match="5 channels"):
+        nodes["KinemacolorReferences"].execute(images=torch.rand(1, 20, 30, 5))
+
+
+@pytest.mark.parametrize("seconds", ["inf", "nan", "1e400", "-1"])
+def test_seconds_that_no_film_has_are_told(
+    nodes: dict[str, Any], comfy: Path, references: tuple[str, ...], seconds: str
+) -> None:
+    wishes = {name: CHOICES[name] for name in ("model", "saturation", "fill", "device")}
+    with pytest.raises(KinemacolorError, match="give a number from 0"):
+        start(nodes["KinemacolorPreview"], film=open_film(comfy), references=references, seconds=seconds, **wishes)
+
+
 def test_cancel_stops_planning_too(nodes: dict[str, Any], comfy: Path, references: tuple[str, ...]) -> None:
     from comfy import model_management
 
@@ -247,6 +295,18 @@ def test_cancel_stops_planning_too(nodes: dict[str, Any], comfy: Path, reference
         with pytest.raises(model_management.InterruptProcessingException):
             start(nodes[name], film=open_film(comfy), **wishes, **further)
     assert not list((comfy / "output").rglob("*.plan.json"))
+
+
+def test_a_film_with_a_long_name_has_its_plan(nodes: dict[str, Any], comfy: Path, references: tuple[str, ...]) -> None:
+    from comfy_api.latest import InputImpl
+
+    film = (comfy / "input/film.mp4").rename(comfy / "input" / f"{'é' * 120}.mp4")
+    wishes = {name: CHOICES[name] for name in ("model", "saturation", "fill")}
+    node = nodes["KinemacolorPlan"]
+    path, _ = start(
+        node, film=InputImpl.VideoFromFile(str(film)), references=references, per_shot=1, shots="", **wishes
+    ).args
+    assert kinemacolor.Plan.read(path).film.path == film
 
 
 @pytest.mark.parametrize(("frames", "words"), [("1", "one for each"), ("one, two", "no list of frames")])
@@ -280,8 +340,14 @@ def test_gray_pictures_are_told(nodes: dict[str, Any], comfy: Path) -> None:
 def test_a_name_outside_of_the_output_is_refused(
     nodes: dict[str, Any], comfy: Path, references: tuple[str, ...]
 ) -> None:
-    with pytest.raises(ValueError, match="outside"):
-        colorize(nodes, open_film(comfy), references, prefix="../film")
+    for prefix, words in (
+        ("../film", "outside"),
+        *((one, "names no file") for one in (".", "..", "a/..", "a/b/../..")),
+        ("x" * 255, "too long"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            colorize(nodes, open_film(comfy), references, prefix=prefix)
+    assert sorted(path.name for path in comfy.iterdir()) == ["input", "output", "temp"]
 
 
 def test_prores_does_not_go_into_mp4(nodes: dict[str, Any], comfy: Path, references: tuple[str, ...]) -> None:

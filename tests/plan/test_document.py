@@ -116,7 +116,7 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.M
     for path in (tmp_path, Path("/dev/zero")):
         with pytest.raises(InputError, match="is no file"):
             Plan.read(path)
-    with pytest.raises(InputError, match="may not be read"):
+    with pytest.raises(InputError, match="does not exist"):
         Plan.read(tmp_path / "missing.json")
     monkeypatch.setattr(document, "MAX_PLAN_BYTES", 10)
     with pytest.raises(InputError, match="more than 10 bytes"):

@@ -143,7 +143,7 @@ def test_a_plan_that_cannot_be_is_told(change, said: str, film: Path, pictures: 
 
 
 def test_what_is_no_plan_is_told(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="may not be read"):
+    with pytest.raises(InputError, match="does not exist"):
         Plan.read(tmp_path / "none.plan.json")
     (tmp_path / "film.json").write_bytes(bytes(range(256)))
     with pytest.raises(InputError, match="is no plan"):

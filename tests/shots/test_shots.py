@@ -296,5 +296,5 @@ def test_a_timeline_without_its_library_is_told(tmp_path: Path, monkeypatch: pyt
 def test_another_kind_of_list_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"name it \*\.csv, \*\.edl, \*\.otio"):
         write_shots(tmp_path / "a.txt", (Shot(0, 3),), FrameClock(Fraction(25)), FILM)
-    with pytest.raises(InputError, match="may not be read"):
+    with pytest.raises(InputError, match="does not exist"):
         read_shots(tmp_path / "none.csv", 3, FrameClock(Fraction(25)))

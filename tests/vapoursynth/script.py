@@ -117,6 +117,7 @@ keep("picture", colorize(clip, [picture], shots=[0], **SMALL), (1,))
 kept["told"] = np.array(
     [
         told(clip=core.std.BlankClip(format=vs.RGB24)),
+        told(clip=core.std.Splice([core.std.BlankClip(format=one) for one in (vs.YUV420P8, vs.GRAY10)], mismatch=True)),
         told(clip=core.std.BlankClip(format=vs.YUV444PS)),
         told(references=None),
         told(plan=plan),

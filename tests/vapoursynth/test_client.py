@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import kinemacolor
+import kinemacolor.vapoursynth
 from kinemacolor._version import __version__
 from kinemacolor.errors import InputError, KinemacolorError, ResourceError, UsageError
 from kinemacolor.plan.document import Plan
@@ -297,3 +298,15 @@ def test_a_script_needs_neither_torch_nor_opencv() -> None:
         "sys.exit(str(heavy) if heavy else 0)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("here", "words"), [((3, 11, 7), "needs Python 3.12 or newer"), ((3, 12, 0), "pip install")])
+def test_a_python_without_vapoursynth_is_told_how_it_gets_there(
+    monkeypatch: pytest.MonkeyPatch, here: tuple[int, ...], words: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "vapoursynth", None)
+    monkeypatch.delitem(sys.modules, "kinemacolor.vapoursynth.filter", raising=False)
+    monkeypatch.setattr(sys, "version_info", here)
+    with pytest.raises(ModuleNotFoundError, match=f"VapourSynth is not installed: .*{words}"):
+        _ = kinemacolor.vapoursynth.colorize
+    assert words in kinemacolor.vapoursynth.describe_install()

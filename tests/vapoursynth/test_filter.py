@@ -1,6 +1,10 @@
 """The filter in VapourSynth itself, in a Python of its own; the network runs in a worker of this one."""
 
+import os
+import re
+import shlex
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -66,11 +70,12 @@ def kept(python: Path, folder: Path) -> dict[str, Any]:
         return dict(found)
 
 
-def run_script(command: list[Any], folder: Path) -> "subprocess.CompletedProcess[bytes]":
-    """Run a program with VapourSynth; no process that it started is left when it has ended."""
+def run_script(command: list[Any], folder: Path, **variables: str) -> "subprocess.CompletedProcess[bytes]":
+    """Run a program with VapourSynth in ``folder``; no process that it started is left when it has ended."""
     mark = f"KINEMACOLOR_TEST_RUN={folder}"
-    environment = make_environment() | dict([mark.split("=", 1)])
-    done = subprocess.run(list(map(str, command)), env=environment, capture_output=True, check=False, timeout=560)
+    environment = make_environment() | dict([mark.split("=", 1)]) | variables
+    words = list(map(str, command))
+    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, check=False, timeout=560)
     for _ in range(50):
         if not (left := find_marked_processes(mark)):
             return done
@@ -154,6 +159,7 @@ def test_a_clip_that_nobody_has_ends_its_worker(kept: dict[str, Any]) -> None:
 def test_what_a_user_can_mend_is_told(kept: dict[str, Any]) -> None:
     wanted = [
         "RGB24 has no luma plane to keep: convert the clip first",
+        "the clip changes its format or size",
         "YUV444PS is not supported",
         "no reference: give colour pictures",
         "a plan has references, shots, model and options",
@@ -176,7 +182,7 @@ def test_what_a_user_can_mend_is_told(kept: dict[str, Any]) -> None:
     assert "frame 1 of the clip: " in str(kept["broken"]) or "the disk is on fire" in str(kept["broken"])
 
 
-# What `vspipe` does, which wants a Python with a shared library; not every Python has one.
+# What `vspipe` does to a script, where a Python has no shared library.
 PIPE = """
 import runpy, sys
 import vapoursynth as vs
@@ -202,3 +208,20 @@ def test_the_example_says_what_it_lacks(python: Path, folder: Path) -> None:
     done = run_script([python, "-c", PIPE, EXAMPLE, folder / "none.yuv"], folder)
     assert done.returncode != 0
     assert b"name a film: -a film=film.mkv" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the command is one of a Unix shell")
+def test_the_command_of_the_example_runs_in_the_folder_of_the_film(python: Path, folder: Path, tmp_path: Path) -> None:
+    """By vspipe itself, which works in the folder of the script."""
+    variables = {"XDG_CONFIG_HOME": str(tmp_path), "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}"}
+    run_script([python.parent / "vapoursynth", "config"], folder, **variables)
+    if run_script([python.parent / "vspipe", "--version"], folder, **variables).stdout.count(b"Core") != 1:
+        pytest.skip("vspipe finds no shared library of this Python")
+    (command,) = re.findall(r"^(vspipe .*) \| ffmpeg", EXAMPLE.read_text(encoding="utf-8"), re.MULTILINE)
+    command = command.replace("vspipe", f"vspipe -a python={shlex.quote(WORKER_PYTHON)} -a size=64")
+    command = command.replace("examples/vapoursynth/colorize.vpy", shlex.quote(str(EXAMPLE)))
+    done = run_script(["sh", "-c", command], folder, **variables)
+    assert done.returncode == 0, done.stderr.decode()
+    (tmp_path / "film.y4m").write_bytes(done.stdout)
+    luma = luma_of(tmp_path / "film.y4m")
+    assert np.array_equal(luma, np.load(folder / "luma.npy"))

@@ -333,7 +333,9 @@ def test_missing_parts_are_fetched_and_their_hash_is_checked(
     second = f"file://{vgg19}"
     point_to(monkeypatch, "deep-exemplar", f"{address}/release.zip#sha256={'0' * 8}", second)
     assert run(["models", "import", "deep-exemplar"]) == 4
-    assert "is not the published file" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "is not the published file" in told
+    assert "\\n" not in told
     assert nothing_is_stored()
     point_to(monkeypatch, "deep-exemplar", f"{address}/release.zip#sha256={digest[:8]}", second)
     assert run(["models", "import", "deep-exemplar"]) == 0

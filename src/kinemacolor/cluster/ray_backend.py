@@ -49,13 +49,13 @@ def import_ray(address: str) -> ModuleType:
 
     Raises UsageError where it is not installed, or no cluster answers at the address.
     """
-    if address != AUTO:
-        _check_answer(address)
     os.environ.update(_NO_USAGE_STATS | (_LOOPBACK if address == AUTO else {}))
     try:
         import ray
     except ModuleNotFoundError as error:
         raise UsageError(f"--cluster wants {error.name}: pip install 'kinemacolor[cluster]'") from error
+    if address != AUTO:
+        _check_answer(address)
     return ray
 
 

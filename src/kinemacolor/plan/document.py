@@ -293,7 +293,7 @@ def check_seconds(start_seconds: float, end_seconds: float | None) -> None:
     """Raise UsageError for a part of a film, in seconds, that no plan can have."""
     for name, seconds in (("start", start_seconds), ("end", end_seconds)):
         if seconds is not None and not 0 <= seconds <= MAX_SECONDS:
-            raise UsageError(f"the {name} of a film is {seconds:g} s: give a number from 0 to {MAX_SECONDS:g}")
+            raise UsageError(f"the {name} is {seconds:g} s: on a film's clock give a number from 0 to {MAX_SECONDS:g}")
 
 
 def fit_dissolves(shots: Sequence[ShotEntry]) -> tuple[ShotEntry, ...]:

@@ -1,6 +1,7 @@
 """Extracts stills: frames of the film for a person to colour, and references from colour films."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -34,7 +35,8 @@ def extract_frames(
     """
     check_outside_bags(folder)
     paths = {frame: folder / f"ref_{frame:06d}.png" for frame in frames}
-    if existing := [path for path in paths.values() if path.exists()]:
+    # That of os.path says no of a name that no disk takes.
+    if existing := [path for path in paths.values() if os.path.exists(path)]:
         raise UsageError(f"{existing[0]} exists: it may be coloured already; name another folder")
     missing = set(frames)
     for frame, picture in iter_numbered_frames(film, set(frames), start_seconds, gaps):

@@ -16,7 +16,7 @@ from kinemacolor.options import (
     check_options,
 )
 from kinemacolor.plan import planner, stills
-from kinemacolor.plan.document import Plan
+from kinemacolor.plan.document import Plan, check_seconds
 from kinemacolor.plan.keyframe_selection import Suggestion, suggest_frames_of_survey
 from kinemacolor.plan.survey import survey_film
 from kinemacolor.references.load import ReferenceReader, load_reference
@@ -103,11 +103,13 @@ def preview(
     With ``fill`` a row ends with what is filled (white): the part of the colours that no reference shows. ``on_frame``
     gets the number of rows made so far.
 
-    Raises UsageError for a time behind the end of the film or an output that exists, InputError for unreadable files.
+    Raises UsageError for a time that the film does not have or an output that exists, InputError for unreadable files.
     """
     found = [one for spec in _parse_references(reference) for one in spec.list_references()]
     if not found or not at_seconds:
         raise UsageError("a preview needs a reference and a time")
+    for seconds in at_seconds:
+        check_seconds(seconds, None)
     if Path(output).suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise UsageError(f"{output} is no picture's name: end it with .png or .jpg")
     check_output_path(Path(output), (locate_film(Path(film)), *(one.path for one in found)), overwrite=overwrite)
@@ -189,8 +191,9 @@ def suggest_frames(
 
     ``references`` are there already. ``on_frame`` gets the number of frames read so far.
 
-    Raises InputError for a film or reference that cannot be read.
+    Raises InputError for a film or reference that cannot be read, UsageError for seconds that no film has.
     """
+    check_seconds(start_seconds, end_seconds)
     known = [load_reference(one.path) for spec in _parse_references(references) for one in spec.list_references()]
     survey = survey_film(
         Path(film),
@@ -208,6 +211,7 @@ def extract_frames(
     film: AnyPath, frames: Sequence[int], folder: AnyPath, *, start_seconds: float = 0, gaps: GapHandling = "error"
 ) -> list[Path]:
     """Write frames of a film as pictures to colour, ``ref_000123.png``; errors as `kinemacolor.plan.stills`."""
+    check_seconds(start_seconds, None)
     return stills.extract_frames(Path(film), frames, Path(folder), start_seconds=start_seconds, gaps=gaps)
 
 

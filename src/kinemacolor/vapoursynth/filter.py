@@ -128,7 +128,7 @@ def colorize(
 def _find_target_format(clip: vs.VideoNode) -> vs.VideoFormat:
     """Return the format of the result. Raises vapoursynth.Error for a clip that has none."""
     form = clip.format
-    if form is None or not clip.width or not clip.height:
+    if form is None or form.color_family == vs.UNDEFINED or not clip.width or not clip.height:
         raise vs.Error("colorize: the clip changes its format or size: give one with a constant format")
     if form.color_family == vs.RGB:
         raise vs.Error(

@@ -140,7 +140,7 @@ def _read_checkpoints(name: str, file: Path | str, folder: Path) -> list[_Checkp
                 f"{member} is {file_format.name}, {name} has no such part: kinemacolor models import {owner} {file}"
             )
     if not checkpoints:
-        raise WeightsError("\n".join(errors[:3]) or f"{label} is an archive without checkpoints: name another")
+        raise WeightsError("; ".join(errors[:3]) or f"{label} is an archive without checkpoints: name another")
     return checkpoints
 
 
@@ -239,7 +239,7 @@ def _download_missing(name: str, missing: list[StoredPart], folder: Path) -> lis
             except WeightsError as problem:
                 problems.append(str(problem))
         if problems and not any(part.name in checkpoint.parts for checkpoint in checkpoints):
-            raise WeightsError("\n".join(problems))
+            raise WeightsError("; ".join(problems))
     if missing and not checkpoints:
         sources = "; ".join(dict.fromkeys(part.entry.provenance for part in missing))
         raise WeightsError(f"no address is known for {name} ({sources}): `kinemacolor models import {name} FILE`")
