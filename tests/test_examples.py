@@ -110,7 +110,7 @@ def test_the_python_of_the_readme_runs_as_a_whole(
     exec(compile(block, "README.md", "exec"), names)
     assert names["rgb"].shape == (1080, 1920, 3)
     assert names["cbcr"].shape == (2, 540, 960)
-    assert {"film.color.mp4", "film.plan.mp4", "film.work"} <= {path.name for path in tmp_path.iterdir()}
+    assert {"film.color.mp4", "film.shots.mp4", "film.work"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_every_example_stands_in_the_table_and_says_how_it_is_run() -> None:
