@@ -97,6 +97,15 @@ def test_a_word_that_is_nearly_a_verb_is_no_film(
     assert "no reference" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["shot.mp4", "render_*.png", "./demo_*.png", "train_%03d.png"])
+def test_a_name_of_files_is_no_verb(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run([name, "-r", "still.png"]) == 3
+    assert "did you mean `kinemacolor" not in capsys.readouterr().err.replace("\n", " ")
+
+
 @pytest.mark.parametrize("words", [["evaluate"], ["train", "--report"], ["models", "export", "kinema"], ["again"]])
 def test_a_name_that_no_disk_takes_is_told(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run([*words, "x" * 300]) in (2, 3)

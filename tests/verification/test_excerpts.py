@@ -62,6 +62,14 @@ def test_a_part_of_numbered_pictures_is_that_part(result: str, tmp_path: Path) -
     assert faults(tmp_path / "scan", tmp_path / result, 0.1, 0.3) == []
 
 
+@pytest.mark.parametrize("name", ["film.h264", "film.mkv", "film.ts"])
+def test_a_late_part_is_decoded_from_a_key_frame_before_it(name: str, tmp_path: Path) -> None:
+    options = {"g": "12", "bf": "0", "preset": "ultrafast"}
+    source = code_film(tmp_path / name, 120, size=(64, 96), options=options)
+    write_with_chroma(source, tmp_path / "out.mkv", start_seconds=3.5, end_seconds=4.5)
+    assert faults(source, tmp_path / "out.mkv", 3.5, 4.5) == []
+
+
 def test_what_is_missing_of_a_part_is_found(tmp_path: Path) -> None:
     """The sound of a transport stream once ended as much too early as its pictures begin late."""
     source = write_film(

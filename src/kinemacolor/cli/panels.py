@@ -116,7 +116,8 @@ class RootGroup(VerbGroup):
         """
         if args[0] in self.commands:
             return super().resolve_command(ctx, args)
-        if not ctx.resilient_parsing and not os.path.exists(args[0]):
+        can_be_a_film = os.path.splitext(args[0])[1] or os.path.exists(args[0])  # shots.mp4, render_*.png
+        if not ctx.resilient_parsing and not can_be_a_film:
             meant = difflib.get_close_matches(args[0], self.commands, 1)
             if meant:
                 raise UsageError(f"there is no verb and no film {args[0]!r}: did you mean `kinemacolor {meant[0]}`?")

@@ -219,8 +219,12 @@ def _find_entry(path: Path, span: Span) -> int:
         stream = _find_pictures(film, path)
         try:
             for packet in film.demux(stream):
-                seconds = float((packet.pts or 0) * packet.time_base)
-                if not packet.size or seconds > span.first:
+                if not packet.size:
+                    break
+                if packet.pts is None:  # of a raw stream
+                    return 0
+                seconds = float(packet.pts * packet.time_base)
+                if seconds > span.first:
                     break
                 count += 1
                 if packet.is_keyframe and seconds < latest:
