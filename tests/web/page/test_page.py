@@ -5,6 +5,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -453,9 +454,20 @@ class TestBoard:
             until(lambda: owner.chosen(project)[1] == {"meadow", "waves"}, "the choice by hand")
             page.get_by_label("Take waves from shot 2").click()
             until(lambda: owner.chosen(project)[1] == {"meadow"}, "the one that was taken")
-            page.get_by_label("Remove third").click()
-            expect(page.locator(".reference", has_text="third")).to_have_count(0)
+            press_until_gone(page.get_by_label("Remove third"))
         assert owner.chosen(project) == [{"meadow", "waves"}, {"meadow"}]
+
+
+def press_until_gone(button: Any) -> None:
+    """Press as a person does, once more where nothing comes of it.
+
+    Gradio loses a press that arrives while it closes the stream of the one before.
+    """
+    for _ in range(5):
+        button.click()
+        with suppress(AssertionError):
+            return expect(button).to_have_count(0, timeout=60_000)
+    raise AssertionError("five presses came to nothing")
 
 
 def give_third(page: Any, folder: Path) -> None:
