@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from support.films import scene, write_film
-from support.plans import CUT, gray, other_scene, save, two_scenes
+from support.films import write_film
+from support.plans import CUT, gray, save_stills, two_scenes
 
 
 @pytest.fixture
@@ -15,8 +15,4 @@ def scenes_film(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def stills(tmp_path: Path) -> Path:
-    folder = tmp_path / "stills"
-    folder.mkdir()
-    save(folder / "waves.png", scene(3))
-    save(folder / "blocks.png", other_scene(3))
-    return folder
+    return save_stills(tmp_path / "stills")

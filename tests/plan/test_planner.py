@@ -18,7 +18,7 @@ from kinemacolor.plan.stills import extract_frames
 from kinemacolor.plan.survey import Survey, survey_film
 from kinemacolor.references.spec import Reference, ReferenceSpec, name_references
 from support.films import scene, write_film
-from support.plans import CUT, SIDE, gray, other_scene, save, two_scenes, wish
+from support.plans import CUT, SIDE, gray, other_scene, save, save_stills, two_scenes, wish
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +37,7 @@ def seen(film: Path) -> Survey:
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    folder = tmp_path / "refs"
-    folder.mkdir()
-    save(folder / "waves.png", scene(3))
-    save(folder / "blocks.png", other_scene(3))
-    return folder
+    return save_stills(tmp_path / "refs")
 
 
 def test_a_survey_counts_frames_and_finds_shots(seen: Survey, film: Path) -> None:

@@ -35,6 +35,14 @@ def save(path: Path, picture: np.ndarray) -> Path:
     return path
 
 
+def save_stills(folder: Path) -> Path:
+    """A new folder with a colour picture of each scene of `two_scenes`."""
+    folder.mkdir()
+    save(folder / "waves.png", scene(3))
+    save(folder / "blocks.png", other_scene(3))
+    return folder
+
+
 def gray(picture: np.ndarray) -> np.ndarray:
     return np.repeat(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)[..., None], 3, 2)
 
