@@ -14,8 +14,8 @@ class Dialog extends LitElement {
       dialog {
         width: min(480px, calc(100vw - 2 * var(--space-4)));
         max-height: calc(100dvh - 2 * var(--space-4));
-        padding: var(--space-5);
-        border: 1px solid var(--line);
+        padding: var(--space-6);
+        border: 0;
         border-radius: var(--radius);
         background: var(--surface-1);
         color: var(--text);
@@ -57,7 +57,7 @@ class Dialog extends LitElement {
         display: grid;
         gap: var(--space-2);
       }
-      .choices button {
+      .choices .button {
         justify-content: flex-start;
         gap: var(--space-3);
         min-height: 56px;
@@ -77,7 +77,7 @@ class Dialog extends LitElement {
         min-width: 0;
         overflow-wrap: anywhere;
       }
-      .choices .quiet {
+      .choices .small {
         display: block;
       }
       .keys {
@@ -150,11 +150,11 @@ class Dialog extends LitElement {
       <dialog class=${this.isWide ? "wide" : ""} aria-labelledby="heading" @close=${() => this.answer(null)}>
         <header>
           <h2 id="heading" dir="auto">${this.heading}</h2>
-          ${
-      this.actions === nothing
-        ? html`<button class="icon" aria-label="Close" @click=${() => this.answer(null)}>${icon("close")}</button>`
-        : nothing
-    }
+          ${this.actions === nothing
+            ? html`<button class="button bare" aria-label="Close" @click=${() => this.answer(null)}>${
+              icon("close")
+            }</button>`
+            : nothing}
         </header>
         <div class="content">${this.content}</div>
         ${this.actions === nothing ? nothing : html`<footer>${this.actions}</footer>`}
@@ -178,8 +178,8 @@ function find() {
 /** @param {string} yes what the button says that does it */
 const yesAndNo = (yes, value = /** @type {() => any} */ (() => true)) =>
   html`
-    <button class="plain" @click=${() => find().answer(null)}>Cancel</button>
-    <button class="primary" @click=${() => find().answer(value())}>${yes}</button>
+    <button class="button" @click=${() => find().answer(null)}>Cancel</button>
+    <button class="button primary" @click=${() => find().answer(value())}>${yes}</button>
   `;
 
 /** @param {{title: string, text: unknown, yes: string}} question @returns {Promise<boolean>} */
@@ -213,19 +213,17 @@ export function choose({ title, text, choices }) {
   const list = html`
     <p>${text}</p>
     <div class="choices">
-      ${
-    choices.map(({ name, words, picture }, index) =>
-      html`
-        <button class="plain" @click=${() => find().answer(index)}>
-          ${picture ? html`<img src=${picture} alt="">` : nothing}
-          <span><bdi>${name}</bdi>${words ? html`<span class="quiet">${words}</span>` : nothing}</span>
-        </button>
-      `
-    )
-  }
+      ${choices.map(({ name, words, picture }, index) =>
+        html`
+          <button class="button" @click=${() => find().answer(index)}>
+            ${picture ? html`<img src=${picture} alt="">` : nothing}
+            <span><bdi>${name}</bdi>${words ? html`<span class="small faint">${words}</span>` : nothing}</span>
+          </button>
+        `
+      )}
     </div>
   `;
-  return find().ask(title, list, html`<button class="plain" @click=${() => find().answer(null)}>Cancel</button>`);
+  return find().ask(title, list, html`<button class="button" @click=${() => find().answer(null)}>Cancel</button>`);
 }
 
 /** Something to read. @param {string} title @param {unknown} content */

@@ -78,5 +78,7 @@ export const ICONS = Object.freeze({
 export const icon = (name, size = 16) =>
   html`
     <svg viewBox="0 0 16 16" width=${size} height=${size} fill="none" stroke="currentColor" stroke-width="1.5"
-      stroke-linecap="round" stroke-linejoin="round" aria-hidden="true"><path d=${ICONS[name] ?? ""}></path></svg>
+      stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">
+      <path d=${ICONS[name] ?? ""}></path>
+    </svg>
   `;

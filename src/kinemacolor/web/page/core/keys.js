@@ -35,7 +35,9 @@ function isTaken(event) {
   if (path.some((one) => one instanceof HTMLDialogElement)) return true;
   const [target] = path;
   if (!(target instanceof HTMLElement)) return false;
-  if (target instanceof HTMLInputElement && !["checkbox", "radio", "button", "range"].includes(target.type)) return true;
+  if (target instanceof HTMLInputElement && !["checkbox", "radio", "button", "range"].includes(target.type)) {
+    return true;
+  }
   if (target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) return true;
   if (target.isContentEditable) return true;
   const presses = event.key === " " || event.key === "Enter";
@@ -67,14 +69,16 @@ export async function showHelp() {
       <section>
         <h3>${group.title}</h3>
         <dl>
-          ${
-      group.shortcuts.map((shortcut) =>
-        html`
-          <dt>${shortcut.words}</dt>
-          <dd>${shortcut.keys.map((name) => html`<kbd>${show(name)}</kbd> `)}</dd>
-        `
-      )
-    }
+          ${group.shortcuts.map((shortcut) =>
+            html`
+              <dt>${shortcut.words}</dt>
+              <dd>${shortcut.keys.map((name) =>
+                html`
+                  <kbd>${show(name)}</kbd>
+                `
+              )}</dd>
+            `
+          )}
         </dl>
       </section>
     `

@@ -49,37 +49,32 @@ class Toasts extends LitElement {
     css`
       :host {
         position: fixed;
-        inset-inline-end: var(--space-4);
+        inset-inline: var(--space-4);
         bottom: calc(var(--queue-height) + var(--space-4));
         z-index: 30;
-        max-width: min(400px, calc(100vw - 2 * var(--space-4)));
+        pointer-events: none;
       }
       ul {
         display: grid;
         gap: var(--space-2);
-        justify-items: end;
+        justify-items: center;
       }
       li {
         display: flex;
         align-items: center;
         gap: var(--space-2);
-        padding: var(--space-2) var(--space-2) var(--space-2) var(--space-3);
-        border: 1px solid var(--line);
+        max-width: min(560px, 100%);
+        padding: var(--space-2) var(--space-2) var(--space-2) var(--space-4);
         border-radius: var(--radius);
-        background: var(--surface-2);
+        background: var(--surface-3);
         box-shadow: var(--shadow);
+        pointer-events: auto;
         overflow-wrap: anywhere;
       }
-      li.problem {
-        border-color: var(--bad);
-        background: var(--bad-soft);
-        color: var(--text);
-      }
       li > svg {
-        flex: none;
         color: var(--bad);
       }
-      .undo {
+      .undo.button {
         color: var(--accent-text);
       }
     `,
@@ -94,7 +89,8 @@ class Toasts extends LitElement {
     const stop = () => messages.forEach((one) => clearTimeout(one.timer));
     const go = () => messages.forEach(wait);
     return html`
-      <ul aria-live="polite" aria-label="Messages" @pointerenter=${stop} @pointerleave=${go} @focusin=${stop} @focusout=${go}>
+      <ul aria-live="polite" aria-label="Messages" @pointerenter=${stop} @pointerleave=${go} @focusin=${stop}
+        @focusout=${go}>
         ${repeat(messages, (one) => one.key, (one) => this.#draw(one))}
       </ul>
     `;
@@ -110,8 +106,10 @@ class Toasts extends LitElement {
       <li class=${message.kind} role=${message.kind === "problem" ? "alert" : "status"}>
         ${message.kind === "problem" ? icon("warn") : ""}
         <span dir="auto">${message.text}</span>
-        ${message.undo ? html`<button class="undo" @click=${undo}>Undo</button>` : ""}
-        <button class="icon" aria-label="Close this message" @click=${() => dismiss(message)}>${icon("close")}</button>
+        ${message.undo ? html`<button class="undo button bare" @click=${undo}>Undo</button>` : ""}
+        <button class="button bare" aria-label="Close this message" @click=${() => dismiss(message)}>${icon(
+          "close",
+        )}</button>
       </li>
     `;
   }

@@ -1,5 +1,6 @@
 /** The look that all parts share: put `shared` first among the `styles` of a component. Values are in tokens.css. */
 import { css } from "../vendor/lit.js";
+import { shapes } from "./shapes.js";
 
 const base = css`
   :host {
@@ -25,19 +26,28 @@ const base = css`
   ol,
   dl,
   dd,
-  figure {
+  figure,
+  button,
+  fieldset {
     margin: 0;
     padding: 0;
-  }
-  ul,
-  ol {
+    font: inherit;
     list-style: none;
   }
-  h1,
-  h2,
-  h3 {
-    font-size: var(--text-15);
-    font-weight: var(--weight-strong);
+  button,
+  fieldset {
+    min-width: 0;
+    border: 0;
+    background: none;
+    color: inherit;
+  }
+  button {
+    cursor: pointer;
+    user-select: none;
+    -webkit-user-select: none;
+  }
+  button:disabled {
+    cursor: default;
   }
   a {
     color: var(--accent-text);
@@ -45,6 +55,11 @@ const base = css`
   img,
   svg {
     display: block;
+    flex: none;
+  }
+  :focus-visible {
+    outline: 2px solid var(--focus);
+    outline-offset: 2px;
   }
   .unseen {
     position: absolute;
@@ -54,95 +69,187 @@ const base = css`
     clip-path: inset(50%);
     white-space: nowrap;
   }
-  .quiet {
+  .soft {
+    color: var(--text-soft);
+  }
+  .faint {
     color: var(--text-faint);
+  }
+  .small {
     font-size: var(--text-12);
   }
+  .number {
+    font-variant-numeric: tabular-nums;
+  }
   .cut {
+    min-width: 0;
     overflow: hidden;
     text-overflow: ellipsis;
     white-space: nowrap;
   }
-  .problem {
-    color: var(--bad);
+  .grow {
+    flex: 1;
+    min-width: 0;
   }
-  :focus {
-    outline: none;
+  .row {
+    display: flex;
+    align-items: center;
+    gap: var(--space-2);
+    min-width: 0;
   }
-  :focus-visible {
-    outline: 2px solid var(--focus);
-    outline-offset: 1px;
+  .narrow {
+    display: none !important;
+  }
+  @media (max-width: 1180px) {
+    .wide-only {
+      display: none !important;
+    }
+  }
+  @media (max-width: 720px) {
+    .desk {
+      display: none !important;
+    }
+    .narrow {
+      display: flex !important;
+    }
   }
 `;
 
 const buttons = css`
-  button,
   .button {
     display: inline-flex;
     align-items: center;
     justify-content: center;
     gap: 6px;
+    min-width: var(--control);
     min-height: var(--control);
     padding: 0 var(--space-3);
-    border: 1px solid transparent;
     border-radius: var(--radius);
-    background: none;
+    background: var(--surface-2);
     color: var(--text);
-    font: inherit;
     text-decoration: none;
     white-space: nowrap;
     cursor: pointer;
-    user-select: none;
+    transition: background var(--quick) var(--ease);
   }
-  .plain {
-    background: var(--surface-2);
-  }
-  .plain:hover {
+  .button:hover,
+  .button[aria-expanded="true"] {
     background: var(--surface-3);
   }
-  .primary {
+  .button.bare {
+    padding: 0 6px;
+    background: none;
+    color: var(--text-soft);
+  }
+  .button.bare:hover,
+  .button.bare[aria-expanded="true"] {
+    background: var(--surface-3);
+    color: var(--text);
+  }
+  .button.primary {
     background: var(--accent);
     color: var(--on-accent);
     font-weight: var(--weight-strong);
   }
-  .primary:hover {
+  .button.primary:hover {
     background: var(--accent-hover);
   }
-  .icon {
-    min-width: var(--control);
-    padding: 0;
-    color: var(--text-soft);
-  }
-  .icon:hover {
-    background: var(--surface-3);
-    color: var(--text);
-  }
-  .icon[aria-pressed="true"],
-  .icon[aria-expanded="true"] {
-    background: var(--accent-soft);
-    color: var(--accent-text);
-  }
-  button:disabled,
-  .button[aria-disabled="true"] {
+  .button:disabled {
     background: none;
-    border-color: var(--line);
     color: var(--text-off);
     cursor: default;
   }
-  button svg,
-  .button svg {
-    flex: none;
+  .button[aria-pressed="true"] {
+    background: var(--pressed);
+    color: var(--text);
+  }
+  .segments {
+    display: inline-flex;
+    gap: 2px;
+    padding: 2px;
+    border-radius: var(--radius);
+    background: var(--surface-0);
+  }
+  .segments.wide {
+    display: flex;
+  }
+  .segment {
+    display: inline-flex;
+    align-items: center;
+    justify-content: center;
+    gap: 6px;
+    min-height: calc(var(--control) - 4px);
+    padding: 0 10px;
+    border-radius: 2px;
+    color: var(--text-soft);
+    white-space: nowrap;
+  }
+  .segments.wide .segment {
+    flex: 1;
+    padding: 0 4px;
+  }
+  .segment:hover {
+    color: var(--text);
+  }
+  .segment[aria-pressed="true"] {
+    background: var(--pressed);
+    color: var(--text);
+  }
+  .segment:disabled {
+    color: var(--text-off);
+  }
+  .tab {
+    display: flex;
+    align-items: center;
+    gap: 6px;
+    padding: 0 var(--space-3);
+    border-block: 2px solid transparent;
+    color: var(--text-soft);
+    white-space: nowrap;
+  }
+  .tab:hover {
+    color: var(--text);
+  }
+  .tab[aria-selected="true"] {
+    border-bottom-color: var(--accent-line);
+    color: var(--text);
+  }
+  .tab:focus-visible {
+    outline-offset: -2px;
+  }
+  .disclose {
+    display: flex;
+    align-items: center;
+    gap: var(--space-2);
+    width: 100%;
+    min-height: max(36px, var(--control));
+    padding: 0 var(--space-3);
+    border-top: 1px solid var(--line);
+    text-align: start;
   }
 `;
 
 const fields = css`
   .field {
-    display: grid;
+    display: flex;
+    flex-direction: column;
     gap: var(--space-1);
   }
-  .field > label,
-  .field > .label {
+  .field label,
+  .label {
+    display: flex;
+    align-items: baseline;
+    justify-content: space-between;
+    gap: var(--space-2);
+  }
+  .value {
     color: var(--text-soft);
+    font-variant-numeric: tabular-nums;
+  }
+  .ends {
+    display: flex;
+    justify-content: space-between;
+    color: var(--text-faint);
     font-size: var(--text-12);
   }
   input:not([type]),
@@ -151,13 +258,13 @@ const fields = css`
   input[type="number"],
   select,
   textarea {
-    min-height: var(--control);
     width: 100%;
     min-width: 0;
+    min-height: var(--control);
     padding: 0 var(--space-2);
     border: 1px solid var(--line-strong);
     border-radius: var(--radius);
-    background: var(--surface-2);
+    background: var(--surface-0);
     color: var(--text);
     font: inherit;
   }
@@ -165,122 +272,55 @@ const fields = css`
     padding: var(--space-2);
     resize: vertical;
   }
+  ::placeholder {
+    color: var(--text-faint);
+    opacity: 1;
+  }
   input[type="range"] {
+    appearance: none;
     width: 100%;
-    min-height: var(--control);
+    height: max(20px, var(--control));
     margin: 0;
-    accent-color: var(--accent);
+    background: none;
+    cursor: pointer;
+  }
+  input[type="range"]::-webkit-slider-runnable-track {
+    height: 4px;
+    border-radius: 2px;
+    background: linear-gradient(to right, var(--text-soft) var(--fill, 0%), var(--surface-3) 0);
+  }
+  input[type="range"]::-moz-range-track {
+    height: 4px;
+    border-radius: 2px;
+    background: linear-gradient(to right, var(--text-soft) var(--fill, 0%), var(--surface-3) 0);
+  }
+  input[type="range"]::-webkit-slider-thumb {
+    appearance: none;
+    width: 14px;
+    height: 14px;
+    margin-top: -5px;
+    border: 2px solid var(--surface-1);
+    border-radius: var(--round);
+    background: var(--text);
+  }
+  input[type="range"]::-moz-range-thumb {
+    width: 10px;
+    height: 10px;
+    border: 2px solid var(--surface-1);
+    border-radius: var(--round);
+    background: var(--text);
   }
   input[type="checkbox"],
   input[type="radio"] {
-    accent-color: var(--accent);
+    flex: none;
     width: 16px;
     height: 16px;
     margin: 0;
-    flex: none;
-  }
-  .choice {
-    display: flex;
-    align-items: center;
-    gap: var(--space-2);
-    min-height: var(--control);
+    accent-color: var(--text-soft);
   }
 `;
 
-const pieces = css`
-  .chip {
-    display: inline-flex;
-    align-items: center;
-    gap: var(--space-1);
-    padding: 1px var(--space-2);
-    border-radius: var(--radius);
-    background: var(--surface-2);
-    color: var(--text-soft);
-    font-size: var(--text-12);
-    white-space: nowrap;
-  }
-  [role="tablist"] {
-    display: flex;
-    gap: var(--space-1);
-  }
-  [role="tab"] {
-    border-radius: 0;
-    border-bottom: 2px solid transparent;
-    color: var(--text-soft);
-  }
-  [role="tab"]:hover {
-    color: var(--text);
-  }
-  [role="tab"][aria-selected="true"] {
-    border-bottom-color: var(--accent-line);
-    color: var(--text);
-  }
-  .card {
-    border-radius: var(--radius);
-    background: var(--surface-2);
-    overflow: hidden;
-  }
-  .row {
-    display: flex;
-    align-items: center;
-    gap: var(--space-2);
-    min-height: var(--control);
-  }
-  .menu {
-    padding: var(--space-1);
-    border: 1px solid var(--line);
-    border-radius: var(--radius);
-    background: var(--surface-2);
-    box-shadow: var(--shadow);
-  }
-  .menu button {
-    justify-content: flex-start;
-    width: 100%;
-  }
-  .menu button:hover {
-    background: var(--surface-3);
-  }
-  progress {
-    appearance: none;
-    display: block;
-    width: 100%;
-    height: 4px;
-    border: 0;
-    border-radius: var(--radius);
-    background: var(--surface-3);
-    overflow: hidden;
-  }
-  progress::-webkit-progress-bar {
-    background: transparent;
-  }
-  progress::-webkit-progress-value {
-    background: var(--accent);
-  }
-  progress::-moz-progress-bar {
-    background: var(--accent);
-  }
-  progress:indeterminate {
-    background: linear-gradient(90deg, transparent, var(--accent), transparent) 0 0 / 40% 100% no-repeat var(--surface-3);
-    animation: run 1.6s linear infinite;
-  }
-  progress:indeterminate::-moz-progress-bar {
-    background: transparent;
-  }
-  @keyframes run {
-    from {
-      background-position: -70% 0;
-    }
-    to {
-      background-position: 170% 0;
-    }
-  }
-  @media (prefers-reduced-motion: reduce) {
-    progress:indeterminate {
-      animation: none;
-      background-position: 50% 0;
-    }
-  }
+/** Reset, text, buttons, fields, areas; the class names are those of the shapes. */
+export const shared = css`
+  ${base} ${buttons}${fields}${shapes}
 `;
-
-/** Reset, text, buttons, fields, and small pieces. */
-export const shared = css`${base}${buttons}${fields}${pieces}`;
