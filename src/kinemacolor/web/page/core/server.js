@@ -4,11 +4,15 @@ import { Store } from "./store.js";
 
 /** @typedef {import("./api.d.ts").Session} Session */
 
+/** Where a browser notes the uploads that it began. */
+export const UPLOADS_KEY = "kinemacolor-uploads";
+
 /** @type {Promise<Session> | null} */
 let session = null;
 
-/** What the server can do and may; asked once. @returns {Promise<Session>} */
-export function readSession() {
+/** What the server can do and may; asked once. @param {boolean} [again] the disk is another one @returns {Promise<Session>} */
+export function readSession(again = false) {
+  if (again) session = null;
   session ??= get("/session").catch((error) => {
     session = null;
     throw error;
@@ -17,16 +21,29 @@ export function readSession() {
 }
 
 /**
+ * A file on its way to the server, as `uploads.js` tells it.
+ *
+ * @typedef {object} Sending
+ * @property {string} name
+ * @property {number} size bytes
+ * @property {number} received bytes that the server has
+ * @property {number | null} rate bytes per second
+ * @property {boolean} isBroken the connection is; it is tried again
+ * @property {() => void} stop
+ */
+
+/**
  * @typedef {object} Live
  * @property {import("./api.d.ts").JobView[]} jobs all of the user's
  * @property {number} others jobs of other users that run or wait
+ * @property {Sending[]} uploads of this page
  * @property {string | null} revision of the project that is listened to: another one, another state of it
  * @property {string | null} trouble why nothing is heard, in words; null: all is well
  */
 
 /** Jobs and the open film, as the server last told. @type {Store<Live>} */
 export const live = new Store(
-  /** @type {Live} */ ({ jobs: [], others: 0, revision: null, trouble: null }),
+  /** @type {Live} */ ({ jobs: [], others: 0, uploads: [], revision: null, trouble: null }),
 );
 
 const PATIENCE = 2000; // ms of silence that are not worth a word
