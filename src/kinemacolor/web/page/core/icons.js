@@ -1,6 +1,8 @@
+import { html } from "../vendor/lit.js";
+
 /**
  * The one icon set: path data for a 16x16 view box, drawn with a stroke of 1.5 in `currentColor`, round caps and
- * joins, no fill. Plain data; the element that shows one decides its size and its name for a screen reader.
+ * joins, no fill.
  *
  * @type {Readonly<Record<string, string>>}
  */
@@ -67,3 +69,16 @@ export const ICONS = Object.freeze({
   settings: "M2 4.5h7M12 4.5h2M10.5 3v3M2 11.5h2M7 11.5h7M5.5 10v3",
   link: "M6.5 9.5l3-3M7.5 4.5 9 3a2.8 2.8 0 0 1 4 4l-1.5 1.5M8.5 11.5 7 13a2.8 2.8 0 0 1-4-4l1.5-1.5",
 });
+
+/**
+ * Draws an icon. It says nothing to a screen reader: the button around it has a name.
+ * @param {string} name a key of `ICONS`
+ * @param {number} [size] px
+ */
+export const icon = (name, size = 16) =>
+  html`
+    <svg viewBox="0 0 16 16" width=${size} height=${size} fill="none" stroke="currentColor" stroke-width="1.5"
+      stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">
+      <path d=${ICONS[name] ?? ""}></path>
+    </svg>
+  `;
