@@ -1,6 +1,6 @@
 /** The page: which view the address asks for, and what stands around every view. */
+import { listenTo, live } from "./core/client.js";
 import { notify } from "./core/notify.js";
-import { listenTo, live } from "./core/server.js";
 import { StoreController } from "./core/store.js";
 import { shared } from "./core/styles.js";
 import { icon } from "./core/icons.js";

@@ -2,8 +2,7 @@
  * Sends files in pieces, one file after the other. A broken connection is waited for; after a reload the same file, given
  * again, goes on where it was.
  */
-import { get, post, Problem, remove, request } from "./client.js";
-import { live, UPLOADS_KEY } from "./server.js";
+import { get, live, post, Problem, remove, request, UPLOADS_KEY } from "./client.js";
 
 /** @typedef {{id: string, name: string, size: number, received: number}} Upload */
 /** @typedef {Pick<File, "name" | "size" | "lastModified" | "slice">} Source */
@@ -84,7 +83,7 @@ let before = Promise.resolve();
  */
 export function uploadFile(file) {
   const aborter = new AbortController();
-  /** @type {import("./server.js").Sending} */
+  /** @type {import("./client.js").Sending} */
   const sending = {
     name: file.name,
     size: file.size,
@@ -108,7 +107,7 @@ export function uploadFile(file) {
 class Sender {
   /**
    * @param {Source} file
-   * @param {(changes: Partial<import("./server.js").Sending>) => void} show
+   * @param {(changes: Partial<import("./client.js").Sending>) => void} show
    * @param {AbortSignal} signal
    */
   constructor(file, show, signal) {

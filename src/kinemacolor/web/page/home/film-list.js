@@ -1,10 +1,9 @@
 /** The films there are, as cards: found, ordered, opened, renamed, exported, removed. */
-import { patch, post, Problem, remove } from "../core/client.js";
+import { live, patch, post, Problem, remove } from "../core/client.js";
 import { bytes, clock, count, day } from "../core/format.js";
 import { icon } from "../core/icons.js";
 import "../core/menu.js";
 import { notify } from "../core/notify.js";
-import { live } from "../core/server.js";
 import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
 import { dropBegun, listBegun } from "../core/uploads.js";

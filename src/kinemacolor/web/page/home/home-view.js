@@ -1,9 +1,16 @@
 /** Home: the films there are, and where a new one is dropped. Loads the rest when there is something for it to do. */
-import { get, Problem } from "../core/client.js";
+import { get, live, Problem, readSession, UPLOADS_KEY } from "../core/client.js";
 import { notify } from "../core/notify.js";
-import { live, readSession, UPLOADS_KEY } from "../core/server.js";
 import { shared } from "../core/styles.js";
 import { css, html, LitElement, nothing } from "../vendor/lit.js";
+
+/** As icon.svg, which is one request more. */
+const LOGO = html`
+  <svg viewBox="4 4 24 24" width="20" height="20" aria-hidden="true">
+    <path d="M16 6a10 10 0 0 0 0 20z" fill="#d0d0d0"></path>
+    <path d="M16 6a10 10 0 0 1 0 20z" fill="#e0a44a"></path>
+  </svg>
+`;
 
 /** Fires `kc-open` with the id of the film that is to be opened. */
 class Home extends LitElement {
@@ -200,7 +207,7 @@ class Home extends LitElement {
     const hasFilms = Boolean(projects?.length);
     return html`
       <header>
-        <img src="/page/icon.svg" alt="" width="20" height="20">
+        ${LOGO}
         <h1 class="name grow">Kinemacolor</h1>
         <kc-page-buttons></kc-page-buttons>
       </header>

@@ -1,5 +1,5 @@
 /** What is on its way to the server, as large as one waits for it. */
-import { live } from "../core/server.js";
+import { live } from "../core/client.js";
 import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
 import { describeSending } from "../queue/words.js";

@@ -1,8 +1,7 @@
 /** Makes a project of files that were dropped or chosen together: sorts, asks where it must, sends, opens. */
-import { post, Problem } from "../core/client.js";
+import { post, Problem, readSession } from "../core/client.js";
 import { count } from "../core/format.js";
 import { notify } from "../core/notify.js";
-import { readSession } from "../core/server.js";
 import { uploadFile } from "../core/uploads.js";
 import { settle, sortFiles } from "./sort-files.js";
 

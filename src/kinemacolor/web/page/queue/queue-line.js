@@ -1,9 +1,8 @@
 /** What runs and waits: one slim line at the bottom of every view, which opens to a list. */
-import { post, Problem, remove } from "../core/client.js";
+import { live, post, Problem, remove } from "../core/client.js";
 import { count } from "../core/format.js";
 import { icon } from "../core/icons.js";
 import { notify } from "../core/notify.js";
-import { live } from "../core/server.js";
 import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
 import { html, LitElement, nothing, repeat } from "../vendor/lit.js";

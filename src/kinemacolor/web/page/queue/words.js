@@ -2,7 +2,7 @@
 import { bytes, percent, span, speed } from "../core/format.js";
 
 /** @typedef {import("../core/api.d.ts").JobView} JobView */
-/** @typedef {import("../core/server.js").Sending} Sending */
+/** @typedef {import("../core/client.js").Sending} Sending */
 /**
  * @typedef {object} Words
  * @property {string} doing what is done, and how much of it
