@@ -130,12 +130,19 @@ class ShotsStep:
         if found is None:
             text = "This model looks at a reference as a whole: no single place gave this colour."
             return value | {"origin": {"x": x, "y": y, "reference": None, "text": text}}
-        name = self._desk.previewer.preview_frame(project, frame).references[found.reference]
+        names, name = self._desk.previewer.preview_frame(project, frame).references, found.reference
         part, sure = _share(found.matched), f"{found.confidence:.0%}"
         guessed = f" {found.filled:.0%} of it is a guess that no reference shows." if found.filled else ""
         text = f"{part} of this colour comes from the marked place in {name}.{guessed} Sure: {sure}."
         return value | {
-            "origin": {"x": x, "y": y, "reference": found.reference, "rx": found.column, "ry": found.row, "text": text}
+            "origin": {
+                "x": x,
+                "y": y,
+                "reference": names.index(name),
+                "rx": found.column,
+                "ry": found.row,
+                "text": text,
+            }
         }
 
     def _points(self, project: Project, plan: Plan | None, number: int) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from kinemacolor.video.reader import probe_film
-from kinemacolor.web.frame_previews import FramePreview
+from kinemacolor.web.frame_answers import FramePreview
 from kinemacolor.web.project import Project
 
 
