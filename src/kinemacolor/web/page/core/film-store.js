@@ -1,0 +1,255 @@
+/**
+ * The open film: what the server knows of it, what is looked at, and everything that can be asked of it.
+ *
+ * One store for all parts of the window. `actions` talk to the server and put what comes back into `state`; a failure is
+ * told by `notify`. Parts never fetch while they draw.
+ */
+import { get, patch, post, Problem, put, remove } from "./client.js";
+import { Store } from "./store.js";
+
+/** @typedef {import("./api.d.ts").ProjectView} ProjectView */
+/** @typedef {import("./api.d.ts").ShotList} ShotList */
+/** @typedef {import("./api.d.ts").JobView} JobView */
+/** @typedef {import("./api.d.ts").FrameLook} FrameLook */
+/** @typedef {import("./api.d.ts").Players} Players */
+/** @typedef {import("./api.d.ts").Plan} Plan */
+/** @typedef {"look" | "correct" | "render" | "report"} Panel */
+/** @typedef {"color" | "gray" | "divider" | "doubt"} ViewMode */
+
+/**
+ * @typedef {object} FilmState
+ * @property {string} id
+ * @property {ProjectView | null} project null: not loaded yet
+ * @property {ShotList | null} shots null: not found yet
+ * @property {Plan | null} plan null: none yet
+ * @property {JobView[]} jobs all of the user, of this film and others
+ * @property {number} others jobs of other users that run or wait
+ * @property {number} frame that is looked at, from 0
+ * @property {FrameLook | null} look the pictures of `frame`; null while they are made, or where they cannot be
+ * @property {string | null} lookProblem why there are none
+ * @property {boolean} isLooking a picture of `frame` is being made
+ * @property {any} firstLook before there is a plan: `GET first-look`; null: none yet
+ * @property {Players | null} players
+ * @property {Panel} panel
+ * @property {ViewMode} mode
+ * @property {boolean} withReference the reference stands beside the frame
+ * @property {number} divider 0..1
+ * @property {any} origin where the colour of a point comes from: `{row, column, answer}`; null: not asked
+ * @property {{saturation?: number, edge_filter?: string} | null} trial what is being tried in the inspector, not yet in the plan
+ * @property {Set<number>} chosen numbers of the shots that are chosen together
+ */
+
+/** @param {string} id @returns {FilmState} */
+const makeState = (id) => ({
+  id,
+  project: null,
+  shots: null,
+  plan: null,
+  jobs: [],
+  others: 0,
+  frame: 0,
+  look: null,
+  lookProblem: null,
+  isLooking: false,
+  firstLook: null,
+  players: null,
+  panel: "look",
+  mode: "divider",
+  withReference: false,
+  divider: 0.5,
+  origin: null,
+  trial: null,
+  chosen: new Set(),
+});
+
+/** @extends {Store<FilmState>} */
+export class FilmStore extends Store {
+  /**
+   * @param {string} id of the project
+   * @param {(text: string, kind?: "told" | "problem", undo?: () => void) => void} notify tells the user something
+   */
+  constructor(id, notify) {
+    super(makeState(id));
+    this.notify = notify;
+    this.actions = makeActions(this);
+    /** @type {AbortController | null} */
+    this.looking = null;
+  }
+
+  /** The address of the film below `/api`. @param {string} rest */
+  path(rest = "") {
+    return `/projects/${this.state.id}${rest}`;
+  }
+
+  /** Number of the shot that holds `frame`, from 1; null without shots. @param {number} [frame] */
+  shotNumber(frame = this.state.frame) {
+    const shots = this.state.shots?.shots ?? [];
+    let [low, high] = [0, shots.length - 1];
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (shots[middle].first <= frame) low = middle;
+      else high = middle - 1;
+    }
+    return shots.length ? shots[low].number : null;
+  }
+
+  /** The shot that holds `frame`. @param {number} [frame] */
+  shot(frame = this.state.frame) {
+    const number = this.shotNumber(frame);
+    return number === null ? null : this.state.shots?.shots[number - 1] ?? null;
+  }
+}
+
+/** @param {FilmStore} store */
+function makeActions(store) {
+  /**
+   * Does something, and tells of a failure; gives undefined then.
+   * @template T @param {() => Promise<T>} work @returns {Promise<T | undefined>}
+   */
+  async function attempt(work) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      store.notify(error.message, "problem");
+      return undefined;
+    }
+  }
+
+  /** Something that may not be there yet. @param {Promise<any>} asked */
+  const orNull = (asked) =>
+    asked.catch((error) => {
+      if (error instanceof Problem && error.status && error.status < 500) return null;
+      throw error;
+    });
+
+  const actions = {
+    attempt,
+
+    /** Reads everything anew; called when the film is opened and when its `revision` changes. */
+    reload: () =>
+      attempt(async () => {
+        const [project, shots, plan, players] = await Promise.all([
+          get(store.path()),
+          orNull(get(store.path("/shots"))),
+          orNull(get(store.path("/plan"))),
+          orNull(get(store.path("/players"))),
+        ]);
+        store.set({ project, shots, plan, players });
+        await actions.showFrame(store.state.frame, { again: true });
+      }),
+
+    /**
+     * Looks at another frame. Of wishes that follow each other fast, only the last one is asked for.
+     * @param {number} frame @param {{again?: boolean}} [how]
+     */
+    async showFrame(frame, { again = false } = {}) {
+      const last = (store.state.shots?.frames ?? 1) - 1;
+      const wanted = Math.max(0, Math.min(last, Math.round(frame)));
+      if (wanted === store.state.frame && store.state.look && !again) return;
+      store.looking?.abort();
+      const looking = new AbortController();
+      store.looking = looking;
+      store.set({ frame: wanted, isLooking: true, lookProblem: null, origin: null });
+      try {
+        if (store.state.plan) {
+          store.set({
+            look: await get(store.path(`/frames/${wanted}/look`), looking.signal),
+            isLooking: false,
+            firstLook: null,
+          });
+        } else {
+          const firstLook = await get(store.path("/first-look"), looking.signal);
+          store.set({ firstLook, look: null, isLooking: false });
+        }
+      } catch (error) {
+        if (looking.signal.aborted) return;
+        store.set({
+          look: null,
+          isLooking: false,
+          lookProblem: error instanceof Error ? error.message : String(error),
+        });
+      }
+    },
+
+    /** @param {number} number of a shot: its middle frame is looked at */
+    showShot(number) {
+      const shot = store.state.shots?.shots[number - 1];
+      if (shot) void actions.showFrame(shot.middle);
+    },
+
+    /** @param {Panel} panel */
+    showPanel: (panel) => store.set({ panel }),
+    /** Opens the painter on a frame. @param {number} frame */
+    correctFrame(frame) {
+      store.set({ panel: "correct" });
+      void actions.showFrame(frame);
+    },
+    /** @param {ViewMode} mode */
+    showMode: (mode) => store.set({ mode }),
+
+    /** Merge, split, move a cut, assign references, options of shots: see `POST shots/edit`. @param {object} edit */
+    editShots: (edit) =>
+      attempt(async () => {
+        store.set({ shots: await post(store.path("/shots/edit"), edit) });
+        await actions.reload();
+      }),
+
+    /** Model and options of the plan. @param {object} changes */
+    changePlan: (changes) =>
+      attempt(async () => {
+        store.set({ plan: await patch(store.path("/plan"), changes), trial: null });
+        await actions.reload();
+      }),
+
+    /** Title, or the part of the film. @param {object} changes */
+    changeProject: (changes) =>
+      attempt(async () => {
+        store.set({ project: await patch(store.path(), changes) });
+        await actions.reload();
+      }),
+
+    /** Replaces the whole plan. @param {object} plan */
+    replacePlan: (plan) =>
+      attempt(async () => {
+        await put(store.path("/plan"), plan);
+        await actions.reload();
+      }),
+
+    /** @param {string} upload id @param {number | null} [frame] that the picture shows */
+    addReference: (upload, frame = null) =>
+      attempt(async () => {
+        store.set({ project: await post(store.path("/references/uploaded"), { upload, frame }) });
+        return true;
+      }),
+
+    /** @param {string} name */
+    removeReference: (name) =>
+      attempt(async () => {
+        await remove(store.path(`/references/${encodeURIComponent(name)}`));
+        await actions.reload();
+        store.notify(`${name} was removed.`, "told", () => void actions.undo());
+      }),
+
+    undo: () => attempt(async () => (store.set({ project: await post(store.path("/undo")) }), actions.reload())),
+    redo: () => attempt(async () => (store.set({ project: await post(store.path("/redo")) }), actions.reload())),
+
+    /** Queues a task: `look`, `plan`, `try`, `render`. @param {object} task @returns {Promise<JobView | undefined>} */
+    submit: (task) => attempt(() => post(store.path("/jobs"), task)),
+    /** @param {string} job */
+    stopJob: (job) => attempt(() => post(`/jobs/${job}/stop`)),
+    /** @param {string} job */
+    resumeJob: (job) => attempt(() => post(`/jobs/${job}/resume`)),
+    /** @param {string} job */
+    forgetJob: (job) => attempt(() => remove(`/jobs/${job}`)),
+
+    /** Where the colour of a point comes from. @param {number} row 0..1 @param {number} column 0..1 */
+    askOrigin: (row, column) =>
+      attempt(async () => {
+        store.set({ origin: { row, column, answer: null } });
+        const answer = await get(store.path(`/frames/${store.state.frame}/origin?row=${row}&column=${column}`));
+        store.set({ origin: { row, column, answer } });
+      }),
+  };
+  return actions;
+}
