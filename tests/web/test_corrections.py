@@ -3,8 +3,6 @@
 import base64
 import io
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import cv2
 import numpy as np
@@ -13,15 +11,12 @@ from PIL import Image
 
 from support.films import SIZE, scene
 
-pytest.importorskip("gradio")
-import gradio as gr
-
+pytest.importorskip("fastapi")
 from kinemacolor.errors import UsageError
 from kinemacolor.options import RenderOptions
 from kinemacolor.references.load import load_reference
 from kinemacolor.web.corrections import PNG_DATA_PREFIX, apply_frame_luma, decode_strokes, paint_strokes_on_frame
 from kinemacolor.web.frame_previews import FramePreviewer
-from kinemacolor.web.page.correct import LARGEST_LAYER, CorrectPanel
 from kinemacolor.web.project import Project
 from kinemacolor.web.project_creation import create_project
 from kinemacolor.web.requests import AnalyzeFilm, MakePlan
@@ -160,58 +155,3 @@ def test_what_is_replaced_is_kept_out_of_sight(project: Project, stills: FramePr
     project.add_reference("ref_000002.png", tmp_path / "third.png")
     for name, kept in (("ref_000002", first), ("ref_000002-2", second)):
         assert np.array_equal(load_reference(project.folder / "removed" / f"{name}.png"), kept)
-
-
-@pytest.fixture
-def panel(project: Project, stills: FramePreviewer, tmp_path: Path) -> CorrectPanel:
-    """The page's, of a desk with this project alone."""
-    desk = SimpleNamespace(
-        previewer=stills,
-        storage=SimpleNamespace(hide_server_paths=str),
-        find_project=lambda user, name: project,
-        submit_task=lambda user, asked, task: None,
-    )
-    with gr.Blocks():
-        return CorrectPanel(desk)  # type: ignore[arg-type]
-
-
-def sent(panel: CorrectPanel, **changes: Any) -> str:
-    """What the panel answers to strokes on frame 2."""
-    opened = panel._opened(panel._desk.find_project("me", "p"), 2)
-    told = {**opened, "layer": data_url(strokes(FIRST, RED)), "whole": False, **changes}
-    asking = SimpleNamespace(request=SimpleNamespace(scope={"state": {"user": "me"}}))
-    return panel.take_strokes(gr.EventData(None, told), asking)  # type: ignore[arg-type]
-
-
-def test_the_rest_of_the_frame_is_right_only_as_it_was_seen(panel: CorrectPanel, project: Project) -> None:
-    address = sent(panel, whole=True)
-    assert load_reference(project.require_plan().references["ref_000002"].path).shape == (*SIZE, 3)
-    with pytest.raises(gr.Error, match="coloured anew"):
-        sent(panel, whole=True, image=address)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"frame": None},
-        {"frame": -1},
-        {"frame": float("nan")},
-        {"layer": 5},
-        {"layer": "x" * (LARGEST_LAYER + 1)},
-        {"whole": "false"},
-        {"project": ["p"]},
-        {"image": None},
-    ],
-)
-def test_what_the_painter_never_sends_is_refused(
-    panel: CorrectPanel, project: Project, changes: dict[str, Any]
-) -> None:
-    before = project.require_plan()
-    with pytest.raises(gr.Error, match="did not arrive"):
-        sent(panel, **changes)
-    assert project.require_plan() == before
-
-
-def test_another_frame_that_was_opened_meanwhile_stays(panel: CorrectPanel) -> None:
-    assert panel.put_away({"image": "a"}, "a") is None
-    assert panel.put_away({"image": "b"}, "a") == gr.skip()

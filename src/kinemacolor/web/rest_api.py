@@ -20,6 +20,7 @@ from kinemacolor.web.job import JobView
 from kinemacolor.web.problems import RESPONSES
 from kinemacolor.web.project import Project
 from kinemacolor.web.requests import ProjectTask
+from kinemacolor.web.response_headers import make_report_policy
 from kinemacolor.web.service import ProjectView, Service, SuggestedFrame, read_suggestions
 from kinemacolor.web.storage import NotFoundError
 
@@ -172,7 +173,11 @@ def get_frame(service: ServiceDependency, own_project: OwnProject, frame: int, s
 @api.get("/projects/{project}/files/{path:path}", response_class=FileResponse)
 def get_file(own_project: OwnProject, path: str) -> FileResponse:
     """Get a file of the project: results, the report, small pictures."""
-    return _file_response(_find_public_file(own_project, path), download=path.startswith("results/"))
+    found = _find_public_file(own_project, path)
+    response = _file_response(found, download=path.startswith("results/"))
+    if found.suffix == ".html":
+        response.headers["Content-Security-Policy"] = make_report_policy(found.read_bytes())
+    return response
 
 
 @api.post("/projects/{project}/jobs", status_code=202)

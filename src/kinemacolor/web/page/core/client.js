@@ -4,11 +4,15 @@
 
 /** What a request was answered that did not do what was asked. */
 export class Problem extends Error {
-  /** @param {string} message @param {number} status 0: the server was not reached */
-  constructor(message, status) {
+  /**
+   * @param {string} message @param {number} status 0: the server was not reached
+   * @param {any} [answer] what else the server said
+   */
+  constructor(message, status, answer = {}) {
     super(message);
     this.name = "Problem";
     this.status = status;
+    this.answer = answer;
   }
 }
 
@@ -41,7 +45,9 @@ export async function request(method, path, body, signal) {
   } catch {
     answer = {};
   }
-  if (!response.ok) throw new Problem(answer.error ?? `The server answered ${response.status}.`, response.status);
+  if (!response.ok) {
+    throw new Problem(answer.error ?? `The server answered ${response.status}.`, response.status, answer);
+  }
   return answer;
 }
 
