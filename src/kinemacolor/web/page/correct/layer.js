@@ -14,6 +14,7 @@ import { coverPiece, dabOf, unite } from "./stroke.js";
 /** @typedef {import("./history.js").Operation} Operation */
 
 export const LEAST_COVERAGE = 1 / 16;
+const OPAQUE = 128; // alpha from which the server counts a pixel as painted
 const EACH = 8; // operations from one kept state to the next
 const MOST_KEPT = 4;
 
@@ -125,6 +126,23 @@ export class PaintLayer {
     let count = 0;
     for (let at = 2; at < this.painted.length; at += 3) if (this.painted[at] >= LEAST_COVERAGE) count++;
     return count / (this.width * this.height);
+  }
+}
+
+/**
+ * What was painted on a frame before and is kept, but perhaps not rendered yet, is laid into its picture.
+ *
+ * @param {Uint8ClampedArray} picture RGBA @param {Uint8ClampedArray} strokes RGBA of the same size
+ */
+export function layKeptStrokes(picture, strokes) {
+  const color = new Float64Array(3);
+  for (let at = 0; at < picture.length; at += 4) {
+    if (strokes[at + 3] < OPAQUE) continue;
+    const [a, b] = abOfRgb(strokes.subarray(at, at + 3));
+    const luma = Math.round(lumaOf(picture[at], picture[at + 1], picture[at + 2]));
+    putColorAtLuma(luma, a, b, color);
+    showAtLuma(luma, color);
+    for (let index = 0; index < 3; index++) picture[at + index] = Math.round(255 * color[index]);
   }
 }
 
