@@ -1,14 +1,13 @@
 """The HTTP interface for programs; the page gets its pictures here too. Described at ``/api/openapi.json``."""
 
 import asyncio
-import mimetypes
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, File, Form, Query, Request, UploadFile
+from fastapi import APIRouter, File, Form, Query, UploadFile
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
@@ -16,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kinemacolor.plan.document import Plan
 from kinemacolor.utils.files import translate_disk_errors
+from kinemacolor.web.api.dependencies import OwnJob, OwnProject, ServiceDependency, UserKey
+from kinemacolor.web.api.files import make_file_response
 from kinemacolor.web.job import JobView
 from kinemacolor.web.problems import RESPONSES
 from kinemacolor.web.project import Project
@@ -50,29 +51,6 @@ FrameVariant = Literal["gray", "picture", "color", "confidence"]
 ProjectId = Annotated[str, Query(max_length=64)]
 
 
-def _get_service(request: Request) -> Service:
-    service: Service = request.app.state.service
-    return service
-
-
-def _get_user(request: Request) -> str:
-    return str(request.state.user)
-
-
-ServiceDependency = Annotated[Service, Depends(_get_service)]
-UserKey = Annotated[str, Depends(_get_user)]
-
-
-def _find_project(service: ServiceDependency, user: UserKey, project: str) -> Project:
-    return service.find_project(user, project)
-
-
-def _find_job(service: ServiceDependency, user: UserKey, job: str) -> JobView:
-    return service.queue.view_job(user, job)
-
-
-OwnProject = Annotated[Project, Depends(_find_project)]
-OwnJob = Annotated[JobView, Depends(_find_job)]
 api = APIRouter(prefix="/api", responses=RESPONSES)
 
 
@@ -138,7 +116,7 @@ def remove_reference(own_project: OwnProject, name: str) -> None:
 @api.get("/projects/{project}/references/{name}", response_class=FileResponse)
 def get_reference(service: ServiceDependency, own_project: OwnProject, name: str) -> FileResponse:
     """Get a reference of the plan, as a small picture to look at."""
-    return _file_response(service.save_reference(own_project, name))
+    return make_file_response(service.save_reference(own_project, name))
 
 
 @api.get("/projects/{project}/suggestions")
@@ -163,18 +141,18 @@ def replace_plan(own_project: OwnProject, plan: Plan) -> Plan:
 def get_frame(service: ServiceDependency, own_project: OwnProject, frame: int, show: FrameVariant) -> FileResponse:
     """Get a frame: ``gray``, ``picture`` (gray at full size, to be coloured), ``color`` by the plan, ``confidence``."""
     if show == "gray":
-        return _file_response(service.previewer.save_gray_frame(own_project, frame))
+        return make_file_response(service.previewer.save_gray_frame(own_project, frame))
     if show == "picture":
-        return _file_response(service.previewer.export_frame(own_project, frame), download=True)
+        return make_file_response(service.previewer.export_frame(own_project, frame), download=True)
     preview = service.previewer.preview_frame(own_project, frame)
-    return _file_response(preview.color if show == "color" else preview.confidence)
+    return make_file_response(preview.color if show == "color" else preview.confidence)
 
 
 @api.get("/projects/{project}/files/{path:path}", response_class=FileResponse)
 def get_file(own_project: OwnProject, path: str) -> FileResponse:
     """Get a file of the project: results, the report, small pictures."""
     found = _find_public_file(own_project, path)
-    response = _file_response(found, download=path.startswith("results/"))
+    response = make_file_response(found, download=path.startswith("results/"))
     if found.suffix == ".html":
         response.headers["Content-Security-Policy"] = make_report_policy(found.read_bytes())
     return response
@@ -240,7 +218,7 @@ def forget_job(service: ServiceDependency, user: UserKey, job: str) -> None:
 @api.get("/jobs/{job}/result", response_class=FileResponse)
 def get_result(service: ServiceDependency, user: UserKey, job: str) -> FileResponse:
     """Get the file that a job made."""
-    return _file_response(service.queue.find_result(user, job), download=True)
+    return make_file_response(service.queue.find_result(user, job), download=True)
 
 
 @api.api_route("/{path:path}", methods=HTTP_METHODS, include_in_schema=False)
@@ -282,13 +260,6 @@ def _find_public_file(own_project: Project, path: str) -> Path:
     except (OSError, ValueError):
         pass
     raise NotFoundError(f"there is no file {path[:60]!r}")
-
-
-def _file_response(path: Path, *, download: bool = False) -> FileResponse:
-    if not path.is_file():
-        raise NotFoundError("there is no such file")
-    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    return FileResponse(path, media_type=kind, filename=path.name if download else None)
 
 
 async def _stream_changes(read_state: Callable[[], str]) -> AsyncIterator[ServerSentEvent]:
