@@ -1,4 +1,5 @@
 /** The window of a film: what stands where, its bar, and the store that all its parts share. */
+import { listenTo, live } from "../core/client.js";
 import { html, LitElement, nothing } from "../vendor/lit.js";
 import { FilmStore } from "../core/film-store.js";
 import { clockTenth } from "../core/format.js";
@@ -7,7 +8,6 @@ import { Shortcuts } from "../core/keys.js";
 import "../core/menu.js";
 import { notify } from "../core/notify.js";
 import { FilmRouter, readPlace } from "../core/router.js";
-import { listenTo, live } from "../core/server.js";
 import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
 import { windowStyles } from "./window-styles.js";
