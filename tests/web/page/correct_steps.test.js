@@ -1,6 +1,7 @@
 // Undo and redo, the frames on which a spread is shown, and the frames that want a look.
 import assert from "node:assert/strict";
 import * as history from "../../../src/kinemacolor/web/page/correct/history.js";
+import { Drafts } from "../../../src/kinemacolor/web/page/correct/drafts.js";
 import { chooseSpreadFrames } from "../../../src/kinemacolor/web/page/correct/spread-frames.js";
 import { describePlace, listUnsure, nextUnsure } from "../../../src/kinemacolor/web/page/correct/unsure.js";
 
@@ -102,4 +103,50 @@ Deno.test("where a frame is unsure is said in words", () => {
   assert.equal(describePlace(confidence((_, y) => y > 22), 30), "at the bottom");
   assert.equal(describePlace(confidence(() => true), 30), null);
   assert.equal(describePlace(confidence((x, y) => Math.abs(x - 15) < 4 && Math.abs(y - 15) < 4), 30), "in the middle");
+});
+
+/** A shelf like the browser's. @param {number} room characters */
+function shelf(room = 1e6) {
+  /** @type {Map<string, string>} */
+  const things = new Map();
+  return {
+    getItem: (/** @type {string} */ name) => things.get(name) ?? null,
+    setItem(/** @type {string} */ name, /** @type {string} */ text) {
+      if (text.length > room) throw new Error("QuotaExceededError");
+      things.set(name, text);
+    },
+    removeItem: (/** @type {string} */ name) => void things.delete(name),
+    key: (/** @type {number} */ index) => [...things.keys()][index] ?? null,
+    get length() {
+      return things.size;
+    },
+  };
+}
+
+Deno.test("strokes that were not kept are there again for their film, frame and size", () => {
+  const shared = shelf();
+  const drafts = new Drafts("film", shared);
+  const draft = { width: 8, height: 6, isWhole: true, history: history.add(history.EMPTY, red) };
+  assert.ok(drafts.save(12, draft));
+  assert.ok(drafts.save(3, draft));
+  assert.deepEqual(new Drafts("film", shared).load(12, 8, 6), draft);
+  assert.deepEqual(drafts.frames(), [3, 12]);
+  assert.equal(drafts.load(12, 16, 12), null);
+  assert.equal(drafts.load(13, 8, 6), null);
+  assert.deepEqual(new Drafts("other", shared).frames(), []);
+  drafts.drop(3);
+  drafts.save(12, { ...draft, history: history.undo(draft.history) });
+  assert.deepEqual(drafts.frames(), []); // nothing is painted, but it can be done again
+  assert.ok(history.canRedo(/** @type {any} */ (drafts.load(12, 8, 6)).history));
+});
+
+Deno.test("strokes for which there is no room are told, old and damaged ones go", () => {
+  const draft = { width: 8, height: 6, isWhole: false, history: history.add(history.EMPTY, red) };
+  assert.ok(!new Drafts("film", shelf(10)).save(1, draft));
+  const shared = shelf();
+  shared.setItem("kinemacolor.strokes.film.1", "{");
+  shared.setItem("kinemacolor.strokes.film.2", JSON.stringify({ time: 1, width: 8, height: 6 }));
+  shared.setItem("another", "stays");
+  assert.deepEqual(new Drafts("film", shared).frames(), []);
+  assert.equal(shared.length, 1);
 });

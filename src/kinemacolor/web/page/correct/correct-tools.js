@@ -59,6 +59,20 @@ class CorrectTools extends LitElement {
         border-radius: var(--radius);
         background: var(--swatch);
       }
+      .sliders {
+        display: flex;
+        flex-direction: column;
+      }
+      .slider {
+        display: grid;
+        grid-template-columns: 64px 1fr 44px;
+        align-items: center;
+        gap: var(--space-2);
+        min-height: var(--control);
+      }
+      .slider .value {
+        text-align: end;
+      }
       .check {
         display: flex;
         align-items: center;
@@ -66,7 +80,8 @@ class CorrectTools extends LitElement {
         min-height: var(--control);
       }
       kc-spread-row {
-        height: 136px;
+        --picture-height: 96px;
+        height: 128px;
         margin: 0 calc(-1 * var(--space-3));
       }
       .section.tight {
@@ -123,9 +138,12 @@ class CorrectTools extends LitElement {
       </div>
       <div class="scroll">
         <div class=${section("paint")}>
-          <kc-palette .store=${this.store}></kc-palette>
-          <span class="small soft">Light and shade stay the film's own.</span>
-          ${this.#drawSliders()}
+          <kc-palette .store=${this.store}>
+            <div class="sliders">
+              <span class="small soft">Light and shade stay the film's own.</span>
+              ${this.#drawSliders()}
+            </div>
+          </kc-palette>
         </div>
         <div class="${section("spread")} tight narrow">${this.#drawSpread()}</div>
         <div class="${section("strokes")} tight">${this.#drawStrokes(operationsOf(history))}</div>
@@ -181,10 +199,11 @@ class CorrectTools extends LitElement {
     /** @param {Event & {target: HTMLInputElement}} event */
     const slide = (event) => this.painting.set(change(Number(event.target.value)));
     return html`
-      <div class="field">
-        <div class="label" title=${keys ? `Keys: ${keys}` : ""}>${words}<span class="value">${shown}</span></div>
-        <input type="range" aria-label=${words} min=${min} max=${max} .value=${String(value)} @input=${slide}>
-      </div>
+      <label class="slider" title=${keys ? `Keys: ${keys}` : ""}>
+        <span>${words}</span>
+        <input type="range" min=${min} max=${max} .value=${String(value)} @input=${slide}>
+        <span class="value">${shown}</span>
+      </label>
     `;
   }
 

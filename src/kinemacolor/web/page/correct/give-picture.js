@@ -2,7 +2,7 @@
 import { css, html, LitElement, nothing } from "../vendor/lit.js";
 import { Problem } from "../core/client.js";
 import { icon } from "../core/icons.js";
-import { readSession } from "../core/server.js";
+import { readSession } from "../core/client.js";
 import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
 import { uploadFile } from "../core/uploads.js";

@@ -57,7 +57,6 @@ export class Hand {
     const { layer, state: { tool, color, size, hardness, strength } } = this.painting;
     /** @type {import("./history.js").Stroke} */
     const operation = { kind: "stroke", erases: tool === "eraser", color, size, hardness, strength, points: [] };
-    if (this.painting.state.isHidden) this.painting.set({ isHidden: false });
     this.points = [];
     this.stroke = { operation, pending: layer?.begin(operation) };
     this.move(at, pressure);
@@ -65,10 +64,19 @@ export class Hand {
 
   /** @param {Point} at @param {number} [pressure] */
   move(at, pressure = 1) {
-    if (this.touched) return this.#touchOn(at);
+    this.moveAlong([{ ...at, pressure }]);
+  }
+
+  /** Goes on through points; those that are too near to differ are left out. @param {(Point & {pressure: number})[]} points */
+  moveAlong(points) {
+    if (this.touched) return void points.forEach((at) => void this.#touchOn(at));
     if (!this.stroke) return;
-    this.points.push(round(at.x), round(at.y), round(pressure));
-    this.last = at;
+    const far = Math.max(0.5, this.stroke.operation.size / 20);
+    for (const { x, y, pressure } of points) {
+      if (this.points.length && this.last && Math.hypot(x - this.last.x, y - this.last.y) < far) continue;
+      this.points.push(round(x), round(y), round(pressure));
+      this.last = { x, y };
+    }
     this.eyes.paint(this.stroke.pending.extend(this.points));
   }
 

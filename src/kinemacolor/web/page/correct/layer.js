@@ -8,7 +8,7 @@
  */
 import { unpackMask } from "./areas.js";
 import { abOfRgb, lumaOf, putAbShownAs, putColorAtLuma, rgbOfHex, showAtLuma } from "./color.js";
-import { coverPiece, dabOf, unite } from "./stroke.js";
+import { coverPiece, dabOf, NOTHING, unite } from "./stroke.js";
 
 /** @typedef {import("./stroke.js").Rect} Rect */
 /** @typedef {import("./history.js").Operation} Operation */
@@ -155,22 +155,19 @@ class Pending {
     this.below = layer.painted.slice();
     this.ab = abOfRgb(rgbOfHex(operation.color));
     this.points = 0;
-    /** @type {Rect | null} */
-    this.reach = null;
+    this.reach = operation.kind === "area" ? layer.whole : NOTHING;
   }
 
   /** Paints on along a stroke's points, of which more have come; gives where. @param {readonly number[]} points @returns {Rect} */
   extend(points) {
     const { layer, operation } = this;
     if (operation.kind !== "stroke") throw new Error("only a stroke grows");
-    /** @type {Rect | null} */
-    let changed = null;
+    let rect = NOTHING;
     for (; 3 * this.points < points.length; this.points++) {
       const to = dabOf(points, operation.size, this.points);
       const from = this.points ? dabOf(points, operation.size, this.points - 1) : to;
-      changed = unite(changed, coverPiece(layer.mask, layer.width, layer.height, from, to, operation.hardness));
+      rect = unite(rect, coverPiece(layer.mask, layer.width, layer.height, from, to, operation.hardness));
     }
-    const rect = unite(changed, null);
     this.reach = unite(this.reach, rect);
     this.blend(rect);
     return rect;
@@ -195,8 +192,7 @@ class Pending {
   /** The mask is free for the next one. */
   end() {
     const { layer: { mask, width }, reach } = this;
-    if (!reach) mask.fill(0);
-    else for (let y = reach.top; y < reach.bottom; y++) mask.fill(0, y * width + reach.left, y * width + reach.right);
+    for (let y = reach.top; y < reach.bottom; y++) mask.fill(0, y * width + reach.left, y * width + reach.right);
   }
 
   /** As if it had not been begun. */

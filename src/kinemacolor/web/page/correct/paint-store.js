@@ -45,7 +45,6 @@ import { readPixels } from "./pixels.js";
  * @property {History} history
  * @property {boolean} isWhole all other colours of the frame are right, too
  * @property {ReadonlySet<number>} selection regions of the last area, which can still be changed
- * @property {boolean} isHidden strokes are not shown for a while, to compare
  * @property {Spread} spread
  * @property {readonly number[]} drafts frames with strokes that were not kept
  * @property {boolean} isKeeping
@@ -81,7 +80,6 @@ export class PaintStore extends Store {
       history: steps.EMPTY,
       isWhole: false,
       selection: NONE,
-      isHidden: false,
       spread: NO_SPREAD,
       drafts: [],
       isKeeping: false,
@@ -198,7 +196,7 @@ export class PaintStore extends Store {
   change(history, selection = NONE) {
     if (history === this.state.history) return;
     this.layer?.replay(steps.operationsOf(history));
-    this.set({ history, selection, drawn: this.state.drawn + 1, isHidden: false });
+    this.set({ history, selection, drawn: this.state.drawn + 1 });
     this.#keepDraft();
     this.conversation.askSoon();
   }

@@ -52,9 +52,6 @@ class Painter extends LitElement {
         height: 100%;
         pointer-events: none;
       }
-      .hidden {
-        visibility: hidden;
-      }
       .ring {
         position: absolute;
         left: 0;
@@ -160,7 +157,7 @@ class Painter extends LitElement {
         @contextmenu=${(/** @type {Event} */ event) => this.input.isTouch && event.preventDefault()}
       >
         ${base ? html`<img src=${base.picture} alt="" draggable="false">` : nothing}
-        <canvas class="paint ${state?.isHidden ? "hidden" : ""}" width=${base?.width ?? 1} height=${base?.height ?? 1}>
+        <canvas class="paint" width=${base?.width ?? 1} height=${base?.height ?? 1}>
         </canvas>
         <canvas class="marks" width=${base?.width ?? 1} height=${base?.height ?? 1}></canvas>
         <span class="ring" aria-hidden="true"></span>
@@ -275,7 +272,7 @@ class Painter extends LitElement {
     const { hand, painting } = this;
     if (!hand || !painting?.layer || event.ctrlKey || event.metaKey || event.altKey) return;
     const by = STEPS[/** @type {keyof typeof STEPS} */ (event.key)];
-    const { tool, size } = painting.state;
+    const { tool } = painting.state;
     if (by) this.#moveBy(by, event.shiftKey && (tool === "brush" || tool === "eraser"));
     else if (event.key === " " || event.key === "Enter" || event.key === "Delete" || event.key === "Backspace") {
       const isAway = event.key === "Delete" || event.key === "Backspace";
@@ -287,7 +284,6 @@ class Painter extends LitElement {
     } else return;
     event.preventDefault();
     event.stopPropagation();
-    void size;
   }
 
   /** @param {number[]} by @param {boolean} paints */

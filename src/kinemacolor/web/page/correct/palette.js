@@ -92,7 +92,7 @@ class Palette extends LitElement {
         flex: none;
         border-radius: var(--radius);
       }
-      .thumbs [aria-pressed="true"] {
+      .thumbs [aria-expanded="true"] {
         outline: 2px solid var(--accent-line);
         outline-offset: 1px;
       }
@@ -171,7 +171,9 @@ class Palette extends LitElement {
             ${recent.map((code) => this.#draw(`Painted with before: ${code}`, code, code === color))}
           </div>
         `
-        : nothing} ${this.#drawReferences()}
+        : nothing}
+      <slot></slot>
+      ${this.#drawReferences()}
     `;
   }
 
@@ -200,40 +202,43 @@ class Palette extends LitElement {
     const used = this.painting.state.base?.references ?? [];
     const all = (this.store?.state.project?.references ?? []).filter((/** @type {any} */ one) => one.url);
     const sorted = [...all].sort((one, other) => Number(used.includes(other.name)) - Number(used.includes(one.name)));
-    const shown = sorted.find((one) => one.name === this.picked) ?? sorted[0];
-    if (!shown) return nothing;
+    const shown = sorted.find((one) => one.name === this.picked);
+    if (!sorted.length) return nothing;
     return html`
-      <div class="label"><span>Colours of a reference</span></div>
-      ${sorted.length > 1
-        ? html`
-          <div class="thumbs" role="group" aria-label="References">
-            ${sorted.map((one) =>
-              html`
-                <button
-                  aria-label=${one.name}
-                  title=${one.name}
-                  aria-pressed=${one === shown}
-                  @click=${() => (this.picked = one.name)}
-                >
-                  <img class="thumb" src=${one.url} alt="" loading="lazy">
-                </button>
-              `
-            )}
-          </div>
-        `
-        : nothing}
+      <div class="label small soft">Take a colour from a reference</div>
+      <div class="thumbs" role="group" aria-label="References">
+        ${sorted.map((one) =>
+          html`
+            <button
+              aria-label=${one.name}
+              title=${one.name}
+              aria-expanded=${one === shown}
+              @click=${() => (this.picked = one === shown ? null : one.name)}
+            >
+              <img class="thumb" src=${one.url} alt="" loading="lazy">
+            </button>
+          `
+        )}
+      </div>
+      ${shown ? this.#drawSource(shown) : nothing}
+    `;
+  }
+
+  /** A picture to take colours from. @param {{name: string, url: string}} one */
+  #drawSource({ name, url }) {
+    return html`
       <div
         class="source"
         tabindex="0"
         role="application"
-        aria-label="${shown.name}. Arrow keys move the cross, Enter takes the colour there"
-        title=${shown.name}
+        aria-label="${name}. Arrow keys move the cross, Enter takes the colour there"
+        title=${name}
         @pointermove=${this.#point}
         @pointerdown=${this.#point}
         @pointerup=${this.#take}
         @keydown=${this.#press}
       >
-        <img src=${shown.url} alt="" draggable="false">
+        <img src=${url} alt="" draggable="false">
         <span class="cross" aria-hidden="true"></span>
       </div>
     `;

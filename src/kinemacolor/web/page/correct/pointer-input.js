@@ -63,7 +63,8 @@ export class PointerInput {
     this.host.moveTo(this.#point(event));
     if (this.pointer === null || !this.host.hand?.isBusy) return;
     const all = event.getCoalescedEvents?.() ?? [];
-    for (const one of all.length ? all : [event]) this.host.hand.move(this.#point(one), pressureOf(one));
+    const points = (all.length ? all : [event]).map((one) => ({ ...this.#point(one), pressure: pressureOf(one) }));
+    this.host.hand.moveAlong(points);
   }
 
   /** @param {PointerEvent} event */

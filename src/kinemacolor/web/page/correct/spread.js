@@ -70,11 +70,11 @@ class SpreadRow extends LitElement {
       }
       .pictures img,
       .pictures .empty {
-        width: auto;
+        flex: none;
+        width: calc(var(--picture-height, calc(var(--strip-height) - 76px)) * var(--aspect, 1.78));
         height: 100%;
-        min-height: 48px;
-        aspect-ratio: var(--aspect, 1.78);
         background: var(--room);
+        object-fit: contain;
       }
       .stale {
         opacity: 0.5;

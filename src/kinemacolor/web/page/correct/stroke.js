@@ -7,21 +7,16 @@
  * @typedef {{x: number, y: number, radius: number}} Dab
  */
 
-const NOTHING = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
+/** @type {Rect} */
+export const NOTHING = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
 
-/** The smallest that holds both. @param {Rect | null} one @param {Rect | null} other @returns {Rect} */
-export function unite(one, other) {
-  const [a, b] = [one ?? NOTHING, other ?? NOTHING];
-  return {
-    left: Math.min(a.left, b.left),
-    top: Math.min(a.top, b.top),
-    right: Math.max(a.right, b.right),
-    bottom: Math.max(a.bottom, b.bottom),
-  };
-}
-
-/** @param {Rect} rect */
-export const isEmpty = (rect) => rect.right <= rect.left || rect.bottom <= rect.top;
+/** The smallest that holds both. @param {Rect} a @param {Rect} b @returns {Rect} */
+export const unite = (a, b) => ({
+  left: Math.min(a.left, b.left),
+  top: Math.min(a.top, b.top),
+  right: Math.max(a.right, b.right),
+  bottom: Math.max(a.bottom, b.bottom),
+});
 
 /**
  * Share that is covered at a distance from the middle. The edge is where half is covered, and always a pixel wide.

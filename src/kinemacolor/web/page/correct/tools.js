@@ -87,11 +87,6 @@ export function makeShortcuts(find) {
       act: on((one) => canRedo(one.state.history) && one.redo()),
     },
     {
-      keys: ["H"],
-      words: "Without strokes, with strokes",
-      act: on((one) => one.set({ isHidden: !one.state.isHidden })),
-    },
-    {
       keys: ["N", "Shift+N"],
       words: "Next, last frame that wants a look",
       act: (event) => on((one) => one.conversation.goTo(event.shiftKey ? -1 : 1))(),
