@@ -12,11 +12,14 @@ import pytest
 
 from support.waiting import PATIENCE, until
 
+FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
     *("--disable-sync", "--no-first-run", "--disable-quic", "--autoplay-policy=no-user-gesture-required"),
 ]
+REFUSED = """addEventListener("securitypolicyviolation", one => console.error(
+"refused by the policy:", one.effectiveDirective, one.blockedURI, one.sourceFile, one.lineNumber));"""
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -43,12 +46,28 @@ def serving(app: Any) -> Iterator[str]:
 
 @contextmanager
 def chromium() -> Iterator[Any]:
-    """A browser of Playwright's; the test is skipped where there is none."""
+    """Chromium; the test is skipped where there is none."""
+    with _launched("chromium", executable_path=CHROMIUM, args=ARGUMENTS) as browser:
+        yield browser
+
+
+@contextmanager
+def firefox() -> Iterator[Any]:
+    """The system's own Firefox, over WebDriver BiDi; the test is skipped where there is none."""
+    if FIREFOX is None:
+        pytest.skip("no browser: Firefox is not installed")
+    with _launched("firefox", executable_path=FIREFOX, channel="moz-firefox") as browser:
+        yield browser
+
+
+@contextmanager
+def _launched(kind: str, **options: Any) -> Iterator[Any]:
     api = pytest.importorskip("playwright.sync_api")
     api.expect.set_options(timeout=PATIENCE * 1000)
     with api.sync_playwright() as playwright:
         try:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+            browser = getattr(playwright, kind).launch(**options)
+            browser.new_context().close()  # fails where Playwright asks a Firefox for what it does not know yet
         except api.Error as error:
             pytest.skip(f"no browser: {str(error).splitlines()[0]}")
         yield browser
@@ -63,6 +82,7 @@ def quiet_page(browser: Any, **options: Any) -> Iterator[Any]:
     page.set_default_timeout(PATIENCE * 1000)
     page.on("pageerror", lambda error: faults.append(f"error: {error}"))
     page.on("console", lambda said: said.type in ("error", "warning") and faults.append(_told(said)))
+    page.add_init_script(REFUSED)
     page.on("request", lambda request: _is_local(request.url) or faults.append(f"request to {request.url}"))
     try:
         yield page
