@@ -180,6 +180,11 @@ function makeActions(store) {
 
     /** @param {Panel} panel */
     showPanel: (panel) => store.set({ panel }),
+    /** Opens the painter on a frame. @param {number} frame */
+    correctFrame(frame) {
+      store.set({ panel: "correct" });
+      void actions.showFrame(frame);
+    },
     /** @param {ViewMode} mode */
     showMode: (mode) => store.set({ mode }),
 
