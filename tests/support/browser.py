@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,8 +19,7 @@ ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
     *("--disable-sync", "--no-first-run", "--disable-quic", "--autoplay-policy=no-user-gesture-required"),
 ]
-REFUSED = """addEventListener("securitypolicyviolation", one => console.error(
-"refused by the policy:", one.effectiveDirective, one.blockedURI, one.sourceFile, one.lineNumber));"""
+PROBE = Path(__file__).with_name("probe.js").read_text()
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -82,7 +82,7 @@ def quiet_page(browser: Any, **options: Any) -> Iterator[Any]:
     page.set_default_timeout(PATIENCE * 1000)
     page.on("pageerror", lambda error: faults.append(f"error: {error}"))
     page.on("console", lambda said: said.type in ("error", "warning") and faults.append(_told(said)))
-    page.add_init_script(REFUSED)
+    page.add_init_script(PROBE)
     page.on("request", lambda request: _is_local(request.url) or faults.append(f"request to {request.url}"))
     try:
         yield page
@@ -121,6 +121,32 @@ def assert_accessible(page: Any, within: str | None = None) -> None:
 
 
 def assert_fits(page: Any) -> None:
-    """Nothing is wider than the screen."""
+    """Nothing is wider than the screen, and no control lies beside it, but where it can be scrolled into view."""
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0, f"the page is {wide} px wider than the screen"
+    outside = page.evaluate("probe.outside()")
+    assert not outside, f"outside of the screen: {outside}"
+
+
+def walk(page: Any, most: int = 250) -> list[str]:
+    """What Tab reaches, from the top until it leaves the page, as a screen reader names it; each shows that it is."""
+    page.evaluate("() => { document.activeElement?.blur?.(); getSelection().removeAllRanges(); }")
+    page.mouse.click(2, 2)
+    reached: list[str] = []
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        name, fault = page.evaluate("probe.focused()")
+        if name is None:
+            return reached
+        assert not fault, f"{name}: {fault}, after {reached[-3:]}"
+        reached.append(name)
+    raise AssertionError(f"Tab does not leave the page: {reached[-12:]}")
+
+
+def tab_to(page: Any, wanted: str, most: int = 250) -> None:
+    """Press Tab until something of that name has the focus."""
+    for _ in range(most):
+        if wanted in (page.evaluate("probe.focused()")[0] or ""):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"Tab does not reach {wanted}")
