@@ -44,7 +44,8 @@ def create_app(options: ServerOptions) -> FastAPI:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     from kinemacolor.web.page.page import mount  # Gradio reads the environment when it is imported
 
-    service = Service(storage, JobQueue(storage, options.devices), RemotePreviewer(options.devices[0]), Looker())
+    queue, previewer = JobQueue(storage, options.devices), RemotePreviewer(options.devices[0])
+    service = Service(storage, queue, previewer, Looker(), options)
     app = FastAPI(
         title="Kinemacolor",
         version=__version__,
