@@ -17,6 +17,8 @@ import { windowStyles } from "./window-styles.js";
 
 /** @type {[Panel, string][]} */
 const PANELS = [["look", "Look"], ["correct", "Correct"], ["render", "Render"], ["report", "Report"]];
+/** @type {Record<Panel, string>} */
+const PANEL_KEYS = { look: "Shift+L", correct: "Shift+C", render: "Shift+R", report: "Shift+P" };
 
 /** Loads a part; the window is of use without it. @param {() => Promise<unknown>} load */
 const loadPart = (load) => load().catch((error) => console.warn("a part of the window did not load:", error));
@@ -46,8 +48,8 @@ class Film extends LitElement {
         act: () => this.store?.actions.redo(),
         when: () => Boolean(this.#redoable),
       },
-      ...PANELS.map(([panel, words], index) => ({
-        keys: [String(index + 1)],
+      ...PANELS.map(([panel, words]) => ({
+        keys: [PANEL_KEYS[panel]],
         words,
         act: () => this.#showPlace(panel),
       })),
