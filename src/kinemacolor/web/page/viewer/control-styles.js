@@ -88,7 +88,7 @@ export const controlStyles = css`
       display: none;
     }
   }
-  @container (max-width: 585px) {
+  @container (max-width: 610px) {
     .total {
       display: none;
     }
