@@ -74,6 +74,8 @@ export class FilmStore extends Store {
     this.actions = makeActions(this);
     /** @type {AbortController | null} */
     this.looking = null;
+    /** What is painted on its frames; null until somebody paints. @type {import("../correct/paint-store.js").PaintStore | null} */
+    this.painting = null;
   }
 
   /** The address of the film below `/api`. @param {string} rest */
