@@ -101,7 +101,6 @@ export class ReferenceTarget {
   /** @param {DragEvent} event */
   #fileOver(event) {
     if (!event.dataTransfer?.types.includes("Files")) return;
-    event.preventDefault();
     this.#over({ x: event.clientX, y: event.clientY });
   }
 
@@ -112,6 +111,7 @@ export class ReferenceTarget {
     this.#aim(null);
     if (!store || !shots.length || !files.length) return;
     event.preventDefault();
+    event.stopPropagation(); // the window would take them, for all shots
     void addPictures(store, files, { shots });
   }
 }

@@ -13,6 +13,7 @@ export class WindowDrop {
     this.take = take;
     this.isOver = false;
     this.depth = 0;
+    this.isTaken = false;
     /** @type {AbortController | null} */
     this.listening = null;
     host.addController(this);
@@ -23,11 +24,10 @@ export class WindowDrop {
     const { signal } = this.listening;
     addEventListener("dragenter", (event) => this.#count(event, 1), { signal });
     addEventListener("dragleave", (event) => this.#count(event, -1), { signal });
-    addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault(), { signal });
+    addEventListener("dragover", (event) => this.#allow(event), { signal });
+    addEventListener("drop", () => this.#end(), { capture: true, signal }); // also what others take
     addEventListener("drop", (event) => this.#drop(event), { signal });
-    addEventListener("kc-drop", (event) => this.take([.../** @type {CustomEvent<File[]>} */ (event).detail]), {
-      signal,
-    });
+    addEventListener("kc-drop", (event) => this.#hand(/** @type {CustomEvent<{files: File[]}>} */ (event)), { signal });
   }
 
   hostDisconnected() {
@@ -49,11 +49,28 @@ export class WindowDrop {
   }
 
   /** @param {DragEvent} event */
-  #drop(event) {
+  #allow(event) {
+    if (!hasFiles(event) || !event.dataTransfer) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "copy"; // the page itself refuses files
+  }
+
+  #end() {
     this.#show(0);
-    if (!hasFiles(event) || event.defaultPrevented) return;
+    this.isTaken = false;
+  }
+
+  /** A part hands on what was dropped on it. @param {CustomEvent<{files: File[]}>} event */
+  #hand({ detail: { files } }) {
+    this.isTaken = true;
+    this.take(files);
+  }
+
+  /** @param {DragEvent} event */
+  #drop(event) {
+    if (!hasFiles(event)) return;
     event.preventDefault();
     const files = [...event.dataTransfer?.files ?? []];
-    if (files.length) this.take(files);
+    if (files.length && !this.isTaken) this.take(files);
   }
 }
