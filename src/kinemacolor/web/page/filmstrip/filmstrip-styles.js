@@ -7,6 +7,9 @@ export const filmstripStyles = css`
     min-width: 0;
     min-height: 0;
   }
+  :host([bare]) kc-shot-tools {
+    display: none; /* something else stands in their place; their keys are still there */
+  }
   .strip {
     display: flex;
     flex-direction: column;

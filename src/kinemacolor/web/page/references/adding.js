@@ -5,7 +5,7 @@
 import { live, post, Problem } from "../core/client.js";
 import { count } from "../core/format.js";
 import { Store } from "../core/store.js";
-import { uploadFile } from "../core/uploads.js";
+import { Stopped, uploadFile } from "../core/uploads.js";
 import { frameOfName } from "./frame-names.js";
 
 /** @typedef {import("../core/film-store.js").FilmStore} FilmStore */
@@ -110,7 +110,8 @@ export class Arrivals extends Store {
         project.references.find((/** @type {any} */ one) => one.frame !== null && one.frame === placed)?.name ?? null;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      if (this.#find(key)) this.#change(key, { state: "refused", sending: null, problem: error.message });
+      if (error instanceof Stopped) this.drop(key);
+      else if (this.#find(key)) this.#change(key, { state: "refused", sending: null, problem: error.message });
       return null;
     }
   }

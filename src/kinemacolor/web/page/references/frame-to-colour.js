@@ -53,10 +53,7 @@ export const frameStyles = css`
  */
 export function drawFrame(store, frame, words, more = "") {
   const path = `/api${store.path(`/frames/${frame}`)}`;
-  const paint = () => {
-    store.actions.showPanel("correct");
-    void store.actions.showFrame(frame);
-  };
+  const paint = () => store.actions.correctFrame(frame);
   const has = (store.state.project?.references ?? []).some((/** @type {any} */ one) => one.frame === frame);
   const show = () => void store.actions.showFrame(frame);
   return html`

@@ -90,6 +90,18 @@ export const referencesStyles = css`
     background: var(--surface-2);
     color: var(--text);
   }
+  @media (max-width: 720px) {
+    .drop {
+      flex-direction: row;
+      justify-content: center;
+      margin-block: 0 var(--space-2);
+      padding-block: 0;
+      border: 0;
+      background: var(--surface-2);
+      color: var(--text);
+      font-size: inherit;
+    }
+  }
   .overlay {
     position: fixed;
     inset: 0;

@@ -91,11 +91,9 @@ class References extends LitElement {
           )}</button>
         </div>
         <div class="scroll">
+          ${items.length ? this.#drawArrivals(store, items) : nothing}
           <ul aria-label="References">
             ${repeat(references, (one) => one.name, (one) => this.#drawReference(store, one))}
-          </ul>
-          <ul aria-label="Pictures on their way" aria-live="polite">
-            ${repeat(items, (one) => one.key, (one) => this.#drawArrival(store, one))}
           </ul>
           ${references.length ? nothing : html`
             <p class="empty soft">
@@ -110,7 +108,9 @@ class References extends LitElement {
           </div>
         </div>
         <button class="drop" @click=${this.#pick}>
-          ${icon("picture")}<span>Drop colour pictures here${isPhotograph ? "" : ", or on a shot"}</span>
+          ${icon("picture")}
+          <span class="desk">Drop colour pictures here${isPhotograph ? "" : ", or on a shot"}</span>
+          <span class="narrow">Add colour pictures</span>
         </button>
       </div>
       <div class="overlay" popover="manual">
@@ -138,28 +138,20 @@ class References extends LitElement {
           <span class="picture">
             <img class="thumb" src=${url} alt="" loading="lazy" decoding="async" draggable="false">
             ${reference.is_film ? html`<span class="mark" title="A colour film">${icon("film")}</span>` : nothing}
+            ${reference.is_partial
+              ? html`<span class="mark" title="Partial: only what is painted counts">${icon("brush")}</span>`
+              : nothing}
           </span>
           <span class="grow">
             <span class="line cut name" dir="auto">${name}</span>
             <span class="line small soft cut number">${where}</span>
-            ${this.#drawChip(reference)}
+            ${frame === null
+              ? nothing
+              : html`<span class="chip" title="It shows frame ${frame} of the film">frame ${frame}</span>`}
           </span>
         </button>
         <kc-menu label="More for ${name}" .items=${this.#listActs(store, reference)}></kc-menu>
       </li>
-    `;
-  }
-
-  /** @param {Reference} reference */
-  #drawChip({ frame, is_partial }) {
-    if (frame === null && !is_partial) return nothing;
-    const words = [frame === null ? "" : `frame ${frame}`, is_partial ? "partial" : ""].filter(Boolean).join(", ");
-    const title = [
-      frame === null ? "" : `It shows frame ${frame} of the film.`,
-      is_partial ? "Only what is painted in it counts." : "",
-    ].join(" ").trim();
-    return html`
-      <span class="chip" title=${title}>${words}</span>
     `;
   }
 
@@ -190,6 +182,17 @@ class References extends LitElement {
       { icon: "upload", words: "Replace…", act: () => void this.#replace(reference) },
       { icon: "trash", words: "Remove", act: () => void store.actions.removeReference(reference.name) },
     ];
+  }
+
+  /** @param {FilmStore} store @param {Arrival[]} items */
+  #drawArrivals(store, items) {
+    const words = items.map(({ file, problem }) => problem ?? `${file.name} is on its way`).join(". ");
+    return html`
+      <p class="unseen" role="status">${words}</p>
+      <ul aria-label="Pictures on their way">
+        ${repeat(items, (one) => one.key, (one) => this.#drawArrival(store, one))}
+      </ul>
+    `;
   }
 
   /** @param {FilmStore} store @param {Arrival} arrival */
