@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
 from fastapi.concurrency import run_in_threadpool
@@ -17,6 +17,7 @@ from kinemacolor.plan.document import Plan
 from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.web.api.dependencies import OwnJob, OwnProject, ServiceDependency, UserKey
 from kinemacolor.web.api.files import make_file_response
+from kinemacolor.web.api.frames import frames
 from kinemacolor.web.job import JobView
 from kinemacolor.web.problems import RESPONSES
 from kinemacolor.web.project import Project
@@ -30,7 +31,7 @@ POLL_SECONDS = 0.3
 KEEP_ALIVE_SECONDS = 15
 HTTP_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 ACTIVE_STATES = ("queued", "running")
-PUBLIC_PATHS = ("results", "report", "survey", "look", "references", "stills", "compare.mp4", "try.mp4")
+PUBLIC_PATHS = ("results", "report", "survey", "look", "thumbs", "references", "stills", "compare.mp4", "try.mp4")
 
 
 class FilmInFolder(BaseModel):
@@ -47,7 +48,6 @@ class JobList(BaseModel):
     others: int
 
 
-FrameVariant = Literal["gray", "picture", "color", "confidence"]
 ProjectId = Annotated[str, Query(max_length=64)]
 
 
@@ -137,17 +137,6 @@ def replace_plan(own_project: OwnProject, plan: Plan) -> Plan:
     return _hide_plan_paths(own_project, own_project.replace_plan(plan))
 
 
-@api.get("/projects/{project}/frames/{frame}/{show}", response_class=FileResponse)
-def get_frame(service: ServiceDependency, own_project: OwnProject, frame: int, show: FrameVariant) -> FileResponse:
-    """Get a frame: ``gray``, ``picture`` (gray at full size, to be coloured), ``color`` by the plan, ``confidence``."""
-    if show == "gray":
-        return make_file_response(service.previewer.save_gray_frame(own_project, frame))
-    if show == "picture":
-        return make_file_response(service.previewer.export_frame(own_project, frame), download=True)
-    preview = service.previewer.preview_frame(own_project, frame)
-    return make_file_response(preview.color if show == "color" else preview.confidence)
-
-
 @api.get("/projects/{project}/files/{path:path}", response_class=FileResponse)
 def get_file(own_project: OwnProject, path: str) -> FileResponse:
     """Get a file of the project: results, the report, small pictures."""
@@ -219,6 +208,9 @@ def forget_job(service: ServiceDependency, user: UserKey, job: str) -> None:
 def get_result(service: ServiceDependency, user: UserKey, job: str) -> FileResponse:
     """Get the file that a job made."""
     return make_file_response(service.queue.find_result(user, job), download=True)
+
+
+api.include_router(frames)
 
 
 @api.api_route("/{path:path}", methods=HTTP_METHODS, include_in_schema=False)

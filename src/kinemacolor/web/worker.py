@@ -37,6 +37,7 @@ from kinemacolor.utils.processes import take_input
 from kinemacolor.video.reader import probe_film
 from kinemacolor.web.comparison_video import write_comparison_video
 from kinemacolor.web.job import JobEntry
+from kinemacolor.web.preview_clip import find_clip_start, write_clip_start
 from kinemacolor.web.project import Project
 from kinemacolor.web.requests import AnalyzeFilm, MakePlan, PreviewClip, RenderFilm, make_output_target
 from kinemacolor.weights.registry import load_model
@@ -104,15 +105,17 @@ def _make_plan_request(project: Project, task: MakePlan) -> PlanRequest:
 def preview_clip(project: Project, task: PreviewClip, report_progress: ProgressCallback, device: str) -> Path:
     """A few seconds in colour, for the player."""
     whole = project.require_plan()
-    plan = cut_excerpt(whole, task.start_seconds, task.start_seconds + task.seconds)
+    start_frame, start_seconds = find_clip_start(project, task)
+    plan = cut_excerpt(whole, start_seconds, start_seconds + task.seconds)
     folder = project.folder / "try"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    clip, output = folder / "try.mp4", project.folder / "try.mp4"
+    clip, output = folder / "try.mp4", project.preview_clip_file
     _render_plan(plan, folder / "work", OutputSpec(clip, EncodingOptions(vcodec="h264")), report_progress, device)
     write_comparison_video(
         plan.film.path, clip, output, start_seconds=plan.film.start_seconds, end_seconds=plan.film.end_seconds
     )
+    write_clip_start(project, start_frame)
     whole.write(project.preview_plan_file)
     shutil.rmtree(folder)
     return output

@@ -82,7 +82,10 @@ class Film extends LitElement {
       this.#close();
       void this.#open();
     }
-    if (this.store?.state.panel === "correct") loadPart(() => import("../correct/correct-tools.js"));
+    if (this.store?.state.panel !== "correct") return;
+    for (const load of [() => import("../correct/correct-tools.js"), () => import("../correct/painter.js")]) {
+      loadPart(load);
+    }
   }
 
   async #open() {
@@ -108,7 +111,8 @@ class Film extends LitElement {
     listenTo(this.film);
     hear();
     await store.actions.reload();
-    if (store === this.store && store.state.shots && frame === null) await router.go();
+    const hasPlace = shot !== null || store.state.plan;
+    if (store === this.store && store.state.shots && frame === null && hasPlace) await router.go();
     else if (shot !== null && !store.state.shots) store.set({ frame: 0 });
   }
 
