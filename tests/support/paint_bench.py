@@ -26,10 +26,12 @@ BENCH = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Pai
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="stylesheet" href="/page/core/tokens.css"><link rel="stylesheet" href="/bench.css">
 <script type="module" src="/bench.js"></script></head>
-<body><main><div id="box"></div><div id="bar"></div></main><div id="strip"></div><aside></aside><kc-toasts></kc-toasts></body></html>"""
+<body><main><h1>Painting</h1><div id="box"></div><div id="bar"></div></main>
+<section id="strip" aria-label="Shots"></section><aside></aside><kc-toasts></kc-toasts></body></html>"""
 STYLE = """body { margin: 0; display: grid; grid-template: minmax(0, 1fr) 176px / minmax(0, 1fr) 288px; height: 100vh;
   background: var(--surface-0); color: var(--text); font: 13px sans-serif; }
-main { position: relative; } #box { position: absolute; left: 60px; top: 10px; width: 600px; height: 360px; }
+main { position: relative; } h1 { position: absolute; margin: 0; font-size: 1px; }
+#box { position: absolute; left: 60px; top: 10px; width: 600px; height: 360px; }
 #strip { grid-row: 2; grid-column: 1 / 3; } aside { grid-row: 1; grid-column: 2; overflow: hidden; }
 @media (max-width: 720px) { body { grid-template: 300px minmax(0, 1fr) / 1fr; } #strip { display: none; }
   #box { left: 0; width: 100vw; height: 60vw; } aside { grid-row: 2; grid-column: 1; } #bar { margin-top: 246px; } }"""
@@ -136,6 +138,7 @@ def _add_film(app: FastAPI, bench: Bench) -> None:
     app.add_api_route(f"{film}/plan", lambda: {"options": {}})
     app.add_api_route(f"{film}/players", lambda: {"film": None, "clip": None})
     app.add_api_route(f"{film}/report", lambda: {"shots": [{"number": 4, "least_sure": 100}]})
+    app.add_api_route("/favicon.ico", lambda: Response(status_code=204))
     app.add_api_route(f"{film}/undo", change("undo"), methods=["POST"])
     app.add_api_route(f"{film}/jobs", change("jobs"), methods=["POST"])
 

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("fastapi")
 from kinemacolor.web.corrections import decode_strokes
-from support.browser import NARROW, assert_accessible, assert_fits, chromium, quiet_page, settle
+from support.browser import NARROW, WIDE, assert_accessible, assert_fits, chromium, quiet_page, settle
 from support.paint_bench import REGION, RIGHT, SIZE, Bench, decode_layer, make_frame, paint_bench
 from support.waiting import until
 
@@ -30,13 +30,26 @@ def bench() -> Iterator[Bench]:
 
 
 @contextmanager
-def painter(browser: Any, bench: Bench, frame: int = 60, **options: Any) -> Iterator[Any]:
+def painter(browser: Any, bench: Bench, is_quiet: bool = True, **options: Any) -> Iterator[Any]:
     """The page when frame 60 can be painted on."""
-    with quiet_page(browser, **options) as page:
-        page.goto(f"{bench.address}/?frame={frame}")
-        page.wait_for_function(f"globalThis.film?.painting?.layer && {STATE}.base")
+    with (quiet_page if is_quiet else refusing_page)(browser, **options) as page:
+        page.goto(f"{bench.address}/?frame=60")
+        wait_for(page, f"globalThis.film?.painting?.layer && {STATE}.base")
         settle(page)
         yield page
+
+
+def wait_for(page: Any, truth: str) -> None:
+    """Wait until an expression is true in the page; Playwright's own way needs what the page's policy forbids."""
+    until(lambda: page.evaluate(f"Boolean({truth})"), truth)
+
+
+@contextmanager
+def refusing_page(browser: Any, **options: Any) -> Iterator[Any]:
+    """A page that may ask for what it does not get: a browser complains of that by itself."""
+    context = browser.new_context(**{"viewport": WIDE, **options})
+    yield context.new_page()
+    context.close()
 
 
 def place(page: Any, x: float, y: float) -> tuple[float, float]:
@@ -101,10 +114,9 @@ def test_the_spread_is_shown_without_being_asked_for(browser: Any, bench: Bench)
         drag(page, (0.2, 0.5), (0.4, 0.5))
         page.get_by_text("Nothing is rendered yet").first.wait_for()
         sent = bench.bodies("60/spread")
-        assert [one["frames"] for one in sent] == [[40, 50, 70, 75, 79]] or sent[0]["frames"][0] == 40
-        assert {40, 50, 70, 79} <= set(sent[0]["frames"])
+        assert [one["frames"] for one in sent] == [[40, 45, 50, 70, 79]]
         page.get_by_role("button", name="frame 79").click()
-        page.wait_for_function(f"{STATE}.frame === 79")
+        wait_for(page, f"{STATE}.frame === 79")
 
 
 def test_an_answer_that_is_outdated_is_not_shown(browser: Any, bench: Bench) -> None:
@@ -116,7 +128,7 @@ def test_an_answer_that_is_outdated_is_not_shown(browser: Any, bench: Bench) -> 
         until(lambda: len(bench.bodies("60/spread")) == 2, "the second question")
         assert page.evaluate(f"{STATE}.spread.status") == "working"
         bench.may_answer.set()
-        page.wait_for_function(f"{STATE}.spread.status === 'shown'")
+        wait_for(page, f"{STATE}.spread.status === 'shown'")
     first, second = (decode_layer(body["layer"])[..., 3] for body in bench.bodies("60/spread"))
     assert (second > 0).sum() > (first > 0).sum()
 
@@ -147,15 +159,15 @@ def test_strokes_outlive_a_reload_and_another_frame(browser: Any, bench: Bench) 
         drag(page, (0.2, 0.5), (0.4, 0.5))
         before = painted(page)
         page.reload()
-        page.wait_for_function(f"globalThis.film?.painting && {STATE}.history.at === 1")
+        wait_for(page, f"globalThis.film?.painting && {STATE}.history.at === 1")
         settle(page)
         assert (painted(page) == before).all()
         page.evaluate("film.actions.showFrame(70)")
-        page.wait_for_function(f"{STATE}.frame === 70 && {STATE}.base")
+        wait_for(page, f"{STATE}.frame === 70 && {STATE}.base")
         settle(page)
         assert not painted(page)[..., 3].any()
         page.get_by_role("button", name="frame 60", exact=True).click()
-        page.wait_for_function(f"{STATE}.frame === 60 && {STATE}.base")
+        wait_for(page, f"{STATE}.frame === 60 && {STATE}.base")
         settle(page)
         assert (painted(page) == before).all()
         page.keyboard.press("z")
@@ -167,25 +179,23 @@ def test_what_is_kept_can_be_taken_back_and_strokes_are_there_again(browser: Any
         drag(page, (0.2, 0.5), (0.4, 0.5))
         before = painted(page)
         keep(page, bench)
-        page.wait_for_function(f"{STATE}.history.states.length === 1")
+        wait_for(page, f"{STATE}.history.states.length === 1")
         assert not painted(page)[..., 3].any()
         page.get_by_role("button", name="Undo").click()
         until(lambda: bench.bodies("undo"), "undo")
-        page.wait_for_function(f"{STATE}.history.at === 1")
+        wait_for(page, f"{STATE}.history.at === 1")
         settle(page)
         assert (painted(page) == before).all()
 
 
 def test_what_was_refused_is_still_there(browser: Any, bench: Bench) -> None:
-    with painter(browser, bench) as page:
+    with painter(browser, bench, is_quiet=False) as page:
         drag(page, (0.2, 0.5), (0.4, 0.5))
         bench.refusal = "too little is painted"
-        page.on("console", lambda said: None)
         with page.expect_response(lambda answer: answer.url.endswith("/strokes")):
             page.get_by_role("button", name="Keep", exact=True).click()
         page.get_by_text("too little is painted").first.wait_for()
         assert len(operations(page)) == 1
-        bench.refusal = None
 
 
 def test_kept_and_rendered_at_once_then_on_to_the_next_place(browser: Any, bench: Bench) -> None:
@@ -195,23 +205,23 @@ def test_kept_and_rendered_at_once_then_on_to_the_next_place(browser: Any, bench
         until(lambda: bench.bodies("jobs"), "a render")
         assert bench.bodies("jobs") == [{"kind": "render"}]
         page.get_by_role("button", name="Next: shot 4, unsure at the left").click()
-        page.wait_for_function(f"{STATE}.frame === 100")
+        wait_for(page, f"{STATE}.frame === 100")
 
 
 def test_areas_along_edges_are_painted_added_taken_away_and_recoloured(browser: Any, bench: Bench) -> None:
     with painter(browser, bench) as page:
         page.keyboard.press("w")
         drag(page, (0.05, 0.5), (0.25, 0.5))  # three squares
-        page.wait_for_function(f"{STATE}.selection.size === 3")
+        wait_for(page, f"{STATE}.selection.size === 3")
         assert (painted(page)[..., 3] > 0).sum() == 3 * REGION**2
         page.keyboard.down("Shift")
         drag(page, (0.35, 0.5), (0.36, 0.5))
         page.keyboard.up("Shift")
-        page.wait_for_function(f"{STATE}.selection.size === 4")
+        wait_for(page, f"{STATE}.selection.size === 4")
         page.keyboard.down("Alt")
         drag(page, (0.05, 0.5), (0.06, 0.5))
         page.keyboard.up("Alt")
-        page.wait_for_function(f"{STATE}.selection.size === 3")
+        wait_for(page, f"{STATE}.selection.size === 3")
         reddish = painted(page)
         page.get_by_role("button", name="Navy").click()
         bluish = painted(page)
@@ -289,7 +299,7 @@ def test_the_keyboard_alone_paints(browser: Any, bench: Bench) -> None:
         assert state == {"size": 24, "hardness": 0.9, "strength": 0.4}
         page.keyboard.press("w")
         page.keyboard.press("Enter")
-        page.wait_for_function(f"{STATE}.selection.size === 1")
+        wait_for(page, f"{STATE}.selection.size === 1")
         assert "area" in page.locator("kc-painter [role=status]").inner_text()
 
 
@@ -327,11 +337,10 @@ def test_one_finger_paints_two_do_not(browser: Any, bench: Bench) -> None:
 
 
 def test_why_a_frame_cannot_be_painted_on_is_said(browser: Any, bench: Bench) -> None:
-    with painter(browser, bench) as page:
+    with painter(browser, bench, is_quiet=False) as page:
         bench.refusal = "give the film a picture first"
         page.evaluate("film.actions.showFrame(61)")
         page.locator("kc-painter .word").get_by_text(bench.refusal).wait_for()
-        bench.refusal = None
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
