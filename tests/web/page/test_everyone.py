@@ -1,4 +1,4 @@
-"""The page is for everybody: by keyboard, by touch, in any light; it asks no other hosts, and tells nobody of others."""
+"""The page is for everybody: by keyboard, by touch, in any light. It asks no other hosts, and tells none of others."""
 
 import re
 from collections.abc import Iterator

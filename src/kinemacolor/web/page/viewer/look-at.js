@@ -16,6 +16,7 @@ export function choosePictures(state, frame, shot, trial) {
   const key = `${state.project.start_seconds ?? 0}:${frame}`;
   if (isFirstLook(state, frame)) return { key, frame, ...onlyPictures(state.firstLook), saturation: 1 };
   const look = state.look?.frame === frame && frame === state.frame ? state.look : null;
+  if (!look && !state.shots) return null;
   if (!look) return { key, frame, gray: `${path}/gray`, color: null, confidence: null, saturation: 1 };
   const planned = plannedSaturation(state, shot);
   if (!trial || !look.color) return { key, frame, ...onlyPictures(look), saturation: planned };
