@@ -110,6 +110,10 @@ export const viewerStyles = css`
     padding: 2px var(--space-1) 2px var(--space-3);
     font-size: var(--text-12);
   }
+  .legend .button {
+    padding: 0 var(--space-2);
+    flex: none;
+  }
   .swatch {
     width: 12px;
     height: 12px;
@@ -127,11 +131,11 @@ export const viewerStyles = css`
   }
   @container (max-width: 520px) {
     .middle {
-      min-height: min(75cqw, 40dvh);
+      min-height: min(100cqw / var(--aspect, 1.5), 40dvh);
     }
     .middle.with-reference {
       flex-direction: column;
-      min-height: min(120cqw, 56dvh);
+      min-height: min(100cqw / var(--aspect, 1.5) + 240px, 62dvh);
     }
     kc-stage {
       margin: 0;

@@ -327,6 +327,7 @@ export class Viewer extends LitElement {
   updated() {
     this.walk.lookAhead();
     if (this.store) this.style.setProperty("--divider", String(this.state.divider));
+    this.style.setProperty("--aspect", (this.size.width / this.size.height).toFixed(4));
   }
 }
 customElements.define("kc-viewer", Viewer);
