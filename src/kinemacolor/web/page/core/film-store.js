@@ -62,10 +62,6 @@ const makeState = (id) => ({
   chosen: new Set(),
 });
 
-// States of a project
-const WITHOUT_SHOTS = ["new", "looking"];
-const WITH_PLAN = ["planned", "rendered", "outdated"];
-
 /** @extends {Store<FilmState>} */
 export class FilmStore extends Store {
   /**
@@ -135,14 +131,11 @@ function makeActions(store) {
     /** Reads everything anew; called when the film is opened and when its `revision` changes. */
     reload: () =>
       attempt(async () => {
-        /** @type {ProjectView} */
         const project = await get(store.path());
-        // What is not there is not asked for: a browser would tell of each refusal in its console.
-        const isThere = (/** @type {string[]} */ states) => states.includes(project.state);
         const [shots, plan, players] = await Promise.all([
-          isThere(WITHOUT_SHOTS) ? null : orNull(get(store.path("/shots"))),
-          isThere(WITH_PLAN) ? orNull(get(store.path("/plan"))) : null,
-          isThere(WITH_PLAN) ? orNull(get(store.path("/players"))) : null,
+          project.looked_at ? orNull(get(store.path("/shots"))) : null,
+          project.planned ? orNull(get(store.path("/plan"))) : null,
+          orNull(get(store.path("/players"))),
         ]);
         store.set({ project, shots, plan, players });
         await actions.showFrame(store.state.frame, { again: true });
