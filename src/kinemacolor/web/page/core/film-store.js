@@ -198,6 +198,7 @@ function makeActions(store) {
       attempt(async () => {
         store.set({ shots: await post(store.path("/shots/edit"), edit) });
         await actions.reload();
+        return true;
       }),
 
     /** Model and options of the plan. @param {object} changes */

@@ -65,7 +65,7 @@ class Queue extends LitElement {
       ? () => void attempt(() => post(`/jobs/${running.id}/stop`))
       : null;
     return html`
-      <div class="line" role="group" aria-label="Queue">
+      <footer class="line">
         ${icon("queue")}
         ${sending
           ? this.#drawLine(sending.name, describeSending(sending))
@@ -87,7 +87,7 @@ class Queue extends LitElement {
         >
           ${icon("chevron-down")}
         </button>
-      </div>
+      </footer>
       <div id="list" class="menu" popover role="dialog" aria-label="Jobs" @toggle=${this.#toggle}>
         ${this.#drawList()}
       </div>
@@ -133,10 +133,10 @@ class Queue extends LitElement {
         )}
         ${repeat(shown, (job) => job.id, (job) => this.#drawJob(job))}
       </ul>
-      <footer class="row small soft">
+      <div class="row small soft">
         <span class="grow">${others ? `${count(others, "job")} of other users` : nothing}</span>
         ${ended.length ? html`<button class="button bare" @click=${clear}>Clear what has ended</button>` : nothing}
-      </footer>
+      </div>
     `;
   }
 
