@@ -4,6 +4,7 @@ import { css } from "../vendor/lit.js";
 export const viewerStyles = css`
   :host {
     container-type: inline-size;
+    position: relative;
     display: flex;
     flex-direction: column;
     min-width: 0;
@@ -97,6 +98,10 @@ export const viewerStyles = css`
     flex: 1 1 12em;
     min-width: 0;
     overflow-wrap: anywhere;
+  }
+  .notice.small {
+    flex-wrap: nowrap;
+    min-width: min(400px, 100%);
   }
   .notice progress {
     flex: 1 1 120px;
