@@ -24,6 +24,11 @@ export const viewerStyles = css`
     flex: 1;
     margin: var(--space-3);
   }
+  @media (min-width: 721px) {
+    kc-stage.painting {
+      margin-inline-start: 56px; /* the tools */
+    }
+  }
   kc-stage.picking {
     cursor: crosshair;
   }

@@ -234,6 +234,7 @@ export class Viewer extends LitElement {
         ${this.renderStage()}
         ${withPane ? this.renderPane() : nothing}
       </div>
+      ${this.isPainting ? html`<kc-paint-bar .store=${this.store}></kc-paint-bar>` : nothing}
       <kc-controls
         .store=${this.store}
         .frame=${this.walk.frame}
@@ -272,7 +273,7 @@ export class Viewer extends LitElement {
     const mode = this.isPainting ? "color" : this.isBefore || !(state.plan || pictures?.color) ? "gray" : state.mode;
     return html`
       <kc-stage
-        class=${this.isPicking ? "picking" : ""}
+        class="${this.isPicking ? "picking" : ""} ${this.isPainting ? "painting" : ""}"
         .picture=${this.size}
         .isPainting=${this.isPainting}
         .isHand=${this.isHand}
