@@ -79,6 +79,7 @@ export class Arrivals extends Store {
 
   /** @param {Arrival[]} arrivals @param {Wish} wish */
   async #take(arrivals, wish) {
+    /** @type {string[]} */
     const taken = [];
     for (const arrival of arrivals) {
       const file = await this.#send(arrival, wish.frame ?? null);
@@ -89,10 +90,10 @@ export class Arrivals extends Store {
     this.film.notify(`${count(taken.length, "picture")} added: choosing what fits each shot.`);
     const job = await actions.submit({ kind: "plan" });
     if (!job || !(wish.shots || wish.instead) || !(await this.#planned(job.id))) return;
-    if (wish.instead) await this.#replace(wish.instead, taken[0]);
+    if (wish.instead) return this.#replace(wish.instead, taken[0]);
     // Of a colour film the stills that fit are chosen already.
     const pictures = listGivable(references(this.film)).filter((one) => taken.includes(one.file));
-    for (const { file } of wish.instead ? [] : pictures) await actions.editShots({ give: file, shots: wish.shots });
+    for (const { file } of pictures) await actions.editShots({ give: file, shots: wish.shots });
   }
 
   /** Its file name there; null: it was not taken. @param {Arrival} arrival @param {number | null} frame */
