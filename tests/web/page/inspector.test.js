@@ -1,6 +1,18 @@
-import { inSteps, qualities, shotsOf, unlessOwn, valuesOf } from "../../../src/kinemacolor/web/page/inspector/look-choices.js";
+import {
+  inSteps,
+  qualities,
+  shotsOf,
+  unlessOwn,
+  valuesOf,
+} from "../../../src/kinemacolor/web/page/inspector/look-choices.js";
 import { progressOf } from "../../../src/kinemacolor/web/page/inspector/progress.js";
-import { parseTime, purposeOf, purposes, queryOf, taskOf } from "../../../src/kinemacolor/web/page/inspector/purposes.js";
+import {
+  parseTime,
+  purposeOf,
+  purposes,
+  queryOf,
+  taskOf,
+} from "../../../src/kinemacolor/web/page/inspector/purposes.js";
 import { deepStrictEqual as assertEquals, throws as assertThrows } from "node:assert";
 
 const MODEL = { name: "kinema", short_side: 216, saturation: 1, edge_filter: "none" };
@@ -31,7 +43,11 @@ Deno.test("each purpose is known again by its choice", () => {
     for (const { name, choice } of purposes(isPhotograph)) assertEquals(purposeOf(choice, isPhotograph), name);
   }
   assertEquals(purposeOf({ form: "vp9", layer: false, confidence: true }, false), null);
-  assertEquals(taskOf({ form: null, layer: true, confidence: false }), { kind: "render", layer: true, confidence: false });
+  assertEquals(taskOf({ form: null, layer: true, confidence: false }), {
+    kind: "render",
+    layer: true,
+    confidence: false,
+  });
   assertEquals(queryOf({ form: "h264", layer: false, confidence: true }), "form=h264&layer=false&confidence=true");
 });
 

@@ -1,6 +1,6 @@
 /** The page: which view the address asks for, and what stands around every view. */
+import { listenTo, live } from "./core/client.js";
 import { notify } from "./core/notify.js";
-import { listenTo, live } from "./core/server.js";
 import { StoreController } from "./core/store.js";
 import { shared } from "./core/styles.js";
 import { icon } from "./core/icons.js";
@@ -28,6 +28,13 @@ function readTheme() {
   } catch {
     return "dark";
   }
+}
+
+/** A file that is dropped where nobody takes it would be opened instead of the page. @param {DragEvent} event */
+function refuseFiles(event) {
+  if (event.defaultPrevented || !event.dataTransfer?.types.includes("Files")) return;
+  event.preventDefault();
+  event.dataTransfer.dropEffect = "none";
 }
 
 /** What the bar of every view has at its end: the keys, and light or dark. */
@@ -67,16 +74,27 @@ class App extends LitElement {
     css`
       :host {
         display: grid;
-        grid-template: minmax(0, 1fr) auto auto / minmax(0, 1fr);
+        grid-template: minmax(0, 1fr) auto / minmax(0, 1fr);
         height: 100dvh;
         overflow: hidden;
         background: var(--surface-0);
       }
+      kc-queue {
+        min-height: var(--queue-height);
+        border-top: 1px solid var(--line);
+        background: var(--surface-1);
+      }
+      kc-queue,
       .trouble {
+        grid-area: 2 / 1;
+      }
+      .trouble {
+        z-index: 1;
         display: flex;
         align-items: center;
         gap: var(--space-2);
-        padding: var(--space-2) var(--space-3);
+        padding: 0 var(--space-3);
+        font-size: var(--text-12);
         border-top: 1px solid var(--line);
         background: var(--surface-2);
       }
@@ -95,6 +113,8 @@ class App extends LitElement {
     this.loading = null;
     new StoreController(this, () => live);
     this.addEventListener("click", (event) => this.#follow(event));
+    this.addEventListener("dragover", refuseFiles);
+    this.addEventListener("drop", refuseFiles);
     this.addEventListener("kc-open", (event) => this.#goTo(`/films/${/** @type {CustomEvent} */ (event).detail}`));
     this.addEventListener("kc-name", (event) => {
       this.name = /** @type {CustomEvent} */ (event).detail;
@@ -140,9 +160,9 @@ class App extends LitElement {
 
   updated() {
     const running = live.state.jobs.find((job) => job.state === "running");
-    const part = running?.expected ? `${Math.floor(100 * running.done / running.expected)} %` : null;
+    const part = running?.expected ? `${Math.min(99, Math.round(100 * running.done / running.expected))} %` : null;
     document.title = [part, this.name, "Kinemacolor"].filter(Boolean).join(" · ");
-    if (live.state.jobs.length || live.state.others) void import("./queue/queue-line.js");
+    if (live.state.jobs.length || live.state.others || live.state.uploads.length) void import("./queue/queue-line.js");
   }
 
   render() {

@@ -11,6 +11,10 @@ export const ICONS = Object.freeze({
   play: "M4.5 2.75v10.5L13 8z",
   pause: "M5 3v10M11 3v10",
   "step-back": "M11.5 3.5v9L5.5 8zM3.5 3.5v9",
+  sound: "M2.5 6v4H5l3.5 3V3L5 6zM11 5.75a3.25 3.25 0 0 1 0 4.5",
+  silent: "M2.5 6v4H5l3.5 3V3L5 6zM11 6.25l3.5 3.5M14.5 6.25 11 9.75",
+  full: "M2.5 6.5v-4h4M9.5 2.5h4v4M13.5 9.5v4h-4M6.5 13.5h-4v-4",
+  origin: "M8 3.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9zM8 1v4M8 11v4M1 8h4M11 8h4",
   "step-forward": "M4.5 3.5v9L10.5 8zM12.5 3.5v9",
   // Ways to look.
   divider: "M2 3.5h12v9H2zM8 1.5v13M10.5 6.5 12 8l-1.5 1.5M5.5 6.5 4 8l1.5 1.5",
@@ -43,6 +47,7 @@ export const ICONS = Object.freeze({
   close: "M3.5 3.5l9 9M12.5 3.5l-9 9",
   add: "M8 3v10M3 8h10",
   "chevron-down": "M4 6l4 4 4-4",
+  "chevron-left": "M10 4 6 8l4 4",
   "chevron-right": "M6 4l4 4-4 4",
   download: "M8 2.5v8M4.75 7.5 8 10.75l3.25-3.25M2.5 13.5h11",
   upload: "M8 10.75v-8M4.75 5.75 8 2.5l3.25 3.25M2.5 13.5h11",

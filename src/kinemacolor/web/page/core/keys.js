@@ -3,6 +3,7 @@
  * Fields keep their keys, and so does a dialog. The part that came last is asked first.
  */
 import { html } from "../vendor/lit.js";
+import { nameKeys, showKeys } from "./key-names.js";
 
 /**
  * @typedef {object} Shortcut
@@ -14,16 +15,6 @@ import { html } from "../vendor/lit.js";
 
 /** @type {Set<Shortcuts>} */
 const groups = new Set();
-
-/**
- * How the registry names what was pressed. Shift counts with letters, arrows and the like, not where it makes another sign.
- * @param {{key: string, ctrlKey: boolean, metaKey: boolean, shiftKey: boolean}} event
- */
-export function nameKeys({ key, ctrlKey, metaKey, shiftKey }) {
-  const named = key === " " ? "Space" : key.length === 1 ? key.toUpperCase() : key;
-  const counts = named.length > 1 || named.toLowerCase() !== named.toUpperCase();
-  return `${shiftKey && counts ? "Shift+" : ""}${ctrlKey || metaKey ? "Ctrl+" : ""}${named}`;
-}
 
 /**
  * Whether what has the focus uses the key itself.
@@ -74,7 +65,7 @@ export async function showHelp() {
               <dt>${shortcut.words}</dt>
               <dd>${shortcut.keys.map((name) =>
                 html`
-                  <kbd>${show(name)}</kbd>
+                  <kbd>${showKeys(name)}</kbd>
                 `
               )}</dd>
             `
@@ -84,15 +75,6 @@ export async function showHelp() {
     `
   );
   await showSheet("Keys", html`<div class="keys">${shown}</div>`);
-}
-
-/** @type {Record<string, string>} */
-const SIGNS = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc", Delete: "Del" };
-
-/** The name of a key as people read it. @param {string} name */
-function show(name) {
-  const isMac = /Mac|iPhone|iPad/.test(navigator.userAgent);
-  return name.split(/\+(?=.)/).map((part) => (part === "Ctrl" && isMac ? "⌘" : SIGNS[part] ?? part)).join(" ");
 }
 
 /** The shortcuts of a component, there as long as the component is: `new Shortcuts(this, "Viewer", [...])`. */

@@ -1,7 +1,7 @@
 /** How it looks: strength, sharpness and quality of the film, of the shot, or of the shots that are chosen. */
+import { readSession } from "../core/client.js";
 import { css, html, LitElement, live, nothing } from "../vendor/lit.js";
 import { icon } from "../core/icons.js";
-import { readSession } from "../core/server.js";
 import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
 import { inSteps, qualities, SHARPNESS, shotsOf, unlessOwn, valuesOf } from "./look-choices.js";

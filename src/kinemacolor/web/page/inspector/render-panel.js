@@ -1,9 +1,8 @@
 /** The film itself: what it is for, its making, what was made, and the part of the film that is worked on. */
 import { css, html, LitElement, live, nothing, repeat } from "../vendor/lit.js";
-import { get } from "../core/client.js";
+import { get, readSession } from "../core/client.js";
 import { bytes, clockTenth } from "../core/format.js";
 import { icon } from "../core/icons.js";
-import { readSession } from "../core/server.js";
 import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
 import { panel } from "./panel-styles.js";
