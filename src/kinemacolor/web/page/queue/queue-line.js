@@ -190,10 +190,10 @@ class Queue extends LitElement {
         ${job.message
           ? html`<p class="small ${job.state === "failed" ? "bad" : "soft"}" dir="auto">${job.message}</p>`
           : nothing}
-        ${(job.result ?? []).map((/** @type {{name: string, url: string}} */ file) =>
+        ${(job.result ?? []).map((file) =>
           html`<a class="small row" href=${file.url} download>${
             icon("download")
-          } <bdi class="cut">${file.name}</bdi></a>`
+          } <bdi class="cut">${file.label}</bdi></a>`
         )}
       </li>
     `;
