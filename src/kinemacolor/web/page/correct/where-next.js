@@ -39,10 +39,15 @@ class WhereNext extends LitElement {
 
   render() {
     if (!this.store) return nothing;
-    const { conversation, state: { offer } } = paintingOf(this.store);
+    const { conversation, state: { offer, place } } = paintingOf(this.store);
     const list = conversation.listUnsure();
     const shot = this.store.shot();
     return html`
+      ${place
+        ? html`<span class="row small"><span class="doubt">${
+          icon("doubt")
+        }</span> This frame is unsure ${place}.</span>`
+        : nothing}
       ${offer ? this.#drawOffer(offer) : nothing} ${shot && shot.last > shot.first ? this.#drawEnds(shot) : nothing}
       <div class="label">Frames that want a look<span class="value">${list.length}</span></div>
       ${list.length
