@@ -131,10 +131,12 @@ function makeActions(store) {
     /** Reads everything anew; called when the film is opened and when its `revision` changes. */
     reload: () =>
       attempt(async () => {
+        /** @type {ProjectView} */
         const project = await get(store.path());
+        const { looked_at, planned } = project;
         const [shots, plan, players] = await Promise.all([
-          project.looked_at ? orNull(get(store.path("/shots"))) : null,
-          project.planned ? orNull(get(store.path("/plan"))) : null,
+          looked_at || planned ? orNull(get(store.path("/shots"))) : null,
+          planned ? orNull(get(store.path("/plan"))) : null,
           orNull(get(store.path("/players"))),
         ]);
         store.set({ project, shots, plan, players });
