@@ -19,9 +19,9 @@ import pytest
 pytest.importorskip("fastapi")
 from kinemacolor.errors import Interrupted, ResourceError, UsageError, find_machine_fault
 from kinemacolor.web import job as one_job
-from kinemacolor.web import worker
+from kinemacolor.web import worker, worker_processes
 from kinemacolor.web.job import JobEntry, JobView
-from kinemacolor.web.job_messages import EndMessage, parse_message
+from kinemacolor.web.job_messages import EndMessage, JobOrder, parse_message
 from kinemacolor.web.project import Project
 from kinemacolor.web.project_creation import create_project
 from kinemacolor.web.project_entry import ProjectEntry
@@ -36,7 +36,11 @@ FAKE = """
 import json, os, sys, threading
 from pathlib import Path
 
-folder, job, device = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+line = b""
+while not line.endswith(b"\\n"):
+    line += os.read(0, 1) or os._exit(0)
+order = json.loads(line)
+folder, job, device = Path(order["project"]), order["job"], order["device"]
 (folder / "running").write_text(json.dumps([os.getpid(), device]))
 def stop():
     while os.read(0, 1): pass
@@ -71,7 +75,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers that do as files in their project's folder say."""
     script = tmp_path / "fake.py"
     script.write_text(FAKE)
-    monkeypatch.setattr(one_job, "WORKER", (str(script),))
+    monkeypatch.setattr(worker_processes, "WORKER", (str(script),))
 
 
 @pytest.fixture
@@ -388,14 +392,15 @@ def test_whatever_ends_a_job_is_told_with_a_code_of_ours(
     entry = JobEntry(id="ab", project=project.name, task=RenderFilm(), created=1)
     (project.folder / "jobs" / "ab.json").write_text(entry.model_dump_json())
     monkeypatch.setattr(worker, "run_task", broken)
-    monkeypatch.setattr(worker, "_stop_when_input_closes", lambda: None)
+    monkeypatch.setattr(worker, "_stop_when_input_closes", lambda server: None)
+    order = JobOrder(project=str(project.folder), job="ab", device="cpu", log="")
     with restored_signals():
-        code = worker.main(str(project.folder), "ab", "cpu")
+        code = worker.do_job(order, BytesIO())
         told = parse_message(capsys.readouterr().out)
         assert isinstance(told, EndMessage)
         assert (code, "out of memory" in str(told.error)) == ((6, True) if find_machine_fault(error) else (1, False))
         (project.folder / "jobs" / "ab.json").write_text("{")
-        assert worker.main(str(project.folder), "ab", "cpu") == 1
+        assert worker.do_job(order, BytesIO()) == 1
         assert "a mistake of the program" in capsys.readouterr().out
 
 
@@ -405,11 +410,10 @@ def test_a_closed_input_interrupts_a_job_on_every_system(platform: str, monkeypa
     if platform == "win32":
         monkeypatch.setattr(os, "kill", lambda pid, number: os._exit(number))
     monkeypatch.setattr(worker, "sys", SimpleNamespace(platform=platform))
-    monkeypatch.setattr(worker, "take_input", lambda: BytesIO(b"ignored"))
     with restored_signals():
         signal.signal(signal.SIGTERM, worker._raise_interrupted)
         with pytest.raises(Interrupted, match="what was done is kept"):
-            worker._stop_when_input_closes()
+            worker._stop_when_input_closes(BytesIO(b"ignored"))
 
 
 @contextmanager
@@ -523,9 +527,11 @@ def test_a_real_worker_stops_when_its_server_is_gone(home: Storage, tmp_path: Pa
     entry = JobEntry(id="ab", project=project.name, task=RenderFilm(), created=1)
     (project.folder / "jobs").mkdir()
     (project.folder / "jobs" / "ab.json").write_text(entry.model_dump_json())
-    command = [sys.executable, "-m", "kinemacolor.web.worker", str(project.folder), "ab", "cpu"]
+    command = [sys.executable, "-m", "kinemacolor.web.worker_process"]
+    order = JobOrder(project=str(project.folder), job="ab", device="cpu", log=str(tmp_path / "log"))
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin
+        process.stdin.write(order.model_dump_json() + "\n")
         process.stdin.close()
         assert process.wait(PATIENCE) == 130
         assert process.stdout

@@ -13,13 +13,13 @@ from pydantic import BaseModel, ConfigDict
 
 from kinemacolor.errors import UsageError
 from kinemacolor.utils.files import write_file_atomically
-from kinemacolor.utils.processes import OWN_GROUP_FLAG, make_python_command, make_python_environment
+from kinemacolor.web.job_messages import JobOrder
 from kinemacolor.web.project import Project
 from kinemacolor.web.requests import ProjectTask, RenderFilm
+from kinemacolor.web.worker_processes import WorkerProcesses
 
 JobState = Literal["queued", "running", "done", "failed", "stopped"]
 STOP_SECONDS = 30  # that a process has to stop by itself before it is killed
-WORKER = ("-m", "kinemacolor.web.worker")
 
 
 class JobEntry(BaseModel):
@@ -130,21 +130,10 @@ class WebJob:
         for suffix in ("json", "log", "lock", "rendered"):
             self._job_file(suffix).unlink(missing_ok=True)
 
-    def start_process(self, device: str) -> subprocess.Popen[str]:
+    def start_process(self, device: str, workers: WorkerProcesses) -> subprocess.Popen[str]:
         """Start the job's process on a device. Raises OSError where no process can be started."""
-        command = make_python_command(*WORKER, str(self.folder), self.entry.id, device)
-        with self.log_file.open("a", encoding="utf-8") as log:
-            self.process = subprocess.Popen(  # noqa: S603
-                command,
-                env=make_python_environment(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                encoding="utf-8",
-                errors="replace",
-                start_new_session=True,  # Ctrl-C is for the server alone, which suspends what runs
-                creationflags=OWN_GROUP_FLAG,
-            )
+        order = JobOrder(project=str(self.folder), job=self.entry.id, device=device, log=str(self.log_file))
+        self.process = workers.start(order)
         self.entry.state, self.requested = "running", "run"
         return self.process
 

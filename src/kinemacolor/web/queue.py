@@ -15,6 +15,7 @@ from kinemacolor.web.job_messages import EndMessage, ProgressMessage, parse_mess
 from kinemacolor.web.project import Project
 from kinemacolor.web.requests import ProjectTask
 from kinemacolor.web.storage import NotFoundError, Storage, is_kept_file
+from kinemacolor.web.worker_processes import WorkerProcesses
 
 MAX_FINISHED_JOBS = 20  # on the list, for each project
 MAX_WAITING_JOBS = 100  # for each user
@@ -32,10 +33,12 @@ class JobQueue:
         self._jobs: list[WebJob] = []
         self._changed = threading.Condition()
         self._is_closing = False
+        self._workers = WorkerProcesses()
         self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> "JobQueue":
         self._is_closing = False
+        self._workers.open()
         self._jobs = sorted(self._load_unfinished_jobs(), key=lambda job: job.entry.created)
         lanes = [("render", device) for device in self._devices] + [("quick", self._devices[0])]
         self._threads = [threading.Thread(target=self._run_lane, args=lane, daemon=True) for lane in lanes]
@@ -50,8 +53,13 @@ class JobQueue:
                 if job.process:
                     job.request_end("suspend")
             self._changed.notify_all()
+        self._workers.close()
         for thread in self._threads:
             thread.join(STOP_SECONDS + 1)
+
+    def prepare(self) -> None:
+        """Have a process ready for the next job; returns at once. It ends where nobody has a job for a while."""
+        self._workers.prepare()
 
     def submit_task(self, user: str, project: Project, task: ProjectTask) -> JobView:
         """Queue a task; the same task that already waits is not queued twice.
@@ -170,13 +178,14 @@ class JobQueue:
                 if self._is_closing or job is None:
                     return
                 try:
-                    process = job.start_process(device)
+                    process = job.start_process(device, self._workers)
                 except OSError as error:
                     self._finish_job(job, "failed", f"no process could be started ({error.strerror})", 6)
                     continue
                 self._changed.notify_all()
             with process:
                 self._follow_process(job, process)
+            self._workers.prepare()
 
     def _follow_process(self, job: WebJob, process: subprocess.Popen[str]) -> None:
         """Record the messages of a job's process, JSON lines, until it ends, and then how it ended."""

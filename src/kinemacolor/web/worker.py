@@ -1,7 +1,4 @@
-"""What the process of one job does. It tells of its progress in JSON lines, and stops when its input closes.
-
-``python -m kinemacolor.web.worker PROJECT JOB DEVICE``; a job that was stopped goes on where it was.
-"""
+"""What the process of one job (`worker_process`) does: it tells of its progress, and stops when its input closes."""
 
 import json
 import os
@@ -16,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import assert_never
+from typing import BinaryIO, assert_never
 
 from filelock import FileLock
 
@@ -35,11 +32,11 @@ from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
 from kinemacolor.report.write import write_report
 from kinemacolor.shots.shot import Shot
 from kinemacolor.utils.files import write_file_atomically
-from kinemacolor.utils.processes import take_input
 from kinemacolor.video.reader import probe_film
 from kinemacolor.web.comparison_video import write_comparison_video
 from kinemacolor.web.edited_cuts import read_edited_shots
 from kinemacolor.web.job import JobEntry
+from kinemacolor.web.job_messages import JobOrder
 from kinemacolor.web.made_from import hash_pictures, note_made_from
 from kinemacolor.web.preview_clip import find_clip_start, write_clip_start
 from kinemacolor.web.project import Project
@@ -205,18 +202,18 @@ def run_task(project: Project, entry: JobEntry, report_progress: ProgressCallbac
             assert_never(task)
 
 
-def main(folder: str, job: str, device: str) -> int:
-    """The exit code is that of the command line."""
+def do_job(order: JobOrder, server: BinaryIO) -> int:
+    """Do a job until it ends or ``server``, the input, closes; gives the exit code of the command line."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _raise_interrupted)
-    project = Project(Path(folder))
-    file = project.folder / "jobs" / job
+    project = Project(Path(order.project))
+    file = project.folder / "jobs" / order.job
     try:
-        threading.Thread(target=_stop_when_input_closes, daemon=True).start()
+        threading.Thread(target=_stop_when_input_closes, args=(server,), daemon=True).start()
         with translate_foreign_errors(_describe_mistake), FileLock(f"{file}.lock"), warnings.catch_warnings():
             warnings.showwarning = lambda message, *more, **where: print(message, file=sys.stderr)
             entry = JobEntry.model_validate_json(Path(f"{file}.json").read_text(encoding="utf-8"))
-            result = run_task(project, entry, _make_progress_callback(), device)
+            result = run_task(project, entry, _make_progress_callback(), order.device)
     except KinemacolorError as error:
         partial = getattr(error.report, "result", None) if isinstance(error, PartialError) else None
         _send_message(error=str(error), result=_path_in_project(project, partial))
@@ -253,9 +250,8 @@ def _path_in_project(project: Project, path: Path | str | None) -> str | None:
     return str(Path(path).relative_to(project.folder)) if path else None
 
 
-def _stop_when_input_closes() -> None:
-    stream = take_input()
-    while stream.read(1):
+def _stop_when_input_closes(server: BinaryIO) -> None:
+    while server.read(1):
         pass
     if sys.platform == "win32":
         signal.raise_signal(signal.SIGTERM)  # os.kill would end the process at once there
@@ -266,7 +262,3 @@ def _stop_when_input_closes() -> None:
 def _raise_interrupted(number: int, frame: FrameType | None) -> None:
     signal.signal(number, signal.SIG_IGN)
     raise Interrupted("stopped; what was done is kept")
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
