@@ -91,10 +91,10 @@ class JobQueue:
         with self._changed:
             job = self._find_job(user, job_id)
             if not job.is_active and job.entry.state != "done":
-                old = job.entry
-                fresh = JobEntry(id=old.id, project=old.project, task=old.task, created=time.time())
-                again = self._enqueue_job(replace(job, entry=fresh, done=0, expected=None))
-                if again.entry.id == old.id:
+                anew = {"state": "queued", "created": time.time(), "ended": None, "exit_code": None}
+                fresh = job.entry.model_copy(update=anew | {"message": None, "result": None})
+                again = self._enqueue_job(replace(job, entry=fresh, requested="run"))
+                if again.entry.id == fresh.id:
                     self._jobs.remove(job)
                 else:
                     self._drop_job(job)  # the same task waits already
@@ -206,6 +206,8 @@ class JobQueue:
                 self._finish_job(job, "done", None, 0)
             elif job.requested == "suspend":
                 job.entry.state = "queued"
+                with suppress(ResourceError):
+                    job.save()
                 self._changed.notify_all()
             elif job.requested == "stop":
                 self._finish_job(job, "stopped", "stopped; what was done is kept", Interrupted.exit_code)
@@ -220,7 +222,8 @@ class JobQueue:
         job.entry = job.entry.model_copy(
             update={"state": state, "message": message, "exit_code": code, "ended": time.time()}
         )
-        job.step = None
+        if state == "done":
+            job.entry.step = None
         with suppress(ResourceError):  # on a full disk the next server will find the job still queued
             if job.folder.is_dir():
                 job.save()
