@@ -30,7 +30,7 @@ class DiskUse(BaseModel):
     share_bytes: int | None
 
 
-class ModelChoice(BaseModel):
+class ModelView(BaseModel):
     """A model, and the options that it has by itself.
 
     ``can_fill``: it knows typical colours. ``matches``: it tells where in a reference a colour comes from. ``notices``:
@@ -47,7 +47,7 @@ class ModelChoice(BaseModel):
     notices: list[str]
 
 
-class FormatChoice(BaseModel):
+class FormatView(BaseModel):
     """A form in which a film can be rendered: ``name`` is what a task takes, ``label`` is for people."""
 
     name: str
@@ -69,8 +69,8 @@ class SessionView(BaseModel):
     has_sample: bool
     limits: SessionLimits
     disk: DiskUse
-    models: list[ModelChoice]
-    formats: list[FormatChoice]
+    models: list[ModelView]
+    formats: list[FormatView]
 
 
 def view_session(service: Service, user: str, login: str | None) -> SessionView:
@@ -95,14 +95,14 @@ def view_session(service: Service, user: str, login: str | None) -> SessionView:
         ),
         models=[_describe_model(name) for name in MODEL_CATALOG],
         formats=[
-            FormatChoice(name=name, label=label, suffix=suffix) for name, (label, suffix, _) in OUTPUT_FORMATS.items()
+            FormatView(name=name, label=label, suffix=suffix) for name, (label, suffix, _) in OUTPUT_FORMATS.items()
         ],
     )
 
 
-def _describe_model(name: str) -> ModelChoice:
+def _describe_model(name: str) -> ModelView:
     spec = MODEL_CATALOG[name].spec
-    return ModelChoice(
+    return ModelView(
         name=name,
         is_default=name == DEFAULT_MODEL,
         short_side=spec.short_side,

@@ -4,6 +4,7 @@ import { css } from "../vendor/lit.js";
 export const viewerStyles = css`
   :host {
     container-type: inline-size;
+    position: relative;
     display: flex;
     flex-direction: column;
     min-width: 0;
@@ -22,6 +23,11 @@ export const viewerStyles = css`
   kc-stage {
     flex: 1;
     margin: var(--space-3);
+  }
+  @media (min-width: 721px) {
+    kc-stage.painting {
+      margin-inline-start: 56px; /* the tools */
+    }
   }
   kc-stage.picking {
     cursor: crosshair;
@@ -97,6 +103,10 @@ export const viewerStyles = css`
     flex: 1 1 12em;
     min-width: 0;
     overflow-wrap: anywhere;
+  }
+  .notice.small {
+    flex-wrap: nowrap;
+    min-width: min(400px, 100%);
   }
   .notice progress {
     flex: 1 1 120px;
