@@ -9,6 +9,7 @@ const PAN_PX = 60;
 /** @param {Viewer} viewer @returns {Shortcut[]} */
 export function viewerKeys(viewer) {
   const isFilm = () => Boolean(viewer.store?.state.shots) && !viewer.store?.state.project?.is_photograph;
+  const isAsking = () => viewer.isPicking || Boolean(viewer.store?.state.origin);
   const isThere = () => Boolean(viewer.store);
   /** @param {string[]} keys @param {string} words @param {() => void} act @param {() => boolean} [when] @returns {Shortcut} */
   const key = (keys, words, act, when = isThere) => ({ keys, words, act, when });
@@ -38,6 +39,6 @@ export function viewerKeys(viewer) {
     key(["Ctrl+ArrowUp"], "Move up", () => viewer.stage?.panBy(0, PAN_PX)),
     key(["Ctrl+ArrowDown"], "Move down", () => viewer.stage?.panBy(0, -PAN_PX)),
     key(["F"], "Full screen", () => viewer.toggleFull()),
-    key(["Escape"], "Leave: where colours come from", () => viewer.togglePicking(), () => viewer.isPicking),
+    key(["Escape"], "Leave: where colours come from", () => viewer.leaveOrigin(), () => isAsking()),
   ];
 }

@@ -31,7 +31,7 @@ export class Viewer extends LitElement {
     isHand: { state: true },
     isOverGray: { state: true },
     isPaneWide: { state: true },
-    isFirstRead: { state: true },
+    firstRead: { state: true },
     isDrop: { state: true },
     trial: { state: true },
     models: { state: true },
@@ -51,7 +51,8 @@ export class Viewer extends LitElement {
     this.wasMoved = false;
     this.isOverGray = false;
     this.isPaneWide = false;
-    this.isFirstRead = false;
+    /** The film whose first look is explained no more. @type {string | null} */
+    this.firstRead = null;
     this.isDrop = false;
     /** Trial of strength and sharpness that the server is asked for. @type {any} */
     this.trial = null;
@@ -61,7 +62,7 @@ export class Viewer extends LitElement {
     this.soonTrial = 0;
     new StoreController(this, () => this.store);
     /** @type {Playback} */
-    this.playback = new Playback(this, () => this.store, (video, frame) => this.picture?.drawStream(video, frame));
+    this.playback = new Playback(this, () => this.store, (video) => this.picture?.drawStream(video));
     /** @type {Walk} */
     this.walk = new Walk(this, () => this.store, this.playback);
     new Shortcuts(this, "Viewer", viewerKeys(this));
@@ -71,9 +72,8 @@ export class Viewer extends LitElement {
   connectedCallback() {
     super.connectedCallback();
     for (const event of ["keyup", "blur"]) addEventListener(event, this.release);
-    void this.store?.actions.attempt(async () => {
-      this.models = (await readSession()).models;
-    });
+    // Without the models their own strength counts as 1; that the server does not answer is told elsewhere.
+    readSession().then(({ models }) => (this.models = models), () => {});
   }
 
   disconnectedCallback() {
@@ -109,11 +109,15 @@ export class Viewer extends LitElement {
   }
 
   togglePicking() {
-    this.isPicking = !this.isPicking;
-    if (this.isPicking) {
-      this.playback.player.pause();
-      void this.updateComplete.then(() => /** @type {any} */ (this.renderRoot.querySelector("kc-origin"))?.take());
-    } else this.store?.set({ origin: null });
+    if (this.isPicking) return this.leaveOrigin();
+    this.isPicking = true;
+    this.playback.player.pause();
+    void this.updateComplete.then(() => /** @type {any} */ (this.renderRoot.querySelector("kc-origin"))?.take());
+  }
+
+  leaveOrigin() {
+    this.isPicking = false;
+    this.store?.set({ origin: null });
   }
 
   /** @param {{x: number, y: number}} point */
@@ -289,6 +293,7 @@ export class Viewer extends LitElement {
           .mode=${mode}
           .isOverGray=${this.isOverGray}
           .isPlaying=${this.playback.isPlaying}
+          .streamFrame=${this.playback.shownFrame}
           @kc-loaded=${() => this.requestUpdate()}
         ></kc-picture>
         ${this.isPainting
@@ -310,7 +315,7 @@ export class Viewer extends LitElement {
           .point=${state.origin ? { x: state.origin.column, y: state.origin.row } : null}
           .isPicking=${this.isPicking}
           @kc-ask=${(/** @type {CustomEvent} */ event) => this.ask(event.detail)}
-          @kc-leave=${this.togglePicking}
+          @kc-leave=${this.leaveOrigin}
         ></kc-origin>
         <div slot="over" class="over">${renderOver(this, mode)}</div>
       </kc-stage>
