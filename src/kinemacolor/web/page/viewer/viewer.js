@@ -13,6 +13,7 @@ import "./picture.js";
 import { Playback } from "./playback.js";
 import "./reference-pane.js";
 import "./stage.js";
+import { Trial } from "./trial.js";
 import { viewerKeys } from "./viewer-keys.js";
 import { viewerStyles } from "./viewer-styles.js";
 import { Walk } from "./walk.js";
@@ -20,7 +21,6 @@ import { Walk } from "./walk.js";
 /** @typedef {import("../core/film-store.js").FilmStore} FilmStore */
 /** @typedef {import("../core/film-store.js").ViewMode} ViewMode */
 
-const TRIAL_MS = 250; // a strength that is held so long is asked for
 const LARGER = 1.25;
 
 export class Viewer extends LitElement {
@@ -33,7 +33,6 @@ export class Viewer extends LitElement {
     isPaneWide: { state: true },
     firstRead: { state: true },
     isDrop: { state: true },
-    trial: { state: true },
     models: { state: true },
   };
 
@@ -47,6 +46,7 @@ export class Viewer extends LitElement {
     this.isPicking = false;
     /** A key is held: what it was before. */
     this.isBefore = false;
+    this.wasPainting = false;
     this.isHand = false;
     this.wasMoved = false;
     this.isOverGray = false;
@@ -54,17 +54,15 @@ export class Viewer extends LitElement {
     /** The film whose first look is explained no more. @type {string | null} */
     this.firstRead = null;
     this.isDrop = false;
-    /** Trial of strength and sharpness that the server is asked for. @type {any} */
-    this.trial = null;
     /** @type {import("../core/api.d.ts").Session["models"]} */
     this.models = [];
     this.size = { width: 16, height: 9 };
-    this.soonTrial = 0;
     new StoreController(this, () => this.store);
     /** @type {Playback} */
     this.playback = new Playback(this, () => this.store, (video) => this.picture?.drawStream(video));
     /** @type {Walk} */
     this.walk = new Walk(this, () => this.store, this.playback);
+    this.trial = new Trial(this, () => this.store);
     new Shortcuts(this, "Viewer", viewerKeys(this));
     this.release = (/** @type {Event} */ event) => this.onRelease(event);
   }
@@ -79,7 +77,6 @@ export class Viewer extends LitElement {
   disconnectedCallback() {
     super.disconnectedCallback();
     for (const event of ["keyup", "blur"]) removeEventListener(event, this.release);
-    clearTimeout(this.soonTrial);
   }
 
   get state() {
@@ -160,6 +157,7 @@ export class Viewer extends LitElement {
       mode: () => this.showMode(value),
       reference: () => this.togglePane(),
       pick: () => this.togglePicking(),
+      before: () => (this.isBefore = !this.isBefore),
       fit: () => this.stage?.fit(),
       pixels: () => this.stage?.showPixels(),
       smaller: () => this.stage?.zoomBy(1 / LARGER),
@@ -206,21 +204,9 @@ export class Viewer extends LitElement {
     if (!this.store) return;
     const size = chooseSize(this.state) ?? this.picture?.size;
     if (size && (size.width !== this.size.width || size.height !== this.size.height)) this.size = size;
-    this.followTrial();
+    if (this.wasPainting !== this.isPainting) [this.isBefore, this.isPicking] = [false, false];
+    this.wasPainting = this.isPainting;
   }
-
-  /** What is tried is shown at once by the browser; what stays a while is asked for. */
-  followTrial() {
-    const wanted = this.state.trial;
-    if (JSON.stringify(wanted) === this.trialWanted) return;
-    this.trialWanted = JSON.stringify(wanted);
-    clearTimeout(this.soonTrial);
-    if (!wanted) this.trial = null;
-    else this.soonTrial = setTimeout(() => (this.trial = wanted), TRIAL_MS);
-  }
-
-  /** @type {string | undefined} */
-  trialWanted = undefined;
 
   render() {
     if (!this.store) return nothing;
@@ -245,6 +231,8 @@ export class Viewer extends LitElement {
         .zoom=${this.zoomWords}
         .isPlaying=${this.playback.isPlaying}
         .isPicking=${this.isPicking}
+        .isPainting=${this.isPainting}
+        .isBefore=${this.isBefore}
         .stream=${this.playback.stream}
         .speed=${this.playback.speed}
         .isMuted=${this.playback.video.muted}
@@ -273,7 +261,7 @@ export class Viewer extends LitElement {
     const { state } = this;
     const shot = this.store?.shot(this.walk.frame);
     const planned = plannedSaturation(state, shot, this.models);
-    const pictures = choosePictures(state, this.walk.stillFrame, this.trial, planned);
+    const pictures = choosePictures(state, this.walk.stillFrame, this.trial.asked, planned);
     const mode = this.isPainting ? "color" : this.isBefore || !(state.plan || pictures?.color) ? "gray" : state.mode;
     return html`
       <kc-stage
