@@ -3,6 +3,8 @@ import { FilmStore } from "../../../src/kinemacolor/web/page/core/film-store.js"
 import { Arrivals } from "../../../src/kinemacolor/web/page/references/adding.js";
 import { frameOfName, nameOfFrame } from "../../../src/kinemacolor/web/page/references/frame-names.js";
 
+import { groupReferences, labelOf, listGivable } from "../../../src/kinemacolor/web/page/references/reference-list.js";
+
 /** A film whose server takes references, but none with "gray" in its name. */
 class FakeFilm {
   constructor() {
@@ -22,7 +24,7 @@ class FakeFilm {
   }
 
   get project() {
-    return { references: this.references.map((name) => ({ name, frame: frameOfName(name), used: [] })) };
+    return { references: this.references.map((name) => ({ name, file: name, frame: frameOfName(name), used: [] })) };
   }
 
   get shots() {
@@ -71,6 +73,22 @@ Deno.test("names place pictures at frames, and frames give names", () => {
     null,
   ]);
   assertEquals(frameOfName(nameOfFrame(1204)), 1204);
+});
+
+Deno.test("stills stand with the colour film that they were taken of", () => {
+  const one = { url: "", frame: null, is_film: false, is_partial: false, still_of: null, used: [] };
+  const references = [
+    { ...one, name: "a", file: "a.png" },
+    { ...one, name: "trailer", file: "trailer.mp4", is_film: true },
+    { ...one, name: "trailer-12", file: "12.png", still_of: "trailer.mp4" },
+    { ...one, name: "lost-3", file: "3.png", still_of: "lost.mp4" },
+  ];
+  assertEquals(groupReferences(references).map(({ reference, stills }) => [labelOf(reference), stills.map(labelOf)]), [
+    ["a.png", []],
+    ["trailer.mp4", ["trailer-12"]],
+    ["lost-3", []],
+  ]);
+  assertEquals(listGivable(references).map(({ name }) => name), ["a", "trailer-12", "lost-3"]);
 });
 
 Deno.test("pictures are added one by one, and chosen from once; one that is refused says why", async () => {

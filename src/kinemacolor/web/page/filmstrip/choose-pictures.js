@@ -6,12 +6,14 @@ import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
 import { addPictures, pickFiles } from "../references/adding.js";
 import { giveReference } from "../references/give.js";
+import { labelOf, listGivable } from "../references/reference-list.js";
 import "../references/wanted-picture.js";
 import { css, html, LitElement, nothing } from "../vendor/lit.js";
 import { assignReferences, describeScore, wantsPicture } from "./shot-list.js";
 
 /** @typedef {import("../core/film-store.js").FilmStore} FilmStore */
 /** @typedef {import("./shot-list.js").Shot} Shot */
+/** @typedef {import("../references/reference-list.js").Reference} Reference */
 
 /** Opens the dialog. @param {FilmStore} store @param {number[]} numbers of shots */
 export function openPictures(store, numbers) {
@@ -116,8 +118,7 @@ class ChoosePictures extends LitElement {
     const { store } = this;
     if (!store) return nothing;
     const shots = this.#shots;
-    /** @type {{name: string, url: string}[]} */
-    const references = store.state.project?.references ?? [];
+    const references = listGivable(/** @type {Reference[]} */ (store.state.project?.references ?? []));
     const changed = assignReferences(shots, this.ticked);
     const bare = Object.entries(changed).filter(([, names]) => !names.length).map(([number]) => number);
     return html`
@@ -146,7 +147,7 @@ class ChoosePictures extends LitElement {
     if (path.some((one) => one instanceof HTMLButtonElement)) this.#close();
   }
 
-  /** @param {Shot[]} shots @param {{name: string, url: string}[]} references */
+  /** @param {Shot[]} shots @param {Reference[]} references */
   #drawList(shots, references) {
     const isOff = !this.store?.state.plan;
     return html`
@@ -161,8 +162,10 @@ class ChoosePictures extends LitElement {
     `;
   }
 
-  /** @param {Shot[]} shots @param {{name: string, url: string}} reference */
-  #drawChoice(shots, { name, url }) {
+  /** @param {Shot[]} shots @param {Reference} reference */
+  #drawChoice(shots, reference) {
+    const { name, url } = reference;
+    const label = labelOf(reference);
     const users = shots.filter((shot) => shot.references.some((one) => one.name === name));
     const isOn = this.ticked.get(name) ?? users.length === shots.length;
     const isMixed = !this.ticked.has(name) && users.length > 0 && users.length < shots.length;
@@ -182,11 +185,11 @@ class ChoosePictures extends LitElement {
           <input type="checkbox" .checked=${isOn} .indeterminate=${isMixed} @change=${tick}>
           <img class="thumb" src=${url} alt="" loading="lazy">
           <span class="words">
-            <bdi class="cut" title=${name}>${name}</bdi>
+            <bdi class="cut" title=${label}>${label}</bdi>
             ${words ? html`<span class="small soft">${words}</span>` : nothing}
           </span>
         </label>
-        <button class="button" aria-label="Give ${name} to all shots" @click=${() =>
+        <button class="button" aria-label="Give ${label} to all shots" @click=${() =>
           this.#giveAll(name)}>To all shots</button>
       </div>
     `;

@@ -73,7 +73,7 @@ export function drawShot(card) {
       aria-selected=${card.isChosen} aria-current=${card.isCurrent ? "true" : nothing}
       aria-setsize=${card.count} aria-posinset=${card.position} aria-label=${describe(card)}>
       <span class="frame">
-        <img src=${shot.picture} alt="" decoding="async" draggable="false">
+        <img src=${shot.picture ?? nothing} alt="" decoding="async" draggable="false">
         ${color ? html`<img class="color" src=${color} alt="" decoding="async" draggable="false">` : nothing}
         ${mark
           ? html`<span class="mark" data-act="pictures" title=${mark.title}>${icon(mark.name)}${mark.words}</span>`

@@ -10,7 +10,7 @@
  * @property {number} middle frame
  * @property {number} start_seconds
  * @property {number} end_seconds
- * @property {string} picture address of the gray sample
+ * @property {string | null} picture address of the gray sample
  * @property {ShotReference[]} references
  * @property {object} [options]
  * @property {number | null} doubt 0..1

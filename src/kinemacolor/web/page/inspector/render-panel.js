@@ -194,9 +194,8 @@ class RenderPanel extends LitElement {
             : job.state === "queued"
             ? "Waiting"
             : job.step ?? "Beginning"}</span></div>
-          <progress aria-label="The render" max=${job.expected ?? 1} .value=${live(
-            job.expected ? job.done : undefined,
-          )}></progress>
+          <progress aria-label="The render" max=${job.expected ?? 1} value=${job.expected ? job.done : nothing}>
+          </progress>
           <p class="quiet">${progressOf(job)}</p>
         </div>
         <button class="button" ?disabled=${job.is_stopping} @click=${() => store.actions.stopJob(job.id)}>${icon(

@@ -104,9 +104,7 @@ class Queue extends LitElement {
   #drawLine(title, words) {
     return html`
       <span class="cut what"><bdi class="title">${title}</bdi> · ${words.doing}</span>
-      <progress class="desk" aria-label=${words.doing} .value=${words.part ??
-        nothing} ?indeterminate=${words.part === null}>
-      </progress>
+      <progress class="desk" aria-label=${words.doing} value=${words.part ?? nothing}></progress>
       <span class="desk">${words.speed}</span>
       <span>${words.left}</span>
       <span class="grow desk"></span>

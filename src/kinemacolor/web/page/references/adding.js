@@ -7,6 +7,7 @@ import { count } from "../core/format.js";
 import { Store } from "../core/store.js";
 import { Stopped, uploadFile } from "../core/uploads.js";
 import { frameOfName } from "./frame-names.js";
+import { listGivable } from "./reference-list.js";
 
 /** @typedef {import("../core/film-store.js").FilmStore} FilmStore */
 
@@ -24,7 +25,7 @@ import { frameOfName } from "./frame-names.js";
  * @typedef {object} Wish what the pictures are for
  * @property {number[] | null} [shots] that get them, whatever fits best; null: those that they fit
  * @property {number | null} [frame] that the picture shows
- * @property {string | null} [instead] reference whose place it takes
+ * @property {string | null} [instead] file name of the reference whose place it takes
  */
 
 /** What is on its way to one film. @extends {Store<{items: Arrival[]}>} */
@@ -78,21 +79,24 @@ export class Arrivals extends Store {
 
   /** @param {Arrival[]} arrivals @param {Wish} wish */
   async #take(arrivals, wish) {
+    /** @type {string[]} */
     const taken = [];
     for (const arrival of arrivals) {
-      const name = await this.#send(arrival, wish.frame ?? null);
-      if (name) taken.push(name);
+      const file = await this.#send(arrival, wish.frame ?? null);
+      if (file) taken.push(file);
     }
     if (!taken.length) return;
     const { actions } = this.film;
     this.film.notify(`${count(taken.length, "picture")} added: choosing what fits each shot.`);
     const job = await actions.submit({ kind: "plan" });
     if (!job || !(wish.shots || wish.instead) || !(await this.#planned(job.id))) return;
-    if (wish.instead) await this.#replace(wish.instead, taken[0]);
-    else for (const name of taken) await actions.editShots({ give: name, shots: wish.shots });
+    if (wish.instead) return this.#replace(wish.instead, taken[0]);
+    // Of a colour film the stills that fit are chosen already.
+    const pictures = listGivable(references(this.film)).filter((one) => taken.includes(one.file));
+    for (const { file } of pictures) await actions.editShots({ give: file, shots: wish.shots });
   }
 
-  /** The name it is known by now; null: it was not taken. @param {Arrival} arrival @param {number | null} frame */
+  /** Its file name there; null: it was not taken. @param {Arrival} arrival @param {number | null} frame */
   async #send({ key, file }, frame) {
     if (!this.#find(key)) return null;
     try {
@@ -101,13 +105,13 @@ export class Arrivals extends Store {
       const upload = await sent;
       if (!this.#find(key)) return null;
       this.#change(key, { state: "checking", sending: null });
-      const known = new Set(names(this.film));
+      const known = new Set(listFiles(this.film));
       const project = await post(this.film.path("/references/uploaded"), { upload: upload.id, frame });
       this.film.set({ project });
       this.drop(key);
       const placed = frame ?? frameOfName(file.name);
-      return names(this.film).find((name) => !known.has(name)) ??
-        project.references.find((/** @type {any} */ one) => one.frame !== null && one.frame === placed)?.name ?? null;
+      return listFiles(this.film).find((one) => !known.has(one)) ??
+        references(this.film).find((one) => one.frame !== null && one.frame === placed)?.file ?? null;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       if (error instanceof Stopped) this.drop(key);
@@ -134,24 +138,28 @@ export class Arrivals extends Store {
     return true;
   }
 
-  /** Shots that had the one take the other. @param {string} old @param {string} name */
-  async #replace(old, name) {
-    if (old === name) return;
+  /** Shots that had the one take the other. @param {string} old @param {string} fresh file names */
+  async #replace(old, fresh) {
+    if (old === fresh) return;
+    const nameOf = (/** @type {string} */ file) => references(this.film).find((one) => one.file === file)?.name ?? file;
     /** @type {Record<string, string[]>} */
-    const references = {};
+    const changed = {};
     for (const shot of this.film.state.shots?.shots ?? []) {
-      const before = shot.references.map((/** @type {{name: string}} */ one) => one.name);
-      if (before.includes(old)) {
-        references[shot.number] = [...new Set(before.map((/** @type {string} */ one) => one === old ? name : one))];
-      }
+      const names = shot.references.map((/** @type {{name: string}} */ one) => one.name);
+      if (!names.includes(nameOf(old))) continue;
+      changed[shot.number] = [
+        ...new Set(names.map((/** @type {string} */ name) => name === nameOf(old) ? nameOf(fresh) : name)),
+      ];
     }
-    if (Object.keys(references).length && !(await this.film.actions.editShots({ references }))) return;
+    if (Object.keys(changed).length && !(await this.film.actions.editShots({ references: changed }))) return;
     await this.film.actions.removeReference(old);
   }
 }
 
-/** @param {FilmStore} film @returns {string[]} */
-const names = (film) => (film.state.project?.references ?? []).map((/** @type {{name: string}} */ one) => one.name);
+/** @param {FilmStore} film @returns {import("./reference-list.js").Reference[]} */
+const references = (film) => film.state.project?.references ?? [];
+/** @param {FilmStore} film */
+const listFiles = (film) => references(film).map((one) => one.file);
 
 /** @type {WeakMap<FilmStore, Arrivals>} */
 const known = new WeakMap();

@@ -73,6 +73,15 @@ export const referencesStyles = css`
   .arrival progress {
     margin-top: var(--space-1);
   }
+  .disclose {
+    border: 0;
+    min-height: var(--control);
+    color: var(--text-soft);
+    font-size: var(--text-12);
+  }
+  .disclose[aria-expanded="true"] svg {
+    transform: rotate(90deg);
+  }
   .empty {
     padding: var(--space-1) var(--space-3) var(--space-2);
   }

@@ -12,6 +12,7 @@ import { classMap, html, LitElement, nothing, repeat } from "../vendor/lit.js";
 import { addPictures, arrivalsOf, pickFiles } from "./adding.js";
 import { dragReference } from "./drag.js";
 import { giveReference } from "./give.js";
+import { groupReferences, labelOf } from "./reference-list.js";
 import { referencesStyles } from "./references-styles.js";
 import "./suggested-frames.js";
 import "./wanted-picture.js";
@@ -19,24 +20,19 @@ import { WindowDrop } from "./window-drop.js";
 
 /** @typedef {import("../core/film-store.js").FilmStore} FilmStore */
 /** @typedef {import("./adding.js").Arrival} Arrival */
-/**
- * @typedef {object} Reference
- * @property {string} name
- * @property {string} url of a small picture
- * @property {number | null} frame that it shows
- * @property {boolean} is_film
- * @property {boolean} is_partial
- * @property {number[]} used numbers of shots
- */
+/** @typedef {import("./reference-list.js").Reference} Reference */
+/** @typedef {import("./reference-list.js").ReferenceGroup} ReferenceGroup */
 
 class References extends LitElement {
-  static properties = { store: { attribute: false } };
+  static properties = { store: { attribute: false }, opened: { state: true } };
   static styles = [shared, referencesStyles];
 
   constructor() {
     super();
     /** @type {FilmStore | null} */
     this.store = null;
+    /** Files of the colour films whose stills are shown. @type {Set<string>} */
+    this.opened = new Set();
     this.drop = new WindowDrop(this, (files) => this.#add(files));
     new StoreController(this, () => this.store);
     new StoreController(this, () => this.store && arrivalsOf(this.store));
@@ -58,9 +54,9 @@ class References extends LitElement {
   }
 
   /** @param {Reference} reference */
-  async #replace({ name, frame }) {
-    const [file] = await pickFiles(false);
-    if (this.store && file) void addPictures(this.store, [file], { frame, instead: name });
+  async #replace({ file, frame }) {
+    const [picked] = await pickFiles(false);
+    if (this.store && picked) void addPictures(this.store, [picked], { frame, instead: file });
   }
 
   /** Chooses the shots that use it, or none when they are chosen. @param {Reference} reference */
@@ -77,6 +73,7 @@ class References extends LitElement {
     if (!store) return nothing;
     /** @type {Reference[]} */
     const references = store.state.project?.references ?? [];
+    const groups = groupReferences(references);
     const { items } = arrivalsOf(store).state;
     const isPhotograph = Boolean(store.state.project?.is_photograph);
     const shot = isPhotograph ? null : store.shot();
@@ -84,7 +81,7 @@ class References extends LitElement {
       <div class="column">
         <div class="head">
           <h2>References</h2>
-          <span class="faint small">${references.length || ""}</span>
+          <span class="faint small">${groups.length || ""}</span>
           <span class="grow"></span>
           <button class="button bare" aria-label="Add pictures" title="Add pictures" @click=${this.#pick}>${icon(
             "add",
@@ -93,7 +90,7 @@ class References extends LitElement {
         <div class="scroll">
           ${items.length ? this.#drawArrivals(store, items) : nothing}
           <ul aria-label="References">
-            ${repeat(references, (one) => one.name, (one) => this.#drawReference(store, one))}
+            ${repeat(groups, (one) => one.reference.file, (one) => this.#drawGroup(store, one))}
           </ul>
           ${references.length ? nothing : html`
             <p class="empty soft">
@@ -119,14 +116,40 @@ class References extends LitElement {
     `;
   }
 
+  /** @param {string} file of a colour film */
+  #toggle(file) {
+    const opened = new Set(this.opened);
+    if (!opened.delete(file)) opened.add(file);
+    this.opened = opened;
+  }
+
+  /** @param {FilmStore} store @param {ReferenceGroup} group */
+  #drawGroup(store, { reference, stills }) {
+    const isOpen = this.opened.has(reference.file);
+    return html`
+      ${this.#drawReference(store, reference)}
+      ${stills.length
+        ? html`
+          <li>
+            <button class="disclose" aria-expanded=${isOpen} @click=${() => this.#toggle(reference.file)}>
+              ${icon("chevron-right")}${count(stills.length, "still")} of it
+            </button>
+          </li>
+        `
+        : nothing}
+      ${isOpen ? stills.map((still) => this.#drawReference(store, still)) : nothing}
+    `;
+  }
+
   /** @param {FilmStore} store @param {Reference} reference */
   #drawReference(store, reference) {
-    const { name, url, used, frame } = reference;
+    const { url, used, frame } = reference;
+    const name = labelOf(reference);
     const hasChosen = isChosen(store, used);
     const where = store.state.project?.is_photograph ? "" : used.length ? list(used) : "not used";
     const facts = [where, frame === null ? "" : `is frame ${frame}`].filter(Boolean).join(" · ");
     /** @param {KeyboardEvent} event */
-    const press = (event) => event.key === "Delete" && void store.actions.removeReference(name);
+    const press = (event) => event.key === "Delete" && void store.actions.removeReference(reference.file);
     return html`
       <li class=${classMap({ reference: true, chosen: hasChosen })}>
         <button class="item" aria-pressed=${hasChosen} title="${name}: ${facts}"
@@ -134,7 +157,7 @@ class References extends LitElement {
             ? ": choose its shots"
             : ""}"
           @click=${() => this.#chooseShots(reference)} @keydown=${press}
-          @pointerdown=${(/** @type {PointerEvent} */ event) => dragReference(event, reference)}>
+          @pointerdown=${(/** @type {PointerEvent} */ event) => reference.is_film || dragReference(event, reference)}>
           <span class="picture">
             <img class="thumb" src=${url} alt="" loading="lazy" decoding="async" draggable="false">
             ${reference.is_film ? html`<span class="mark" title="A colour film">${icon("film")}</span>` : nothing}
@@ -160,7 +183,7 @@ class References extends LitElement {
     const { name, frame } = reference;
     const chosen = [...store.state.chosen];
     const isOff = !store.state.plan;
-    if (store.state.project?.is_photograph) return this.#listCommonActs(store, reference);
+    if (store.state.project?.is_photograph || reference.is_film) return this.#listCommonActs(store, reference);
     return [
       ...(frame === null
         ? []
@@ -178,10 +201,9 @@ class References extends LitElement {
 
   /** What can be done with the reference of a photograph, too. @param {FilmStore} store @param {Reference} reference */
   #listCommonActs(store, reference) {
-    return [
-      { icon: "upload", words: "Replace…", act: () => void this.#replace(reference) },
-      { icon: "trash", words: "Remove", act: () => void store.actions.removeReference(reference.name) },
-    ];
+    const remove = { icon: "trash", words: "Remove", act: () => void store.actions.removeReference(reference.file) };
+    if (reference.still_of !== null) return [remove];
+    return [{ icon: "upload", words: "Replace…", act: () => void this.#replace(reference) }, remove];
   }
 
   /** @param {FilmStore} store @param {Arrival[]} items */
