@@ -115,7 +115,7 @@ def test_the_whole_life_of_a_film(client: TestClient, film: bytes, tmp_path: Pat
     asked = mine.post(f"{base}/jobs", json={"kind": "render", "layer": True, "confidence": True}).json()
     told = events(mine, asked["id"])
     assert told[-1]["state"] == "done", told[-1]
-    steps = {"Colouring", "Making the film for the player", "Writing the report"}
+    steps = {"Colouring", "Making the player film", "Writing the report"}
     assert steps & {one["step"] for one in told}, "of eight frames a step may pass between two looks of the stream"
     result = mine.get(told[-1]["result"][0]["url"])
     assert "attachment" in result.headers["content-disposition"]
