@@ -11,9 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from kinemacolor.options import EdgeFilter
 from kinemacolor.web.api.dependencies import OwnProject, ServiceDependency
 from kinemacolor.web.api.files import make_dated_url, make_file_response, make_file_url
+from kinemacolor.web.made_from import is_outdated
 from kinemacolor.web.preview_clip import read_clip_start
 from kinemacolor.web.project import Project
-from kinemacolor.web.service import ProjectView, Service
+from kinemacolor.web.project_views import ProjectView
+from kinemacolor.web.service import Service
 
 MAX_LAYER = 24_000_000  # characters of a data URL
 MAX_SPREAD = 5
@@ -144,10 +146,10 @@ class Players(BaseModel):
     clip: PlayerView | None
 
 
-frames = APIRouter(prefix="/projects/{project}")
+router = APIRouter(prefix="/projects/{project}")
 
 
-@frames.get("/frames/{frame}/look")
+@router.get("/frames/{frame}/look")
 def look_at_frame(service: ServiceDependency, own_project: OwnProject, frame: int) -> FrameLook:
     """Look at a frame: as it was rendered, else coloured alone by the plan."""
     seen = service.previewer.preview_frame(own_project, frame)
@@ -164,14 +166,14 @@ def look_at_frame(service: ServiceDependency, own_project: OwnProject, frame: in
     )
 
 
-@frames.get("/frames/{frame}/thumbnail")
+@router.get("/frames/{frame}/thumbnail")
 def get_thumbnail(service: ServiceDependency, own_project: OwnProject, frame: int) -> ThumbnailView:
     """Get what a frame looks like now, at most 240 px wide and high; coloured coarsely where it was not rendered."""
     made = service.previewer.save_thumbnail(own_project, frame)
     return ThumbnailView(color=make_file_url(own_project, made.picture), doubt=round(made.doubt, 3))
 
 
-@frames.get("/frames/{frame}/origin")
+@router.get("/frames/{frame}/origin")
 def get_origin(
     service: ServiceDependency, own_project: OwnProject, frame: int, row: Place, column: Place
 ) -> OriginView:
@@ -180,7 +182,7 @@ def get_origin(
     return OriginView(**asdict(found)) if found else OriginView()
 
 
-@frames.get("/frames/{frame}/paintable")
+@router.get("/frames/{frame}/paintable")
 def open_frame(service: ServiceDependency, own_project: OwnProject, frame: int) -> PaintableView:
     """Open a frame to paint on it."""
     opened = service.previewer.open_frame(own_project, frame)
@@ -194,20 +196,20 @@ def open_frame(service: ServiceDependency, own_project: OwnProject, frame: int) 
     )
 
 
-@frames.get("/frames/{frame}/regions", response_class=FileResponse)
+@router.get("/frames/{frame}/regions", response_class=FileResponse)
 def get_regions(service: ServiceDependency, own_project: OwnProject, frame: int) -> FileResponse:
     """Get the regions of a frame between its edges: a PNG in which each has a colour, of the size of ``paintable``."""
     return make_file_response(service.looker.save_regions(own_project, frame))
 
 
-@frames.post("/frames/{frame}/strokes", status_code=201)
+@router.post("/frames/{frame}/strokes", status_code=201)
 def add_strokes(service: ServiceDependency, own_project: OwnProject, frame: int, strokes: SentStrokes) -> ProjectView:
     """Make strokes on a frame a reference of its shot."""
     service.previewer.correct_by_strokes(own_project, frame, strokes.layer, strokes.painted_on)
     return service.view_project(own_project)
 
 
-@frames.post("/frames/{frame}/spread")
+@router.post("/frames/{frame}/spread")
 def spread_strokes(service: ServiceDependency, own_project: OwnProject, frame: int, strokes: SentSpread) -> SpreadView:
     """Show other frames of the shot as they would be with strokes on this one; nothing is changed."""
     made = service.previewer.spread_strokes(own_project, frame, strokes.layer, strokes.painted_on, strokes.frames)
@@ -223,7 +225,7 @@ def spread_strokes(service: ServiceDependency, own_project: OwnProject, frame: i
     )
 
 
-@frames.get("/frames/{frame}/{show}", response_class=FileResponse)
+@router.get("/frames/{frame}/{show}", response_class=FileResponse)
 def get_frame(
     service: ServiceDependency,
     own_project: OwnProject,
@@ -244,7 +246,7 @@ def get_frame(
     return make_file_response(preview.color if show == "color" else preview.confidence)
 
 
-@frames.get("/first-look")
+@router.get("/first-look")
 def get_first_look(service: ServiceDependency, own_project: OwnProject) -> FirstLookView:
     """Get an early frame of the film, in the colours of the references there are; needs neither shots nor plan."""
     has_references = bool(own_project.list_references())
@@ -261,7 +263,7 @@ def get_first_look(service: ServiceDependency, own_project: OwnProject) -> First
     )
 
 
-@frames.get("/players")
+@router.get("/players")
 def list_players(service: ServiceDependency, own_project: OwnProject) -> Players:
     """List what can be played: the whole film, and the clip that was tried last."""
     clip = own_project.preview_clip_file
@@ -283,7 +285,7 @@ def _view_player(
         height=height,
         rate=rate,
         start_frame=start_frame,
-        is_outdated=own_project.is_outdated(made_by),
+        is_outdated=is_outdated(own_project, made_by),
     )
 
 

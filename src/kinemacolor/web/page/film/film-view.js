@@ -112,7 +112,7 @@ class Film extends LitElement {
     const stops = [
       live.listen(hear),
       store.listen((state, before) => {
-        if (state.project?.title !== before.project?.title) this.#tell(state.project?.title);
+        if (state.project?.title !== before.project?.title) this.#tell(state.project?.title ?? "");
         if (state.panel !== before.panel) this.place = state.panel;
       }),
     ];
@@ -285,7 +285,7 @@ class Film extends LitElement {
     const film = this.store?.state.project?.film;
     if (!film) return "";
     const facts = [`${film.width} × ${film.height}`];
-    if (film.rate && film.frames !== 1) facts.push(`${film.rate}/s`);
+    if (film.rate && film.frames !== 1) facts.push(`${Number(film.rate.toFixed(2))}/s`);
     if (film.duration_seconds && film.frames !== 1) facts.push(clockTenth(film.duration_seconds));
     return facts.join(" · ");
   }

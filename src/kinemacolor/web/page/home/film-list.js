@@ -89,8 +89,12 @@ class FilmList extends LitElement {
 
   render() {
     const films = orderFilms(this.projects, this.wanted, this.order);
+    const isSent = (/** @type {{name: string, size: number}} */ one) =>
+      live.state.uploads.some(({ name, size }) => name === one.name && size === one.size);
     return html`
-      ${this.begun.map((upload) => this.#drawBegun(upload))} ${this.projects.length ? this.#drawBar() : nothing}
+      ${this.begun.filter((one) => !isSent(one)).map((upload) => this.#drawBegun(upload))} ${this.projects.length
+        ? this.#drawBar()
+        : nothing}
       <ul>
         ${repeat(films, (project) => project.id, (project) => this.#drawFilm(project))}
       </ul>
@@ -100,9 +104,13 @@ class FilmList extends LitElement {
     `;
   }
 
-  #drawBar() {
+  #describeDisk() {
     const disk = this.session?.disk;
-    const room = disk?.share_bytes ?? (disk ? disk.used_bytes + disk.free_bytes : null);
+    if (!disk || disk.used_bytes === null) return "";
+    return `${bytes(disk.used_bytes)} of ${bytes(disk.share_bytes ?? disk.used_bytes + disk.free_bytes)} in use`;
+  }
+
+  #drawBar() {
     /** @param {Event} event */
     const find = (event) => this.wanted = /** @type {HTMLInputElement} */ (event.target).value;
     /** @param {Event} event */
@@ -112,7 +120,7 @@ class FilmList extends LitElement {
         <h2>Films</h2>
         <span class="small faint number">${this.projects.length}</span>
         <span class="small faint number grow cut">
-          ${disk ? `${bytes(disk.used_bytes)} of ${bytes(room)} in use` : ""}
+          ${this.#describeDisk()}
         </span>
         ${this.projects.length < MANY
           ? nothing

@@ -214,7 +214,7 @@ class Home extends LitElement {
       <main class="scroll">
         <div class="page">
           ${projects ? this.#drawWelcome(!hasFilms) : nothing}
-          ${hasFilms || hasUnfinished() && projects
+          ${hasFilms || hasUnfinished() && projects && !this.isBusy
             ? html`
               <kc-film-list .projects=${projects} .session=${this.session} @kc-changed=${this.reload}></kc-film-list>
             `

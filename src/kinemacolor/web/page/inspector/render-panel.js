@@ -1,5 +1,5 @@
 /** The film itself: what it is for, its making, what was made, and the part of the film that is worked on. */
-import { css, html, LitElement, live, nothing, repeat } from "../vendor/lit.js";
+import { css, html, ifDefined, LitElement, live, nothing, repeat } from "../vendor/lit.js";
 import { get, readSession } from "../core/client.js";
 import { bytes, clockTenth } from "../core/format.js";
 import { icon } from "../core/icons.js";
@@ -154,7 +154,7 @@ class RenderPanel extends LitElement {
           <details>
             <summary>${icon("chevron-right")} More</summary>
             <div class="inner">${this.#more(isPhotograph)} ${this.#asCommand()}
-              <a class="button plain" href="/api${store.path("/export")}" download>${icon(
+              <a class="button" href="/api${store.path("/export")}" download>${icon(
                 "export",
               )} Save the project as one file</a>
             </div>
@@ -194,12 +194,11 @@ class RenderPanel extends LitElement {
             : job.state === "queued"
             ? "Waiting"
             : job.step ?? "Beginning"}</span></div>
-          <progress aria-label="The render" max=${job.expected ?? 1} .value=${live(
-            job.expected ? job.done : undefined,
-          )}></progress>
+          <progress aria-label="The render" max=${job.expected ?? 1} value=${job.expected ? job.done : nothing}>
+          </progress>
           <p class="quiet">${progressOf(job)}</p>
         </div>
-        <button class="plain" ?disabled=${job.is_stopping} @click=${() => store.actions.stopJob(job.id)}>${icon(
+        <button class="button" ?disabled=${job.is_stopping} @click=${() => store.actions.stopJob(job.id)}>${icon(
           "stop",
         )} Stop</button>
       `;
@@ -214,11 +213,12 @@ class RenderPanel extends LitElement {
         : nothing}
       ${wantsPicture ? html`<p class="told">Give a colour picture first.</p>` : nothing}
       ${ended
-        ? html`<button class="plain" @click=${() => store.actions.resumeJob(ended.id)}>${
+        ? html`<button class="button" @click=${() => store.actions.resumeJob(ended.id)}>${
           icon("resume")
         } Go on with it</button>`
         : nothing}
-      <button class="primary" ?disabled=${wantsPicture} @click=${() => store.actions.submit(taskOf(this.choice))}>
+      <button class="button primary" ?disabled=${wantsPicture} @click=${() =>
+        store.actions.submit(taskOf(this.choice))}>
         Render the ${project.is_photograph ? "picture" : "film"}
       </button>
     `;
@@ -240,7 +240,7 @@ class RenderPanel extends LitElement {
                     ? ", made before the last change"
                     : ""}</span>
                 </span>
-                <a class="button plain" href=${one.url} download aria-label=${`Download ${one.name}`}>${icon(
+                <a class="button" href=${one.url} download aria-label=${`Download ${one.name}`}>${icon(
                   "download",
                 )}</a>
               </li>
@@ -269,7 +269,7 @@ class RenderPanel extends LitElement {
               </div>
             </div>
             ${this.partProblem ? html`<p class="problem" role="alert">${this.partProblem}</p>` : nothing}
-            <button class="plain">Take this part</button>
+            <button class="button">Take this part</button>
             <p class="quiet">Shots are looked for anew; pictures that lie at a frame lose their place if the start moves.</p>
           </form>
         </details>
@@ -339,14 +339,14 @@ class RenderPanel extends LitElement {
   #asCommand() {
     if (!this.store?.state.plan) return nothing;
     if (!this.command) {
-      return html`<button class="plain" @click=${this.readCommand}>The same as a command line</button>`;
+      return html`<button class="button" @click=${this.readCommand}>The same as a command line</button>`;
     }
     return html`
       <div class="field">
         <label for="command">The same as a command line</label>
         <textarea id="command" readonly .value=${this.command} @focus=${(/** @type {Event} */ event) =>
           /** @type {HTMLTextAreaElement} */ (event.target).select()}></textarea>
-        <button class="plain" @click=${this.copy}>Copy</button>
+        <button class="button" @click=${this.copy}>Copy</button>
       </div>
     `;
   }

@@ -104,9 +104,7 @@ class Queue extends LitElement {
   #drawLine(title, words) {
     return html`
       <span class="cut what"><bdi class="title">${title}</bdi> · ${words.doing}</span>
-      <progress class="desk" aria-label=${words.doing} .value=${words.part ??
-        nothing} ?indeterminate=${words.part === null}>
-      </progress>
+      <progress class="desk" aria-label=${words.doing} value=${words.part ?? nothing}></progress>
       <span class="desk">${words.speed}</span>
       <span>${words.left}</span>
       <span class="grow desk"></span>
@@ -190,10 +188,10 @@ class Queue extends LitElement {
         ${job.message
           ? html`<p class="small ${job.state === "failed" ? "bad" : "soft"}" dir="auto">${job.message}</p>`
           : nothing}
-        ${(job.result ?? []).map((/** @type {{name: string, url: string}} */ file) =>
+        ${(job.result ?? []).map((file) =>
           html`<a class="small row" href=${file.url} download>${
             icon("download")
-          } <bdi class="cut">${file.name}</bdi></a>`
+          } <bdi class="cut">${file.label}</bdi></a>`
         )}
       </li>
     `;

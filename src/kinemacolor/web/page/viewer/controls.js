@@ -126,9 +126,9 @@ export class Controls extends LitElement {
         this.isPlaying ? "Pause (Space)" : "Play (Space)",
         () => this.do("play"),
       )}
-      <span class="time number"><b>${clockTenth(this.frame / this.rate)}</b> / ${clockTenth(
+      <span class="time number"><b>${clockTenth(this.frame / this.rate)}</b><span class="total"> / ${clockTenth(
         this.frames / this.rate,
-      )}</span>
+      )}</span></span>
       <label class="place"><span class="wide">frame</span><input
         type="text"
         inputmode="text"
@@ -175,7 +175,7 @@ export class Controls extends LitElement {
       >${icon("reference")}</button>
       <button
         type="button"
-        class="button bare roomy"
+        class="button bare pick roomy"
         aria-pressed=${this.isPicking}
         aria-label="Where does a colour come from?"
         title="Where does a colour come from? (O)"

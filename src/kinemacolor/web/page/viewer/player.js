@@ -62,7 +62,7 @@ export class Player {
     const stream = this.stream;
     if (!stream) return;
     if (this.video.readyState < HTMLMediaElement.HAVE_METADATA) await told(this.video, "loadedmetadata");
-    if (stream !== this.stream) return;
+    if (stream.url !== this.stream?.url) return;
     const isAtEnd = frame - stream.first >= this.frames - 1;
     this.seek(isAtEnd ? stream.first : frame);
     try {

@@ -1,4 +1,5 @@
 /** `<kc-viewer>`: the picture, in the middle of the window of a film, with all that is done by looking at it. */
+import { readSession } from "../core/client.js";
 import { Shortcuts } from "../core/keys.js";
 import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
@@ -33,6 +34,7 @@ export class Viewer extends LitElement {
     isFirstRead: { state: true },
     isDrop: { state: true },
     trial: { state: true },
+    models: { state: true },
   };
 
   static styles = [shared, viewerStyles];
@@ -53,6 +55,8 @@ export class Viewer extends LitElement {
     this.isDrop = false;
     /** Trial of strength and sharpness that the server is asked for. @type {any} */
     this.trial = null;
+    /** @type {import("../core/api.d.ts").Session["models"]} */
+    this.models = [];
     this.size = { width: 16, height: 9 };
     this.soonTrial = 0;
     new StoreController(this, () => this.store);
@@ -67,6 +71,9 @@ export class Viewer extends LitElement {
   connectedCallback() {
     super.connectedCallback();
     for (const event of ["keyup", "blur"]) addEventListener(event, this.release);
+    void this.store?.actions.attempt(async () => {
+      this.models = (await readSession()).models;
+    });
   }
 
   disconnectedCallback() {
@@ -227,6 +234,7 @@ export class Viewer extends LitElement {
         ${this.renderStage()}
         ${withPane ? this.renderPane() : nothing}
       </div>
+      ${this.isPainting ? html`<kc-paint-bar .store=${this.store}></kc-paint-bar>` : nothing}
       <kc-controls
         .store=${this.store}
         .frame=${this.walk.frame}
@@ -260,12 +268,12 @@ export class Viewer extends LitElement {
   renderStage() {
     const { state } = this;
     const shot = this.store?.shot(this.walk.frame);
-    const pictures = choosePictures(state, this.walk.stillFrame, shot, this.trial);
+    const planned = plannedSaturation(state, shot, this.models);
+    const pictures = choosePictures(state, this.walk.stillFrame, this.trial, planned);
     const mode = this.isPainting ? "color" : this.isBefore || !(state.plan || pictures?.color) ? "gray" : state.mode;
-    const planned = plannedSaturation(state, shot);
     return html`
       <kc-stage
-        class=${this.isPicking ? "picking" : ""}
+        class="${this.isPicking ? "picking" : ""} ${this.isPainting ? "painting" : ""}"
         .picture=${this.size}
         .isPainting=${this.isPainting}
         .isHand=${this.isHand}
@@ -327,6 +335,7 @@ export class Viewer extends LitElement {
   updated() {
     this.walk.lookAhead();
     if (this.store) this.style.setProperty("--divider", String(this.state.divider));
+    this.style.setProperty("--aspect", (this.size.width / this.size.height).toFixed(4));
   }
 }
 customElements.define("kc-viewer", Viewer);
