@@ -82,7 +82,7 @@ class Filmstrip extends LitElement {
     if (shots.length !== this.listing.shots.length) this.active = null; // they have other numbers
     this.listing.update(shots, this.order, this.thumbnails);
     this.pictures = new Map(
-      (store.state.project?.references ?? []).map((/** @type {any} */ one) => [one.name, one.url]),
+      (store.state.project?.references ?? []).map((one) => [one.name, one.url]),
     );
     this.scroller.look();
   }

@@ -55,7 +55,7 @@ export function drawFrame(store, frame, words, more = "") {
   const paint = () => store.actions.correctFrame(frame);
   const film = store.state.project?.film;
   const shape = `aspect-ratio: ${film ? film.width / film.height : 4 / 3}`;
-  const has = (store.state.project?.references ?? []).some((/** @type {any} */ one) => one.frame === frame);
+  const has = (store.state.project?.references ?? []).some((one) => one.frame === frame);
   const show = () => void store.actions.showFrame(frame);
   return html`
     <figure>
