@@ -1,13 +1,10 @@
 """What somebody paints on a frame is added to what the frame has, and keeps the film's light and shade."""
 
-import base64
-import io
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
 
 from support.films import SIZE, scene
 
@@ -21,10 +18,8 @@ from kinemacolor.web.project import Project
 from kinemacolor.web.project_creation import create_project
 from kinemacolor.web.requests import AnalyzeFilm, MakePlan
 from kinemacolor.web.worker import analyze_film, make_project_plan
+from support.strokes import BLUE, FIRST, RED, SECOND, data_url, strokes
 from support.web_server import film_bytes, picture_bytes
-
-RED, BLUE = (200, 40, 40), (40, 40, 200)
-FIRST, SECOND = np.s_[10:30, 10:40], np.s_[20:60, 30:70]  # they overlap
 
 
 @pytest.fixture
@@ -43,18 +38,6 @@ def project(tmp_path: Path) -> Project:
 @pytest.fixture
 def stills() -> FramePreviewer:
     return FramePreviewer("cpu")
-
-
-def strokes(where: tuple[slice, slice], color: tuple[int, int, int]) -> np.ndarray:
-    layer = np.zeros((*SIZE, 4), np.uint8)
-    layer[where] = (*color, 255)
-    return layer
-
-
-def data_url(layer: np.ndarray, form: str = "PNG") -> str:
-    stream = io.BytesIO()
-    Image.fromarray(layer).save(stream, form)
-    return f"{PNG_DATA_PREFIX},{base64.b64encode(stream.getvalue()).decode()}"
 
 
 def corrected(project: Project, stills: FramePreviewer, layer: np.ndarray, frame: int = 2) -> np.ndarray:

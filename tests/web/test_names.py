@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kinemacolor.errors import UsageError
 from kinemacolor.web.names import MAX_NAME_BYTES, clean_name, safe_file_name
-from kinemacolor.web.project import ProjectEntry
+from kinemacolor.web.project_entry import ProjectEntry
 
 ANY_NAME = st.text(st.characters(codec=None, exclude_categories=()), max_size=300)
 

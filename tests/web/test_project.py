@@ -221,7 +221,7 @@ def test_a_reference_is_given_beside_what_a_shot_has_by_then(planned: Project) -
     planned.assign_references({1: ["first"], 2: ["second"]})
     plan = planned.require_plan()
     with ThreadPoolExecutor(1) as others:
-        with planned.exclusive_changes():
+        with planned.exclusive_changes("Another"):
             given = others.submit(planned.give_reference, "first")
             wait([given], timeout=0.2)  # it waits for its turn
             shots = (plan.shots[0].with_references({"second"}), plan.shots[1])

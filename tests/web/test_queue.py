@@ -22,8 +22,9 @@ from kinemacolor.web import job as one_job
 from kinemacolor.web import worker
 from kinemacolor.web.job import JobEntry, JobView
 from kinemacolor.web.job_messages import EndMessage, parse_message
-from kinemacolor.web.project import Project, ProjectEntry
+from kinemacolor.web.project import Project
 from kinemacolor.web.project_creation import create_project
+from kinemacolor.web.project_entry import ProjectEntry
 from kinemacolor.web.queue import MAX_FINISHED_JOBS, JobQueue
 from kinemacolor.web.requests import AnalyzeFilm, PreviewClip, RenderFilm
 from kinemacolor.web.storage import NotFoundError, Storage

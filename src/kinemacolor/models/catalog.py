@@ -20,7 +20,8 @@ class ModelSpec:
     ``short_side`` is the default working size (shorter side, px), ``block_size`` the number of frames that the model
     processes together. ``saturation`` and ``edge_filter`` are the post-processing of its publication. ``uses_in_shot``:
     whether it makes a difference to the model that references are frames of the film itself. ``can_fill``: whether it
-    knows typical colours, for `RenderOptions.fill`. ``engines``: those besides torch that can run it.
+    knows typical colours, for `RenderOptions.fill`. ``matches``: whether it tells which place of a reference a colour
+    comes from. ``engines``: those besides torch that can run it.
     """
 
     name: str
@@ -30,6 +31,7 @@ class ModelSpec:
     edge_filter: EdgeFilter = "none"
     uses_in_shot: bool = False
     can_fill: bool = False
+    matches: bool = False
     engines: tuple[EngineName, ...] = ()
 
 
@@ -60,12 +62,14 @@ MODEL_CATALOG: Mapping[str, ModelEntry] = MappingProxyType(
     {
         "kinema": ModelEntry(
             "kinemacolor.models.kinema.model:Kinema",
-            ModelSpec("kinema", short_side=216, can_fill=True, engines=("openvino", "cuda-graphs")),
+            ModelSpec("kinema", short_side=216, can_fill=True, matches=True, engines=("openvino", "cuda-graphs")),
             {"kinema": 5_468_409},
         ),
         "deep-exemplar": ModelEntry(
             "kinemacolor.models.deep_exemplar:DeepExemplar",
-            ModelSpec("deep-exemplar", short_side=216, saturation=1.25, edge_filter="fgs", uses_in_shot=True),
+            ModelSpec(
+                "deep-exemplar", short_side=216, saturation=1.25, edge_filter="fgs", uses_in_shot=True, matches=True
+            ),
             {
                 "vgg19": 15_304_768,
                 "deep-exemplar-correspondence": 6_917_131,
@@ -79,7 +83,7 @@ MODEL_CATALOG: Mapping[str, ModelEntry] = MappingProxyType(
         ),
         "long-term": ModelEntry(
             "kinemacolor.models.long_term.model:LongTerm",
-            ModelSpec("long-term", short_side=216, block_size=3),
+            ModelSpec("long-term", short_side=216, block_size=3, matches=True),
             {
                 "resnet101": 22_996_160,
                 "long-term-correspondence": 48_607_622,

@@ -156,9 +156,13 @@ def plan_from_survey(
 
 
 def carry_over_choices(plan: Plan, previous: Plan | None) -> Plan:
-    """Return a new plan in which the shots of the ``previous`` one keep the references that a person chose for them."""
+    """Return a new plan in which the shots of the ``previous`` one keep what a person chose for them.
+
+    That is references without a score, and options of their own.
+    """
     if previous is None:
         return plan
+    options = {(shot.first, shot.last): shot.options for shot in previous.shots}
     user_choices = {
         (shot.first, shot.last): set(shot.references)
         for shot in previous.shots
@@ -170,7 +174,8 @@ def carry_over_choices(plan: Plan, previous: Plan | None) -> Plan:
     def restore_choices(shot: ShotEntry) -> ShotEntry:
         chosen = user_choices.get((shot.first, shot.last), ())
         names = {current_names[paths[name]] for name in chosen if paths[name] in current_names}
-        return shot.with_references(names, is_user_choice=True) if names else shot
+        kept = shot.with_references(names, is_user_choice=True) if names else shot
+        return kept.model_copy(update={"options": options.get((shot.first, shot.last), shot.options)})
 
     return plan.model_copy(update={"shots": tuple(map(restore_choices, plan.shots))})
 

@@ -19,9 +19,9 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 class AccessMiddleware:
     """ASGI middleware that refuses requests by `AccessRules`, and tells the application who asks.
 
-    ``scope["state"]`` gets ``user``, the name of the user's folder (`make_user_key`), and ``name``, with which the user
-    came in, None without passwords. ``measure_left``: how many bytes this user may still store; it is asked before an
-    upload.
+    ``scope["state"]`` gets ``user``, the name of the user's folder (`make_user_key`), and ``login``, the name of the
+    user, None without passwords. ``measure_left``: how many bytes this user may still store; it is asked
+    before an upload.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class AccessMiddleware:
         if isinstance(visitor, Response):
             await visitor(scope, receive, send_protected)
             return
-        scope.setdefault("state", {}).update(user=visitor.user, name=visitor.name)
+        scope.setdefault("state", {}).update(user=visitor.user, login=visitor.name)
         kind = classify_request(scope["method"], scope["path"], headers.get("content-type", ""))
         try:
             with self._usage.count_request(kind, visitor.caller):

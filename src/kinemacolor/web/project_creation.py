@@ -13,12 +13,12 @@ from kinemacolor.utils.files import translate_disk_errors, write_file_atomically
 from kinemacolor.video.images import PICTURE_SUFFIXES, find_pictures
 from kinemacolor.video.info import TIME_TOLERANCE_SECONDS
 from kinemacolor.video.reader import probe_film
-from kinemacolor.web.names import safe_file_name
+from kinemacolor.web.names import clean_name, safe_file_name
 from kinemacolor.web.project import Project
 from kinemacolor.web.project_entry import ProjectEntry
 from kinemacolor.web.storage import unused_path
 
-_FILES_OF_A_PART = ("suggestions.json", "try.mp4")
+_FILES_OF_A_PART = ("suggestions.json", "try.mp4", "tried.json")
 
 
 def create_project(
@@ -78,6 +78,14 @@ def _pictures_title(pictures: Path) -> str:
     return f"{find_pictures(pictures)[0].stem} and more"
 
 
+def rename_project(project: Project, title: str) -> None:
+    """Give a project another title. Raises UsageError where nothing of it can be seen."""
+    if not clean_name(title):
+        raise UsageError("a title has at least one letter: give another")
+    with project.exclusive_changes("Title"):
+        _write_entry(project, project.entry.model_copy(update={"title": clean_name(title)}))
+
+
 def restrict_project(project: Project, start_seconds: float, end_seconds: float | None) -> None:
     """Restrict a project to a part of its film, and remove what belongs to the old part.
 
@@ -88,7 +96,7 @@ def restrict_project(project: Project, start_seconds: float, end_seconds: float 
     entry = project.entry.model_copy(update={"start_seconds": start_seconds, "end_seconds": end_seconds})
     if entry == project.entry:
         return
-    with project.exclusive_changes():
+    with project.exclusive_changes("Part of the film"):
         film_survey, is_start_moved = project.read_survey(), start_seconds != project.entry.start_seconds
         for path in project.list_references():
             frame = ReferenceSpec(path).list_references()[0].frame
@@ -97,10 +105,15 @@ def restrict_project(project: Project, start_seconds: float, end_seconds: float 
         for folder in (project.survey_folder, project.report_folder):
             shutil.rmtree(folder, ignore_errors=True)
         project.move_to_trash(project.plan_file)
+        project.shots_file.unlink(missing_ok=True)
         for file in (project.comparison_file, *map(project.folder.joinpath, _FILES_OF_A_PART)):
             file.unlink(missing_ok=True)
-        with write_file_atomically(project.folder / "project.json") as stream:
-            stream.write(entry.model_dump_json().encode())
+        _write_entry(project, entry)
+
+
+def _write_entry(project: Project, entry: ProjectEntry) -> None:
+    with write_file_atomically(project.folder / "project.json") as stream:
+        stream.write(entry.model_dump_json().encode())
 
 
 def _is_behind_end(frame: int, end_seconds: float | None, film_survey: Survey | None) -> bool:

@@ -129,6 +129,11 @@ class JobQueue:
         with self._changed:
             return self._make_view(self._find_job(user, job_id))
 
+    def is_working_on(self, project: Project) -> bool:
+        """Whether a job of a project runs or waits."""
+        with self._changed:
+            return any(job.is_active and job.folder == project.folder for job in self._jobs)
+
     def count_others(self, user: str) -> int:
         """Count the jobs of other users that run or wait."""
         with self._changed:

@@ -46,7 +46,8 @@ def create_app(options: ServerOptions) -> FastAPI:
     options.check()
     storage = Storage(options.folder.resolve(), options.films, options.limits.disk_per_user)
     storage.create_folders()
-    service = Service(storage, JobQueue(storage, options.devices), RemotePreviewer(options.devices[0]), Looker())
+    queue, previewer = JobQueue(storage, options.devices), RemotePreviewer(options.devices[0])
+    service = Service(storage, queue, previewer, Looker(), options)
     app = FastAPI(
         title="Kinemacolor",
         version=__version__,

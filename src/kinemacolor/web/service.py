@@ -1,42 +1,67 @@
 """All that users can do with films, references, plans and jobs, for the page and the HTTP interface alike."""
 
 import hashlib
+import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import assert_never
 
 from pydantic import BaseModel, TypeAdapter
 
 from kinemacolor.errors import InputError, UsageError
-from kinemacolor.options import RenderOptions
+from kinemacolor.models.catalog import check_fill, find_model
+from kinemacolor.options import SAMPLE_FILM, SAMPLE_REFERENCE, RenderOptions
 from kinemacolor.plan.document import Plan
+from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.utils.times import format_time
-from kinemacolor.video.images import PICTURE_SUFFIXES
+from kinemacolor.web.changes import (
+    AssignReferences,
+    FilmInFolder,
+    FilmSource,
+    GiveReference,
+    MergeShots,
+    MoveCut,
+    PlanChange,
+    ProjectChange,
+    SampleFilm,
+    SetShotOptions,
+    ShotEdit,
+    SplitShot,
+    UploadedFilm,
+)
 from kinemacolor.web.film_card import FilmCard
 from kinemacolor.web.job import JobView
 from kinemacolor.web.looker import Looker
 from kinemacolor.web.project import Project
-from kinemacolor.web.project_creation import create_project, create_project_at, restrict_project
+from kinemacolor.web.project_creation import create_project, create_project_at, rename_project, restrict_project
+from kinemacolor.web.project_views import (
+    ProjectView,
+    compute_revision,
+    find_poster_source,
+    find_state,
+    find_time_of_change,
+    list_reference_views,
+    list_result_views,
+    make_stamp,
+    read_sound_plan,
+)
+from kinemacolor.web.project_views import (
+    list_result_files as list_result_files,
+)
 from kinemacolor.web.queue import JobQueue
 from kinemacolor.web.remote_previews import RemotePreviewer
 from kinemacolor.web.requests import AnalyzeFilm, MakePlan, PreviewClip, ProjectTask, RenderFilm
+from kinemacolor.web.server_options import ServerOptions
+from kinemacolor.web.shot_edits import edit_cuts, set_shot_options
+from kinemacolor.web.shot_views import ShotList, list_detected_shots, view_shots
+from kinemacolor.web.size_meter import SizeMeter
 from kinemacolor.web.storage import NotFoundError, Storage, is_kept_file
+from kinemacolor.web.uploads import UploadStore, UploadView
 from kinemacolor.weights.manifest import weights_sha256
-
-
-class ProjectView(BaseModel):
-    """A project as programs get it.
-
-    ``film``: null if it cannot be read any more. ``looked_at``: the film was analyzed, shots are known. ``planned``:
-    there is a plan, references are chosen. ``references`` and ``results``: file names.
-    """
-
-    id: str
-    film: FilmCard | None
-    references: list[str]
-    looked_at: bool
-    planned: bool
-    results: list[str]
 
 
 class SuggestedFrame(BaseModel):
@@ -59,6 +84,19 @@ class Service:
     queue: JobQueue
     previewer: RemotePreviewer
     looker: Looker
+    options: ServerOptions
+    sizes: SizeMeter = field(default_factory=SizeMeter)
+
+    def begin_upload(self, user: str, name: str, size: int) -> UploadView:
+        """Begin an upload in pieces. Raises as `UploadStore.begin`, UsageError for more than the server takes."""
+        if size > (most := self.options.limits.largest_upload):
+            raise UsageError(f"{size / 1e9:.1f} GB are too much: this server takes at most {most / 1e9:g} GB")
+        return self.uploads.begin(user, name, size)
+
+    @cached_property
+    def uploads(self) -> UploadStore:
+        """Files that come in pieces."""
+        return UploadStore(self.storage)
 
     def find_project(self, user: str, name: str) -> Project:
         """Return a project by name. Raises NotFoundError for a project that this user does not have."""
@@ -74,6 +112,34 @@ class Service:
         project = create_project(self.storage.create_project_folder(user), films, self.looker.check_upload)
         return self._queue_analysis(user, project)
 
+    def create_project_of(self, user: str, wanted: FilmSource) -> Project:
+        """Create a project of a film in the server's folder, of complete uploads, or of the sample.
+
+        Raises as `create_uploaded_project`, `create_server_project` and `UploadStore.take`.
+        """
+        match wanted:
+            case FilmInFolder(film=film):
+                return self.create_server_project(user, film)
+            case UploadedFilm(uploads=names):
+                with self.uploads.take(user, names) as arrived:
+                    return self.create_uploaded_project(user, arrived)
+            case SampleFilm():
+                return self._create_sample_project(user)
+            case _:
+                assert_never(wanted)
+
+    def _create_sample_project(self, user: str) -> Project:
+        """Create a project of the film that ships with the package, with its reference."""
+        with TemporaryDirectory(dir=self.storage.uploads_folder) as folder:
+            copies = []
+            for name in (SAMPLE_FILM, SAMPLE_REFERENCE):
+                with translate_disk_errors(self.storage.uploads_folder):
+                    copies.append(Path(shutil.copy(str(files("kinemacolor").joinpath(name)), folder)))
+            film, reference = copies
+            project = self.create_uploaded_project(user, [(film.name, film)])
+            self.add_reference(project, reference.name, reference)
+        return project
+
     def create_server_project(self, user: str, film: str) -> Project:
         """Create a project of a film in the server's folder, and queue its analysis.
 
@@ -87,13 +153,18 @@ class Service:
         """Add an uploaded picture or film to the references, as `Project.add_reference`."""
         return project.add_reference(name, upload, frame, check=self.looker.check_reference)
 
+    def add_uploaded_reference(self, user: str, project: Project, upload: str, frame: int | None) -> None:
+        """Add a complete upload to the references. Raises as `UploadStore.take` and `Project.add_reference`."""
+        with self.uploads.take(user, [upload]) as ((name, path),):
+            self.add_reference(project, name, path, frame)
+
     def save_reference(self, project: Project, name: str) -> Path:
         """Save a reference of preview size, by its name in the plan or its file name; gives the file.
 
         Raises NotFoundError for another name.
         """
         plan = project.read_plan()
-        known = {path.name: path for path in project.list_references() if path.suffix.lower() in PICTURE_SUFFIXES}
+        known = {key: path for path in project.list_references() for key in (path.stem, path.name)}
         known |= {key: entry.path for key, entry in plan.references.items()} if plan else {}
         source = known.get(name)
         if source is None or not is_kept_file(project.folder, source):
@@ -108,6 +179,7 @@ class Service:
         """End the processes that look at files and preview frames."""
         self.previewer.close()
         self.looker.close()
+        self.sizes.close()
 
     def describe_film(self, project: Project) -> FilmCard:
         """Describe the film of a project. Raises InputError for a film that cannot be read."""
@@ -146,9 +218,29 @@ class Service:
                 pass
         return self.queue.submit_task(user, project, task)
 
+    def change_project(self, user: str, project: Project, change: ProjectChange) -> None:
+        """Change the title of a project, or the part of the film. Raises as `select_part`."""
+        entry, given = project.entry, change.model_fields_set
+        if given & {"start_seconds", "end_seconds"}:
+            start = entry.start_seconds if change.start_seconds is None else change.start_seconds
+            end = change.end_seconds if "end_seconds" in given else entry.end_seconds
+            self.select_part(user, project, start, end)
+        if change.title is not None:
+            rename_project(project, change.title)
+
+    def change_plan(self, project: Project, change: PlanChange) -> Plan:
+        """Change the model, or some options of the plan; gives the plan. Raises UsageError, WeightsError."""
+        with project.exclusive_changes(change.describe()):
+            plan = project.require_plan()
+            model = change.model or plan.model
+            options = change.apply_to(plan.options)
+            check_fill(find_model(model).spec, fill=options.fill)
+            other = plan.model_copy(update={"model": model, "weights": weights_sha256(model), "options": options})
+            return plan if other == plan else project.write_plan(other)
+
     def change_model(self, project: Project, model: str, options: RenderOptions) -> Plan:
         """Set model and options of the plan; gives the plan. Raises UsageError without a plan, WeightsError."""
-        with project.exclusive_changes():
+        with project.exclusive_changes("Model and options"):
             plan = project.require_plan()
             changed = {"model": model, "weights": weights_sha256(model), "options": options}
             other = plan.model_copy(update=changed)
@@ -165,18 +257,58 @@ class Service:
 
     def view_project(self, project: Project) -> ProjectView:
         """Return a project as programs get it. Raises UsageError where the project was removed."""
+        entry, plan, revision = project.entry, read_sound_plan(project), compute_revision(project)
         try:
             card = self.describe_film(project)
-        except InputError:
-            card = None
+            picture = f"/api/projects/{project.name}/picture?v={make_stamp(find_poster_source(project))}"
+        except (InputError, OSError):
+            card, picture = None, None
         return ProjectView(
             id=project.name,
+            title=entry.title,
+            created=entry.created,
+            changed=find_time_of_change(project),
+            is_photograph=project.is_photograph,
+            revision=revision,
             film=card,
-            references=[path.name for path in project.list_references()],
+            picture=picture,
+            state=find_state(project, plan, card, is_looking=self.queue.is_working_on(project)),
+            size_bytes=self.sizes.find_size(project.folder, revision),
+            can_undo=None,
+            can_redo=None,
             looked_at=(project.survey_folder / "survey.json").is_file(),
             planned=project.plan_file.is_file(),
-            results=[path.name for path in list_result_files(project)],
+            references=list_reference_views(project, plan, self.looker),
+            results=list_result_views(project),
         )
+
+    def save_poster(self, project: Project) -> Path:
+        """Save a small picture of a project's result, else of its film; gives the file. Raises InputError, OSError."""
+        source = find_poster_source(project)
+        digest = hashlib.sha256(f"{source} {make_stamp(source)}".encode()).hexdigest()[:16]
+        path = project.folder / "posters" / f"{digest}.jpg"
+        if not path.is_file():
+            self.looker.save_poster(source, path)
+        return path
+
+    def edit_shots(self, project: Project, edit: ShotEdit) -> ShotList:
+        """Change cuts, references or options of shots; gives the shots as they are then. Raises UsageError."""
+        match edit:
+            case MergeShots(merge=number):
+                edit_cuts(project, list_detected_shots(project, self.looker), "merge", number)
+            case SplitShot(split=number, at=frame):
+                edit_cuts(project, list_detected_shots(project, self.looker), "split", number, frame)
+            case MoveCut(move=number, first=frame):
+                edit_cuts(project, list_detected_shots(project, self.looker), "move", number, frame)
+            case AssignReferences(references=chosen):
+                project.assign_references(chosen)
+            case GiveReference(give=name, shots=numbers):
+                project.give_reference(name, numbers)
+            case SetShotOptions(options=options):
+                set_shot_options(project, options)
+            case _:
+                assert_never(edit)
+        return view_shots(project, self.looker)
 
     def _queue_analysis(self, user: str, project: Project) -> Project:
         """Queue the analysis of a new project's film; a photograph needs none."""
@@ -189,9 +321,3 @@ def read_suggestions(project: Project) -> list[SuggestedFrame]:
     """Return the frames that the analysis of the film suggests; empty before it."""
     file = project.folder / "suggestions.json"
     return TypeAdapter(list[SuggestedFrame]).validate_json(file.read_text()) if file.is_file() else []
-
-
-def list_result_files(project: Project) -> list[Path]:
-    """List rendered films, whole or partial, but not files that are being written."""
-    folder = project.results_folder
-    return sorted(file for file in folder.glob("[!.]*") if is_kept_file(project.folder, file))

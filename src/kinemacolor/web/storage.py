@@ -52,7 +52,7 @@ class Storage:
         free = shutil.disk_usage(self.root).free
         if not self.disk_per_user:
             return free
-        return max(0, min(free, self.disk_per_user - _measure_folder(self._user_folder(user))))
+        return max(0, min(free, self.disk_per_user - measure_folder(self._user_folder(user))))
 
     def check_space(self, user: str) -> None:
         """Raise ResourceError where a user's projects take all that one user may have, or the disk is full."""
@@ -145,13 +145,21 @@ class Storage:
         return self.root / "users" / user
 
 
-def _measure_folder(folder: Path) -> int:
-    """Sum the sizes of all files in a folder, in bytes; others may remove some meanwhile."""
-    size = 0
+def measure_folder(folder: Path) -> int:
+    """Sum the sizes of all files in a folder, in bytes; others may remove some meanwhile.
+
+    A file of several names, as the history of a project gives them, counts once.
+    """
+    size, seen = 0, set()
     for place, _, files in os.walk(folder):
         for name in files:
             with suppress(OSError):
-                size += os.lstat(Path(place, name)).st_size
+                status = os.lstat(Path(place, name))
+                if status.st_nlink > 1:
+                    if (status.st_dev, status.st_ino) in seen:
+                        continue
+                    seen.add((status.st_dev, status.st_ino))
+                size += status.st_size
     return size
 
 
@@ -173,6 +181,11 @@ def is_kept_file(folder: Path, path: Path) -> bool:
 def _is_listed(name: str) -> bool:
     """Whether a name is not hidden, and is valid text: JSON cannot hold a name with undecodable bytes."""
     return not name.startswith(".") and name == name.encode(errors="ignore").decode()
+
+
+def is_identifier(name: str) -> bool:
+    """Whether a name is one of those that the server gives to projects and uploads."""
+    return bool(_ID.fullmatch(name))
 
 
 def make_user_key(identity: str) -> str:

@@ -13,6 +13,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import assert_never
@@ -32,11 +33,15 @@ from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
 from kinemacolor.rendering.progress import RenderReport
 from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
 from kinemacolor.report.write import write_report
+from kinemacolor.shots.shot import Shot
 from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.utils.processes import take_input
 from kinemacolor.video.reader import probe_film
 from kinemacolor.web.comparison_video import write_comparison_video
+from kinemacolor.web.edited_cuts import read_edited_shots
 from kinemacolor.web.job import JobEntry
+from kinemacolor.web.made_from import hash_pictures, note_made_from
+from kinemacolor.web.preview_clip import find_clip_start, write_clip_start
 from kinemacolor.web.project import Project
 from kinemacolor.web.requests import AnalyzeFilm, MakePlan, PreviewClip, RenderFilm, make_output_target
 from kinemacolor.weights.registry import load_model
@@ -80,11 +85,16 @@ def make_project_plan(project: Project, task: MakePlan, report_progress: Progres
         film_survey = project.read_survey() or analyze_film(project, AnalyzeFilm(), report_progress)
     report_progress("Choosing pictures for shots", 0, None)
     while True:
-        request = _make_plan_request(project, task)
-        plan = plan_from_survey(request, film_survey)
-        with project.exclusive_changes():
-            if request == _make_plan_request(project, task):
+        request, shots = _make_plan_request(project, task), _list_shots(project, film_survey)
+        plan = plan_from_survey(request, replace(film_survey, shots=shots))
+        with project.exclusive_changes("New plan"):
+            if (request, shots) == (_make_plan_request(project, task), _list_shots(project, film_survey)):
                 return project.write_plan(carry_over_choices(plan, project.read_plan()))
+
+
+def _list_shots(project: Project, film_survey: Survey) -> tuple[Shot, ...]:
+    """Return the shots as the user has cut the film, else as they were found."""
+    return read_edited_shots(project, film_survey.index.frames) or film_survey.shots
 
 
 def _make_plan_request(project: Project, task: MakePlan) -> PlanRequest:
@@ -104,16 +114,19 @@ def _make_plan_request(project: Project, task: MakePlan) -> PlanRequest:
 def preview_clip(project: Project, task: PreviewClip, report_progress: ProgressCallback, device: str) -> Path:
     """A few seconds in colour, for the player."""
     whole = project.require_plan()
-    plan = cut_excerpt(whole, task.start_seconds, task.start_seconds + task.seconds)
+    pictures = hash_pictures(whole)
+    start_frame, start_seconds = find_clip_start(project, task)
+    plan = cut_excerpt(whole, start_seconds, start_seconds + task.seconds)
     folder = project.folder / "try"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    clip, output = folder / "try.mp4", project.folder / "try.mp4"
+    clip, output = folder / "try.mp4", project.preview_clip_file
     _render_plan(plan, folder / "work", OutputSpec(clip, EncodingOptions(vcodec="h264")), report_progress, device)
     write_comparison_video(
         plan.film.path, clip, output, start_seconds=plan.film.start_seconds, end_seconds=plan.film.end_seconds
     )
-    whole.write(project.preview_plan_file)
+    write_clip_start(project, start_frame)
+    note_made_from(project.preview_plan_file, whole, pictures)
     shutil.rmtree(folder)
     return output
 
@@ -126,6 +139,7 @@ def render_film(
     ``rendered``: a note that the film itself is done, so that a job that was stopped later does not do it again.
     """
     plan = project.read_plan() or make_project_plan(project, MakePlan(), report_progress)
+    pictures = hash_pictures(plan)
     target, fingerprint = make_output_target(project, task), plan.to_json(project.folder) + task.model_dump_json()
     project.results_folder.mkdir(exist_ok=True)
     is_done = done_marker.is_file() and done_marker.read_bytes() == fingerprint.encode()
@@ -140,7 +154,7 @@ def render_film(
             stream.write(fingerprint.encode())
     if not project.is_photograph:
         _write_video_and_report(project, plan, target.output, report_progress)
-    plan.write(project.rendered_plan_file)
+    note_made_from(project.rendered_plan_file, plan, pictures)
     return target.output
 
 

@@ -1,6 +1,8 @@
+import { html } from "../vendor/lit.js";
+
 /**
  * The one icon set: path data for a 16x16 view box, drawn with a stroke of 1.5 in `currentColor`, round caps and
- * joins, no fill. Plain data; the element that shows one decides its size and its name for a screen reader.
+ * joins, no fill.
  *
  * @type {Readonly<Record<string, string>>}
  */
@@ -9,6 +11,10 @@ export const ICONS = Object.freeze({
   play: "M4.5 2.75v10.5L13 8z",
   pause: "M5 3v10M11 3v10",
   "step-back": "M11.5 3.5v9L5.5 8zM3.5 3.5v9",
+  sound: "M2.5 6v4H5l3.5 3V3L5 6zM11 5.75a3.25 3.25 0 0 1 0 4.5",
+  silent: "M2.5 6v4H5l3.5 3V3L5 6zM11 6.25l3.5 3.5M14.5 6.25 11 9.75",
+  full: "M2.5 6.5v-4h4M9.5 2.5h4v4M13.5 9.5v4h-4M6.5 13.5h-4v-4",
+  origin: "M8 3.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9zM8 1v4M8 11v4M1 8h4M11 8h4",
   "step-forward": "M4.5 3.5v9L10.5 8zM12.5 3.5v9",
   // Ways to look.
   divider: "M2 3.5h12v9H2zM8 1.5v13M10.5 6.5 12 8l-1.5 1.5M5.5 6.5 4 8l1.5 1.5",
@@ -41,6 +47,7 @@ export const ICONS = Object.freeze({
   close: "M3.5 3.5l9 9M12.5 3.5l-9 9",
   add: "M8 3v10M3 8h10",
   "chevron-down": "M4 6l4 4 4-4",
+  "chevron-left": "M10 4 6 8l4 4",
   "chevron-right": "M6 4l4 4-4 4",
   download: "M8 2.5v8M4.75 7.5 8 10.75l3.25-3.25M2.5 13.5h11",
   upload: "M8 10.75v-8M4.75 5.75 8 2.5l3.25 3.25M2.5 13.5h11",
@@ -67,3 +74,16 @@ export const ICONS = Object.freeze({
   settings: "M2 4.5h7M12 4.5h2M10.5 3v3M2 11.5h2M7 11.5h7M5.5 10v3",
   link: "M6.5 9.5l3-3M7.5 4.5 9 3a2.8 2.8 0 0 1 4 4l-1.5 1.5M8.5 11.5 7 13a2.8 2.8 0 0 1-4-4l1.5-1.5",
 });
+
+/**
+ * Draws an icon. It says nothing to a screen reader: the button around it has a name.
+ * @param {string} name a key of `ICONS`
+ * @param {number} [size] px
+ */
+export const icon = (name, size = 16) =>
+  html`
+    <svg viewBox="0 0 16 16" width=${size} height=${size} fill="none" stroke="currentColor" stroke-width="1.5"
+      stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">
+      <path d=${ICONS[name] ?? ""}></path>
+    </svg>
+  `;

@@ -1,0 +1,71 @@
+"""Routes of projects: begin, look at, rename, cut, remove."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, File, UploadFile
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import FileResponse
+
+from kinemacolor.web.api.dependencies import OwnProject, ServiceDependency, UserKey
+from kinemacolor.web.api.files import make_file_response
+from kinemacolor.web.api.uploads import stored_uploads
+from kinemacolor.web.changes import FilmSource, ProjectChange
+from kinemacolor.web.project_views import ProjectView
+from kinemacolor.web.service import SuggestedFrame, read_suggestions
+
+router = APIRouter()
+
+
+@router.get("/projects")
+def list_projects(service: ServiceDependency, user: UserKey) -> list[ProjectView]:
+    """List your projects, the latest first."""
+    return [service.view_project(project) for project in service.list_projects(user)]
+
+
+@router.post("/projects", status_code=201)
+async def upload_project(
+    service: ServiceDependency, user: UserKey, files: Annotated[list[UploadFile], File()]
+) -> ProjectView:
+    """Create a project with a film or photograph, or with the numbered pictures of one film, sent as a form."""
+    async with stored_uploads(service, files) as arrived:
+        project = await run_in_threadpool(service.create_uploaded_project, user, arrived)
+    return await run_in_threadpool(service.view_project, project)
+
+
+@router.post("/projects/open", status_code=201)
+def open_film(service: ServiceDependency, user: UserKey, wanted: FilmSource) -> ProjectView:
+    """Create a project with a film of the server's folder, with complete uploads, or with the sample."""
+    return service.view_project(service.create_project_of(user, wanted))
+
+
+@router.get("/projects/{project}")
+def get_project(service: ServiceDependency, own_project: OwnProject) -> ProjectView:
+    """Get one of your projects."""
+    return service.view_project(own_project)
+
+
+@router.patch("/projects/{project}")
+def change_project(
+    service: ServiceDependency, user: UserKey, own_project: OwnProject, change: ProjectChange
+) -> ProjectView:
+    """Rename a project, or restrict it to a part of its film: then shots are looked for anew."""
+    service.change_project(user, own_project, change)
+    return service.view_project(own_project)
+
+
+@router.delete("/projects/{project}", status_code=204)
+def delete_project(service: ServiceDependency, user: UserKey, own_project: OwnProject) -> None:
+    """Remove a project with all that is in it."""
+    service.remove_project(user, own_project)
+
+
+@router.get("/projects/{project}/picture", response_class=FileResponse)
+def get_picture(service: ServiceDependency, own_project: OwnProject) -> FileResponse:
+    """Get a small picture of a project: of its result in colour, where there is one, else of its film."""
+    return make_file_response(service.save_poster(own_project))
+
+
+@router.get("/projects/{project}/suggestions")
+def list_suggestions(own_project: OwnProject) -> list[SuggestedFrame]:
+    """List the frames that are worth colouring as references, the most useful first."""
+    return read_suggestions(own_project)

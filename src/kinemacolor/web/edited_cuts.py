@@ -1,0 +1,46 @@
+"""The cuts of a film as its user has changed them, kept beside the survey so that they outlive a new plan."""
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from kinemacolor.plan.document import Plan
+from kinemacolor.shots.shot import Shot
+from kinemacolor.utils.files import write_file_atomically
+from kinemacolor.web.project_folder import ProjectFolder
+
+
+class EditedCuts(BaseModel):
+    """Contents of `shots.json`: the shots of a film of so many frames, as its user has cut it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    frames: int
+    shots: tuple[Shot, ...]
+
+
+def read_edited_shots(project: ProjectFolder, frames: int) -> tuple[Shot, ...] | None:
+    """Return the shots as the user has cut the film of so many frames; None where they are the detector's."""
+    try:
+        cuts = EditedCuts.model_validate_json(project.shots_file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return cuts.shots if cuts.frames == frames and _covers(cuts.shots, frames) else None
+
+
+def write_edited_shots(project: ProjectFolder, shots: Sequence[Shot]) -> None:
+    """Keep the shots of a film as its user has cut it; the project is locked by `Project.exclusive_changes`."""
+    cuts = EditedCuts(frames=shots[-1].end, shots=tuple(shots))
+    with write_file_atomically(project.shots_file) as stream:
+        stream.write(cuts.model_dump_json().encode())
+
+
+def keep_cuts_of(project: ProjectFolder, plan: Plan, previous: Plan) -> None:
+    """Keep the cuts of a plan where they are others than those of the ``previous`` one, as edited by the user."""
+    if [shot.first for shot in plan.shots] != [shot.first for shot in previous.shots]:
+        write_edited_shots(project, [shot.to_shot() for shot in plan.shots])
+
+
+def _covers(shots: Sequence[Shot], frames: int) -> bool:
+    """Whether the shots go from the first frame to the last without gaps."""
+    ends = [0, *(shot.end for shot in shots)]
+    return all(shot.first == end < shot.end for shot, end in zip(shots, ends, strict=False)) and ends[-1] == frames
