@@ -30,7 +30,12 @@ class RemotePreviewer:
         )
 
     def warm_up(self) -> None:
-        """Start the process in the background, with the default model, so that the first frame comes sooner."""
+        """Start the process in the background, with the default model, so that the first frame comes sooner.
+
+        Nothing happens where it runs already.
+        """
+        if self._pool.is_started:
+            return
         threading.Thread(target=self._warm_up, daemon=True).start()
 
     def preview_frame(
