@@ -1,4 +1,4 @@
-"""Writes the types of the HTTP interface for the page: src/kinemacolor/web/page/core/api.d.ts, from its OpenAPI document.
+"""Writes the types of the HTTP interface for the page, from its OpenAPI document: web/page/core/api.d.ts.
 
 python docs/make_api_types.py          writes the file
 python docs/make_api_types.py --check  writes nothing; fails where the file is not what the routes say

@@ -28,6 +28,6 @@ def test_from_the_drop_to_the_result(browser: Any, server: Server, film: Path, r
         in_color(page).wait_for()
         page.get_by_role("button", name="Render film").click()
         page.get_by_role("button", name="Render the film").click()
-        link = page.get_by_role("link", name="Download two.color.mp4")
+        link = page.get_by_role("link", name="Download two.color.mp4", exact=True)
         link.wait_for()
         assert fetched(page, link.get_attribute("href"))[4:8] == b"ftyp"

@@ -45,7 +45,7 @@ def downloaded(page: Any, link: Any, folder: Path) -> Path:
 
 
 def result_link(page: Any, name: str) -> Any:
-    return page.get_by_role("region", name="Results").get_by_role("link", name=f"Download {name}")
+    return page.get_by_role("region", name="Results").get_by_role("link", name=f"Download {name}", exact=True)
 
 
 class TestWholeJob:

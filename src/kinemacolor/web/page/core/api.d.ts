@@ -93,11 +93,41 @@ export interface FilmOptionsChange {
   precision?: "float32" | "float16" | "bfloat16" | null;
 }
 
+/** An early frame as pictures to get; `seconds`: its time. Colours are null while there is no reference. */
+export interface FirstLookView {
+  frame: number;
+  seconds: number;
+  width: number;
+  height: number;
+  gray: string;
+  color: string | null;
+  confidence: string | null;
+  reference: string | null;
+}
+
 /** A form in which a film can be rendered: `name` is what a task takes, `label` is for people. */
 export interface FormatView {
   name: string;
   label: string;
   suffix: string;
+}
+
+/**
+ * A frame as pictures to get: gray, in colour, and confidence (white: sure), of `width` and `height` px.
+ *
+ * `references`: names of the plan's references that its colours come from. `doubt`: 1 less the mean confidence,
+ * 0..1. `is_rendered`: colours are those of the film as it was rendered, not of the frame alone.
+ */
+export interface FrameLook {
+  frame: number;
+  width: number;
+  height: number;
+  gray: string;
+  color: string;
+  confidence: string;
+  references: string[];
+  doubt: number;
+  is_rendered: boolean;
 }
 
 /** Give a reference to shots beside those that they have; null: to all shots. */
@@ -115,7 +145,9 @@ export interface JobList {
 /**
  * A job as its user sees it.
  *
- * `place`: position in the queue, 1 is next. `step`: what is done now; `done` of `expected` of it is finished.
+ * `place`: position in the queue, 1 is next. `is_stopping`: it was asked to stop, and does soon. `step`: what is
+ * done now, or was when it stopped; `done` of `expected` of it is finished, `rate` of it a second. `created`,
+ * `ended`: seconds since 1970.
  */
 export interface JobView {
   id: string;
@@ -124,9 +156,13 @@ export interface JobView {
   kind: string;
   state: "queued" | "running" | "done" | "failed" | "stopped";
   place: number | null;
+  is_stopping: boolean;
+  created: number;
+  ended: number | null;
   step: string | null;
   done: number;
   expected: number | null;
+  rate: number | null;
   seconds_left: number | null;
   message: string | null;
   result: FileLink[];
@@ -169,6 +205,35 @@ export interface MoveCut {
 }
 
 /**
+ * Where the colour of a point comes from: `row` and `column`, 0..1, of a reference; null where nobody knows.
+ *
+ * `confidence` is that of the colour, `matched` the part of it that comes from there, `filled` the part that no
+ * reference shows, all 0..1.
+ */
+export interface OriginView {
+  reference: string | null;
+  row: number | null;
+  column: number | null;
+  confidence: number | null;
+  matched: number | null;
+  filled: number | null;
+}
+
+/**
+ * A frame to be painted on, a picture to get. `painted_on` names it when strokes are sent.
+ *
+ * `strokes`: what was painted on this frame before, a picture with transparency; null where nothing was.
+ */
+export interface PaintableView {
+  picture: string;
+  painted_on: string;
+  width: number;
+  height: number;
+  references: string[];
+  strokes: string | null;
+}
+
+/**
  * Everything that decides the colours of a film; encoding and device are chosen by each render.
  *
  * `weights` has the sha256 of each part of the model, None where it is untrained. `references` are known by name;
@@ -192,9 +257,30 @@ export interface PlanChange {
   options?: FilmOptionsChange;
 }
 
-/** Colorize a few seconds of the plan. */
+/**
+ * A film to play, gray at the left and in colour at the right, each half `width` x `height` px.
+ *
+ * `rate`: frames a second. `start_frame`: of the film, where it begins. `is_outdated`: the plan was changed.
+ */
+export interface PlayerView {
+  url: string;
+  width: number;
+  height: number;
+  rate: number;
+  start_frame: number;
+  is_outdated: boolean;
+}
+
+/** The whole film, and the clip that was tried last; null where there is none. */
+export interface Players {
+  film: PlayerView | null;
+  clip: PlayerView | null;
+}
+
+/** Colorize a few seconds of the plan, from a time or, if it is given, from a `frame`. */
 export interface PreviewClip {
   kind?: "try";
+  frame?: number | null;
   start_seconds?: number;
   seconds?: number;
 }
@@ -356,6 +442,24 @@ export interface SampleFilm {
   sample: true;
 }
 
+/** Strokes on a frame, and other frames of its shot to look at. */
+export interface SentSpread {
+  layer: string;
+  painted_on?: string | null;
+  frames: number[];
+}
+
+/**
+ * Strokes on a frame: `layer`, a data URL of a PNG of the size of what is painted on, transparent elsewhere.
+ *
+ * `painted_on`: the name that `PaintableView` has, if all the rest of the frame is right, too; null: only what is
+ * painted counts.
+ */
+export interface SentStrokes {
+  layer: string;
+  painted_on?: string | null;
+}
+
 /** What may be uploaded: bytes of one file, and endings of names. */
 export interface SessionLimits {
   largest_upload: number;
@@ -441,8 +545,9 @@ export interface ShotRenderOptions {
  * A shot: its number from 1, frames `first` to `last`, and times after the film's first frame.
  *
  * `picture`: address of a small gray picture of it, null where there is none. `middle`: its middle frame.
- * `certainty`: how sure its beginning is, 0..1. `doubt`: how unsure its colours are, 0..1; `needs_look`: a limit
- * of the report is reached, and `reason` says which, in a sentence; null and false until it was rendered.
+ * `certainty`: how sure its beginning is, 0..1. `doubt`: how unsure its colours are, 0..1, before it was rendered
+ * those of the thumbnail of its middle, if there is one. `needs_look`: a limit of the report is reached, and
+ * `reason` says which, in a sentence; false and null until it was rendered.
  */
 export interface ShotView {
   number: number;
@@ -469,6 +574,18 @@ export interface SplitShot {
   at: number;
 }
 
+/** A frame without and with strokes on another one, as pictures to get. */
+export interface SpreadFrameView {
+  frame: number;
+  before: string;
+  after: string;
+}
+
+/** How strokes would spread over other frames. */
+export interface SpreadView {
+  frames: SpreadFrameView[];
+}
+
 /** Where a still was taken: a colour film, its path relative to the plan's file, and the number of its frame. */
 export interface StillEntry {
   path: string;
@@ -485,6 +602,12 @@ export interface SuggestedFrame {
   frame: number;
   coverage: number;
   shots: number[];
+}
+
+/** What a frame looks like now, as a small picture to get; `doubt`: 1 less the mean confidence, 0..1. */
+export interface ThumbnailView {
+  color: string;
+  doubt: number;
 }
 
 /** An upload that goes on at `received`, and not where a piece was offered. */

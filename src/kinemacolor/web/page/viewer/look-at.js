@@ -13,9 +13,10 @@
 export function choosePictures(state, frame, trial, planned) {
   if (!state.project) return null;
   const path = `/api/projects/${state.id}/frames/${frame}`;
-  const key = `${state.project.film?.start_seconds ?? 0}:${frame}`;
+  const key = `${state.id}:${state.project.film?.start_seconds ?? 0}:${frame}`;
   if (isFirstLook(state, frame)) return { key, frame, ...onlyPictures(state.firstLook), saturation: 1 };
   const look = state.look?.frame === frame && frame === state.frame ? state.look : null;
+  if (!look && !state.plan && !state.shots) return null; // the server has no frames before it has found shots
   if (!look) return { key, frame, gray: `${path}/gray`, color: null, confidence: null, saturation: 1 };
   if (!trial || !look.color) return { key, frame, ...onlyPictures(look), saturation: planned };
   const query = new URLSearchParams(Object.entries(trial).map(([name, value]) => [name, String(value)]));
