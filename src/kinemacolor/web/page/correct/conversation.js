@@ -130,11 +130,12 @@ export class Conversation {
     void this.offerNext();
   }
 
-  /** The report is asked for again only when something was changed. */
+  /** The report, where shots say that there is one; it is asked for again only when something was changed. */
   async readReport() {
     const { film } = this.painting;
     const revision = film.state.project?.revision;
-    if (this.reportOf === revision) return;
+    const isThere = film.state.shots?.shots.some((/** @type {any} */ shot) => shot.needs_look && shot.reason);
+    if (!isThere || this.reportOf === revision) return;
     this.reportOf = revision;
     try {
       this.painting.set({ report: await get(film.path("/report")) });

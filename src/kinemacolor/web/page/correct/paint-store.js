@@ -242,7 +242,8 @@ export class PaintStore extends Store {
     if (frame === null) return;
     this.layer?.replay([]);
     this.drafts.drop(frame);
-    this.set({ history: steps.EMPTY, selection: NONE, drawn: this.state.drawn + 1, drafts: this.drafts.frames() });
+    const nothing = { history: steps.EMPTY, selection: NONE, spread: NO_SPREAD, isWhole: false };
+    this.set({ ...nothing, drawn: this.state.drawn + 1, drafts: this.drafts.frames() });
   }
 
   /** Strokes of a frame are there again. @param {number} frame @param {import("./drafts.js").Draft} draft */

@@ -28,9 +28,6 @@ export const painterStyles = css`
     height: 100%;
     pointer-events: none;
   }
-  .frame > img.gray {
-    filter: grayscale(1);
-  }
   .ring {
     position: absolute;
     left: 0;

@@ -102,7 +102,7 @@ class Painter extends LitElement {
         @blur=${() => this.hand?.end()}
         @contextmenu=${(/** @type {Event} */ event) => this.input.isTouch && event.preventDefault()}
       >
-        ${base ? html`<img class=${mode} src=${base.picture} alt="" draggable="false">` : nothing}
+        ${base ? html`<img src=${base.picture} alt="" draggable="false">` : nothing}
         <canvas class="doubt" ?hidden=${mode !== "doubt"}></canvas>
         <canvas class="paint" width=${base?.width ?? 1} height=${base?.height ?? 1}>
         </canvas>
@@ -136,7 +136,7 @@ class Painter extends LitElement {
   /** Where the model is unsure, as the viewer shows it, below what is painted. */
   async #drawDoubt() {
     const { look, mode } = this.store?.state ?? {};
-    const wanted = mode === "doubt" && look?.frame === this.painting?.state.frame ? look.confidence : null;
+    const wanted = look && mode === "doubt" && look.frame === this.painting?.state.frame ? look.confidence : null;
     if (!wanted || wanted === this.doubt) return;
     this.doubt = wanted;
     const image = await readPixels(wanted).catch(() => null);

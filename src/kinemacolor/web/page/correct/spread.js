@@ -64,6 +64,11 @@ class SpreadRow extends LitElement {
       li button:hover {
         background: var(--surface-3);
       }
+      @media (max-width: 720px) {
+        li {
+          min-width: 240px;
+        }
+      }
       .pictures {
         display: flex;
         flex: 1;
