@@ -91,12 +91,18 @@ class Service:
         """Begin an upload in pieces. Raises as `UploadStore.begin`, UsageError for more than the server takes."""
         if size > (most := self.options.limits.largest_upload):
             raise UsageError(f"{size / 1e9:.1f} GB are too much: this server takes at most {most / 1e9:g} GB")
+        self.warm_up()
         return self.uploads.begin(user, name, size)
 
     @cached_property
     def uploads(self) -> UploadStore:
         """Files that come in pieces."""
         return UploadStore(self.storage)
+
+    def warm_up(self) -> None:
+        """Start what previews frames and does jobs, since somebody has opened or sends a film; returns at once."""
+        self.previewer.warm_up()
+        self.queue.prepare()
 
     def find_project(self, user: str, name: str) -> Project:
         """Return a project by name. Raises NotFoundError for a project that this user does not have."""
@@ -312,6 +318,7 @@ class Service:
 
     def _queue_analysis(self, user: str, project: Project) -> Project:
         """Queue the analysis of a new project's film; a photograph needs none."""
+        self.warm_up()
         if not project.is_photograph:
             self.queue.submit_task(user, project, AnalyzeFilm())
         return project

@@ -11,9 +11,11 @@ from kinemacolor.options import ShotRenderOptions
 from kinemacolor.plan.document import ShotEntry
 from kinemacolor.shots.shot import Shot, Transition
 from kinemacolor.web.edited_cuts import read_edited_shots
+from kinemacolor.web.frame_passes import read_planned_frames
 from kinemacolor.web.looker import CutFacts, Looker
 from kinemacolor.web.made_from import find_unchanged_shots
 from kinemacolor.web.project import Project
+from kinemacolor.web.thumbnails import find_thumbnails, thumbnail_folder
 
 ShotState = Literal["unplanned", "planned", "rendered", "outdated"]
 
@@ -29,8 +31,9 @@ class ShotView(BaseModel):
     """A shot: its number from 1, frames ``first`` to ``last``, and times after the film's first frame.
 
     ``picture``: address of a small gray picture of it, null where there is none. ``middle``: its middle frame.
-    ``certainty``: how sure its beginning is, 0..1. ``doubt``: how unsure its colours are, 0..1; ``needs_look``: a limit
-    of the report is reached, and ``reason`` says which, in a sentence; null and false until it was rendered.
+    ``certainty``: how sure its beginning is, 0..1. ``doubt``: how unsure its colours are, 0..1, before it was rendered
+    those of the thumbnail of its middle, if there is one. ``needs_look``: a limit of the report is reached, and
+    ``reason`` says which, in a sentence; false and null until it was rendered.
     """
 
     number: int
@@ -73,6 +76,7 @@ def view_shots(project: Project, looker: Looker) -> ShotList:
     rate = cuts.rate if cuts else None
     version = f"{project.survey_folder.stat().st_ctime_ns:x}" if cuts else ""
     unmade: ShotState = "planned" if plan else "unplanned"
+    doubts = _read_doubts(project, [entry for number, entry in enumerate(entries, 1) if plan and number not in same])
     views = []
     for number, entry in enumerate(entries, 1):
         verdict = verdicts.get((entry.first, entry.last), {}) if number in same else {}
@@ -91,7 +95,7 @@ def view_shots(project: Project, looker: Looker) -> ShotList:
                 certainty=entry.certainty,
                 references=[ShotReferenceView(name=name, score=score) for name, score in entry.references.items()],
                 options=entry.options,
-                doubt=verdict.get("doubt"),
+                doubt=verdict.get("doubt", doubts.get(entry.first)),
                 needs_look=bool(verdict.get("needs_look")),
                 reason=verdict.get("reason"),
                 state="rendered" if number in same else "outdated" if number in others else unmade,
@@ -116,6 +120,15 @@ def list_detected_shots(project: Project, looker: Looker) -> tuple[Shot, ...]:
     """Return the shots as they were found; none before the film was looked at."""
     cuts = looker.describe_cuts(project)
     return cuts.shots if cuts else ()
+
+
+def _read_doubts(project: Project, entries: list[ShotEntry]) -> dict[int, float]:
+    """Return the doubt of the thumbnails that there are of the middles of shots, by their first frames."""
+    if not entries or not thumbnail_folder(project).is_dir():
+        return {}
+    middles = {(entry.first + entry.last) // 2: entry.first for entry in entries}
+    found = find_thumbnails(project, read_planned_frames(project), middles)
+    return {middles[frame]: one.doubt for frame, one in found.items()}
 
 
 def _find_times(cuts: CutFacts | None, number: int, entry: ShotEntry, rate: float | None) -> tuple[float, float]:

@@ -1,5 +1,6 @@
 import { deepStrictEqual as assertEquals } from "node:assert";
 import { canMoveCut, canSplit, nearestCut } from "../../../src/kinemacolor/web/page/filmstrip/cuts.js";
+import { Listing } from "../../../src/kinemacolor/web/page/filmstrip/listing.js";
 import * as list from "../../../src/kinemacolor/web/page/filmstrip/shot-list.js";
 import * as windowing from "../../../src/kinemacolor/web/page/filmstrip/windowing.js";
 
@@ -71,6 +72,22 @@ Deno.test("shots are listed in four more ways, with counts", () => {
   assertEquals(numbers(list.arrange(shots, "by-me")), [3]);
   assertEquals(numbers(list.arrange(shots, "not-rendered")), [2, 3, 4]);
   assertEquals(list.countShots(shots), { order: 4, unsure: 2, "needs-look": 1, "by-me": 1, "not-rendered": 3 });
+});
+
+Deno.test("thumbnails tell of doubt, and shots stay where they stand meanwhile", () => {
+  const given = [shot(1, { doubt: null }), shot(2, { doubt: 0.6 }), shot(3, { doubt: null })];
+  /** @type {Record<number, {doubt: number}>} */
+  const made = {};
+  const thumbnails = { version: 0, of: (/** @type {number} */ frame) => made[frame] ?? null };
+  const listing = new Listing();
+  listing.update(given, "unsure", thumbnails);
+  assertEquals(numbers(listing.listed), [2, 1, 3]);
+  made[given[2].middle] = { doubt: 0.9 };
+  thumbnails.version++;
+  listing.update(given, "unsure", thumbnails);
+  assertEquals(listing.listed.map(({ number, doubt }) => [number, doubt]), [[2, 0.6], [1, null], [3, 0.9]]);
+  listing.update([...given], "unsure", thumbnails);
+  assertEquals(numbers(listing.listed), [3, 2, 1]);
 });
 
 Deno.test("doubt and scores are words", () => {

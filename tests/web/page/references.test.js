@@ -24,7 +24,8 @@ class FakeFilm {
   }
 
   get project() {
-    return { references: this.references.map((name) => ({ name, file: name, frame: frameOfName(name), used: [] })) };
+    const references = this.references.map((name) => ({ name, file: name, frame: frameOfName(name), used: [] }));
+    return { references, looked_at: true };
   }
 
   get shots() {

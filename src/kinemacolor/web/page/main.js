@@ -121,6 +121,7 @@ class App extends LitElement {
       this.requestUpdate();
     });
     addEventListener("popstate", () => this.#show());
+    addEventListener("beforeunload", (event) => live.state.uploads.length && event.preventDefault());
   }
 
   connectedCallback() {
@@ -160,7 +161,9 @@ class App extends LitElement {
 
   updated() {
     const running = live.state.jobs.find((job) => job.state === "running");
-    const part = running?.expected ? `${Math.min(99, Math.round(100 * running.done / running.expected))} %` : null;
+    const [sending] = live.state.uploads;
+    const done = sending ? sending.received / sending.size : running?.expected ? running.done / running.expected : null;
+    const part = done === null ? null : `${Math.min(99, Math.round(100 * done))} %`;
     document.title = [part, this.name, "Kinemacolor"].filter(Boolean).join(" · ");
     if (live.state.jobs.length || live.state.others || live.state.uploads.length) void import("./queue/queue-line.js");
   }

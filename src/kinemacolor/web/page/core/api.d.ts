@@ -145,7 +145,9 @@ export interface JobList {
 /**
  * A job as its user sees it.
  *
- * `place`: position in the queue, 1 is next. `step`: what is done now; `done` of `expected` of it is finished.
+ * `place`: position in the queue, 1 is next. `is_stopping`: it was asked to stop, and does soon. `step`: what is
+ * done now, or was when it stopped; `done` of `expected` of it is finished, `rate` of it a second. `created`,
+ * `ended`: seconds since 1970.
  */
 export interface JobView {
   id: string;
@@ -154,9 +156,13 @@ export interface JobView {
   kind: string;
   state: "queued" | "running" | "done" | "failed" | "stopped";
   place: number | null;
+  is_stopping: boolean;
+  created: number;
+  ended: number | null;
   step: string | null;
   done: number;
   expected: number | null;
+  rate: number | null;
   seconds_left: number | null;
   message: string | null;
   result: FileLink[];
@@ -539,8 +545,9 @@ export interface ShotRenderOptions {
  * A shot: its number from 1, frames `first` to `last`, and times after the film's first frame.
  *
  * `picture`: address of a small gray picture of it, null where there is none. `middle`: its middle frame.
- * `certainty`: how sure its beginning is, 0..1. `doubt`: how unsure its colours are, 0..1; `needs_look`: a limit
- * of the report is reached, and `reason` says which, in a sentence; null and false until it was rendered.
+ * `certainty`: how sure its beginning is, 0..1. `doubt`: how unsure its colours are, 0..1, before it was rendered
+ * those of the thumbnail of its middle, if there is one. `needs_look`: a limit of the report is reached, and
+ * `reason` says which, in a sentence; false and null until it was rendered.
  */
 export interface ShotView {
   number: number;

@@ -10,6 +10,10 @@ import { notify } from "../core/notify.js";
 import { FilmRouter, readPlace } from "../core/router.js";
 import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
+import "../filmstrip/filmstrip.js";
+import "../inspector/inspector.js";
+import "../references/references.js";
+import "../viewer/viewer.js";
 import { windowStyles } from "./window-styles.js";
 
 /** @typedef {import("../core/film-store.js").Panel} Panel */
@@ -19,9 +23,6 @@ import { windowStyles } from "./window-styles.js";
 const PANELS = [["look", "Look"], ["correct", "Correct"], ["render", "Render"], ["report", "Report"]];
 /** @type {Record<Panel, string>} */
 const PANEL_KEYS = { look: "Shift+L", correct: "Shift+C", render: "Shift+R", report: "Shift+P" };
-
-/** Loads a part; the window is of use without it. @param {() => Promise<unknown>} load */
-const loadPart = (load) => load().catch((error) => console.warn("a part of the window did not load:", error));
 
 class Film extends LitElement {
   static properties = { film: {}, place: { state: true }, isMissing: { state: true } };
@@ -54,10 +55,6 @@ class Film extends LitElement {
         act: () => this.#showPlace(panel),
       })),
     ]);
-    loadPart(() => import("../viewer/viewer.js"));
-    loadPart(() => import("../filmstrip/filmstrip.js"));
-    loadPart(() => import("../references/references.js"));
-    loadPart(() => import("../inspector/inspector.js"));
   }
 
   get #undoable() {
@@ -86,9 +83,15 @@ class Film extends LitElement {
       this.#close();
       void this.#open();
     }
-    if (this.store?.state.panel !== "correct") return;
-    for (const load of [() => import("../correct/correct-tools.js"), () => import("../correct/painter.js")]) {
-      loadPart(load);
+    if (this.store?.state.panel === "correct") void this.#loadPainting();
+  }
+
+  /** Only who corrects needs it. */
+  async #loadPainting() {
+    try {
+      await Promise.all([import("../correct/correct-tools.js"), import("../correct/painter.js")]);
+    } catch {
+      notify("What one paints with did not load. Is the server still running?", "problem");
     }
   }
 
@@ -213,7 +216,7 @@ class Film extends LitElement {
           <kc-page-buttons></kc-page-buttons>
           ${panel === "render" ? nothing : html`
             <button
-              class="button desk ${panel === "correct" ? "" : "primary"}"
+              class="button desk ${panel === "correct" || !project?.planned ? "" : "primary"}"
               ?disabled=${!project}
               @click=${() => this.#showPlace("render")}
             >

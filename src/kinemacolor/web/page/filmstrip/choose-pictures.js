@@ -82,9 +82,7 @@ class ChoosePictures extends LitElement {
 
   /** @returns {Shot[]} */
   get #shots() {
-    return (this.store?.state.shots?.shots ?? []).filter((/** @type {Shot} */ shot) =>
-      this.numbers.includes(shot.number)
-    );
+    return (this.store?.state.shots?.shots ?? []).filter((shot) => this.numbers.includes(shot.number));
   }
 
   #close() {
@@ -118,7 +116,7 @@ class ChoosePictures extends LitElement {
     const { store } = this;
     if (!store) return nothing;
     const shots = this.#shots;
-    const references = listGivable(/** @type {Reference[]} */ (store.state.project?.references ?? []));
+    const references = listGivable(store.state.project?.references ?? []);
     const changed = assignReferences(shots, this.ticked);
     const bare = Object.entries(changed).filter(([, names]) => !names.length).map(([number]) => number);
     return html`

@@ -1,22 +1,7 @@
 /**
  * What is said about shots, and in which order they stand: plain functions of `ShotList`.
  *
- * @typedef {{name: string, score: number | null}} ShotReference `score` null: chosen by the user
- * @typedef {"unplanned" | "planned" | "rendered" | "outdated"} ShotState
- * @typedef {object} Shot
- * @property {number} number from 1
- * @property {number} first frame
- * @property {number} last frame
- * @property {number} middle frame
- * @property {number} start_seconds
- * @property {number} end_seconds
- * @property {string | null} picture address of the gray sample
- * @property {ShotReference[]} references
- * @property {object} [options]
- * @property {number | null} doubt 0..1
- * @property {boolean} needs_look
- * @property {string | null} reason
- * @property {ShotState} state
+ * @typedef {import("../core/api.d.ts").ShotView} Shot a `score` of null: the user chose that reference
  */
 import { percent } from "../core/format.js";
 
@@ -70,7 +55,7 @@ export const describeDoubt = (doubt) => doubt < MOSTLY_SURE ? "sure" : doubt < U
 /** @param {number | null} doubt 0..1; null: unknown */
 export const isUnsure = (doubt) => doubt !== null && doubt >= UNSURE;
 
-/** @type {Record<ShotState, string>} */
+/** @type {Record<Shot["state"], string>} */
 const STATES = {
   unplanned: "no picture yet",
   planned: "planned",

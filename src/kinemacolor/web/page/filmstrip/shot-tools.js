@@ -12,6 +12,7 @@ import { countShots, ORDERS } from "./shot-list.js";
 
 /** @typedef {import("../core/film-store.js").FilmStore} FilmStore */
 /** @typedef {import("./shot-list.js").Order} Order */
+/** @typedef {import("./shot-list.js").Shot} Shot */
 /** @typedef {{name: string, icon: string, words: string, key: string, can: boolean, act: () => void}} Tool */
 
 const TOLD = 4000; // ms
@@ -24,6 +25,7 @@ const SHORT = { pictures: "Pictures…", split: "Split here", merge: "Merge with
  */
 class ShotTools extends LitElement {
   static properties = {
+    shots: { attribute: false },
     store: { attribute: false },
     order: {},
     isChoosing: { attribute: false },
@@ -94,6 +96,8 @@ class ShotTools extends LitElement {
     super();
     /** @type {FilmStore | null} */
     this.store = null;
+    /** @type {Shot[]} */
+    this.shots = [];
     /** @type {Order} */
     this.order = "order";
     this.isChoosing = false;
@@ -202,8 +206,7 @@ class ShotTools extends LitElement {
 
   render() {
     const state = this.store?.state;
-    const shots = state?.shots?.shots ?? [];
-    const counts = countShots(shots);
+    const counts = countShots(this.shots);
     const tools = this.#tools();
     const job = this.store && findShotJob(this.store);
     return html`

@@ -29,6 +29,8 @@ export class Thumbnails {
     this.changed = changed;
     /** @type {Map<number, {key: string, thumbnail: Thumbnail | null}>} by middle frame; null: it cannot be made */
     this.made = new Map();
+    /** Another one, when there is a new thumbnail. */
+    this.version = 0;
     /** @type {Wish[]} */
     this.wanted = [];
     /** @type {Map<string, AbortController>} by key */
@@ -72,6 +74,7 @@ export class Thumbnails {
       const thumbnail = await get(this.path(frame), asking.signal);
       if (asking.signal.aborted) return;
       this.made.set(frame, { key, thumbnail });
+      this.version++;
       this.changed();
     } catch (error) {
       if (asking.signal.aborted) return;

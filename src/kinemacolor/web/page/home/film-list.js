@@ -26,6 +26,7 @@ class FilmList extends LitElement {
     wanted: { state: true },
     order: { state: true },
     begun: { state: true },
+    removed: { state: true },
   };
   static styles = [shared, filmListStyles];
 
@@ -40,6 +41,8 @@ class FilmList extends LitElement {
     this.order = "changed";
     /** @type {import("../core/uploads.js").Upload[]} */
     this.begun = [];
+    /** Ids of films that are going: they are gone from sight at once. @type {string[]} */
+    this.removed = [];
     new StoreController(this, () => live);
   }
 
@@ -73,11 +76,22 @@ class FilmList extends LitElement {
 
   /** @param {ProjectView} project */
   async #remove(project) {
+    const show = (/** @type {boolean} */ isRemoved) => {
+      this.removed = isRemoved ? [...this.removed, project.id] : this.removed.filter((one) => one !== project.id);
+    };
+    const restore = async () => {
+      await this.#change(() => post(`/projects/${project.id}/restore`));
+      show(false);
+    };
+    show(true);
     await this.#change(async () => {
-      await remove(`/projects/${project.id}`);
-      notify(`${project.title} was removed.`, "told", () => {
-        void this.#change(() => post(`/projects/${project.id}/restore`));
-      });
+      try {
+        await remove(`/projects/${project.id}`);
+        notify(`${project.title} was removed.`, "told", () => void restore());
+      } catch (error) {
+        show(false);
+        throw error;
+      }
     });
   }
 
@@ -88,7 +102,8 @@ class FilmList extends LitElement {
   }
 
   render() {
-    const films = orderFilms(this.projects, this.wanted, this.order);
+    const kept = this.projects.filter((project) => !this.removed.includes(project.id));
+    const films = orderFilms(kept, this.wanted, this.order);
     const isSent = (/** @type {{name: string, size: number}} */ one) =>
       live.state.uploads.some(({ name, size }) => name === one.name && size === one.size);
     return html`
@@ -98,9 +113,7 @@ class FilmList extends LitElement {
       <ul>
         ${repeat(films, (project) => project.id, (project) => this.#drawFilm(project))}
       </ul>
-      ${this.projects.length && !films.length
-        ? html`<p class="soft">No film has “${this.wanted}” in its name.</p>`
-        : nothing}
+      ${kept.length && !films.length ? html`<p class="soft">No film has “${this.wanted}” in its name.</p>` : nothing}
     `;
   }
 

@@ -187,7 +187,8 @@ class Home extends LitElement {
   async #open(make) {
     this.isBusy = true;
     const film = await make().finally(() => this.isBusy = false);
-    if (film) this.dispatchEvent(new CustomEvent("kc-open", { detail: film, bubbles: true, composed: true }));
+    if (film && !this.isConnected) notify("Your film is here: it stands among the others at home.");
+    else if (film) this.dispatchEvent(new CustomEvent("kc-open", { detail: film, bubbles: true, composed: true }));
     else await this.reload();
   }
 

@@ -145,10 +145,10 @@ export class Arrivals extends Store {
     /** @type {Record<string, string[]>} */
     const changed = {};
     for (const shot of this.film.state.shots?.shots ?? []) {
-      const names = shot.references.map((/** @type {{name: string}} */ one) => one.name);
+      const names = shot.references.map((one) => one.name);
       if (!names.includes(nameOf(old))) continue;
       changed[shot.number] = [
-        ...new Set(names.map((/** @type {string} */ name) => name === nameOf(old) ? nameOf(fresh) : name)),
+        ...new Set(names.map((name) => name === nameOf(old) ? nameOf(fresh) : name)),
       ];
     }
     if (Object.keys(changed).length && !(await this.film.actions.editShots({ references: changed }))) return;

@@ -25,7 +25,6 @@ export const frameStyles = css`
   }
   .frames img {
     width: 100%;
-    aspect-ratio: 4 / 3;
     border-radius: var(--radius);
     background: var(--room);
     object-fit: contain;
@@ -54,12 +53,14 @@ export const frameStyles = css`
 export function drawFrame(store, frame, words, more = "") {
   const path = `/api${store.path(`/frames/${frame}`)}`;
   const paint = () => store.actions.correctFrame(frame);
-  const has = (store.state.project?.references ?? []).some((/** @type {any} */ one) => one.frame === frame);
+  const film = store.state.project?.film;
+  const shape = `aspect-ratio: ${film ? film.width / film.height : 4 / 3}`;
+  const has = (store.state.project?.references ?? []).some((one) => one.frame === frame);
   const show = () => void store.actions.showFrame(frame);
   return html`
     <figure>
       <button class="look" aria-label="Show frame ${frame}" title="Show frame ${frame}" @click=${show}>
-        <img src="${path}/gray" alt="" loading="lazy" decoding="async" draggable="false">
+        <img .style=${shape} src="${path}/gray" alt="" loading="lazy" decoding="async" draggable="false">
       </button>
       <figcaption>
         <span class="words" title=${more || nothing}>${words}${more

@@ -1,17 +1,6 @@
 /** What is known of references: plain functions of `ProjectView.references`. */
 
-/**
- * @typedef {object} Reference
- * @property {string} name by which shots have it
- * @property {string} file its file name
- * @property {string} url of a small picture
- * @property {number | null} frame that it shows
- * @property {boolean} is_film
- * @property {boolean} is_partial
- * @property {string | null} still_of file name of the colour film that it was taken from
- * @property {number[]} used numbers of shots
- */
-
+/** @typedef {import("../core/api.d.ts").ReferenceView} Reference */
 /** @typedef {{reference: Reference, stills: Reference[]}} ReferenceGroup */
 
 /**

@@ -12,6 +12,14 @@ import { drawFrame, frameStyles } from "./frame-to-colour.js";
 
 /** Most that are shown. */
 const MOST = 6;
+/** From this share of the film on, more frames are of no use. */
+const ALL = 0.995;
+
+/** @param {Suggestion[]} suggestions the most useful first */
+function keepUseful(suggestions) {
+  const all = suggestions.findIndex(({ coverage }) => coverage >= ALL);
+  return suggestions.slice(0, all < 0 ? MOST : Math.min(MOST, all + 1));
+}
 
 class SuggestedFrames extends LitElement {
   static properties = { store: { attribute: false }, isOpen: { state: true }, suggestions: { state: true } };
@@ -62,7 +70,7 @@ class SuggestedFrames extends LitElement {
   async #ask() {
     const store = this.store;
     const found = await store?.actions.attempt(() => get(store.path("/suggestions")));
-    if (store === this.store) this.suggestions = found ?? [];
+    if (store === this.store) this.suggestions = keepUseful(found ?? []);
   }
 
   render() {
@@ -86,7 +94,7 @@ class SuggestedFrames extends LitElement {
           explains, with those before it.
         </p>
         <div class="frames">
-          ${this.suggestions.slice(0, MOST).map(({ frame, coverage }) =>
+          ${this.suggestions.map(({ frame, coverage }) =>
             drawFrame(store, frame, percent(coverage), `of the film, with frame ${frame} and those before it`)
           )}
         </div>

@@ -13,7 +13,7 @@
 export function choosePictures(state, frame, trial, planned) {
   if (!state.project) return null;
   const path = `/api/projects/${state.id}/frames/${frame}`;
-  const key = `${state.project.film?.start_seconds ?? 0}:${frame}`;
+  const key = `${state.id}:${state.project.film?.start_seconds ?? 0}:${frame}`;
   if (isFirstLook(state, frame)) return { key, frame, ...onlyPictures(state.firstLook), saturation: 1 };
   const look = state.look?.frame === frame && frame === state.frame ? state.look : null;
   if (!look && !state.plan && !state.shots) return null; // the server has no frames before it has found shots

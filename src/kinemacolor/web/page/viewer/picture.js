@@ -26,7 +26,7 @@ export class Picture extends LitElement {
     mode: { reflect: true },
     isOverGray: { type: Boolean, reflect: true, attribute: "over-gray" },
     isPlaying: { type: Boolean },
-    streamFrame: { state: true },
+    streamFrame: { attribute: false },
   };
 
   static styles = css`
@@ -65,10 +65,9 @@ export class Picture extends LitElement {
     this.mode = "divider";
     this.isOverGray = false;
     this.isPlaying = false;
-    /** Frame that the canvases show. @type {number | null} */
+    /** Frame of the stream that was drawn last; null: none that may be shown. @type {number | null} */
     this.streamFrame = null;
-    /** Share of the frame that is unsure; null: not known. @type {number | null} */
-    this.unsure = null;
+    this.unsureShare = 0;
     const changed = () => {
       this.requestUpdate();
       this.dispatchEvent(new CustomEvent("kc-loaded"));
@@ -99,6 +98,15 @@ export class Picture extends LitElement {
     return this.gray.shown?.tag.key === this.pictures?.key;
   }
 
+  get hasDoubt() {
+    return Boolean(this.pictures?.confidence) && this.confidence.shown?.tag.key === this.pictures?.key;
+  }
+
+  /** Share of the frame that is unsure; null: not known. */
+  get unsure() {
+    return this.hasDoubt && this.drawnDoubt !== null ? this.unsureShare : null;
+  }
+
   /** Size of what is shown; null: nothing is. */
   get size() {
     const image = this.hasColor ? this.color.shown?.image : this.gray.shown?.image;
@@ -110,8 +118,8 @@ export class Picture extends LitElement {
     this.requestUpdate();
   }
 
-  /** Shows a frame of a stream that has gray on its left and colour on its right. @param {HTMLVideoElement} video @param {number} frame */
-  drawStream(video, frame) {
+  /** Draws a stream that has gray on its left and colour on its right. @param {HTMLVideoElement} video */
+  drawStream(video) {
     const [width, height] = [Math.floor(video.videoWidth / 2), video.videoHeight];
     if (!width) return;
     for (const [name, left] of /** @type {const} */ ([["gray", 0], ["color", width]])) {
@@ -120,7 +128,6 @@ export class Picture extends LitElement {
       if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
       canvas.getContext("2d")?.drawImage(video, left, 0, width, height, 0, 0, width, height);
     }
-    this.streamFrame = frame;
   }
 
   willUpdate() {
@@ -137,13 +144,12 @@ export class Picture extends LitElement {
   render() {
     const { pictures, hasColor } = this;
     const isStream = this.isPlaying || (this.streamFrame !== null && this.streamFrame === pictures?.frame && !hasColor);
-    const hasDoubt = this.confidence.shown?.tag.key === pictures?.key && Boolean(pictures?.confidence);
     return html`
       <div ?hidden=${!this.gray.shown || (!this.hasGray && hasColor)}>${this.gray.shown?.image}</div>
       <div class="color" ?hidden=${!hasColor}>${this.color.shown?.image}</div>
       <canvas class="gray" ?hidden=${!isStream}></canvas>
       <canvas class="color" ?hidden=${!isStream}></canvas>
-      <canvas class="doubt" ?hidden=${!hasDoubt || isStream}></canvas>
+      <canvas class="doubt" ?hidden=${!this.hasDoubt || isStream}></canvas>
     `;
   }
 
@@ -155,8 +161,9 @@ export class Picture extends LitElement {
     const { shown } = this.confidence;
     if (this.mode === "doubt" && shown && this.drawnDoubt !== shown.source) {
       const canvas = /** @type {HTMLCanvasElement} */ (this.renderRoot.querySelector(".doubt"));
-      this.unsure = drawDoubt(canvas, shown.image);
+      this.unsureShare = drawDoubt(canvas, shown.image);
       this.drawnDoubt = shown.source;
+      this.dispatchEvent(new CustomEvent("kc-loaded"));
     }
   }
 
