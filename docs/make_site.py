@@ -20,7 +20,7 @@ from kinemacolor.cli.panels import IMPLIED_VERB, VERB_PANELS
 from kinemacolor.errors import KinemacolorError
 
 ROOT = Path(__file__).parents[1]
-ICON = "src/kinemacolor/web/page/assets/icon.svg"
+ICON = "src/kinemacolor/web/page/icon.svg"
 EXAMPLES = "examples/README.md"
 # Pages of the public names: what one does first stands first.
 NAME_PAGES = {

@@ -14,7 +14,7 @@ from support.plans import save
 HEAVY = {"torch", "numpy", "cv2", "av", "PIL", "opentimelineio", "kinemacolor.plan.document"}
 # What a job never needs: torch's compiler and what comes with it, other engines, extras, and lists of editors.
 NEVER = {"torch._dynamo", "torch._inductor", "torch.onnx", "sympy", "networkx", "jinja2", "opentimelineio", "scipy"}
-NEVER |= {"pandas", "matplotlib", "openvino", "onnx", "ray", "gradio", "fastapi", "tensorboard", "IPython"}
+NEVER |= {"pandas", "matplotlib", "openvino", "onnx", "ray", "fastapi", "tensorboard", "IPython"}
 NEVER |= {"c2pa", "cryptography"}
 WAITING = {"torch._meta_registrations", "torch.export", "torch.optim", "torch.utils.data"}
 LIST_LOADED = """
@@ -25,7 +25,6 @@ print("loaded", json.dumps([name for name, module in list(sys.modules.items()) i
 RUN = "import sys\nfrom kinemacolor.cli.main import main\ntry: main()\nexcept SystemExit as ended: code = ended.code\n"
 EXTRAS = {
     "fastapi",
-    "gradio",
     "onnx",
     "opentimelineio",
     "openvino",

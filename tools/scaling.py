@@ -18,7 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from kinemacolor.rendering.cache import SEGMENT_FRAMES
+from kinemacolor.rendering.journal import SEGMENT_FRAMES
 from kinemacolor.rendering.scheduler import order_passes
 
 RATE = 24  # frames a second

@@ -20,7 +20,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda film, still, seconds: kinemacolor.preview(film, still, "look.png", at_seconds=[0, seconds]),
+        lambda film, still, seconds: kinemacolor.preview(film, still, film.parent / "x.png", at_seconds=[0, seconds]),
         lambda film, still, seconds: kinemacolor.make_plan(film, still, start_seconds=seconds),
         lambda film, still, seconds: kinemacolor.suggest_frames(film, 1, end_seconds=seconds),
         lambda film, still, seconds: kinemacolor.extract_frames(film, [0], film.parent / "refs", start_seconds=seconds),

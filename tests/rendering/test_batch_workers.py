@@ -11,7 +11,7 @@ from kinemacolor.models.base import Colorizer
 from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import Plan
 from kinemacolor.rendering.batch_workers import open_batch_workers
-from kinemacolor.rendering.cache import SEGMENT_FRAMES
+from kinemacolor.rendering.journal import SEGMENT_FRAMES
 from kinemacolor.rendering.output import OutputSetup, OutputSpec, prepare_plan_output
 from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
 from kinemacolor.rendering.side_by_side import render_with_workers

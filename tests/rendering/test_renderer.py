@@ -21,7 +21,8 @@ from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import PlanRequest, make_plan
 from kinemacolor.references.load import ReferenceReader
 from kinemacolor.references.spec import ReferenceSpec
-from kinemacolor.rendering.cache import SEGMENT_FRAMES, PassFolder
+from kinemacolor.rendering.cache import PassFolder
+from kinemacolor.rendering.journal import SEGMENT_FRAMES
 from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
 from kinemacolor.rendering.passes import build_shot_passes
 from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan

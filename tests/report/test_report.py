@@ -18,7 +18,7 @@ from kinemacolor.errors import InputError, UsageError
 from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.models.base import Colorizer
 from kinemacolor.plan.document import Plan
-from kinemacolor.rendering.cache import SEGMENT_FRAMES
+from kinemacolor.rendering.journal import SEGMENT_FRAMES
 from kinemacolor.rendering.renderer import RenderPlan
 from kinemacolor.report.build import QualityReport
 from kinemacolor.report.limits import QUALITY_FAULTS, QualityLimits

@@ -1,6 +1,5 @@
 """The server of the page in a process of its own, a program that speaks to it, and films to give it."""
 
-import base64
 import re
 import subprocess
 import sys
@@ -131,10 +130,9 @@ def visit(browser: Any, address: str, **options: Any) -> Iterator[Any]:
 
 
 def arrive(page: Any, address: str) -> None:
-    """Open an address, and wait until Gradio's parts live."""
+    """Open an address, and wait until the page lives."""
     page.goto(address)
-    page.locator("#film-upload input[type=file]").wait_for(state="attached")
-    page.locator("#queue .kc").wait_for()
+    page.wait_for_function("document.querySelector('kc-app')?.shadowRoot")
 
 
 def fetched(page: Any, address: str) -> bytes:
@@ -148,14 +146,6 @@ def fetched(page: Any, address: str) -> bytes:
 def picture_at(page: Any, address: str) -> np.ndarray:
     """What an image's address holds, RGB."""
     coded = np.frombuffer(fetched(page, address), np.uint8)
-    return cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1].astype(int)
-
-
-def player_picture(page: Any) -> np.ndarray:
-    """What the player shows, RGB."""
-    canvas = page.locator(".compare_player:visible canvas")
-    data = canvas.evaluate("canvas => canvas.toDataURL()").partition(",")[2]
-    coded = np.frombuffer(base64.b64decode(data), np.uint8)
     return cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1].astype(int)
 
 

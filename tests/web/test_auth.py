@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from filelock import FileLock
 
-pytest.importorskip("gradio")
+pytest.importorskip("fastapi")
 from kinemacolor.cli.main import run
 from kinemacolor.errors import UsageError
-from kinemacolor.web.auth import CONTENT_SECURITY_POLICY
+from kinemacolor.web.response_headers import PAGE_POLICY
 from kinemacolor.web.server import create_app
 from kinemacolor.web.server_options import AccessRules, ServerOptions
 from support.web_server import ORIGIN, TestClient, add_reference, another, film_bytes, picture_bytes, server, upload
@@ -70,7 +70,7 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 def uploads(client: TestClient) -> list[Path]:
     app: Any = client.app
-    return [path for path in app.state.service.storage.uploads_folder.rglob("*") if path.name != "vibe_edit_history"]
+    return list(app.state.service.storage.uploads_folder.rglob("*"))
 
 
 def test_a_visitor_gets_one_secret_that_scripts_and_other_sites_cannot_use(client: TestClient) -> None:
@@ -121,8 +121,9 @@ def test_the_pages_own_routes_give_nobody_a_file_of_a_project(client: TestClient
     kept = [path for path in (root / "users").rglob("*") if path.is_file()]
     assert {"project.json", "film.mp4"} <= {path.name for path in kept}
     for path in (*kept, f"{root}/uploads/../users/{kept[0].relative_to(root / 'users')}", "/etc/hostname"):
-        for start in ("/gradio_api/file=", "/file=", "/gradio_api/file/"):
-            assert mine.get(f"{start}{path}").status_code in (403, 404), path
+        for start in ("/page/", "/page//", "/page/%2e%2e/", "/page/..%2f..%2f", "/films/", "/"):
+            answer = mine.get(f"{start}{path}", headers={"Accept": "*/*"})
+            assert answer.status_code == 404, path
 
 
 def test_every_route_of_a_project_or_job_was_tried(client: TestClient) -> None:
@@ -151,7 +152,7 @@ def test_shared_films_are_everybodys(tmp_path: Path, film: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/api/projects", "/api/openapi.json", "/api/jobs/events", "/gradio_api/info", "/none"]
+    "path", ["/", "/api/projects", "/api/openapi.json", "/api/jobs/events", "/page/main.js", "/none"]
 )
 def test_without_the_password_nothing_is_told(locked: TestClient, path: str) -> None:
     wrong = (
@@ -213,13 +214,25 @@ def test_our_own_page_may(client: TestClient) -> None:
 def test_every_answer_forbids_what_comes_from_elsewhere(client: TestClient, locked: TestClient) -> None:
     other = {"Host": "evil.example"}
     answers = [
-        client.get(path) for path in ("/", "/api/projects", "/api/none", "/none", "/api/openapi.json", "/theme.css")
+        client.get(path)
+        for path in (
+            "/",
+            "/films/0",
+            "/page/icon.svg",
+            "/page/none",
+            "/api/projects",
+            "/api/none",
+            "/none",
+            "/api/openapi.json",
+        )
     ]
     answers += [client.get("/", headers=other), client.post("/", headers={"Origin": "http://x"}), locked.get("/")]
     answers += [client.post("/api/projects", content=b"x" * (MOST + 1)), client.options("/api/projects")]
     for answer in answers:
-        assert answer.headers["content-security-policy"] == CONTENT_SECURITY_POLICY, answer.url
+        assert answer.headers["content-security-policy"] == PAGE_POLICY, answer.url
         assert answer.headers["x-content-type-options"] == "nosniff", answer.url
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin", answer.url
+    assert "unsafe" not in PAGE_POLICY
 
 
 def multipart(size: int) -> tuple[bytes, dict[str, str]]:
@@ -227,13 +240,12 @@ def multipart(size: int) -> tuple[bytes, dict[str, str]]:
     return head + b"x" * size + b"\r\n--b--\r\n", {"Content-Type": "multipart/form-data; boundary=b"}
 
 
-@pytest.mark.parametrize("path", ["/api/projects", "/gradio_api/upload"])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_what_is_too_large_is_refused_and_leaves_nothing(client: TestClient, path: str, chunked: bool) -> None:
+def test_what_is_too_large_is_refused_and_leaves_nothing(client: TestClient, chunked: bool) -> None:
     body, headers = multipart(4 * MOST)
     pieces = (body[at : at + 50_000] for at in range(0, len(body), 50_000))
     before = uploads(client)
-    answer = client.post(path, content=pieces if chunked else body, headers=headers)
+    answer = client.post("/api/projects", content=pieces if chunked else body, headers=headers)
     assert answer.status_code == 413
     assert "0.0003 GB" in answer.text
     assert uploads(client) == before
@@ -294,12 +306,12 @@ def test_a_folder_of_films_and_a_device_must_be_there(tmp_path: Path, said: Call
     assert "abacus" in said()
 
 
-def test_a_machine_without_gradio_is_told_what_to_install(
+def test_a_machine_without_the_extra_is_told_what_to_install(
     tmp_path: Path, said: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name, *more: None if name == "gradio" else found(name, *more)
+        importlib.util, "find_spec", lambda name, *more: None if name == "fastapi" else found(name, *more)
     )
     assert web("--folder", str(tmp_path)) == 2
     assert "pip install 'kinemacolor[web]'" in said()

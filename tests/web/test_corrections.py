@@ -1,35 +1,25 @@
 """What somebody paints on a frame is added to what the frame has, and keeps the film's light and shade."""
 
-import base64
-import io
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
 
 from support.films import SIZE, scene
 
-pytest.importorskip("gradio")
-import gradio as gr
-
+pytest.importorskip("fastapi")
 from kinemacolor.errors import UsageError
 from kinemacolor.options import RenderOptions
 from kinemacolor.references.load import load_reference
 from kinemacolor.web.corrections import PNG_DATA_PREFIX, apply_frame_luma, decode_strokes, paint_strokes_on_frame
 from kinemacolor.web.frame_previews import FramePreviewer
-from kinemacolor.web.page.correct import LARGEST_LAYER, CorrectPanel
 from kinemacolor.web.project import Project
 from kinemacolor.web.project_creation import create_project
 from kinemacolor.web.requests import AnalyzeFilm, MakePlan
 from kinemacolor.web.worker import analyze_film, make_project_plan
+from support.strokes import BLUE, FIRST, RED, SECOND, data_url, strokes
 from support.web_server import film_bytes, picture_bytes
-
-RED, BLUE = (200, 40, 40), (40, 40, 200)
-FIRST, SECOND = np.s_[10:30, 10:40], np.s_[20:60, 30:70]  # they overlap
 
 
 @pytest.fixture
@@ -48,18 +38,6 @@ def project(tmp_path: Path) -> Project:
 @pytest.fixture
 def stills() -> FramePreviewer:
     return FramePreviewer("cpu")
-
-
-def strokes(where: tuple[slice, slice], color: tuple[int, int, int]) -> np.ndarray:
-    layer = np.zeros((*SIZE, 4), np.uint8)
-    layer[where] = (*color, 255)
-    return layer
-
-
-def data_url(layer: np.ndarray, form: str = "PNG") -> str:
-    stream = io.BytesIO()
-    Image.fromarray(layer).save(stream, form)
-    return f"{PNG_DATA_PREFIX},{base64.b64encode(stream.getvalue()).decode()}"
 
 
 def corrected(project: Project, stills: FramePreviewer, layer: np.ndarray, frame: int = 2) -> np.ndarray:
@@ -160,58 +138,3 @@ def test_what_is_replaced_is_kept_out_of_sight(project: Project, stills: FramePr
     project.add_reference("ref_000002.png", tmp_path / "third.png")
     for name, kept in (("ref_000002", first), ("ref_000002-2", second)):
         assert np.array_equal(load_reference(project.folder / "removed" / f"{name}.png"), kept)
-
-
-@pytest.fixture
-def panel(project: Project, stills: FramePreviewer, tmp_path: Path) -> CorrectPanel:
-    """The page's, of a desk with this project alone."""
-    desk = SimpleNamespace(
-        previewer=stills,
-        storage=SimpleNamespace(hide_server_paths=str),
-        find_project=lambda user, name: project,
-        submit_task=lambda user, asked, task: None,
-    )
-    with gr.Blocks():
-        return CorrectPanel(desk)  # type: ignore[arg-type]
-
-
-def sent(panel: CorrectPanel, **changes: Any) -> str:
-    """What the panel answers to strokes on frame 2."""
-    opened = panel._opened(panel._desk.find_project("me", "p"), 2)
-    told = {**opened, "layer": data_url(strokes(FIRST, RED)), "whole": False, **changes}
-    asking = SimpleNamespace(request=SimpleNamespace(scope={"state": {"user": "me"}}))
-    return panel.take_strokes(gr.EventData(None, told), asking)  # type: ignore[arg-type]
-
-
-def test_the_rest_of_the_frame_is_right_only_as_it_was_seen(panel: CorrectPanel, project: Project) -> None:
-    address = sent(panel, whole=True)
-    assert load_reference(project.require_plan().references["ref_000002"].path).shape == (*SIZE, 3)
-    with pytest.raises(gr.Error, match="coloured anew"):
-        sent(panel, whole=True, image=address)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"frame": None},
-        {"frame": -1},
-        {"frame": float("nan")},
-        {"layer": 5},
-        {"layer": "x" * (LARGEST_LAYER + 1)},
-        {"whole": "false"},
-        {"project": ["p"]},
-        {"image": None},
-    ],
-)
-def test_what_the_painter_never_sends_is_refused(
-    panel: CorrectPanel, project: Project, changes: dict[str, Any]
-) -> None:
-    before = project.require_plan()
-    with pytest.raises(gr.Error, match="did not arrive"):
-        sent(panel, **changes)
-    assert project.require_plan() == before
-
-
-def test_another_frame_that_was_opened_meanwhile_stays(panel: CorrectPanel) -> None:
-    assert panel.put_away({"image": "a"}, "a") is None
-    assert panel.put_away({"image": "b"}, "a") == gr.skip()

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytest.importorskip("gradio")
+pytest.importorskip("fastapi")
 from kinemacolor.errors import InputError, KinemacolorError, ResourceError
 from kinemacolor.video.picture_files import check_uploaded_picture
 from kinemacolor.web import helper

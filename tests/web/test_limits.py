@@ -15,7 +15,7 @@ import pytest
 import uvicorn
 from starlette.exceptions import HTTPException
 
-pytest.importorskip("gradio")
+pytest.importorskip("fastapi")
 from kinemacolor.web.connections import raise_descriptor_limit
 from kinemacolor.web.passwords import FORGET_SECONDS, MAX_KNOWN_FAILURES, PasswordGuard
 from kinemacolor.web.server import create_app, make_config
@@ -131,7 +131,9 @@ def test_requests_are_counted_by_kind_and_user() -> None:
 def test_what_lasts_long_is_told_from_what_does_not() -> None:
     assert classify_request("POST", "/api/projects", "Multipart/Form-Data; boundary=b") == "upload"
     assert classify_request("POST", "/api/projects/open", "application/json") == "request"
-    for path in ("/api/jobs/events", "/api/jobs/ab/events", "/gradio_api/queue/data", "/gradio_api/heartbeat/x"):
+    assert classify_request("PATCH", "/api/uploads/ab", "application/octet-stream") == "upload"
+    assert classify_request("PATCH", "/api/projects/ab", "application/json") == "request"
+    for path in ("/api/jobs/events", "/api/jobs/ab/events", "/api/events"):
         assert classify_request("GET", path, "") == "stream"
     assert classify_request("GET", "/api/jobs", "") == "request"
 

@@ -11,7 +11,7 @@ import pytest
 
 from support.films import scene, write_film
 
-pytest.importorskip("gradio")
+pytest.importorskip("fastapi")
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.options import RenderOptions
 from kinemacolor.plan.document import Plan

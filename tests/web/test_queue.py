@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("gradio")
+pytest.importorskip("fastapi")
 from kinemacolor.errors import Interrupted, ResourceError, UsageError, find_machine_fault
 from kinemacolor.web import job as one_job
 from kinemacolor.web import worker

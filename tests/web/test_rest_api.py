@@ -12,7 +12,7 @@ from urllib.parse import quote, urljoin
 import httpx
 import pytest
 
-pytest.importorskip("gradio")
+pytest.importorskip("fastapi")
 import schemathesis
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis.strategies import sampled_from

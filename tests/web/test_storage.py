@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("gradio")
+pytest.importorskip("fastapi")
 from kinemacolor.errors import ResourceError, UsageError
 from kinemacolor.web.storage import NotFoundError, Storage, is_kept_file, make_user_key
 

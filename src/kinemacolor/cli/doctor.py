@@ -46,7 +46,7 @@ def iter_system_checks() -> Iterator[SystemCheck]:
         yield _check_model(name)
     for name, extra in (
         ("c2pa", "credentials"),
-        ("gradio", "web"),
+        ("fastapi", "web"),
         ("opentimelineio", "editors"),
         ("onnx", "onnx"),
         ("openvino", "openvino"),

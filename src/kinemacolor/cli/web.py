@@ -52,7 +52,7 @@ def web(
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
 ) -> None:
     """Open the page: choose, look, correct and render in the browser."""
-    if importlib.util.find_spec("gradio") is None:
+    if importlib.util.find_spec("fastapi") is None:
         raise UsageError("the page needs more than is installed: pip install 'kinemacolor[web]'")
     if folder:
         check_outside_bags(folder)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.models.base import ModelOutput
 from kinemacolor.utils.arrays import Float32Array, UInt8Array
 
@@ -27,17 +28,17 @@ class Origin(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Attribution:
-    """A colorized frame, upright: ``rgb`` ``H W 3`` uint8, ``confidence`` ``H W`` 0..1, and the sources of its colours.
+class FrameTrace:
+    """What a model says of one frame, before post-processing: a prediction, upright, and the sources of its colours.
 
-    ``origin``, ``h w 3``, is the number of a reference, and row and column in it, 0..1 from the top left of the picture
-    as it was given; ``matched``, ``h w``, the part 0..1 of the colour that comes from there; ``filled``, ``h w``, the
-    part that no reference shows. They cover the middle of the frame: ``crop_fraction`` of its rows and columns. None
-    where the model does not match places, or gives no such part.
+    ``prediction`` is quantised as it is stored, without saturation. ``origin``, ``h w 3``, is the number of a
+    reference, and row and column in it, 0..1 from the top left of the picture as it was given; ``matched``, ``h w``,
+    the part 0..1 of the colour that comes from there; ``filled``, ``h w``, the part that no reference shows. All cover
+    the middle of the frame: ``crop_fraction`` of its rows and columns. None where the model does not match places, or
+    gives no such part.
     """
 
-    rgb: UInt8Array
-    confidence: Float32Array
+    prediction: ColorPrediction
     origin: Float32Array | None
     matched: Float32Array | None
     filled: Float32Array | None = None
@@ -55,15 +56,49 @@ class Attribution:
         if self.origin is None or not all(0 <= place <= 1 for place in inside):
             return None
         reference, there_row, there_column = self.origin[_locate_cell(self.origin, *inside)].tolist()
-        confidence = float(self.confidence[_locate_cell(self.confidence, row, column)])
-        matched, filled = (
-            None if part is None else float(part[_locate_cell(part, *inside)]) for part in (self.matched, self.filled)
+        fields = (self.prediction.confidence, self.matched, self.filled)
+        confidence, matched, filled = (
+            None if field is None else float(field[_locate_cell(field, *inside)]) for field in fields
         )
+        assert confidence is not None
         return Origin(int(reference), there_row, there_column, confidence, matched, filled)
 
 
+@dataclass(frozen=True)
+class Attribution:
+    """A colorized frame, upright: ``rgb`` ``H W 3`` uint8, ``confidence`` ``H W`` 0..1, and the ``trace`` of it."""
+
+    rgb: UInt8Array
+    confidence: Float32Array
+    trace: FrameTrace
+
+    @property
+    def origin(self) -> Float32Array | None:
+        """As `FrameTrace.origin`."""
+        return self.trace.origin
+
+    @property
+    def matched(self) -> Float32Array | None:
+        """As `FrameTrace.matched`."""
+        return self.trace.matched
+
+    @property
+    def filled(self) -> Float32Array | None:
+        """As `FrameTrace.filled`."""
+        return self.trace.filled
+
+    @property
+    def crop_fraction(self) -> tuple[float, float]:
+        """As `FrameTrace.crop_fraction`."""
+        return self.trace.crop_fraction
+
+    def origin_at(self, row: float, column: float) -> Origin | None:
+        """As `FrameTrace.origin_at`."""
+        return self.trace.origin_at(row, column)
+
+
 def origin_from_output(output: ModelOutput, crop_fractions: Sequence[tuple[float, float]]) -> Float32Array | None:
-    """Extract `Attribution.origin` from the model's output for one frame; None where the model gives none.
+    """Extract `FrameTrace.origin` from the model's output for one frame; None where the model gives none.
 
     The model sees the middle of each reference; ``crop_fractions`` are the parts of its rows and columns.
     """
@@ -75,7 +110,7 @@ def origin_from_output(output: ModelOutput, crop_fractions: Sequence[tuple[float
 
 
 def part_from_output(output: ModelOutput, name: str) -> Float32Array | None:
-    """Extract `Attribution.matched` or `Attribution.filled`, by its name, from the model's output for one frame.
+    """Extract `FrameTrace.matched` or `FrameTrace.filled`, by its name, from the model's output for one frame.
 
     None where the model gives none.
     """

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from kinemacolor.color import YCbCr, compress_to_gamut, lab_to_rgb, lightness_from_luma, rgb_to_lab
 from kinemacolor.errors import UsageError
-from kinemacolor.inference.attribution import Attribution, origin_from_output, part_from_output
+from kinemacolor.inference.attribution import Attribution, FrameTrace, origin_from_output, part_from_output
 from kinemacolor.inference.batches import RunModel, SharedBatch
 from kinemacolor.inference.cbcr_converter import make_rgb
 from kinemacolor.inference.engines.choice import choose_engine
@@ -194,14 +194,18 @@ class Session:
         The model looks at a copy of the frame before, too.
         """
         luma_codes = _to_luma_codes(frame)
-        seen = self.geometry.downscale_codes(luma_codes)
-        output = self._predict_output(seen[None], BT709_FULL_RANGE, with_aux=True)
-        self._last = seen, quantize_prediction(_predictions_from_output(output)[0])
+        trace = self.trace_frame(luma_codes)
         cbcr_codes, confidence = self._postprocess_last(luma_codes, BT709_FULL_RANGE, "444")
         rgb = make_rgb(luma_codes, cbcr_codes, BT709_FULL_RANGE)
-        return Attribution(
-            self.geometry.rotate_upright(rgb),
-            self.geometry.rotate_upright(confidence),
+        return Attribution(self.geometry.rotate_upright(rgb), self.geometry.rotate_upright(confidence), trace)
+
+    def trace_frame(self, frame: UInt8Array) -> FrameTrace:
+        """Predict the next frame, given as to `colorize`, without post-processing; otherwise as `attribute_frame`."""
+        seen = self.geometry.downscale_codes(_to_luma_codes(frame))
+        output = self._predict_output(seen[None], BT709_FULL_RANGE, with_aux=True)
+        self._last = seen, quantize_prediction(_predictions_from_output(output)[0])
+        return FrameTrace(
+            prediction_from_codes(self._last[1]),
             origin_from_output(output, self._reference_crop_fractions),
             part_from_output(output, "matched"),
             part_from_output(output, "filled"),

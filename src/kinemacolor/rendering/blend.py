@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction, blend_predictions
-from kinemacolor.rendering.cache import SEGMENT_FRAMES, WorkFolder
+from kinemacolor.rendering.cache import WorkFolder
+from kinemacolor.rendering.journal import SEGMENT_FRAMES
 from kinemacolor.rendering.passes import InferencePass, ShotPasses
 
 # Yields the predictions of a segment of a pass, in the order of painting, as they are stored.

@@ -29,7 +29,6 @@ from kinemacolor.utils.checked_files import (
 from kinemacolor.utils.files import remove_intruder, remove_unfinished, translate_disk_errors, write_file_atomically
 from kinemacolor.utils.threads import choose_painting_threads
 
-SEGMENT_FRAMES = 48  # frames that are predicted, encoded and stored together
 _TORCH = Runtime("torch")
 _PASS_NAME, _SEGMENT_NAME = re.compile(r"[0-9a-f]{24}"), re.compile(r"(\d{6,})\.mkv")
 _STATE_GLOB, _PIECE_NAME = "*.state.safetensors", re.compile(r"\d{6,}\.(mkv|state\.safetensors)")

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from kinemacolor.inference.engines.choice import Runtime
 from kinemacolor.utils.checked_files import iter_checked_lines
 
+SEGMENT_FRAMES = 48  # frames that are predicted, encoded and stored together
 _MAX_TORCH_THREADS = 4096
 
 

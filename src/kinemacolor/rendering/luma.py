@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from kinemacolor.rendering.cache import SEGMENT_FRAMES
+from kinemacolor.rendering.journal import SEGMENT_FRAMES
 from kinemacolor.rendering.kept_luma import PIECE_FRAMES, KeptLuma, downscale_luma
 from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.utils.arrays import UIntArray

@@ -15,7 +15,8 @@ from kinemacolor.errors import Interrupted
 from kinemacolor.inference.postprocess import ColorPrediction
 from kinemacolor.inference.quantization import is_repeated_frame, prediction_from_codes, quantize_prediction
 from kinemacolor.inference.session import FrameFeatures, Session
-from kinemacolor.rendering.cache import SEGMENT_FRAMES, PassFolder, PassStart
+from kinemacolor.rendering.cache import PassFolder, PassStart
+from kinemacolor.rendering.journal import SEGMENT_FRAMES
 from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.utils.stages import Stage, Stages, waiting_for_output

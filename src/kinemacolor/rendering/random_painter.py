@@ -8,8 +8,8 @@ from typing import Self
 import numpy as np
 
 from kinemacolor.rendering.blend import FramePrediction, iter_frame_predictions
-from kinemacolor.rendering.cache import SEGMENT_FRAMES
 from kinemacolor.rendering.inference_pass import InferenceWorker
+from kinemacolor.rendering.journal import SEGMENT_FRAMES
 from kinemacolor.rendering.renderer import RenderPlan
 from kinemacolor.utils.arrays import Size, UInt8Array, UIntArray
 from kinemacolor.utils.stages import Stages

@@ -14,18 +14,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kinemacolor.errors import UsageError
 from kinemacolor.web.passwords import PasswordGuard
+from kinemacolor.web.response_headers import set_common_headers
 from kinemacolor.web.server_options import AccessRules
 from kinemacolor.web.storage import make_user_key
 from kinemacolor.web.usage import LimitedReceive, RequestKind, TooManyError, UsageCounter, classify_request
 
 COOKIE_NAME, KNOWN_COOKIE_NAME = "kinemacolor", "kinemacolor-known"
-COOKIE_SECONDS = 365 * 24 * 3600
+COOKIE_ATTRIBUTES = f"Max-Age={365 * 24 * 3600}; Path=/; HttpOnly; SameSite=Lax"
 SHARED_USER = "everybody"
-CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; "
-    "connect-src 'self' data: blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
-)
 LOGIN_WANTED = "a name and a password are needed"
 AUTH_CHALLENGE = 'Basic realm="Kinemacolor", charset="UTF-8"'
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -59,7 +55,10 @@ class AccessMiddleware:
 
         async def send_protected(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _set_security_headers(MutableHeaders(scope=message), fresh_cookie)
+                response_headers = MutableHeaders(scope=message)
+                set_common_headers(response_headers, scope, message["status"])
+                if fresh_cookie:
+                    response_headers.append("Set-Cookie", f"{fresh_cookie}; {COOKIE_ATTRIBUTES}")
             await send(message)
 
         if refusal:
@@ -148,15 +147,6 @@ def _read_cookie(headers: Headers) -> str | None:
     """Return the secret of our cookie, None without one; other programs on this machine may have set other cookies."""
     found = _read_cookies(headers).get(COOKIE_NAME, "")
     return found if len(found) >= 32 else None
-
-
-def _set_security_headers(headers: MutableHeaders, cookie: str | None) -> None:
-    """Add security headers to a response, and a cookie, ``NAME=VALUE``, if one is given."""
-    headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["Referrer-Policy"] = "no-referrer"
-    if cookie:
-        headers.append("Set-Cookie", f"{cookie}; Max-Age={COOKIE_SECONDS}; Path=/; HttpOnly; SameSite=Lax")
 
 
 def _error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:

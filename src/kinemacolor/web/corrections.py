@@ -43,7 +43,7 @@ def paint_strokes_on_frame(
     ``H W 3`` in colours that are right elsewhere, else the plan's own reference at this frame, if there is one.
     Raises UsageError without a plan, and as `load_reference`.
     """
-    below = _find_known_picture(project, frame, frame_luma) if base_picture is None else base_picture
+    below = find_known_picture(project, frame, frame_luma) if base_picture is None else base_picture
     if below.shape[2] == 3:
         return np.where(layer[..., 3:] >= OPAQUE_ALPHA, complete_reference(layer, frame_luma)[..., :3], below)
     combined = np.where(layer[..., 3:] >= OPAQUE_ALPHA, layer, below)
@@ -56,7 +56,7 @@ def apply_frame_luma(picture: UInt8Array, frame_luma: UInt8Array) -> UInt8Array:
     return complete_reference(np.dstack([fitted, np.full(frame_luma.shape, 255, np.uint8)]), frame_luma)[..., :3]
 
 
-def _find_known_picture(project: Project, frame: int, frame_luma: UInt8Array) -> UInt8Array:
+def find_known_picture(project: Project, frame: int, frame_luma: UInt8Array) -> UInt8Array:
     """Return the plan's reference at this frame, at the size of ``frame_luma``; else a transparent ``H W 4``."""
     entry = next((one for one in project.require_plan().references.values() if one.frame == frame), None)
     if entry is None:

@@ -1,155 +1,134 @@
-"""Previews single frames at once: in gray, in colour, with confidence, and with the origin of a colour."""
+"""Previews single frames: in colour, with confidence, the origin of a colour, and what a correction would change."""
 
-import hashlib
-import threading
 from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from kinemacolor.errors import UsageError
-from kinemacolor.inference.attribution import Attribution, Origin
-from kinemacolor.inference.cbcr_converter import make_rgb
-from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction
-from kinemacolor.inference.session import BT709_FULL_RANGE, Session
-from kinemacolor.models.base import Colorizer
-from kinemacolor.plan.document import Plan
-from kinemacolor.references.load import ReferenceReader, load_reference
-from kinemacolor.rendering.blend import iter_frame_predictions, open_stored
-from kinemacolor.rendering.cache import WorkFolder
-from kinemacolor.rendering.inference_pass import make_session_picture
-from kinemacolor.rendering.passes import InferencePass, ShotPasses, build_shot_passes
-from kinemacolor.rendering.renderer import make_postprocessor
+from kinemacolor.models.catalog import MODEL_CATALOG
+from kinemacolor.options import DEFAULT_MODEL, EdgeFilter, RenderOptions, ShotRenderOptions
+from kinemacolor.references.load import load_reference
 from kinemacolor.utils.arrays import UInt8Array
-from kinemacolor.utils.files import compute_file_sha256
-from kinemacolor.video.display import to_display_gray
-from kinemacolor.video.geometry import Geometry, resize
+from kinemacolor.video.geometry import resize
 from kinemacolor.video.images import read_picture_size
 from kinemacolor.video.picture_files import check_uploaded_picture
-from kinemacolor.video.random_access import FrameIndex, RangeReader
-from kinemacolor.web.corrections import apply_frame_luma, decode_strokes, paint_strokes_on_frame
+from kinemacolor.web.corrections import apply_frame_luma, decode_strokes, find_known_picture, paint_strokes_on_frame
+from kinemacolor.web.first_look import choose_alike, save_first_look
+from kinemacolor.web.frame_answers import ColorOrigin, FirstLook, FramePreview, PaintableFrame, SpreadFrame
+from kinemacolor.web.frame_colorizer import FrameColorizer
+from kinemacolor.web.frame_finish import (
+    ColoredFrame,
+    finish_frame,
+    finish_trace,
+    make_postprocessor,
+    read_rendered_prediction,
+    with_finish,
+)
+from kinemacolor.web.frame_passes import FrameColors, PlannedFrames, hash_words, read_planned_frames
+from kinemacolor.web.frame_reading import find_gray_file, read_gray_frame
 from kinemacolor.web.picture_cache import fit_preview_size, write_if_missing, write_picture_file
 from kinemacolor.web.project import Project
-from kinemacolor.web.storage import NotFoundError
-from kinemacolor.weights.registry import load_model, make_meta_model
+from kinemacolor.web.stroke_spread import check_neighbours, plan_with_picture
+from kinemacolor.web.thumbnails import (
+    MAX_THUMBNAILS,
+    THUMBNAIL_SIDE,
+    Thumbnail,
+    find_small_colors,
+    find_thumbnail,
+    name_thumbnail,
+)
 
-LONGEST_SIDE = 1280  # px: the longer side of previews of frames
-MAX_CACHED_ATTRIBUTIONS = 8
-
-
-@dataclass(frozen=True)
-class FramePreview:
-    """A frame as picture files of ``size`` (rows, columns): gray, in colour, and confidence (white: sure).
-
-    ``references``: names of the references that its colours come from.
-    """
-
-    size: tuple[int, int]
-    gray: Path
-    color: Path
-    confidence: Path
-    references: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class PaintableFrame:
-    """A frame in colour as a picture file of ``size`` (rows, columns), and names of its references."""
-
-    picture: Path
-    size: tuple[int, int]
-    references: tuple[str, ...]
+MAX_GRAY_FRAMES = 16  # in memory, of at most a megabyte each
+AS_PLANNED = ShotRenderOptions()
 
 
 class FramePreviewer:
-    """Colorizes frames of plans in this process, one at a time; the model that was used last stays loaded.
+    """Colorizes frames of plans in this process, for one thread; what it did last is kept in memory.
 
     Pictures are cached in the folder ``look`` of each project.
     """
 
     def __init__(self, device: str = "auto") -> None:
-        self._device = device
-        self._lock = threading.Lock()
-        self._model: tuple[str, Colorizer] | None = None
-        self._attributions: OrderedDict[str, Attribution] = OrderedDict()
+        self._colorizer = FrameColorizer(device)
+        self._grays: OrderedDict[Path, UInt8Array] = OrderedDict()
 
-    def save_gray_frame(self, project: Project, frame: int) -> Path:
-        """Save a frame in gray, of preview size; gives the file.
+    def warm_up(self) -> None:
+        """Load the default model, so that the first frame comes sooner."""
+        self._colorizer.load_model(DEFAULT_MODEL)
 
-        Raises NotFoundError for a frame that the film does not have, InputError where the film cannot be read.
+    def preview_frame(
+        self, project: Project, frame: int, saturation: float | None = None, edge_filter: EdgeFilter | None = None
+    ) -> FramePreview:
+        """Show a frame as it was rendered, else colorize it alone by the project's plan.
+
+        ``saturation`` and ``edge_filter``: to try, without changing the plan. Raises UsageError without a plan,
+        NotFoundError for a frame that the film does not have, InputError where the film cannot be read.
         """
-        index, _ = _find_frame_index(project)
-        _check_frame(frame, index.frames)
-        path = project.folder / "look" / f"{hashlib.sha256(repr(index).encode()).hexdigest()[:8]}-{frame}-gray.jpg"
-        return write_if_missing(path, lambda: self.read_gray_frame(project, frame))
-
-    def read_gray_frame(self, project: Project, frame: int) -> UInt8Array:
-        """Read a frame as a gray picture ``H W`` of preview size. Raises as `save_gray_frame`."""
-        return _read_gray_frame(project.film, *_find_frame_index(project), frame)
-
-    def export_frame(self, project: Project, frame: int) -> Path:
-        """Save a frame in gray at full size; its file name places it at the frame when it is uploaded in colour.
-
-        Raises as `save_gray_frame`.
-        """
-        path = project.folder / "look" / f"ref_{frame:06d}.png"
-        write_picture_file(path, _read_gray_frame(project.film, *_find_frame_index(project), frame, longest_side=None))
-        return path
-
-    def preview_frame(self, project: Project, frame: int) -> FramePreview:
-        """Colorize a frame by the project's plan. Raises UsageError without a plan, and as `save_gray_frame`."""
-        plan = project.require_plan()
-        main_pass = _find_main_pass(plan, frame)
-        stem = f"{_pass_key(plan, main_pass)}-{frame}"
+        planned, changes = read_planned_frames(project), ShotRenderOptions(None, saturation, edge_filter)
+        colors = planned.find_colors(frame)
+        is_rendered = planned.is_rendered(project.work_folder, frame)
+        decisive = [one.digest for one in planned.list_passes(frame)] if is_rendered else colors.key
+        finish = [
+            (one.saturation, one.edge_filter)
+            for one in (with_finish(one.options, changes) for one in planned.list_passes(frame))
+        ]
+        stem = f"{hash_words(frame, decisive)}-{frame}"
         folder = project.folder / "look"
-        gray = self.save_gray_frame(project, frame)
-        preview = FramePreview(
-            read_picture_size(gray),
-            gray,
-            folder / f"{stem}-color.jpg",
-            folder / f"{stem}-confidence.jpg",
-            _reference_names(plan, main_pass),
+        color, confidence = folder / f"{stem}-{hash_words(finish)[:8]}-color.jpg", folder / f"{stem}-confidence.jpg"
+        gray = write_if_missing(find_gray_file(project, frame), lambda: self._read_gray(project, frame))
+        if not (color.is_file() and confidence.is_file()):
+            _write_colored(self._color(project, planned, colors, changes), color, confidence)
+        doubt = 1 - float(_read_gray_picture(confidence).mean()) / 255
+        return FramePreview(
+            read_picture_size(gray), gray, color, confidence, colors.names, round(doubt, 3), is_rendered
         )
-        if not (preview.color.is_file() and preview.confidence.is_file()):
-            attribution = self._attribute_frame(plan, main_pass, frame)
-            write_picture_file(preview.color, attribution.rgb)
-            write_picture_file(preview.confidence, (255 * attribution.confidence).round().astype(np.uint8))
-        return preview
 
-    def find_color_origin(self, project: Project, frame: int, row: float, column: float) -> Origin | None:
-        """Find where the colour of a point (row and column, 0..1 of the frame) comes from.
+    def save_thumbnail(self, project: Project, frame: int) -> Thumbnail:
+        """Save what a frame looks like now as a small picture. Raises as `preview_frame`."""
+        planned = read_planned_frames(project)
+        if found := find_thumbnail(project, planned, frame):
+            return found
+        colors = find_small_colors(planned, frame)
+        gray = self._read_gray(project, frame)
+        small = resize(gray, fit_preview_size(gray.shape, THUMBNAIL_SIDE))
+        colored = self._color(project, planned, colors, gray=small)
+        path = name_thumbnail(project, planned, frame, colored.doubt)
+        write_picture_file(path, colored.rgb, MAX_THUMBNAILS)
+        return Thumbnail(path, colored.doubt)
 
-        The origin's reference is a position in `FramePreview.references`. None for models that do not match positions
-        in references. Raises as `preview_frame`.
+    def find_color_origin(self, project: Project, frame: int, row: float, column: float) -> ColorOrigin | None:
+        """Find where the colour of a point (row and column, 0..1 of the frame) comes from, the frame coloured alone.
+
+        None for models that do not match positions in references. Raises as `preview_frame`.
         """
-        plan = project.require_plan()
-        return self._attribute_frame(plan, _find_main_pass(plan, frame), frame).origin_at(row, column)
+        planned = read_planned_frames(project)
+        colors = planned.find_colors(frame)
+        trace = self._colorizer.trace_frame(planned.plan, colors, self._read_gray(project, frame))
+        origin = trace.origin_at(row, column)
+        return origin and ColorOrigin(colors.names[origin.reference], *origin[1:])
 
     def color_frame(self, project: Project, frame: int) -> UInt8Array:
-        """Return a frame ``H W 3`` from the rendered predictions, else colorize it now. Raises as `preview_frame`."""
-        plan = project.require_plan()
-        _check_frame(frame, plan.film.frames)
-        rendered = _read_rendered_frame(plan, project.work_folder, frame)
-        if rendered is not None:
-            return rendered
-        return self._attribute_frame(plan, _find_main_pass(plan, frame), frame).rgb
-
-    def save_colored_frame(self, project: Project, frame: int, picture: UInt8Array) -> Path:
-        """Save a picture of `color_frame`; gives the file, which is named by its contents."""
-        path = project.folder / "look" / f"{hashlib.sha256(picture.tobytes()).hexdigest()[:16]}-{frame}-painted.jpg"
-        return write_if_missing(path, lambda: picture)
-
-    def reference_names(self, project: Project, frame: int) -> tuple[str, ...]:
-        """Return the names of the references that colour a frame. Raises as `preview_frame`."""
-        plan = project.require_plan()
-        return _reference_names(plan, _find_main_pass(plan, frame))
+        """Return a frame ``H W 3`` as `preview_frame` shows it."""
+        planned = read_planned_frames(project)
+        return self._color(project, planned, planned.find_colors(frame)).rgb
 
     def open_frame(self, project: Project, frame: int) -> PaintableFrame:
-        """Save a frame as it was rendered, to be painted on. Raises as `preview_frame`."""
+        """Save a frame as it looks now, to be painted on. Raises as `preview_frame`."""
         picture = self.color_frame(project, frame)
-        file = self.save_colored_frame(project, frame, picture)
-        return PaintableFrame(file, (picture.shape[0], picture.shape[1]), self.reference_names(project, frame))
+        file = self._save_picture(project, frame, picture, "painted")
+        known = find_known_picture(project, frame, self._read_gray(project, frame))
+        strokes = file.with_name(f"{hash_words(known.tobytes())}-{frame}-strokes.png")
+        was_painted = known.shape[2] == 4 and bool(known[..., 3].any())
+        return PaintableFrame(
+            file,
+            (picture.shape[0], picture.shape[1]),
+            read_planned_frames(project).find_colors(frame).names,
+            write_if_missing(strokes, lambda: known) if was_painted else None,
+        )
 
     def correct_by_strokes(self, project: Project, frame: int, layer: str, painted_on: str | None) -> None:
         """Make strokes on a frame a reference of its shot; ``layer``: as `decode_strokes` takes it.
@@ -157,13 +136,7 @@ class FramePreviewer:
         ``painted_on``: the file name of the picture that was painted on, if the rest of it is right, too. Raises
         UsageError where that has changed meanwhile, and as `decode_strokes` and `Project.add_correction`.
         """
-        gray, seen = self.read_gray_frame(project, frame), None
-        strokes = decode_strokes(layer, (gray.shape[0], gray.shape[1]))
-        if painted_on is not None:
-            seen = self.color_frame(project, frame)
-            if self.save_colored_frame(project, frame, seen).name != painted_on:
-                raise UsageError("this frame was coloured anew meanwhile: open it again, and look whether it is right")
-        project.add_correction(frame, paint_strokes_on_frame(project, frame, strokes, gray, seen))
+        project.add_correction(frame, self._paint(project, frame, layer, painted_on))
 
     def correct_by_picture(self, project: Project, frame: int, picture: Path) -> None:
         """Make an uploaded picture of a frame a reference of its shot. Raises as `Project.add_correction`."""
@@ -173,124 +146,115 @@ class FramePreviewer:
             given = apply_frame_luma(given, self.read_gray_frame(project, frame))
         project.add_correction(frame, given)
 
-    def _attribute_frame(self, plan: Plan, main_pass: InferencePass, frame: int) -> Attribution:
-        """Predict a frame alone, without history, and where its colours come from; the latest results are cached."""
-        key = f"{_pass_key(plan, main_pass)}-{frame}"
-        with self._lock:
-            if key not in self._attributions:
-                film = plan.film
-                with RangeReader(film.path, film.frame_index, start_seconds=film.start_seconds) as reader:
-                    references = ReferenceReader()  # anew each time: somebody may have painted on a picture
-                    pictures = [make_session_picture(references.load(one), reader) for one in main_pass.references]
-                gray = _read_gray_frame(film.path, film.frame_index, film.start_seconds, frame)
-                session = Session(
-                    self._load_model(plan.model),
-                    pictures,
-                    height=gray.shape[0],
-                    width=gray.shape[1],
-                    options=main_pass.options,
-                    device=self._device,
-                    engine="torch",  # a frame alone is not worth compiling
-                    in_shot=[reference.frame for reference in main_pass.references] == [frame],
-                )
-                self._attributions[key] = session.attribute_frame(gray)
-                while len(self._attributions) > MAX_CACHED_ATTRIBUTIONS:
-                    self._attributions.popitem(last=False)
-            self._attributions.move_to_end(key)
-            return self._attributions[key]
+    def spread_strokes(
+        self, project: Project, frame: int, layer: str, painted_on: str | None, frames: list[int]
+    ) -> tuple[SpreadFrame, ...]:
+        """Show other frames of a shot without and with strokes on one of them; nothing is changed.
 
-    def _load_model(self, name: str) -> Colorizer:
-        if self._model is None or self._model[0] != name:
-            self._model = name, load_model(name)
-        return self._model[1]
+        All are coloured alone, as `preview_frame` does where nothing was rendered. Arguments and errors as
+        `correct_by_strokes` and `check_neighbours`.
+        """
+        planned = read_planned_frames(project)
+        check_neighbours(planned, frame, frames)
+        painted = self._paint(project, frame, layer, painted_on)
+        path = project.folder / "references" / f"ref_{frame:06d}.png"
+        changed = plan_with_picture(planned, frame, painted, path)
+        shown = []
+        for other in frames:
+            gray = self._read_gray(project, other)
+            before = self._color_alone(planned, planned.find_colors(other), gray)
+            after = self._color_alone(changed, changed.find_colors(other), gray, painted={path: painted})
+            files = (self._save_picture(project, other, one.rgb, "spread") for one in (before, after))
+            shown.append(SpreadFrame(other, *files))
+        return tuple(shown)
 
+    def color_first_look(self, project: Project) -> FirstLook:
+        """Show an early frame in the colours of the reference that is most like it; in gray where there is none.
 
-def _find_frame_index(project: Project) -> tuple[FrameIndex, float]:
-    """Return the film's frame index and the start of its part in seconds, of the plan or else of the survey."""
-    plan = project.read_plan()
-    if plan:
-        return plan.film.frame_index, plan.film.start_seconds
-    film_survey = project.read_survey()
-    if film_survey is None:
-        raise UsageError("the film was not looked at yet: wait until its shots are found")
-    return film_survey.index, project.entry.start_seconds
+        Needs neither survey nor plan. Raises InputError where film or references cannot be read.
+        """
+        look = save_first_look(project)
+        gray = _read_gray_picture(look.gray)
+        chosen = choose_alike(gray, project.list_references())
+        if chosen is None:
+            return look
+        reference, picture = chosen
+        stem = f"{look.gray.stem.removesuffix('-gray')}-{hash_words(picture.tobytes())[:8]}"
+        color, confidence = (look.gray.with_name(f"{stem}-{name}.jpg") for name in ("color", "confidence"))
+        if not (color.is_file() and confidence.is_file()):
+            trace = self._colorizer.trace_gray(
+                DEFAULT_MODEL, RenderOptions(), lambda: [picture], gray, session_key=stem, frame_key="first"
+            )
+            colored = finish_trace(gray, trace, MODEL_CATALOG[DEFAULT_MODEL].spec, RenderOptions())
+            _write_colored(colored, color, confidence)
+        return replace(look, color=color, confidence=confidence, reference=reference.name)
 
+    def read_gray_frame(self, project: Project, frame: int) -> UInt8Array:
+        """Read a frame as a gray picture ``H W`` of preview size. Raises as `preview_frame`."""
+        return self._read_gray(project, frame)
 
-def _check_frame(frame: int, frames: int) -> None:
-    if not 0 <= frame < frames:
-        raise NotFoundError(f"there is no frame {frame}: the film has {frames}, the first is 0")
+    def _paint(self, project: Project, frame: int, layer: str, painted_on: str | None) -> UInt8Array:
+        """Return the corrected frame, ``H W 3`` or partial ``H W 4``; arguments and errors as `correct_by_strokes`."""
+        gray, seen = self._read_gray(project, frame), None
+        strokes = decode_strokes(layer, (gray.shape[0], gray.shape[1]))
+        if painted_on is not None:
+            seen = self.color_frame(project, frame)
+            if self._save_picture(project, frame, seen, "painted").name != painted_on:
+                raise UsageError("this frame was coloured anew meanwhile: open it again, and look whether it is right")
+        return paint_strokes_on_frame(project, frame, strokes, gray, seen)
 
+    def _save_picture(self, project: Project, frame: int, picture: UInt8Array, kind: str) -> Path:
+        """Save a picture of a frame in a file that is named by what is in it."""
+        path = project.folder / "look" / f"{hash_words(picture.tobytes())}-{frame}-{kind}.jpg"
+        return write_if_missing(path, lambda: picture)
 
-def _read_gray_frame(
-    film: Path, index: FrameIndex, start_seconds: float, frame: int, longest_side: int | None = LONGEST_SIDE
-) -> UInt8Array:
-    """Read a frame as a display shows it, in gray, ``H W``; None for ``longest_side`` leaves its size."""
-    _check_frame(frame, index.frames)
-    with RangeReader(film, index, start_seconds=start_seconds) as reader:
-        (block,) = reader.iter_blocks(frame, frame + 1, 1)
-        whole = to_display_gray(block.luma_codes[0], reader.info)
-    return whole if longest_side is None else resize(whole, fit_preview_size(whole.shape, longest_side))
+    def _color(
+        self,
+        project: Project,
+        planned: PlannedFrames,
+        colors: FrameColors,
+        changes: ShotRenderOptions = AS_PLANNED,
+        gray: UInt8Array | None = None,
+    ) -> ColoredFrame:
+        """Colour a frame at the size of ``gray``, by default that of previews: as it was rendered, else alone."""
+        seen = self._read_gray(project, colors.frame) if gray is None else gray
+        if not planned.is_rendered(project.work_folder, colors.frame):
+            return self._color_alone(planned, colors, seen, changes)
+        spec = MODEL_CATALOG[planned.plan.model].spec
+        options = with_finish(colors.source.options, changes)
+        prediction = read_rendered_prediction(planned, project.work_folder, colors.frame, spec, changes)
+        return finish_frame(seen, prediction, make_postprocessor((seen.shape[0], seen.shape[1]), spec, options))
 
+    def _color_alone(
+        self,
+        planned: PlannedFrames,
+        colors: FrameColors,
+        gray: UInt8Array,
+        changes: ShotRenderOptions = AS_PLANNED,
+        painted: Mapping[Path, UInt8Array] | None = None,
+    ) -> ColoredFrame:
+        """Colour a frame without those before it; ``painted`` as `FrameColorizer.trace_frame`."""
+        trace = self._colorizer.trace_frame(planned.plan, colors, gray, painted)
+        options = with_finish(colors.source.options, changes)
+        return finish_trace(gray, trace, MODEL_CATALOG[planned.plan.model].spec, options)
 
-def _list_shot_passes(plan: Plan) -> list[ShotPasses]:
-    digests = {entry.path: compute_file_sha256(entry.path) for entry in plan.references.values()}
-    return build_shot_passes(plan, digests)
-
-
-def _find_main_pass(plan: Plan, frame: int) -> InferencePass:
-    """Return the pass with the largest weight in a frame."""
-    _check_frame(frame, plan.film.frames)
-    shot_passes = next(one for one in _list_shot_passes(plan) if one.shot.first <= frame < one.shot.end)
-    return max(shot_passes.weighted_passes, key=lambda weighted_pass: weighted_pass.weight_at(frame)).source
-
-
-def _pass_key(plan: Plan, one: InferencePass) -> str:
-    """Hash all that decides a preview: references, model, options; not which frames the pass has."""
-    return hashlib.sha256(repr((one.digest, one.options, plan.model, plan.weights)).encode()).hexdigest()[:16]
-
-
-def _reference_names(plan: Plan, one: InferencePass) -> tuple[str, ...]:
-    paths = {entry.path: name for name, entry in plan.references.items()}
-    return tuple(paths[reference.path] for reference in one.references)
-
-
-def _read_rendered_frame(plan: Plan, work: Path, frame: int) -> UInt8Array | None:
-    """Make a frame from the rendered predictions in the work folder; None where the current plan has none for it."""
-    folder, film = WorkFolder(work), plan.film
-
-    def open_segment(one: InferencePass, segment: int) -> Iterator[ColorPrediction]:  # runs no model, unlike a render
-        if not folder.pass_folder(one.digest, len(one)).has_segment(segment):
-            raise LookupError(one.digest)
-        return open_stored(folder)(one, segment)
-
-    with RangeReader(film.path, film.frame_index, start_seconds=film.start_seconds) as reader:
-        info = reader.info
-    shot_passes = _list_shot_passes(plan)
-    postprocessors = [make_postprocessor(one, info, make_meta_model(plan.model)) for one in shot_passes]
-    try:
-        prediction, postprocessor = next(
-            iter_frame_predictions(shot_passes, postprocessors, open_segment, first_frame=frame)
-        )
-    except LookupError:
-        return None
-    return _to_rgb(
-        _read_gray_frame(film.path, film.frame_index, film.start_seconds, frame),
-        prediction,
-        postprocessor,
-        crop=plan.options.crop,
-    )
+    def _read_gray(self, project: Project, frame: int) -> UInt8Array:
+        """Read a frame in gray, of preview size, from memory if it was seen lately."""
+        key = find_gray_file(project, frame)
+        if key not in self._grays:
+            self._grays[key] = read_gray_frame(project, frame)
+            while len(self._grays) > MAX_GRAY_FRAMES:
+                self._grays.popitem(last=False)
+        self._grays.move_to_end(key)
+        return self._grays[key]
 
 
-def _to_rgb(
-    gray: UInt8Array, prediction: ColorPrediction, postprocessor: ChromaPostprocessor, *, crop: bool
-) -> UInt8Array:
-    """Colour a gray frame ``H W`` by a prediction at working size, post-processed as in the film; gives ``H W 3``."""
-    size = gray.shape[0], gray.shape[1]
-    preview_postprocessor = ChromaPostprocessor(
-        Geometry.from_frame_size(*size, min(postprocessor.geometry.working_size), crop=crop),
-        postprocessor.saturation,
-        postprocessor.edge_filter,
-    )
-    # A gray picture of 8 bits holds luma codes of full range.
-    cbcr_codes = preview_postprocessor.compute_cbcr_codes(gray, prediction, size, BT709_FULL_RANGE, BT709_FULL_RANGE)
-    return make_rgb(gray, cbcr_codes, BT709_FULL_RANGE)
+def _read_gray_picture(path: Path) -> UInt8Array:
+    """Read a picture ``H W`` that this program wrote."""
+    return np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.uint8)
+
+
+def _write_colored(colored: ColoredFrame, color: Path, confidence: Path) -> None:
+    """Write a frame in colour, and how sure the colours are: white where they are."""
+    write_picture_file(color, colored.rgb)
+    write_picture_file(confidence, (255 * colored.confidence).round().astype(np.uint8))

@@ -5,11 +5,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from kinemacolor.errors import InputError
 from kinemacolor.shots.shot import Shot
 from kinemacolor.web.film_card import FilmCard
+from kinemacolor.web.frame_answers import FirstLook
+from kinemacolor.web.frame_reading import find_gray_file
 from kinemacolor.web.helper_pool import HelperPool
 from kinemacolor.web.kept_facts import find_facts
 from kinemacolor.web.project import Project
@@ -49,6 +51,7 @@ class Looker:
         self._pool = HelperPool("kinemacolor.web.looking", size=LOOKERS, seconds=seconds, memory_bytes=memory_bytes)
         self._cuts = lru_cache(maxsize=64)(self._ask_about_cuts)
         self._is_partial = lru_cache(maxsize=4096)(self._ask_whether_partial)
+        self._measure_video = lru_cache(maxsize=256)(self._ask_for_size)
 
     def check_upload(self, path: Path) -> None:
         """Raise InputError for an uploaded film, picture or folder of pictures that is not taken, or not read."""
@@ -102,6 +105,28 @@ class Looker:
         """Write a reference of preview size to ``target``."""
         self._pool.call("shrink_reference", source=str(source), target=str(target))
 
+    def save_gray_frame(self, project: Project, frame: int) -> Path:
+        """As `frame_reading.save_gray_frame`; answered here where the picture is there already."""
+        path = find_gray_file(project, frame)
+        return path if path.is_file() else Path(self._call_frame("save_gray_frame", project, frame))
+
+    def export_frame(self, project: Project, frame: int) -> Path:
+        """As `frame_reading.export_frame`."""
+        return Path(self._call_frame("export_frame", project, frame))
+
+    def save_regions(self, project: Project, frame: int) -> Path:
+        """As `frame_regions.save_regions`."""
+        return Path(self._call_frame("save_regions", project, frame))
+
+    def save_first_look(self, project: Project) -> FirstLook:
+        """As `first_look.save_first_look`."""
+        found = self._pool.call("save_first_look", folder=str(project.folder))
+        return TypeAdapter(FirstLook).validate_python(found)
+
+    def measure_video(self, path: Path) -> tuple[int, int, float]:
+        """Return width and height in px and frames a second of a film that this program wrote."""
+        return self._measure_video(path, path.stat().st_mtime_ns)
+
     def close(self) -> None:
         """End the processes."""
         self._pool.close()
@@ -112,6 +137,13 @@ class Looker:
     def _ask_about_cuts(self, folder: Path, firsts: tuple[int, ...] | None, changed_ns: int) -> CutFacts | None:
         found = self._pool.call("describe_cuts", folder=str(folder), firsts=None if firsts is None else list(firsts))
         return None if found is None else CutFacts.model_validate(found)
+
+    def _call_frame(self, name: str, project: Project, frame: int) -> str:
+        return str(self._pool.call(name, folder=str(project.folder), frame=frame))
+
+    def _ask_for_size(self, path: Path, changed_ns: int) -> tuple[int, int, float]:
+        width, height, rate = self._pool.call("measure_video", path=str(path))
+        return int(width), int(height), float(rate)
 
     def _ask_whether_partial(self, path: Path, changed_ns: int) -> bool:
         return bool(self._pool.call("is_partial_picture", path=str(path)))

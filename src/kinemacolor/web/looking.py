@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 from PIL import Image
+from pydantic_core import to_jsonable_python
 
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.references.load import check_reference_specs, load_reference
@@ -16,6 +17,7 @@ from kinemacolor.video.geometry import resize
 from kinemacolor.video.images import read_color_picture
 from kinemacolor.video.picture_files import MAX_PICTURE_PIXELS
 from kinemacolor.video.reader import probe_film
+from kinemacolor.web import first_look, frame_reading, frame_regions
 from kinemacolor.web.film_card import describe_film as describe_film_of
 from kinemacolor.web.picture_cache import REFERENCE_SIDE, fit_preview_size, write_picture_file
 from kinemacolor.web.project import Project
@@ -97,10 +99,39 @@ def describe_film(folder: str) -> dict[str, object]:
     return describe_film_of(Project(Path(folder))).model_dump(mode="json")
 
 
+def save_gray_frame(folder: str, frame: int) -> str:
+    """As `frame_reading.save_gray_frame`."""
+    return str(frame_reading.save_gray_frame(Project(Path(folder)), frame))
+
+
+def export_frame(folder: str, frame: int) -> str:
+    """As `frame_reading.export_frame`."""
+    return str(frame_reading.export_frame(Project(Path(folder)), frame))
+
+
+def save_regions(folder: str, frame: int) -> str:
+    """As `frame_regions.save_regions`."""
+    return str(frame_regions.save_regions(Project(Path(folder)), frame))
+
+
+def save_first_look(folder: str) -> object:
+    """As `first_look.save_first_look`."""
+    return to_jsonable_python(first_look.save_first_look(Project(Path(folder))))
+
+
+def measure_video(path: str) -> tuple[int, int, float]:
+    """Return width and height in px and frames a second of a film that this program wrote."""
+    info = probe_film(Path(path))
+    return info.width, info.height, float(info.rate or 24)
+
+
 def prepare() -> dict[str, Callable[..., object]]:
     """Return what can be asked for, by name."""
     cv2.setNumThreads(1)
     Image.MAX_IMAGE_PIXELS = MAX_PICTURE_PIXELS
-    calls = (check_film, check_reference, is_partial_picture, describe_reference, shrink_reference)
-    more = (save_poster, describe_cuts, describe_film)
-    return {call.__name__: call for call in (*calls, *more)}
+    calls = (
+        *(check_film, check_reference, is_partial_picture, describe_reference, shrink_reference),
+        *(describe_film, describe_cuts, save_poster),
+        *(save_gray_frame, export_frame, save_regions, save_first_look, measure_video),
+    )
+    return {call.__name__: call for call in calls}

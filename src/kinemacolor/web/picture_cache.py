@@ -13,7 +13,7 @@ from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.video.images import write_picture
 
 REFERENCE_SIDE = 640  # px: the longer side of previews of references
-MAX_CACHED_FILES = 90
+MAX_CACHED_FILES = 200
 
 
 def fit_preview_size(shape: Sequence[int], longest_side: int) -> tuple[int, int]:
@@ -32,22 +32,25 @@ def write_if_missing(path: Path, make: Callable[[], UInt8Array]) -> Path:
     return path
 
 
-def write_picture_file(path: Path, picture: UInt8Array) -> None:
-    """Write a picture ``H W`` or ``H W 3`` whole, then remove the oldest files of its folder."""
+def write_picture_file(path: Path, picture: UInt8Array, most: int = MAX_CACHED_FILES) -> None:
+    """Write a picture ``H W``, ``H W 3`` or ``H W 4`` whole, then remove all but the newest ``most`` of its folder."""
     rgb = np.dstack([picture] * 3) if picture.ndim == 2 else picture
     fresh = path.with_name(f".{os.getpid()}-{threading.get_ident()}-{path.name}")
     with translate_disk_errors(path):
         path.parent.mkdir(exist_ok=True)
         write_picture(fresh, rgb)
         fresh.replace(path)
-    _remove_oldest(path.parent)
+    _remove_oldest(path.parent, most)
 
 
-def _remove_oldest(folder: Path) -> None:
-    """Remove all but the newest `MAX_CACHED_FILES` pictures; others may remove or write at the same time."""
+def _remove_oldest(folder: Path, most: int) -> None:
+    """Remove all but the newest ``most`` pictures; others may remove or write at the same time."""
+    files = list(folder.glob("[!.]*"))
+    if len(files) <= most:
+        return
     ages = {}
-    for file in folder.glob("[!.]*"):
+    for file in files:
         with suppress(FileNotFoundError):
             ages[file] = file.stat().st_mtime
-    for file in sorted(ages, key=ages.__getitem__)[: max(0, len(ages) - MAX_CACHED_FILES)]:
+    for file in sorted(ages, key=ages.__getitem__)[: max(0, len(ages) - most)]:
         file.unlink(missing_ok=True)

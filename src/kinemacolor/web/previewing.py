@@ -8,18 +8,18 @@ from pydantic_core import to_jsonable_python
 
 from kinemacolor.web.frame_previews import FramePreviewer
 from kinemacolor.web.project import Project
+from kinemacolor.web.remote_previews import DEVICE_VARIABLE
 
-DEVICE_VARIABLE = "KINEMACOLOR_PREVIEW_DEVICE"
 METHODS = (
-    *("save_gray_frame", "export_frame", "preview_frame", "find_color_origin"),
-    *("open_frame", "correct_by_strokes", "correct_by_picture"),
+    *("preview_frame", "save_thumbnail", "find_color_origin", "color_first_look"),
+    *("open_frame", "correct_by_strokes", "correct_by_picture", "spread_strokes"),
 )
 
 
 def prepare() -> dict[str, Callable[..., object]]:
     """Return the methods of a `FramePreviewer` by name; projects and results are passed as JSON has them."""
     previewer = FramePreviewer(os.environ.get(DEVICE_VARIABLE, "auto"))
-    return {name: _as_call(getattr(previewer, name)) for name in METHODS}
+    return {name: _as_call(getattr(previewer, name)) for name in METHODS} | {"warm_up": previewer.warm_up}
 
 
 def _as_call(method: Callable[..., object]) -> Callable[..., object]:

@@ -10,12 +10,13 @@ from tempfile import TemporaryDirectory
 from filelock import FileLock
 
 from kinemacolor.errors import InputError, UsageError
-from kinemacolor.plan.document import Plan, ReferenceEntry
+from kinemacolor.plan.document import Plan
 from kinemacolor.references.load import check_reference_specs
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.video.images import FILM_SUFFIXES, PICTURE_SUFFIXES, write_picture
+from kinemacolor.web.corrected_plan import place_correction
 from kinemacolor.web.edited_cuts import keep_cuts_of
 from kinemacolor.web.names import safe_file_name
 from kinemacolor.web.project_folder import ProjectFolder
@@ -128,11 +129,9 @@ class Project(ProjectFolder):
         does not have, InputError for a picture that cannot be a reference.
         """
         with self.exclusive_changes(f"Frame {frame} corrected"):
-            plan = self.require_plan()
-            if not 0 <= frame < plan.film.frames:
-                raise UsageError(f"the film has no frame {frame}: its last one is {plan.film.frames - 1}")
             name = _stem_at_frame(frame)
             path = self.folder / "references" / f"{name}.png"
+            changed = place_correction(self.require_plan(), frame, path)
             fresh = path.with_name(f".{name}.png")
             with translate_disk_errors(path):
                 path.parent.mkdir(exist_ok=True)
@@ -143,16 +142,7 @@ class Project(ProjectFolder):
                 fresh.replace(path)
             finally:
                 fresh.unlink(missing_ok=True)
-            references = {key: entry for key, entry in plan.references.items() if entry.frame != frame}
-            gone = set(plan.references) - set(references)
-            references[name] = ReferenceEntry(path=path, frame=frame)
-            shots = [
-                shot.with_references((set(shot.references) - gone) | {name})
-                if shot.first <= frame <= shot.last or gone & set(shot.references)
-                else shot
-                for shot in plan.shots
-            ]
-            changed = self.write_plan(plan.model_copy(update={"references": references, "shots": tuple(shots)}))
+            changed = self.write_plan(changed)
             self._replace_duplicates(path)
             return changed
 

@@ -18,7 +18,7 @@ from kinemacolor.web.project import Project
 from kinemacolor.web.project_entry import ProjectEntry
 from kinemacolor.web.storage import unused_path
 
-_FILES_OF_A_PART = ("suggestions.json", "try.mp4")
+_FILES_OF_A_PART = ("suggestions.json", "try.mp4", "tried.json")
 
 
 def create_project(

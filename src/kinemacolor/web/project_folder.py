@@ -89,6 +89,11 @@ class ProjectFolder:
         return self.folder / "compare.mp4"
 
     @property
+    def preview_clip_file(self) -> Path:
+        """The clip that was tried last, gray and colour side by side."""
+        return self.folder / "try.mp4"
+
+    @property
     def rendered_plan_file(self) -> Path:
         """The plan from which results, comparison video and report were made."""
         return self.folder / "rendered.plan.json"
@@ -97,12 +102,6 @@ class ProjectFolder:
     def preview_plan_file(self) -> Path:
         """The plan from which the preview clip was made."""
         return self.folder / "tried.plan.json"
-
-    def is_outdated(self, made_by: Path) -> bool:
-        """Whether the plan has changed since ``made_by``, a copy of it, was written; False without a copy."""
-        if not made_by.is_file():
-            return False
-        return not self.plan_file.is_file() or made_by.read_bytes() != self.plan_file.read_bytes()
 
     def read_survey(self) -> Survey | None:
         """Load the survey of the film; None if it was not analyzed yet."""

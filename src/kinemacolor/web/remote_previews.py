@@ -1,17 +1,21 @@
-"""Previews of frames as the server asks for them: a process of its own makes them (`previewing`)."""
+"""Previews of frames as the server asks for them: a process of its own makes them (`previewing`). Loads no torch."""
 
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from kinemacolor.inference.attribution import Origin
-from kinemacolor.web.frame_previews import FramePreview, PaintableFrame
+from kinemacolor.errors import KinemacolorError
+from kinemacolor.web.frame_answers import ColorOrigin, FirstLook, FramePreview, PaintableFrame, SpreadFrame
+from kinemacolor.web.frame_passes import read_planned_frames
 from kinemacolor.web.helper_pool import HelperPool
-from kinemacolor.web.previewing import DEVICE_VARIABLE
 from kinemacolor.web.project import Project
+from kinemacolor.web.thumbnails import Thumbnail, find_thumbnail
 
 T = TypeVar("T")
+DEVICE_VARIABLE = "KINEMACOLOR_PREVIEW_DEVICE"
 PREVIEW_SECONDS = 600  # a slow model at a large working size, behind others
 
 
@@ -25,22 +29,26 @@ class RemotePreviewer:
             "kinemacolor.web.previewing", size=1, seconds=PREVIEW_SECONDS, memory_bytes=0, settings=settings
         )
 
-    def save_gray_frame(self, project: Project, frame: int) -> Path:
-        """As `FramePreviewer.save_gray_frame`."""
-        return self._ask(Path, "save_gray_frame", project, frame=frame)
+    def warm_up(self) -> None:
+        """Start the process in the background, with the default model, so that the first frame comes sooner."""
+        threading.Thread(target=self._warm_up, daemon=True).start()
 
-    def export_frame(self, project: Project, frame: int) -> Path:
-        """As `FramePreviewer.export_frame`."""
-        return self._ask(Path, "export_frame", project, frame=frame)
-
-    def preview_frame(self, project: Project, frame: int) -> FramePreview:
+    def preview_frame(
+        self, project: Project, frame: int, saturation: float | None = None, edge_filter: str | None = None
+    ) -> FramePreview:
         """As `FramePreviewer.preview_frame`."""
-        return self._ask(FramePreview, "preview_frame", project, frame=frame)
+        finish = {"saturation": saturation, "edge_filter": edge_filter}
+        return self._ask(FramePreview, "preview_frame", project, frame=frame, **finish)
 
-    def find_color_origin(self, project: Project, frame: int, row: float, column: float) -> Origin | None:
+    def save_thumbnail(self, project: Project, frame: int) -> Thumbnail:
+        """As `FramePreviewer.save_thumbnail`; answered here where the picture is there already."""
+        found = find_thumbnail(project, read_planned_frames(project), frame)
+        return found or self._ask(Thumbnail, "save_thumbnail", project, frame=frame)
+
+    def find_color_origin(self, project: Project, frame: int, row: float, column: float) -> ColorOrigin | None:
         """As `FramePreviewer.find_color_origin`."""
-        wanted: Any = Origin | None
-        found: Origin | None = self._ask(wanted, "find_color_origin", project, frame=frame, row=row, column=column)
+        wanted: Any = ColorOrigin | None
+        found: ColorOrigin | None = self._ask(wanted, "find_color_origin", project, frame=frame, row=row, column=column)
         return found
 
     def open_frame(self, project: Project, frame: int) -> PaintableFrame:
@@ -55,9 +63,26 @@ class RemotePreviewer:
         """As `FramePreviewer.correct_by_picture`."""
         self._ask(type(None), "correct_by_picture", project, frame=frame, picture=str(picture))
 
+    def spread_strokes(
+        self, project: Project, frame: int, layer: str, painted_on: str | None, frames: Sequence[int]
+    ) -> list[SpreadFrame]:
+        """As `FramePreviewer.spread_strokes`."""
+        strokes = {"layer": layer, "painted_on": painted_on}
+        return self._ask(list[SpreadFrame], "spread_strokes", project, frame=frame, **strokes, frames=list(frames))
+
+    def color_first_look(self, project: Project) -> FirstLook:
+        """As `FramePreviewer.color_first_look`."""
+        return self._ask(FirstLook, "color_first_look", project)
+
     def close(self) -> None:
         """End the process."""
         self._pool.close()
+
+    def _warm_up(self) -> None:
+        try:
+            self._pool.call("warm_up")
+        except KinemacolorError:  # whoever asks for a frame is told
+            return
 
     def _ask(self, wanted: type[T], method: str, project: Project, **arguments: object) -> T:
         answer = self._pool.call(method, folder=str(project.folder), **arguments)

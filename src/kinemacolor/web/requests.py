@@ -44,9 +44,10 @@ class MakePlan(_BaseTask):
 
 
 class PreviewClip(_BaseTask):
-    """Colorize a few seconds of the plan."""
+    """Colorize a few seconds of the plan, from a time or, if it is given, from a ``frame``."""
 
     kind: Literal["try"] = "try"
+    frame: int | None = Field(default=None, ge=0, le=10**9)
     start_seconds: float = Field(default=0, ge=0, allow_inf_nan=False)
     seconds: float = Field(default=3, gt=0, le=10)
 

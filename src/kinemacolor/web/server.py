@@ -1,7 +1,6 @@
 """Builds and runs the server: access rules, HTTP interface, page, and job queue."""
 
 import asyncio
-import os
 import socket
 import tempfile
 import webbrowser
@@ -14,12 +13,14 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from filelock import FileLock, Timeout
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from kinemacolor._version import __version__
 from kinemacolor.errors import KinemacolorError, UsageError
 from kinemacolor.web.auth import AccessMiddleware
 from kinemacolor.web.connections import make_protocol, raise_descriptor_limit
 from kinemacolor.web.looker import Looker
+from kinemacolor.web.page_files import mount_page
 from kinemacolor.web.problems import handle_error, raise_unless_machine_fault
 from kinemacolor.web.queue import JobQueue
 from kinemacolor.web.remote_previews import RemotePreviewer
@@ -30,6 +31,8 @@ from kinemacolor.web.storage import Storage
 
 STOP_SECONDS = 3
 SWEEP_SECONDS = 3600
+# Films and pictures are small already, and players ask for ranges of them.
+INCOMPRESSIBLE = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "image/tiff", "application/octet-stream")
 
 
 def create_app(options: ServerOptions) -> FastAPI:
@@ -40,10 +43,6 @@ def create_app(options: ServerOptions) -> FastAPI:
     options.check()
     storage = Storage(options.folder.resolve(), options.films, options.limits.disk_per_user)
     storage.create_folders()
-    os.environ["GRADIO_TEMP_DIR"] = str(storage.uploads_folder)
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    from kinemacolor.web.page.page import mount  # Gradio reads the environment when it is imported
-
     queue, previewer = JobQueue(storage, options.devices), RemotePreviewer(options.devices[0])
     service = Service(storage, queue, previewer, Looker(), options)
     app = FastAPI(
@@ -62,9 +61,10 @@ def create_app(options: ServerOptions) -> FastAPI:
         app.add_exception_handler(system_error, raise_unless_machine_fault)
     app.add_exception_handler(Exception, handle_error)
     app.include_router(api)
-    mounted = mount(app, service, options.limits.largest_upload)
-    mounted.add_middleware(AccessMiddleware, rules=options.access_rules, measure_left=storage.measure_left)
-    return mounted
+    mount_page(app)
+    app.add_middleware(GZipMiddleware, exclude_content_types=INCOMPRESSIBLE)
+    app.add_middleware(AccessMiddleware, rules=options.access_rules, measure_left=storage.measure_left)
+    return app
 
 
 def _make_lifespan(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

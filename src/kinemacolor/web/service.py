@@ -14,7 +14,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.models.catalog import check_fill, find_model
-from kinemacolor.options import SAMPLE_FILM, SAMPLE_REFERENCE, RenderOptions
+from kinemacolor.options import SAMPLE_FILM, SAMPLE_REFERENCE
 from kinemacolor.plan.document import Plan
 from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.utils.times import format_time
@@ -48,9 +48,6 @@ from kinemacolor.web.project_views import (
     list_result_views,
     make_stamp,
     read_sound_plan,
-)
-from kinemacolor.web.project_views import (
-    list_result_files as list_result_files,
 )
 from kinemacolor.web.queue import JobQueue
 from kinemacolor.web.remote_previews import RemotePreviewer
@@ -237,23 +234,6 @@ class Service:
             check_fill(find_model(model).spec, fill=options.fill)
             other = plan.model_copy(update={"model": model, "weights": weights_sha256(model), "options": options})
             return plan if other == plan else project.write_plan(other)
-
-    def change_model(self, project: Project, model: str, options: RenderOptions) -> Plan:
-        """Set model and options of the plan; gives the plan. Raises UsageError without a plan, WeightsError."""
-        with project.exclusive_changes("Model and options"):
-            plan = project.require_plan()
-            changed = {"model": model, "weights": weights_sha256(model), "options": options}
-            other = plan.model_copy(update=changed)
-            return plan if other == plan else project.write_plan(other)
-
-    def find_frame_at(self, project: Project, seconds: float) -> int:
-        """Return the frame that is shown ``seconds`` after the first. Raises UsageError where there is none."""
-        film_survey = project.read_survey()
-        if film_survey is None:
-            raise UsageError("the film was not looked at yet: wait until its shots are found")
-        return film_survey.frame_at(
-            float(film_survey.pts[0] * film_survey.info.time_base) - film_survey.info.origin_seconds + seconds
-        )
 
     def view_project(self, project: Project) -> ProjectView:
         """Return a project as programs get it. Raises UsageError where the project was removed."""

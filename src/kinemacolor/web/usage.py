@@ -12,8 +12,6 @@ from starlette.types import Message, Receive
 from kinemacolor.web.server_options import ServerLimits
 
 RequestKind = Literal["request", "upload", "stream"]
-# Of the page: events of jobs, and what Gradio keeps open for each tab.
-_STREAM_PATHS = ("/events", "/queue/data")
 
 
 class TooManyError(Exception):
@@ -21,10 +19,11 @@ class TooManyError(Exception):
 
 
 def classify_request(method: str, path: str, content_type: str) -> RequestKind:
-    """Tell an upload and a stream of events, which last long, from other requests."""
-    if method == "POST" and content_type.lower().startswith("multipart/form-data"):
+    """Tell an upload, in pieces or as a form, and a stream of events, which last long, from other requests."""
+    is_piece = method == "PATCH" and path.startswith("/api/uploads/")
+    if is_piece or (method == "POST" and content_type.lower().startswith("multipart/form-data")):
         return "upload"
-    return "stream" if method == "GET" and (path.endswith(_STREAM_PATHS) or "/heartbeat/" in path) else "request"
+    return "stream" if method == "GET" and path.endswith("/events") else "request"
 
 
 class UsageCounter:

@@ -41,6 +41,7 @@ from kinemacolor.web.comparison_video import write_comparison_video
 from kinemacolor.web.edited_cuts import read_edited_shots
 from kinemacolor.web.job import JobEntry
 from kinemacolor.web.made_from import hash_pictures, note_made_from
+from kinemacolor.web.preview_clip import find_clip_start, write_clip_start
 from kinemacolor.web.project import Project
 from kinemacolor.web.requests import AnalyzeFilm, MakePlan, PreviewClip, RenderFilm, make_output_target
 from kinemacolor.weights.registry import load_model
@@ -114,15 +115,17 @@ def preview_clip(project: Project, task: PreviewClip, report_progress: ProgressC
     """A few seconds in colour, for the player."""
     whole = project.require_plan()
     pictures = hash_pictures(whole)
-    plan = cut_excerpt(whole, task.start_seconds, task.start_seconds + task.seconds)
+    start_frame, start_seconds = find_clip_start(project, task)
+    plan = cut_excerpt(whole, start_seconds, start_seconds + task.seconds)
     folder = project.folder / "try"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    clip, output = folder / "try.mp4", project.folder / "try.mp4"
+    clip, output = folder / "try.mp4", project.preview_clip_file
     _render_plan(plan, folder / "work", OutputSpec(clip, EncodingOptions(vcodec="h264")), report_progress, device)
     write_comparison_video(
         plan.film.path, clip, output, start_seconds=plan.film.start_seconds, end_seconds=plan.film.end_seconds
     )
+    write_clip_start(project, start_frame)
     note_made_from(project.preview_plan_file, whole, pictures)
     shutil.rmtree(folder)
     return output

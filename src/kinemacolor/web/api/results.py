@@ -11,9 +11,10 @@ from kinemacolor.web.api.dependencies import OwnProject
 from kinemacolor.web.api.files import make_file_response
 from kinemacolor.web.made_from import is_outdated
 from kinemacolor.web.project import Project
+from kinemacolor.web.response_headers import make_report_policy
 from kinemacolor.web.storage import NotFoundError
 
-PUBLIC_PATHS = ("results", "report", "survey", "look", "references", "stills", "compare.mp4", "try.mp4")
+PUBLIC_PATHS = ("results", "report", "survey", "look", "thumbs", "references", "stills", "compare.mp4", "try.mp4")
 router = APIRouter()
 
 
@@ -90,7 +91,11 @@ def get_report(own_project: OwnProject) -> Response:
 @router.get("/projects/{project}/files/{path:path}", response_class=FileResponse)
 def get_file(own_project: OwnProject, path: str) -> FileResponse:
     """Get a file of the project: results, the report, small pictures."""
-    return make_file_response(_find_public_file(own_project, path), download=path.startswith("results/"))
+    found = _find_public_file(own_project, path)
+    response = make_file_response(found, download=path.startswith("results/"))
+    if found.suffix == ".html":
+        response.headers["Content-Security-Policy"] = make_report_policy(found.read_bytes())
+    return response
 
 
 def _find_public_file(own_project: Project, path: str) -> Path:

@@ -93,11 +93,41 @@ export interface FilmOptionsChange {
   precision?: "float32" | "float16" | "bfloat16" | null;
 }
 
+/** An early frame as pictures to get; `seconds`: its time. Colours are null while there is no reference. */
+export interface FirstLookView {
+  frame: number;
+  seconds: number;
+  width: number;
+  height: number;
+  gray: string;
+  color: string | null;
+  confidence: string | null;
+  reference: string | null;
+}
+
 /** A form in which a film can be rendered: `name` is what a task takes, `label` is for people. */
 export interface FormatView {
   name: string;
   label: string;
   suffix: string;
+}
+
+/**
+ * A frame as pictures to get: gray, in colour, and confidence (white: sure), of `width` and `height` px.
+ *
+ * `references`: names of the plan's references that its colours come from. `doubt`: 1 less the mean confidence,
+ * 0..1. `is_rendered`: colours are those of the film as it was rendered, not of the frame alone.
+ */
+export interface FrameLook {
+  frame: number;
+  width: number;
+  height: number;
+  gray: string;
+  color: string;
+  confidence: string;
+  references: string[];
+  doubt: number;
+  is_rendered: boolean;
 }
 
 /** Give a reference to shots beside those that they have; null: to all shots. */
@@ -130,6 +160,10 @@ export interface JobView {
   seconds_left: number | null;
   message: string | null;
   result: FileLink[];
+  is_stopping: boolean;
+  rate: number | null;
+  created: number;
+  ended: number | null;
 }
 
 /** Choose references for every shot. What somebody chose stays; None: as the plan has it, or the default. */
@@ -169,6 +203,35 @@ export interface MoveCut {
 }
 
 /**
+ * Where the colour of a point comes from: `row` and `column`, 0..1, of a reference; null where nobody knows.
+ *
+ * `confidence` is that of the colour, `matched` the part of it that comes from there, `filled` the part that no
+ * reference shows, all 0..1.
+ */
+export interface OriginView {
+  reference: string | null;
+  row: number | null;
+  column: number | null;
+  confidence: number | null;
+  matched: number | null;
+  filled: number | null;
+}
+
+/**
+ * A frame to be painted on, a picture to get. `painted_on` names it when strokes are sent.
+ *
+ * `strokes`: what was painted on this frame before, a picture with transparency; null where nothing was.
+ */
+export interface PaintableView {
+  picture: string;
+  painted_on: string;
+  width: number;
+  height: number;
+  references: string[];
+  strokes: string | null;
+}
+
+/**
  * Everything that decides the colours of a film; encoding and device are chosen by each render.
  *
  * `weights` has the sha256 of each part of the model, None where it is untrained. `references` are known by name;
@@ -192,9 +255,30 @@ export interface PlanChange {
   options?: FilmOptionsChange;
 }
 
-/** Colorize a few seconds of the plan. */
+/**
+ * A film to play, gray at the left and in colour at the right, each half `width` x `height` px.
+ *
+ * `rate`: frames a second. `start_frame`: of the film, where it begins. `is_outdated`: the plan was changed.
+ */
+export interface PlayerView {
+  url: string;
+  width: number;
+  height: number;
+  rate: number;
+  start_frame: number;
+  is_outdated: boolean;
+}
+
+/** The whole film, and the clip that was tried last; null where there is none. */
+export interface Players {
+  film: PlayerView | null;
+  clip: PlayerView | null;
+}
+
+/** Colorize a few seconds of the plan, from a time or, if it is given, from a `frame`. */
 export interface PreviewClip {
   kind?: "try";
+  frame?: number | null;
   start_seconds?: number;
   seconds?: number;
 }
@@ -356,6 +440,24 @@ export interface SampleFilm {
   sample: true;
 }
 
+/** Strokes on a frame, and other frames of its shot to look at. */
+export interface SentSpread {
+  layer: string;
+  painted_on?: string | null;
+  frames: number[];
+}
+
+/**
+ * Strokes on a frame: `layer`, a data URL of a PNG of the size of what is painted on, transparent elsewhere.
+ *
+ * `painted_on`: the name that `PaintableView` has, if all the rest of the frame is right, too; null: only what is
+ * painted counts.
+ */
+export interface SentStrokes {
+  layer: string;
+  painted_on?: string | null;
+}
+
 /** What may be uploaded: bytes of one file, and endings of names. */
 export interface SessionLimits {
   largest_upload: number;
@@ -469,6 +571,18 @@ export interface SplitShot {
   at: number;
 }
 
+/** A frame without and with strokes on another one, as pictures to get. */
+export interface SpreadFrameView {
+  frame: number;
+  before: string;
+  after: string;
+}
+
+/** How strokes would spread over other frames. */
+export interface SpreadView {
+  frames: SpreadFrameView[];
+}
+
 /** Where a still was taken: a colour film, its path relative to the plan's file, and the number of its frame. */
 export interface StillEntry {
   path: string;
@@ -485,6 +599,12 @@ export interface SuggestedFrame {
   frame: number;
   coverage: number;
   shots: number[];
+}
+
+/** What a frame looks like now, as a small picture to get; `doubt`: 1 less the mean confidence, 0..1. */
+export interface ThumbnailView {
+  color: string;
+  doubt: number;
 }
 
 /** An upload that goes on at `received`, and not where a piece was offered. */

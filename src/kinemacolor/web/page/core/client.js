@@ -1,14 +1,20 @@
 /**
- * Asks the HTTP interface. Every call gives parsed JSON, or throws a `Problem` whose message is meant for a person.
+ * Asks the HTTP interface, and hears from it. Every call gives parsed JSON, or throws a `Problem` whose message is meant for a
+ * person.
  */
+import { Store } from "./store.js";
 
 /** What a request was answered that did not do what was asked. */
 export class Problem extends Error {
-  /** @param {string} message @param {number} status 0: the server was not reached */
-  constructor(message, status) {
+  /**
+   * @param {string} message @param {number} status 0: the server was not reached
+   * @param {any} [answer] what else the server said
+   */
+  constructor(message, status, answer = {}) {
     super(message);
     this.name = "Problem";
     this.status = status;
+    this.answer = answer;
   }
 }
 
@@ -41,7 +47,9 @@ export async function request(method, path, body, signal) {
   } catch {
     answer = {};
   }
-  if (!response.ok) throw new Problem(answer.error ?? `The server answered ${response.status}.`, response.status);
+  if (!response.ok) {
+    throw new Problem(answer.error ?? `The server answered ${response.status}.`, response.status, answer);
+  }
   return answer;
 }
 
@@ -55,3 +63,94 @@ export const patch = (path, body) => request("PATCH", path, body);
 export const put = (path, body) => request("PUT", path, body);
 /** @param {string} path */
 export const remove = (path) => request("DELETE", path);
+
+/** @typedef {import("./api.d.ts").Session} Session */
+
+/** Where a browser notes the uploads that it began. */
+export const UPLOADS_KEY = "kinemacolor-uploads";
+
+/** @type {Promise<Session> | null} */
+let session = null;
+
+/** What the server can do and may; asked once. @param {boolean} [again] the disk is another one @returns {Promise<Session>} */
+export function readSession(again = false) {
+  if (again) session = null;
+  session ??= get("/session").catch((error) => {
+    session = null;
+    throw error;
+  });
+  return /** @type {Promise<Session>} */ (session);
+}
+
+/**
+ * A file on its way to the server, as `uploads.js` tells it.
+ *
+ * @typedef {object} Sending
+ * @property {string} name
+ * @property {number} size bytes
+ * @property {number} received bytes that the server has
+ * @property {number | null} rate bytes per second
+ * @property {boolean} isBroken the connection is; it is tried again
+ * @property {() => void} stop
+ */
+
+/**
+ * @typedef {object} Live
+ * @property {import("./api.d.ts").JobView[]} jobs all of the user's
+ * @property {number} others jobs of other users that run or wait
+ * @property {Sending[]} uploads of this page
+ * @property {string | null} revision of the project that is listened to: another one, another state of it
+ * @property {string | null} trouble why nothing is heard, in words; null: all is well
+ */
+
+/** Jobs and the open film, as the server last told. @type {Store<Live>} */
+export const live = new Store(
+  /** @type {Live} */ ({ jobs: [], others: 0, uploads: [], revision: null, trouble: null }),
+);
+
+const PATIENCE = 2000; // ms of silence that are not worth a word
+const [SHORTEST, LONGEST] = [1000, 15000]; // ms between two tries
+
+/** @type {EventSource | null} */
+let source = null;
+let wait = SHORTEST;
+let retry = 0;
+let telling = 0;
+/** @type {string | null} */
+let listenedTo = null;
+
+/** Listens from now on, also to one project. @param {string | null} project */
+export function listenTo(project) {
+  if (source && project === listenedTo) return;
+  if (project !== listenedTo) live.set({ revision: null });
+  listenedTo = project;
+  open();
+}
+
+function open() {
+  clearTimeout(retry);
+  source?.close();
+  source = new EventSource(`/api/events${listenedTo ? `?project=${encodeURIComponent(listenedTo)}` : ""}`);
+  source.onmessage = (event) => {
+    clearTimeout(telling);
+    [wait, telling] = [SHORTEST, 0];
+    const { jobs, others, revision } = JSON.parse(event.data);
+    live.set({ jobs, others, revision, trouble: null });
+  };
+  source.onerror = () => void lose();
+}
+
+/** The stream broke: the browser's own tries end when a server refuses, so ours go on instead. */
+async function lose() {
+  source?.close();
+  clearTimeout(retry);
+  retry = setTimeout(open, wait);
+  wait = Math.min(LONGEST, 2 * wait);
+  if (telling || live.state.trouble) return;
+  telling = setTimeout(() => (telling = 0, live.set({ trouble: "The server does not answer; waiting" })), PATIENCE);
+  const problem = await get("/session").then(() => null, (error) => (error instanceof Problem ? error : null));
+  if (problem?.status === 401) {
+    live.set({ trouble: "The server does not know this browser any more: open the address it printed" });
+  }
+  if (problem?.status === 404) live.set({ trouble: "This film is not there any more" });
+}

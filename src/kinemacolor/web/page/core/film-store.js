@@ -74,6 +74,8 @@ export class FilmStore extends Store {
     this.actions = makeActions(this);
     /** @type {AbortController | null} */
     this.looking = null;
+    /** What is painted on its frames; null until somebody paints. @type {import("../correct/paint-store.js").PaintStore | null} */
+    this.painting = null;
   }
 
   /** The address of the film below `/api`. @param {string} rest */
@@ -144,7 +146,8 @@ function makeActions(store) {
      * @param {number} frame @param {{again?: boolean}} [how]
      */
     async showFrame(frame, { again = false } = {}) {
-      const last = (store.state.shots?.frames ?? 1) - 1;
+      const { shots, project, firstLook: first } = store.state;
+      const last = (shots?.frames ?? project?.film?.frames ?? Infinity) - 1;
       const wanted = Math.max(0, Math.min(last, Math.round(frame)));
       if (wanted === store.state.frame && store.state.look && !again) return;
       store.looking?.abort();
@@ -159,8 +162,10 @@ function makeActions(store) {
             firstLook: null,
           });
         } else {
-          const firstLook = await get(store.path("/first-look"), looking.signal);
-          store.set({ firstLook, look: null, isLooking: false });
+          // Where nobody chose a frame yet, it is the one of the first look; others are gray until there is a plan.
+          const firstLook = (!again && first) || await get(store.path("/first-look"), looking.signal);
+          const chosen = first || wanted > 0 ? wanted : firstLook.frame ?? wanted;
+          store.set({ firstLook, look: null, isLooking: false, frame: chosen });
         }
       } catch (error) {
         if (looking.signal.aborted) return;
@@ -180,6 +185,11 @@ function makeActions(store) {
 
     /** @param {Panel} panel */
     showPanel: (panel) => store.set({ panel }),
+    /** Opens the painter on a frame. @param {number} frame */
+    correctFrame(frame) {
+      store.set({ panel: "correct" });
+      void actions.showFrame(frame);
+    },
     /** @param {ViewMode} mode */
     showMode: (mode) => store.set({ mode }),
 

@@ -1,0 +1,80 @@
+"""Brings predictions to a frame as somebody looks at it: a rendered one, or one of the frame alone."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from kinemacolor.inference.attribution import FrameTrace
+from kinemacolor.inference.cbcr_converter import make_rgb
+from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction
+from kinemacolor.inference.session import BT709_FULL_RANGE
+from kinemacolor.models.catalog import ModelSpec
+from kinemacolor.options import RenderOptions, ShotRenderOptions
+from kinemacolor.rendering.blend import iter_frame_predictions, open_stored
+from kinemacolor.rendering.cache import WorkFolder
+from kinemacolor.rendering.passes import InferencePass
+from kinemacolor.utils.arrays import Float32Array, UInt8Array
+from kinemacolor.video.geometry import Geometry
+from kinemacolor.web.frame_passes import PlannedFrames
+
+
+class ColoredFrame(NamedTuple):
+    """A frame as sRGB ``H W 3`` uint8, and its confidence ``H W``, 0..1."""
+
+    rgb: UInt8Array
+    confidence: Float32Array
+
+    @property
+    def doubt(self) -> float:
+        """1 less the mean confidence."""
+        return 1 - float(self.confidence.mean())
+
+
+def make_postprocessor(size: tuple[int, int], spec: ModelSpec, options: RenderOptions) -> ChromaPostprocessor:
+    """Make the post-processing for pictures of ``size`` (rows, columns)."""
+    geometry = Geometry.from_frame_size(*size, options.short_side or spec.short_side, crop=options.crop)
+    return ChromaPostprocessor.from_options(geometry, spec, options)
+
+
+def finish_frame(gray: UInt8Array, prediction: ColorPrediction, postprocessor: ChromaPostprocessor) -> ColoredFrame:
+    """Colour a gray frame ``H W`` by a prediction at working size; its saturation is applied already."""
+    size = gray.shape[0], gray.shape[1]
+    # A gray picture of 8 bits holds luma codes of full range.
+    codes = postprocessor.compute_cbcr_codes(gray, prediction, size, BT709_FULL_RANGE, BT709_FULL_RANGE)
+    confidence = postprocessor.geometry.upscale_field(prediction.confidence, size)
+    return ColoredFrame(make_rgb(gray, codes, BT709_FULL_RANGE), np.clip(confidence, 0, 1))
+
+
+def finish_trace(gray: UInt8Array, trace: FrameTrace, spec: ModelSpec, options: RenderOptions) -> ColoredFrame:
+    """Colour a gray frame ``H W`` by what was predicted of it."""
+    postprocessor = make_postprocessor((gray.shape[0], gray.shape[1]), spec, options)
+    return finish_frame(gray, postprocessor.with_saturation(trace.prediction), postprocessor)
+
+
+def read_rendered_prediction(
+    planned: PlannedFrames, work: Path, frame: int, spec: ModelSpec, changes: ShotRenderOptions
+) -> ColorPrediction:
+    """Read the prediction of a frame from a work folder that has it, saturation applied.
+
+    What ``changes`` has of saturation counts instead of the plan's. Raises InputError for damaged files.
+    """
+    folder = WorkFolder(work)
+    postprocessors = [
+        make_postprocessor((64, 64), spec, with_finish(one.weighted_passes[0].source.options, changes))
+        for one in planned.shot_passes
+    ]  # of which only the saturation counts here
+
+    def open_segment(one: InferencePass, segment: int) -> Iterator[ColorPrediction]:
+        return open_stored(folder)(one, segment)
+
+    found = iter_frame_predictions(planned.shot_passes, postprocessors, open_segment, first_frame=frame)
+    return next(found).colors
+
+
+def with_finish(options: RenderOptions, changes: ShotRenderOptions) -> RenderOptions:
+    """Return options with the saturation and the edge filter of others, where those are given."""
+    saturation = options.saturation if changes.saturation is None else changes.saturation
+    return replace(options, saturation=saturation, edge_filter=changes.edge_filter or options.edge_filter)

@@ -1,0 +1,134 @@
+"""Which pass of a plan colours a frame, with what, and under which names its pictures are kept. Loads no torch."""
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from kinemacolor.options import repainting_options
+from kinemacolor.plan.document import Plan
+from kinemacolor.rendering.journal import SEGMENT_FRAMES, iter_journal
+from kinemacolor.rendering.passes import InferencePass, ShotPasses, build_shot_passes
+from kinemacolor.utils.files import compute_file_sha256
+from kinemacolor.web.frame_reading import check_frame
+from kinemacolor.web.project import Project
+
+_Stamp = tuple[int, int]  # of a file: when it was changed, in ns, and its bytes
+
+
+@dataclass(frozen=True)
+class FrameColors:
+    """What colours a frame that is predicted alone: the pass with the largest weight in it.
+
+    ``names``: of its references. ``session_key``: a hash of all that decides what is encoded before any frame.
+    """
+
+    frame: int
+    source: InferencePass
+    names: tuple[str, ...]
+    session_key: str
+
+    @property
+    def key(self) -> str:
+        """A hash of all that decides the prediction of the frame; post-processing does not."""
+        return hash_words(self.session_key, self.frame)
+
+    @property
+    def is_picture_of_frame(self) -> bool:
+        """Whether its only reference is a picture of this very frame."""
+        return [reference.frame for reference in self.source.references] == [self.frame]
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedFrames:
+    """A plan, the sha256 of its references' files, and its passes by shot."""
+
+    plan: Plan
+    digests: Mapping[Path, str]
+    shot_passes: tuple[ShotPasses, ...]
+
+    @classmethod
+    def from_plan(cls, plan: Plan, digests: Mapping[Path, str]) -> "PlannedFrames":
+        """Derive the passes of a plan."""
+        return cls(plan, digests, tuple(build_shot_passes(plan, digests)))
+
+    def find_shot(self, frame: int) -> int:
+        """Return the place of a frame's shot, from 0. Raises NotFoundError for a frame that the film does not have."""
+        check_frame(frame, self.plan.film.frames)
+        return bisect_right(self.plan.shots, frame, key=lambda shot: shot.first) - 1
+
+    def find_colors(self, frame: int, short_side: int | None = None) -> FrameColors:
+        """Find what colours a frame, at another working size if one is given. Raises as `find_shot`."""
+        weighted = self.shot_passes[self.find_shot(frame)].weighted_passes
+        source = max(weighted, key=lambda one: one.weight_at(frame)).source
+        if short_side:
+            source = replace(source, options=replace(source.options, short_side=short_side))
+        paths = {entry.path: name for name, entry in self.plan.references.items()}
+        return FrameColors(
+            frame,
+            source,
+            tuple(paths[reference.path] for reference in source.references),
+            hash_words(
+                [self.plan.film.sha256, self.plan.model, sorted(self.plan.weights.items())],
+                [(self.digests[reference.path], reference.frame) for reference in source.references],
+                sorted(repainting_options(source.options).items()),
+            ),
+        )
+
+    def list_passes(self, frame: int) -> list[InferencePass]:
+        """List the passes that a frame is blended from in a render; those of other shots reach into its dissolve."""
+        number = self.find_shot(frame)
+        around = self.shot_passes[max(0, number - 1) : number + 2]
+        return [one.source for shot in around for one in shot.weighted_passes if one.weight_at(frame) > 0]
+
+    def is_rendered(self, work: Path, frame: int) -> bool:
+        """Whether the predictions of all these passes for a frame lie in a work folder."""
+        return all(
+            _is_stored(work, one, one.painting_position(frame) // SEGMENT_FRAMES) for one in self.list_passes(frame)
+        )
+
+
+def read_planned_frames(project: Project) -> PlannedFrames:
+    """Read the plan of a project with its passes, from memory if nothing has changed. Raises UsageError without one."""
+    stamp = _stamp_file(project.plan_file)
+    plan = _read_plan(project.folder, stamp)
+    return _derive_passes(project.folder, stamp, tuple(_stamp_file(entry.path) for entry in plan.references.values()))
+
+
+@lru_cache(maxsize=8)
+def _read_plan(folder: Path, stamp: _Stamp) -> Plan:
+    return Project(folder).require_plan()
+
+
+@lru_cache(maxsize=8)
+def _derive_passes(folder: Path, stamp: _Stamp, stamps_of_references: tuple[_Stamp, ...]) -> PlannedFrames:
+    plan = _read_plan(folder, stamp)
+    paths = [entry.path for entry in plan.references.values()]
+    digests = {path: _hash_file(path, one) for path, one in zip(paths, stamps_of_references, strict=True)}
+    return PlannedFrames.from_plan(plan, digests)
+
+
+@lru_cache(maxsize=1024)
+def _hash_file(path: Path, stamp: _Stamp) -> str:
+    return compute_file_sha256(path)
+
+
+def _stamp_file(path: Path) -> _Stamp:
+    """Return what changes with a file; zeros where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
+
+
+def _is_stored(work: Path, one: InferencePass, segment: int) -> bool:
+    journal = work / "passes" / one.digest / "journal.jsonl"
+    return any(line.segment == segment for line in iter_journal(journal))
+
+
+def hash_words(*words: object) -> str:
+    """Return a hash of things by how they are written, fit for the name of a file."""
+    return hashlib.sha256(repr(words).encode()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+export { live, readSession } from "./client.js";

@@ -1,0 +1,175 @@
+/**
+ * What the server says to strokes: how they spread over other frames of the shot, before anything is rendered; then they
+ * are kept, and the next place that wants a look is offered.
+ */
+import { get, post, Problem, request } from "../core/client.js";
+import { operationsOf } from "./history.js";
+import { encodeLayer, readPixels } from "./pixels.js";
+import { chooseSpreadFrames } from "./spread-frames.js";
+import { describePlace, listUnsure, nextUnsure } from "./unsure.js";
+
+/** @typedef {import("./paint-store.js").PaintStore} PaintStore */
+
+const REST = 1000; // ms after a stroke
+const LEAST_SHARE = 0.0005; // of the frame; the server takes no less
+const TOO_LITTLE = "Too little is painted to spread: paint a larger part.";
+
+export class Conversation {
+  /** @param {PaintStore} painting */
+  constructor(painting) {
+    this.painting = painting;
+    this.asking = new AbortController();
+    this.timer = 0;
+    /** @type {unknown} */
+    this.reportOf = null;
+  }
+
+  /** Nothing is waited for any more; an answer that still comes is not heard. */
+  stop() {
+    clearTimeout(this.timer);
+    this.asking.abort();
+  }
+
+  /** Asks how the strokes spread when the hand has rested. */
+  askSoon() {
+    this.stop();
+    const { painting } = this;
+    if (!operationsOf(painting.state.history).length) {
+      painting.set({ spread: { status: "none", asked: [], frames: [], problem: null } });
+      return;
+    }
+    this.#tell({ status: "waiting" });
+    this.timer = setTimeout(() => void this.ask(), REST);
+  }
+
+  /** Asks now. */
+  async ask() {
+    this.stop();
+    const { painting } = this;
+    const { frame, base, isWhole } = painting.state;
+    const shot = frame === null ? null : painting.film.shot(frame);
+    if (frame === null || !painting.layer || !base || !shot) return;
+    if (painting.layer.share() < LEAST_SHARE) return this.#tell({ status: "failed", problem: TOO_LITTLE });
+    const frames = chooseSpreadFrames(shot, frame);
+    if (!frames.length) return this.#tell({ status: "failed", problem: "This shot has no other frame." });
+    const { signal } = this.asking = new AbortController();
+    this.#tell({ status: "working", asked: frames, problem: null });
+    const strokes = { layer: encodeLayer(painting.layer), painted_on: isWhole ? base.painted_on : null };
+    try {
+      const path = painting.film.path(`/frames/${frame}/spread`);
+      const answer = await request("POST", path, { ...strokes, frames }, signal);
+      if (signal.aborted) return;
+      this.#tell({ status: "shown", asked: [], frames: answer.frames });
+      painting.tell(`The strokes spread over ${answer.frames.length} other frames. Nothing is rendered yet.`);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof Problem)) throw error;
+      this.#tell({ status: "failed", asked: [], problem: error.message });
+    }
+  }
+
+  /** @param {Partial<import("./paint-store.js").Spread>} changes */
+  #tell(changes) {
+    this.painting.set({ spread: { ...this.painting.state.spread, ...changes } });
+  }
+
+  /** The strokes become a reference of the shot; gives whether they did. @param {boolean} andRender */
+  async keep(andRender = false) {
+    const { painting } = this;
+    const { film } = painting;
+    const { frame, base, history, isWhole } = painting.state;
+    if (frame === null || !base || !painting.layer || painting.state.isKeeping) return false;
+    this.stop();
+    painting.set({ isKeeping: true });
+    const kept = await film.actions.attempt(async () => {
+      const layer = encodeLayer(/** @type {import("./layer.js").PaintLayer} */ (painting.layer));
+      film.set({
+        project: await post(film.path(`/frames/${frame}/strokes`), {
+          layer,
+          painted_on: isWhole ? base.painted_on : null,
+        }),
+      });
+      return true;
+    });
+    painting.set({ isKeeping: false });
+    if (!kept) return false;
+    const draft = { width: base.width, height: base.height, history, isWhole };
+    this.#settle(frame, () => painting.restore(frame, draft));
+    painting.forget();
+    if (andRender) await film.actions.submit({ kind: "render" });
+    return true;
+  }
+
+  /** A picture of this frame in colour takes the place of strokes. @param {string} upload id */
+  async givePicture(upload) {
+    const { film, state: { frame } } = this.painting;
+    if (frame === null) return;
+    const given = await film.actions.attempt(async () => {
+      film.set({ project: await post(film.path(`/frames/${frame}/picture`), { upload }) });
+      return true;
+    });
+    if (given) this.#settle(frame, () => {});
+  }
+
+  /** A frame was corrected: that is told, can be taken back, and the next one is offered. @param {number} frame @param {() => void} restore */
+  #settle(frame, restore) {
+    const { film } = this.painting;
+    const undo = async () => {
+      await film.actions.undo();
+      restore();
+    };
+    film.notify(`Frame ${frame} now leads its shot.`, "told", () => void undo());
+    this.painting.tell(`Frame ${frame} is kept, it leads its shot.`);
+    void film.actions.reload();
+    void this.offerNext();
+  }
+
+  /** The report is asked for again only when something was changed. */
+  async readReport() {
+    const { film } = this.painting;
+    const revision = film.state.project?.revision;
+    if (this.reportOf === revision) return;
+    this.reportOf = revision;
+    try {
+      this.painting.set({ report: await get(film.path("/report")) });
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      this.painting.set({ report: null });
+    }
+  }
+
+  /** Frames that want a look. */
+  listUnsure() {
+    return listUnsure(this.painting.film.state.shots?.shots ?? [], this.painting.state.report);
+  }
+
+  /** Goes to the next or the last one. @param {1 | -1} step */
+  goTo(step) {
+    const { film } = this.painting;
+    const next = nextUnsure(this.listUnsure(), film.shotNumber(), step);
+    if (next) void film.actions.showFrame(next.frame);
+  }
+
+  /** Finds the next frame that wants a look, and where in it. */
+  async offerNext() {
+    const { painting } = this;
+    const next = nextUnsure(this.listUnsure(), painting.film.shotNumber(), 1);
+    if (!next) return painting.set({ offer: null });
+    painting.set({ offer: { shot: next.shot, frame: next.frame, place: null } });
+    const place = await findPlace(painting.film, next.frame);
+    if (place && painting.state.offer?.frame === next.frame) {
+      painting.set({ offer: { shot: next.shot, frame: next.frame, place } });
+    }
+  }
+}
+
+/** Where a frame is unsure, in words; null where that is not known. @param {import("../core/film-store.js").FilmStore} film @param {number} frame */
+async function findPlace(film, frame) {
+  try {
+    const look = await get(film.path(`/frames/${frame}/look`));
+    const { data, width } = await readPixels(look.confidence);
+    return describePlace(data, width);
+  } catch {
+    return null; // it is only a hint
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * How strokes spread over other frames of the shot, each before and after. `<kc-spread>` stands in the filmstrip's place
+ * and can show the filmstrip, its child, instead; `<kc-spread-row>` is the frames alone.
+ */
+import { css, html, LitElement, nothing } from "../vendor/lit.js";
+import { icon } from "../core/icons.js";
+import { StoreController } from "../core/store.js";
+import { shared } from "../core/styles.js";
+import { operationsOf } from "./history.js";
+import { paintingOf } from "./paint-store.js";
+
+/** @typedef {import("../core/film-store.js").FilmStore} FilmStore */
+/** @typedef {import("./paint-store.js").PaintState} PaintState */
+
+export const PROMISE = "Nothing is rendered yet: this is how the strokes spread.";
+
+/** @param {PaintState} state @returns {{kind: string, words: string, more: string}} */
+export function describeSpread({ spread, history }) {
+  const { status, asked, frames, problem } = spread;
+  const strokes = operationsOf(history).length;
+  const painted = strokes === 1 ? "1 stroke" : `${strokes} strokes`;
+  if (status === "shown") return { kind: "good", words: `${painted} on ${frames.length} frames`, more: PROMISE };
+  if (status === "working") return { kind: "on", words: `Colouring ${asked.length} frames`, more: "" };
+  if (status === "waiting") return { kind: "", words: painted, more: "Shown on other frames when you pause." };
+  if (status === "failed") return { kind: "bad", words: "Not shown", more: problem ?? "" };
+  return { kind: "", words: "No strokes", more: "Paint, and see here how it spreads over the shot." };
+}
+
+class SpreadRow extends LitElement {
+  static properties = { store: {}, both: { type: Boolean }, isBefore: { state: true } };
+  static styles = [
+    shared,
+    css`
+      :host {
+        display: flex;
+        flex-direction: column;
+        min-height: 0;
+      }
+      ul {
+        display: flex;
+        flex: 1;
+        gap: var(--space-2);
+        min-height: 0;
+        padding: 2px var(--space-3) var(--space-2);
+        overflow: auto hidden;
+        scrollbar-width: thin;
+        scrollbar-color: var(--surface-3) transparent;
+      }
+      li {
+        flex: none;
+        min-height: 0;
+      }
+      li button {
+        display: flex;
+        flex-direction: column;
+        height: 100%;
+        border-radius: var(--radius);
+        background: var(--surface-2);
+        overflow: hidden;
+        text-align: start;
+      }
+      li button:hover {
+        background: var(--surface-3);
+      }
+      .pictures {
+        display: flex;
+        flex: 1;
+        gap: 1px;
+        min-height: 0;
+      }
+      .pictures img,
+      .pictures .empty {
+        flex: none;
+        width: calc(var(--picture-height, calc(var(--strip-height) - 76px)) * var(--aspect, 1.78));
+        height: 100%;
+        background: var(--room);
+        object-fit: contain;
+      }
+      .stale {
+        opacity: 0.5;
+      }
+      .caption {
+        display: flex;
+        justify-content: space-between;
+        gap: var(--space-2);
+        padding: 3px 6px 4px;
+        font-size: var(--text-12);
+        color: var(--text-soft);
+      }
+    `,
+  ];
+
+  constructor() {
+    super();
+    /** @type {FilmStore | null} */
+    this.store = null;
+    this.both = false;
+    this.isBefore = false;
+    new StoreController(this, () => this.store && paintingOf(this.store));
+  }
+
+  render() {
+    if (!this.store) return nothing;
+    const { spread, base } = paintingOf(this.store).state;
+    if (base) this.style.setProperty("--aspect", String(base.width / base.height));
+    const isStale = spread.status === "waiting" || spread.status === "working";
+    const frames = spread.frames.length
+      ? spread.frames
+      : spread.asked.map((frame) => ({ frame, before: null, after: null }));
+    return html`
+      <ul aria-label="How the strokes spread" aria-busy=${spread.status === "working"}>
+        ${frames.map((one) => this.#draw(one, isStale))}
+      </ul>
+    `;
+  }
+
+  /** @param {{frame: number, before: string | null, after: string | null}} one @param {boolean} isStale */
+  #draw({ frame, before, after }, isStale) {
+    const film = /** @type {FilmStore} */ (this.store);
+    const away = frame - (paintingOf(film).state.frame ?? 0);
+    /** @param {string | null} url @param {string} words */
+    const picture = (url, words) => url ? html`<img src=${url} alt=${words}>` : html`<span class="empty"></span>`;
+    return html`
+      <li>
+        <button title="Paint on frame ${frame}, too" @click=${() => film.actions.showFrame(frame)}>
+          <span class="pictures ${isStale ? "stale" : ""}">
+            ${this.both || this.isBefore ? picture(before, `Frame ${frame} before`) : nothing}
+            ${this.both || !this.isBefore ? picture(after, `Frame ${frame} after`) : nothing}
+          </span>
+          <span class="caption number">
+            <span>frame ${frame}</span><span>${away > 0 ? "+" : "−"}${Math.abs(away)}</span>
+          </span>
+        </button>
+      </li>
+    `;
+  }
+}
+customElements.define("kc-spread-row", SpreadRow);
+
+class Spread extends LitElement {
+  static properties = { store: {}, shown: { state: true }, both: { state: true } };
+  static styles = [
+    shared,
+    css`
+      :host {
+        display: flex;
+        flex-direction: column;
+        min-height: 0;
+        height: 100%;
+        background: var(--surface-1);
+      }
+      .bar {
+        display: flex;
+        align-items: center;
+        gap: var(--space-2);
+        flex: none;
+        min-height: 40px;
+        padding: 0 var(--space-3);
+      }
+      kc-spread-row,
+      ::slotted(*) {
+        flex: 1;
+        min-height: 0;
+      }
+      progress {
+        width: 96px;
+      }
+    `,
+  ];
+
+  constructor() {
+    super();
+    /** @type {FilmStore | null} */
+    this.store = null;
+    /** @type {"spread" | "shots" | null} what was chosen; null: whatever there is */
+    this.shown = null;
+    this.both = !matchMedia("(max-width: 1180px)").matches;
+    new StoreController(this, () => this.store && paintingOf(this.store));
+  }
+
+  render() {
+    if (!this.store) return nothing;
+    const { state } = paintingOf(this.store);
+    const shown = this.shown ?? (state.spread.status === "none" ? "shots" : "spread");
+    const { kind, words, more } = describeSpread(state);
+    /** @param {"spread" | "shots"} name @param {string} label */
+    const segment = (name, label) =>
+      html`
+        <button class="segment" aria-pressed=${shown === name} @click=${() => (this.shown = name)}>${label}</button>
+      `;
+    return html`
+      <div class="bar">
+        <div class="segments" role="group" aria-label="Below the picture">
+          ${segment("spread", "Spread")} ${segment("shots", "Shots")}
+        </div>
+        <span class="chip ${kind}">${kind === "good"
+          ? icon("check")
+          : kind === "bad"
+          ? icon("warn")
+          : nothing} ${words}</span>
+        ${state.spread.status === "working" ? html`<progress aria-label="Colouring"></progress>` : nothing}
+        <span class="small soft cut grow">${more}</span>
+        ${shown === "spread"
+          ? html`
+            <button class="button bare" aria-pressed=${this.both} @click=${() => (this.both = !this.both)}>
+              ${icon("divider")} <span class="wide-only">Before and after</span>
+            </button>
+          `
+          : nothing}
+      </div>
+      ${shown === "spread"
+        ? html`<kc-spread-row .store=${this.store} .both=${this.both}></kc-spread-row>`
+        : html`<slot></slot>`}
+    `;
+  }
+}
+customElements.define("kc-spread", Spread);

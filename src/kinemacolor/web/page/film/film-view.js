@@ -1,0 +1,268 @@
+/** The window of a film: what stands where, its bar, and the store that all its parts share. */
+import { listenTo, live } from "../core/client.js";
+import { html, LitElement, nothing } from "../vendor/lit.js";
+import { FilmStore } from "../core/film-store.js";
+import { clockTenth } from "../core/format.js";
+import { icon } from "../core/icons.js";
+import { Shortcuts } from "../core/keys.js";
+import "../core/menu.js";
+import { notify } from "../core/notify.js";
+import { FilmRouter, readPlace } from "../core/router.js";
+import { StoreController } from "../core/store.js";
+import { shared } from "../core/styles.js";
+import { windowStyles } from "./window-styles.js";
+
+/** @typedef {import("../core/film-store.js").Panel} Panel */
+/** @typedef {Panel | "shots" | "references"} Place what a narrow window shows below the picture */
+
+/** @type {[Panel, string][]} */
+const PANELS = [["look", "Look"], ["correct", "Correct"], ["render", "Render"], ["report", "Report"]];
+
+/** Loads a part; the window is of use without it. @param {() => Promise<unknown>} load */
+const loadPart = (load) => load().catch((error) => console.warn("a part of the window did not load:", error));
+
+class Film extends LitElement {
+  static properties = { film: {}, place: { state: true } };
+  static styles = [shared, windowStyles];
+
+  constructor() {
+    super();
+    this.film = "";
+    /** @type {Place} */
+    this.place = "shots";
+    /** @type {FilmStore | null} */
+    this.store = null;
+    /** @type {FilmRouter | null} */
+    this.router = null;
+    this.stopListening = () => {};
+    new StoreController(this, () => this.store);
+    new Shortcuts(this, "Film", [
+      { keys: ["Ctrl+Z"], words: "Undo", act: () => this.store?.actions.undo(), when: () => Boolean(this.#undoable) },
+      {
+        keys: ["Shift+Ctrl+Z", "Ctrl+Y"],
+        words: "Redo",
+        act: () => this.store?.actions.redo(),
+        when: () => Boolean(this.#redoable),
+      },
+      ...PANELS.map(([panel, words], index) => ({
+        keys: [String(index + 1)],
+        words,
+        act: () => this.#showPlace(panel),
+      })),
+    ]);
+    loadPart(() => import("../viewer/viewer.js"));
+    loadPart(() => import("../filmstrip/filmstrip.js"));
+    loadPart(() => import("../references/references.js"));
+    loadPart(() => import("../inspector/inspector.js"));
+  }
+
+  get #undoable() {
+    return this.store?.state.project?.can_undo;
+  }
+
+  get #redoable() {
+    return this.store?.state.project?.can_redo;
+  }
+
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    this.#close();
+  }
+
+  #close() {
+    this.router?.stop();
+    this.stopListening();
+    this.store?.looking?.abort();
+    this.store = null;
+  }
+
+  /** @param {Map<string, unknown>} changed */
+  willUpdate(changed) {
+    if (changed.has("film") && this.film) {
+      this.#close();
+      void this.#open();
+    }
+    if (this.store?.state.panel !== "correct") return;
+    for (const load of [() => import("../correct/correct-tools.js"), () => import("../correct/painter.js")]) {
+      loadPart(load);
+    }
+  }
+
+  async #open() {
+    const store = new FilmStore(this.film, notify);
+    const { frame, shot, panel } = readPlace(location.search);
+    store.set({ panel, frame: frame ?? 0 });
+    this.store = store;
+    this.place = panel === "look" ? "shots" : panel;
+    const router = this.router = new FilmRouter(store);
+    const hear = () => {
+      const { jobs, others, revision } = live.state;
+      store.set({ jobs, others });
+      if (revision && store.state.project && revision !== store.state.project.revision) void store.actions.reload();
+    };
+    const stops = [
+      live.listen(hear),
+      store.listen((state, before) => {
+        if (state.project?.title !== before.project?.title) this.#tell(state.project?.title ?? "");
+        if (state.panel !== before.panel) this.place = state.panel;
+      }),
+    ];
+    this.stopListening = () => stops.forEach((stop) => stop());
+    listenTo(this.film);
+    hear();
+    await store.actions.reload();
+    const hasPlace = shot !== null || store.state.plan;
+    if (store === this.store && store.state.shots && frame === null && hasPlace) await router.go();
+    else if (shot !== null && !store.state.shots) store.set({ frame: 0 });
+  }
+
+  /** @param {string} name */
+  #tell(name) {
+    this.dispatchEvent(new CustomEvent("kc-name", { detail: name, bubbles: true, composed: true }));
+  }
+
+  /** @param {Place} place */
+  #showPlace(place) {
+    this.place = place;
+    if (place !== "shots" && place !== "references") this.store?.actions.showPanel(place);
+  }
+
+  async #rename() {
+    const { askText } = await import("../core/dialog.js");
+    const title = await askText({ title: "Rename", label: "Name", value: this.store?.state.project?.title ?? "" });
+    if (title) await this.store?.actions.changeProject({ title });
+  }
+
+  render() {
+    const { store } = this;
+    if (!store) return nothing;
+    const { project, panel } = store.state;
+    const hasShots = !project?.is_photograph;
+    return html`
+      <div class="window ${hasShots ? "" : "photograph"}">
+        ${this.#drawTop()}
+        <aside class="left ${this.place === "references" ? "open" : ""}" aria-label="References">
+          <kc-references .store=${store}></kc-references>
+        </aside>
+        <main><kc-viewer .store=${store}></kc-viewer></main>
+        ${this.#drawSwitch(hasShots)}
+        <aside class="right ${PANELS.some(([one]) => one === this.place) ? "open" : ""}" aria-label=${panel}>
+          ${panel === "correct"
+            ? html`<kc-correct-tools .store=${store}></kc-correct-tools>`
+            : html`<kc-inspector .store=${store}></kc-inspector>`}
+        </aside>
+        ${hasShots ? this.#drawStrip() : nothing}
+      </div>
+    `;
+  }
+
+  #drawStrip() {
+    const strip = html`<kc-filmstrip .store=${this.store}></kc-filmstrip>`;
+    return html`
+      <section class="strip ${this.place === "shots" ? "open" : ""}" aria-label="Shots">
+        ${this.store?.state.panel === "correct" ? html`<kc-spread .store=${this.store}>${strip}</kc-spread>` : strip}
+      </section>
+    `;
+  }
+
+  #drawTop() {
+    const project = this.store?.state.project;
+    const { panel } = /** @type {FilmStore} */ (this.store).state;
+    return html`
+      <header>
+        <div class="side">
+          <a class="button bare" href="/" aria-label="Home" title="Home">${icon("home")}</a>
+          <h1 class="cut">
+            <button class="name cut" title="${project?.title ?? ""} (rename)" @click=${this.#rename}>
+              <bdi>${project?.title ?? ""}</bdi>
+            </button>
+          </h1>
+          <span class="small faint number wide-only cut">${this.#describe()}</span>
+        </div>
+        <nav class="tabs desk" role="tablist" aria-label="Panels">
+          ${PANELS.map(([name, words]) => this.#drawTab(name, words, panel === name))}
+        </nav>
+        <div class="side end">
+          ${this.#drawStep("undo", "Undo", "Ctrl+Z", this.#undoable)}
+          ${this.#drawStep("redo", "Redo", "Shift+Ctrl+Z", this.#redoable)}
+          <kc-page-buttons></kc-page-buttons>
+          ${panel === "render" ? nothing : html`
+            <button
+              class="button desk ${panel === "correct" ? "" : "primary"}"
+              ?disabled=${!project}
+              @click=${() => this.#showPlace("render")}
+            >
+              ${project?.is_photograph ? "Save picture" : "Render film"}
+            </button>
+          `}
+        </div>
+      </header>
+    `;
+  }
+
+  /** @param {"undo" | "redo"} name @param {string} words @param {string} keys @param {string | null | undefined} what */
+  #drawStep(name, words, keys, what) {
+    const label = `${words}${what ? `: ${what}` : ""} (${keys})`;
+    return html`
+      <button
+        class="button bare"
+        aria-label=${label}
+        title=${label}
+        ?disabled=${!what}
+        @click=${() => this.store?.actions[name]()}
+      >
+        ${icon(name)}
+      </button>
+    `;
+  }
+
+  /** What a narrow window has instead of columns. @param {boolean} hasShots */
+  #drawSwitch(hasShots) {
+    /** @type {[Place, string][]} */
+    const places = [["shots", "Shots"], ["references", "References"], ...PANELS];
+    const shown = !hasShots && this.place === "shots" ? "look" : this.place;
+    return html`
+      <nav class="tabs switch narrow" role="tablist" aria-label="Below the picture">
+        ${places.filter(([place]) => hasShots || place !== "shots").map(([place, words]) =>
+          this.#drawTab(place, words, shown === place)
+        )}
+      </nav>
+    `;
+  }
+
+  /** @param {Place} place @param {string} words @param {boolean} isShown */
+  #drawTab(place, words, isShown) {
+    /** @param {KeyboardEvent} event */
+    const move = (event) => {
+      const step = { ArrowRight: "nextElementSibling", ArrowLeft: "previousElementSibling" }[event.key];
+      const next = step && /** @type {any} */ (event.currentTarget)[step];
+      if (!next) return;
+      event.preventDefault();
+      next.focus();
+      next.click();
+    };
+    return html`
+      <button
+        class="tab"
+        role="tab"
+        aria-selected=${isShown}
+        tabindex=${isShown ? 0 : -1}
+        @click=${() => this.#showPlace(place)}
+        @keydown=${move}
+      >
+        ${words}
+      </button>
+    `;
+  }
+
+  /** Size, rate and length, in a line. */
+  #describe() {
+    const film = this.store?.state.project?.film;
+    if (!film) return "";
+    const facts = [`${film.width} × ${film.height}`];
+    if (film.rate && film.frames !== 1) facts.push(`${film.rate}/s`);
+    if (film.duration_seconds && film.frames !== 1) facts.push(clockTenth(film.duration_seconds));
+    return facts.join(" · ");
+  }
+}
+customElements.define("kc-film", Film);

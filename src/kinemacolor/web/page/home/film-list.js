@@ -1,0 +1,193 @@
+/** The films there are, as cards: found, ordered, opened, renamed, exported, removed. */
+import { live, patch, post, Problem, remove } from "../core/client.js";
+import { bytes, clock, count, day } from "../core/format.js";
+import { icon } from "../core/icons.js";
+import "../core/menu.js";
+import { notify } from "../core/notify.js";
+import { StoreController } from "../core/store.js";
+import { shared } from "../core/styles.js";
+import { dropBegun, listBegun } from "../core/uploads.js";
+import { html, LitElement, nothing, repeat } from "../vendor/lit.js";
+import { describeState, orderFilms } from "./films.js";
+import { filmListStyles } from "./film-list-styles.js";
+
+/** @typedef {import("../core/api.d.ts").ProjectView} ProjectView */
+/** @typedef {import("./films.js").Order} Order */
+
+/** @type {[Order, string][]} */
+const ORDERS = [["changed", "Newest first"], ["title", "By name"], ["size", "Largest first"]];
+const MANY = 6; // films: from there on a field finds them
+
+/** Fires `kc-changed` when the films of the server are others than `projects`. */
+class FilmList extends LitElement {
+  static properties = {
+    projects: { attribute: false },
+    session: { attribute: false },
+    wanted: { state: true },
+    order: { state: true },
+    begun: { state: true },
+  };
+  static styles = [shared, filmListStyles];
+
+  constructor() {
+    super();
+    /** @type {ProjectView[]} */
+    this.projects = [];
+    /** @type {import("../core/api.d.ts").Session | null} */
+    this.session = null;
+    this.wanted = "";
+    /** @type {Order} */
+    this.order = "changed";
+    /** @type {import("../core/uploads.js").Upload[]} */
+    this.begun = [];
+    new StoreController(this, () => live);
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    void this.#attempt(async () => this.begun = await listBegun());
+  }
+
+  /** @param {() => Promise<unknown>} work */
+  async #attempt(work) {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      notify(error.message, "problem");
+    }
+  }
+
+  /** @param {() => Promise<unknown>} work */
+  async #change(work) {
+    await this.#attempt(work);
+    this.dispatchEvent(new CustomEvent("kc-changed"));
+  }
+
+  /** @param {ProjectView} project */
+  async #rename(project) {
+    const { askText } = await import("../core/dialog.js");
+    const title = await askText({ title: "Rename", label: "Name", value: project.title });
+    if (title) await this.#change(() => patch(`/projects/${project.id}`, { title }));
+  }
+
+  /** @param {ProjectView} project */
+  async #remove(project) {
+    await this.#change(async () => {
+      await remove(`/projects/${project.id}`);
+      notify(`${project.title} was removed.`, "told", () => {
+        void this.#change(() => post(`/projects/${project.id}/restore`));
+      });
+    });
+  }
+
+  /** @param {import("../core/uploads.js").Upload} upload */
+  async #discard(upload) {
+    await this.#attempt(() => dropBegun(upload));
+    this.begun = this.begun.filter((one) => one !== upload);
+  }
+
+  render() {
+    const films = orderFilms(this.projects, this.wanted, this.order);
+    return html`
+      ${this.begun.map((upload) => this.#drawBegun(upload))} ${this.projects.length ? this.#drawBar() : nothing}
+      <ul>
+        ${repeat(films, (project) => project.id, (project) => this.#drawFilm(project))}
+      </ul>
+      ${this.projects.length && !films.length
+        ? html`<p class="soft">No film has “${this.wanted}” in its name.</p>`
+        : nothing}
+    `;
+  }
+
+  #drawBar() {
+    const disk = this.session?.disk;
+    const room = disk?.share_bytes ?? (disk ? (disk.used_bytes ?? 0) + disk.free_bytes : 0);
+    /** @param {Event} event */
+    const find = (event) => this.wanted = /** @type {HTMLInputElement} */ (event.target).value;
+    /** @param {Event} event */
+    const sort = (event) => this.order = /** @type {Order} */ (/** @type {HTMLSelectElement} */ (event.target).value);
+    return html`
+      <div class="bar">
+        <h2>Films</h2>
+        <span class="small faint number">${this.projects.length}</span>
+        <span class="small faint number grow cut">
+          ${disk && disk.used_bytes !== null ? `${bytes(disk.used_bytes)} of ${bytes(room)} in use` : ""}
+        </span>
+        ${this.projects.length < MANY
+          ? nothing
+          : html`<input class="desk" type="search" placeholder="Find a film" aria-label="Find a film" @input=${find}>`}
+        <select aria-label="Order" @change=${sort}>
+          ${ORDERS.map(([order, words]) =>
+            html`<option value=${order} ?selected=${order === this.order}>${words}</option>`
+          )}
+        </select>
+      </div>
+    `;
+  }
+
+  /** @param {import("../core/uploads.js").Upload} upload */
+  #drawBegun(upload) {
+    return html`
+      <p class="begun">
+        ${icon("upload")}
+        <span class="grow">
+          <bdi>${upload.name}</bdi>: ${bytes(upload.received)} of ${bytes(upload.size)} are here.
+          <span class="soft">Drop the same file again, and it goes on.</span>
+        </span>
+        <button class="button bare" aria-label="Forget ${upload.name}" title="Forget it" @click=${() =>
+          this.#discard(upload)}>
+          ${icon("close")}
+        </button>
+      </p>
+    `;
+  }
+
+  /** @param {ProjectView} project */
+  #drawFilm(project) {
+    const jobs = live.state.jobs.filter((job) => job.project === project.id);
+    const state = describeState(project, jobs);
+    const facts = [
+      project.is_photograph || !project.film?.duration_seconds ? null : clock(project.film.duration_seconds),
+      project.size_bytes === null ? null : bytes(project.size_bytes),
+      day(project.changed),
+    ];
+    const items = [
+      { icon: "edit", words: "Rename", act: () => void this.#rename(project) },
+      { icon: "export", words: "Export", href: `/api/projects/${project.id}/export`, act: () => {} },
+      {
+        icon: "export",
+        words: "Export with results",
+        href: `/api/projects/${project.id}/export?results=true`,
+        act: () => {},
+      },
+      { icon: "trash", words: "Remove", act: () => void this.#remove(project) },
+    ];
+    return html`
+      <li>
+        <div class="cover">
+          ${project.picture
+            ? html`<img src=${project.picture} alt="" loading="lazy">`
+            : icon(project.is_photograph ? "picture" : "film", 32)}
+          ${state.part === undefined
+            ? nothing
+            : html`<progress value=${state.part} aria-label=${state.words}></progress>`}
+        </div>
+        <div class="text">
+          <div class="row">
+            <h3 class="cut grow" title=${project.title}>
+              <a href="/films/${project.id}"><bdi>${project.title}</bdi></a>
+            </h3>
+            <kc-menu label="More for ${project.title}" .items=${items}></kc-menu>
+          </div>
+          <span class="chip ${state.kind}">${state.icon ? icon(state.icon) : nothing} ${state.words}</span>
+          <span class="small faint number cut">
+            ${facts.filter((fact) => fact !== null).join(" · ")}
+            ${project.references.length ? ` · ${count(project.references.length, "picture")}` : ""}
+          </span>
+        </div>
+      </li>
+    `;
+  }
+}
+customElements.define("kc-film-list", FilmList);

@@ -1,0 +1,56 @@
+/**
+ * What the panel of the look offers, and what becomes of a choice: a value that is the model's own is left to it (null).
+ *
+ * @typedef {import("../core/api.d.ts").ModelView} ModelView
+ * @typedef {import("../core/film-store.js").FilmState} FilmState
+ * @typedef {{short_side: number | null, saturation: number | null, edge_filter: string | null}} ShotOptions
+ */
+
+/** Filters by how crisp they make the edges of colours. */
+export const SHARPNESS = [
+  { value: "none", words: "Soft" },
+  { value: "guided", words: "Medium" },
+  { value: "fgs", words: "Crisp" },
+];
+
+const [SMALLEST, LARGEST] = [64, 1080]; // px, of the short side
+
+/** The working sizes to choose from, by what they cost: time goes with the number of pixels. @param {ModelView} model */
+export function qualities(model) {
+  const own = model.short_side;
+  return [
+    { value: inSteps(own * 2 / 3), words: "Fast", cost: "about half the time" },
+    { value: own, words: "Good", cost: "as the model was made for" },
+    { value: inSteps(own * 5 / 3), words: "Best", cost: "about three times the time" },
+  ];
+}
+
+/** A working size that a plan may have. @param {number} pixels */
+export const inSteps = (pixels) => Math.max(SMALLEST, Math.min(LARGEST, Math.round(pixels / 4) * 4));
+
+/**
+ * Numbers of the shots that a choice is for; null: the whole film.
+ * @param {"film" | "shot" | "chosen"} scope @param {number | null} shot @param {Set<number>} chosen
+ */
+export function shotsOf(scope, shot, chosen) {
+  if (scope === "chosen" && chosen.size) return [...chosen].sort((one, other) => one - other);
+  return scope === "shot" && shot !== null ? [shot] : null;
+}
+
+/**
+ * What holds now, for the first of these shots or for the film: the shot's own, else the film's, else the model's.
+ * @param {ModelView} model @param {Partial<ShotOptions>} film @param {Partial<ShotOptions> | undefined} shot
+ */
+export function valuesOf(model, film, shot) {
+  return {
+    short_side: shot?.short_side ?? film.short_side ?? model.short_side,
+    saturation: shot?.saturation ?? film.saturation ?? model.saturation,
+    edge_filter: shot?.edge_filter ?? film.edge_filter ?? model.edge_filter,
+  };
+}
+
+/**
+ * What to send for a choice: null where it is what would hold without it.
+ * @template T @param {T} value @param {T} otherwise @returns {T | null}
+ */
+export const unlessOwn = (value, otherwise) => (value === otherwise ? null : value);

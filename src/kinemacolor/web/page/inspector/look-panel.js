@@ -1,0 +1,258 @@
+/** How it looks: strength, sharpness and quality of the film, of the shot, or of the shots that are chosen. */
+import { readSession } from "../core/client.js";
+import { css, html, LitElement, live, nothing } from "../vendor/lit.js";
+import { icon } from "../core/icons.js";
+import { StoreController } from "../core/store.js";
+import { shared } from "../core/styles.js";
+import { inSteps, qualities, SHARPNESS, shotsOf, unlessOwn, valuesOf } from "./look-choices.js";
+import { panel } from "./panel-styles.js";
+
+/** @typedef {import("../core/film-store.js").FilmStore} FilmStore */
+/** @typedef {import("../core/api.d.ts").ModelView} ModelView */
+
+const UNSURE = 0.35; // doubt from which a shot counts as unsure
+
+class LookPanel extends LitElement {
+  static properties = { store: { attribute: false }, scope: { state: true }, models: { state: true } };
+  static styles = [
+    shared,
+    panel,
+    css`
+      .head .segments button {
+        flex: none;
+      }
+    `,
+  ];
+
+  constructor() {
+    super();
+    /** @type {FilmStore | null} */
+    this.store = null;
+    /** @type {"film" | "shot" | "chosen"} */
+    this.scope = "film";
+    /** @type {ModelView[]} */
+    this.models = [];
+    new StoreController(this, () => this.store);
+  }
+
+  connectedCallback() {
+    super.connectedCallback();
+    void this.store?.actions.attempt(async () => {
+      this.models = (await readSession()).models;
+    });
+  }
+
+  /** The model of the plan; the default one until there is a plan. */
+  get model() {
+    const name = this.store?.state.plan?.model;
+    return this.models.find((one) => (name ? one.name === name : one.is_default));
+  }
+
+  /** Sends options of what `scope` says. @param {Record<string, unknown>} changes */
+  async change(changes) {
+    const store = this.store;
+    if (!store?.state.plan) return;
+    const numbers = shotsOf(this.scope, store.shotNumber(), store.state.chosen);
+    if (!numbers) await store.actions.changePlan({ options: changes });
+    else await store.actions.editShots({ options: Object.fromEntries(numbers.map((number) => [number, changes])) });
+    store.set({ trial: null });
+  }
+
+  render() {
+    const { store, model } = this;
+    if (!store || !model) return nothing;
+    const { plan, project } = store.state;
+    const shot = store.shot();
+    const isOfShot = this.scope !== "film" && shot !== null;
+    const values = valuesOf(model, plan?.options ?? {}, isOfShot ? shot.options : undefined);
+    return html`
+      <div class="head">
+        <h2>Look</h2>
+        ${project?.is_photograph ? nothing : this.#scopes()}
+      </div>
+      <div class="scroll">
+        ${plan ? nothing : html`<p class="part told">${waiting(store)}</p>`}
+        <fieldset class="part" ?disabled=${!plan}>
+          <legend class="unseen">Look of ${isOfShot ? "the shot" : "the film"}</legend>
+          ${this.#strength(values.saturation, model, isOfShot)} ${this.#sharpness(values.edge_filter, model, isOfShot)}
+          ${this.#quality(values.short_side, model, isOfShot)}
+        </fieldset>
+        <div class="part">
+          <details>
+            <summary>${icon("chevron-right")} More</summary>
+            <div class="inner">${this.#more(values.short_side, model, isOfShot)}</div>
+          </details>
+        </div>
+        ${plan ? this.#doubtful() : nothing}
+      </div>
+    `;
+  }
+
+  #scopes() {
+    const store = /** @type {FilmStore} */ (this.store);
+    const number = store.shotNumber();
+    const chosen = store.state.chosen.size;
+    /** @type {["film" | "shot" | "chosen", string, boolean][]} */
+    const scopes = [["film", "Film", true], ["shot", `Shot ${number ?? ""}`, number !== null], [
+      "chosen",
+      `${chosen} shots`,
+      chosen > 1,
+    ]];
+    return html`
+      <div class="segments" role="group" aria-label="What the choices below are for">
+        ${scopes.filter(([scope, , can]) => can || scope === this.scope).map(([scope, words, can]) =>
+          html`<button aria-pressed=${
+            String(this.scope === scope)
+          } ?disabled=${!can} @click=${() => (this.scope = scope)}>${words}</button>`
+        )}
+      </div>
+    `;
+  }
+
+  /** What holds where nothing is chosen here: for a shot the film's, for the film the model's. @param {ModelView} model @param {boolean} isOfShot */
+  #otherwise(model, isOfShot) {
+    return valuesOf(model, isOfShot ? this.store?.state.plan?.options ?? {} : {}, undefined);
+  }
+
+  /** @param {number} value @param {ModelView} model @param {boolean} isOfShot */
+  #strength(value, model, isOfShot) {
+    const store = /** @type {FilmStore} */ (this.store);
+    const shown = store.state.trial?.saturation ?? value;
+    /** @param {Event} event */
+    const numberOf = (event) => Number(/** @type {HTMLInputElement} */ (event.target).value) / 100;
+    return html`
+      <div class="field">
+        <div class="named"><label for="strength">Strength</label><output>${Math.round(100 * shown)} %</output></div>
+        <input
+          type="range" id="strength" min="0" max="200" step="5" .value=${live(String(Math.round(100 * shown)))}
+          @input=${(/** @type {Event} */ event) =>
+            store.set({ trial: { ...store.state.trial, saturation: numberOf(event) } })}
+          @change=${(/** @type {Event} */ event) =>
+            this.change({ saturation: unlessOwn(numberOf(event), this.#otherwise(model, isOfShot).saturation) })}
+        >
+        <div class="ends" aria-hidden="true"><span>gray</span><span>strong</span></div>
+      </div>
+    `;
+  }
+
+  /** @param {string} value @param {ModelView} model @param {boolean} isOfShot */
+  #sharpness(value, model, isOfShot) {
+    const shown = this.store?.state.trial?.edge_filter ?? value;
+    /** @param {string} filter */
+    const choose = (filter) => {
+      this.store?.set({ trial: { ...this.store.state.trial, edge_filter: filter } });
+      void this.change({ edge_filter: unlessOwn(filter, this.#otherwise(model, isOfShot).edge_filter) });
+    };
+    return segments("Sharpness of colour edges", SHARPNESS, shown, choose);
+  }
+
+  /** @param {number} value @param {ModelView} model @param {boolean} isOfShot */
+  #quality(value, model, isOfShot) {
+    const offered = qualities(model);
+    const cost = offered.find((one) => one.value === value)?.cost ?? `${value} px`;
+    /** @param {number} size */
+    const choose = (size) =>
+      void this.change({ short_side: unlessOwn(size, this.#otherwise(model, isOfShot).short_side) });
+    return segments("Quality", offered, value, choose, cost);
+  }
+
+  /** @param {number} size @param {ModelView} model @param {boolean} isOfShot */
+  #more(size, model, isOfShot) {
+    const store = /** @type {FilmStore} */ (this.store);
+    const { plan } = store.state;
+    /** @param {Event} event */
+    const valueOf = (event) => /** @type {HTMLInputElement} */ (event.target).value;
+    /** @param {Event} event */
+    const isChecked = (event) => /** @type {HTMLInputElement} */ (event.target).checked;
+    return html`
+      <div class="field">
+        <label for="model">Model</label>
+        <select id="model" ?disabled=${!plan} @change=${(/** @type {Event} */ event) =>
+          store.actions.changePlan({ model: valueOf(event) })}>
+          ${this.models.map((one) =>
+            html`<option value=${one.name} ?selected=${one.name === model.name}>${one.name}${
+              one.is_default ? ", our own" : ", as published"
+            }</option>`
+          )}
+        </select>
+        ${model.notices.map((/** @type {string} */ text) => html`<p class="quiet">${text}</p>`)}
+      </div>
+      <div class="field">
+        <label for="size">Working size: short side in px</label>
+        <input type="number" id="size" min="64" max="1080" step="4" ?disabled=${!plan} .value=${live(String(size))}
+          @change=${(/** @type {Event} */ event) =>
+            this.change({
+              short_side: unlessOwn(inSteps(Number(valueOf(event))), this.#otherwise(model, isOfShot).short_side),
+            })}>
+        <p class="quiet">Larger is finer, and slower.</p>
+      </div>
+      ${model.can_fill
+        ? html`
+          <label class="choice">
+            <input type="checkbox" ?disabled=${!plan} .checked=${live(Boolean(plan?.options.fill))}
+              @change=${(/** @type {Event} */ event) =>
+                store.actions.changePlan({ options: { fill: isChecked(event) } })}>
+            <span>Guess typical colours where no picture shows any</span>
+          </label>
+        `
+        : nothing}
+      <label class="choice">
+        <input type="checkbox" ?disabled=${!plan} .checked=${live(Boolean(plan?.options.crop))}
+          @change=${(/** @type {Event} */ event) => store.actions.changePlan({ options: { crop: isChecked(event) } })}>
+        <span>Colour the middle 16:9 only, as a published script does</span>
+      </label>
+      <button class="plain" ?disabled=${!plan} @click=${() =>
+        this.change({ short_side: null, saturation: null, edge_filter: null })}>
+        ${isOfShot ? "As the film" : "As the model has it"}
+      </button>
+    `;
+  }
+
+  #doubtful() {
+    const store = /** @type {FilmStore} */ (this.store);
+    const shots = (store.state.shots?.shots ?? []).filter((/** @type {any} */ one) =>
+      one.needs_look || (one.doubt ?? 0) > UNSURE
+    );
+    const here = store.shotNumber() ?? 0;
+    const next = shots.find((/** @type {any} */ one) => one.number > here) ?? shots[0];
+    if (store.state.project?.is_photograph) return nothing;
+    return html`
+      <div class="part">
+        <h3>Unsure shots <span class="value">${shots.length || "none that is known"}</span></h3>
+        <div class="pair">
+          <button class="plain" ?disabled=${!next} @click=${() =>
+            store.actions.showShot(next.number)}>Go to the next</button>
+          <button class="plain" @click=${() =>
+            store.actions.correctFrame(store.state.frame)}>Correct this frame</button>
+        </div>
+      </div>
+    `;
+  }
+}
+customElements.define("kc-look-panel", LookPanel);
+
+/**
+ * One of a few, side by side.
+ * @template T @param {string} name @param {{value: T, words: string}[]} offered @param {T} value
+ * @param {(value: T) => void} choose @param {string} [told]
+ */
+function segments(name, offered, value, choose, told) {
+  return html`
+    <div class="field">
+      <div class="named"><span>${name}</span><span class="value">${told ??
+        offered.find((one) => one.value === value)?.words ?? ""}</span></div>
+      <div class="segments" role="group" aria-label=${name}>
+        ${offered.map((one) =>
+          html`<button aria-pressed=${String(one.value === value)} @click=${() =>
+            choose(one.value)}>${one.words}</button>`
+        )}
+      </div>
+    </div>
+  `;
+}
+
+/** Why nothing can be chosen yet. @param {FilmStore} store */
+function waiting({ state }) {
+  if (!state.project?.references.length) return "Give a colour picture: then you see here how it may look.";
+  return "Pictures are being chosen for the shots. The first frame is in colour already.";
+}

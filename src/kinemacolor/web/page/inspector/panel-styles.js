@@ -1,0 +1,120 @@
+/** What the panels of the inspector share: a head, parts under each other, and fields with their value at the right. */
+import { css } from "../vendor/lit.js";
+
+export const panel = css`
+  :host {
+    display: flex;
+    flex-direction: column;
+    height: 100%;
+    min-height: 0;
+  }
+  .head {
+    display: flex;
+    align-items: center;
+    justify-content: space-between;
+    gap: var(--space-2);
+    min-height: var(--row-height);
+    padding: 0 var(--space-3);
+  }
+  .head h2 {
+    font-size: var(--text-13);
+  }
+  .scroll {
+    flex: 1;
+    min-height: 0;
+    overflow: auto;
+    scrollbar-width: thin;
+    scrollbar-color: var(--surface-3) transparent;
+  }
+  .part {
+    display: grid;
+    gap: var(--space-4);
+    padding: var(--space-3);
+    border-top: 1px solid var(--line);
+  }
+  fieldset.part {
+    margin: 0;
+    border-inline: 0;
+    border-bottom: 0;
+    min-width: 0;
+  }
+  .part:first-child {
+    border-top: 0;
+    padding-top: 0;
+  }
+  .part h3 {
+    font-size: var(--text-13);
+    font-weight: var(--weight);
+    display: flex;
+    justify-content: space-between;
+    gap: var(--space-2);
+  }
+  .named {
+    display: flex;
+    justify-content: space-between;
+    gap: var(--space-2);
+  }
+  .named output,
+  .value {
+    color: var(--text-soft);
+    font-variant-numeric: tabular-nums;
+  }
+  .ends {
+    display: flex;
+    justify-content: space-between;
+    color: var(--text-faint);
+    font-size: var(--text-12);
+  }
+  .segments {
+    display: flex;
+    gap: 2px;
+    padding: 2px;
+    border-radius: var(--radius);
+    background: var(--surface-0);
+  }
+  .segments button {
+    flex: 1;
+    min-height: calc(var(--control) - 4px);
+    padding: 0 var(--space-2);
+    border-radius: 2px;
+    color: var(--text-soft);
+  }
+  .segments button:hover {
+    color: var(--text);
+  }
+  .segments button[aria-pressed="true"] {
+    background: var(--pressed);
+    color: var(--text);
+  }
+  .segments button:disabled {
+    border-color: transparent;
+  }
+  .pair {
+    display: grid;
+    grid-template-columns: 1fr 1fr;
+    gap: var(--space-2);
+  }
+  details > summary {
+    display: flex;
+    align-items: center;
+    gap: var(--space-2);
+    min-height: var(--control);
+    cursor: pointer;
+    list-style: none;
+  }
+  details > summary::-webkit-details-marker {
+    display: none;
+  }
+  details[open] > summary svg {
+    transform: rotate(90deg);
+  }
+  details > .inner {
+    display: grid;
+    gap: var(--space-4);
+    padding-top: var(--space-3);
+  }
+  .told {
+    color: var(--text-soft);
+    overflow-wrap: anywhere;
+  }
+`;

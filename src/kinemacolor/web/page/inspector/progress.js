@@ -1,0 +1,16 @@
+/** How far a job is, in words. */
+import { count, percent, span, speed } from "../core/format.js";
+
+/** @param {import("../core/api.d.ts").JobView} job */
+export function progressOf(job) {
+  const far = job.expected
+    ? `${job.done.toLocaleString("en")} of ${job.expected.toLocaleString("en")}, ${percent(job.done / job.expected)}`
+    : job.done
+    ? count(job.done, "frame")
+    : "";
+  const isRunning = job.state === "running" && !job.is_stopping;
+  const rate = isRunning && job.rate ? speed(job.rate) : "";
+  const left = isRunning && job.seconds_left ? `${span(job.seconds_left)} left` : "";
+  const place = job.state === "queued" && job.place ? `number ${job.place} in the queue` : "";
+  return [far, rate, left, place].filter(Boolean).join(" · ");
+}

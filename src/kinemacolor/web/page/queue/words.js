@@ -1,0 +1,63 @@
+/** What is said of jobs and uploads. All of it is pure. */
+import { bytes, percent, span, speed } from "../core/format.js";
+
+/** @typedef {import("../core/api.d.ts").JobView} JobView */
+/** @typedef {import("../core/client.js").Sending} Sending */
+/**
+ * @typedef {object} Words
+ * @property {string} doing what is done, and how much of it
+ * @property {number | null} part 0..1; null: nobody knows
+ * @property {string} speed may be empty
+ * @property {string} left may be empty
+ */
+
+/** @type {Record<string, string>} */
+const KINDS = { look: "Finding shots", plan: "Choosing pictures", try: "Trying a few seconds", render: "Colouring" };
+
+const ACTIVE = ["queued", "running"];
+const MOST = 5; // ended jobs in the list
+
+/** @param {JobView} job */
+export const isActive = (job) => ACTIVE.includes(job.state);
+
+/** @param {JobView} job @returns {Words} */
+export function describeJob(job) {
+  const what = job.step ?? KINDS[job.kind] ?? "At work";
+  const nothing = { part: null, speed: "", left: "" };
+  if (job.state === "queued") return { ...nothing, doing: `waits, ${place(job.place)}` };
+  if (job.state === "done") return { ...nothing, doing: "done" };
+  if (job.state === "failed" || job.state === "stopped") {
+    const kept = job.expected && job.done ? `, ${job.done} of ${job.expected} frames kept` : "";
+    return { ...nothing, doing: `${job.state}${kept}` };
+  }
+  if (job.is_stopping) return { ...nothing, doing: "stopping…" };
+  if (!job.expected) return { ...nothing, doing: job.done ? `${what} ${job.done}` : what };
+  return {
+    doing: `${what} ${job.done} of ${job.expected}`,
+    part: Math.min(1, job.done / job.expected),
+    speed: job.rate ? speed(job.rate) : "",
+    left: job.seconds_left === null || job.seconds_left === undefined ? "" : `${span(job.seconds_left)} left`,
+  };
+}
+
+/** @param {number | null} place in the queue, from 1 */
+const place = (place) => place === null || place <= 1 ? "next" : `${place - 1} before it`;
+
+/** @param {Sending} sending @returns {Words} */
+export function describeSending({ size, received, rate, isBroken }) {
+  const part = size ? received / size : 1;
+  return {
+    doing: isBroken ? "waiting for the connection" : `Uploading ${percent(part)} of ${bytes(size)}`,
+    part,
+    speed: rate ? `${bytes(rate)}/s` : "",
+    left: rate ? `${span((size - received) / rate)} left` : "",
+  };
+}
+
+/** Active jobs in their order, then the few that ended last. @param {JobView[]} jobs @returns {JobView[]} */
+export function listJobs(jobs) {
+  const order = (/** @type {JobView} */ job) => (job.state === "running" ? -1 : job.place ?? 0);
+  const active = jobs.filter(isActive).sort((one, other) => order(one) - order(other));
+  const ended = jobs.filter((job) => !isActive(job)).sort((one, other) => (other.ended ?? 0) - (one.ended ?? 0));
+  return [...active, ...ended.slice(0, MOST)];
+}

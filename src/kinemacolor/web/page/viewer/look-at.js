@@ -1,0 +1,68 @@
+/** Which pictures show the frame that is looked at. Pure. */
+
+/** @typedef {import("../core/film-store.js").FilmState} FilmState */
+/** @typedef {import("./picture.js").Pictures} Pictures */
+
+/**
+ * @param {FilmState} state
+ * @param {number} frame that is wanted; the state may still have another
+ * @param {any} shot that holds it
+ * @param {{saturation?: number, edge_filter?: string} | null} trial what the server is asked to show; null: the plan
+ * @returns {Pictures | null} null: nothing can be shown yet
+ */
+export function choosePictures(state, frame, shot, trial) {
+  if (!state.project) return null;
+  const path = `/api/projects/${state.id}/frames/${frame}`;
+  const key = `${state.project.film?.start_seconds ?? 0}:${frame}`;
+  if (isFirstLook(state, frame)) return { key, frame, ...onlyPictures(state.firstLook), saturation: 1 };
+  const look = state.look?.frame === frame && frame === state.frame ? state.look : null;
+  if (!look) return { key, frame, gray: `${path}/gray`, color: null, confidence: null, saturation: 1 };
+  const planned = plannedSaturation(state, shot);
+  if (!trial || !look.color) return { key, frame, ...onlyPictures(look), saturation: planned };
+  const query = new URLSearchParams(Object.entries(trial).map(([name, value]) => [name, String(value)]));
+  return {
+    key,
+    frame,
+    ...onlyPictures(look),
+    color: `${path}/color?${query}`,
+    saturation: trial.saturation ?? planned,
+  };
+}
+
+/** Whether a frame is the one that was coloured before there is a plan. @param {FilmState} state @param {number} frame */
+export const isFirstLook = (state, frame) => !state.plan && state.firstLook?.frame === frame;
+
+/** @param {any} look */
+const onlyPictures = ({ gray, color, confidence }) => ({
+  gray: gray ?? null,
+  color: color ?? null,
+  confidence: confidence ?? null,
+});
+
+/** Strength of the colours of a shot. @param {FilmState} state @param {any} shot */
+export const plannedSaturation = (state, shot) => shot?.options?.saturation ?? state.plan?.options?.saturation ?? 1;
+
+/**
+ * The size of what is shown, in its own pixels; null: not known yet.
+ * @param {FilmState} state
+ */
+export function chooseSize(state) {
+  for (const one of [state.look, state.firstLook, state.project?.film]) {
+    if (one?.width && one?.height) return { width: one.width, height: one.height };
+  }
+  return null;
+}
+
+/**
+ * The pictures that give a shot its colours, with their addresses.
+ * @param {FilmState} state @param {any} shot
+ * @returns {{name: string, url: string}[]}
+ */
+export function chooseReferences(state, shot) {
+  const all = /** @type {{name: string, url: string}[]} */ (state.project?.references ?? []);
+  /** @type {string[]} */
+  const names = (state.look?.frame === state.frame ? state.look.references : null) ??
+    (shot?.references ?? []).map((/** @type {any} */ { name }) => name);
+  const own = names.map((name) => all.find((one) => one.name === name)).filter((one) => one !== undefined);
+  return own.length || state.plan ? own : all;
+}

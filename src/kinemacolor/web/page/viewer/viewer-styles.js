@@ -1,0 +1,149 @@
+/** Where the parts of the viewer stand. */
+import { css } from "../vendor/lit.js";
+
+export const viewerStyles = css`
+  :host {
+    container-type: inline-size;
+    display: flex;
+    flex-direction: column;
+    min-width: 0;
+    min-height: 0;
+    width: 100%;
+    height: 100%;
+    background: var(--room);
+    overflow: hidden;
+  }
+  .middle {
+    position: relative;
+    flex: 1 1 auto;
+    display: flex;
+    min-height: 96px;
+  }
+  kc-stage {
+    flex: 1;
+    margin: var(--space-3);
+  }
+  kc-stage.picking {
+    cursor: crosshair;
+  }
+  kc-reference-pane {
+    flex: 0 0 34%;
+    border-inline-start: 1px solid var(--line);
+  }
+  kc-reference-pane.wider {
+    flex-basis: 55%;
+  }
+  kc-painter {
+    position: absolute;
+    inset: 0;
+  }
+  kc-painter.away {
+    visibility: hidden;
+  }
+  .live {
+    position: absolute;
+    inset: 0 0 auto;
+    height: 2px;
+    z-index: 3;
+    border-radius: 0;
+    animation: come 1ms 200ms both;
+  }
+  @keyframes come {
+    from {
+      opacity: 0;
+    }
+    to {
+      opacity: 1;
+    }
+  }
+  .over {
+    position: absolute;
+    inset: var(--space-2);
+    z-index: 2;
+    display: flex;
+    flex-direction: column;
+    align-items: center;
+    justify-content: flex-end;
+    gap: var(--space-2);
+    pointer-events: none;
+  }
+  .over > * {
+    max-width: 100%;
+    pointer-events: auto;
+  }
+  .over > .chip {
+    position: absolute;
+    top: 0;
+    left: 0;
+    background: var(--over-picture);
+    color: var(--on-picture);
+    pointer-events: none;
+  }
+  .notice,
+  .legend,
+  .answer {
+    display: flex;
+    flex-wrap: wrap;
+    align-items: center;
+    gap: var(--space-2) var(--space-3);
+    padding: var(--space-2) var(--space-3);
+    border-radius: var(--radius);
+    background: var(--surface-1);
+    color: var(--text);
+    box-shadow: var(--shadow);
+  }
+  .notice p,
+  .answer p {
+    flex: 1 1 12em;
+    min-width: 0;
+    overflow-wrap: anywhere;
+  }
+  .notice progress {
+    flex: 1 1 120px;
+  }
+  .notice .bad svg {
+    display: inline;
+    vertical-align: -3px;
+  }
+  .legend {
+    flex-wrap: nowrap;
+    padding: 2px var(--space-1) 2px var(--space-3);
+    font-size: var(--text-12);
+  }
+  .swatch {
+    width: 12px;
+    height: 12px;
+    flex: none;
+    border-radius: 2px;
+    background: rgb(255 48 168);
+  }
+  .middle.drop::after {
+    content: "";
+    position: absolute;
+    inset: 0;
+    z-index: 4;
+    border: 2px solid var(--accent-line);
+    pointer-events: none;
+  }
+  @container (max-width: 520px) {
+    .middle {
+      min-height: min(75cqw, 40dvh);
+    }
+    .middle.with-reference {
+      flex-direction: column;
+      min-height: min(120cqw, 56dvh);
+    }
+    kc-stage {
+      margin: 0;
+    }
+    kc-reference-pane,
+    kc-reference-pane.wider {
+      flex: 0 0 42%;
+      border: 0;
+      border-top: 1px solid var(--line);
+    }
+    kc-reference-pane.wider {
+      flex-basis: 60%;
+    }
+  }
+`;
