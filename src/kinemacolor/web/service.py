@@ -34,10 +34,17 @@ from kinemacolor.web.changes import (
     UploadedFilm,
 )
 from kinemacolor.web.film_card import FilmCard
+from kinemacolor.web.history import ProjectHistory
 from kinemacolor.web.job import JobView
 from kinemacolor.web.looker import Looker
 from kinemacolor.web.project import Project
-from kinemacolor.web.project_creation import create_project, create_project_at, rename_project, restrict_project
+from kinemacolor.web.project_creation import (
+    create_project,
+    create_project_at,
+    move_in_history,
+    rename_project,
+    restrict_project,
+)
 from kinemacolor.web.project_views import (
     ProjectView,
     compute_revision,
@@ -225,6 +232,11 @@ class Service:
         if change.title is not None:
             rename_project(project, change.title)
 
+    def move_in_history(self, user: str, project: Project, by: int) -> None:
+        """Undo (-1) or redo (1) the last change; another part of the film is looked at anew. Raises UsageError."""
+        if move_in_history(project, by) and not project.is_photograph:
+            self.submit_task(user, project, AnalyzeFilm())
+
     def change_plan(self, project: Project, change: PlanChange) -> Plan:
         """Change the model, or some options of the plan; gives the plan. Raises UsageError, WeightsError."""
         with project.exclusive_changes(change.describe()):
@@ -238,6 +250,7 @@ class Service:
     def view_project(self, project: Project) -> ProjectView:
         """Return a project as programs get it. Raises UsageError where the project was removed."""
         entry, plan, revision = project.entry, read_sound_plan(project), compute_revision(project)
+        undo, redo = ProjectHistory(project).read_labels()
         try:
             card = self.describe_film(project)
             picture = f"/api/projects/{project.name}/picture?v={make_stamp(find_poster_source(project))}"
@@ -254,8 +267,8 @@ class Service:
             picture=picture,
             state=find_state(project, plan, card, is_looking=self.queue.is_working_on(project)),
             size_bytes=self.sizes.find_size(project.folder, revision),
-            can_undo=None,
-            can_redo=None,
+            can_undo=undo,
+            can_redo=redo,
             looked_at=(project.survey_folder / "survey.json").is_file(),
             planned=project.plan_file.is_file(),
             references=list_reference_views(project, plan, self.looker),

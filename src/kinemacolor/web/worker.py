@@ -42,7 +42,7 @@ from kinemacolor.web.edited_cuts import read_edited_shots
 from kinemacolor.web.job import JobEntry
 from kinemacolor.web.made_from import hash_pictures, note_made_from
 from kinemacolor.web.preview_clip import find_clip_start, write_clip_start
-from kinemacolor.web.project import Project
+from kinemacolor.web.project import REFERENCE_ADDED, Project
 from kinemacolor.web.requests import AnalyzeFilm, MakePlan, PreviewClip, RenderFilm, make_output_target
 from kinemacolor.weights.registry import load_model
 
@@ -87,7 +87,7 @@ def make_project_plan(project: Project, task: MakePlan, report_progress: Progres
     while True:
         request, shots = _make_plan_request(project, task), _list_shots(project, film_survey)
         plan = plan_from_survey(request, replace(film_survey, shots=shots))
-        with project.exclusive_changes("New plan"):
+        with project.exclusive_changes("New plan", joins=REFERENCE_ADDED):
             if (request, shots) == (_make_plan_request(project, task), _list_shots(project, film_survey)):
                 return project.write_plan(carry_over_choices(plan, project.read_plan()))
 
