@@ -1,4 +1,4 @@
-"""Writes the types of the HTTP interface for the page, web/page/core/api.d.ts, from its OpenAPI document.
+"""Writes the types of the HTTP interface for the page, from its OpenAPI document: web/page/core/api.d.ts.
 
 python docs/make_api_types.py          writes the file
 python docs/make_api_types.py --check  writes nothing; fails where the file is not what the routes say
@@ -21,8 +21,6 @@ from kinemacolor.web.rest_api import api
 TARGET = Path(__file__).parents[1] / "src/kinemacolor/web/page/core/api.d.ts"
 HEAD = "// Made by docs/make_api_types.py from the OpenAPI document of the server: change the models there.\n"
 ALIASES = {"Session": "SessionView", "Upload": "UploadView"}  # by which the page calls them
-# What the page reads already, and the server is about to give.
-COMING = {"JobView": {"is_stopping": "boolean", "rate": "number | null", "created": "number", "ended": "number | null"}}
 PREFIX = "#/components/schemas/"
 LITERALS = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
 MAX_COLUMNS = 120
@@ -92,7 +90,6 @@ def format_model(name: str, schema: dict[str, Any], *, is_whole: bool) -> str:
         f"  {format_key(key)}{'' if key in required else '?'}: {format_type(inner)};"
         for key, inner in schema["properties"].items()
     ]
-    rows += [f"  {key}: {kind};" for key, kind in COMING.get(name, {}).items() if key not in schema["properties"]]
     return "\n".join([f"{words}export interface {name} {{", *rows, "}\n"])
 
 

@@ -19,18 +19,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 
-PRELOADED = ("torch", "cv2", "av", "kinemacolor.web.worker", "kinemacolor.web.helper")
+PRELOADED = ("torch", "cv2", "av", "kinemacolor.web.worker", "kinemacolor.web.previewing")
 
 
 @contextmanager
 def warm_jobs() -> Iterator[None]:
-    """Jobs of the page are forked while the block runs; that they are also started is tested in `test_queue`."""
+    """Jobs and previews of the page are forked while the block runs; `test_queue` tests that they are also started."""
     import pytest
 
-    from kinemacolor.web import job
+    from kinemacolor.web import helper_pool, worker_processes
+
+    start = helper_pool.make_python_command
+
+    def fork(*words: str) -> list[str]:
+        return [sys.executable, "-P", __file__, _address(), *words]
+
+    def fork_previews(*words: str) -> list[str]:  # others have a limit of memory, which the imports here exceed
+        return fork(*words) if "kinemacolor.web.previewing" in words else start(*words)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(job, "make_python_command", lambda *words: [sys.executable, "-P", __file__, _address(), *words])
+        patch.setattr(worker_processes, "make_python_command", fork)
+        patch.setattr(helper_pool, "make_python_command", fork_previews)
         yield
 
 

@@ -26,19 +26,24 @@ SIZE = (108, 192)  # rows, columns
 
 @dataclass
 class Server:
-    """``kinemacolor web``, running with `warm_python.warm_jobs`."""
+    """``kinemacolor web``, running with `warm_python.warm_jobs`. ``opened``: the address that lets its owner in."""
 
     address: str
     process: subprocess.Popen[bytes]
+    token: str
 
     @property
     def port(self) -> str:
         return self.address.rstrip("/").rpartition(":")[2]
 
+    @property
+    def opened(self) -> str:
+        return f"{self.address}?token={self.token}"
+
 
 @contextmanager
 def web_server(folder: Path, *arguments: str) -> Iterator[Server]:
-    """The server with its films in ``folder``; it is gone when the block ends."""
+    """The server, without passwords, with its films in ``folder``; it is gone when the block ends."""
     log = folder.parent / f"{folder.name}.log"
     log.unlink(missing_ok=True)
     command = [sys.executable, "-P", warm_python.__file__, "--web", "--folder", str(folder), "--no-browser"]
@@ -46,19 +51,19 @@ def web_server(folder: Path, *arguments: str) -> Iterator[Server]:
     with log.open("wb") as stream:
         process = subprocess.Popen([*command, "--device", "cpu", *port, *arguments], stdout=stream, stderr=stream)
     try:
-        address = until(lambda: _address(process, log), "the server's address")
+        address, token = until(lambda: _address(process, log), "the server's address")
         until(lambda: _answers(address), "an answer of the server")
-        yield Server(address, process)
+        yield Server(address, process, token)
     finally:
         process.terminate()
         process.wait(PATIENCE)
 
 
-def _address(process: subprocess.Popen[bytes], log: Path) -> str | None:
+def _address(process: subprocess.Popen[bytes], log: Path) -> tuple[str, str] | None:
     text = log.read_text()
     assert process.poll() is None, text
-    found = re.search(r"http://127\.0\.0\.1:\d+/", text)
-    return found and found[0]
+    found = re.search(r"(http://127\.0\.0\.1:\d+/)\?token=(\S+)", text)
+    return found and (found[1], found[2])
 
 
 def _answers(address: str) -> bool:
@@ -69,12 +74,11 @@ def _answers(address: str) -> bool:
 
 
 class Program:
-    """Somebody's films, by the HTTP interface; a browser with the same ``cookies`` is the same person."""
+    """A program of the owner of the films, by the HTTP interface."""
 
-    def __init__(self, server: Server, name: str) -> None:
-        token = f"{name:x<40}"
-        self.cookies = [{"name": "kinemacolor", "value": token, "url": server.address}]
-        self._http = httpx.Client(base_url=f"{server.address}api", cookies={"kinemacolor": token}, timeout=PATIENCE)
+    def __init__(self, server: Server) -> None:
+        token = {"Authorization": f"Bearer {server.token}"}
+        self._http = httpx.Client(base_url=f"{server.address}api", headers=token, timeout=PATIENCE)
 
     def get(self, path: str) -> Any:
         return self._http.get(path).raise_for_status().json()
@@ -120,12 +124,11 @@ def _ended(job: Any) -> Any:
 
 
 @contextmanager
-def visit(browser: Any, address: str, **options: Any) -> Iterator[Any]:
-    """The page in a browser of its own; it fails as `quiet_page` does."""
-    cookies = options.pop("cookies", [])
+def visit(browser: Any, server: Server, path: str = "", **options: Any) -> Iterator[Any]:
+    """The page at a path, in a browser of its own that has the token; it fails as `quiet_page` does."""
     with quiet_page(browser, **options) as page:
-        page.context.add_cookies(cookies)
-        arrive(page, address)
+        page.context.request.get(server.opened)
+        arrive(page, urljoin(server.address, path))
         yield page
 
 

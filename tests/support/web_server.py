@@ -1,5 +1,6 @@
 """A server for tests, in this process, and small films to give it."""
 
+import base64
 import io
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,20 +19,49 @@ from support.warm_python import warm_jobs
 
 ORIGIN = "http://127.0.0.1:7860"
 ACTIVE = ("queued", "running")
+GUESTS = tuple(f"guest{number}" for number in range(60))
 Picture = Callable[[int], np.ndarray]
 
 
 @contextmanager
 def server(folder: Path, *, limits: Mapping[str, Any] | None = None, **options: Any) -> Iterator[TestClient]:
-    """A client of a server that works in ``folder``; its queue runs meanwhile, with `warm_jobs`."""
+    """A client of a server that works in ``folder``; its queue runs meanwhile, with `warm_jobs`.
+
+    Without ``passwords`` among the options it has guests, of whom this is the first; without any, as ``{}``, the
+    client is the one who has the token.
+    """
     options["limits"] = ServerLimits(**(limits or {}))
-    with warm_jobs(), TestClient(create_app(ServerOptions(folder, **options)), base_url=ORIGIN) as client:
+    has_guests = options.setdefault("passwords", dict.fromkeys(GUESTS, "secret")).keys() >= set(GUESTS)
+    app = create_app(ServerOptions(folder, **options))
+    app.state.guests = iter(GUESTS) if has_guests else None
+    with warm_jobs(), TestClient(app, base_url=ORIGIN) as client:
+        client.headers |= _introduce(app)
         yield client
 
 
 def another(client: TestClient, **named: Any) -> TestClient:
-    """Somebody else at the same server."""
-    return TestClient(client.app, base_url=ORIGIN, **named)
+    """Somebody else at the same server: the next guest, or a browser or program that has not come in yet."""
+    made = TestClient(client.app, base_url=ORIGIN, **named)
+    app: Any = client.app
+    if app.state.guests:
+        made.headers |= _introduce(app)
+    return made
+
+
+def basic(name: str, password: str) -> dict[str, str]:
+    """The header of who comes in with a password."""
+    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
+
+
+def bearer(app: Any) -> dict[str, str]:
+    """The header of a program that has the server's token."""
+    return {"Authorization": f"Bearer {app.state.token.value}"}
+
+
+def _introduce(app: Any) -> dict[str, str]:
+    if app.state.guests:
+        return basic(next(app.state.guests), "secret")
+    return bearer(app) if hasattr(app.state, "token") else {}
 
 
 def blocks(index: int) -> np.ndarray:

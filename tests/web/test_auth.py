@@ -1,7 +1,7 @@
 """Who may come in, what they see of others, and what a server refuses to be."""
 
-import base64
 import importlib.util
+import re
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,43 +14,43 @@ from filelock import FileLock
 pytest.importorskip("fastapi")
 from kinemacolor.cli.main import run
 from kinemacolor.errors import UsageError
+from kinemacolor.web.access_token import load_token
+from kinemacolor.web.adoption import adopt_projects, count_foreign_projects
 from kinemacolor.web.response_headers import PAGE_POLICY
 from kinemacolor.web.server import create_app
 from kinemacolor.web.server_options import AccessRules, ServerOptions
-from support.web_server import ORIGIN, TestClient, add_reference, another, film_bytes, picture_bytes, server, upload
+from kinemacolor.web.storage import Storage
+from kinemacolor.web.visitors import make_owner_key
+from support.web_server import (
+    ORIGIN,
+    TestClient,
+    add_reference,
+    another,
+    basic,
+    film_bytes,
+    job,
+    picture_bytes,
+    server,
+    upload,
+)
 
 MOST = 300_000  # bytes of an upload
-PROJECT_ROUTES = (
-    ("GET", ""),
-    ("GET", "/suggestions"),
-    ("GET", "/plan"),
-    ("PUT", "/plan"),
-    ("GET", "/frames/0/gray"),
-    ("GET", "/frames/0/color"),
-    ("GET", "/files/references/still.png"),
-    ("GET", "/references/still"),
-    ("DELETE", "/references/still"),
-    ("POST", "/references"),
-    ("POST", "/jobs"),
-    ("DELETE", ""),
-)
-JOB_ROUTES = (
-    ("GET", ""),
-    ("GET", "/events"),
-    ("GET", "/result"),
-    ("POST", "/stop"),
-    ("POST", "/resume"),
-    ("DELETE", ""),
-)
-
-
-def basic(name: str, password: str) -> dict[str, str]:
-    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
+READER = {"Accept": "text/html,*/*;q=0.8"}  # of a browser that opens a page
+PARTS = {"frame": "0", "show": "gray", "path": "references/still.png", "name": "still"}  # of addresses
+GOOD: dict[str, Any] = {"json": {"kind": "look"}}
 
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    with server(tmp_path_factory.mktemp("open"), limits={"largest_upload": MOST}) as opened:
+    """Who has the token of a server without passwords."""
+    with server(tmp_path_factory.mktemp("open"), limits={"largest_upload": MOST}, passwords={}) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def guest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """One of many users with passwords."""
+    with server(tmp_path_factory.mktemp("guests")) as opened:
         yield opened
 
 
@@ -73,48 +73,157 @@ def uploads(client: TestClient) -> list[Path]:
     return list(app.state.service.storage.uploads_folder.rglob("*"))
 
 
-def test_a_visitor_gets_one_secret_that_scripts_and_other_sites_cannot_use(client: TestClient) -> None:
-    visitor = another(client)
-    told = visitor.get("/api/projects").headers["set-cookie"]
+def token_of(client: TestClient) -> str:
+    app: Any = client.app
+    return str(app.state.token.value)
+
+
+def arrive(client: TestClient, address: str) -> Any:
+    """What a browser gets that was not here before."""
+    return another(client).get(address, headers=READER, follow_redirects=False)
+
+
+def test_the_token_in_an_address_becomes_a_cookie_that_scripts_and_other_sites_cannot_use(client: TestClient) -> None:
+    browser = another(client)
+    answer = browser.get(f"/films/ab?shot=3&token={token_of(client)}&panel=look", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/films/ab?shot=3&panel=look")
+    told = answer.headers["set-cookie"]
     assert "HttpOnly" in told
     assert "SameSite=Lax" in told
-    assert "set-cookie" not in visitor.get("/api/projects").headers
-    assert "set-cookie" not in visitor.get("/").headers
+    assert browser.get("/").status_code == browser.get("/api/projects").status_code == 200
+    assert "set-cookie" not in browser.get("/api/projects").headers
+    again = browser.get("/?token=an-old-one", follow_redirects=False)
+    assert (again.status_code, again.headers["location"]) == (303, "/"), "who is known already goes on"
+    whole = another(client).get("/", params={"token": f" {ORIGIN}/?token={token_of(client)} "}, follow_redirects=False)
+    assert whole.status_code == 303, "who puts in the whole address"
 
 
-def test_cookies_of_other_programs_of_this_machine_do_not_hide_ours(client: TestClient, film: bytes) -> None:
-    visitor = another(client)
-    name = upload(visitor, "film.mp4", film)
-    token = visitor.cookies["kinemacolor"]
-    for cookies in (f'odd={{"a":1}}; kinemacolor={token}', f"a=b=c; ;=; kinemacolor={token}; é=ü"):
+@pytest.mark.parametrize("path", ["//evil.example/", "///evil.example", "/%2F/evil.example", "/%5Cevil.example/x"])
+def test_the_way_without_the_token_leads_nowhere_else(client: TestClient, path: str) -> None:
+    answer = another(client).get(f"{ORIGIN}{path}?token={token_of(client)}", follow_redirects=False)
+    assert re.match(r"/(?![/\\])", answer.headers["location"])
+
+
+def test_without_the_token_a_person_is_asked_for_it(client: TestClient) -> None:
+    for address, is_wrong in (("/", False), ("/films/ab", False), ("/?token=", False), ("/?token=x&shot=1", True)):
+        answer = arrive(client, address)
+        assert answer.status_code == 401, address
+        assert 'name="token"' in answer.text
+        assert ("not the token" in answer.text) is is_wrong
+        assert "<script" not in answer.text
+        assert "set-cookie" not in answer.headers
+    assert another(client).get("/page/plain.css").status_code == 200, "what that page looks like"
+
+
+@pytest.mark.parametrize("path", ["/api/projects", "/api/openapi.json", "/api/jobs/events", "/api/none", "/none", "/"])
+def test_without_the_token_a_program_is_told_nothing(client: TestClient, path: str) -> None:
+    wrong = (
+        {},
+        basic("local", token_of(client)),
+        {"Authorization": "Bearer x"},
+        {"Authorization": "Bearer é".encode()},
+    )
+    for headers in wrong:
+        for ending in ("", f"?token={token_of(client)}" * path.startswith("/api")):
+            answer = another(client).get(path + ending, headers=headers)
+            assert answer.status_code == 401, headers
+            assert answer.headers["www-authenticate"].startswith("Bearer")
+            assert answer.json()["exit_code"] == 2
+    assert another(client).post("/page/none", headers={}).status_code == 401
+
+
+def test_a_token_for_one_use_opens_once(client: TestClient) -> None:
+    app: Any = client.app
+    once = app.state.token.make_single_use()
+    assert another(client).get("/api/projects", headers={"Authorization": f"Bearer {once}"}).status_code == 401
+    browser = another(client)
+    assert browser.get(f"/?token={once}").url.query == b""
+    assert browser.get("/api/projects").status_code == 200
+    assert arrive(client, f"/?token={once}").status_code == 401
+
+
+def test_the_token_stays_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
+    token = load_token(tmp_path)
+    assert load_token(tmp_path).value == token.value
+    assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "token").write_text("short\n")
+    (tmp_path / "token").chmod(0o644)
+    other = load_token(tmp_path)
+    assert len(other.value) >= 40
+    assert other.cookie_name != token.cookie_name
+    assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
+
+
+def test_films_are_the_owners_in_any_browser_and_after_a_restart(tmp_path: Path, film: bytes) -> None:
+    with server(tmp_path, passwords={}) as client:
+        project = upload(client, "film.mp4", film)
+        browser = another(client)
+        browser.get(f"/?token={token_of(client)}")
+        assert [one["id"] for one in browser.get("/api/projects").json()] == [project]
+    with server(tmp_path, passwords={}) as client:
+        assert [one["id"] for one in client.get("/api/projects").json()] == [project]
+
+
+def test_cookies_of_other_programs_of_this_machine_do_not_hide_ours(client: TestClient) -> None:
+    app: Any = client.app
+    ours = f"{app.state.token.cookie_name}={token_of(client)}"
+    for cookies in (f'odd={{"a":1}}; {ours}', f"a=b=c; ;=; {ours}; é=ü"):
         answer = another(client).get("/api/projects", headers={"Cookie": cookies.encode("latin-1")})
-        assert [one["id"] for one in answer.json()] == [name], cookies
-    for odd in ("kinemacolor=short", "kinemacolor=", "=;=", "kinemacolor"):
-        assert "set-cookie" in another(client).get("/api/projects", headers={"Cookie": odd}).headers
+        assert answer.status_code == 200, cookies
+    for odd in ("kinemacolor=short", "kinemacolor=", "=;=", "kinemacolor", ours[:-1], ours.replace("=", "x=", 1)):
+        assert another(client).get("/api/projects", headers={"Cookie": odd}).status_code == 401
 
 
-def test_nobody_sees_or_touches_what_is_somebody_elses(client: TestClient, film: bytes) -> None:
-    mine, other = another(client), another(client)
+def test_the_owner_takes_over_films_of_others_with_their_jobs(tmp_path: Path, film: bytes) -> None:
+    home = tmp_path / "home"
+    with server(home) as guest:
+        project = upload(guest, "film.mp4", film)
+        assert add_reference(guest, project, "still.png", picture_bytes()).status_code == 201
+        assert job(guest, project, {"kind": "plan", "options": {"short_side": 64}})["state"] == "done"
+        jobs = [one["id"] for one in guest.get("/api/jobs").json()["jobs"]]
+        other = upload(another(guest), "film.mp4", film)
+    storage, user = Storage(home), make_owner_key(AccessRules())
+    with server(home, passwords={}) as client:
+        assert client.get("/api/projects").json() == []
+        mine = upload(client, "film.mp4", film)
+    assert count_foreign_projects(storage, user) == adopt_projects(storage, user) == 2
+    assert count_foreign_projects(storage, user) == adopt_projects(storage, user) == 0
+    with server(home, passwords={}) as client:
+        assert {one["id"] for one in client.get("/api/projects").json()} == {mine, project, other}
+        assert set(jobs) <= {one["id"] for one in client.get("/api/jobs").json()["jobs"]}
+        assert client.get(f"/api/projects/{project}/plan").json()["references"]
+        assert client.get(f"/api/projects/{project}/frames/0/gray").status_code == 200
+
+
+def test_nobody_sees_or_touches_what_is_somebody_elses(guest: TestClient, film: bytes) -> None:
+    mine, other = another(guest), another(guest)
     project = upload(mine, "film.mp4", film)
     assert add_reference(mine, project, "still.png", picture_bytes()).status_code == 201
     (job,) = mine.get("/api/jobs").json()["jobs"]
-    assert other.get("/api/projects").json() == []
-    assert other.get("/api/jobs").json()["jobs"] == []
-    assert other.get("/api/jobs", params={"project": project}).json()["jobs"] == []
-    good: dict[str, Any] = {"json": {"kind": "look"}}
-    for method, rest in PROJECT_ROUTES:
-        content = {"files": {"file": ("a.png", picture_bytes())}} if rest == "/references" else good
-        given = content if method == "POST" else {}
-        assert other.request(method, f"/api/projects/{project}{rest}", **given).status_code in (404, 422), rest
-    for method, rest in JOB_ROUTES:
-        assert other.request(method, f"/api/jobs/{job['id']}{rest}").status_code == 404, rest
-    seen = mine.get(f"/api/projects/{project}").json()
-    assert seen["references"] == ["still.png"]
+    piece = mine.post("/api/uploads", json={"name": "film.mp4", "size": 9}).json()["id"]
+    before = mine.get(f"/api/projects/{project}").json()
+    assert other.get("/api/projects").json() == other.get("/api/uploads").json() == []
+    for address in ("/api/jobs", f"/api/jobs?project={project}"):
+        assert other.get(address).json()["jobs"] == []
+    tried = 0
+    for route, ways in guest.get("/api/openapi.json").json()["paths"].items():
+        if "{" not in route:
+            continue
+        address = route.format(project=project, job=job["id"], upload=piece, **PARTS)
+        for method in ways:
+            assert other.request(method, address).status_code in (404, 422), (method, route)
+            content = {"files": {"file": ("a.png", picture_bytes())}} if route.endswith("/references") else GOOD
+            given = {} if method in ("get", "delete") else content
+            assert other.request(method, address, **given).status_code in (404, 422), (method, route)
+            tried += 1
+    assert tried > 20
+    assert mine.get(f"/api/projects/{project}").json() == before
     assert [one["id"] for one in mine.get("/api/jobs").json()["jobs"]] == [job["id"]]
+    assert [one["id"] for one in mine.get("/api/uploads").json()] == [piece]
 
 
 def test_the_pages_own_routes_give_nobody_a_file_of_a_project(client: TestClient, film: bytes) -> None:
-    mine = another(client)
+    mine = client
     upload(mine, "film.mp4", film)
     app: Any = client.app
     root = app.state.service.storage.root
@@ -126,29 +235,11 @@ def test_the_pages_own_routes_give_nobody_a_file_of_a_project(client: TestClient
             assert answer.status_code == 404, path
 
 
-def test_every_route_of_a_project_or_job_was_tried(client: TestClient) -> None:
-    told = client.get("/api/openapi.json").json()["paths"]
-    names = {
-        "/frames/0/gray": "/frames/{frame}/{show}",
-        "/frames/0/color": "/frames/{frame}/{show}",
-        "/files/references/still.png": "/files/{path}",
-        "/references/still": "/references/{name}",
-    }
-    for start, tried in (("/api/projects/{project}", PROJECT_ROUTES), ("/api/jobs/{job}", JOB_ROUTES)):
-        described = {
-            (method.upper(), path.removeprefix(start))
-            for path, ways in told.items()
-            for method in ways
-            if path.startswith(start)
-        }
-        assert described == {(method, names.get(path, path)) for method, path in tried}
-
-
 def test_shared_films_are_everybodys(tmp_path: Path, film: bytes) -> None:
     with server(tmp_path, shared=True) as mine:
         project = upload(mine, "film.mp4", film)
         assert [one["id"] for one in another(mine).get("/api/projects").json()] == [project]
-        assert "set-cookie" not in another(mine).get("/api/projects").headers
+        assert mine.headers["Authorization"] != another(mine).headers["Authorization"]
 
 
 @pytest.mark.parametrize(
@@ -285,6 +376,13 @@ def test_the_command_line_refuses_to_let_everybody_in(tmp_path: Path, said: Call
 def test_the_command_line_wants_whole_passwords(tmp_path: Path, auth: str, said: Callable[[], str]) -> None:
     assert web("--folder", str(tmp_path), "--auth", auth, "--port", "0") == 2
     assert "NAME:PASSWORD" in said()
+
+
+def test_films_are_taken_over_by_the_owner_of_a_server_without_passwords(
+    tmp_path: Path, said: Callable[[], str]
+) -> None:
+    assert web("--folder", str(tmp_path), "--auth", "ada:secret", "--adopt", "--port", "0") == 2
+    assert "--adopt" in said()
 
 
 def test_a_port_that_is_taken_is_told(tmp_path: Path, said: Callable[[], str]) -> None:

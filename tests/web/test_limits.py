@@ -23,7 +23,9 @@ from kinemacolor.web.server_options import ServerLimits, ServerOptions
 from kinemacolor.web.storage import Storage
 from kinemacolor.web.usage import LimitedReceive, TooManyError, UsageCounter, classify_request
 from support.waiting import PATIENCE, until
-from support.web_server import TestClient, another, film_bytes, server, upload
+from support.web_server import GUESTS, another, basic, film_bytes, server, upload
+
+MINE = basic(GUESTS[0], "secret")
 
 
 class Clock:
@@ -212,9 +214,10 @@ def test_the_last_descriptors_are_left_for_films() -> None:
 
 
 @contextmanager
-def real_server(folder: Path, limits: ServerLimits, **options: Any) -> Iterator[tuple[uvicorn.Server, int]]:
-    """A server behind a real socket, in a thread; and its port."""
-    config = make_config(create_app(ServerOptions(folder, limits=limits, **options)), limits)
+def real_server(folder: Path, limits: ServerLimits) -> Iterator[tuple[uvicorn.Server, int]]:
+    """A server with guests behind a real socket, in a thread; and its port."""
+    passwords = dict.fromkeys(GUESTS, "secret")
+    config = make_config(create_app(ServerOptions(folder, limits=limits, passwords=passwords)), limits)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         running = uvicorn.Server(config)
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]})
@@ -246,7 +249,7 @@ def test_many_half_open_requests_leave_room_for_others(tmp_path: Path) -> None:
             connection = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
             connection.sendall((b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-", b"", b"G")[number % 3])
             silent.append(connection)
-        assert httpx.get(f"http://127.0.0.1:{port}/api/projects", timeout=PATIENCE).json() == []
+        assert httpx.get(f"http://127.0.0.1:{port}/api/projects", headers=MINE, timeout=PATIENCE).json() == []
         until(lambda: len(running.server_state.connections) <= 11, "the oldest to be closed")
         until(lambda: sum(map(closed, silent)) >= 140, "the oldest to learn it")
         assert not closed(silent[-1])
@@ -257,7 +260,7 @@ def test_a_request_that_is_never_finished_is_closed(tmp_path: Path) -> None:
         with socket.create_connection(("127.0.0.1", port)) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\n")
             until(lambda: closed(connection), "the end of the connection")
-        with httpx.stream("GET", f"http://127.0.0.1:{port}/api/jobs/events", timeout=PATIENCE) as stream:
+        with httpx.stream("GET", f"http://127.0.0.1:{port}/api/jobs/events", headers=MINE, timeout=PATIENCE) as stream:
             lines = stream.iter_lines()
             assert any(line.startswith("data:") for line in lines)
             time.sleep(0.5)
@@ -268,9 +271,10 @@ def test_streams_and_uploads_have_limits_for_each_user(tmp_path: Path) -> None:
     limits = ServerLimits(streams_per_user=2, uploads_per_user=1, pause_seconds=PATIENCE)
     with real_server(tmp_path, limits) as (running, port), ExitStack() as stack:
         address = f"http://127.0.0.1:{port}"
-        mine, other = (stack.enter_context(httpx.Client(base_url=address, timeout=PATIENCE)) for _ in range(2))
-        mine.get("/api/projects")
-        other.get("/api/projects")
+        mine, other = (
+            stack.enter_context(httpx.Client(base_url=address, headers=basic(name, "secret"), timeout=PATIENCE))
+            for name in GUESTS[:2]
+        )
         for _ in range(2):
             assert stack.enter_context(mine.stream("GET", "/api/jobs/events")).status_code == 200
         refused = mine.get("/api/jobs/events")
@@ -278,10 +282,9 @@ def test_streams_and_uploads_have_limits_for_each_user(tmp_path: Path) -> None:
         assert mine.get("/api/jobs").status_code == 200
         assert stack.enter_context(other.stream("GET", "/api/jobs/events")).status_code == 200
         half = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
-        cookie = f"kinemacolor={mine.cookies['kinemacolor']}"
         half.sendall(
-            f"POST /api/projects HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie}\r\nContent-Length: 99\r\n"
-            "Content-Type: multipart/form-data; boundary=b\r\n\r\n--b".encode()
+            f"POST /api/projects HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {MINE['Authorization']}\r\n"
+            "Content-Length: 99\r\nContent-Type: multipart/form-data; boundary=b\r\n\r\n--b".encode()
         )
         files = {"files": ("no.mp4", b"x")}
         until(lambda: len(running.server_state.tasks) == 4, "the first upload, beside three streams")
@@ -304,7 +307,7 @@ def test_a_server_without_descriptors_goes_on_when_there_are_some(
 
     with real_server(tmp_path, ServerLimits()) as (_, port):
         monkeypatch.setattr(socket.socket, "accept", scarce)
-        assert httpx.get(f"http://127.0.0.1:{port}/api/projects", timeout=PATIENCE).status_code == 200
+        assert httpx.get(f"http://127.0.0.1:{port}/api/projects", headers=MINE, timeout=PATIENCE).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -328,7 +331,7 @@ def test_whatever_goes_wrong_is_told_in_the_same_form(
 
     monkeypatch.setattr(Storage, "list_films", broken)
     with server(tmp_path) as client:
-        asking = TestClient(client.app, base_url="http://127.0.0.1", raise_server_exceptions=False)
+        asking = another(client, raise_server_exceptions=False)
         answer = asking.get("/api/films")
     assert (answer.status_code, answer.json()["exit_code"]) == (status, code)
     assert set(answer.json()) == {"error", "exit_code"}

@@ -19,9 +19,9 @@ import pytest
 pytest.importorskip("fastapi")
 from kinemacolor.errors import Interrupted, ResourceError, UsageError, find_machine_fault
 from kinemacolor.web import job as one_job
-from kinemacolor.web import worker
+from kinemacolor.web import worker, worker_processes
 from kinemacolor.web.job import JobEntry, JobView
-from kinemacolor.web.job_messages import EndMessage, parse_message
+from kinemacolor.web.job_messages import EndMessage, JobOrder, parse_message
 from kinemacolor.web.project import Project
 from kinemacolor.web.project_creation import create_project
 from kinemacolor.web.project_entry import ProjectEntry
@@ -36,7 +36,11 @@ FAKE = """
 import json, os, sys, threading
 from pathlib import Path
 
-folder, job, device = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+line = b""
+while not line.endswith(b"\\n"):
+    line += os.read(0, 1) or os._exit(0)
+order = json.loads(line)
+folder, job, device = Path(order["project"]), order["job"], order["device"]
 (folder / "running").write_text(json.dumps([os.getpid(), device]))
 def stop():
     while os.read(0, 1): pass
@@ -71,7 +75,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers that do as files in their project's folder say."""
     script = tmp_path / "fake.py"
     script.write_text(FAKE)
-    monkeypatch.setattr(one_job, "WORKER", (str(script),))
+    monkeypatch.setattr(worker_processes, "WORKER", (str(script),))
 
 
 @pytest.fixture
@@ -388,14 +392,15 @@ def test_whatever_ends_a_job_is_told_with_a_code_of_ours(
     entry = JobEntry(id="ab", project=project.name, task=RenderFilm(), created=1)
     (project.folder / "jobs" / "ab.json").write_text(entry.model_dump_json())
     monkeypatch.setattr(worker, "run_task", broken)
-    monkeypatch.setattr(worker, "_stop_when_input_closes", lambda: None)
+    monkeypatch.setattr(worker, "_stop_when_input_closes", lambda server: None)
+    order = JobOrder(project=str(project.folder), job="ab", device="cpu", log="")
     with restored_signals():
-        code = worker.main(str(project.folder), "ab", "cpu")
+        code = worker.do_job(order, BytesIO())
         told = parse_message(capsys.readouterr().out)
         assert isinstance(told, EndMessage)
         assert (code, "out of memory" in str(told.error)) == ((6, True) if find_machine_fault(error) else (1, False))
         (project.folder / "jobs" / "ab.json").write_text("{")
-        assert worker.main(str(project.folder), "ab", "cpu") == 1
+        assert worker.do_job(order, BytesIO()) == 1
         assert "a mistake of the program" in capsys.readouterr().out
 
 
@@ -405,11 +410,10 @@ def test_a_closed_input_interrupts_a_job_on_every_system(platform: str, monkeypa
     if platform == "win32":
         monkeypatch.setattr(os, "kill", lambda pid, number: os._exit(number))
     monkeypatch.setattr(worker, "sys", SimpleNamespace(platform=platform))
-    monkeypatch.setattr(worker, "take_input", lambda: BytesIO(b"ignored"))
     with restored_signals():
         signal.signal(signal.SIGTERM, worker._raise_interrupted)
         with pytest.raises(Interrupted, match="what was done is kept"):
-            worker._stop_when_input_closes()
+            worker._stop_when_input_closes(BytesIO(b"ignored"))
 
 
 @contextmanager
@@ -523,11 +527,120 @@ def test_a_real_worker_stops_when_its_server_is_gone(home: Storage, tmp_path: Pa
     entry = JobEntry(id="ab", project=project.name, task=RenderFilm(), created=1)
     (project.folder / "jobs").mkdir()
     (project.folder / "jobs" / "ab.json").write_text(entry.model_dump_json())
-    command = [sys.executable, "-m", "kinemacolor.web.worker", str(project.folder), "ab", "cpu"]
+    command = [sys.executable, "-m", "kinemacolor.web.worker_process"]
+    order = JobOrder(project=str(project.folder), job="ab", device="cpu", log=str(tmp_path / "log"))
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin
+        process.stdin.write(order.model_dump_json() + "\n")
         process.stdin.close()
         assert process.wait(PATIENCE) == 130
         assert process.stdout
         last: Any = json.loads(process.stdout.read().splitlines()[-1])
     assert last["error"] == "stopped; what was done is kept"
+
+
+def test_a_stopped_job_tells_what_it_has_done(home: Storage, fake: None) -> None:
+    project = begun(home, "me", "hold")
+    with JobQueue(home, ["cpu"]) as queue:
+        view = queue.submit_task("me", project, RenderFilm())
+        until(lambda: queue.view_job("me", view.id).done)
+        stopping = queue.stop_job("me", view.id)
+        assert (stopping.state, stopping.is_stopping) == ("running", True)
+        stopped = ended(queue, view)
+    with JobQueue(home, ["cpu"]) as queue:
+        again = queue.view_job("me", view.id)
+        for one in (stopped, again):
+            assert (one.state, one.is_stopping, one.step, one.done, one.expected) == (
+                *("stopped", False, "Colouring"),
+                *(3, 8),
+            )
+            assert one.ended
+            assert one.created <= one.ended
+        resumed = queue.resume_job("me", view.id)
+        assert (resumed.done, resumed.expected, resumed.ended) == (3, 8, None)
+        go(project)
+        assert ended(queue, view).state == "done"
+
+
+def test_a_server_that_is_killed_has_kept_what_its_jobs_told(
+    home: Storage, queue: JobQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(one_job, "SAVE_SECONDS", 0)
+    project = begun(home, "me", "hold")
+    view = queue.submit_task("me", project, RenderFilm())
+    file = project.folder / "jobs" / f"{view.id}.json"
+    kept = until(lambda: (one := JobEntry.model_validate_json(file.read_text())).done and one)
+    assert (kept.step, kept.done, kept.expected, kept.state) == ("Colouring", 3, 8, "running")
+    go(project)
+    assert ended(queue, view).state == "done"
+
+
+def test_how_fast_a_job_goes_is_measured_from_its_own_beginning(home: Storage, fake: None) -> None:
+    entry = JobEntry(id="ab", project="p", task=RenderFilm(), created=1, step="Colouring", done=36, expected=72)
+    job = one_job.WebJob(entry.model_copy(update={"state": "running"}), home.root, "film", "me", "render")
+    job.saved_at = float("inf")
+    job.record_progress("Colouring", 36, 72)
+    assert job.make_view(None).rate is None
+    assert job.step_started
+    job.step_started = job.step_started[0] - 10, 36
+    job.record_progress("Colouring", 46, 72)
+    seen = job.make_view(None)
+    assert seen.rate == pytest.approx(1, rel=0.2)
+    assert seen.seconds_left == pytest.approx(26, rel=0.2)
+
+
+def spare(queue: JobQueue) -> int | None:
+    """The number of the process that waits for a job."""
+    process = queue._workers._spare
+    return process.pid if process and process.poll() is None else None
+
+
+def test_the_next_job_gets_the_process_that_waits(home: Storage, queue: JobQueue) -> None:
+    queue.prepare()
+    waiting = spare(queue)
+    assert waiting
+    queue.prepare()
+    assert spare(queue) == waiting
+    project = begun(home, "me", "hold")
+    view = queue.submit_task("me", project, AnalyzeFilm())
+    assert running(project)[0] == waiting
+    assert spare(queue) is None, "the job needs the processor"
+    go(project)
+    assert ended(queue, view).state == "done"
+    following = until(lambda: spare(queue))
+    assert following != waiting
+
+
+def test_a_process_that_waits_and_is_killed_is_missed_by_nobody(home: Storage, queue: JobQueue) -> None:
+    queue.prepare()
+    os.kill(int(spare(queue) or 0), signal.SIGKILL)
+    until(lambda: spare(queue) is None)
+    assert ended(queue, queue.submit_task("me", begun(home), AnalyzeFilm())).state == "done"
+
+
+def test_a_process_waits_for_some_time_only(home: Storage, fake: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    with JobQueue(home, ["cpu"]) as queue:
+        queue.prepare()
+        last = spare(queue)
+    assert last
+    assert not is_alive(last)
+    monkeypatch.setattr(worker_processes, "SPARE_SECONDS", 0.05)
+    with queue:
+        queue.prepare()
+        until(lambda: queue._workers._spare is None)
+    queue.prepare()
+    assert queue._workers._spare is None, "the server has ended"
+
+
+def test_a_real_process_waits_for_its_order_with_all_imports_done(home: Storage, tmp_path: Path) -> None:
+    project = real(home, tmp_path)
+    with JobQueue(home, ["cpu"]) as queue:
+        queue.prepare()
+        until(lambda: "torch" in Path(f"/proc/{spare(queue)}/maps").read_text(), "torch in the process")
+        view = queue.submit_task("me", project, AnalyzeFilm())
+        assert ended(queue, view).state == "done"
+    assert (project.survey_folder / "survey.json").is_file()
+    with subprocess.Popen([sys.executable, "-m", "kinemacolor.web.worker_process"], stdin=subprocess.PIPE) as process:
+        assert process.stdin
+        process.stdin.close()
+        assert process.wait(PATIENCE) == 0, "a server that ends without an order is no failure"

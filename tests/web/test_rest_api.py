@@ -115,7 +115,7 @@ def test_the_whole_life_of_a_film(client: TestClient, film: bytes, tmp_path: Pat
     asked = mine.post(f"{base}/jobs", json={"kind": "render", "layer": True, "confidence": True}).json()
     told = events(mine, asked["id"])
     assert told[-1]["state"] == "done", told[-1]
-    steps = {"Colouring", "Making the film for the player", "Writing the report"}
+    steps = {"Colouring", "Making the player film", "Writing the report"}
     assert steps & {one["step"] for one in told}, "of eight frames a step may pass between two looks of the stream"
     result = mine.get(told[-1]["result"][0]["url"])
     assert "attachment" in result.headers["content-disposition"]
@@ -311,8 +311,8 @@ def fuzzed(client: TestClient, film: bytes) -> Any:
     (looking,) = mine.get("/api/jobs").json()["jobs"]
     ended(mine, looking["id"])
     assert job(mine, name, SMALL)["state"] == "done"
-    described = schemathesis.openapi.from_asgi("/api/openapi.json", client.app, headers={"Host": "127.0.0.1"})
-    headers = {"Host": "127.0.0.1", "Cookie": f"kinemacolor={mine.cookies['kinemacolor']}"}
+    headers = {"Host": "127.0.0.1", "Authorization": mine.headers["Authorization"]}
+    described = schemathesis.openapi.from_asgi("/api/openapi.json", client.app, headers=headers)
     return described, headers, {"project": name, "job": looking["id"]}
 
 
@@ -360,9 +360,11 @@ def test_a_real_server_tells_of_too_much_and_leaves_on_ctrl_c(tmp_path: Path, fi
     command = [sys.executable, "-m", "kinemacolor", "web", "--folder", str(tmp_path), "--port", "0", "--no-browser"]
     with subprocess.Popen([*command, "--max-upload", "0.001"], stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
-        address = re.search(r"http://\S+/", process.stderr.readline())
-        assert address, process.stderr.read()
-        with httpx.Client(base_url=address[0], timeout=PATIENCE) as client:
+        told = process.stderr.readline()
+        address = re.search(r"(http://\S+/)\?token=(\S+)", told)
+        assert address, told
+        token = {"Authorization": f"Bearer {address[2]}"}
+        with httpx.Client(base_url=address[1], headers=token, timeout=PATIENCE) as client:
             project = client.post("/api/projects", files={"files": ("film.mp4", film)}).json()["id"]
             head = b'--b\r\nContent-Disposition: form-data; name="files"; filename="film.mp4"\r\n\r\n'
             headers = {"Content-Type": "multipart/form-data; boundary=b"}

@@ -49,6 +49,9 @@ def web(
     max_connections: Annotated[
         int, typer.Option("--max-connections", min=8, help="Connections at a time; who sends nothing is closed first.")
     ] = 600,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Take over the films that other browsers or names have in the folder.")
+    ] = False,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
 ) -> None:
     """Open the page: choose, look, correct and render in the browser."""
@@ -72,17 +75,12 @@ def web(
             disk_per_user=round(max_disk * 10**9) if max_disk is not None else SHARED_SERVER_DISK if auth else 0,
             connections=max_connections,
         ),
+        adopt=adopt,
     )
     options.check()  # before the page's libraries are loaded, which takes seconds
     from kinemacolor.web.server import run_server
 
-    run_server(
-        options,
-        lambda address: print_message(
-            f"Kinemacolor is at {address} (stop it with Ctrl-C; films that render go on next time)"
-        ),
-        browser=browser and sys.stdout.isatty(),
-    )
+    run_server(options, print_message, browser=browser and sys.stdout.isatty())
 
 
 def _parse_credentials(text: str) -> tuple[str, str]:

@@ -10,7 +10,6 @@ from torch import Tensor
 from kinemacolor.inference.attribution import FrameTrace
 from kinemacolor.inference.session import Session
 from kinemacolor.models.base import Colorizer
-from kinemacolor.options import RenderOptions
 from kinemacolor.plan.document import Plan
 from kinemacolor.references.load import LoadedReference, ReferenceReader
 from kinemacolor.rendering.inference_pass import make_session_picture
@@ -32,60 +31,65 @@ class FrameColorizer:
         self._sessions: OrderedDict[str, tuple[Session, dict[str, Tensor]]] = OrderedDict()
         self._traces: OrderedDict[str, FrameTrace] = OrderedDict()
 
-    def trace_frame(
-        self, plan: Plan, colors: FrameColors, gray: UInt8Array, painted: Mapping[Path, UInt8Array] | None = None
-    ) -> FrameTrace:
+    def trace_frame(self, plan: Plan, colors: FrameColors, gray: UInt8Array) -> FrameTrace:
         """Predict a frame of a plan, ``gray`` ``H W`` as a display shows it.
 
-        ``painted``: pictures of references, ``H W 3`` or ``H W 4``, that are not in their files yet. Raises InputError
-        where film or references cannot be read.
+        Raises InputError where film or references cannot be read.
         """
-        return self.trace_gray(
-            plan.model,
-            colors.source.options,
-            lambda: _read_pictures(plan, colors, painted or {}),
-            gray,
-            session_key=hash_words(colors.session_key, colors.is_picture_of_frame),
-            frame_key=colors.frame,
-            in_shot=colors.is_picture_of_frame,
-        )
 
-    def trace_gray(
+        def trace() -> FrameTrace:
+            return self.trace_way(plan, colors, [gray], {}, in_shot=colors.is_picture_of_frame)[0]
+
+        return _recall(self._traces, hash_words(colors.key, gray.shape), MAX_TRACES, trace)
+
+    def trace_way(
         self,
-        model: str,
-        options: RenderOptions,
-        read_pictures: Callable[[], Sequence[UInt8Array]],
-        gray: UInt8Array,
+        plan: Plan,
+        colors: FrameColors,
+        grays: Sequence[UInt8Array],
+        painted: Mapping[Path, UInt8Array],
         *,
-        session_key: str,
-        frame_key: object,
-        in_shot: bool = False,
-    ) -> FrameTrace:
-        """Predict a gray picture ``H W`` by references, which are read if they are not in memory.
+        in_shot: bool | None = None,
+    ) -> list[FrameTrace]:
+        """Predict frames one after the other, of one pass; ``colors`` of any of them.
 
-        ``session_key`` changes with model, options and references, ``frame_key`` with the picture.
+        ``painted``: pictures of references, ``H W 3`` or ``H W 4``, that are not in their files yet. ``in_shot``: as of
+        a `Session`, by default that of the pass. Raises as `trace_frame`.
         """
-        session_key = hash_words(session_key, gray.shape)
-
-        def open_session() -> tuple[Session, dict[str, Tensor]]:
-            session = Session(
-                self.load_model(model),
-                read_pictures(),
-                height=gray.shape[0],
-                width=gray.shape[1],
-                options=options,
+        is_led = colors.source.has_reference_at_start if in_shot is None else in_shot
+        session = self._recall_session(
+            hash_words(colors.session_key, is_led, grays[0].shape),
+            lambda: Session(
+                self.load_model(plan.model),
+                _read_pictures(plan, colors, painted),
+                height=grays[0].shape[0],
+                width=grays[0].shape[1],
+                options=colors.source.options,
                 device=self._device,
-                engine="torch",  # a frame alone is not worth compiling
-                in_shot=in_shot,
-            )
+                engine="torch",  # a few frames are not worth compiling
+                in_shot=is_led,
+            ),
+        )
+        return [session.trace_frame(gray) for gray in grays]
+
+    def trace_picture(self, model: str, reference: UInt8Array, gray: UInt8Array) -> FrameTrace:
+        """Predict a gray picture ``H W`` by a reference ``H W 3``, by the model's own options; nothing is kept."""
+        rows, columns = gray.shape
+        session = Session(
+            self.load_model(model), [reference], height=rows, width=columns, device=self._device, engine="torch"
+        )
+        return session.trace_frame(gray)
+
+    def _recall_session(self, key: str, make: Callable[[], Session]) -> Session:
+        """Return a session before its first frame, from memory if it is there."""
+
+        def begin() -> tuple[Session, dict[str, Tensor]]:
+            session = make()
             return session, session.snapshot_state()
 
-        def predict() -> FrameTrace:
-            session, start = _recall(self._sessions, session_key, MAX_SESSIONS, open_session)
-            session.restore_state(start)
-            return session.trace_frame(gray)
-
-        return _recall(self._traces, hash_words(session_key, frame_key), MAX_TRACES, predict)
+        session, start = _recall(self._sessions, key, MAX_SESSIONS, begin)
+        session.restore_state(start)
+        return session
 
     def load_model(self, name: str) -> Colorizer:
         """Return a model, from memory if it was the last one."""

@@ -1,7 +1,6 @@
 """Previews single frames: in colour, with confidence, the origin of a colour, and what a correction would change."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,10 +28,10 @@ from kinemacolor.web.frame_finish import (
     with_finish,
 )
 from kinemacolor.web.frame_passes import FrameColors, PlannedFrames, hash_words, read_planned_frames
-from kinemacolor.web.frame_reading import find_gray_file, read_gray_frame
+from kinemacolor.web.frame_reading import find_gray_file, read_gray_frame, read_gray_frames
 from kinemacolor.web.picture_cache import fit_preview_size, write_if_missing, write_picture_file
 from kinemacolor.web.project import Project
-from kinemacolor.web.stroke_spread import check_neighbours, plan_with_picture
+from kinemacolor.web.stroke_spread import check_neighbours, list_ways, plan_with_picture
 from kinemacolor.web.thumbnails import (
     MAX_THUMBNAILS,
     THUMBNAIL_SIDE,
@@ -149,24 +148,32 @@ class FramePreviewer:
     def spread_strokes(
         self, project: Project, frame: int, layer: str, painted_on: str | None, frames: list[int]
     ) -> tuple[SpreadFrame, ...]:
-        """Show other frames of a shot without and with strokes on one of them; nothing is changed.
+        """Show other frames of a shot as they look now, and with strokes on one of them; nothing is changed.
 
-        All are coloured alone, as `preview_frame` does where nothing was rendered. Arguments and errors as
+        Those with strokes are coloured from the frame outwards (`list_ways`). Arguments and errors as
         `correct_by_strokes` and `check_neighbours`.
         """
         planned = read_planned_frames(project)
         check_neighbours(planned, frame, frames)
         painted = self._paint(project, frame, layer, painted_on)
         path = project.folder / "references" / f"ref_{frame:06d}.png"
-        changed = plan_with_picture(planned, frame, painted, path)
-        shown = []
-        for other in frames:
-            gray = self._read_gray(project, other)
-            before = self._color_alone(planned, planned.find_colors(other), gray)
-            after = self._color_alone(changed, changed.find_colors(other), gray, painted={path: painted})
-            files = (self._save_picture(project, other, one.rgb, "spread") for one in (before, after))
-            shown.append(SpreadFrame(other, *files))
-        return tuple(shown)
+        changed, after = plan_with_picture(planned, frame, painted, path), dict[int, ColoredFrame]()
+        for way in list_ways(changed, frame, frames):
+            colors, grays = changed.find_colors(way[-1]), read_gray_frames(project, way)
+            options, spec = colors.source.options, MODEL_CATALOG[planned.plan.model].spec
+            traces = self._colorizer.trace_way(planned.plan, colors, [grays[one] for one in way], {path: painted})
+            for one, trace in zip(way, traces, strict=True):
+                if one in frames:
+                    after[one] = finish_trace(grays[one], trace, spec, options)
+                    self._keep_gray(find_gray_file(project, one), grays[one])
+        return tuple(
+            SpreadFrame(
+                one,
+                self._save_picture(project, one, self._color(project, planned, planned.find_colors(one)).rgb, "spread"),
+                self._save_picture(project, one, after[one].rgb, "spread"),
+            )
+            for one in frames
+        )
 
     def color_first_look(self, project: Project) -> FirstLook:
         """Show an early frame in the colours of the reference that is most like it; in gray where there is none.
@@ -182,9 +189,7 @@ class FramePreviewer:
         stem = f"{look.gray.stem.removesuffix('-gray')}-{hash_words(picture.tobytes())[:8]}"
         color, confidence = (look.gray.with_name(f"{stem}-{name}.jpg") for name in ("color", "confidence"))
         if not (color.is_file() and confidence.is_file()):
-            trace = self._colorizer.trace_gray(
-                DEFAULT_MODEL, RenderOptions(), lambda: [picture], gray, session_key=stem, frame_key="first"
-            )
+            trace = self._colorizer.trace_picture(DEFAULT_MODEL, picture, gray)
             colored = finish_trace(gray, trace, MODEL_CATALOG[DEFAULT_MODEL].spec, RenderOptions())
             _write_colored(colored, color, confidence)
         return replace(look, color=color, confidence=confidence, reference=reference.name)
@@ -231,10 +236,9 @@ class FramePreviewer:
         colors: FrameColors,
         gray: UInt8Array,
         changes: ShotRenderOptions = AS_PLANNED,
-        painted: Mapping[Path, UInt8Array] | None = None,
     ) -> ColoredFrame:
-        """Colour a frame without those before it; ``painted`` as `FrameColorizer.trace_frame`."""
-        trace = self._colorizer.trace_frame(planned.plan, colors, gray, painted)
+        """Colour a frame without those before it."""
+        trace = self._colorizer.trace_frame(planned.plan, colors, gray)
         options = with_finish(colors.source.options, changes)
         return finish_trace(gray, trace, MODEL_CATALOG[planned.plan.model].spec, options)
 
@@ -242,11 +246,14 @@ class FramePreviewer:
         """Read a frame in gray, of preview size, from memory if it was seen lately."""
         key = find_gray_file(project, frame)
         if key not in self._grays:
-            self._grays[key] = read_gray_frame(project, frame)
-            while len(self._grays) > MAX_GRAY_FRAMES:
-                self._grays.popitem(last=False)
+            self._keep_gray(key, read_gray_frame(project, frame))
         self._grays.move_to_end(key)
         return self._grays[key]
+
+    def _keep_gray(self, key: Path, gray: UInt8Array) -> None:
+        self._grays[key] = gray
+        while len(self._grays) > MAX_GRAY_FRAMES:
+            self._grays.popitem(last=False)
 
 
 def _read_gray_picture(path: Path) -> UInt8Array:

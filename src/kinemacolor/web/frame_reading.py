@@ -1,6 +1,7 @@
 """Reads single frames of a project's film in gray, upright, and keeps small pictures of them. Loads no torch."""
 
 import hashlib
+from collections.abc import Collection
 from pathlib import Path
 
 from kinemacolor.errors import UsageError
@@ -52,6 +53,13 @@ def read_gray_frame(project: Project, frame: int, longest_side: int | None = LON
     check_frame(frame, index.frames)
     with RangeReader(project.film, index, start_seconds=start_seconds) as reader:
         return take_gray_frame(reader, frame, longest_side)
+
+
+def read_gray_frames(project: Project, frames: Collection[int]) -> dict[int, UInt8Array]:
+    """Read several frames, as `read_gray_frame`, by number; quicker than one by one."""
+    index, start_seconds = find_frame_index(project)
+    with RangeReader(project.film, index, start_seconds=start_seconds) as reader:
+        return {frame: take_gray_frame(reader, frame) for frame in sorted(frames)}
 
 
 def take_gray_frame(reader: RangeReader, frame: int, longest_side: int | None = LONGEST_SIDE) -> UInt8Array:

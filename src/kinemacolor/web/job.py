@@ -5,27 +5,29 @@ import threading
 import time
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from kinemacolor.errors import UsageError
+from kinemacolor.errors import ResourceError, UsageError
 from kinemacolor.utils.files import write_file_atomically
-from kinemacolor.utils.processes import OWN_GROUP_FLAG, make_python_command, make_python_environment
+from kinemacolor.web.job_messages import JobOrder
 from kinemacolor.web.project import Project
 from kinemacolor.web.requests import ProjectTask, RenderFilm
+from kinemacolor.web.worker_processes import WorkerProcesses
 
 JobState = Literal["queued", "running", "done", "failed", "stopped"]
 STOP_SECONDS = 30  # that a process has to stop by itself before it is killed
-WORKER = ("-m", "kinemacolor.web.worker")
+SAVE_SECONDS = 5.0  # between two times that progress is stored
 
 
 class JobEntry(BaseModel):
     """A job as it is stored in its file.
 
     ``message``: what its user must know of how it ended. ``result``: the file that it made, relative to the project.
+    ``step``: what was done last; ``done`` of ``expected`` of it is finished, None: it is not known how much there is.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -38,6 +40,9 @@ class JobEntry(BaseModel):
     message: str | None = None
     exit_code: int | None = None
     result: str | None = None
+    step: str | None = None
+    done: int = 0
+    expected: int | None = None
 
 
 class FileLink(BaseModel):
@@ -50,7 +55,9 @@ class FileLink(BaseModel):
 class JobView(BaseModel):
     """A job as its user sees it.
 
-    ``place``: position in the queue, 1 is next. ``step``: what is done now; ``done`` of ``expected`` of it is finished.
+    ``place``: position in the queue, 1 is next. ``is_stopping``: it was asked to stop, and does soon. ``step``: what is
+    done now, or was when it stopped; ``done`` of ``expected`` of it is finished, ``rate`` of it a second. ``created``,
+    ``ended``: seconds since 1970.
     """
 
     id: str
@@ -59,9 +66,13 @@ class JobView(BaseModel):
     kind: str
     state: JobState
     place: int | None = None
+    is_stopping: bool = False
+    created: float
+    ended: float | None = None
     step: str | None = None
     done: int = 0
     expected: int | None = None
+    rate: float | None = None
     seconds_left: float | None = None
     message: str | None = None
     result: list[FileLink] = []
@@ -72,7 +83,7 @@ class WebJob:
     """A job in the queue of a running server, which alone changes it, under the queue's lock.
 
     ``lane``: the part of the queue where it waits, ``render`` or ``quick``. ``requested``: what its process should do.
-    ``step_started``: time (monotonic) and ``done`` when the current step began.
+    ``step_started``: time (monotonic) and ``done`` when the process told of the current step first.
     """
 
     entry: JobEntry
@@ -82,10 +93,8 @@ class WebJob:
     lane: str
     process: subprocess.Popen[str] | None = None
     requested: Literal["run", "stop", "suspend"] = "run"
-    step: str | None = None
-    done: int = 0
-    expected: int | None = None
-    step_started: tuple[float, int] = field(default_factory=lambda: (time.monotonic(), 0))
+    step_started: tuple[float, int] | None = None
+    saved_at: float = 0.0
 
     @classmethod
     def from_entry(cls, entry: JobEntry, project: Project, user: str) -> "WebJob":
@@ -100,6 +109,7 @@ class WebJob:
 
     def make_view(self, place: int | None) -> JobView:
         """Return the job as its user sees it; ``place``: its position in the queue, if it waits."""
+        rate = self._measure_rate() if self.entry.state == "running" else None
         return JobView(
             id=self.entry.id,
             project=self.entry.project,
@@ -107,10 +117,14 @@ class WebJob:
             kind=self.entry.task.kind,
             state=self.entry.state,
             place=place,
-            step=self.step,
-            done=self.done,
-            expected=self.expected,
-            seconds_left=self._seconds_left() if self.entry.state == "running" else None,
+            is_stopping=self.entry.state == "running" and self.requested == "stop",
+            created=self.entry.created,
+            ended=self.entry.ended,
+            step=self.entry.step,
+            done=self.entry.done,
+            expected=self.entry.expected,
+            rate=rate and round(rate, 3),
+            seconds_left=(self.entry.expected - self.entry.done) / rate if rate and self.entry.expected else None,
             message=self.entry.message,
             result=self._result_links(),
         )
@@ -130,22 +144,11 @@ class WebJob:
         for suffix in ("json", "log", "lock", "rendered"):
             self._job_file(suffix).unlink(missing_ok=True)
 
-    def start_process(self, device: str) -> subprocess.Popen[str]:
+    def start_process(self, device: str, workers: WorkerProcesses) -> subprocess.Popen[str]:
         """Start the job's process on a device. Raises OSError where no process can be started."""
-        command = make_python_command(*WORKER, str(self.folder), self.entry.id, device)
-        with self.log_file.open("a", encoding="utf-8") as log:
-            self.process = subprocess.Popen(  # noqa: S603
-                command,
-                env=make_python_environment(),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                encoding="utf-8",
-                errors="replace",
-                start_new_session=True,  # Ctrl-C is for the server alone, which suspends what runs
-                creationflags=OWN_GROUP_FLAG,
-            )
-        self.entry.state, self.requested = "running", "run"
+        order = JobOrder(project=str(self.folder), job=self.entry.id, device=device, log=str(self.log_file))
+        self.process = workers.start(order)
+        self.entry.state, self.requested, self.step_started = "running", "run", None
         return self.process
 
     def request_end(self, requested: Literal["stop", "suspend"]) -> None:
@@ -159,21 +162,26 @@ class WebJob:
             threading.Thread(target=_kill_later, args=(self.process,), daemon=True).start()
 
     def record_progress(self, step: str, done: int, expected: int | None) -> None:
-        """Record the progress that the process reported."""
-        if step != self.step or done < self.done:
-            self.step_started = time.monotonic(), done
-        self.step, self.done, self.expected = step, done, expected
+        """Record the progress that the process reported; it is stored now and then, for when the server is killed."""
+        entry, now = self.entry, time.monotonic()
+        if self.step_started is None or step != entry.step or done < entry.done:
+            self.step_started = now, done
+        entry.step, entry.done, entry.expected = step, done, expected
+        if now - self.saved_at > SAVE_SECONDS:
+            self.saved_at = now
+            with suppress(ResourceError):  # on a full disk the job itself will say so
+                self.save()
 
     def _job_file(self, suffix: str) -> Path:
         return self.folder / "jobs" / f"{self.entry.id}.{suffix}"
 
-    def _seconds_left(self) -> float | None:
-        """Estimate the rest of the current step from its speed until now; None if it is unknown."""
-        started, done_before = self.step_started
-        done_since = self.done - done_before
-        if not self.expected or done_since <= 0:
+    def _measure_rate(self) -> float | None:
+        """Measure how much of the current step is done in a second; None if nothing was yet."""
+        if self.step_started is None:
             return None
-        return (self.expected - self.done) * (time.monotonic() - started) / done_since
+        started, done_before = self.step_started
+        done_since, seconds = self.entry.done - done_before, time.monotonic() - started
+        return done_since / seconds if done_since > 0 < seconds else None
 
     def _result_links(self) -> list[FileLink]:
         """Link the rendered film; other tasks make no file to download."""

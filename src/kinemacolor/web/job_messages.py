@@ -1,8 +1,21 @@
-"""What the process of a job tells its server: a JSON object a line on its standard output, amid whatever else talks."""
+"""What a server and the process of a job tell each other: JSON objects, one a line.
+
+The server sends one `JobOrder`. The process tells of its progress on its standard output, amid whatever else talks.
+"""
 
 import json
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+
+class JobOrder(BaseModel):
+    """A job to do: the project's folder, the job's number, the device, and the file for the error output."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    project: str
+    job: str
+    device: str
+    log: str
 
 
 class ProgressMessage(BaseModel):

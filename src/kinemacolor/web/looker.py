@@ -131,19 +131,19 @@ class Looker:
         """End the processes."""
         self._pool.close()
 
-    def _ask_about_film(self, project: Project) -> dict[str, Any]:
-        return dict(self._pool.call("describe_film", folder=str(project.folder)))
-
-    def _ask_about_cuts(self, folder: Path, firsts: tuple[int, ...] | None, changed_ns: int) -> CutFacts | None:
-        found = self._pool.call("describe_cuts", folder=str(folder), firsts=None if firsts is None else list(firsts))
-        return None if found is None else CutFacts.model_validate(found)
-
     def _call_frame(self, name: str, project: Project, frame: int) -> str:
         return str(self._pool.call(name, folder=str(project.folder), frame=frame))
 
     def _ask_for_size(self, path: Path, changed_ns: int) -> tuple[int, int, float]:
         width, height, rate = self._pool.call("measure_video", path=str(path))
         return int(width), int(height), float(rate)
+
+    def _ask_about_film(self, project: Project) -> dict[str, Any]:
+        return dict(self._pool.call("describe_film", folder=str(project.folder)))
+
+    def _ask_about_cuts(self, folder: Path, firsts: tuple[int, ...] | None, changed_ns: int) -> CutFacts | None:
+        found = self._pool.call("describe_cuts", folder=str(folder), firsts=None if firsts is None else list(firsts))
+        return None if found is None else CutFacts.model_validate(found)
 
     def _ask_whether_partial(self, path: Path, changed_ns: int) -> bool:
         return bool(self._pool.call("is_partial_picture", path=str(path)))

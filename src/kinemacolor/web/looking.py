@@ -129,9 +129,7 @@ def prepare() -> dict[str, Callable[..., object]]:
     """Return what can be asked for, by name."""
     cv2.setNumThreads(1)
     Image.MAX_IMAGE_PIXELS = MAX_PICTURE_PIXELS
-    calls = (
-        *(check_film, check_reference, is_partial_picture, describe_reference, shrink_reference),
-        *(describe_film, describe_cuts, save_poster),
-        *(save_gray_frame, export_frame, save_regions, save_first_look, measure_video),
-    )
-    return {call.__name__: call for call in calls}
+    calls = (check_film, check_reference, is_partial_picture, describe_reference, shrink_reference)
+    more = (save_poster, describe_cuts, describe_film)
+    frames = (save_gray_frame, export_frame, save_regions, save_first_look, measure_video)
+    return {call.__name__: call for call in (*calls, *more, *frames)}

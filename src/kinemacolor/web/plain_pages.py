@@ -23,6 +23,19 @@ _PAGE = """<!doctype html>
 </html>
 """
 _NOTHING_HERE = '<p>This address leads to nothing. <a href="/">Go to your films</a></p>'
+_SIGN_IN = """{wrong}<p>Open the address that <code>kinemacolor web</code> shows where it was started. Or copy the token
+      from it: all that stands after <code>token=</code>.</p>
+      <form method="get">
+        <label>Token <input name="token" required autofocus autocomplete="off" spellcheck="false"></label>
+        <button>Open</button>
+      </form>"""
+_WRONG = '<p class="wrong" role="alert">This is not the token of this server: is it whole?</p>'
+
+
+def make_sign_in_page(given: str | None = None) -> HTMLResponse:
+    """Ask for the token. ``given``: one that was not right."""
+    content = _SIGN_IN.format(wrong=_WRONG if given else "")
+    return HTMLResponse(_PAGE.format(title="Enter the token", content=content), 401)
 
 
 def make_not_found_page() -> HTMLResponse:

@@ -22,7 +22,7 @@ class Problem(BaseModel):
 
 ERROR_MEANINGS = {
     400: "What was asked for cannot be done",
-    401: "A name and a password are needed",
+    401: "A name and a password, or the token of the server, are needed",
     403: "A page of another site asked for this",
     404: "There is no such thing, or it is somebody else's",
     408: "What was begun to be sent did not go on",

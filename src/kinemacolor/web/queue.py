@@ -15,6 +15,7 @@ from kinemacolor.web.job_messages import EndMessage, ProgressMessage, parse_mess
 from kinemacolor.web.project import Project
 from kinemacolor.web.requests import ProjectTask
 from kinemacolor.web.storage import NotFoundError, Storage, is_kept_file
+from kinemacolor.web.worker_processes import WorkerProcesses
 
 MAX_FINISHED_JOBS = 20  # on the list, for each project
 MAX_WAITING_JOBS = 100  # for each user
@@ -32,10 +33,12 @@ class JobQueue:
         self._jobs: list[WebJob] = []
         self._changed = threading.Condition()
         self._is_closing = False
+        self._workers = WorkerProcesses()
         self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> "JobQueue":
         self._is_closing = False
+        self._workers.open()
         self._jobs = sorted(self._load_unfinished_jobs(), key=lambda job: job.entry.created)
         lanes = [("render", device) for device in self._devices] + [("quick", self._devices[0])]
         self._threads = [threading.Thread(target=self._run_lane, args=lane, daemon=True) for lane in lanes]
@@ -50,8 +53,13 @@ class JobQueue:
                 if job.process:
                     job.request_end("suspend")
             self._changed.notify_all()
+        self._workers.close()
         for thread in self._threads:
             thread.join(STOP_SECONDS + 1)
+
+    def prepare(self) -> None:
+        """Have a process ready for the next job; returns at once. It ends where nobody has a job for a while."""
+        self._workers.prepare()
 
     def submit_task(self, user: str, project: Project, task: ProjectTask) -> JobView:
         """Queue a task; the same task that already waits is not queued twice.
@@ -83,10 +91,10 @@ class JobQueue:
         with self._changed:
             job = self._find_job(user, job_id)
             if not job.is_active and job.entry.state != "done":
-                old = job.entry
-                fresh = JobEntry(id=old.id, project=old.project, task=old.task, created=time.time())
-                again = self._enqueue_job(replace(job, entry=fresh, done=0, expected=None))
-                if again.entry.id == old.id:
+                anew = {"state": "queued", "created": time.time(), "ended": None, "exit_code": None}
+                fresh = job.entry.model_copy(update=anew | {"message": None, "result": None})
+                again = self._enqueue_job(replace(job, entry=fresh, requested="run"))
+                if again.entry.id == fresh.id:
                     self._jobs.remove(job)
                 else:
                     self._drop_job(job)  # the same task waits already
@@ -170,13 +178,14 @@ class JobQueue:
                 if self._is_closing or job is None:
                     return
                 try:
-                    process = job.start_process(device)
+                    process = job.start_process(device, self._workers)
                 except OSError as error:
                     self._finish_job(job, "failed", f"no process could be started ({error.strerror})", 6)
                     continue
                 self._changed.notify_all()
             with process:
                 self._follow_process(job, process)
+            self._workers.prepare()
 
     def _follow_process(self, job: WebJob, process: subprocess.Popen[str]) -> None:
         """Record the messages of a job's process, JSON lines, until it ends, and then how it ended."""
@@ -197,6 +206,8 @@ class JobQueue:
                 self._finish_job(job, "done", None, 0)
             elif job.requested == "suspend":
                 job.entry.state = "queued"
+                with suppress(ResourceError):
+                    job.save()
                 self._changed.notify_all()
             elif job.requested == "stop":
                 self._finish_job(job, "stopped", "stopped; what was done is kept", Interrupted.exit_code)
@@ -211,7 +222,8 @@ class JobQueue:
         job.entry = job.entry.model_copy(
             update={"state": state, "message": message, "exit_code": code, "ended": time.time()}
         )
-        job.step = None
+        if state == "done":
+            job.entry.step = None
         with suppress(ResourceError):  # on a full disk the next server will find the job still queued
             if job.folder.is_dir():
                 job.save()

@@ -17,6 +17,8 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 
 from kinemacolor._version import __version__
 from kinemacolor.errors import KinemacolorError, UsageError
+from kinemacolor.web.access_token import AccessToken, load_token
+from kinemacolor.web.adoption import adopt_projects, count_foreign_projects
 from kinemacolor.web.auth import AccessMiddleware
 from kinemacolor.web.connections import make_protocol, raise_descriptor_limit
 from kinemacolor.web.looker import Looker
@@ -28,6 +30,7 @@ from kinemacolor.web.rest_api import api
 from kinemacolor.web.server_options import ServerLimits, ServerOptions
 from kinemacolor.web.service import Service
 from kinemacolor.web.storage import Storage
+from kinemacolor.web.visitors import Doorkeeper, PasswordDoorkeeper, TokenDoorkeeper, make_owner_key
 
 STOP_SECONDS = 3
 SWEEP_SECONDS = 3600
@@ -63,8 +66,21 @@ def create_app(options: ServerOptions) -> FastAPI:
     app.include_router(api)
     mount_page(app)
     app.add_middleware(GZipMiddleware, exclude_content_types=INCOMPRESSIBLE)
-    app.add_middleware(AccessMiddleware, rules=options.access_rules, measure_left=storage.measure_left)
+    app.add_middleware(
+        AccessMiddleware,
+        rules=options.access_rules,
+        doorkeeper=_make_doorkeeper(options, app),
+        measure_left=storage.measure_left,
+    )
     return app
+
+
+def _make_doorkeeper(options: ServerOptions, app: FastAPI) -> Doorkeeper:
+    """Return what knows the users: by their passwords, or by the token, which ``app.state.token`` has then."""
+    if options.passwords:
+        return PasswordDoorkeeper(options.access_rules)
+    app.state.token = load_token(options.folder)
+    return TokenDoorkeeper(options.access_rules, app.state.token)
 
 
 def _make_lifespan(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
@@ -80,8 +96,8 @@ def _make_lifespan(service: Service) -> Callable[[FastAPI], AbstractAsyncContext
     return lifespan
 
 
-def run_server(options: ServerOptions, on_ready: Callable[[str], None], *, browser: bool = False) -> None:
-    """Run the server until interrupted; ``on_ready`` receives its address.
+def run_server(options: ServerOptions, tell: Callable[[str], None], *, browser: bool = False) -> None:
+    """Run the server until interrupted; ``tell`` receives sentences for who started it, first of all its address.
 
     Raises UsageError where the port is taken or another server uses the folder, and as `create_app`.
     """
@@ -90,10 +106,23 @@ def run_server(options: ServerOptions, on_ready: Callable[[str], None], *, brows
     with _locked_folder(options.folder), _listening_socket(options.host, options.port) as listener:
         host = f"[{options.host}]" if ":" in options.host else options.host
         address = f"http://{host}:{listener.getsockname()[1]}/"
-        on_ready(address)
+        token: AccessToken | None = getattr(app.state, "token", None)
+        shown = f"{address}?token={token.value}" if token else address
+        tell(f"Kinemacolor is at {shown} (stop it with Ctrl-C; films that render go on next time)")
+        if token:
+            _tell_of_other_films(app.state.service.storage, options, tell)
         if browser:
-            webbrowser.open(address)
+            webbrowser.open(f"{address}?token={token.make_single_use()}" if token else address)
         uvicorn.Server(make_config(app, options.limits)).run(sockets=[listener])
+
+
+def _tell_of_other_films(storage: Storage, options: ServerOptions, tell: Callable[[str], None]) -> None:
+    """Move the films of others to the one user where that was asked for, else say that there are some."""
+    user = make_owner_key(options.access_rules)
+    if options.adopt:
+        tell(f"films taken over from other browsers and names: {adopt_projects(storage, user)}")
+    elif count := count_foreign_projects(storage, user):
+        tell(f"films of other browsers and names in this folder: {count}; with --adopt they become yours")
 
 
 def make_config(app: FastAPI, limits: ServerLimits) -> uvicorn.Config:

@@ -51,8 +51,8 @@ class ServerLimits:
 class AccessRules:
     """Who may use the server, and how.
 
-    ``passwords``: by user name; empty: everybody who reaches the server may use it. ``shared``: all users see the same
-    films. ``hosts``: host names that the server answers to; empty: any.
+    ``passwords``: by user name; empty: there is one user, who has the server's token. ``shared``: all users see the
+    same films. ``hosts``: host names that the server answers to; empty: any.
     """
 
     passwords: Mapping[str, str] = field(default_factory=dict)
@@ -67,7 +67,8 @@ class ServerOptions:
 
     ``folder``: where everything is stored. ``films``: a folder that films may be taken from; it is only read.
     ``passwords``: by user name; needed if ``host`` can be reached from other machines. ``devices``: one film at a time
-    is rendered on each. ``shared``: see `AccessRules`.
+    is rendered on each. ``shared``: see `AccessRules`. ``adopt``: the one user of a server without passwords takes over
+    the films of all others.
     """
 
     folder: Path
@@ -78,6 +79,7 @@ class ServerOptions:
     shared: bool = False
     devices: tuple[str, ...] = ("auto",)
     limits: ServerLimits = field(default_factory=ServerLimits)
+    adopt: bool = False
 
     @property
     def access_rules(self) -> AccessRules:
@@ -91,6 +93,10 @@ class ServerOptions:
     def check(self) -> None:
         """Raise UsageError for options that do not fit together, or not this machine."""
         _ = self.access_rules
+        if self.adopt and self.passwords:
+            raise UsageError(
+                "--adopt gives all films to the one user of a server without --auth: leave one of them out"
+            )
         if self.films is not None and not self.films.is_dir():
             raise UsageError(f"{self.films} is no folder: give one that holds films")
         for device in self.devices:

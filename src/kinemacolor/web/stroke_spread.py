@@ -1,4 +1,4 @@
-"""Shows how strokes on one frame would spread over others of its shot, before anything is rendered."""
+"""How strokes on one frame are followed over others of its shot, before anything is rendered. Loads no torch."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,8 @@ from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.web.corrected_plan import place_correction
 from kinemacolor.web.frame_passes import PlannedFrames, hash_words
 
-MAX_FRAMES = 5
+MAX_FRAMES = 5  # that are looked at
+STEPS = 10  # frames that may be coloured for them: a render colours all
 
 
 def check_neighbours(planned: PlannedFrames, frame: int, others: Sequence[int]) -> None:
@@ -30,3 +31,21 @@ def plan_with_picture(planned: PlannedFrames, frame: int, painted: UInt8Array, p
     digests = {**planned.digests, path: hash_words(painted.shape, np.ascontiguousarray(painted).tobytes())}
     plan = place_correction(planned.plan, frame, path)
     return PlannedFrames.from_plan(plan, digests)
+
+
+def list_ways(planned: PlannedFrames, frame: int, others: Sequence[int], steps: int = STEPS) -> list[list[int]]:
+    """List the frames to colour one after the other so that ``others`` look as a render would have them.
+
+    A render goes from the corrected frame outwards, frame by frame. So does each way here, but with as long strides as
+    keep all of them within about ``steps`` frames. A frame that another correction leads is a way of its own.
+    """
+    led = [other for other in others if planned.find_colors(other).source.painting_position(frame) == 0]
+    sides = [sorted(one for one in led if one > frame), sorted((one for one in led if one < frame), reverse=True)]
+    distance = sum(abs(side[-1] - frame) for side in sides if side)
+    stride = max(1, -(-distance // max(1, steps - len(led))))
+    ways = [[one] for one in others if one not in led]
+    for side in filter(None, sides):
+        sign = 1 if side[0] > frame else -1
+        between = range(frame, side[-1], sign * stride)
+        ways.append(sorted({*between, *side}, reverse=sign < 0))
+    return ways

@@ -5,7 +5,7 @@ import secrets
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -105,8 +105,12 @@ class UploadStore:
         return upload.make_view()
 
     def list_views(self, user: str) -> list[UploadView]:
-        """List the uploads of a user, in the order of their ids."""
-        return [Upload(folder).make_view() for folder in self._list_folders(user)]
+        """List the uploads of a user, in the order of their ids; not those that a project takes meanwhile."""
+        views = []
+        for folder in self._list_folders(user):
+            with suppress(NotFoundError):
+                views.append(Upload(folder).make_view())
+        return views
 
     def find(self, user: str, name: str) -> Upload:
         """Return an upload of a user by its id. Raises NotFoundError for any other."""

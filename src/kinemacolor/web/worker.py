@@ -1,7 +1,4 @@
-"""What the process of one job does. It tells of its progress in JSON lines, and stops when its input closes.
-
-``python -m kinemacolor.web.worker PROJECT JOB DEVICE``; a job that was stopped goes on where it was.
-"""
+"""What the process of one job (`worker_process`) does: it tells of its progress, and stops when its input closes."""
 
 import json
 import os
@@ -12,11 +9,11 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import assert_never
+from typing import BinaryIO, assert_never
 
 from filelock import FileLock
 
@@ -35,18 +32,17 @@ from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
 from kinemacolor.report.write import write_report
 from kinemacolor.shots.shot import Shot
 from kinemacolor.utils.files import write_file_atomically
-from kinemacolor.utils.processes import take_input
-from kinemacolor.video.reader import probe_film
 from kinemacolor.web.comparison_video import write_comparison_video
 from kinemacolor.web.edited_cuts import read_edited_shots
 from kinemacolor.web.job import JobEntry
+from kinemacolor.web.job_messages import JobOrder
+from kinemacolor.web.job_progress import CountingEncoder, ProgressCallback, expect_frames, expect_pictures
 from kinemacolor.web.made_from import hash_pictures, note_made_from
 from kinemacolor.web.preview_clip import find_clip_start, write_clip_start
 from kinemacolor.web.project import REFERENCE_ADDED, Project
 from kinemacolor.web.requests import AnalyzeFilm, MakePlan, PreviewClip, RenderFilm, make_output_target
 from kinemacolor.weights.registry import load_model
 
-ProgressCallback = Callable[[str, int, int | None], None]
 MAX_SUGGESTIONS = 12
 FRAME_LINK = "../../frames/{frame}/picture"  # from where the report lies in the HTTP interface
 PROGRESS_INTERVAL_SECONDS = 0.2
@@ -55,15 +51,14 @@ PROGRESS_INTERVAL_SECONDS = 0.2
 def analyze_film(project: Project, task: AnalyzeFilm, report_progress: ProgressCallback) -> Survey:
     """Shots, small pictures, and which frames are worth colouring."""
     entry = project.entry
-    expected = (
-        None if (entry.start_seconds, entry.end_seconds) != (0, None) else probe_film(project.film).expected_frames
-    )
+    expected = expect_frames(project)
+    report_progress("Finding shots", 0, expected)
     film_survey = survey_film(
         project.film,
         detector=task.detector,
         start_seconds=entry.start_seconds,
         end_seconds=entry.end_seconds,
-        on_frame=lambda done: report_progress("Looking at the film", done, expected),
+        on_frame=lambda done: report_progress("Finding shots", done, expected),
     )
     candidates = CandidateFrames.from_survey(
         film_survey, make_frame_encoder(), lambda done, of: report_progress("Comparing shots", done, of)
@@ -83,10 +78,13 @@ def make_project_plan(project: Project, task: MakePlan, report_progress: Progres
     """
     with FileLock(project.folder / "looking.lock"):  # another job may be at it
         film_survey = project.read_survey() or analyze_film(project, AnalyzeFilm(), report_progress)
-    report_progress("Choosing pictures for shots", 0, None)
+    report_progress("Choosing pictures", 0, None)
+    encoder = make_frame_encoder()
     while True:
         request, shots = _make_plan_request(project, task), _list_shots(project, film_survey)
-        plan = plan_from_survey(request, replace(film_survey, shots=shots))
+        cut = replace(film_survey, shots=shots)
+        counted = CountingEncoder(encoder, partial(report_progress, "Choosing pictures"), expect_pictures(request, cut))
+        plan = plan_from_survey(request, cut, encoder=counted)
         with project.exclusive_changes("New plan", joins=REFERENCE_ADDED):
             if (request, shots) == (_make_plan_request(project, task), _list_shots(project, film_survey)):
                 return project.write_plan(carry_over_choices(plan, project.read_plan()))
@@ -122,8 +120,14 @@ def preview_clip(project: Project, task: PreviewClip, report_progress: ProgressC
     folder.mkdir()
     clip, output = folder / "try.mp4", project.preview_clip_file
     _render_plan(plan, folder / "work", OutputSpec(clip, EncodingOptions(vcodec="h264")), report_progress, device)
+    report_progress("Making the player film", 0, plan.film.frames)
     write_comparison_video(
-        plan.film.path, clip, output, start_seconds=plan.film.start_seconds, end_seconds=plan.film.end_seconds
+        plan.film.path,
+        clip,
+        output,
+        start_seconds=plan.film.start_seconds,
+        end_seconds=plan.film.end_seconds,
+        on_frame=lambda done: report_progress("Making the player film", done, plan.film.frames),
     )
     write_clip_start(project, start_frame)
     note_made_from(project.preview_plan_file, whole, pictures)
@@ -161,14 +165,14 @@ def render_film(
 def _write_video_and_report(project: Project, plan: Plan, result: Path, report_progress: ProgressCallback) -> None:
     """The player's film and the report of a result, whole or not."""
     film = plan.film
-    report_progress("Making the film for the player", 0, film.frames)
+    report_progress("Making the player film", 0, film.frames)
     write_comparison_video(
         film.path,
         result,
         project.comparison_file,
         start_seconds=film.start_seconds,
         end_seconds=film.end_seconds,
-        on_frame=lambda done: report_progress("Making the film for the player", done, film.frames),
+        on_frame=lambda done: report_progress("Making the player film", done, film.frames),
     )
     write_report(
         plan,
@@ -183,6 +187,7 @@ def _render_plan(plan: Plan, work: Path, target: OutputSpec, report_progress: Pr
     network = load_model(plan.model)
     prepared = prepare_plan_output(plan, target, network.spec, work, device=device, engine="auto", inputs=[])
     job = RenderPlan(plan, network, work, device=device)
+    report_progress("Colouring", 0, plan.film.frames)
     execute_render_plan(job, prepared, lambda at: report_progress("Colouring", at.frames, at.expected))
 
 
@@ -205,18 +210,18 @@ def run_task(project: Project, entry: JobEntry, report_progress: ProgressCallbac
             assert_never(task)
 
 
-def main(folder: str, job: str, device: str) -> int:
-    """The exit code is that of the command line."""
+def do_job(order: JobOrder, server: BinaryIO) -> int:
+    """Do a job until it ends or ``server``, the input, closes; gives the exit code of the command line."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _raise_interrupted)
-    project = Project(Path(folder))
-    file = project.folder / "jobs" / job
+    project = Project(Path(order.project))
+    file = project.folder / "jobs" / order.job
     try:
-        threading.Thread(target=_stop_when_input_closes, daemon=True).start()
+        threading.Thread(target=_stop_when_input_closes, args=(server,), daemon=True).start()
         with translate_foreign_errors(_describe_mistake), FileLock(f"{file}.lock"), warnings.catch_warnings():
             warnings.showwarning = lambda message, *more, **where: print(message, file=sys.stderr)
             entry = JobEntry.model_validate_json(Path(f"{file}.json").read_text(encoding="utf-8"))
-            result = run_task(project, entry, _make_progress_callback(), device)
+            result = run_task(project, entry, _make_progress_callback(), order.device)
     except KinemacolorError as error:
         partial = getattr(error.report, "result", None) if isinstance(error, PartialError) else None
         _send_message(error=str(error), result=_path_in_project(project, partial))
@@ -253,9 +258,8 @@ def _path_in_project(project: Project, path: Path | str | None) -> str | None:
     return str(Path(path).relative_to(project.folder)) if path else None
 
 
-def _stop_when_input_closes() -> None:
-    stream = take_input()
-    while stream.read(1):
+def _stop_when_input_closes(server: BinaryIO) -> None:
+    while server.read(1):
         pass
     if sys.platform == "win32":
         signal.raise_signal(signal.SIGTERM)  # os.kill would end the process at once there
@@ -266,7 +270,3 @@ def _stop_when_input_closes() -> None:
 def _raise_interrupted(number: int, frame: FrameType | None) -> None:
     signal.signal(number, signal.SIG_IGN)
     raise Interrupted("stopped; what was done is kept")
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))

@@ -7,7 +7,12 @@ import {
   parsePlace,
 } from "../../../src/kinemacolor/web/page/viewer/film-time.js";
 import { chooseNotice, describeJob, describeOrigin } from "../../../src/kinemacolor/web/page/viewer/words.js";
-import { choosePictures, chooseReferences, chooseSize } from "../../../src/kinemacolor/web/page/viewer/look-at.js";
+import {
+  choosePictures,
+  chooseReferences,
+  chooseSize,
+  plannedSaturation,
+} from "../../../src/kinemacolor/web/page/viewer/look-at.js";
 import { cutPath, shotPath } from "../../../src/kinemacolor/web/page/viewer/timeline-marks.js";
 import { turnIntoDoubt } from "../../../src/kinemacolor/web/page/viewer/doubt.js";
 import {
@@ -147,7 +152,7 @@ Deno.test("doubt is drawn where confidence is low", () => {
 /** @param {object} changes @returns {any} */
 const stateWith = (changes) => ({
   id: "f",
-  project: { references: [], start_seconds: null },
+  project: { references: [], film: null },
   plan: null,
   frame: 5,
   look: null,
@@ -160,24 +165,31 @@ const stateWith = (changes) => ({
 Deno.test("a frame is never shown with the colours of another", () => {
   const look = { frame: 5, gray: "g", color: "c", confidence: "u", width: 640, height: 360 };
   const planned = stateWith({ plan: {}, look });
-  assertEquals(choosePictures(planned, 5, null, null)?.color, "c");
+  assertEquals(choosePictures(planned, 5, null, 1)?.color, "c");
   for (const state of [stateWith({ plan: {}, look, frame: 6 }), planned]) {
-    const shown = choosePictures(state, 6, null, null);
+    const shown = choosePictures(state, 6, null, 1);
     assertEquals([shown?.color, shown?.gray], [null, "/api/projects/f/frames/6/gray"]);
   }
 });
 
 Deno.test("a trial is asked for by its values, and known by its strength", () => {
-  const look = { frame: 5, gray: "g", color: "c", confidence: "u" };
-  const shown = choosePictures(stateWith({ plan: {}, look }), 5, { options: { saturation: 1.1 } }, {
-    edge_filter: "fgs",
-  });
+  const state = stateWith({ plan: {}, look: { frame: 5, gray: "g", color: "c", confidence: "u" } });
+  const shown = choosePictures(state, 5, { edge_filter: "fgs" }, 1.1);
   assertEquals([shown?.color, shown?.saturation], ["/api/projects/f/frames/5/color?edge_filter=fgs", 1.1]);
-  const other = choosePictures(stateWith({ plan: {}, look }), 5, null, { saturation: 0.5, edge_filter: "fgs" });
+  const other = choosePictures(state, 5, { saturation: 0.5, edge_filter: "fgs" }, 1.1);
   assertEquals([other?.color, other?.saturation], [
     "/api/projects/f/frames/5/color?saturation=0.5&edge_filter=fgs",
     0.5,
   ]);
+});
+
+Deno.test("strength is the shot's own, else the film's, else the model's", () => {
+  const models = [{ name: "a", saturation: 1.25 }];
+  const state = stateWith({ plan: { model: "a", options: { saturation: 0.9 } } });
+  assertEquals(plannedSaturation(state, { options: { saturation: 1.1 } }, models), 1.1);
+  assertEquals(plannedSaturation(state, { options: {} }, models), 0.9);
+  assertEquals(plannedSaturation(stateWith({ plan: { model: "a", options: {} } }), null, models), 1.25);
+  assertEquals(plannedSaturation(stateWith({}), null, []), 1);
 });
 
 Deno.test("before the plan: an invitation, then the first look, gray beside it", () => {
@@ -186,8 +198,8 @@ Deno.test("before the plan: an invitation, then the first look, gray beside it",
   const references = [{ name: "a", url: "a.jpg" }];
   const state = stateWith({ project: { references }, firstLook: { ...firstLook, color: "c" } });
   assertEquals(chooseNotice(state, false), "first");
-  assertEquals(choosePictures(state, 5, null, null)?.color, "c");
-  assertEquals(choosePictures({ ...state, frame: 6 }, 6, null, null)?.color, null);
+  assertEquals(choosePictures(state, 5, null, 1)?.color, "c");
+  assertEquals(choosePictures({ ...state, frame: 6 }, 6, null, 1), null);
   assertEquals(chooseSize(state), { width: 320, height: 240 });
   assertEquals(chooseReferences(state, null), references);
   assertEquals(chooseNotice({ ...state, lookProblem: "no" }, false), "problem");

@@ -74,7 +74,7 @@ class App extends LitElement {
     css`
       :host {
         display: grid;
-        grid-template: minmax(0, 1fr) auto auto / minmax(0, 1fr);
+        grid-template: minmax(0, 1fr) auto / minmax(0, 1fr);
         height: 100dvh;
         overflow: hidden;
         background: var(--surface-0);
@@ -84,11 +84,17 @@ class App extends LitElement {
         border-top: 1px solid var(--line);
         background: var(--surface-1);
       }
+      kc-queue,
       .trouble {
+        grid-area: 2 / 1;
+      }
+      .trouble {
+        z-index: 1;
         display: flex;
         align-items: center;
         gap: var(--space-2);
-        padding: var(--space-2) var(--space-3);
+        padding: 0 var(--space-3);
+        font-size: var(--text-12);
         border-top: 1px solid var(--line);
         background: var(--surface-2);
       }
@@ -115,6 +121,7 @@ class App extends LitElement {
       this.requestUpdate();
     });
     addEventListener("popstate", () => this.#show());
+    addEventListener("beforeunload", (event) => live.state.uploads.length && event.preventDefault());
   }
 
   connectedCallback() {
@@ -154,7 +161,9 @@ class App extends LitElement {
 
   updated() {
     const running = live.state.jobs.find((job) => job.state === "running");
-    const part = running?.expected ? `${Math.min(99, Math.round(100 * running.done / running.expected))} %` : null;
+    const [sending] = live.state.uploads;
+    const done = sending ? sending.received / sending.size : running?.expected ? running.done / running.expected : null;
+    const part = done === null ? null : `${Math.min(99, Math.round(100 * done))} %`;
     document.title = [part, this.name, "Kinemacolor"].filter(Boolean).join(" · ");
     if (live.state.jobs.length || live.state.others || live.state.uploads.length) void import("./queue/queue-line.js");
   }

@@ -145,7 +145,9 @@ export interface JobList {
 /**
  * A job as its user sees it.
  *
- * `place`: position in the queue, 1 is next. `step`: what is done now; `done` of `expected` of it is finished.
+ * `place`: position in the queue, 1 is next. `is_stopping`: it was asked to stop, and does soon. `step`: what is
+ * done now, or was when it stopped; `done` of `expected` of it is finished, `rate` of it a second. `created`,
+ * `ended`: seconds since 1970.
  */
 export interface JobView {
   id: string;
@@ -154,16 +156,16 @@ export interface JobView {
   kind: string;
   state: "queued" | "running" | "done" | "failed" | "stopped";
   place: number | null;
+  is_stopping: boolean;
+  created: number;
+  ended: number | null;
   step: string | null;
   done: number;
   expected: number | null;
+  rate: number | null;
   seconds_left: number | null;
   message: string | null;
   result: FileLink[];
-  is_stopping: boolean;
-  rate: number | null;
-  created: number;
-  ended: number | null;
 }
 
 /** Choose references for every shot. What somebody chose stays; None: as the plan has it, or the default. */

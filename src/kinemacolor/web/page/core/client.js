@@ -149,8 +149,8 @@ async function lose() {
   if (telling || live.state.trouble) return;
   telling = setTimeout(() => (telling = 0, live.set({ trouble: "The server does not answer; waiting" })), PATIENCE);
   const problem = await get("/session").then(() => null, (error) => (error instanceof Problem ? error : null));
+  if (!problem) [, telling] = [clearTimeout(telling), 0]; // it answers: only the stream ended
   if (problem?.status === 401) {
     live.set({ trouble: "The server does not know this browser any more: open the address it printed" });
   }
-  if (problem?.status === 404) live.set({ trouble: "This film is not there any more" });
 }

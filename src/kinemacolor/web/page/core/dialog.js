@@ -5,6 +5,8 @@ import { shared } from "./styles.js";
 
 /** @typedef {import("../vendor/lit.js").TemplateResult} TemplateResult */
 
+const MANY = 12; // choices: from there on a field finds them
+
 /** One question at a time, over everything. `answer(value)` closes it; Escape answers null. */
 class Dialog extends LitElement {
   static properties = { heading: {}, content: {}, actions: {} };
@@ -64,6 +66,19 @@ class Dialog extends LitElement {
         padding: var(--space-2) var(--space-3);
         text-align: start;
         white-space: normal;
+      }
+      .choices.names {
+        gap: 2px;
+        max-height: 50dvh;
+        overflow: auto;
+      }
+      .choices.names .button {
+        min-height: var(--control);
+        padding: var(--space-1) var(--space-3);
+        background: none;
+      }
+      .choices.names .button:hover {
+        background: var(--surface-3);
       }
       .choices img {
         width: 96px;
@@ -210,9 +225,18 @@ export function askText({ title, label, value, yes = "Save" }) {
  * @returns {Promise<number | null>} index of the choice
  */
 export function choose({ title, text, choices }) {
+  const buttons = () => /** @type {HTMLElement[]} */ ([...find().renderRoot.querySelectorAll(".choices .button")]);
+  /** @param {Event} event */
+  const narrow = (event) => {
+    const letters = /** @type {HTMLInputElement} */ (event.target).value.trim().toLocaleLowerCase();
+    for (const button of buttons()) button.hidden = !button.textContent?.toLocaleLowerCase().includes(letters);
+  };
   const list = html`
     <p>${text}</p>
-    <div class="choices">
+    ${choices.length < MANY
+      ? nothing
+      : html`<input type="search" placeholder="Find" aria-label="Find a name" @input=${narrow}>`}
+    <div class="choices ${choices.some(({ picture }) => picture) ? "" : "names"}">
       ${choices.map(({ name, words, picture }, index) =>
         html`
           <button class="button" @click=${() => find().answer(index)}>

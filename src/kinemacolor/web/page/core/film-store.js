@@ -131,10 +131,12 @@ function makeActions(store) {
     /** Reads everything anew; called when the film is opened and when its `revision` changes. */
     reload: () =>
       attempt(async () => {
-        const [project, shots, plan, players] = await Promise.all([
-          get(store.path()),
-          orNull(get(store.path("/shots"))),
-          orNull(get(store.path("/plan"))),
+        /** @type {ProjectView} */
+        const project = await get(store.path());
+        const { looked_at, planned } = project;
+        const [shots, plan, players] = await Promise.all([
+          looked_at || planned ? orNull(get(store.path("/shots"))) : null,
+          planned ? orNull(get(store.path("/plan"))) : null,
           orNull(get(store.path("/players"))),
         ]);
         store.set({ project, shots, plan, players });
@@ -198,6 +200,7 @@ function makeActions(store) {
       attempt(async () => {
         store.set({ shots: await post(store.path("/shots/edit"), edit) });
         await actions.reload();
+        return true;
       }),
 
     /** Model and options of the plan. @param {object} changes */

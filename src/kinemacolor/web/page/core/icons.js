@@ -47,6 +47,7 @@ export const ICONS = Object.freeze({
   close: "M3.5 3.5l9 9M12.5 3.5l-9 9",
   add: "M8 3v10M3 8h10",
   "chevron-down": "M4 6l4 4 4-4",
+  "chevron-left": "M10 4 6 8l4 4",
   "chevron-right": "M6 4l4 4-4 4",
   download: "M8 2.5v8M4.75 7.5 8 10.75l3.25-3.25M2.5 13.5h11",
   upload: "M8 10.75v-8M4.75 5.75 8 2.5l3.25 3.25M2.5 13.5h11",

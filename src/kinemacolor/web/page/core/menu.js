@@ -19,6 +19,9 @@ class Menu extends LitElement {
         inset: auto;
         margin: 0;
       }
+      :popover-open {
+        display: grid;
+      }
     `,
   ];
 

@@ -1,5 +1,5 @@
 /** Tells the user something, in a corner of the window: at most three messages at a time, each gone after a while. */
-import { css, html, LitElement, repeat } from "../vendor/lit.js";
+import { css, html, LitElement, nothing, repeat } from "../vendor/lit.js";
 import { icon } from "./icons.js";
 import { shared } from "./styles.js";
 
@@ -54,12 +54,12 @@ class Toasts extends LitElement {
         z-index: 30;
         pointer-events: none;
       }
-      ul {
+      section {
         display: grid;
         gap: var(--space-2);
         justify-items: center;
       }
-      li {
+      .message {
         display: flex;
         align-items: center;
         gap: var(--space-2);
@@ -71,7 +71,7 @@ class Toasts extends LitElement {
         pointer-events: auto;
         overflow-wrap: anywhere;
       }
-      li > svg {
+      .message > svg {
         color: var(--bad);
       }
       .undo.button {
@@ -89,10 +89,10 @@ class Toasts extends LitElement {
     const stop = () => messages.forEach((one) => clearTimeout(one.timer));
     const go = () => messages.forEach(wait);
     return html`
-      <ul aria-live="polite" aria-label="Messages" @pointerenter=${stop} @pointerleave=${go} @focusin=${stop}
-        @focusout=${go}>
+      <section aria-live="polite" aria-label="Messages" @pointerenter=${stop} @pointerleave=${go}
+        @focusin=${stop} @focusout=${go}>
         ${repeat(messages, (one) => one.key, (one) => this.#draw(one))}
-      </ul>
+      </section>
     `;
   }
 
@@ -103,14 +103,14 @@ class Toasts extends LitElement {
       message.undo?.();
     };
     return html`
-      <li class=${message.kind} role=${message.kind === "problem" ? "alert" : "status"}>
+      <div class="message" role=${message.kind === "problem" ? "alert" : nothing}>
         ${message.kind === "problem" ? icon("warn") : ""}
         <span dir="auto">${message.text}</span>
         ${message.undo ? html`<button class="undo button bare" @click=${undo}>Undo</button>` : ""}
         <button class="button bare" aria-label="Close this message" @click=${() => dismiss(message)}>${icon(
           "close",
         )}</button>
-      </li>
+      </div>
     `;
   }
 }

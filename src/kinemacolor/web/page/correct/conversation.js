@@ -38,7 +38,7 @@ export class Conversation {
       painting.set({ spread: { status: "none", asked: [], frames: [], problem: null } });
       return;
     }
-    this.#tell({ status: "waiting" });
+    this.#tell({ status: "waiting", asked: this.#frames(), problem: null });
     this.timer = setTimeout(() => void this.ask(), REST);
   }
 
@@ -47,10 +47,9 @@ export class Conversation {
     this.stop();
     const { painting } = this;
     const { frame, base, isWhole } = painting.state;
-    const shot = frame === null ? null : painting.film.shot(frame);
-    if (frame === null || !painting.layer || !base || !shot) return;
+    if (frame === null || !painting.layer || !base || !painting.film.shot(frame)) return;
     if (painting.layer.share() < LEAST_SHARE) return this.#tell({ status: "failed", problem: TOO_LITTLE });
-    const frames = chooseSpreadFrames(shot, frame);
+    const frames = this.#frames();
     if (!frames.length) return this.#tell({ status: "failed", problem: "This shot has no other frame." });
     const { signal } = this.asking = new AbortController();
     this.#tell({ status: "working", asked: frames, problem: null });
@@ -66,6 +65,13 @@ export class Conversation {
       if (!(error instanceof Problem)) throw error;
       this.#tell({ status: "failed", asked: [], problem: error.message });
     }
+  }
+
+  /** Other frames of the shot, on which the spread is shown. */
+  #frames() {
+    const { film, state: { frame } } = this.painting;
+    const shot = frame === null ? null : film.shot(frame);
+    return shot && frame !== null ? chooseSpreadFrames(shot, frame) : [];
   }
 
   /** @param {Partial<import("./paint-store.js").Spread>} changes */

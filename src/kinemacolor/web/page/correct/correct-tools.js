@@ -38,7 +38,8 @@ class CorrectTools extends LitElement {
         padding: var(--space-3);
         border-top: 1px solid var(--line);
       }
-      .foot .button {
+      .foot .button,
+      .more .button {
         flex: 1;
       }
       .strokes {
@@ -89,7 +90,7 @@ class CorrectTools extends LitElement {
       }
       @media (max-width: 720px) {
         .section:not(.shown) {
-          display: none;
+          display: none !important;
         }
         .section {
           border-top: 0;
@@ -214,6 +215,7 @@ class CorrectTools extends LitElement {
       ${this.painting.state.spread.status === "working" ? html`<progress aria-label="Colouring"></progress>` : nothing}
       <span class="small soft">${more}</span>
       <kc-spread-row .store=${this.store} .both=${true}></kc-spread-row>
+      <div class="row more">${this.#drawMore(operationsOf(this.painting.state.history).length > 0)}</div>
     `;
   }
 
@@ -278,30 +280,44 @@ class CorrectTools extends LitElement {
     `;
   }
 
+  /** @param {boolean} has strokes that can be kept */
+  #drawMore(has) {
+    const { conversation } = this.painting;
+    return html`
+      <button class="button" ?disabled=${!has} @click=${() => void conversation.ask()}>Show the spread</button>
+      <button
+        class="button"
+        title="Keep, and render what changes"
+        ?disabled=${!has}
+        @click=${() => void conversation.keep(true)}
+      >
+        Keep and render
+      </button>
+    `;
+  }
+
   #drawFoot() {
-    const { conversation, state } = this.painting;
-    const has = operationsOf(state.history).length > 0 && !state.isKeeping;
+    const { conversation, state: { history, isKeeping } } = this.painting;
+    const has = operationsOf(history).length > 0 && !isKeeping;
     return html`
       <div class="foot">
-        <div class="row">
-          <button class="button" ?disabled=${!has} title="Take all strokes of this frame away" @click=${() =>
-            this.painting.clear()}>
-            Discard
-          </button>
-          <button class="button" ?disabled=${!has} @click=${() => void conversation.ask()}>Show the spread</button>
-        </div>
+        <div class="row desk">${this.#drawMore(has)}</div>
         <div class="row">
           <button
             class="button"
-            title="Keep, and render what changes"
+            title="Take all strokes of this frame away"
             ?disabled=${!has}
-            @click=${() => void conversation.keep(true)}
+            @click=${() => this.painting.clear()}
           >
-            Keep and render
+            Discard
           </button>
-          <button class="button primary" title="It becomes a reference of the shot" ?disabled=${!has}
-            @click=${() => void conversation.keep()}>
-            ${state.isKeeping ? "Keeping …" : "Keep"}
+          <button
+            class="button primary"
+            title="It becomes a reference of the shot"
+            ?disabled=${!has}
+            @click=${() => void conversation.keep()}
+          >
+            ${isKeeping ? "Keeping …" : "Keep"}
           </button>
         </div>
       </div>

@@ -12,6 +12,13 @@ class PaintBar extends LitElement {
   static styles = [
     shared,
     css`
+      :host {
+        position: absolute;
+        inset-inline-start: var(--space-2);
+        top: calc((100% - var(--row-height) - var(--scrub-height, 24px)) / 2);
+        z-index: 2;
+        translate: 0 -50%;
+      }
       div {
         display: flex;
         flex-direction: column;
@@ -32,6 +39,10 @@ class PaintBar extends LitElement {
         border-top: 1px solid var(--line);
       }
       @media (max-width: 720px) {
+        :host {
+          position: static;
+          translate: none;
+        }
         div {
           flex-direction: row;
           justify-content: space-between;

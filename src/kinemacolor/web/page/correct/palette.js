@@ -66,6 +66,12 @@ class Palette extends LitElement {
         border-radius: 2px;
         background: var(--swatch);
       }
+      @media (pointer: coarse) {
+        .grid .swatch {
+          aspect-ratio: auto;
+          min-height: 36px;
+        }
+      }
       .now .swatch {
         width: var(--control);
         min-height: var(--control);

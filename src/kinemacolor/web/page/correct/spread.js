@@ -210,8 +210,13 @@ class Spread extends LitElement {
       </div>
       ${shown === "spread"
         ? html`<kc-spread-row .store=${this.store} .both=${this.both}></kc-spread-row>`
-        : html`<slot></slot>`}
+        : html`<slot @slotchange=${this.#bare}></slot>`}
     `;
+  }
+
+  /** The filmstrip's own bar has no room below this one. @param {Event & {target: HTMLSlotElement}} event */
+  #bare({ target }) {
+    for (const one of target.assignedElements()) one.toggleAttribute("bare", true);
   }
 }
 customElements.define("kc-spread", Spread);

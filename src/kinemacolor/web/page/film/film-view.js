@@ -10,6 +10,10 @@ import { notify } from "../core/notify.js";
 import { FilmRouter, readPlace } from "../core/router.js";
 import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
+import "../filmstrip/filmstrip.js";
+import "../inspector/inspector.js";
+import "../references/references.js";
+import "../viewer/viewer.js";
 import { windowStyles } from "./window-styles.js";
 
 /** @typedef {import("../core/film-store.js").Panel} Panel */
@@ -17,12 +21,11 @@ import { windowStyles } from "./window-styles.js";
 
 /** @type {[Panel, string][]} */
 const PANELS = [["look", "Look"], ["correct", "Correct"], ["render", "Render"], ["report", "Report"]];
-
-/** Loads a part; the window is of use without it. @param {() => Promise<unknown>} load */
-const loadPart = (load) => load().catch((error) => console.warn("a part of the window did not load:", error));
+/** @type {Record<Panel, string>} */
+const PANEL_KEYS = { look: "Shift+L", correct: "Shift+C", render: "Shift+R", report: "Shift+P" };
 
 class Film extends LitElement {
-  static properties = { film: {}, place: { state: true } };
+  static properties = { film: {}, place: { state: true }, isMissing: { state: true } };
   static styles = [shared, windowStyles];
 
   constructor() {
@@ -34,6 +37,8 @@ class Film extends LitElement {
     this.store = null;
     /** @type {FilmRouter | null} */
     this.router = null;
+    this.isOpening = false;
+    this.isMissing = false;
     this.stopListening = () => {};
     new StoreController(this, () => this.store);
     new Shortcuts(this, "Film", [
@@ -44,16 +49,12 @@ class Film extends LitElement {
         act: () => this.store?.actions.redo(),
         when: () => Boolean(this.#redoable),
       },
-      ...PANELS.map(([panel, words], index) => ({
-        keys: [String(index + 1)],
+      ...PANELS.map(([panel, words]) => ({
+        keys: [PANEL_KEYS[panel]],
         words,
         act: () => this.#showPlace(panel),
       })),
     ]);
-    loadPart(() => import("../viewer/viewer.js"));
-    loadPart(() => import("../filmstrip/filmstrip.js"));
-    loadPart(() => import("../references/references.js"));
-    loadPart(() => import("../inspector/inspector.js"));
   }
 
   get #undoable() {
@@ -82,9 +83,15 @@ class Film extends LitElement {
       this.#close();
       void this.#open();
     }
-    if (this.store?.state.panel !== "correct") return;
-    for (const load of [() => import("../correct/correct-tools.js"), () => import("../correct/painter.js")]) {
-      loadPart(load);
+    if (this.store?.state.panel === "correct") void this.#loadPainting();
+  }
+
+  /** Only who corrects needs it. */
+  async #loadPainting() {
+    try {
+      await Promise.all([import("../correct/correct-tools.js"), import("../correct/painter.js")]);
+    } catch {
+      notify("What one paints with did not load. Is the server still running?", "problem");
     }
   }
 
@@ -94,11 +101,16 @@ class Film extends LitElement {
     store.set({ panel, frame: frame ?? 0 });
     this.store = store;
     this.place = panel === "look" ? "shots" : panel;
+    this.isMissing = false;
     const router = this.router = new FilmRouter(store);
+    /** @type {string | null} */
+    let known = null;
     const hear = () => {
       const { jobs, others, revision } = live.state;
       store.set({ jobs, others });
-      if (revision && store.state.project && revision !== store.state.project.revision) void store.actions.reload();
+      if (!revision || revision === known || this.isOpening) return;
+      known = revision;
+      if (revision !== store.state.project?.revision) void store.actions.reload();
     };
     const stops = [
       live.listen(hear),
@@ -110,7 +122,11 @@ class Film extends LitElement {
     this.stopListening = () => stops.forEach((stop) => stop());
     listenTo(this.film);
     hear();
+    this.isOpening = true;
     await store.actions.reload();
+    this.isOpening = false;
+    this.isMissing = !store.state.project;
+    hear();
     const hasPlace = shot !== null || store.state.plan;
     if (store === this.store && store.state.shots && frame === null && hasPlace) await router.go();
     else if (shot !== null && !store.state.shots) store.set({ frame: 0 });
@@ -137,7 +153,9 @@ class Film extends LitElement {
     const { store } = this;
     if (!store) return nothing;
     const { project, panel } = store.state;
+    if (this.isMissing && !project) return this.#drawMissing();
     const hasShots = !project?.is_photograph;
+    const words = PANELS.find(([one]) => one === panel)?.[1];
     return html`
       <div class="window ${hasShots ? "" : "photograph"}">
         ${this.#drawTop()}
@@ -146,13 +164,23 @@ class Film extends LitElement {
         </aside>
         <main><kc-viewer .store=${store}></kc-viewer></main>
         ${this.#drawSwitch(hasShots)}
-        <aside class="right ${PANELS.some(([one]) => one === this.place) ? "open" : ""}" aria-label=${panel}>
+        <aside class="right ${PANELS.some(([one]) => one === this.place) ? "open" : ""}" aria-label=${words}>
           ${panel === "correct"
             ? html`<kc-correct-tools .store=${store}></kc-correct-tools>`
             : html`<kc-inspector .store=${store}></kc-inspector>`}
         </aside>
         ${hasShots ? this.#drawStrip() : nothing}
       </div>
+    `;
+  }
+
+  #drawMissing() {
+    return html`
+      <main class="missing">
+        <h1>This film is not here</h1>
+        <p class="soft">Perhaps it was removed, or it is another user's.</p>
+        <a class="button" href="/">${icon("home")} Home</a>
+      </main>
     `;
   }
 
@@ -260,7 +288,7 @@ class Film extends LitElement {
     const film = this.store?.state.project?.film;
     if (!film) return "";
     const facts = [`${film.width} × ${film.height}`];
-    if (film.rate && film.frames !== 1) facts.push(`${film.rate}/s`);
+    if (film.rate && film.frames !== 1) facts.push(`${Number(film.rate.toFixed(2))}/s`);
     if (film.duration_seconds && film.frames !== 1) facts.push(clockTenth(film.duration_seconds));
     return facts.join(" · ");
   }

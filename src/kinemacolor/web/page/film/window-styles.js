@@ -17,6 +17,13 @@ export const windowStyles = css`
     grid-template-rows: var(--top-height) minmax(0, 1fr);
     grid-template-areas: "top top top" "left view right";
   }
+  .missing {
+    display: grid;
+    align-content: center;
+    justify-items: center;
+    gap: var(--space-3);
+    height: 100%;
+  }
   header {
     grid-area: top;
     display: flex;

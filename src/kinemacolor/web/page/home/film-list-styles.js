@@ -79,6 +79,9 @@ export const filmListStyles = css`
   .chip {
     margin-bottom: 2px;
   }
+  li:hover .chip {
+    background: var(--surface-3);
+  }
   h3 {
     font-size: var(--text-15);
     font-weight: var(--weight-strong);

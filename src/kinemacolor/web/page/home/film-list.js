@@ -26,6 +26,7 @@ class FilmList extends LitElement {
     wanted: { state: true },
     order: { state: true },
     begun: { state: true },
+    removed: { state: true },
   };
   static styles = [shared, filmListStyles];
 
@@ -40,6 +41,8 @@ class FilmList extends LitElement {
     this.order = "changed";
     /** @type {import("../core/uploads.js").Upload[]} */
     this.begun = [];
+    /** Ids of films that are going: they are gone from sight at once. @type {string[]} */
+    this.removed = [];
     new StoreController(this, () => live);
   }
 
@@ -73,11 +76,22 @@ class FilmList extends LitElement {
 
   /** @param {ProjectView} project */
   async #remove(project) {
+    const show = (/** @type {boolean} */ isRemoved) => {
+      this.removed = isRemoved ? [...this.removed, project.id] : this.removed.filter((one) => one !== project.id);
+    };
+    const restore = async () => {
+      await this.#change(() => post(`/projects/${project.id}/restore`));
+      show(false);
+    };
+    show(true);
     await this.#change(async () => {
-      await remove(`/projects/${project.id}`);
-      notify(`${project.title} was removed.`, "told", () => {
-        void this.#change(() => post(`/projects/${project.id}/restore`));
-      });
+      try {
+        await remove(`/projects/${project.id}`);
+        notify(`${project.title} was removed.`, "told", () => void restore());
+      } catch (error) {
+        show(false);
+        throw error;
+      }
     });
   }
 
@@ -88,21 +102,28 @@ class FilmList extends LitElement {
   }
 
   render() {
-    const films = orderFilms(this.projects, this.wanted, this.order);
+    const kept = this.projects.filter((project) => !this.removed.includes(project.id));
+    const films = orderFilms(kept, this.wanted, this.order);
+    const isSent = (/** @type {{name: string, size: number}} */ one) =>
+      live.state.uploads.some(({ name, size }) => name === one.name && size === one.size);
     return html`
-      ${this.begun.map((upload) => this.#drawBegun(upload))} ${this.projects.length ? this.#drawBar() : nothing}
+      ${this.begun.filter((one) => !isSent(one)).map((upload) => this.#drawBegun(upload))} ${this.projects.length
+        ? this.#drawBar()
+        : nothing}
       <ul>
         ${repeat(films, (project) => project.id, (project) => this.#drawFilm(project))}
       </ul>
-      ${this.projects.length && !films.length
-        ? html`<p class="soft">No film has “${this.wanted}” in its name.</p>`
-        : nothing}
+      ${kept.length && !films.length ? html`<p class="soft">No film has “${this.wanted}” in its name.</p>` : nothing}
     `;
   }
 
-  #drawBar() {
+  #describeDisk() {
     const disk = this.session?.disk;
-    const room = disk?.share_bytes ?? (disk ? (disk.used_bytes ?? 0) + disk.free_bytes : 0);
+    if (!disk || disk.used_bytes === null) return "";
+    return `${bytes(disk.used_bytes)} of ${bytes(disk.share_bytes ?? disk.used_bytes + disk.free_bytes)} in use`;
+  }
+
+  #drawBar() {
     /** @param {Event} event */
     const find = (event) => this.wanted = /** @type {HTMLInputElement} */ (event.target).value;
     /** @param {Event} event */
@@ -112,7 +133,7 @@ class FilmList extends LitElement {
         <h2>Films</h2>
         <span class="small faint number">${this.projects.length}</span>
         <span class="small faint number grow cut">
-          ${disk && disk.used_bytes !== null ? `${bytes(disk.used_bytes)} of ${bytes(room)} in use` : ""}
+          ${this.#describeDisk()}
         </span>
         ${this.projects.length < MANY
           ? nothing

@@ -1,5 +1,6 @@
 /** What the list of films says of each, and in which order. All of it is pure. */
 import { percent } from "../core/format.js";
+import { phaseOf } from "../queue/words.js";
 
 /** @typedef {import("../core/api.d.ts").ProjectView} ProjectView */
 /** @typedef {import("../core/api.d.ts").JobView} JobView */
@@ -22,7 +23,7 @@ export function describeState(project, jobs) {
   const running = jobs.find((job) => job.state === "running");
   if (running) {
     const part = running.expected ? Math.min(1, running.done / running.expected) : undefined;
-    const step = (running.step ?? "at work").toLowerCase();
+    const step = phaseOf(running).toLowerCase();
     return { words: part === undefined ? step : `${step} ${percent(part)}`, kind: "on", icon: "resume", part };
   }
   if (jobs.some((job) => job.state === "queued")) return { words: "waiting", kind: "on", icon: "queue" };

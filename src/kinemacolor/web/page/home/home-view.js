@@ -187,7 +187,8 @@ class Home extends LitElement {
   async #open(make) {
     this.isBusy = true;
     const film = await make().finally(() => this.isBusy = false);
-    if (film) this.dispatchEvent(new CustomEvent("kc-open", { detail: film, bubbles: true, composed: true }));
+    if (film && !this.isConnected) notify("Your film is here: it stands among the others at home.");
+    else if (film) this.dispatchEvent(new CustomEvent("kc-open", { detail: film, bubbles: true, composed: true }));
     else await this.reload();
   }
 
@@ -214,7 +215,7 @@ class Home extends LitElement {
       <main class="scroll">
         <div class="page">
           ${projects ? this.#drawWelcome(!hasFilms) : nothing}
-          ${hasFilms || hasUnfinished() && projects
+          ${hasFilms || hasUnfinished() && projects && !this.isBusy
             ? html`
               <kc-film-list .projects=${projects} .session=${this.session} @kc-changed=${this.reload}></kc-film-list>
             `

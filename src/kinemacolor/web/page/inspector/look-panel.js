@@ -1,6 +1,6 @@
 /** How it looks: strength, sharpness and quality of the film, of the shot, or of the shots that are chosen. */
 import { readSession } from "../core/client.js";
-import { css, html, LitElement, live, nothing } from "../vendor/lit.js";
+import { html, LitElement, live, nothing } from "../vendor/lit.js";
 import { icon } from "../core/icons.js";
 import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
@@ -17,11 +17,6 @@ class LookPanel extends LitElement {
   static styles = [
     shared,
     panel,
-    css`
-      .head .segments button {
-        flex: none;
-      }
-    `,
   ];
 
   constructor() {
@@ -101,7 +96,7 @@ class LookPanel extends LitElement {
     return html`
       <div class="segments" role="group" aria-label="What the choices below are for">
         ${scopes.filter(([scope, , can]) => can || scope === this.scope).map(([scope, words, can]) =>
-          html`<button aria-pressed=${
+          html`<button class="segment" aria-pressed=${
             String(this.scope === scope)
           } ?disabled=${!can} @click=${() => (this.scope = scope)}>${words}</button>`
         )}
@@ -201,7 +196,7 @@ class LookPanel extends LitElement {
           @change=${(/** @type {Event} */ event) => store.actions.changePlan({ options: { crop: isChecked(event) } })}>
         <span>Colour the middle 16:9 only, as a published script does</span>
       </label>
-      <button class="plain" ?disabled=${!plan} @click=${() =>
+      <button class="button" ?disabled=${!plan} @click=${() =>
         this.change({ short_side: null, saturation: null, edge_filter: null })}>
         ${isOfShot ? "As the film" : "As the model has it"}
       </button>
@@ -220,9 +215,9 @@ class LookPanel extends LitElement {
       <div class="part">
         <h3>Unsure shots <span class="value">${shots.length || "none that is known"}</span></h3>
         <div class="pair">
-          <button class="plain" ?disabled=${!next} @click=${() =>
+          <button class="button" ?disabled=${!next} @click=${() =>
             store.actions.showShot(next.number)}>Go to the next</button>
-          <button class="plain" @click=${() =>
+          <button class="button" @click=${() =>
             store.actions.correctFrame(store.state.frame)}>Correct this frame</button>
         </div>
       </div>
@@ -241,9 +236,9 @@ function segments(name, offered, value, choose, told) {
     <div class="field">
       <div class="named"><span>${name}</span><span class="value">${told ??
         offered.find((one) => one.value === value)?.words ?? ""}</span></div>
-      <div class="segments" role="group" aria-label=${name}>
+      <div class="segments wide" role="group" aria-label=${name}>
         ${offered.map((one) =>
-          html`<button aria-pressed=${String(one.value === value)} @click=${() =>
+          html`<button class="segment" aria-pressed=${String(one.value === value)} @click=${() =>
             choose(one.value)}>${one.words}</button>`
         )}
       </div>

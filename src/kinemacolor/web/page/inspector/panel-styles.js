@@ -9,22 +9,7 @@ export const panel = css`
     min-height: 0;
   }
   .head {
-    display: flex;
-    align-items: center;
     justify-content: space-between;
-    gap: var(--space-2);
-    min-height: var(--row-height);
-    padding: 0 var(--space-3);
-  }
-  .head h2 {
-    font-size: var(--text-13);
-  }
-  .scroll {
-    flex: 1;
-    min-height: 0;
-    overflow: auto;
-    scrollbar-width: thin;
-    scrollbar-color: var(--surface-3) transparent;
   }
   .part {
     display: grid;
@@ -64,30 +49,6 @@ export const panel = css`
     justify-content: space-between;
     color: var(--text-faint);
     font-size: var(--text-12);
-  }
-  .segments {
-    display: flex;
-    gap: 2px;
-    padding: 2px;
-    border-radius: var(--radius);
-    background: var(--surface-0);
-  }
-  .segments button {
-    flex: 1;
-    min-height: calc(var(--control) - 4px);
-    padding: 0 var(--space-2);
-    border-radius: 2px;
-    color: var(--text-soft);
-  }
-  .segments button:hover {
-    color: var(--text);
-  }
-  .segments button[aria-pressed="true"] {
-    background: var(--pressed);
-    color: var(--text);
-  }
-  .segments button:disabled {
-    border-color: transparent;
   }
   .pair {
     display: grid;

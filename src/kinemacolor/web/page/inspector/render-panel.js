@@ -1,13 +1,14 @@
 /** The film itself: what it is for, its making, what was made, and the part of the film that is worked on. */
 import { css, html, LitElement, live, nothing, repeat } from "../vendor/lit.js";
 import { get, readSession } from "../core/client.js";
-import { bytes, clockTenth } from "../core/format.js";
+import { bytes } from "../core/format.js";
 import { icon } from "../core/icons.js";
 import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
+import "./film-facts.js";
 import { panel } from "./panel-styles.js";
 import { progressOf } from "./progress.js";
-import { parseTime, purposeOf, purposes, queryOf, taskOf } from "./purposes.js";
+import { purposeOf, purposes, queryOf, taskOf } from "./purposes.js";
 
 /** @typedef {import("../core/film-store.js").FilmStore} FilmStore */
 /** @typedef {import("./purposes.js").RenderChoice} RenderChoice */
@@ -20,7 +21,6 @@ class RenderPanel extends LitElement {
     choice: { state: true },
     formats: { state: true },
     command: { state: true },
-    partProblem: { state: true },
   };
   static styles = [
     shared,
@@ -61,18 +61,6 @@ class RenderPanel extends LitElement {
         flex: 1;
         min-width: 0;
       }
-      dl {
-        display: grid;
-        grid-template-columns: auto 1fr;
-        gap: var(--space-1) var(--space-3);
-      }
-      dt {
-        color: var(--text-soft);
-      }
-      dd {
-        text-align: end;
-        font-variant-numeric: tabular-nums;
-      }
       textarea {
         min-height: 88px;
         font: var(--text-12) / var(--leading) var(--mono);
@@ -89,7 +77,6 @@ class RenderPanel extends LitElement {
     /** @type {import("../core/api.d.ts").FormatView[]} */
     this.formats = [];
     this.command = "";
-    this.partProblem = "";
     new StoreController(this, () => this.store);
   }
 
@@ -119,22 +106,6 @@ class RenderPanel extends LitElement {
     this.command = answer?.command ?? "";
   }
 
-  /** @param {SubmitEvent} event */
-  takePart(event) {
-    event.preventDefault();
-    const fields = /** @type {HTMLFormElement} */ (event.target).elements;
-    /** @param {string} name */
-    const textOf = (name) => /** @type {HTMLInputElement} */ (fields.namedItem(name)).value;
-    try {
-      const changes = { start_seconds: parseTime(textOf("from")) ?? 0, end_seconds: parseTime(textOf("to")) };
-      this.partProblem = "";
-      void this.store?.actions.changeProject(changes);
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      this.partProblem = error.message;
-    }
-  }
-
   render() {
     const { store } = this;
     const project = store?.state.project;
@@ -149,12 +120,12 @@ class RenderPanel extends LitElement {
           ${this.#purposes(isPhotograph)}
           ${this.#begin(project)}
         </div>
-        ${this.#results(project)} ${isPhotograph ? nothing : this.#part(project)} ${this.#film(project)}
+        ${this.#results(project)} <kc-film-facts .store=${store}></kc-film-facts>
         <div class="part">
           <details>
             <summary>${icon("chevron-right")} More</summary>
             <div class="inner">${this.#more(isPhotograph)} ${this.#asCommand()}
-              <a class="button plain" href="/api${store.path("/export")}" download>${icon(
+              <a class="button" href="/api${store.path("/export")}" download>${icon(
                 "export",
               )} Save the project as one file</a>
             </div>
@@ -194,12 +165,11 @@ class RenderPanel extends LitElement {
             : job.state === "queued"
             ? "Waiting"
             : job.step ?? "Beginning"}</span></div>
-          <progress aria-label="The render" max=${job.expected ?? 1} .value=${live(
-            job.expected ? job.done : undefined,
-          )}></progress>
+          <progress aria-label="The render" max=${job.expected ?? 1} value=${job.expected ? job.done : nothing}>
+          </progress>
           <p class="quiet">${progressOf(job)}</p>
         </div>
-        <button class="plain" ?disabled=${job.is_stopping} @click=${() => store.actions.stopJob(job.id)}>${icon(
+        <button class="button" ?disabled=${job.is_stopping} @click=${() => store.actions.stopJob(job.id)}>${icon(
           "stop",
         )} Stop</button>
       `;
@@ -214,11 +184,12 @@ class RenderPanel extends LitElement {
         : nothing}
       ${wantsPicture ? html`<p class="told">Give a colour picture first.</p>` : nothing}
       ${ended
-        ? html`<button class="plain" @click=${() => store.actions.resumeJob(ended.id)}>${
+        ? html`<button class="button" @click=${() => store.actions.resumeJob(ended.id)}>${
           icon("resume")
         } Go on with it</button>`
         : nothing}
-      <button class="primary" ?disabled=${wantsPicture} @click=${() => store.actions.submit(taskOf(this.choice))}>
+      <button class="button primary" ?disabled=${wantsPicture} @click=${() =>
+        store.actions.submit(taskOf(this.choice))}>
         Render the ${project.is_photograph ? "picture" : "film"}
       </button>
     `;
@@ -240,68 +211,13 @@ class RenderPanel extends LitElement {
                     ? ", made before the last change"
                     : ""}</span>
                 </span>
-                <a class="button plain" href=${one.url} download aria-label=${`Download ${one.name}`}>${icon(
+                <a class="button" href=${one.url} download aria-label=${`Download ${one.name}`}>${icon(
                   "download",
                 )}</a>
               </li>
             `)}
         </ul>
       </section>
-    `;
-  }
-
-  /** @param {import("../core/api.d.ts").ProjectView} project */
-  #part({ film }) {
-    if (!film) return nothing;
-    const isPart = film.start_seconds > 0 || film.end_seconds !== null;
-    return html`
-      <div class="part">
-        <details ?open=${isPart}>
-          <summary>${icon("chevron-right")} Only a part of the film</summary>
-          <form class="inner" @submit=${this.takePart}>
-            <div class="pair">
-              <div class="field"><label for="from">From</label><input id="from" name="from" .value=${clockTenth(
-                film.start_seconds,
-              )}></div>
-              <div class="field">
-                <label for="to">To (empty: its end)</label>
-                <input id="to" name="to" .value=${film.end_seconds === null ? "" : clockTenth(film.end_seconds)}>
-              </div>
-            </div>
-            ${this.partProblem ? html`<p class="problem" role="alert">${this.partProblem}</p>` : nothing}
-            <button class="plain">Take this part</button>
-            <p class="quiet">Shots are looked for anew; pictures that lie at a frame lose their place if the start moves.</p>
-          </form>
-        </details>
-      </div>
-    `;
-  }
-
-  /** @param {import("../core/api.d.ts").ProjectView} project */
-  #film({ film }) {
-    if (!film) return nothing;
-    const facts = [
-      ["Size", `${film.width} × ${film.height}`],
-      ["Rate", film.rate ? `${film.rate} a second` : "varies"],
-      ["Length", film.duration ?? "not known yet"],
-      ["Depth", `${film.depth} bits`],
-      ["Coded as", film.codec],
-    ];
-    return html`
-      <div class="part">
-        <details>
-          <summary>${icon("chevron-right")} What the film is</summary>
-          <div class="inner">
-            <dl>${facts.map(([name, value]) =>
-              html`
-                <dt>${name}</dt>
-                <dd>${value}</dd>
-              `
-            )}</dl>
-          </div>
-        </details>
-        ${film.warnings.map((/** @type {string} */ text) => html`<p class="told">${text}</p>`)}
-      </div>
     `;
   }
 
@@ -339,14 +255,14 @@ class RenderPanel extends LitElement {
   #asCommand() {
     if (!this.store?.state.plan) return nothing;
     if (!this.command) {
-      return html`<button class="plain" @click=${this.readCommand}>The same as a command line</button>`;
+      return html`<button class="button" @click=${this.readCommand}>The same as a command line</button>`;
     }
     return html`
       <div class="field">
         <label for="command">The same as a command line</label>
         <textarea id="command" readonly .value=${this.command} @focus=${(/** @type {Event} */ event) =>
           /** @type {HTMLTextAreaElement} */ (event.target).select()}></textarea>
-        <button class="plain" @click=${this.copy}>Copy</button>
+        <button class="button" @click=${this.copy}>Copy</button>
       </div>
     `;
   }

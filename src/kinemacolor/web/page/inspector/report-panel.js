@@ -44,7 +44,8 @@ class ReportPanel extends LitElement {
     const revision = this.store?.state.project?.revision ?? "";
     if (!this.store || revision === this.revision) return;
     this.revision = revision;
-    void this.#read(this.store);
+    if (["rendered", "outdated"].includes(this.store.state.project?.state ?? "")) void this.#read(this.store);
+    else this.report = null;
   }
 
   /** @param {FilmStore} store */
@@ -64,9 +65,7 @@ class ReportPanel extends LitElement {
       <div class="head">
         <h2>Report</h2>
         ${report
-          ? html`<a class="button plain" href=${this.#page()} target="_blank" rel="noopener">All of it ${
-            icon("export")
-          }</a>`
+          ? html`<a class="button" href=${this.#page()} target="_blank" rel="noopener">All of it ${icon("export")}</a>`
           : nothing}
       </div>
       <div class="scroll">${report
@@ -103,9 +102,9 @@ class ReportPanel extends LitElement {
                 )}</span></div>
                 ${Object.values(one.reasons).map((text) => html`<p class="why">${text}</p>`)}
                 <div class="pair">
-                  <button class="plain" aria-label=${`Look at shot ${one.number}`} @click=${() =>
+                  <button class="button" aria-label=${`Look at shot ${one.number}`} @click=${() =>
                     store.actions.showFrame(one.least_sure)}>Look</button>
-                  <button class="plain" aria-label=${`Correct shot ${one.number}`} @click=${() =>
+                  <button class="button" aria-label=${`Correct shot ${one.number}`} @click=${() =>
                     store.actions.correctFrame(one.least_sure)}>Correct</button>
                 </div>
               </li>
@@ -130,9 +129,9 @@ class ReportPanel extends LitElement {
                   one.share,
                 )} of the doubt</span></div>
                 <div class="pair">
-                  <button class="plain" aria-label=${`Correct frame ${one.frame}`} @click=${() =>
+                  <button class="button" aria-label=${`Correct frame ${one.frame}`} @click=${() =>
                     store.actions.correctFrame(one.frame)}>Paint it</button>
-                  <a class="button plain" href=${`/api${store.path(`/frames/${one.frame}/picture`)}`} download>${icon(
+                  <a class="button" href=${`/api${store.path(`/frames/${one.frame}/picture`)}`} download>${icon(
                     "download",
                   )} Save it</a>
                 </div>

@@ -65,7 +65,7 @@ class Queue extends LitElement {
       ? () => void attempt(() => post(`/jobs/${running.id}/stop`))
       : null;
     return html`
-      <div class="line" role="group" aria-label="Queue">
+      <footer class="line">
         ${icon("queue")}
         ${sending
           ? this.#drawLine(sending.name, describeSending(sending))
@@ -87,7 +87,7 @@ class Queue extends LitElement {
         >
           ${icon("chevron-down")}
         </button>
-      </div>
+      </footer>
       <div id="list" class="menu" popover role="dialog" aria-label="Jobs" @toggle=${this.#toggle}>
         ${this.#drawList()}
       </div>
@@ -104,9 +104,7 @@ class Queue extends LitElement {
   #drawLine(title, words) {
     return html`
       <span class="cut what"><bdi class="title">${title}</bdi> · ${words.doing}</span>
-      <progress class="desk" aria-label=${words.doing} .value=${words.part ??
-        nothing} ?indeterminate=${words.part === null}>
-      </progress>
+      <progress class="desk" aria-label=${words.doing} value=${words.part ?? nothing}></progress>
       <span class="desk">${words.speed}</span>
       <span>${words.left}</span>
       <span class="grow desk"></span>
@@ -133,10 +131,10 @@ class Queue extends LitElement {
         )}
         ${repeat(shown, (job) => job.id, (job) => this.#drawJob(job))}
       </ul>
-      <footer class="row small soft">
+      <div class="row small soft">
         <span class="grow">${others ? `${count(others, "job")} of other users` : nothing}</span>
         ${ended.length ? html`<button class="button bare" @click=${clear}>Clear what has ended</button>` : nothing}
-      </footer>
+      </div>
     `;
   }
 

@@ -54,7 +54,7 @@ export const queueStyles = css`
     border-bottom: 1px solid var(--line);
     overflow-wrap: anywhere;
   }
-  footer {
+  .menu > .row {
     padding-top: var(--space-1);
   }
   @media (max-width: 720px) {

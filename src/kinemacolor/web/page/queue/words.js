@@ -17,12 +17,15 @@ const KINDS = { look: "Finding shots", plan: "Choosing pictures", try: "Trying a
 const ACTIVE = ["queued", "running"];
 const MOST = 5; // ended jobs in the list
 
+/** What a job does now. @param {JobView} job */
+export const phaseOf = (job) => job.step ?? KINDS[job.kind] ?? "At work";
+
 /** @param {JobView} job */
 export const isActive = (job) => ACTIVE.includes(job.state);
 
 /** @param {JobView} job @returns {Words} */
 export function describeJob(job) {
-  const what = job.step ?? KINDS[job.kind] ?? "At work";
+  const what = phaseOf(job);
   const nothing = { part: null, speed: "", left: "" };
   if (job.state === "queued") return { ...nothing, doing: `waits, ${place(job.place)}` };
   if (job.state === "done") return { ...nothing, doing: "done" };

@@ -83,6 +83,16 @@ export const controlStyles = css`
       padding: 0 var(--space-2);
     }
   }
+  @container (max-width: 680px) {
+    .pick {
+      display: none;
+    }
+  }
+  @container (max-width: 610px) {
+    .total {
+      display: none;
+    }
+  }
   @container (max-width: 520px) {
     .roomy,
     .time {

@@ -32,6 +32,8 @@ export class Controls extends LitElement {
     zoom: {},
     isPlaying: { type: Boolean },
     isPicking: { type: Boolean },
+    isPainting: { type: Boolean },
+    isBefore: { type: Boolean },
     stream: { attribute: false },
     speed: { type: Number },
     isMuted: { type: Boolean },
@@ -47,6 +49,9 @@ export class Controls extends LitElement {
     this.zoom = "Fit";
     this.isPlaying = false;
     this.isPicking = false;
+    /** The frame is painted on: there is one way to look, and what it was before. */
+    this.isPainting = false;
+    this.isBefore = false;
     /** @type {import("./film-time.js").Stream | null} */
     this.stream = null;
     this.speed = 1;
@@ -96,8 +101,8 @@ export class Controls extends LitElement {
       <div class="bar ${isPhotograph ? "photograph" : ""}">
         ${isPhotograph ? nothing : this.renderTime()}
         <span class="grow"></span>
-        ${this.renderModes()}
-        ${this.renderTools()}
+        ${this.isPainting ? this.renderBefore() : this.renderModes()}
+        ${this.renderZoom()}
         <kc-menu label="More ways to look" .items=${this.menu(isPhotograph)}></kc-menu>
       </div>
     `;
@@ -120,15 +125,15 @@ export class Controls extends LitElement {
         @kc-step-shot=${(/** @type {CustomEvent<number>} */ event) => this.do("shot", event.detail)}
       ></kc-timeline>
       ${this.renderButton("forward", "step-forward", "Frame on (→)", () => this.go(this.frame + 1))}
-      ${this.renderButton(
+      ${this.isPainting ? nothing : this.renderButton(
         "play",
         this.isPlaying ? "pause" : "play",
         this.isPlaying ? "Pause (Space)" : "Play (Space)",
         () => this.do("play"),
       )}
-      <span class="time number"><b>${clockTenth(this.frame / this.rate)}</b> / ${clockTenth(
+      <span class="time number"><b>${clockTenth(this.frame / this.rate)}</b><span class="total"> / ${clockTenth(
         this.frames / this.rate,
-      )}</span>
+      )}</span></span>
       <label class="place"><span class="wide">frame</span><input
         type="text"
         inputmode="text"
@@ -143,7 +148,7 @@ export class Controls extends LitElement {
   }
 
   renderModes() {
-    const mode = this.store?.state.mode;
+    const { mode, withReference } = /** @type {import("../core/film-store.js").FilmStore} */ (this.store).state;
     return html`
       <div class="segments" role="group" aria-label="Way to look">
         ${MODES.map(([name, sign, word, key]) =>
@@ -159,12 +164,6 @@ export class Controls extends LitElement {
           `
         )}
       </div>
-    `;
-  }
-
-  renderTools() {
-    const withReference = this.store?.state.withReference;
-    return html`
       <button
         type="button"
         class="button bare"
@@ -175,12 +174,29 @@ export class Controls extends LitElement {
       >${icon("reference")}</button>
       <button
         type="button"
-        class="button bare roomy"
+        class="button bare pick roomy"
         aria-pressed=${this.isPicking}
         aria-label="Where does a colour come from?"
         title="Where does a colour come from? (O)"
         @click=${() => this.do("pick")}
       >${icon("origin")}</button>
+    `;
+  }
+
+  renderBefore() {
+    return html`
+      <button
+        type="button"
+        class="button"
+        aria-pressed=${this.isBefore}
+        title="As it was before (hold \\)"
+        @click=${() => this.do("before")}
+      >Before</button>
+    `;
+  }
+
+  renderZoom() {
+    return html`
       <span class="zoom roomy">
         ${this.renderButton("", "zoom-out", "Smaller (-)", () => this.do("smaller"))}
         <button type="button" class="button bare number" title="Fit (0)" aria-label="Zoom ${this
@@ -203,16 +219,16 @@ export class Controls extends LitElement {
   /** @param {boolean} isPhotograph @returns {import("../core/menu.js").Item[]} */
   menu(isPhotograph) {
     const items = [
-      {
+      ...(this.isPainting ? [] : [{
         icon: "origin",
         words: this.isPicking ? "Leave: where colours come from" : "Where does a colour come from?",
         act: () => this.do("pick"),
-      },
+      }]),
       { icon: "fit", words: "Fit", act: () => this.do("fit") },
       { icon: "zoom-in", words: "One to one", act: () => this.do("pixels") },
       { icon: "full", words: "Full screen", act: () => this.do("full") },
     ];
-    if (isPhotograph) return items;
+    if (isPhotograph || this.isPainting) return items;
     return [
       ...items,
       {

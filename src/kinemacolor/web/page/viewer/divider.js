@@ -34,7 +34,7 @@ export class Divider extends LitElement {
       position: absolute;
       top: 0;
       bottom: 0;
-      left: var(--place);
+      left: clamp(var(--seen-left, 0) * 100% + 16px, var(--place), var(--seen-right, 1) * 100% - 16px);
       width: 28px;
       margin-left: -14px;
       cursor: ew-resize;

@@ -6,18 +6,18 @@
 /**
  * @param {FilmState} state
  * @param {number} frame that is wanted; the state may still have another
- * @param {any} shot that holds it
  * @param {{saturation?: number, edge_filter?: string} | null} trial what the server is asked to show; null: the plan
+ * @param {number} planned strength of the colours by the plan
  * @returns {Pictures | null} null: nothing can be shown yet
  */
-export function choosePictures(state, frame, shot, trial) {
+export function choosePictures(state, frame, trial, planned) {
   if (!state.project) return null;
   const path = `/api/projects/${state.id}/frames/${frame}`;
-  const key = `${state.project.film?.start_seconds ?? 0}:${frame}`;
+  const key = `${state.id}:${state.project.film?.start_seconds ?? 0}:${frame}`;
   if (isFirstLook(state, frame)) return { key, frame, ...onlyPictures(state.firstLook), saturation: 1 };
   const look = state.look?.frame === frame && frame === state.frame ? state.look : null;
+  if (!look && !state.plan && !state.shots) return null; // the server has no frames before it has found shots
   if (!look) return { key, frame, gray: `${path}/gray`, color: null, confidence: null, saturation: 1 };
-  const planned = plannedSaturation(state, shot);
   if (!trial || !look.color) return { key, frame, ...onlyPictures(look), saturation: planned };
   const query = new URLSearchParams(Object.entries(trial).map(([name, value]) => [name, String(value)]));
   return {
@@ -39,8 +39,14 @@ const onlyPictures = ({ gray, color, confidence }) => ({
   confidence: confidence ?? null,
 });
 
-/** Strength of the colours of a shot. @param {FilmState} state @param {any} shot */
-export const plannedSaturation = (state, shot) => shot?.options?.saturation ?? state.plan?.options?.saturation ?? 1;
+/**
+ * Strength of the colours of a shot: its own, else the film's, else the model's.
+ * @param {FilmState} state @param {any} shot @param {import("../core/api.d.ts").Session["models"]} models
+ */
+export function plannedSaturation({ plan }, shot, models) {
+  const model = models.find((/** @type {any} */ { name }) => name === plan?.model);
+  return shot?.options?.saturation ?? plan?.options?.saturation ?? model?.saturation ?? 1;
+}
 
 /**
  * The size of what is shown, in its own pixels; null: not known yet.

@@ -44,8 +44,12 @@ function renderLook(viewer) {
     case "invite":
       return inviteNotice((files) => viewer.drop(files));
     case "first":
-      if (viewer.isFirstRead) return nothing;
-      return firstNotice(state.firstLook, clockTenth(state.firstLook.seconds ?? 0), () => (viewer.isFirstRead = true));
+      if (viewer.firstRead === state.id) return nothing;
+      return firstNotice(
+        state.firstLook,
+        clockTenth(state.firstLook.seconds ?? 0),
+        () => (viewer.firstRead = state.id),
+      );
     default:
       return nothing;
   }

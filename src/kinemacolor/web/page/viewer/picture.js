@@ -26,7 +26,7 @@ export class Picture extends LitElement {
     mode: { reflect: true },
     isOverGray: { type: Boolean, reflect: true, attribute: "over-gray" },
     isPlaying: { type: Boolean },
-    streamFrame: { state: true },
+    streamFrame: { attribute: false },
   };
 
   static styles = css`
@@ -65,7 +65,7 @@ export class Picture extends LitElement {
     this.mode = "divider";
     this.isOverGray = false;
     this.isPlaying = false;
-    /** Frame that the canvases show. @type {number | null} */
+    /** Frame of the stream that was drawn last; null: none that may be shown. @type {number | null} */
     this.streamFrame = null;
     /** Share of the frame that is unsure; null: not known. @type {number | null} */
     this.unsure = null;
@@ -110,8 +110,8 @@ export class Picture extends LitElement {
     this.requestUpdate();
   }
 
-  /** Shows a frame of a stream that has gray on its left and colour on its right. @param {HTMLVideoElement} video @param {number} frame */
-  drawStream(video, frame) {
+  /** Draws a stream that has gray on its left and colour on its right. @param {HTMLVideoElement} video */
+  drawStream(video) {
     const [width, height] = [Math.floor(video.videoWidth / 2), video.videoHeight];
     if (!width) return;
     for (const [name, left] of /** @type {const} */ ([["gray", 0], ["color", width]])) {
@@ -120,7 +120,6 @@ export class Picture extends LitElement {
       if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
       canvas.getContext("2d")?.drawImage(video, left, 0, width, height, 0, 0, width, height);
     }
-    this.streamFrame = frame;
   }
 
   willUpdate() {

@@ -37,6 +37,11 @@ export class Playback {
     return this.player.video;
   }
 
+  /** Frame that the video shows and that may stand for the picture of it; null: none. */
+  get shownFrame() {
+    return this.isPlaying || !this.stream?.isOutdated ? this.frame : null;
+  }
+
   /** What plays, or is ready to. */
   get stream() {
     return this.player.stream;
@@ -131,8 +136,11 @@ export class Playback {
 
   /** Shows a frame from the video where one can be had, until its own picture is there. @param {number} frame */
   scrub(frame) {
-    if (this.isPlaying) this.player.pause();
     const { stream } = this;
+    if (this.isPlaying) {
+      this.isPlaying = false; // it is not looked at where it stopped, but where one goes
+      this.player.pause();
+    }
     if (stream && !stream.isOutdated && frame >= stream.first && frame < stream.first + stream.frames) {
       this.player.seek(frame);
     }
@@ -160,6 +168,8 @@ export class Playback {
     const wasPlaying = this.isPlaying;
     this.tell({ isPlaying: this.player.isPlaying });
     // Where it stops, exactly that frame of the film is looked at.
-    if (wasPlaying && !this.isPlaying && this.frame !== null) void this.find()?.actions.showFrame(this.frame);
+    if (!wasPlaying || this.isPlaying || this.frame === null) return;
+    this.player.seek(this.frame); // a busy browser may have drawn the next one already
+    void this.find()?.actions.showFrame(this.frame, { again: true });
   }
 }

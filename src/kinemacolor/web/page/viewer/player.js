@@ -29,7 +29,7 @@ export class Player {
     this.video.addEventListener("error", () => {
       if (this.stream) onProblem();
     });
-    this.follow();
+    this.video.addEventListener("play", () => this.follow());
   }
 
   get isPlaying() {
@@ -62,7 +62,7 @@ export class Player {
     const stream = this.stream;
     if (!stream) return;
     if (this.video.readyState < HTMLMediaElement.HAVE_METADATA) await told(this.video, "loadedmetadata");
-    if (stream !== this.stream) return;
+    if (stream.url !== this.stream?.url) return;
     const isAtEnd = frame - stream.first >= this.frames - 1;
     this.seek(isAtEnd ? stream.first : frame);
     try {
@@ -103,18 +103,17 @@ export class Player {
     this.onFrame(this.frame);
   }
 
+  /** Tells of each frame while it plays. */
   follow() {
-    if ("requestVideoFrameCallback" in this.video) {
-      this.video.requestVideoFrameCallback((_, { mediaTime }) => {
-        if (this.isPlaying && this.wanted === null) this.tell(mediaTime);
-        this.follow();
-      });
-    } else {
-      requestAnimationFrame(() => {
-        if (this.isPlaying && this.wanted === null) this.tell(/** @type {any} */ (this.video).currentTime);
-        this.follow();
-      });
-    }
+    const tell = (/** @type {number} */ seconds) => {
+      if (!this.isPlaying) return;
+      if (this.wanted === null) this.tell(seconds);
+      this.follow();
+    };
+    const { video } = this;
+    if ("requestVideoFrameCallback" in video) {
+      video.requestVideoFrameCallback((_, { mediaTime }) => tell(mediaTime));
+    } else requestAnimationFrame(() => tell(/** @type {HTMLVideoElement} */ (video).currentTime));
   }
 }
 

@@ -93,6 +93,8 @@ export class ReferencePane extends LitElement {
       li img {
         height: 44px;
         width: auto;
+        min-width: 44px;
+        object-fit: cover;
       }
       .empty {
         padding: var(--space-3);
@@ -126,7 +128,7 @@ export class ReferencePane extends LitElement {
         <span class="cut" dir="auto" title=${shown?.name ?? ""}>${shown?.name ?? "Reference"}</span>
         <button
           type="button"
-          class="icon"
+          class="button bare"
           aria-label="Close the reference"
           title="Close (R)"
           @click=${() => this.dispatchEvent(new CustomEvent("kc-close"))}

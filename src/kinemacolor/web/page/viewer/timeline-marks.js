@@ -1,6 +1,6 @@
 /** Marks on the time line, as paths in a box of width 1 and height 6. Pure. */
 
-const CUT_PX = 4; // marks that are nearer than this to the last one are left out
+const CUT_PX = 8; // marks that are nearer than this to the last one are left out
 const SHOT_PX = 2; // what is narrower is drawn as wide as this
 
 /** @typedef {{first: number, last: number}} Part frames */

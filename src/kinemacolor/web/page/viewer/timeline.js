@@ -234,8 +234,8 @@ export class Timeline extends LitElement {
         <svg viewBox="0 0 1 6" preserveAspectRatio="none" aria-hidden="true">
           <rect class="ground" width="1" height="6"></rect>
           ${shot ? svg`<path class="here" d=${shotPath([shot], this.frames, this.width)}></path>` : nothing}
-          <path class="unsure" d=${this.unsure ?? ""}></path>
           <path class="cuts" d=${this.cuts ?? ""}></path>
+          <path class="unsure" d=${this.unsure ?? ""}></path>
           ${this.clip ? svg`<path class="clip" d=${clipPath(this.clip, this.frames, this.width)}></path>` : nothing}
         </svg>
         <span class="playhead"></span>

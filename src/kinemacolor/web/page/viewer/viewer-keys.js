@@ -9,7 +9,9 @@ const PAN_PX = 60;
 /** @param {Viewer} viewer @returns {Shortcut[]} */
 export function viewerKeys(viewer) {
   const isFilm = () => Boolean(viewer.store?.state.shots) && !viewer.store?.state.project?.is_photograph;
+  const isAsking = () => viewer.isPicking || Boolean(viewer.store?.state.origin);
   const isThere = () => Boolean(viewer.store);
+  const isLook = () => isThere() && !viewer.isPainting;
   /** @param {string[]} keys @param {string} words @param {() => void} act @param {() => boolean} [when] @returns {Shortcut} */
   const key = (keys, words, act, when = isThere) => ({ keys, words, act, when });
   return [
@@ -22,12 +24,12 @@ export function viewerKeys(viewer) {
     key(["ArrowDown"], "Shot after", () => viewer.walk.goShot(1), isFilm),
     key(["Home"], "First frame", () => viewer.walk.go(0), isFilm),
     key(["End"], "Last frame", () => viewer.walk.go(Infinity), isFilm),
-    key(["C"], "Colour", () => viewer.showMode("color")),
-    key(["G"], "Gray", () => viewer.showMode("gray")),
-    key(["D"], "Divider", () => viewer.showMode("divider")),
-    key(["U"], "What it is unsure of; once more: over gray", () => viewer.showMode("doubt")),
-    key(["R"], "Reference beside it", () => viewer.togglePane()),
-    key(["O"], "Where a colour comes from (or Alt and a press)", () => viewer.togglePicking()),
+    key(["C"], "Colour", () => viewer.showMode("color"), isLook),
+    key(["G"], "Gray", () => viewer.showMode("gray"), isLook),
+    key(["D"], "Divider", () => viewer.showMode("divider"), isLook),
+    key(["U"], "What it is unsure of; once more: over gray", () => viewer.showMode("doubt"), isLook),
+    key(["R"], "Reference beside it", () => viewer.togglePane(), isLook),
+    key(["O"], "Where a colour comes from (or Alt and a press)", () => viewer.togglePicking(), isLook),
     key(["\\"], "Before (hold)", () => (viewer.isBefore = true)),
     key(["+", "="], "Larger", () => viewer.stage?.zoomBy(LARGER)),
     key(["-"], "Smaller", () => viewer.stage?.zoomBy(1 / LARGER)),
@@ -38,6 +40,6 @@ export function viewerKeys(viewer) {
     key(["Ctrl+ArrowUp"], "Move up", () => viewer.stage?.panBy(0, PAN_PX)),
     key(["Ctrl+ArrowDown"], "Move down", () => viewer.stage?.panBy(0, -PAN_PX)),
     key(["F"], "Full screen", () => viewer.toggleFull()),
-    key(["Escape"], "Leave: where colours come from", () => viewer.togglePicking(), () => viewer.isPicking),
+    key(["Escape"], "Leave: where colours come from", () => viewer.leaveOrigin(), () => isAsking()),
   ];
 }

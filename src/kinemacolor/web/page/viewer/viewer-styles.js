@@ -4,6 +4,7 @@ import { css } from "../vendor/lit.js";
 export const viewerStyles = css`
   :host {
     container-type: inline-size;
+    position: relative;
     display: flex;
     flex-direction: column;
     min-width: 0;
@@ -22,6 +23,11 @@ export const viewerStyles = css`
   kc-stage {
     flex: 1;
     margin: var(--space-3);
+  }
+  @media (min-width: 721px) {
+    kc-stage.painting {
+      margin-inline-start: 56px; /* the tools */
+    }
   }
   kc-stage.picking {
     cursor: crosshair;
@@ -98,6 +104,10 @@ export const viewerStyles = css`
     min-width: 0;
     overflow-wrap: anywhere;
   }
+  .notice.small {
+    flex-wrap: nowrap;
+    min-width: min(400px, 100%);
+  }
   .notice progress {
     flex: 1 1 120px;
   }
@@ -109,6 +119,10 @@ export const viewerStyles = css`
     flex-wrap: nowrap;
     padding: 2px var(--space-1) 2px var(--space-3);
     font-size: var(--text-12);
+  }
+  .legend .button {
+    padding: 0 var(--space-2);
+    flex: none;
   }
   .swatch {
     width: 12px;
@@ -127,11 +141,11 @@ export const viewerStyles = css`
   }
   @container (max-width: 520px) {
     .middle {
-      min-height: min(75cqw, 40dvh);
+      min-height: min(100cqw / var(--aspect, 1.5), 40dvh);
     }
     .middle.with-reference {
       flex-direction: column;
-      min-height: min(120cqw, 56dvh);
+      min-height: min(100cqw / var(--aspect, 1.5) + 240px, 62dvh);
     }
     kc-stage {
       margin: 0;

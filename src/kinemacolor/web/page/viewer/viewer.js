@@ -1,4 +1,5 @@
 /** `<kc-viewer>`: the picture, in the middle of the window of a film, with all that is done by looking at it. */
+import { readSession } from "../core/client.js";
 import { Shortcuts } from "../core/keys.js";
 import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
@@ -12,6 +13,7 @@ import "./picture.js";
 import { Playback } from "./playback.js";
 import "./reference-pane.js";
 import "./stage.js";
+import { Trial } from "./trial.js";
 import { viewerKeys } from "./viewer-keys.js";
 import { viewerStyles } from "./viewer-styles.js";
 import { Walk } from "./walk.js";
@@ -19,7 +21,6 @@ import { Walk } from "./walk.js";
 /** @typedef {import("../core/film-store.js").FilmStore} FilmStore */
 /** @typedef {import("../core/film-store.js").ViewMode} ViewMode */
 
-const TRIAL_MS = 250; // a strength that is held so long is asked for
 const LARGER = 1.25;
 
 export class Viewer extends LitElement {
@@ -30,9 +31,9 @@ export class Viewer extends LitElement {
     isHand: { state: true },
     isOverGray: { state: true },
     isPaneWide: { state: true },
-    isFirstRead: { state: true },
+    firstRead: { state: true },
     isDrop: { state: true },
-    trial: { state: true },
+    models: { state: true },
   };
 
   static styles = [shared, viewerStyles];
@@ -45,21 +46,23 @@ export class Viewer extends LitElement {
     this.isPicking = false;
     /** A key is held: what it was before. */
     this.isBefore = false;
+    this.wasPainting = false;
     this.isHand = false;
     this.wasMoved = false;
     this.isOverGray = false;
     this.isPaneWide = false;
-    this.isFirstRead = false;
+    /** The film whose first look is explained no more. @type {string | null} */
+    this.firstRead = null;
     this.isDrop = false;
-    /** Trial of strength and sharpness that the server is asked for. @type {any} */
-    this.trial = null;
+    /** @type {import("../core/api.d.ts").Session["models"]} */
+    this.models = [];
     this.size = { width: 16, height: 9 };
-    this.soonTrial = 0;
     new StoreController(this, () => this.store);
     /** @type {Playback} */
-    this.playback = new Playback(this, () => this.store, (video, frame) => this.picture?.drawStream(video, frame));
+    this.playback = new Playback(this, () => this.store, (video) => this.picture?.drawStream(video));
     /** @type {Walk} */
     this.walk = new Walk(this, () => this.store, this.playback);
+    this.trial = new Trial(this, () => this.store);
     new Shortcuts(this, "Viewer", viewerKeys(this));
     this.release = (/** @type {Event} */ event) => this.onRelease(event);
   }
@@ -67,12 +70,13 @@ export class Viewer extends LitElement {
   connectedCallback() {
     super.connectedCallback();
     for (const event of ["keyup", "blur"]) addEventListener(event, this.release);
+    // Without the models their own strength counts as 1; that the server does not answer is told elsewhere.
+    readSession().then(({ models }) => (this.models = models), () => {});
   }
 
   disconnectedCallback() {
     super.disconnectedCallback();
     for (const event of ["keyup", "blur"]) removeEventListener(event, this.release);
-    clearTimeout(this.soonTrial);
   }
 
   get state() {
@@ -102,11 +106,15 @@ export class Viewer extends LitElement {
   }
 
   togglePicking() {
-    this.isPicking = !this.isPicking;
-    if (this.isPicking) {
-      this.playback.player.pause();
-      void this.updateComplete.then(() => /** @type {any} */ (this.renderRoot.querySelector("kc-origin"))?.take());
-    } else this.store?.set({ origin: null });
+    if (this.isPicking) return this.leaveOrigin();
+    this.isPicking = true;
+    this.playback.player.pause();
+    void this.updateComplete.then(() => /** @type {any} */ (this.renderRoot.querySelector("kc-origin"))?.take());
+  }
+
+  leaveOrigin() {
+    this.isPicking = false;
+    this.store?.set({ origin: null });
   }
 
   /** @param {{x: number, y: number}} point */
@@ -149,6 +157,7 @@ export class Viewer extends LitElement {
       mode: () => this.showMode(value),
       reference: () => this.togglePane(),
       pick: () => this.togglePicking(),
+      before: () => (this.isBefore = !this.isBefore),
       fit: () => this.stage?.fit(),
       pixels: () => this.stage?.showPixels(),
       smaller: () => this.stage?.zoomBy(1 / LARGER),
@@ -195,21 +204,9 @@ export class Viewer extends LitElement {
     if (!this.store) return;
     const size = chooseSize(this.state) ?? this.picture?.size;
     if (size && (size.width !== this.size.width || size.height !== this.size.height)) this.size = size;
-    this.followTrial();
+    if (this.wasPainting !== this.isPainting) [this.isBefore, this.isPicking] = [false, false];
+    this.wasPainting = this.isPainting;
   }
-
-  /** What is tried is shown at once by the browser; what stays a while is asked for. */
-  followTrial() {
-    const wanted = this.state.trial;
-    if (JSON.stringify(wanted) === this.trialWanted) return;
-    this.trialWanted = JSON.stringify(wanted);
-    clearTimeout(this.soonTrial);
-    if (!wanted) this.trial = null;
-    else this.soonTrial = setTimeout(() => (this.trial = wanted), TRIAL_MS);
-  }
-
-  /** @type {string | undefined} */
-  trialWanted = undefined;
 
   render() {
     if (!this.store) return nothing;
@@ -227,12 +224,15 @@ export class Viewer extends LitElement {
         ${this.renderStage()}
         ${withPane ? this.renderPane() : nothing}
       </div>
+      ${this.isPainting ? html`<kc-paint-bar .store=${this.store}></kc-paint-bar>` : nothing}
       <kc-controls
         .store=${this.store}
         .frame=${this.walk.frame}
         .zoom=${this.zoomWords}
         .isPlaying=${this.playback.isPlaying}
         .isPicking=${this.isPicking}
+        .isPainting=${this.isPainting}
+        .isBefore=${this.isBefore}
         .stream=${this.playback.stream}
         .speed=${this.playback.speed}
         .isMuted=${this.playback.video.muted}
@@ -260,12 +260,12 @@ export class Viewer extends LitElement {
   renderStage() {
     const { state } = this;
     const shot = this.store?.shot(this.walk.frame);
-    const pictures = choosePictures(state, this.walk.stillFrame, shot, this.trial);
+    const planned = plannedSaturation(state, shot, this.models);
+    const pictures = choosePictures(state, this.walk.stillFrame, this.trial.asked, planned);
     const mode = this.isPainting ? "color" : this.isBefore || !(state.plan || pictures?.color) ? "gray" : state.mode;
-    const planned = plannedSaturation(state, shot);
     return html`
       <kc-stage
-        class=${this.isPicking ? "picking" : ""}
+        class="${this.isPicking ? "picking" : ""} ${this.isPainting ? "painting" : ""}"
         .picture=${this.size}
         .isPainting=${this.isPainting}
         .isHand=${this.isHand}
@@ -281,6 +281,7 @@ export class Viewer extends LitElement {
           .mode=${mode}
           .isOverGray=${this.isOverGray}
           .isPlaying=${this.playback.isPlaying}
+          .streamFrame=${this.playback.shownFrame}
           @kc-loaded=${() => this.requestUpdate()}
         ></kc-picture>
         ${this.isPainting
@@ -302,7 +303,7 @@ export class Viewer extends LitElement {
           .point=${state.origin ? { x: state.origin.column, y: state.origin.row } : null}
           .isPicking=${this.isPicking}
           @kc-ask=${(/** @type {CustomEvent} */ event) => this.ask(event.detail)}
-          @kc-leave=${this.togglePicking}
+          @kc-leave=${this.leaveOrigin}
         ></kc-origin>
         <div slot="over" class="over">${renderOver(this, mode)}</div>
       </kc-stage>
@@ -327,6 +328,7 @@ export class Viewer extends LitElement {
   updated() {
     this.walk.lookAhead();
     if (this.store) this.style.setProperty("--divider", String(this.state.divider));
+    this.style.setProperty("--aspect", (this.size.width / this.size.height).toFixed(4));
   }
 }
 customElements.define("kc-viewer", Viewer);

@@ -1,1 +1,0 @@
-export { live, readSession } from "./client.js";

@@ -1,0 +1,53 @@
+/** What stands in the strip while shots are found, or when they could not be. */
+import { count, span } from "../core/format.js";
+import { html, nothing } from "../vendor/lit.js";
+
+/** @typedef {import("../core/film-store.js").FilmStore} FilmStore */
+/** @typedef {import("../core/film-store.js").JobView} JobView */
+
+const ACTIVE = ["queued", "running"];
+
+/** The job of this film that finds shots or chooses their pictures; undefined: none runs or waits. @param {FilmStore} store */
+export function findShotJob(store) {
+  return ofFilm(store).find((job) => ACTIVE.includes(job.state));
+}
+
+/** Jobs of this film that make shots, the latest first. @param {FilmStore} store @returns {JobView[]} */
+function ofFilm(store) {
+  const { id, jobs } = store.state;
+  return jobs.filter((job) => job.project === id && ["look", "plan"].includes(job.kind)).reverse();
+}
+
+/** How far a job is: "Finding shots … 1,204 frames, 12 s left". @param {JobView} job */
+export function describeJob(job) {
+  if (job.state === "queued") return `Shots are found as soon as it is their turn (${job.place ?? 1}. in the queue).`;
+  const step = job.step ?? (job.kind === "look" ? "Finding shots" : "Choosing pictures");
+  const many = job.kind === "look" ? count(job.done, "frame") : job.done.toLocaleString("en");
+  const done = job.expected ? `${job.done.toLocaleString("en")} of ${job.expected.toLocaleString("en")}` : many;
+  const left = job.seconds_left ? `${span(job.seconds_left)} left` : "";
+  return [step, [job.done ? done : "", left].filter(Boolean).join(", ")].filter(Boolean).join(" … ");
+}
+
+/** How far a job is, as a line that moves. @param {JobView} job */
+export const drawProgress = (job) =>
+  html`
+    <progress aria-label=${job.step ?? "Finding shots"} max=${job.expected ?? 1}
+      value=${job.expected && job.state === "running" ? job.done : nothing}></progress>
+  `;
+
+/** What stands in the place of shots. @param {FilmStore} store */
+export function drawFinding(store) {
+  const job = findShotJob(store);
+  if (job) return html`<div class="nothing"><p role="status">${describeJob(job)}</p>${drawProgress(job)}</div>`;
+  const failed = ofFilm(store).find((one) => one.state === "failed");
+  return html`
+    <div class="nothing">
+      <p>${failed
+        ? `The shots were not found: ${failed.message ?? "something went wrong"}`
+        : "The shots of this film are not found yet."}</p>
+      <button class="button" @click=${() => void store.actions.submit({ kind: "look" })}>
+        ${failed ? "Try again" : "Find the shots"}
+      </button>
+    </div>
+  `;
+}

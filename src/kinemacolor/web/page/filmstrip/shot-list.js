@@ -1,0 +1,104 @@
+/**
+ * What is said about shots, and in which order they stand: plain functions of `ShotList`.
+ *
+ * @typedef {import("../core/api.d.ts").ShotView} Shot a `score` of null: the user chose that reference
+ */
+import { percent } from "../core/format.js";
+
+/** From which doubt on a shot is not sure any more, and unsure: the report's own limit, and half of it. */
+const MOSTLY_SURE = 0.25, UNSURE = 0.5;
+/** Below this score a picture shows something else than the shot. */
+const POOR_SCORE = 0.5, GOOD_SCORE = 0.8;
+
+/** @typedef {"order" | "unsure" | "needs-look" | "by-me" | "not-rendered"} Order */
+
+/** The ways to list shots, in the order of the menu. @type {{name: Order, label: string}[]} */
+export const ORDERS = [
+  { name: "order", label: "In order" },
+  { name: "unsure", label: "Unsure first" },
+  { name: "needs-look", label: "Needs a look" },
+  { name: "by-me", label: "Chosen by me" },
+  { name: "not-rendered", label: "Not rendered" },
+];
+
+/** @type {Record<Order, (shot: Shot) => boolean>} */
+const BELONGS = {
+  order: () => true,
+  unsure: (shot) => isUnsure(shot.doubt),
+  "needs-look": (shot) => shot.needs_look,
+  "by-me": (shot) => shot.references.some(({ score }) => score === null),
+  "not-rendered": (shot) => shot.state !== "rendered",
+};
+
+/**
+ * The shots of a way to list them. "Unsure first" leaves none out.
+ * @param {Shot[]} shots @param {Order} order
+ */
+export function arrange(shots, order) {
+  if (order === "order") return shots;
+  if (order === "unsure") {
+    return [...shots].sort((one, other) => (other.doubt ?? -1) - (one.doubt ?? -1) || one.number - other.number);
+  }
+  return shots.filter(BELONGS[order]);
+}
+
+/** How many shots belong to each way to list them; of "Unsure first", how many are unsure. @param {Shot[]} shots */
+export function countShots(shots) {
+  const counts = /** @type {Record<Order, number>} */ ({});
+  for (const { name } of ORDERS) counts[name] = shots.filter(BELONGS[name]).length;
+  return counts;
+}
+
+/** @param {number} doubt 0..1 @returns {"sure" | "mostly sure" | "unsure"} */
+export const describeDoubt = (doubt) => doubt < MOSTLY_SURE ? "sure" : doubt < UNSURE ? "mostly sure" : "unsure";
+
+/** @param {number | null} doubt 0..1; null: unknown */
+export const isUnsure = (doubt) => doubt !== null && doubt >= UNSURE;
+
+/** @type {Record<Shot["state"], string>} */
+const STATES = {
+  unplanned: "no picture yet",
+  planned: "planned",
+  rendered: "rendered",
+  outdated: "changed since",
+};
+
+/** @param {Shot} shot */
+export const describeState = (shot) => STATES[shot.state];
+
+/** How well a picture fits a shot. @param {number | null} score null: chosen by the user */
+export function describeScore(score) {
+  if (score === null) return "chosen by you";
+  return `${percent(score)}, ${score >= GOOD_SCORE ? "fits well" : score >= POOR_SCORE ? "fits partly" : "fits badly"}`;
+}
+
+/** Would another picture help this shot most? @param {Shot} shot */
+export function wantsPicture(shot) {
+  const isPoor = shot.references.every(({ score }) => score !== null && score < POOR_SCORE);
+  return shot.needs_look || isPoor || isUnsure(shot.doubt);
+}
+
+/** The numbers from one shot to another as they are listed. @param {Shot[]} listed @param {number} from @param {number} to */
+export function numbersBetween(listed, from, to) {
+  const [start, end] = [from, to].map((number) => listed.findIndex((shot) => shot.number === number));
+  if (end < 0) return [];
+  if (start < 0) return [to];
+  return listed.slice(Math.min(start, end), Math.max(start, end) + 1).map((shot) => shot.number);
+}
+
+/**
+ * What the references of shots are after pictures were ticked and unticked: what was not touched stays as each shot has it.
+ * @param {Shot[]} shots @param {Map<string, boolean>} ticked names that were touched
+ * @returns {Record<string, string[]>} names of each shot that changes; empty names: the shot would have none
+ */
+export function assignReferences(shots, ticked) {
+  /** @type {Record<string, string[]>} */
+  const changed = {};
+  for (const shot of shots) {
+    const before = shot.references.map(({ name }) => name);
+    const after = before.filter((name) => ticked.get(name) !== false);
+    for (const [name, isOn] of ticked) if (isOn && !after.includes(name)) after.push(name);
+    if (after.length !== before.length || after.some((name) => !before.includes(name))) changed[shot.number] = after;
+  }
+  return changed;
+}
