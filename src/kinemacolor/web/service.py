@@ -14,7 +14,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.models.catalog import check_fill, find_model
-from kinemacolor.options import SAMPLE_FILM, SAMPLE_REFERENCE, RenderOptions
+from kinemacolor.options import SAMPLE_FILM, SAMPLE_REFERENCE
 from kinemacolor.plan.document import Plan
 from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.utils.times import format_time
@@ -34,10 +34,17 @@ from kinemacolor.web.changes import (
     UploadedFilm,
 )
 from kinemacolor.web.film_card import FilmCard
+from kinemacolor.web.history import ProjectHistory
 from kinemacolor.web.job import JobView
 from kinemacolor.web.looker import Looker
 from kinemacolor.web.project import Project
-from kinemacolor.web.project_creation import create_project, create_project_at, rename_project, restrict_project
+from kinemacolor.web.project_creation import (
+    create_project,
+    create_project_at,
+    move_in_history,
+    rename_project,
+    restrict_project,
+)
 from kinemacolor.web.project_views import (
     ProjectView,
     compute_revision,
@@ -48,9 +55,6 @@ from kinemacolor.web.project_views import (
     list_result_views,
     make_stamp,
     read_sound_plan,
-)
-from kinemacolor.web.project_views import (
-    list_result_files as list_result_files,
 )
 from kinemacolor.web.queue import JobQueue
 from kinemacolor.web.remote_previews import RemotePreviewer
@@ -234,6 +238,11 @@ class Service:
         if change.title is not None:
             rename_project(project, change.title)
 
+    def move_in_history(self, user: str, project: Project, by: int) -> None:
+        """Undo (-1) or redo (1) the last change; another part of the film is looked at anew. Raises UsageError."""
+        if move_in_history(project, by) and not project.is_photograph:
+            self.submit_task(user, project, AnalyzeFilm())
+
     def change_plan(self, project: Project, change: PlanChange) -> Plan:
         """Change the model, or some options of the plan; gives the plan. Raises UsageError, WeightsError."""
         with project.exclusive_changes(change.describe()):
@@ -244,26 +253,10 @@ class Service:
             other = plan.model_copy(update={"model": model, "weights": weights_sha256(model), "options": options})
             return plan if other == plan else project.write_plan(other)
 
-    def change_model(self, project: Project, model: str, options: RenderOptions) -> Plan:
-        """Set model and options of the plan; gives the plan. Raises UsageError without a plan, WeightsError."""
-        with project.exclusive_changes("Model and options"):
-            plan = project.require_plan()
-            changed = {"model": model, "weights": weights_sha256(model), "options": options}
-            other = plan.model_copy(update=changed)
-            return plan if other == plan else project.write_plan(other)
-
-    def find_frame_at(self, project: Project, seconds: float) -> int:
-        """Return the frame that is shown ``seconds`` after the first. Raises UsageError where there is none."""
-        film_survey = project.read_survey()
-        if film_survey is None:
-            raise UsageError("the film was not looked at yet: wait until its shots are found")
-        return film_survey.frame_at(
-            float(film_survey.pts[0] * film_survey.info.time_base) - film_survey.info.origin_seconds + seconds
-        )
-
     def view_project(self, project: Project) -> ProjectView:
         """Return a project as programs get it. Raises UsageError where the project was removed."""
         entry, plan, revision = project.entry, read_sound_plan(project), compute_revision(project)
+        undo, redo = ProjectHistory(project).read_labels()
         try:
             card = self.describe_film(project)
             picture = f"/api/projects/{project.name}/picture?v={make_stamp(find_poster_source(project))}"
@@ -280,8 +273,8 @@ class Service:
             picture=picture,
             state=find_state(project, plan, card, is_looking=self.queue.is_working_on(project)),
             size_bytes=self.sizes.find_size(project.folder, revision),
-            can_undo=None,
-            can_redo=None,
+            can_undo=undo,
+            can_redo=redo,
             looked_at=(project.survey_folder / "survey.json").is_file(),
             planned=project.plan_file.is_file(),
             references=list_reference_views(project, plan, self.looker),

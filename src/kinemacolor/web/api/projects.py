@@ -60,6 +60,20 @@ def delete_project(service: ServiceDependency, user: UserKey, own_project: OwnPr
     service.remove_project(user, own_project)
 
 
+@router.post("/projects/{project}/undo")
+def undo_change(service: ServiceDependency, user: UserKey, own_project: OwnProject) -> ProjectView:
+    """Undo the last change of plan, cuts, references or part of the film; what jobs changed counts, too."""
+    service.move_in_history(user, own_project, -1)
+    return service.view_project(own_project)
+
+
+@router.post("/projects/{project}/redo")
+def redo_change(service: ServiceDependency, user: UserKey, own_project: OwnProject) -> ProjectView:
+    """Do again what was undone last."""
+    service.move_in_history(user, own_project, 1)
+    return service.view_project(own_project)
+
+
 @router.get("/projects/{project}/picture", response_class=FileResponse)
 def get_picture(service: ServiceDependency, own_project: OwnProject) -> FileResponse:
     """Get a small picture of a project: of its result in colour, where there is one, else of its film."""
