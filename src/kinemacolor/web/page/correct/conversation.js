@@ -133,9 +133,10 @@ export class Conversation {
   /** The report is asked for again only when something was changed. */
   async readReport() {
     const { film } = this.painting;
-    const revision = film.state.project?.revision;
+    const { revision, state = "new" } = film.state.project ?? {};
     if (this.reportOf === revision) return;
     this.reportOf = revision;
+    if (!["rendered", "outdated"].includes(state)) return this.painting.set({ report: null });
     try {
       this.painting.set({ report: await get(film.path("/report")) });
     } catch (error) {
