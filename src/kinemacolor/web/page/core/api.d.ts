@@ -546,7 +546,8 @@ export interface ShotRenderOptions {
  *
  * `picture`: address of a small gray picture of it, null where there is none. `middle`: its middle frame.
  * `certainty`: how sure its beginning is, 0..1. `doubt`: how unsure its colours are, 0..1; `needs_look`: a limit
- * of the report is reached, and `reason` says which, in a sentence; null and false until it was rendered.
+ * of the report is reached, and `reason` says which, in a sentence. Before a render `doubt` is that of the
+ * thumbnail of the middle frame, null where there is none.
  */
 export interface ShotView {
   number: number;
