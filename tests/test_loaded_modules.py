@@ -39,6 +39,33 @@ sys.modules |= dict.fromkeys({sorted(EXTRAS)}) # an import of what stands there 
 import cv2
 vars(cv2).pop("ximgproc", None) # of the contrib build alone
 """
+USE_SERVER = """
+import sys, time
+from pathlib import Path
+from starlette.testclient import TestClient
+from kinemacolor.web.server import create_app
+from kinemacolor.web.server_options import ServerOptions
+app = create_app(ServerOptions(Path("home"), devices=("cpu",)))
+with TestClient(app, base_url="http://127.0.0.1") as client:
+    client.headers["Authorization"] = f"Bearer {app.state.token.value}"
+    def ask(method, path, **content):
+        answer = client.request(method, path, **content)
+        assert answer.status_code < 300, (path, answer.text)
+        return answer
+    def wait():
+        while any(job["state"] in ("queued", "running") for job in ask("GET", "/api/jobs").json()["jobs"]):
+            time.sleep(0.1)
+    ask("GET", "/"), ask("GET", "/api/session"), ask("GET", "/api/projects")
+    name = ask("POST", "/api/projects", files={"files": ("film.mp4", Path("film.mp4").read_bytes())}).json()["id"]
+    base = f"/api/projects/{name}"
+    wait()
+    ask("POST", f"{base}/references", files={"file": ("still.png", Path("still.png").read_bytes())})
+    ask("POST", f"{base}/jobs", json={"kind": "plan", "options": {"short_side": 64}})
+    wait()
+    ask("PATCH", f"{base}/plan", json={"options": {"saturation": 1.5}})
+    for path in ("", "/plan", "/shots", "/suggestions", "/command", "/players", "/picture", "/frames/0/look"):
+        ask("GET", base + path)
+"""
 VERBS = sorted(command.name or command.callback.__name__ for command in app.registered_commands if command.callback)
 
 
@@ -56,6 +83,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_film(place / "film.mp4", 3)
     save(place / "still.png", scene(0))
     return place
+
+
+def test_the_server_colours_nothing_itself(folder: Path) -> None:
+    pytest.importorskip("fastapi")
+    assert not {"torch", "scipy"} & list_loaded(USE_SERVER, folder=folder)
 
 
 def test_importing_the_library_loads_nothing_else() -> None:

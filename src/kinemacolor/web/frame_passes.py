@@ -4,7 +4,7 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from kinemacolor.options import repainting_options
@@ -65,17 +65,21 @@ class PlannedFrames:
         source = max(weighted, key=lambda one: one.weight_at(frame)).source
         if short_side:
             source = replace(source, options=replace(source.options, short_side=short_side))
-        paths = {entry.path: name for name, entry in self.plan.references.items()}
         return FrameColors(
             frame,
             source,
-            tuple(paths[reference.path] for reference in source.references),
+            tuple(self._names[reference.path] for reference in source.references),
             hash_words(
                 [self.plan.film.sha256, self.plan.model, sorted(self.plan.weights.items())],
                 [(self.digests[reference.path], reference.frame) for reference in source.references],
                 sorted(repainting_options(source.options).items()),
             ),
         )
+
+    @cached_property
+    def _names(self) -> dict[Path, str]:
+        """Names of references by their paths."""
+        return {entry.path: name for name, entry in self.plan.references.items()}
 
     def list_passes(self, frame: int) -> list[InferencePass]:
         """List the passes that a frame is blended from in a render; those of other shots reach into its dissolve."""

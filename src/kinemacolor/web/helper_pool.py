@@ -55,6 +55,12 @@ class HelperPool:
             raise kind(answer["error"])
         return answer["result"]
 
+    @property
+    def is_started(self) -> bool:
+        """Whether a process runs, or is about to."""
+        with self._lock:
+            return bool(self._idle or self._busy)
+
     def close(self) -> None:
         """End all processes; calls that wait for one raise InputError."""
         with self._lock:

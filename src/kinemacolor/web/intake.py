@@ -1,7 +1,7 @@
 """Takes in what users send or name, and makes projects of it: uploads, films of the server, the sample, exports."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -25,12 +25,16 @@ from kinemacolor.web.uploads import UploadStore, UploadView
 
 @dataclass(frozen=True)
 class Intake:
-    """Makes projects; ``largest_upload``: bytes of one file. ``user`` is the key of the user's folder."""
+    """Makes projects; ``user`` is the key of the user's folder.
+
+    ``largest_upload``: bytes of one file. ``warm_up`` is called when somebody sends or opens a film.
+    """
 
     storage: Storage
     queue: JobQueue
     looker: Looker
     largest_upload: int
+    warm_up: Callable[[], None]
 
     @cached_property
     def uploads(self) -> UploadStore:
@@ -41,6 +45,7 @@ class Intake:
         """Begin an upload in pieces. Raises as `UploadStore.begin`, UsageError for more than the server takes."""
         if size > (most := self.largest_upload):
             raise UsageError(f"{size / 1e9:.1f} GB are too much: this server takes at most {most / 1e9:g} GB")
+        self.warm_up()
         return self.uploads.begin(user, name, size)
 
     def create_uploaded_project(self, user: str, films: Sequence[tuple[str, Path]]) -> Project:
@@ -105,6 +110,7 @@ class Intake:
 
     def _queue_analysis(self, user: str, project: Project) -> Project:
         """Queue the analysis of a new project's film; a photograph needs none."""
+        self.warm_up()
         if not project.is_photograph:
             self.queue.submit_task(user, project, AnalyzeFilm())
         return project

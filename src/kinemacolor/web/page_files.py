@@ -9,6 +9,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from kinemacolor.web.plain_pages import make_not_found_page, wants_page
+from kinemacolor.web.service import Service
 from kinemacolor.web.storage import NotFoundError
 
 PAGE_FOLDER = Path(__file__).parent / "page"
@@ -43,7 +44,9 @@ def mount_page(app: FastAPI) -> None:
     app.mount("/page", files)
 
     async def get_index(request: Request) -> Response:
-        """Answer with the page itself, which reads from its address what to show."""
+        """Answer with the page itself, which reads from its address what to show; frames will be asked for soon."""
+        service: Service = app.state.service
+        service.previewer.warm_up()
         return await files.get_response("index.html", request.scope)
 
     for path in ("/", "/films/{film}"):

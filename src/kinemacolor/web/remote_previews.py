@@ -28,10 +28,15 @@ class RemotePreviewer:
         self._pool = HelperPool(
             "kinemacolor.web.previewing", size=1, seconds=PREVIEW_SECONDS, memory_bytes=0, settings=settings
         )
+        self._warming = threading.Lock()
 
     def warm_up(self) -> None:
-        """Start the process in the background, with the default model, so that the first frame comes sooner."""
-        threading.Thread(target=self._warm_up, daemon=True).start()
+        """Start the process in the background, with the default model, so that the first frame comes sooner.
+
+        Nothing happens where it runs already.
+        """
+        if not self._pool.is_started and self._warming.acquire(blocking=False):  # many pages may be opened meanwhile
+            threading.Thread(target=self._warm_up, daemon=True).start()
 
     def preview_frame(
         self, project: Project, frame: int, saturation: float | None = None, edge_filter: str | None = None
@@ -83,6 +88,8 @@ class RemotePreviewer:
             self._pool.call("warm_up")
         except KinemacolorError:  # whoever asks for a frame is told
             return
+        finally:
+            self._warming.release()
 
     def _ask(self, wanted: type[T], method: str, project: Project, **arguments: object) -> T:
         answer = self._pool.call(method, folder=str(project.folder), **arguments)

@@ -76,7 +76,12 @@ class Service:
     @cached_property
     def intake(self) -> Intake:
         """What makes projects of what is sent."""
-        return Intake(self.storage, self.queue, self.looker, self.options.limits.largest_upload)
+        return Intake(self.storage, self.queue, self.looker, self.options.limits.largest_upload, self.warm_up)
+
+    def warm_up(self) -> None:
+        """Start what previews frames and does jobs, since somebody has opened or sends a film; returns at once."""
+        self.previewer.warm_up()
+        self.queue.prepare()
 
     def find_project(self, user: str, name: str) -> Project:
         """Return a project by name. Raises NotFoundError for a project that this user does not have."""

@@ -1,7 +1,6 @@
 """The shots of a film as programs get them: cuts, references, and which of them want a look."""
 
 import json
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -32,9 +31,9 @@ class ShotView(BaseModel):
     """A shot: its number from 1, frames ``first`` to ``last``, and times after the film's first frame.
 
     ``picture``: address of a small gray picture of it, null where there is none. ``middle``: its middle frame.
-    ``certainty``: how sure its beginning is, 0..1. ``doubt``: how unsure its colours are, 0..1; ``needs_look``: a limit
-    of the report is reached, and ``reason`` says which, in a sentence. Before a render ``doubt`` is that of the
-    thumbnail of the middle frame, null where there is none.
+    ``certainty``: how sure its beginning is, 0..1. ``doubt``: how unsure its colours are, 0..1, before it was rendered
+    those of the thumbnail of its middle, if there is one. ``needs_look``: a limit of the report is reached, and
+    ``reason`` says which, in a sentence; false and null until it was rendered.
     """
 
     number: int
@@ -74,10 +73,10 @@ def view_shots(project: Project, looker: Looker) -> ShotList:
     cuts = looker.describe_cuts(project, [entry.first for entry in entries]) if entries else None
     same, others = find_unchanged_shots(plan, project.rendered_plan_file) if plan else (set[int](), set[int]())
     verdicts = _read_verdicts(project.report_folder / "report.json") if same else {}
-    doubts = _read_thumbnail_doubts(project, entries) if plan else {}
     rate = cuts.rate if cuts else None
     version = f"{project.survey_folder.stat().st_ctime_ns:x}" if cuts else ""
     unmade: ShotState = "planned" if plan else "unplanned"
+    doubts = _read_doubts(project, [entry for number, entry in enumerate(entries, 1) if plan and number not in same])
     views = []
     for number, entry in enumerate(entries, 1):
         verdict = verdicts.get((entry.first, entry.last), {}) if number in same else {}
@@ -90,13 +89,13 @@ def view_shots(project: Project, looker: Looker) -> ShotList:
                 start_seconds=begin,
                 end_seconds=end,
                 picture=_make_sample_url(project, cuts.samples[number - 1], version) if cuts else None,
-                middle=_find_middle(entry),
+                middle=(entry.first + entry.last) // 2,
                 transition=entry.transition,
                 dissolve=entry.dissolve,
                 certainty=entry.certainty,
                 references=[ShotReferenceView(name=name, score=score) for name, score in entry.references.items()],
                 options=entry.options,
-                doubt=verdict.get("doubt", doubts.get(number)),
+                doubt=verdict.get("doubt", doubts.get(entry.first)),
                 needs_look=bool(verdict.get("needs_look")),
                 reason=verdict.get("reason"),
                 state="rendered" if number in same else "outdated" if number in others else unmade,
@@ -123,27 +122,20 @@ def list_detected_shots(project: Project, looker: Looker) -> tuple[Shot, ...]:
     return cuts.shots if cuts else ()
 
 
+def _read_doubts(project: Project, entries: list[ShotEntry]) -> dict[int, float]:
+    """Return the doubt of the thumbnails that there are of the middles of shots, by their first frames."""
+    if not entries or not thumbnail_folder(project).is_dir():
+        return {}
+    middles = {(entry.first + entry.last) // 2: entry.first for entry in entries}
+    found = find_thumbnails(project, read_planned_frames(project), middles)
+    return {middles[frame]: one.doubt for frame, one in found.items()}
+
+
 def _find_times(cuts: CutFacts | None, number: int, entry: ShotEntry, rate: float | None) -> tuple[float, float]:
     """Return when a shot begins and ends, in seconds; by a rate of 24 where the film was not looked at here."""
     if cuts:
         return round(cuts.seconds[number - 1], 3), round(cuts.seconds[number], 3)
     return round(entry.first / (rate or 24), 3), round(entry.end / (rate or 24), 3)
-
-
-def _find_middle(entry: ShotEntry) -> int:
-    return (entry.first + entry.last) // 2
-
-
-def _read_thumbnail_doubts(project: Project, entries: Sequence[ShotEntry]) -> dict[int, float]:
-    """Return how unsure the colours of the middle frames are of which there are thumbnails, by numbers of shots."""
-    if not thumbnail_folder(project).is_dir():
-        return {}
-    frames = {_find_middle(entry): number for number, entry in enumerate(entries, 1)}
-    try:
-        kept = find_thumbnails(project, read_planned_frames(project), frames)
-    except OSError:  # a reference that somebody has taken away
-        return {}
-    return {frames[frame]: thumbnail.doubt for frame, thumbnail in kept.items()}
 
 
 def _make_sample_url(project: Project, frame: int, version: str) -> str:

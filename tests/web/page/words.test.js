@@ -52,6 +52,7 @@ Deno.test("an upload says how much is there, or that it waits", () => {
 
 Deno.test("what runs comes first, and few that have ended stay", () => {
   const ended = Array.from({ length: 9 }, (_, index) => ({ ...JOB, id: `e${index}`, state: "done", ended: index }));
+  assertEquals(listJobs([{ ...JOB, kind: "look", state: "done" }]), []); // one sees its shots
   const jobs = [{ ...JOB, id: "q2", state: "queued", place: 2 }, { ...JOB, id: "q1", state: "queued", place: 1 }, JOB];
   assertEquals(listJobs([...ended, ...jobs]).map(({ id }) => id), ["a", "q1", "q2", "e8", "e7", "e6", "e5", "e4"]);
 });

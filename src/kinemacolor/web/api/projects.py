@@ -44,7 +44,8 @@ def open_film(service: ServiceDependency, user: UserKey, wanted: FilmSource) -> 
 
 @router.get("/projects/{project}")
 def get_project(service: ServiceDependency, own_project: OwnProject) -> ProjectView:
-    """Get one of your projects."""
+    """Get one of your projects; what works for it is started meanwhile."""
+    service.warm_up()
     return service.view_project(own_project)
 
 

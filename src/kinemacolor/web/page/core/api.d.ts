@@ -545,9 +545,9 @@ export interface ShotRenderOptions {
  * A shot: its number from 1, frames `first` to `last`, and times after the film's first frame.
  *
  * `picture`: address of a small gray picture of it, null where there is none. `middle`: its middle frame.
- * `certainty`: how sure its beginning is, 0..1. `doubt`: how unsure its colours are, 0..1; `needs_look`: a limit
- * of the report is reached, and `reason` says which, in a sentence. Before a render `doubt` is that of the
- * thumbnail of the middle frame, null where there is none.
+ * `certainty`: how sure its beginning is, 0..1. `doubt`: how unsure its colours are, 0..1, before it was rendered
+ * those of the thumbnail of its middle, if there is one. `needs_look`: a limit of the report is reached, and
+ * `reason` says which, in a sentence; false and null until it was rendered.
  */
 export interface ShotView {
   number: number;

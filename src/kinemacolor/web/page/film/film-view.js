@@ -216,7 +216,7 @@ class Film extends LitElement {
           <kc-page-buttons></kc-page-buttons>
           ${panel === "render" ? nothing : html`
             <button
-              class="button desk ${panel === "correct" ? "" : "primary"}"
+              class="button desk ${panel === "correct" || !project?.planned ? "" : "primary"}"
               ?disabled=${!project}
               @click=${() => this.#showPlace("render")}
             >

@@ -28,7 +28,8 @@ export const filmstripStyles = css`
     overscroll-behavior-x: contain;
   }
   .list:focus-visible {
-    outline: none;
+    outline: 1px solid var(--focus);
+    outline-offset: -1px;
   }
   .list:focus-visible .active {
     outline: 2px solid var(--focus);

@@ -185,7 +185,7 @@ class Queue extends LitElement {
             `}
         </div>
         ${this.#drawWords(words, job.state === "running")}
-        ${job.message
+        ${job.message && job.state !== "stopped"
           ? html`<p class="small ${job.state === "failed" ? "bad" : "soft"}" dir="auto">${job.message}</p>`
           : nothing}
         ${(job.result ?? []).map((file) =>

@@ -14,6 +14,9 @@ import { bytes, percent, span, speed } from "../core/format.js";
 /** @type {Record<string, string>} */
 const KINDS = { look: "Finding shots", plan: "Choosing pictures", try: "Trying a few seconds", render: "Colouring" };
 
+/** What is worth a line when it is done: of other jobs one sees what they did in the film. @type {Record<string, string>} */
+const DONE = { try: "a few seconds were tried", render: "coloured" };
+
 const ACTIVE = ["queued", "running"];
 const MOST = 5; // ended jobs in the list
 
@@ -28,7 +31,7 @@ export function describeJob(job) {
   const what = phaseOf(job);
   const nothing = { part: null, speed: "", left: "" };
   if (job.state === "queued") return { ...nothing, doing: `waits, ${place(job.place)}` };
-  if (job.state === "done") return { ...nothing, doing: "done" };
+  if (job.state === "done") return { ...nothing, doing: DONE[job.kind] ?? "done" };
   if (job.state === "failed" || job.state === "stopped") {
     const kept = job.expected && job.done ? `, ${job.done} of ${job.expected} frames kept` : "";
     return { ...nothing, doing: `${job.state}${kept}` };
@@ -61,6 +64,7 @@ export function describeSending({ size, received, rate, isBroken }) {
 export function listJobs(jobs) {
   const order = (/** @type {JobView} */ job) => (job.state === "running" ? -1 : job.place ?? 0);
   const active = jobs.filter(isActive).sort((one, other) => order(one) - order(other));
-  const ended = jobs.filter((job) => !isActive(job)).sort((one, other) => (other.ended ?? 0) - (one.ended ?? 0));
+  const told = jobs.filter((job) => !isActive(job) && (job.state !== "done" || job.kind in DONE));
+  const ended = told.sort((one, other) => (other.ended ?? 0) - (one.ended ?? 0));
   return [...active, ...ended.slice(0, MOST)];
 }

@@ -59,7 +59,7 @@ class WantedPicture extends LitElement {
         <p class="small soft">
           ${isOne
             ? "Colour its frame, and give it back under the same name."
-            : "Best: colour its first and last frame, and give them back under the same names. A second true picture at the end of a shot is worth about 3 dB: more than any model."}
+            : "Best: colour its first and last frame, and give them back under the same names. A second true picture, at the other end of a shot, is worth about 2 dB."}
         </p>
         ${this.isAlone ? html`<button class="button" @click=${this.#addOwn}>A picture of your own…</button>` : nothing}
       </div>

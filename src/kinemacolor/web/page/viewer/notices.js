@@ -58,7 +58,7 @@ export const offerNotice = (seconds, start, close) =>
   html`
     <div class="notice">
       <p>Nothing is rendered yet.</p>
-      ${button(`Colour ${seconds} seconds from here`, start, "primary")}
+      ${button(`Colour ${seconds} seconds from here`, start)}
       ${closeButton(close)}
     </div>
   `;

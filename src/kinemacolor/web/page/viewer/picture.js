@@ -67,8 +67,7 @@ export class Picture extends LitElement {
     this.isPlaying = false;
     /** Frame of the stream that was drawn last; null: none that may be shown. @type {number | null} */
     this.streamFrame = null;
-    /** Share of the frame that is unsure; null: not known. @type {number | null} */
-    this.unsure = null;
+    this.unsureShare = 0;
     const changed = () => {
       this.requestUpdate();
       this.dispatchEvent(new CustomEvent("kc-loaded"));
@@ -97,6 +96,15 @@ export class Picture extends LitElement {
 
   get hasGray() {
     return this.gray.shown?.tag.key === this.pictures?.key;
+  }
+
+  get hasDoubt() {
+    return Boolean(this.pictures?.confidence) && this.confidence.shown?.tag.key === this.pictures?.key;
+  }
+
+  /** Share of the frame that is unsure; null: not known. */
+  get unsure() {
+    return this.hasDoubt && this.drawnDoubt !== null ? this.unsureShare : null;
   }
 
   /** Size of what is shown; null: nothing is. */
@@ -136,13 +144,12 @@ export class Picture extends LitElement {
   render() {
     const { pictures, hasColor } = this;
     const isStream = this.isPlaying || (this.streamFrame !== null && this.streamFrame === pictures?.frame && !hasColor);
-    const hasDoubt = this.confidence.shown?.tag.key === pictures?.key && Boolean(pictures?.confidence);
     return html`
       <div ?hidden=${!this.gray.shown || (!this.hasGray && hasColor)}>${this.gray.shown?.image}</div>
       <div class="color" ?hidden=${!hasColor}>${this.color.shown?.image}</div>
       <canvas class="gray" ?hidden=${!isStream}></canvas>
       <canvas class="color" ?hidden=${!isStream}></canvas>
-      <canvas class="doubt" ?hidden=${!hasDoubt || isStream}></canvas>
+      <canvas class="doubt" ?hidden=${!this.hasDoubt || isStream}></canvas>
     `;
   }
 
@@ -154,8 +161,9 @@ export class Picture extends LitElement {
     const { shown } = this.confidence;
     if (this.mode === "doubt" && shown && this.drawnDoubt !== shown.source) {
       const canvas = /** @type {HTMLCanvasElement} */ (this.renderRoot.querySelector(".doubt"));
-      this.unsure = drawDoubt(canvas, shown.image);
+      this.unsureShare = drawDoubt(canvas, shown.image);
       this.drawnDoubt = shown.source;
+      this.dispatchEvent(new CustomEvent("kc-loaded"));
     }
   }
 

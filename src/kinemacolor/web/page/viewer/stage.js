@@ -176,14 +176,14 @@ export class Stage extends LitElement {
 
   /** @param {PointerEvent} event */
   onDown(event) {
+    const isHand = this.isHand || event.button === 1;
     const isGripped = event.composedPath().some((node) => node instanceof Element && node.hasAttribute("data-grip"));
-    if (isGripped && !this.pointers.size) return;
+    if (isGripped && !isHand && !this.pointers.size) return;
     this.pointers.set(event.pointerId, this.place(event));
     if (this.pointers.size === 2) {
       this.takeFromLayer(event);
       return;
     }
-    const isHand = this.isHand || event.button === 1;
     const isFree = !this.isPainting && event.button === 0;
     this.drag = {
       start: this.place(event),
