@@ -74,7 +74,7 @@ def go_to_frame(page: Any, frame: int) -> None:
 
 def queue(page: Any) -> Any:
     """The line at the bottom."""
-    return page.get_by_role("group", name="Queue")
+    return page.locator("kc-queue .line")
 
 
 def stroke(page: Any, points: Sequence[tuple[float, float]]) -> None:

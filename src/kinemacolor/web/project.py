@@ -2,14 +2,14 @@
 
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from filelock import FileLock
 
-from kinemacolor.errors import InputError, UsageError
+from kinemacolor.errors import InputError, ResourceError, UsageError
 from kinemacolor.plan.document import Plan
 from kinemacolor.references.load import check_reference_specs
 from kinemacolor.references.spec import ReferenceSpec
@@ -18,9 +18,12 @@ from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.video.images import FILM_SUFFIXES, PICTURE_SUFFIXES, write_picture
 from kinemacolor.web.corrected_plan import place_correction
 from kinemacolor.web.edited_cuts import keep_cuts_of
+from kinemacolor.web.history import ProjectHistory
 from kinemacolor.web.names import safe_file_name
 from kinemacolor.web.project_folder import ProjectFolder
 from kinemacolor.web.storage import NotFoundError, unused_path
+
+REFERENCE_ADDED = "Reference added"
 
 
 @dataclass(frozen=True)
@@ -28,13 +31,19 @@ class Project(ProjectFolder):
     """A project by its folder; every change is written whole or not at all."""
 
     @contextmanager
-    def exclusive_changes(self, label: str) -> Iterator[None]:
-        """Lock plan, shots and references against changes by others, in this process or another.
+    def exclusive_changes(self, label: str, *, joins: str | None = None) -> Iterator[None]:
+        """Lock plan, cuts and references against changes by others, in this process or another.
 
-        ``label``: what is changed, in a few words for the user.
+        What has changed when the block ends is a step that can be undone: ``label`` says what, in a few words for the
+        user; ``joins`` as in `ProjectHistory.record`. On a full disk there is no step.
         """
+        history = ProjectHistory(self)
         with FileLock(self.folder / "changing.lock"):
+            with suppress(ResourceError):
+                history.begin()
             yield
+            with suppress(ResourceError):
+                history.record(label, joins)
 
     def add_reference(
         self, name: str, upload: Path, frame: int | None = None, *, check: Callable[[Path], None] | None = None
@@ -61,7 +70,7 @@ class Project(ProjectFolder):
         with translate_disk_errors(target), TemporaryDirectory(dir=upload.parent) as upload_folder:
             arrived = upload.replace(Path(upload_folder, file_name))
             (check or _check_reference)(arrived)
-            with self.exclusive_changes("Reference added"):
+            with self.exclusive_changes(REFERENCE_ADDED):
                 target.parent.mkdir(exist_ok=True)
                 if frame is None:
                     target = unused_path(target)

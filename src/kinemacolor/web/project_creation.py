@@ -13,6 +13,7 @@ from kinemacolor.utils.files import translate_disk_errors, write_file_atomically
 from kinemacolor.video.images import PICTURE_SUFFIXES, find_pictures
 from kinemacolor.video.info import TIME_TOLERANCE_SECONDS
 from kinemacolor.video.reader import probe_film
+from kinemacolor.web.history import ProjectHistory
 from kinemacolor.web.names import clean_name, safe_file_name
 from kinemacolor.web.project import Project
 from kinemacolor.web.project_entry import ProjectEntry
@@ -101,14 +102,39 @@ def restrict_project(project: Project, start_seconds: float, end_seconds: float 
         for path in project.list_references():
             frame = ReferenceSpec(path).list_references()[0].frame
             if frame is not None and (is_start_moved or _is_behind_end(frame, end_seconds, film_survey)):
-                path.replace(unused_path(path.with_name(f"earlier_{path.name}")))
-        for folder in (project.survey_folder, project.report_folder):
-            shutil.rmtree(folder, ignore_errors=True)
+                displace_reference(path)
         project.move_to_trash(project.plan_file)
         project.shots_file.unlink(missing_ok=True)
-        for file in (project.comparison_file, *map(project.folder.joinpath, _FILES_OF_A_PART)):
-            file.unlink(missing_ok=True)
-        _write_entry(project, entry)
+        _change_part(project, entry)
+
+
+def move_in_history(project: Project, by: int) -> bool:
+    """Undo (-1) or redo (1) the last change of plan, cuts, references or part; whether the part is another one then.
+
+    Raises UsageError where there is nothing to undo or redo.
+    """
+    with project.exclusive_changes(""):
+        state = ProjectHistory(project).move(by)
+        part = {"start_seconds": state.start_seconds, "end_seconds": state.end_seconds}
+        entry = project.entry.model_copy(update=part)
+        if entry == project.entry:
+            return False
+        _change_part(project, entry)
+        return True
+
+
+def displace_reference(path: Path) -> None:
+    """Take a picture from the frame that its name says; it stays a reference."""
+    path.replace(unused_path(path.with_name(f"earlier_{path.name}")))
+
+
+def _change_part(project: Project, entry: ProjectEntry) -> None:
+    """Write another part of the film into the project, and remove what was found of the old one."""
+    for folder in (project.survey_folder, project.report_folder):
+        shutil.rmtree(folder, ignore_errors=True)
+    for file in (project.comparison_file, *map(project.folder.joinpath, _FILES_OF_A_PART)):
+        file.unlink(missing_ok=True)
+    _write_entry(project, entry)
 
 
 def _write_entry(project: Project, entry: ProjectEntry) -> None:

@@ -100,10 +100,10 @@ class TestJobs:
             kept = page.get_by_text(re.compile(r"\d+ of 96"))
             page.get_by_role("button", name="Go on with it").wait_for()
             kept.locator("visible=true").first.wait_for()
-            expect(page.get_by_role("region", name="Results")).to_have_count(0)
+            expect(result_link(page, "long.color.mp4")).to_have_count(0)
             page.get_by_role("button", name="Go on with it").click()
             result_link(page, "long.color.mp4").wait_for()
-        assert owner.job(project, "render")["state"] == "done"
+        owner.ended(project, "render")
 
     def test_the_tab_may_close_and_the_server_die(
         self, browser: Any, folder: Path, long_film: Path, references: list[Path]

@@ -1,0 +1,219 @@
+"""Undo and redo: each state of plan, cuts and references of a project, kept in its folder by contents.
+
+``history/objects`` has files by their sha256, most of them other names of files that the project has, and states
+that name those; ``history/index.json`` says in which order they came, and which is the present one.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from kinemacolor.errors import UsageError
+from kinemacolor.utils.files import compute_file_sha256, make_new_path, translate_disk_errors, write_file_atomically
+from kinemacolor.web.project_folder import ProjectFolder
+
+MAX_STEPS = 200
+
+
+class ProjectState(BaseModel):
+    """What is undone and redone: the part of the film, and the sha256 of plan, cuts and each reference."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    start_seconds: float
+    end_seconds: float | None
+    plan: str | None
+    shots: str | None
+    references: dict[str, str]
+
+
+class HistoryStep(BaseModel):
+    """A state by its sha256, and what had been changed then, in a few words."""
+
+    label: str
+    state: str
+
+
+class HistoryIndex(BaseModel):
+    """All states in their order; ``at``: which is the present one. ``known``: size, time and sha256 of references."""
+
+    steps: list[HistoryStep] = []
+    at: int = 0
+    known: dict[str, tuple[int, int, str]] = {}
+
+
+@dataclass(frozen=True)
+class ProjectHistory:
+    """The history of a project, which is locked by `Project.exclusive_changes` while it changes."""
+
+    project: ProjectFolder
+
+    def read_labels(self) -> tuple[str | None, str | None]:
+        """Return what undo would take back, and what redo would do again, in a few words; None for nothing."""
+        index = self._read_index()
+        done = index.steps[index.at].label if 0 < index.at < len(index.steps) else None
+        return done, index.steps[index.at + 1].label if index.at + 1 < len(index.steps) else None
+
+    def begin(self) -> None:
+        """Keep the first state, before the first change. Raises ResourceError where the disk is full or refuses."""
+        if not self._read_index().steps:
+            self.record("")
+
+    def record(self, label: str, joins: str | None = None) -> None:
+        """Keep the present state, if it is another than the last; what was undone cannot be redone any more.
+
+        ``joins``: a step of this label just before becomes one with this one. Raises as `begin`.
+        """
+        index = self._read_index()
+        state, known = self._keep_state(index.known)
+        if index.steps and index.steps[index.at].state == state:
+            return
+        before = index.steps[: index.at + 1]
+        if joins is not None and len(before) > 1 and before[-1].label == joins:
+            label = before.pop().label
+        steps = [*before, HistoryStep(label=label, state=state)][-MAX_STEPS:]
+        self._write_index(HistoryIndex(steps=steps, at=len(steps) - 1, known=known))
+        if {step.state for step in index.steps} - {step.state for step in steps}:
+            self._sweep(steps)
+
+    def move(self, by: int) -> ProjectState:
+        """Go back (-1) or forth (1) by a step; gives the state that plan, cuts and references have then.
+
+        The part of the film is the caller's to change. Raises UsageError where there is no such step.
+        """
+        self.record("Change")  # what somebody did to the files
+        index = self._read_index()
+        at = index.at + by
+        if not 0 <= at < len(index.steps):
+            raise UsageError("there is nothing to undo" if by < 0 else "there is nothing to redo")
+        state = self._read_state(index.steps[at].state)
+        now, _ = self._snapshot(index.known, lambda path, sha256: None)
+        self._restore(state, now)
+        _, known = self._snapshot(index.known, lambda path, sha256: None)
+        self._write_index(index.model_copy(update={"at": at, "known": known}))
+        return state
+
+    @property
+    def _folder(self) -> Path:
+        return self.project.folder / "history"
+
+    def _read_index(self) -> HistoryIndex:
+        """Read the index; an empty one where there is none, or it is damaged."""
+        try:
+            index = HistoryIndex.model_validate_json((self._folder / "index.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return HistoryIndex()
+        return index if 0 <= index.at < max(1, len(index.steps)) else HistoryIndex()
+
+    def _write_index(self, index: HistoryIndex) -> None:
+        with write_file_atomically(self._folder / "index.json") as stream:
+            stream.write(index.model_dump_json().encode())
+
+    def _read_state(self, sha256: str) -> ProjectState:
+        try:
+            return ProjectState.model_validate_json(self._object(sha256).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError("the state before is damaged: it cannot be had again") from error
+
+    def _keep_state(self, known: dict[str, tuple[int, int, str]]) -> tuple[str, dict[str, tuple[int, int, str]]]:
+        """Keep the present state with all that it names; gives its sha256, and what is known of references now."""
+        with translate_disk_errors(self._folder):
+            (self._folder / "objects").mkdir(parents=True, exist_ok=True)
+        state, fresh = self._snapshot(known, self._keep_file)
+        text = json.dumps(state.model_dump(), sort_keys=True).encode()
+        sha256 = hashlib.sha256(text).hexdigest()
+        if not self._object(sha256).is_file():
+            with write_file_atomically(self._object(sha256)) as stream:
+                stream.write(text)
+        return sha256, fresh
+
+    def _snapshot(
+        self, known: dict[str, tuple[int, int, str]], keep: Callable[[Path, str], None]
+    ) -> tuple[ProjectState, dict[str, tuple[int, int, str]]]:
+        """Find the present state; ``keep`` gets each file of it with its sha256."""
+        project, fresh, digests = self.project, dict[str, tuple[int, int, str]](), dict[str, str | None]()
+        for path in project.list_references():
+            status = path.stat()
+            size, changed, sha256 = known.get(path.name, (-1, -1, ""))
+            if (size, changed) != (status.st_size, status.st_mtime_ns):
+                sha256 = compute_file_sha256(path)
+            fresh[path.name] = status.st_size, status.st_mtime_ns, sha256
+            keep(path, sha256)
+        for file in (project.plan_file, project.shots_file):
+            digests[file.name] = compute_file_sha256(file) if file.is_file() else None
+            if sha := digests[file.name]:
+                keep(file, sha)
+        state = ProjectState(
+            start_seconds=project.entry.start_seconds,
+            end_seconds=project.entry.end_seconds,
+            plan=digests[project.plan_file.name],
+            shots=digests[project.shots_file.name],
+            references={name: sha256 for name, (_, _, sha256) in sorted(fresh.items())},
+        )
+        return state, fresh
+
+    def _keep_file(self, path: Path, sha256: str) -> None:
+        """Give a file a second name among the objects, or copy it where the disk has no such names."""
+        if not (target := self._object(sha256)).is_file():
+            with translate_disk_errors(target):
+                _link_or_copy(path, target)
+
+    def _restore(self, state: ProjectState, now: ProjectState) -> None:
+        """Bring back plan, cuts and references; a killed one leaves some of each, and nothing is lost."""
+        project = self.project
+        folder = project.folder / "references"
+        wanted = {folder / name: sha256 for name, sha256 in state.references.items()}
+        there: dict[Path, str | None] = {folder / name: sha256 for name, sha256 in now.references.items()}
+        there |= {project.plan_file: now.plan, project.shots_file: now.shots}
+        wanted |= {
+            path: sha256
+            for path, sha256 in ((project.plan_file, state.plan), (project.shots_file, state.shots))
+            if sha256 is not None
+        }
+        changed = {path: sha256 for path, sha256 in wanted.items() if there.get(path) != sha256}
+        for sha256 in changed.values():
+            if not self._object(sha256).is_file() or compute_file_sha256(self._object(sha256)) != sha256:
+                raise UsageError("a file of the state before is damaged: it cannot be had again")
+        with translate_disk_errors(project.folder):
+            folder.mkdir(exist_ok=True)
+            for path, sha256 in changed.items():
+                fresh = make_new_path(path)
+                _link_or_copy(self._object(sha256), fresh)
+                fresh.replace(path)
+            for path in there.keys() - wanted.keys():
+                path.unlink(missing_ok=True)
+
+    def _sweep(self, steps: list[HistoryStep]) -> None:
+        """Remove the objects that no state needs any more."""
+        needed = set(self._iter_needed(steps))
+        for path in (self._folder / "objects").iterdir():
+            if path.name not in needed:
+                path.unlink(missing_ok=True)
+
+    def _iter_needed(self, steps: list[HistoryStep]) -> Iterator[str | None]:
+        for sha256 in {step.state for step in steps}:
+            yield sha256
+            with suppress(UsageError):
+                state = self._read_state(sha256)
+                yield from (state.plan, state.shots, *state.references.values())
+
+    def _object(self, sha256: str) -> Path:
+        return self._folder / "objects" / sha256
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    """Give a file another name on the same disk; copy it where that is refused. Raises OSError."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return
+    except OSError:
+        new = make_new_path(target)
+        shutil.copy2(source, new)
+        new.replace(target)
