@@ -63,6 +63,7 @@ class Bench:
     may_answer: threading.Event = field(default_factory=threading.Event)  # of a spread
     revision: int = 0
     refusal: str | None = None
+    has_strokes: bool = False  # kept before
 
     def bodies(self, path: str) -> list[Any]:
         """What was sent to a path, in order."""
@@ -159,7 +160,11 @@ def _add_frames(app: FastAPI, bench: Bench) -> None:
         if bench.refusal:
             return JSONResponse({"error": bench.refusal}, 422)
         picture = {"picture": "/pictures/frame", "painted_on": f"frame-{frame}.jpg", "references": ["two.png"]}
-        return picture | {"width": SIZE[1], "height": SIZE[0], "strokes": None}
+        return (
+            picture
+            | {"width": SIZE[1], "height": SIZE[0]}
+            | {"strokes": "/pictures/strokes" if bench.has_strokes else None}
+        )
 
     def spread(frame: int, body: dict[str, Any]) -> dict[str, Any]:
         bench.asked.append(("POST", f"{frame}/spread", body))
@@ -182,5 +187,7 @@ def _add_frames(app: FastAPI, bench: Bench) -> None:
     plain = np.full((30, 50, 3), (200, 40, 40), np.uint8)
     plain[:, 25:] = (40, 40, 200)
     pictures = {"frame": make_frame(), "color": make_frame(), "gray": make_frame(), "one": plain, "two": plain}
-    for name, pixels in (pictures | {"confidence": unsure}).items():
+    strokes_before = np.zeros((*SIZE, 4), np.uint8)
+    strokes_before[:30, :40] = (200, 60, 60, 255)
+    for name, pixels in (pictures | {"confidence": unsure, "strokes": strokes_before}).items():
         app.add_api_route(f"/pictures/{name}", _answer_with(_picture(pixels), "image/png"))

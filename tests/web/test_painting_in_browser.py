@@ -357,3 +357,32 @@ def test_nobody_is_shut_out(browser: Any, bench: Bench, scheme: str) -> None:
 
 def test_grays_of_the_frame_are_what_the_tests_say() -> None:
     assert abs(float(make_frame()[60, 150] @ (0.2126, 0.7152, 0.0722)) - RIGHT) < 3
+
+
+def test_where_a_frame_is_unsure_is_said_and_shown(browser: Any, bench: Bench) -> None:
+    with painter(browser, bench) as page:
+        page.get_by_text("Unsure at the left").wait_for()
+        doubt = page.locator("kc-painter canvas.doubt")
+        assert not doubt.is_visible()
+        page.get_by_role("button", name="Show", exact=True).click()
+        doubt.wait_for()
+        until(lambda: doubt.evaluate("canvas => canvas.width") == 50, "the doubt")
+        shown = decode_layer(doubt.evaluate("canvas => canvas.toDataURL()"))[..., 3]
+        assert shown[:, :14].min() > 100
+        assert not shown[:, 16:].any()
+        page.keyboard.press("n")
+        wait_for(page, f"{STATE}.frame === 100")
+        page.get_by_text("2 of 2 that want a look").or_(page.get_by_text("1 of 2 that want a look")).wait_for()
+
+
+def test_what_was_kept_before_is_seen(browser: Any, bench: Bench) -> None:
+    bench.has_strokes = True
+    with painter(browser, bench) as page:
+        page.keyboard.press("i")
+        page.mouse.click(*place(page, 0.05, 0.05))
+        picked = page.evaluate(f"{STATE}.color")
+        page.keyboard.press("i")
+        page.mouse.click(*place(page, 0.05, 0.9))
+        assert page.evaluate(f"{STATE}.color") == "#" + bytes(make_frame()[108, 10]).hex()
+        red, _, blue = bytes.fromhex(picked[1:])
+        assert red > blue + 40
