@@ -1,6 +1,7 @@
 """What somebody paints on a frame is added to what the frame has, and keeps the film's light and shade."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,14 +11,20 @@ from support.films import SIZE, scene
 
 pytest.importorskip("fastapi")
 from kinemacolor.errors import UsageError
+from kinemacolor.inference.attribution import FrameTrace
+from kinemacolor.inference.session import Session
 from kinemacolor.options import RenderOptions
 from kinemacolor.references.load import load_reference
+from kinemacolor.web import frame_colorizer
 from kinemacolor.web.corrections import PNG_DATA_PREFIX, apply_frame_luma, decode_strokes, paint_strokes_on_frame
+from kinemacolor.web.frame_passes import read_planned_frames
 from kinemacolor.web.frame_previews import FramePreviewer
 from kinemacolor.web.project import Project
 from kinemacolor.web.project_creation import create_project
 from kinemacolor.web.requests import AnalyzeFilm, MakePlan
+from kinemacolor.web.stroke_spread import list_ways, plan_with_picture
 from kinemacolor.web.worker import analyze_film, make_project_plan
+from kinemacolor.weights.registry import load_model
 from support.strokes import BLUE, FIRST, RED, SECOND, data_url, strokes
 from support.web_server import film_bytes, picture_bytes
 
@@ -138,3 +145,78 @@ def test_what_is_replaced_is_kept_out_of_sight(project: Project, stills: FramePr
     project.add_reference("ref_000002.png", tmp_path / "third.png")
     for name, kept in (("ref_000002", first), ("ref_000002-2", second)):
         assert np.array_equal(load_reference(project.folder / "removed" / f"{name}.png"), kept)
+
+
+@pytest.fixture
+def network_runs(monkeypatch: pytest.MonkeyPatch) -> dict[str, int]:
+    """How often references were encoded, and frames predicted."""
+    counts = {"sessions": 0, "frames": 0}
+
+    class CountedSession(Session):
+        def __init__(self, *given: Any, **named: Any) -> None:
+            counts["sessions"] += 1
+            super().__init__(*given, **named)
+
+        def trace_frame(self, frame: np.ndarray) -> FrameTrace:
+            counts["frames"] += 1
+            return super().trace_frame(frame)
+
+    monkeypatch.setattr(frame_colorizer, "Session", CountedSession)
+    return counts
+
+
+def test_another_finish_runs_no_network(project: Project, stills: FramePreviewer, network_runs: dict[str, int]) -> None:
+    first = stills.preview_frame(project, 2)
+    tried = stills.preview_frame(project, 2, saturation=1.5, edge_filter="guided")
+    assert (tried.gray, tried.confidence) == (first.gray, first.confidence)
+    assert tried.color != first.color
+    plan = project.require_plan()
+    finish = RenderOptions(short_side=64, saturation=1.5, edge_filter="guided")
+    project.write_plan(plan.model_copy(update={"options": finish}))
+    assert stills.preview_frame(project, 2).color == tried.color, "the plan has now what was tried"
+    assert network_runs == {"sessions": 1, "frames": 1}
+    stills.preview_frame(project, 3)
+    assert network_runs == {"sessions": 1, "frames": 2}, "references are encoded once for a shot"
+    project.write_plan(plan.model_copy(update={"options": RenderOptions(short_side=80)}))
+    stills.preview_frame(project, 3)
+    assert network_runs == {"sessions": 2, "frames": 3}
+
+
+def test_a_frame_from_memory_is_as_one_that_is_coloured_anew(project: Project, stills: FramePreviewer) -> None:
+    stills.preview_frame(project, 1)
+    stills.preview_frame(project, 3)
+    assert np.array_equal(stills.color_frame(project, 2), FramePreviewer("cpu").color_frame(project, 2))
+
+
+def test_what_was_tried_equals_the_frame_of_a_session(project: Project, stills: FramePreviewer) -> None:
+    gray = stills.read_gray_frame(project, 2)
+    reference = load_reference(project.list_references()[0])
+    session = Session(
+        load_model("kinema"),
+        [reference],
+        height=SIZE[0],
+        width=SIZE[1],
+        options=RenderOptions(short_side=64),
+        device="cpu",
+        engine="torch",
+    )
+    assert np.array_equal(stills.color_frame(project, 2), session.attribute_frame(gray).rgb)
+
+
+def test_painted_pictures_count_at_once(project: Project, stills: FramePreviewer, network_runs: dict[str, int]) -> None:
+    before = stills.color_frame(project, 3)
+    stills.correct_by_strokes(project, 2, data_url(strokes(FIRST, RED)), None)
+    after = stills.color_frame(project, 3)
+    assert network_runs["sessions"] == 2
+    stills.correct_by_strokes(project, 2, data_url(strokes(FIRST, BLUE)), None)
+    assert not np.array_equal(stills.color_frame(project, 3), after)
+    assert not np.array_equal(before, after)
+
+
+def test_ways_go_outwards_from_the_painted_frame(project: Project) -> None:
+    painted = np.zeros((*SIZE, 4), np.uint8)
+    planned = plan_with_picture(read_planned_frames(project), 1, painted, project.folder / "references" / "a.png")
+    assert list_ways(planned, 1, [3, 0]) == [[1, 2, 3], [1, 0]]
+    assert list_ways(planned, 1, [3, 0], steps=3) == [[1, 3], [1, 0]]
+    both = plan_with_picture(planned, 3, painted, project.folder / "references" / "b.png")
+    assert list_ways(both, 1, [0, 2, 3]) == [[3], [1, 2], [1, 0]], "frame 3 has a picture of its own"

@@ -1,9 +1,11 @@
 """The HTTP interface: the whole life of a film, and whatever else somebody may send."""
 
 import json
+import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -137,6 +139,37 @@ def test_the_whole_life_of_a_film(client: TestClient, film: bytes, tmp_path: Pat
     assert mine.delete(base).status_code == 204
     assert mine.get(base).status_code == 404
     assert mine.get("/api/jobs").json()["jobs"] == []
+
+
+def test_a_removed_project_is_restored_within_a_day(client: TestClient, film: bytes) -> None:
+    mine, other = another(client), another(client)
+    name = upload(mine, "film.mp4", film)
+    base, folder = f"/api/projects/{name}", place(mine, name)
+    assert mine.post(f"{base}/restore").status_code == 404, "it is not in the trash"
+    assert mine.delete(base).status_code == 204
+    for answer in (mine.get(base), mine.delete(base), mine.post(f"{base}/undo"), other.post(f"{base}/restore")):
+        assert answer.status_code == 404
+    assert mine.get("/api/projects").json() == []
+    assert mine.get("/api/jobs").json()["jobs"] == []
+    assert mine.post(f"{base}/restore").json()["title"] == "film.mp4"
+    assert [one["id"] for one in mine.get("/api/projects").json()] == [name]
+    until(lambda: mine.get(base).json()["looked_at"], "its shots, which are looked for again")
+    mine.delete(base)
+    os.utime(folder / "removed", (time.time() - 90_000,) * 2)
+    assert mine.post(f"{base}/restore").status_code == 404
+    app: Any = client.app
+    app.state.service.empty_trash()
+    assert not folder.exists()
+
+
+def test_what_is_removed_for_good_goes_at_once(client: TestClient, film: bytes) -> None:
+    mine = another(client)
+    name = upload(mine, "film.mp4", film)
+    base, folder = f"/api/projects/{name}", place(mine, name)
+    assert mine.delete(f"{base}?forever=true").status_code == 204
+    assert mine.get(base).status_code == 404
+    assert mine.post(f"{base}/restore").status_code == 404
+    until(lambda: not folder.exists(), "the end of the folder")
 
 
 def test_a_photograph_is_coloured_at_once(client: TestClient) -> None:

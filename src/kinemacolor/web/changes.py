@@ -51,6 +51,12 @@ class UploadedReference(_Change):
     frame: FrameNumber | None = None
 
 
+class UploadedProject(_Change):
+    """A complete upload, by its id: the zip that the export of a project gave."""
+
+    upload: str = Field(max_length=64)
+
+
 class ProjectChange(_Change):
     """What is given is changed. ``end_seconds``: null is the end of the film. A null title stays as it was."""
 

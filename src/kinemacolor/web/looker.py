@@ -93,6 +93,10 @@ class Looker:
         changed = project.survey_folder.stat().st_ctime_ns
         return self._cuts(project.folder, None if firsts is None else tuple(firsts), changed)
 
+    def list_archive(self, path: Path) -> dict[str, int]:
+        """Return the files of the zip of a project, with their sizes in bytes. Raises InputError as `list_entries`."""
+        return TypeAdapter(dict[str, int]).validate_python(self._pool.call("list_archive", path=str(path)))
+
     def save_poster(self, source: Path, target: Path) -> None:
         """Write a small picture of a film to ``target``. Raises InputError for a film that cannot be read."""
         self._pool.call("save_poster", source=str(source), target=str(target))

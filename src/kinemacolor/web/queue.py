@@ -15,6 +15,7 @@ from kinemacolor.web.job_messages import EndMessage, ProgressMessage, parse_mess
 from kinemacolor.web.project import Project
 from kinemacolor.web.requests import ProjectTask
 from kinemacolor.web.storage import NotFoundError, Storage, is_kept_file
+from kinemacolor.web.trash import is_removed
 from kinemacolor.web.worker_processes import WorkerProcesses
 
 MAX_FINISHED_JOBS = 20  # on the list, for each project
@@ -109,18 +110,23 @@ class JobQueue:
                 raise UsageError("this job runs: stop it first")
             self._drop_job(job)
 
+    def stop_project(self, user: str, project: Project) -> None:
+        """Ask all jobs of a project to stop; returns at once."""
+        with self._changed:
+            for job in self._list_jobs_of(user, project):
+                if job.process:
+                    job.request_end("stop")
+                elif job.entry.state == "queued":
+                    self._finish_job(job, "stopped", "the film was removed", Interrupted.exit_code)
+
     def forget_project(self, user: str, project: Project) -> None:
         """Stop and remove all jobs of a project; waits until none of them writes any more.
 
         Raises UsageError where a job does not stop in time.
         """
         with self._changed:
-            own = [job for job in self._jobs if job.user == user and job.folder == project.folder]
-            for job in own:
-                if job.process:
-                    job.request_end("stop")
-                elif job.entry.state == "queued":
-                    self._finish_job(job, "stopped", "the film was removed", Interrupted.exit_code)
+            self.stop_project(user, project)
+            own = self._list_jobs_of(user, project)
             if not self._changed.wait_for(lambda: not any(job.is_active for job in own), STOP_SECONDS):
                 raise UsageError("a job of this film does not stop: try again in a moment")
             for job in own:
@@ -130,7 +136,7 @@ class JobQueue:
         """List a user's jobs, of all projects or of one, in the order in which they were queued."""
         with self._changed:
             mine = [job for job in self._jobs if job.user == user and project in (None, job.entry.project)]
-            return [self._make_view(job) for job in mine]
+            return [self._make_view(job) for job in mine if not is_removed(job.folder)]
 
     def view_job(self, user: str, job_id: str) -> JobView:
         """Return one job. Raises NotFoundError for a job that this user does not have."""
@@ -237,9 +243,12 @@ class JobQueue:
 
     def _find_job(self, user: str, job_id: str) -> WebJob:
         for job in self._jobs:
-            if job.user == user and job.entry.id == job_id:
+            if job.user == user and job.entry.id == job_id and not is_removed(job.folder):
                 return job
         raise NotFoundError(f"there is no job {job_id[:40]!r}: look at the list of yours")
+
+    def _list_jobs_of(self, user: str, project: Project) -> list[WebJob]:
+        return [job for job in self._jobs if job.user == user and job.folder == project.folder]
 
     def _drop_job(self, job: WebJob) -> None:
         self._jobs.remove(job)
@@ -263,8 +272,8 @@ class JobQueue:
                 job = load_job(file, Project(folder), user)
                 if job is None:
                     continue
-                if job.entry.state == "running":
-                    job.entry.state = "queued"
+                if job.is_active:
+                    job.entry.state = "stopped" if is_removed(folder) else "queued"
                 found.append(job)
         return found
 

@@ -84,11 +84,11 @@ def _make_doorkeeper(options: ServerOptions, app: FastAPI) -> Doorkeeper:
 
 
 def _make_lifespan(service: Service) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    """Run the queue and the removal of old uploads while the application runs."""
+    """Run the queue, and the removal of old uploads and of trash, while the application runs."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        sweeper = asyncio.create_task(_sweep_uploads_hourly(service.storage))
+        sweeper = asyncio.create_task(_sweep_hourly(service))
         with service.queue, closing(service):
             yield
         sweeper.cancel()
@@ -139,10 +139,11 @@ def make_config(app: FastAPI, limits: ServerLimits) -> uvicorn.Config:
     )
 
 
-async def _sweep_uploads_hourly(storage: Storage) -> None:
-    """Remove old uploads now and every hour."""
+async def _sweep_hourly(service: Service) -> None:
+    """Remove old uploads, and empty the trash, now and every hour."""
     while True:
-        await asyncio.to_thread(storage.remove_old_uploads)
+        await asyncio.to_thread(service.storage.remove_old_uploads)
+        await asyncio.to_thread(service.empty_trash)
         await asyncio.sleep(SWEEP_SECONDS)
 
 

@@ -1,46 +1,29 @@
 """All that users can do with films, references, plans and jobs, for the page and the HTTP interface alike."""
 
 import hashlib
-import shutil
-from collections.abc import Sequence
+import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.resources import files
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import assert_never
 
 from pydantic import BaseModel, TypeAdapter
 
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.models.catalog import check_fill, find_model
-from kinemacolor.options import SAMPLE_FILM, SAMPLE_REFERENCE
 from kinemacolor.plan.document import Plan
-from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.utils.times import format_time
 from kinemacolor.web.changes import (
-    AssignReferences,
-    FilmInFolder,
-    FilmSource,
-    GiveReference,
-    MergeShots,
-    MoveCut,
     PlanChange,
     ProjectChange,
-    SampleFilm,
-    SetShotOptions,
-    ShotEdit,
-    SplitShot,
-    UploadedFilm,
 )
 from kinemacolor.web.film_card import FilmCard
 from kinemacolor.web.history import ProjectHistory
+from kinemacolor.web.intake import Intake
 from kinemacolor.web.job import JobView
 from kinemacolor.web.looker import Looker
 from kinemacolor.web.project import Project
 from kinemacolor.web.project_creation import (
-    create_project,
-    create_project_at,
     move_in_history,
     rename_project,
     restrict_project,
@@ -60,11 +43,9 @@ from kinemacolor.web.queue import JobQueue
 from kinemacolor.web.remote_previews import RemotePreviewer
 from kinemacolor.web.requests import AnalyzeFilm, MakePlan, PreviewClip, ProjectTask, RenderFilm
 from kinemacolor.web.server_options import ServerOptions
-from kinemacolor.web.shot_edits import edit_cuts, set_shot_options
-from kinemacolor.web.shot_views import ShotList, list_detected_shots, view_shots
 from kinemacolor.web.size_meter import SizeMeter
 from kinemacolor.web.storage import NotFoundError, Storage, is_kept_file
-from kinemacolor.web.uploads import UploadStore, UploadView
+from kinemacolor.web.trash import find_time_of_removal, is_restorable, mark_expired, mark_removed, unmark
 from kinemacolor.weights.manifest import weights_sha256
 
 
@@ -90,18 +71,12 @@ class Service:
     looker: Looker
     options: ServerOptions
     sizes: SizeMeter = field(default_factory=SizeMeter)
-
-    def begin_upload(self, user: str, name: str, size: int) -> UploadView:
-        """Begin an upload in pieces. Raises as `UploadStore.begin`, UsageError for more than the server takes."""
-        if size > (most := self.options.limits.largest_upload):
-            raise UsageError(f"{size / 1e9:.1f} GB are too much: this server takes at most {most / 1e9:g} GB")
-        self.warm_up()
-        return self.uploads.begin(user, name, size)
+    _emptying: threading.Lock = field(default_factory=threading.Lock)
 
     @cached_property
-    def uploads(self) -> UploadStore:
-        """Files that come in pieces."""
-        return UploadStore(self.storage)
+    def intake(self) -> Intake:
+        """What makes projects of what is sent."""
+        return Intake(self.storage, self.queue, self.looker, self.options.limits.largest_upload, self.warm_up)
 
     def warm_up(self) -> None:
         """Start what previews frames and does jobs, since somebody has opened or sends a film; returns at once."""
@@ -116,56 +91,13 @@ class Service:
         """List a user's projects, the latest first; one whose `project.json` is damaged does not hide the others."""
         return [one for one in map(Project, self.storage.list_project_folders(user)) if one.is_readable]
 
-    def create_uploaded_project(self, user: str, films: Sequence[tuple[str, Path]]) -> Project:
-        """Create a project of uploaded files, and queue the analysis of its film. Raises as `create_project`."""
-        self.storage.remove_old_uploads()
-        project = create_project(self.storage.create_project_folder(user), films, self.looker.check_upload)
-        return self._queue_analysis(user, project)
-
-    def create_project_of(self, user: str, wanted: FilmSource) -> Project:
-        """Create a project of a film in the server's folder, of complete uploads, or of the sample.
-
-        Raises as `create_uploaded_project`, `create_server_project` and `UploadStore.take`.
-        """
-        match wanted:
-            case FilmInFolder(film=film):
-                return self.create_server_project(user, film)
-            case UploadedFilm(uploads=names):
-                with self.uploads.take(user, names) as arrived:
-                    return self.create_uploaded_project(user, arrived)
-            case SampleFilm():
-                return self._create_sample_project(user)
-            case _:
-                assert_never(wanted)
-
-    def _create_sample_project(self, user: str) -> Project:
-        """Create a project of the film that ships with the package, with its reference."""
-        with TemporaryDirectory(dir=self.storage.uploads_folder) as folder:
-            copies = []
-            for name in (SAMPLE_FILM, SAMPLE_REFERENCE):
-                with translate_disk_errors(self.storage.uploads_folder):
-                    copies.append(Path(shutil.copy(str(files("kinemacolor").joinpath(name)), folder)))
-            film, reference = copies
-            project = self.create_uploaded_project(user, [(film.name, film)])
-            self.add_reference(project, reference.name, reference)
-        return project
-
-    def create_server_project(self, user: str, film: str) -> Project:
-        """Create a project of a film in the server's folder, and queue its analysis.
-
-        Raises NotFoundError for a film that does not exist, and as `create_project_at`.
-        """
-        path = self.storage.resolve_film(film)
-        folder = self.storage.create_project_folder(user)
-        return self._queue_analysis(user, create_project_at(folder, path, self.looker.check_film))
-
     def add_reference(self, project: Project, name: str, upload: Path, frame: int | None = None) -> Path:
         """Add an uploaded picture or film to the references, as `Project.add_reference`."""
         return project.add_reference(name, upload, frame, check=self.looker.check_reference)
 
     def add_uploaded_reference(self, user: str, project: Project, upload: str, frame: int | None) -> None:
         """Add a complete upload to the references. Raises as `UploadStore.take` and `Project.add_reference`."""
-        with self.uploads.take(user, [upload]) as ((name, path),):
+        with self.intake.uploads.take(user, [upload]) as ((name, path),):
             self.add_reference(project, name, path, frame)
 
     def save_reference(self, project: Project, name: str) -> Path:
@@ -208,10 +140,41 @@ class Service:
         restrict_project(project, start_seconds, end_seconds)
         self.submit_task(user, project, MakePlan() if project.list_references() else AnalyzeFilm())
 
-    def remove_project(self, user: str, project: Project) -> None:
-        """Stop the jobs of a project, and delete it with all that is in it."""
-        self.queue.forget_project(user, project)
-        project.delete_folder()
+    def remove_project(self, user: str, project: Project, *, for_good: bool = False) -> None:
+        """Put a project into the trash, where it can be restored for a day, or delete it; its jobs are asked to stop.
+
+        Returns at once. Raises ResourceError where the disk refuses.
+        """
+        (mark_expired if for_good else mark_removed)(project.folder)
+        self.queue.stop_project(user, project)
+        threading.Thread(target=self.empty_trash, daemon=True).start()
+
+    def restore_project(self, user: str, name: str) -> Project:
+        """Take a project out of the trash; its film is looked at if that was not done.
+
+        Raises NotFoundError for one that is not there, or not any more.
+        """
+        folder = self.storage.find_removed_folder(user, name)
+        unmark(folder)
+        project = Project(folder)
+        if not project.survey_folder.is_dir() and not project.is_photograph:
+            self.queue.submit_task(user, project, AnalyzeFilm())
+        return project
+
+    def empty_trash(self) -> None:
+        """Delete what was removed a day ago or for good, and, the oldest first, what leaves its user no room."""
+        with self._emptying:
+            for user in self.storage.list_users():
+                removed = sorted(self.storage.list_project_folders(user, removed=True), key=find_time_of_removal)
+                for folder in removed:
+                    if not is_restorable(folder) or self.storage.is_crowded(user):
+                        self._delete_removed(user, Project(folder))
+
+    def _delete_removed(self, user: str, project: Project) -> None:
+        """Delete a removed project when its jobs have stopped; one that does not stop is left for the next time."""
+        with suppress(UsageError):
+            self.queue.forget_project(user, project)
+            project.delete_folder()
 
     def submit_task(self, user: str, project: Project, task: ProjectTask) -> JobView:
         """Queue a task. Raises UsageError where it cannot be done yet, and as `JobQueue.submit_task`.
@@ -289,32 +252,6 @@ class Service:
         if not path.is_file():
             self.looker.save_poster(source, path)
         return path
-
-    def edit_shots(self, project: Project, edit: ShotEdit) -> ShotList:
-        """Change cuts, references or options of shots; gives the shots as they are then. Raises UsageError."""
-        match edit:
-            case MergeShots(merge=number):
-                edit_cuts(project, list_detected_shots(project, self.looker), "merge", number)
-            case SplitShot(split=number, at=frame):
-                edit_cuts(project, list_detected_shots(project, self.looker), "split", number, frame)
-            case MoveCut(move=number, first=frame):
-                edit_cuts(project, list_detected_shots(project, self.looker), "move", number, frame)
-            case AssignReferences(references=chosen):
-                project.assign_references(chosen)
-            case GiveReference(give=name, shots=numbers):
-                project.give_reference(name, numbers)
-            case SetShotOptions(options=options):
-                set_shot_options(project, options)
-            case _:
-                assert_never(edit)
-        return view_shots(project, self.looker)
-
-    def _queue_analysis(self, user: str, project: Project) -> Project:
-        """Queue the analysis of a new project's film; a photograph needs none."""
-        self.warm_up()
-        if not project.is_photograph:
-            self.queue.submit_task(user, project, AnalyzeFilm())
-        return project
 
 
 def read_suggestions(project: Project) -> list[SuggestedFrame]:

@@ -1,16 +1,47 @@
 """Changes that a user makes to shots: cuts are merged, split and moved, and shots get options of their own."""
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, assert_never
 
 from kinemacolor.errors import UsageError
 from kinemacolor.plan.document import ShotEntry, fit_dissolves
 from kinemacolor.shots.shot import Shot
-from kinemacolor.web.changes import ShotOptionsChange
+from kinemacolor.web.changes import (
+    AssignReferences,
+    GiveReference,
+    MergeShots,
+    MoveCut,
+    SetShotOptions,
+    ShotEdit,
+    ShotOptionsChange,
+    SplitShot,
+)
 from kinemacolor.web.edited_cuts import read_edited_shots, write_edited_shots
 from kinemacolor.web.project import Project
 
 CutChange = Literal["merge", "split", "move"]
+
+
+def apply_shot_edit(project: Project, edit: ShotEdit, list_detected: Callable[[], Sequence[Shot]]) -> None:
+    """Change cuts, references or options of shots. ``list_detected`` gives the shots as they were found.
+
+    Raises UsageError for what cannot be done.
+    """
+    match edit:
+        case MergeShots(merge=number):
+            edit_cuts(project, list_detected(), "merge", number)
+        case SplitShot(split=number, at=frame):
+            edit_cuts(project, list_detected(), "split", number, frame)
+        case MoveCut(move=number, first=frame):
+            edit_cuts(project, list_detected(), "move", number, frame)
+        case AssignReferences(references=chosen):
+            project.assign_references(chosen)
+        case GiveReference(give=name, shots=numbers):
+            project.give_reference(name, numbers)
+        case SetShotOptions(options=options):
+            set_shot_options(project, options)
+        case _:
+            assert_never(edit)
 
 
 def edit_cuts(project: Project, detected: Sequence[Shot], change: CutChange, number: int, frame: int = 0) -> None:

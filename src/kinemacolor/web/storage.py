@@ -15,8 +15,10 @@ from pathlib import Path
 from kinemacolor.errors import ResourceError, UsageError
 from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.video.images import FILM_SUFFIXES, find_pictures
+from kinemacolor.web.trash import is_removed, is_restorable
 
 UPLOAD_LIFETIME_SECONDS = 24 * 3600
+LEAST_FREE_BYTES = 10**9  # of the disk: with less the trash is emptied
 MAX_LISTED_FILMS, MAX_WALKED_FOLDERS = 1000, 5000  # for the server's folder of films
 _ID = re.compile(r"[0-9a-f]{16}")
 
@@ -52,7 +54,22 @@ class Storage:
         free = shutil.disk_usage(self.root).free
         if not self.disk_per_user:
             return free
-        return max(0, min(free, self.disk_per_user - measure_folder(self._user_folder(user))))
+        return max(0, min(free, self.disk_per_user - self.measure_used(user)))
+
+    def measure_used(self, user: str) -> int:
+        """Return how many bytes a user's projects and uploads take; not those in the trash, which make room."""
+        uploads = self.uploads_folder.glob(f"{user}-*")
+        return sum(map(measure_folder, (*self.list_project_folders(user), *uploads)))
+
+    def is_crowded(self, user: str) -> bool:
+        """Whether what a user removed has to make room: the share is taken with it, or the disk is nearly full."""
+        if shutil.disk_usage(self.root).free < LEAST_FREE_BYTES:
+            return True
+        return bool(self.disk_per_user) and measure_folder(self._user_folder(user)) > self.disk_per_user
+
+    def list_users(self) -> list[str]:
+        """List the keys of all users that have a folder."""
+        return sorted(folder.name for folder in (self.root / "users").iterdir() if folder.is_dir())
 
     def check_space(self, user: str) -> None:
         """Raise ResourceError where a user's projects take all that one user may have, or the disk is full."""
@@ -68,16 +85,24 @@ class Storage:
         return folder
 
     def find_project_folder(self, user: str, name: str) -> Path:
-        """Return the folder of a user's project. Raises NotFoundError for any other name."""
+        """Return the folder of a user's project. Raises NotFoundError for any other name, and one in the trash."""
         folder = self._user_folder(user) / name
-        if not _ID.fullmatch(name) or not folder.is_dir():
+        if not _ID.fullmatch(name) or not folder.is_dir() or is_removed(folder):
             raise NotFoundError(f"there is no project {name[:40]!r}: look at the list of yours")
         return folder
 
-    def list_project_folders(self, user: str) -> list[Path]:
-        """List the project folders of a user, the latest changed first."""
+    def find_removed_folder(self, user: str, name: str) -> Path:
+        """Return the folder of a project in the trash. Raises NotFoundError for any other, and one that is expired."""
+        folder = self._user_folder(user) / name
+        if not _ID.fullmatch(name) or not is_restorable(folder):
+            raise NotFoundError(f"there is no project {name[:40]!r} in the trash: it is kept there for a day")
+        return folder
+
+    def list_project_folders(self, user: str, *, removed: bool = False) -> list[Path]:
+        """List the project folders of a user, or those in the trash, the latest changed first."""
         own = self._user_folder(user)
-        found = [entry for entry in os.scandir(own) if _ID.fullmatch(entry.name)] if own.is_dir() else []
+        entries = os.scandir(own) if own.is_dir() else ()
+        found = [one for one in entries if _ID.fullmatch(one.name) and is_removed(Path(one.path)) is removed]
         times = {}
         for entry in found:
             with suppress(OSError):  # another tab may be removing it

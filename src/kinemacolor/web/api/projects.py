@@ -1,18 +1,22 @@
 """Routes of projects: begin, look at, rename, cut, remove."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, File, UploadFile
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, StreamingResponse
 
 from kinemacolor.web.api.dependencies import OwnProject, ServiceDependency, UserKey
 from kinemacolor.web.api.files import make_file_response
 from kinemacolor.web.api.uploads import stored_uploads
-from kinemacolor.web.changes import FilmSource, ProjectChange
+from kinemacolor.web.changes import FilmSource, ProjectChange, UploadedProject
+from kinemacolor.web.project_export import export_project as make_export
 from kinemacolor.web.project_views import ProjectView
 from kinemacolor.web.service import SuggestedFrame, read_suggestions
 
+ZIP_ANSWER: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}, "description": "The zip"}}
 router = APIRouter()
 
 
@@ -28,14 +32,14 @@ async def upload_project(
 ) -> ProjectView:
     """Create a project with a film or photograph, or with the numbered pictures of one film, sent as a form."""
     async with stored_uploads(service, files) as arrived:
-        project = await run_in_threadpool(service.create_uploaded_project, user, arrived)
+        project = await run_in_threadpool(service.intake.create_uploaded_project, user, arrived)
     return await run_in_threadpool(service.view_project, project)
 
 
 @router.post("/projects/open", status_code=201)
 def open_film(service: ServiceDependency, user: UserKey, wanted: FilmSource) -> ProjectView:
     """Create a project with a film of the server's folder, with complete uploads, or with the sample."""
-    return service.view_project(service.create_project_of(user, wanted))
+    return service.view_project(service.intake.create_project_of(user, wanted))
 
 
 @router.get("/projects/{project}")
@@ -55,9 +59,32 @@ def change_project(
 
 
 @router.delete("/projects/{project}", status_code=204)
-def delete_project(service: ServiceDependency, user: UserKey, own_project: OwnProject) -> None:
-    """Remove a project with all that is in it."""
-    service.remove_project(user, own_project)
+def delete_project(
+    service: ServiceDependency, user: UserKey, own_project: OwnProject, *, forever: bool = False
+) -> None:
+    """Remove a project: for a day it can be restored; ``forever``: delete it with all that is in it."""
+    service.remove_project(user, own_project, for_good=forever)
+
+
+@router.post("/projects/{project}/restore")
+def restore_project(service: ServiceDependency, user: UserKey, project: str) -> ProjectView:
+    """Restore a project that was removed at most a day ago."""
+    return service.view_project(service.restore_project(user, project))
+
+
+@router.get("/projects/{project}/export", response_class=StreamingResponse, responses=ZIP_ANSWER)
+def export_project(own_project: OwnProject, *, results: bool = False) -> StreamingResponse:
+    """Get a project as one file, a zip: film, references, plan and cuts, with ``results`` also what was rendered."""
+    name = quote(f"{Path(own_project.entry.title).stem or 'film'}.kinemacolor.zip")
+    headers = {"Content-Disposition": f"attachment; filename*=utf-8''{name}"}
+    pieces = make_export(own_project, with_results=results)
+    return StreamingResponse(pieces, media_type="application/zip", headers=headers)
+
+
+@router.post("/projects/import", status_code=201)
+def import_project(service: ServiceDependency, user: UserKey, wanted: UploadedProject) -> ProjectView:
+    """Create a project of a complete upload: the zip that an export gave."""
+    return service.view_project(service.intake.import_project(user, wanted.upload))
 
 
 @router.post("/projects/{project}/undo")

@@ -9,7 +9,8 @@ from kinemacolor.plan.document import Plan
 from kinemacolor.web.api.dependencies import OwnProject, ServiceDependency
 from kinemacolor.web.changes import PlanChange, ShotEdit
 from kinemacolor.web.requests import OutputFormat, RenderFilm, format_render_command
-from kinemacolor.web.shot_views import ShotList, view_shots
+from kinemacolor.web.shot_edits import apply_shot_edit
+from kinemacolor.web.shot_views import ShotList, list_detected_shots, view_shots
 
 router = APIRouter()
 
@@ -29,7 +30,8 @@ def list_shots(service: ServiceDependency, own_project: OwnProject) -> ShotList:
 @router.post("/projects/{project}/shots/edit")
 def edit_shots(service: ServiceDependency, own_project: OwnProject, edit: ShotEdit) -> ShotList:
     """Merge, split or move shots, or change references or options of some; edited cuts outlive a new plan."""
-    return service.edit_shots(own_project, edit)
+    apply_shot_edit(own_project, edit, lambda: list_detected_shots(own_project, service.looker))
+    return view_shots(own_project, service.looker)
 
 
 @router.get("/projects/{project}/plan")

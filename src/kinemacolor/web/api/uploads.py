@@ -45,19 +45,19 @@ class UploadConflict(UploadView):
 @router.post("/uploads", status_code=201)
 def begin_upload(service: ServiceDependency, user: UserKey, wanted: UploadRequest) -> UploadView:
     """Begin to upload a file in pieces; it is kept for a day after its last one."""
-    return service.begin_upload(user, wanted.name, wanted.size)
+    return service.intake.begin_upload(user, wanted.name, wanted.size)
 
 
 @router.get("/uploads")
 def list_uploads(service: ServiceDependency, user: UserKey) -> list[UploadView]:
     """List your uploads that no project has taken."""
-    return service.uploads.list_views(user)
+    return service.intake.uploads.list_views(user)
 
 
 @router.get("/uploads/{upload}")
 def get_upload(service: ServiceDependency, user: UserKey, upload: str) -> UploadView:
     """Get one of your uploads: how much of it is there."""
-    return service.uploads.find(user, upload).make_view()
+    return service.intake.uploads.find(user, upload).make_view()
 
 
 @router.patch(
@@ -74,9 +74,9 @@ async def send_piece(
     request: Request,
 ) -> Any:
     """Send the next piece of a file, raw bytes from ``offset`` on, at most 16 MiB; what came of a broken one stays."""
-    found = await run_in_threadpool(service.uploads.find, user, upload)
+    found = await run_in_threadpool(service.intake.uploads.find, user, upload)
     try:
-        with service.uploads.open_piece(found, offset) as writer:
+        with service.intake.uploads.open_piece(found, offset) as writer:
             async for chunk in request.stream():
                 await run_in_threadpool(writer.write, chunk)
     except OffsetError as error:
@@ -90,7 +90,7 @@ async def send_piece(
 @router.delete("/uploads/{upload}", status_code=204)
 def discard_upload(service: ServiceDependency, user: UserKey, upload: str) -> None:
     """Remove an upload."""
-    service.uploads.discard(user, upload)
+    service.intake.uploads.discard(user, upload)
 
 
 @asynccontextmanager

@@ -639,6 +639,11 @@ export interface UploadedFilm {
   uploads: string[];
 }
 
+/** A complete upload, by its id: the zip that the export of a project gave. */
+export interface UploadedProject {
+  upload: string;
+}
+
 /** A complete upload, by its id, to be a reference; `frame`: the frame of the film that the picture shows. */
 export interface UploadedReference {
   upload: string;

@@ -154,7 +154,8 @@ const buttons = css`
   .button.primary:hover {
     background: var(--accent-hover);
   }
-  .button:disabled {
+  .button:disabled,
+  .button.primary:disabled {
     background: none;
     color: var(--text-off);
     cursor: default;

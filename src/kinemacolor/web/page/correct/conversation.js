@@ -130,7 +130,7 @@ export class Conversation {
     void this.offerNext();
   }
 
-  /** The report is asked for again only when something was changed. */
+  /** The report, where there is one; it is asked for again only when something was changed. */
   async readReport() {
     const { film } = this.painting;
     const { revision, state = "new" } = film.state.project ?? {};
@@ -150,6 +150,14 @@ export class Conversation {
     return listUnsure(this.painting.film.state.shots?.shots ?? [], this.painting.state.report);
   }
 
+  /** Says where the frame that is looked at is unsure. @param {{frame: number, confidence: string} | null} look */
+  async findPlace(look) {
+    this.painting.set({ place: null });
+    if (!look) return;
+    const place = await describeConfidence(look.confidence);
+    if (this.painting.film.state.look?.frame === look.frame) this.painting.set({ place });
+  }
+
   /** Goes to the next or the last one. @param {1 | -1} step */
   goTo(step) {
     const { film } = this.painting;
@@ -163,20 +171,13 @@ export class Conversation {
     const next = nextUnsure(this.listUnsure(), painting.film.shotNumber(), 1);
     if (!next) return painting.set({ offer: null });
     painting.set({ offer: { shot: next.shot, frame: next.frame, place: null } });
-    const place = await findPlace(painting.film, next.frame);
+    const look = await get(painting.film.path(`/frames/${next.frame}/look`)).catch(() => null);
+    const place = look && await describeConfidence(look.confidence);
     if (place && painting.state.offer?.frame === next.frame) {
       painting.set({ offer: { shot: next.shot, frame: next.frame, place } });
     }
   }
 }
 
-/** Where a frame is unsure, in words; null where that is not known. @param {import("../core/film-store.js").FilmStore} film @param {number} frame */
-async function findPlace(film, frame) {
-  try {
-    const look = await get(film.path(`/frames/${frame}/look`));
-    const { data, width } = await readPixels(look.confidence);
-    return describePlace(data, width);
-  } catch {
-    return null; // it is only a hint
-  }
-}
+/** Where a frame is unsure, in words; null where that is not known, for it is only a hint. @param {string} url of confidence */
+const describeConfidence = (url) => readPixels(url).then(({ data, width }) => describePlace(data, width), () => null);

@@ -138,6 +138,9 @@ class CorrectTools extends LitElement {
           this.store.state.frame}</span>
       </div>
       <div class="scroll">
+        <div class="${section("strokes")} tight">
+          <kc-where-next .store=${this.store}></kc-where-next>
+        </div>
         <div class=${section("paint")}>
           <kc-palette .store=${this.store}>
             <div class="sliders">

@@ -50,6 +50,7 @@ import { readPixels } from "./pixels.js";
  * @property {boolean} isKeeping
  * @property {any} report `GET report`; null: there is none
  * @property {{shot: number, frame: number, place: string | null} | null} offer where to go on
+ * @property {string | null} place where in this frame it is unsure, in words
  * @property {string} said what happened last, for who does not see it
  */
 
@@ -85,6 +86,7 @@ export class PaintStore extends Store {
       isKeeping: false,
       report: null,
       offer: null,
+      place: null,
       said: "",
     });
     this.film = film;
@@ -99,12 +101,15 @@ export class PaintStore extends Store {
     this.isFull = false;
     film.listen((state, before) => this.#follow(state, before));
     this.set({ drafts: this.drafts.frames() });
-    if (film.state.panel === "correct") void this.open(film.state.frame);
+    if (film.state.panel !== "correct") return;
+    void this.open(film.state.frame);
+    void this.conversation.findPlace(film.state.look);
   }
 
   /** @param {import("../core/film-store.js").FilmState} state @param {import("../core/film-store.js").FilmState} before */
   #follow(state, before) {
     if (state.panel !== "correct") return;
+    if (state.look !== before.look || state.panel !== before.panel) void this.conversation.findPlace(state.look);
     const isOther = state.frame !== this.state.frame;
     const isChanged = state.project?.revision !== before.project?.revision || state.panel !== before.panel;
     if (!isOther && !isChanged && state.frame === before.frame) return;
@@ -237,7 +242,8 @@ export class PaintStore extends Store {
     if (frame === null) return;
     this.layer?.replay([]);
     this.drafts.drop(frame);
-    this.set({ history: steps.EMPTY, selection: NONE, drawn: this.state.drawn + 1, drafts: this.drafts.frames() });
+    const nothing = { history: steps.EMPTY, selection: NONE, spread: NO_SPREAD, isWhole: false };
+    this.set({ ...nothing, drawn: this.state.drawn + 1, drafts: this.drafts.frames() });
   }
 
   /** Strokes of a frame are there again. @param {number} frame @param {import("./drafts.js").Draft} draft */

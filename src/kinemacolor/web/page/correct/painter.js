@@ -3,15 +3,18 @@
  *
  * `.store`: the open film's. `.size`: of its box in CSS pixels, before the zoom; `.scale`: the zoom.
  */
-import { css, html, LitElement, nothing } from "../vendor/lit.js";
+import { html, LitElement, nothing } from "../vendor/lit.js";
 import { StoreController } from "../core/store.js";
 import { Shortcuts } from "../core/keys.js";
 import { shared } from "../core/styles.js";
+import { turnIntoDoubt } from "../viewer/doubt.js";
 import { outlineOf } from "./areas.js";
 import { hexOfRgb } from "./color.js";
 import { Hand } from "./hand.js";
 import "./paint-bar.js";
 import { paintingOf } from "./paint-store.js";
+import { painterStyles } from "./painter-styles.js";
+import { readPixels } from "./pixels.js";
 import { PointerInput } from "./pointer-input.js";
 import { makeShortcuts } from "./tools.js";
 
@@ -23,68 +26,7 @@ const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowD
 
 class Painter extends LitElement {
   static properties = { store: {}, size: {}, scale: {} };
-  static styles = [
-    shared,
-    css`
-      :host {
-        position: absolute;
-        inset: 0;
-      }
-      .frame {
-        position: absolute;
-        inset: 0;
-        overflow: hidden;
-        background: var(--room);
-        cursor: none;
-        touch-action: none;
-        user-select: none;
-        -webkit-user-select: none;
-        -webkit-touch-callout: none;
-      }
-      .frame:focus-visible {
-        outline-offset: 0;
-      }
-      .frame > img,
-      .frame > canvas {
-        position: absolute;
-        inset: 0;
-        width: 100%;
-        height: 100%;
-        pointer-events: none;
-      }
-      .ring {
-        position: absolute;
-        left: 0;
-        top: 0;
-        border-radius: 50%;
-        border: var(--line-size, 1.5px) solid #fff;
-        outline: var(--line-size, 1.5px) solid rgb(0 0 0 / 70%);
-        translate: -50% -50%;
-        pointer-events: none;
-      }
-      .ring.dot {
-        background: var(--ink);
-      }
-      .frame:not(:hover, :focus-visible, .painting) .ring {
-        visibility: hidden;
-      }
-      .word {
-        position: absolute;
-        inset: 0;
-        display: grid;
-        place-content: center;
-        padding: var(--space-4);
-        background: var(--room);
-        text-align: center;
-        color: var(--text-soft);
-      }
-      @media (hover: none) {
-        .frame:not(:focus-visible, .painting) .ring {
-          visibility: hidden;
-        }
-      }
-    `,
-  ];
+  static styles = [shared, painterStyles];
 
   constructor() {
     super();
@@ -103,7 +45,10 @@ class Painter extends LitElement {
     /** @type {number | null} region under the brush */
     this.hovered = null;
     this.input = new PointerInput(this);
+    /** @type {string | null} the picture of confidence that is drawn */
+    this.doubt = null;
     new StoreController(this, () => this.painting);
+    new StoreController(this, () => this.store);
     new Shortcuts(this, "Correct", [
       ...makeShortcuts(() => this.painting),
       {
@@ -139,6 +84,7 @@ class Painter extends LitElement {
   render() {
     const state = this.painting?.state;
     const base = state?.base;
+    const mode = this.store?.state.mode ?? "color";
     return html`
       <div
         class="frame"
@@ -157,6 +103,7 @@ class Painter extends LitElement {
         @contextmenu=${(/** @type {Event} */ event) => this.input.isTouch && event.preventDefault()}
       >
         ${base ? html`<img src=${base.picture} alt="" draggable="false">` : nothing}
+        <canvas class="doubt" ?hidden=${mode !== "doubt"}></canvas>
         <canvas class="paint" width=${base?.width ?? 1} height=${base?.height ?? 1}>
         </canvas>
         <canvas class="marks" width=${base?.width ?? 1} height=${base?.height ?? 1}></canvas>
@@ -183,6 +130,21 @@ class Painter extends LitElement {
     }
     this.#mark();
     this.showRing();
+    void this.#drawDoubt();
+  }
+
+  /** Where the model is unsure, as the viewer shows it, below what is painted. */
+  async #drawDoubt() {
+    const { look, mode } = this.store?.state ?? {};
+    const wanted = look && mode === "doubt" && look.frame === this.painting?.state.frame ? look.confidence : null;
+    if (!wanted || wanted === this.doubt) return;
+    this.doubt = wanted;
+    const image = await readPixels(wanted).catch(() => null);
+    if (!image || wanted !== this.doubt) return;
+    turnIntoDoubt(image.data);
+    const pen = this.#pen("doubt");
+    [pen.canvas.width, pen.canvas.height] = [image.width, image.height];
+    pen.putImageData(image, 0, 0);
   }
 
   /** @param {string} name */

@@ -206,7 +206,9 @@ class Palette extends LitElement {
   /** Pictures to take colours from, those of the shot first. */
   #drawReferences() {
     const used = this.painting.state.base?.references ?? [];
-    const all = (this.store?.state.project?.references ?? []).filter((/** @type {any} */ one) => one.url);
+    const all = (this.store?.state.project?.references ?? []).filter((/** @type {any} */ one) =>
+      one.url && !one.is_partial
+    );
     const sorted = [...all].sort((one, other) => Number(used.includes(other.name)) - Number(used.includes(one.name)));
     const shown = sorted.find((one) => one.name === this.picked);
     if (!sorted.length) return nothing;

@@ -47,12 +47,14 @@ class SpreadRow extends LitElement {
         scrollbar-color: var(--surface-3) transparent;
       }
       li {
-        flex: none;
+        flex: 0 1 auto;
+        min-width: 120px;
         min-height: 0;
       }
       li button {
         display: flex;
         flex-direction: column;
+        width: 100%;
         height: 100%;
         border-radius: var(--radius);
         background: var(--surface-2);
@@ -62,6 +64,11 @@ class SpreadRow extends LitElement {
       li button:hover {
         background: var(--surface-3);
       }
+      @media (max-width: 720px) {
+        li {
+          min-width: 240px;
+        }
+      }
       .pictures {
         display: flex;
         flex: 1;
@@ -70,7 +77,8 @@ class SpreadRow extends LitElement {
       }
       .pictures img,
       .pictures .empty {
-        flex: none;
+        flex: 0 1 auto;
+        min-width: 0;
         width: calc(var(--picture-height, calc(var(--strip-height) - 76px)) * var(--aspect, 1.78));
         height: 100%;
         background: var(--room);

@@ -15,16 +15,10 @@ class WhereNext extends LitElement {
       :host {
         display: flex;
         flex-direction: column;
-        gap: var(--space-2);
+        gap: var(--space-1);
       }
       .offer {
         width: 100%;
-      }
-      .grow .button {
-        width: 100%;
-      }
-      .row > .button {
-        flex: 1;
       }
     `,
   ];
@@ -39,31 +33,52 @@ class WhereNext extends LitElement {
 
   render() {
     if (!this.store) return nothing;
-    const { conversation, state: { offer } } = paintingOf(this.store);
+    const { conversation, state: { offer, place } } = paintingOf(this.store);
     const list = conversation.listUnsure();
     const shot = this.store.shot();
     return html`
+      ${place ? this.#drawPlace(place) : nothing} ${list.length ? this.#drawList(list) : nothing}
       ${offer ? this.#drawOffer(offer) : nothing} ${shot && shot.last > shot.first ? this.#drawEnds(shot) : nothing}
-      <div class="label">Frames that want a look<span class="value">${list.length}</span></div>
-      ${list.length
-        ? html`
-          <div class="row">
-            <button class="button" title="The one before (Shift+N)" @click=${() => conversation.goTo(-1)}>Back</button>
-            <button class="button" title="The next one (N)" @click=${() => conversation.goTo(1)}>Next</button>
-          </div>
-          ${this.#drawReason(list)}
-        `
-        : html`<span class="small soft">None that is known. A report, after rendering, finds them.</span>`}
     `;
   }
 
-  /** Why the shown shot is on the list. @param {import("./unsure.js").Unsure[]} list */
-  #drawReason(list) {
+  /** Where this frame is unsure, and whether that is shown on it. @param {string} place */
+  #drawPlace(place) {
+    const isShown = this.store?.state.mode === "doubt";
+    return html`
+      <div class="row">
+        <span class="doubt">${icon("doubt")}</span>
+        <span class="grow">Unsure ${place}</span>
+        <button
+          class="button bare"
+          aria-pressed=${isShown}
+          @click=${() => this.store?.actions.showMode(isShown ? "color" : "doubt")}
+        >
+          Show
+        </button>
+      </div>
+    `;
+  }
+
+  /** From frame to frame that wants a look. @param {import("./unsure.js").Unsure[]} list */
+  #drawList(list) {
+    const { conversation } = paintingOf(/** @type {FilmStore} */ (this.store));
     const here = list.findIndex((one) => one.shot === this.store?.shotNumber());
-    if (here < 0) return nothing;
-    return html`<span class="small soft">${here + 1} of ${list.length}${
-      list[here].reason ? `: ${list[here].reason}` : ""
-    }</span>`;
+    /** @param {-1 | 1} step @param {string} words @param {string} name */
+    const go = (step, words, name) =>
+      html`
+        <button class="button bare" aria-label=${words} title=${words} @click=${() => conversation.goTo(step)}>
+          ${icon(name)}
+        </button>
+      `;
+    return html`
+      <div class="row">
+        <span class="grow number cut" title=${list[here]?.reason ?? ""}>
+          ${here < 0 ? `${list.length} shots want a look` : `${here + 1} of ${list.length} that want a look`}
+        </span>
+        ${go(-1, "The one before (Shift+N)", "step-back")} ${go(1, "The next one (N)", "step-forward")}
+      </div>
+    `;
   }
 
   /** @param {{shot: number, frame: number, place: string | null}} offer */
@@ -81,12 +96,16 @@ class WhereNext extends LitElement {
     /** @param {number} to @param {string} words */
     const end = (to, words) =>
       html`
-        <button class="button" ?disabled=${frame === to} @click=${() =>
-          this.store?.actions.showFrame(to)}>${words}</button>
+        <button class="button" aria-label="${words} frame of the shot" ?disabled=${frame === to}
+          @click=${() => this.store?.actions.showFrame(to)}>${words}</button>
       `;
     return html`
-      <div class="label">Best corrected at an end of the shot</div>
-      <div class="row">${end(first, "First frame")} ${end(last, "Last frame")}</div>
+      <div class="row ends">
+        <span class="grow small soft" title="A second true picture at the end of a shot helps more than any other.">
+          Best at an end:
+        </span>
+        ${end(first, "First")} ${end(last, "Last")}
+      </div>
     `;
   }
 }

@@ -7,6 +7,8 @@ import { chooseNotice, describeOrigin } from "./words.js";
 
 /** @typedef {import("./viewer.js").Viewer} Viewer */
 
+const UNPLAYABLE = "This browser cannot play the film. Download it, and play it in another program.";
+
 /** @param {Viewer} viewer @param {string} mode */
 export const renderOver = (viewer, mode) =>
   html`
@@ -61,6 +63,6 @@ function renderPlaying({ playback, store }) {
   if (trying) return tryNotice(trying, () => void store?.actions.stopJob(trying.id));
   const start = () => void playback.tryHere();
   if (failedTry) return problemNotice(failedTry.message ?? "The clip was stopped.", start);
-  if (notice === "broken") return problemNotice("This cannot be played here.", () => void playback.replay());
+  if (notice === "broken") return problemNotice(UNPLAYABLE, () => void playback.play());
   return notice === "offer" ? offerNotice(TRY_SECONDS, start, () => playback.tell({ notice: null })) : nothing;
 }

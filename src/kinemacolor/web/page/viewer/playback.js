@@ -19,6 +19,8 @@ export class Playback {
     this.host = host;
     this.find = find;
     this.isPlaying = false;
+    /** Somebody waits for it to play: else nobody wants to know that it cannot. */
+    this.isWanted = false;
     /** Frame of the film that the video shows; null: none. @type {number | null} */
     this.frame = null;
     /** What is said where nothing plays. @type {"offer" | "broken" | null} */
@@ -28,7 +30,7 @@ export class Playback {
     this.player = new Player({
       onFrame: (frame) => this.onFrame(frame, draw),
       onChange: () => this.onChange(),
-      onProblem: () => this.tell({ notice: "broken" }),
+      onProblem: () => this.isWanted && this.tell({ notice: "broken", isWanted: false }),
     });
     host.addController(this);
   }
@@ -113,9 +115,11 @@ export class Playback {
       this.tell({ notice: "offer" });
       return;
     }
-    this.tell({ notice: null });
+    this.tell({ notice: null, isWanted: true });
+    if (this.video.error) this.player.open(null); // once more from the start
     this.player.open(stream);
     await this.player.play(store.state.frame);
+    if (this.player.isPlaying) this.isWanted = false;
   }
 
   get speed() {
@@ -126,12 +130,6 @@ export class Playback {
   setSpeed(speed) {
     this.video.defaultPlaybackRate = speed; // outlasts another stream
     this.video.playbackRate = speed;
-  }
-
-  /** After the stream could not be played. */
-  async replay() {
-    this.player.open(null);
-    await this.play();
   }
 
   /** Shows a frame from the video where one can be had, until its own picture is there. @param {number} frame */

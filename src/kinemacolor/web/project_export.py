@@ -1,0 +1,97 @@
+"""A project as one file, a zip, written while it is sent: what was given and chosen, and if wanted what was made."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
+
+from kinemacolor.errors import InputError
+from kinemacolor.plan.document import Plan
+from kinemacolor.video.images import find_pictures
+from kinemacolor.web.names import safe_file_name
+from kinemacolor.web.project import Project
+from kinemacolor.web.project_views import list_result_files
+from kinemacolor.web.storage import is_kept_file
+
+CHUNK_BYTES = 1 << 20
+_OLDEST_YEAR, _NEWEST_YEAR = 1980, 2107  # that a zip can name
+
+
+class _Sink:
+    """Takes what a `ZipFile` writes, until it is sent."""
+
+    def __init__(self) -> None:
+        self._waiting: list[bytes] = []
+
+    def write(self, data: bytes, /) -> int:
+        self._waiting.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing: what was written waits to be sent."""
+
+    def close(self) -> None:
+        """Nothing either."""
+
+    def take(self) -> bytes:
+        """Return what was written since the last time."""
+        data, self._waiting = b"".join(self._waiting), []
+        return data
+
+
+def export_project(project: Project, *, with_results: bool) -> Iterator[bytes]:
+    """Check that a project can be exported, and give its zip in pieces, of which none is held longer than it is sent.
+
+    It has the film, also one of the server's folder, the references, stills of them, plan and cuts. Raises InputError
+    where the film is gone, UsageError for a damaged plan.
+    """
+    film = project.film
+    if not film.exists():
+        raise InputError(f"{film.name} is gone: put it back")
+    is_folder = film.is_dir()
+    inside = Path("film", "pictures" if is_folder else safe_file_name(film.name))
+    texts = {"project.json": project.entry.model_copy(update={"film": inside}).model_dump_json()}
+    plans = {"plan.json": project.plan_file} | (
+        {"rendered.plan.json": project.rendered_plan_file} if with_results else {}
+    )
+    kept = list(project.list_references())
+    for name, file in plans.items():
+        if file.is_file():
+            plan = Plan.read(file)
+            texts[name] = _place_film(plan, project.folder / inside).to_json(project.folder)
+            kept += [entry.path for entry in plan.references.values()]
+    if project.shots_file.is_file():
+        texts["shots.json"] = project.shots_file.read_text(encoding="utf-8")
+    kept += list_result_files(project) if with_results else []
+    files = {path.relative_to(project.folder).as_posix(): path for path in kept if is_kept_file(project.folder, path)}
+    pictures = find_pictures(film) if is_folder else [film]
+    files |= {(inside / one.name if is_folder else inside).as_posix(): one for one in pictures}
+    return _iter_zip(texts, files)
+
+
+def _place_film(plan: Plan, film: Path) -> Plan:
+    return plan.model_copy(update={"film": plan.film.model_copy(update={"path": film})})
+
+
+def _iter_zip(texts: dict[str, str], files: dict[str, Path]) -> Iterator[bytes]:
+    """Yield a zip of texts and files, stored as they are: films and pictures are small already."""
+    sink = _Sink()
+    with ZipFile(sink, "w", ZIP_STORED) as archive:
+        for name, text in texts.items():
+            archive.writestr(_make_info(name, time.time()), text)
+            yield sink.take()
+        for name, path in files.items():
+            with (
+                path.open("rb") as source,
+                archive.open(_make_info(name, path.stat().st_mtime), "w", force_zip64=True) as target,
+            ):
+                while chunk := source.read(CHUNK_BYTES):
+                    target.write(chunk)
+                    yield sink.take()
+    yield sink.take()
+
+
+def _make_info(name: str, changed: float) -> ZipInfo:
+    moment = time.localtime(changed)
+    year = min(_NEWEST_YEAR, max(_OLDEST_YEAR, moment.tm_year))
+    return ZipInfo(name, (year, *moment[1:5], min(59, moment.tm_sec)))

@@ -1,0 +1,48 @@
+"""Removed projects: a note in the folder hides one, until it is restored, or deleted for good after a day."""
+
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from kinemacolor.utils.files import translate_disk_errors, write_file_atomically
+
+TRASH_SECONDS = 24 * 3600
+_NOTE = "removed"
+
+
+def mark_removed(folder: Path) -> None:
+    """Remove a project: nobody sees it any more. Raises ResourceError where the disk refuses."""
+    with write_file_atomically(folder / _NOTE):
+        pass
+
+
+def mark_expired(folder: Path) -> None:
+    """Remove a project for good: it cannot be restored, and is deleted soon. Raises as `mark_removed`."""
+    with write_file_atomically(folder / _NOTE) as stream:
+        stream.write(b"for good")
+
+
+def unmark(folder: Path) -> None:
+    """Restore a project. Raises ResourceError where the disk refuses."""
+    with translate_disk_errors(folder):
+        (folder / _NOTE).unlink(missing_ok=True)
+
+
+def is_removed(folder: Path) -> bool:
+    """Whether a project was removed."""
+    return (folder / _NOTE).is_file()
+
+
+def is_restorable(folder: Path) -> bool:
+    """Whether a project was removed and can be restored."""
+    with suppress(OSError):
+        note = (folder / _NOTE).stat()
+        return note.st_size == 0 and time.time() - note.st_mtime < TRASH_SECONDS
+    return False
+
+
+def find_time_of_removal(folder: Path) -> float:
+    """Return when a removed project was removed, in seconds since 1970; now for one that is gone."""
+    with suppress(OSError):
+        return (folder / _NOTE).stat().st_mtime
+    return time.time()
