@@ -48,14 +48,10 @@ class TestAddress:
             until(lambda: shown_frame(page) >= 8, "the second shot")
 
     def test_a_film_that_is_not_there(self, browser: Any, server: Server) -> None:
-        context = browser.new_context()
-        context.request.get(server.opened)
-        page = context.new_page()
-        page.goto(f"{server.address}films/nothing")
-        page.get_by_text("not there").first.wait_for()
-        page.get_by_role("link", name="Home").click()
-        page.get_by_role("button", name="Choose files").wait_for()
-        context.close()
+        with visit(browser, server, "films/nothing", expected="404") as page:
+            page.get_by_text("This film is not here").wait_for()
+            page.get_by_role("link", name="Home").click()
+            page.get_by_role("button", name="Choose files").wait_for()
 
 
 class TestUndo:
