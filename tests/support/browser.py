@@ -75,13 +75,16 @@ def _launched(kind: str, **options: Any) -> Iterator[Any]:
 
 
 @contextmanager
-def quiet_page(browser: Any, **options: Any) -> Iterator[Any]:
-    """A page; at the end it fails if there was a console message, an error, or a request to another host."""
+def quiet_page(browser: Any, *, expected: str = "", **options: Any) -> Iterator[Any]:
+    """A page; at the end it fails if there was a console message, an error, or a request to another host.
+
+    ``expected``: number of an HTTP status of which the console may tell, as browsers do by themselves.
+    """
     context = browser.new_context(**{"viewport": WIDE, **options})
     page, faults = context.new_page(), []
     page.set_default_timeout(PATIENCE * 1000)
     page.on("pageerror", lambda error: faults.append(f"error: {error}"))
-    page.on("console", lambda said: said.type in ("error", "warning") and faults.append(_told(said)))
+    page.on("console", lambda said: _is_fault(said, expected) and faults.append(_told(said)))
     page.add_init_script(PROBE)
     page.on("request", lambda request: _is_local(request.url) or faults.append(f"request to {request.url}"))
     try:
@@ -89,6 +92,10 @@ def quiet_page(browser: Any, **options: Any) -> Iterator[Any]:
     finally:
         context.close()
     assert not faults, "\n".join(faults)
+
+
+def _is_fault(said: Any, expected: str) -> bool:
+    return said.type in ("error", "warning") and not (expected and f"status of {expected}" in said.text)
 
 
 def _told(said: Any) -> str:

@@ -213,3 +213,26 @@ def test_a_thumbnail_that_is_kept_needs_no_process(client: TestClient, base: str
         assert client.get(f"{base}/frames/6/thumbnail").json() == kept
     shots = client.get(f"{base}/shots").json()["shots"]
     assert {shot["middle"] for shot in shots if shot["doubt"] is not None} <= {1, 5, 6}
+
+
+def test_an_uploaded_picture_of_a_frame_leads_its_shot(client: TestClient, tmp_path: Path) -> None:
+    name = upload(client, "third.mp4", film_bytes(tmp_path, FRAMES))
+    assert add_reference(client, name, "still.png", picture_bytes(1)).status_code == 201
+    assert job(client, name, SMALL)["state"] == "done"
+    here = f"/api/projects/{name}/frames"
+    for frame, content, code in ((99, picture_bytes(2), 404), (2, b"no picture", 400)):
+        wrong = {"upload": send(client, "wrong.png", content)}
+        assert client.post(f"{here}/{frame}/picture", json=wrong).status_code == code
+    sent = send(client, "mine.png", picture_bytes(2))
+    answer = client.post(f"{here}/2/picture", json={"upload": sent})
+    assert answer.status_code == 201, answer.text
+    assert client.get(f"{here}/2/look").json()["references"] == ["ref_000002", "still"]
+    assert client.post(f"{here}/2/picture", json={"upload": sent}).status_code == 404, "it was taken"
+
+
+def send(client: TestClient, name: str, content: bytes) -> str:
+    """The number of an upload in pieces."""
+    begun = client.post("/api/uploads", json={"name": name, "size": len(content)}).json()["id"]
+    headers = {"content-type": "application/octet-stream"}
+    assert client.patch(f"/api/uploads/{begun}?offset=0", content=content, headers=headers).status_code == 200
+    return str(begun)

@@ -67,6 +67,12 @@ def load_survey(folder: Path, film: Path) -> Survey | None:
     return Survey(info, stored.index, stored.pts, stored.shots, samples, stored.ended_early)
 
 
+def read_frame_count(folder: Path) -> int | None:
+    """Return how many frames the film of a survey has, without opening it; None where none is there, or damaged."""
+    stored = _read_stored_survey(folder)
+    return stored.index.frames if stored else None
+
+
 def _read_stored_survey(folder: Path) -> _StoredSurvey | None:
     """Read the numbers of a survey; None where they are missing or damaged."""
     content: Any = read_checked_json(folder / _SURVEY_FILE)

@@ -92,7 +92,7 @@ def _format_advice_steps(report: QualityReport, frame_link: str | None) -> str:
     if frame_link is not None:
         return (
             '<p class="soft">Save a frame, colour it in any painting program, and give it as a reference under the '
-            "same name; or stop the player there, press “Correct this frame” and paint.</p>"
+            "same name; or paint it in the page (“Paint it”).</p>"
         )
     frames = " ".join(str(one.frame) for one in report.advice)
     command = f"kinemacolor refs extract {shlex.quote(report.film)} {frames} -o to-colour"

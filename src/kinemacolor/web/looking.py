@@ -22,6 +22,7 @@ from kinemacolor.web.archive_checks import list_entries
 from kinemacolor.web.film_card import describe_film as describe_film_of
 from kinemacolor.web.picture_cache import REFERENCE_SIDE, fit_preview_size, write_picture_file
 from kinemacolor.web.project import Project
+from kinemacolor.web.project_creation import count_frames_before as count_frames
 from kinemacolor.web.upload_checks import check_film_content, check_reference_content
 
 POSTER_SIDE = 480  # px: the longer side of the picture of a film
@@ -95,6 +96,11 @@ def describe_cuts(folder: str, firsts: list[int] | None) -> dict[str, object] | 
     }
 
 
+def count_frames_before(folder: str, end_seconds: float) -> int | None:
+    """Count the frames of a project's film before a time; None before it was looked at."""
+    return count_frames(Project(Path(folder)), end_seconds)
+
+
 def list_archive(path: str) -> dict[str, int]:
     """Return the files of the zip of a project, with their sizes."""
     return list_entries(Path(path))
@@ -136,6 +142,6 @@ def prepare() -> dict[str, Callable[..., object]]:
     cv2.setNumThreads(1)
     Image.MAX_IMAGE_PIXELS = MAX_PICTURE_PIXELS
     calls = (check_film, check_reference, is_partial_picture, describe_reference, shrink_reference)
-    more = (save_poster, describe_cuts, describe_film, list_archive)
+    more = (save_poster, describe_cuts, describe_film, list_archive, count_frames_before)
     frames = (save_gray_frame, export_frame, save_regions, save_first_look, measure_video)
     return {call.__name__: call for call in (*calls, *more, *frames)}

@@ -195,9 +195,9 @@ class Project(ProjectFolder):
         """Raise UsageError where a file with this suffix cannot be placed at ``frame``."""
         if suffix not in PICTURE_SUFFIXES:
             raise UsageError("only a picture lies at a frame: give the film without one")
-        film_survey = self.read_survey()
-        if film_survey and not 0 <= frame < film_survey.index.frames:
-            raise UsageError(f"the film has no frame {frame}: its last one is {film_survey.index.frames - 1}")
+        frames = self.count_frames()
+        if frames is not None and not 0 <= frame < frames:
+            raise UsageError(f"the film has no frame {frame}: its last one is {frames - 1}")
 
     def _replace_duplicates(self, placed: Path) -> None:
         """Remove pictures of another format at the same frame; the plan takes ``placed`` instead."""

@@ -2,12 +2,12 @@
 
 import shutil
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from kinemacolor.errors import UsageError
-from kinemacolor.plan.survey import Survey
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.utils.files import translate_disk_errors, write_file_atomically
 from kinemacolor.video.images import PICTURE_SUFFIXES, find_pictures
@@ -15,7 +15,7 @@ from kinemacolor.video.info import TIME_TOLERANCE_SECONDS
 from kinemacolor.video.reader import probe_film
 from kinemacolor.web.history import ProjectHistory
 from kinemacolor.web.names import clean_name, safe_file_name
-from kinemacolor.web.project import Project
+from kinemacolor.web.project import REFERENCE_ADDED, Project
 from kinemacolor.web.project_entry import ProjectEntry
 from kinemacolor.web.storage import unused_path
 
@@ -87,21 +87,36 @@ def rename_project(project: Project, title: str) -> None:
         _write_entry(project, project.entry.model_copy(update={"title": clean_name(title)}))
 
 
-def restrict_project(project: Project, start_seconds: float, end_seconds: float | None) -> None:
+def count_frames_before(project: Project, end_seconds: float) -> int | None:
+    """Count the frames of a project's film before a time; None before it was looked at. Opens the film."""
+    film_survey = project.read_survey()
+    if film_survey is None:
+        return None
+    limit = end_seconds + film_survey.info.origin_seconds - TIME_TOLERANCE_SECONDS
+    return bisect_left(film_survey.pts, limit / float(film_survey.info.time_base))
+
+
+def restrict_project(
+    project: Project,
+    start_seconds: float,
+    end_seconds: float | None,
+    count_frames: Callable[[Project, float], int | None] = count_frames_before,
+) -> None:
     """Restrict a project to a part of its film, and remove what belongs to the old part.
 
     That is survey, report, suggestions, the videos of the page, and the plan, which goes to ``removed``. Results and
     references stay; references placed at a frame lose their place if frames are counted from another start now, or if
-    the frame lies behind the new end.
+    the frame lies behind the new end. ``count_frames``: `count_frames_before`; the server has it done elsewhere.
     """
     entry = project.entry.model_copy(update={"start_seconds": start_seconds, "end_seconds": end_seconds})
     if entry == project.entry:
         return
     with project.exclusive_changes("Part of the film"):
-        film_survey, is_start_moved = project.read_survey(), start_seconds != project.entry.start_seconds
+        frames = None if end_seconds is None else count_frames(project, end_seconds)
+        is_start_moved = start_seconds != project.entry.start_seconds
         for path in project.list_references():
             frame = ReferenceSpec(path).list_references()[0].frame
-            if frame is not None and (is_start_moved or _is_behind_end(frame, end_seconds, film_survey)):
+            if frame is not None and (is_start_moved or (frames is not None and frame >= frames)):
                 displace_reference(path)
         project.move_to_trash(project.plan_file)
         project.shots_file.unlink(missing_ok=True)
@@ -123,6 +138,16 @@ def move_in_history(project: Project, by: int) -> bool:
         return True
 
 
+def displace_lost_references(project: Project, frames: int) -> None:
+    """Take pictures that were placed behind the end of a film of so many frames, before that was known, from there."""
+    placed = [(path, ReferenceSpec(path).list_references()[0].frame) for path in project.list_references()]
+    lost = [path for path, frame in placed if frame is not None and frame >= frames]
+    if lost:
+        with project.exclusive_changes(REFERENCE_ADDED, joins=REFERENCE_ADDED):
+            for path in lost:
+                displace_reference(path)
+
+
 def displace_reference(path: Path) -> None:
     """Take a picture from the frame that its name says; it stays a reference."""
     path.replace(unused_path(path.with_name(f"earlier_{path.name}")))
@@ -140,14 +165,3 @@ def _change_part(project: Project, entry: ProjectEntry) -> None:
 def _write_entry(project: Project, entry: ProjectEntry) -> None:
     with write_file_atomically(project.folder / "project.json") as stream:
         stream.write(entry.model_dump_json().encode())
-
-
-def _is_behind_end(frame: int, end_seconds: float | None, film_survey: Survey | None) -> bool:
-    """Whether a frame lies behind the end of the part; False where the film's timestamps are not known."""
-    if end_seconds is None or film_survey is None:
-        return False
-    return (
-        frame >= len(film_survey.pts)
-        or float(film_survey.pts[frame] * film_survey.info.time_base)
-        >= end_seconds + film_survey.info.origin_seconds - TIME_TOLERANCE_SECONDS
-    )

@@ -7,7 +7,7 @@ from pathlib import Path
 from kinemacolor.errors import UsageError
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.survey import Survey
-from kinemacolor.plan.survey_cache import load_survey
+from kinemacolor.plan.survey_cache import load_survey, read_frame_count
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.video.images import PICTURE_SUFFIXES
 from kinemacolor.web.project_entry import ProjectEntry
@@ -108,6 +108,10 @@ class ProjectFolder:
         if not self.survey_folder.is_dir():
             return None
         return _read_survey_cached(self.survey_folder, self.film, self.survey_folder.stat().st_ctime_ns)
+
+    def count_frames(self) -> int | None:
+        """Return how many frames the film has; None if it was not analyzed yet. Does not open the film."""
+        return read_frame_count(self.survey_folder)
 
     def read_plan(self) -> Plan | None:
         """Read the plan, with absolute paths; None if there is none."""

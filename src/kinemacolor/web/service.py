@@ -137,7 +137,7 @@ class Service:
         if (start_seconds, end_seconds) == (project.entry.start_seconds, project.entry.end_seconds):
             return
         self.queue.forget_project(user, project)
-        restrict_project(project, start_seconds, end_seconds)
+        restrict_project(project, start_seconds, end_seconds, self.looker.count_frames_before)
         self.submit_task(user, project, MakePlan() if project.list_references() else AnalyzeFilm())
 
     def remove_project(self, user: str, project: Project, *, for_good: bool = False) -> None:

@@ -11,7 +11,7 @@ from kinemacolor.web.corrected_plan import place_correction
 from kinemacolor.web.frame_passes import PlannedFrames, hash_words
 
 MAX_FRAMES = 5  # that are looked at
-STEPS = 10  # frames that may be coloured for them: a render colours all
+STEPS = 12  # frames that may be coloured for them: a render colours all
 
 
 def check_neighbours(planned: PlannedFrames, frame: int, others: Sequence[int]) -> None:

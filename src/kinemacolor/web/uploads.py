@@ -79,6 +79,7 @@ class PieceWriter:
             raise UsageError(f"that is more than the upload has, or than a piece may: {MAX_PIECE_BYTES} bytes")
         with translate_disk_errors(Path("the upload")):
             self.stream.write(data)
+            self.stream.flush()  # what came stays, whatever happens next
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ class UploadStore:
         try:
             with translate_disk_errors(upload.folder):
                 os.utime(upload.folder)  # it is swept a day after its last piece
-                stream = upload.data_file.open("r+b", buffering=0)
+                stream = upload.data_file.open("r+b")
             with stream:
                 stream.seek(offset)
                 yield PieceWriter(stream, min(view.size, offset + MAX_PIECE_BYTES))

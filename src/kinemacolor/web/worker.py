@@ -40,6 +40,7 @@ from kinemacolor.web.job_progress import CountingEncoder, ProgressCallback, expe
 from kinemacolor.web.made_from import hash_pictures, note_made_from
 from kinemacolor.web.preview_clip import find_clip_start, write_clip_start
 from kinemacolor.web.project import REFERENCE_ADDED, Project
+from kinemacolor.web.project_creation import displace_lost_references
 from kinemacolor.web.requests import AnalyzeFilm, MakePlan, PreviewClip, RenderFilm, make_output_target
 from kinemacolor.weights.registry import load_model
 
@@ -78,6 +79,7 @@ def make_project_plan(project: Project, task: MakePlan, report_progress: Progres
     """
     with FileLock(project.folder / "looking.lock"):  # another job may be at it
         film_survey = project.read_survey() or analyze_film(project, AnalyzeFilm(), report_progress)
+    displace_lost_references(project, film_survey.index.frames)
     report_progress("Choosing pictures", 0, None)
     encoder = make_frame_encoder()
     while True:

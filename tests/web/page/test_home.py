@@ -10,7 +10,6 @@ import pytest
 
 from support.browser import NARROW, assert_fits, assert_in_sight
 from support.page_user import drop, in_color, opened_film
-from support.waiting import until
 from support.web_page import Program, Server, visit
 
 expect = pytest.importorskip("playwright.sync_api").expect
@@ -50,7 +49,7 @@ class TestFilms:
         with visit(browser, server) as page:
             choose_in_menu(page, "gone.mp4", "Remove")
             expect(card(page, "gone.mp4")).to_have_count(0)
-            page.get_by_role("list", name="Messages").get_by_role("button", name="Undo").click()
+            page.get_by_role("button", name="Undo", exact=True).click()
             card(page, "gone.mp4").wait_for()
         assert owner.get(f"/projects/{project}")["title"] == "gone.mp4"
 
@@ -93,7 +92,7 @@ class TestUploads:
     def test_a_film_that_is_none(self, browser: Any, server: Server, tmp_path: Path) -> None:
         wrong = tmp_path / "film.mp4"
         wrong.write_text("this is no film\n" * 50)
-        with visit(browser, server) as page:
+        with visit(browser, server, expected="400") as page:
             page.get_by_role("button", name="Choose files").wait_for()
             drop(page, wrong)
             page.get_by_role("alert").get_by_text("film.mp4").wait_for()
@@ -105,13 +104,12 @@ class TestUploads:
         large = tmp_path / "large.mp4"
         padding = 6 << 20
         large.write_bytes(film.read_bytes() + struct.pack(">I4s", padding + 8, b"free") + bytes(padding))
-        begun: list[str] = []
         with visit(browser, server) as page:
             page.get_by_role("button", name="Choose files").wait_for()
             pieces = re.compile(r"/api/uploads/[^/]+\?offset=[1-9]")
-            page.route(pieces, lambda route: begun.append(route.request.url))
-            drop(page, large)
-            until(lambda: begun, "the second piece")
+            page.route(pieces, lambda route: None)
+            with page.expect_request(pieces) as begun:
+                drop(page, large)
             page.unroute(pieces)
             page.reload()
             page.get_by_text(re.compile("large.mp4: .* are here")).wait_for()
@@ -119,4 +117,4 @@ class TestUploads:
             page.on("request", lambda request: request.method == "PATCH" and sent.append(request.url))
             drop(page, large)
             opened_film(page)
-            assert sent[0] == begun[0], "it goes on where it was"
+            assert sent[0] == begun.value.url, "it goes on where it was"

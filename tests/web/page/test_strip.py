@@ -37,10 +37,10 @@ class TestKeys:
             page.get_by_role("listbox", name="Shots").focus()
             for key in ("Home", "Space", "Shift+ArrowRight"):
                 page.keyboard.press(key)
-            expect(page.get_by_text("2 chosen")).to_be_visible()
+            expect(page.get_by_text("2 chosen", exact=True)).to_be_visible()
             for key in ("Escape", "Enter"):
                 page.keyboard.press(key)
-            expect(page.get_by_text("2 chosen")).to_have_count(0)
+            expect(page.get_by_text("2 chosen", exact=True)).to_have_count(0)
             expect(shots(page).nth(1)).to_have_attribute("aria-current", "true")
             page.keyboard.press("p")
             meadow = page.get_by_role("dialog").get_by_role("checkbox", name="meadow.jpg")

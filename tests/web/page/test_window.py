@@ -48,8 +48,10 @@ class TestAddress:
             until(lambda: shown_frame(page) >= 8, "the second shot")
 
     def test_a_film_that_is_not_there(self, browser: Any, server: Server) -> None:
-        with visit(browser, server, "films/nothing") as page:
-            page.get_by_text(re.compile("not|no ")).first.wait_for()
+        with visit(browser, server, "films/nothing", expected="404") as page:
+            page.get_by_text("This film is not here").wait_for()
+            page.get_by_role("link", name="Home").click()
+            page.get_by_role("button", name="Choose files").wait_for()
 
 
 class TestUndo:
@@ -60,8 +62,10 @@ class TestUndo:
             expect(shots(page)).to_have_count(2)
             page.get_by_role("button", name="Split at this frame").click()
             expect(shots(page)).to_have_count(3)
+            page.get_by_role("button", name="Undo: Shot 1 split").wait_for()
             page.keyboard.press("Control+z")
             expect(shots(page)).to_have_count(2)
+            page.get_by_role("button", name="Redo: Shot 1 split").wait_for()
             page.keyboard.press("Control+Shift+z")
             expect(shots(page)).to_have_count(3)
             page.get_by_role("button", name="Merge with the next shot").click()

@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from kinemacolor.options import EdgeFilter
-from kinemacolor.web.api.dependencies import OwnProject, ServiceDependency
+from kinemacolor.web.api.dependencies import OwnProject, ServiceDependency, UserKey
 from kinemacolor.web.api.files import make_dated_url, make_file_response, make_file_url
 from kinemacolor.web.made_from import is_outdated
 from kinemacolor.web.preview_clip import read_clip_start
@@ -90,6 +90,13 @@ class SentStrokes(BaseModel):
     model_config = ConfigDict(extra="forbid")
     layer: str = Field(max_length=MAX_LAYER)
     painted_on: str | None = Field(default=None, max_length=200)
+
+
+class SentPicture(BaseModel):
+    """A complete upload: a picture of a frame in colour."""
+
+    model_config = ConfigDict(extra="forbid")
+    upload: str = Field(max_length=64)
 
 
 class SentSpread(SentStrokes):
@@ -206,6 +213,16 @@ def get_regions(service: ServiceDependency, own_project: OwnProject, frame: int)
 def add_strokes(service: ServiceDependency, own_project: OwnProject, frame: int, strokes: SentStrokes) -> ProjectView:
     """Make strokes on a frame a reference of its shot."""
     service.previewer.correct_by_strokes(own_project, frame, strokes.layer, strokes.painted_on)
+    return service.view_project(own_project)
+
+
+@router.post("/frames/{frame}/picture", status_code=201)
+def add_picture(
+    service: ServiceDependency, user: UserKey, own_project: OwnProject, frame: int, sent: SentPicture
+) -> ProjectView:
+    """Make an uploaded picture of a frame, in colour all over or transparent elsewhere, a reference of its shot."""
+    with service.intake.uploads.take(user, [sent.upload]) as ((_, path),):
+        service.previewer.correct_by_picture(own_project, frame, path)
     return service.view_project(own_project)
 
 

@@ -442,6 +442,11 @@ export interface SampleFilm {
   sample: true;
 }
 
+/** A complete upload: a picture of a frame in colour. */
+export interface SentPicture {
+  upload: string;
+}
+
 /** Strokes on a frame, and other frames of its shot to look at. */
 export interface SentSpread {
   layer: string;

@@ -30,7 +30,7 @@ class Dialog extends LitElement {
       dialog::backdrop {
         background: var(--veil);
       }
-      header {
+      .title {
         display: flex;
         align-items: center;
         gap: var(--space-3);
@@ -48,7 +48,7 @@ class Dialog extends LitElement {
         color: var(--text-soft);
         overflow-wrap: anywhere;
       }
-      footer {
+      .actions {
         display: flex;
         flex-wrap: wrap;
         justify-content: flex-end;
@@ -163,16 +163,16 @@ class Dialog extends LitElement {
   render() {
     return html`
       <dialog class=${this.isWide ? "wide" : ""} aria-labelledby="heading" @close=${() => this.answer(null)}>
-        <header>
+        <div class="title">
           <h2 id="heading" dir="auto">${this.heading}</h2>
           ${this.actions === nothing
             ? html`<button class="button bare" aria-label="Close" @click=${() => this.answer(null)}>${
               icon("close")
             }</button>`
             : nothing}
-        </header>
+        </div>
         <div class="content">${this.content}</div>
-        ${this.actions === nothing ? nothing : html`<footer>${this.actions}</footer>`}
+        ${this.actions === nothing ? nothing : html`<div class="actions">${this.actions}</div>`}
       </dialog>
     `;
   }

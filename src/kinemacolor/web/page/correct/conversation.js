@@ -129,13 +129,13 @@ export class Conversation {
     void this.offerNext();
   }
 
-  /** The report, where shots say that there is one; it is asked for again only when something was changed. */
+  /** The report, where there is one; it is asked for again only when something was changed. */
   async readReport() {
     const { film } = this.painting;
-    const revision = film.state.project?.revision;
-    const isThere = film.state.shots?.shots.some((/** @type {any} */ shot) => shot.needs_look && shot.reason);
-    if (!isThere || this.reportOf === revision) return;
+    const { revision, state = "new" } = film.state.project ?? {};
+    if (this.reportOf === revision) return;
     this.reportOf = revision;
+    if (!["rendered", "outdated"].includes(state)) return this.painting.set({ report: null });
     try {
       this.painting.set({ report: await get(film.path("/report")) });
     } catch (error) {

@@ -61,7 +61,7 @@ class ChoosePictures extends LitElement {
       .words > * {
         display: block;
       }
-      footer {
+      .foot {
         display: flex;
         flex-wrap: wrap;
         gap: var(--space-2);
@@ -129,12 +129,12 @@ class ChoosePictures extends LitElement {
           : nothing}
         ${references.length ? this.#drawList(shots, references) : html`<p>There is no picture yet: add one.</p>`}
         ${bare.length ? html`<p class="bad" role="alert">Shot ${bare[0]} needs at least one picture.</p>` : nothing}
-        <footer>
+        <div class="foot">
           <button class="button" @click=${this.#addOwn}>${icon("add")}A picture of your own…</button>
           <span class="grow"></span>
           <button class="button primary" ?disabled=${bare.length > 0 || !Object.keys(changed).length}
             @click=${() => this.#apply(changed)}>Use these</button>
-        </footer>
+        </div>
       </div>
     `;
   }

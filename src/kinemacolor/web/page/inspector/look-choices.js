@@ -19,9 +19,9 @@ const [SMALLEST, LARGEST] = [64, 1080]; // px, of the short side
 export function qualities(model) {
   const own = model.short_side;
   return [
-    { value: inSteps(own * 2 / 3), words: "Fast", cost: "about half the time" },
-    { value: own, words: "Good", cost: "as the model was made for" },
-    { value: inSteps(own * 5 / 3), words: "Best", cost: "about three times the time" },
+    { value: inSteps(own * 2 / 3), words: "Fast", cost: "half the time" },
+    { value: own, words: "Good", cost: "the model’s own" },
+    { value: inSteps(own * 5 / 3), words: "Best", cost: "three times the time" },
   ];
 }
 

@@ -213,12 +213,12 @@ class LookPanel extends LitElement {
     if (store.state.project?.is_photograph) return nothing;
     return html`
       <div class="part">
-        <h3>Unsure shots <span class="value">${shots.length || "none that is known"}</span></h3>
+        <h3>Unsure shots <span class="value">${shots.length || "none known"}</span></h3>
         <div class="pair">
           <button class="button" ?disabled=${!next} @click=${() =>
-            store.actions.showShot(next.number)}>Go to the next</button>
+            store.actions.showShot(next.number)}>Next one</button>
           <button class="button" @click=${() =>
-            store.actions.correctFrame(store.state.frame)}>Correct this frame</button>
+            store.actions.correctFrame(store.state.frame)}>Correct frame</button>
         </div>
       </div>
     `;
