@@ -8,6 +8,7 @@ import io
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import av
 import numpy as np
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import Page, sync_playwright
 
 import kinemacolor
 from kinemacolor.video.display import iter_color_frames
@@ -78,3 +79,92 @@ def save_page(page: Page, name: str) -> None:
     page.wait_for_timeout(1500)
     with Image.open(io.BytesIO(page.screenshot())) as image:
         image.convert("RGB").save(HERE / f"{name}.jpg", quality=80, optimize=True, progressive=True)
+
+
+def in_color(page: Page) -> None:
+    """Wait until the window shows its frame in colour, and nothing is being made."""
+    page.locator("kc-picture div.color:not([hidden]) img").wait_for()
+    page.wait_for_load_state("networkidle")
+
+
+def open_film(page: Page, address: str, *files: Path) -> None:
+    """Give files to the page, and wait until the film's plan is made."""
+    page.goto(address)
+    page.get_by_role("button", name="Choose files").wait_for()
+    page.set_input_files("kc-home input[type=file]", files)
+    page.get_by_role("listbox", name="Shots").get_by_role("option").first.wait_for(timeout=600_000)
+    page.get_by_text("Nothing is running").wait_for(timeout=600_000)
+    in_color(page)
+
+
+def render_film(page: Page) -> None:
+    """Render from the page and wait for the result."""
+    page.get_by_role("button", name="Render film").click()
+    page.get_by_role("button", name="Render the film").click()
+    page.get_by_role("region", name="Results").wait_for(timeout=900_000)
+    page.get_by_text("Nothing is running").wait_for(timeout=600_000)
+
+
+def show_frame(page: Page, frame: int) -> None:
+    """Go to a frame."""
+    field = page.get_by_label("Go to a frame")
+    field.fill(str(frame))
+    field.press("Enter")
+    page.wait_for_timeout(1000)
+    in_color(page)
+
+
+def correct_frame(page: Page) -> None:
+    """Paint the strokes of `CORRECTION`, and wait until their spread is shown."""
+    for color, points in CORRECTION.items():
+        page.get_by_role("button", name=color, exact=True).click()
+        box = page.locator("kc-painter").bounding_box()
+        for number, (x, y) in enumerate(points):
+            page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=6)
+            if number == 0:
+                page.mouse.down()
+        page.mouse.up()
+    page.get_by_text(re.compile(r"strokes on \d frames")).locator("visible=true").wait_for(timeout=300_000)
+
+
+def main() -> None:
+    """Make all pictures of the page."""
+    still = ASSETS / "sample-reference.jpg"
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
+        work = Path(folder)
+        film, photograph = work / "a dog at home.mp4", work / "the dog, 1 May.png"
+        write_film(film)
+        Image.open(still).convert("L").save(photograph)
+        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=CHROMIUM)
+        page = browser.new_page(viewport=WIDE)
+        with run_server(work / "home") as address:
+            open_film(page, address, film, still)
+            render_film(page)
+            page.get_by_role("tab", name="Look", exact=True).first.click()
+            show_frame(page, 50)
+            save_page(page, "web-look")
+            page.get_by_role("button", name="Light window").click()
+            save_page(page, "web-light")
+            page.get_by_role("button", name="Dark window").click()
+            page.set_viewport_size(NARROW)
+            save_page(page, "web-narrow")
+            page.set_viewport_size(WIDE)
+            page.get_by_role("tab", name="Correct", exact=True).first.click()
+            page.wait_for_timeout(2000)
+            correct_frame(page)
+            save_page(page, "web-correct")
+            page.goto(address)
+            page.get_by_role("button", name="Try it with our sample").click()
+            page.get_by_role("listbox", name="Shots").wait_for(timeout=600_000)
+            page.goto(address)
+            page.get_by_role("button", name="Choose files").wait_for()
+            page.set_input_files("kc-home input[type=file]", [photograph, still])
+            in_color(page)
+            page.goto(address)
+            page.get_by_text("Nothing is running").wait_for(timeout=600_000)
+            save_page(page, "web-home")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -40,7 +40,9 @@ globalThis.probe = {
     if (!one) return [null, ""];
     const labels = [...(one.labels ?? [])];
     const words = [one.ariaLabel, one.innerText, ...labels.map((label) => label.innerText), one.title];
-    const shown = [one, ...labels].flatMap((each) => [null, "::before", "::after"].map((part) => [each, part]));
+    const shown = [one, ...labels, ...one.querySelectorAll("*")].flatMap((each) =>
+      [null, "::before", "::after"].map((part) => [each, part])
+    );
     const isRinged = shown.some(([each, part]) => {
       const { outlineStyle, outlineWidth } = getComputedStyle(each, part);
       return outlineStyle !== "none" && parseFloat(outlineWidth) >= 1;

@@ -26,7 +26,9 @@ SIZE = (108, 192)  # rows, columns
 
 @dataclass
 class Server:
-    """``kinemacolor web``, running with `warm_python.warm_jobs`. ``opened``: the address that lets its owner in."""
+    """``kinemacolor web``, running with `warm_python.warm_jobs`. ``opened``: the address that lets its owner in,
+    where nobody has a password.
+    """
 
     address: str
     process: subprocess.Popen[bytes]
@@ -43,7 +45,7 @@ class Server:
 
 @contextmanager
 def web_server(folder: Path, *arguments: str) -> Iterator[Server]:
-    """The server, without passwords, with its films in ``folder``; it is gone when the block ends."""
+    """The server with its films in ``folder``; it is gone when the block ends."""
     log = folder.parent / f"{folder.name}.log"
     log.unlink(missing_ok=True)
     command = [sys.executable, "-P", warm_python.__file__, "--web", "--folder", str(folder), "--no-browser"]
@@ -62,8 +64,8 @@ def web_server(folder: Path, *arguments: str) -> Iterator[Server]:
 def _address(process: subprocess.Popen[bytes], log: Path) -> tuple[str, str] | None:
     text = log.read_text()
     assert process.poll() is None, text
-    found = re.search(r"(http://127\.0\.0\.1:\d+/)\?token=(\S+)", text)
-    return found and (found[1], found[2])
+    found = re.search(r"(http://127\.0\.0\.1:\d+/)(?:\?token=(\S+))? ", text)
+    return found and (found[1], found[2] or "")
 
 
 def _answers(address: str) -> bool:

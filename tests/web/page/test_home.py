@@ -33,7 +33,7 @@ class TestFilms:
         project = owner.begin(film)
         with visit(browser, server) as page:
             choose_in_menu(page, "two.mp4", "Rename")
-            page.get_by_label("Name").fill("The meadow, 1912")
+            page.get_by_role("textbox", name="Name").fill("The meadow, 1912")
             page.keyboard.press("Enter")
             card(page, "The meadow, 1912").wait_for()
             page.reload()
@@ -110,8 +110,8 @@ class TestUploads:
             page.route(pieces, lambda route: None)
             with page.expect_request(pieces) as begun:
                 drop(page, large)
-            page.unroute(pieces)
             page.reload()
+            page.unroute(pieces)
             page.get_by_text(re.compile("large.mp4: .* are here")).wait_for()
             sent: list[str] = []
             page.on("request", lambda request: request.method == "PATCH" and sent.append(request.url))

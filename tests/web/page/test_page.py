@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from kinemacolor.verification.verify import verify_film
+from support.browser import settle
 from support.page_user import drop, go_to_frame, in_color, opened_film, queue, shots, stroke
 from support.waiting import PATIENCE, until
 from support.web_page import (
@@ -56,6 +57,7 @@ class TestWholeJob:
     ) -> None:
         with web_server(folder / "new") as server, visit(browser, server) as page:
             page.get_by_text("Drop a film and its pictures here").wait_for()
+            check_first_view(page)
             page.evaluate("addEventListener('click', () => (window.clicks = (window.clicks ?? 0) + 1), true)")
             drop(page, film, *references)
             project = opened_film(page)
@@ -72,6 +74,17 @@ class TestWholeJob:
             owner = Program(server)
             assert owner.chosen(project) == [{"meadow"}, {"waves"}]
             run_as_command(page, film, result, tmp_path)
+
+
+def check_first_view(page: Any) -> None:
+    """It is quick to load also over a slow line."""
+    settle(page)
+    sizes = page.evaluate(
+        """() => ["navigation", "resource"].flatMap((kind) => performance.getEntriesByType(kind))
+        .map((one) => one.encodedBodySize)"""
+    )
+    assert len(sizes) + 1 <= 15, "and one that tells what changes, which does not end"
+    assert sum(sizes) <= 150_000
 
 
 def run_as_command(page: Any, film: Path, result: Path, tmp_path: Path) -> None:

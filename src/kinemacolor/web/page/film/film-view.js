@@ -250,10 +250,12 @@ class Film extends LitElement {
     const places = [["shots", "Shots"], ["references", "References"], ...PANELS];
     const shown = !hasShots && this.place === "shots" ? "look" : this.place;
     return html`
-      <nav class="tabs switch narrow" role="tablist" aria-label="Below the picture">
+      <nav class="switch narrow" aria-label="Below the picture">
+        <div class="tabs" role="tablist" aria-label="Below the picture">
         ${places.filter(([place]) => hasShots || place !== "shots").map(([place, words]) =>
           this.#drawTab(place, words, shown === place)
         )}
+        </div>
       </nav>
     `;
   }

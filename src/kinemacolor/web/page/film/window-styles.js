@@ -119,6 +119,9 @@ export const windowStyles = css`
       background: var(--surface-1);
       scrollbar-width: none;
     }
+    .switch .tabs {
+      height: 100%;
+    }
     .switch .tab {
       flex: 1;
       justify-content: center;

@@ -217,8 +217,7 @@ class LookPanel extends LitElement {
         <div class="pair">
           <button class="button" ?disabled=${!next} @click=${() =>
             store.actions.showShot(next.number)}>Next one</button>
-          <button class="button" @click=${() =>
-            store.actions.correctFrame(store.state.frame)}>Correct frame</button>
+          <button class="button" @click=${() => store.actions.correctFrame(store.state.frame)}>Correct frame</button>
         </div>
       </div>
     `;
