@@ -23,7 +23,7 @@ from kinemacolor.web.film_card import describe_film as describe_film_of
 from kinemacolor.web.picture_cache import REFERENCE_SIDE, fit_preview_size, write_picture_file
 from kinemacolor.web.project import Project
 from kinemacolor.web.project_creation import count_frames_before as count_frames
-from kinemacolor.web.upload_checks import check_film_content, check_reference_content
+from kinemacolor.web.upload_checks import check_film_content, check_name_fits, check_reference_content
 
 POSTER_SIDE = 480  # px: the longer side of the picture of a film
 
@@ -32,6 +32,8 @@ def check_film(path: str, is_upload: bool) -> None:
     """Raise InputError for a film that cannot be read, or an upload of a kind that is not taken."""
     if is_upload:
         check_film_content(Path(path))
+        if Path(path).is_file():
+            check_name_fits(Path(path))
     probe_film(Path(path))
 
 

@@ -12,11 +12,10 @@ def check_film_content(path: Path) -> None:
     """Raise InputError for what is no film, picture or folder of pictures of a kind that may be uploaded."""
     files = find_pictures(path) if path.is_dir() else [path]
     for file in files:
-        _check_name_fits(file)
         check_reference_content(file)
 
 
-def _check_name_fits(path: Path) -> None:
+def check_name_fits(path: Path) -> None:
     """Raise InputError for a picture that is called a film, or a film that is called a picture.
 
     By its name alone a project knows whether it is a photograph.

@@ -34,11 +34,11 @@ export class Conversation {
   askSoon() {
     this.stop();
     const { painting } = this;
-    if (!operationsOf(painting.state.history).length) {
-      painting.set({ spread: { status: "none", asked: [], frames: [], problem: null } });
-      return;
+    const asked = this.#frames();
+    if (!asked.length || !operationsOf(painting.state.history).length) {
+      return this.#tell({ status: "none", asked: [], frames: [], problem: null });
     }
-    this.#tell({ status: "waiting", asked: this.#frames(), problem: null });
+    this.#tell({ status: "waiting", asked, problem: null });
     this.timer = setTimeout(() => void this.ask(), REST);
   }
 
@@ -47,10 +47,9 @@ export class Conversation {
     this.stop();
     const { painting } = this;
     const { frame, base, isWhole } = painting.state;
-    if (frame === null || !painting.layer || !base || !painting.film.shot(frame)) return;
-    if (painting.layer.share() < LEAST_SHARE) return this.#tell({ status: "failed", problem: TOO_LITTLE });
     const frames = this.#frames();
-    if (!frames.length) return this.#tell({ status: "failed", problem: "This shot has no other frame." });
+    if (frame === null || !painting.layer || !base || !frames.length) return;
+    if (painting.layer.share() < LEAST_SHARE) return this.#tell({ status: "failed", problem: TOO_LITTLE });
     const { signal } = this.asking = new AbortController();
     this.#tell({ status: "working", asked: frames, problem: null });
     const strokes = { layer: encodeLayer(painting.layer), painted_on: isWhole ? base.painted_on : null };

@@ -23,6 +23,7 @@ export function describeSpread({ spread, history }) {
   if (status === "working") return { kind: "on", words: `Colouring ${asked.length} frames`, more: "" };
   if (status === "waiting") return { kind: "", words: painted, more: "Shown on other frames when you pause." };
   if (status === "failed") return { kind: "bad", words: "Not shown", more: problem ?? "" };
+  if (strokes) return { kind: "", words: painted, more: "There is no other frame to show them on." };
   return { kind: "", words: "No strokes", more: "Paint, and see here how it spreads over the shot." };
 }
 
