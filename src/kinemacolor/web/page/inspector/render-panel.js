@@ -14,6 +14,7 @@ import { purposeOf, purposes, queryOf, taskOf } from "./purposes.js";
 /** @typedef {import("./purposes.js").RenderChoice} RenderChoice */
 
 const ACTIVE = ["queued", "running"];
+const RECORD = ".kinemacolor.json"; // what the name of a result's record adds to it
 
 class RenderPanel extends LitElement {
   static properties = {
@@ -57,7 +58,12 @@ class RenderPanel extends LitElement {
         gap: var(--space-2);
         min-height: var(--row-height);
       }
+      section,
+      ul {
+        min-width: 0;
+      }
       li .name {
+        display: grid;
         flex: 1;
         min-width: 0;
       }
@@ -198,18 +204,19 @@ class RenderPanel extends LitElement {
   /** @param {import("../core/api.d.ts").ProjectView} project */
   #results(project) {
     if (!project.results.length) return nothing;
+    const isRecord = (/** @type {{name: string}} */ one) => one.name.endsWith(RECORD);
     return html`
       <section class="part" aria-label="Results">
         <h3>Results</h3>
         <ul>
-          ${repeat(project.results, (/** @type {any} */ one) => one.name, (/** @type {any} */ one) =>
+          ${repeat(project.results.filter((one) => !isRecord(one)), (one) => one.name, (one) =>
             html`
               <li>
                 <span class="name">
                   <a class="cut" href=${one.url} download dir="auto" title=${one.name}>${one.name}</a>
                   <span class="quiet">${bytes(one.size_bytes)}${one.is_partial ? ", not whole" : ""}${one.is_outdated
                     ? ", made before the last change"
-                    : ""}</span>
+                    : ""}${this.#record(project.results.find(({ name }) => name === one.name + RECORD))}</span>
                 </span>
                 <a class="button" href=${one.url} download aria-label=${`Download ${one.name}`}>${icon(
                   "download",
@@ -219,6 +226,13 @@ class RenderPanel extends LitElement {
         </ul>
       </section>
     `;
+  }
+
+  /** What says how a result was made, beside it. @param {import("../core/api.d.ts").ResultView | undefined} record */
+  #record(record) {
+    if (!record) return nothing;
+    const title = "How it was made: keep it beside the film, to verify it";
+    return html`, <a href=${record.url} download=${record.name} title=${title}>its record</a>`;
   }
 
   /** @param {boolean} isPhotograph */
