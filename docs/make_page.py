@@ -145,7 +145,7 @@ def main() -> None:
             page.locator("kc-toasts li").wait_for(state="detached")
             page.get_by_role("tab", name="Look", exact=True).first.click()
             show_frame(page, FRAME)
-            save_page(page, "web-look")
+            save_page(page, "web-film")
             page.get_by_role("button", name="Light window").click()
             save_page(page, "web-light")
             page.get_by_role("button", name="Dark window").click()
