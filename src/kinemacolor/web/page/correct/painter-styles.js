@@ -18,15 +18,20 @@ export const painterStyles = css`
     -webkit-touch-callout: none;
   }
   .frame:focus-visible {
-    outline-offset: 0;
+    outline-offset: -2px; /* nothing beside the frame is in sight */
   }
   .frame > img,
-  .frame > canvas {
+  .frame > canvas,
+  .frame > .doubt {
     position: absolute;
     inset: 0;
     width: 100%;
     height: 100%;
     pointer-events: none;
+  }
+  .doubt {
+    background: var(--doubt-hatch);
+    mask-size: 100% 100%;
   }
   .ring {
     position: absolute;
