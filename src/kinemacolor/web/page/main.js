@@ -84,6 +84,14 @@ class App extends LitElement {
         border-top: 1px solid var(--line);
         background: var(--surface-1);
       }
+      .bar {
+        display: flex;
+        align-items: center;
+        height: var(--top-height);
+        padding: 0 var(--space-2);
+        border-bottom: 1px solid var(--line);
+        background: var(--surface-1);
+      }
       kc-queue,
       .trouble {
         grid-area: 2 / 1;
@@ -109,6 +117,7 @@ class App extends LitElement {
     /** @type {string | null} */
     this.film = null;
     this.name = "";
+    this.cameFromHome = false;
     /** What loads the window of a film, or why that did not work. @type {Promise<unknown> | null} */
     this.loading = null;
     new StoreController(this, () => live);
@@ -141,6 +150,7 @@ class App extends LitElement {
 
   /** @param {string} address */
   #goTo(address) {
+    dispatchEvent(new Event("kc-leave"));
     history.pushState(null, "", address);
     this.#show();
   }
@@ -151,8 +161,9 @@ class App extends LitElement {
     this.film = film;
     listenTo(film);
     if (film && !this.loading) {
-      this.loading = import("./film/film-view.js").catch(() => {
+      this.loading = import("./film/film-view.js").then(() => this.requestUpdate(), () => {
         this.loading = null;
+        if (this.film) this.#goTo("/");
         notify("The window of the film did not load. Is the server still running?", "problem");
       });
     }
@@ -168,10 +179,22 @@ class App extends LitElement {
     if (live.state.jobs.length || live.state.others || live.state.uploads.length) void import("./queue/queue-line.js");
   }
 
+  /** Until the window of a film is loaded, home stays, or its bar stands there alone. */
+  #drawView() {
+    const isLoaded = customElements.get("kc-film");
+    if (this.film && isLoaded) return html`<kc-film .film=${this.film}></kc-film>`;
+    this.cameFromHome ||= !this.film;
+    return this.cameFromHome
+      ? html`<kc-home aria-busy=${this.film ? "true" : "false"}></kc-home>`
+      : html`<div class="bar" aria-busy="true"><a class="button bare" href="/" aria-label="Home">${
+        icon("home")
+      }</a></div>`;
+  }
+
   render() {
     const { trouble } = live.state;
     return html`
-      ${this.film ? html`<kc-film .film=${this.film}></kc-film>` : html`<kc-home></kc-home>`}
+      ${this.#drawView()}
       ${trouble ? html`<p class="trouble" role="status">${icon("warn")} ${trouble}</p>` : nothing}
       <kc-queue></kc-queue>
       <kc-toasts></kc-toasts>

@@ -10,12 +10,14 @@ export const painterStyles = css`
     position: absolute;
     inset: 0;
     overflow: hidden;
-    background: var(--room);
     cursor: none;
     touch-action: none;
     user-select: none;
     -webkit-user-select: none;
     -webkit-touch-callout: none;
+  }
+  .frame[aria-busy="false"] {
+    background: var(--room); /* until then the viewer's picture of the frame is seen */
   }
   .frame:focus-visible {
     outline-offset: -2px; /* nothing beside the frame is in sight */

@@ -24,6 +24,9 @@ const PANELS = [["look", "Look"], ["correct", "Correct"], ["render", "Render"], 
 /** @type {Record<Panel, string>} */
 const PANEL_KEYS = { look: "Shift+L", correct: "Shift+C", render: "Shift+R", report: "Shift+P" };
 
+/** The frame that somebody painted on last, and did not keep. @param {string} film */
+const findDraft = async (film) => new (await import("../correct/drafts.js")).Drafts(film, localStorage).latest();
+
 class Film extends LitElement {
   static properties = { film: {}, place: { state: true }, isMissing: { state: true } };
   static styles = [shared, windowStyles];
@@ -129,7 +132,10 @@ class Film extends LitElement {
     this.isMissing = !store.state.project;
     hear();
     const hasPlace = shot !== null || store.state.plan;
-    if (store === this.store && store.state.shots && frame === null && hasPlace) await router.go();
+    if (store !== this.store) return;
+    const drafted = panel === "correct" && frame === null && shot === null ? await findDraft(this.film) : null;
+    if (drafted !== null) await store.actions.showFrame(drafted);
+    else if (store.state.shots && frame === null && hasPlace) await router.go();
     else if (shot !== null && !store.state.shots) store.set({ frame: 0 });
   }
 
