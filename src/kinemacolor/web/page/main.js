@@ -37,6 +37,17 @@ function refuseFiles(event) {
   event.dataTransfer.dropEffect = "none";
 }
 
+/** Shows the keys there are, unless it is a letter of a text. @param {KeyboardEvent} event */
+async function help(event) {
+  if (event.key !== "?" || event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey) return;
+  const path = event.composedPath();
+  const [target] = /** @type {HTMLElement[]} */ (path);
+  if (target.matches?.("input, textarea, select") || path.some((one) => one instanceof HTMLDialogElement)) return;
+  await showKeys();
+}
+
+const showKeys = async () => (await import("./core/keys.js")).showHelp();
+
 /** What the bar of every view has at its end: the keys, and light or dark. */
 class PageButtons extends LitElement {
   static styles = [
@@ -52,10 +63,9 @@ class PageButtons extends LitElement {
   render() {
     const theme = document.documentElement.dataset.theme === "light" ? "dark" : "light";
     const change = () => (setTheme(theme), this.requestUpdate());
-    const help = async () => (await import("./core/keys.js")).showHelp();
     const [keys, words] = ["Keys (?)", theme === "light" ? "Light window" : "Dark window"];
     return html`
-      <button class="button bare desk" title=${keys} aria-label=${keys} @click=${help}>${icon("keyboard")}</button>
+      <button class="button bare desk" title=${keys} aria-label=${keys} @click=${showKeys}>${icon("keyboard")}</button>
       <button class="button bare" title=${words} aria-label=${words} @click=${change}>
         ${icon(theme === "light" ? "sun" : "moon")}
       </button>
@@ -130,6 +140,7 @@ class App extends LitElement {
       this.requestUpdate();
     });
     addEventListener("popstate", () => this.#show());
+    addEventListener("keydown", help);
     addEventListener("beforeunload", (event) => live.state.uploads.length && event.preventDefault());
   }
 

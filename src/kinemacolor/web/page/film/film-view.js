@@ -120,7 +120,10 @@ class Film extends LitElement {
       live.listen(hear),
       store.listen((state, before) => {
         if (state.project?.title !== before.project?.title) this.#tell(state.project?.title ?? "");
-        if (state.panel !== before.panel) this.place = state.panel;
+        if (state.panel !== before.panel) {
+          this.place = state.panel;
+          requestAnimationFrame(() => this.#focusTab());
+        }
       }),
     ];
     this.stopListening = () => stops.forEach((stop) => stop());
@@ -142,6 +145,13 @@ class Film extends LitElement {
   /** @param {string} name */
   #tell(name) {
     this.dispatchEvent(new CustomEvent("kc-name", { detail: name, bubbles: true, composed: true }));
+  }
+
+  /** What had the focus went with the panel it was in: its tab takes it. */
+  #focusTab() {
+    if (document.activeElement !== document.body) return;
+    const tabs = /** @type {NodeListOf<HTMLElement>} */ (this.renderRoot.querySelectorAll("[aria-selected=true]"));
+    [...tabs].find((tab) => tab.checkVisibility())?.focus();
   }
 
   /** @param {Place} place */
