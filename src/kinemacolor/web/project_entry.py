@@ -7,6 +7,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from kinemacolor.web.names import clean_name
 
+FilmPart = tuple[float, float | None]  # start and end in seconds; None: to the end of the film
+
 
 class ProjectEntry(BaseModel):
     """Contents of `project.json`.
@@ -21,3 +23,8 @@ class ProjectEntry(BaseModel):
     created: float
     start_seconds: float = 0
     end_seconds: float | None = None
+
+    @property
+    def part(self) -> FilmPart:
+        """The part of the film to work on."""
+        return self.start_seconds, self.end_seconds
