@@ -58,7 +58,7 @@ def create_project_at(folder: Path, film: Path, check: Callable[[Path], None] | 
     with _discarding_incomplete(folder):
         (check or probe_film)(folder / film)
         title = film.name if (folder / film).is_file() or film.is_absolute() else _pictures_title(folder / film)
-        entry = ProjectEntry(title=title, film=film, created=time.time())
+        entry = ProjectEntry(title=clean_name(title) or "film", film=film, created=time.time())
         with write_file_atomically(folder / "project.json") as stream:
             stream.write(entry.model_dump_json().encode())
     return Project(folder)
