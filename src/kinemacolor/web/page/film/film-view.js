@@ -74,6 +74,7 @@ class Film extends LitElement {
     this.router?.stop();
     this.stopListening();
     this.store?.looking?.abort();
+    this.store?.withdraw();
     this.store = null;
   }
 
