@@ -3,7 +3,7 @@ import { readSession } from "../core/client.js";
 import { html, LitElement, live, nothing } from "../vendor/lit.js";
 import { icon } from "../core/icons.js";
 import { StoreController } from "../core/store.js";
-import { shared } from "../core/styles.js";
+import { filled, shared } from "../core/styles.js";
 import { inSteps, qualities, SHARPNESS, shotsOf, unlessOwn, valuesOf } from "./look-choices.js";
 import { panel } from "./panel-styles.js";
 
@@ -120,6 +120,7 @@ class LookPanel extends LitElement {
         <div class="named"><label for="strength">Strength</label><output>${Math.round(100 * shown)} %</output></div>
         <input
           type="range" id="strength" min="0" max="200" step="5" .value=${live(String(Math.round(100 * shown)))}
+          .style=${filled(100 * shown, 0, 200)}
           @input=${(/** @type {Event} */ event) =>
             store.set({ trial: { ...store.state.trial, saturation: numberOf(event) } })}
           @change=${(/** @type {Event} */ event) =>
