@@ -262,7 +262,7 @@ class RenderPanel extends LitElement {
       <label class="choice">
         <input type="checkbox" .checked=${live(confidence)} @change=${(/** @type {Event} */ event) =>
           this.choose({ confidence: isChecked(event) })}>
-        <span>Also how sure the model is, as a film</span>
+        <span>Also a map of how sure the colours are, as a film</span>
       </label>
     `;
   }
