@@ -221,7 +221,9 @@ class ShotTools extends LitElement {
           )}
         </select>
         ${this.#drawChosen(state?.chosen ?? new Set())}
-        <span class="told soft small cut number" role="status">${job ? describeJob(job) : this.told}</span>
+        <span class="told soft small cut number" role="status">${job
+          ? describeJob(job, this.shots.length)
+          : this.told}</span>
         <span class="gap"></span>
         <div class="tools">${tools.map((tool) => this.#drawTool(tool))}</div>
         ${this.#drawMenu(tools)}
