@@ -146,6 +146,38 @@ def test_another_part_of_the_film_is_undone_too(project: Project) -> None:
     assert make_project_plan(project, SMALL, quiet) == project.require_plan()
 
 
+@pytest.mark.parametrize("kept", range(3))
+def test_an_undo_that_is_killed_is_done_when_the_project_is_read_next(
+    project: Project, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    """However many of its files were there: nothing that could be redone is lost."""
+    give(project, "a.png", picture_bytes(2), 2)
+    make_project_plan(project, SMALL, quiet)
+    before = look(project)
+    restrict_project(project, 0.1, 0.3)
+    changed = look(project)
+    left, replace = kept, Path.replace
+
+    def killed(source: Path, target: Path) -> Path:
+        nonlocal left
+        if "history" in source.parts and source.suffix == ".new" and target.name != "move":
+            left -= 1
+            if left < 0:
+                raise KeyboardInterrupt
+        return replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            move_in_history(project, -1)
+    with project.exclusive_changes("Nothing"):
+        assert look(project) == before
+    assert not list(project.folder.rglob(".*.new"))
+    assert labels(project)[1] == "Part of the film"
+    move_in_history(project, 1)
+    assert look(project) == changed
+
+
 @pytest.mark.parametrize("step", ["Finding shots", "Choosing pictures"])
 def test_a_part_that_is_undone_while_it_is_planned_leaves_nothing(project: Project, step: str) -> None:
     """Neither its survey nor a plan of it: the plan is that of the whole film again."""

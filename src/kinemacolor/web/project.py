@@ -14,16 +14,18 @@ from kinemacolor.plan.document import Plan
 from kinemacolor.references.load import check_reference_specs
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.utils.arrays import UInt8Array
-from kinemacolor.utils.files import translate_disk_errors
+from kinemacolor.utils.files import translate_disk_errors, write_file_atomically
 from kinemacolor.video.images import FILM_SUFFIXES, PICTURE_SUFFIXES, write_picture
 from kinemacolor.web.corrected_plan import place_correction
 from kinemacolor.web.edited_cuts import keep_cuts_of
 from kinemacolor.web.history import ProjectHistory
 from kinemacolor.web.names import safe_file_name
+from kinemacolor.web.project_entry import ProjectEntry
 from kinemacolor.web.project_folder import ProjectFolder
 from kinemacolor.web.storage import NotFoundError, unused_path
 
 REFERENCE_ADDED = "Reference added"
+_FILES_OF_A_PART = ("suggestions.json", "try.mp4", "tried.json")
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,39 @@ class Project(ProjectFolder):
         history = ProjectHistory(self)
         with self.change_lock:
             with suppress(ResourceError):
+                self.finish_move()
                 history.begin()
             yield
             with suppress(ResourceError):
                 history.record(label, joins)
+
+    def finish_move(self) -> None:
+        """Do what an undo or redo began, also one that was killed; the project is locked by `change_lock`."""
+        history = ProjectHistory(self)
+        if not history.is_moving:
+            return
+        try:
+            start_seconds, end_seconds = history.restore_files()
+        except (UsageError, OSError, ValueError, IndexError):  # of a history that is damaged
+            history.give_up_move()
+            return
+        entry = self.entry.model_copy(update={"start_seconds": start_seconds, "end_seconds": end_seconds})
+        if entry != self.entry:
+            self.change_part(entry)
+        history.end_move()
+
+    def change_part(self, entry: ProjectEntry) -> None:
+        """Write another part of the film into the project, and remove what was found of the old one."""
+        for folder in (self.survey_folder, self.report_folder):
+            shutil.rmtree(folder, ignore_errors=True)
+        for file in (self.comparison_file, *map(self.folder.joinpath, _FILES_OF_A_PART)):
+            file.unlink(missing_ok=True)
+        self.write_entry(entry)
+
+    def write_entry(self, entry: ProjectEntry) -> None:
+        """Write `project.json`. Raises ResourceError."""
+        with write_file_atomically(self.folder / "project.json") as stream:
+            stream.write(entry.model_dump_json().encode())
 
     def add_reference(
         self, name: str, upload: Path, frame: int | None = None, *, check: Callable[[Path], None] | None = None
