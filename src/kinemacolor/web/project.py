@@ -138,7 +138,8 @@ class Project(ProjectFolder):
                 path = next((one for one in self.list_references() if name in (one.name, one.stem)), Path())
             if not path.is_relative_to(self.folder):
                 raise NotFoundError(f"there is no reference {name[:60]!r}")
-            self.move_to_trash(path)
+            if not path.is_relative_to(self.folder / "stills"):  # the film's, which earlier plans name as well
+                self.move_to_trash(path)
 
     def assign_references(self, chosen: Mapping[int, Sequence[str]]) -> Plan:
         """Assign references, by name or file name, to shots (numbers from 1); as the user's choice they have no score.
@@ -182,7 +183,7 @@ class Project(ProjectFolder):
                 path.parent.mkdir(exist_ok=True)
                 write_picture(fresh, picture)
             try:
-                _check_reference(fresh)
+                _check_reference(fresh, f"the picture of frame {frame}")
                 self.move_to_trash(path, copy=True)
                 fresh.replace(path)
             finally:
@@ -253,12 +254,15 @@ class Project(ProjectFolder):
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _check_reference(path: Path) -> None:
-    """Raise InputError for a file that cannot be a reference; the message does not show the server's folder."""
+def _check_reference(path: Path, name: str | None = None) -> None:
+    """Raise InputError for a file that cannot be a reference; the message does not show the server's folder.
+
+    ``name``: what the user calls it, by default as the file.
+    """
     try:
         check_reference_specs((ReferenceSpec(path),))
     except InputError as error:
-        raise InputError(str(error).replace(f"{path.parent}/", "")) from error
+        raise InputError(str(error).replace(str(path), name or path.name)) from error
 
 
 def _name_choices(chosen: Mapping[int, Sequence[str]]) -> str:

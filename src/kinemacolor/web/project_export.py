@@ -43,7 +43,7 @@ def export_project(project: Project, *, with_results: bool) -> Iterator[bytes]:
     """Check that a project can be exported, and give its zip in pieces, of which none is held longer than it is sent.
 
     It has the film, also one of the server's folder, the references, stills of them, plan and cuts. Raises InputError
-    where the film is gone, UsageError for a damaged plan.
+    where the film or a picture is gone, UsageError for a damaged plan.
     """
     film = project.film
     if not film.exists():
@@ -59,7 +59,10 @@ def export_project(project: Project, *, with_results: bool) -> Iterator[bytes]:
         if file.is_file():
             plan = Plan.read(file)
             texts[name] = _place_film(plan, project.folder / inside).to_json(project.folder)
-            kept += [entry.path for entry in plan.references.values()]
+            for entry in plan.references.values():
+                if name == "plan.json" and not entry.path.is_file():
+                    raise InputError(f"{entry.path.name} is gone: give it again, or remove it from the references")
+                kept.append(entry.path)
     if project.shots_file.is_file():
         texts["shots.json"] = project.shots_file.read_text(encoding="utf-8")
     kept += list_result_files(project) if with_results else []
