@@ -111,12 +111,10 @@ class References extends LitElement {
               A reference is a picture in colour of what is seen here: its colours are carried over to everything that it fits.
             </p>
           `}
-          <div class="advice">
-            ${store.state.plan && shot && wantsPicture(shot)
-              ? html`<kc-wanted-picture .store=${store} .shot=${shot}></kc-wanted-picture>`
-              : nothing}
-            <kc-suggested-frames .store=${store}></kc-suggested-frames>
-          </div>
+          <kc-suggested-frames class="advice" .store=${store}></kc-suggested-frames>
+          ${store.state.plan && shot && wantsPicture(shot)
+            ? html`<kc-wanted-picture class="advice" .store=${store} .shot=${shot}></kc-wanted-picture>`
+            : nothing}
         </div>
         <button class="drop" @click=${this.#pick}>
           ${icon("picture")}
