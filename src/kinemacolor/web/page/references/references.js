@@ -7,6 +7,7 @@ import "../core/menu.js";
 import { live } from "../core/client.js";
 import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
+import { findShotJob } from "../filmstrip/finding.js";
 import { wantsPicture } from "../filmstrip/shot-list.js";
 import { classMap, html, LitElement, nothing, repeat } from "../vendor/lit.js";
 import { addPictures, arrivalsOf, pickFiles } from "./adding.js";
@@ -110,12 +111,10 @@ class References extends LitElement {
               A reference is a picture in colour of what is seen here: its colours are carried over to everything that it fits.
             </p>
           `}
-          <div class="advice">
-            ${store.state.plan && shot && wantsPicture(shot)
-              ? html`<kc-wanted-picture .store=${store} .shot=${shot}></kc-wanted-picture>`
-              : nothing}
-            <kc-suggested-frames .store=${store}></kc-suggested-frames>
-          </div>
+          <kc-suggested-frames class="advice" .store=${store}></kc-suggested-frames>
+          ${store.state.plan && shot && wantsPicture(shot)
+            ? html`<kc-wanted-picture class="advice" .store=${store} .shot=${shot}></kc-wanted-picture>`
+            : nothing}
         </div>
         <button class="drop" @click=${this.#pick}>
           ${icon("picture")}
@@ -159,7 +158,14 @@ class References extends LitElement {
     const { url, used, frame } = reference;
     const name = labelOf(reference);
     const hasChosen = isChosen(store, used);
-    const where = store.state.project?.is_photograph ? "" : used.length ? list(used) : "not used";
+    const isPlanning = !store.state.plan || findShotJob(store)?.kind === "plan";
+    const where = store.state.project?.is_photograph
+      ? ""
+      : used.length
+      ? list(used)
+      : isPlanning
+      ? "being chosen"
+      : "not used";
     const facts = [where, frame === null ? "" : `is frame ${frame}`].filter(Boolean).join(" · ");
     /** @param {KeyboardEvent} event */
     const press = (event) => event.key === "Delete" && void this.#remove(store, reference);
