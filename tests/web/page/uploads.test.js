@@ -131,7 +131,7 @@ Deno.test("an upload that was swept away begins anew", async () => {
 Deno.test("what the server refuses is told in its words", async () => {
   const server = new FakeServer();
   server.fail = () => Response.json({ error: "the disk is full" }, { status: 507 });
-  await assertRejects(uploadFile(file()), /the disk is full/);
+  await assertRejects(uploadFile(file()), /^Problem: The disk is full/);
   assertEquals(live.state.uploads, []);
 });
 

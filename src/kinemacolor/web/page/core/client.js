@@ -11,7 +11,7 @@ export class Problem extends Error {
    * @param {any} [answer] what else the server said
    */
   constructor(message, status, answer = {}) {
-    super(message);
+    super(message.replace(/^[a-z]+(?=[ ,:;'])/, (word) => word[0].toUpperCase() + word.slice(1)));
     this.name = "Problem";
     this.status = status;
     this.answer = answer;

@@ -154,11 +154,16 @@ function makeActions(store) {
   const actions = {
     attempt,
 
-    /** Reads everything anew; called when the film is opened and when its `revision` changes. */
+    /** Reads everything anew, when the film is opened or its `revision` changes; gives false where there is none. */
     reload: () =>
       attempt(async () => {
         /** @type {ProjectView} */
-        const project = await get(store.path());
+        const project = await get(store.path()).catch((error) => {
+          if (error.status === 0) return undefined; // told for the whole page, which hears when it answers again
+          if (store.state.project || error.status !== 404) throw error;
+          return null;
+        });
+        if (!project) return project !== null;
         const { looked_at, planned } = project;
         const [shots, plan, players] = await Promise.all([
           looked_at || planned ? orNull(get(store.path("/shots"))) : null,
@@ -167,6 +172,7 @@ function makeActions(store) {
         ]);
         store.set({ project, shots, plan, players });
         await actions.showFrame(store.state.frame, { again: true });
+        return true;
       }),
 
     /**
@@ -200,7 +206,12 @@ function makeActions(store) {
         store.set({
           look: null,
           isLooking: false,
-          lookProblem: error instanceof Error ? error.message : String(error),
+          // That the server does not answer is told for the whole page.
+          lookProblem: error instanceof Problem && !error.status
+            ? "This picture could not be loaded."
+            : error instanceof Error
+            ? error.message
+            : String(error),
         });
       }
     },

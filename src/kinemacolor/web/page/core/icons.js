@@ -87,3 +87,11 @@ export const icon = (name, size = 16) =>
       <path d=${ICONS[name] ?? ""}></path>
     </svg>
   `;
+
+/**
+ * A picture that did not come leaves its place empty: `<img @error=${hideBroken} @load=${hideBroken}>`.
+ * @param {Event} event
+ */
+export function hideBroken({ type, currentTarget }) {
+  /** @type {HTMLElement} */ (currentTarget).style.visibility = type === "error" ? "hidden" : "";
+}

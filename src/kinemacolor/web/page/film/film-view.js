@@ -130,9 +130,8 @@ class Film extends LitElement {
     listenTo(this.film);
     hear();
     this.isOpening = true;
-    await store.actions.reload();
+    this.isMissing = await store.actions.reload() === false;
     this.isOpening = false;
-    this.isMissing = !store.state.project;
     hear();
     const hasPlace = shot !== null || store.state.plan;
     if (store !== this.store) return;
@@ -193,6 +192,11 @@ class Film extends LitElement {
 
   #drawMissing() {
     return html`
+      <header>
+        <a class="button bare" href="/" aria-label="Home" title="Home">${icon("home")}</a>
+        <span class="grow"></span>
+        <kc-page-buttons></kc-page-buttons>
+      </header>
       <main class="missing">
         <h1>This film is not here</h1>
         <p class="soft">Perhaps it was removed, or it is another user's.</p>

@@ -22,10 +22,11 @@ export const windowStyles = css`
     align-content: center;
     justify-items: center;
     gap: var(--space-3);
-    height: 100%;
+    height: calc(100% - var(--top-height));
   }
   header {
     grid-area: top;
+    min-height: var(--top-height);
     display: flex;
     align-items: center;
     gap: var(--space-2);

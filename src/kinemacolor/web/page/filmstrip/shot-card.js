@@ -2,7 +2,7 @@
 import { classMap, html, nothing } from "../vendor/lit.js";
 import { describeFault } from "../core/faults.js";
 import { clockTenth, span } from "../core/format.js";
-import { icon } from "../core/icons.js";
+import { hideBroken, icon } from "../core/icons.js";
 import { describeDoubt, describeScore, describeState, isUnsure, wantsPicture } from "./shot-list.js";
 
 /** @typedef {import("./shot-list.js").Shot} Shot */
@@ -77,8 +77,11 @@ export function drawShot(card) {
       aria-selected=${card.isChosen} aria-current=${card.isCurrent ? "true" : nothing}
       aria-setsize=${card.count} aria-posinset=${card.position} aria-label=${describe(card)}>
       <span class="frame">
-        <img src=${shot.picture ?? nothing} alt="" decoding="async" draggable="false">
-        ${color ? html`<img class="color" src=${color} alt="" decoding="async" draggable="false">` : nothing}
+        <img @error=${hideBroken} @load=${hideBroken} src=${shot.picture ??
+          nothing} alt="" decoding="async" draggable="false">
+        ${color
+          ? html`<img @error=${hideBroken} @load=${hideBroken} class="color" src=${color} alt="" decoding="async" draggable="false">`
+          : nothing}
         ${mark ? html`<span class="mark" data-act="pictures" title=${mark.title}>${icon(mark.name)}</span>` : nothing}
         ${card.isChosen ? html`<span class="mark tick">${icon("check")}</span>` : nothing}
         ${drawPictures(card)}
@@ -114,7 +117,9 @@ function drawPictures({ shot, pictureOf }) {
   return html`
     <span class="pictures" data-act="pictures">
       ${shot.references.slice(0, MOST_PICTURES).map(({ name, score }) =>
-        html`<img src=${pictureOf(name) ?? ""} alt="" title="${name}: ${describeScore(score)}" draggable="false">`
+        html`<img @error=${hideBroken} @load=${hideBroken} src=${pictureOf(name) ?? ""} alt="" title="${name}: ${
+          describeScore(score)
+        }" draggable="false">`
       )}
       ${more > 0 ? html`<span>+${more}</span>` : nothing}
     </span>

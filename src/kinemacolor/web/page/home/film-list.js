@@ -1,7 +1,7 @@
 /** The films there are, as cards: found, ordered, opened, renamed, exported, removed. */
 import { live, patch, post, Problem, remove } from "../core/client.js";
 import { bytes, clock, count, day } from "../core/format.js";
-import { icon } from "../core/icons.js";
+import { hideBroken, icon } from "../core/icons.js";
 import "../core/menu.js";
 import { notify } from "../core/notify.js";
 import { StoreController } from "../core/store.js";
@@ -201,7 +201,7 @@ class FilmList extends LitElement {
       <li>
         <div class="cover">
           ${project.picture
-            ? html`<img src=${project.picture} alt="" loading="lazy">`
+            ? html`<img @error=${hideBroken} @load=${hideBroken} src=${project.picture} alt="" loading="lazy">`
             : icon(project.is_photograph ? "picture" : "film", 32)}
           ${state.part === undefined
             ? nothing

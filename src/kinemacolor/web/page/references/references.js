@@ -2,7 +2,7 @@
  * `<kc-references>`: the pictures and colour films that the colours come from: where each is used, and giving more of them.
  */
 import { count, list, percent } from "../core/format.js";
-import { icon } from "../core/icons.js";
+import { hideBroken, icon } from "../core/icons.js";
 import "../core/menu.js";
 import { live } from "../core/client.js";
 import { StoreController } from "../core/store.js";
@@ -178,7 +178,7 @@ class References extends LitElement {
           @click=${() => this.#chooseShots(reference)} @keydown=${press}
           @pointerdown=${(/** @type {PointerEvent} */ event) => reference.is_film || dragReference(event, reference)}>
           <span class="picture">
-            <img class="thumb" src=${url} alt="" loading="lazy" decoding="async" draggable="false">
+            <img @error=${hideBroken} @load=${hideBroken} class="thumb" src=${url} alt="" loading="lazy" decoding="async" draggable="false">
             ${reference.is_film ? html`<span class="mark" title="A colour film">${icon("film")}</span>` : nothing}
             ${reference.is_partial
               ? html`<span class="mark" title="Partial: only what is painted counts">${icon("brush")}</span>`

@@ -2,6 +2,7 @@
  * `<kc-reference-pane>`: the pictures that give a shot its colours, beside the frame: one of them large, as high as the
  * frame. In it a ring stands where a colour was found.
  */
+import { hideBroken } from "../core/icons.js";
 import { shared } from "../core/styles.js";
 import { labelOf } from "../references/reference-list.js";
 import { css, html, LitElement, nothing } from "../vendor/lit.js";
@@ -122,7 +123,7 @@ export class ReferencePane extends LitElement {
     const label = labelOf(shown);
     return html`
       <div class="large">
-        <img src=${shown.url} alt="The reference ${label}">
+        <img @error=${hideBroken} @load=${hideBroken} src=${shown.url} alt="The reference ${label}">
         ${this.found?.reference === shown.name ? html`<span class="ring"></span>` : nothing}
         <span class="tag cut" dir="auto" title=${label}>${label}</span>
         ${this.references.length > 1
@@ -143,7 +144,7 @@ export class ReferencePane extends LitElement {
           aria-label=${labelOf(one)}
           title=${labelOf(one)}
           @click=${() => (this.chosen = name)}
-        ><img src=${url} alt="" loading="lazy"></button>
+        ><img @error=${hideBroken} @load=${hideBroken} src=${url} alt="" loading="lazy"></button>
       </li>
     `;
   }
