@@ -105,7 +105,8 @@ def open_film(path: Path, formats: Sequence[str] = FILM_FORMATS) -> av.container
                 f"Give the film itself, or convert it to .mkv or .mp4"
             ) from error
         raise InputError(
-            f"{path} cannot be read as a film: it is another kind of file, or cut off before its index. Play it in another program, or fetch it again"
+            f"{path} cannot be read as a film: it is another kind of file, or "
+            f"cut off before its index. Play it in another program, or fetch it again"
         ) from error
 
 

@@ -50,7 +50,7 @@ class TestAddress:
     def test_a_film_that_is_not_there(self, browser: Any, server: Server) -> None:
         with visit(browser, server, "films/nothing", expected="404") as page:
             page.get_by_text("This film is not here").wait_for()
-            page.get_by_role("link", name="Home").click()
+            page.get_by_role("link", name="Home").first.click()
             page.get_by_role("button", name="Choose files").wait_for()
 
 
