@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from kinemacolor.options import EdgeFilter
 from kinemacolor.web.api.dependencies import OwnProject, ServiceDependency, UserKey
 from kinemacolor.web.api.files import make_dated_url, make_file_response, make_file_url
+from kinemacolor.web.api.routes import ApiRoute
 from kinemacolor.web.made_from import is_outdated
 from kinemacolor.web.preview_clip import read_clip_start
 from kinemacolor.web.project import Project
@@ -153,7 +154,7 @@ class Players(BaseModel):
     clip: PlayerView | None
 
 
-router = APIRouter(prefix="/projects/{project}")
+router = APIRouter(prefix="/projects/{project}", route_class=ApiRoute)
 
 
 @router.get("/frames/{frame}/look")
