@@ -234,7 +234,7 @@ class Service:
             looked_at=(project.survey_folder / "survey.json").is_file(),
             planned=project.plan_file.is_file(),
             references=list_reference_views(project, plan, self.looker),
-            results=list_result_views(project),
+            results=list_result_views(project, is_rendering=self.queue.is_rendering(project)),
         )
 
     def save_poster(self, project: Project) -> Path:

@@ -85,7 +85,7 @@ class TestKeyboard:
         everywhere = ["Home", "rename", "Undo", "Add pictures", "meadow", "Frame of the film", "Shots", "All jobs"]
         wanted = {
             "Look": ["Divider between gray and colour", "Strength", "Render film"],
-            "Correct": ["Brush", "Brick", "Keys: paint"],
+            "Correct": ["The frame, to paint on", "Brush", "Brick"],
             "Render": ["Render the film", "two.color.mp4"],
             "Report": ["Look at shot"],
         }
@@ -93,6 +93,7 @@ class TestKeyboard:
             in_color(page).wait_for()
             for panel, names in wanted.items():
                 show_panel(page, panel)
+                page.get_by_label(names[0]).or_(page.get_by_role("button", name=names[0])).first.wait_for()
                 settle(page)
                 reached = walk(page)
                 missing = [name for name in everywhere + names if not any(name in one for one in reached)]

@@ -8,12 +8,14 @@ import { shared } from "../core/styles.js";
 import "./film-facts.js";
 import { panel } from "./panel-styles.js";
 import { progressOf } from "./progress.js";
+import { describeEnd } from "../queue/words.js";
 import { purposeOf, purposes, queryOf, taskOf } from "./purposes.js";
 
 /** @typedef {import("../core/film-store.js").FilmStore} FilmStore */
 /** @typedef {import("./purposes.js").RenderChoice} RenderChoice */
 
 const ACTIVE = ["queued", "running"];
+const RECORD = ".kinemacolor.json"; // what the name of a result's record adds to it
 
 class RenderPanel extends LitElement {
   static properties = {
@@ -57,7 +59,12 @@ class RenderPanel extends LitElement {
         gap: var(--space-2);
         min-height: var(--row-height);
       }
+      section,
+      ul {
+        min-width: 0;
+      }
       li .name {
+        display: grid;
         flex: 1;
         min-width: 0;
       }
@@ -178,17 +185,17 @@ class RenderPanel extends LitElement {
     const ended = job && ["stopped", "failed"].includes(job.state) ? job : null;
     return html`
       ${ended
-        ? html`<p class=${ended.state === "failed" ? "problem" : "told"}>${ended.message} ${
-          ended.done ? progressOf(ended) : ""
+        ? html`<p class=${ended.state === "failed" ? "problem" : "told"}>${describeEnd(ended)}${
+          ended.state === "failed" && ended.message ? html`: <span dir="auto">${ended.message}</span>` : ""
         }</p>`
         : nothing}
       ${wantsPicture ? html`<p class="told">Give a colour picture first.</p>` : nothing}
       ${ended
-        ? html`<button class="button" @click=${() => store.actions.resumeJob(ended.id)}>${
+        ? html`<button class="button primary" @click=${() => store.actions.resumeJob(ended.id)}>${
           icon("resume")
-        } Go on with it</button>`
+        } Resume</button>`
         : nothing}
-      <button class="button primary" ?disabled=${wantsPicture} @click=${() =>
+      <button class="button ${ended ? "" : "primary"}" ?disabled=${wantsPicture} @click=${() =>
         store.actions.submit(taskOf(this.choice))}>
         Render the ${project.is_photograph ? "picture" : "film"}
       </button>
@@ -198,18 +205,19 @@ class RenderPanel extends LitElement {
   /** @param {import("../core/api.d.ts").ProjectView} project */
   #results(project) {
     if (!project.results.length) return nothing;
+    const isRecord = (/** @type {{name: string}} */ one) => one.name.endsWith(RECORD);
     return html`
       <section class="part" aria-label="Results">
         <h3>Results</h3>
         <ul>
-          ${repeat(project.results, (/** @type {any} */ one) => one.name, (/** @type {any} */ one) =>
+          ${repeat(project.results.filter((one) => !isRecord(one)), (one) => one.name, (one) =>
             html`
               <li>
                 <span class="name">
                   <a class="cut" href=${one.url} download dir="auto" title=${one.name}>${one.name}</a>
                   <span class="quiet">${bytes(one.size_bytes)}${one.is_partial ? ", not whole" : ""}${one.is_outdated
                     ? ", made before the last change"
-                    : ""}</span>
+                    : ""}${this.#record(project.results.find(({ name }) => name === one.name + RECORD))}</span>
                 </span>
                 <a class="button" href=${one.url} download aria-label=${`Download ${one.name}`}>${icon(
                   "download",
@@ -219,6 +227,13 @@ class RenderPanel extends LitElement {
         </ul>
       </section>
     `;
+  }
+
+  /** What says how a result was made, beside it. @param {import("../core/api.d.ts").ResultView | undefined} record */
+  #record(record) {
+    if (!record) return nothing;
+    const title = "How it was made: keep it beside the film, to verify it";
+    return html`, <a href=${record.url} download=${record.name} title=${title}>its record</a>`;
   }
 
   /** @param {boolean} isPhotograph */
@@ -247,7 +262,7 @@ class RenderPanel extends LitElement {
       <label class="choice">
         <input type="checkbox" .checked=${live(confidence)} @change=${(/** @type {Event} */ event) =>
           this.choose({ confidence: isChecked(event) })}>
-        <span>Also how sure the model is, as a film</span>
+        <span>Also a map of how sure the colours are, as a film</span>
       </label>
     `;
   }
