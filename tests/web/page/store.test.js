@@ -23,6 +23,17 @@ Deno.test("the shot of a frame is found among many", () => {
   assertEquals([0, 99, 100, 149_999].map((frame) => store.shotNumber(frame)), [1, 1, 2, 1500]);
 });
 
+Deno.test("shots that get other numbers are not chosen any more", () => {
+  const store = new FilmStore("a", () => {});
+  const given = (/** @type {number} */ count) => /** @type {any} */ ({ frames: 9, shots: Array(count).fill({}) });
+  store.setShots(given(4));
+  store.set({ chosen: new Set([2, 3]) });
+  store.setShots(given(4));
+  assertEquals(store.state.chosen.size, 2);
+  store.setShots(given(5)); // a split, here or in another tab, or one that was taken back
+  assertEquals(store.state.chosen.size, 0);
+});
+
 Deno.test("keys have one name, whatever the keyboard says", () => {
   const press = (/** @type {string} */ key, /** @type {string} */ held = "") =>
     nameKeys({ key, ctrlKey: held.includes("C"), metaKey: held.includes("M"), shiftKey: held.includes("S") });

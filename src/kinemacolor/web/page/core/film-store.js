@@ -9,6 +9,7 @@ import { Store } from "./store.js";
 
 /** @typedef {import("./api.d.ts").ProjectView} ProjectView */
 /** @typedef {import("./api.d.ts").ShotList} ShotList */
+/** @typedef {import("./api.d.ts").ShotView} ShotView */
 /** @typedef {import("./api.d.ts").JobView} JobView */
 /** @typedef {import("./api.d.ts").FrameLook} FrameLook */
 /** @typedef {import("./api.d.ts").Players} Players */
@@ -37,6 +38,7 @@ import { Store } from "./store.js";
  * @property {any} origin where the colour of a point comes from: `{row, column, answer}`; null: not asked
  * @property {{saturation?: number, edge_filter?: string} | null} trial what is being tried in the inspector, not yet in the plan
  * @property {Set<number>} chosen numbers of the shots that are chosen together
+ * @property {ReadonlyMap<number, number>} doubts that thumbnails tell, 0..1, by the middle frames of shots
  */
 
 /** @param {string} id @returns {FilmState} */
@@ -60,6 +62,7 @@ const makeState = (id) => ({
   origin: null,
   trial: null,
   chosen: new Set(),
+  doubts: new Map(),
 });
 
 /** @extends {Store<FilmState>} */
@@ -76,6 +79,27 @@ export class FilmStore extends Store {
     this.looking = null;
     /** What is painted on its frames; null until somebody paints. @type {import("../correct/paint-store.js").PaintStore | null} */
     this.painting = null;
+    /** What `listShots` gave last, and of what it was made. @type {{shots: unknown, doubts: unknown, listed: ShotView[]}} */
+    this.known = { shots: null, doubts: null, listed: [] };
+  }
+
+  /** The shots, with what their thumbnails tell of doubt where the server knows none; the same list until one changes. */
+  listShots() {
+    const { shots, doubts } = this.state;
+    if (shots !== this.known.shots || doubts !== this.known.doubts) {
+      const listed = (shots?.shots ?? []).map((/** @type {ShotView} */ shot) => ({
+        ...shot,
+        doubt: shot.doubt ?? doubts.get(shot.middle) ?? null,
+      }));
+      this.known = { shots, doubts, listed };
+    }
+    return this.known.listed;
+  }
+
+  /** Other shots: where there are more or fewer, they have other numbers, and none stays chosen. @param {ShotList | null} shots */
+  setShots(shots) {
+    const isSame = shots?.shots.length === this.state.shots?.shots.length;
+    this.set({ shots, chosen: isSame ? this.state.chosen : new Set() });
   }
 
   /** The address of the film below `/api`. @param {string} rest */
@@ -98,7 +122,7 @@ export class FilmStore extends Store {
   /** The shot that holds `frame`. @param {number} [frame] */
   shot(frame = this.state.frame) {
     const number = this.shotNumber(frame);
-    return number === null ? null : this.state.shots?.shots[number - 1] ?? null;
+    return number === null ? null : this.listShots()[number - 1] ?? null;
   }
 }
 
@@ -139,7 +163,8 @@ function makeActions(store) {
           planned ? orNull(get(store.path("/plan"))) : null,
           orNull(get(store.path("/players"))),
         ]);
-        store.set({ project, shots, plan, players });
+        store.set({ project, plan, players });
+        store.setShots(shots);
         await actions.showFrame(store.state.frame, { again: true });
       }),
 
@@ -198,7 +223,7 @@ function makeActions(store) {
     /** Merge, split, move a cut, assign references, options of shots: see `POST shots/edit`. @param {object} edit */
     editShots: (edit) =>
       attempt(async () => {
-        store.set({ shots: await post(store.path("/shots/edit"), edit) });
+        store.setShots(await post(store.path("/shots/edit"), edit));
         await actions.reload();
         return true;
       }),

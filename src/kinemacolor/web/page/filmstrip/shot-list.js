@@ -24,8 +24,8 @@ export const ORDERS = [
 /** @type {Record<Order, (shot: Shot) => boolean>} */
 const BELONGS = {
   order: () => true,
-  unsure: (shot) => isUnsure(shot.doubt),
-  "needs-look": (shot) => shot.needs_look,
+  unsure: (shot) => wantsLook(shot),
+  "needs-look": (shot) => wantsLook(shot),
   "by-me": (shot) => shot.references.some(({ score }) => score === null),
   "not-rendered": (shot) => shot.state !== "rendered",
 };
@@ -42,7 +42,7 @@ export function arrange(shots, order) {
   return shots.filter(BELONGS[order]);
 }
 
-/** How many shots belong to each way to list them; of "Unsure first", how many are unsure. @param {Shot[]} shots */
+/** How many shots belong to each way to list them; of "Unsure first", how many want a look. @param {Shot[]} shots */
 export function countShots(shots) {
   const counts = /** @type {Record<Order, number>} */ ({});
   for (const { name } of ORDERS) counts[name] = shots.filter(BELONGS[name]).length;
@@ -54,6 +54,9 @@ export const describeDoubt = (doubt) => doubt < MOSTLY_SURE ? "sure" : doubt < U
 
 /** @param {number | null} doubt 0..1; null: unknown */
 export const isUnsure = (doubt) => doubt !== null && doubt >= UNSURE;
+
+/** Is it unsure, or does the report name it? All parts of the page count by this. @param {Shot} shot */
+export const wantsLook = (shot) => shot.needs_look || isUnsure(shot.doubt);
 
 /** @type {Record<Shot["state"], string>} */
 const STATES = {
@@ -75,7 +78,7 @@ export function describeScore(score) {
 /** Would another picture help this shot most? @param {Shot} shot */
 export function wantsPicture(shot) {
   const isPoor = shot.references.every(({ score }) => score !== null && score < POOR_SCORE);
-  return shot.needs_look || isPoor || isUnsure(shot.doubt);
+  return isPoor || wantsLook(shot);
 }
 
 /** The numbers from one shot to another as they are listed. @param {Shot[]} listed @param {number} from @param {number} to */
