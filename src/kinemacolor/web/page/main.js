@@ -160,7 +160,7 @@ class App extends LitElement {
   }
 
   updated() {
-    const running = live.state.jobs.find((job) => job.state === "running");
+    const running = live.state.trouble ? undefined : live.state.jobs.find((job) => job.state === "running");
     const [sending] = live.state.uploads;
     const done = sending ? sending.received / sending.size : running?.expected ? running.done / running.expected : null;
     const part = done === null ? null : `${Math.min(99, Math.round(100 * done))} %`;

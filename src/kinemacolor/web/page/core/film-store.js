@@ -77,6 +77,9 @@ export class FilmStore extends Store {
     this.actions = makeActions(this);
     /** @type {AbortController | null} */
     this.looking = null;
+    /** @type {AbortController | null} */
+    this.reading = null;
+    this.isClosed = false;
     /** What is painted on its frames; null until somebody paints. @type {import("../correct/paint-store.js").PaintStore | null} */
     this.painting = null;
     /** What `listShots` gave last, and of what it was made. @type {{shots: unknown, doubts: unknown, listed: ShotView[]}} */
@@ -96,10 +99,21 @@ export class FilmStore extends Store {
     return this.known.listed;
   }
 
-  /** Other shots: where there are more or fewer, they have other numbers, and none stays chosen. @param {ShotList | null} shots */
-  setShots(shots) {
+  /**
+   * Other shots: where there are more or fewer, they have other numbers, and none stays chosen.
+   * @param {ShotList | null} shots @param {Partial<FilmState>} [changes] that belong to them
+   */
+  setShots(shots, changes = {}) {
     const isSame = shots?.shots.length === this.state.shots?.shots.length;
-    this.set({ shots, chosen: isSame ? this.state.chosen : new Set() });
+    this.set({ ...changes, shots, chosen: isSame ? this.state.chosen : new Set() });
+  }
+
+  /** It is left: what is on its way to be shown is not waited for any more. */
+  close() {
+    this.isClosed = true;
+    this.looking?.abort();
+    this.reading?.abort();
+    this.painting?.close();
   }
 
   /** The address of the film below `/api`. @param {string} rest */
@@ -149,24 +163,36 @@ function makeActions(store) {
       throw error;
     });
 
+  /** The last reading of all: what an older one answers may not be true any more. @type {Promise<void>} */
+  let latest = Promise.resolve();
+
+  /** @returns {Promise<void>} */
+  async function read() {
+    store.reading?.abort();
+    const { signal } = store.reading = new AbortController();
+    try {
+      /** @type {ProjectView} */
+      const project = await get(store.path(), signal);
+      const { looked_at, planned } = project;
+      const [shots, plan, players] = await Promise.all([
+        looked_at || planned ? orNull(get(store.path("/shots"), signal)) : null,
+        planned ? orNull(get(store.path("/plan"), signal)) : null,
+        orNull(get(store.path("/players"), signal)),
+      ]);
+      signal.throwIfAborted();
+      store.setShots(shots, { project, plan, players });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      return store.isClosed ? undefined : latest;
+    }
+    await actions.showFrame(store.state.frame, { again: true });
+  }
+
   const actions = {
     attempt,
 
     /** Reads everything anew; called when the film is opened and when its `revision` changes. */
-    reload: () =>
-      attempt(async () => {
-        /** @type {ProjectView} */
-        const project = await get(store.path());
-        const { looked_at, planned } = project;
-        const [shots, plan, players] = await Promise.all([
-          looked_at || planned ? orNull(get(store.path("/shots"))) : null,
-          planned ? orNull(get(store.path("/plan"))) : null,
-          orNull(get(store.path("/players"))),
-        ]);
-        store.set({ project, plan, players });
-        store.setShots(shots);
-        await actions.showFrame(store.state.frame, { again: true });
-      }),
+    reload: () => (latest = attempt(read)),
 
     /**
      * Looks at another frame. Of wishes that follow each other fast, only the last one is asked for.
@@ -183,14 +209,13 @@ function makeActions(store) {
       store.set({ frame: wanted, isLooking: true, lookProblem: null, origin: null });
       try {
         if (store.state.plan) {
-          store.set({
-            look: await get(store.path(`/frames/${wanted}/look`), looking.signal),
-            isLooking: false,
-            firstLook: null,
-          });
+          const look = await get(store.path(`/frames/${wanted}/look`), looking.signal);
+          looking.signal.throwIfAborted();
+          store.set({ look, isLooking: false, firstLook: null });
         } else {
           // Where nobody chose a frame yet, it is the one of the first look; others are gray until there is a plan.
           const firstLook = (!again && first) || await get(store.path("/first-look"), looking.signal);
+          looking.signal.throwIfAborted();
           const chosen = first || wanted > 0 ? wanted : firstLook.frame ?? wanted;
           store.set({ firstLook, look: null, isLooking: false, frame: chosen });
         }
@@ -264,8 +289,9 @@ function makeActions(store) {
         store.notify(`${name} was removed.`, "told", () => void actions.undo());
       }),
 
-    undo: () => attempt(async () => (store.set({ project: await post(store.path("/undo")) }), actions.reload())),
-    redo: () => attempt(async () => (store.set({ project: await post(store.path("/redo")) }), actions.reload())),
+    // All of it is read anew before any of it is shown: a plan may be gone that the pictures of shots are made by.
+    undo: () => attempt(async () => (await post(store.path("/undo")), actions.reload())),
+    redo: () => attempt(async () => (await post(store.path("/redo")), actions.reload())),
 
     /** Queues a task: `look`, `plan`, `try`, `render`. @param {object} task @returns {Promise<JobView | undefined>} */
     submit: (task) => attempt(() => post(store.path("/jobs"), task)),
@@ -279,9 +305,16 @@ function makeActions(store) {
     /** Where the colour of a point comes from. @param {number} row 0..1 @param {number} column 0..1 */
     askOrigin: (row, column) =>
       attempt(async () => {
-        store.set({ origin: { row, column, answer: null } });
-        const answer = await get(store.path(`/frames/${store.state.frame}/origin?row=${row}&column=${column}`));
-        store.set({ origin: { row, column, answer } });
+        const asked = { row, column, answer: null };
+        const isWanted = () => store.state.origin === asked; // else another point was asked for, or another frame
+        store.set({ origin: asked });
+        try {
+          const answer = await get(store.path(`/frames/${store.state.frame}/origin?row=${row}&column=${column}`));
+          if (isWanted()) store.set({ origin: { ...asked, answer } });
+        } catch (error) {
+          if (isWanted()) store.set({ origin: null });
+          throw error;
+        }
       }),
   };
   return actions;

@@ -41,15 +41,20 @@ export class FilmRouter {
   }
 
   stop() {
-    clearTimeout(this.timer);
+    this.#rest();
     this.stopListening();
     removeEventListener("popstate", this.goBack);
+  }
+
+  #rest() {
+    clearTimeout(this.timer);
+    this.timer = 0;
   }
 
   /** Shows what the address says; frames of a film that is still unknown are kept until it is known. */
   async go() {
     if (location.pathname !== `/films/${this.store.state.id}`) return;
-    clearTimeout(this.timer);
+    this.#rest();
     const { shot, frame, panel } = readPlace(location.search);
     this.isGoing = true;
     this.store.set({ panel });

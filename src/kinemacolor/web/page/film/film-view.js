@@ -37,7 +37,6 @@ class Film extends LitElement {
     this.store = null;
     /** @type {FilmRouter | null} */
     this.router = null;
-    this.isOpening = false;
     this.isMissing = false;
     this.stopListening = () => {};
     new StoreController(this, () => this.store);
@@ -73,7 +72,7 @@ class Film extends LitElement {
   #close() {
     this.router?.stop();
     this.stopListening();
-    this.store?.looking?.abort();
+    this.store?.close();
     this.store = null;
   }
 
@@ -105,10 +104,11 @@ class Film extends LitElement {
     const router = this.router = new FilmRouter(store);
     /** @type {string | null} */
     let known = null;
+    let isOpening = true;
     const hear = () => {
       const { jobs, others, revision } = live.state;
       store.set({ jobs, others });
-      if (!revision || revision === known || this.isOpening) return;
+      if (!revision || revision === known || isOpening) return;
       known = revision;
       if (revision !== store.state.project?.revision) void store.actions.reload();
     };
@@ -122,13 +122,13 @@ class Film extends LitElement {
     this.stopListening = () => stops.forEach((stop) => stop());
     listenTo(this.film);
     hear();
-    this.isOpening = true;
     await store.actions.reload();
-    this.isOpening = false;
+    if (store !== this.store) return; // it was left meanwhile
+    isOpening = false;
     this.isMissing = !store.state.project;
     hear();
     const hasPlace = shot !== null || store.state.plan;
-    if (store === this.store && store.state.shots && frame === null && hasPlace) await router.go();
+    if (store.state.shots && frame === null && hasPlace) await router.go();
     else if (shot !== null && !store.state.shots) store.set({ frame: 0 });
   }
 

@@ -105,7 +105,8 @@ class Filmstrip extends LitElement {
 
   #wantThumbnails() {
     const state = this.store?.state;
-    if (!state?.plan || !this.thumbnails) return;
+    if (!state?.plan) return this.thumbnails?.stop();
+    if (!this.thumbnails) return;
     const rest = JSON.stringify([state.plan.model, state.plan.options, [...this.pictures.values()]]);
     const { first, end } = this.scroller.findSeen(0);
     this.thumbnails.want(
