@@ -37,6 +37,16 @@ function refuseFiles(event) {
   event.dataTransfer.dropEffect = "none";
 }
 
+/** What nobody waited for and that went wrong; what was given up is nothing. @param {PromiseRejectionEvent} event */
+function tellOfFault({ reason }) {
+  if (reason instanceof DOMException && reason.name === "AbortError") return;
+  const isLoading = reason instanceof TypeError && /import|module/i.test(reason.message);
+  const words = isLoading
+    ? "A part of the page did not load. Is the server still running?"
+    : `That went wrong: ${reason}`;
+  notify(words, "problem");
+}
+
 /** What the bar of every view has at its end: the keys, and light or dark. */
 class PageButtons extends LitElement {
   static styles = [
@@ -121,6 +131,7 @@ class App extends LitElement {
       this.requestUpdate();
     });
     addEventListener("popstate", () => this.#show());
+    addEventListener("unhandledrejection", tellOfFault);
     addEventListener("beforeunload", (event) => live.state.uploads.length && event.preventDefault());
   }
 
@@ -165,7 +176,9 @@ class App extends LitElement {
     const done = sending ? sending.received / sending.size : running?.expected ? running.done / running.expected : null;
     const part = done === null ? null : `${Math.min(99, Math.round(100 * done))} %`;
     document.title = [part, this.name, "Kinemacolor"].filter(Boolean).join(" · ");
-    if (live.state.jobs.length || live.state.others || live.state.uploads.length) void import("./queue/queue-line.js");
+    if (live.state.jobs.length || live.state.others || live.state.uploads.length) {
+      import("./queue/queue-line.js").catch(() => {}); // tried again with the next event; that nothing answers is told
+    }
   }
 
   render() {

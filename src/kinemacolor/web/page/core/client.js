@@ -27,7 +27,7 @@ export class Problem extends Error {
  */
 export async function request(method, path, body, signal) {
   const isBlob = body instanceof Blob;
-  let response;
+  let response, text;
   try {
     response = await fetch(`/api${path}`, {
       method,
@@ -35,13 +35,13 @@ export async function request(method, path, body, signal) {
       headers: body === undefined ? {} : { "Content-Type": isBlob ? "application/octet-stream" : "application/json" },
       body: body === undefined ? undefined : isBlob ? body : JSON.stringify(body),
     });
+    text = await response.text(); // breaks, too, where the connection does
   } catch (error) {
     if (signal?.aborted) throw error;
     void lose();
     throw new Problem("The server does not answer. Is it still running?", 0);
   }
   if (response.status === 204) return null;
-  const text = await response.text();
   let answer;
   try {
     answer = JSON.parse(text);
@@ -69,6 +69,15 @@ export const remove = (path) => request("DELETE", path);
 
 /** Where a browser notes the uploads that it began. */
 export const UPLOADS_KEY = "kinemacolor-uploads";
+
+/** Whether uploads may wait for their file; looked at here so that nothing is loaded where none does. */
+export function hasUnfinished() {
+  try {
+    return (localStorage.getItem(UPLOADS_KEY) ?? "{}") !== "{}";
+  } catch {
+    return false; // a browser that keeps nothing
+  }
+}
 
 /** @type {Promise<Session> | null} */
 let session = null;
