@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -146,6 +147,9 @@ def test_a_removed_project_is_restored_within_a_day(client: TestClient, film: by
     name = upload(mine, "film.mp4", film)
     base, folder = f"/api/projects/{name}", place(mine, name)
     assert mine.post(f"{base}/restore").status_code == 404, "it is not in the trash"
+    for at in (1, 2):
+        assert add_reference(mine, name, "again.png", picture_bytes(at), frame=0).status_code == 201
+    assert (folder / "removed").is_dir(), "the first of the two pictures"
     assert mine.delete(base).status_code == 204
     for answer in (mine.get(base), mine.delete(base), mine.post(f"{base}/undo"), other.post(f"{base}/restore")):
         assert answer.status_code == 404
@@ -155,6 +159,9 @@ def test_a_removed_project_is_restored_within_a_day(client: TestClient, film: by
     assert [one["id"] for one in mine.get("/api/projects").json()] == [name]
     until(lambda: mine.get(base).json()["looked_at"], "its shots, which are looked for again")
     mine.delete(base)
+    shutil.rmtree(folder / "removed")
+    (folder / "removed.note").rename(folder / "removed")  # as earlier versions noted it
+    assert mine.get(base).status_code == 404
     os.utime(folder / "removed", (time.time() - 90_000,) * 2)
     assert mine.post(f"{base}/restore").status_code == 404
     app: Any = client.app

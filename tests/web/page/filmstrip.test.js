@@ -1,4 +1,5 @@
 import { deepStrictEqual as assertEquals } from "node:assert";
+import { describeFault } from "../../../src/kinemacolor/web/page/core/faults.js";
 import { canMoveCut, canSplit, nearestCut } from "../../../src/kinemacolor/web/page/filmstrip/cuts.js";
 import { FilmStore } from "../../../src/kinemacolor/web/page/core/film-store.js";
 import { listUnsure } from "../../../src/kinemacolor/web/page/correct/unsure.js";
@@ -20,6 +21,7 @@ const shot = (number, changes = {}) => ({
   references: [{ name: "a.png", score: 0.9 }],
   doubt: 0.1,
   needs_look: false,
+  fault: null,
   reason: null,
   state: "planned",
   ...changes,
@@ -61,19 +63,21 @@ Deno.test("what is dragged pulls the row near its ends", () => {
   assertEquals([0, 28, 500, 972, 1000].map((at) => windowing.findPull(at, 1000)), [-1, -0.5, 0, 0.5, 1]);
 });
 
-Deno.test("shots are listed in four more ways, with counts", () => {
+Deno.test("shots are listed in six more ways, with counts", () => {
   const shots = [
-    shot(1, { state: "rendered" }),
+    shot(1, { state: "rendered", references: [{ name: "a.png", score: 0.2 }] }),
     shot(2, { doubt: 0.7, needs_look: true }),
     shot(3, { doubt: 0.9, references: names("mine.png") }),
     shot(4, { doubt: null, state: "outdated", needs_look: true }),
   ];
-  assertEquals(numbers(list.arrange(shots, "order")), [1, 2, 3, 4]);
-  assertEquals(numbers(list.arrange(shots, "unsure")), [3, 2, 1, 4]);
+  assertEquals(numbers(list.arrange(shots, "all")), [1, 2, 3, 4]);
+  assertEquals(numbers(list.arrange(shots, "unsure")), [2, 3, 4]);
+  assertEquals(numbers(list.arrange(shots, "no-picture")), [1]);
+  assertEquals(numbers(list.arrange(shots, "unsure-first")), [3, 2, 1, 4]);
   assertEquals(numbers(list.arrange(shots, "needs-look")), [2, 3, 4]); // as they are counted everywhere
   assertEquals(numbers(list.arrange(shots, "by-me")), [3]);
   assertEquals(numbers(list.arrange(shots, "not-rendered")), [2, 3, 4]);
-  assertEquals(list.countShots(shots), { order: 4, unsure: 3, "needs-look": 3, "by-me": 1, "not-rendered": 3 });
+  assertEquals(Object.values(list.countShots(shots)), [4, 3, 1, 4, 3, 1, 3]);
 });
 
 Deno.test("thumbnails tell of doubt, and shots stay where they stand meanwhile", () => {
@@ -81,7 +85,8 @@ Deno.test("thumbnails tell of doubt, and shots stay where they stand meanwhile",
   const store = new FilmStore("a", () => {});
   store.setShots(/** @type {any} */ ({ frames: 30, shots: given }));
   const listing = new Listing();
-  const update = () => listing.update(store.state.shots, store.listShots(), "unsure");
+  const update = (/** @type {list.Order} */ order = "unsure-first") =>
+    listing.update(store.state.shots, store.listShots(), order);
   update();
   assertEquals(numbers(listing.listed), [2, 1, 3]);
   store.set({ doubts: new Map([[given[2].middle, 0.9], [given[1].middle, 0.1]]) });
@@ -91,6 +96,8 @@ Deno.test("thumbnails tell of doubt, and shots stay where they stand meanwhile",
   update();
   assertEquals(numbers(listing.listed), [3, 2, 1]);
   assertEquals([store.listShots().filter(list.wantsLook).length, listUnsure(store.listShots(), null).length], [2, 2]);
+  update("unsure");
+  assertEquals(numbers(listing.listed), [2, 3]);
 });
 
 Deno.test("doubt and scores are words", () => {
@@ -109,6 +116,12 @@ Deno.test("a shot wants a picture when none fits, when it is unsure, or when it 
   assertEquals(list.wantsPicture(shot(1, { references: names("mine.png") })), false);
   assertEquals(list.wantsPicture(shot(1, { doubt: 0.6 })), true);
   assertEquals(list.wantsPicture(shot(1, { needs_look: true })), true);
+});
+
+Deno.test("a fault is told in words that a viewer knows", () => {
+  assertEquals(describeFault("cast", "a cast of 23.8 Lab units to blue"), "Tinted blue");
+  assertEquals(describeFault("gray", "pale: it has 15 % of the colour of its reference"), "Paler than its picture");
+  assertEquals([describeFault(null, null), describeFault("new", "?")], Array(2).fill("It may not look right"));
 });
 
 Deno.test("shots between two are those between them as they are listed", () => {

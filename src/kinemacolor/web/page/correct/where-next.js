@@ -74,7 +74,9 @@ class WhereNext extends LitElement {
     return html`
       <div class="row">
         <span class="grow number cut" title=${list[here]?.reason ?? ""}>
-          ${here < 0 ? `${list.length} shots want a look` : `${here + 1} of ${list.length} that want a look`}
+          ${here < 0
+            ? `${list.length === 1 ? "1 shot wants" : `${list.length} shots want`} a look`
+            : `${here + 1} of ${list.length} that want a look`}
         </span>
         ${go(-1, "The one before (Shift+N)", "step-back")} ${go(1, "The next one (N)", "step-forward")}
       </div>

@@ -15,13 +15,16 @@ export class Listing {
   }
 
   /**
-   * Shots stay where they stand while thumbnails tell of their doubt: only other shots, or another order, list them anew.
+   * Sorted by doubt, shots stay where they stand while thumbnails tell of it: only other shots, or another order, list them
+   * anew.
    * @param {unknown} given what the server gave: another one, other shots
    * @param {Shot[]} shots the same, with the doubt of thumbnails @param {Order} order
    */
   update(given, shots, order) {
-    if (given !== this.madeOf.given || order !== this.madeOf.order) this.listed = arrange(shots, order);
-    else if (shots !== this.shots) this.listed = this.listed.map((shot) => shots[shot.number - 1]);
+    const isSorted = order === "unsure-first" && given === this.madeOf.given && order === this.madeOf.order;
+    if (shots !== this.shots || order !== this.madeOf.order) {
+      this.listed = isSorted ? this.listed.map((shot) => shots[shot.number - 1]) : arrange(shots, order);
+    }
     this.shots = shots;
     this.madeOf = { given, order };
   }

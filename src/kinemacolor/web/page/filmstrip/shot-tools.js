@@ -1,14 +1,14 @@
 /** The line above the strip: which shots are listed, how many are chosen, and what can be done with cuts and pictures. */
 import { list } from "../core/format.js";
 import { icon } from "../core/icons.js";
-import { Shortcuts } from "../core/keys.js";
+import { comesFrom, Shortcuts } from "../core/keys.js";
 import "../core/menu.js";
 import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
 import { css, html, LitElement, nothing } from "../vendor/lit.js";
 import { canMoveCut, canSplit, nearestCut } from "./cuts.js";
 import { describeJob, findShotJob } from "./finding.js";
-import { countShots, ORDERS } from "./shot-list.js";
+import { countShots, MAIN_ORDERS, ORDERS } from "./shot-list.js";
 
 /** @typedef {import("../core/film-store.js").FilmStore} FilmStore */
 /** @typedef {import("./shot-list.js").Order} Order */
@@ -49,10 +49,8 @@ class ShotTools extends LitElement {
       h2 {
         font-weight: var(--weight-strong);
       }
-      select {
-        width: auto;
-        max-width: 200px;
-        border-color: transparent;
+      .segment {
+        gap: 4px;
       }
       .gap {
         flex: 1;
@@ -99,7 +97,7 @@ class ShotTools extends LitElement {
     /** @type {Shot[]} */
     this.shots = [];
     /** @type {Order} */
-    this.order = "order";
+    this.order = "all";
     this.isChoosing = false;
     /** What the last key did, where a message for each press would be too many. */
     this.told = "";
@@ -109,7 +107,10 @@ class ShotTools extends LitElement {
       keys: [tool.key],
       words: tool.words,
       act: () => this.#find(tool.name)?.act(),
-      when: () => this.#find(tool.name)?.can === true,
+      // Who paints does not cut, so that what is undone is what was done last.
+      when: (/** @type {Event} */ event) =>
+        (this.store?.state.panel !== "correct" || comesFrom(event, "kc-filmstrip")) &&
+        this.#find(tool.name)?.can === true,
     }));
     const none = {
       keys: ["Escape"],
@@ -195,7 +196,7 @@ class ShotTools extends LitElement {
   async #edit(edit, told) {
     const store = this.store;
     if (!(await store?.actions.editShots(edit)) || !store) return;
-    store.notify(told, "told", () => void store.actions.undo());
+    store.offerUndo(told);
   }
 
   /** Moves the start of a shot, and looks at it. @param {number} number @param {number} first */
@@ -215,19 +216,16 @@ class ShotTools extends LitElement {
 
   render() {
     const state = this.store?.state;
-    const counts = countShots(this.shots);
     const tools = this.#tools();
     const job = this.store && findShotJob(this.store);
     return html`
       <div class="bar" role="toolbar" aria-label="Shots">
         <h2>Shots</h2>
-        <select aria-label="Which shots are listed" .value=${this.order} @change=${this.#pickOrder}>
-          ${ORDERS.map(({ name, label }) =>
-            html`<option value=${name} ?selected=${name === this.order}>${label} (${counts[name]})</option>`
-          )}
-        </select>
+        ${this.#drawOrders()}
         ${this.#drawChosen(state?.chosen ?? new Set())}
-        <span class="told soft small cut number" role="status">${job ? describeJob(job) : this.told}</span>
+        <span class="told soft small cut number" role="status">${job
+          ? describeJob(job, this.shots.length)
+          : this.told}</span>
         <span class="gap"></span>
         <div class="tools">${tools.map((tool) => this.#drawTool(tool))}</div>
         ${this.#drawMenu(tools)}
@@ -235,9 +233,27 @@ class ShotTools extends LitElement {
     `;
   }
 
-  /** @param {Event} event */
-  #pickOrder(event) {
-    this.#tell("order", /** @type {HTMLSelectElement} */ (event.target).value);
+  /** Which shots are listed: the usual ways, with what was chosen of the others, and those in a menu. */
+  #drawOrders() {
+    const counts = countShots(this.shots);
+    const seen = ORDERS.filter(({ name }, index) => index < MAIN_ORDERS || name === this.order);
+    const items = ORDERS.slice(MAIN_ORDERS).map(({ name, label }) => ({
+      icon: name === this.order ? "check" : "filter",
+      words: name === "unsure-first" ? label : `${label} ${counts[name]}`,
+      act: () => this.#tell("order", name),
+    }));
+    return html`
+      <div class="segments number" role="group" aria-label="Which shots are listed">
+        ${seen.map(({ name, label }) =>
+          html`
+            <button class="segment" aria-pressed=${name === this.order} @click=${() => this.#tell("order", name)}>
+              ${label}${name === "unsure-first" ? nothing : html`<span class="count">${counts[name]}</span>`}
+            </button>
+          `
+        )}
+      </div>
+      <kc-menu label="More ways to list shots" icon="filter" .items=${items}></kc-menu>
+    `;
   }
 
   /** @param {Set<number>} chosen */
