@@ -134,7 +134,7 @@ class CorrectTools extends LitElement {
           )}
         </div>
         <span class="grow"></span>
-        <span class="soft small number">${shot === null ? "" : `shot ${shot}, `}frame ${frame ??
+        <span class="soft small number cut">${shot === null ? "" : `shot ${shot}, `}frame ${frame ??
           this.store.state.frame}</span>
       </div>
       <div class="scroll">
