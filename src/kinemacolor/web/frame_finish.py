@@ -1,7 +1,6 @@
 """Brings predictions to a frame as somebody looks at it: a rendered one, or one of the frame alone."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +17,7 @@ from kinemacolor.rendering.cache import WorkFolder
 from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.utils.arrays import Float32Array, UInt8Array
 from kinemacolor.video.geometry import Geometry
-from kinemacolor.web.frame_passes import PlannedFrames
+from kinemacolor.web.frame_passes import PlannedFrames, with_finish
 
 
 class ColoredFrame(NamedTuple):
@@ -72,9 +71,3 @@ def read_rendered_prediction(
 
     found = iter_frame_predictions(planned.shot_passes, postprocessors, open_segment, first_frame=frame)
     return next(found).colors
-
-
-def with_finish(options: RenderOptions, changes: ShotRenderOptions) -> RenderOptions:
-    """Return options with the saturation and the edge filter of others, where those are given."""
-    saturation = options.saturation if changes.saturation is None else changes.saturation
-    return replace(options, saturation=saturation, edge_filter=changes.edge_filter or options.edge_filter)

@@ -1,20 +1,22 @@
 """Which pass of a plan colours a frame, with what, and under which names its pictures are kept. Loads no torch."""
 
 import hashlib
+import json
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from kinemacolor.options import repainting_options
+from kinemacolor.options import RenderOptions, ShotRenderOptions
 from kinemacolor.plan.document import Plan
 from kinemacolor.rendering.journal import SEGMENT_FRAMES, iter_journal
-from kinemacolor.rendering.passes import InferencePass, ShotPasses, build_shot_passes
+from kinemacolor.rendering.passes import InferencePass, ShotPasses, build_shot_passes, describe_what_decides
 from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.web.frame_reading import check_frame
 from kinemacolor.web.project import Project
 
+AS_PLANNED = ShotRenderOptions()
 _Stamp = tuple[int, int]  # of a file: when it was changed, in ns, and its bytes
 
 
@@ -69,11 +71,7 @@ class PlannedFrames:
             frame,
             source,
             tuple(self._names[reference.path] for reference in source.references),
-            hash_words(
-                [self.plan.film.sha256, self.plan.model, sorted(self.plan.weights.items())],
-                [(self.digests[reference.path], reference.frame) for reference in source.references],
-                sorted(repainting_options(source.options).items()),
-            ),
+            hash_words(json.dumps(describe_what_decides(source, self.plan, self.digests), sort_keys=True)),
         )
 
     @cached_property
@@ -92,6 +90,26 @@ class PlannedFrames:
         return all(
             _is_stored(work, one, one.painting_position(frame) // SEGMENT_FRAMES) for one in self.list_passes(frame)
         )
+
+    def name_prediction(self, work: Path, frame: int, short_side: int | None = None) -> str:
+        """Return a hash of all that decides the prediction that is seen of a frame: the rendered one, else one alone.
+
+        ``short_side``: of one alone, as in `find_colors`. Raises as that.
+        """
+        if self.is_rendered(work, frame):
+            return hash_words("rendered", frame, [one.digest for one in self.list_passes(frame)])
+        return self.find_colors(frame, short_side).key
+
+    def name_finish(self, frame: int, changes: ShotRenderOptions = AS_PLANNED) -> str:
+        """Return a hash of the post-processing of a frame, with ``changes`` to it. Raises as `find_shot`."""
+        finish = [with_finish(one.options, changes) for one in self.list_passes(frame)]
+        return hash_words([(one.saturation, one.edge_filter) for one in finish])[:8]
+
+
+def with_finish(options: RenderOptions, changes: ShotRenderOptions) -> RenderOptions:
+    """Return options with the saturation and the edge filter of others, where those are given."""
+    saturation = options.saturation if changes.saturation is None else changes.saturation
+    return replace(options, saturation=saturation, edge_filter=changes.edge_filter or options.edge_filter)
 
 
 def read_planned_frames(project: Project) -> PlannedFrames:

@@ -25,9 +25,15 @@ from kinemacolor.web.frame_finish import (
     finish_trace,
     make_postprocessor,
     read_rendered_prediction,
+)
+from kinemacolor.web.frame_passes import (
+    AS_PLANNED,
+    FrameColors,
+    PlannedFrames,
+    hash_words,
+    read_planned_frames,
     with_finish,
 )
-from kinemacolor.web.frame_passes import FrameColors, PlannedFrames, hash_words, read_planned_frames
 from kinemacolor.web.frame_reading import find_gray_file, read_gray_frame, read_gray_frames
 from kinemacolor.web.picture_cache import fit_preview_size, write_if_missing, write_picture_file
 from kinemacolor.web.project import Project
@@ -42,7 +48,6 @@ from kinemacolor.web.thumbnails import (
 )
 
 MAX_GRAY_FRAMES = 16  # in memory, of at most a megabyte each
-AS_PLANNED = ShotRenderOptions()
 
 
 class FramePreviewer:
@@ -70,14 +75,10 @@ class FramePreviewer:
         planned, changes = read_planned_frames(project), ShotRenderOptions(None, saturation, edge_filter)
         colors = planned.find_colors(frame)
         is_rendered = planned.is_rendered(project.work_folder, frame)
-        decisive = [one.digest for one in planned.list_passes(frame)] if is_rendered else colors.key
-        finish = [
-            (one.saturation, one.edge_filter)
-            for one in (with_finish(one.options, changes) for one in planned.list_passes(frame))
-        ]
-        stem = f"{hash_words(frame, decisive)}-{frame}"
+        stem = f"{planned.name_prediction(project.work_folder, frame)}-{frame}"
         folder = project.folder / "look"
-        color, confidence = folder / f"{stem}-{hash_words(finish)[:8]}-color.jpg", folder / f"{stem}-confidence.jpg"
+        color = folder / f"{stem}-{planned.name_finish(frame, changes)}-color.jpg"
+        confidence = folder / f"{stem}-confidence.jpg"
         gray = write_if_missing(find_gray_file(project, frame), lambda: self._read_gray(project, frame))
         if not (color.is_file() and confidence.is_file()):
             _write_colored(self._color(project, planned, colors, changes), color, confidence)
