@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -10,12 +11,16 @@ from support.films import scene, write_film
 
 pytest.importorskip("fastapi")
 from kinemacolor.options import RenderOptions
+from kinemacolor.rendering.output import prepare_plan_output
+from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
+from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.images import read_color_picture
 from kinemacolor.web.frame_previews import FramePreviewer
 from kinemacolor.web.project import Project
 from kinemacolor.web.project_creation import create_project_at, restrict_project
-from kinemacolor.web.requests import MakePlan
+from kinemacolor.web.requests import MakePlan, RenderFilm, make_output_target
 from kinemacolor.web.worker import make_project_plan
+from kinemacolor.weights.registry import load_model
 from support.web_server import picture_bytes
 
 SMALL = MakePlan(options=RenderOptions(short_side=64))
@@ -65,3 +70,28 @@ def test_another_part_has_other_frames(tmp_path: Path, previewer: FramePreviewer
             look, small = colors.preview_frame(project, 5), colors.save_thumbnail(project, 5)
             found = {find_number(file) for file in (look.gray, look.color, small.picture)}
             assert found <= {shown - 1, shown, shown + 1}
+
+
+@pytest.mark.parametrize("matrix", [1, 6, None], ids=["BT.709", "BT.601", "untagged"])
+def test_a_frame_looks_as_a_player_shows_it(tmp_path: Path, previewer: FramePreviewer, matrix: int | None) -> None:
+    def tag(container: Any, stream: Any) -> None:
+        if matrix:
+            stream.codec_context.colorspace = matrix
+
+    project = begin(tmp_path, frames=2, picture=gray_scene, options={"crf": "8"}, prepare=tag)
+    make_plan(project)
+    plan, target = project.require_plan(), make_output_target(project, RenderFilm(form="ffv1"))
+    alone = previewer.color_frame(project, 0)
+    project.results_folder.mkdir()
+    network, work = load_model(plan.model), project.work_folder
+    prepared = prepare_plan_output(plan, target, network.spec, work, device="cpu", engine="torch", inputs=[])
+    execute_render_plan(RenderPlan(plan, network, work, device="cpu"), prepared)
+    shown = next(iter_color_frames(target.output))
+    seen = previewer.color_frame(project, 0)
+    assert measure_difference(seen, shown) < 4, "of another matrix it is 20"
+    assert measure_difference(alone, shown) < 5
+
+
+def measure_difference(picture: np.ndarray, other: np.ndarray) -> float:
+    """The largest difference of colour, without detail, 0..255."""
+    return float(np.abs(cv2.GaussianBlur(picture.astype(np.float32) - other, (0, 0), 3)).max())

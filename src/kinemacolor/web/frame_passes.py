@@ -17,7 +17,7 @@ from kinemacolor.web.frame_reading import check_frame
 from kinemacolor.web.project import Project
 
 AS_PLANNED = ShotRenderOptions()
-_Stamp = tuple[int, int]  # of a file: when it was changed, in ns, and its bytes
+Stamp = tuple[int, int]  # of a file or folder: when it was changed, in ns, and its bytes
 
 
 @dataclass(frozen=True)
@@ -114,18 +114,18 @@ def with_finish(options: RenderOptions, changes: ShotRenderOptions) -> RenderOpt
 
 def read_planned_frames(project: Project) -> PlannedFrames:
     """Read the plan of a project with its passes, from memory if nothing has changed. Raises UsageError without one."""
-    stamp = _stamp_file(project.plan_file)
+    stamp = stamp_file(project.plan_file)
     plan = _read_plan(project.folder, stamp)
-    return _derive_passes(project.folder, stamp, tuple(_stamp_file(entry.path) for entry in plan.references.values()))
+    return _derive_passes(project.folder, stamp, tuple(stamp_file(entry.path) for entry in plan.references.values()))
 
 
 @lru_cache(maxsize=8)
-def _read_plan(folder: Path, stamp: _Stamp) -> Plan:
+def _read_plan(folder: Path, stamp: Stamp) -> Plan:
     return Project(folder).require_plan()
 
 
 @lru_cache(maxsize=8)
-def _derive_passes(folder: Path, stamp: _Stamp, stamps_of_references: tuple[_Stamp, ...]) -> PlannedFrames:
+def _derive_passes(folder: Path, stamp: Stamp, stamps_of_references: tuple[Stamp, ...]) -> PlannedFrames:
     plan = _read_plan(folder, stamp)
     paths = [entry.path for entry in plan.references.values()]
     digests = {path: _hash_file(path, one) for path, one in zip(paths, stamps_of_references, strict=True)}
@@ -133,12 +133,12 @@ def _derive_passes(folder: Path, stamp: _Stamp, stamps_of_references: tuple[_Sta
 
 
 @lru_cache(maxsize=1024)
-def _hash_file(path: Path, stamp: _Stamp) -> str:
+def _hash_file(path: Path, stamp: Stamp) -> str:
     return compute_file_sha256(path)
 
 
-def _stamp_file(path: Path) -> _Stamp:
-    """Return what changes with a file; zeros where there is none."""
+def stamp_file(path: Path) -> Stamp:
+    """Return what changes with a file or folder; zeros where there is none."""
     try:
         found = path.stat()
     except OSError:

@@ -21,6 +21,7 @@ from kinemacolor.web.frame_answers import ColorOrigin, FirstLook, FramePreview, 
 from kinemacolor.web.frame_colorizer import FrameColorizer
 from kinemacolor.web.frame_finish import (
     ColoredFrame,
+    find_gray_coding,
     finish_frame,
     finish_trace,
     make_postprocessor,
@@ -158,6 +159,7 @@ class FramePreviewer:
         check_neighbours(planned, frame, frames)
         painted = self._paint(project, frame, layer, painted_on)
         path = project.folder / "references" / f"ref_{frame:06d}.png"
+        coding = find_gray_coding(project.film)
         changed, after = plan_with_picture(planned, frame, painted, path), dict[int, ColoredFrame]()
         for way in list_ways(changed, frame, frames):
             colors, grays = changed.find_colors(way[-1]), read_gray_frames(project, way)
@@ -165,7 +167,7 @@ class FramePreviewer:
             traces = self._colorizer.trace_way(planned.plan, colors, [grays[one] for one in way], {path: painted})
             for one, trace in zip(way, traces, strict=True):
                 if one in frames:
-                    after[one] = finish_trace(grays[one], trace, spec, options)
+                    after[one] = finish_trace(grays[one], trace, spec, options, coding)
                     self._keep_gray(find_gray_file(project, one), grays[one])
         return tuple(
             SpreadFrame(
@@ -191,7 +193,8 @@ class FramePreviewer:
         color, confidence = (look.gray.with_name(f"{stem}-{name}.jpg") for name in ("color", "confidence"))
         if not (color.is_file() and confidence.is_file()):
             trace = self._colorizer.trace_picture(DEFAULT_MODEL, picture, gray)
-            colored = finish_trace(gray, trace, MODEL_CATALOG[DEFAULT_MODEL].spec, RenderOptions())
+            spec, coding = MODEL_CATALOG[DEFAULT_MODEL].spec, find_gray_coding(project.film)
+            colored = finish_trace(gray, trace, spec, RenderOptions(), coding)
             _write_colored(colored, color, confidence)
         return replace(look, color=color, confidence=confidence, reference=reference.name)
 
@@ -224,24 +227,13 @@ class FramePreviewer:
     ) -> ColoredFrame:
         """Colour a frame at the size of ``gray``, by default that of previews: as it was rendered, else alone."""
         seen = self._read_gray(project, colors.frame) if gray is None else gray
+        spec, coding = MODEL_CATALOG[planned.plan.model].spec, find_gray_coding(project.film)
+        options = with_finish(colors.source.options, changes)
         if not planned.is_rendered(project.work_folder, colors.frame):
-            return self._color_alone(planned, colors, seen, changes)
-        spec = MODEL_CATALOG[planned.plan.model].spec
-        options = with_finish(colors.source.options, changes)
+            trace = self._colorizer.trace_frame(planned.plan, colors, seen)
+            return finish_trace(seen, trace, spec, options, coding)
         prediction = read_rendered_prediction(planned, project.work_folder, colors.frame, spec, changes)
-        return finish_frame(seen, prediction, make_postprocessor((seen.shape[0], seen.shape[1]), spec, options))
-
-    def _color_alone(
-        self,
-        planned: PlannedFrames,
-        colors: FrameColors,
-        gray: UInt8Array,
-        changes: ShotRenderOptions = AS_PLANNED,
-    ) -> ColoredFrame:
-        """Colour a frame without those before it."""
-        trace = self._colorizer.trace_frame(planned.plan, colors, gray)
-        options = with_finish(colors.source.options, changes)
-        return finish_trace(gray, trace, MODEL_CATALOG[planned.plan.model].spec, options)
+        return finish_frame(seen, prediction, make_postprocessor((seen.shape[0], seen.shape[1]), spec, options), coding)
 
     def _read_gray(self, project: Project, frame: int) -> UInt8Array:
         """Read a frame in gray, of preview size, from memory if it was seen lately."""
