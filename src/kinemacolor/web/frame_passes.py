@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
+from kinemacolor.errors import InputError
 from kinemacolor.options import RenderOptions, ShotRenderOptions
 from kinemacolor.plan.document import Plan
 from kinemacolor.rendering.journal import SEGMENT_FRAMES, iter_journal
@@ -134,7 +135,10 @@ def _derive_passes(folder: Path, stamp: Stamp, stamps_of_references: tuple[Stamp
 
 @lru_cache(maxsize=1024)
 def _hash_file(path: Path, stamp: Stamp) -> str:
-    return compute_file_sha256(path)
+    try:
+        return compute_file_sha256(path)
+    except OSError as error:
+        raise InputError(f"{path.name} is gone: give it again, or remove it from the references") from error
 
 
 def stamp_file(path: Path) -> Stamp:

@@ -144,7 +144,7 @@ class FramePreviewer:
         check_uploaded_picture(picture)
         given = load_reference(picture)
         if given.shape[2] == 3:
-            given = apply_frame_luma(given, self.read_gray_frame(project, frame))
+            given = apply_frame_luma(given, self._read_gray(project, frame))
         project.add_correction(frame, given)
 
     def spread_strokes(
@@ -197,10 +197,6 @@ class FramePreviewer:
             colored = finish_trace(gray, trace, spec, RenderOptions(), coding)
             _write_colored(colored, color, confidence)
         return replace(look, color=color, confidence=confidence, reference=reference.name)
-
-    def read_gray_frame(self, project: Project, frame: int) -> UInt8Array:
-        """Read a frame as a gray picture ``H W`` of preview size. Raises as `preview_frame`."""
-        return self._read_gray(project, frame)
 
     def _paint(self, project: Project, frame: int, layer: str, painted_on: str | None) -> UInt8Array:
         """Return the corrected frame, ``H W 3`` or partial ``H W 4``; arguments and errors as `correct_by_strokes`."""
