@@ -104,6 +104,10 @@ class Looker:
         """Return the files of the zip of a project, with their sizes in bytes. Raises InputError as `list_entries`."""
         return TypeAdapter(dict[str, int]).validate_python(self._pool.call("list_archive", path=str(path)))
 
+    def check_project_texts(self, unpacked: Path) -> None:
+        """As `import_checks.check_texts`."""
+        self._pool.call("check_texts", folder=str(unpacked))
+
     def save_poster(self, source: Path, target: Path) -> None:
         """Write a small picture of a film to ``target``. Raises InputError for a film that cannot be read."""
         self._pool.call("save_poster", source=str(source), target=str(target))
