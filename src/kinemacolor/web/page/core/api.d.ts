@@ -568,8 +568,8 @@ export interface ShotRenderOptions {
  *
  * `picture`: address of a small gray picture of it, null where there is none. `middle`: its middle frame.
  * `certainty`: how sure its beginning is, 0..1. `doubt`: how unsure its colours are, 0..1, before it was rendered
- * those of the thumbnail of its middle, if there is one. `needs_look`: a limit of the report is reached, and
- * `reason` says which, in a sentence; false and null until it was rendered.
+ * those of the thumbnail of its middle, if there is one. `needs_look`: a limit of the report is reached;
+ * `fault` names the worst one, and `reason` is its sentence; false and null until it was rendered.
  */
 export interface ShotView {
   number: number;
@@ -586,6 +586,7 @@ export interface ShotView {
   options: ShotRenderOptions;
   doubt: number | null;
   needs_look: boolean;
+  fault: string | null;
   reason: string | null;
   state: "unplanned" | "planned" | "rendered" | "outdated";
 }
