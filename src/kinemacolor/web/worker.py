@@ -212,7 +212,7 @@ def _render_plan(plan: Plan, work: Path, target: OutputSpec, report_progress: Pr
     network = load_model(plan.model)
     prepared = prepare_plan_output(plan, target, network.spec, work, device=device, engine="auto", inputs=[])
     job = RenderPlan(plan, network, work, device=device)
-    report_progress("Colouring", 0, plan.film.frames)
+    report_progress("Colouring", plan.film.frames * job.frames_painted // max(1, job.frames_to_paint), plan.film.frames)
     execute_render_plan(job, prepared, lambda at: report_progress("Colouring", at.frames, at.expected))
 
 
