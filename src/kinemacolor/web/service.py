@@ -85,11 +85,12 @@ class Service:
 
     def find_project(self, user: str, name: str) -> Project:
         """Return a project by name. Raises NotFoundError for a project that this user does not have."""
-        return Project(self.storage.find_project_folder(user, name))
+        return _finish_move(Project(self.storage.find_project_folder(user, name)))
 
     def list_projects(self, user: str) -> list[Project]:
         """List a user's projects, the latest first; one whose `project.json` is damaged does not hide the others."""
-        return [one for one in map(Project, self.storage.list_project_folders(user)) if one.is_readable]
+        found = [one for one in map(Project, self.storage.list_project_folders(user)) if one.is_readable]
+        return [_finish_move(one) for one in found]
 
     def add_reference(self, project: Project, name: str, upload: Path, frame: int | None = None) -> Path:
         """Add an uploaded picture or film to the references, as `Project.add_reference`."""
@@ -257,6 +258,14 @@ class Service:
         if not path.is_file():
             self.looker.save_poster(source, path)
         return path
+
+
+def _finish_move(project: Project) -> Project:
+    """Have an undo or redo that was killed done; one that is just being done is waited for."""
+    if ProjectHistory(project).is_moving:
+        with project.exclusive_changes(""):
+            pass
+    return project
 
 
 def read_suggestions(project: Project) -> list[SuggestedFrame]:

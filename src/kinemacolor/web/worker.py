@@ -246,6 +246,8 @@ def do_job(order: JobOrder, server: BinaryIO) -> int:
         with translate_foreign_errors(_describe_mistake), FileLock(f"{file}.lock"), warnings.catch_warnings():
             warnings.showwarning = lambda message, *more, **where: print(message, file=sys.stderr)
             entry = JobEntry.model_validate_json(Path(f"{file}.json").read_text(encoding="utf-8"))
+            with project.change_lock:
+                project.finish_move()  # of a server that was killed
             result = run_task(project, entry, _make_progress_callback(), order.device)
     except KinemacolorError as error:
         partial = getattr(error.report, "result", None) if isinstance(error, PartialError) else None

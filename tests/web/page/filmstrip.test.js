@@ -61,19 +61,21 @@ Deno.test("what is dragged pulls the row near its ends", () => {
   assertEquals([0, 28, 500, 972, 1000].map((at) => windowing.findPull(at, 1000)), [-1, -0.5, 0, 0.5, 1]);
 });
 
-Deno.test("shots are listed in four more ways, with counts", () => {
+Deno.test("shots are listed in six more ways, with counts", () => {
   const shots = [
-    shot(1, { state: "rendered" }),
+    shot(1, { state: "rendered", references: [{ name: "a.png", score: 0.2 }] }),
     shot(2, { doubt: 0.7, needs_look: true }),
     shot(3, { doubt: 0.9, references: names("mine.png") }),
     shot(4, { doubt: null, state: "outdated" }),
   ];
-  assertEquals(numbers(list.arrange(shots, "order")), [1, 2, 3, 4]);
-  assertEquals(numbers(list.arrange(shots, "unsure")), [3, 2, 1, 4]);
+  assertEquals(numbers(list.arrange(shots, "all")), [1, 2, 3, 4]);
+  assertEquals(numbers(list.arrange(shots, "unsure")), [2, 3]);
+  assertEquals(numbers(list.arrange(shots, "no-picture")), [1]);
+  assertEquals(numbers(list.arrange(shots, "unsure-first")), [3, 2, 1, 4]);
   assertEquals(numbers(list.arrange(shots, "needs-look")), [2]);
   assertEquals(numbers(list.arrange(shots, "by-me")), [3]);
   assertEquals(numbers(list.arrange(shots, "not-rendered")), [2, 3, 4]);
-  assertEquals(list.countShots(shots), { order: 4, unsure: 2, "needs-look": 1, "by-me": 1, "not-rendered": 3 });
+  assertEquals(Object.values(list.countShots(shots)), [4, 2, 1, 4, 1, 1, 3]);
 });
 
 Deno.test("thumbnails tell of doubt, and shots stay where they stand meanwhile", () => {
@@ -82,14 +84,16 @@ Deno.test("thumbnails tell of doubt, and shots stay where they stand meanwhile",
   const made = {};
   const thumbnails = { version: 0, of: (/** @type {number} */ frame) => made[frame] ?? null };
   const listing = new Listing();
-  listing.update(given, "unsure", thumbnails);
+  listing.update(given, "unsure-first", thumbnails);
   assertEquals(numbers(listing.listed), [2, 1, 3]);
   made[given[2].middle] = { doubt: 0.9 };
   thumbnails.version++;
-  listing.update(given, "unsure", thumbnails);
+  listing.update(given, "unsure-first", thumbnails);
   assertEquals(listing.listed.map(({ number, doubt }) => [number, doubt]), [[2, 0.6], [1, null], [3, 0.9]]);
-  listing.update([...given], "unsure", thumbnails);
+  listing.update([...given], "unsure-first", thumbnails);
   assertEquals(numbers(listing.listed), [3, 2, 1]);
+  listing.update(given, "unsure", thumbnails);
+  assertEquals(numbers(listing.listed), [2, 3]);
 });
 
 Deno.test("doubt and scores are words", () => {

@@ -68,6 +68,11 @@ export const shapes = css`
     border-radius: var(--radius);
     background: var(--surface-2);
   }
+  @media (max-width: 1180px) {
+    .card {
+      padding: var(--space-2);
+    }
+  }
   .drop {
     display: flex;
     flex-direction: column;

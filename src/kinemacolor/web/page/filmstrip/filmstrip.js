@@ -30,7 +30,7 @@ class Filmstrip extends LitElement {
     /** @type {FilmStore | null} */
     this.store = null;
     /** @type {Order} */
-    this.order = "order";
+    this.order = "all";
     this.isChoosing = false;
     /** Number of the shot that the keys are on. @type {number | null} */
     this.active = null;

@@ -15,7 +15,8 @@ export class Listing {
   }
 
   /**
-   * Shots stay where they stand while more thumbnails come: only other shots, or another order, list them anew.
+   * Sorted by doubt, shots stay where they stand while more thumbnails come: only other shots, or another order, list
+   * them anew.
    * @param {Shot[]} given @param {Order} order
    * @param {{version: number, of: (frame: number) => {doubt: number | null} | null}} thumbnails
    */
@@ -26,7 +27,8 @@ export class Listing {
     if (isOther || isMore) {
       this.shots = given.map((shot) => ({ ...shot, doubt: shot.doubt ?? thumbnails.of(shot.middle)?.doubt ?? null }));
     }
-    if (isOther || order !== this.madeOf.order) this.listed = arrange(this.shots, order);
+    const isSorted = order === "unsure-first" && !isOther && order === this.madeOf.order;
+    if (!isSorted && (isOther || isMore || order !== this.madeOf.order)) this.listed = arrange(this.shots, order);
     else if (isMore) this.listed = this.listed.map((shot) => this.shots[shot.number - 1]);
     this.madeOf = { given, order, version };
   }
