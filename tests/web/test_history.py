@@ -196,7 +196,7 @@ def test_a_still_of_a_film_that_is_removed_comes_back(project: Project) -> None:
     read_planned_frames(project)
     list(export_project(project, None))
     entry.path.unlink()
-    for read in (read_planned_frames, partial(export_project, with_results=False)):
+    for read in (read_planned_frames, partial(export_project, results=None)):
         with pytest.raises(InputError, match=r"\.png is gone"):
             list(read(project))
 
