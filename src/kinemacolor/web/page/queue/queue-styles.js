@@ -22,6 +22,10 @@ export const queueStyles = css`
   }
   .title {
     color: var(--text);
+    text-decoration: none;
+  }
+  a.title:hover {
+    text-decoration: underline;
   }
   .opener svg {
     transform: rotate(180deg);
