@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,15 @@ import pytest
 from support.films import scene
 
 pytest.importorskip("fastapi")
-from kinemacolor.errors import UsageError
+from kinemacolor.errors import InputError, UsageError
 from kinemacolor.options import RenderOptions
 from kinemacolor.web import history
 from kinemacolor.web.changes import ShotOptionsChange
+from kinemacolor.web.frame_passes import read_planned_frames
 from kinemacolor.web.history import ProjectHistory
 from kinemacolor.web.project import Project
 from kinemacolor.web.project_creation import create_project, move_in_history, rename_project, restrict_project
+from kinemacolor.web.project_export import export_project
 from kinemacolor.web.requests import AnalyzeFilm, MakePlan
 from kinemacolor.web.shot_edits import edit_cuts, set_shot_options
 from kinemacolor.web.worker import analyze_film, make_project_plan
@@ -144,6 +147,77 @@ def test_another_part_of_the_film_is_undone_too(project: Project) -> None:
     assert look(project) == before
     assert project.read_survey() is None
     assert make_project_plan(project, SMALL, quiet) == project.require_plan()
+
+
+def test_a_still_of_a_film_that_is_removed_comes_back(project: Project) -> None:
+    give(project, "colour.mp4", film_bytes(project.folder.parent))
+    make_project_plan(project, MakePlan(options=RenderOptions(short_side=64), per_shot=4), quiet)
+    name, entry = next((name, one) for name, one in project.require_plan().references.items() if one.still_of)
+    give(project, "first.png", picture_bytes(5))
+    make_project_plan(project, MakePlan(per_shot=4), quiet)
+    project.give_reference("first")
+    before = look(project)
+    project.remove_reference(name)
+    assert name not in project.require_plan().references
+    move_in_history(project, -1)
+    assert look(project) == before
+    assert entry.path.is_file()
+    read_planned_frames(project)
+    list(export_project(project, with_results=False))
+    entry.path.unlink()
+    for read in (read_planned_frames, partial(export_project, with_results=False)):
+        with pytest.raises(InputError, match=r"\.png is gone"):
+            list(read(project))
+
+
+@pytest.mark.parametrize("kept", range(3))
+def test_an_undo_that_is_killed_is_done_when_the_project_is_read_next(
+    project: Project, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    """However many of its files were there: nothing that could be redone is lost."""
+    give(project, "a.png", picture_bytes(2), 2)
+    make_project_plan(project, SMALL, quiet)
+    before = look(project)
+    restrict_project(project, 0.1, 0.3)
+    changed = look(project)
+    left, replace = kept, Path.replace
+
+    def killed(source: Path, target: Path) -> Path:
+        nonlocal left
+        if "history" in source.parts and source.suffix == ".new" and target.name != "move":
+            left -= 1
+            if left < 0:
+                raise KeyboardInterrupt
+        return replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            move_in_history(project, -1)
+    with project.exclusive_changes("Nothing"):
+        assert look(project) == before
+    assert not list(project.folder.rglob(".*.new"))
+    assert labels(project)[1] == "Part of the film"
+    move_in_history(project, 1)
+    assert look(project) == changed
+
+
+@pytest.mark.parametrize("step", ["Finding shots", "Choosing pictures"])
+def test_a_part_that_is_undone_while_it_is_planned_leaves_nothing(project: Project, step: str) -> None:
+    """Neither its survey nor a plan of it: the plan is that of the whole film again."""
+    give(project, "first.png", picture_bytes(5))
+    make_project_plan(project, SMALL, quiet)
+    before = look(project)
+    restrict_project(project, 0.1, 0.3)
+    assert ProjectHistory(project).read_part(-1) == (0, None)
+
+    def undo_once(at: str, done: int, expected: int | None) -> None:
+        if at == step and project.entry.part != (0, None):
+            move_in_history(project, -1)
+
+    make_project_plan(project, SMALL, undo_once)
+    assert look(project) == before
+    assert project.count_frames() == 8
 
 
 def test_the_title_is_no_step_and_what_is_refused_is_none(project: Project) -> None:

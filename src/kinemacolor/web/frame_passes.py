@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
+from kinemacolor.errors import InputError
 from kinemacolor.options import repainting_options
 from kinemacolor.plan.document import Plan
 from kinemacolor.rendering.journal import SEGMENT_FRAMES, iter_journal
@@ -116,7 +117,10 @@ def _derive_passes(folder: Path, stamp: _Stamp, stamps_of_references: tuple[_Sta
 
 @lru_cache(maxsize=1024)
 def _hash_file(path: Path, stamp: _Stamp) -> str:
-    return compute_file_sha256(path)
+    try:
+        return compute_file_sha256(path)
+    except OSError as error:
+        raise InputError(f"{path.name} is gone: give it again, or remove it from the references") from error
 
 
 def _stamp_file(path: Path) -> _Stamp:

@@ -1,7 +1,8 @@
 """Undo and redo: each state of plan, cuts and references of a project, kept in its folder by contents.
 
 ``history/objects`` has files by their sha256, most of them other names of files that the project has, and states
-that name those; ``history/index.json`` says in which order they came, and which is the present one.
+that name those; ``history/index.json`` says in which order they came, and which is the present one; ``history/move``,
+while one goes back or forth, where to.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from kinemacolor.errors import UsageError
 from kinemacolor.utils.files import compute_file_sha256, make_new_path, translate_disk_errors, write_file_atomically
+from kinemacolor.web.project_entry import FilmPart
 from kinemacolor.web.project_folder import ProjectFolder
 
 MAX_STEPS = 200
@@ -31,6 +33,11 @@ class ProjectState(BaseModel):
     plan: str | None
     shots: str | None
     references: dict[str, str]
+
+    @property
+    def part(self) -> FilmPart:
+        """The part of the film."""
+        return self.start_seconds, self.end_seconds
 
 
 class HistoryStep(BaseModel):
@@ -82,10 +89,16 @@ class ProjectHistory:
         if {step.state for step in index.steps} - {step.state for step in steps}:
             self._sweep(steps)
 
-    def move(self, by: int) -> ProjectState:
-        """Go back (-1) or forth (1) by a step; gives the state that plan, cuts and references have then.
+    def read_part(self, by: int) -> FilmPart | None:
+        """Return the part of the film that going back (-1) or forth (1) leads to; None where there is no such step."""
+        index = self._read_index()
+        steps = dict(enumerate(index.steps))
+        return self._read_state(steps[index.at + by].state).part if index.at + by in steps else None
 
-        The part of the film is the caller's to change. Raises UsageError where there is no such step.
+    def begin_move(self, by: int) -> None:
+        """Note to go back (-1) or forth (1) by a step; `Project.finish_move` does it, also where this one is killed.
+
+        Raises UsageError where there is no such step, or a file of it is damaged.
         """
         self.record("Change")  # what somebody did to the files
         index = self._read_index()
@@ -93,11 +106,42 @@ class ProjectHistory:
         if not 0 <= at < len(index.steps):
             raise UsageError("there is nothing to undo" if by < 0 else "there is nothing to redo")
         state = self._read_state(index.steps[at].state)
+        for sha256 in (state.plan, state.shots, *state.references.values()):
+            if sha256 and not (self._object(sha256).is_file() and compute_file_sha256(self._object(sha256)) == sha256):
+                raise UsageError("a file of the state before is damaged: it cannot be had again")
+        with write_file_atomically(self._move_file) as stream:
+            stream.write(str(at).encode())
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether a move was begun and has not ended."""
+        return self._move_file.is_file()
+
+    def restore_files(self) -> FilmPart:
+        """Bring back plan, cuts and references of the state that a move leads to; gives its part of the film."""
+        index, at = self._read_index(), int(self._move_file.read_text())
+        for place in (self._folder, self._folder / "objects"):
+            for path in place.glob(".*.new"):  # of one that was killed
+                path.unlink(missing_ok=True)
+        state = self._read_state(index.steps[at].state)
         now, _ = self._snapshot(index.known, lambda path, sha256: None)
         self._restore(state, now)
+        return state.part
+
+    def end_move(self) -> None:
+        """Note that the state which a move leads to is the present one."""
+        index, at = self._read_index(), int(self._move_file.read_text())
         _, known = self._snapshot(index.known, lambda path, sha256: None)
         self._write_index(index.model_copy(update={"at": at, "known": known}))
-        return state
+        self.give_up_move()
+
+    def give_up_move(self) -> None:
+        """Forget a move that cannot be done."""
+        self._move_file.unlink(missing_ok=True)
+
+    @property
+    def _move_file(self) -> Path:
+        return self._folder / "move"
 
     @property
     def _folder(self) -> Path:
@@ -165,7 +209,7 @@ class ProjectHistory:
                 _link_or_copy(path, target)
 
     def _restore(self, state: ProjectState, now: ProjectState) -> None:
-        """Bring back plan, cuts and references; a killed one leaves some of each, and nothing is lost."""
+        """Bring back plan, cuts and references; where it is killed, it is done again."""
         project = self.project
         folder = project.folder / "references"
         wanted = {folder / name: sha256 for name, sha256 in state.references.items()}
@@ -177,13 +221,10 @@ class ProjectHistory:
             if sha256 is not None
         }
         changed = {path: sha256 for path, sha256 in wanted.items() if there.get(path) != sha256}
-        for sha256 in changed.values():
-            if not self._object(sha256).is_file() or compute_file_sha256(self._object(sha256)) != sha256:
-                raise UsageError("a file of the state before is damaged: it cannot be had again")
         with translate_disk_errors(project.folder):
             folder.mkdir(exist_ok=True)
             for path, sha256 in changed.items():
-                fresh = make_new_path(path)
+                fresh = make_new_path(self._folder / path.name)
                 _link_or_copy(self._object(sha256), fresh)
                 fresh.replace(path)
             for path in there.keys() - wanted.keys():

@@ -140,9 +140,11 @@ Deno.test("strokes that were not kept are there again for their film, frame and 
   assert.ok(drafts.save(3, draft));
   assert.deepEqual(new Drafts("film", shared).load(12, 8, 6), draft);
   assert.deepEqual(drafts.frames(), [3, 12]);
+  shared.setItem("kinemacolor.strokes.film.3", JSON.stringify({ time: Date.now() + 1, count: 1 }));
+  assert.equal(drafts.latest(), 3);
   assert.equal(drafts.load(12, 16, 12), null);
   assert.equal(drafts.load(13, 8, 6), null);
-  assert.deepEqual(new Drafts("other", shared).frames(), []);
+  assert.deepEqual([new Drafts("other", shared).frames(), new Drafts("other", shared).latest()], [[], null]);
   drafts.drop(3);
   drafts.save(12, { ...draft, history: history.undo(draft.history) });
   assert.deepEqual(drafts.frames(), []); // nothing is painted, but it can be done again

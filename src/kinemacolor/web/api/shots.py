@@ -54,12 +54,18 @@ def change_plan(service: ServiceDependency, own_project: OwnProject, change: Pla
 
 @router.get("/projects/{project}/command")
 def get_command(
+    service: ServiceDependency,
     own_project: OwnProject,
     form: Annotated[OutputFormat | None, Query()] = None,
     *,
     layer: bool = False,
     confidence: bool = False,
 ) -> RenderCommand:
-    """Get the command line that renders the plan as the task ``render`` would."""
-    task = RenderFilm(form=form, layer=layer, confidence=confidence)
-    return RenderCommand(command=format_render_command(own_project, task))
+    """Get the command line that renders the plan as the task ``render`` would.
+
+    On a server with passwords it has the names in the project's folder alone.
+    """
+    command = format_render_command(own_project, RenderFilm(form=form, layer=layer, confidence=confidence))
+    if service.options.passwords:
+        command = service.storage.hide_server_paths(command)
+    return RenderCommand(command=command)

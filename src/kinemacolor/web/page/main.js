@@ -37,6 +37,17 @@ function refuseFiles(event) {
   event.dataTransfer.dropEffect = "none";
 }
 
+/** Shows the keys there are, unless it is a letter of a text. @param {KeyboardEvent} event */
+async function help(event) {
+  if (event.key !== "?" || event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey) return;
+  const path = event.composedPath();
+  const [target] = /** @type {HTMLElement[]} */ (path);
+  if (target.matches?.("input, textarea, select") || path.some((one) => one instanceof HTMLDialogElement)) return;
+  await showKeys();
+}
+
+const showKeys = async () => (await import("./core/keys.js")).showHelp();
+
 /** What the bar of every view has at its end: the keys, and light or dark. */
 class PageButtons extends LitElement {
   static styles = [
@@ -52,10 +63,9 @@ class PageButtons extends LitElement {
   render() {
     const theme = document.documentElement.dataset.theme === "light" ? "dark" : "light";
     const change = () => (setTheme(theme), this.requestUpdate());
-    const help = async () => (await import("./core/keys.js")).showHelp();
     const [keys, words] = ["Keys (?)", theme === "light" ? "Light window" : "Dark window"];
     return html`
-      <button class="button bare desk" title=${keys} aria-label=${keys} @click=${help}>${icon("keyboard")}</button>
+      <button class="button bare desk" title=${keys} aria-label=${keys} @click=${showKeys}>${icon("keyboard")}</button>
       <button class="button bare" title=${words} aria-label=${words} @click=${change}>
         ${icon(theme === "light" ? "sun" : "moon")}
       </button>
@@ -84,6 +94,14 @@ class App extends LitElement {
         border-top: 1px solid var(--line);
         background: var(--surface-1);
       }
+      .bar {
+        display: flex;
+        align-items: center;
+        height: var(--top-height);
+        padding: 0 var(--space-2);
+        border-bottom: 1px solid var(--line);
+        background: var(--surface-1);
+      }
       kc-queue,
       .trouble {
         grid-area: 2 / 1;
@@ -109,6 +127,7 @@ class App extends LitElement {
     /** @type {string | null} */
     this.film = null;
     this.name = "";
+    this.cameFromHome = false;
     /** What loads the window of a film, or why that did not work. @type {Promise<unknown> | null} */
     this.loading = null;
     new StoreController(this, () => live);
@@ -121,6 +140,7 @@ class App extends LitElement {
       this.requestUpdate();
     });
     addEventListener("popstate", () => this.#show());
+    addEventListener("keydown", help);
     addEventListener("beforeunload", (event) => live.state.uploads.length && event.preventDefault());
   }
 
@@ -141,6 +161,7 @@ class App extends LitElement {
 
   /** @param {string} address */
   #goTo(address) {
+    dispatchEvent(new Event("kc-leave"));
     history.pushState(null, "", address);
     this.#show();
   }
@@ -151,8 +172,9 @@ class App extends LitElement {
     this.film = film;
     listenTo(film);
     if (film && !this.loading) {
-      this.loading = import("./film/film-view.js").catch(() => {
+      this.loading = import("./film/film-view.js").then(() => this.requestUpdate(), () => {
         this.loading = null;
+        if (this.film) this.#goTo("/");
         notify("The window of the film did not load. Is the server still running?", "problem");
       });
     }
@@ -168,10 +190,22 @@ class App extends LitElement {
     if (live.state.jobs.length || live.state.others || live.state.uploads.length) void import("./queue/queue-line.js");
   }
 
+  /** Until the window of a film is loaded, home stays, or its bar stands there alone. */
+  #drawView() {
+    const isLoaded = customElements.get("kc-film");
+    if (this.film && isLoaded) return html`<kc-film .film=${this.film}></kc-film>`;
+    this.cameFromHome ||= !this.film;
+    return this.cameFromHome
+      ? html`<kc-home aria-busy=${this.film ? "true" : "false"}></kc-home>`
+      : html`<div class="bar" aria-busy="true"><a class="button bare" href="/" aria-label="Home">${
+        icon("home")
+      }</a></div>`;
+  }
+
   render() {
     const { trouble } = live.state;
     return html`
-      ${this.film ? html`<kc-film .film=${this.film}></kc-film>` : html`<kc-home></kc-home>`}
+      ${this.#drawView()}
       ${trouble ? html`<p class="trouble" role="status">${icon("warn")} ${trouble}</p>` : nothing}
       <kc-queue></kc-queue>
       <kc-toasts></kc-toasts>

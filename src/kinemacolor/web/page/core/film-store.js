@@ -66,7 +66,8 @@ const makeState = (id) => ({
 export class FilmStore extends Store {
   /**
    * @param {string} id of the project
-   * @param {(text: string, kind?: "told" | "problem", undo?: () => void) => void} notify tells the user something
+   * @param {(text: string, kind?: "told" | "problem", undo?: () => void) => () => void} notify tells the user something;
+   *   what it gives takes that away
    */
   constructor(id, notify) {
     super(makeState(id));
@@ -76,6 +77,22 @@ export class FilmStore extends Store {
     this.looking = null;
     /** What is painted on its frames; null until somebody paints. @type {import("../correct/paint-store.js").PaintStore | null} */
     this.painting = null;
+    /** Takes away what `offerUndo` told last. @type {() => void} */
+    this.withdraw = () => {};
+  }
+
+  /**
+   * Tells of a change that was just made, and that can be taken back: only as long as it is the last one, for else
+   * something different would be.
+   * @param {string} text @param {() => void} [restore] what else comes back then
+   */
+  offerUndo(text, restore = () => {}) {
+    this.withdraw();
+    const revision = this.state.project?.revision;
+    const undo = async () => (await this.actions.undo()) && restore();
+    const dismiss = this.notify(text, "told", () => void undo());
+    const stop = this.listen((state) => state.project?.revision === revision || this.withdraw());
+    this.withdraw = () => (stop(), dismiss(), this.withdraw = () => {});
   }
 
   /** The address of the film below `/api`. @param {string} rest */
@@ -123,6 +140,15 @@ function makeActions(store) {
     asked.catch((error) => {
       if (error instanceof Problem && error.status && error.status < 500) return null;
       throw error;
+    });
+
+  /** @param {"undo" | "redo"} way @returns {Promise<boolean | undefined>} */
+  const step = (way) =>
+    attempt(async () => {
+      store.withdraw();
+      store.set({ project: await post(store.path(`/${way}`)) });
+      await actions.reload();
+      return true;
     });
 
   const actions = {
@@ -236,11 +262,11 @@ function makeActions(store) {
       attempt(async () => {
         await remove(store.path(`/references/${encodeURIComponent(name)}`));
         await actions.reload();
-        store.notify(`${name} was removed.`, "told", () => void actions.undo());
+        store.offerUndo(`${name} was removed.`);
       }),
 
-    undo: () => attempt(async () => (store.set({ project: await post(store.path("/undo")) }), actions.reload())),
-    redo: () => attempt(async () => (store.set({ project: await post(store.path("/redo")) }), actions.reload())),
+    undo: () => step("undo"),
+    redo: () => step("redo"),
 
     /** Queues a task: `look`, `plan`, `try`, `render`. @param {object} task @returns {Promise<JobView | undefined>} */
     submit: (task) => attempt(() => post(store.path("/jobs"), task)),

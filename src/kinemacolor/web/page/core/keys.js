@@ -10,8 +10,17 @@ import { nameKeys, showKeys } from "./key-names.js";
  * @property {string[]} keys as `KeyboardEvent.key`, with "Ctrl+" (also the Mac's Command) and "Shift+" before it
  * @property {string} words what it does
  * @property {(event: KeyboardEvent) => void} act
- * @property {() => boolean} [when] whether it does so now
+ * @property {(event: KeyboardEvent) => boolean} [when] whether it does so now
  */
+
+const ANYWHERE = {
+  title: "Everywhere",
+  shortcuts: [
+    { keys: ["?"], words: "These keys" },
+    { keys: ["Tab"], words: "The next control" },
+    { keys: ["Escape"], words: "Close a list, a dialog" },
+  ],
+};
 
 /** @type {Set<Shortcuts>} */
 const groups = new Set();
@@ -43,19 +52,25 @@ function press(event) {
   const name = nameKeys(event);
   for (const group of [...groups].reverse()) {
     for (const shortcut of group.shortcuts) {
-      if (!shortcut.keys.includes(name) || shortcut.when?.() === false) continue;
+      if (!shortcut.keys.includes(name) || shortcut.when?.(event) === false) continue;
       event.preventDefault();
       shortcut.act(event);
       return;
     }
   }
-  if (name === "?") void showHelp();
 }
+
+/** Whether the focus is in an element of that name. @param {Event} event @param {string} name */
+export const comesFrom = (event, name) =>
+  event.composedPath().some((one) => one instanceof Element && one.localName === name);
 
 /** Shows all keys that do something now. */
 export async function showHelp() {
   const { showSheet } = await import("./dialog.js");
-  const shown = [...groups].filter((group) => group.shortcuts.length).map((group) =>
+  // The longest list last: the browser fills the columns in this order.
+  const listed = [...groups].filter(({ shortcuts }) => shortcuts.length)
+    .sort((one, other) => one.shortcuts.length - other.shortcuts.length);
+  const shown = [ANYWHERE, ...listed].map((group) =>
     html`
       <section>
         <h3>${group.title}</h3>

@@ -119,11 +119,7 @@ export class Conversation {
   /** A frame was corrected: that is told, can be taken back, and the next one is offered. @param {number} frame @param {() => void} restore */
   #settle(frame, restore) {
     const { film } = this.painting;
-    const undo = async () => {
-      await film.actions.undo();
-      restore();
-    };
-    film.notify(`Frame ${frame} now leads its shot.`, "told", () => void undo());
+    film.offerUndo(`Frame ${frame} now leads its shot.`, restore);
     this.painting.tell(`Frame ${frame} is kept, it leads its shot.`);
     void film.actions.reload();
     void this.offerNext();

@@ -46,6 +46,9 @@ class FilmList extends LitElement {
     new StoreController(this, () => live);
   }
 
+  /** In the order in which they stand. @type {ProjectView[]} */
+  #shown = [];
+
   connectedCallback() {
     super.connectedCallback();
     void this.#attempt(async () => this.begun = await listBegun());
@@ -74,8 +77,16 @@ class FilmList extends LitElement {
     if (title) await this.#change(() => patch(`/projects/${project.id}`, { title }));
   }
 
+  /** Where one was removed the next one takes the focus, else the heading. @param {number} index */
+  #focusCard(index) {
+    const cards = /** @type {NodeListOf<HTMLElement>} */ (this.renderRoot.querySelectorAll("h3 a"));
+    const next = cards[Math.min(index, cards.length - 1)] ?? this.renderRoot.querySelector("h2");
+    next?.focus();
+  }
+
   /** @param {ProjectView} project */
   async #remove(project) {
+    const index = this.#shown.indexOf(project);
     const show = (/** @type {boolean} */ isRemoved) => {
       this.removed = isRemoved ? [...this.removed, project.id] : this.removed.filter((one) => one !== project.id);
     };
@@ -84,6 +95,8 @@ class FilmList extends LitElement {
       show(false);
     };
     show(true);
+    await this.updateComplete;
+    this.#focusCard(index);
     await this.#change(async () => {
       try {
         await remove(`/projects/${project.id}`);
@@ -103,7 +116,7 @@ class FilmList extends LitElement {
 
   render() {
     const kept = this.projects.filter((project) => !this.removed.includes(project.id));
-    const films = orderFilms(kept, this.wanted, this.order);
+    const films = this.#shown = orderFilms(kept, this.wanted, this.order);
     const isSent = (/** @type {{name: string, size: number}} */ one) =>
       live.state.uploads.some(({ name, size }) => name === one.name && size === one.size);
     return html`
@@ -130,7 +143,7 @@ class FilmList extends LitElement {
     const sort = (event) => this.order = /** @type {Order} */ (/** @type {HTMLSelectElement} */ (event.target).value);
     return html`
       <div class="bar">
-        <h2>Films</h2>
+        <h2 tabindex="-1">Films</h2>
         <span class="small faint number">${this.projects.length}</span>
         <span class="small faint number grow cut">
           ${this.#describeDisk()}

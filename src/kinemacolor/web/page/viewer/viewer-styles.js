@@ -116,7 +116,9 @@ export const viewerStyles = css`
   }
   .legend {
     flex-wrap: nowrap;
-    padding: 2px var(--space-1) 2px var(--space-3);
+    align-self: flex-start; /* in a corner: it hides little of the picture */
+    gap: var(--space-2);
+    padding: 0 0 0 var(--space-2);
     font-size: var(--text-12);
   }
   .legend .button {
@@ -128,7 +130,7 @@ export const viewerStyles = css`
     height: 12px;
     flex: none;
     border-radius: 2px;
-    background: rgb(255 48 168);
+    background: var(--doubt-hatch);
   }
   .middle.drop::after {
     content: "";
