@@ -37,6 +37,16 @@ function refuseFiles(event) {
   event.dataTransfer.dropEffect = "none";
 }
 
+/** What nobody waited for and that went wrong; what was given up is nothing. @param {PromiseRejectionEvent} event */
+function tellOfFault({ reason }) {
+  if (reason instanceof DOMException && reason.name === "AbortError") return;
+  const isLoading = reason instanceof TypeError && /import|module/i.test(reason.message);
+  const words = isLoading
+    ? "A part of the page did not load. Is the server still running?"
+    : `That went wrong: ${reason}`;
+  notify(words, "problem");
+}
+
 /** Shows the keys there are, unless it is a letter of a text. @param {KeyboardEvent} event */
 async function help(event) {
   if (event.key !== "?" || event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey) return;
@@ -140,6 +150,7 @@ class App extends LitElement {
       this.requestUpdate();
     });
     addEventListener("popstate", () => this.#show());
+    addEventListener("unhandledrejection", tellOfFault);
     addEventListener("keydown", help);
     addEventListener("beforeunload", (event) => live.state.uploads.length && event.preventDefault());
   }
@@ -182,12 +193,14 @@ class App extends LitElement {
   }
 
   updated() {
-    const running = live.state.jobs.find((job) => job.state === "running");
+    const running = live.state.trouble ? undefined : live.state.jobs.find((job) => job.state === "running");
     const [sending] = live.state.uploads;
     const done = sending ? sending.received / sending.size : running?.expected ? running.done / running.expected : null;
     const part = done === null ? null : `${Math.min(99, Math.round(100 * done))} %`;
     document.title = [part, this.name, "Kinemacolor"].filter(Boolean).join(" · ");
-    if (live.state.jobs.length || live.state.others || live.state.uploads.length) void import("./queue/queue-line.js");
+    if (live.state.jobs.length || live.state.others || live.state.uploads.length) {
+      import("./queue/queue-line.js").catch(() => {}); // tried again with the next event; that nothing answers is told
+    }
   }
 
   /** Until the window of a film is loaded, home stays, or its bar stands there alone. */

@@ -32,7 +32,7 @@ const groups = new Set();
 function isTaken(event) {
   if (event.defaultPrevented || event.isComposing || event.altKey) return true;
   const path = /** @type {Element[]} */ (event.composedPath());
-  if (path.some((one) => one instanceof HTMLDialogElement)) return true;
+  if (path.some((one) => one instanceof HTMLDialogElement || (one instanceof HTMLElement && one.popover))) return true;
   const [target] = path;
   if (!(target instanceof HTMLElement)) return false;
   if (target instanceof HTMLInputElement && !["checkbox", "radio", "button", "range"].includes(target.type)) {

@@ -45,17 +45,21 @@ export class FilmRouter {
   }
 
   stop() {
-    clearTimeout(this.timer);
+    this.#rest();
     this.stopListening();
     removeEventListener("popstate", this.goBack);
     for (const leaving of LEAVING) removeEventListener(leaving, this.flush);
   }
 
+  #rest() {
+    clearTimeout(this.timer);
+    this.timer = 0;
+  }
+
   /** Shows what the address says; frames of a film that is still unknown are kept until it is known. */
   async go() {
     if (location.pathname !== `/films/${this.store.state.id}`) return;
-    clearTimeout(this.timer);
-    this.timer = 0;
+    this.#rest();
     const { shot, frame, panel } = readPlace(location.search);
     this.isGoing = true;
     this.store.set({ panel });

@@ -13,7 +13,7 @@ export const shapes = css`
     align-items: center;
     gap: var(--space-2);
     flex: none;
-    min-height: 40px;
+    min-height: var(--head-height);
     padding: 0 var(--space-2) 0 var(--space-3);
   }
   .head h2 {

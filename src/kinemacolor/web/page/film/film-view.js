@@ -40,7 +40,6 @@ class Film extends LitElement {
     this.store = null;
     /** @type {FilmRouter | null} */
     this.router = null;
-    this.isOpening = false;
     this.isMissing = false;
     this.stopListening = () => {};
     new StoreController(this, () => this.store);
@@ -76,8 +75,7 @@ class Film extends LitElement {
   #close() {
     this.router?.stop();
     this.stopListening();
-    this.store?.looking?.abort();
-    this.store?.withdraw();
+    this.store?.close();
     this.store = null;
   }
 
@@ -109,10 +107,11 @@ class Film extends LitElement {
     const router = this.router = new FilmRouter(store);
     /** @type {string | null} */
     let known = null;
+    let isOpening = true;
     const hear = () => {
       const { jobs, others, revision } = live.state;
       store.set({ jobs, others });
-      if (!revision || revision === known || this.isOpening) return;
+      if (!revision || revision === known || isOpening) return;
       known = revision;
       if (revision !== store.state.project?.revision) void store.actions.reload();
     };
@@ -129,13 +128,12 @@ class Film extends LitElement {
     this.stopListening = () => stops.forEach((stop) => stop());
     listenTo(this.film);
     hear();
-    this.isOpening = true;
     await store.actions.reload();
-    this.isOpening = false;
+    if (store !== this.store) return; // it was left meanwhile
+    isOpening = false;
     this.isMissing = !store.state.project;
     hear();
     const hasPlace = shot !== null || store.state.plan;
-    if (store !== this.store) return;
     const drafted = panel === "correct" && frame === null && shot === null ? await findDraft(this.film) : null;
     if (drafted !== null) await store.actions.showFrame(drafted);
     else if (store.state.shots && frame === null && hasPlace) await router.go();

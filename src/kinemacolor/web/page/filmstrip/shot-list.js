@@ -29,10 +29,10 @@ export const ORDERS = [
 /** @type {Record<Order, (shot: Shot) => boolean>} */
 const BELONGS = {
   all: () => true,
-  unsure: (shot) => isUnsure(shot.doubt),
+  unsure: (shot) => wantsLook(shot),
   "no-picture": (shot) => lacksPicture(shot),
   "unsure-first": () => true,
-  "needs-look": (shot) => shot.needs_look,
+  "needs-look": (shot) => wantsLook(shot),
   "by-me": (shot) => shot.references.some(({ score }) => score === null),
   "not-rendered": (shot) => shot.state !== "rendered",
 };
@@ -61,6 +61,9 @@ export const describeDoubt = (doubt) => doubt < MOSTLY_SURE ? "sure" : doubt < U
 /** @param {number | null} doubt 0..1; null: unknown */
 export const isUnsure = (doubt) => doubt !== null && doubt >= UNSURE;
 
+/** Is it unsure, or does the report name it? All parts of the page count by this. @param {Shot} shot */
+export const wantsLook = (shot) => shot.needs_look || isUnsure(shot.doubt);
+
 /** @type {Record<Shot["state"], string>} */
 const STATES = {
   unplanned: "no picture yet",
@@ -79,7 +82,7 @@ export function describeScore(score) {
 }
 
 /** Would another picture help this shot most? @param {Shot} shot */
-export const wantsPicture = (shot) => shot.needs_look || lacksPicture(shot) || isUnsure(shot.doubt);
+export const wantsPicture = (shot) => wantsLook(shot) || lacksPicture(shot);
 
 /** Does no picture fit it? @param {Shot} shot */
 const lacksPicture = (shot) => shot.references.every(({ score }) => score !== null && score < POOR_SCORE);

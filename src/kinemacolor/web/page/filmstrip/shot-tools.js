@@ -112,7 +112,13 @@ class ShotTools extends LitElement {
         (this.store?.state.panel !== "correct" || comesFrom(event, "kc-filmstrip")) &&
         this.#find(tool.name)?.can === true,
     }));
-    new Shortcuts(this, "Shots", shortcuts);
+    const none = {
+      keys: ["Escape"],
+      words: "Choose no shot",
+      act: () => this.#chooseNone(),
+      when: () => Boolean(this.store?.state.chosen.size),
+    };
+    new Shortcuts(this, "Shots", [...shortcuts, none]);
   }
 
   /** @param {string} name */
@@ -182,11 +188,14 @@ class ShotTools extends LitElement {
     ];
   }
 
-  /** Merges or splits: shots get other numbers, so none stays chosen. @param {object} edit @param {string} told */
+  #chooseNone() {
+    this.store?.set({ chosen: new Set() });
+  }
+
+  /** Merges or splits. @param {object} edit @param {string} told */
   async #edit(edit, told) {
     const store = this.store;
     if (!(await store?.actions.editShots(edit)) || !store) return;
-    store.set({ chosen: new Set() });
     store.offerUndo(told);
   }
 
@@ -254,8 +263,7 @@ class ShotTools extends LitElement {
     return html`
       <span class="chip" title=${list([...chosen].sort((one, other) => one - other))}>
         <span role="status">${words}</span>
-        <button class="button bare" aria-label="Choose none" title="Choose none (Esc)" @click=${() =>
-          this.store?.set({ chosen: new Set() })}>
+        <button class="button bare" aria-label="Choose none" title="Choose none (Esc)" @click=${this.#chooseNone}>
           ${icon("close", 12)}
         </button>
       </span>

@@ -69,6 +69,12 @@ export const panel = css`
     color: var(--text-soft);
     font-variant-numeric: tabular-nums;
   }
+  .choice {
+    display: flex;
+    align-items: center;
+    gap: var(--space-2);
+    min-height: var(--control);
+  }
   .ends {
     display: flex;
     justify-content: space-between;
