@@ -142,7 +142,9 @@ def main() -> None:
         with run_server(work / "home") as address:
             open_film(page, address, film, still)
             render_film(page)
-            page.locator("kc-toasts li").wait_for(state="detached")
+            toast = page.get_by_text("is coloured.")
+            toast.wait_for()
+            toast.wait_for(state="detached")  # it lies over the strip
             page.get_by_role("tab", name="Look", exact=True).first.click()
             show_frame(page, FRAME)
             save_page(page, "web-film")

@@ -10,7 +10,7 @@ const MOSTLY_SURE = 0.25, UNSURE = 0.5;
 /** Below this score a picture shows something else than the shot. */
 const POOR_SCORE = 0.5, GOOD_SCORE = 0.8;
 
-/** @typedef {"all" | "unsure" | "no-picture" | "unsure-first" | "needs-look" | "by-me" | "not-rendered"} Order */
+/** @typedef {"all" | "unsure" | "no-picture" | "unsure-first" | "by-me" | "not-rendered"} Order */
 
 /** How many of the ways to list shots are always in sight; the rest are in a menu. */
 export const MAIN_ORDERS = 3;
@@ -21,7 +21,6 @@ export const ORDERS = [
   { name: "unsure", label: "Unsure" },
   { name: "no-picture", label: "No picture" },
   { name: "unsure-first", label: "Unsure first" },
-  { name: "needs-look", label: "Needs a look" },
   { name: "by-me", label: "Chosen by me" },
   { name: "not-rendered", label: "Not rendered" },
 ];
@@ -32,7 +31,6 @@ const BELONGS = {
   unsure: (shot) => wantsLook(shot),
   "no-picture": (shot) => lacksPicture(shot),
   "unsure-first": () => true,
-  "needs-look": (shot) => wantsLook(shot),
   "by-me": (shot) => shot.references.some(({ score }) => score === null),
   "not-rendered": (shot) => shot.state !== "rendered",
 };
