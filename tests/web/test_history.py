@@ -112,6 +112,37 @@ def test_a_first_plan_goes_with_its_reference(project: Project) -> None:
     assert project.require_plan().references.keys() == {"first"}
 
 
+def test_what_waited_for_a_plan_is_undone_and_done_again_with_it(project: Project) -> None:
+    """Whatever was changed until it came, also from another part of the film, whose plan is another."""
+    give(project, "first.png", picture_bytes(5))
+    give(project, "second.png", picture_bytes(6))
+    assert labels(project) == ("Reference added", None)
+    move_in_history(project, -1)
+    assert [path.name for path in project.list_references()] == ["first.png"], "nothing has a plan: one by one"
+    move_in_history(project, 1)
+    make_project_plan(project, SMALL, quiet)
+    planned = look(project)
+    give(project, "third.png", picture_bytes(2, of=blocks))
+    set_shot_options(project, {2: ShotOptionsChange(saturation=2.0)})
+    make_project_plan(project, MakePlan(), quiet)
+    added = look(project)
+    restrict_project(project, 0.1, 0.3)
+    make_project_plan(project, MakePlan(), quiet)
+    part = look(project)
+    for state, left in ((added, "Reference added"), (planned, "Reference added"), ((None, None, {}, (0, None)), None)):
+        move_in_history(project, -1)
+        assert (look(project), labels(project)[0]) == (state, left)
+    for state, left in ((planned, "Reference added"), (added, "Part of the film"), (part, None)):
+        move_in_history(project, 1)
+        assert (look(project), labels(project)[1]) == (state, left)
+    give(project, "fourth.png", picture_bytes(2, of=blocks))
+    make_project_plan(project, MakePlan(), quiet)
+    project.remove_reference("fourth.png")
+    move_in_history(project, -1)
+    move_in_history(project, -1)
+    assert look(project) == part
+
+
 def test_a_new_change_cuts_off_what_could_be_redone(project: Project) -> None:
     give(project, "first.png", picture_bytes(5))
     give(project, "second.png", picture_bytes(6))
@@ -163,9 +194,9 @@ def test_a_still_of_a_film_that_is_removed_comes_back(project: Project) -> None:
     assert look(project) == before
     assert entry.path.is_file()
     read_planned_frames(project)
-    list(export_project(project, with_results=False))
+    list(export_project(project, None))
     entry.path.unlink()
-    for read in (read_planned_frames, partial(export_project, with_results=False)):
+    for read in (read_planned_frames, partial(export_project, results=None)):
         with pytest.raises(InputError, match=r"\.png is gone"):
             list(read(project))
 

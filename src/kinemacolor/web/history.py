@@ -41,10 +41,14 @@ class ProjectState(BaseModel):
 
 
 class HistoryStep(BaseModel):
-    """A state by its sha256, and what had been changed then, in a few words."""
+    """A state by its sha256, and what had been changed then, in a few words.
+
+    ``is_waiting``: for a plan that follows from it; going from a state with its plan, nobody comes to rest here.
+    """
 
     label: str
     state: str
+    is_waiting: bool = False
 
 
 class HistoryIndex(BaseModel):
@@ -64,27 +68,34 @@ class ProjectHistory:
     def read_labels(self) -> tuple[str | None, str | None]:
         """Return what undo would take back, and what redo would do again, in a few words; None for nothing."""
         index = self._read_index()
-        done = index.steps[index.at].label if 0 < index.at < len(index.steps) else None
-        return done, index.steps[index.at + 1].label if index.at + 1 < len(index.steps) else None
+        before, after = _find_step(index, -1), _find_step(index, 1)
+        return (
+            None if before is None else index.steps[before + 1].label,
+            None if after is None else index.steps[index.at + 1].label,
+        )
 
     def begin(self) -> None:
         """Keep the first state, before the first change. Raises ResourceError where the disk is full or refuses."""
         if not self._read_index().steps:
             self.record("")
 
-    def record(self, label: str, joins: str | None = None) -> None:
+    def record(self, label: str, *, is_waiting: bool | None = None) -> None:
         """Keep the present state, if it is another than the last; what was undone cannot be redone any more.
 
-        ``joins``: a step of this label just before becomes one with this one. Raises as `begin`.
+        ``is_waiting``: whether a plan is still to follow; None: as before. Raises as `begin`.
         """
         index = self._read_index()
         state, known = self._keep_state(index.known)
-        if index.steps and index.steps[index.at].state == state:
-            return
         before = index.steps[: index.at + 1]
-        if joins is not None and len(before) > 1 and before[-1].label == joins:
-            label = before.pop().label
-        steps = [*before, HistoryStep(label=label, state=state)][-MAX_STEPS:]
+        was_waiting = bool(before) and before[-1].is_waiting
+        if is_waiting is None:
+            is_waiting = was_waiting
+        if before and before[-1].state == state:
+            if was_waiting and not is_waiting:  # the plan came out as it was
+                before[-1].is_waiting = False
+                self._write_index(index)
+            return
+        steps = [*before, HistoryStep(label=label, state=state, is_waiting=is_waiting)][-MAX_STEPS:]
         self._write_index(HistoryIndex(steps=steps, at=len(steps) - 1, known=known))
         if {step.state for step in index.steps} - {step.state for step in steps}:
             self._sweep(steps)
@@ -92,18 +103,18 @@ class ProjectHistory:
     def read_part(self, by: int) -> FilmPart | None:
         """Return the part of the film that going back (-1) or forth (1) leads to; None where there is no such step."""
         index = self._read_index()
-        steps = dict(enumerate(index.steps))
-        return self._read_state(steps[index.at + by].state).part if index.at + by in steps else None
+        at = _find_step(index, by)
+        return None if at is None else self._read_state(index.steps[at].state).part
 
     def begin_move(self, by: int) -> None:
-        """Note to go back (-1) or forth (1) by a step; `Project.finish_move` does it, also where this one is killed.
+        """Note to go back (-1) or forth (1) by a step with its plan: `Project.finish_move` does it, also after a kill.
 
         Raises UsageError where there is no such step, or a file of it is damaged.
         """
         self.record("Change")  # what somebody did to the files
         index = self._read_index()
-        at = index.at + by
-        if not 0 <= at < len(index.steps):
+        at = _find_step(index, by)
+        if at is None:
             raise UsageError("there is nothing to undo" if by < 0 else "there is nothing to redo")
         state = self._read_state(index.steps[at].state)
         for sha256 in (state.plan, state.shots, *state.references.values()):
@@ -246,6 +257,19 @@ class ProjectHistory:
 
     def _object(self, sha256: str) -> Path:
         return self._folder / "objects" / sha256
+
+
+def _find_step(index: HistoryIndex, by: int) -> int | None:
+    """Return where going back (-1) or forth (1) leads: past states that wait for a plan, to or from one that does not.
+
+    None where there is no such step.
+    """
+    way = range(index.at + 1, len(index.steps)) if by > 0 else range(index.at - 1, -1, -1)
+    if not way:
+        return None
+    if by < 0 and index.steps[index.at].is_waiting:
+        return way[0]
+    return next((at for at in way if not index.steps[at].is_waiting), way[0] if by > 0 else way[-1])
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

@@ -38,11 +38,11 @@ class Project(ProjectFolder):
         return FileLock(self.folder / "changing.lock")
 
     @contextmanager
-    def exclusive_changes(self, label: str, *, joins: str | None = None) -> Iterator[None]:
+    def exclusive_changes(self, label: str, *, is_waiting: bool | None = None) -> Iterator[None]:
         """Lock plan, cuts and references against changes by others, in this process or another.
 
         What has changed when the block ends is a step that can be undone: ``label`` says what, in a few words for the
-        user; ``joins`` as in `ProjectHistory.record`. On a full disk there is no step.
+        user; ``is_waiting`` as in `ProjectHistory.record`. On a full disk there is no step.
         """
         history = ProjectHistory(self)
         with self.change_lock:
@@ -51,7 +51,7 @@ class Project(ProjectFolder):
                 history.begin()
             yield
             with suppress(ResourceError):
-                history.record(label, joins)
+                history.record(label, is_waiting=is_waiting)
 
     def finish_move(self) -> None:
         """Do what an undo or redo began, also one that was killed; the project is locked by `change_lock`."""
@@ -106,7 +106,7 @@ class Project(ProjectFolder):
         with translate_disk_errors(target), TemporaryDirectory(dir=upload.parent) as upload_folder:
             arrived = upload.replace(Path(upload_folder, file_name))
             (check or _check_reference)(arrived)
-            with self.exclusive_changes(REFERENCE_ADDED):
+            with self.exclusive_changes(REFERENCE_ADDED, is_waiting=True):
                 target.parent.mkdir(exist_ok=True)
                 if frame is None:
                     target = unused_path(target)
@@ -198,12 +198,19 @@ class Project(ProjectFolder):
         checked.write(self.plan_file)
         return checked
 
+    def write_new_plan(self, plan: Plan) -> Plan:
+        """Write a plan that follows from what waits for one: both are undone as one. Raises as `write_plan`."""
+        made = self.write_plan(plan)
+        with suppress(ResourceError):
+            ProjectHistory(self).record("New plan", is_waiting=False)
+        return made
+
     def replace_plan(self, plan: Plan) -> Plan:
         """Replace the plan by a user's own: shots, options, model and the frames of references may differ.
 
         Raises UsageError where it names another film, or pictures that this project does not have.
         """
-        with self.exclusive_changes("Plan replaced"):
+        with self.exclusive_changes("Plan replaced", is_waiting=False):
             ours = self.require_plan()
             film = plan.film.model_copy(update={"path": ours.film.path})
             known = {entry.path.name: entry.path for entry in ours.references.values()}

@@ -110,7 +110,7 @@ def restrict_project(
     entry = project.entry.model_copy(update={"start_seconds": start_seconds, "end_seconds": end_seconds})
     if entry == project.entry:
         return
-    with project.exclusive_changes("Part of the film"):
+    with project.exclusive_changes("Part of the film", is_waiting=bool(project.list_references())):
         frames = None if end_seconds is None else count_frames(project, end_seconds)
         is_start_moved = start_seconds != project.entry.start_seconds
         for path in project.list_references():
@@ -145,7 +145,7 @@ def displace_lost_references(project: Project, part: FilmPart, frames: int) -> N
     placed = [(path, ReferenceSpec(path).list_references()[0].frame) for path in project.list_references()]
     lost = [path for path, frame in placed if frame is not None and frame >= frames]
     if lost:
-        with project.exclusive_changes(REFERENCE_ADDED, joins=REFERENCE_ADDED):
+        with project.exclusive_changes(REFERENCE_ADDED, is_waiting=True):
             for path in lost if project.entry.part == part else ():
                 displace_reference(path)
 

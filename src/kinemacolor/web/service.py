@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import BaseModel, TypeAdapter
-
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.models.catalog import check_fill, find_model
 from kinemacolor.plan.document import Plan
@@ -48,18 +46,6 @@ from kinemacolor.web.size_meter import SizeMeter
 from kinemacolor.web.storage import NotFoundError, Storage, is_kept_file
 from kinemacolor.web.trash import find_time_of_removal, is_restorable, mark_expired, mark_removed, unmark
 from kinemacolor.weights.manifest import weights_sha256
-
-
-class SuggestedFrame(BaseModel):
-    """A frame that is worth colouring.
-
-    ``coverage``: share of the film that this frame and the suggested ones before it can colour, 0..1. ``shots``:
-    numbers of the shots that it helps.
-    """
-
-    frame: int
-    coverage: float
-    shots: list[int]
 
 
 @dataclass(frozen=True)
@@ -175,6 +161,7 @@ class Service:
     def _delete_removed(self, user: str, project: Project) -> None:
         """Delete a removed project when its jobs have stopped; one that does not stop is left for the next time."""
         with suppress(UsageError):
+            mark_expired(project.folder)  # nobody restores it any more
             self.queue.forget_project(user, project)
             project.delete_folder()
 
@@ -267,9 +254,3 @@ def _finish_move(project: Project) -> Project:
         with project.exclusive_changes(""):
             pass
     return project
-
-
-def read_suggestions(project: Project) -> list[SuggestedFrame]:
-    """Return the frames that the analysis of the film suggests; empty before it."""
-    file = project.folder / "suggestions.json"
-    return TypeAdapter(list[SuggestedFrame]).validate_json(file.read_text()) if file.is_file() else []

@@ -7,12 +7,13 @@ from pydantic import BaseModel
 
 from kinemacolor.plan.document import Plan
 from kinemacolor.web.api.dependencies import OwnProject, ServiceDependency
+from kinemacolor.web.api.routes import ApiRoute
 from kinemacolor.web.changes import PlanChange, ShotEdit
 from kinemacolor.web.requests import OutputFormat, RenderFilm, format_render_command
 from kinemacolor.web.shot_edits import apply_shot_edit
 from kinemacolor.web.shot_views import ShotList, list_detected_shots, view_shots
 
-router = APIRouter()
+router = APIRouter(route_class=ApiRoute)
 
 
 class RenderCommand(BaseModel):

@@ -9,6 +9,7 @@ import { Store } from "./store.js";
 
 /** @typedef {import("./api.d.ts").ProjectView} ProjectView */
 /** @typedef {import("./api.d.ts").ShotList} ShotList */
+/** @typedef {import("./api.d.ts").ShotView} ShotView */
 /** @typedef {import("./api.d.ts").JobView} JobView */
 /** @typedef {import("./api.d.ts").FrameLook} FrameLook */
 /** @typedef {import("./api.d.ts").Players} Players */
@@ -37,6 +38,7 @@ import { Store } from "./store.js";
  * @property {any} origin where the colour of a point comes from: `{row, column, answer}`; null: not asked
  * @property {{saturation?: number, edge_filter?: string} | null} trial what is being tried in the inspector, not yet in the plan
  * @property {Set<number>} chosen numbers of the shots that are chosen together
+ * @property {ReadonlyMap<number, number>} doubts that thumbnails tell, 0..1, by the middle frames of shots
  */
 
 /** @param {string} id @returns {FilmState} */
@@ -60,6 +62,7 @@ const makeState = (id) => ({
   origin: null,
   trial: null,
   chosen: new Set(),
+  doubts: new Map(),
 });
 
 /** @extends {Store<FilmState>} */
@@ -75,10 +78,46 @@ export class FilmStore extends Store {
     this.actions = makeActions(this);
     /** @type {AbortController | null} */
     this.looking = null;
+    /** @type {AbortController | null} */
+    this.reading = null;
+    this.isClosed = false;
     /** What is painted on its frames; null until somebody paints. @type {import("../correct/paint-store.js").PaintStore | null} */
     this.painting = null;
     /** Takes away what `offerUndo` told last. @type {() => void} */
     this.withdraw = () => {};
+    /** What `listShots` gave last, and of what it was made. @type {{shots: unknown, doubts: unknown, listed: ShotView[]}} */
+    this.known = { shots: null, doubts: null, listed: [] };
+  }
+
+  /** The shots, with what their thumbnails tell of doubt where the server knows none; the same list until one changes. */
+  listShots() {
+    const { shots, doubts } = this.state;
+    if (shots !== this.known.shots || doubts !== this.known.doubts) {
+      const listed = (shots?.shots ?? []).map((/** @type {ShotView} */ shot) => ({
+        ...shot,
+        doubt: shot.doubt ?? doubts.get(shot.middle) ?? null,
+      }));
+      this.known = { shots, doubts, listed };
+    }
+    return this.known.listed;
+  }
+
+  /**
+   * Other shots: where there are more or fewer, they have other numbers, and none stays chosen.
+   * @param {ShotList | null} shots @param {Partial<FilmState>} [changes] that belong to them
+   */
+  setShots(shots, changes = {}) {
+    const isSame = shots?.shots.length === this.state.shots?.shots.length;
+    this.set({ ...changes, shots, chosen: isSame ? this.state.chosen : new Set() });
+  }
+
+  /** It is left: what is on its way to be shown is not waited for any more. */
+  close() {
+    this.isClosed = true;
+    this.looking?.abort();
+    this.reading?.abort();
+    this.painting?.close();
+    this.withdraw();
   }
 
   /**
@@ -115,7 +154,7 @@ export class FilmStore extends Store {
   /** The shot that holds `frame`. @param {number} [frame] */
   shot(frame = this.state.frame) {
     const number = this.shotNumber(frame);
-    return number === null ? null : this.state.shots?.shots[number - 1] ?? null;
+    return number === null ? null : this.listShots()[number - 1] ?? null;
   }
 }
 
@@ -142,11 +181,37 @@ function makeActions(store) {
       throw error;
     });
 
+  /** The last reading of all: what an older one answers may not be true any more. @type {Promise<void>} */
+  let latest = Promise.resolve();
+
+  /** @returns {Promise<void>} */
+  async function read() {
+    store.reading?.abort();
+    const { signal } = store.reading = new AbortController();
+    try {
+      /** @type {ProjectView} */
+      const project = await get(store.path(), signal);
+      const { looked_at, planned } = project;
+      const [shots, plan, players] = await Promise.all([
+        looked_at || planned ? orNull(get(store.path("/shots"), signal)) : null,
+        planned ? orNull(get(store.path("/plan"), signal)) : null,
+        orNull(get(store.path("/players"), signal)),
+      ]);
+      signal.throwIfAborted();
+      store.setShots(shots, { project, plan, players });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      return store.isClosed ? undefined : latest;
+    }
+    await actions.showFrame(store.state.frame, { again: true });
+  }
+
   /** @param {"undo" | "redo"} way @returns {Promise<boolean | undefined>} */
   const step = (way) =>
     attempt(async () => {
       store.withdraw();
-      store.set({ project: await post(store.path(`/${way}`)) });
+      // All of it is read anew before any of it is shown: a plan may be gone that the pictures of shots are made by.
+      await post(store.path(`/${way}`));
       await actions.reload();
       return true;
     });
@@ -155,19 +220,7 @@ function makeActions(store) {
     attempt,
 
     /** Reads everything anew; called when the film is opened and when its `revision` changes. */
-    reload: () =>
-      attempt(async () => {
-        /** @type {ProjectView} */
-        const project = await get(store.path());
-        const { looked_at, planned } = project;
-        const [shots, plan, players] = await Promise.all([
-          looked_at || planned ? orNull(get(store.path("/shots"))) : null,
-          planned ? orNull(get(store.path("/plan"))) : null,
-          orNull(get(store.path("/players"))),
-        ]);
-        store.set({ project, shots, plan, players });
-        await actions.showFrame(store.state.frame, { again: true });
-      }),
+    reload: () => (latest = attempt(read)),
 
     /**
      * Looks at another frame. Of wishes that follow each other fast, only the last one is asked for.
@@ -184,14 +237,13 @@ function makeActions(store) {
       store.set({ frame: wanted, isLooking: true, lookProblem: null, origin: null });
       try {
         if (store.state.plan) {
-          store.set({
-            look: await get(store.path(`/frames/${wanted}/look`), looking.signal),
-            isLooking: false,
-            firstLook: null,
-          });
+          const look = await get(store.path(`/frames/${wanted}/look`), looking.signal);
+          looking.signal.throwIfAborted();
+          store.set({ look, isLooking: false, firstLook: null });
         } else {
           // Where nobody chose a frame yet, it is the one of the first look; others are gray until there is a plan.
           const firstLook = (!again && first) || await get(store.path("/first-look"), looking.signal);
+          looking.signal.throwIfAborted();
           const chosen = first || wanted > 0 ? wanted : firstLook.frame ?? wanted;
           store.set({ firstLook, look: null, isLooking: false, frame: chosen });
         }
@@ -224,7 +276,7 @@ function makeActions(store) {
     /** Merge, split, move a cut, assign references, options of shots: see `POST shots/edit`. @param {object} edit */
     editShots: (edit) =>
       attempt(async () => {
-        store.set({ shots: await post(store.path("/shots/edit"), edit) });
+        store.setShots(await post(store.path("/shots/edit"), edit));
         await actions.reload();
         return true;
       }),
@@ -280,9 +332,16 @@ function makeActions(store) {
     /** Where the colour of a point comes from. @param {number} row 0..1 @param {number} column 0..1 */
     askOrigin: (row, column) =>
       attempt(async () => {
-        store.set({ origin: { row, column, answer: null } });
-        const answer = await get(store.path(`/frames/${store.state.frame}/origin?row=${row}&column=${column}`));
-        store.set({ origin: { row, column, answer } });
+        const asked = { row, column, answer: null };
+        const isWanted = () => store.state.origin === asked; // else another point was asked for, or another frame
+        store.set({ origin: asked });
+        try {
+          const answer = await get(store.path(`/frames/${store.state.frame}/origin?row=${row}&column=${column}`));
+          if (isWanted()) store.set({ origin: { ...asked, answer } });
+        } catch (error) {
+          if (isWanted()) store.set({ origin: null });
+          throw error;
+        }
       }),
   };
   return actions;

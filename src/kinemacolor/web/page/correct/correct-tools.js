@@ -41,6 +41,7 @@ class CorrectTools extends LitElement {
       .foot .button,
       .more .button {
         flex: 1;
+        padding-inline: var(--space-1);
       }
       .strokes {
         margin: 0 calc(-1 * var(--space-3));
@@ -134,7 +135,7 @@ class CorrectTools extends LitElement {
           )}
         </div>
         <span class="grow"></span>
-        <span class="soft small number">${shot === null ? "" : `shot ${shot}, `}frame ${frame ??
+        <span class="soft small number cut">${shot === null ? "" : `shot ${shot}, `}frame ${frame ??
           this.store.state.frame}</span>
       </div>
       <div class="scroll">
@@ -151,9 +152,6 @@ class CorrectTools extends LitElement {
         </div>
         <div class="${section("spread")} tight narrow">${this.#drawSpread()}</div>
         <div class="${section("strokes")} tight">${this.#drawStrokes(operationsOf(history))}</div>
-        <div class="${section("strokes")} tight">
-          <kc-where-next .store=${this.store}></kc-where-next>
-        </div>
         <div class="${section("strokes")} tight">
           <kc-give-picture .store=${this.store}></kc-give-picture>
         </div>
@@ -229,6 +227,15 @@ class CorrectTools extends LitElement {
     const listed = operations.map((operation, index) => ({ operation, index })).slice(-MOST_LISTED).reverse();
     return html`
       <div class="label">Strokes<span class="value">${operations.length}</span></div>
+      <label class="check">
+        <input
+          type="checkbox"
+          .checked=${painting.state.isWhole}
+          @change=${(/** @type {Event & {target: HTMLInputElement}} */ event) =>
+            painting.setWhole(event.target.checked)}
+        >
+        All other colours of this frame are right, too
+      </label>
       ${operations.length
         ? nothing
         : html`<span class="small soft">Paint what is wrong with the colour that it should have.</span>`}
@@ -247,15 +254,6 @@ class CorrectTools extends LitElement {
           </div>
         `
         : nothing}
-      <label class="check">
-        <input
-          type="checkbox"
-          .checked=${painting.state.isWhole}
-          @change=${(/** @type {Event & {target: HTMLInputElement}} */ event) =>
-            painting.setWhole(event.target.checked)}
-        >
-        All other colours of this frame are right, too
-      </label>
     `;
   }
 

@@ -99,11 +99,19 @@ export class PaintStore extends Store {
     this.opening = new AbortController();
     this.timer = 0;
     this.isFull = false;
-    film.listen((state, before) => this.#follow(state, before));
+    this.stopListening = film.listen((state, before) => this.#follow(state, before));
     this.set({ drafts: this.drafts.frames() });
     if (film.state.panel !== "correct") return;
     void this.open(film.state.frame);
     void this.conversation.findPlace(film.state.look);
+  }
+
+  /** The film is left. */
+  close() {
+    this.stopListening();
+    clearTimeout(this.timer);
+    this.opening.abort();
+    this.conversation.stop();
   }
 
   /** @param {import("../core/film-store.js").FilmState} state @param {import("../core/film-store.js").FilmState} before */
@@ -130,6 +138,7 @@ export class PaintStore extends Store {
         base: null,
         problem: null,
         history: steps.EMPTY,
+        isWhole: false,
         selection: NONE,
         spread: NO_SPREAD,
         offer: null,

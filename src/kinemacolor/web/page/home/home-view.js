@@ -1,5 +1,5 @@
 /** Home: the films there are, and where a new one is dropped. Loads the rest when there is something for it to do. */
-import { get, live, Problem, readSession, UPLOADS_KEY } from "../core/client.js";
+import { get, hasUnfinished, live, Problem, readSession } from "../core/client.js";
 import { notify } from "../core/notify.js";
 import { shared } from "../core/styles.js";
 import { css, html, LitElement, nothing } from "../vendor/lit.js";
@@ -116,6 +116,8 @@ class Home extends LitElement {
     this.isOver = false;
     this.isBusy = false;
     this.stopListening = () => {};
+    /** Of readings that overtake each other the last one counts. */
+    this.reading = 0;
     this.addEventListener("dragover", (event) => this.#drag(event, true));
     this.addEventListener("dragleave", (event) => {
       if (!this.contains(/** @type {Node | null} */ (event.relatedTarget))) this.#drag(event, false);
@@ -125,9 +127,13 @@ class Home extends LitElement {
 
   connectedCallback() {
     super.connectedCallback();
+    const ofStates = (/** @type {typeof live.state} */ one) => one.jobs.map((job) => `${job.id} ${job.state}`).join();
+    let known = live.state.jobs.length ? ofStates(live.state) : null; // null: nothing was heard yet
     this.stopListening = live.listen((state, before) => {
-      const ofStates = (/** @type {typeof state} */ one) => one.jobs.map((job) => `${job.id} ${job.state}`).join();
-      if (ofStates(state) !== ofStates(before) || before.trouble && !state.trouble) void this.reload();
+      const now = ofStates(state);
+      const isOther = known !== null && now !== known;
+      known = now;
+      if (isOther || before.trouble && !state.trouble) void this.reload();
     });
     void this.reload();
   }
@@ -139,10 +145,11 @@ class Home extends LitElement {
 
   /** Reads anew which films there are. */
   async reload() {
+    const reading = ++this.reading;
     try {
       const [session, projects] = await Promise.all([readSession(this.projects !== null), get("/projects")]);
       if (projects.length || hasUnfinished()) await import("./film-list.js");
-      Object.assign(this, { session, projects });
+      if (reading === this.reading) Object.assign(this, { session, projects });
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       notify(error.message, "problem");
@@ -258,12 +265,3 @@ class Home extends LitElement {
   }
 }
 customElements.define("kc-home", Home);
-
-/** Whether uploads may wait for their file; looked at here so that nothing is loaded where none does. */
-function hasUnfinished() {
-  try {
-    return (localStorage.getItem(UPLOADS_KEY) ?? "{}") !== "{}";
-  } catch {
-    return false;
-  }
-}

@@ -11,7 +11,7 @@ export const frameStyles = css`
   }
   .frames {
     display: grid;
-    grid-template-columns: repeat(auto-fill, minmax(72px, 1fr));
+    grid-template-columns: repeat(auto-fill, minmax(60px, 1fr));
     gap: var(--space-2);
   }
   @container (min-width: 400px) {
@@ -43,6 +43,11 @@ export const frameStyles = css`
   .frames .button {
     min-width: 24px;
     padding: 0 4px;
+  }
+  @container (max-width: 180px) {
+    .frames .words {
+      flex-basis: 100%;
+    }
   }
 `;
 

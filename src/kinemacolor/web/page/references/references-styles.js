@@ -82,13 +82,21 @@ export const referencesStyles = css`
   .empty {
     padding: var(--space-1) var(--space-3) var(--space-2);
   }
+  .scroll {
+    display: flex;
+    flex-direction: column;
+  }
   .advice {
-    display: grid;
-    gap: var(--space-3);
-    padding: var(--space-2) var(--space-3) var(--space-3);
+    padding: var(--space-2) var(--space-3) 0;
+  }
+  kc-wanted-picture {
+    margin-top: auto; /* at the foot, where it moves nothing when it comes */
   }
   .drop {
     flex: none;
+    flex-direction: row;
+    justify-content: center;
+    gap: var(--space-2);
     margin: var(--space-2) var(--space-3) var(--space-3);
     min-height: var(--control);
   }
@@ -98,8 +106,6 @@ export const referencesStyles = css`
   }
   @media (max-width: 720px) {
     .drop {
-      flex-direction: row;
-      justify-content: center;
       margin-block: 0 var(--space-2);
       padding-block: 0;
       border: 0;
