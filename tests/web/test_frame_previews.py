@@ -1,5 +1,6 @@
 """A frame that is looked at is the film's: of its part, in its colours, and kept within bounds."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from kinemacolor.rendering.output import prepare_plan_output
 from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
 from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.images import read_color_picture
+from kinemacolor.web import first_look, frame_colorizer, picture_cache
 from kinemacolor.web.frame_previews import FramePreviewer
+from kinemacolor.web.picture_cache import write_picture_file
 from kinemacolor.web.project import Project
 from kinemacolor.web.project_creation import create_project_at, restrict_project
 from kinemacolor.web.requests import MakePlan, RenderFilm, make_output_target
@@ -95,3 +98,40 @@ def test_a_frame_looks_as_a_player_shows_it(tmp_path: Path, previewer: FramePrev
 def measure_difference(picture: np.ndarray, other: np.ndarray) -> float:
     """The largest difference of colour, without detail, 0..255."""
     return float(np.abs(cv2.GaussianBlur(picture.astype(np.float32) - other, (0, 0), 3)).max())
+
+
+def test_what_is_kept_has_its_bounds(
+    tmp_path: Path, previewer: FramePreviewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = begin(tmp_path, frames=4, picture=gray_scene)
+    make_plan(project)
+    seen = previewer.preview_frame(project, 0)
+    for file in seen.gray.parent.iterdir():
+        os.utime(file, (1, 1))
+    previewer.preview_frame(project, 0)
+    (seen.gray.parent / "old.jpg").touch()
+    os.utime(seen.gray.parent / "old.jpg", (2, 2))
+    write_picture_file(seen.gray.with_name("new.jpg"), gray_scene(1), 4)
+    assert {one.name for one in seen.gray.parent.iterdir()} == {
+        "new.jpg",
+        *(one.name for one in (seen.gray, seen.color, seen.confidence)),
+    }
+    monkeypatch.setattr(picture_cache, "MAX_CACHED_BYTES", 1)
+    write_picture_file(seen.gray.with_name("last.jpg"), gray_scene(1))
+    assert [one.name for one in seen.gray.parent.iterdir()] == ["last.jpg"]
+    monkeypatch.setattr(frame_colorizer, "MAX_TRACE_BYTES", 1)
+    before = previewer.color_frame(project, 1)
+    assert len(previewer._colorizer._traces) == 1
+    assert np.array_equal(FramePreviewer("cpu").color_frame(project, 1), before)
+
+
+def test_a_first_look_stays_in_the_part_and_opens_each_reference_once(
+    tmp_path: Path, previewer: FramePreviewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = begin(tmp_path, frames=40, picture=lambda index: gray_scene(index) // (20 if index < 30 else 1))
+    assert previewer.color_first_look(project).frame >= 30
+    restrict_project(project, 0, 0.5)
+    assert previewer.color_first_look(project).frame < 12
+    with monkeypatch.context() as patch:
+        patch.delattr(first_look, "load_reference")
+        assert previewer.color_first_look(project).reference == "still.png"

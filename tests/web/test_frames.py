@@ -218,7 +218,7 @@ def test_a_frame_that_is_not_there_is_said_so(client: TestClient, base: str, wha
 
 def test_a_slow_preview_blocks_no_gray_frame(client: TestClient, base: str) -> None:
     app: Any = client.app
-    with app.state.service.previewer._pool._places:  # as while a frame is coloured
+    with app.state.service.previewer._pool._places.take():  # as while a frame is coloured
         for what in ("frames/4/gray", "frames/4/regions", "frames/4/picture", "players"):
             assert client.get(f"{base}/{what}").status_code == 200
 
@@ -226,7 +226,7 @@ def test_a_slow_preview_blocks_no_gray_frame(client: TestClient, base: str) -> N
 def test_a_thumbnail_that_is_kept_needs_no_process(client: TestClient, base: str) -> None:
     kept = client.get(f"{base}/frames/6/thumbnail").json()
     app: Any = client.app
-    with app.state.service.previewer._pool._places:
+    with app.state.service.previewer._pool._places.take():
         assert client.get(f"{base}/frames/6/thumbnail").json() == kept
     shots = client.get(f"{base}/shots").json()["shots"]
     assert {shot["middle"] for shot in shots if shot["doubt"] is not None} <= {1, 5, 6}

@@ -5,6 +5,7 @@ import signal
 import struct
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -112,7 +113,6 @@ def test_pictures_and_films_are_looked_at_elsewhere(tmp_path: Path, looker: Look
     (tmp_path / "film.mp4").write_bytes(film_bytes(tmp_path))
     looker.check_reference(tmp_path / "a.png")
     looker.check_upload(tmp_path / "film.mp4")
-    assert not looker.is_partial(tmp_path / "a.png")
     looker.shrink_reference(tmp_path / "a.png", tmp_path / "look" / "a.jpg")
     assert (tmp_path / "look" / "a.jpg").is_file()
     with pytest.raises(InputError, match=r"gray\.png has no colour"):
@@ -168,6 +168,27 @@ def test_a_picture_that_needs_too_much_memory_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(picture_bytes())
     looking.check_reference(tmp_path / "a.png")
     looking.close()
+
+
+def test_a_patient_call_waits_for_the_others_and_none_outlives_the_end() -> None:
+    pool, order = HelperPool("json", size=1, seconds=60, memory_bytes=0), list[str]()
+
+    def take(name: str) -> None:
+        with pool._places.take(patient=name == "patient"):
+            order.append(name)
+
+    with ThreadPoolExecutor(3) as threads:
+        with pool._places.take():
+            waiting = threads.submit(pool.call, "x")
+            until(lambda: pool._places._impatient == 1)
+            threads.submit(take, "patient")
+            threads.submit(take, "hurried")
+            until(lambda: pool._places._impatient == 2)
+            pool.close()
+        with pytest.raises(InputError, match="stops"):
+            waiting.result()
+    assert order == ["hurried", "patient"]
+    assert not pool.is_started
 
 
 def test_calls_that_nobody_makes_are_answered() -> None:

@@ -373,9 +373,23 @@ def test_another_part_of_a_film_is_looked_at_anew(planned: Project, give: Give) 
     assert (planned.entry.start_seconds, planned.entry.end_seconds) == (0.1, 0.3)
     assert names(planned) == ["earlier_ref_000002.png", "first.png", "second.png"]
     plan = make_project_plan(planned, MakePlan(), quiet)
+    assert plan.options.short_side == 64, "how the film is coloured does not depend on its part"
     assert plan.film.start_seconds == 0.1
     assert plan.film.frames < 8
     assert all(entry.frame is None for entry in plan.references.values())
+
+
+def test_another_end_leaves_what_was_chosen_for_shots(planned: Project) -> None:
+    planned.assign_references({1: ["second"]})
+    restrict_project(planned, 0, 0.3)
+    plan = make_project_plan(planned, MakePlan(), quiet)
+    assert [(shot.first, shot.last) for shot in plan.shots] == [(0, 3), (4, plan.film.frames - 1)]
+    assert plan.shots[0].references == {"second": None}
+
+
+def test_a_plan_without_any_reference_is_refused_in_words(project: Project) -> None:
+    with pytest.raises(UsageError, match="no reference is left: give a colour picture"):
+        make_project_plan(project, MakePlan(), quiet)
 
 
 def test_what_was_seen_is_kept(planned: Project) -> None:

@@ -158,9 +158,10 @@ def plan_from_survey(
 def carry_over_choices(plan: Plan, previous: Plan | None) -> Plan:
     """Return a new plan in which the shots of the ``previous`` one keep what a person chose for them.
 
-    That is references without a score, and options of their own.
+    That is references without a score, and options of their own. Nothing is kept where the previous plan is for a part
+    with another start: shots are known by their frames, which count from there.
     """
-    if previous is None:
+    if previous is None or previous.film.start_seconds != plan.film.start_seconds:
         return plan
     options = {(shot.first, shot.last): shot.options for shot in previous.shots}
     user_choices = {

@@ -116,6 +116,16 @@ class CleanSpawnContext(SpawnContext):
                 resource_tracker.ensure_running()
 
 
+def end_process(process: "subprocess.Popen[str]") -> None:
+    """End a process, and free what this one holds of it."""
+    process.kill()
+    for stream in (process.stdin, process.stdout):
+        if stream:
+            with suppress(OSError):  # what it did not read any more
+                stream.close()
+    process.wait()
+
+
 def take_input() -> BinaryIO:
     """Return the input of this process, unbuffered, and put an empty one in its place.
 

@@ -5,14 +5,6 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class FrameFinish:
-    """Post-processing to try: a factor on ab, and the filter along edges; None: as the plan has it."""
-
-    saturation: float | None = None
-    edge_filter: str | None = None
-
-
-@dataclass(frozen=True)
 class FramePreview:
     """A frame as picture files of ``size`` (rows, columns): gray, in colour, and confidence (white: sure).
 

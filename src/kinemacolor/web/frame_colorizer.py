@@ -18,7 +18,8 @@ from kinemacolor.video.random_access import RangeReader
 from kinemacolor.web.frame_passes import FrameColors, hash_words
 from kinemacolor.weights.registry import load_model
 
-MAX_SESSIONS, MAX_TRACES = 4, 64  # a session takes tens of MB, a trace less than one
+MAX_SESSIONS, MAX_TRACES = 4, 64
+MAX_SESSION_BYTES, MAX_TRACE_BYTES = 512 * 2**20, 256 * 2**20  # a trace takes 0.1 MB at 96 px, 27 MB at 1080 px
 T = TypeVar("T")
 
 
@@ -40,7 +41,9 @@ class FrameColorizer:
         def trace() -> FrameTrace:
             return self.trace_way(plan, colors, [gray], {}, in_shot=colors.is_picture_of_frame)[0]
 
-        return _recall(self._traces, hash_words(colors.key, gray.shape), MAX_TRACES, trace)
+        return _recall(
+            self._traces, hash_words(colors.key, gray.shape), MAX_TRACES, MAX_TRACE_BYTES, _measure_trace, trace
+        )
 
     def trace_way(
         self,
@@ -87,7 +90,7 @@ class FrameColorizer:
             session = make()
             return session, session.snapshot_state()
 
-        session, start = _recall(self._sessions, key, MAX_SESSIONS, begin)
+        session, start = _recall(self._sessions, key, MAX_SESSIONS, MAX_SESSION_BYTES, _measure_session, begin)
         session.restore_state(start)
         return session
 
@@ -112,11 +115,25 @@ def _read_pictures(plan: Plan, colors: FrameColors, painted: Mapping[Path, UInt8
         ]
 
 
-def _recall(kept: OrderedDict[str, T], key: str, most: int, make: Callable[[], T]) -> T:
-    """Return what is kept under a key, or make it; the ``most`` that were used last are kept."""
+def _measure_trace(trace: FrameTrace) -> int:
+    arrays = (*trace.prediction, trace.origin, trace.matched, trace.filled)
+    return sum(one.nbytes for one in arrays if one is not None)
+
+
+def _measure_session(kept: tuple[Session, dict[str, Tensor]]) -> int:
+    return 2 * sum(tensor.nbytes for tensor in kept[1].values())  # as it began, and as it is
+
+
+def _recall(
+    kept: OrderedDict[str, T], key: str, most: int, most_bytes: int, measure: Callable[[T], int], make: Callable[[], T]
+) -> T:
+    """Return what is kept under a key, or make it.
+
+    The ``most`` that were used last are kept, fewer where they take more than ``most_bytes``; the last one always.
+    """
     if key not in kept:
         kept[key] = make()
-        while len(kept) > most:
+        while len(kept) > most or (len(kept) > 1 and sum(map(measure, kept.values())) > most_bytes):
             kept.popitem(last=False)
     kept.move_to_end(key)
     return kept[key]

@@ -16,7 +16,7 @@ from kinemacolor.video.geometry import resize
 from kinemacolor.video.images import read_picture_size
 from kinemacolor.video.picture_files import check_uploaded_picture
 from kinemacolor.web.corrections import apply_frame_luma, decode_strokes, find_known_picture, paint_strokes_on_frame
-from kinemacolor.web.first_look import choose_alike, save_first_look
+from kinemacolor.web.first_look import choose_alike, read_whole_picture, save_first_look
 from kinemacolor.web.frame_answers import ColorOrigin, FirstLook, FramePreview, PaintableFrame, SpreadFrame
 from kinemacolor.web.frame_colorizer import FrameColorizer
 from kinemacolor.web.frame_finish import (
@@ -33,10 +33,11 @@ from kinemacolor.web.frame_passes import (
     PlannedFrames,
     hash_words,
     read_planned_frames,
+    stamp_file,
     with_finish,
 )
 from kinemacolor.web.frame_reading import find_gray_file, read_gray_frame, read_gray_frames
-from kinemacolor.web.picture_cache import fit_preview_size, write_if_missing, write_picture_file
+from kinemacolor.web.picture_cache import fit_preview_size, renew, write_if_missing, write_picture_file
 from kinemacolor.web.project import Project
 from kinemacolor.web.stroke_spread import check_neighbours, list_ways, plan_with_picture
 from kinemacolor.web.thumbnails import (
@@ -81,7 +82,7 @@ class FramePreviewer:
         color = folder / f"{stem}-{planned.name_finish(frame, changes)}-color.jpg"
         confidence = folder / f"{stem}-confidence.jpg"
         gray = write_if_missing(find_gray_file(project, frame), lambda: self._read_gray(project, frame))
-        if not (color.is_file() and confidence.is_file()):
+        if not all([renew(color), renew(confidence)]):
             _write_colored(self._color(project, planned, colors, changes), color, confidence)
         doubt = 1 - float(_read_gray_picture(confidence).mean()) / 255
         return FramePreview(
@@ -185,14 +186,13 @@ class FramePreviewer:
         """
         look = save_first_look(project)
         gray = _read_gray_picture(look.gray)
-        chosen = choose_alike(gray, project.list_references())
-        if chosen is None:
+        reference = choose_alike(gray, project.list_references())
+        if reference is None:
             return look
-        reference, picture = chosen
-        stem = f"{look.gray.stem.removesuffix('-gray')}-{hash_words(picture.tobytes())[:8]}"
+        stem = f"{look.gray.stem.removesuffix('-gray')}-{hash_words(reference.name, stamp_file(reference))[:8]}"
         color, confidence = (look.gray.with_name(f"{stem}-{name}.jpg") for name in ("color", "confidence"))
-        if not (color.is_file() and confidence.is_file()):
-            trace = self._colorizer.trace_picture(DEFAULT_MODEL, picture, gray)
+        if not all([renew(color), renew(confidence)]):
+            trace = self._colorizer.trace_picture(DEFAULT_MODEL, read_whole_picture(reference), gray)
             spec, coding = MODEL_CATALOG[DEFAULT_MODEL].spec, find_gray_coding(project.film)
             colored = finish_trace(gray, trace, spec, RenderOptions(), coding)
             _write_colored(colored, color, confidence)

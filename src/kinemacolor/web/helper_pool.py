@@ -4,6 +4,8 @@ import json
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from kinemacolor.errors import (
@@ -15,10 +17,33 @@ from kinemacolor.errors import (
     WeightsError,
     find_machine_fault,
 )
-from kinemacolor.utils.processes import OWN_GROUP_FLAG, make_python_command, make_python_environment
+from kinemacolor.utils.processes import OWN_GROUP_FLAG, end_process, make_python_command, make_python_environment
 from kinemacolor.web.storage import NotFoundError
 
 _ERRORS = {kind.exit_code: kind for kind in (UsageError, InputError, WeightsError, PartialError, ResourceError)}
+
+
+class _Places:
+    """So many places; whoever is ``patient`` gets one when nobody else waits."""
+
+    def __init__(self, size: int) -> None:
+        self._free, self._impatient = size, 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def take(self, *, patient: bool = False) -> Iterator[None]:
+        """Wait for a place, and hold it while the block runs."""
+        with self._changed:
+            self._impatient += not patient
+            self._changed.wait_for(lambda: self._free and not (patient and self._impatient))
+            self._impatient -= not patient
+            self._free -= 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += 1
+                self._changed.notify_all()
 
 
 class HelperPool:
@@ -33,25 +58,28 @@ class HelperPool:
     ) -> None:
         self._command = make_python_command("-m", "kinemacolor.web.helper", module, str(memory_bytes))
         self._seconds, self._settings = seconds, settings or {}
-        self._places = threading.Semaphore(size)
+        self._places = _Places(size)
         self._lock = threading.Lock()
         self._idle: list[subprocess.Popen[str]] = []
         self._busy: set[subprocess.Popen[str]] = set()
-        self._is_closed = False
+        self._closings = 0  # how often it was closed; it is open again for whoever calls then
 
-    def call(self, name: str, **arguments: object) -> Any:
+    def call(self, name: str, *, patient: bool = False, **arguments: object) -> Any:
         """Have a function called with arguments that JSON can hold; gives what it returns, as JSON gives it back.
+
+        A ``patient`` call lets all others go before it.
 
         Raises what the function raises, InputError where the process breaks or takes too long, ResourceError where
         none can be started.
         """
         line = json.dumps({"call": name, "arguments": arguments})
-        with self._places:
+        closings = self._closings
+        with self._places.take(patient=patient):
             began = time.monotonic()
-            process, answer = self._ask_one(line)
+            process, answer = self._ask_one(line, closings)
             # Perhaps somebody ended the process: another one is asked before the file is blamed.
-            if answer is None and not self._is_closed and time.monotonic() - began < self._seconds:
-                process, answer = self._ask_one(line)
+            if answer is None and time.monotonic() - began < self._seconds:
+                process, answer = self._ask_one(line, closings)
             if answer is None:
                 raise InputError(_describe_end(process))
         if "error" in answer:
@@ -68,31 +96,36 @@ class HelperPool:
     def close(self) -> None:
         """End all processes; calls that wait for one raise InputError."""
         with self._lock:
-            self._is_closed, idle, self._idle = True, self._idle, []
+            self._closings += 1
+            idle, self._idle = self._idle, []
             for process in self._busy:
                 process.kill()  # whoever asked it frees the rest
         for process in idle:
-            _end(process)
+            end_process(process)
 
-    def _ask_one(self, line: str) -> "tuple[subprocess.Popen[str], dict[str, Any] | None]":
-        process = self._take_process()
+    def _ask_one(self, line: str, closings: int) -> "tuple[subprocess.Popen[str], dict[str, Any] | None]":
+        process = self._take_process(closings)
         answer = self._ask(process, line)
-        self._put_back(process)
+        self._put_back(process, closings)
         return process, answer
 
-    def _take_process(self) -> "subprocess.Popen[str]":
+    def _take_process(self, closings: int) -> "subprocess.Popen[str]":
+        """Take or start a process. Raises InputError where the pool was closed since the call."""
         with self._lock:
-            self._is_closed = False
+            self._check_open(closings)
             while self._idle:
                 process = self._idle.pop()
                 if process.poll() is None:
                     self._busy.add(process)
                     return process
-                _end(process)
-        process = self._start_process()
-        with self._lock:
+                end_process(process)
+            process = self._start_process()  # under the lock, so that `close` finds it
             self._busy.add(process)
-        return process
+            return process
+
+    def _check_open(self, closings: int) -> None:
+        if self._closings != closings:
+            raise InputError("the server stops: try again when it runs")
 
     def _start_process(self) -> "subprocess.Popen[str]":
         try:
@@ -126,29 +159,17 @@ class HelperPool:
         finally:
             deadline.cancel()
         if not isinstance(answer, dict) or not ({"error", "result"} & answer.keys()):
-            _end(process)
+            end_process(process)
             return None
         return answer
 
-    def _put_back(self, process: "subprocess.Popen[str]") -> None:
+    def _put_back(self, process: "subprocess.Popen[str]", closings: int) -> None:
         with self._lock:
             self._busy.discard(process)
-            if not self._is_closed and process.poll() is None:
+            if self._closings == closings and process.poll() is None:
                 self._idle.append(process)
                 return
-        _end(process)
-
-
-def _end(process: "subprocess.Popen[str]") -> None:
-    """End a process and free what the server holds of it."""
-    process.kill()
-    for stream in (process.stdin, process.stdout):
-        if stream:
-            try:
-                stream.close()
-            except OSError:  # what it did not read any more
-                continue
-    process.wait()
+        end_process(process)
 
 
 def _describe_end(process: "subprocess.Popen[str]") -> str:

@@ -15,6 +15,7 @@ from kinemacolor.web.frame_reading import find_gray_file
 from kinemacolor.web.frame_times import FrameTimes, VideoFacts
 from kinemacolor.web.helper_pool import HelperPool
 from kinemacolor.web.kept_facts import find_facts
+from kinemacolor.web.picture_cache import renew
 from kinemacolor.web.project import Project
 
 LOOKERS = 2
@@ -51,7 +52,6 @@ class Looker:
     def __init__(self, memory_bytes: int = LOOK_MEMORY_BYTES, seconds: float = LOOK_SECONDS) -> None:
         self._pool = HelperPool("kinemacolor.web.looking", size=LOOKERS, seconds=seconds, memory_bytes=memory_bytes)
         self._cuts = lru_cache(maxsize=64)(self._ask_about_cuts)
-        self._is_partial = lru_cache(maxsize=4096)(self._ask_whether_partial)
         self._measure_video = lru_cache(maxsize=16)(self._ask_about_video)  # a film's times may take megabytes
         self._frame_times = lru_cache(maxsize=16)(self._ask_for_times)
 
@@ -112,10 +112,6 @@ class Looker:
         """Write a small picture of a film to ``target``. Raises InputError for a film that cannot be read."""
         self._pool.call("save_poster", source=str(source), target=str(target))
 
-    def is_partial(self, path: Path) -> bool:
-        """Whether a picture is a partial reference."""
-        return self._is_partial(path, path.stat().st_mtime_ns)
-
     def shrink_reference(self, source: Path, target: Path) -> None:
         """Write a reference of preview size to ``target``."""
         self._pool.call("shrink_reference", source=str(source), target=str(target))
@@ -123,7 +119,7 @@ class Looker:
     def save_gray_frame(self, project: Project, frame: int) -> Path:
         """As `frame_reading.save_gray_frame`; answered here where the picture is there already."""
         path = find_gray_file(project, frame)
-        return path if path.is_file() else Path(self._call_frame("save_gray_frame", project, frame))
+        return path if renew(path) else Path(self._call_frame("save_gray_frame", project, frame))
 
     def export_frame(self, project: Project, frame: int) -> Path:
         """As `frame_reading.export_frame`."""
@@ -168,6 +164,3 @@ class Looker:
     def _ask_about_cuts(self, folder: Path, firsts: tuple[int, ...] | None, changed_ns: int) -> CutFacts | None:
         found = self._pool.call("describe_cuts", folder=str(folder), firsts=None if firsts is None else list(firsts))
         return None if found is None else CutFacts.model_validate(found)
-
-    def _ask_whether_partial(self, path: Path, changed_ns: int) -> bool:
-        return bool(self._pool.call("is_partial_picture", path=str(path)))

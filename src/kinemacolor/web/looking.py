@@ -43,11 +43,6 @@ def check_reference(path: str) -> None:
     check_reference_specs((ReferenceSpec(Path(path)),))
 
 
-def is_partial_picture(path: str) -> bool:
-    """Whether a picture is a partial reference."""
-    return bool(load_reference(Path(path)).shape[2] == 4)
-
-
 def describe_reference(path: str) -> dict[str, object]:
     """Return whether a reference is a film or a partial picture, and its columns and rows as it is shown."""
     if ReferenceSpec(Path(path)).is_film:
@@ -156,7 +151,7 @@ def prepare() -> dict[str, Callable[..., object]]:
     """Return what can be asked for, by name."""
     cv2.setNumThreads(1)
     Image.MAX_IMAGE_PIXELS = MAX_PICTURE_PIXELS
-    calls = (check_film, check_reference, is_partial_picture, describe_reference, shrink_reference)
+    calls = (check_film, check_reference, describe_reference, shrink_reference)
     more = (save_poster, describe_cuts, describe_film, list_archive, check_texts, count_frames_before)
     frames = (save_gray_frame, export_frame, save_regions, save_first_look, measure_video, list_frame_times)
     return {call.__name__: call for call in (*calls, *more, *frames)}

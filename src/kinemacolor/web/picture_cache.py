@@ -14,6 +14,7 @@ from kinemacolor.video.images import write_picture
 
 REFERENCE_SIDE = 640  # px: the longer side of previews of references
 MAX_CACHED_FILES = 200
+MAX_CACHED_BYTES = 256 * 2**20  # of a folder; a frame at full size may take 20 MB
 
 
 def fit_preview_size(shape: Sequence[int], longest_side: int) -> tuple[int, int]:
@@ -25,15 +26,25 @@ def fit_preview_size(shape: Sequence[int], longest_side: int) -> tuple[int, int]
 
 def write_if_missing(path: Path, make: Callable[[], UInt8Array]) -> Path:
     """Write a picture if its file does not exist; the file's time is renewed, so that it is removed last."""
-    if not path.is_file():
+    if not renew(path):
         write_picture_file(path, make())
-    with suppress(FileNotFoundError):
-        os.utime(path)
     return path
 
 
+def renew(path: Path) -> bool:
+    """Whether a picture is there; its time is renewed then: what was just named to somebody is removed last."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def write_picture_file(path: Path, picture: UInt8Array, most: int = MAX_CACHED_FILES) -> None:
-    """Write a picture ``H W``, ``H W 3`` or ``H W 4`` whole, then remove all but the newest ``most`` of its folder."""
+    """Write a picture ``H W``, ``H W 3`` or ``H W 4`` whole, then remove all but the newest ``most`` of its folder.
+
+    Those are fewer where they take more than `MAX_CACHED_BYTES`.
+    """
     rgb = np.dstack([picture] * 3) if picture.ndim == 2 else picture
     fresh = path.with_name(f".{os.getpid()}-{threading.get_ident()}-{path.name}")
     with translate_disk_errors(path):
@@ -45,12 +56,13 @@ def write_picture_file(path: Path, picture: UInt8Array, most: int = MAX_CACHED_F
 
 def _remove_oldest(folder: Path, most: int) -> None:
     """Remove all but the newest ``most`` pictures; others may remove or write at the same time."""
-    files = list(folder.glob("[!.]*"))
-    if len(files) <= most:
-        return
-    ages = {}
-    for file in files:
+    found = []
+    for file in folder.glob("[!.]*"):
         with suppress(FileNotFoundError):
-            ages[file] = file.stat().st_mtime
-    for file in sorted(ages, key=ages.__getitem__)[: max(0, len(ages) - most)]:
-        file.unlink(missing_ok=True)
+            status = file.stat()
+            found.append((status.st_mtime_ns, status.st_size, file))
+    taken = 0
+    for number, (_, size, file) in enumerate(sorted(found, reverse=True)):
+        taken += size
+        if number and (number >= most or taken > MAX_CACHED_BYTES):
+            file.unlink(missing_ok=True)

@@ -4,10 +4,10 @@ import shutil
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from kinemacolor.errors import UsageError
+from kinemacolor.errors import KinemacolorError, UsageError
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.utils.files import translate_disk_errors, write_file_atomically
 from kinemacolor.video.images import PICTURE_SUFFIXES, find_pictures
@@ -102,9 +102,10 @@ def restrict_project(
 ) -> None:
     """Restrict a project to a part of its film, and remove what belongs to the old part.
 
-    That is survey, report, suggestions, the videos of the page, and the plan, which goes to ``removed``. Results and
-    references stay; references placed at a frame lose their place if frames are counted from another start now, or if
-    the frame lies behind the new end. ``count_frames``: `count_frames_before`; the server has it done elsewhere.
+    That is survey, report, suggestions, the videos of the page, and the plan, which goes to ``removed``; the next one
+    takes over its model and options, and from the same start what was chosen for shots. Results and references stay;
+    references placed at a frame lose their place if frames are counted from another start now, or if the frame lies
+    behind the new end. ``count_frames``: `count_frames_before`; the server has it done elsewhere.
     """
     entry = project.entry.model_copy(update={"start_seconds": start_seconds, "end_seconds": end_seconds})
     if entry == project.entry:
@@ -116,6 +117,9 @@ def restrict_project(
             frame = ReferenceSpec(path).list_references()[0].frame
             if frame is not None and (is_start_moved or (frames is not None and frame >= frames)):
                 displace_reference(path)
+        with suppress(KinemacolorError):  # a damaged plan has nothing to take over
+            if plan := project.read_plan():
+                plan.write(project.last_plan_file)
         project.move_to_trash(project.plan_file)
         project.shots_file.unlink(missing_ok=True)
         project.change_part(entry)

@@ -64,6 +64,11 @@ class ProjectFolder:
         return self.folder / "plan.json"
 
     @property
+    def last_plan_file(self) -> Path:
+        """The last plan of another part of the film: the next plan takes over what was chosen in it."""
+        return self.folder / "last.plan.json"
+
+    @property
     def shots_file(self) -> Path:
         """The shots as the user has cut the film; none where they are the detector's (`shot_edits`)."""
         return self.folder / "shots.json"
@@ -116,6 +121,11 @@ class ProjectFolder:
     def read_plan(self) -> Plan | None:
         """Read the plan, with absolute paths; None if there is none."""
         return Plan.read(self.plan_file) if self.plan_file.is_file() else None
+
+    def read_last_plan(self) -> Plan | None:
+        """Read the plan, else the last one of another part of the film; None if there was none."""
+        found = (file for file in (self.plan_file, self.last_plan_file) if file.is_file())
+        return next(map(Plan.read, found), None)
 
     def require_plan(self) -> Plan:
         """Read the plan. Raises UsageError where there is none yet."""

@@ -42,13 +42,14 @@ class RemotePreviewer:
         self, project: Project, frame: int, saturation: float | None = None, edge_filter: str | None = None
     ) -> FramePreview:
         """As `FramePreviewer.preview_frame`."""
-        finish = {"saturation": saturation, "edge_filter": edge_filter}
-        return self._ask(FramePreview, "preview_frame", project, frame=frame, **finish)
+        return self._ask(
+            FramePreview, "preview_frame", project, frame=frame, saturation=saturation, edge_filter=edge_filter
+        )
 
     def save_thumbnail(self, project: Project, frame: int) -> Thumbnail:
         """As `FramePreviewer.save_thumbnail`; answered here where the picture is there already."""
         found = find_thumbnail(project, read_planned_frames(project), frame)
-        return found or self._ask(Thumbnail, "save_thumbnail", project, frame=frame)
+        return found or self._ask(Thumbnail, "save_thumbnail", project, patient=True, frame=frame)
 
     def find_color_origin(self, project: Project, frame: int, row: float, column: float) -> ColorOrigin | None:
         """As `FramePreviewer.find_color_origin`."""
@@ -72,8 +73,8 @@ class RemotePreviewer:
         self, project: Project, frame: int, layer: str, painted_on: str | None, frames: Sequence[int]
     ) -> list[SpreadFrame]:
         """As `FramePreviewer.spread_strokes`."""
-        strokes = {"layer": layer, "painted_on": painted_on}
-        return self._ask(list[SpreadFrame], "spread_strokes", project, frame=frame, **strokes, frames=list(frames))
+        sent = {"frame": frame, "layer": layer, "painted_on": painted_on, "frames": list(frames)}
+        return self._ask(list[SpreadFrame], "spread_strokes", project, patient=False, **sent)
 
     def color_first_look(self, project: Project) -> FirstLook:
         """As `FramePreviewer.color_first_look`."""
@@ -91,6 +92,6 @@ class RemotePreviewer:
         finally:
             self._warming.release()
 
-    def _ask(self, wanted: type[T], method: str, project: Project, **arguments: object) -> T:
-        answer = self._pool.call(method, folder=str(project.folder), **arguments)
+    def _ask(self, wanted: type[T], method: str, project: Project, *, patient: bool = False, **arguments: object) -> T:
+        answer = self._pool.call(method, patient=patient, folder=str(project.folder), **arguments)
         return TypeAdapter(wanted).validate_python(answer)

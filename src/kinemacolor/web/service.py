@@ -20,6 +20,7 @@ from kinemacolor.web.history import ProjectHistory
 from kinemacolor.web.intake import Intake
 from kinemacolor.web.job import JobView
 from kinemacolor.web.looker import Looker
+from kinemacolor.web.picture_cache import renew
 from kinemacolor.web.project import Project
 from kinemacolor.web.project_creation import (
     move_in_history,
@@ -100,7 +101,7 @@ class Service:
             raise NotFoundError(f"there is no reference {name[:60]!r}")
         digest = hashlib.sha256(f"{source} {source.stat().st_mtime_ns}".encode()).hexdigest()[:16]
         path = project.folder / "look" / f"{digest}-reference.jpg"
-        if not path.is_file():
+        if not renew(path):
             self.looker.shrink_reference(source, path)
         return path
 

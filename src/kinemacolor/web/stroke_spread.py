@@ -10,18 +10,18 @@ from kinemacolor.utils.arrays import UInt8Array
 from kinemacolor.web.corrected_plan import place_correction
 from kinemacolor.web.frame_passes import PlannedFrames, hash_words
 
-MAX_FRAMES = 5  # that are looked at
+MAX_SPREAD = 5  # that are looked at
 STEPS = 12  # frames that may be coloured for them: a render colours all
 
 
 def check_neighbours(planned: PlannedFrames, frame: int, others: Sequence[int]) -> None:
-    """Raise UsageError unless these are one to `MAX_FRAMES` other frames of a frame's shot, each once.
+    """Raise UsageError unless these are one to `MAX_SPREAD` other frames of a frame's shot, each once.
 
     Raises NotFoundError for frames that the film does not have.
     """
     shot = planned.find_shot(frame)
-    if not 1 <= len(set(others)) == len(others) <= MAX_FRAMES:
-        raise UsageError(f"name one to {MAX_FRAMES} frames to look at, each once")
+    if not 1 <= len(set(others)) == len(others) <= MAX_SPREAD:
+        raise UsageError(f"name one to {MAX_SPREAD} frames to look at, each once")
     if strange := [other for other in others if planned.find_shot(other) != shot or other == frame]:
         raise UsageError(f"frame {strange[0]} is no other frame of the shot of frame {frame}: strokes go no further")
 

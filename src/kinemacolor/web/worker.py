@@ -17,7 +17,7 @@ from typing import BinaryIO, assert_never
 
 from filelock import FileLock
 
-from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, translate_foreign_errors
+from kinemacolor.errors import Interrupted, KinemacolorError, PartialError, UsageError, translate_foreign_errors
 from kinemacolor.options import DEFAULT_MODEL, EncodingOptions, RenderOptions
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.excerpt import cut_excerpt
@@ -102,7 +102,7 @@ def make_project_plan(project: Project, task: MakePlan, report_progress: Progres
         with project.exclusive_changes("New plan"):
             now = (project.entry.part, _make_plan_request(project, task), _list_shots(project, film_survey))
             if (part, request, shots) == now:
-                return project.write_new_plan(carry_over_choices(plan, project.read_plan()))
+                return project.write_new_plan(carry_over_choices(plan, project.read_last_plan()))
 
 
 def _find_survey(project: Project, report_progress: ProgressCallback) -> tuple[FilmPart, Survey]:
@@ -121,10 +121,12 @@ def _list_shots(project: Project, film_survey: Survey) -> tuple[Shot, ...]:
 
 
 def _make_plan_request(project: Project, task: MakePlan) -> PlanRequest:
-    previous, entry = project.read_plan(), project.entry
+    previous, entry, reference_specs = project.read_last_plan(), project.entry, project.make_reference_specs()
+    if not reference_specs:
+        raise UsageError("no reference is left: give a colour picture")
     return PlanRequest(
         film=project.film,
-        reference_specs=project.make_reference_specs(),
+        reference_specs=reference_specs,
         stills_folder=project.folder / "stills",
         model=task.model or (previous.model if previous else DEFAULT_MODEL),
         options=task.options or (previous.options if previous else RenderOptions()),

@@ -1,7 +1,7 @@
 """Starts the processes of jobs. One is kept ready that has imported all it needs, so that a job begins at once.
 
-Whoever opens a film gets the first, and each job that ends leaves the next one, after it: imports take seconds of a
-processor that the job itself needs. A process does one job and ends; it can be killed alone.
+Whoever opens a film has it started, and each job that ends has the next one started, not one that begins: imports take
+seconds of a processor that the job itself needs. A process does one job and ends; it can be killed alone.
 """
 
 import os
@@ -10,7 +10,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from kinemacolor.utils.processes import OWN_GROUP_FLAG, make_python_command, make_python_environment
+from kinemacolor.utils.processes import OWN_GROUP_FLAG, end_process, make_python_command, make_python_environment
 from kinemacolor.web.job_messages import JobOrder
 
 WORKER = ("-m", "kinemacolor.web.worker_process")
@@ -44,7 +44,7 @@ class WorkerProcesses:
         if spare:
             if _send_order(spare, order):
                 return spare
-            _end(spare)
+            end_process(spare)
         process = _start_process(Path(order.log))
         _send_order(process, order)  # where it has ended already, that is told as its end
         return process
@@ -76,7 +76,7 @@ class WorkerProcesses:
             self._timer.cancel()
         spare, self._spare, self._timer = self._spare, None, None
         if spare:
-            _end(spare)
+            end_process(spare)
 
 
 def _start_process(log: Path | None = None) -> "subprocess.Popen[str]":
@@ -104,12 +104,3 @@ def _send_order(process: "subprocess.Popen[str]", order: JobOrder) -> bool:
     except OSError:
         return False
     return process.poll() is None
-
-
-def _end(process: "subprocess.Popen[str]") -> None:
-    process.kill()
-    for stream in (process.stdin, process.stdout):
-        if stream:
-            with suppress(OSError):
-                stream.close()
-    process.wait()

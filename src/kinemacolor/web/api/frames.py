@@ -12,20 +12,19 @@ from kinemacolor.options import EdgeFilter
 from kinemacolor.web.api.dependencies import OwnProject, ServiceDependency, UserKey
 from kinemacolor.web.api.files import make_dated_url, make_file_response, make_file_url
 from kinemacolor.web.api.routes import ApiRoute
+from kinemacolor.web.changes import FrameNumber, Saturation
 from kinemacolor.web.frame_times import FrameTimes, VideoFacts
 from kinemacolor.web.made_from import is_outdated
 from kinemacolor.web.preview_clip import read_clip_start
 from kinemacolor.web.project import Project
 from kinemacolor.web.project_views import ProjectView
 from kinemacolor.web.service import Service
+from kinemacolor.web.stroke_spread import MAX_SPREAD
 
 MAX_LAYER = 24_000_000  # characters of a data URL
-MAX_SPREAD = 5
 
 FrameVariant = Literal["gray", "picture", "color", "confidence"]
 Place = Annotated[float, Query(ge=0, le=1, allow_inf_nan=False)]
-Saturation = Annotated[float | None, Query(ge=0, le=4, allow_inf_nan=False)]
-FrameNumber = Annotated[int, Field(ge=0, le=10**9)]
 
 
 class FrameLook(BaseModel):
@@ -251,7 +250,7 @@ def get_frame(
     own_project: OwnProject,
     frame: int,
     show: FrameVariant,
-    saturation: Saturation = None,
+    saturation: Annotated[Saturation | None, Query()] = None,
     edge_filter: EdgeFilter | None = None,
 ) -> FileResponse:
     """Get a frame: ``gray``, ``picture`` (gray at full size, to be coloured), ``color`` by the plan, ``confidence``.
