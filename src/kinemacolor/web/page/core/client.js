@@ -27,7 +27,7 @@ export class Problem extends Error {
  */
 export async function request(method, path, body, signal) {
   const isBlob = body instanceof Blob;
-  let response;
+  let response, text;
   try {
     response = await fetch(`/api${path}`, {
       method,
@@ -35,12 +35,12 @@ export async function request(method, path, body, signal) {
       headers: body === undefined ? {} : { "Content-Type": isBlob ? "application/octet-stream" : "application/json" },
       body: body === undefined ? undefined : isBlob ? body : JSON.stringify(body),
     });
+    text = await response.text();
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Problem("The server does not answer. Is it still running?", 0);
   }
   if (response.status === 204) return null;
-  const text = await response.text();
   let answer;
   try {
     answer = JSON.parse(text);

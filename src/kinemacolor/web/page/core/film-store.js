@@ -4,7 +4,8 @@
  * One store for all parts of the window. `actions` talk to the server and put what comes back into `state`; a failure is
  * told by `notify`. Parts never fetch while they draw.
  */
-import { get, patch, post, Problem, put, remove } from "./client.js";
+import { get, patch, post, Problem, remove } from "./client.js";
+import { Latest } from "./latest.js";
 import { Store } from "./store.js";
 
 /** @typedef {import("./api.d.ts").ProjectView} ProjectView */
@@ -72,10 +73,23 @@ export class FilmStore extends Store {
     super(makeState(id));
     this.notify = notify;
     this.actions = makeActions(this);
-    /** @type {AbortController | null} */
-    this.looking = null;
+    this.isClosed = false;
+    /** How many changes were begun. */
+    this.changes = 0;
+    /** Of which everything is shown, or being read. @type {string | null} */
+    this.revision = null;
+    this.reading = new Latest();
+    this.looking = new Latest();
+    this.asking = new Latest();
     /** What is painted on its frames; null until somebody paints. @type {import("../correct/paint-store.js").PaintStore | null} */
     this.painting = null;
+  }
+
+  /** Nobody looks at the film any more: what is read is given up, and no frame is asked for again. */
+  close() {
+    this.isClosed = true;
+    for (const one of [this.reading, this.looking, this.asking]) one.stop();
+    this.painting?.close();
   }
 
   /** The address of the film below `/api`. @param {string} rest */
@@ -125,22 +139,63 @@ function makeActions(store) {
       throw error;
     });
 
+  /** @param {AbortSignal} signal */
+  async function readAll(signal) {
+    try {
+      /** @type {ProjectView} */
+      const project = await get(store.path(), signal);
+      signal.throwIfAborted();
+      store.revision = project.revision;
+      const { looked_at, planned } = project;
+      const [shots, plan, players] = await Promise.all([
+        looked_at || planned ? orNull(get(store.path("/shots"), signal)) : null,
+        planned ? orNull(get(store.path("/plan"), signal)) : null,
+        orNull(get(store.path("/players"), signal)),
+      ]);
+      return { project, shots, plan, players };
+    } catch (error) {
+      if (!signal.aborted) store.revision = null;
+      throw error;
+    }
+  }
+
+  /**
+   * The pictures of a frame; before there is a plan, those of the first look.
+   * @param {number} frame @param {boolean} again @param {AbortSignal} signal @returns {Promise<Partial<FilmState>>}
+   */
+  async function lookAt(frame, again, signal) {
+    const { plan, firstLook: first } = store.state;
+    if (plan) return { look: await get(store.path(`/frames/${frame}/look`), signal), firstLook: null };
+    // Where nobody chose a frame yet, it is the one of the first look; others are gray until there is a plan.
+    const firstLook = (!again && first) || await get(store.path("/first-look"), signal);
+    return { firstLook, look: null, frame: first || frame > 0 ? frame : firstLook.frame ?? frame };
+  }
+
   const actions = {
     attempt,
 
-    /** Reads everything anew; called when the film is opened and when its `revision` changes. */
+    /** Reads everything anew; called when the film is opened and when its `revision` changes. Gives whether that is shown. */
     reload: () =>
+      attempt(() =>
+        store.reading.run(readAll, async (known) => {
+          store.set(known);
+          await actions.showFrame(store.state.frame, { again: true });
+          return true;
+        })
+      ),
+
+    /**
+     * Changes something on the server; what it answers is shown at once, where no other change was begun since, and then
+     * everything is read anew. Gives whether it was changed.
+     * @param {() => Promise<Partial<FilmState>>} work gives what is known already
+     */
+    change: (work) =>
       attempt(async () => {
-        /** @type {ProjectView} */
-        const project = await get(store.path());
-        const { looked_at, planned } = project;
-        const [shots, plan, players] = await Promise.all([
-          looked_at || planned ? orNull(get(store.path("/shots"))) : null,
-          planned ? orNull(get(store.path("/plan"))) : null,
-          orNull(get(store.path("/players"))),
-        ]);
-        store.set({ project, shots, plan, players });
-        await actions.showFrame(store.state.frame, { again: true });
+        const change = ++store.changes;
+        const known = await work();
+        if (change === store.changes) store.set(known);
+        await actions.reload();
+        return true;
       }),
 
     /**
@@ -148,34 +203,21 @@ function makeActions(store) {
      * @param {number} frame @param {{again?: boolean}} [how]
      */
     async showFrame(frame, { again = false } = {}) {
-      const { shots, project, firstLook: first } = store.state;
+      if (store.isClosed) return;
+      const { shots, project } = store.state;
       const last = (shots?.frames ?? project?.film?.frames ?? Infinity) - 1;
       const wanted = Math.max(0, Math.min(last, Math.round(frame)));
       if (wanted === store.state.frame && store.state.look && !again) return;
-      store.looking?.abort();
-      const looking = new AbortController();
-      store.looking = looking;
+      store.asking.stop();
       store.set({ frame: wanted, isLooking: true, lookProblem: null, origin: null });
       try {
-        if (store.state.plan) {
-          store.set({
-            look: await get(store.path(`/frames/${wanted}/look`), looking.signal),
-            isLooking: false,
-            firstLook: null,
-          });
-        } else {
-          // Where nobody chose a frame yet, it is the one of the first look; others are gray until there is a plan.
-          const firstLook = (!again && first) || await get(store.path("/first-look"), looking.signal);
-          const chosen = first || wanted > 0 ? wanted : firstLook.frame ?? wanted;
-          store.set({ firstLook, look: null, isLooking: false, frame: chosen });
-        }
+        await store.looking.run(
+          (signal) => lookAt(wanted, again, signal),
+          (known) => store.set({ ...known, isLooking: false }),
+        );
       } catch (error) {
-        if (looking.signal.aborted) return;
-        store.set({
-          look: null,
-          isLooking: false,
-          lookProblem: error instanceof Error ? error.message : String(error),
-        });
+        if (!(error instanceof Problem)) throw error;
+        store.set({ look: null, isLooking: false, lookProblem: error.message });
       }
     },
 
@@ -196,51 +238,28 @@ function makeActions(store) {
     showMode: (mode) => store.set({ mode }),
 
     /** Merge, split, move a cut, assign references, options of shots: see `POST shots/edit`. @param {object} edit */
-    editShots: (edit) =>
-      attempt(async () => {
-        store.set({ shots: await post(store.path("/shots/edit"), edit) });
-        await actions.reload();
-        return true;
-      }),
+    editShots: (edit) => actions.change(async () => ({ shots: await post(store.path("/shots/edit"), edit) })),
 
     /** Model and options of the plan. @param {object} changes */
     changePlan: (changes) =>
-      attempt(async () => {
-        store.set({ plan: await patch(store.path("/plan"), changes), trial: null });
-        await actions.reload();
+      actions.change(async () => {
+        const plan = await patch(store.path("/plan"), changes);
+        store.set({ trial: null });
+        return { plan };
       }),
 
     /** Title, or the part of the film. @param {object} changes */
-    changeProject: (changes) =>
-      attempt(async () => {
-        store.set({ project: await patch(store.path(), changes) });
-        await actions.reload();
-      }),
-
-    /** Replaces the whole plan. @param {object} plan */
-    replacePlan: (plan) =>
-      attempt(async () => {
-        await put(store.path("/plan"), plan);
-        await actions.reload();
-      }),
-
-    /** @param {string} upload id @param {number | null} [frame] that the picture shows */
-    addReference: (upload, frame = null) =>
-      attempt(async () => {
-        store.set({ project: await post(store.path("/references/uploaded"), { upload, frame }) });
-        return true;
-      }),
+    changeProject: (changes) => actions.change(async () => ({ project: await patch(store.path(), changes) })),
 
     /** @param {string} name */
-    removeReference: (name) =>
-      attempt(async () => {
-        await remove(store.path(`/references/${encodeURIComponent(name)}`));
-        await actions.reload();
-        store.notify(`${name} was removed.`, "told", () => void actions.undo());
-      }),
+    async removeReference(name) {
+      const path = store.path(`/references/${encodeURIComponent(name)}`);
+      if (!(await actions.change(async () => (await remove(path), {})))) return;
+      store.notify(`${name} was removed.`, "told", () => void actions.undo());
+    },
 
-    undo: () => attempt(async () => (store.set({ project: await post(store.path("/undo")) }), actions.reload())),
-    redo: () => attempt(async () => (store.set({ project: await post(store.path("/redo")) }), actions.reload())),
+    undo: () => actions.change(async () => ({ project: await post(store.path("/undo")) })),
+    redo: () => actions.change(async () => ({ project: await post(store.path("/redo")) })),
 
     /** Queues a task: `look`, `plan`, `try`, `render`. @param {object} task @returns {Promise<JobView | undefined>} */
     submit: (task) => attempt(() => post(store.path("/jobs"), task)),
@@ -248,15 +267,16 @@ function makeActions(store) {
     stopJob: (job) => attempt(() => post(`/jobs/${job}/stop`)),
     /** @param {string} job */
     resumeJob: (job) => attempt(() => post(`/jobs/${job}/resume`)),
-    /** @param {string} job */
-    forgetJob: (job) => attempt(() => remove(`/jobs/${job}`)),
 
     /** Where the colour of a point comes from. @param {number} row 0..1 @param {number} column 0..1 */
     askOrigin: (row, column) =>
-      attempt(async () => {
+      attempt(() => {
         store.set({ origin: { row, column, answer: null } });
-        const answer = await get(store.path(`/frames/${store.state.frame}/origin?row=${row}&column=${column}`));
-        store.set({ origin: { row, column, answer } });
+        const path = store.path(`/frames/${store.state.frame}/origin?row=${row}&column=${column}`);
+        return store.asking.run(
+          (signal) => get(path, signal),
+          (answer) => store.set({ origin: { row, column, answer } }),
+        );
       }),
   };
   return actions;

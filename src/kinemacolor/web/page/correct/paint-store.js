@@ -99,11 +99,19 @@ export class PaintStore extends Store {
     this.opening = new AbortController();
     this.timer = 0;
     this.isFull = false;
-    film.listen((state, before) => this.#follow(state, before));
+    this.stopListening = film.listen((state, before) => this.#follow(state, before));
     this.set({ drafts: this.drafts.frames() });
     if (film.state.panel !== "correct") return;
     void this.open(film.state.frame);
     void this.conversation.findPlace(film.state.look);
+  }
+
+  /** The film is closed: nothing is waited for any more. */
+  close() {
+    this.stopListening();
+    clearTimeout(this.timer);
+    this.opening.abort();
+    this.conversation.stop();
   }
 
   /** @param {import("../core/film-store.js").FilmState} state @param {import("../core/film-store.js").FilmState} before */
@@ -236,14 +244,14 @@ export class PaintStore extends Store {
     this.conversation.askSoon();
   }
 
-  /** Nothing is painted on this frame any more: it was kept. */
-  forget() {
-    const { frame } = this.state;
-    if (frame === null) return;
-    this.layer?.replay([]);
+  /** Nothing is painted on a frame any more: it was kept. @param {number} frame */
+  forget(frame) {
     this.drafts.drop(frame);
+    this.set({ drafts: this.drafts.frames() });
+    if (frame !== this.state.frame) return;
+    this.layer?.replay([]);
     const nothing = { history: steps.EMPTY, selection: NONE, spread: NO_SPREAD, isWhole: false };
-    this.set({ ...nothing, drawn: this.state.drawn + 1, drafts: this.drafts.frames() });
+    this.set({ ...nothing, drawn: this.state.drawn + 1 });
   }
 
   /** Strokes of a frame are there again. @param {number} frame @param {import("./drafts.js").Draft} draft */

@@ -37,7 +37,6 @@ class Film extends LitElement {
     this.store = null;
     /** @type {FilmRouter | null} */
     this.router = null;
-    this.isOpening = false;
     this.isMissing = false;
     this.stopListening = () => {};
     new StoreController(this, () => this.store);
@@ -73,7 +72,7 @@ class Film extends LitElement {
   #close() {
     this.router?.stop();
     this.stopListening();
-    this.store?.looking?.abort();
+    this.store?.close();
     this.store = null;
   }
 
@@ -103,17 +102,18 @@ class Film extends LitElement {
     this.place = panel === "look" ? "shots" : panel;
     this.isMissing = false;
     const router = this.router = new FilmRouter(store);
-    /** @type {string | null} */
+    let isOpening = true;
+    /** What was heard last and is shown. @type {string | null} */
     let known = null;
-    const hear = () => {
+    const hear = async () => {
       const { jobs, others, revision } = live.state;
       store.set({ jobs, others });
-      if (!revision || revision === known || this.isOpening) return;
+      if (!revision || revision === known || isOpening) return;
       known = revision;
-      if (revision !== store.state.project?.revision) void store.actions.reload();
+      if (revision !== store.revision && !(await store.actions.reload())) known = null;
     };
     const stops = [
-      live.listen(hear),
+      live.listen(() => void hear()),
       store.listen((state, before) => {
         if (state.project?.title !== before.project?.title) this.#tell(state.project?.title ?? "");
         if (state.panel !== before.panel) this.place = state.panel;
@@ -121,14 +121,14 @@ class Film extends LitElement {
     ];
     this.stopListening = () => stops.forEach((stop) => stop());
     listenTo(this.film);
-    hear();
-    this.isOpening = true;
+    void hear();
     await store.actions.reload();
-    this.isOpening = false;
+    if (store !== this.store) return;
+    isOpening = false;
     this.isMissing = !store.state.project;
-    hear();
+    void hear();
     const hasPlace = shot !== null || store.state.plan;
-    if (store === this.store && store.state.shots && frame === null && hasPlace) await router.go();
+    if (store.state.shots && frame === null && hasPlace) await router.go();
     else if (shot !== null && !store.state.shots) store.set({ frame: 0 });
   }
 
