@@ -79,7 +79,8 @@ def _shot(number: int, frames: tuple[int, int]) -> dict[str, Any]:
 
 
 def _player(start: int) -> dict[str, Any]:
-    return {"url": "/pictures/stream.mp4", "rate": RATE, "start_frame": start, "is_outdated": False}
+    times = {"rate": RATE, "times": None, "frames": FRAMES}
+    return {"url": "/pictures/stream.mp4", "start_frame": start, "is_outdated": False, **times}
 
 
 def _clip(start: int | None) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ import pytest
 from kinemacolor.errors import InputError
 from kinemacolor.video.images import write_picture
 from kinemacolor.web.comparison_video import ComparisonVideo, write_comparison_video
+from kinemacolor.web.frame_times import describe_times, measure_video
 from support.films import scene, write_film
 
 
@@ -63,6 +64,19 @@ def test_the_clock_is_the_films_from_zero(tmp_path: Path, time_base: Fraction) -
     source = write_film(tmp_path / "film.mkv", pts=ticks, time_base=time_base, rate=Fraction(25))
     write_comparison_video(source, source, tmp_path / "proxy.mp4")
     assert seconds_of(tmp_path / "proxy.mp4") == pytest.approx([0, 0.04, 0.08, 0.2, 0.24, 0.28], abs=0.002)
+    facts = measure_video(tmp_path / "proxy.mp4")
+    assert facts.times == pytest.approx(seconds_of(tmp_path / "proxy.mp4"), abs=1e-4), "what is told is what is seen"
+    assert (facts.frames, facts.width, facts.height) == (6, 192, 72)
+
+
+@pytest.mark.parametrize("rate", [Fraction(24), Fraction(24000, 1001), Fraction(60)])
+def test_a_steady_film_has_a_rate_in_place_of_times(rate: Fraction) -> None:
+    """However coarse its clock is, and however long it is."""
+    for ticks in (1000, 90000):
+        known = describe_times([round(index / rate * ticks) / ticks for index in range(2000)])
+        assert known.times is None
+        assert known.rate == pytest.approx(float(rate), rel=1e-4)
+    assert describe_times([5.0]).times is None
 
 
 @pytest.mark.parametrize(

@@ -172,8 +172,25 @@ def test_players_are_listed_with_where_they_begin(client: TestClient, base: str)
     assert job(client, name, {"kind": "try", "frame": 5, "seconds": 0.1})["state"] == "done"
     clip = client.get(f"{base}/players").json()["clip"]
     assert (clip["start_frame"], clip["is_outdated"], clip["height"], clip["width"]) == (5, False, *SIZE)
+    assert (clip["frames"], clip["rate"], clip["times"]) == (3, pytest.approx(24, rel=0.01), None)
     assert client.get(clip["url"]).headers["content-type"] == "video/mp4"
     assert job(client, name, {"kind": "try", "frame": 500})["state"] == "failed"
+
+
+def test_the_clock_of_a_film_whose_rate_changes_is_that_of_its_frames(client: TestClient, tmp_path: Path) -> None:
+    ticks = [index * 9000 if index < 10 else 90000 + (index - 10) * 3000 for index in range(25)]  # 10/s, then 30/s
+    mine, path = another(client), write_film(tmp_path / "film.mp4", pts=ticks)
+    name = upload(mine, "film.mp4", path.read_bytes())
+    assert add_reference(mine, name, "a.png", picture_bytes(3)).status_code == 201
+    assert job(mine, name, {"kind": "plan", "options": {"short_side": 64}})["state"] == "done"
+    assert job(mine, name, {"kind": "try", "frame": 8, "seconds": 0.5})["state"] == "done"
+    players = mine.get(f"/api/projects/{name}/players").json()
+    seconds, clip = [tick / 90000 for tick in ticks], players["clip"]
+    assert players["clock"]["times"] == pytest.approx(seconds, abs=1e-4)
+    assert clip["start_frame"] == 8
+    part = seconds[8 : 8 + clip["frames"]]
+    assert part[-1] == pytest.approx(1.3 - 1 / 30)
+    assert clip["times"] == pytest.approx([one - part[0] for one in part], abs=1e-4)
 
 
 def test_a_rendered_frame_is_shown_as_it_was_rendered(client: TestClient, base: str) -> None:

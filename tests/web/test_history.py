@@ -146,6 +146,24 @@ def test_another_part_of_the_film_is_undone_too(project: Project) -> None:
     assert make_project_plan(project, SMALL, quiet) == project.require_plan()
 
 
+@pytest.mark.parametrize("step", ["Finding shots", "Choosing pictures"])
+def test_a_part_that_is_undone_while_it_is_planned_leaves_nothing(project: Project, step: str) -> None:
+    """Neither its survey nor a plan of it: the plan is that of the whole film again."""
+    give(project, "first.png", picture_bytes(5))
+    make_project_plan(project, SMALL, quiet)
+    before = look(project)
+    restrict_project(project, 0.1, 0.3)
+    assert ProjectHistory(project).read_part(-1) == (0, None)
+
+    def undo_once(at: str, done: int, expected: int | None) -> None:
+        if at == step and project.entry.part != (0, None):
+            move_in_history(project, -1)
+
+    make_project_plan(project, SMALL, undo_once)
+    assert look(project) == before
+    assert project.count_frames() == 8
+
+
 def test_the_title_is_no_step_and_what_is_refused_is_none(project: Project) -> None:
     give(project, "first.png", picture_bytes(5))
     make_project_plan(project, SMALL, quiet)

@@ -200,9 +200,16 @@ def test_a_user_has_a_share_of_the_disk_and_others_have_theirs(tmp_path: Path) -
 
 
 def test_what_is_held_in_memory_is_small(tmp_path: Path) -> None:
-    with server(tmp_path, limits={"largest_body": 1000}) as client:
+    with server(tmp_path, limits={"largest_body": 5000, "largest_json": 1000}) as client:
         body = {"film": "x" * 2000}
         assert client.post("/api/projects/open", json=body).status_code == 413
+        for path, most in (("strokes", 5000), ("spread", 5000), ("picture", 1000)):
+            codes = [
+                client.post(f"/api/projects/{'0' * 16}/frames/1/{path}", content=b"x" * size).status_code
+                for size in (most, most + 1)
+            ]
+            assert codes[0] in (404, 422)
+            assert codes[1] == 413
         assert client.post("/api/projects/open", json={"film": "x"}).status_code == 400
 
 

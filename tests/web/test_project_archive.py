@@ -201,7 +201,13 @@ def changed(files: Content, name: str, change: Callable[[Any], None]) -> Content
         ("project.json", lambda entry: entry.update(film="../../other/film/film.mp4")),
         ("project.json", lambda entry: entry.update(film="references/a.png")),
         ("project.json", lambda entry: entry.update(film="film/none.mp4")),
+        ("project.json", lambda entry: entry.update(film=f"film/../{entry['film']}")),
         ("project.json", lambda entry: entry.update(evil=1)),
+        ("project.json", lambda entry: entry.update(title="\u200b")),
+        ("project.json", lambda entry: entry.update(title="x" * 401)),
+        ("project.json", lambda entry: entry.update(start_seconds=float("nan"))),
+        ("project.json", lambda entry: entry.update(start_seconds=2, end_seconds=1)),
+        ("project.json", lambda entry: entry.update(end_seconds=1e300)),
         ("project.json", lambda entry: entry.clear()),
         ("plan.json", lambda plan: plan["film"].update(path="/etc/passwd")),
         ("plan.json", lambda plan: plan["references"]["a"].update(path="/etc/passwd.png")),
@@ -216,8 +222,11 @@ def changed(files: Content, name: str, change: Callable[[Any], None]) -> Content
 def test_what_points_elsewhere_is_refused(
     client: TestClient, exported: bytes, name: str, change: Callable[[Any], None]
 ) -> None:
+    app: Any = client.app
+    before = list(app.state.service.storage.iter_all_projects())
     answer = bring(client, pack(changed(contents(exported), name, change)))
     assert (answer.status_code, answer.json()["exit_code"]) == (400, 3), answer.text
+    assert list(app.state.service.storage.iter_all_projects()) == before, "no folder is left"
 
 
 @pytest.mark.parametrize(
@@ -230,6 +239,8 @@ def test_what_points_elsewhere_is_refused(
         ("results/Der müde Tod.color.mp4.kinemacolor.json", b"{"),
         ("project.json", b"\xff"),
         ("plan.json", b"[" * 100_000),
+        ("project.json", b" " * 64_001),
+        ("results/Der müde Tod.color.mp4.kinemacolor.json", b" " * 2_000_001),
     ],
 )
 def test_contents_are_looked_at_as_those_of_uploads(

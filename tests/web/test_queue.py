@@ -25,6 +25,7 @@ from kinemacolor.web.job_messages import EndMessage, JobOrder, parse_message
 from kinemacolor.web.project import Project
 from kinemacolor.web.project_creation import create_project
 from kinemacolor.web.project_entry import ProjectEntry
+from kinemacolor.web.project_views import find_poster_source, list_result_views
 from kinemacolor.web.queue import MAX_FINISHED_JOBS, JobQueue
 from kinemacolor.web.requests import AnalyzeFilm, PreviewClip, RenderFilm
 from kinemacolor.web.storage import NotFoundError, Storage
@@ -89,6 +90,7 @@ def begun(home: Storage, user: str = "me", *orders: str) -> Project:
     folder = home.create_project_folder(user)
     (folder / "results").mkdir()
     (folder / "results" / "film.color.mp4").touch()
+    (folder / "results" / "film.color.partial.mp4").touch()
     for order in orders:
         (folder / order).touch()
     entry = ProjectEntry(title="<film> 'ä'.mp4", film=Path("film/film.mp4"), created=time.time())
@@ -131,11 +133,25 @@ def test_a_job_runs_and_tells_how_it_goes(home: Storage, queue: JobQueue) -> Non
     seen = until(lambda: next((one for one in queue.list_views("me") if one.done), None))
     assert (seen.state, seen.step, seen.done, seen.expected) == ("running", "Colouring", 3, 8)
     assert (seen.title, seen.kind, seen.place) == ("<film> 'ä'.mp4", "render", None)
+    assert queue.is_rendering(project)
     go(project)
     done = ended(queue, view)
     assert (done.state, done.message, done.step) == ("done", None, None)
+    assert not queue.is_rendering(project)
     assert [(link.label, link.url) for link in done.result] == [("film.color.mp4", f"/api/jobs/{view.id}/result")]
     assert queue.find_result("me", view.id) == project.results_folder / "film.color.mp4"
+
+
+def test_what_is_being_written_is_no_result(home: Storage) -> None:
+    project = begun(home)
+    whole, being_written = "film.color.mp4", "film.color.partial.mp4"
+    os.utime(project.results_folder / whole, (0, 0))
+    assert [one.name for one in list_result_views(project, is_rendering=True)] == [whole]
+    seen = [(one.name, one.is_partial) for one in list_result_views(project, is_rendering=False)]
+    assert seen == [(whole, False), (being_written, True)], "of a film that cannot be read to its end"
+    assert find_poster_source(project).name == whole
+    (project.results_folder / whole).unlink()
+    assert find_poster_source(project) == project.film
 
 
 def test_films_wait_for_each_other_and_small_things_do_not(home: Storage, queue: JobQueue) -> None:

@@ -10,8 +10,13 @@ from kinemacolor.web.names import safe_file_name
 
 MAX_ENTRIES = 50_000
 MAX_DIRECTORY_BYTES = 32_000_000  # the list at the end of a zip, which is read whole
-MAX_TEXT_BYTES = 64_000_000  # of a plan
-TEXTS = ("project.json", "plan.json", "shots.json", "rendered.plan.json")
+_MAX_PLAN_BYTES, _MAX_RECORD_BYTES = 16_000_000, 2_000_000  # a record tells of one result
+TEXTS = {  # with the most bytes of each
+    "project.json": 64_000,
+    "plan.json": _MAX_PLAN_BYTES,
+    "shots.json": _MAX_PLAN_BYTES,
+    "rendered.plan.json": _MAX_PLAN_BYTES,
+}
 _MEDIA = (*FILM_SUFFIXES, *PICTURE_SUFFIXES)
 _FOLDERS = {
     ("film",): _MEDIA,
@@ -46,9 +51,10 @@ def _check_entry(info: ZipInfo) -> None:
     """Raise InputError for a file that an export has not."""
     kind = stat.S_IFMT(info.external_attr >> 16)
     is_odd = kind not in (0, stat.S_IFREG) or info.flag_bits & 1 or info.compress_type not in (ZIP_STORED, ZIP_DEFLATED)
-    is_text = info.filename in TEXTS
-    if is_odd or not (is_text or _is_known_name(info.filename)) or (is_text and info.file_size > MAX_TEXT_BYTES):
+    if is_odd or not (info.filename in TEXTS or _is_known_name(info.filename)):
         raise InputError(f"{NOT_A_PROJECT}: {info.filename[:80]!r} is no part of one")
+    if info.filename.endswith(".json") and info.file_size > TEXTS.get(info.filename, _MAX_RECORD_BYTES):
+        raise InputError(f"{NOT_A_PROJECT}: {info.filename[:80]!r} is too large")
 
 
 def _is_known_name(name: str) -> bool:

@@ -10,7 +10,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kinemacolor.web.response_headers import set_common_headers
 from kinemacolor.web.server_options import AccessRules
-from kinemacolor.web.usage import LimitedReceive, RequestKind, TooManyError, UsageCounter, classify_request
+from kinemacolor.web.usage import (
+    LimitedReceive,
+    RequestKind,
+    TooManyError,
+    UsageCounter,
+    classify_request,
+    find_largest_body,
+)
 from kinemacolor.web.visitors import Doorkeeper, Visitor, error_response
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -62,7 +69,7 @@ class AccessMiddleware:
     async def _answer(self, scope: Scope, receive: Receive, send: Send, kind: RequestKind, caller: str) -> None:
         """Let the application answer, with a body that has its limits."""
         limits = self._rules.limits
-        most = min(limits.largest_upload, limits.largest_upload if kind == "upload" else limits.largest_body)
+        most = find_largest_body(kind, scope["path"], limits)
         refusal, received = _too_large_message(most), Counter[str]()
         if kind == "upload":
             left = await run_in_threadpool(self._measure_left, scope["state"]["user"])

@@ -7,12 +7,12 @@ from annotated_types import Interval
 from pydantic import BaseModel, ConfigDict, Field
 
 from kinemacolor.options import EdgeFilter, Precision, RenderOptions, ShotRenderOptions
+from kinemacolor.web.project_entry import MAX_TITLE_LETTERS, Seconds
 
 MAX_CHANGED_SHOTS = 100_000
 MAX_FILM_UPLOADS = 20_000  # pictures of one film
 ShotNumber = Annotated[int, Field(ge=1, le=10**9)]
 FrameNumber = Annotated[int, Field(ge=0, le=10**9)]
-Seconds = Annotated[float, Field(ge=0, le=1e8, allow_inf_nan=False)]
 WorkingSize = Annotated[int, Interval(ge=64, le=1080)]
 Saturation = Annotated[float, Field(ge=0, le=4, allow_inf_nan=False)]
 ReferenceName = Annotated[str, Field(max_length=255)]
@@ -60,7 +60,7 @@ class UploadedProject(_Change):
 class ProjectChange(_Change):
     """What is given is changed. ``end_seconds``: null is the end of the film. A null title stays as it was."""
 
-    title: str | None = Field(default=None, max_length=400)
+    title: str | None = Field(default=None, max_length=MAX_TITLE_LETTERS)
     start_seconds: Seconds | None = None
     end_seconds: Seconds | None = None
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from kinemacolor.errors import UsageError
 from kinemacolor.utils.files import compute_file_sha256, make_new_path, translate_disk_errors, write_file_atomically
+from kinemacolor.web.project_entry import FilmPart
 from kinemacolor.web.project_folder import ProjectFolder
 
 MAX_STEPS = 200
@@ -31,6 +32,11 @@ class ProjectState(BaseModel):
     plan: str | None
     shots: str | None
     references: dict[str, str]
+
+    @property
+    def part(self) -> FilmPart:
+        """The part of the film."""
+        return self.start_seconds, self.end_seconds
 
 
 class HistoryStep(BaseModel):
@@ -81,6 +87,12 @@ class ProjectHistory:
         self._write_index(HistoryIndex(steps=steps, at=len(steps) - 1, known=known))
         if {step.state for step in index.steps} - {step.state for step in steps}:
             self._sweep(steps)
+
+    def read_part(self, by: int) -> FilmPart | None:
+        """Return the part of the film that going back (-1) or forth (1) leads to; None where there is no such step."""
+        index = self._read_index()
+        steps = dict(enumerate(index.steps))
+        return self._read_state(steps[index.at + by].state).part if index.at + by in steps else None
 
     def move(self, by: int) -> ProjectState:
         """Go back (-1) or forth (1) by a step; gives the state that plan, cuts and references have then.

@@ -96,17 +96,16 @@ class Intake:
 
         Raises as `UploadStore.take`, `list_entries`, `unpack_project` and `adopt_unpacked`; then nothing is left.
         """
-        checks = ImportChecks(self.looker.check_upload, self.looker.check_reference)
+        checks = ImportChecks(self.looker.check_upload, self.looker.check_reference, self.looker.check_project_texts)
         with self.uploads.take(user, [upload]) as ((_, archive),), TemporaryDirectory(dir=archive.parent) as place:
             entries = self.looker.list_archive(archive)
             unpack_project(archive, entries, Path(place), self.storage.measure_left(user))
             folder = self.storage.create_project_folder(user)
             try:
-                project = adopt_unpacked(Path(place), folder, checks)
-            finally:
-                if not (folder / "project.json").is_file():
-                    shutil.rmtree(folder, ignore_errors=True)
-        return self._queue_analysis(user, project)
+                return self._queue_analysis(user, adopt_unpacked(Path(place), folder, checks))
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
 
     def _queue_analysis(self, user: str, project: Project) -> Project:
         """Queue the analysis of a new project's film; a photograph needs none."""

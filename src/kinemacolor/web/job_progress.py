@@ -30,7 +30,7 @@ def expect_frames(project: Project) -> int | None:
     """Estimate how many frames the part of the film has that a project works on; None where the film does not say."""
     info, entry = probe_film(project.film), project.entry
     whole, seconds = info.expected_frames, info.duration_seconds
-    if whole is None or (entry.start_seconds, entry.end_seconds) == (0, None):
+    if whole is None or entry.part == (0, None):
         return whole
     if not seconds:
         return None

@@ -12,6 +12,7 @@ from kinemacolor.shots.shot import Shot
 from kinemacolor.web.film_card import FilmCard
 from kinemacolor.web.frame_answers import FirstLook
 from kinemacolor.web.frame_reading import find_gray_file
+from kinemacolor.web.frame_times import FrameTimes, VideoFacts
 from kinemacolor.web.helper_pool import HelperPool
 from kinemacolor.web.kept_facts import find_facts
 from kinemacolor.web.project import Project
@@ -51,7 +52,8 @@ class Looker:
         self._pool = HelperPool("kinemacolor.web.looking", size=LOOKERS, seconds=seconds, memory_bytes=memory_bytes)
         self._cuts = lru_cache(maxsize=64)(self._ask_about_cuts)
         self._is_partial = lru_cache(maxsize=4096)(self._ask_whether_partial)
-        self._measure_video = lru_cache(maxsize=256)(self._ask_for_size)
+        self._measure_video = lru_cache(maxsize=16)(self._ask_about_video)  # a film's times may take megabytes
+        self._frame_times = lru_cache(maxsize=16)(self._ask_for_times)
 
     def check_upload(self, path: Path) -> None:
         """Raise InputError for an uploaded film, picture or folder of pictures that is not taken, or not read."""
@@ -102,6 +104,10 @@ class Looker:
         """Return the files of the zip of a project, with their sizes in bytes. Raises InputError as `list_entries`."""
         return TypeAdapter(dict[str, int]).validate_python(self._pool.call("list_archive", path=str(path)))
 
+    def check_project_texts(self, unpacked: Path) -> None:
+        """As `import_checks.check_texts`."""
+        self._pool.call("check_texts", folder=str(unpacked))
+
     def save_poster(self, source: Path, target: Path) -> None:
         """Write a small picture of a film to ``target``. Raises InputError for a film that cannot be read."""
         self._pool.call("save_poster", source=str(source), target=str(target))
@@ -132,9 +138,15 @@ class Looker:
         found = self._pool.call("save_first_look", folder=str(project.folder))
         return TypeAdapter(FirstLook).validate_python(found)
 
-    def measure_video(self, path: Path) -> tuple[int, int, float]:
-        """Return width and height in px and frames a second of a film that this program wrote."""
+    def measure_video(self, path: Path) -> VideoFacts:
+        """As `frame_times.measure_video`. Raises OSError where it is gone."""
         return self._measure_video(path, path.stat().st_mtime_ns)
+
+    def list_frame_times(self, project: Project) -> FrameTimes | None:
+        """Return when the frames of a project's film are shown; None before it was looked at."""
+        if not project.survey_folder.is_dir():
+            return None
+        return self._frame_times(project.folder, project.survey_folder.stat().st_ctime_ns)
 
     def close(self) -> None:
         """End the processes."""
@@ -143,9 +155,12 @@ class Looker:
     def _call_frame(self, name: str, project: Project, frame: int) -> str:
         return str(self._pool.call(name, folder=str(project.folder), frame=frame))
 
-    def _ask_for_size(self, path: Path, changed_ns: int) -> tuple[int, int, float]:
-        width, height, rate = self._pool.call("measure_video", path=str(path))
-        return int(width), int(height), float(rate)
+    def _ask_about_video(self, path: Path, changed_ns: int) -> VideoFacts:
+        return VideoFacts.model_validate(self._pool.call("measure_video", path=str(path)))
+
+    def _ask_for_times(self, folder: Path, changed_ns: int) -> FrameTimes | None:
+        found = self._pool.call("list_frame_times", folder=str(folder))
+        return None if found is None else FrameTimes.model_validate(found)
 
     def _ask_about_film(self, project: Project) -> dict[str, Any]:
         return dict(self._pool.call("describe_film", folder=str(project.folder)))

@@ -17,7 +17,7 @@ from kinemacolor.video.geometry import resize
 from kinemacolor.video.images import read_color_picture
 from kinemacolor.video.picture_files import MAX_PICTURE_PIXELS
 from kinemacolor.video.reader import probe_film
-from kinemacolor.web import first_look, frame_reading, frame_regions
+from kinemacolor.web import first_look, frame_reading, frame_regions, frame_times, import_checks
 from kinemacolor.web.archive_checks import list_entries
 from kinemacolor.web.film_card import describe_film as describe_film_of
 from kinemacolor.web.picture_cache import REFERENCE_SIDE, fit_preview_size, write_picture_file
@@ -108,6 +108,11 @@ def list_archive(path: str) -> dict[str, int]:
     return list_entries(Path(path))
 
 
+def check_texts(folder: str) -> None:
+    """As `import_checks.check_texts`."""
+    import_checks.check_texts(Path(folder))
+
+
 def describe_film(folder: str) -> dict[str, object]:
     """Return the `FilmCard` of a project as JSON has it."""
     return describe_film_of(Project(Path(folder))).model_dump(mode="json")
@@ -133,10 +138,18 @@ def save_first_look(folder: str) -> object:
     return to_jsonable_python(first_look.save_first_look(Project(Path(folder))))
 
 
-def measure_video(path: str) -> tuple[int, int, float]:
-    """Return width and height in px and frames a second of a film that this program wrote."""
-    info = probe_film(Path(path))
-    return info.width, info.height, float(info.rate or 24)
+def measure_video(path: str) -> dict[str, object]:
+    """As `frame_times.measure_video`."""
+    return frame_times.measure_video(Path(path)).model_dump()
+
+
+def list_frame_times(folder: str) -> dict[str, object] | None:
+    """Return when the frames of a project's film are shown (`FrameTimes`); None before it was looked at."""
+    film_survey = Project(Path(folder)).read_survey()
+    if film_survey is None:
+        return None
+    base = float(film_survey.info.time_base)
+    return frame_times.describe_times([ticks * base for ticks in film_survey.pts]).model_dump()
 
 
 def prepare() -> dict[str, Callable[..., object]]:
@@ -144,6 +157,6 @@ def prepare() -> dict[str, Callable[..., object]]:
     cv2.setNumThreads(1)
     Image.MAX_IMAGE_PIXELS = MAX_PICTURE_PIXELS
     calls = (check_film, check_reference, is_partial_picture, describe_reference, shrink_reference)
-    more = (save_poster, describe_cuts, describe_film, list_archive, count_frames_before)
-    frames = (save_gray_frame, export_frame, save_regions, save_first_look, measure_video)
+    more = (save_poster, describe_cuts, describe_film, list_archive, check_texts, count_frames_before)
+    frames = (save_gray_frame, export_frame, save_regions, save_first_look, measure_video, list_frame_times)
     return {call.__name__: call for call in (*calls, *more, *frames)}

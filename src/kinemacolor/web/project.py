@@ -30,6 +30,11 @@ REFERENCE_ADDED = "Reference added"
 class Project(ProjectFolder):
     """A project by its folder; every change is written whole or not at all."""
 
+    @property
+    def change_lock(self) -> FileLock:
+        """A lock against changes by others, in this process or another; `exclusive_changes` holds it."""
+        return FileLock(self.folder / "changing.lock")
+
     @contextmanager
     def exclusive_changes(self, label: str, *, joins: str | None = None) -> Iterator[None]:
         """Lock plan, cuts and references against changes by others, in this process or another.
@@ -38,7 +43,7 @@ class Project(ProjectFolder):
         user; ``joins`` as in `ProjectHistory.record`. On a full disk there is no step.
         """
         history = ProjectHistory(self)
-        with FileLock(self.folder / "changing.lock"):
+        with self.change_lock:
             with suppress(ResourceError):
                 history.begin()
             yield

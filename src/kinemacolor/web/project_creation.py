@@ -16,7 +16,7 @@ from kinemacolor.video.reader import probe_film
 from kinemacolor.web.history import ProjectHistory
 from kinemacolor.web.names import clean_name, safe_file_name
 from kinemacolor.web.project import REFERENCE_ADDED, Project
-from kinemacolor.web.project_entry import ProjectEntry
+from kinemacolor.web.project_entry import FilmPart, ProjectEntry
 from kinemacolor.web.storage import unused_path
 
 _FILES_OF_A_PART = ("suggestions.json", "try.mp4", "tried.json")
@@ -58,7 +58,7 @@ def create_project_at(folder: Path, film: Path, check: Callable[[Path], None] | 
     with _discarding_incomplete(folder):
         (check or probe_film)(folder / film)
         title = film.name if (folder / film).is_file() or film.is_absolute() else _pictures_title(folder / film)
-        entry = ProjectEntry(title=title, film=film, created=time.time())
+        entry = ProjectEntry(title=clean_name(title) or "film", film=film, created=time.time())
         with write_file_atomically(folder / "project.json") as stream:
             stream.write(entry.model_dump_json().encode())
     return Project(folder)
@@ -130,21 +130,24 @@ def move_in_history(project: Project, by: int) -> bool:
     """
     with project.exclusive_changes(""):
         state = ProjectHistory(project).move(by)
-        part = {"start_seconds": state.start_seconds, "end_seconds": state.end_seconds}
-        entry = project.entry.model_copy(update=part)
+        start_seconds, end_seconds = state.part
+        entry = project.entry.model_copy(update={"start_seconds": start_seconds, "end_seconds": end_seconds})
         if entry == project.entry:
             return False
         _change_part(project, entry)
         return True
 
 
-def displace_lost_references(project: Project, frames: int) -> None:
-    """Take pictures that were placed behind the end of a film of so many frames, before that was known, from there."""
+def displace_lost_references(project: Project, part: FilmPart, frames: int) -> None:
+    """Take pictures that were placed behind the end, before that was known, from there.
+
+    ``frames``: that ``part`` of the film has; nothing happens where the project has another part meanwhile.
+    """
     placed = [(path, ReferenceSpec(path).list_references()[0].frame) for path in project.list_references()]
     lost = [path for path, frame in placed if frame is not None and frame >= frames]
     if lost:
         with project.exclusive_changes(REFERENCE_ADDED, joins=REFERENCE_ADDED):
-            for path in lost:
+            for path in lost if project.entry.part == part else ():
                 displace_reference(path)
 
 

@@ -1,7 +1,7 @@
 """A project as one file, a zip, written while it is sent: what was given and chosen, and if wanted what was made."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
@@ -10,7 +10,6 @@ from kinemacolor.plan.document import Plan
 from kinemacolor.video.images import find_pictures
 from kinemacolor.web.names import safe_file_name
 from kinemacolor.web.project import Project
-from kinemacolor.web.project_views import list_result_files
 from kinemacolor.web.storage import is_kept_file
 
 CHUNK_BYTES = 1 << 20
@@ -39,10 +38,11 @@ class _Sink:
         return data
 
 
-def export_project(project: Project, *, with_results: bool) -> Iterator[bytes]:
+def export_project(project: Project, results: Sequence[Path] | None) -> Iterator[bytes]:
     """Check that a project can be exported, and give its zip in pieces, of which none is held longer than it is sent.
 
-    It has the film, also one of the server's folder, the references, stills of them, plan and cuts. Raises InputError
+    It has the film, also one of the server's folder, the references, stills of them, plan and cuts; ``results``: which
+    to add, with the plan that they were made from; None: neither. Raises InputError
     where the film is gone, UsageError for a damaged plan.
     """
     film = project.film
@@ -52,7 +52,7 @@ def export_project(project: Project, *, with_results: bool) -> Iterator[bytes]:
     inside = Path("film", "pictures" if is_folder else safe_file_name(film.name))
     texts = {"project.json": project.entry.model_copy(update={"film": inside}).model_dump_json()}
     plans = {"plan.json": project.plan_file} | (
-        {"rendered.plan.json": project.rendered_plan_file} if with_results else {}
+        {"rendered.plan.json": project.rendered_plan_file} if results is not None else {}
     )
     kept = list(project.list_references())
     for name, file in plans.items():
@@ -62,7 +62,7 @@ def export_project(project: Project, *, with_results: bool) -> Iterator[bytes]:
             kept += [entry.path for entry in plan.references.values()]
     if project.shots_file.is_file():
         texts["shots.json"] = project.shots_file.read_text(encoding="utf-8")
-    kept += list_result_files(project) if with_results else []
+    kept += results or []
     files = {path.relative_to(project.folder).as_posix(): path for path in kept if is_kept_file(project.folder, path)}
     pictures = find_pictures(film) if is_folder else [film]
     files |= {(inside / one.name if is_folder else inside).as_posix(): one for one in pictures}

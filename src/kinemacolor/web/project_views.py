@@ -98,7 +98,7 @@ def find_state(project: Project, plan: Plan | None, card: FilmCard | None, *, is
     """Return in a word how far a project is. ``card``: None for a film that cannot be read."""
     if card is None or (plan is None and project.plan_file.is_file()):
         return "damaged"
-    if project.rendered_plan_file.is_file() and list_result_files(project):
+    if project.rendered_plan_file.is_file() and list_result_files(project, is_rendering=False):
         return "outdated" if is_outdated(project, project.rendered_plan_file) else "rendered"
     if plan:
         return "planned"
@@ -134,30 +134,36 @@ def list_reference_views(project: Project, plan: Plan | None, looker: Looker) ->
     return views
 
 
-def list_result_files(project: Project) -> list[Path]:
-    """List rendered films, whole or partial, but not files that are being written."""
-    folder = project.results_folder
-    return sorted(file for file in folder.glob("[!.]*") if is_kept_file(project.folder, file))
+def list_result_files(project: Project, *, is_rendering: bool) -> list[Path]:
+    """List rendered films, whole or partial; a partial one while a render is under way is what it writes: not that."""
+    found = sorted(file for file in project.results_folder.glob("[!.]*") if is_kept_file(project.folder, file))
+    return [file for file in found if not (is_rendering and is_partial_result(file))]
 
 
-def list_result_views(project: Project) -> list[ResultView]:
-    """List what was rendered, with addresses to get it from."""
+def is_partial_result(file: Path) -> bool:
+    """Whether a result ends where its film could not be read, or is still being written."""
+    return ".partial." in file.name
+
+
+def list_result_views(project: Project, *, is_rendering: bool) -> list[ResultView]:
+    """List what was rendered, as `list_result_files`, with addresses to get it from."""
     old = is_outdated(project, project.rendered_plan_file)
     return [
         ResultView(
             name=path.name,
             url=f"/api/projects/{project.name}/files/results/{quote(path.name)}?v={path.stat().st_mtime_ns:x}",
             size_bytes=path.stat().st_size,
-            is_partial=".partial." in path.name,
+            is_partial=is_partial_result(path),
             is_outdated=old,
         )
-        for path in list_result_files(project)
+        for path in list_result_files(project, is_rendering=is_rendering)
     ]
 
 
 def find_poster_source(project: Project) -> Path:
     """Return of which film the small picture of a project is taken: its result, else the film itself."""
-    made = [path for path in list_result_files(project) if ".color." in path.name and path.suffix != ".json"]
+    whole = list_result_files(project, is_rendering=True)  # a file that is being written cannot be opened
+    made = [path for path in whole if ".color." in path.name and path.suffix != ".json"]
     return max(made, key=lambda path: path.stat().st_mtime_ns, default=project.film)
 
 

@@ -13,7 +13,7 @@ from kinemacolor.errors import Interrupted, ResourceError, UsageError
 from kinemacolor.web.job import STOP_SECONDS, JobEntry, JobState, JobView, WebJob, load_job
 from kinemacolor.web.job_messages import EndMessage, ProgressMessage, parse_message
 from kinemacolor.web.project import Project
-from kinemacolor.web.requests import ProjectTask
+from kinemacolor.web.requests import ProjectTask, RenderFilm
 from kinemacolor.web.storage import NotFoundError, Storage, is_kept_file
 from kinemacolor.web.trash import is_removed
 from kinemacolor.web.worker_processes import WorkerProcesses
@@ -147,6 +147,12 @@ class JobQueue:
         """Whether a job of a project runs or waits."""
         with self._changed:
             return any(job.is_active and job.folder == project.folder for job in self._jobs)
+
+    def is_rendering(self, project: Project) -> bool:
+        """Whether a render of a project runs or waits."""
+        with self._changed:
+            renders = [job for job in self._jobs if isinstance(job.entry.task, RenderFilm)]
+            return any(job.is_active and job.folder == project.folder for job in renders)
 
     def count_others(self, user: str) -> int:
         """Count the jobs of other users that run or wait."""

@@ -76,7 +76,7 @@ def make_output_target(project: Project, task: RenderFilm) -> OutputSpec:
     )
     entry = project.entry
     stem = (Path(entry.title).stem if source.is_file() else entry.title) or "film"
-    if (entry.start_seconds, entry.end_seconds) != (0, None):
+    if entry.part != (0, None):
         stem += f".{entry.start_seconds:g}-{'end' if entry.end_seconds is None else f'{entry.end_seconds:g}'}"
     of_confidence = suffix if encoding.vcodec in EDITING_CODECS.values() else ".mp4"
     return OutputSpec(

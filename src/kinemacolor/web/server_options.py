@@ -16,7 +16,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 class ServerLimits:
     """What the server gives at most. Sizes in bytes, times in seconds, else how many at a time.
 
-    ``largest_upload``: of one request with files; ``largest_body``: of any other, which is held in memory.
+    ``largest_upload``: of one request with files; ``largest_body``: of one with strokes, which is held
+    in memory; ``largest_json``: of any other, for which all others wait while it is read.
     ``disk_per_user``: that films, references and results of one user take when something is begun; 0: any.
     ``connections``: open ones; ``waiting_connections``: of them, those that have not sent a whole request: the oldest
     is closed for a new one. ``header_seconds``: for the head of a request; ``pause_seconds``: between two pieces of
@@ -27,6 +28,7 @@ class ServerLimits:
 
     largest_upload: int = 50 * 10**9
     largest_body: int = 32 * 10**6
+    largest_json: int = 8 * 10**6
     disk_per_user: int = 0
     connections: int = 600
     waiting_connections: int = 200

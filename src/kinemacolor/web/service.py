@@ -134,7 +134,7 @@ class Service:
             raise UsageError("the part ends before it begins: correct its times")
         if length is not None and start_seconds >= length:
             raise UsageError(f"the part begins behind the end of the film ({format_time(length)})")
-        if (start_seconds, end_seconds) == (project.entry.start_seconds, project.entry.end_seconds):
+        if (start_seconds, end_seconds) == project.entry.part:
             return
         self.queue.forget_project(user, project)
         restrict_project(project, start_seconds, end_seconds, self.looker.count_frames_before)
@@ -202,7 +202,12 @@ class Service:
             rename_project(project, change.title)
 
     def move_in_history(self, user: str, project: Project, by: int) -> None:
-        """Undo (-1) or redo (1) the last change; another part of the film is looked at anew. Raises UsageError."""
+        """Undo (-1) or redo (1) the last change; another part of the film is looked at anew, and its jobs end before.
+
+        Raises UsageError where there is nothing to undo or redo, or a job does not stop.
+        """
+        if ProjectHistory(project).read_part(by) not in (None, project.entry.part):
+            self.queue.forget_project(user, project)
         if move_in_history(project, by) and not project.is_photograph:
             self.submit_task(user, project, AnalyzeFilm())
 
@@ -241,7 +246,7 @@ class Service:
             looked_at=(project.survey_folder / "survey.json").is_file(),
             planned=project.plan_file.is_file(),
             references=list_reference_views(project, plan, self.looker),
-            results=list_result_views(project),
+            results=list_result_views(project, is_rendering=self.queue.is_rendering(project)),
         )
 
     def save_poster(self, project: Project) -> Path:

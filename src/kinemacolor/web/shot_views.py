@@ -32,8 +32,8 @@ class ShotView(BaseModel):
 
     ``picture``: address of a small gray picture of it, null where there is none. ``middle``: its middle frame.
     ``certainty``: how sure its beginning is, 0..1. ``doubt``: how unsure its colours are, 0..1, before it was rendered
-    those of the thumbnail of its middle, if there is one. ``needs_look``: a limit of the report is reached, and
-    ``reason`` says which, in a sentence; false and null until it was rendered.
+    those of the thumbnail of its middle, if there is one. ``needs_look``: a limit of the report is reached;
+    ``fault`` names the worst one, and ``reason`` is its sentence; false and null until it was rendered.
     """
 
     number: int
@@ -50,6 +50,7 @@ class ShotView(BaseModel):
     options: ShotRenderOptions
     doubt: float | None
     needs_look: bool
+    fault: str | None
     reason: str | None
     state: ShotState
 
@@ -97,6 +98,7 @@ def view_shots(project: Project, looker: Looker) -> ShotList:
                 options=entry.options,
                 doubt=verdict.get("doubt", doubts.get(entry.first)),
                 needs_look=bool(verdict.get("needs_look")),
+                fault=verdict.get("fault"),
                 reason=verdict.get("reason"),
                 state="rendered" if number in same else "outdated" if number in others else unmade,
             )
@@ -158,6 +160,7 @@ def _read_verdicts_cached(file: Path, changed_ns: int) -> dict[tuple[int, int], 
             (shot["first"], shot["last"]): {
                 "doubt": shot["faults"].get("doubt"),
                 "needs_look": shot["verdict"] == "look",
+                "fault": next(iter(shot["reasons"]), None),
                 "reason": next(iter(shot["reasons"].values()), None),
             }
             for shot in shots

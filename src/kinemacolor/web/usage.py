@@ -26,6 +26,14 @@ def classify_request(method: str, path: str, content_type: str) -> RequestKind:
     return "stream" if method == "GET" and path.endswith("/events") else "request"
 
 
+def find_largest_body(kind: RequestKind, path: str, limits: ServerLimits) -> int:
+    """Return the most bytes that a request may bring."""
+    if kind == "upload":
+        return limits.largest_upload
+    most = limits.largest_body if path.endswith(("/strokes", "/spread")) else limits.largest_json
+    return min(limits.largest_upload, most)
+
+
 class UsageCounter:
     """Open requests by kind and user, and the bytes that came with a user's open uploads. For one event loop."""
 
@@ -35,7 +43,12 @@ class UsageCounter:
             "upload": limits.uploads_per_user,
             "stream": limits.streams_per_user,
         }
-        self._most = {"request": limits.connections, "upload": limits.uploads, "stream": limits.streams}
+        self._most = {
+            "request": limits.connections,
+            "strokes": limits.connections,
+            "upload": limits.uploads,
+            "stream": limits.streams,
+        }
         self._open: Counter[tuple[RequestKind, str]] = Counter()
         self._open_of_all: Counter[RequestKind] = Counter()
         self.received_bytes: Counter[str] = Counter()

@@ -41,6 +41,7 @@ from kinemacolor.web.made_from import hash_pictures, note_made_from
 from kinemacolor.web.preview_clip import find_clip_start, write_clip_start
 from kinemacolor.web.project import REFERENCE_ADDED, Project
 from kinemacolor.web.project_creation import displace_lost_references
+from kinemacolor.web.project_entry import FilmPart
 from kinemacolor.web.requests import AnalyzeFilm, MakePlan, PreviewClip, RenderFilm, make_output_target
 from kinemacolor.weights.registry import load_model
 
@@ -50,15 +51,24 @@ PROGRESS_INTERVAL_SECONDS = 0.2
 
 
 def analyze_film(project: Project, task: AnalyzeFilm, report_progress: ProgressCallback) -> Survey:
-    """Shots, small pictures, and which frames are worth colouring."""
-    entry = project.entry
+    """Shots, small pictures, and which frames are worth colouring; begins again where the part is changed meanwhile."""
+    found = None
+    while not found:
+        found = _analyze_part(project, task, project.entry.part, report_progress)
+    return found
+
+
+def _analyze_part(
+    project: Project, task: AnalyzeFilm, part: FilmPart, report_progress: ProgressCallback
+) -> Survey | None:
+    """Look at a part of the film; None, and nothing is kept, where the project has another part at the end."""
     expected = expect_frames(project)
     report_progress("Finding shots", 0, expected)
     film_survey = survey_film(
         project.film,
         detector=task.detector,
-        start_seconds=entry.start_seconds,
-        end_seconds=entry.end_seconds,
+        start_seconds=part[0],
+        end_seconds=part[1],
         on_frame=lambda done: report_progress("Finding shots", done, expected),
     )
     candidates = CandidateFrames.from_survey(
@@ -66,30 +76,43 @@ def analyze_film(project: Project, task: AnalyzeFilm, report_progress: ProgressC
     )
     found = suggest_keyframes(candidates, MAX_SUGGESTIONS)
     rows = [{"frame": one.frame, "coverage": one.coverage, "shots": one.shots} for one in found]
-    with write_file_atomically(project.folder / "suggestions.json") as stream:
-        stream.write(json.dumps(rows).encode())
-    save_survey(film_survey, project.survey_folder)
+    with project.change_lock:
+        if project.entry.part != part:
+            return None
+        with write_file_atomically(project.folder / "suggestions.json") as stream:
+            stream.write(json.dumps(rows).encode())
+        save_survey(film_survey, project.survey_folder)
     return film_survey
 
 
 def make_project_plan(project: Project, task: MakePlan, report_progress: ProgressCallback) -> Plan:
     """Shots and references as a plan; the film is looked at first where it was not.
 
-    What is given or changed meanwhile counts too: then it is made again.
+    What is given or changed meanwhile counts too, also another part of the film: then it is made again.
     """
-    with FileLock(project.folder / "looking.lock"):  # another job may be at it
-        film_survey = project.read_survey() or analyze_film(project, AnalyzeFilm(), report_progress)
-    displace_lost_references(project, film_survey.index.frames)
-    report_progress("Choosing pictures", 0, None)
     encoder = make_frame_encoder()
     while True:
+        part, film_survey = _find_survey(project, report_progress)
+        displace_lost_references(project, part, film_survey.index.frames)
+        report_progress("Choosing pictures", 0, None)
         request, shots = _make_plan_request(project, task), _list_shots(project, film_survey)
         cut = replace(film_survey, shots=shots)
         counted = CountingEncoder(encoder, partial(report_progress, "Choosing pictures"), expect_pictures(request, cut))
         plan = plan_from_survey(request, cut, encoder=counted)
         with project.exclusive_changes("New plan", joins=REFERENCE_ADDED):
-            if (request, shots) == (_make_plan_request(project, task), _list_shots(project, film_survey)):
+            now = (project.entry.part, _make_plan_request(project, task), _list_shots(project, film_survey))
+            if (part, request, shots) == now:
                 return project.write_plan(carry_over_choices(plan, project.read_plan()))
+
+
+def _find_survey(project: Project, report_progress: ProgressCallback) -> tuple[FilmPart, Survey]:
+    """Return the part of the film to work on, and its survey; the film is looked at where it was not."""
+    with FileLock(project.folder / "looking.lock"):  # another job may be at it
+        while True:
+            part = project.entry.part
+            found = project.read_survey() or _analyze_part(project, AnalyzeFilm(), part, report_progress)
+            if found and part == project.entry.part:
+                return part, found
 
 
 def _list_shots(project: Project, film_survey: Survey) -> tuple[Shot, ...]:

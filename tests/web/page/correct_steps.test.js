@@ -68,9 +68,18 @@ Deno.test("a spread is never shown on the painted frame, twice, outside, or on m
 });
 
 const SHOTS = [
-  { number: 1, first: 0, last: 9, middle: 5, needs_look: true, doubt: 0.5, reason: "unsure" },
-  { number: 2, first: 10, last: 19, middle: 15, needs_look: false, doubt: 0.1, reason: null },
-  { number: 3, first: 20, last: 29, middle: 25, needs_look: true, doubt: 0.7, reason: null },
+  {
+    number: 1,
+    first: 0,
+    last: 9,
+    middle: 5,
+    needs_look: true,
+    doubt: 0.5,
+    fault: "cast",
+    reason: "a cast of 23.8 Lab units to blue",
+  },
+  { number: 2, first: 10, last: 19, middle: 15, needs_look: false, doubt: 0.1, fault: null, reason: null },
+  { number: 3, first: 20, last: 29, middle: 25, needs_look: true, doubt: 0.7, fault: null, reason: null },
 ];
 
 Deno.test("frames that want a look: the unsurest first, at the report's frame where there is one", () => {

@@ -1,4 +1,5 @@
 import { deepStrictEqual as assertEquals } from "node:assert";
+import { describeFault } from "../../../src/kinemacolor/web/page/core/faults.js";
 import { canMoveCut, canSplit, nearestCut } from "../../../src/kinemacolor/web/page/filmstrip/cuts.js";
 import { Listing } from "../../../src/kinemacolor/web/page/filmstrip/listing.js";
 import * as list from "../../../src/kinemacolor/web/page/filmstrip/shot-list.js";
@@ -18,6 +19,7 @@ const shot = (number, changes = {}) => ({
   references: [{ name: "a.png", score: 0.9 }],
   doubt: 0.1,
   needs_look: false,
+  fault: null,
   reason: null,
   state: "planned",
   ...changes,
@@ -106,6 +108,12 @@ Deno.test("a shot wants a picture when none fits, when it is unsure, or when it 
   assertEquals(list.wantsPicture(shot(1, { references: names("mine.png") })), false);
   assertEquals(list.wantsPicture(shot(1, { doubt: 0.6 })), true);
   assertEquals(list.wantsPicture(shot(1, { needs_look: true })), true);
+});
+
+Deno.test("a fault is told in words that a viewer knows", () => {
+  assertEquals(describeFault("cast", "a cast of 23.8 Lab units to blue"), "Tinted blue");
+  assertEquals(describeFault("gray", "pale: it has 15 % of the colour of its reference"), "Paler than its picture");
+  assertEquals([describeFault(null, null), describeFault("new", "?")], Array(2).fill("It may not look right"));
 });
 
 Deno.test("shots between two are those between them as they are listed", () => {

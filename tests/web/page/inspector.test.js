@@ -1,6 +1,7 @@
 import {
   inSteps,
   qualities,
+  renderSeconds,
   shotsOf,
   unlessOwn,
   valuesOf,
@@ -20,6 +21,13 @@ const MODEL = { name: "kinema", short_side: 216, saturation: 1, edge_filter: "no
 Deno.test("qualities are sizes that a plan may have, the model's own among them", () => {
   assertEquals(qualities(MODEL).map((one) => one.value), [144, 216, 360]);
   assertEquals([inSteps(1), inSteps(217), inSteps(5000)], [64, 216, 1080]);
+});
+
+Deno.test("a render takes as long as the last one by the same plan", () => {
+  const jobs = [{ project: "p", kind: "render", state: "done", created: 100, ended: 120 }];
+  const given = (/** @type {string} */ state) => ({ jobs, id: "p", project: { state } });
+  assertEquals([renderSeconds(given("rendered")), renderSeconds(given("outdated"))], [20, null]);
+  assertEquals(renderSeconds({ ...given("rendered"), id: "q" }), null);
 });
 
 Deno.test("a choice is for the film, a shot, or the chosen ones", () => {

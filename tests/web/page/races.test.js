@@ -43,7 +43,7 @@ async function answerRest(server, tag) {
 
 Deno.test("of two readings the newer one stays, and who waits for the older one gets it", async () => {
   const server = new SlowServer();
-  const store = new FilmStore("F", () => {});
+  const store = new FilmStore("F", () => () => {});
   const older = store.actions.reload();
   await server.answer("", project(1));
   const newer = store.actions.reload();
@@ -58,7 +58,7 @@ Deno.test("of two readings the newer one stays, and who waits for the older one 
 
 Deno.test("what an older change answers does not hide a newer one", async () => {
   const server = new SlowServer();
-  const store = new FilmStore("F", () => {});
+  const store = new FilmStore("F", () => () => {});
   const changes = [store.actions.editShots({ merge: 1 }), store.actions.editShots({ merge: 2 })];
   const [older, newer] = server.asked.splice(0);
   newer.give(shots("newer"));
@@ -74,7 +74,7 @@ Deno.test("what an older change answers does not hide a newer one", async () => 
 
 Deno.test("where a colour comes from is not shown on another frame", async () => {
   const server = new SlowServer();
-  const store = new FilmStore("F", () => {});
+  const store = new FilmStore("F", () => () => {});
   store.set(/** @type {any} */ ({ plan: {}, project: project(1), frame: 5 }));
   const asked = store.actions.askOrigin(0.5, 0.5);
   const shown = store.actions.showFrame(9);
@@ -86,7 +86,7 @@ Deno.test("where a colour comes from is not shown on another frame", async () =>
 
 Deno.test("a film that was closed reads nothing any more", async () => {
   const server = new SlowServer();
-  const store = new FilmStore("F", () => {});
+  const store = new FilmStore("F", () => () => {});
   const reading = store.actions.reload();
   await server.answer("", project(1));
   store.close();
@@ -98,7 +98,7 @@ Deno.test("a film that was closed reads nothing any more", async () => {
 Deno.test("strokes that are kept leave those of a frame that was opened meanwhile", async () => {
   new SlowServer();
   Object.defineProperty(globalThis, "localStorage", { value: new FakeShelf(), configurable: true });
-  const film = new FilmStore("F", () => {});
+  const film = new FilmStore("F", () => () => {});
   const { promise, resolve } = Promise.withResolvers();
   film.actions.attempt = /** @type {any} */ (() => promise);
   const painting = new PaintStore(film);

@@ -40,3 +40,20 @@ Deno.test("keys have one name, whatever the keyboard says", () => {
   ]);
   assertEquals([showKeys("Shift+Ctrl+Z", true), showKeys("Ctrl++", false)], ["Shift ⌘ Z", "Ctrl +"]);
 });
+
+Deno.test("only the last change is offered to be taken back", () => {
+  /** @type {string[]} */
+  const shown = [];
+  const store = new FilmStore("a", (text) => {
+    shown.push(text);
+    return () => shown.splice(shown.indexOf(text), 1);
+  });
+  store.set({ project: { revision: "1" } });
+  store.offerUndo("first");
+  store.set({ frame: 3, project: { revision: "1" } });
+  assertEquals(shown, ["first"]);
+  store.offerUndo("second");
+  assertEquals(shown, ["second"]);
+  store.set({ project: { revision: "2" } });
+  assertEquals([shown, store.listeners.size], [[], 0]);
+});

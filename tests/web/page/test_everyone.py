@@ -85,7 +85,7 @@ class TestKeyboard:
         everywhere = ["Home", "rename", "Undo", "Add pictures", "meadow", "Frame of the film", "Shots", "All jobs"]
         wanted = {
             "Look": ["Divider between gray and colour", "Strength", "Render film"],
-            "Correct": ["The frame to paint on", "Brush", "Brick"],
+            "Correct": ["The frame, to paint on", "Brush", "Brick"],
             "Render": ["Render the film", "two.color.mp4"],
             "Report": ["Look at shot"],
         }

@@ -111,10 +111,10 @@ class TestJobs:
             until(lambda: done_frames(page) > 8, "some frames")
             queue(page).get_by_role("button", name="Stop", exact=True).click()
             kept = page.get_by_text(re.compile(r"\d+ of 96"))
-            page.get_by_role("button", name="Go on with it").wait_for()
+            page.get_by_role("button", name="Resume", exact=True).wait_for()
             kept.locator("visible=true").first.wait_for()
             expect(result_link(page, "long.color.mp4")).to_have_count(0)
-            page.get_by_role("button", name="Go on with it").click()
+            page.get_by_role("button", name="Resume", exact=True).click()
             result_link(page, "long.color.mp4").wait_for()
         owner.ended(project, "render")
 

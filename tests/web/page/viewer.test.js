@@ -2,9 +2,9 @@ import {
   chooseStream,
   dragFrame,
   frameAt,
-  isElsewhere,
   middleOf,
   parsePlace,
+  secondsOf,
 } from "../../../src/kinemacolor/web/page/viewer/film-time.js";
 import { chooseNotice, describeJob, describeOrigin } from "../../../src/kinemacolor/web/page/viewer/words.js";
 import {
@@ -97,26 +97,38 @@ Deno.test("another size of the box keeps its middle, and what was fitted stays f
   assertEquals(resize(view, BOX, { width: 9000, height: 5000 }, PICTURE).isFit, true);
 });
 
-Deno.test("frames and times", () => {
+Deno.test("frames and times at a steady rate", () => {
   for (const rate of [16, 18, 24, 24000 / 1001, 25, 60]) {
     for (const frame of [0, 1, 7, 999, 150_000]) {
-      assertEquals(frameAt(frame / rate, rate), frame);
-      assertEquals(frameAt(middleOf(frame, rate), rate), frame);
-      assertEquals(isElsewhere(middleOf(frame, rate), rate, frame), false);
-      assertEquals(isElsewhere(middleOf(frame + 1, rate), rate, frame), true);
+      assertEquals(frameAt(frame / rate, { rate, times: null }), frame);
+      assertEquals(frameAt(middleOf(frame, { rate }), { rate }), frame);
+      assert(isNear(secondsOf(frame, { rate }), frame / rate));
     }
   }
 });
 
+Deno.test("frames and times of a film whose rate changes are those of its frames", () => {
+  const exact = Array.from({ length: 40 }, (_, frame) => frame < 20 ? frame / 10 : 2 + (frame - 20) / 30);
+  const clock = { rate: 39 / exact[39], times: exact.map((time) => Math.round(time * 1e4) / 1e4) };
+  for (const [frame, time] of exact.entries()) {
+    assertEquals([frameAt(time, clock), frameAt(middleOf(frame, clock), clock)], [frame, frame]);
+    assert(Math.abs(secondsOf(frame, clock) - time) < 1e-4);
+  }
+  assertEquals([-1, 1.95, 1.99, 99].map((seconds) => frameAt(seconds, clock)), [0, 19, 19, 39]);
+  assertEquals([frameAt(5, { rate: 24, times: [0] }), secondsOf(-1, clock)], [0, 0]);
+  assert(Math.abs(secondsOf(40, clock) - 8 / 3) < 2e-4); // where it ends
+  assertEquals(["0:02", "2.1s", "30"].map((text) => parsePlace(text, clock, 0)), [20, 23, 30]);
+});
+
 Deno.test("a place is typed as a frame, a time, or from here", () => {
   const typed = ["120", " 0 ", "0:05", "1:02:03.5", "5 s", "2.5", "+10", "-10", "1,5s"];
-  assertEquals(typed.map((text) => parsePlace(text, 24, 100)), [120, 0, 120, 89_364, 120, 60, 110, 90, 36]);
-  for (const wrong of ["", "x", "1:2:3:4", "--1", "1:"]) assertEquals(parsePlace(wrong, 24, 0), null);
+  assertEquals(typed.map((text) => parsePlace(text, { rate: 24 }, 100)), [120, 0, 120, 89_364, 120, 60, 110, 90, 36]);
+  for (const wrong of ["", "x", "1:2:3:4", "--1", "1:"]) assertEquals(parsePlace(wrong, { rate: 24 }, 0), null);
 });
 
 Deno.test("what shows the plan as it is plays", () => {
-  const film = { url: "film", rate: 25, is_outdated: false };
-  const clip = { url: "clip", rate: 25, start_frame: 100, is_outdated: false };
+  const film = { url: "film", rate: 25, start_frame: 0, frames: 300, is_outdated: false };
+  const clip = { url: "clip", rate: 25, start_frame: 100, frames: 75, is_outdated: false };
   const urlAt = (/** @type {any} */ players, /** @type {number} */ frame) => chooseStream(players, frame)?.url ?? null;
   assertEquals(urlAt(null, 0), null);
   assertEquals([99, 100, 174, 175].map((frame) => urlAt({ film: null, clip }, frame)), [null, "clip", "clip", null]);

@@ -26,13 +26,15 @@ Deno.test("a job says what it does, how fast, and how long", () => {
   });
   const silent = { ...JOB, step: null, done: 0, expected: null, rate: null, seconds_left: null };
   assertEquals(describeJob(silent), { doing: "Colouring", part: null, speed: "", left: "" });
+  assertEquals(describeJob({ ...JOB, kind: "plan", step: "Choosing pictures" }).speed, "12.4 pictures/s");
   assertEquals(describeJob({ ...JOB, is_stopping: true }).doing, "stopping…");
 });
 
 Deno.test("a job that does not run says why, and what is kept", () => {
   const say = (/** @type {object} */ changes) => describeJob({ ...JOB, ...changes }).doing;
-  assertEquals(say({ state: "stopped" }), "stopped, 132 of 241 frames kept");
-  assertEquals(say({ state: "failed", done: 0 }), "failed");
+  assertEquals(say({ state: "stopped" }), "Stopped, 132 of 241 frames kept");
+  assertEquals(say({ state: "failed", done: 0 }), "Failed");
+  assertEquals(say({ state: "stopped", kind: "plan" }), "Stopped"); // what it looked at is no frame of the result
   assertEquals([say({ state: "queued", place: 1 }), say({ state: "queued", place: 3 })], [
     "waits, next",
     "waits, 2 before it",

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from kinemacolor.options import EdgeFilter
 from kinemacolor.web.api.dependencies import OwnProject, ServiceDependency, UserKey
 from kinemacolor.web.api.files import make_dated_url, make_file_response, make_file_url
+from kinemacolor.web.frame_times import FrameTimes, VideoFacts
 from kinemacolor.web.made_from import is_outdated
 from kinemacolor.web.preview_clip import read_clip_start
 from kinemacolor.web.project import Project
@@ -132,23 +133,24 @@ class FirstLookView(BaseModel):
     reference: str | None
 
 
-class PlayerView(BaseModel):
+class PlayerView(VideoFacts):
     """A film to play, gray at the left and in colour at the right, each half ``width`` x ``height`` px.
 
-    ``rate``: frames a second. ``start_frame``: of the film, where it begins. ``is_outdated``: the plan was changed.
+    ``start_frame``: of the film, where it begins. ``is_outdated``: the plan was changed.
     """
 
     url: str
-    width: int
-    height: int
-    rate: float
     start_frame: int
     is_outdated: bool
 
 
 class Players(BaseModel):
-    """The whole film, and the clip that was tried last; null where there is none."""
+    """The whole film, and the clip that was tried last; null where there is none.
 
+    ``clock``: when the frames of the film itself are shown; null before it was looked at.
+    """
+
+    clock: FrameTimes | None
     film: PlayerView | None
     clip: PlayerView | None
 
@@ -285,6 +287,7 @@ def list_players(service: ServiceDependency, own_project: OwnProject) -> Players
     """List what can be played: the whole film, and the clip that was tried last."""
     clip = own_project.preview_clip_file
     return Players(
+        clock=service.looker.list_frame_times(own_project),
         film=_view_player(service, own_project, own_project.comparison_file, own_project.rendered_plan_file, 0),
         clip=_view_player(service, own_project, clip, own_project.preview_plan_file, read_clip_start(own_project)),
     )
@@ -295,12 +298,10 @@ def _view_player(
 ) -> PlayerView | None:
     if not file.is_file():
         return None
-    width, height, rate = service.looker.measure_video(file)
+    facts = service.looker.measure_video(file)
     return PlayerView(
+        **facts.model_dump() | {"width": facts.width // 2},
         url=make_dated_url(own_project, file),
-        width=width // 2,
-        height=height,
-        rate=rate,
         start_frame=start_frame,
         is_outdated=is_outdated(own_project, made_by),
     )

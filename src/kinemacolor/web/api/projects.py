@@ -13,7 +13,7 @@ from kinemacolor.web.api.files import make_file_response
 from kinemacolor.web.api.uploads import stored_uploads
 from kinemacolor.web.changes import FilmSource, ProjectChange, UploadedProject
 from kinemacolor.web.project_export import export_project as make_export
-from kinemacolor.web.project_views import ProjectView
+from kinemacolor.web.project_views import ProjectView, list_result_files
 from kinemacolor.web.service import SuggestedFrame, read_suggestions
 
 ZIP_ANSWER: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}, "description": "The zip"}}
@@ -73,11 +73,12 @@ def restore_project(service: ServiceDependency, user: UserKey, project: str) -> 
 
 
 @router.get("/projects/{project}/export", response_class=StreamingResponse, responses=ZIP_ANSWER)
-def export_project(own_project: OwnProject, *, results: bool = False) -> StreamingResponse:
+def export_project(service: ServiceDependency, own_project: OwnProject, *, results: bool = False) -> StreamingResponse:
     """Get a project as one file, a zip: film, references, plan and cuts, with ``results`` also what was rendered."""
     name = quote(f"{Path(own_project.entry.title).stem or 'film'}.kinemacolor.zip")
     headers = {"Content-Disposition": f"attachment; filename*=utf-8''{name}"}
-    pieces = make_export(own_project, with_results=results)
+    made = list_result_files(own_project, is_rendering=service.queue.is_rendering(own_project)) if results else None
+    pieces = make_export(own_project, made)
     return StreamingResponse(pieces, media_type="application/zip", headers=headers)
 
 

@@ -130,6 +130,16 @@ export interface FrameLook {
   is_rendered: boolean;
 }
 
+/**
+ * When frames are shown: `rate` a second, in the mean.
+ *
+ * `times`: of each frame, in seconds after the first one; null where the rate says them all.
+ */
+export interface FrameTimes {
+  rate: number;
+  times: number[] | null;
+}
+
 /** Give a reference to shots beside those that they have; null: to all shots. */
 export interface GiveReference {
   give: string;
@@ -260,19 +270,26 @@ export interface PlanChange {
 /**
  * A film to play, gray at the left and in colour at the right, each half `width` x `height` px.
  *
- * `rate`: frames a second. `start_frame`: of the film, where it begins. `is_outdated`: the plan was changed.
+ * `start_frame`: of the film, where it begins. `is_outdated`: the plan was changed.
  */
 export interface PlayerView {
-  url: string;
+  rate: number;
+  times: number[] | null;
   width: number;
   height: number;
-  rate: number;
+  frames: number;
+  url: string;
   start_frame: number;
   is_outdated: boolean;
 }
 
-/** The whole film, and the clip that was tried last; null where there is none. */
+/**
+ * The whole film, and the clip that was tried last; null where there is none.
+ *
+ * `clock`: when the frames of the film itself are shown; null before it was looked at.
+ */
 export interface Players {
+  clock: FrameTimes | null;
   film: PlayerView | null;
   clip: PlayerView | null;
 }
@@ -551,8 +568,8 @@ export interface ShotRenderOptions {
  *
  * `picture`: address of a small gray picture of it, null where there is none. `middle`: its middle frame.
  * `certainty`: how sure its beginning is, 0..1. `doubt`: how unsure its colours are, 0..1, before it was rendered
- * those of the thumbnail of its middle, if there is one. `needs_look`: a limit of the report is reached, and
- * `reason` says which, in a sentence; false and null until it was rendered.
+ * those of the thumbnail of its middle, if there is one. `needs_look`: a limit of the report is reached;
+ * `fault` names the worst one, and `reason` is its sentence; false and null until it was rendered.
  */
 export interface ShotView {
   number: number;
@@ -569,6 +586,7 @@ export interface ShotView {
   options: ShotRenderOptions;
   doubt: number | null;
   needs_look: boolean;
+  fault: string | null;
   reason: string | null;
   state: "unplanned" | "planned" | "rendered" | "outdated";
 }

@@ -67,7 +67,8 @@ const makeState = (id) => ({
 export class FilmStore extends Store {
   /**
    * @param {string} id of the project
-   * @param {(text: string, kind?: "told" | "problem", undo?: () => void) => void} notify tells the user something
+   * @param {(text: string, kind?: "told" | "problem", undo?: () => void) => () => void} notify tells the user something;
+   *   what it gives takes that away
    */
   constructor(id, notify) {
     super(makeState(id));
@@ -83,11 +84,28 @@ export class FilmStore extends Store {
     this.asking = new Latest();
     /** What is painted on its frames; null until somebody paints. @type {import("../correct/paint-store.js").PaintStore | null} */
     this.painting = null;
+    /** Takes away what `offerUndo` told last. @type {() => void} */
+    this.withdraw = () => {};
+  }
+
+  /**
+   * Tells of a change that was just made, and that can be taken back: only as long as it is the last one, for else
+   * something different would be.
+   * @param {string} text @param {() => void} [restore] what else comes back then
+   */
+  offerUndo(text, restore = () => {}) {
+    this.withdraw();
+    const revision = this.state.project?.revision;
+    const undo = async () => (await this.actions.undo()) && restore();
+    const dismiss = this.notify(text, "told", () => void undo());
+    const stop = this.listen((state) => state.project?.revision === revision || this.withdraw());
+    this.withdraw = () => (stop(), dismiss(), this.withdraw = () => {});
   }
 
   /** Nobody looks at the film any more: what is read is given up, and no frame is asked for again. */
   close() {
     this.isClosed = true;
+    this.withdraw();
     for (const one of [this.reading, this.looking, this.asking]) one.stop();
     this.painting?.close();
   }
@@ -169,6 +187,12 @@ function makeActions(store) {
     // Where nobody chose a frame yet, it is the one of the first look; others are gray until there is a plan.
     const firstLook = (!again && first) || await get(store.path("/first-look"), signal);
     return { firstLook, look: null, frame: first || frame > 0 ? frame : firstLook.frame ?? frame };
+  }
+
+  /** @param {"undo" | "redo"} way @returns {Promise<boolean | undefined>} */
+  function step(way) {
+    store.withdraw();
+    return actions.change(async () => ({ project: await post(store.path(`/${way}`)) }));
   }
 
   const actions = {
@@ -255,11 +279,11 @@ function makeActions(store) {
     async removeReference(name) {
       const path = store.path(`/references/${encodeURIComponent(name)}`);
       if (!(await actions.change(async () => (await remove(path), {})))) return;
-      store.notify(`${name} was removed.`, "told", () => void actions.undo());
+      store.offerUndo(`${name} was removed.`);
     },
 
-    undo: () => actions.change(async () => ({ project: await post(store.path("/undo")) })),
-    redo: () => actions.change(async () => ({ project: await post(store.path("/redo")) })),
+    undo: () => step("undo"),
+    redo: () => step("redo"),
 
     /** Queues a task: `look`, `plan`, `try`, `render`. @param {object} task @returns {Promise<JobView | undefined>} */
     submit: (task) => attempt(() => post(store.path("/jobs"), task)),

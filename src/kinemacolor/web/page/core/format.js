@@ -45,6 +45,9 @@ export function speed(rate, what = "frame") {
   return `${rate < 99.5 ? rate.toFixed(1) : Math.round(rate)} ${what}s/s`;
 }
 
+/** What a job counts in a phase: one of it. @param {string | null | undefined} step */
+export const unitOf = (step) => (step === "Choosing pictures" ? "picture" : "frame");
+
 /** `today`, `yesterday`, `12 Nov`, `12 Nov 2024`. @param {number} seconds since 1970 @param {Date} [now] */
 export function day(seconds, now = new Date()) {
   const then = new Date(1000 * seconds);

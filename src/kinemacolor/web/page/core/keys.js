@@ -10,7 +10,7 @@ import { nameKeys, showKeys } from "./key-names.js";
  * @property {string[]} keys as `KeyboardEvent.key`, with "Ctrl+" (also the Mac's Command) and "Shift+" before it
  * @property {string} words what it does
  * @property {(event: KeyboardEvent) => void} act
- * @property {() => boolean} [when] whether it does so now
+ * @property {(event: KeyboardEvent) => boolean} [when] whether it does so now
  */
 
 /** @type {Set<Shortcuts>} */
@@ -43,7 +43,7 @@ function press(event) {
   const name = nameKeys(event);
   for (const group of [...groups].reverse()) {
     for (const shortcut of group.shortcuts) {
-      if (!shortcut.keys.includes(name) || shortcut.when?.() === false) continue;
+      if (!shortcut.keys.includes(name) || shortcut.when?.(event) === false) continue;
       event.preventDefault();
       shortcut.act(event);
       return;
@@ -51,6 +51,10 @@ function press(event) {
   }
   if (name === "?") void showHelp();
 }
+
+/** Whether the focus is in an element of that name. @param {Event} event @param {string} name */
+export const comesFrom = (event, name) =>
+  event.composedPath().some((one) => one instanceof Element && one.localName === name);
 
 /** Shows all keys that do something now. */
 export async function showHelp() {

@@ -18,6 +18,7 @@ let changed = () => {};
  * @param {string} text
  * @param {"told" | "problem"} [kind]
  * @param {() => void} [undo] offers to take it back
+ * @returns {() => void} takes the message away
  */
 export function notify(text, kind = "told", undo) {
   for (const one of messages.filter((shown) => shown.text === text)) dismiss(one);
@@ -27,6 +28,7 @@ export function notify(text, kind = "told", undo) {
   for (const one of messages.slice(0, -MOST)) dismiss(one);
   wait(message);
   changed();
+  return () => dismiss(message);
 }
 
 /** @param {Message} message */

@@ -87,6 +87,9 @@ const base = css`
     text-overflow: ellipsis;
     white-space: nowrap;
   }
+  .cut[dir] {
+    text-align: left; /* a name that runs the other way stands where others do, and is cut at its own end */
+  }
   .grow {
     flex: 1;
     min-width: 0;
@@ -320,6 +323,12 @@ const fields = css`
     accent-color: var(--text-soft);
   }
 `;
+
+/**
+ * How far the track of a slider is filled: `.style=${filled(value, min, max)}`.
+ * @param {number} value @param {number} min @param {number} max
+ */
+export const filled = (value, min, max) => `--fill: ${100 * Math.max(0, Math.min(1, (value - min) / (max - min)))}%`;
 
 /** Reset, text, buttons, fields, areas; the class names are those of the shapes. */
 export const shared = css`

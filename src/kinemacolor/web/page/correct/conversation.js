@@ -115,13 +115,10 @@ export class Conversation {
    */
   #settle(frame, project, restore) {
     const { film } = this.painting;
-    const undo = async () => {
-      await film.actions.undo();
-      restore();
-    };
-    film.notify(`Frame ${frame} now leads its shot.`, "told", () => void undo());
+    film.set({ project });
+    film.offerUndo(`Frame ${frame} now leads its shot.`, restore);
     this.painting.tell(`Frame ${frame} is kept, it leads its shot.`);
-    void film.actions.change(() => Promise.resolve({ project }));
+    void film.actions.reload();
     void this.offerNext(frame);
   }
 

@@ -2,7 +2,7 @@
 import { css, html, LitElement, nothing } from "../vendor/lit.js";
 import { icon } from "../core/icons.js";
 import { StoreController } from "../core/store.js";
-import { shared } from "../core/styles.js";
+import { filled, shared } from "../core/styles.js";
 import { operationsOf } from "./history.js";
 import { paintingOf } from "./paint-store.js";
 import "./palette.js";
@@ -166,10 +166,6 @@ class CorrectTools extends LitElement {
     for (const one of /** @type {NodeListOf<HTMLElement>} */ (this.renderRoot.querySelectorAll(".swatch"))) {
       one.style.setProperty("--swatch", one.dataset.color ?? "");
     }
-    for (const one of /** @type {NodeListOf<HTMLInputElement>} */ (this.renderRoot.querySelectorAll("[type=range]"))) {
-      const share = (Number(one.value) - Number(one.min)) / (Number(one.max) - Number(one.min));
-      one.style.setProperty("--fill", `${100 * share}%`);
-    }
   }
 
   #drawSliders() {
@@ -205,7 +201,11 @@ class CorrectTools extends LitElement {
     return html`
       <label class="slider" title=${keys ? `Keys: ${keys}` : ""}>
         <span>${words}</span>
-        <input type="range" min=${min} max=${max} .value=${String(value)} @input=${slide}>
+        <input type="range" min=${min} max=${max} .value=${String(value)} .style=${filled(
+          value,
+          min,
+          max,
+        )} @input=${slide}>
         <span class="value">${shown}</span>
       </label>
     `;

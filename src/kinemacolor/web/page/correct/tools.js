@@ -1,4 +1,5 @@
 /** The tools of the painter, and what keys do; one list for bar, keys and help. */
+import { comesFrom } from "../core/keys.js";
 import { canRedo, canUndo } from "./history.js";
 
 /** @typedef {import("./paint-store.js").PaintStore} PaintStore */
@@ -54,8 +55,9 @@ export function makeShortcuts(find) {
     const painting = find();
     if (painting) act(painting);
   };
-  // Before anything was painted these are the film's own: what was kept is taken back.
-  const isOurs = () => (find()?.state.history.states.length ?? 1) > 1;
+  // Before anything was painted these are the film's own: what was kept is taken back. Among the shots they always are.
+  const isOurs = (/** @type {Event} */ event) =>
+    (find()?.state.history.states.length ?? 1) > 1 && !comesFrom(event, "kc-filmstrip");
   return [
     ...TOOLS.map(({ tool, key, words }) => ({ keys: [key], words, act: on((painting) => painting.take(tool)) })),
     {

@@ -1,8 +1,9 @@
 /**
  * Frames that want a look: one of each shot that is unsure, those that need it most first, and where in the frame.
  *
- * @typedef {{shot: number, frame: number, doubt: number, reason: string | null}} Unsure
+ * @typedef {{shot: number, frame: number, doubt: number, reason: string}} Unsure
  */
+import { describeFault } from "../core/faults.js";
 
 /**
  * @param {any[]} shots of `GET shots` @param {any} report of `GET report`; null: there is none
@@ -20,7 +21,7 @@ export function listUnsure(shots, report) {
         shot: shot.number,
         frame: isInside ? seen.least_sure : shot.middle,
         doubt: shot.doubt ?? 0,
-        reason: shot.reason ?? null,
+        reason: describeFault(shot.fault, shot.reason),
       };
     })
     .sort((one, other) => other.doubt - one.doubt || one.shot - other.shot);

@@ -201,8 +201,8 @@ class Film extends LitElement {
         <div class="side">
           <a class="button bare" href="/" aria-label="Home" title="Home">${icon("home")}</a>
           <h1 class="cut">
-            <button class="name cut" title="${project?.title ?? ""} (rename)" @click=${this.#rename}>
-              <bdi>${project?.title ?? ""}</bdi>
+            <button class="name cut" dir="auto" title="${project?.title ?? ""} (rename)" @click=${this.#rename}>
+              ${project?.title ?? ""}
             </button>
           </h1>
           <span class="small faint number wide-only cut">${this.#describe()}</span>

@@ -93,10 +93,10 @@ class ChoosePictures extends LitElement {
   async #apply(references) {
     const store = this.store;
     this.#close();
-    if (!(await store?.actions.editShots({ references }))) return;
+    if (!store || !(await store.actions.editShots({ references }))) return;
     const changed = Object.keys(references);
     const which = changed.length === 1 ? `shot ${changed[0]}` : count(changed.length, "shot");
-    store?.notify(`The pictures of ${which} were changed.`, "told", () => void store.actions.undo());
+    store.offerUndo(`The pictures of ${which} were changed.`);
   }
 
   /** @param {string} name */

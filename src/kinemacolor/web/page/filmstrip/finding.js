@@ -1,5 +1,5 @@
 /** What stands in the strip while shots are found, or when they could not be. */
-import { count, span } from "../core/format.js";
+import { count, span, unitOf } from "../core/format.js";
 import { html, nothing } from "../vendor/lit.js";
 
 /** @typedef {import("../core/film-store.js").FilmStore} FilmStore */
@@ -18,11 +18,15 @@ function ofFilm(store) {
   return jobs.filter((job) => job.project === id && ["look", "plan"].includes(job.kind)).reverse();
 }
 
-/** How far a job is: "Finding shots … 1,204 frames, 12 s left". @param {JobView} job */
-export function describeJob(job) {
-  if (job.state === "queued") return `Shots are found as soon as it is their turn (${job.place ?? 1}. in the queue).`;
-  const step = job.step ?? (job.kind === "look" ? "Finding shots" : "Choosing pictures");
-  const many = job.kind === "look" ? count(job.done, "frame") : job.done.toLocaleString("en");
+/**
+ * How far a job is: "Finding shots … 1,204 frames, 12 s left", "Choosing pictures for 30 shots … 4 of 32".
+ * @param {JobView} job @param {number} shots that are found; 0: none yet
+ */
+export function describeJob(job, shots) {
+  const given = job.step ?? (job.kind === "look" ? "Finding shots" : "Choosing pictures");
+  const step = job.kind === "plan" && shots ? `Choosing pictures for ${count(shots, "shot")}` : given;
+  if (job.state === "queued") return `${step}: ${(job.place ?? 1) <= 1 ? "next" : `number ${job.place}`} in the queue`;
+  const many = count(job.done, unitOf(job.step));
   const done = job.expected ? `${job.done.toLocaleString("en")} of ${job.expected.toLocaleString("en")}` : many;
   const left = job.seconds_left ? `${span(job.seconds_left)} left` : "";
   return [step, [job.done ? done : "", left].filter(Boolean).join(", ")].filter(Boolean).join(" … ");
@@ -38,7 +42,7 @@ export const drawProgress = (job) =>
 /** What stands in the place of shots. @param {FilmStore} store */
 export function drawFinding(store) {
   const job = findShotJob(store);
-  if (job) return html`<div class="nothing"><p role="status">${describeJob(job)}</p>${drawProgress(job)}</div>`;
+  if (job) return html`<div class="nothing"><p role="status">${describeJob(job, 0)}</p>${drawProgress(job)}</div>`;
   const failed = ofFilm(store).find((one) => one.state === "failed");
   return html`
     <div class="nothing">

@@ -1,5 +1,6 @@
 /** How one shot stands in the strip: an option of a list box, so all that it says is in its name, too. */
 import { classMap, html, nothing } from "../vendor/lit.js";
+import { describeFault } from "../core/faults.js";
 import { clockTenth, span } from "../core/format.js";
 import { icon } from "../core/icons.js";
 import { describeDoubt, describeScore, describeState, isUnsure, wantsPicture } from "./shot-list.js";
@@ -35,7 +36,10 @@ function describeLength({ start_seconds, end_seconds }) {
 
 /** What stands out about a shot, if anything does. @param {Shot} shot @param {number | null} doubt */
 function findMark(shot, doubt) {
-  if (shot.needs_look) return { name: "warn", words: "needs a look", title: shot.reason ?? "It may not look right." };
+  if (shot.needs_look) {
+    const fault = describeFault(shot.fault, shot.reason);
+    return { name: "warn", words: "needs a look", title: `${fault}: ${shot.reason ?? "see the report"}` };
+  }
   if (isUnsure(doubt)) return { name: "doubt", words: "unsure", title: "The model is unsure of most of it." };
   if (shot.state !== "unplanned" && wantsPicture(shot)) {
     return { name: "add", words: "wants a picture", title: "No picture fits it well." };
@@ -52,7 +56,7 @@ function describe({ shot, doubt, isCurrent }) {
     `${describeLength(shot)} long`,
     describeState(shot),
     doubt === null ? "" : `colours ${describeDoubt(doubt)}`,
-    shot.needs_look ? `needs a look: ${shot.reason ?? "it may not look right"}` : "",
+    shot.needs_look ? `needs a look: ${describeFault(shot.fault, shot.reason)}` : "",
     pictures ? `pictures: ${pictures}` : "",
   ].filter(Boolean).join("; ");
 }
@@ -75,9 +79,7 @@ export function drawShot(card) {
       <span class="frame">
         <img src=${shot.picture ?? nothing} alt="" decoding="async" draggable="false">
         ${color ? html`<img class="color" src=${color} alt="" decoding="async" draggable="false">` : nothing}
-        ${mark
-          ? html`<span class="mark" data-act="pictures" title=${mark.title}>${icon(mark.name)}${mark.words}</span>`
-          : nothing}
+        ${mark ? html`<span class="mark" data-act="pictures" title=${mark.title}>${icon(mark.name)}</span>` : nothing}
         ${card.isChosen ? html`<span class="mark tick">${icon("check")}</span>` : nothing}
         ${drawPictures(card)}
       </span>

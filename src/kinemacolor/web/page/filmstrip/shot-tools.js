@@ -1,7 +1,7 @@
 /** The line above the strip: which shots are listed, how many are chosen, and what can be done with cuts and pictures. */
 import { list } from "../core/format.js";
 import { icon } from "../core/icons.js";
-import { Shortcuts } from "../core/keys.js";
+import { comesFrom, Shortcuts } from "../core/keys.js";
 import "../core/menu.js";
 import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
@@ -109,7 +109,10 @@ class ShotTools extends LitElement {
       keys: [tool.key],
       words: tool.words,
       act: () => this.#find(tool.name)?.act(),
-      when: () => this.#find(tool.name)?.can === true,
+      // Who paints does not cut, so that what is undone is what was done last.
+      when: (/** @type {Event} */ event) =>
+        (this.store?.state.panel !== "correct" || comesFrom(event, "kc-filmstrip")) &&
+        this.#find(tool.name)?.can === true,
     }));
     new Shortcuts(this, "Shots", shortcuts);
   }
@@ -186,7 +189,7 @@ class ShotTools extends LitElement {
     const store = this.store;
     if (!(await store?.actions.editShots(edit)) || !store) return;
     store.set({ chosen: new Set() });
-    store.notify(told, "told", () => void store.actions.undo());
+    store.offerUndo(told);
   }
 
   /** Moves the start of a shot, and looks at it. @param {number} number @param {number} first */
@@ -218,7 +221,9 @@ class ShotTools extends LitElement {
           )}
         </select>
         ${this.#drawChosen(state?.chosen ?? new Set())}
-        <span class="told soft small cut number" role="status">${job ? describeJob(job) : this.told}</span>
+        <span class="told soft small cut number" role="status">${job
+          ? describeJob(job, this.shots.length)
+          : this.told}</span>
         <span class="gap"></span>
         <div class="tools">${tools.map((tool) => this.#drawTool(tool))}</div>
         ${this.#drawMenu(tools)}

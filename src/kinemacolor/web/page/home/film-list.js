@@ -196,8 +196,8 @@ class FilmList extends LitElement {
         </div>
         <div class="text">
           <div class="row">
-            <h3 class="cut grow" title=${project.title}>
-              <a href="/films/${project.id}"><bdi>${project.title}</bdi></a>
+            <h3 class="cut grow" dir="auto" title=${project.title}>
+              <a href="/films/${project.id}">${project.title}</a>
             </h3>
             <kc-menu label="More for ${project.title}" .items=${items}></kc-menu>
           </div>

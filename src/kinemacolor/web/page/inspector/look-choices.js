@@ -20,9 +20,19 @@ export function qualities(model) {
   const own = model.short_side;
   return [
     { value: inSteps(own * 2 / 3), words: "Fast", cost: "half the time" },
-    { value: own, words: "Good", cost: "the model’s own" },
+    { value: own, words: "Good", cost: "the usual time" },
     { value: inSteps(own * 5 / 3), words: "Best", cost: "three times the time" },
   ];
+}
+
+/**
+ * Seconds that a render by the plan as it is takes: as many as the last one took; null: that is not known.
+ * @param {Pick<FilmState, "jobs" | "id" | "project">} state
+ */
+export function renderSeconds({ jobs, id, project }) {
+  if (project?.state !== "rendered") return null;
+  const last = jobs.filter((job) => job.project === id && job.kind === "render" && job.state === "done").at(-1);
+  return last?.ended ? last.ended - last.created : null;
 }
 
 /** A working size that a plan may have. @param {number} pixels */

@@ -1,10 +1,11 @@
 /** How it looks: strength, sharpness and quality of the film, of the shot, or of the shots that are chosen. */
 import { readSession } from "../core/client.js";
 import { html, LitElement, live, nothing } from "../vendor/lit.js";
+import { span } from "../core/format.js";
 import { icon } from "../core/icons.js";
 import { StoreController } from "../core/store.js";
-import { shared } from "../core/styles.js";
-import { inSteps, qualities, SHARPNESS, shotsOf, unlessOwn, valuesOf } from "./look-choices.js";
+import { filled, shared } from "../core/styles.js";
+import { inSteps, qualities, renderSeconds, SHARPNESS, shotsOf, unlessOwn, valuesOf } from "./look-choices.js";
 import { panel } from "./panel-styles.js";
 
 /** @typedef {import("../core/film-store.js").FilmStore} FilmStore */
@@ -120,6 +121,7 @@ class LookPanel extends LitElement {
         <div class="named"><label for="strength">Strength</label><output>${Math.round(100 * shown)} %</output></div>
         <input
           type="range" id="strength" min="0" max="200" step="5" .value=${live(String(Math.round(100 * shown)))}
+          .style=${filled(100 * shown, 0, 200)}
           @input=${(/** @type {Event} */ event) =>
             store.set({ trial: { ...store.state.trial, saturation: numberOf(event) } })}
           @change=${(/** @type {Event} */ event) =>
@@ -144,7 +146,8 @@ class LookPanel extends LitElement {
   /** @param {number} value @param {ModelView} model @param {boolean} isOfShot */
   #quality(value, model, isOfShot) {
     const offered = qualities(model);
-    const cost = offered.find((one) => one.value === value)?.cost ?? `${value} px`;
+    const seconds = renderSeconds(/** @type {FilmStore} */ (this.store).state);
+    const cost = seconds ? `about ${span(seconds)}` : offered.find((one) => one.value === value)?.cost ?? "see More";
     /** @param {number} size */
     const choose = (size) =>
       void this.change({ short_side: unlessOwn(size, this.#otherwise(model, isOfShot).short_side) });
@@ -153,6 +156,34 @@ class LookPanel extends LitElement {
 
   /** @param {number} size @param {ModelView} model @param {boolean} isOfShot */
   #more(size, model, isOfShot) {
+    const store = /** @type {FilmStore} */ (this.store);
+    const { plan } = store.state;
+    /** @param {Event} event */
+    const isChecked = (event) => /** @type {HTMLInputElement} */ (event.target).checked;
+    return html`
+      ${model.can_fill
+        ? html`
+          <label class="choice">
+            <input type="checkbox" ?disabled=${!plan} .checked=${live(Boolean(plan?.options.fill))}
+              @change=${(/** @type {Event} */ event) =>
+                store.actions.changePlan({ options: { fill: isChecked(event) } })}>
+            <span>Guess typical colours where no picture shows any</span>
+          </label>
+        `
+        : nothing}
+      <button class="button" ?disabled=${!plan} @click=${() =>
+        this.change({ short_side: null, saturation: null, edge_filter: null })}>
+        ${isOfShot ? "As the film" : "Back to the usual"}
+      </button>
+      <details>
+        <summary>${icon("chevron-right")} For experts</summary>
+        <div class="inner">${this.#forExperts(size, model, isOfShot)}</div>
+      </details>
+    `;
+  }
+
+  /** @param {number} size @param {ModelView} model @param {boolean} isOfShot */
+  #forExperts(size, model, isOfShot) {
     const store = /** @type {FilmStore} */ (this.store);
     const { plan } = store.state;
     /** @param {Event} event */
@@ -181,25 +212,11 @@ class LookPanel extends LitElement {
             })}>
         <p class="quiet">Larger is finer, and slower.</p>
       </div>
-      ${model.can_fill
-        ? html`
-          <label class="choice">
-            <input type="checkbox" ?disabled=${!plan} .checked=${live(Boolean(plan?.options.fill))}
-              @change=${(/** @type {Event} */ event) =>
-                store.actions.changePlan({ options: { fill: isChecked(event) } })}>
-            <span>Guess typical colours where no picture shows any</span>
-          </label>
-        `
-        : nothing}
       <label class="choice">
         <input type="checkbox" ?disabled=${!plan} .checked=${live(Boolean(plan?.options.crop))}
           @change=${(/** @type {Event} */ event) => store.actions.changePlan({ options: { crop: isChecked(event) } })}>
         <span>Colour the middle 16:9 only, as a published script does</span>
       </label>
-      <button class="button" ?disabled=${!plan} @click=${() =>
-        this.change({ short_side: null, saturation: null, edge_filter: null })}>
-        ${isOfShot ? "As the film" : "As the model has it"}
-      </button>
     `;
   }
 

@@ -10,7 +10,7 @@ const OF_FILMS = [
   {
     name: "as-film",
     words: "As the film",
-    why: "Same kind of file; luma, sound and times stay",
+    why: "Like your film; light, sound and timing unchanged",
     choice: { form: null, layer: false, confidence: false },
   },
   {
@@ -28,7 +28,7 @@ const OF_FILMS = [
   {
     name: "archive",
     words: "For the archive",
-    why: "FFV1 in Matroska, without loss; how sure it is beside it",
+    why: "Lossless (FFV1), with a map of how sure the colours are",
     choice: { form: "ffv1", layer: false, confidence: true },
   },
 ];

@@ -8,6 +8,7 @@ import { shared } from "../core/styles.js";
 import "./film-facts.js";
 import { panel } from "./panel-styles.js";
 import { progressOf } from "./progress.js";
+import { describeEnd } from "../queue/words.js";
 import { purposeOf, purposes, queryOf, taskOf } from "./purposes.js";
 
 /** @typedef {import("../core/film-store.js").FilmStore} FilmStore */
@@ -184,17 +185,17 @@ class RenderPanel extends LitElement {
     const ended = job && ["stopped", "failed"].includes(job.state) ? job : null;
     return html`
       ${ended
-        ? html`<p class=${ended.state === "failed" ? "problem" : "told"}>${ended.message} ${
-          ended.done ? progressOf(ended) : ""
+        ? html`<p class=${ended.state === "failed" ? "problem" : "told"}>${describeEnd(ended)}${
+          ended.state === "failed" && ended.message ? html`: <span dir="auto">${ended.message}</span>` : ""
         }</p>`
         : nothing}
       ${wantsPicture ? html`<p class="told">Give a colour picture first.</p>` : nothing}
       ${ended
-        ? html`<button class="button" @click=${() => store.actions.resumeJob(ended.id)}>${
+        ? html`<button class="button primary" @click=${() => store.actions.resumeJob(ended.id)}>${
           icon("resume")
-        } Go on with it</button>`
+        } Resume</button>`
         : nothing}
-      <button class="button primary" ?disabled=${wantsPicture} @click=${() =>
+      <button class="button ${ended ? "" : "primary"}" ?disabled=${wantsPicture} @click=${() =>
         store.actions.submit(taskOf(this.choice))}>
         Render the ${project.is_photograph ? "picture" : "film"}
       </button>
@@ -261,7 +262,7 @@ class RenderPanel extends LitElement {
       <label class="choice">
         <input type="checkbox" .checked=${live(confidence)} @change=${(/** @type {Event} */ event) =>
           this.choose({ confidence: isChecked(event) })}>
-        <span>Also how sure the model is, as a film</span>
+        <span>Also a map of how sure the colours are, as a film</span>
       </label>
     `;
   }

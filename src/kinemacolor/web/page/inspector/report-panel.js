@@ -1,6 +1,7 @@
 /** How good it became: which shots want a look and why, and the frames that would help most. */
 import { css, html, LitElement, nothing } from "../vendor/lit.js";
 import { get, Problem } from "../core/client.js";
+import { describeFault } from "../core/faults.js";
 import { clockTenth, percent } from "../core/format.js";
 import { icon } from "../core/icons.js";
 import { StoreController } from "../core/store.js";
@@ -22,9 +23,6 @@ class ReportPanel extends LitElement {
       }
       li + li {
         border-top: 1px solid var(--line);
-      }
-      .why {
-        color: var(--text-soft);
       }
     `,
   ];
@@ -100,7 +98,14 @@ class ReportPanel extends LitElement {
                 <div class="named"><strong>Shot ${one.number}</strong><span class="value">${clockTenth(
                   one.seconds,
                 )}</span></div>
-                ${Object.values(one.reasons).map((text) => html`<p class="why">${text}</p>`)}
+                ${Object.entries(one.reasons).map(([fault, text]) =>
+                  html`
+                    <div>
+                      <p>${describeFault(fault, text)}</p>
+                      <p class="small faint">${text}</p>
+                    </div>
+                  `
+                )}
                 <div class="pair">
                   <button class="button" aria-label=${`Look at shot ${one.number}`} @click=${() =>
                     store.actions.showFrame(one.least_sure)}>Look</button>

@@ -83,7 +83,6 @@ class Queue extends LitElement {
           aria-expanded="false"
           aria-label="All jobs"
           title="All jobs"
-          ?disabled=${!jobs.length && !uploads.length}
         >
           ${icon("chevron-down")}
         </button>
@@ -103,7 +102,8 @@ class Queue extends LitElement {
   /** @param {string} title @param {Words} words */
   #drawLine(title, words) {
     return html`
-      <span class="cut what"><bdi class="title">${title}</bdi> · ${words.doing}</span>
+      <span class="cut title" dir="auto" title=${title}>${title}</span>
+      <span class="cut what">· ${words.doing}</span>
       <progress class="desk" aria-label=${words.doing} value=${words.part ?? nothing}></progress>
       <span class="desk">${words.speed}</span>
       <span>${words.left}</span>
@@ -114,8 +114,9 @@ class Queue extends LitElement {
   #drawList() {
     const { jobs, others, uploads } = live.state;
     const shown = listJobs(jobs);
-    const ended = jobs.filter((job) => !isActive(job));
+    const ended = jobs.filter((job) => !isActive(job)); // also those that are not shown, so that none comes after
     const clear = () => void attempt(() => Promise.all(ended.map((job) => remove(`/jobs/${job.id}`))));
+    if (!shown.length && !uploads.length) return html`<p class="soft">Nothing has run yet.</p>`;
     return html`
       <ul>
         ${uploads.map((sending) =>
@@ -123,7 +124,14 @@ class Queue extends LitElement {
             <li>
               <div class="row">
                 <bdi class="title cut grow">${sending.name}</bdi>
-                <button class="button" aria-label="Stop uploading ${sending.name}" @click=${sending.stop}>Stop</button>
+                <button
+                  class="button bare"
+                  aria-label="Stop uploading ${sending.name}"
+                  title="Stop"
+                  @click=${sending.stop}
+                >
+                  ${icon("stop")}
+                </button>
               </div>
               ${this.#drawWords(describeSending(sending), true)}
             </li>
@@ -133,7 +141,9 @@ class Queue extends LitElement {
       </ul>
       <div class="row small soft">
         <span class="grow">${others ? `${count(others, "job")} of other users` : nothing}</span>
-        ${ended.length ? html`<button class="button bare" @click=${clear}>Clear what has ended</button>` : nothing}
+        ${shown.some((job) => !isActive(job))
+          ? html`<button class="button bare" @click=${clear}>Clear what has ended</button>`
+          : nothing}
       </div>
     `;
   }
@@ -156,11 +166,24 @@ class Queue extends LitElement {
     return html`
       <li>
         <div class="row">
-          <a class="title cut grow" href="/films/${job.project}" @click=${() => this.#list.hidePopover()}>
-            <bdi>${job.title}</bdi>
-          </a>
+          <a
+            class="title cut grow"
+            dir="auto"
+            title=${job.title}
+            href="/films/${job.project}"
+            @click=${() => this.#list.hidePopover()}
+          >${job.title}</a>
           ${canResume
-            ? html`<button class="button" @click=${ask(() => post(`/jobs/${job.id}/resume`))}>Resume</button>`
+            ? html`
+              <button
+                class="button bare"
+                aria-label="Resume ${job.title}"
+                title="Resume"
+                @click=${ask(() => post(`/jobs/${job.id}/resume`))}
+              >
+                ${icon("resume")}
+              </button>
+            `
             : nothing}
           ${isEnded
             ? html`
@@ -175,12 +198,13 @@ class Queue extends LitElement {
             `
             : html`
               <button
-                class="button"
+                class="button bare"
                 ?disabled=${job.is_stopping}
                 aria-label="Stop ${job.title}"
+                title="Stop"
                 @click=${ask(() => post(`/jobs/${job.id}/stop`))}
               >
-                Stop
+                ${icon("stop")}
               </button>
             `}
         </div>

@@ -1,5 +1,5 @@
 /** What is said of jobs and uploads. All of it is pure. */
-import { bytes, percent, span, speed } from "../core/format.js";
+import { bytes, percent, span, speed, unitOf } from "../core/format.js";
 
 /** @typedef {import("../core/api.d.ts").JobView} JobView */
 /** @typedef {import("../core/client.js").Sending} Sending */
@@ -33,17 +33,22 @@ export function describeJob(job) {
   if (job.state === "queued") return { ...nothing, doing: `waits, ${place(job.place)}` };
   if (job.state === "done") return { ...nothing, doing: DONE[job.kind] ?? "done" };
   if (job.state === "failed" || job.state === "stopped") {
-    const kept = job.expected && job.done ? `, ${job.done} of ${job.expected} frames kept` : "";
-    return { ...nothing, doing: `${job.state}${kept}` };
+    return { ...nothing, doing: describeEnd(job) };
   }
   if (job.is_stopping) return { ...nothing, doing: "stopping…" };
   if (!job.expected) return { ...nothing, doing: job.done ? `${what} ${job.done}` : what };
   return {
     doing: `${what} ${job.done} of ${job.expected}`,
     part: Math.min(1, job.done / job.expected),
-    speed: job.rate ? speed(job.rate) : "",
+    speed: job.rate ? speed(job.rate, unitOf(job.step)) : "",
     left: job.seconds_left === null || job.seconds_left === undefined ? "" : `${span(job.seconds_left)} left`,
   };
+}
+
+/** What became of a job that was stopped or failed: `Stopped, 4 of 360 frames kept`. @param {JobView} job */
+export function describeEnd({ state, kind, step, done, expected }) {
+  const word = state === "failed" ? "Failed" : "Stopped";
+  return kind === "render" && expected && done ? `${word}, ${done} of ${expected} ${unitOf(step)}s kept` : word;
 }
 
 /** @param {number | null} place in the queue, from 1 */

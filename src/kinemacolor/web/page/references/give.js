@@ -7,5 +7,5 @@ import { count } from "../core/format.js";
 export async function giveReference(store, name, shots) {
   if (!(await store.actions.editShots({ give: name, shots }))) return;
   const to = shots === null ? "all shots" : shots.length === 1 ? `shot ${shots[0]}` : count(shots.length, "shot");
-  store.notify(`${name} was given to ${to}.`, "told", () => void store.actions.undo());
+  store.offerUndo(`${name} was given to ${to}.`);
 }

@@ -42,9 +42,6 @@ export const referencesStyles = css`
   .line {
     display: block;
   }
-  .name {
-    text-align: left;
-  }
   .reference .chip {
     display: block;
     width: fit-content;

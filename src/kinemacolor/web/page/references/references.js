@@ -7,6 +7,7 @@ import "../core/menu.js";
 import { live } from "../core/client.js";
 import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
+import { findShotJob } from "../filmstrip/finding.js";
 import { wantsPicture } from "../filmstrip/shot-list.js";
 import { classMap, html, LitElement, nothing, repeat } from "../vendor/lit.js";
 import { addPictures, arrivalsOf, pickFiles } from "./adding.js";
@@ -146,7 +147,14 @@ class References extends LitElement {
     const { url, used, frame } = reference;
     const name = labelOf(reference);
     const hasChosen = isChosen(store, used);
-    const where = store.state.project?.is_photograph ? "" : used.length ? list(used) : "not used";
+    const isPlanning = !store.state.plan || findShotJob(store)?.kind === "plan";
+    const where = store.state.project?.is_photograph
+      ? ""
+      : used.length
+      ? list(used)
+      : isPlanning
+      ? "being chosen"
+      : "not used";
     const facts = [where, frame === null ? "" : `is frame ${frame}`].filter(Boolean).join(" · ");
     /** @param {KeyboardEvent} event */
     const press = (event) => event.key === "Delete" && void store.actions.removeReference(reference.file);

@@ -1,4 +1,5 @@
 /** `<kc-wanted-picture>`: what helps a shot that no picture fits well, the best advice first. */
+import { describeFault } from "../core/faults.js";
 import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
 import { css, html, LitElement, nothing } from "../vendor/lit.js";
@@ -51,7 +52,9 @@ class WantedPicture extends LitElement {
     return html`
       <div class="card wanted">
         <h3>Shot ${shot.number} wants a picture</h3>
-        ${shot.reason ? html`<p class="small soft">${shot.reason}</p>` : nothing}
+        ${shot.needs_look
+          ? html`<p class="small soft" title=${shot.reason ?? nothing}>${describeFault(shot.fault, shot.reason)}.</p>`
+          : nothing}
         <div class="frames">
           ${drawFrame(store, shot.first, isOne ? "Frame" : "First")}
           ${isOne ? nothing : drawFrame(store, shot.last, "Last")}
@@ -59,7 +62,7 @@ class WantedPicture extends LitElement {
         <p class="small soft">
           ${isOne
             ? "Colour its frame, and give it back under the same name."
-            : "Best: colour its first and last frame, and give them back under the same names. A second true picture, at the other end of a shot, is worth about 2 dB."}
+            : "Best: colour its first and last frame, and give them back under the same names. A second true picture, at the other end of a shot, helps more than any setting."}
         </p>
         ${this.isAlone ? html`<button class="button" @click=${this.#addOwn}>A picture of your own…</button>` : nothing}
       </div>

@@ -11,7 +11,7 @@ import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
 import { html, LitElement, nothing } from "../vendor/lit.js";
 import { controlStyles } from "./control-styles.js";
-import { parsePlace } from "./film-time.js";
+import { parsePlace, secondsOf } from "./film-time.js";
 import "./timeline.js";
 
 /** @typedef {import("../core/film-store.js").ViewMode} ViewMode */
@@ -63,14 +63,16 @@ export class Controls extends LitElement {
     return this.store?.state.shots?.frames ?? this.store?.state.project?.film?.frames ?? 1;
   }
 
-  get rate() {
-    return this.store?.state.shots?.rate || this.store?.state.project?.film?.rate || 24;
+  /** When the frames of the film are shown. @returns {import("./film-time.js").Clock} */
+  get clock() {
+    const { players, shots, project } = this.store?.state ?? {};
+    return players?.clock ?? { rate: shots?.rate || project?.film?.rate || 24 };
   }
 
   /** A place in words. @param {number} frame */
   words(frame) {
     const shot = this.store?.shotNumber(frame);
-    return `${clockTenth(frame / this.rate)} · frame ${frame}${shot ? ` · shot ${shot}` : ""}`;
+    return `${clockTenth(secondsOf(frame, this.clock))} · frame ${frame}${shot ? ` · shot ${shot}` : ""}`;
   }
 
   /** @param {string} name @param {unknown} [value] */
@@ -86,7 +88,7 @@ export class Controls extends LitElement {
   /** @param {Event} event */
   onPlace(event) {
     const field = /** @type {HTMLInputElement} */ (event.currentTarget);
-    const frame = parsePlace(field.value, this.rate, this.frame);
+    const frame = parsePlace(field.value, this.clock, this.frame);
     field.setCustomValidity(frame === null ? "A frame, as 120, or a time, as 0:05" : "");
     field.reportValidity();
     if (frame === null) return;
@@ -116,7 +118,7 @@ export class Controls extends LitElement {
       <kc-timeline
         .frame=${this.frame}
         .frames=${this.frames}
-        .rate=${this.rate}
+        .rate=${this.clock.rate}
         .shots=${state.shots?.shots ?? []}
         .clip=${clip}
         .words=${(/** @type {number} */ frame) => this.words(frame)}
@@ -131,8 +133,10 @@ export class Controls extends LitElement {
         this.isPlaying ? "Pause (Space)" : "Play (Space)",
         () => this.do("play"),
       )}
-      <span class="time number"><b>${clockTenth(this.frame / this.rate)}</b><span class="total"> / ${clockTenth(
-        this.frames / this.rate,
+      <span class="time number"><b>${clockTenth(
+        secondsOf(this.frame, this.clock),
+      )}</b><span class="total"> / ${clockTenth(
+        secondsOf(this.frames, this.clock),
       )}</span></span>
       <label class="place"><span class="wide">frame</span><input
         type="text"

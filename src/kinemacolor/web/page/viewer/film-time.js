@@ -1,40 +1,59 @@
 /**
  * Frames and times of a film, and which stream can play a frame. Pure. Frames count from 0, times are in seconds.
  *
- * @typedef {object} Stream gray left and colour right in one picture
+ * @typedef {object} Clock when frames are shown
+ * @property {number} rate frames per second, in the mean
+ * @property {number[] | null} [times] of each frame, after the first one; without them the rate says it
+ *
+ * @typedef {object} Streamed gray left and colour right in one picture
  * @property {string} url
- * @property {number} rate frames per second
  * @property {number} first frame of the film with which it begins
  * @property {number} frames in it
  * @property {boolean} isOutdated the plan has changed since it was made
  * @property {boolean} isClip a part that was tried, not the rendered film
+ *
+ * @typedef {Clock & Streamed} Stream
  */
 
-const CLIP_SECONDS = 3;
+const NEAR_SECONDS = 2e-4; // times are rounded
+const NEAR = 0.05; // of a frame: a steady rate is that true
 
-/** The frame that is shown at a time. @param {number} seconds @param {number} rate */
-export const frameAt = (seconds, rate) => Math.max(0, Math.floor(seconds * rate + 0.05));
+/** When a frame begins; behind the last one all go on as that did. @param {number} frame @param {Clock} clock */
+export function secondsOf(frame, { rate, times }) {
+  if (!times) return frame / rate;
+  const last = times.length - 1;
+  return frame <= last ? times[Math.max(0, frame)] : times[last] + (frame - last) * (times[last] - times[last - 1]);
+}
 
-/** A time in the middle of a frame, where every browser shows that frame. @param {number} frame @param {number} rate */
-export const middleOf = (frame, rate) => (frame + 0.5) / rate;
+/** The frame that is shown at a time. @param {number} seconds @param {Clock} clock */
+export function frameAt(seconds, { rate, times }) {
+  if (!times) return Math.max(0, Math.floor(seconds * rate + NEAR));
+  let [low, high] = [0, times.length]; // the first frame that begins later lies in low + 1 to high
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (times[middle] <= seconds + NEAR_SECONDS) low = middle;
+    else high = middle;
+  }
+  return low;
+}
 
-/** Whether a browser that was sent to `frame` stopped at another. @param {number} seconds @param {number} rate @param {number} frame */
-export const isElsewhere = (seconds, rate, frame) => Math.abs(seconds * rate - frame - 0.5) > 0.4;
+/** A time in the middle of a frame, where every browser shows that frame. @param {number} frame @param {Clock} clock */
+export const middleOf = (frame, clock) => (secondsOf(frame, clock) + secondsOf(frame + 1, clock)) / 2;
 
 /**
  * What somebody typed as a place in the film: `120` is a frame; `0:05`, `1:02:03.5` and `5 s` are times; `+10` and
  * `-10` count from here. Null where it is none of these.
- * @param {string} text @param {number} rate @param {number} here @returns {number | null} the frame
+ * @param {string} text @param {Clock} clock @param {number} here @returns {number | null} the frame
  */
-export function parsePlace(text, rate, here) {
+export function parsePlace(text, clock, here) {
   const typed = text.trim().replace(",", ".");
   if (/^[+-]\d+$/.test(typed)) return here + Number(typed);
   if (/^\d+$/.test(typed)) return Number(typed);
   const seconds = typed.match(/^(\d+(?:\.\d*)?|\.\d+)\s*(?:s|sec|seconds)?$/i);
-  if (seconds) return frameAt(Number(seconds[1]), rate);
-  const clock = typed.match(/^(?:(\d+):)?(\d+):(\d{1,2}(?:\.\d*)?)$/);
-  if (!clock) return null;
-  return frameAt(Number(clock[1] ?? 0) * 3600 + Number(clock[2]) * 60 + Number(clock[3]), rate);
+  if (seconds) return frameAt(Number(seconds[1]), clock);
+  const parts = typed.match(/^(?:(\d+):)?(\d+):(\d{1,2}(?:\.\d*)?)$/);
+  if (!parts) return null;
+  return frameAt(Number(parts[1] ?? 0) * 3600 + Number(parts[2]) * 60 + Number(parts[3]), clock);
 }
 
 /**
@@ -43,19 +62,23 @@ export function parsePlace(text, rate, here) {
  * @param {any} players answer of `GET players` @param {number} frame @returns {Stream | null}
  */
 export function chooseStream(players, frame) {
-  const film = players?.film ? makeStream(players.film, 0, false) : null;
-  const clip = players?.clip ? makeStream(players.clip, players.clip.start_frame ?? 0, true) : null;
+  const film = players?.film ? makeStream(players.film, false) : null;
+  const clip = players?.clip ? makeStream(players.clip, true) : null;
   const inClip = clip && frame >= clip.first && frame < clip.first + clip.frames ? clip : null;
   if (film && !film.isOutdated) return film;
   return inClip && !inClip.isOutdated ? inClip : film ?? inClip;
 }
 
-/** @param {any} player @param {number} first @param {boolean} isClip @returns {Stream} */
-function makeStream(player, first, isClip) {
-  const rate = player.rate || 24;
-  const frames = player.frames ?? (isClip ? Math.round(CLIP_SECONDS * rate) : Infinity);
-  return { url: player.url, rate, first, frames, isOutdated: player.is_outdated, isClip };
-}
+/** @param {any} player @param {boolean} isClip @returns {Stream} */
+const makeStream = ({ url, rate, times, frames, start_frame: first, is_outdated: isOutdated }, isClip) => ({
+  url,
+  rate,
+  times,
+  frames,
+  first,
+  isOutdated,
+  isClip,
+});
 
 /**
  * Where a drag on the time line leads. Near the line each pixel is its share of the film; the further the pointer is

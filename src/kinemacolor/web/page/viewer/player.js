@@ -2,7 +2,7 @@
  * Plays a stream with gray on its left and colour on its right, and finds its frames exactly. It draws nothing: who
  * asks gets the video and the number of the frame that it shows.
  */
-import { frameAt, isElsewhere, middleOf } from "./film-time.js";
+import { frameAt, middleOf } from "./film-time.js";
 
 /** @typedef {import("./film-time.js").Stream} Stream */
 
@@ -36,13 +36,6 @@ export class Player {
     return !this.video.paused && !this.video.ended;
   }
 
-  /** Frames of the stream, as far as they are known. */
-  get frames() {
-    const stream = /** @type {Stream} */ (this.stream);
-    const told = Math.round((this.video.duration || 0) * stream.rate);
-    return Math.max(1, told || (Number.isFinite(stream.frames) ? stream.frames : 1));
-  }
-
   /** @param {Stream | null} stream */
   open(stream) {
     if (stream?.url === this.stream?.url) {
@@ -63,7 +56,7 @@ export class Player {
     if (!stream) return;
     if (this.video.readyState < HTMLMediaElement.HAVE_METADATA) await told(this.video, "loadedmetadata");
     if (stream.url !== this.stream?.url) return;
-    const isAtEnd = frame - stream.first >= this.frames - 1;
+    const isAtEnd = frame - stream.first >= stream.frames - 1;
     this.seek(isAtEnd ? stream.first : frame);
     try {
       await this.video.play();
@@ -81,25 +74,25 @@ export class Player {
   seek(frame) {
     if (!this.stream || this.video.readyState < HTMLMediaElement.HAVE_METADATA) return;
     const isIdle = this.wanted === null;
-    this.wanted = Math.min(Math.max(0, frame - this.stream.first), this.frames - 1);
-    if (isIdle) this.video.currentTime = middleOf(this.wanted, this.stream.rate);
+    this.wanted = Math.min(Math.max(0, frame - this.stream.first), this.stream.frames - 1);
+    if (isIdle) this.video.currentTime = middleOf(this.wanted, this.stream);
   }
 
   onSeeked() {
     const { stream, video, wanted } = this;
     if (!stream) return;
-    if (wanted !== null && isElsewhere(video.currentTime, stream.rate, wanted)) {
-      video.currentTime = middleOf(wanted, stream.rate);
+    if (wanted !== null && frameAt(video.currentTime, stream) !== wanted) {
+      video.currentTime = middleOf(wanted, stream);
       return;
     }
     this.wanted = null;
-    this.tell(wanted === null ? video.currentTime : wanted / stream.rate);
+    this.tell(video.currentTime);
   }
 
   /** @param {number} seconds of the stream */
   tell(seconds) {
     if (!this.stream || this.video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return;
-    this.frame = this.stream.first + Math.min(frameAt(seconds, this.stream.rate), this.frames - 1);
+    this.frame = this.stream.first + Math.min(frameAt(seconds, this.stream), this.stream.frames - 1);
     this.onFrame(this.frame);
   }
 
