@@ -59,7 +59,7 @@ const MOST_RECENT = 8;
 /** @type {ReadonlySet<number>} */
 const NONE = new Set();
 /** @type {Spread} */
-export const NO_SPREAD = { status: "none", asked: [], frames: [], problem: null };
+const NO_SPREAD = { status: "none", asked: [], frames: [], problem: null };
 
 /** @extends {Store<PaintState>} */
 export class PaintStore extends Store {

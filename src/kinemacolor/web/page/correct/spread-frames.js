@@ -2,7 +2,7 @@
  * On which frames of a shot the spread of a correction is shown.
  */
 
-export const MOST_FRAMES = 5;
+const MOST_FRAMES = 5;
 const QUARTER = 0.25;
 
 /**

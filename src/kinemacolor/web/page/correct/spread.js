@@ -12,7 +12,7 @@ import { paintingOf } from "./paint-store.js";
 /** @typedef {import("../core/film-store.js").FilmStore} FilmStore */
 /** @typedef {import("./paint-store.js").PaintState} PaintState */
 
-export const PROMISE = "Nothing is rendered yet: this is how the strokes spread.";
+const PROMISE = "Nothing is rendered yet: this is how the strokes spread.";
 
 /** @param {PaintState} state @returns {{kind: string, words: string, more: string}} */
 export function describeSpread({ spread, history }) {

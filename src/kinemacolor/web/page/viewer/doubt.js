@@ -1,7 +1,7 @@
 /** What the model is unsure of, as a colour over the picture. */
 
 /** Far from what films show, and from the accent; as strong on dark as on light. */
-export const DOUBT_RGB = /** @type {const} */ ([255, 48, 168]);
+const DOUBT_RGB = /** @type {const} */ ([255, 48, 168]);
 const [SURE, UNSURE] = [0.75, 0.25]; // confidence at which nothing is drawn, and from which on all of it
 const STRONGEST = 0.8;
 

@@ -6,7 +6,7 @@ import { icon } from "../core/icons.js";
 import { shared } from "../core/styles.js";
 import { css, html, LitElement, nothing } from "../vendor/lit.js";
 
-export class ReferencePane extends LitElement {
+class ReferencePane extends LitElement {
   static properties = {
     references: { attribute: false },
     found: { attribute: false },

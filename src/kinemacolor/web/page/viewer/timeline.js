@@ -9,7 +9,7 @@ import { css, html, LitElement, nothing, svg } from "../vendor/lit.js";
 import { dragFrame } from "./film-time.js";
 import { cutPath, shotPath } from "./timeline-marks.js";
 
-export class Timeline extends LitElement {
+class Timeline extends LitElement {
   static properties = {
     frame: { type: Number },
     frames: { type: Number },
