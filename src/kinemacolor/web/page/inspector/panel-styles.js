@@ -39,16 +39,9 @@ export const panel = css`
     justify-content: space-between;
     gap: var(--space-2);
   }
-  .named output,
-  .value {
+  .named output {
     color: var(--text-soft);
     font-variant-numeric: tabular-nums;
-  }
-  .ends {
-    display: flex;
-    justify-content: space-between;
-    color: var(--text-faint);
-    font-size: var(--text-12);
   }
   .pair {
     display: grid;

@@ -3,6 +3,7 @@ import { css, html, LitElement, live, nothing, repeat } from "../vendor/lit.js";
 import { get, readSession } from "../core/client.js";
 import { bytes } from "../core/format.js";
 import { icon } from "../core/icons.js";
+import { isActive } from "../core/jobs.js";
 import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
 import "./film-facts.js";
@@ -14,7 +15,6 @@ import { purposeOf, purposes, queryOf, taskOf } from "./purposes.js";
 /** @typedef {import("../core/film-store.js").FilmStore} FilmStore */
 /** @typedef {import("./purposes.js").RenderChoice} RenderChoice */
 
-const ACTIVE = ["queued", "running"];
 const RECORD = ".kinemacolor.json"; // what the name of a result's record adds to it
 
 class RenderPanel extends LitElement {
@@ -164,7 +164,7 @@ class RenderPanel extends LitElement {
   #begin(project) {
     const store = /** @type {FilmStore} */ (this.store);
     const { job } = this;
-    if (job && ACTIVE.includes(job.state)) {
+    if (job && isActive(job)) {
       return html`
         <div class="field">
           <div class="named"><span>${job.is_stopping
