@@ -1,6 +1,6 @@
 /** The page: which view the address asks for, and what stands around every view. */
 import { listenTo, live } from "./core/client.js";
-import { notify } from "./core/notify.js";
+import { load } from "./core/notify.js";
 import { StoreController } from "./core/store.js";
 import { shared } from "./core/styles.js";
 import { icon } from "./core/icons.js";
@@ -52,7 +52,7 @@ class PageButtons extends LitElement {
   render() {
     const theme = document.documentElement.dataset.theme === "light" ? "dark" : "light";
     const change = () => (setTheme(theme), this.requestUpdate());
-    const help = async () => (await import("./core/keys.js")).showHelp();
+    const help = async () => (await load(import("./core/keys.js")))?.showHelp();
     const [keys, words] = ["Keys (?)", theme === "light" ? "Light window" : "Dark window"];
     return html`
       <button class="button bare desk" title=${keys} aria-label=${keys} @click=${help}>${icon("keyboard")}</button>
@@ -109,8 +109,8 @@ class App extends LitElement {
     /** @type {string | null} */
     this.film = null;
     this.name = "";
-    /** What loads the window of a film, or why that did not work. @type {Promise<unknown> | null} */
-    this.loading = null;
+    /** Parts that were asked for, and did come or may still. @type {Set<string>} */
+    this.parts = new Set();
     new StoreController(this, () => live);
     this.addEventListener("click", (event) => this.#follow(event));
     this.addEventListener("dragover", refuseFiles);
@@ -150,13 +150,15 @@ class App extends LitElement {
     if (film !== this.film) this.name = "";
     this.film = film;
     listenTo(film);
-    if (film && !this.loading) {
-      this.loading = import("./film/film-view.js").catch(() => {
-        this.loading = null;
-        notify("The window of the film did not load. Is the server still running?", "problem");
-      });
-    }
+    if (film) void this.#need("film", () => import("./film/film-view.js"));
     this.requestUpdate();
+  }
+
+  /** Loads a part once; one that did not come is asked for again. @param {string} part @param {() => Promise<unknown>} ask */
+  async #need(part, ask) {
+    if (this.parts.has(part)) return;
+    this.parts.add(part);
+    if (!(await load(ask()))) this.parts.delete(part);
   }
 
   updated() {
@@ -165,7 +167,9 @@ class App extends LitElement {
     const done = sending ? sending.received / sending.size : running?.expected ? running.done / running.expected : null;
     const part = done === null ? null : `${Math.min(99, Math.round(100 * done))} %`;
     document.title = [part, this.name, "Kinemacolor"].filter(Boolean).join(" · ");
-    if (live.state.jobs.length || live.state.others || live.state.uploads.length) void import("./queue/queue-line.js");
+    if (live.state.jobs.length || live.state.others || live.state.uploads.length) {
+      void this.#need("queue", () => import("./queue/queue-line.js"));
+    }
   }
 
   render() {

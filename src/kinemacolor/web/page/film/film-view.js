@@ -6,7 +6,7 @@ import { clockTenth } from "../core/format.js";
 import { icon } from "../core/icons.js";
 import { Shortcuts } from "../core/keys.js";
 import "../core/menu.js";
-import { notify } from "../core/notify.js";
+import { load, notify } from "../core/notify.js";
 import { FilmRouter, readPlace } from "../core/router.js";
 import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
@@ -87,11 +87,7 @@ class Film extends LitElement {
 
   /** Only who corrects needs it. */
   async #loadPainting() {
-    try {
-      await Promise.all([import("../correct/correct-tools.js"), import("../correct/painter.js")]);
-    } catch {
-      notify("What one paints with did not load. Is the server still running?", "problem");
-    }
+    await load(Promise.all([import("../correct/correct-tools.js"), import("../correct/painter.js")]));
   }
 
   async #open() {
@@ -144,8 +140,12 @@ class Film extends LitElement {
   }
 
   async #rename() {
-    const { askText } = await import("../core/dialog.js");
-    const title = await askText({ title: "Rename", label: "Name", value: this.store?.state.project?.title ?? "" });
+    const dialog = await load(import("../core/dialog.js"));
+    const title = await dialog?.askText({
+      title: "Rename",
+      label: "Name",
+      value: this.store?.state.project?.title ?? "",
+    });
     if (title) await this.store?.actions.changeProject({ title });
   }
 

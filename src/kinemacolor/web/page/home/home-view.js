@@ -1,6 +1,6 @@
 /** Home: the films there are, and where a new one is dropped. Loads the rest when there is something for it to do. */
 import { get, live, Problem, readSession, UPLOADS_KEY } from "../core/client.js";
-import { notify } from "../core/notify.js";
+import { load, notify } from "../core/notify.js";
 import { shared } from "../core/styles.js";
 import { css, html, LitElement, nothing } from "../vendor/lit.js";
 
@@ -141,7 +141,7 @@ class Home extends LitElement {
   async reload() {
     try {
       const [session, projects] = await Promise.all([readSession(this.projects !== null), get("/projects")]);
-      if (projects.length || hasUnfinished()) await import("./film-list.js");
+      if (projects.length || hasUnfinished()) await load(import("./film-list.js"));
       Object.assign(this, { session, projects });
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
@@ -164,8 +164,8 @@ class Home extends LitElement {
     const entries = [...dataTransfer.items].map((item) => item.webkitGetAsEntry());
     const files = [...dataTransfer.files];
     if (!entries.some((entry) => entry?.isDirectory)) return this.#take(files);
-    const { readEntries } = await import("./dropped-folders.js");
-    await this.#take(await readEntries(entries));
+    const folders = await load(import("./dropped-folders.js"));
+    if (folders) await this.#take(await folders.readEntries(entries));
   }
 
   /** @param {Event} event */
@@ -179,8 +179,8 @@ class Home extends LitElement {
   /** @param {File[]} files */
   async #take(files) {
     if (!files.length) return;
-    void import("./sending.js");
-    await this.#open(async () => (await import("./take-in.js")).takeIn(files));
+    void load(import("./sending.js"));
+    await this.#open(async () => (await load(import("./take-in.js")))?.takeIn(files) ?? null);
   }
 
   /** @param {() => Promise<string | null>} make */
@@ -194,12 +194,12 @@ class Home extends LitElement {
 
   /** @param {object} what */
   async #openFilm(what) {
-    await this.#open(async () => (await import("./take-in.js")).openFilm(what));
+    await this.#open(async () => (await load(import("./take-in.js")))?.openFilm(what) ?? null);
   }
 
   async #chooseFromServer() {
-    const { chooseServerFilm } = await import("./server-films.js");
-    const film = await chooseServerFilm();
+    const films = await load(import("./server-films.js"));
+    const film = await films?.chooseServerFilm();
     if (film) await this.#openFilm({ film });
   }
 

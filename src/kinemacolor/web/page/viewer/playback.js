@@ -98,8 +98,15 @@ export class Playback {
       if (store.state.frame >= stream.first && store.state.frame < stream.first + stream.frames) void this.play();
     } else if (!asked.isRead) {
       asked.isRead = true;
-      queueMicrotask(() => void store.actions.reload());
-    } else this.asked = null;
+      queueMicrotask(() => void this.readClip(asked, store));
+    }
+  }
+
+  /** The clip is there, but not known yet. @param {object} asked @param {FilmStore} store */
+  async readClip(asked, store) {
+    await store.actions.reload();
+    await this.host.updateComplete; // which plays it
+    if (this.asked === asked) this.asked = null;
   }
 
   toggle() {
