@@ -28,6 +28,7 @@ from kinemacolor.options import EncodingOptions
 from kinemacolor.plan.document import Plan
 from kinemacolor.rendering import parts
 from kinemacolor.rendering.cache import PassFolder, WorkFolder
+from kinemacolor.rendering.journal import SEGMENT_FRAMES
 from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
 from kinemacolor.rendering.part_encoding import PartEncoder
 from kinemacolor.rendering.pass_worker import Worker, WorkerConfig
@@ -152,7 +153,9 @@ def test_workers_make_the_bytes_that_one_makes_though_one_is_killed(
     report = clustered(path, job, on_progress=told.append)
     assert len(killed) == 1
     assert path.with_name("cluster.mkv").read_bytes() == local
-    assert report.painted == job.frames_to_paint == FRAMES + 8
+    assert job.frames_to_paint == FRAMES + 8
+    untold = job.frames_to_paint - report.painted  # the one that was killed may have stored a segment and not told
+    assert 0 <= untold <= SEGMENT_FRAMES
     assert set(journals(job).values()) == {1}
     assert [at.frames for at in told] == sorted(at.frames for at in told)
     assert told[-1].frames == told[-1].expected == FRAMES

@@ -86,7 +86,7 @@ def test_whatever_the_package_starts_does_not_hear_ctrl_c_on_windows() -> None:
         text = file.read_text(encoding="utf-8")
         if starts := text.count("subprocess.Popen(  #"):
             (deaf if text.count("creationflags=") == starts else hearing).add(file.stem)
-    assert deaf == {"background", "client", "helper_pool", "job", "local_workers"}
+    assert deaf == {"background", "client", "helper_pool", "local_workers", "worker_processes"}
     assert hearing == {"variants"}
 
 

@@ -52,7 +52,7 @@ OPTION_PANELS = {
         *("--layer", "--confidence-out", "--markers", "--exact", "--work", "--official", "--onnx"),
     ),
     "Instead of training": ("--status", "--stop", "--report", "--check-data", "--profile"),
-    "Who may come in": ("--host", "--port", "--auth", "--shared", "--browser"),
+    "Who may come in": ("--host", "--port", "--auth", "--shared", "--adopt", "--browser"),
     "How much": ("--steps", "--max-minutes", "--max-upload", "--max-disk", "--max-connections"),
     "Machine": (
         *("--folder", "--cache", "--jobs", "--threads", "--device", "--engine", "--precision", "--cluster"),
