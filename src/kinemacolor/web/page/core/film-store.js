@@ -4,8 +4,7 @@
  * One store for all parts of the window. `actions` talk to the server and put what comes back into `state`; a failure is
  * told by `notify`. Parts never fetch while they draw.
  */
-import { get, patch, post, Problem, remove } from "./client.js";
-import { Latest } from "./latest.js";
+import { get, Latest, patch, post, Problem, remove } from "./client.js";
 import { Store } from "./store.js";
 
 /** @typedef {import("./api.d.ts").ProjectView} ProjectView */

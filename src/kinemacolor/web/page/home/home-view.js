@@ -1,5 +1,5 @@
 /** Home: the films there are, and where a new one is dropped. Loads the rest when there is something for it to do. */
-import { get, live, Problem, readSession, UPLOADS_KEY } from "../core/client.js";
+import { get, Latest, live, Problem, readSession, UPLOADS_KEY } from "../core/client.js";
 import { load, notify } from "../core/notify.js";
 import { shared } from "../core/styles.js";
 import { css, html, LitElement, nothing } from "../vendor/lit.js";
@@ -115,6 +115,7 @@ class Home extends LitElement {
     this.session = null;
     this.isOver = false;
     this.isBusy = false;
+    this.reading = new Latest();
     this.stopListening = () => {};
     this.addEventListener("dragover", (event) => this.#drag(event, true));
     this.addEventListener("dragleave", (event) => {
@@ -140,9 +141,13 @@ class Home extends LitElement {
   /** Reads anew which films there are. */
   async reload() {
     try {
-      const [session, projects] = await Promise.all([readSession(this.projects !== null), get("/projects")]);
-      if (projects.length || hasUnfinished()) await load(import("./film-list.js"));
-      Object.assign(this, { session, projects });
+      await this.reading.run(
+        (signal) => Promise.all([readSession(this.projects !== null), get("/projects", signal)]),
+        async ([session, projects]) => {
+          if (projects.length || hasUnfinished()) await load(import("./film-list.js"));
+          Object.assign(this, { session, projects });
+        },
+      );
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       notify(error.message, "problem");

@@ -1,6 +1,6 @@
 /** The film itself: what it is for, its making, what was made, and the part of the film that is worked on. */
 import { css, html, LitElement, live, nothing, repeat } from "../vendor/lit.js";
-import { get, readSession } from "../core/client.js";
+import { get, Latest, readSession } from "../core/client.js";
 import { bytes } from "../core/format.js";
 import { icon } from "../core/icons.js";
 import { isActive } from "../core/jobs.js";
@@ -84,6 +84,7 @@ class RenderPanel extends LitElement {
     /** @type {import("../core/api.d.ts").FormatView[]} */
     this.formats = [];
     this.command = "";
+    this.reading = new Latest();
     new StoreController(this, () => this.store);
   }
 
@@ -109,8 +110,10 @@ class RenderPanel extends LitElement {
 
   async readCommand() {
     const store = /** @type {FilmStore} */ (this.store);
-    const answer = await store.actions.attempt(() => get(store.path(`/command?${queryOf(this.choice)}`)));
-    this.command = answer?.command ?? "";
+    const path = store.path(`/command?${queryOf(this.choice)}`);
+    this.command =
+      await store.actions.attempt(() => this.reading.run((signal) => get(path, signal), ({ command }) => command)) ??
+        "";
   }
 
   render() {
