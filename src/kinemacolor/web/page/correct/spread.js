@@ -5,7 +5,7 @@
 import { css, html, LitElement, nothing } from "../vendor/lit.js";
 import { icon } from "../core/icons.js";
 import { StoreController } from "../core/store.js";
-import { shared } from "../core/styles.js";
+import { column, shared } from "../core/styles.js";
 import { operationsOf } from "./history.js";
 import { paintingOf } from "./paint-store.js";
 
@@ -31,12 +31,8 @@ class SpreadRow extends LitElement {
   static properties = { store: {}, both: { type: Boolean }, isBefore: { state: true } };
   static styles = [
     shared,
+    column,
     css`
-      :host {
-        display: flex;
-        flex-direction: column;
-        min-height: 0;
-      }
       ul {
         display: flex;
         flex: 1;
@@ -150,11 +146,9 @@ class Spread extends LitElement {
   static properties = { store: {}, shown: { state: true }, both: { state: true } };
   static styles = [
     shared,
+    column,
     css`
       :host {
-        display: flex;
-        flex-direction: column;
-        min-height: 0;
         height: 100%;
         background: var(--surface-1);
       }

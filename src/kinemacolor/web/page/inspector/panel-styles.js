@@ -1,12 +1,10 @@
 /** What the panels of the inspector share: a head, parts under each other, and fields with their value at the right. */
+import { column } from "../core/styles.js";
 import { css } from "../vendor/lit.js";
 
 export const panel = css`
-  :host {
-    display: flex;
-    flex-direction: column;
+  ${column} :host {
     height: 100%;
-    min-height: 0;
   }
   .head {
     justify-content: space-between;

@@ -3,7 +3,7 @@
  * large one makes the pane wider. In it a ring stands where a colour was found. Events: `kc-wider`, `kc-close`.
  */
 import { icon } from "../core/icons.js";
-import { shared } from "../core/styles.js";
+import { column, shared } from "../core/styles.js";
 import { css, html, LitElement, nothing } from "../vendor/lit.js";
 
 class ReferencePane extends LitElement {
@@ -16,12 +16,10 @@ class ReferencePane extends LitElement {
 
   static styles = [
     shared,
+    column,
     css`
       :host {
-        display: flex;
-        flex-direction: column;
         min-width: 0;
-        min-height: 0;
         background: var(--surface-0);
         overflow: hidden;
       }

@@ -6,6 +6,7 @@
  */
 import { shared } from "../core/styles.js";
 import { css, html, LitElement, nothing, svg } from "../vendor/lit.js";
+import { SizeController } from "./size-controller.js";
 import { dragFrame } from "./film-time.js";
 import { cutPath, shotPath } from "./timeline-marks.js";
 
@@ -119,21 +120,11 @@ class Timeline extends LitElement {
     this.hover = null;
     /** @type {{pointer: number, x: number, frame: number} | null} */
     this.drag = null;
-    this.observer = new ResizeObserver(() => (this.width = Math.max(1, this.track?.clientWidth ?? 1)));
+    new SizeController(this, () => (this.width = Math.max(1, this.track?.clientWidth ?? 1)));
   }
 
   get track() {
     return /** @type {HTMLElement | null} */ (this.renderRoot?.querySelector(".track"));
-  }
-
-  connectedCallback() {
-    super.connectedCallback();
-    this.observer.observe(this);
-  }
-
-  disconnectedCallback() {
-    super.disconnectedCallback();
-    this.observer.disconnect();
   }
 
   /** @param {Map<string, unknown>} changed */
