@@ -90,6 +90,10 @@ def test_the_token_in_an_address_becomes_a_cookie_that_scripts_and_other_sites_c
     told = answer.headers["set-cookie"]
     assert "HttpOnly" in told
     assert "SameSite=Lax" in told
+    assert token_of(client) not in told
+    kept = told.split(";")[0].partition("=")[2]
+    assert another(client).get("/api/projects", headers={"Authorization": f"Bearer {kept}"}).status_code == 401
+    assert arrive(client, f"/?token={kept}").status_code == 401
     assert browser.get("/").status_code == browser.get("/api/projects").status_code == 200
     assert "set-cookie" not in browser.get("/api/projects").headers
     again = browser.get("/?token=an-old-one", follow_redirects=False)
@@ -166,7 +170,7 @@ def test_films_are_the_owners_in_any_browser_and_after_a_restart(tmp_path: Path,
 
 def test_cookies_of_other_programs_of_this_machine_do_not_hide_ours(client: TestClient) -> None:
     app: Any = client.app
-    ours = f"{app.state.token.cookie_name}={token_of(client)}"
+    ours = f"{app.state.token.cookie_name}={app.state.token.cookie}"
     for cookies in (f'odd={{"a":1}}; {ours}', f"a=b=c; ;=; {ours}; é=ü"):
         answer = another(client).get("/api/projects", headers={"Cookie": cookies.encode("latin-1")})
         assert answer.status_code == 200, cookies

@@ -12,13 +12,16 @@ from support.films import SIZE, scene
 pytest.importorskip("fastapi")
 from kinemacolor.errors import UsageError
 from kinemacolor.inference.attribution import FrameTrace
+from kinemacolor.inference.cbcr_converter import make_rgb
 from kinemacolor.inference.session import Session
 from kinemacolor.options import RenderOptions
 from kinemacolor.references.load import load_reference
 from kinemacolor.web import frame_colorizer
 from kinemacolor.web.corrections import PNG_DATA_PREFIX, apply_frame_luma, decode_strokes, paint_strokes_on_frame
+from kinemacolor.web.frame_finish import find_gray_coding
 from kinemacolor.web.frame_passes import read_planned_frames
 from kinemacolor.web.frame_previews import FramePreviewer
+from kinemacolor.web.frame_reading import read_gray_frame
 from kinemacolor.web.project import Project
 from kinemacolor.web.project_creation import create_project
 from kinemacolor.web.requests import AnalyzeFilm, MakePlan
@@ -49,9 +52,7 @@ def stills() -> FramePreviewer:
 
 def corrected(project: Project, stills: FramePreviewer, layer: np.ndarray, frame: int = 2) -> np.ndarray:
     """What is kept when a layer was painted on a frame."""
-    plan = project.add_correction(
-        frame, paint_strokes_on_frame(project, frame, layer, stills.read_gray_frame(project, frame))
-    )
+    plan = project.add_correction(frame, paint_strokes_on_frame(project, frame, layer, read_gray_frame(project, frame)))
     return load_reference(plan.references[f"ref_{frame:06d}"].path)
 
 
@@ -115,23 +116,23 @@ def test_strokes_lie_over_a_picture_of_the_frame(project: Project, stills: Frame
 
 def test_strokes_lie_over_the_frame_that_was_found_right(project: Project, stills: FramePreviewer) -> None:
     seen = stills.color_frame(project, 2)
-    made = paint_strokes_on_frame(project, 2, strokes(FIRST, RED), stills.read_gray_frame(project, 2), seen)
+    made = paint_strokes_on_frame(project, 2, strokes(FIRST, RED), read_gray_frame(project, 2), seen)
     outside = np.ones(SIZE, bool)
     outside[FIRST] = False
     assert np.array_equal(made[outside], seen[outside])
     assert not np.array_equal(made[FIRST], seen[FIRST])
-    assert lightness_differs(made[FIRST], stills.read_gray_frame(project, 2)[FIRST]) < 1
+    assert lightness_differs(made[FIRST], read_gray_frame(project, 2)[FIRST]) < 1
 
 
 def test_a_frame_that_is_painted_all_over_keeps_its_light(project: Project, stills: FramePreviewer) -> None:
-    gray = stills.read_gray_frame(project, 2)
+    gray = read_gray_frame(project, 2)
     made = corrected(project, stills, strokes(np.s_[:, :], RED))
     assert made.shape == (*SIZE, 3)
     assert lightness_differs(made, gray) < 1 < 5 < lightness_differs(np.full((*SIZE, 3), RED, np.uint8), gray)
 
 
 def test_a_given_picture_takes_the_light_of_the_frame(project: Project, stills: FramePreviewer) -> None:
-    gray = stills.read_gray_frame(project, 0)
+    gray = read_gray_frame(project, 0)
     other = cv2.resize(scene(30), (200, 150))
     made = apply_frame_luma(other, gray)
     assert made.shape == (*SIZE, 3)
@@ -189,7 +190,7 @@ def test_a_frame_from_memory_is_as_one_that_is_coloured_anew(project: Project, s
 
 
 def test_what_was_tried_equals_the_frame_of_a_session(project: Project, stills: FramePreviewer) -> None:
-    gray = stills.read_gray_frame(project, 2)
+    gray = read_gray_frame(project, 2)
     reference = load_reference(project.list_references()[0])
     session = Session(
         load_model("kinema"),
@@ -200,7 +201,9 @@ def test_what_was_tried_equals_the_frame_of_a_session(project: Project, stills: 
         device="cpu",
         engine="torch",
     )
-    assert np.array_equal(stills.color_frame(project, 2), session.attribute_frame(gray).rgb)
+    coding = find_gray_coding(project.film)
+    codes, _ = session.chroma(gray, coding, "444")
+    assert np.array_equal(stills.color_frame(project, 2), make_rgb(gray, codes, coding))
 
 
 def test_painted_pictures_count_at_once(project: Project, stills: FramePreviewer, network_runs: dict[str, int]) -> None:

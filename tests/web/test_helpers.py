@@ -121,7 +121,7 @@ def test_pictures_and_films_are_looked_at_elsewhere(tmp_path: Path, looker: Look
         looker.check_film(tmp_path / "none.mp4")
 
 
-def test_a_process_that_is_killed_is_replaced(tmp_path: Path) -> None:
+def test_a_process_that_is_killed_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.png").write_bytes(picture_bytes())
     looking = Looker()
     looking.check_reference(tmp_path / "a.png")
@@ -130,6 +130,11 @@ def test_a_process_that_is_killed_is_replaced(tmp_path: Path) -> None:
     until(lambda: process.poll() is not None)
     looking.check_reference(tmp_path / "a.png")
     assert looking._pool._idle != [process]
+    (process,) = looking._pool._idle
+    seen = iter([None])
+    monkeypatch.setattr(process, "poll", lambda: next(seen, -9))  # it ends when it was taken already
+    os.kill(process.pid, signal.SIGKILL)
+    looking.check_reference(tmp_path / "a.png")
     looking.close()
     assert not looking._pool._idle
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,15 @@ import pytest
 from support.films import scene
 
 pytest.importorskip("fastapi")
-from kinemacolor.errors import UsageError
+from kinemacolor.errors import InputError, UsageError
 from kinemacolor.options import RenderOptions
 from kinemacolor.web import history
 from kinemacolor.web.changes import ShotOptionsChange
+from kinemacolor.web.frame_passes import read_planned_frames
 from kinemacolor.web.history import ProjectHistory
 from kinemacolor.web.project import Project
 from kinemacolor.web.project_creation import create_project, move_in_history, rename_project, restrict_project
+from kinemacolor.web.project_export import export_project
 from kinemacolor.web.requests import AnalyzeFilm, MakePlan
 from kinemacolor.web.shot_edits import edit_cuts, set_shot_options
 from kinemacolor.web.worker import analyze_film, make_project_plan
@@ -109,6 +112,37 @@ def test_a_first_plan_goes_with_its_reference(project: Project) -> None:
     assert project.require_plan().references.keys() == {"first"}
 
 
+def test_what_waited_for_a_plan_is_undone_and_done_again_with_it(project: Project) -> None:
+    """Whatever was changed until it came, also from another part of the film, whose plan is another."""
+    give(project, "first.png", picture_bytes(5))
+    give(project, "second.png", picture_bytes(6))
+    assert labels(project) == ("Reference added", None)
+    move_in_history(project, -1)
+    assert [path.name for path in project.list_references()] == ["first.png"], "nothing has a plan: one by one"
+    move_in_history(project, 1)
+    make_project_plan(project, SMALL, quiet)
+    planned = look(project)
+    give(project, "third.png", picture_bytes(2, of=blocks))
+    set_shot_options(project, {2: ShotOptionsChange(saturation=2.0)})
+    make_project_plan(project, MakePlan(), quiet)
+    added = look(project)
+    restrict_project(project, 0.1, 0.3)
+    make_project_plan(project, MakePlan(), quiet)
+    part = look(project)
+    for state, left in ((added, "Reference added"), (planned, "Reference added"), ((None, None, {}, (0, None)), None)):
+        move_in_history(project, -1)
+        assert (look(project), labels(project)[0]) == (state, left)
+    for state, left in ((planned, "Reference added"), (added, "Part of the film"), (part, None)):
+        move_in_history(project, 1)
+        assert (look(project), labels(project)[1]) == (state, left)
+    give(project, "fourth.png", picture_bytes(2, of=blocks))
+    make_project_plan(project, MakePlan(), quiet)
+    project.remove_reference("fourth.png")
+    move_in_history(project, -1)
+    move_in_history(project, -1)
+    assert look(project) == part
+
+
 def test_a_new_change_cuts_off_what_could_be_redone(project: Project) -> None:
     give(project, "first.png", picture_bytes(5))
     give(project, "second.png", picture_bytes(6))
@@ -144,6 +178,59 @@ def test_another_part_of_the_film_is_undone_too(project: Project) -> None:
     assert look(project) == before
     assert project.read_survey() is None
     assert make_project_plan(project, SMALL, quiet) == project.require_plan()
+
+
+def test_a_still_of_a_film_that_is_removed_comes_back(project: Project) -> None:
+    give(project, "colour.mp4", film_bytes(project.folder.parent))
+    make_project_plan(project, MakePlan(options=RenderOptions(short_side=64), per_shot=4), quiet)
+    name, entry = next((name, one) for name, one in project.require_plan().references.items() if one.still_of)
+    give(project, "first.png", picture_bytes(5))
+    make_project_plan(project, MakePlan(per_shot=4), quiet)
+    project.give_reference("first")
+    before = look(project)
+    project.remove_reference(name)
+    assert name not in project.require_plan().references
+    move_in_history(project, -1)
+    assert look(project) == before
+    assert entry.path.is_file()
+    read_planned_frames(project)
+    list(export_project(project, None))
+    entry.path.unlink()
+    for read in (read_planned_frames, partial(export_project, results=None)):
+        with pytest.raises(InputError, match=r"\.png is gone"):
+            list(read(project))
+
+
+@pytest.mark.parametrize("kept", range(3))
+def test_an_undo_that_is_killed_is_done_when_the_project_is_read_next(
+    project: Project, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    """However many of its files were there: nothing that could be redone is lost."""
+    give(project, "a.png", picture_bytes(2), 2)
+    make_project_plan(project, SMALL, quiet)
+    before = look(project)
+    restrict_project(project, 0.1, 0.3)
+    changed = look(project)
+    left, replace = kept, Path.replace
+
+    def killed(source: Path, target: Path) -> Path:
+        nonlocal left
+        if "history" in source.parts and source.suffix == ".new" and target.name != "move":
+            left -= 1
+            if left < 0:
+                raise KeyboardInterrupt
+        return replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            move_in_history(project, -1)
+    with project.exclusive_changes("Nothing"):
+        assert look(project) == before
+    assert not list(project.folder.rglob(".*.new"))
+    assert labels(project)[1] == "Part of the film"
+    move_in_history(project, 1)
+    assert look(project) == changed
 
 
 @pytest.mark.parametrize("step", ["Finding shots", "Choosing pictures"])

@@ -399,3 +399,6 @@ def test_the_command_to_copy_does_the_same(project: Project) -> None:
         *("--confidence-out", results["confidence.mov"], "--overwrite"),
     ]
     assert "--lossless" in format_render_command(project, RenderFilm(form="ffv1"))
+    for title, stem in (("Con", "_Con"), ("a<b>:c", "a_b__c"), ("...", "film"), ("x" * 400, "x" * 116)):
+        project.write_entry(project.entry.model_copy(update={"title": title}))
+        assert f"results/{stem}.color.mp4" in format_render_command(project, RenderFilm())

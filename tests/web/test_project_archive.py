@@ -99,6 +99,9 @@ def test_what_goes_out_comes_in_again(client: TestClient, exported: bytes) -> No
         assert ended(client, running["id"])["state"] == "done"
     shots = client.get(f"{base}/shots").json()
     assert shots["is_edited"]
+    helped = [one["shots"] for one in client.get(f"{base}/suggestions").json()]
+    assert helped
+    assert all(one in ([1, 2], [3], [1, 2, 3]) for one in helped), "the numbers of the shots as they are cut now"
     assert [shot["first"] for shot in shots["shots"]] == [0, 2, 4]
     assert job(client, seen["id"], {"kind": "plan"})["state"] == "done"
     assert [shot["first"] for shot in client.get(f"{base}/shots").json()["shots"]] == [0, 2, 4]

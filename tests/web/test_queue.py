@@ -53,7 +53,8 @@ print("a library that talks", 5, sep="\\n")
 print("5\\n[]\\nnull")
 print(json.dumps({"step": 5}), json.dumps({"step": "x", "done": "y"}), json.dumps({"result": 7}), "[" * 5000, sep="\\n")
 sys.stdout.buffer.write(b"\\xff\\n")
-print(json.dumps({"step": "Colouring", "done": 3, "expected": 8}), flush=True)
+while (folder / "loading").exists(): pass
+for done in (2, 3): print(json.dumps({"step": "Colouring", "done": done, "expected": 8}), flush=True)
 import time
 while (folder / "hold").exists(): time.sleep(0.01)
 if (folder / "fail").exists():
@@ -236,6 +237,7 @@ def test_a_job_that_runs_stops_and_goes_on(home: Storage, queue: JobQueue) -> No
     project = begun(home, "me", "hold")
     view = queue.submit_task("me", project, RenderFilm())
     number, _ = running(project)
+    until(lambda: queue.view_job("me", view.id).done == 3)
     assert queue.resume_job("me", view.id).state == "running"
     queue.stop_job("me", view.id)
     queue.stop_job("me", view.id)
@@ -247,6 +249,32 @@ def test_a_job_that_runs_stops_and_goes_on(home: Storage, queue: JobQueue) -> No
     assert ended(queue, queue.resume_job("me", view.id)).state == "done"
     assert queue.resume_job("me", view.id).state == "done"
     assert len(queue.list_views("me")) == 1
+
+
+def test_what_has_done_nothing_yet_is_stopped_at_once(home: Storage, queue: JobQueue) -> None:
+    """Imports and models that are loaded do not listen; and what an earlier run has done is still told."""
+    project = begun(home, "me", "loading", "stubborn", "hold")
+    view = queue.submit_task("me", project, RenderFilm())
+    number, _ = running(project)
+    queue.stop_job("me", view.id)
+    stopped = ended(queue, view)
+    assert (stopped.state, stopped.message, stopped.done) == ("stopped", "stopped", 0)
+    assert not is_alive(number)
+    for order in ("loading", "stubborn", "running"):
+        (project.folder / order).unlink()
+    queue.resume_job("me", view.id)
+    until(lambda: queue.view_job("me", view.id).done == 3)
+    queue.stop_job("me", view.id)
+    assert ended(queue, view).done == 3
+    for order in ("loading", "stubborn"):
+        (project.folder / order).touch()
+    (project.folder / "running").unlink()
+    queue.resume_job("me", view.id)
+    running(project)
+    assert queue.view_job("me", view.id).step is None, "an earlier run may have been further"
+    queue.stop_job("me", view.id)
+    stopped = ended(queue, view)
+    assert (stopped.step, stopped.done, stopped.message) == ("Colouring", 3, "stopped; what was done is kept")
 
 
 def test_going_on_waits_its_turn_and_loses_nothing(home: Storage, queue: JobQueue) -> None:
@@ -289,6 +317,7 @@ def test_a_worker_that_does_not_stop_is_killed(home: Storage, queue: JobQueue, m
     project = begun(home, "me", "hold", "stubborn")
     view = queue.submit_task("me", project, RenderFilm())
     number, _ = running(project)
+    until(lambda: queue.view_job("me", view.id).done == 3)
     queue.stop_job("me", view.id)
     assert ended(queue, view).state == "stopped"
     assert not is_alive(number)

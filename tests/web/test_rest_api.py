@@ -108,6 +108,9 @@ def test_the_whole_life_of_a_film(client: TestClient, film: bytes, tmp_path: Pat
     assert {entry["path"] for entry in plan["references"].values()} == {"references/a.png", "references/b.png"}
     for shot, chosen in zip(plan["shots"], "ab", strict=True):
         shot["references"] = {chosen: None}
+    assert mine.head(f"{base}/plan").status_code == 200
+    assert not mine.head(f"{base}/plan").content
+    assert str(place(mine, name)) not in mine.get(f"{base}/command").json()["command"]
     assert mine.put(f"{base}/plan", json=plan).json() == plan == mine.get(f"{base}/plan").json()
     for show in ("color", "confidence"):
         assert mine.get(f"{base}/frames/5/{show}").headers["content-type"] == "image/jpeg"

@@ -130,15 +130,23 @@ def _build_weighted_passes(
     ]
 
 
-def _with_digest(inference_pass: InferencePass, plan: Plan, reference_digests: Mapping[Path, str]) -> InferencePass:
-    """Return the pass with its digest: of film, model, weights, options, references and frames."""
-    decisive = {
+def describe_what_decides(
+    inference_pass: InferencePass, plan: Plan, reference_digests: Mapping[Path, str]
+) -> dict[str, object]:
+    """Return, as JSON has it, all that decides what a pass predicts of a frame, but for the frames before it."""
+    return {
         "format": PAINTING_FORMAT,
         "film": [plan.film.sha256, plan.film.start_seconds],
         "model": [plan.model, plan.weights],
         "options": repainting_options(inference_pass.options),
         "references": [[reference_digests[reference.path], reference.frame] for reference in inference_pass.references],
-        "frames": [inference_pass.first, inference_pass.end, inference_pass.is_backward],
+    }
+
+
+def _with_digest(inference_pass: InferencePass, plan: Plan, reference_digests: Mapping[Path, str]) -> InferencePass:
+    """Return the pass with its digest: of film, model, weights, options, references and frames."""
+    decisive = describe_what_decides(inference_pass, plan, reference_digests) | {
+        "frames": [inference_pass.first, inference_pass.end, inference_pass.is_backward]
     }
     digest = hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:24]
     return replace(inference_pass, digest=digest)

@@ -85,8 +85,12 @@ class ProgressMeter:
         self._notify_progress()
 
     def _notify_progress(self) -> None:
-        """Pass the progress on; both halves of the work count the same."""
+        """Pass the progress on; both halves of the work count the same, and are both done of what is kept.
+
+        Kept frames are written many times as fast as others are painted: that would say nothing of how fast it goes.
+        """
         if self._on_progress:
-            painted = min((self._already_painted + self.frames_painted) / self._to_paint, 1)  # more with repairs
-            share = painted / 2 + self.frames / self._expected / 2
+            painted = (self._already_painted + self.frames_painted) / self._to_paint  # above 1 with repairs
+            written = max(self.frames / self._expected, self._already_painted / self._to_paint)
+            share = min(painted, 1) / 2 + min(written, 1) / 2
             self._on_progress(Progress(int(share * self._expected + 1e-6), self._expected, self.elapsed_seconds))

@@ -1,16 +1,16 @@
 """Brings predictions to a frame as somebody looks at it: a rendered one, or one of the frame alone."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from kinemacolor.color import YCbCr
 from kinemacolor.inference.attribution import FrameTrace
 from kinemacolor.inference.cbcr_converter import make_rgb
 from kinemacolor.inference.postprocess import ChromaPostprocessor, ColorPrediction
-from kinemacolor.inference.session import BT709_FULL_RANGE
 from kinemacolor.models.catalog import ModelSpec
 from kinemacolor.options import RenderOptions, ShotRenderOptions
 from kinemacolor.rendering.blend import iter_frame_predictions, open_stored
@@ -18,7 +18,8 @@ from kinemacolor.rendering.cache import WorkFolder
 from kinemacolor.rendering.passes import InferencePass
 from kinemacolor.utils.arrays import Float32Array, UInt8Array
 from kinemacolor.video.geometry import Geometry
-from kinemacolor.web.frame_passes import PlannedFrames
+from kinemacolor.video.reader import probe_film
+from kinemacolor.web.frame_passes import PlannedFrames, Stamp, stamp_file, with_finish
 
 
 class ColoredFrame(NamedTuple):
@@ -39,19 +40,39 @@ def make_postprocessor(size: tuple[int, int], spec: ModelSpec, options: RenderOp
     return ChromaPostprocessor.from_options(geometry, spec, options)
 
 
-def finish_frame(gray: UInt8Array, prediction: ColorPrediction, postprocessor: ChromaPostprocessor) -> ColoredFrame:
-    """Colour a gray frame ``H W`` by a prediction at working size; its saturation is applied already."""
+def find_gray_coding(film: Path) -> YCbCr:
+    """Find how players take the result of a film, by its matrix, for gray pictures: 8 bits, full range.
+
+    A gray picture holds the film's luma codes in that coding. Raises InputError where the film cannot be read.
+    """
+    return _find_gray_coding(film, stamp_file(film))
+
+
+@lru_cache(maxsize=64)
+def _find_gray_coding(film: Path, stamp: Stamp) -> YCbCr:
+    red, blue = probe_film(film, "skip").colors.luma_weights
+    return YCbCr(red, blue, 8, full_range=True)
+
+
+def finish_frame(
+    gray: UInt8Array, prediction: ColorPrediction, postprocessor: ChromaPostprocessor, coding: YCbCr
+) -> ColoredFrame:
+    """Colour a gray frame ``H W`` by a prediction at working size; its saturation is applied already.
+
+    ``coding``: as `find_gray_coding` finds it.
+    """
     size = gray.shape[0], gray.shape[1]
-    # A gray picture of 8 bits holds luma codes of full range.
-    codes = postprocessor.compute_cbcr_codes(gray, prediction, size, BT709_FULL_RANGE, BT709_FULL_RANGE)
+    codes = postprocessor.compute_cbcr_codes(gray, prediction, size, coding, coding)
     confidence = postprocessor.geometry.upscale_field(prediction.confidence, size)
-    return ColoredFrame(make_rgb(gray, codes, BT709_FULL_RANGE), np.clip(confidence, 0, 1))
+    return ColoredFrame(make_rgb(gray, codes, coding), np.clip(confidence, 0, 1))
 
 
-def finish_trace(gray: UInt8Array, trace: FrameTrace, spec: ModelSpec, options: RenderOptions) -> ColoredFrame:
-    """Colour a gray frame ``H W`` by what was predicted of it."""
+def finish_trace(
+    gray: UInt8Array, trace: FrameTrace, spec: ModelSpec, options: RenderOptions, coding: YCbCr
+) -> ColoredFrame:
+    """Colour a gray frame ``H W`` by what was predicted of it; ``coding`` as of `finish_frame`."""
     postprocessor = make_postprocessor((gray.shape[0], gray.shape[1]), spec, options)
-    return finish_frame(gray, postprocessor.with_saturation(trace.prediction), postprocessor)
+    return finish_frame(gray, postprocessor.with_saturation(trace.prediction), postprocessor, coding)
 
 
 def read_rendered_prediction(
@@ -62,19 +83,15 @@ def read_rendered_prediction(
     What ``changes`` has of saturation counts instead of the plan's. Raises InputError for damaged files.
     """
     folder = WorkFolder(work)
+    number = planned.find_shot(frame)
+    around = planned.shot_passes[max(0, number - 1) : number + 2]  # whose dissolves may reach into it
     postprocessors = [
         make_postprocessor((64, 64), spec, with_finish(one.weighted_passes[0].source.options, changes))
-        for one in planned.shot_passes
+        for one in around
     ]  # of which only the saturation counts here
 
     def open_segment(one: InferencePass, segment: int) -> Iterator[ColorPrediction]:
         return open_stored(folder)(one, segment)
 
-    found = iter_frame_predictions(planned.shot_passes, postprocessors, open_segment, first_frame=frame)
+    found = iter_frame_predictions(around, postprocessors, open_segment, first_frame=frame)
     return next(found).colors
-
-
-def with_finish(options: RenderOptions, changes: ShotRenderOptions) -> RenderOptions:
-    """Return options with the saturation and the edge filter of others, where those are given."""
-    saturation = options.saturation if changes.saturation is None else changes.saturation
-    return replace(options, saturation=saturation, edge_filter=changes.edge_filter or options.edge_filter)

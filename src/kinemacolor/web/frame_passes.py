@@ -1,21 +1,24 @@
 """Which pass of a plan colours a frame, with what, and under which names its pictures are kept. Loads no torch."""
 
 import hashlib
+import json
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from kinemacolor.options import repainting_options
+from kinemacolor.errors import InputError
+from kinemacolor.options import RenderOptions, ShotRenderOptions
 from kinemacolor.plan.document import Plan
 from kinemacolor.rendering.journal import SEGMENT_FRAMES, iter_journal
-from kinemacolor.rendering.passes import InferencePass, ShotPasses, build_shot_passes
+from kinemacolor.rendering.passes import InferencePass, ShotPasses, build_shot_passes, describe_what_decides
 from kinemacolor.utils.files import compute_file_sha256
 from kinemacolor.web.frame_reading import check_frame
 from kinemacolor.web.project import Project
 
-_Stamp = tuple[int, int]  # of a file: when it was changed, in ns, and its bytes
+AS_PLANNED = ShotRenderOptions()
+Stamp = tuple[int, int]  # of a file or folder: when it was changed, in ns, and its bytes
 
 
 @dataclass(frozen=True)
@@ -69,11 +72,7 @@ class PlannedFrames:
             frame,
             source,
             tuple(self._names[reference.path] for reference in source.references),
-            hash_words(
-                [self.plan.film.sha256, self.plan.model, sorted(self.plan.weights.items())],
-                [(self.digests[reference.path], reference.frame) for reference in source.references],
-                sorted(repainting_options(source.options).items()),
-            ),
+            hash_words(json.dumps(describe_what_decides(source, self.plan, self.digests), sort_keys=True)),
         )
 
     @cached_property
@@ -93,21 +92,41 @@ class PlannedFrames:
             _is_stored(work, one, one.painting_position(frame) // SEGMENT_FRAMES) for one in self.list_passes(frame)
         )
 
+    def name_prediction(self, work: Path, frame: int, short_side: int | None = None) -> str:
+        """Return a hash of all that decides the prediction that is seen of a frame: the rendered one, else one alone.
+
+        ``short_side``: of one alone, as in `find_colors`. Raises as that.
+        """
+        if self.is_rendered(work, frame):
+            return hash_words("rendered", frame, [one.digest for one in self.list_passes(frame)])
+        return self.find_colors(frame, short_side).key
+
+    def name_finish(self, frame: int, changes: ShotRenderOptions = AS_PLANNED) -> str:
+        """Return a hash of the post-processing of a frame, with ``changes`` to it. Raises as `find_shot`."""
+        finish = [with_finish(one.options, changes) for one in self.list_passes(frame)]
+        return hash_words([(one.saturation, one.edge_filter) for one in finish])[:8]
+
+
+def with_finish(options: RenderOptions, changes: ShotRenderOptions) -> RenderOptions:
+    """Return options with the saturation and the edge filter of others, where those are given."""
+    saturation = options.saturation if changes.saturation is None else changes.saturation
+    return replace(options, saturation=saturation, edge_filter=changes.edge_filter or options.edge_filter)
+
 
 def read_planned_frames(project: Project) -> PlannedFrames:
     """Read the plan of a project with its passes, from memory if nothing has changed. Raises UsageError without one."""
-    stamp = _stamp_file(project.plan_file)
+    stamp = stamp_file(project.plan_file)
     plan = _read_plan(project.folder, stamp)
-    return _derive_passes(project.folder, stamp, tuple(_stamp_file(entry.path) for entry in plan.references.values()))
+    return _derive_passes(project.folder, stamp, tuple(stamp_file(entry.path) for entry in plan.references.values()))
 
 
 @lru_cache(maxsize=8)
-def _read_plan(folder: Path, stamp: _Stamp) -> Plan:
+def _read_plan(folder: Path, stamp: Stamp) -> Plan:
     return Project(folder).require_plan()
 
 
 @lru_cache(maxsize=8)
-def _derive_passes(folder: Path, stamp: _Stamp, stamps_of_references: tuple[_Stamp, ...]) -> PlannedFrames:
+def _derive_passes(folder: Path, stamp: Stamp, stamps_of_references: tuple[Stamp, ...]) -> PlannedFrames:
     plan = _read_plan(folder, stamp)
     paths = [entry.path for entry in plan.references.values()]
     digests = {path: _hash_file(path, one) for path, one in zip(paths, stamps_of_references, strict=True)}
@@ -115,12 +134,15 @@ def _derive_passes(folder: Path, stamp: _Stamp, stamps_of_references: tuple[_Sta
 
 
 @lru_cache(maxsize=1024)
-def _hash_file(path: Path, stamp: _Stamp) -> str:
-    return compute_file_sha256(path)
+def _hash_file(path: Path, stamp: Stamp) -> str:
+    try:
+        return compute_file_sha256(path)
+    except OSError as error:
+        raise InputError(f"{path.name} is gone: give it again, or remove it from the references") from error
 
 
-def _stamp_file(path: Path) -> _Stamp:
-    """Return what changes with a file; zeros where there is none."""
+def stamp_file(path: Path) -> Stamp:
+    """Return what changes with a file or folder; zeros where there is none."""
     try:
         found = path.stat()
     except OSError:

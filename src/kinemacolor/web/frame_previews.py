@@ -21,13 +21,20 @@ from kinemacolor.web.frame_answers import ColorOrigin, FirstLook, FramePreview, 
 from kinemacolor.web.frame_colorizer import FrameColorizer
 from kinemacolor.web.frame_finish import (
     ColoredFrame,
+    find_gray_coding,
     finish_frame,
     finish_trace,
     make_postprocessor,
     read_rendered_prediction,
+)
+from kinemacolor.web.frame_passes import (
+    AS_PLANNED,
+    FrameColors,
+    PlannedFrames,
+    hash_words,
+    read_planned_frames,
     with_finish,
 )
-from kinemacolor.web.frame_passes import FrameColors, PlannedFrames, hash_words, read_planned_frames
 from kinemacolor.web.frame_reading import find_gray_file, read_gray_frame, read_gray_frames
 from kinemacolor.web.picture_cache import fit_preview_size, write_if_missing, write_picture_file
 from kinemacolor.web.project import Project
@@ -42,7 +49,6 @@ from kinemacolor.web.thumbnails import (
 )
 
 MAX_GRAY_FRAMES = 16  # in memory, of at most a megabyte each
-AS_PLANNED = ShotRenderOptions()
 
 
 class FramePreviewer:
@@ -70,14 +76,10 @@ class FramePreviewer:
         planned, changes = read_planned_frames(project), ShotRenderOptions(None, saturation, edge_filter)
         colors = planned.find_colors(frame)
         is_rendered = planned.is_rendered(project.work_folder, frame)
-        decisive = [one.digest for one in planned.list_passes(frame)] if is_rendered else colors.key
-        finish = [
-            (one.saturation, one.edge_filter)
-            for one in (with_finish(one.options, changes) for one in planned.list_passes(frame))
-        ]
-        stem = f"{hash_words(frame, decisive)}-{frame}"
+        stem = f"{planned.name_prediction(project.work_folder, frame)}-{frame}"
         folder = project.folder / "look"
-        color, confidence = folder / f"{stem}-{hash_words(finish)[:8]}-color.jpg", folder / f"{stem}-confidence.jpg"
+        color = folder / f"{stem}-{planned.name_finish(frame, changes)}-color.jpg"
+        confidence = folder / f"{stem}-confidence.jpg"
         gray = write_if_missing(find_gray_file(project, frame), lambda: self._read_gray(project, frame))
         if not (color.is_file() and confidence.is_file()):
             _write_colored(self._color(project, planned, colors, changes), color, confidence)
@@ -142,7 +144,7 @@ class FramePreviewer:
         check_uploaded_picture(picture)
         given = load_reference(picture)
         if given.shape[2] == 3:
-            given = apply_frame_luma(given, self.read_gray_frame(project, frame))
+            given = apply_frame_luma(given, self._read_gray(project, frame))
         project.add_correction(frame, given)
 
     def spread_strokes(
@@ -157,6 +159,7 @@ class FramePreviewer:
         check_neighbours(planned, frame, frames)
         painted = self._paint(project, frame, layer, painted_on)
         path = project.folder / "references" / f"ref_{frame:06d}.png"
+        coding = find_gray_coding(project.film)
         changed, after = plan_with_picture(planned, frame, painted, path), dict[int, ColoredFrame]()
         for way in list_ways(changed, frame, frames):
             colors, grays = changed.find_colors(way[-1]), read_gray_frames(project, way)
@@ -164,7 +167,7 @@ class FramePreviewer:
             traces = self._colorizer.trace_way(planned.plan, colors, [grays[one] for one in way], {path: painted})
             for one, trace in zip(way, traces, strict=True):
                 if one in frames:
-                    after[one] = finish_trace(grays[one], trace, spec, options)
+                    after[one] = finish_trace(grays[one], trace, spec, options, coding)
                     self._keep_gray(find_gray_file(project, one), grays[one])
         return tuple(
             SpreadFrame(
@@ -190,13 +193,10 @@ class FramePreviewer:
         color, confidence = (look.gray.with_name(f"{stem}-{name}.jpg") for name in ("color", "confidence"))
         if not (color.is_file() and confidence.is_file()):
             trace = self._colorizer.trace_picture(DEFAULT_MODEL, picture, gray)
-            colored = finish_trace(gray, trace, MODEL_CATALOG[DEFAULT_MODEL].spec, RenderOptions())
+            spec, coding = MODEL_CATALOG[DEFAULT_MODEL].spec, find_gray_coding(project.film)
+            colored = finish_trace(gray, trace, spec, RenderOptions(), coding)
             _write_colored(colored, color, confidence)
         return replace(look, color=color, confidence=confidence, reference=reference.name)
-
-    def read_gray_frame(self, project: Project, frame: int) -> UInt8Array:
-        """Read a frame as a gray picture ``H W`` of preview size. Raises as `preview_frame`."""
-        return self._read_gray(project, frame)
 
     def _paint(self, project: Project, frame: int, layer: str, painted_on: str | None) -> UInt8Array:
         """Return the corrected frame, ``H W 3`` or partial ``H W 4``; arguments and errors as `correct_by_strokes`."""
@@ -223,24 +223,13 @@ class FramePreviewer:
     ) -> ColoredFrame:
         """Colour a frame at the size of ``gray``, by default that of previews: as it was rendered, else alone."""
         seen = self._read_gray(project, colors.frame) if gray is None else gray
+        spec, coding = MODEL_CATALOG[planned.plan.model].spec, find_gray_coding(project.film)
+        options = with_finish(colors.source.options, changes)
         if not planned.is_rendered(project.work_folder, colors.frame):
-            return self._color_alone(planned, colors, seen, changes)
-        spec = MODEL_CATALOG[planned.plan.model].spec
-        options = with_finish(colors.source.options, changes)
+            trace = self._colorizer.trace_frame(planned.plan, colors, seen)
+            return finish_trace(seen, trace, spec, options, coding)
         prediction = read_rendered_prediction(planned, project.work_folder, colors.frame, spec, changes)
-        return finish_frame(seen, prediction, make_postprocessor((seen.shape[0], seen.shape[1]), spec, options))
-
-    def _color_alone(
-        self,
-        planned: PlannedFrames,
-        colors: FrameColors,
-        gray: UInt8Array,
-        changes: ShotRenderOptions = AS_PLANNED,
-    ) -> ColoredFrame:
-        """Colour a frame without those before it."""
-        trace = self._colorizer.trace_frame(planned.plan, colors, gray)
-        options = with_finish(colors.source.options, changes)
-        return finish_trace(gray, trace, MODEL_CATALOG[planned.plan.model].spec, options)
+        return finish_frame(seen, prediction, make_postprocessor((seen.shape[0], seen.shape[1]), spec, options), coding)
 
     def _read_gray(self, project: Project, frame: int) -> UInt8Array:
         """Read a frame in gray, of preview size, from memory if it was seen lately."""

@@ -50,8 +50,12 @@ def main(module: str, memory: str) -> None:
     limit_memory(int(memory))
     calls = importlib.import_module(module).prepare()
     for line in sys.stdin:
-        answers.write(json.dumps(answer_call(calls, line)) + "\n")
-        answers.flush()
+        answer = json.dumps(answer_call(calls, line)) + "\n"
+        try:
+            answers.write(answer)
+            answers.flush()
+        except BrokenPipeError:  # the server was killed; what is left would be written once more at an orderly end
+            os._exit(0)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import threading
+import time
 from typing import Any
 
 from kinemacolor.errors import (
@@ -44,10 +45,13 @@ class HelperPool:
         Raises what the function raises, InputError where the process breaks or takes too long, ResourceError where
         none can be started.
         """
+        line = json.dumps({"call": name, "arguments": arguments})
         with self._places:
-            process = self._take_process()
-            answer = self._ask(process, json.dumps({"call": name, "arguments": arguments}))
-            self._put_back(process)
+            began = time.monotonic()
+            process, answer = self._ask_one(line)
+            # Perhaps somebody ended the process: another one is asked before the file is blamed.
+            if answer is None and not self._is_closed and time.monotonic() - began < self._seconds:
+                process, answer = self._ask_one(line)
             if answer is None:
                 raise InputError(_describe_end(process))
         if "error" in answer:
@@ -69,6 +73,12 @@ class HelperPool:
                 process.kill()  # whoever asked it frees the rest
         for process in idle:
             _end(process)
+
+    def _ask_one(self, line: str) -> "tuple[subprocess.Popen[str], dict[str, Any] | None]":
+        process = self._take_process()
+        answer = self._ask(process, line)
+        self._put_back(process)
+        return process, answer
 
     def _take_process(self) -> "subprocess.Popen[str]":
         with self._lock:

@@ -1,7 +1,8 @@
 """Undo and redo: each state of plan, cuts and references of a project, kept in its folder by contents.
 
 ``history/objects`` has files by their sha256, most of them other names of files that the project has, and states
-that name those; ``history/index.json`` says in which order they came, and which is the present one.
+that name those; ``history/index.json`` says in which order they came, and which is the present one; ``history/move``,
+while one goes back or forth, where to.
 """
 
 import hashlib
@@ -40,10 +41,14 @@ class ProjectState(BaseModel):
 
 
 class HistoryStep(BaseModel):
-    """A state by its sha256, and what had been changed then, in a few words."""
+    """A state by its sha256, and what had been changed then, in a few words.
+
+    ``is_waiting``: for a plan that follows from it; going from a state with its plan, nobody comes to rest here.
+    """
 
     label: str
     state: str
+    is_waiting: bool = False
 
 
 class HistoryIndex(BaseModel):
@@ -63,27 +68,34 @@ class ProjectHistory:
     def read_labels(self) -> tuple[str | None, str | None]:
         """Return what undo would take back, and what redo would do again, in a few words; None for nothing."""
         index = self._read_index()
-        done = index.steps[index.at].label if 0 < index.at < len(index.steps) else None
-        return done, index.steps[index.at + 1].label if index.at + 1 < len(index.steps) else None
+        before, after = _find_step(index, -1), _find_step(index, 1)
+        return (
+            None if before is None else index.steps[before + 1].label,
+            None if after is None else index.steps[index.at + 1].label,
+        )
 
     def begin(self) -> None:
         """Keep the first state, before the first change. Raises ResourceError where the disk is full or refuses."""
         if not self._read_index().steps:
             self.record("")
 
-    def record(self, label: str, joins: str | None = None) -> None:
+    def record(self, label: str, *, is_waiting: bool | None = None) -> None:
         """Keep the present state, if it is another than the last; what was undone cannot be redone any more.
 
-        ``joins``: a step of this label just before becomes one with this one. Raises as `begin`.
+        ``is_waiting``: whether a plan is still to follow; None: as before. Raises as `begin`.
         """
         index = self._read_index()
         state, known = self._keep_state(index.known)
-        if index.steps and index.steps[index.at].state == state:
-            return
         before = index.steps[: index.at + 1]
-        if joins is not None and len(before) > 1 and before[-1].label == joins:
-            label = before.pop().label
-        steps = [*before, HistoryStep(label=label, state=state)][-MAX_STEPS:]
+        was_waiting = bool(before) and before[-1].is_waiting
+        if is_waiting is None:
+            is_waiting = was_waiting
+        if before and before[-1].state == state:
+            if was_waiting and not is_waiting:  # the plan came out as it was
+                before[-1].is_waiting = False
+                self._write_index(index)
+            return
+        steps = [*before, HistoryStep(label=label, state=state, is_waiting=is_waiting)][-MAX_STEPS:]
         self._write_index(HistoryIndex(steps=steps, at=len(steps) - 1, known=known))
         if {step.state for step in index.steps} - {step.state for step in steps}:
             self._sweep(steps)
@@ -91,25 +103,56 @@ class ProjectHistory:
     def read_part(self, by: int) -> FilmPart | None:
         """Return the part of the film that going back (-1) or forth (1) leads to; None where there is no such step."""
         index = self._read_index()
-        steps = dict(enumerate(index.steps))
-        return self._read_state(steps[index.at + by].state).part if index.at + by in steps else None
+        at = _find_step(index, by)
+        return None if at is None else self._read_state(index.steps[at].state).part
 
-    def move(self, by: int) -> ProjectState:
-        """Go back (-1) or forth (1) by a step; gives the state that plan, cuts and references have then.
+    def begin_move(self, by: int) -> None:
+        """Note to go back (-1) or forth (1) by a step with its plan: `Project.finish_move` does it, also after a kill.
 
-        The part of the film is the caller's to change. Raises UsageError where there is no such step.
+        Raises UsageError where there is no such step, or a file of it is damaged.
         """
         self.record("Change")  # what somebody did to the files
         index = self._read_index()
-        at = index.at + by
-        if not 0 <= at < len(index.steps):
+        at = _find_step(index, by)
+        if at is None:
             raise UsageError("there is nothing to undo" if by < 0 else "there is nothing to redo")
+        state = self._read_state(index.steps[at].state)
+        for sha256 in (state.plan, state.shots, *state.references.values()):
+            if sha256 and not (self._object(sha256).is_file() and compute_file_sha256(self._object(sha256)) == sha256):
+                raise UsageError("a file of the state before is damaged: it cannot be had again")
+        with write_file_atomically(self._move_file) as stream:
+            stream.write(str(at).encode())
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether a move was begun and has not ended."""
+        return self._move_file.is_file()
+
+    def restore_files(self) -> FilmPart:
+        """Bring back plan, cuts and references of the state that a move leads to; gives its part of the film."""
+        index, at = self._read_index(), int(self._move_file.read_text())
+        for place in (self._folder, self._folder / "objects"):
+            for path in place.glob(".*.new"):  # of one that was killed
+                path.unlink(missing_ok=True)
         state = self._read_state(index.steps[at].state)
         now, _ = self._snapshot(index.known, lambda path, sha256: None)
         self._restore(state, now)
+        return state.part
+
+    def end_move(self) -> None:
+        """Note that the state which a move leads to is the present one."""
+        index, at = self._read_index(), int(self._move_file.read_text())
         _, known = self._snapshot(index.known, lambda path, sha256: None)
         self._write_index(index.model_copy(update={"at": at, "known": known}))
-        return state
+        self.give_up_move()
+
+    def give_up_move(self) -> None:
+        """Forget a move that cannot be done."""
+        self._move_file.unlink(missing_ok=True)
+
+    @property
+    def _move_file(self) -> Path:
+        return self._folder / "move"
 
     @property
     def _folder(self) -> Path:
@@ -177,7 +220,7 @@ class ProjectHistory:
                 _link_or_copy(path, target)
 
     def _restore(self, state: ProjectState, now: ProjectState) -> None:
-        """Bring back plan, cuts and references; a killed one leaves some of each, and nothing is lost."""
+        """Bring back plan, cuts and references; where it is killed, it is done again."""
         project = self.project
         folder = project.folder / "references"
         wanted = {folder / name: sha256 for name, sha256 in state.references.items()}
@@ -189,13 +232,10 @@ class ProjectHistory:
             if sha256 is not None
         }
         changed = {path: sha256 for path, sha256 in wanted.items() if there.get(path) != sha256}
-        for sha256 in changed.values():
-            if not self._object(sha256).is_file() or compute_file_sha256(self._object(sha256)) != sha256:
-                raise UsageError("a file of the state before is damaged: it cannot be had again")
         with translate_disk_errors(project.folder):
             folder.mkdir(exist_ok=True)
             for path, sha256 in changed.items():
-                fresh = make_new_path(path)
+                fresh = make_new_path(self._folder / path.name)
                 _link_or_copy(self._object(sha256), fresh)
                 fresh.replace(path)
             for path in there.keys() - wanted.keys():
@@ -217,6 +257,19 @@ class ProjectHistory:
 
     def _object(self, sha256: str) -> Path:
         return self._folder / "objects" / sha256
+
+
+def _find_step(index: HistoryIndex, by: int) -> int | None:
+    """Return where going back (-1) or forth (1) leads: past states that wait for a plan, to or from one that does not.
+
+    None where there is no such step.
+    """
+    way = range(index.at + 1, len(index.steps)) if by > 0 else range(index.at - 1, -1, -1)
+    if not way:
+        return None
+    if by < 0 and index.steps[index.at].is_waiting:
+        return way[0]
+    return next((at for at in way if not index.steps[at].is_waiting), way[0] if by > 0 else way[-1])
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

@@ -83,7 +83,8 @@ class WebJob:
     """A job in the queue of a running server, which alone changes it, under the queue's lock.
 
     ``lane``: the part of the queue where it waits, ``render`` or ``quick``. ``requested``: what its process should do.
-    ``step_started``: time (monotonic) and ``done`` when the process told of the current step first.
+    ``step_started``: time (monotonic) and ``done`` when the process told of the current step first. ``is_first_step``:
+    it has told of no other. ``told_before``: step, done and expected of the run before.
     """
 
     entry: JobEntry
@@ -94,6 +95,8 @@ class WebJob:
     process: subprocess.Popen[str] | None = None
     requested: Literal["run", "stop", "suspend"] = "run"
     step_started: tuple[float, int] | None = None
+    is_first_step: bool = True
+    told_before: tuple[str | None, int, int | None] = (None, 0, None)
     saved_at: float = 0.0
 
     @classmethod
@@ -148,16 +151,22 @@ class WebJob:
         """Start the job's process on a device. Raises OSError where no process can be started."""
         order = JobOrder(project=str(self.folder), job=self.entry.id, device=device, log=str(self.log_file))
         self.process = workers.start(order)
-        self.entry.state, self.requested, self.step_started = "running", "run", None
+        entry = self.entry
+        self.told_before = entry.step, entry.done, entry.expected
+        entry.step, entry.done, entry.expected = None, 0, None  # an earlier run may have been at a later step
+        entry.state, self.requested, self.step_started, self.is_first_step = "running", "run", None, True
         return self.process
 
     def request_end(self, requested: Literal["stop", "suspend"]) -> None:
         """Ask the process to end by closing its input, as also happens when the server is killed.
 
-        A process that does not end within `STOP_SECONDS` is killed.
+        A process that does not end within `STOP_SECONDS` is killed, and one that has done nothing yet at once: imports
+        and models that are loaded do not listen.
         """
         self.requested = requested
         if self.process and self.process.stdin:
+            if self.is_first_step and self.entry.done == (self.step_started or (0, 0))[1]:
+                self.process.kill()
             self.process.stdin.close()
             threading.Thread(target=_kill_later, args=(self.process,), daemon=True).start()
 
@@ -165,12 +174,18 @@ class WebJob:
         """Record the progress that the process reported; it is stored now and then, for when the server is killed."""
         entry, now = self.entry, time.monotonic()
         if self.step_started is None or step != entry.step or done < entry.done:
+            self.is_first_step = self.step_started is None or (self.is_first_step and step == entry.step)
             self.step_started = now, done
         entry.step, entry.done, entry.expected = step, done, expected
         if now - self.saved_at > SAVE_SECONDS:
             self.saved_at = now
             with suppress(ResourceError):  # on a full disk the job itself will say so
                 self.save()
+
+    def forget_empty_run(self) -> None:
+        """Tell of the run before again, where the process has ended without a word."""
+        if self.step_started is None:
+            self.entry.step, self.entry.done, self.entry.expected = self.told_before
 
     def _job_file(self, suffix: str) -> Path:
         return self.folder / "jobs" / f"{self.entry.id}.{suffix}"

@@ -14,16 +14,18 @@ from kinemacolor.plan.document import Plan
 from kinemacolor.references.load import check_reference_specs
 from kinemacolor.references.spec import ReferenceSpec
 from kinemacolor.utils.arrays import UInt8Array
-from kinemacolor.utils.files import translate_disk_errors
+from kinemacolor.utils.files import translate_disk_errors, write_file_atomically
 from kinemacolor.video.images import FILM_SUFFIXES, PICTURE_SUFFIXES, write_picture
 from kinemacolor.web.corrected_plan import place_correction
 from kinemacolor.web.edited_cuts import keep_cuts_of
 from kinemacolor.web.history import ProjectHistory
 from kinemacolor.web.names import safe_file_name
+from kinemacolor.web.project_entry import ProjectEntry
 from kinemacolor.web.project_folder import ProjectFolder
 from kinemacolor.web.storage import NotFoundError, unused_path
 
 REFERENCE_ADDED = "Reference added"
+_FILES_OF_A_PART = ("suggestions.json", "try.mp4", "tried.json")
 
 
 @dataclass(frozen=True)
@@ -36,19 +38,48 @@ class Project(ProjectFolder):
         return FileLock(self.folder / "changing.lock")
 
     @contextmanager
-    def exclusive_changes(self, label: str, *, joins: str | None = None) -> Iterator[None]:
+    def exclusive_changes(self, label: str, *, is_waiting: bool | None = None) -> Iterator[None]:
         """Lock plan, cuts and references against changes by others, in this process or another.
 
         What has changed when the block ends is a step that can be undone: ``label`` says what, in a few words for the
-        user; ``joins`` as in `ProjectHistory.record`. On a full disk there is no step.
+        user; ``is_waiting`` as in `ProjectHistory.record`. On a full disk there is no step.
         """
         history = ProjectHistory(self)
         with self.change_lock:
             with suppress(ResourceError):
+                self.finish_move()
                 history.begin()
             yield
             with suppress(ResourceError):
-                history.record(label, joins)
+                history.record(label, is_waiting=is_waiting)
+
+    def finish_move(self) -> None:
+        """Do what an undo or redo began, also one that was killed; the project is locked by `change_lock`."""
+        history = ProjectHistory(self)
+        if not history.is_moving:
+            return
+        try:
+            start_seconds, end_seconds = history.restore_files()
+        except (UsageError, OSError, ValueError, IndexError):  # of a history that is damaged
+            history.give_up_move()
+            return
+        entry = self.entry.model_copy(update={"start_seconds": start_seconds, "end_seconds": end_seconds})
+        if entry != self.entry:
+            self.change_part(entry)
+        history.end_move()
+
+    def change_part(self, entry: ProjectEntry) -> None:
+        """Write another part of the film into the project, and remove what was found of the old one."""
+        for folder in (self.survey_folder, self.report_folder):
+            shutil.rmtree(folder, ignore_errors=True)
+        for file in (self.comparison_file, *map(self.folder.joinpath, _FILES_OF_A_PART)):
+            file.unlink(missing_ok=True)
+        self.write_entry(entry)
+
+    def write_entry(self, entry: ProjectEntry) -> None:
+        """Write `project.json`. Raises ResourceError."""
+        with write_file_atomically(self.folder / "project.json") as stream:
+            stream.write(entry.model_dump_json().encode())
 
     def add_reference(
         self, name: str, upload: Path, frame: int | None = None, *, check: Callable[[Path], None] | None = None
@@ -75,7 +106,7 @@ class Project(ProjectFolder):
         with translate_disk_errors(target), TemporaryDirectory(dir=upload.parent) as upload_folder:
             arrived = upload.replace(Path(upload_folder, file_name))
             (check or _check_reference)(arrived)
-            with self.exclusive_changes(REFERENCE_ADDED):
+            with self.exclusive_changes(REFERENCE_ADDED, is_waiting=True):
                 target.parent.mkdir(exist_ok=True)
                 if frame is None:
                     target = unused_path(target)
@@ -107,7 +138,8 @@ class Project(ProjectFolder):
                 path = next((one for one in self.list_references() if name in (one.name, one.stem)), Path())
             if not path.is_relative_to(self.folder):
                 raise NotFoundError(f"there is no reference {name[:60]!r}")
-            self.move_to_trash(path)
+            if not path.is_relative_to(self.folder / "stills"):  # the film's, which earlier plans name as well
+                self.move_to_trash(path)
 
     def assign_references(self, chosen: Mapping[int, Sequence[str]]) -> Plan:
         """Assign references, by name or file name, to shots (numbers from 1); as the user's choice they have no score.
@@ -151,7 +183,7 @@ class Project(ProjectFolder):
                 path.parent.mkdir(exist_ok=True)
                 write_picture(fresh, picture)
             try:
-                _check_reference(fresh)
+                _check_reference(fresh, f"the picture of frame {frame}")
                 self.move_to_trash(path, copy=True)
                 fresh.replace(path)
             finally:
@@ -166,12 +198,19 @@ class Project(ProjectFolder):
         checked.write(self.plan_file)
         return checked
 
+    def write_new_plan(self, plan: Plan) -> Plan:
+        """Write a plan that follows from what waits for one: both are undone as one. Raises as `write_plan`."""
+        made = self.write_plan(plan)
+        with suppress(ResourceError):
+            ProjectHistory(self).record("New plan", is_waiting=False)
+        return made
+
     def replace_plan(self, plan: Plan) -> Plan:
         """Replace the plan by a user's own: shots, options, model and the frames of references may differ.
 
         Raises UsageError where it names another film, or pictures that this project does not have.
         """
-        with self.exclusive_changes("Plan replaced"):
+        with self.exclusive_changes("Plan replaced", is_waiting=False):
             ours = self.require_plan()
             film = plan.film.model_copy(update={"path": ours.film.path})
             known = {entry.path.name: entry.path for entry in ours.references.values()}
@@ -222,12 +261,15 @@ class Project(ProjectFolder):
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _check_reference(path: Path) -> None:
-    """Raise InputError for a file that cannot be a reference; the message does not show the server's folder."""
+def _check_reference(path: Path, name: str | None = None) -> None:
+    """Raise InputError for a file that cannot be a reference; the message does not show the server's folder.
+
+    ``name``: what the user calls it, by default as the file.
+    """
     try:
         check_reference_specs((ReferenceSpec(path),))
     except InputError as error:
-        raise InputError(str(error).replace(f"{path.parent}/", "")) from error
+        raise InputError(str(error).replace(str(path), name or path.name)) from error
 
 
 def _name_choices(chosen: Mapping[int, Sequence[str]]) -> str:

@@ -19,8 +19,6 @@ from kinemacolor.web.project import REFERENCE_ADDED, Project
 from kinemacolor.web.project_entry import FilmPart, ProjectEntry
 from kinemacolor.web.storage import unused_path
 
-_FILES_OF_A_PART = ("suggestions.json", "try.mp4", "tried.json")
-
 
 def create_project(
     folder: Path, films: Sequence[tuple[str, Path]], check: Callable[[Path], None] | None = None
@@ -84,7 +82,7 @@ def rename_project(project: Project, title: str) -> None:
     if not clean_name(title):
         raise UsageError("a title has at least one letter: give another")
     with project.exclusive_changes("Title"):
-        _write_entry(project, project.entry.model_copy(update={"title": clean_name(title)}))
+        project.write_entry(project.entry.model_copy(update={"title": clean_name(title)}))
 
 
 def count_frames_before(project: Project, end_seconds: float) -> int | None:
@@ -111,7 +109,7 @@ def restrict_project(
     entry = project.entry.model_copy(update={"start_seconds": start_seconds, "end_seconds": end_seconds})
     if entry == project.entry:
         return
-    with project.exclusive_changes("Part of the film"):
+    with project.exclusive_changes("Part of the film", is_waiting=bool(project.list_references())):
         frames = None if end_seconds is None else count_frames(project, end_seconds)
         is_start_moved = start_seconds != project.entry.start_seconds
         for path in project.list_references():
@@ -120,7 +118,7 @@ def restrict_project(
                 displace_reference(path)
         project.move_to_trash(project.plan_file)
         project.shots_file.unlink(missing_ok=True)
-        _change_part(project, entry)
+        project.change_part(entry)
 
 
 def move_in_history(project: Project, by: int) -> bool:
@@ -129,13 +127,10 @@ def move_in_history(project: Project, by: int) -> bool:
     Raises UsageError where there is nothing to undo or redo.
     """
     with project.exclusive_changes(""):
-        state = ProjectHistory(project).move(by)
-        start_seconds, end_seconds = state.part
-        entry = project.entry.model_copy(update={"start_seconds": start_seconds, "end_seconds": end_seconds})
-        if entry == project.entry:
-            return False
-        _change_part(project, entry)
-        return True
+        part = project.entry.part
+        ProjectHistory(project).begin_move(by)
+        project.finish_move()
+        return project.entry.part != part
 
 
 def displace_lost_references(project: Project, part: FilmPart, frames: int) -> None:
@@ -146,7 +141,7 @@ def displace_lost_references(project: Project, part: FilmPart, frames: int) -> N
     placed = [(path, ReferenceSpec(path).list_references()[0].frame) for path in project.list_references()]
     lost = [path for path, frame in placed if frame is not None and frame >= frames]
     if lost:
-        with project.exclusive_changes(REFERENCE_ADDED, joins=REFERENCE_ADDED):
+        with project.exclusive_changes(REFERENCE_ADDED, is_waiting=True):
             for path in lost if project.entry.part == part else ():
                 displace_reference(path)
 
@@ -154,17 +149,3 @@ def displace_lost_references(project: Project, part: FilmPart, frames: int) -> N
 def displace_reference(path: Path) -> None:
     """Take a picture from the frame that its name says; it stays a reference."""
     path.replace(unused_path(path.with_name(f"earlier_{path.name}")))
-
-
-def _change_part(project: Project, entry: ProjectEntry) -> None:
-    """Write another part of the film into the project, and remove what was found of the old one."""
-    for folder in (project.survey_folder, project.report_folder):
-        shutil.rmtree(folder, ignore_errors=True)
-    for file in (project.comparison_file, *map(project.folder.joinpath, _FILES_OF_A_PART)):
-        file.unlink(missing_ok=True)
-    _write_entry(project, entry)
-
-
-def _write_entry(project: Project, entry: ProjectEntry) -> None:
-    with write_file_atomically(project.folder / "project.json") as stream:
-        stream.write(entry.model_dump_json().encode())

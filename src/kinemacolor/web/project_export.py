@@ -43,7 +43,7 @@ def export_project(project: Project, results: Sequence[Path] | None) -> Iterator
 
     It has the film, also one of the server's folder, the references, stills of them, plan and cuts; ``results``: which
     to add, with the plan that they were made from; None: neither. Raises InputError
-    where the film is gone, UsageError for a damaged plan.
+    where the film or a picture is gone, UsageError for a damaged plan.
     """
     film = project.film
     if not film.exists():
@@ -59,7 +59,10 @@ def export_project(project: Project, results: Sequence[Path] | None) -> Iterator
         if file.is_file():
             plan = Plan.read(file)
             texts[name] = _place_film(plan, project.folder / inside).to_json(project.folder)
-            kept += [entry.path for entry in plan.references.values()]
+            for entry in plan.references.values():
+                if name == "plan.json" and not entry.path.is_file():
+                    raise InputError(f"{entry.path.name} is gone: give it again, or remove it from the references")
+                kept.append(entry.path)
     if project.shots_file.is_file():
         texts["shots.json"] = project.shots_file.read_text(encoding="utf-8")
     kept += results or []

@@ -213,6 +213,7 @@ class JobQueue:
         code = process.wait()
         with self._changed:
             job.process = None
+            job.forget_empty_run()
             if code == 0:
                 job.entry.result = last_message.result
                 self._finish_job(job, "done", None, 0)
@@ -222,7 +223,8 @@ class JobQueue:
                     job.save()
                 self._changed.notify_all()
             elif job.requested == "stop":
-                self._finish_job(job, "stopped", "stopped; what was done is kept", Interrupted.exit_code)
+                words = "stopped; what was done is kept" if job.entry.done else "stopped"
+                self._finish_job(job, "stopped", words, Interrupted.exit_code)
             else:
                 job.entry.result = last_message.result
                 failure = last_message.error or _describe_silent_end(code, job.log_file)

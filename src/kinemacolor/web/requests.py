@@ -6,9 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from kinemacolor.errors import UsageError
 from kinemacolor.options import Detector, EncodingOptions, RenderOptions
 from kinemacolor.rendering.output import OutputSpec, default_output_path
 from kinemacolor.video.editing_codecs import EDITING_CODECS
+from kinemacolor.web.names import safe_file_name
 from kinemacolor.web.project import Project
 
 OutputFormat = Literal["h264", "h265", "prores", "dnxhr", "ffv1", "vp9", "png"]
@@ -75,7 +77,7 @@ def make_output_target(project: Project, task: RenderFilm) -> OutputSpec:
         OUTPUT_FORMATS[output_format][1:] if output_format else (default_output_path(source).suffix, EncodingOptions())
     )
     entry = project.entry
-    stem = (Path(entry.title).stem if source.is_file() else entry.title) or "film"
+    stem = _make_stem(Path(entry.title).stem if source.is_file() else entry.title)
     if entry.part != (0, None):
         stem += f".{entry.start_seconds:g}-{'end' if entry.end_seconds is None else f'{entry.end_seconds:g}'}"
     of_confidence = suffix if encoding.vcodec in EDITING_CODECS.values() else ".mp4"
@@ -86,6 +88,15 @@ def make_output_target(project: Project, task: RenderFilm) -> OutputSpec:
         confidence=folder / f"{stem}.confidence{of_confidence}" if task.confidence else None,
         overwrite=True,
     )
+
+
+def _make_stem(title: str) -> str:
+    """Return the title as a name that every system allows."""
+    try:
+        name = safe_file_name(f"{title}.mp4")
+    except UsageError:
+        name = ""
+    return name.removesuffix(".mp4") if name.endswith(".mp4") else "film"  # where nothing is left of it
 
 
 def format_render_command(project: Project, task: RenderFilm) -> str:

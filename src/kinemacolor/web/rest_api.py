@@ -3,11 +3,12 @@
 from fastapi import APIRouter
 
 from kinemacolor.web.api import frames, jobs, projects, references, results, session, shots, uploads
+from kinemacolor.web.api.routes import ApiRoute
 from kinemacolor.web.problems import RESPONSES
 from kinemacolor.web.storage import NotFoundError
 
-HTTP_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-fallback = APIRouter()
+HTTP_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+fallback = APIRouter(route_class=ApiRoute)
 
 
 @fallback.api_route("/{path:path}", methods=HTTP_METHODS, include_in_schema=False)

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import BaseModel, TypeAdapter
-
 from kinemacolor.errors import InputError, UsageError
 from kinemacolor.models.catalog import check_fill, find_model
 from kinemacolor.plan.document import Plan
@@ -49,18 +47,6 @@ from kinemacolor.web.trash import find_time_of_removal, is_restorable, mark_expi
 from kinemacolor.weights.manifest import weights_sha256
 
 
-class SuggestedFrame(BaseModel):
-    """A frame that is worth colouring.
-
-    ``coverage``: share of the film that this frame and the suggested ones before it can colour, 0..1. ``shots``:
-    numbers of the shots that it helps.
-    """
-
-    frame: int
-    coverage: float
-    shots: list[int]
-
-
 @dataclass(frozen=True)
 class Service:
     """What the server does for its users; ``user`` is always the key of the user's folder (`make_user_key`)."""
@@ -85,11 +71,12 @@ class Service:
 
     def find_project(self, user: str, name: str) -> Project:
         """Return a project by name. Raises NotFoundError for a project that this user does not have."""
-        return Project(self.storage.find_project_folder(user, name))
+        return _finish_move(Project(self.storage.find_project_folder(user, name)))
 
     def list_projects(self, user: str) -> list[Project]:
         """List a user's projects, the latest first; one whose `project.json` is damaged does not hide the others."""
-        return [one for one in map(Project, self.storage.list_project_folders(user)) if one.is_readable]
+        found = [one for one in map(Project, self.storage.list_project_folders(user)) if one.is_readable]
+        return [_finish_move(one) for one in found]
 
     def add_reference(self, project: Project, name: str, upload: Path, frame: int | None = None) -> Path:
         """Add an uploaded picture or film to the references, as `Project.add_reference`."""
@@ -173,6 +160,7 @@ class Service:
     def _delete_removed(self, user: str, project: Project) -> None:
         """Delete a removed project when its jobs have stopped; one that does not stop is left for the next time."""
         with suppress(UsageError):
+            mark_expired(project.folder)  # nobody restores it any more
             self.queue.forget_project(user, project)
             project.delete_folder()
 
@@ -259,7 +247,9 @@ class Service:
         return path
 
 
-def read_suggestions(project: Project) -> list[SuggestedFrame]:
-    """Return the frames that the analysis of the film suggests; empty before it."""
-    file = project.folder / "suggestions.json"
-    return TypeAdapter(list[SuggestedFrame]).validate_json(file.read_text()) if file.is_file() else []
+def _finish_move(project: Project) -> Project:
+    """Have an undo or redo that was killed done; one that is just being done is waited for."""
+    if ProjectHistory(project).is_moving:
+        with project.exclusive_changes(""):
+            pass
+    return project

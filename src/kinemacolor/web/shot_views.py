@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from kinemacolor.errors import InputError
 from kinemacolor.options import ShotRenderOptions
 from kinemacolor.plan.document import ShotEntry
 from kinemacolor.shots.shot import Shot, Transition
@@ -129,7 +130,10 @@ def _read_doubts(project: Project, entries: list[ShotEntry]) -> dict[int, float]
     if not entries or not thumbnail_folder(project).is_dir():
         return {}
     middles = {(entry.first + entry.last) // 2: entry.first for entry in entries}
-    found = find_thumbnails(project, read_planned_frames(project), middles)
+    try:
+        found = find_thumbnails(project, read_planned_frames(project), middles)
+    except InputError:  # a picture is gone: who asks for a frame is told
+        return {}
     return {middles[frame]: one.doubt for frame, one in found.items()}
 
 

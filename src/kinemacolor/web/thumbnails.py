@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kinemacolor.web.frame_passes import FrameColors, PlannedFrames, hash_words
+from kinemacolor.web.frame_passes import FrameColors, PlannedFrames
 from kinemacolor.web.project import Project
 
 THUMBNAIL_SIDE = 240  # px: the longer side
@@ -56,11 +56,7 @@ def find_small_colors(planned: PlannedFrames, frame: int) -> FrameColors:
 
 def _name_look(project: Project, planned: PlannedFrames, frame: int) -> str:
     """Return a hash of all that decides what a frame looks like now."""
-    passes = planned.list_passes(frame)
-    finish = [(one.options.saturation, one.options.edge_filter) for one in passes]
-    if planned.is_rendered(project.work_folder, frame):
-        return hash_words("rendered", frame, [one.digest for one in passes], finish)
-    return hash_words("alone", find_small_colors(planned, frame).key, finish)
+    return planned.name_prediction(project.work_folder, frame, SHORT_SIDE) + planned.name_finish(frame)
 
 
 def _read_doubt(path: Path) -> float:

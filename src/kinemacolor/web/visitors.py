@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Protocol
 from urllib.parse import parse_qsl, quote, urlencode
@@ -20,7 +20,7 @@ from kinemacolor.web.server_options import AccessRules
 from kinemacolor.web.storage import make_user_key
 
 KNOWN_COOKIE_NAME = "kinemacolor-known"
-COOKIE_SECONDS = 365 * 24 * 3600
+COOKIE_SECONDS = 30 * 24 * 3600
 SHARED_USER, LOCAL_USER = "everybody", "local"
 LOGIN_WANTED = "a name and a password are needed"
 TOKEN_WANTED = "a token is needed: open the address that kinemacolor web tells, or send Authorization: Bearer TOKEN"  # noqa: S105
@@ -90,7 +90,7 @@ class TokenDoorkeeper:
     def identify(self, scope: Scope, headers: Headers, address: str) -> Visitor | Response:
         """Tell whether it is the owner. A token in the address becomes a cookie, and the address is opened without."""
         kind, _, sent = headers.get("authorization", "").partition(" ")
-        is_owner = self._token.matches(_read_cookies(headers).get(self._token.cookie_name, "")) or (
+        is_owner = self._token.matches_cookie(_read_cookies(headers).get(self._token.cookie_name, "")) or (
             kind.lower() == "bearer" and self._token.matches(sent.strip())
         )
         is_for_page = scope["method"] in ("GET", "HEAD") and not scope["path"].startswith("/api/")
@@ -100,7 +100,8 @@ class TokenDoorkeeper:
             token = given.rpartition("token=")[2].strip()  # of who puts in the whole address, too
             return self._redirect(scope, query) if self._token.opens(token) or is_owner else make_sign_in_page(given)
         if is_owner:
-            return self._owner
+            opens_page = is_for_page and wants_page(headers)  # then the cookie is given anew
+            return replace(self._owner, cookie=self._make_cookie()) if opens_page else self._owner
         if is_for_page and scope["path"].startswith("/page/"):
             return Visitor("", f"at {address}")  # these files are everybody's, and the page below needs some
         if is_for_page and wants_page(headers):
@@ -111,8 +112,11 @@ class TokenDoorkeeper:
         """Send a browser to the same address without the token, which it keeps as a cookie."""
         path = "/" + quote(scope["path"].lstrip("/"))  # two slashes would lead to another host
         response = RedirectResponse(f"{path}?{urlencode(query)}" if query else path, 303)
-        response.headers["Set-Cookie"] = _format_cookie(self._token.cookie_name, self._token.value)
+        response.headers["Set-Cookie"] = self._make_cookie()
         return response
+
+    def _make_cookie(self) -> str:
+        return _format_cookie(self._token.cookie_name, self._token.cookie)
 
 
 def make_owner_key(rules: AccessRules) -> str:

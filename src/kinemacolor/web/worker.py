@@ -39,7 +39,7 @@ from kinemacolor.web.job_messages import JobOrder
 from kinemacolor.web.job_progress import CountingEncoder, ProgressCallback, expect_frames, expect_pictures
 from kinemacolor.web.made_from import hash_pictures, note_made_from
 from kinemacolor.web.preview_clip import find_clip_start, write_clip_start
-from kinemacolor.web.project import REFERENCE_ADDED, Project
+from kinemacolor.web.project import Project
 from kinemacolor.web.project_creation import displace_lost_references
 from kinemacolor.web.project_entry import FilmPart
 from kinemacolor.web.requests import AnalyzeFilm, MakePlan, PreviewClip, RenderFilm, make_output_target
@@ -99,10 +99,10 @@ def make_project_plan(project: Project, task: MakePlan, report_progress: Progres
         cut = replace(film_survey, shots=shots)
         counted = CountingEncoder(encoder, partial(report_progress, "Choosing pictures"), expect_pictures(request, cut))
         plan = plan_from_survey(request, cut, encoder=counted)
-        with project.exclusive_changes("New plan", joins=REFERENCE_ADDED):
+        with project.exclusive_changes("New plan"):
             now = (project.entry.part, _make_plan_request(project, task), _list_shots(project, film_survey))
             if (part, request, shots) == now:
-                return project.write_plan(carry_over_choices(plan, project.read_plan()))
+                return project.write_new_plan(carry_over_choices(plan, project.read_plan()))
 
 
 def _find_survey(project: Project, report_progress: ProgressCallback) -> tuple[FilmPart, Survey]:
@@ -212,7 +212,7 @@ def _render_plan(plan: Plan, work: Path, target: OutputSpec, report_progress: Pr
     network = load_model(plan.model)
     prepared = prepare_plan_output(plan, target, network.spec, work, device=device, engine="auto", inputs=[])
     job = RenderPlan(plan, network, work, device=device)
-    report_progress("Colouring", 0, plan.film.frames)
+    report_progress("Colouring", plan.film.frames * job.frames_painted // max(1, job.frames_to_paint), plan.film.frames)
     execute_render_plan(job, prepared, lambda at: report_progress("Colouring", at.frames, at.expected))
 
 
@@ -246,6 +246,8 @@ def do_job(order: JobOrder, server: BinaryIO) -> int:
         with translate_foreign_errors(_describe_mistake), FileLock(f"{file}.lock"), warnings.catch_warnings():
             warnings.showwarning = lambda message, *more, **where: print(message, file=sys.stderr)
             entry = JobEntry.model_validate_json(Path(f"{file}.json").read_text(encoding="utf-8"))
+            with project.change_lock:
+                project.finish_move()  # of a server that was killed
             result = run_task(project, entry, _make_progress_callback(), order.device)
     except KinemacolorError as error:
         partial = getattr(error.report, "result", None) if isinstance(error, PartialError) else None

@@ -1,6 +1,8 @@
 import { deepStrictEqual as assertEquals } from "node:assert";
 import { describeFault } from "../../../src/kinemacolor/web/page/core/faults.js";
 import { canMoveCut, canSplit, nearestCut } from "../../../src/kinemacolor/web/page/filmstrip/cuts.js";
+import { FilmStore } from "../../../src/kinemacolor/web/page/core/film-store.js";
+import { listUnsure } from "../../../src/kinemacolor/web/page/correct/unsure.js";
 import { Listing } from "../../../src/kinemacolor/web/page/filmstrip/listing.js";
 import * as list from "../../../src/kinemacolor/web/page/filmstrip/shot-list.js";
 import * as windowing from "../../../src/kinemacolor/web/page/filmstrip/windowing.js";
@@ -61,35 +63,41 @@ Deno.test("what is dragged pulls the row near its ends", () => {
   assertEquals([0, 28, 500, 972, 1000].map((at) => windowing.findPull(at, 1000)), [-1, -0.5, 0, 0.5, 1]);
 });
 
-Deno.test("shots are listed in four more ways, with counts", () => {
+Deno.test("shots are listed in six more ways, with counts", () => {
   const shots = [
-    shot(1, { state: "rendered" }),
+    shot(1, { state: "rendered", references: [{ name: "a.png", score: 0.2 }] }),
     shot(2, { doubt: 0.7, needs_look: true }),
     shot(3, { doubt: 0.9, references: names("mine.png") }),
-    shot(4, { doubt: null, state: "outdated" }),
+    shot(4, { doubt: null, state: "outdated", needs_look: true }),
   ];
-  assertEquals(numbers(list.arrange(shots, "order")), [1, 2, 3, 4]);
-  assertEquals(numbers(list.arrange(shots, "unsure")), [3, 2, 1, 4]);
-  assertEquals(numbers(list.arrange(shots, "needs-look")), [2]);
+  assertEquals(numbers(list.arrange(shots, "all")), [1, 2, 3, 4]);
+  assertEquals(numbers(list.arrange(shots, "unsure")), [2, 3, 4]);
+  assertEquals(numbers(list.arrange(shots, "no-picture")), [1]);
+  assertEquals(numbers(list.arrange(shots, "unsure-first")), [3, 2, 1, 4]);
+  assertEquals(numbers(list.arrange(shots, "needs-look")), [2, 3, 4]); // as they are counted everywhere
   assertEquals(numbers(list.arrange(shots, "by-me")), [3]);
   assertEquals(numbers(list.arrange(shots, "not-rendered")), [2, 3, 4]);
-  assertEquals(list.countShots(shots), { order: 4, unsure: 2, "needs-look": 1, "by-me": 1, "not-rendered": 3 });
+  assertEquals(Object.values(list.countShots(shots)), [4, 3, 1, 4, 3, 1, 3]);
 });
 
 Deno.test("thumbnails tell of doubt, and shots stay where they stand meanwhile", () => {
   const given = [shot(1, { doubt: null }), shot(2, { doubt: 0.6 }), shot(3, { doubt: null })];
-  /** @type {Record<number, {doubt: number}>} */
-  const made = {};
-  const thumbnails = { version: 0, of: (/** @type {number} */ frame) => made[frame] ?? null };
+  const store = new FilmStore("a", () => {});
+  store.setShots(/** @type {any} */ ({ frames: 30, shots: given }));
   const listing = new Listing();
-  listing.update(given, "unsure", thumbnails);
+  const update = (/** @type {list.Order} */ order = "unsure-first") =>
+    listing.update(store.state.shots, store.listShots(), order);
+  update();
   assertEquals(numbers(listing.listed), [2, 1, 3]);
-  made[given[2].middle] = { doubt: 0.9 };
-  thumbnails.version++;
-  listing.update(given, "unsure", thumbnails);
+  store.set({ doubts: new Map([[given[2].middle, 0.9], [given[1].middle, 0.1]]) });
+  update();
   assertEquals(listing.listed.map(({ number, doubt }) => [number, doubt]), [[2, 0.6], [1, null], [3, 0.9]]);
-  listing.update([...given], "unsure", thumbnails);
+  store.setShots(/** @type {any} */ ({ frames: 30, shots: given }));
+  update();
   assertEquals(numbers(listing.listed), [3, 2, 1]);
+  assertEquals([store.listShots().filter(list.wantsLook).length, listUnsure(store.listShots(), null).length], [2, 2]);
+  update("unsure");
+  assertEquals(numbers(listing.listed), [2, 3]);
 });
 
 Deno.test("doubt and scores are words", () => {

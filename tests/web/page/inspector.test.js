@@ -1,7 +1,9 @@
 import {
   inSteps,
+  mixedOf,
   qualities,
   renderSeconds,
+  scopeOf,
   shotsOf,
   unlessOwn,
   valuesOf,
@@ -34,7 +36,23 @@ Deno.test("a choice is for the film, a shot, or the chosen ones", () => {
   assertEquals(shotsOf("film", 3, new Set([1])), null);
   assertEquals(shotsOf("shot", 3, new Set()), [3]);
   assertEquals(shotsOf("chosen", 3, new Set([11, 2])), [2, 11]);
-  assertEquals(shotsOf("chosen", 3, new Set()), null);
+});
+
+Deno.test("only a choice for the film reaches the whole film", () => {
+  assertEquals([shotsOf("chosen", 3, new Set()), shotsOf("shot", null, new Set([1, 2]))], [[], []]);
+  assertEquals([new Set(), new Set([2]), new Set([2, 5])].map((chosen) => scopeOf("chosen", chosen)), [
+    "shot",
+    "shot",
+    "chosen",
+  ]);
+  assertEquals(scopeOf("film", new Set()), "film");
+});
+
+Deno.test("what differs among the chosen shots is mixed, whoever says it", () => {
+  const shots = [{ saturation: null, edge_filter: "fgs" }, { saturation: 1, edge_filter: "none" }];
+  assertEquals(mixedOf(MODEL, {}, shots), new Set(["edge_filter"]));
+  assertEquals(mixedOf(MODEL, { saturation: 1.2 }, shots), new Set(["saturation", "edge_filter"]));
+  assertEquals([mixedOf(MODEL, {}, []), mixedOf(MODEL, {}, shots.slice(1))], [new Set(), new Set()]);
 });
 
 Deno.test("what a shot does not say, the film says, then the model", () => {

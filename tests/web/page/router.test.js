@@ -55,6 +55,12 @@ Deno.test("another shot is a step to come back to, another frame is none", async
   store.set({ panel: "render" });
   await rest();
   assertEquals(entries.slice(2), ["/films/a?shot=3&frame=25&panel=render"]);
+  store.set({ frame: 24 }); // has not rested when the panel changes, or the film is left
+  store.set({ panel: "look" });
+  assertEquals(entries.slice(2), ["/films/a?shot=3&frame=24&panel=render", "/films/a?shot=3&frame=24"]);
+  store.set({ frame: 23 });
+  dispatchEvent(new Event("kc-leave"));
+  assertEquals(entries.slice(3), ["/films/a?shot=3&frame=23"]);
   router.stop();
 });
 

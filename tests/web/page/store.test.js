@@ -23,6 +23,54 @@ Deno.test("the shot of a frame is found among many", () => {
   assertEquals([0, 99, 100, 149_999].map((frame) => store.shotNumber(frame)), [1, 1, 2, 1500]);
 });
 
+/** Answers of a server that come when they are let go, in any order. */
+function slowServer() {
+  /** @type {{path: string, answer: (body: unknown) => void}[]} */
+  const waiting = [];
+  globalThis.fetch =
+    /** @type {any} */ ((/** @type {string} */ path, /** @type {RequestInit} */ { signal }) =>
+      new Promise((resolve, reject) => {
+        signal?.addEventListener("abort", () => reject(signal.reason));
+        waiting.push({ path, answer: (body) => resolve(Response.json(body)) });
+      }));
+  /** @param {string} ending of the address @param {unknown} body */
+  return async (ending, body) => {
+    waiting.splice(waiting.findIndex(({ path }) => path.endsWith(ending)), 1)[0].answer(body);
+    await new Promise((resolve) => setTimeout(resolve));
+  };
+}
+
+Deno.test("an older answer never takes the place of a newer one, and a film that was left hears of none", async () => {
+  const answer = slowServer();
+  const told = /** @type {string[]} */ ([]);
+  const store = new FilmStore("a", (text) => told.push(text));
+  const older = store.actions.reload();
+  await answer("/a", { revision: "1", looked_at: true });
+  const newer = store.actions.reload();
+  await answer("/shots", { frames: 1, shots: [{}] }); // of the older one
+  await answer("/players", {});
+  await answer("/a", { revision: "2" });
+  await answer("/players", {});
+  await answer("/first-look", { frame: 0 });
+  await Promise.all([older, newer]);
+  assertEquals([store.state.project?.revision, store.state.shots], ["2", null]);
+  const last = store.actions.reload();
+  store.close();
+  await last;
+  assertEquals([store.state.project?.revision, told], ["2", []]);
+});
+
+Deno.test("shots that get other numbers are not chosen any more", () => {
+  const store = new FilmStore("a", () => {});
+  const given = (/** @type {number} */ count) => /** @type {any} */ ({ frames: 9, shots: Array(count).fill({}) });
+  store.setShots(given(4));
+  store.set({ chosen: new Set([2, 3]) });
+  store.setShots(given(4));
+  assertEquals(store.state.chosen.size, 2);
+  store.setShots(given(5)); // a split, here or in another tab, or one that was taken back
+  assertEquals(store.state.chosen.size, 0);
+});
+
 Deno.test("keys have one name, whatever the keyboard says", () => {
   const press = (/** @type {string} */ key, /** @type {string} */ held = "") =>
     nameKeys({ key, ctrlKey: held.includes("C"), metaKey: held.includes("M"), shiftKey: held.includes("S") });

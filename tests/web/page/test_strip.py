@@ -22,6 +22,12 @@ def project(owner: Program, film: Path, references: list[Path]) -> str:
     return owner.begin(film, references, short_side=SIZE[0])
 
 
+def crisp(owner: Program, project: str) -> list[bool]:
+    """Which shots have crisp edges of colours of their own."""
+    told = owner.get(f"/projects/{project}/shots")["shots"]
+    return [shot["options"]["edge_filter"] == "fgs" for shot in told]
+
+
 def open_strip(page: Any) -> None:
     in_color(page).wait_for()
     expect(shots(page)).to_have_count(2)
@@ -38,9 +44,10 @@ class TestKeys:
             for key in ("Home", "Space", "Shift+ArrowRight"):
                 page.keyboard.press(key)
             expect(page.get_by_text("2 chosen", exact=True)).to_be_visible()
-            for key in ("Escape", "Enter"):
-                page.keyboard.press(key)
+            page.get_by_role("listbox", name="Shots").evaluate("list => list.blur()")
+            page.keyboard.press("Escape")
             expect(page.get_by_text("2 chosen", exact=True)).to_have_count(0)
+            page.get_by_role("listbox", name="Shots").press("Enter")
             expect(shots(page).nth(1)).to_have_attribute("aria-current", "true")
             page.keyboard.press("p")
             meadow = page.get_by_role("dialog").get_by_role("checkbox", name="meadow.jpg")
@@ -49,6 +56,18 @@ class TestKeys:
             page.keyboard.press("Space")
             page.get_by_role("button", name="Use these").press("Enter")
             until(lambda: owner.chosen(project)[1] == BOTH, "what was ticked")
+
+    def test_the_look_of_chosen_shots_never_becomes_that_of_the_film(
+        self, browser: Any, server: Server, owner: Program, project: str
+    ) -> None:
+        with visit(browser, server, f"films/{project}") as page:
+            open_strip(page)
+            shots(page).nth(0).click()
+            shots(page).nth(1).click(modifiers=["Control"])
+            page.get_by_role("button", name="2 shots", exact=True).click()
+            page.get_by_role("button", name="Choose none").click()
+            page.get_by_role("button", name="Crisp").click()
+            until(lambda: crisp(owner, project) == [True, False], "the look of the shot", 30)
 
     def test_a_cut_is_moved_by_one_frame(self, browser: Any, server: Server, owner: Program, project: str) -> None:
         with visit(browser, server, f"films/{project}?frame=9") as page:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from kinemacolor.options import EdgeFilter
 from kinemacolor.web.api.dependencies import OwnProject, ServiceDependency, UserKey
 from kinemacolor.web.api.files import make_dated_url, make_file_response, make_file_url
+from kinemacolor.web.api.routes import ApiRoute
 from kinemacolor.web.frame_times import FrameTimes, VideoFacts
 from kinemacolor.web.made_from import is_outdated
 from kinemacolor.web.preview_clip import read_clip_start
@@ -155,7 +156,7 @@ class Players(BaseModel):
     clip: PlayerView | None
 
 
-router = APIRouter(prefix="/projects/{project}")
+router = APIRouter(prefix="/projects/{project}", route_class=ApiRoute)
 
 
 @router.get("/frames/{frame}/look")

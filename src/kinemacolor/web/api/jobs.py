@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from kinemacolor.web.api.dependencies import OwnJob, OwnProject, ServiceDependency, UserKey
 from kinemacolor.web.api.files import make_file_response
+from kinemacolor.web.api.routes import ApiRoute
 from kinemacolor.web.job import JobView
 from kinemacolor.web.project_views import compute_revision
 from kinemacolor.web.requests import ProjectTask
@@ -23,7 +24,7 @@ POLL_SECONDS = 0.3
 KEEP_ALIVE_SECONDS = 15
 ACTIVE_STATES = ("queued", "running")
 ProjectId = Annotated[str, Query(max_length=64)]
-router = APIRouter()
+router = APIRouter(route_class=ApiRoute)
 
 
 class JobList(BaseModel):

@@ -10,14 +10,15 @@ from fastapi.responses import FileResponse, StreamingResponse
 
 from kinemacolor.web.api.dependencies import OwnProject, ServiceDependency, UserKey
 from kinemacolor.web.api.files import make_file_response
+from kinemacolor.web.api.routes import ApiRoute
 from kinemacolor.web.api.uploads import stored_uploads
 from kinemacolor.web.changes import FilmSource, ProjectChange, UploadedProject
 from kinemacolor.web.project_export import export_project as make_export
 from kinemacolor.web.project_views import ProjectView, list_result_files
-from kinemacolor.web.service import SuggestedFrame, read_suggestions
+from kinemacolor.web.suggestions import SuggestedFrame, read_suggestions
 
 ZIP_ANSWER: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}, "description": "The zip"}}
-router = APIRouter()
+router = APIRouter(route_class=ApiRoute)
 
 
 @router.get("/projects")
@@ -109,6 +110,6 @@ def get_picture(service: ServiceDependency, own_project: OwnProject) -> FileResp
 
 
 @router.get("/projects/{project}/suggestions")
-def list_suggestions(own_project: OwnProject) -> list[SuggestedFrame]:
+def list_suggestions(service: ServiceDependency, own_project: OwnProject) -> list[SuggestedFrame]:
     """List the frames that are worth colouring as references, the most useful first."""
-    return read_suggestions(own_project)
+    return read_suggestions(own_project, service.looker)

@@ -8,11 +8,12 @@ from fastapi.responses import FileResponse
 
 from kinemacolor.web.api.dependencies import OwnProject, ServiceDependency, UserKey
 from kinemacolor.web.api.files import make_file_response
+from kinemacolor.web.api.routes import ApiRoute
 from kinemacolor.web.api.uploads import stored_uploads
 from kinemacolor.web.changes import UploadedReference
 from kinemacolor.web.project_views import ProjectView
 
-router = APIRouter()
+router = APIRouter(route_class=ApiRoute)
 
 
 @router.post("/projects/{project}/references", status_code=201)

@@ -9,13 +9,14 @@ from pydantic import BaseModel
 
 from kinemacolor.web.api.dependencies import OwnProject
 from kinemacolor.web.api.files import make_file_response
+from kinemacolor.web.api.routes import ApiRoute
 from kinemacolor.web.made_from import is_outdated
 from kinemacolor.web.project import Project
 from kinemacolor.web.response_headers import make_report_policy
 from kinemacolor.web.storage import NotFoundError
 
 PUBLIC_PATHS = ("results", "report", "survey", "look", "thumbs", "references", "stills", "compare.mp4", "try.mp4")
-router = APIRouter()
+router = APIRouter(route_class=ApiRoute)
 
 
 class FaultMeaning(BaseModel):

@@ -3,9 +3,10 @@
 from fastapi import APIRouter, Request
 
 from kinemacolor.web.api.dependencies import ServiceDependency, UserKey
+from kinemacolor.web.api.routes import ApiRoute
 from kinemacolor.web.session_view import SessionView, view_session
 
-router = APIRouter()
+router = APIRouter(route_class=ApiRoute)
 
 
 @router.get("/session")

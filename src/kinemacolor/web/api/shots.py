@@ -7,12 +7,13 @@ from pydantic import BaseModel
 
 from kinemacolor.plan.document import Plan
 from kinemacolor.web.api.dependencies import OwnProject, ServiceDependency
+from kinemacolor.web.api.routes import ApiRoute
 from kinemacolor.web.changes import PlanChange, ShotEdit
 from kinemacolor.web.requests import OutputFormat, RenderFilm, format_render_command
 from kinemacolor.web.shot_edits import apply_shot_edit
 from kinemacolor.web.shot_views import ShotList, list_detected_shots, view_shots
 
-router = APIRouter()
+router = APIRouter(route_class=ApiRoute)
 
 
 class RenderCommand(BaseModel):
@@ -54,12 +55,18 @@ def change_plan(service: ServiceDependency, own_project: OwnProject, change: Pla
 
 @router.get("/projects/{project}/command")
 def get_command(
+    service: ServiceDependency,
     own_project: OwnProject,
     form: Annotated[OutputFormat | None, Query()] = None,
     *,
     layer: bool = False,
     confidence: bool = False,
 ) -> RenderCommand:
-    """Get the command line that renders the plan as the task ``render`` would."""
-    task = RenderFilm(form=form, layer=layer, confidence=confidence)
-    return RenderCommand(command=format_render_command(own_project, task))
+    """Get the command line that renders the plan as the task ``render`` would.
+
+    On a server with passwords it has the names in the project's folder alone.
+    """
+    command = format_render_command(own_project, RenderFilm(form=form, layer=layer, confidence=confidence))
+    if service.options.passwords:
+        command = service.storage.hide_server_paths(command)
+    return RenderCommand(command=command)

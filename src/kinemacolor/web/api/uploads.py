@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.web.api.dependencies import ServiceDependency, UserKey
+from kinemacolor.web.api.routes import ApiRoute
 from kinemacolor.web.service import Service
 from kinemacolor.web.uploads import OffsetError, UploadView
 
@@ -24,7 +25,7 @@ PIECE_BODY: dict[str, Any] = {
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
-router = APIRouter()
+router = APIRouter(route_class=ApiRoute)
 
 
 class UploadRequest(BaseModel):

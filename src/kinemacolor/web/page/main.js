@@ -1,6 +1,6 @@
 /** The page: which view the address asks for, and what stands around every view. */
 import { listenTo, live } from "./core/client.js";
-import { load } from "./core/notify.js";
+import { notify } from "./core/notify.js";
 import { StoreController } from "./core/store.js";
 import { shared } from "./core/styles.js";
 import { icon } from "./core/icons.js";
@@ -37,6 +37,27 @@ function refuseFiles(event) {
   event.dataTransfer.dropEffect = "none";
 }
 
+/** What nobody waited for and that went wrong; what was given up is nothing. @param {PromiseRejectionEvent} event */
+function tellOfFault({ reason }) {
+  if (reason instanceof DOMException && reason.name === "AbortError") return;
+  const isLoading = reason instanceof TypeError && /import|module/i.test(reason.message);
+  const words = isLoading
+    ? "A part of the page did not load. Is the server still running?"
+    : `That went wrong: ${reason}`;
+  notify(words, "problem");
+}
+
+/** Shows the keys there are, unless it is a letter of a text. @param {KeyboardEvent} event */
+async function help(event) {
+  if (event.key !== "?" || event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey) return;
+  const path = event.composedPath();
+  const [target] = /** @type {HTMLElement[]} */ (path);
+  if (target.matches?.("input, textarea, select") || path.some((one) => one instanceof HTMLDialogElement)) return;
+  await showKeys();
+}
+
+const showKeys = async () => (await import("./core/keys.js")).showHelp();
+
 /** What the bar of every view has at its end: the keys, and light or dark. */
 class PageButtons extends LitElement {
   static styles = [
@@ -52,10 +73,9 @@ class PageButtons extends LitElement {
   render() {
     const theme = document.documentElement.dataset.theme === "light" ? "dark" : "light";
     const change = () => (setTheme(theme), this.requestUpdate());
-    const help = async () => (await load(import("./core/keys.js")))?.showHelp();
     const [keys, words] = ["Keys (?)", theme === "light" ? "Light window" : "Dark window"];
     return html`
-      <button class="button bare desk" title=${keys} aria-label=${keys} @click=${help}>${icon("keyboard")}</button>
+      <button class="button bare desk" title=${keys} aria-label=${keys} @click=${showKeys}>${icon("keyboard")}</button>
       <button class="button bare" title=${words} aria-label=${words} @click=${change}>
         ${icon(theme === "light" ? "sun" : "moon")}
       </button>
@@ -84,6 +104,14 @@ class App extends LitElement {
         border-top: 1px solid var(--line);
         background: var(--surface-1);
       }
+      .bar {
+        display: flex;
+        align-items: center;
+        height: var(--top-height);
+        padding: 0 var(--space-2);
+        border-bottom: 1px solid var(--line);
+        background: var(--surface-1);
+      }
       kc-queue,
       .trouble {
         grid-area: 2 / 1;
@@ -109,8 +137,9 @@ class App extends LitElement {
     /** @type {string | null} */
     this.film = null;
     this.name = "";
-    /** Parts that were asked for, and did come or may still. @type {Set<string>} */
-    this.parts = new Set();
+    this.cameFromHome = false;
+    /** What loads the window of a film, or why that did not work. @type {Promise<unknown> | null} */
+    this.loading = null;
     new StoreController(this, () => live);
     this.addEventListener("click", (event) => this.#follow(event));
     this.addEventListener("dragover", refuseFiles);
@@ -121,6 +150,8 @@ class App extends LitElement {
       this.requestUpdate();
     });
     addEventListener("popstate", () => this.#show());
+    addEventListener("unhandledrejection", tellOfFault);
+    addEventListener("keydown", help);
     addEventListener("beforeunload", (event) => live.state.uploads.length && event.preventDefault());
   }
 
@@ -141,6 +172,7 @@ class App extends LitElement {
 
   /** @param {string} address */
   #goTo(address) {
+    dispatchEvent(new Event("kc-leave"));
     history.pushState(null, "", address);
     this.#show();
   }
@@ -150,32 +182,43 @@ class App extends LitElement {
     if (film !== this.film) this.name = "";
     this.film = film;
     listenTo(film);
-    if (film) void this.#need("film", () => import("./film/film-view.js"));
+    if (film && !this.loading) {
+      this.loading = import("./film/film-view.js").then(() => this.requestUpdate(), () => {
+        this.loading = null;
+        if (this.film) this.#goTo("/");
+        notify("The window of the film did not load. Is the server still running?", "problem");
+      });
+    }
     this.requestUpdate();
   }
 
-  /** Loads a part once; one that did not come is asked for again. @param {string} part @param {() => Promise<unknown>} ask */
-  async #need(part, ask) {
-    if (this.parts.has(part)) return;
-    this.parts.add(part);
-    if (!(await load(ask()))) this.parts.delete(part);
-  }
-
   updated() {
-    const running = live.state.jobs.find((job) => job.state === "running");
+    const running = live.state.trouble ? undefined : live.state.jobs.find((job) => job.state === "running");
     const [sending] = live.state.uploads;
     const done = sending ? sending.received / sending.size : running?.expected ? running.done / running.expected : null;
     const part = done === null ? null : `${Math.min(99, Math.round(100 * done))} %`;
     document.title = [part, this.name, "Kinemacolor"].filter(Boolean).join(" · ");
     if (live.state.jobs.length || live.state.others || live.state.uploads.length) {
-      void this.#need("queue", () => import("./queue/queue-line.js"));
+      import("./queue/queue-line.js").catch(() => {}); // tried again with the next event; that nothing answers is told
     }
+  }
+
+  /** Until the window of a film is loaded, home stays, or its bar stands there alone. */
+  #drawView() {
+    const isLoaded = customElements.get("kc-film");
+    if (this.film && isLoaded) return html`<kc-film .film=${this.film}></kc-film>`;
+    this.cameFromHome ||= !this.film;
+    return this.cameFromHome
+      ? html`<kc-home aria-busy=${this.film ? "true" : "false"}></kc-home>`
+      : html`<div class="bar" aria-busy="true"><a class="button bare" href="/" aria-label="Home">${
+        icon("home")
+      }</a></div>`;
   }
 
   render() {
     const { trouble } = live.state;
     return html`
-      ${this.film ? html`<kc-film .film=${this.film}></kc-film>` : html`<kc-home></kc-home>`}
+      ${this.#drawView()}
       ${trouble ? html`<p class="trouble" role="status">${icon("warn")} ${trouble}</p>` : nothing}
       <kc-queue></kc-queue>
       <kc-toasts></kc-toasts>

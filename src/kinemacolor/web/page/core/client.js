@@ -35,9 +35,10 @@ export async function request(method, path, body, signal) {
       headers: body === undefined ? {} : { "Content-Type": isBlob ? "application/octet-stream" : "application/json" },
       body: body === undefined ? undefined : isBlob ? body : JSON.stringify(body),
     });
-    text = await response.text();
+    text = await response.text(); // breaks, too, where the connection does
   } catch (error) {
     if (signal?.aborted) throw error;
+    void lose();
     throw new Problem("The server does not answer. Is it still running?", 0);
   }
   if (response.status === 204) return null;
@@ -108,6 +109,15 @@ export class Latest {
 /** Where a browser notes the uploads that it began. */
 export const UPLOADS_KEY = "kinemacolor-uploads";
 
+/** Whether uploads may wait for their file; looked at here so that nothing is loaded where none does. */
+export function hasUnfinished() {
+  try {
+    return (localStorage.getItem(UPLOADS_KEY) ?? "{}") !== "{}";
+  } catch {
+    return false; // a browser that keeps nothing
+  }
+}
+
 /** @type {Promise<Session> | null} */
 let session = null;
 
@@ -147,14 +157,18 @@ export const live = new Store(
   /** @type {Live} */ ({ jobs: [], others: 0, uploads: [], revision: null, trouble: null }),
 );
 
-const PATIENCE = 2000; // ms of silence that are not worth a word
+const PATIENCE = 2000; // ms without a connection that are not worth a word
+const SILENCE = 6000; // ms in which something that runs was heard of before
 const [SHORTEST, LONGEST] = [1000, 15000]; // ms between two tries
+
+const NO_CONNECTION = "No connection to the server; it is tried again";
 
 /** @type {EventSource | null} */
 let source = null;
 let wait = SHORTEST;
 let retry = 0;
 let telling = 0;
+let doubting = 0;
 /** @type {string | null} */
 let listenedTo = null;
 
@@ -175,19 +189,34 @@ function open() {
     [wait, telling] = [SHORTEST, 0];
     const { jobs, others, revision } = JSON.parse(event.data);
     live.set({ jobs, others, revision, trouble: null });
+    doubtSoon();
   };
   source.onerror = () => void lose();
 }
 
-/** The stream broke: the browser's own tries end when a server refuses, so ours go on instead. */
+/** A stream may stay open although the server is gone or hangs: where something runs and nothing is told of it, it is asked. */
+function doubtSoon() {
+  clearTimeout(doubting);
+  if (!live.state.jobs.some((job) => job.state === "running")) return;
+  const ask = () => get("/session", AbortSignal.timeout(SILENCE)).then(doubtSoon, lose);
+  doubting = setTimeout(() => void ask(), SILENCE);
+}
+
+/**
+ * The stream broke, or a request had no answer: it is tried anew. The browser's own tries end when a server refuses, so ours go
+ * on instead.
+ */
 async function lose() {
-  source?.close();
+  if (!source) return; // it is waited for
+  source.close();
+  source = null;
+  clearTimeout(doubting);
   clearTimeout(retry);
   retry = setTimeout(open, wait);
   wait = Math.min(LONGEST, 2 * wait);
   if (telling || live.state.trouble) return;
-  telling = setTimeout(() => (telling = 0, live.set({ trouble: "The server does not answer; waiting" })), PATIENCE);
-  const problem = await get("/session").then(() => null, (error) => (error instanceof Problem ? error : null));
+  telling = setTimeout(() => (telling = 0, live.set({ trouble: NO_CONNECTION })), PATIENCE);
+  const problem = await get("/session", AbortSignal.timeout(SILENCE)).then(() => null, (error) => error);
   if (!problem) [, telling] = [clearTimeout(telling), 0]; // it answers: only the stream ended
   if (problem?.status === 401) {
     live.set({ trouble: "The server does not know this browser any more: open the address it printed" });

@@ -109,7 +109,7 @@ class Dialog extends LitElement {
       }
       .keys dl {
         display: grid;
-        grid-template-columns: 1fr auto;
+        grid-template-columns: minmax(10em, 1fr) auto;
         gap: var(--space-1) var(--space-3);
       }
       .keys dd {

@@ -9,6 +9,7 @@ import { Store } from "./store.js";
 
 /** @typedef {import("./api.d.ts").ProjectView} ProjectView */
 /** @typedef {import("./api.d.ts").ShotList} ShotList */
+/** @typedef {import("./api.d.ts").ShotView} ShotView */
 /** @typedef {import("./api.d.ts").JobView} JobView */
 /** @typedef {import("./api.d.ts").FrameLook} FrameLook */
 /** @typedef {import("./api.d.ts").Players} Players */
@@ -37,6 +38,7 @@ import { Store } from "./store.js";
  * @property {any} origin where the colour of a point comes from: `{row, column, answer}`; null: not asked
  * @property {{saturation?: number, edge_filter?: string} | null} trial what is being tried in the inspector, not yet in the plan
  * @property {Set<number>} chosen numbers of the shots that are chosen together
+ * @property {ReadonlyMap<number, number>} doubts that thumbnails tell, 0..1, by the middle frames of shots
  */
 
 /** @param {string} id @returns {FilmState} */
@@ -60,6 +62,7 @@ const makeState = (id) => ({
   origin: null,
   trial: null,
   chosen: new Set(),
+  doubts: new Map(),
 });
 
 /** @extends {Store<FilmState>} */
@@ -85,6 +88,30 @@ export class FilmStore extends Store {
     this.painting = null;
     /** Takes away what `offerUndo` told last. @type {() => void} */
     this.withdraw = () => {};
+    /** What `listShots` gave last, and of what it was made. @type {{shots: unknown, doubts: unknown, listed: ShotView[]}} */
+    this.known = { shots: null, doubts: null, listed: [] };
+  }
+
+  /** The shots, with what their thumbnails tell of doubt where the server knows none; the same list until one changes. */
+  listShots() {
+    const { shots, doubts } = this.state;
+    if (shots !== this.known.shots || doubts !== this.known.doubts) {
+      const listed = (shots?.shots ?? []).map((/** @type {ShotView} */ shot) => ({
+        ...shot,
+        doubt: shot.doubt ?? doubts.get(shot.middle) ?? null,
+      }));
+      this.known = { shots, doubts, listed };
+    }
+    return this.known.listed;
+  }
+
+  /**
+   * Other shots: where there are more or fewer, they have other numbers, and none stays chosen.
+   * @param {ShotList | null} shots @param {Partial<FilmState>} [changes] that belong to them
+   */
+  setShots(shots, changes = {}) {
+    const isSame = shots?.shots.length === this.state.shots?.shots.length;
+    this.set({ ...changes, shots, chosen: isSame ? this.state.chosen : new Set() });
   }
 
   /**
@@ -129,7 +156,7 @@ export class FilmStore extends Store {
   /** The shot that holds `frame`. @param {number} [frame] */
   shot(frame = this.state.frame) {
     const number = this.shotNumber(frame);
-    return number === null ? null : this.state.shots?.shots[number - 1] ?? null;
+    return number === null ? null : this.listShots()[number - 1] ?? null;
   }
 }
 
@@ -191,7 +218,8 @@ function makeActions(store) {
   /** @param {"undo" | "redo"} way @returns {Promise<boolean | undefined>} */
   function step(way) {
     store.withdraw();
-    return actions.change(async () => ({ project: await post(store.path(`/${way}`)) }));
+    // All of it is read anew before any of it is shown: a plan may be gone that the pictures of shots are made by.
+    return actions.change(async () => (await post(store.path(`/${way}`)), {}));
   }
 
   const actions = {
@@ -201,7 +229,7 @@ function makeActions(store) {
     reload: () =>
       attempt(() =>
         store.reading.run(readAll, async (known) => {
-          store.set(known);
+          store.setShots(known.shots, known);
           await actions.showFrame(store.state.frame, { again: true });
           return true;
         })
@@ -216,7 +244,7 @@ function makeActions(store) {
       attempt(async () => {
         const change = ++store.changes;
         const known = await work();
-        if (change === store.changes) store.set(known);
+        if (change === store.changes) store.setShots(known.shots ?? store.state.shots, known);
         await actions.reload();
         return true;
       }),

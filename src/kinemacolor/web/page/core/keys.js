@@ -14,6 +14,15 @@ import { nameKeys, showKeys } from "./key-names.js";
  * @property {(event: KeyboardEvent) => boolean} [when] whether it does so now
  */
 
+const ANYWHERE = {
+  title: "Everywhere",
+  shortcuts: [
+    { keys: ["?"], words: "These keys" },
+    { keys: ["Tab"], words: "The next control" },
+    { keys: ["Escape"], words: "Close a list, a dialog" },
+  ],
+};
+
 /** @type {Set<Shortcuts>} */
 const groups = new Set();
 
@@ -24,7 +33,7 @@ const groups = new Set();
 function isTaken(event) {
   if (event.defaultPrevented || event.isComposing || event.altKey) return true;
   const path = /** @type {Element[]} */ (event.composedPath());
-  if (path.some((one) => one instanceof HTMLDialogElement)) return true;
+  if (path.some((one) => one instanceof HTMLDialogElement || (one instanceof HTMLElement && one.popover))) return true;
   const [target] = path;
   if (!(target instanceof HTMLElement)) return false;
   if (target instanceof HTMLInputElement && !["checkbox", "radio", "button", "range"].includes(target.type)) {
@@ -50,7 +59,6 @@ function press(event) {
       return;
     }
   }
-  if (name === "?") void showHelp();
 }
 
 /** Whether the focus is in an element of that name. @param {Event} event @param {string} name */
@@ -60,7 +68,10 @@ export const comesFrom = (event, name) =>
 /** Shows all keys that do something now. */
 export async function showHelp() {
   const dialog = await load(import("./dialog.js"));
-  const shown = [...groups].filter((group) => group.shortcuts.length).map((group) =>
+  // The longest list last: the browser fills the columns in this order.
+  const listed = [...groups].filter(({ shortcuts }) => shortcuts.length)
+    .sort((one, other) => one.shortcuts.length - other.shortcuts.length);
+  const shown = [ANYWHERE, ...listed].map((group) =>
     html`
       <section>
         <h3>${group.title}</h3>

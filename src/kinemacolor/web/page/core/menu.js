@@ -33,6 +33,10 @@ class Menu extends LitElement {
     this.items = [];
   }
 
+  get #button() {
+    return /** @type {HTMLElement} */ (this.renderRoot.querySelector("button"));
+  }
+
   get #menu() {
     return /** @type {HTMLElement} */ (this.renderRoot.querySelector("[popover]"));
   }
@@ -44,7 +48,7 @@ class Menu extends LitElement {
   /** Beside its button, inside the window. @param {ToggleEvent} event */
   #place(event) {
     const isOpen = event.newState === "open";
-    this.renderRoot.querySelector("button")?.setAttribute("aria-expanded", String(isOpen));
+    this.#button.setAttribute("aria-expanded", String(isOpen));
     if (!isOpen) return;
     const [menu, button] = [this.#menu, this.getBoundingClientRect()];
     const { width, height } = menu.getBoundingClientRect();
@@ -54,14 +58,21 @@ class Menu extends LitElement {
     this.#buttons[0]?.focus();
   }
 
+  /** A list that goes with the focus in it gives it back. @param {ToggleEvent} event */
+  #leave(event) {
+    if (event.newState === "closed" && this.#menu.contains(this.shadowRoot?.activeElement ?? null)) {
+      this.#button.focus();
+    }
+  }
+
   /** @param {KeyboardEvent} event */
   #move(event) {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
     const buttons = this.#buttons;
     const index = buttons.indexOf(/** @type {HTMLElement} */ (this.shadowRoot?.activeElement));
-    buttons[(index + step + buttons.length) % buttons.length]?.focus();
+    const next = { ArrowDown: index + 1, ArrowUp: index - 1, Home: 0, End: -1 }[event.key];
+    if (next === undefined) return;
+    event.preventDefault();
+    buttons.at(next % buttons.length)?.focus();
   }
 
   render() {
@@ -76,7 +87,8 @@ class Menu extends LitElement {
       >
         ${icon(this.icon)}
       </button>
-      <div id="menu" class="menu" popover role="menu" @toggle=${this.#place} @keydown=${this.#move}>
+      <div id="menu" class="menu" popover role="menu" @beforetoggle=${this.#leave} @toggle=${this
+        .#place} @keydown=${this.#move}>
         ${this.items.map((item) => this.#draw(item))}
       </div>
     `;
@@ -85,7 +97,7 @@ class Menu extends LitElement {
   /** @param {Item} item */
   #draw(item) {
     const act = () => {
-      this.#menu.hidePopover();
+      this.#menu.hidePopover(); // its button has the focus then: what closes later gives it back to that
       item.act();
     };
     const inside = html`${icon(item.icon)} ${item.words}`;

@@ -51,6 +51,13 @@ function dismiss(message) {
   changed();
 }
 
+/** The element that has the focus, wherever it is. */
+function findFocused() {
+  let focused = document.activeElement;
+  while (focused?.shadowRoot?.activeElement) focused = focused.shadowRoot.activeElement;
+  return /** @type {HTMLElement | null} */ (focused);
+}
+
 /** Where messages appear; one for the whole page. While the pointer or the focus is on them they stay. */
 class Toasts extends LitElement {
   static styles = [
@@ -92,6 +99,26 @@ class Toasts extends LitElement {
   connectedCallback() {
     super.connectedCallback();
     changed = () => this.requestUpdate();
+    for (const moving of ["keydown", "pointerdown"]) addEventListener(moving, this.#note, true);
+  }
+
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    for (const moving of ["keydown", "pointerdown"]) removeEventListener(moving, this.#note, true);
+  }
+
+  /** What had the focus before a message took it. @type {HTMLElement | null} */
+  focusedLast = null;
+
+  #note = () => {
+    const focused = findFocused();
+    if (focused?.getRootNode() !== this.renderRoot) this.focusedLast = focused;
+  };
+
+  /** A message goes whose button had the focus. @param {Message} message */
+  #close(message) {
+    dismiss(message);
+    if (this.focusedLast?.isConnected) this.focusedLast.focus();
   }
 
   render() {
@@ -108,7 +135,7 @@ class Toasts extends LitElement {
   /** @param {Message} message */
   #draw(message) {
     const undo = () => {
-      dismiss(message);
+      this.#close(message);
       message.undo?.();
     };
     return html`
@@ -116,7 +143,7 @@ class Toasts extends LitElement {
         ${message.kind === "problem" ? icon("warn") : ""}
         <span dir="auto">${message.text}</span>
         ${message.undo ? html`<button class="undo button bare" @click=${undo}>Undo</button>` : ""}
-        <button class="button bare" aria-label="Close this message" @click=${() => dismiss(message)}>${icon(
+        <button class="button bare" aria-label="Close this message" @click=${() => this.#close(message)}>${icon(
           "close",
         )}</button>
       </div>

@@ -7,6 +7,8 @@
 /** @typedef {{shot: number | null, frame: number | null, panel: import("./film-store.js").Panel}} Place */
 
 const REST = 300; // ms
+/** What tells that the address is going to be another one: `kc-leave` comes from the page. */
+const LEAVING = ["kc-leave", "pagehide"];
 const PANELS = /** @type {const} */ (["look", "correct", "render", "report"]);
 
 /** @param {string | null} text @returns {number | null} */
@@ -37,19 +39,27 @@ export class FilmRouter {
     this.isGoing = false;
     this.stopListening = store.listen((state, before) => this.#follow(state, before));
     this.goBack = () => void this.go();
+    this.flush = () => this.#write();
     addEventListener("popstate", this.goBack);
+    for (const leaving of LEAVING) addEventListener(leaving, this.flush);
   }
 
   stop() {
-    clearTimeout(this.timer);
+    this.#rest();
     this.stopListening();
     removeEventListener("popstate", this.goBack);
+    for (const leaving of LEAVING) removeEventListener(leaving, this.flush);
+  }
+
+  #rest() {
+    clearTimeout(this.timer);
+    this.timer = 0;
   }
 
   /** Shows what the address says; frames of a film that is still unknown are kept until it is known. */
   async go() {
     if (location.pathname !== `/films/${this.store.state.id}`) return;
-    clearTimeout(this.timer);
+    this.#rest();
     const { shot, frame, panel } = readPlace(location.search);
     this.isGoing = true;
     this.store.set({ panel });
@@ -69,12 +79,20 @@ export class FilmRouter {
     const now = this.#place();
     const isOther = now.panel !== readPlace(location.search).panel;
     const isLeap = state.frame !== before.frame && this.timer === 0 && this.#isOtherShot(now);
-    if (isOther || isLeap) history.pushState(null, "", this.#address(now));
+    if (isOther || isLeap) {
+      this.#write(before);
+      history.pushState(null, "", this.#address(now));
+    }
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
-      this.timer = 0;
-      history.replaceState(null, "", this.#address(this.#place()));
-    }, REST);
+    this.timer = setTimeout(() => this.#write(), REST);
+  }
+
+  /** Writes a frame that waits to rest. @param {import("./film-store.js").FilmState} [state] */
+  #write(state) {
+    if (!this.timer) return;
+    clearTimeout(this.timer);
+    this.timer = 0;
+    history.replaceState(null, "", this.#address(this.#place(state)));
   }
 
   /** A frame of another shot than the address says: while frames run by, as in playing, they are one step. @param {Place} now */
@@ -83,10 +101,9 @@ export class FilmRouter {
     return now.shot !== (frame === null ? shot : this.store.shotNumber(frame));
   }
 
-  /** @returns {Place} */
-  #place() {
-    const { frame, panel } = this.store.state;
-    return { shot: this.store.shotNumber(), frame, panel };
+  /** @param {import("./film-store.js").FilmState} [state] @returns {Place} */
+  #place({ frame, panel } = this.store.state) {
+    return { shot: this.store.shotNumber(frame), frame, panel };
   }
 
   /** @param {Place} place */

@@ -13,7 +13,7 @@ export const shapes = css`
     align-items: center;
     gap: var(--space-2);
     flex: none;
-    min-height: 40px;
+    min-height: var(--head-height);
     padding: 0 var(--space-2) 0 var(--space-3);
   }
   .head h2 {
@@ -67,6 +67,11 @@ export const shapes = css`
     padding: var(--space-3);
     border-radius: var(--radius);
     background: var(--surface-2);
+  }
+  @media (max-width: 1180px) {
+    .card {
+      padding: var(--space-2);
+    }
   }
   .drop {
     display: flex;

@@ -139,7 +139,7 @@ export class Conversation {
 
   /** Frames that want a look. */
   listUnsure() {
-    return listUnsure(this.painting.film.state.shots?.shots ?? [], this.painting.state.report);
+    return listUnsure(this.painting.film.listShots(), this.painting.state.report);
   }
 
   /** Says where the frame that is looked at is unsure. @param {{frame: number, confidence: string} | null} look */

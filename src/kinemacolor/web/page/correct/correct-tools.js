@@ -132,7 +132,7 @@ class CorrectTools extends LitElement {
           )}
         </div>
         <span class="grow"></span>
-        <span class="soft small number">${shot === null ? "" : `shot ${shot}, `}frame ${frame ??
+        <span class="soft small number cut">${shot === null ? "" : `shot ${shot}, `}frame ${frame ??
           this.store.state.frame}</span>
       </div>
       <div class="scroll">
@@ -149,9 +149,6 @@ class CorrectTools extends LitElement {
         </div>
         <div class="${section("spread")} tight narrow">${this.#drawSpread()}</div>
         <div class="${section("strokes")} tight">${this.#drawStrokes(operationsOf(history))}</div>
-        <div class="${section("strokes")} tight">
-          <kc-where-next .store=${this.store}></kc-where-next>
-        </div>
         <div class="${section("strokes")} tight">
           <kc-give-picture .store=${this.store}></kc-give-picture>
         </div>
@@ -227,6 +224,15 @@ class CorrectTools extends LitElement {
     const listed = operations.map((operation, index) => ({ operation, index })).slice(-MOST_LISTED).reverse();
     return html`
       <div class="label">Strokes<span class="value">${operations.length}</span></div>
+      <label class="check">
+        <input
+          type="checkbox"
+          .checked=${painting.state.isWhole}
+          @change=${(/** @type {Event & {target: HTMLInputElement}} */ event) =>
+            painting.setWhole(event.target.checked)}
+        >
+        All other colours of this frame are right, too
+      </label>
       ${operations.length
         ? nothing
         : html`<span class="small soft">Paint what is wrong with the colour that it should have.</span>`}
@@ -245,15 +251,6 @@ class CorrectTools extends LitElement {
           </div>
         `
         : nothing}
-      <label class="check">
-        <input
-          type="checkbox"
-          .checked=${painting.state.isWhole}
-          @change=${(/** @type {Event & {target: HTMLInputElement}} */ event) =>
-            painting.setWhole(event.target.checked)}
-        >
-        All other colours of this frame are right, too
-      </label>
     `;
   }
 

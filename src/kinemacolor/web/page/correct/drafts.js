@@ -44,6 +44,12 @@ export class Drafts {
       .sort((one, other) => one - other);
   }
 
+  /** The frame that was painted on last and not kept; null: none. */
+  latest() {
+    const time = (/** @type {number} */ frame) => read(this.shelf, this.#name(frame))?.time ?? 0;
+    return this.frames().sort((one, other) => time(other) - time(one))[0] ?? null;
+  }
+
   /** @param {number} frame @param {Draft} draft @returns {boolean} false where there is no room for it */
   save(frame, { width, height, isWhole, history }) {
     if (history === EMPTY) return this.drop(frame);

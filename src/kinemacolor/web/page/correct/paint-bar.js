@@ -46,6 +46,7 @@ class PaintBar extends LitElement {
         div {
           flex-direction: row;
           justify-content: space-between;
+          gap: 0; /* seven of 44 px fit into 320 */
           padding: 2px var(--space-1);
           border-radius: 0;
         }

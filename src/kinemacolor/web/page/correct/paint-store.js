@@ -106,7 +106,7 @@ export class PaintStore extends Store {
     void this.conversation.findPlace(film.state.look);
   }
 
-  /** The film is closed: nothing is waited for any more. */
+  /** The film is left. */
   close() {
     this.stopListening();
     clearTimeout(this.timer);
@@ -138,6 +138,7 @@ export class PaintStore extends Store {
         base: null,
         problem: null,
         history: steps.EMPTY,
+        isWhole: false,
         selection: NONE,
         spread: NO_SPREAD,
         offer: null,

@@ -10,23 +10,30 @@ export const painterStyles = css`
     position: absolute;
     inset: 0;
     overflow: hidden;
-    background: var(--room);
     cursor: none;
     touch-action: none;
     user-select: none;
     -webkit-user-select: none;
     -webkit-touch-callout: none;
   }
+  .frame[aria-busy="false"] {
+    background: var(--room); /* until then the viewer's picture of the frame is seen */
+  }
   .frame:focus-visible {
-    outline-offset: 0;
+    outline-offset: -2px; /* nothing beside the frame is in sight */
   }
   .frame > img,
-  .frame > canvas {
+  .frame > canvas,
+  .frame > .doubt {
     position: absolute;
     inset: 0;
     width: 100%;
     height: 100%;
     pointer-events: none;
+  }
+  .doubt {
+    background: var(--doubt-hatch);
+    mask-size: 100% 100%;
   }
   .ring {
     position: absolute;

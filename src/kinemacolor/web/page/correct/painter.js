@@ -7,7 +7,7 @@ import { html, LitElement, nothing } from "../vendor/lit.js";
 import { StoreController } from "../core/store.js";
 import { Shortcuts } from "../core/keys.js";
 import { shared } from "../core/styles.js";
-import { turnIntoDoubt } from "../viewer/doubt.js";
+import { maskByDoubt } from "../viewer/doubt.js";
 import { outlineOf } from "./areas.js";
 import { hexOfRgb } from "./color.js";
 import { Hand } from "./hand.js";
@@ -103,7 +103,7 @@ class Painter extends LitElement {
         @contextmenu=${(/** @type {Event} */ event) => this.input.isTouch && event.preventDefault()}
       >
         ${base ? html`<img src=${base.picture} alt="" draggable="false">` : nothing}
-        <canvas class="doubt" ?hidden=${mode !== "doubt"}></canvas>
+        <div class="doubt" ?hidden=${mode !== "doubt"}></div>
         <canvas class="paint" width=${base?.width ?? 1} height=${base?.height ?? 1}>
         </canvas>
         <canvas class="marks" width=${base?.width ?? 1} height=${base?.height ?? 1}></canvas>
@@ -141,10 +141,7 @@ class Painter extends LitElement {
     this.doubt = wanted;
     const image = await readPixels(wanted).catch(() => null);
     if (!image || wanted !== this.doubt) return;
-    turnIntoDoubt(image.data);
-    const pen = this.#pen("doubt");
-    [pen.canvas.width, pen.canvas.height] = [image.width, image.height];
-    pen.putImageData(image, 0, 0);
+    maskByDoubt(/** @type {HTMLElement} */ (this.renderRoot.querySelector(".doubt")), image);
   }
 
   /** @param {string} name */

@@ -69,7 +69,7 @@ class Palette extends LitElement {
       @media (pointer: coarse) {
         .grid .swatch {
           aspect-ratio: auto;
-          min-height: 36px;
+          min-height: 40px;
         }
       }
       .now .swatch {

@@ -36,6 +36,25 @@ export function encodeLayer(layer) {
   return pen.canvas.toDataURL("image/png");
 }
 
+/**
+ * Draws the frame of a layer as large as it is.
+ * @param {HTMLCanvasElement} canvas @param {import("./layer.js").PaintLayer} layer @param {boolean} withStrokes as it is
+ * painted, or as it was before
+ */
+export function drawFrameOf(canvas, layer, withStrokes) {
+  [canvas.width, canvas.height] = [layer.width, layer.height];
+  const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  const image = pen.createImageData(layer.width, layer.height);
+  image.data.set(layer.picture);
+  pen.putImageData(image, 0, 0);
+  if (!withStrokes) return;
+  const strokes = makePen(layer.width, layer.height);
+  const painted = strokes.createImageData(layer.width, layer.height);
+  layer.draw(layer.whole, painted.data, false);
+  strokes.putImageData(painted, 0, 0);
+  pen.drawImage(strokes.canvas, 0, 0);
+}
+
 /** The colour of a loaded picture at a point, 0..1. @param {HTMLImageElement} image @param {number} x @param {number} y */
 export function colorOfPicture(image, x, y) {
   const [left, top] = [x * (image.naturalWidth - 1), y * (image.naturalHeight - 1)].map(Math.floor);

@@ -3,11 +3,13 @@
  * and can show the filmstrip, its child, instead; `<kc-spread-row>` is the frames alone.
  */
 import { css, html, LitElement, nothing } from "../vendor/lit.js";
+import { count } from "../core/format.js";
 import { icon } from "../core/icons.js";
 import { StoreController } from "../core/store.js";
 import { column, shared } from "../core/styles.js";
 import { operationsOf } from "./history.js";
 import { paintingOf } from "./paint-store.js";
+import { drawFrameOf } from "./pixels.js";
 
 /** @typedef {import("../core/film-store.js").FilmStore} FilmStore */
 /** @typedef {import("./paint-store.js").PaintState} PaintState */
@@ -19,8 +21,8 @@ export function describeSpread({ spread, history }) {
   const { status, asked, frames, problem } = spread;
   const strokes = operationsOf(history).length;
   const painted = strokes === 1 ? "1 stroke" : `${strokes} strokes`;
-  if (status === "shown") return { kind: "good", words: `${painted} on ${frames.length} frames`, more: PROMISE };
-  if (status === "working") return { kind: "on", words: `Colouring ${asked.length} frames`, more: "" };
+  if (status === "shown") return { kind: "good", words: `${painted} on ${frames.length + 1} frames`, more: PROMISE };
+  if (status === "working") return { kind: "on", words: `Colouring ${count(asked.length, "frame")}`, more: "" };
   if (status === "waiting") return { kind: "", words: painted, more: "Shown on other frames when you pause." };
   if (status === "failed") return { kind: "bad", words: "Not shown", more: problem ?? "" };
   if (strokes) return { kind: "", words: painted, more: "There is no other frame to show them on." };
@@ -28,7 +30,7 @@ export function describeSpread({ spread, history }) {
 }
 
 class SpreadRow extends LitElement {
-  static properties = { store: {}, both: { type: Boolean }, isBefore: { state: true } };
+  static properties = { store: {}, both: { type: Boolean } };
   static styles = [
     shared,
     column,
@@ -45,21 +47,22 @@ class SpreadRow extends LitElement {
       }
       li {
         flex: 0 1 auto;
+        align-self: center;
         min-width: 120px;
-        min-height: 0;
       }
-      li button {
-        display: flex;
-        flex-direction: column;
+      .one {
+        display: block;
         width: 100%;
-        height: 100%;
         border-radius: var(--radius);
         background: var(--surface-2);
         overflow: hidden;
         text-align: start;
       }
-      li button:hover {
+      button.one:hover {
         background: var(--surface-3);
+      }
+      .here {
+        outline: 2px solid var(--accent-line);
       }
       @media (max-width: 720px) {
         li {
@@ -68,18 +71,16 @@ class SpreadRow extends LitElement {
       }
       .pictures {
         display: flex;
-        flex: 1;
+        align-items: flex-start;
         gap: 1px;
-        min-height: 0;
       }
-      .pictures img,
-      .pictures .empty {
+      .pictures > * {
         flex: 0 1 auto;
         min-width: 0;
         width: calc(var(--picture-height, calc(var(--strip-height) - 76px)) * var(--aspect, 1.78));
-        height: 100%;
+        aspect-ratio: var(--aspect, 1.78);
         background: var(--room);
-        object-fit: contain;
+        object-fit: cover;
       }
       .stale {
         opacity: 0.5;
@@ -100,22 +101,52 @@ class SpreadRow extends LitElement {
     /** @type {FilmStore | null} */
     this.store = null;
     this.both = false;
-    this.isBefore = false;
     new StoreController(this, () => this.store && paintingOf(this.store));
   }
 
   render() {
     if (!this.store) return nothing;
-    const { spread, base } = paintingOf(this.store).state;
+    const { spread, base, frame: here } = paintingOf(this.store).state;
     if (base) this.style.setProperty("--aspect", String(base.width / base.height));
     const isStale = spread.status === "waiting" || spread.status === "working";
     const frames = spread.frames.length
       ? spread.frames
       : spread.asked.map((frame) => ({ frame, before: null, after: null }));
+    const after = frames.filter(({ frame }) => frame > (here ?? -1));
+    const before = frames.filter((one) => !after.includes(one));
     return html`
       <ul aria-label="How the strokes spread" aria-busy=${spread.status === "working"}>
-        ${frames.map((one) => this.#draw(one, isStale))}
+        ${before.map((one) => this.#draw(one, isStale))} ${base && here !== null ? this.#drawHere(here) : nothing}
+        ${after.map((one) => this.#draw(one, isStale))}
       </ul>
+    `;
+  }
+
+  updated() {
+    const painting = this.store && paintingOf(this.store);
+    if (!painting?.layer) return;
+    const drawn = String(painting.state.drawn);
+    for (const canvas of /** @type {NodeListOf<HTMLCanvasElement>} */ (this.renderRoot.querySelectorAll("canvas"))) {
+      if (canvas.dataset.drawn === drawn) continue;
+      canvas.dataset.drawn = drawn;
+      drawFrameOf(canvas, painting.layer, canvas.dataset.with === "strokes");
+    }
+  }
+
+  /** The frame that is painted on, from the painter: what the others are held against. @param {number} frame */
+  #drawHere(frame) {
+    return html`
+      <li aria-current="true">
+        <div class="one here">
+          <span class="pictures">
+            ${this.both
+              ? html`<canvas data-with="nothing" role="img" aria-label="Frame ${frame} before"></canvas>`
+              : nothing}
+            <canvas data-with="strokes" role="img" aria-label="Frame ${frame} painted"></canvas>
+          </span>
+          <span class="caption number"><span>frame ${frame}</span><span>here</span></span>
+        </div>
+      </li>
     `;
   }
 
@@ -127,10 +158,10 @@ class SpreadRow extends LitElement {
     const picture = (url, words) => url ? html`<img src=${url} alt=${words}>` : html`<span class="empty"></span>`;
     return html`
       <li>
-        <button title="Paint on frame ${frame}, too" @click=${() => film.actions.showFrame(frame)}>
+        <button class="one" title="Paint on frame ${frame}, too" @click=${() => film.actions.showFrame(frame)}>
           <span class="pictures ${isStale ? "stale" : ""}">
-            ${this.both || this.isBefore ? picture(before, `Frame ${frame} before`) : nothing}
-            ${this.both || !this.isBefore ? picture(after, `Frame ${frame} after`) : nothing}
+            ${this.both ? picture(before, `Frame ${frame} before`) : nothing}
+            ${picture(after, `Frame ${frame} after`)}
           </span>
           <span class="caption number">
             <span>frame ${frame}</span><span>${away > 0 ? "+" : "−"}${Math.abs(away)}</span>

@@ -3,6 +3,7 @@
  *
  * @typedef {{shot: number, frame: number, doubt: number, reason: string}} Unsure
  */
+import { wantsLook } from "../filmstrip/shot-list.js";
 import { describeFault } from "../core/faults.js";
 
 /**
@@ -13,7 +14,7 @@ export function listUnsure(shots, report) {
   /** @type {Map<number, any>} */
   const reported = new Map((report?.shots ?? []).map((/** @type {any} */ one) => [one.number, one]));
   return shots
-    .filter((shot) => shot.needs_look)
+    .filter(wantsLook)
     .map((shot) => {
       const seen = reported.get(shot.number);
       const isInside = seen && seen.least_sure >= shot.first && seen.least_sure <= shot.last;

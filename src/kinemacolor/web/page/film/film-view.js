@@ -24,6 +24,9 @@ const PANELS = [["look", "Look"], ["correct", "Correct"], ["render", "Render"], 
 /** @type {Record<Panel, string>} */
 const PANEL_KEYS = { look: "Shift+L", correct: "Shift+C", render: "Shift+R", report: "Shift+P" };
 
+/** The frame that somebody painted on last, and did not keep. @param {string} film */
+const findDraft = async (film) => new (await import("../correct/drafts.js")).Drafts(film, localStorage).latest();
+
 class Film extends LitElement {
   static properties = { film: {}, place: { state: true }, isMissing: { state: true } };
   static styles = [shared, windowStyles];
@@ -112,25 +115,37 @@ class Film extends LitElement {
       live.listen(() => void hear()),
       store.listen((state, before) => {
         if (state.project?.title !== before.project?.title) this.#tell(state.project?.title ?? "");
-        if (state.panel !== before.panel) this.place = state.panel;
+        if (state.panel !== before.panel) {
+          this.place = state.panel;
+          requestAnimationFrame(() => this.#focusTab());
+        }
       }),
     ];
     this.stopListening = () => stops.forEach((stop) => stop());
     listenTo(this.film);
     void hear();
     await store.actions.reload();
-    if (store !== this.store) return;
+    if (store !== this.store) return; // it was left meanwhile
     isOpening = false;
     this.isMissing = !store.state.project;
     void hear();
     const hasPlace = shot !== null || store.state.plan;
-    if (store.state.shots && frame === null && hasPlace) await router.go();
+    const drafted = panel === "correct" && frame === null && shot === null ? await findDraft(this.film) : null;
+    if (drafted !== null) await store.actions.showFrame(drafted);
+    else if (store.state.shots && frame === null && hasPlace) await router.go();
     else if (shot !== null && !store.state.shots) store.set({ frame: 0 });
   }
 
   /** @param {string} name */
   #tell(name) {
     this.dispatchEvent(new CustomEvent("kc-name", { detail: name, bubbles: true, composed: true }));
+  }
+
+  /** What had the focus went with the panel it was in: its tab takes it. */
+  #focusTab() {
+    if (document.activeElement !== document.body) return;
+    const tabs = /** @type {NodeListOf<HTMLElement>} */ (this.renderRoot.querySelectorAll("[aria-selected=true]"));
+    [...tabs].find((tab) => tab.checkVisibility())?.focus();
   }
 
   /** @param {Place} place */

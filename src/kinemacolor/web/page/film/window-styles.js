@@ -51,6 +51,7 @@ export const windowStyles = css`
   }
   .name {
     max-width: 100%;
+    min-height: var(--control);
     padding: 0 var(--space-1);
     border-radius: var(--radius);
     font-size: var(--text-15);
@@ -120,12 +121,18 @@ export const windowStyles = css`
       scrollbar-width: none;
     }
     .switch .tabs {
+      gap: 0;
       height: 100%;
     }
     .switch .tab {
-      flex: 1;
+      flex: 1 0 auto;
       justify-content: center;
-      padding: 0 var(--space-2);
+      padding: 0 var(--space-1);
+    }
+  }
+  @media (max-width: 360px) {
+    .switch .tab {
+      font-size: var(--text-12);
     }
   }
 `;

@@ -82,7 +82,7 @@ class ChoosePictures extends LitElement {
 
   /** @returns {Shot[]} */
   get #shots() {
-    return (this.store?.state.shots?.shots ?? []).filter((shot) => this.numbers.includes(shot.number));
+    return (this.store?.listShots() ?? []).filter((shot) => this.numbers.includes(shot.number));
   }
 
   #close() {

@@ -30,7 +30,7 @@ class Filmstrip extends LitElement {
     /** @type {FilmStore | null} */
     this.store = null;
     /** @type {Order} */
-    this.order = "order";
+    this.order = "all";
     this.isChoosing = false;
     /** Number of the shot that the keys are on. @type {number | null} */
     this.active = null;
@@ -75,12 +75,15 @@ class Filmstrip extends LitElement {
       this.thumbnails?.stop();
       this.thumbnails = new Thumbnails(
         (frame) => store.path(`/frames/${frame}/thumbnail`),
-        () => this.requestUpdate(),
+        (frame, { doubt }) => {
+          if (doubt !== null) store.set({ doubts: new Map(store.state.doubts).set(frame, doubt) });
+          this.requestUpdate();
+        },
       );
     }
-    const shots = store.state.shots?.shots ?? [];
+    const shots = store.listShots();
     if (shots.length !== this.listing.shots.length) this.active = null; // they have other numbers
-    this.listing.update(shots, this.order, this.thumbnails);
+    this.listing.update(store.state.shots, shots, this.order);
     this.pictures = new Map(
       (store.state.project?.references ?? []).map((one) => [one.name, one.url]),
     );
@@ -102,7 +105,8 @@ class Filmstrip extends LitElement {
 
   #wantThumbnails() {
     const state = this.store?.state;
-    if (!state?.plan || !this.thumbnails) return;
+    if (!state?.plan) return this.thumbnails?.stop();
+    if (!this.thumbnails) return;
     const rest = JSON.stringify([state.plan.model, state.plan.options, [...this.pictures.values()]]);
     const { first, end } = this.scroller.findSeen(0);
     this.thumbnails.want(
@@ -133,12 +137,18 @@ class Filmstrip extends LitElement {
     const target = /** @type {Element} */ (event.target);
     const number = Number(target.closest("[data-shot]")?.getAttribute("data-shot"));
     if (!number) return;
-    const from = this.active ?? this.store?.shotNumber() ?? number;
+    const current = this.store?.shotNumber() ?? number;
+    const [from, wasClicked] = [this.active ?? current, this.active === current];
     this.active = number;
     if (event.shiftKey) {
       this.#choose([...this.store?.state.chosen ?? [], ...numbersBetween(this.#listed, from, number)]);
-    } else if (event.ctrlKey || event.metaKey || this.isChoosing) this.#toggle(number);
-    else {
+    } else if (this.isChoosing) this.#toggle(number);
+    else if (event.ctrlKey || event.metaKey) {
+      // The shot that was clicked before, which is shown now, is the first of those that are chosen together.
+      const isFirst = wasClicked && !this.store?.state.chosen.size && number !== current;
+      if (isFirst) this.#choose([current, number]);
+      else this.#toggle(number);
+    } else {
       this.store?.actions.showShot(number);
       if (target.closest("[data-act=pictures]")) this.#openPictures([number]);
     }
@@ -161,8 +171,7 @@ class Filmstrip extends LitElement {
     else if (key === " " && shot) this.#toggle(shot.number);
     else if (key.toLowerCase() === "a" && (ctrlKey || metaKey)) {
       this.#choose(this.#listed.map(({ number }) => number));
-    } else if (key === "Escape" && this.store?.state.chosen.size) this.#choose([]);
-    else return;
+    } else return;
     event.preventDefault();
   }
 

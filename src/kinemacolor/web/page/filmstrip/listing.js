@@ -1,4 +1,4 @@
-/** The shots as they are listed, with what their thumbnails tell of doubt where the server knows none. */
+/** The shots as they are listed. */
 import { arrange } from "./shot-list.js";
 
 /** @typedef {import("./shot-list.js").Shot} Shot */
@@ -10,24 +10,22 @@ export class Listing {
     this.shots = [];
     /** @type {Shot[]} as they are listed */
     this.listed = [];
-    /** @type {{given: Shot[] | null, order: Order | null, version: number}} */
-    this.madeOf = { given: null, order: null, version: 0 };
+    /** @type {{given: unknown, order: Order | null}} */
+    this.madeOf = { given: null, order: null };
   }
 
   /**
-   * Shots stay where they stand while more thumbnails come: only other shots, or another order, list them anew.
-   * @param {Shot[]} given @param {Order} order
-   * @param {{version: number, of: (frame: number) => {doubt: number | null} | null}} thumbnails
+   * Sorted by doubt, shots stay where they stand while thumbnails tell of it: only other shots, or another order, list them
+   * anew.
+   * @param {unknown} given what the server gave: another one, other shots
+   * @param {Shot[]} shots the same, with the doubt of thumbnails @param {Order} order
    */
-  update(given, order, thumbnails) {
-    const { version } = thumbnails;
-    const isOther = given !== this.madeOf.given;
-    const isMore = version !== this.madeOf.version;
-    if (isOther || isMore) {
-      this.shots = given.map((shot) => ({ ...shot, doubt: shot.doubt ?? thumbnails.of(shot.middle)?.doubt ?? null }));
+  update(given, shots, order) {
+    const isSorted = order === "unsure-first" && given === this.madeOf.given && order === this.madeOf.order;
+    if (shots !== this.shots || order !== this.madeOf.order) {
+      this.listed = isSorted ? this.listed.map((shot) => shots[shot.number - 1]) : arrange(shots, order);
     }
-    if (isOther || order !== this.madeOf.order) this.listed = arrange(this.shots, order);
-    else if (isMore) this.listed = this.listed.map((shot) => this.shots[shot.number - 1]);
-    this.madeOf = { given, order, version };
+    this.shots = shots;
+    this.madeOf = { given, order };
   }
 }

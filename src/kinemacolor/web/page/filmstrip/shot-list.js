@@ -10,12 +10,17 @@ const MOSTLY_SURE = 0.25, UNSURE = 0.5;
 /** Below this score a picture shows something else than the shot. */
 const POOR_SCORE = 0.5, GOOD_SCORE = 0.8;
 
-/** @typedef {"order" | "unsure" | "needs-look" | "by-me" | "not-rendered"} Order */
+/** @typedef {"all" | "unsure" | "no-picture" | "unsure-first" | "needs-look" | "by-me" | "not-rendered"} Order */
 
-/** The ways to list shots, in the order of the menu. @type {{name: Order, label: string}[]} */
+/** How many of the ways to list shots are always in sight; the rest are in a menu. */
+export const MAIN_ORDERS = 3;
+
+/** The ways to list shots. @type {{name: Order, label: string}[]} */
 export const ORDERS = [
-  { name: "order", label: "In order" },
-  { name: "unsure", label: "Unsure first" },
+  { name: "all", label: "All" },
+  { name: "unsure", label: "Unsure" },
+  { name: "no-picture", label: "No picture" },
+  { name: "unsure-first", label: "Unsure first" },
   { name: "needs-look", label: "Needs a look" },
   { name: "by-me", label: "Chosen by me" },
   { name: "not-rendered", label: "Not rendered" },
@@ -23,26 +28,27 @@ export const ORDERS = [
 
 /** @type {Record<Order, (shot: Shot) => boolean>} */
 const BELONGS = {
-  order: () => true,
-  unsure: (shot) => isUnsure(shot.doubt),
-  "needs-look": (shot) => shot.needs_look,
+  all: () => true,
+  unsure: (shot) => wantsLook(shot),
+  "no-picture": (shot) => lacksPicture(shot),
+  "unsure-first": () => true,
+  "needs-look": (shot) => wantsLook(shot),
   "by-me": (shot) => shot.references.some(({ score }) => score === null),
   "not-rendered": (shot) => shot.state !== "rendered",
 };
 
 /**
- * The shots of a way to list them. "Unsure first" leaves none out.
+ * The shots of a way to list them.
  * @param {Shot[]} shots @param {Order} order
  */
 export function arrange(shots, order) {
-  if (order === "order") return shots;
-  if (order === "unsure") {
+  if (order === "unsure-first") {
     return [...shots].sort((one, other) => (other.doubt ?? -1) - (one.doubt ?? -1) || one.number - other.number);
   }
   return shots.filter(BELONGS[order]);
 }
 
-/** How many shots belong to each way to list them; of "Unsure first", how many are unsure. @param {Shot[]} shots */
+/** How many shots belong to each way to list them. @param {Shot[]} shots */
 export function countShots(shots) {
   const counts = /** @type {Record<Order, number>} */ ({});
   for (const { name } of ORDERS) counts[name] = shots.filter(BELONGS[name]).length;
@@ -54,6 +60,9 @@ export const describeDoubt = (doubt) => doubt < MOSTLY_SURE ? "sure" : doubt < U
 
 /** @param {number | null} doubt 0..1; null: unknown */
 export const isUnsure = (doubt) => doubt !== null && doubt >= UNSURE;
+
+/** Is it unsure, or does the report name it? All parts of the page count by this. @param {Shot} shot */
+export const wantsLook = (shot) => shot.needs_look || isUnsure(shot.doubt);
 
 /** @type {Record<Shot["state"], string>} */
 const STATES = {
@@ -73,10 +82,10 @@ export function describeScore(score) {
 }
 
 /** Would another picture help this shot most? @param {Shot} shot */
-export function wantsPicture(shot) {
-  const isPoor = shot.references.every(({ score }) => score !== null && score < POOR_SCORE);
-  return shot.needs_look || isPoor || isUnsure(shot.doubt);
-}
+export const wantsPicture = (shot) => wantsLook(shot) || lacksPicture(shot);
+
+/** Does no picture fit it? @param {Shot} shot */
+const lacksPicture = (shot) => shot.references.every(({ score }) => score !== null && score < POOR_SCORE);
 
 /** The numbers from one shot to another as they are listed. @param {Shot[]} listed @param {number} from @param {number} to */
 export function numbersBetween(listed, from, to) {

@@ -8,7 +8,7 @@ import { shared } from "../core/styles.js";
 import { css, html, LitElement, nothing } from "../vendor/lit.js";
 import { canMoveCut, canSplit, nearestCut } from "./cuts.js";
 import { describeJob, findShotJob } from "./finding.js";
-import { countShots, ORDERS } from "./shot-list.js";
+import { countShots, MAIN_ORDERS, ORDERS } from "./shot-list.js";
 
 /** @typedef {import("../core/film-store.js").FilmStore} FilmStore */
 /** @typedef {import("./shot-list.js").Order} Order */
@@ -49,10 +49,8 @@ class ShotTools extends LitElement {
       h2 {
         font-weight: var(--weight-strong);
       }
-      select {
-        width: auto;
-        max-width: 200px;
-        border-color: transparent;
+      .segment {
+        gap: 4px;
       }
       .gap {
         flex: 1;
@@ -99,7 +97,7 @@ class ShotTools extends LitElement {
     /** @type {Shot[]} */
     this.shots = [];
     /** @type {Order} */
-    this.order = "order";
+    this.order = "all";
     this.isChoosing = false;
     /** What the last key did, where a message for each press would be too many. */
     this.told = "";
@@ -114,7 +112,13 @@ class ShotTools extends LitElement {
         (this.store?.state.panel !== "correct" || comesFrom(event, "kc-filmstrip")) &&
         this.#find(tool.name)?.can === true,
     }));
-    new Shortcuts(this, "Shots", shortcuts);
+    const none = {
+      keys: ["Escape"],
+      words: "Choose no shot",
+      act: () => this.#chooseNone(),
+      when: () => Boolean(this.store?.state.chosen.size),
+    };
+    new Shortcuts(this, "Shots", [...shortcuts, none]);
   }
 
   /** @param {string} name */
@@ -184,11 +188,14 @@ class ShotTools extends LitElement {
     ];
   }
 
-  /** Merges or splits: shots get other numbers, so none stays chosen. @param {object} edit @param {string} told */
+  #chooseNone() {
+    this.store?.set({ chosen: new Set() });
+  }
+
+  /** Merges or splits. @param {object} edit @param {string} told */
   async #edit(edit, told) {
     const store = this.store;
     if (!(await store?.actions.editShots(edit)) || !store) return;
-    store.set({ chosen: new Set() });
     store.offerUndo(told);
   }
 
@@ -209,17 +216,12 @@ class ShotTools extends LitElement {
 
   render() {
     const state = this.store?.state;
-    const counts = countShots(this.shots);
     const tools = this.#tools();
     const job = this.store && findShotJob(this.store);
     return html`
       <div class="bar" role="toolbar" aria-label="Shots">
         <h2>Shots</h2>
-        <select aria-label="Which shots are listed" .value=${this.order} @change=${this.#pickOrder}>
-          ${ORDERS.map(({ name, label }) =>
-            html`<option value=${name} ?selected=${name === this.order}>${label} (${counts[name]})</option>`
-          )}
-        </select>
+        ${this.#drawOrders()}
         ${this.#drawChosen(state?.chosen ?? new Set())}
         <span class="told soft small cut number" role="status">${job
           ? describeJob(job, this.shots.length)
@@ -231,9 +233,27 @@ class ShotTools extends LitElement {
     `;
   }
 
-  /** @param {Event} event */
-  #pickOrder(event) {
-    this.#tell("order", /** @type {HTMLSelectElement} */ (event.target).value);
+  /** Which shots are listed: the usual ways, with what was chosen of the others, and those in a menu. */
+  #drawOrders() {
+    const counts = countShots(this.shots);
+    const seen = ORDERS.filter(({ name }, index) => index < MAIN_ORDERS || name === this.order);
+    const items = ORDERS.slice(MAIN_ORDERS).map(({ name, label }) => ({
+      icon: name === this.order ? "check" : "filter",
+      words: name === "unsure-first" ? label : `${label} ${counts[name]}`,
+      act: () => this.#tell("order", name),
+    }));
+    return html`
+      <div class="segments number" role="group" aria-label="Which shots are listed">
+        ${seen.map(({ name, label }) =>
+          html`
+            <button class="segment" aria-pressed=${name === this.order} @click=${() => this.#tell("order", name)}>
+              ${label}${name === "unsure-first" ? nothing : html`<span class="count">${counts[name]}</span>`}
+            </button>
+          `
+        )}
+      </div>
+      <kc-menu label="More ways to list shots" icon="filter" .items=${items}></kc-menu>
+    `;
   }
 
   /** @param {Set<number>} chosen */
@@ -243,8 +263,7 @@ class ShotTools extends LitElement {
     return html`
       <span class="chip" title=${list([...chosen].sort((one, other) => one - other))}>
         <span role="status">${words}</span>
-        <button class="button bare" aria-label="Choose none" title="Choose none (Esc)" @click=${() =>
-          this.store?.set({ chosen: new Set() })}>
+        <button class="button bare" aria-label="Choose none" title="Choose none (Esc)" @click=${this.#chooseNone}>
           ${icon("close", 12)}
         </button>
       </span>

@@ -22,15 +22,13 @@ export const thumbnailKey = (shot, rest) =>
 export class Thumbnails {
   /**
    * @param {(frame: number) => string} path of a thumbnail below `/api`
-   * @param {() => void} changed is called when there is a new one
+   * @param {(frame: number, thumbnail: Thumbnail) => void} changed is called when there is a new one
    */
   constructor(path, changed) {
     this.path = path;
     this.changed = changed;
     /** @type {Map<number, {key: string, thumbnail: Thumbnail | null}>} by middle frame; null: it cannot be made */
     this.made = new Map();
-    /** Another one, when there is a new thumbnail. */
-    this.version = 0;
     /** @type {Wish[]} */
     this.wanted = [];
     /** @type {Map<string, AbortController>} by key */
@@ -74,8 +72,7 @@ export class Thumbnails {
       const thumbnail = await get(this.path(frame), asking.signal);
       if (asking.signal.aborted) return;
       this.made.set(frame, { key, thumbnail });
-      this.version++;
-      this.changed();
+      this.changed(frame, thumbnail);
     } catch (error) {
       if (asking.signal.aborted) return;
       if (!(error instanceof Problem)) throw error;

@@ -1,15 +1,13 @@
 /** The films there are, as cards: found, ordered, opened, renamed, exported, removed. */
-import { live, patch, post, Problem, remove } from "../core/client.js";
+import { hasUnfinished, live, patch, post, Problem, remove } from "../core/client.js";
 import { bytes, clock, count, day } from "../core/format.js";
 import { icon } from "../core/icons.js";
 import "../core/menu.js";
 import { load, notify } from "../core/notify.js";
 import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
-import { dropBegun, listBegun } from "../core/uploads.js";
-import { html, LitElement, nothing, repeat } from "../vendor/lit.js";
+import { css, html, LitElement, nothing, repeat } from "../vendor/lit.js";
 import { describeState, orderFilms } from "./films.js";
-import { filmListStyles } from "./film-list-styles.js";
 
 /** @typedef {import("../core/api.d.ts").ProjectView} ProjectView */
 /** @typedef {import("./films.js").Order} Order */
@@ -28,7 +26,130 @@ class FilmList extends LitElement {
     begun: { state: true },
     removed: { state: true },
   };
-  static styles = [shared, filmListStyles];
+  static styles = [
+    shared,
+    css`
+      .bar {
+        display: flex;
+        align-items: center;
+        gap: var(--space-2);
+        margin: var(--space-6) 0 var(--space-3);
+      }
+      h2 {
+        font-size: var(--text-15);
+        font-weight: var(--weight-strong);
+      }
+      .bar input,
+      .bar select {
+        width: auto;
+      }
+      .bar input {
+        min-width: 200px;
+      }
+      .begun {
+        display: flex;
+        align-items: center;
+        gap: var(--space-2);
+        margin-top: var(--space-3);
+        padding: var(--space-2) var(--space-3);
+        border-radius: var(--radius);
+        background: var(--surface-1);
+        overflow-wrap: anywhere;
+      }
+      ul {
+        display: grid;
+        grid-template-columns: repeat(auto-fill, minmax(224px, 1fr));
+        gap: var(--space-4);
+      }
+      li {
+        position: relative;
+        min-width: 0;
+        border-radius: var(--radius);
+        background: var(--surface-1);
+        overflow: hidden;
+      }
+      li:hover {
+        background: var(--surface-2);
+      }
+      .cover {
+        position: relative;
+        display: grid;
+        place-items: center;
+        aspect-ratio: 16 / 9;
+        background: var(--room);
+        color: var(--text-off);
+      }
+      .cover img {
+        position: absolute;
+        inset: 0;
+        width: 100%;
+        height: 100%;
+        object-fit: cover;
+      }
+      .cover progress {
+        position: absolute;
+        inset: auto 0 0;
+        height: 3px;
+        border-radius: 0;
+      }
+      .text {
+        display: flex;
+        flex-direction: column;
+        align-items: flex-start;
+        gap: 2px;
+        min-width: 0;
+        padding: var(--space-2) var(--space-2) var(--space-3) var(--space-3);
+      }
+      .text .row,
+      .text > .cut {
+        width: 100%;
+      }
+      .chip {
+        margin-bottom: 2px;
+      }
+      li:hover .chip {
+        background: var(--surface-3);
+      }
+      h3 {
+        font-size: var(--text-15);
+        font-weight: var(--weight-strong);
+      }
+      /* The whole card opens the film; what else can be pressed lies above. */
+      h3 a {
+        color: inherit;
+        text-decoration: none;
+        outline: none;
+      }
+      h3 a::after {
+        position: absolute;
+        inset: 0;
+        border-radius: var(--radius);
+        content: "";
+      }
+      h3 a:focus-visible::after {
+        outline: 2px solid var(--focus);
+        outline-offset: -2px;
+      }
+      kc-menu {
+        position: relative;
+        z-index: 1;
+      }
+      @media (max-width: 720px) {
+        ul {
+          grid-template-columns: minmax(0, 1fr);
+          gap: var(--space-2);
+        }
+        li {
+          display: grid;
+          grid-template-columns: 124px minmax(0, 1fr);
+        }
+        .cover {
+          aspect-ratio: auto;
+          min-height: 93px;
+        }
+      }
+    `,
+  ];
 
   constructor() {
     super();
@@ -46,9 +167,13 @@ class FilmList extends LitElement {
     new StoreController(this, () => live);
   }
 
+  /** In the order in which they stand. @type {ProjectView[]} */
+  #shown = [];
+
   connectedCallback() {
     super.connectedCallback();
-    void this.#attempt(async () => this.begun = await listBegun());
+    if (!hasUnfinished()) return;
+    void this.#attempt(async () => this.begun = await (await import("../core/uploads.js")).listBegun());
   }
 
   /** @param {() => Promise<unknown>} work */
@@ -74,8 +199,16 @@ class FilmList extends LitElement {
     if (title) await this.#change(() => patch(`/projects/${project.id}`, { title }));
   }
 
+  /** Where one was removed the next one takes the focus, else the heading. @param {number} index */
+  #focusCard(index) {
+    const cards = /** @type {NodeListOf<HTMLElement>} */ (this.renderRoot.querySelectorAll("h3 a"));
+    const next = cards[Math.min(index, cards.length - 1)] ?? this.renderRoot.querySelector("h2");
+    next?.focus();
+  }
+
   /** @param {ProjectView} project */
   async #remove(project) {
+    const index = this.#shown.indexOf(project);
     const show = (/** @type {boolean} */ isRemoved) => {
       this.removed = isRemoved ? [...this.removed, project.id] : this.removed.filter((one) => one !== project.id);
     };
@@ -84,6 +217,8 @@ class FilmList extends LitElement {
       show(false);
     };
     show(true);
+    await this.updateComplete;
+    this.#focusCard(index);
     await this.#change(async () => {
       try {
         await remove(`/projects/${project.id}`);
@@ -97,13 +232,13 @@ class FilmList extends LitElement {
 
   /** @param {import("../core/uploads.js").Upload} upload */
   async #discard(upload) {
-    await this.#attempt(() => dropBegun(upload));
+    await this.#attempt(async () => (await import("../core/uploads.js")).dropBegun(upload));
     this.begun = this.begun.filter((one) => one !== upload);
   }
 
   render() {
     const kept = this.projects.filter((project) => !this.removed.includes(project.id));
-    const films = orderFilms(kept, this.wanted, this.order);
+    const films = this.#shown = orderFilms(kept, this.wanted, this.order);
     const isSent = (/** @type {{name: string, size: number}} */ one) =>
       live.state.uploads.some(({ name, size }) => name === one.name && size === one.size);
     return html`
@@ -130,7 +265,7 @@ class FilmList extends LitElement {
     const sort = (event) => this.order = /** @type {Order} */ (/** @type {HTMLSelectElement} */ (event.target).value);
     return html`
       <div class="bar">
-        <h2>Films</h2>
+        <h2 tabindex="-1">Films</h2>
         <span class="small faint number">${this.projects.length}</span>
         <span class="small faint number grow cut">
           ${this.#describeDisk()}

@@ -1,5 +1,5 @@
 /** Home: the films there are, and where a new one is dropped. Loads the rest when there is something for it to do. */
-import { get, Latest, live, Problem, readSession, UPLOADS_KEY } from "../core/client.js";
+import { get, hasUnfinished, Latest, live, Problem, readSession } from "../core/client.js";
 import { load, notify } from "../core/notify.js";
 import { shared } from "../core/styles.js";
 import { css, html, LitElement, nothing } from "../vendor/lit.js";
@@ -126,9 +126,13 @@ class Home extends LitElement {
 
   connectedCallback() {
     super.connectedCallback();
+    const ofStates = (/** @type {typeof live.state} */ one) => one.jobs.map((job) => `${job.id} ${job.state}`).join();
+    let known = live.state.jobs.length ? ofStates(live.state) : null; // null: nothing was heard yet
     this.stopListening = live.listen((state, before) => {
-      const ofStates = (/** @type {typeof state} */ one) => one.jobs.map((job) => `${job.id} ${job.state}`).join();
-      if (ofStates(state) !== ofStates(before) || before.trouble && !state.trouble) void this.reload();
+      const now = ofStates(state);
+      const isOther = known !== null && now !== known;
+      known = now;
+      if (isOther || before.trouble && !state.trouble) void this.reload();
     });
     void this.reload();
   }
@@ -263,12 +267,3 @@ class Home extends LitElement {
   }
 }
 customElements.define("kc-home", Home);
-
-/** Whether uploads may wait for their file; looked at here so that nothing is loaded where none does. */
-function hasUnfinished() {
-  try {
-    return (localStorage.getItem(UPLOADS_KEY) ?? "{}") !== "{}";
-  } catch {
-    return false;
-  }
-}

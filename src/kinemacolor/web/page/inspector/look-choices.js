@@ -38,13 +38,22 @@ export function renderSeconds({ jobs, id, project }) {
 /** A working size that a plan may have. @param {number} pixels */
 export const inSteps = (pixels) => Math.max(SMALLEST, Math.min(LARGEST, Math.round(pixels / 4) * 4));
 
+/** @typedef {"film" | "shot" | "chosen"} Scope what a choice is for */
+
 /**
- * Numbers of the shots that a choice is for; null: the whole film.
- * @param {"film" | "shot" | "chosen"} scope @param {number | null} shot @param {Set<number>} chosen
+ * What a choice is for now: where fewer than two shots are chosen, those are none any more, and it is for the one that is seen.
+ * @param {Scope} scope @param {Set<number>} chosen @returns {Scope}
+ */
+export const scopeOf = (scope, chosen) => (scope === "chosen" && chosen.size < 2 ? "shot" : scope);
+
+/**
+ * Numbers of the shots that a choice is for; null: the whole film, and only where that is what it is for.
+ * @param {Scope} scope @param {number | null} shot @param {Set<number>} chosen
  */
 export function shotsOf(scope, shot, chosen) {
-  if (scope === "chosen" && chosen.size) return [...chosen].sort((one, other) => one - other);
-  return scope === "shot" && shot !== null ? [shot] : null;
+  if (scope === "film") return null;
+  if (scope === "chosen") return [...chosen].sort((one, other) => one - other);
+  return shot === null ? [] : [shot];
 }
 
 /**
@@ -57,6 +66,18 @@ export function valuesOf(model, film, shot) {
     saturation: shot?.saturation ?? film.saturation ?? model.saturation,
     edge_filter: shot?.edge_filter ?? film.edge_filter ?? model.edge_filter,
   };
+}
+
+/**
+ * Which of these values are not the same for all of these shots.
+ * @param {ModelView} model @param {Partial<ShotOptions>} film @param {Partial<ShotOptions>[]} shots
+ * @returns {Set<string>}
+ */
+export function mixedOf(model, film, shots) {
+  const [first, ...others] = shots.map((shot) => Object.entries(valuesOf(model, film, shot)));
+  return new Set(
+    (first ?? []).filter(([, value], at) => others.some((one) => one[at][1] !== value)).map(([name]) => name),
+  );
 }
 
 /**

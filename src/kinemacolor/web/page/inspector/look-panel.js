@@ -5,13 +5,22 @@ import { span } from "../core/format.js";
 import { icon } from "../core/icons.js";
 import { StoreController } from "../core/store.js";
 import { filled, shared } from "../core/styles.js";
-import { inSteps, qualities, renderSeconds, SHARPNESS, shotsOf, unlessOwn, valuesOf } from "./look-choices.js";
+import { wantsLook } from "../filmstrip/shot-list.js";
+import {
+  inSteps,
+  mixedOf,
+  qualities,
+  renderSeconds,
+  scopeOf,
+  SHARPNESS,
+  shotsOf,
+  unlessOwn,
+  valuesOf,
+} from "./look-choices.js";
 import { panel } from "./panel-styles.js";
 
 /** @typedef {import("../core/film-store.js").FilmStore} FilmStore */
 /** @typedef {import("../core/api.d.ts").ModelView} ModelView */
-
-const UNSURE = 0.35; // doubt from which a shot counts as unsure
 
 class LookPanel extends LitElement {
   static properties = { store: { attribute: false }, scope: { state: true }, models: { state: true } };
@@ -24,10 +33,12 @@ class LookPanel extends LitElement {
     super();
     /** @type {FilmStore | null} */
     this.store = null;
-    /** @type {"film" | "shot" | "chosen"} */
+    /** @type {import("./look-choices.js").Scope} */
     this.scope = "film";
     /** @type {ModelView[]} */
     this.models = [];
+    /** Names of the values that differ among the shots that are chosen. @type {Set<string>} */
+    this.mixed = new Set();
     new StoreController(this, () => this.store);
   }
 
@@ -36,6 +47,11 @@ class LookPanel extends LitElement {
     void this.store?.actions.attempt(async () => {
       this.models = (await readSession()).models;
     });
+  }
+
+  /** Shots that were chosen together may be so no more: then the choice does not come back by itself. */
+  willUpdate() {
+    if (this.store) this.scope = scopeOf(this.scope, this.store.state.chosen);
   }
 
   /** The model of the plan; the default one until there is a plan. */
@@ -48,7 +64,9 @@ class LookPanel extends LitElement {
   async change(changes) {
     const store = this.store;
     if (!store?.state.plan) return;
-    const numbers = shotsOf(this.scope, store.shotNumber(), store.state.chosen);
+    const { chosen } = store.state;
+    const numbers = shotsOf(scopeOf(this.scope, chosen), store.shotNumber(), chosen);
+    if (numbers && !numbers.length) return;
     if (!numbers) await store.actions.changePlan({ options: changes });
     else await store.actions.editShots({ options: Object.fromEntries(numbers.map((number) => [number, changes])) });
     store.set({ trial: null });
@@ -58,9 +76,11 @@ class LookPanel extends LitElement {
     const { store, model } = this;
     if (!store || !model) return nothing;
     const { plan, project } = store.state;
-    const shot = store.shot();
-    const isOfShot = this.scope !== "film" && shot !== null;
-    const values = valuesOf(model, plan?.options ?? {}, isOfShot ? shot.options : undefined);
+    const numbers = shotsOf(this.scope, store.shotNumber(), store.state.chosen);
+    const isOfShot = Boolean(numbers?.length);
+    const options = (numbers ?? []).map((number) => store.state.shots?.shots[number - 1]?.options ?? {});
+    const values = valuesOf(model, plan?.options ?? {}, options[0]);
+    this.mixed = mixedOf(model, plan?.options ?? {}, options);
     return html`
       <div class="head">
         <h2>Look</h2>
@@ -69,7 +89,11 @@ class LookPanel extends LitElement {
       <div class="scroll">
         ${plan ? nothing : html`<p class="part told">${waiting(store)}</p>`}
         <fieldset class="part" ?disabled=${!plan}>
-          <legend class="unseen">Look of ${isOfShot ? "the shot" : "the film"}</legend>
+          <legend class="unseen">Look of ${this.scope === "chosen"
+            ? "the chosen shots"
+            : isOfShot
+            ? "the shot"
+            : "the film"}</legend>
           ${this.#strength(values.saturation, model, isOfShot)} ${this.#sharpness(values.edge_filter, model, isOfShot)}
           ${this.#quality(values.short_side, model, isOfShot)}
         </fieldset>
@@ -114,11 +138,14 @@ class LookPanel extends LitElement {
   #strength(value, model, isOfShot) {
     const store = /** @type {FilmStore} */ (this.store);
     const shown = store.state.trial?.saturation ?? value;
+    const isMixed = this.mixed.has("saturation") && store.state.trial?.saturation === undefined;
     /** @param {Event} event */
     const numberOf = (event) => Number(/** @type {HTMLInputElement} */ (event.target).value) / 100;
     return html`
       <div class="field">
-        <div class="named"><label for="strength">Strength</label><output>${Math.round(100 * shown)} %</output></div>
+        <div class="named"><label for="strength">Strength</label><output>${isMixed
+          ? "mixed"
+          : `${Math.round(100 * shown)} %`}</output></div>
         <input
           type="range" id="strength" min="0" max="200" step="5" .value=${live(String(Math.round(100 * shown)))}
           .style=${filled(100 * shown, 0, 200)}
@@ -140,7 +167,8 @@ class LookPanel extends LitElement {
       this.store?.set({ trial: { ...this.store.state.trial, edge_filter: filter } });
       void this.change({ edge_filter: unlessOwn(filter, this.#otherwise(model, isOfShot).edge_filter) });
     };
-    return segments("Sharpness of colour edges", SHARPNESS, shown, choose);
+    const isMixed = this.mixed.has("edge_filter") && this.store?.state.trial?.edge_filter === undefined;
+    return segments("Sharpness of colour edges", SHARPNESS, isMixed ? null : shown, choose);
   }
 
   /** @param {number} value @param {ModelView} model @param {boolean} isOfShot */
@@ -151,7 +179,8 @@ class LookPanel extends LitElement {
     /** @param {number} size */
     const choose = (size) =>
       void this.change({ short_side: unlessOwn(size, this.#otherwise(model, isOfShot).short_side) });
-    return segments("Quality", offered, value, choose, cost);
+    const isMixed = this.mixed.has("short_side");
+    return segments("Quality", offered, isMixed ? null : value, choose, isMixed ? undefined : cost);
   }
 
   /** @param {number} size @param {ModelView} model @param {boolean} isOfShot */
@@ -222,15 +251,13 @@ class LookPanel extends LitElement {
 
   #doubtful() {
     const store = /** @type {FilmStore} */ (this.store);
-    const shots = (store.state.shots?.shots ?? []).filter((/** @type {any} */ one) =>
-      one.needs_look || (one.doubt ?? 0) > UNSURE
-    );
+    const shots = store.listShots().filter(wantsLook);
     const here = store.shotNumber() ?? 0;
-    const next = shots.find((/** @type {any} */ one) => one.number > here) ?? shots[0];
+    const next = shots.find((one) => one.number > here) ?? shots[0];
     if (store.state.project?.is_photograph) return nothing;
     return html`
       <div class="part">
-        <h3>Unsure shots <span class="value">${shots.length || "none known"}</span></h3>
+        <h3>Shots that want a look <span class="value">${shots.length || "none known"}</span></h3>
         <div class="pair">
           <button class="button" ?disabled=${!next} @click=${() =>
             store.actions.showShot(next.number)}>Next one</button>
@@ -244,14 +271,14 @@ customElements.define("kc-look-panel", LookPanel);
 
 /**
  * One of a few, side by side.
- * @template T @param {string} name @param {{value: T, words: string}[]} offered @param {T} value
+ * @template T @param {string} name @param {{value: T, words: string}[]} offered @param {T | null} value null: several
  * @param {(value: T) => void} choose @param {string} [told]
  */
 function segments(name, offered, value, choose, told) {
   return html`
     <div class="field">
       <div class="named"><span>${name}</span><span class="value">${told ??
-        offered.find((one) => one.value === value)?.words ?? ""}</span></div>
+        (value === null ? "mixed" : offered.find((one) => one.value === value)?.words ?? "")}</span></div>
       <div class="segments wide" role="group" aria-label=${name}>
         ${offered.map((one) =>
           html`<button class="segment" aria-pressed=${String(one.value === value)} @click=${() =>

@@ -41,6 +41,12 @@ export const panel = css`
     color: var(--text-soft);
     font-variant-numeric: tabular-nums;
   }
+  .choice {
+    display: flex;
+    align-items: center;
+    gap: var(--space-2);
+    min-height: var(--control);
+  }
   .pair {
     display: grid;
     grid-template-columns: 1fr 1fr;

@@ -106,7 +106,7 @@ class ReportPanel extends LitElement {
                   html`
                     <div>
                       <p>${describeFault(fault, text)}</p>
-                      <p class="small faint">${text}</p>
+                      <p class="small faint">${text.replace(/^[^:]*: /, "")}</p>
                     </div>
                   `
                 )}

@@ -6,8 +6,7 @@ import { isActive } from "../core/jobs.js";
 import { notify } from "../core/notify.js";
 import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
-import { html, LitElement, nothing, repeat } from "../vendor/lit.js";
-import { queueStyles } from "./queue-styles.js";
+import { css, html, LitElement, nothing, repeat } from "../vendor/lit.js";
 import { describeJob, describeSending, listJobs } from "./words.js";
 
 /** @typedef {import("../core/api.d.ts").JobView} JobView */
@@ -33,7 +32,76 @@ function tellOfEnds(jobs, before) {
 }
 
 class Queue extends LitElement {
-  static styles = [shared, queueStyles];
+  static styles = [
+    shared,
+    css`
+      .line {
+        display: flex;
+        align-items: center;
+        gap: var(--space-3);
+        min-height: calc(var(--queue-height) - 1px);
+        padding: 0 var(--space-2) 0 var(--space-3);
+        color: var(--text-soft);
+        font-size: var(--text-12);
+        font-variant-numeric: tabular-nums;
+        white-space: nowrap;
+      }
+      .line .button {
+        min-width: 24px;
+        min-height: 24px;
+      }
+      .line progress {
+        flex: none;
+        width: 120px;
+      }
+      .title {
+        color: var(--text);
+      }
+      .opener svg {
+        transform: rotate(180deg);
+      }
+      .opener[aria-expanded="true"] svg {
+        transform: none;
+      }
+      .menu {
+        position: fixed;
+        inset: auto var(--space-2) calc(var(--queue-height) + 4px) auto;
+        width: min(480px, calc(100vw - 2 * var(--space-2)));
+        max-height: 60dvh;
+        margin: 0;
+        padding: var(--space-2) var(--space-3);
+        background: var(--surface-1);
+        overflow: auto;
+      }
+      .menu .button {
+        width: auto;
+        background: var(--surface-2);
+      }
+      .menu .button.bare {
+        background: none;
+      }
+      li {
+        display: grid;
+        grid-template-columns: minmax(0, 1fr);
+        gap: var(--space-1);
+        padding: var(--space-2) 0;
+        border-bottom: 1px solid var(--line);
+        overflow-wrap: anywhere;
+      }
+      .menu > .row {
+        padding-top: var(--space-1);
+      }
+      @media (max-width: 720px) {
+        .line .button {
+          min-width: 44px;
+          min-height: 43px;
+        }
+        .what {
+          flex: 1;
+        }
+      }
+    `,
+  ];
 
   constructor() {
     super();

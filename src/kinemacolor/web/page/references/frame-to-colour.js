@@ -11,7 +11,7 @@ export const frameStyles = css`
   }
   .frames {
     display: grid;
-    grid-template-columns: repeat(auto-fill, minmax(72px, 1fr));
+    grid-template-columns: repeat(auto-fill, minmax(60px, 1fr));
     gap: var(--space-2);
   }
   @container (min-width: 400px) {

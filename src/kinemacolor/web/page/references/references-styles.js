@@ -82,10 +82,15 @@ export const referencesStyles = css`
   .empty {
     padding: var(--space-1) var(--space-3) var(--space-2);
   }
+  .scroll {
+    display: flex;
+    flex-direction: column;
+  }
   .advice {
-    display: grid;
-    gap: var(--space-3);
-    padding: var(--space-2) var(--space-3) var(--space-3);
+    padding: var(--space-2) var(--space-3) 0;
+  }
+  kc-wanted-picture {
+    margin-top: auto; /* at the foot, where it moves nothing when it comes */
   }
   .drop {
     flex: none;

@@ -69,6 +69,19 @@ class References extends LitElement {
     if (!used.length && frame !== null) void store.actions.showFrame(frame);
   }
 
+  /** The next one takes the focus of the one that goes, else the heading. @param {FilmStore} store @param {Reference} reference */
+  async #remove(store, { file }) {
+    const cards = () => /** @type {HTMLElement[]} */ ([...this.renderRoot.querySelectorAll(".reference .item")]);
+    const focused = this.renderRoot.querySelector(".reference:focus-within .item");
+    const index = cards().findIndex((one) => one === focused);
+    await store.actions.removeReference(file);
+    await this.updateComplete;
+    if (index < 0 || focused?.isConnected) return;
+    const left = cards();
+    const next = left[Math.min(index, left.length - 1)] ?? this.renderRoot.querySelector("h2");
+    /** @type {HTMLElement} */ (next).focus();
+  }
+
   render() {
     const store = this.store;
     if (!store) return nothing;
@@ -81,7 +94,7 @@ class References extends LitElement {
     return html`
       <div class="column">
         <div class="head">
-          <h2>References</h2>
+          <h2 tabindex="-1">References</h2>
           <span class="faint small">${groups.length || ""}</span>
           <span class="grow"></span>
           <button class="button bare" aria-label="Add pictures" title="Add pictures" @click=${this.#pick}>${icon(
@@ -98,12 +111,10 @@ class References extends LitElement {
               A reference is a picture in colour of what is seen here: its colours are carried over to everything that it fits.
             </p>
           `}
-          <div class="advice">
-            ${store.state.plan && shot && wantsPicture(shot)
-              ? html`<kc-wanted-picture .store=${store} .shot=${shot}></kc-wanted-picture>`
-              : nothing}
-            <kc-suggested-frames .store=${store}></kc-suggested-frames>
-          </div>
+          <kc-suggested-frames class="advice" .store=${store}></kc-suggested-frames>
+          ${store.state.plan && shot && wantsPicture(shot)
+            ? html`<kc-wanted-picture class="advice" .store=${store} .shot=${shot}></kc-wanted-picture>`
+            : nothing}
         </div>
         <button class="drop" @click=${this.#pick}>
           ${icon("picture")}
@@ -157,7 +168,7 @@ class References extends LitElement {
       : "not used";
     const facts = [where, frame === null ? "" : `is frame ${frame}`].filter(Boolean).join(" · ");
     /** @param {KeyboardEvent} event */
-    const press = (event) => event.key === "Delete" && void store.actions.removeReference(reference.file);
+    const press = (event) => event.key === "Delete" && void this.#remove(store, reference);
     return html`
       <li class=${classMap({ reference: true, chosen: hasChosen })}>
         <button class="item" aria-pressed=${hasChosen} title="${name}: ${facts}"
@@ -209,7 +220,7 @@ class References extends LitElement {
 
   /** What can be done with the reference of a photograph, too. @param {FilmStore} store @param {Reference} reference */
   #listCommonActs(store, reference) {
-    const remove = { icon: "trash", words: "Remove", act: () => void store.actions.removeReference(reference.file) };
+    const remove = { icon: "trash", words: "Remove", act: () => void this.#remove(store, reference) };
     if (reference.still_of !== null) return [remove];
     return [{ icon: "upload", words: "Replace…", act: () => void this.#replace(reference) }, remove];
   }

@@ -126,4 +126,12 @@ export const controlStyles = css`
       padding: 0;
     }
   }
+  @container (max-width: 350px) {
+    .place {
+      display: none;
+    }
+    .segment {
+      min-width: 36px;
+    }
+  }
 `;

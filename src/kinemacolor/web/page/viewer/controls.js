@@ -111,7 +111,6 @@ class Controls extends LitElement {
   }
 
   renderTime() {
-    const state = /** @type {import("../core/film-store.js").FilmStore} */ (this.store).state;
     const clip = this.stream?.isClip ? this.stream : null;
     return html`
       ${this.renderButton("back", "step-back", "Frame back (←)", () => this.go(this.frame - 1))}
@@ -119,7 +118,7 @@ class Controls extends LitElement {
         .frame=${this.frame}
         .frames=${this.frames}
         .rate=${this.clock.rate}
-        .shots=${state.shots?.shots ?? []}
+        .shots=${this.store?.listShots() ?? []}
         .clip=${clip}
         .words=${(/** @type {number} */ frame) => this.words(frame)}
         @kc-scrub=${(/** @type {CustomEvent<number>} */ event) => this.go(event.detail, true)}

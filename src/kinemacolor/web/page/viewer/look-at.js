@@ -2,6 +2,7 @@
 
 /** @typedef {import("../core/film-store.js").FilmState} FilmState */
 /** @typedef {import("./picture.js").Pictures} Pictures */
+/** @typedef {import("../core/api.d.ts").ReferenceView} Reference */
 
 /**
  * @param {FilmState} state
@@ -62,10 +63,10 @@ export function chooseSize(state) {
 /**
  * The pictures that give a shot its colours, with their addresses.
  * @param {FilmState} state @param {any} shot
- * @returns {{name: string, url: string}[]}
+ * @returns {Reference[]}
  */
 export function chooseReferences(state, shot) {
-  const all = /** @type {{name: string, url: string}[]} */ (state.project?.references ?? []);
+  const all = state.project?.references ?? [];
   /** @type {string[]} */
   const names = (state.look?.frame === state.frame ? state.look.references : null) ??
     (shot?.references ?? []).map((/** @type {any} */ { name }) => name);

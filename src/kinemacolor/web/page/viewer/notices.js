@@ -86,9 +86,9 @@ export const doubtLegend = (unsure, isOverGray, toggle) =>
   html`
     <div class="legend">
       <span class="swatch"></span>
-      <span>Unsure: nothing in the pictures explains it well${unsure === null
+      <span title="Nothing in the pictures explains this part of the frame well">Unsure${unsure === null
         ? ""
-        : ` · ${percent(unsure)} of the frame`}</span>
+        : ` · ${percent(unsure)}`}</span>
       <button type="button" class="button bare" aria-pressed=${isOverGray} title="Over gray (U)"
         @click=${toggle}>Over gray</button>
     </div>

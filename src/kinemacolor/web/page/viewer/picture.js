@@ -5,7 +5,7 @@
  * Event: `kc-loaded` when a picture came, or could not be loaded.
  */
 import { css, html, LitElement } from "../vendor/lit.js";
-import { drawDoubt } from "./doubt.js";
+import { maskByDoubt } from "./doubt.js";
 import { PictureLoader } from "./picture-loader.js";
 
 /**
@@ -51,6 +51,10 @@ export class Picture extends LitElement {
     :host([mode="doubt"][over-gray]) .color,
     :host(:not([mode="doubt"])) .doubt {
       display: none;
+    }
+    .doubt {
+      background: var(--doubt-hatch);
+      mask-size: 100% 100%;
     }
     :host([mode="divider"]) .color {
       clip-path: inset(0 0 0 var(--cut));
@@ -149,7 +153,7 @@ export class Picture extends LitElement {
       <div class="color" ?hidden=${!hasColor}>${this.color.shown?.image}</div>
       <canvas class="gray" ?hidden=${!isStream}></canvas>
       <canvas class="color" ?hidden=${!isStream}></canvas>
-      <canvas class="doubt" ?hidden=${!this.hasDoubt || isStream}></canvas>
+      <div class="doubt" ?hidden=${!this.hasDoubt || isStream}></div>
     `;
   }
 
@@ -160,8 +164,8 @@ export class Picture extends LitElement {
     stream.style.filter = saturate(this.saturation / (this.planned || 1));
     const { shown } = this.confidence;
     if (this.mode === "doubt" && shown && this.drawnDoubt !== shown.source) {
-      const canvas = /** @type {HTMLCanvasElement} */ (this.renderRoot.querySelector(".doubt"));
-      this.unsureShare = drawDoubt(canvas, shown.image);
+      const hatch = /** @type {HTMLElement} */ (this.renderRoot.querySelector(".doubt"));
+      this.unsureShare = maskByDoubt(hatch, shown.image);
       this.drawnDoubt = shown.source;
       this.dispatchEvent(new CustomEvent("kc-loaded"));
     }

@@ -1,65 +1,49 @@
 /**
- * `<kc-reference-pane>`: the pictures that give a shot its colours, beside the frame: one of them large. A press on the
- * large one makes the pane wider. In it a ring stands where a colour was found. Events: `kc-wider`, `kc-close`.
+ * `<kc-reference-pane>`: the pictures that give a shot its colours, beside the frame: one of them large, as high as the
+ * frame. In it a ring stands where a colour was found.
  */
-import { icon } from "../core/icons.js";
-import { column, shared } from "../core/styles.js";
+import { shared } from "../core/styles.js";
+import { labelOf } from "../references/reference-list.js";
 import { css, html, LitElement, nothing } from "../vendor/lit.js";
+
+/** @typedef {import("../core/api.d.ts").ReferenceView} Reference */
 
 class ReferencePane extends LitElement {
   static properties = {
     references: { attribute: false },
     found: { attribute: false },
-    isWide: { type: Boolean },
     chosen: { state: true },
   };
 
   static styles = [
     shared,
-    column,
     css`
       :host {
-        min-width: 0;
-        background: var(--surface-0);
-        overflow: hidden;
-      }
-      header {
-        display: flex;
-        align-items: center;
-        gap: var(--space-1);
-        padding: var(--space-1) var(--space-1) 0 var(--space-3);
-      }
-      header .cut {
-        flex: 1;
-        min-width: 0;
-        font-size: var(--text-12);
-        color: var(--text-soft);
-      }
-      .large {
-        flex: 1;
-        min-height: 0;
         display: grid;
         place-items: center;
-        padding: var(--space-2);
+        flex: var(--reference-aspect, 1.5) 1 0;
+        min-width: 0;
+        min-height: 0;
         container-type: size;
       }
-      .large button {
+      .large {
         position: relative;
-        padding: 0;
-        border: 0;
-        min-height: 0;
-        cursor: zoom-in;
-        max-width: 100%;
-        max-height: 100%;
+        width: min(100cqw, 100cqh * var(--reference-aspect, 1.5));
+        aspect-ratio: var(--reference-aspect, 1.5);
       }
-      :host([wide]) .large button {
-        cursor: zoom-out;
+      .large > img {
+        width: 100%;
+        height: 100%;
       }
-      .large img {
-        max-width: 100cqw;
-        max-height: 100cqh;
-        width: auto;
-        height: auto;
+      .tag {
+        position: absolute;
+        inset: var(--space-2) auto auto var(--space-2);
+        max-width: calc(100% - 2 * var(--space-2));
+        padding: 2px 6px;
+        border-radius: var(--radius);
+        background: var(--over-picture);
+        color: var(--on-picture);
+        font-size: var(--text-12);
       }
       .ring {
         position: absolute;
@@ -71,43 +55,48 @@ class ReferencePane extends LitElement {
         box-shadow: 0 0 0 1px #000, inset 0 0 0 1px #000;
       }
       ul {
+        position: absolute;
+        inset: auto 0 var(--space-2);
         display: flex;
         gap: var(--space-1);
-        padding: 2px var(--space-2) var(--space-2);
+        padding: 2px var(--space-2);
         overflow-x: auto;
         scrollbar-width: thin;
         scrollbar-color: var(--surface-3) transparent;
+      }
+      li {
         flex: none;
+        border-radius: var(--radius);
+        background: var(--over-picture);
       }
       li button {
-        padding: 0;
-        min-height: 44px;
+        display: block;
         border: 2px solid transparent;
+        border-radius: var(--radius);
         overflow: hidden;
       }
       li button[aria-pressed="true"] {
         border-color: var(--accent-line);
       }
       li img {
+        width: 44px;
         height: 44px;
-        width: auto;
-        min-width: 44px;
         object-fit: cover;
       }
       .empty {
         padding: var(--space-3);
         color: var(--text-soft);
+        text-align: center;
       }
     `,
   ];
 
   constructor() {
     super();
-    /** @type {{name: string, url: string}[]} of the shot */
+    /** Of the shot. @type {Reference[]} */
     this.references = [];
     /** Where a colour was found. @type {{reference: string, row: number, column: number} | null} */
     this.found = null;
-    this.isWide = false;
     /** @type {string | null} name */
     this.chosen = null;
   }
@@ -116,58 +105,43 @@ class ReferencePane extends LitElement {
   willUpdate(changed) {
     if (changed.has("found") && this.found) this.chosen = this.found.reference;
     if (!this.references.some(({ name }) => name === this.chosen)) this.chosen = this.references[0]?.name ?? null;
-    this.toggleAttribute("wide", this.isWide);
+    const shown = this.#shown;
+    this.style.setProperty(
+      "--reference-aspect",
+      String(shown?.width && shown.height ? shown.width / shown.height : 1.5),
+    );
+  }
+
+  get #shown() {
+    return this.references.find(({ name }) => name === this.chosen);
   }
 
   render() {
-    const shown = this.references.find(({ name }) => name === this.chosen);
-    return html`
-      <header>
-        <span class="cut" dir="auto" title=${shown?.name ?? ""}>${shown?.name ?? "Reference"}</span>
-        <button
-          type="button"
-          class="button bare"
-          aria-label="Close the reference"
-          title="Close (R)"
-          @click=${() => this.dispatchEvent(new CustomEvent("kc-close"))}
-        >${icon("close")}</button>
-      </header>
-      ${shown ? this.renderLarge(shown) : html`<p class="empty">This shot has no colour picture yet.</p>`}
-      ${this.references.length > 1
-        ? html`
-          <ul aria-label="Pictures of this shot">${this.references.map((one) => this.renderSmall(one))}</ul>
-        `
-        : nothing}
-    `;
-  }
-
-  /** @param {{name: string, url: string}} shown */
-  renderLarge(shown) {
-    const words = this.isWide ? "Smaller" : "Larger";
+    const shown = this.#shown;
+    if (!shown) return html`<p class="empty">This shot has no colour picture yet.</p>`;
+    const label = labelOf(shown);
     return html`
       <div class="large">
-        <button
-          type="button"
-          aria-label="${words}: ${shown.name}"
-          title=${words}
-          @click=${() => this.dispatchEvent(new CustomEvent("kc-wider"))}
-        >
-          <img src=${shown.url} alt="">
-          ${this.found?.reference === shown.name ? html`<span class="ring"></span>` : nothing}
-        </button>
+        <img src=${shown.url} alt="The reference ${label}">
+        ${this.found?.reference === shown.name ? html`<span class="ring"></span>` : nothing}
+        <span class="tag cut" dir="auto" title=${label}>${label}</span>
+        ${this.references.length > 1
+          ? html`<ul aria-label="Pictures of this shot">${this.references.map((one) => this.renderSmall(one))}</ul>`
+          : nothing}
       </div>
     `;
   }
 
-  /** @param {{name: string, url: string}} one */
-  renderSmall({ name, url }) {
+  /** @param {Reference} one */
+  renderSmall(one) {
+    const { name, url } = one;
     return html`
       <li>
         <button
           type="button"
           aria-pressed=${name === this.chosen}
-          aria-label=${name}
-          title=${name}
+          aria-label=${labelOf(one)}
+          title=${labelOf(one)}
           @click=${() => (this.chosen = name)}
         ><img src=${url} alt="" loading="lazy"></button>
       </li>

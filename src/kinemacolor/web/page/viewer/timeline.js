@@ -5,6 +5,7 @@
  * Events: `kc-scrub` with a frame while it is dragged, `kc-seek` with a frame at the end, `kc-step-shot` with 1 or -1.
  */
 import { shared } from "../core/styles.js";
+import { wantsLook } from "../filmstrip/shot-list.js";
 import { css, html, LitElement, nothing, svg } from "../vendor/lit.js";
 import { SizeController } from "./size-controller.js";
 import { dragFrame } from "./film-time.js";
@@ -131,7 +132,7 @@ class Timeline extends LitElement {
   willUpdate(changed) {
     if (!["shots", "frames", "width"].some((name) => changed.has(name))) return;
     this.cuts = cutPath(this.shots, this.frames, this.width);
-    this.unsure = shotPath(this.shots.filter((shot) => shot.needs_look), this.frames, this.width);
+    this.unsure = shotPath(this.shots.filter(wantsLook), this.frames, this.width);
   }
 
   /** @param {string} name @param {number} detail */

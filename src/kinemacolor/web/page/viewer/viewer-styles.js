@@ -29,12 +29,11 @@ export const viewerStyles = css`
   kc-stage.picking {
     cursor: crosshair;
   }
-  kc-reference-pane {
-    flex: 0 0 34%;
-    border-inline-start: 1px solid var(--line);
+  .with-reference kc-stage {
+    flex: var(--aspect, 1.5) 1 0; /* as wide as its picture, beside the other: so both are equally high */
   }
-  kc-reference-pane.wider {
-    flex-basis: 55%;
+  kc-reference-pane {
+    margin: var(--space-3) var(--space-3) var(--space-3) 0;
   }
   kc-painter {
     position: absolute;
@@ -114,7 +113,9 @@ export const viewerStyles = css`
   }
   .legend {
     flex-wrap: nowrap;
-    padding: 2px var(--space-1) 2px var(--space-3);
+    align-self: flex-start; /* in a corner: it hides little of the picture */
+    gap: var(--space-2);
+    padding: 0 0 0 var(--space-2);
     font-size: var(--text-12);
   }
   .legend .button {
@@ -126,7 +127,7 @@ export const viewerStyles = css`
     height: 12px;
     flex: none;
     border-radius: 2px;
-    background: rgb(255 48 168);
+    background: var(--doubt-hatch);
   }
   .middle.drop::after {
     content: "";
@@ -142,19 +143,13 @@ export const viewerStyles = css`
     }
     .middle.with-reference {
       flex-direction: column;
-      min-height: min(100cqw / var(--aspect, 1.5) + 240px, 62dvh);
+      gap: 2px;
+      min-height: min(200cqw / var(--aspect, 1.5), 56dvh);
     }
-    kc-stage {
+    .with-reference kc-stage,
+    kc-reference-pane {
+      flex: 1 1 0;
       margin: 0;
-    }
-    kc-reference-pane,
-    kc-reference-pane.wider {
-      flex: 0 0 42%;
-      border: 0;
-      border-top: 1px solid var(--line);
-    }
-    kc-reference-pane.wider {
-      flex-basis: 60%;
     }
   }
 `;

@@ -30,7 +30,6 @@ export class Viewer extends LitElement {
     isBefore: { state: true },
     isHand: { state: true },
     isOverGray: { state: true },
-    isPaneWide: { state: true },
     firstRead: { state: true },
     isDrop: { state: true },
     models: { state: true },
@@ -50,7 +49,6 @@ export class Viewer extends LitElement {
     this.isHand = false;
     this.wasMoved = false;
     this.isOverGray = false;
-    this.isPaneWide = false;
     /** The film whose first look is explained no more. @type {string | null} */
     this.firstRead = null;
     this.isDrop = false;
@@ -315,12 +313,8 @@ export class Viewer extends LitElement {
     const answer = state.origin?.answer;
     return html`
       <kc-reference-pane
-        class=${this.isPaneWide ? "wider" : ""}
         .references=${chooseReferences(state, this.store?.shot())}
         .found=${answer?.reference ? answer : null}
-        .isWide=${this.isPaneWide}
-        @kc-wider=${() => (this.isPaneWide = !this.isPaneWide)}
-        @kc-close=${this.togglePane}
       ></kc-reference-pane>
     `;
   }

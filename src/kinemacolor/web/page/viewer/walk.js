@@ -21,9 +21,15 @@ export class Walk {
     this.last = 0;
     this.soon = 0;
     host.addController(this);
+    this.leave = () => this.wanted !== null && this.arrive(this.wanted);
+  }
+
+  hostConnected() {
+    addEventListener("kc-leave", this.leave, true); // before the address is written
   }
 
   hostDisconnected() {
+    removeEventListener("kc-leave", this.leave, true);
     clearTimeout(this.soon);
     this.wanted = null;
   }
