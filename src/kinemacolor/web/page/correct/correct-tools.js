@@ -39,6 +39,7 @@ class CorrectTools extends LitElement {
       .foot .button,
       .more .button {
         flex: 1;
+        padding-inline: var(--space-1);
       }
       .strokes {
         margin: 0 calc(-1 * var(--space-3));

@@ -224,7 +224,15 @@ export const filmstripStyles = css`
   }
   .vertical .facts .chip {
     display: inline-flex;
+    order: 1;
+    margin-inline-start: auto;
     overflow: hidden;
+  }
+  .vertical .state {
+    display: none; /* the chip says it */
+  }
+  .vertical .length {
+    margin: 0;
   }
   .vertical .frame {
     grid-area: 1 / 1 / 4 / 2;

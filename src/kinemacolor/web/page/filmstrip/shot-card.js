@@ -90,7 +90,9 @@ export function drawShot(card) {
           ${STATE_ICONS[shot.state] ? icon(STATE_ICONS[shot.state], 12) : html`<i></i>`}
         </span>
         <span>${clockTenth(shot.start_seconds)}</span>
-        <span class="chip ${mark ? "doubt" : ""}">${mark ? mark.words : describeState(shot)}</span>
+        <span class="chip ${mark ? "doubt" : shot.state === "rendered" ? "good" : ""}">${mark
+          ? mark.words
+          : describeState(shot)}</span>
         <span class="length">${describeLength(shot)}</span>
       </span>
     </div>

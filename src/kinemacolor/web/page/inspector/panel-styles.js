@@ -23,7 +23,32 @@ export const panel = css`
   }
   .part:first-child {
     border-top: 0;
-    padding-top: 0;
+    padding-top: var(--space-1);
+  }
+  .part:has(> details:first-child) {
+    padding-block: var(--space-1);
+  }
+  details[open] > .inner {
+    padding-bottom: var(--space-2);
+  }
+  .quiet {
+    color: var(--text-soft);
+    font-size: var(--text-12);
+    overflow-wrap: anywhere;
+  }
+  .problem {
+    color: var(--bad);
+    overflow-wrap: anywhere;
+  }
+  .choice {
+    display: grid;
+    grid-template-columns: auto 1fr;
+    gap: var(--space-2);
+    align-items: start;
+    cursor: pointer;
+  }
+  .choice input {
+    margin-top: 2px;
   }
   .part h3 {
     font-size: var(--text-13);

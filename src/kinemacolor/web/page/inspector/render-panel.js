@@ -47,7 +47,6 @@ class RenderPanel extends LitElement {
       }
       .purpose .quiet {
         grid-column: 2;
-        color: var(--text-soft);
       }
       .purposes {
         display: grid;
@@ -62,6 +61,15 @@ class RenderPanel extends LitElement {
       section,
       ul {
         min-width: 0;
+      }
+      li a {
+        color: inherit;
+      }
+      li .name > a {
+        text-decoration: none;
+      }
+      li .name > a:hover {
+        text-decoration: underline;
       }
       li .name {
         display: grid;
@@ -222,9 +230,10 @@ class RenderPanel extends LitElement {
                     ? ", made before the last change"
                     : ""}${this.#record(project.results.find(({ name }) => name === one.name + RECORD))}</span>
                 </span>
-                <a class="button" href=${one.url} download aria-label=${`Download ${one.name}`}>${icon(
-                  "download",
-                )}</a>
+                <a class="button bare" href=${one
+                  .url} download title="Download" aria-label=${`Download ${one.name}`}>${icon(
+                    "download",
+                  )}</a>
               </li>
             `)}
         </ul>

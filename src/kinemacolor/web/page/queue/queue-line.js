@@ -56,6 +56,10 @@ class Queue extends LitElement {
       }
       .title {
         color: var(--text);
+        text-decoration: none;
+      }
+      a.title:hover {
+        text-decoration: underline;
       }
       .opener svg {
         transform: rotate(180deg);

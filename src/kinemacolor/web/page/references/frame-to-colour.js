@@ -44,6 +44,11 @@ export const frameStyles = css`
     min-width: 24px;
     padding: 0 4px;
   }
+  @container (max-width: 180px) {
+    .frames .words {
+      flex-basis: 100%;
+    }
+  }
 `;
 
 /**

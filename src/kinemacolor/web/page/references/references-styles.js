@@ -94,6 +94,9 @@ export const referencesStyles = css`
   }
   .drop {
     flex: none;
+    flex-direction: row;
+    justify-content: center;
+    gap: var(--space-2);
     margin: var(--space-2) var(--space-3) var(--space-3);
     min-height: var(--control);
   }
@@ -103,8 +106,6 @@ export const referencesStyles = css`
   }
   @media (max-width: 720px) {
     .drop {
-      flex-direction: row;
-      justify-content: center;
       margin-block: 0 var(--space-2);
       padding-block: 0;
       border: 0;

@@ -118,7 +118,7 @@ class References extends LitElement {
         </div>
         <button class="drop" @click=${this.#pick}>
           ${icon("picture")}
-          <span class="desk">Drop colour pictures here${isPhotograph ? "" : ", or on a shot"}</span>
+          <span class="desk" title=${isPhotograph ? nothing : "Here, or on a shot"}>Drop pictures</span>
           <span class="narrow">Add colour pictures</span>
         </button>
       </div>

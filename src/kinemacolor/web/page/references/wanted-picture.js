@@ -51,10 +51,12 @@ class WantedPicture extends LitElement {
     const isOne = shot.first === shot.last;
     return html`
       <div class="card wanted">
-        <h3>Shot ${shot.number} wants a picture</h3>
-        ${shot.needs_look
-          ? html`<p class="small soft" title=${shot.reason ?? nothing}>${describeFault(shot.fault, shot.reason)}.</p>`
-          : nothing}
+        <div>
+          <h3>Shot ${shot.number} wants a picture</h3>
+          ${shot.needs_look
+            ? html`<p class="small soft" title=${shot.reason ?? nothing}>${describeFault(shot.fault, shot.reason)}.</p>`
+            : nothing}
+        </div>
         <div class="frames">
           ${drawFrame(store, shot.first, isOne ? "Frame" : "First")}
           ${isOne ? nothing : drawFrame(store, shot.last, "Last")}

@@ -144,12 +144,15 @@ export const viewerStyles = css`
     .middle.with-reference {
       flex-direction: column;
       gap: 2px;
-      min-height: min(200cqw / var(--aspect, 1.5), 56dvh);
+      min-height: min(200cqw / var(--aspect, 1.5) + 2px, 56dvh);
+    }
+    kc-stage,
+    kc-reference-pane {
+      margin: 0;
     }
     .with-reference kc-stage,
     kc-reference-pane {
       flex: 1 1 0;
-      margin: 0;
     }
   }
 `;
