@@ -1,4 +1,5 @@
 import { deepStrictEqual as assertEquals } from "node:assert";
+import { live } from "../../../src/kinemacolor/web/page/core/client.js";
 import { FilmStore } from "../../../src/kinemacolor/web/page/core/film-store.js";
 import { Arrivals } from "../../../src/kinemacolor/web/page/references/adding.js";
 import { frameOfName, nameOfFrame } from "../../../src/kinemacolor/web/page/references/frame-names.js";
@@ -13,6 +14,8 @@ class FakeFilm {
     /** @type {string[]} */
     this.references = ["old.png"];
     this.uploads = 0;
+    /** Somebody takes the job off the list. */
+    this.isTakenOff = false;
     /** @type {string[]} */
     this.uploaded = [];
     globalThis.fetch = /** @type {any} */ (async (/** @type {string} */ path, /** @type {RequestInit} */ how) => {
@@ -49,8 +52,8 @@ class FakeFilm {
     this.asked.push(`${request.replace("/projects/F", "")}${body ? ` ${body}` : ""}`);
     if (request.endsWith("/jobs")) {
       const job = { id: "j", project: "F", kind: "plan", state: "running" };
-      this.store.set({ jobs: /** @type {any} */ ([job]) });
-      setTimeout(() => this.store.set({ jobs: /** @type {any} */ ([{ ...job, state: "done" }]) }));
+      live.set({ jobs: /** @type {any} */ ([job]) });
+      setTimeout(() => live.set({ jobs: /** @type {any} */ (this.isTakenOff ? [] : [{ ...job, state: "done" }]) }));
       return Response.json(job);
     }
     if (request.endsWith("/uploaded")) {
@@ -114,6 +117,13 @@ Deno.test("one that was dropped on shots is given to them when pictures have bee
   const film = new FakeFilm();
   await new Arrivals(film.store).add([file("one.png")], { shots: [1] });
   assertEquals(film.asked.slice(1), ['POST /jobs {"kind":"plan"}', 'POST /shots/edit {"give":"one.png","shots":[1]}']);
+});
+
+Deno.test("a job that is taken off the list is not waited for", async () => {
+  const film = new FakeFilm();
+  film.isTakenOff = true;
+  await new Arrivals(film.store).add([file("one.png")], { shots: [1] });
+  assertEquals(film.asked.slice(1), ['POST /jobs {"kind":"plan"}']);
 });
 
 Deno.test("one that replaces another takes its shots", async () => {

@@ -190,16 +190,12 @@ function find() {
   return shown;
 }
 
-/** @param {string} yes what the button says that does it */
-const yesAndNo = (yes, value = /** @type {() => any} */ (() => true)) =>
+/** @param {string} yes what the button says that does it @param {() => unknown} value */
+const yesAndNo = (yes, value) =>
   html`
     <button class="button" @click=${() => find().answer(null)}>Cancel</button>
     <button class="button primary" @click=${() => find().answer(value())}>${yes}</button>
   `;
-
-/** @param {{title: string, text: unknown, yes: string}} question @returns {Promise<boolean>} */
-export const confirm = async ({ title, text, yes }) =>
-  (await find().ask(title, typeof text === "string" ? html`<p>${text}</p>` : text, yesAndNo(yes))) === true;
 
 /** @param {{title: string, label: string, value: string, yes?: string}} question @returns {Promise<string | null>} */
 export function askText({ title, label, value, yes = "Save" }) {

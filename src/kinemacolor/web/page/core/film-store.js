@@ -4,7 +4,7 @@
  * One store for all parts of the window. `actions` talk to the server and put what comes back into `state`; a failure is
  * told by `notify`. Parts never fetch while they draw.
  */
-import { get, patch, post, Problem, put, remove } from "./client.js";
+import { get, Latest, patch, post, Problem, remove } from "./client.js";
 import { Store } from "./store.js";
 
 /** @typedef {import("./api.d.ts").ProjectView} ProjectView */
@@ -76,11 +76,14 @@ export class FilmStore extends Store {
     super(makeState(id));
     this.notify = notify;
     this.actions = makeActions(this);
-    /** @type {AbortController | null} */
-    this.looking = null;
-    /** @type {AbortController | null} */
-    this.reading = null;
     this.isClosed = false;
+    /** How many changes were begun. */
+    this.changes = 0;
+    /** Of which everything is shown, or being read. @type {string | null} */
+    this.revision = null;
+    this.reading = new Latest();
+    this.looking = new Latest();
+    this.asking = new Latest();
     /** What is painted on its frames; null until somebody paints. @type {import("../correct/paint-store.js").PaintStore | null} */
     this.painting = null;
     /** Takes away what `offerUndo` told last. @type {() => void} */
@@ -111,15 +114,6 @@ export class FilmStore extends Store {
     this.set({ ...changes, shots, chosen: isSame ? this.state.chosen : new Set() });
   }
 
-  /** It is left: what is on its way to be shown is not waited for any more. */
-  close() {
-    this.isClosed = true;
-    this.looking?.abort();
-    this.reading?.abort();
-    this.painting?.close();
-    this.withdraw();
-  }
-
   /**
    * Tells of a change that was just made, and that can be taken back: only as long as it is the last one, for else
    * something different would be.
@@ -132,6 +126,14 @@ export class FilmStore extends Store {
     const dismiss = this.notify(text, "told", () => void undo());
     const stop = this.listen((state) => state.project?.revision === revision || this.withdraw());
     this.withdraw = () => (stop(), dismiss(), this.withdraw = () => {});
+  }
+
+  /** Nobody looks at the film any more: what is read is given up, and no frame is asked for again. */
+  close() {
+    this.isClosed = true;
+    this.withdraw();
+    for (const one of [this.reading, this.looking, this.asking]) one.stop();
+    this.painting?.close();
   }
 
   /** The address of the film below `/api`. @param {string} rest */
@@ -181,90 +183,103 @@ function makeActions(store) {
       throw error;
     });
 
-  /** The last reading of all: what an older one answers may not be true any more. @type {Promise<boolean | undefined>} */
-  let latest = Promise.resolve(/** @type {boolean | undefined} */ (undefined));
+  /**
+   * What stands elsewhere is not told once more: a server that does not answer, by the page; a film that is not there, by
+   * the window. @param {unknown} error
+   */
+  const tellElsewhere = (error) => {
+    if (error instanceof Problem && error.status === 0) return undefined;
+    if (error instanceof Problem && error.status === 404 && !store.state.project) return false;
+    throw error;
+  };
 
-  /** @returns {Promise<boolean | undefined>} */
-  async function read() {
-    store.reading?.abort();
-    const { signal } = store.reading = new AbortController();
+  /** @param {AbortSignal} signal */
+  async function readAll(signal) {
     try {
       /** @type {ProjectView} */
-      const project = await get(store.path(), signal).catch((error) => {
-        if (error.status === 0) return undefined; // told for the whole page, which hears when it answers again
-        if (store.state.project || error.status !== 404) throw error;
-        return null;
-      });
-      if (!project) return project !== null;
+      const project = await get(store.path(), signal);
+      signal.throwIfAborted();
+      store.revision = project.revision;
       const { looked_at, planned } = project;
       const [shots, plan, players] = await Promise.all([
         looked_at || planned ? orNull(get(store.path("/shots"), signal)) : null,
         planned ? orNull(get(store.path("/plan"), signal)) : null,
         orNull(get(store.path("/players"), signal)),
       ]);
-      signal.throwIfAborted();
-      store.setShots(shots, { project, plan, players });
+      return { project, shots, plan, players };
     } catch (error) {
-      if (!signal.aborted) throw error;
-      return store.isClosed ? undefined : latest;
+      if (!signal.aborted) store.revision = null;
+      throw error;
     }
-    await actions.showFrame(store.state.frame, { again: true });
-    return true;
+  }
+
+  /**
+   * The pictures of a frame; before there is a plan, those of the first look.
+   * @param {number} frame @param {boolean} again @param {AbortSignal} signal @returns {Promise<Partial<FilmState>>}
+   */
+  async function lookAt(frame, again, signal) {
+    const { plan, firstLook: first } = store.state;
+    if (plan) return { look: await get(store.path(`/frames/${frame}/look`), signal), firstLook: null };
+    // Where nobody chose a frame yet, it is the one of the first look; others are gray until there is a plan.
+    const firstLook = (!again && first) || await get(store.path("/first-look"), signal);
+    return { firstLook, look: null, frame: first || frame > 0 ? frame : firstLook.frame ?? frame };
   }
 
   /** @param {"undo" | "redo"} way @returns {Promise<boolean | undefined>} */
-  const step = (way) =>
-    attempt(async () => {
-      store.withdraw();
-      // All of it is read anew before any of it is shown: a plan may be gone that the pictures of shots are made by.
-      await post(store.path(`/${way}`));
-      await actions.reload();
-      return true;
-    });
+  function step(way) {
+    store.withdraw();
+    // All of it is read anew before any of it is shown: a plan may be gone that the pictures of shots are made by.
+    return actions.change(async () => (await post(store.path(`/${way}`)), {}));
+  }
 
   const actions = {
     attempt,
 
-    /** Reads everything anew, when the film is opened or its `revision` changes; gives false where there is none. */
-    reload: () => (latest = attempt(read)),
+    /** Reads everything anew; called when the film is opened and when its `revision` changes. Gives false where there is none. */
+    reload: () =>
+      attempt(() =>
+        store.reading.run(readAll, async (known) => {
+          store.setShots(known.shots, known);
+          await actions.showFrame(store.state.frame, { again: true });
+          return true;
+        }).catch(tellElsewhere)
+      ),
+
+    /**
+     * Changes something on the server; what it answers is shown at once, where no other change was begun since, and then
+     * everything is read anew. Gives whether it was changed.
+     * @param {() => Promise<Partial<FilmState>>} work gives what is known already
+     */
+    change: (work) =>
+      attempt(async () => {
+        const change = ++store.changes;
+        const known = await work();
+        if (change === store.changes) store.setShots(known.shots ?? store.state.shots, known);
+        await actions.reload();
+        return true;
+      }),
 
     /**
      * Looks at another frame. Of wishes that follow each other fast, only the last one is asked for.
      * @param {number} frame @param {{again?: boolean}} [how]
      */
     async showFrame(frame, { again = false } = {}) {
-      const { shots, project, firstLook: first } = store.state;
+      if (store.isClosed) return;
+      const { shots, project } = store.state;
       const last = (shots?.frames ?? project?.film?.frames ?? Infinity) - 1;
       const wanted = Math.max(0, Math.min(last, Math.round(frame)));
       if (wanted === store.state.frame && store.state.look && !again) return;
-      store.looking?.abort();
-      const looking = new AbortController();
-      store.looking = looking;
+      store.asking.stop();
       store.set({ frame: wanted, isLooking: true, lookProblem: null, origin: null });
       try {
-        if (store.state.plan) {
-          const look = await get(store.path(`/frames/${wanted}/look`), looking.signal);
-          looking.signal.throwIfAborted();
-          store.set({ look, isLooking: false, firstLook: null });
-        } else {
-          // Where nobody chose a frame yet, it is the one of the first look; others are gray until there is a plan.
-          const firstLook = (!again && first) || await get(store.path("/first-look"), looking.signal);
-          looking.signal.throwIfAborted();
-          const chosen = first || wanted > 0 ? wanted : firstLook.frame ?? wanted;
-          store.set({ firstLook, look: null, isLooking: false, frame: chosen });
-        }
+        await store.looking.run(
+          (signal) => lookAt(wanted, again, signal),
+          (known) => store.set({ ...known, isLooking: false }),
+        );
       } catch (error) {
-        if (looking.signal.aborted) return;
-        store.set({
-          look: null,
-          isLooking: false,
-          // That the server does not answer is told for the whole page.
-          lookProblem: error instanceof Problem && !error.status
-            ? "This picture could not be loaded."
-            : error instanceof Error
-            ? error.message
-            : String(error),
-        });
+        if (!(error instanceof Problem)) throw error;
+        const lookProblem = error.status ? error.message : "This picture could not be loaded.";
+        store.set({ look: null, isLooking: false, lookProblem });
       }
     },
 
@@ -285,48 +300,25 @@ function makeActions(store) {
     showMode: (mode) => store.set({ mode }),
 
     /** Merge, split, move a cut, assign references, options of shots: see `POST shots/edit`. @param {object} edit */
-    editShots: (edit) =>
-      attempt(async () => {
-        store.setShots(await post(store.path("/shots/edit"), edit));
-        await actions.reload();
-        return true;
-      }),
+    editShots: (edit) => actions.change(async () => ({ shots: await post(store.path("/shots/edit"), edit) })),
 
     /** Model and options of the plan. @param {object} changes */
     changePlan: (changes) =>
-      attempt(async () => {
-        store.set({ plan: await patch(store.path("/plan"), changes), trial: null });
-        await actions.reload();
+      actions.change(async () => {
+        const plan = await patch(store.path("/plan"), changes);
+        store.set({ trial: null });
+        return { plan };
       }),
 
     /** Title, or the part of the film. @param {object} changes */
-    changeProject: (changes) =>
-      attempt(async () => {
-        store.set({ project: await patch(store.path(), changes) });
-        await actions.reload();
-      }),
-
-    /** Replaces the whole plan. @param {object} plan */
-    replacePlan: (plan) =>
-      attempt(async () => {
-        await put(store.path("/plan"), plan);
-        await actions.reload();
-      }),
-
-    /** @param {string} upload id @param {number | null} [frame] that the picture shows */
-    addReference: (upload, frame = null) =>
-      attempt(async () => {
-        store.set({ project: await post(store.path("/references/uploaded"), { upload, frame }) });
-        return true;
-      }),
+    changeProject: (changes) => actions.change(async () => ({ project: await patch(store.path(), changes) })),
 
     /** @param {string} name */
-    removeReference: (name) =>
-      attempt(async () => {
-        await remove(store.path(`/references/${encodeURIComponent(name)}`));
-        await actions.reload();
-        store.offerUndo(`${name} was removed.`);
-      }),
+    async removeReference(name) {
+      const path = store.path(`/references/${encodeURIComponent(name)}`);
+      if (!(await actions.change(async () => (await remove(path), {})))) return;
+      store.offerUndo(`${name} was removed.`);
+    },
 
     undo: () => step("undo"),
     redo: () => step("redo"),
@@ -337,22 +329,16 @@ function makeActions(store) {
     stopJob: (job) => attempt(() => post(`/jobs/${job}/stop`)),
     /** @param {string} job */
     resumeJob: (job) => attempt(() => post(`/jobs/${job}/resume`)),
-    /** @param {string} job */
-    forgetJob: (job) => attempt(() => remove(`/jobs/${job}`)),
 
     /** Where the colour of a point comes from. @param {number} row 0..1 @param {number} column 0..1 */
     askOrigin: (row, column) =>
-      attempt(async () => {
-        const asked = { row, column, answer: null };
-        const isWanted = () => store.state.origin === asked; // else another point was asked for, or another frame
-        store.set({ origin: asked });
-        try {
-          const answer = await get(store.path(`/frames/${store.state.frame}/origin?row=${row}&column=${column}`));
-          if (isWanted()) store.set({ origin: { ...asked, answer } });
-        } catch (error) {
-          if (isWanted()) store.set({ origin: null });
-          throw error;
-        }
+      attempt(() => {
+        store.set({ origin: { row, column, answer: null } });
+        const path = store.path(`/frames/${store.state.frame}/origin?row=${row}&column=${column}`);
+        return store.asking.run(
+          (signal) => get(path, signal),
+          (answer) => store.set({ origin: { row, column, answer } }),
+        );
       }),
   };
   return actions;

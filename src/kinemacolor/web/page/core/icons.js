@@ -6,7 +6,7 @@ import { html } from "../vendor/lit.js";
  *
  * @type {Readonly<Record<string, string>>}
  */
-export const ICONS = Object.freeze({
+const ICONS = Object.freeze({
   // Playing.
   play: "M4.5 2.75v10.5L13 8z",
   pause: "M5 3v10M11 3v10",
@@ -40,7 +40,6 @@ export const ICONS = Object.freeze({
   merge: "M8 2v12M1.5 8h4.25M3.75 6l2 2-2 2M14.5 8h-4.25M12.25 6l-2 2 2 2",
   split: "M8 1.5v2M8 5.5v1M8 9.5v1M8 12.5v2M5.5 8h-4M3.5 6l-2 2 2 2M10.5 8h4M12.5 6l2 2-2 2",
   nudge: "M8 2v12M5.25 5.5 2.75 8l2.5 2.5M10.75 5.5 13.25 8l-2.5 2.5",
-  filter: "M2 4h12M4.5 8h7M6.5 12h3",
   // Things and what is done with them.
   more:
     "M3.25 7.75a.25.25 0 1 0 0 .5.25.25 0 0 0 0-.5zM8 7.75a.25.25 0 1 0 0 .5.25.25 0 0 0 0-.5zM12.75 7.75a.25.25 0 1 0 0 .5.25.25 0 0 0 0-.5z",
@@ -54,7 +53,6 @@ export const ICONS = Object.freeze({
   export: "M6 3.5H3v9.5h10V10M8.5 2.5h5v5M13.5 2.5 7.5 8.5",
   trash: "M2.5 4.5h11M6 4.5v-2h4v2M4 4.5l.75 9h6.5l.75-9M6.75 7v4M9.25 7v4",
   edit: "M10.5 3 13 5.5 5.5 13 2.5 13.5 3 10.5zM9 4.5 11.5 7",
-  folder: "M2 4a1 1 0 0 1 1-1h3.5L8 4.75h5a1 1 0 0 1 1 1v6.75a1 1 0 0 1-1 1H3a1 1 0 0 1-1-1z",
   film: "M2 3h12v10H2zM5 3v10M11 3v10M2 6.25h3M2 9.75h3M11 6.25h3M11 9.75h3M5 8h6",
   picture: "M2 3h12v10H2zM2 11l3.5-3.5L8.5 10.5l2-2L14 12M10.75 6v.01",
   search: "M7 2.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9zM10.25 10.25 14 14",
@@ -62,7 +60,6 @@ export const ICONS = Object.freeze({
   queue: "M2.5 3.5h11M2.5 8h7M2.5 12.5h5M11.5 8.5v5l3-2.5z",
   check: "M3 8.5l3.25 3.25L13 4.75",
   warn: "M8 2.25 14.5 13.5h-13zM8 6.5v3.25M8 11.5v.01",
-  info: "M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2zM8 7.5v3.5M8 5v.01",
   stop: "M4 4h8v8H4z",
   resume: "M13 8A5 5 0 1 1 11 4M11.25 1.5V4.25H8.5M7 6v4l3-2z",
   // The window.
@@ -71,8 +68,6 @@ export const ICONS = Object.freeze({
   sun:
     "M8 5.25a2.75 2.75 0 1 0 0 5.5 2.75 2.75 0 0 0 0-5.5zM8 1.5v1M8 13.5v1M1.5 8h1M13.5 8h1M3.4 3.4l.7.7M11.9 11.9l.7.7M3.4 12.6l.7-.7M11.9 4.1l.7-.7",
   moon: "M13.5 9.5A5.75 5.75 0 0 1 6.5 2.5a5.75 5.75 0 1 0 7 7z",
-  settings: "M2 4.5h7M12 4.5h2M10.5 3v3M2 11.5h2M7 11.5h7M5.5 10v3",
-  link: "M6.5 9.5l3-3M7.5 4.5 9 3a2.8 2.8 0 0 1 4 4l-1.5 1.5M8.5 11.5 7 13a2.8 2.8 0 0 1-4-4l1.5-1.5",
 });
 
 /**

@@ -3,6 +3,7 @@
  * Fields keep their keys, and so does a dialog. The part that came last is asked first.
  */
 import { html } from "../vendor/lit.js";
+import { load } from "./notify.js";
 import { nameKeys, showKeys } from "./key-names.js";
 
 /**
@@ -66,7 +67,7 @@ export const comesFrom = (event, name) =>
 
 /** Shows all keys that do something now. */
 export async function showHelp() {
-  const { showSheet } = await import("./dialog.js");
+  const dialog = await load(import("./dialog.js"));
   // The longest list last: the browser fills the columns in this order.
   const listed = [...groups].filter(({ shortcuts }) => shortcuts.length)
     .sort((one, other) => one.shortcuts.length - other.shortcuts.length);
@@ -89,7 +90,7 @@ export async function showHelp() {
       </section>
     `
   );
-  await showSheet("Keys", html`<div class="keys">${shown}</div>`);
+  await dialog?.showSheet("Keys", html`<div class="keys">${shown}</div>`);
 }
 
 /** The shortcuts of a component, there as long as the component is: `new Shortcuts(this, "Viewer", [...])`. */

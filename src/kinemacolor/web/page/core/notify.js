@@ -31,6 +31,13 @@ export function notify(text, kind = "told", undo) {
   return () => dismiss(message);
 }
 
+/**
+ * A part of the page that is loaded only where it is needed; where it does not come, that is told.
+ * @template Part @param {Promise<Part>} part an `import()` @returns {Promise<Part | undefined>}
+ */
+export const load = (part) =>
+  part.catch(() => void notify("A part of the page did not load. Is the server still running?", "problem"));
+
 /** @param {Message} message */
 function wait(message) {
   clearTimeout(message.timer);

@@ -330,6 +330,15 @@ const fields = css`
  */
 export const filled = (value, min, max) => `--fill: ${100 * Math.max(0, Math.min(1, (value - min) / (max - min)))}%`;
 
+/** A part whose pieces stand one below the other. */
+export const column = css`
+  :host {
+    display: flex;
+    flex-direction: column;
+    min-height: 0;
+  }
+`;
+
 /** Reset, text, buttons, fields, areas; the class names are those of the shapes. */
 export const shared = css`
   ${base} ${buttons}${fields}${shapes}

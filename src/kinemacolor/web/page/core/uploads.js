@@ -44,14 +44,22 @@ const begun = {
       return {}; // damaged, or a browser that keeps nothing
     }
   },
-  /** @param {Source} file @param {string | null} id */
-  write(file, id) {
-    const { [fingerprint(file)]: _, ...others } = this.read();
+  /** @param {Record<string, string>} ids */
+  write(ids) {
     try {
-      surroundings.notes?.setItem(UPLOADS_KEY, JSON.stringify(id ? { ...others, [fingerprint(file)]: id } : others));
+      surroundings.notes?.setItem(UPLOADS_KEY, JSON.stringify(ids));
     } catch {
       // then the upload goes on only as long as the page is open
     }
+  },
+  /** @param {Source} file @param {string} id */
+  add(file, id) {
+    this.write({ ...this.read(), [fingerprint(file)]: id });
+  },
+  /** @param {Source} file */
+  drop(file) {
+    const { [fingerprint(file)]: _, ...others } = this.read();
+    this.write(others);
   },
 };
 
@@ -68,8 +76,7 @@ export async function listBegun() {
 
 /** Forgets an upload that was begun. @param {Upload} upload */
 export async function dropBegun(upload) {
-  const kept = Object.fromEntries(Object.entries(begun.read()).filter(([, id]) => id !== upload.id));
-  surroundings.notes?.setItem(UPLOADS_KEY, JSON.stringify(kept));
+  begun.write(Object.fromEntries(Object.entries(begun.read()).filter(([, id]) => id !== upload.id)));
   await remove(`/uploads/${upload.id}`);
 }
 
@@ -135,7 +142,7 @@ class Sender {
         upload = await this.#recover(error, upload);
       }
     }
-    begun.write(this.file, null);
+    begun.drop(this.file);
     return upload;
   }
 
@@ -145,7 +152,7 @@ class Sender {
     const known = id && await get(`/uploads/${id}`, this.signal).catch(nullIfGone);
     if (known) return known;
     const upload = await post("/uploads", { name: this.file.name, size: this.file.size });
-    begun.write(this.file, upload.id);
+    begun.add(this.file, upload.id);
     return upload;
   }
 
@@ -190,7 +197,7 @@ class Sender {
 
   /** @param {Upload | null} upload @returns {Promise<never>} */
   async #giveUp(upload) {
-    begun.write(this.file, null);
+    begun.drop(this.file);
     if (upload) await remove(`/uploads/${upload.id}`).catch(() => {});
     throw new Stopped();
   }

@@ -81,26 +81,22 @@ export class Conversation {
   /** The strokes become a reference of the shot; gives whether they did. @param {boolean} andRender */
   async keep(andRender = false) {
     const { painting } = this;
-    const { film } = painting;
-    const { frame, base, history, isWhole } = painting.state;
-    if (frame === null || !base || !painting.layer || painting.state.isKeeping) return false;
+    const { film, layer } = painting;
+    const { frame, base, history, isWhole, isKeeping } = painting.state;
+    if (frame === null || !base || !layer || isKeeping) return false;
     this.stop();
     painting.set({ isKeeping: true });
-    const kept = await film.actions.attempt(async () => {
-      const layer = encodeLayer(/** @type {import("./layer.js").PaintLayer} */ (painting.layer));
-      film.set({
-        project: await post(film.path(`/frames/${frame}/strokes`), {
-          layer,
-          painted_on: isWhole ? base.painted_on : null,
-        }),
-      });
-      return true;
-    });
+    const kept = await film.actions.attempt(() =>
+      post(film.path(`/frames/${frame}/strokes`), {
+        layer: encodeLayer(layer),
+        painted_on: isWhole ? base.painted_on : null,
+      })
+    );
     painting.set({ isKeeping: false });
     if (!kept) return false;
     const draft = { width: base.width, height: base.height, history, isWhole };
-    this.#settle(frame, () => painting.restore(frame, draft));
-    painting.forget();
+    painting.forget(frame);
+    this.#settle(frame, kept, () => painting.restore(frame, draft));
     if (andRender) await film.actions.submit({ kind: "render" });
     return true;
   }
@@ -109,20 +105,21 @@ export class Conversation {
   async givePicture(upload) {
     const { film, state: { frame } } = this.painting;
     if (frame === null) return;
-    const given = await film.actions.attempt(async () => {
-      film.set({ project: await post(film.path(`/frames/${frame}/picture`), { upload }) });
-      return true;
-    });
-    if (given) this.#settle(frame, () => {});
+    const given = await film.actions.attempt(() => post(film.path(`/frames/${frame}/picture`), { upload }));
+    if (given) this.#settle(frame, given, () => {});
   }
 
-  /** A frame was corrected: that is told, can be taken back, and the next one is offered. @param {number} frame @param {() => void} restore */
-  #settle(frame, restore) {
+  /**
+   * A frame was corrected: that is told, can be taken back, and the next one is offered.
+   * @param {number} frame @param {import("../core/film-store.js").ProjectView} project @param {() => void} restore
+   */
+  #settle(frame, project, restore) {
     const { film } = this.painting;
+    film.set({ project });
     film.offerUndo(`Frame ${frame} now leads its shot.`, restore);
     this.painting.tell(`Frame ${frame} is kept, it leads its shot.`);
     void film.actions.reload();
-    void this.offerNext();
+    void this.offerNext(frame);
   }
 
   /** The report, where there is one; it is asked for again only when something was changed. */
@@ -160,10 +157,10 @@ export class Conversation {
     if (next) void film.actions.showFrame(next.frame);
   }
 
-  /** Finds the next frame that wants a look, and where in it. */
-  async offerNext() {
+  /** Finds the next frame that wants a look, and where in it. @param {number} frame that was corrected */
+  async offerNext(frame) {
     const { painting } = this;
-    const next = nextUnsure(this.listUnsure(), painting.film.shotNumber(), 1);
+    const next = nextUnsure(this.listUnsure(), painting.film.shotNumber(frame), 1);
     if (!next) return painting.set({ offer: null });
     painting.set({ offer: { shot: next.shot, frame: next.frame, place: null } });
     const look = await get(painting.film.path(`/frames/${next.frame}/look`)).catch(() => null);

@@ -2,7 +2,7 @@
 import { css, html, LitElement, nothing } from "../vendor/lit.js";
 import { icon } from "../core/icons.js";
 import { StoreController } from "../core/store.js";
-import { filled, shared } from "../core/styles.js";
+import { column, filled, shared } from "../core/styles.js";
 import { operationsOf } from "./history.js";
 import { paintingOf } from "./paint-store.js";
 import "./palette.js";
@@ -22,12 +22,10 @@ class CorrectTools extends LitElement {
   static properties = { store: {}, tab: { state: true } };
   static styles = [
     shared,
+    column,
     css`
       :host {
-        display: flex;
-        flex-direction: column;
         height: 100%;
-        min-height: 0;
         background: var(--surface-1);
       }
       .foot {

@@ -59,7 +59,7 @@ const MOST_RECENT = 8;
 /** @type {ReadonlySet<number>} */
 const NONE = new Set();
 /** @type {Spread} */
-export const NO_SPREAD = { status: "none", asked: [], frames: [], problem: null };
+const NO_SPREAD = { status: "none", asked: [], frames: [], problem: null };
 
 /** @extends {Store<PaintState>} */
 export class PaintStore extends Store {
@@ -245,14 +245,14 @@ export class PaintStore extends Store {
     this.conversation.askSoon();
   }
 
-  /** Nothing is painted on this frame any more: it was kept. */
-  forget() {
-    const { frame } = this.state;
-    if (frame === null) return;
-    this.layer?.replay([]);
+  /** Nothing is painted on a frame any more: it was kept. @param {number} frame */
+  forget(frame) {
     this.drafts.drop(frame);
+    this.set({ drafts: this.drafts.frames() });
+    if (frame !== this.state.frame) return;
+    this.layer?.replay([]);
     const nothing = { history: steps.EMPTY, selection: NONE, spread: NO_SPREAD, isWhole: false };
-    this.set({ ...nothing, drawn: this.state.drawn + 1, drafts: this.drafts.frames() });
+    this.set({ ...nothing, drawn: this.state.drawn + 1 });
   }
 
   /** Strokes of a frame are there again. @param {number} frame @param {import("./drafts.js").Draft} draft */

@@ -2,7 +2,7 @@
  * On which frames of a shot the spread of a correction is shown.
  */
 
-export const MOST_FRAMES = 4; // besides the painted one, which stands among them
+const MOST_FRAMES = 4; // besides the painted one, which stands among them
 const QUARTER = 0.25;
 
 /**

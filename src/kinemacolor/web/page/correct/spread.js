@@ -6,7 +6,7 @@ import { css, html, LitElement, nothing } from "../vendor/lit.js";
 import { count } from "../core/format.js";
 import { icon } from "../core/icons.js";
 import { StoreController } from "../core/store.js";
-import { shared } from "../core/styles.js";
+import { column, shared } from "../core/styles.js";
 import { operationsOf } from "./history.js";
 import { paintingOf } from "./paint-store.js";
 import { drawFrameOf } from "./pixels.js";
@@ -14,7 +14,7 @@ import { drawFrameOf } from "./pixels.js";
 /** @typedef {import("../core/film-store.js").FilmStore} FilmStore */
 /** @typedef {import("./paint-store.js").PaintState} PaintState */
 
-export const PROMISE = "Nothing is rendered yet: this is how the strokes spread.";
+const PROMISE = "Nothing is rendered yet: this is how the strokes spread.";
 
 /** @param {PaintState} state @returns {{kind: string, words: string, more: string}} */
 export function describeSpread({ spread, history }) {
@@ -33,12 +33,8 @@ class SpreadRow extends LitElement {
   static properties = { store: {}, both: { type: Boolean } };
   static styles = [
     shared,
+    column,
     css`
-      :host {
-        display: flex;
-        flex-direction: column;
-        min-height: 0;
-      }
       ul {
         display: flex;
         flex: 1;
@@ -181,11 +177,9 @@ class Spread extends LitElement {
   static properties = { store: {}, shown: { state: true }, both: { state: true } };
   static styles = [
     shared,
+    column,
     css`
       :host {
-        display: flex;
-        flex-direction: column;
-        min-height: 0;
         height: 100%;
         background: var(--surface-1);
       }

@@ -38,7 +38,7 @@ export function resize(painting, by) {
 }
 
 /** @param {PaintStore} painting @param {number} by */
-export function harden(painting, by) {
+function harden(painting, by) {
   const hardness = Math.round(10 * Math.min(1, Math.max(0, painting.state.hardness + by))) / 10;
   painting.set({ hardness });
   painting.tell(`Softness ${Math.round(100 * (1 - hardness))} per cent.`);

@@ -6,7 +6,7 @@ import { clockTenth } from "../core/format.js";
 import { icon } from "../core/icons.js";
 import { Shortcuts } from "../core/keys.js";
 import "../core/menu.js";
-import { notify } from "../core/notify.js";
+import { load, notify } from "../core/notify.js";
 import { FilmRouter, readPlace } from "../core/router.js";
 import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
@@ -90,11 +90,7 @@ class Film extends LitElement {
 
   /** Only who corrects needs it. */
   async #loadPainting() {
-    try {
-      await Promise.all([import("../correct/correct-tools.js"), import("../correct/painter.js")]);
-    } catch {
-      notify("What one paints with did not load. Is the server still running?", "problem");
-    }
+    await load(Promise.all([import("../correct/correct-tools.js"), import("../correct/painter.js")]));
   }
 
   async #open() {
@@ -105,18 +101,18 @@ class Film extends LitElement {
     this.place = panel === "look" ? "shots" : panel;
     this.isMissing = false;
     const router = this.router = new FilmRouter(store);
-    /** @type {string | null} */
-    let known = null;
     let isOpening = true;
-    const hear = () => {
+    /** What was heard last and is shown. @type {string | null} */
+    let known = null;
+    const hear = async () => {
       const { jobs, others, revision } = live.state;
       store.set({ jobs, others });
       if (!revision || revision === known || isOpening) return;
       known = revision;
-      if (revision !== store.state.project?.revision) void store.actions.reload();
+      if (revision !== store.revision && !(await store.actions.reload())) known = null;
     };
     const stops = [
-      live.listen(hear),
+      live.listen(() => void hear()),
       store.listen((state, before) => {
         if (state.project?.title !== before.project?.title) this.#tell(state.project?.title ?? "");
         if (state.panel !== before.panel) {
@@ -127,12 +123,12 @@ class Film extends LitElement {
     ];
     this.stopListening = () => stops.forEach((stop) => stop());
     listenTo(this.film);
-    hear();
+    void hear();
     const isThere = await store.actions.reload();
     if (store !== this.store) return; // it was left meanwhile
     isOpening = false;
     this.isMissing = isThere === false;
-    hear();
+    void hear();
     const hasPlace = shot !== null || store.state.plan;
     const drafted = panel === "correct" && frame === null && shot === null ? await findDraft(this.film) : null;
     if (drafted !== null) await store.actions.showFrame(drafted);
@@ -159,8 +155,12 @@ class Film extends LitElement {
   }
 
   async #rename() {
-    const { askText } = await import("../core/dialog.js");
-    const title = await askText({ title: "Rename", label: "Name", value: this.store?.state.project?.title ?? "" });
+    const dialog = await load(import("../core/dialog.js"));
+    const title = await dialog?.askText({
+      title: "Rename",
+      label: "Name",
+      value: this.store?.state.project?.title ?? "",
+    });
     if (title) await this.store?.actions.changeProject({ title });
   }
 

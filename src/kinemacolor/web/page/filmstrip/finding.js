@@ -1,15 +1,14 @@
 /** What stands in the strip while shots are found, or when they could not be. */
 import { count, span, unitOf } from "../core/format.js";
+import { isActive } from "../core/jobs.js";
 import { html, nothing } from "../vendor/lit.js";
 
 /** @typedef {import("../core/film-store.js").FilmStore} FilmStore */
 /** @typedef {import("../core/film-store.js").JobView} JobView */
 
-const ACTIVE = ["queued", "running"];
-
 /** The job of this film that finds shots or chooses their pictures; undefined: none runs or waits. @param {FilmStore} store */
 export function findShotJob(store) {
-  return ofFilm(store).find((job) => ACTIVE.includes(job.state));
+  return ofFilm(store).find(isActive);
 }
 
 /** Jobs of this film that make shots, the latest first. @param {FilmStore} store @returns {JobView[]} */

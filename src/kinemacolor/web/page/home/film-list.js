@@ -3,7 +3,7 @@ import { hasUnfinished, live, patch, post, Problem, remove } from "../core/clien
 import { bytes, clock, count, day } from "../core/format.js";
 import { hideBroken, icon } from "../core/icons.js";
 import "../core/menu.js";
-import { notify } from "../core/notify.js";
+import { load, notify } from "../core/notify.js";
 import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
 import { css, html, LitElement, nothing, repeat } from "../vendor/lit.js";
@@ -194,8 +194,8 @@ class FilmList extends LitElement {
 
   /** @param {ProjectView} project */
   async #rename(project) {
-    const { askText } = await import("../core/dialog.js");
-    const title = await askText({ title: "Rename", label: "Name", value: project.title });
+    const dialog = await load(import("../core/dialog.js"));
+    const title = await dialog?.askText({ title: "Rename", label: "Name", value: project.title });
     if (title) await this.#change(() => patch(`/projects/${project.id}`, { title }));
   }
 

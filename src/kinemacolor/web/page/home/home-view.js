@@ -1,6 +1,6 @@
 /** Home: the films there are, and where a new one is dropped. Loads the rest when there is something for it to do. */
-import { get, hasUnfinished, live, Problem, readSession } from "../core/client.js";
-import { notify } from "../core/notify.js";
+import { get, hasUnfinished, Latest, live, Problem, readSession } from "../core/client.js";
+import { load, notify } from "../core/notify.js";
 import { shared } from "../core/styles.js";
 import { css, html, LitElement, nothing } from "../vendor/lit.js";
 
@@ -115,9 +115,8 @@ class Home extends LitElement {
     this.session = null;
     this.isOver = false;
     this.isBusy = false;
+    this.reading = new Latest();
     this.stopListening = () => {};
-    /** Of readings that overtake each other the last one counts. */
-    this.reading = 0;
     this.addEventListener("dragover", (event) => this.#drag(event, true));
     this.addEventListener("dragleave", (event) => {
       if (!this.contains(/** @type {Node | null} */ (event.relatedTarget))) this.#drag(event, false);
@@ -145,11 +144,14 @@ class Home extends LitElement {
 
   /** Reads anew which films there are. */
   async reload() {
-    const reading = ++this.reading;
     try {
-      const [session, projects] = await Promise.all([readSession(this.projects !== null), get("/projects")]);
-      if (projects.length || hasUnfinished()) await import("./film-list.js");
-      if (reading === this.reading) Object.assign(this, { session, projects });
+      await this.reading.run(
+        (signal) => Promise.all([readSession(this.projects !== null), get("/projects", signal)]),
+        async ([session, projects]) => {
+          if (projects.length || hasUnfinished()) await load(import("./film-list.js"));
+          Object.assign(this, { session, projects });
+        },
+      );
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       notify(error.message, "problem");
@@ -171,8 +173,8 @@ class Home extends LitElement {
     const entries = [...dataTransfer.items].map((item) => item.webkitGetAsEntry());
     const files = [...dataTransfer.files];
     if (!entries.some((entry) => entry?.isDirectory)) return this.#take(files);
-    const { readEntries } = await import("./dropped-folders.js");
-    await this.#take(await readEntries(entries));
+    const folders = await load(import("./dropped-folders.js"));
+    if (folders) await this.#take(await folders.readEntries(entries));
   }
 
   /** @param {Event} event */
@@ -186,8 +188,8 @@ class Home extends LitElement {
   /** @param {File[]} files */
   async #take(files) {
     if (!files.length) return;
-    void import("./sending.js");
-    await this.#open(async () => (await import("./take-in.js")).takeIn(files));
+    void load(import("./sending.js"));
+    await this.#open(async () => (await load(import("./take-in.js")))?.takeIn(files) ?? null);
   }
 
   /** @param {() => Promise<string | null>} make */
@@ -201,12 +203,12 @@ class Home extends LitElement {
 
   /** @param {object} what */
   async #openFilm(what) {
-    await this.#open(async () => (await import("./take-in.js")).openFilm(what));
+    await this.#open(async () => (await load(import("./take-in.js")))?.openFilm(what) ?? null);
   }
 
   async #chooseFromServer() {
-    const { chooseServerFilm } = await import("./server-films.js");
-    const film = await chooseServerFilm();
+    const films = await load(import("./server-films.js"));
+    const film = await films?.chooseServerFilm();
     if (film) await this.#openFilm({ film });
   }
 

@@ -1,7 +1,7 @@
 /** Makes a project of files that were dropped or chosen together: sorts, asks where it must, sends, opens. */
 import { post, Problem, readSession } from "../core/client.js";
 import { count } from "../core/format.js";
-import { notify } from "../core/notify.js";
+import { load, notify } from "../core/notify.js";
 import { uploadFile } from "../core/uploads.js";
 import { settle, sortFiles } from "./sort-files.js";
 
@@ -88,9 +88,10 @@ const hasSuffix = (file, suffixes) => suffixes.some((suffix) => file.name.toLowe
 
 /** @param {File[]} candidates @param {boolean} isPhotograph */
 async function askForFilm(candidates, isPhotograph) {
-  const { choose } = await import("../core/dialog.js");
+  const dialog = await load(import("../core/dialog.js"));
+  if (!dialog) return null;
   const pictures = candidates.map((file) => isPhotograph ? URL.createObjectURL(file) : undefined);
-  const chosen = await choose({
+  const chosen = await dialog.choose({
     title: isPhotograph ? "Which one shall be coloured?" : "Which film shall be coloured?",
     text: "The others show its colours.",
     choices: candidates.map(({ name }, index) => ({ name, picture: pictures[index] })),

@@ -1,12 +1,10 @@
 /** What the panels of the inspector share: a head, parts under each other, and fields with their value at the right. */
+import { column } from "../core/styles.js";
 import { css } from "../vendor/lit.js";
 
 export const panel = css`
-  :host {
-    display: flex;
-    flex-direction: column;
+  ${column} :host {
     height: 100%;
-    min-height: 0;
   }
   .head {
     justify-content: space-between;
@@ -64,8 +62,7 @@ export const panel = css`
     justify-content: space-between;
     gap: var(--space-2);
   }
-  .named output,
-  .value {
+  .named output {
     color: var(--text-soft);
     font-variant-numeric: tabular-nums;
   }
@@ -74,12 +71,6 @@ export const panel = css`
     align-items: center;
     gap: var(--space-2);
     min-height: var(--control);
-  }
-  .ends {
-    display: flex;
-    justify-content: space-between;
-    color: var(--text-faint);
-    font-size: var(--text-12);
   }
   .pair {
     display: grid;

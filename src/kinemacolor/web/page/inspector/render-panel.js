@@ -1,8 +1,9 @@
 /** The film itself: what it is for, its making, what was made, and the part of the film that is worked on. */
 import { css, html, LitElement, live, nothing, repeat } from "../vendor/lit.js";
-import { get, readSession } from "../core/client.js";
+import { get, Latest, readSession } from "../core/client.js";
 import { bytes } from "../core/format.js";
 import { icon } from "../core/icons.js";
+import { isActive } from "../core/jobs.js";
 import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
 import "./film-facts.js";
@@ -14,7 +15,6 @@ import { purposeOf, purposes, queryOf, taskOf } from "./purposes.js";
 /** @typedef {import("../core/film-store.js").FilmStore} FilmStore */
 /** @typedef {import("./purposes.js").RenderChoice} RenderChoice */
 
-const ACTIVE = ["queued", "running"];
 const RECORD = ".kinemacolor.json"; // what the name of a result's record adds to it
 
 class RenderPanel extends LitElement {
@@ -92,6 +92,7 @@ class RenderPanel extends LitElement {
     /** @type {import("../core/api.d.ts").FormatView[]} */
     this.formats = [];
     this.command = "";
+    this.reading = new Latest();
     new StoreController(this, () => this.store);
   }
 
@@ -117,8 +118,10 @@ class RenderPanel extends LitElement {
 
   async readCommand() {
     const store = /** @type {FilmStore} */ (this.store);
-    const answer = await store.actions.attempt(() => get(store.path(`/command?${queryOf(this.choice)}`)));
-    this.command = answer?.command ?? "";
+    const path = store.path(`/command?${queryOf(this.choice)}`);
+    this.command =
+      await store.actions.attempt(() => this.reading.run((signal) => get(path, signal), ({ command }) => command)) ??
+        "";
   }
 
   render() {
@@ -172,7 +175,7 @@ class RenderPanel extends LitElement {
   #begin(project) {
     const store = /** @type {FilmStore} */ (this.store);
     const { job } = this;
-    if (job && ACTIVE.includes(job.state)) {
+    if (job && isActive(job)) {
       return html`
         <div class="field">
           <div class="named"><span>${job.is_stopping

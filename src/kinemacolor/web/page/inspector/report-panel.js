@@ -1,6 +1,6 @@
 /** How good it became: which shots want a look and why, and the frames that would help most. */
 import { css, html, LitElement, nothing } from "../vendor/lit.js";
-import { get, Problem } from "../core/client.js";
+import { get, Latest, Problem } from "../core/client.js";
 import { describeFault } from "../core/faults.js";
 import { clockTenth, percent } from "../core/format.js";
 import { icon } from "../core/icons.js";
@@ -34,6 +34,7 @@ class ReportPanel extends LitElement {
     /** @type {any} null: there is none; undefined: not asked yet */
     this.report = undefined;
     this.revision = "";
+    this.reading = new Latest();
     new StoreController(this, () => this.store);
   }
 
@@ -43,13 +44,16 @@ class ReportPanel extends LitElement {
     if (!this.store || revision === this.revision) return;
     this.revision = revision;
     if (["rendered", "outdated"].includes(this.store.state.project?.state ?? "")) void this.#read(this.store);
-    else this.report = null;
+    else {
+      this.reading.stop();
+      this.report = null;
+    }
   }
 
   /** @param {FilmStore} store */
   async #read(store) {
     try {
-      this.report = await get(store.path("/report"));
+      await this.reading.run((signal) => get(store.path("/report"), signal), (report) => this.report = report);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       this.report = null;

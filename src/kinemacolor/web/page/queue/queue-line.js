@@ -2,11 +2,12 @@
 import { live, post, Problem, remove } from "../core/client.js";
 import { count } from "../core/format.js";
 import { icon } from "../core/icons.js";
+import { isActive } from "../core/jobs.js";
 import { notify } from "../core/notify.js";
 import { StoreController } from "../core/store.js";
 import { shared } from "../core/styles.js";
 import { css, html, LitElement, nothing, repeat } from "../vendor/lit.js";
-import { describeJob, describeSending, isActive, listJobs } from "./words.js";
+import { describeJob, describeSending, listJobs } from "./words.js";
 
 /** @typedef {import("../core/api.d.ts").JobView} JobView */
 /** @typedef {import("./words.js").Words} Words */

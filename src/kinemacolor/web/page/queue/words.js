@@ -1,5 +1,6 @@
 /** What is said of jobs and uploads. All of it is pure. */
 import { bytes, percent, span, speed, unitOf } from "../core/format.js";
+import { isActive } from "../core/jobs.js";
 
 /** @typedef {import("../core/api.d.ts").JobView} JobView */
 /** @typedef {import("../core/client.js").Sending} Sending */
@@ -17,14 +18,10 @@ const KINDS = { look: "Finding shots", plan: "Choosing pictures", try: "Trying a
 /** What is worth a line when it is done: of other jobs one sees what they did in the film. @type {Record<string, string>} */
 const DONE = { try: "a few seconds were tried", render: "coloured" };
 
-const ACTIVE = ["queued", "running"];
 const MOST = 5; // ended jobs in the list
 
 /** What a job does now. @param {JobView} job */
 export const phaseOf = (job) => job.step ?? KINDS[job.kind] ?? "At work";
-
-/** @param {JobView} job */
-export const isActive = (job) => ACTIVE.includes(job.state);
 
 /** @param {JobView} job @returns {Words} */
 export function describeJob(job) {

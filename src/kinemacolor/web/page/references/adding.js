@@ -4,6 +4,7 @@
  */
 import { live, post, Problem } from "../core/client.js";
 import { count } from "../core/format.js";
+import { isActive } from "../core/jobs.js";
 import { Store } from "../core/store.js";
 import { Stopped, uploadFile } from "../core/uploads.js";
 import { frameOfName } from "./frame-names.js";
@@ -42,8 +43,9 @@ export class Arrivals extends Store {
   /** @param {File[]} files @param {Wish} [wish] */
   add(files, wish = {}) {
     const arrivals = files.map((file) => this.#begin(file, wish.frame ?? null));
-    this.before = this.before.then(() => this.#take(arrivals, wish));
-    return this.before;
+    const taken = this.before.then(() => this.#take(arrivals, wish));
+    this.before = taken.catch(() => {}); // those that follow are taken all the same
+    return taken;
   }
 
   /** Stops one, or forgets why it was refused. @param {number} key */
@@ -122,18 +124,19 @@ export class Arrivals extends Store {
 
   /** Whether the job ended well; what it chose is known then. @param {string} id */
   async #planned(id) {
-    const job = () => this.film.state.jobs.find((one) => one.id === id);
-    const hasEnded = () => ["done", "failed", "stopped"].includes(job()?.state ?? "");
-    await /** @type {Promise<void>} */ (new Promise((resolve) => {
-      const stop = this.film.listen(check);
+    const state = await new Promise((resolve) => {
+      let isSeen = false;
+      const stop = live.listen(check);
       function check() {
-        if (!hasEnded()) return;
-        stop();
-        resolve();
+        const job = live.state.jobs.find((one) => one.id === id);
+        isSeen ||= job !== undefined;
+        if (job ? isActive(job) : !isSeen) return;
+        stop(); // it has ended, or somebody took it off the list
+        resolve(job?.state);
       }
       check();
-    }));
-    if (job()?.state !== "done") return false;
+    });
+    if (state !== "done") return false;
     await this.film.actions.reload();
     return true;
   }

@@ -25,7 +25,7 @@ const MODES = [
 ];
 const SPEEDS = /** @type {[number, string][]} */ ([[1, "Full speed"], [0.5, "Half speed"], [0.25, "Quarter speed"]]);
 
-export class Controls extends LitElement {
+class Controls extends LitElement {
   static properties = {
     store: { attribute: false },
     frame: { type: Number },

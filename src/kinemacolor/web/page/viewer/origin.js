@@ -10,7 +10,7 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 const STEP = 0.01;
 const FAR = 10;
 
-export class Origin extends LitElement {
+class Origin extends LitElement {
   static properties = {
     point: { attribute: false },
     isPicking: { type: Boolean },

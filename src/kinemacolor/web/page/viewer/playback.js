@@ -1,11 +1,11 @@
 /**
  * Plays what there is of the film; where nothing is, it offers to colour three seconds, and plays those then.
  */
+import { isActive } from "../core/jobs.js";
 import { chooseStream } from "./film-time.js";
 import { Player } from "./player.js";
 
 export const TRY_SECONDS = 3;
-const ACTIVE = ["queued", "running"];
 
 /** @typedef {import("../core/film-store.js").FilmStore} FilmStore */
 
@@ -77,7 +77,7 @@ export class Playback {
   get trying() {
     const store = this.find();
     const jobs = store?.state.jobs ?? [];
-    return jobs.find((job) => job.kind === "try" && job.project === store?.state.id && ACTIVE.includes(job.state)) ??
+    return jobs.find((job) => job.kind === "try" && job.project === store?.state.id && isActive(job)) ??
       null;
   }
 
@@ -98,8 +98,15 @@ export class Playback {
       if (store.state.frame >= stream.first && store.state.frame < stream.first + stream.frames) void this.play();
     } else if (!asked.isRead) {
       asked.isRead = true;
-      queueMicrotask(() => void store.actions.reload());
-    } else this.asked = null;
+      queueMicrotask(() => void this.readClip(asked, store));
+    }
+  }
+
+  /** The clip is there, but not known yet. @param {object} asked @param {FilmStore} store */
+  async readClip(asked, store) {
+    await store.actions.reload();
+    await this.host.updateComplete; // which plays it
+    if (this.asked === asked) this.asked = null;
   }
 
   toggle() {

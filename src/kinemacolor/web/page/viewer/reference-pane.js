@@ -9,7 +9,7 @@ import { css, html, LitElement, nothing } from "../vendor/lit.js";
 
 /** @typedef {import("../core/api.d.ts").ReferenceView} Reference */
 
-export class ReferencePane extends LitElement {
+class ReferencePane extends LitElement {
   static properties = {
     references: { attribute: false },
     found: { attribute: false },

@@ -8,6 +8,7 @@
  * Events: `kc-view` when zoom or place changed, `kc-point` `{x, y, alt}` for a click into the picture (0..1).
  */
 import { css, html, LitElement } from "../vendor/lit.js";
+import { SizeController } from "./size-controller.js";
 import { fitView, panBy, pinch, pointInPicture, resize, seenPart, zoomAt } from "./zoom.js";
 
 /** @typedef {import("./zoom.js").Point} Point */
@@ -70,17 +71,7 @@ export class Stage extends LitElement {
     this.pointers = new Map();
     /** @type {{start: Point, moved: boolean, pans: boolean, target: EventTarget | null} | null} */
     this.drag = null;
-    this.observer = new ResizeObserver(() => this.measure());
-  }
-
-  connectedCallback() {
-    super.connectedCallback();
-    this.observer.observe(this);
-  }
-
-  disconnectedCallback() {
-    super.disconnectedCallback();
-    this.observer.disconnect();
+    new SizeController(this, () => this.measure());
   }
 
   /** @param {Map<string, unknown>} changed */

@@ -7,10 +7,11 @@
 import { shared } from "../core/styles.js";
 import { wantsLook } from "../filmstrip/shot-list.js";
 import { css, html, LitElement, nothing, svg } from "../vendor/lit.js";
+import { SizeController } from "./size-controller.js";
 import { dragFrame } from "./film-time.js";
 import { cutPath, shotPath } from "./timeline-marks.js";
 
-export class Timeline extends LitElement {
+class Timeline extends LitElement {
   static properties = {
     frame: { type: Number },
     frames: { type: Number },
@@ -120,21 +121,11 @@ export class Timeline extends LitElement {
     this.hover = null;
     /** @type {{pointer: number, x: number, frame: number} | null} */
     this.drag = null;
-    this.observer = new ResizeObserver(() => (this.width = Math.max(1, this.track?.clientWidth ?? 1)));
+    new SizeController(this, () => (this.width = Math.max(1, this.track?.clientWidth ?? 1)));
   }
 
   get track() {
     return /** @type {HTMLElement | null} */ (this.renderRoot?.querySelector(".track"));
-  }
-
-  connectedCallback() {
-    super.connectedCallback();
-    this.observer.observe(this);
-  }
-
-  disconnectedCallback() {
-    super.disconnectedCallback();
-    this.observer.disconnect();
   }
 
   /** @param {Map<string, unknown>} changed */

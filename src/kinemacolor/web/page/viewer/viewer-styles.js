@@ -5,10 +5,7 @@ export const viewerStyles = css`
   :host {
     container-type: inline-size;
     position: relative;
-    display: flex;
-    flex-direction: column;
     min-width: 0;
-    min-height: 0;
     width: 100%;
     height: 100%;
     background: var(--room);

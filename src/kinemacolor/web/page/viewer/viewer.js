@@ -2,7 +2,7 @@
 import { readSession } from "../core/client.js";
 import { Shortcuts } from "../core/keys.js";
 import { StoreController } from "../core/store.js";
-import { shared } from "../core/styles.js";
+import { column, shared } from "../core/styles.js";
 import { html, LitElement, nothing } from "../vendor/lit.js";
 import "./controls.js";
 import "./divider.js";
@@ -35,7 +35,7 @@ export class Viewer extends LitElement {
     models: { state: true },
   };
 
-  static styles = [shared, viewerStyles];
+  static styles = [shared, column, viewerStyles];
 
   constructor() {
     super();
