@@ -15,6 +15,8 @@ import av
 import cv2
 import numpy as np
 
+from kinemacolor.web.response_headers import PAGE_POLICY
+
 PAGE = Path(__file__).parents[2] / "src" / "kinemacolor" / "web" / "page"
 FRAMES, RATE, WIDTH, HEIGHT, BLOCK = 24, 12, 160, 96, 16
 SHOTS = ((0, 9), (10, 23))
@@ -164,7 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(end - start))
         self.send_header("Accept-Ranges", "bytes")
-        self.send_header("Content-Security-Policy", "default-src 'self'")
+        self.send_header("Content-Security-Policy", PAGE_POLICY)
         if wanted:
             self.send_header("Content-Range", f"bytes {start}-{end - 1}/{len(content)}")
         self.end_headers()

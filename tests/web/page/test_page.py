@@ -155,7 +155,8 @@ class TestCorrect:
             pictures = spread.get_by_role("img", name="after")
             until(lambda: pictures.count() >= 3, "the spread")
             assert owner.chosen(project) == [{"meadow"}, {"waves"}]
-            before = spread.get_by_role("img", name="before")
+            others = spread.get_by_role("listitem").filter(has_not_text="here")
+            before, pictures = (others.get_by_role("img", name=name) for name in ("before", "after"))
             for one, other in zip(before.all(), pictures.all(), strict=True):
                 change = picture_at(page, one.get_attribute("src")) - picture_at(page, other.get_attribute("src"))
                 assert np.abs(change).mean() > 0.5
