@@ -64,6 +64,7 @@ def shown_frame(page: Any) -> int:
 
 def go_to_frame(page: Any, frame: int) -> None:
     """Write the number of a frame, and wait until it is there in colour."""
+    in_color(page).wait_for()
     field = page.get_by_label("Go to a frame")
     field.fill(str(frame))
     field.press("Enter")

@@ -131,6 +131,7 @@ class Film extends LitElement {
     void hear();
     const hasPlace = shot !== null || store.state.plan;
     const drafted = panel === "correct" && frame === null && shot === null ? await findDraft(this.film) : null;
+    if (store.state.plan && store.state.frame !== (frame ?? 0)) return; // somebody went to another frame meanwhile
     if (drafted !== null) await store.actions.showFrame(drafted);
     else if (store.state.shots && frame === null && hasPlace) await router.go();
     else if (shot !== null && !store.state.shots) store.set({ frame: 0 });
