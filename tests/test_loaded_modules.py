@@ -40,14 +40,20 @@ import cv2
 vars(cv2).pop("ximgproc", None) # of the contrib build alone
 """
 USE_SERVER = """
-import sys, time
+import sys, threading, time
 from pathlib import Path
-from starlette.testclient import TestClient
+import httpx, uvicorn
 from kinemacolor.web.server import create_app
 from kinemacolor.web.server_options import ServerOptions
 app = create_app(ServerOptions(Path("home"), devices=("cpu",)))
-with TestClient(app, base_url="http://127.0.0.1") as client:
-    client.headers["Authorization"] = f"Bearer {app.state.token.value}"
+server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
+running = threading.Thread(target=server.run)
+running.start()
+while not server.started:
+    time.sleep(0.05)
+address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+headers = {"Authorization": f"Bearer {app.state.token.value}"}
+with httpx.Client(base_url=address, headers=headers, timeout=600) as client:
     def ask(method, path, **content):
         answer = client.request(method, path, **content)
         assert answer.status_code < 300, (path, answer.text)
@@ -65,6 +71,8 @@ with TestClient(app, base_url="http://127.0.0.1") as client:
     ask("PATCH", f"{base}/plan", json={"options": {"saturation": 1.5}})
     for path in ("", "/plan", "/shots", "/suggestions", "/command", "/players", "/picture", "/frames/0/look"):
         ask("GET", base + path)
+server.should_exit = True
+running.join()
 """
 VERBS = sorted(command.name or command.callback.__name__ for command in app.registered_commands if command.callback)
 

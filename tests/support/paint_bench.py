@@ -116,7 +116,8 @@ def _add_film(app: FastAPI, bench: Bench) -> None:
 
     def view() -> dict[str, Any]:
         references = [{"name": f"{name}.png", "url": f"/pictures/{name}", "used": [1]} for name in ("one", "two")]
-        return {"id": "film", "title": "film.mp4", "references": references, "revision": str(bench.revision)}
+        known = {"looked_at": True, "planned": True, "state": "rendered", "references": references}
+        return {"id": "film", "title": "film.mp4", "revision": str(bench.revision)} | known
 
     def shots() -> dict[str, Any]:
         found = [
