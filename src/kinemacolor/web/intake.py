@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -101,11 +102,11 @@ class Intake:
             entries = self.looker.list_archive(archive)
             unpack_project(archive, entries, Path(place), self.storage.measure_left(user))
             folder = self.storage.create_project_folder(user)
-            try:
-                return self._queue_analysis(user, adopt_unpacked(Path(place), folder, checks))
-            except BaseException:
-                shutil.rmtree(folder, ignore_errors=True)
-                raise
+            with ExitStack() as failing:
+                failing.callback(shutil.rmtree, folder, ignore_errors=True)
+                project = self._queue_analysis(user, adopt_unpacked(Path(place), folder, checks))
+                failing.pop_all()
+            return project
 
     def _queue_analysis(self, user: str, project: Project) -> Project:
         """Queue the analysis of a new project's film; a photograph needs none."""
