@@ -42,7 +42,7 @@ vars(cv2).pop("ximgproc", None) # of the contrib build alone
 USE_SERVER = """
 import sys, threading, time
 from pathlib import Path
-import httpx, uvicorn
+import httpx2, uvicorn
 from kinemacolor.web.server import create_app
 from kinemacolor.web.server_options import ServerOptions
 app = create_app(ServerOptions(Path("home"), devices=("cpu",)))
@@ -53,7 +53,7 @@ while not server.started:
     time.sleep(0.05)
 address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
 headers = {"Authorization": f"Bearer {app.state.token.value}"}
-with httpx.Client(base_url=address, headers=headers, timeout=600) as client:
+with httpx2.Client(base_url=address, headers=headers, timeout=600) as client:
     def ask(method, path, **content):
         answer = client.request(method, path, **content)
         assert answer.status_code < 300, (path, answer.text)

@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 
 import av
 import cv2
-import httpx
+import httpx2
 import numpy as np
 
 from support import warm_python
@@ -70,8 +70,8 @@ def _address(process: subprocess.Popen[bytes], log: Path) -> tuple[str, str] | N
 
 def _answers(address: str) -> bool:
     try:
-        return httpx.get(f"{address}api/films").status_code < 500
-    except httpx.TransportError:
+        return httpx2.get(f"{address}api/films").status_code < 500
+    except httpx2.TransportError:
         return False
 
 
@@ -80,7 +80,7 @@ class Program:
 
     def __init__(self, server: Server) -> None:
         token = {"Authorization": f"Bearer {server.token}"}
-        self._http = httpx.Client(base_url=f"{server.address}api", headers=token, timeout=PATIENCE)
+        self._http = httpx2.Client(base_url=f"{server.address}api", headers=token, timeout=PATIENCE)
 
     def get(self, path: str) -> Any:
         return self._http.get(path).raise_for_status().json()

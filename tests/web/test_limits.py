@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import uvicorn
 from starlette.exceptions import HTTPException
@@ -256,7 +256,7 @@ def test_many_half_open_requests_leave_room_for_others(tmp_path: Path) -> None:
             connection = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
             connection.sendall((b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-", b"", b"G")[number % 3])
             silent.append(connection)
-        assert httpx.get(f"http://127.0.0.1:{port}/api/projects", headers=MINE, timeout=PATIENCE).json() == []
+        assert httpx2.get(f"http://127.0.0.1:{port}/api/projects", headers=MINE, timeout=PATIENCE).json() == []
         until(lambda: len(running.server_state.connections) <= 11, "the oldest to be closed")
         until(lambda: sum(map(closed, silent)) >= 140, "the oldest to learn it")
         assert not closed(silent[-1])
@@ -267,7 +267,7 @@ def test_a_request_that_is_never_finished_is_closed(tmp_path: Path) -> None:
         with socket.create_connection(("127.0.0.1", port)) as connection:
             connection.sendall(b"GET / HTTP/1.1\r\n")
             until(lambda: closed(connection), "the end of the connection")
-        with httpx.stream("GET", f"http://127.0.0.1:{port}/api/jobs/events", headers=MINE, timeout=PATIENCE) as stream:
+        with httpx2.stream("GET", f"http://127.0.0.1:{port}/api/jobs/events", headers=MINE, timeout=PATIENCE) as stream:
             lines = stream.iter_lines()
             assert any(line.startswith("data:") for line in lines)
             time.sleep(0.5)
@@ -279,7 +279,7 @@ def test_streams_and_uploads_have_limits_for_each_user(tmp_path: Path) -> None:
     with real_server(tmp_path, limits) as (running, port), ExitStack() as stack:
         address = f"http://127.0.0.1:{port}"
         mine, other = (
-            stack.enter_context(httpx.Client(base_url=address, headers=basic(name, "secret"), timeout=PATIENCE))
+            stack.enter_context(httpx2.Client(base_url=address, headers=basic(name, "secret"), timeout=PATIENCE))
             for name in GUESTS[:2]
         )
         for _ in range(2):
@@ -314,7 +314,7 @@ def test_a_server_without_descriptors_goes_on_when_there_are_some(
 
     with real_server(tmp_path, ServerLimits()) as (_, port):
         monkeypatch.setattr(socket.socket, "accept", scarce)
-        assert httpx.get(f"http://127.0.0.1:{port}/api/projects", headers=MINE, timeout=PATIENCE).status_code == 200
+        assert httpx2.get(f"http://127.0.0.1:{port}/api/projects", headers=MINE, timeout=PATIENCE).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urljoin
 
-import httpx
+import httpx2
 import pytest
 
 pytest.importorskip("fastapi")
@@ -407,7 +407,7 @@ def test_a_real_server_tells_of_too_much_and_leaves_on_ctrl_c(tmp_path: Path, fi
         address = re.search(r"(http://\S+/)\?token=(\S+)", told)
         assert address, told
         token = {"Authorization": f"Bearer {address[2]}"}
-        with httpx.Client(base_url=address[1], headers=token, timeout=PATIENCE) as client:
+        with httpx2.Client(base_url=address[1], headers=token, timeout=PATIENCE) as client:
             project = client.post("/api/projects", files={"files": ("film.mp4", film)}).json()["id"]
             head = b'--b\r\nContent-Disposition: form-data; name="files"; filename="film.mp4"\r\n\r\n'
             headers = {"Content-Type": "multipart/form-data; boundary=b"}

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from support.browser import NARROW, WIDE, assert_accessible, assert_fits, assert_in_sight, settle, tab_to, walk
@@ -123,7 +123,7 @@ class TestOtherHosts:
 class TestUsers:
     def test_nobody_sees_the_films_of_others(self, browser: Any, folder: Path, film: Path) -> None:
         with web_server(folder / "shared", "--auth", "ann:one", "--auth", "bob:two") as server:
-            assert httpx.get(server.address).status_code == 401
+            assert httpx2.get(server.address).status_code == 401
             with visit(browser, server, http_credentials=name("ann", "one")) as page:
                 page.get_by_role("button", name="Choose files").wait_for()
                 drop(page, film)
