@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 pytest.importorskip("fastapi")
-from kinemacolor.errors import InputError, KinemacolorError, ResourceError
+from kinemacolor.errors import InputError, KinemacolorError, ResourceError, UsageError
 from kinemacolor.video.picture_files import check_uploaded_picture
 from kinemacolor.web import helper
 from kinemacolor.web.helper import answer_call
@@ -189,6 +189,36 @@ def test_a_patient_call_waits_for_the_others_and_none_outlives_the_end() -> None
             waiting.result()
     assert order == ["hurried", "patient"]
     assert not pool.is_started
+
+
+def test_a_newer_call_on_the_same_topic_takes_the_place_of_one_that_waits() -> None:
+    pool, begun = HelperPool("json", size=1, seconds=60, memory_bytes=0), list[str]()
+
+    def take(name: str, topic: str) -> None:
+        with pool._places.take(topic=topic):
+            begun.append(name)
+
+    with ThreadPoolExecutor(3) as threads:
+        with pool._places.take(topic="strokes"):  # who has a place keeps it
+            older = threads.submit(take, "older", "strokes")
+            other = threads.submit(take, "other", "strokes of another film")
+            until(lambda: pool._places._impatient == 2)
+            newer = threads.submit(take, "newer", "strokes")
+            with pytest.raises(UsageError, match="again"):
+                older.result(timeout=60)
+            assert not begun
+        newer.result(timeout=60)
+        other.result(timeout=60)
+    assert sorted(begun) == ["newer", "other"]
+    assert not pool._places._newest
+
+
+def test_processes_that_nobody_asks_end_and_others_start(tmp_path: Path) -> None:
+    pool = HelperPool("kinemacolor.web.looking", size=1, seconds=60, memory_bytes=0, idle_seconds=0.1)
+    (tmp_path / "a.png").write_bytes(picture_bytes())
+    for _ in range(2):
+        pool.call("check_reference", path=str(tmp_path / "a.png"))
+        until(lambda: not pool.is_started)
 
 
 def test_calls_that_nobody_makes_are_answered() -> None:

@@ -669,12 +669,12 @@ def test_a_process_waits_for_some_time_only(home: Storage, fake: None, monkeypat
         last = spare(queue)
     assert last
     assert not is_alive(last)
-    monkeypatch.setattr(worker_processes, "SPARE_SECONDS", 0.05)
-    with queue:
-        queue.prepare()
-        until(lambda: queue._workers._spare is None)
     queue.prepare()
     assert queue._workers._spare is None, "the server has ended"
+    monkeypatch.setattr(worker_processes, "SPARE_SECONDS", 0.05)
+    with JobQueue(home, ["cpu"]) as queue:
+        queue.prepare()
+        until(lambda: queue._workers._spare is None)
 
 
 def test_a_real_process_waits_for_its_order_with_all_imports_done(home: Storage, tmp_path: Path) -> None:

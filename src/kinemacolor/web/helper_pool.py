@@ -1,4 +1,4 @@
-"""The server's side of helper processes: a few are kept warm, one that breaks or hangs is told as the file's fault."""
+"""The server's side of helper processes, kept warm while they are used; one that breaks is told as the file's fault."""
 
 import json
 import subprocess
@@ -18,8 +18,10 @@ from kinemacolor.errors import (
     find_machine_fault,
 )
 from kinemacolor.utils.processes import OWN_GROUP_FLAG, end_process, make_python_command, make_python_environment
+from kinemacolor.web.idle_timer import IdleTimer
 from kinemacolor.web.storage import NotFoundError
 
+IDLE_SECONDS = 600  # that processes are kept for another call; one that colours takes about 370 MB
 _ERRORS = {kind.exit_code: kind for kind in (UsageError, InputError, WeightsError, PartialError, ResourceError)}
 
 
@@ -28,15 +30,17 @@ class _Places:
 
     def __init__(self, size: int) -> None:
         self._free, self._impatient = size, 0
+        self._newest: dict[str, object] = {}  # who asked last of those who wait, by topic
         self._changed = threading.Condition()
 
     @contextmanager
-    def take(self, *, patient: bool = False) -> Iterator[None]:
-        """Wait for a place, and hold it while the block runs."""
+    def take(self, *, patient: bool = False, topic: str | None = None) -> Iterator[None]:
+        """Wait for a place, and hold it while the block runs.
+
+        Raises UsageError where somebody else asks for a place on the same ``topic`` meanwhile.
+        """
         with self._changed:
-            self._impatient += not patient
-            self._changed.wait_for(lambda: self._free and not (patient and self._impatient))
-            self._impatient -= not patient
+            self._wait(patient, topic)
             self._free -= 1
         try:
             yield
@@ -45,16 +49,40 @@ class _Places:
                 self._free += 1
                 self._changed.notify_all()
 
+    def _wait(self, patient: bool, topic: str | None) -> None:
+        def is_replaced() -> bool:
+            return topic is not None and self._newest.get(topic) is not myself
+
+        myself = object()
+        if topic is not None:
+            self._newest[topic] = myself
+            self._changed.notify_all()
+        self._impatient += not patient
+        self._changed.wait_for(lambda: is_replaced() or (self._free and not (patient and self._impatient)))
+        self._impatient -= not patient
+        if is_replaced():
+            self._changed.notify_all()
+            raise UsageError("this was asked for again meanwhile: only the newest is answered")
+        if topic is not None:
+            del self._newest[topic]
+
 
 class HelperPool:
     """Processes that answer calls by functions of a module (`kinemacolor.web.helper`), at most ``size`` at a time.
 
     ``seconds``: that a call may take. ``memory_bytes``: that a process may take, where the system can limit it; 0: any.
-    ``settings``: further variables of their environment.
+    ``settings``: further variables of their environment. ``idle_seconds``: after which those end that nobody asks.
     """
 
     def __init__(
-        self, module: str, *, size: int, seconds: float, memory_bytes: int, settings: dict[str, str] | None = None
+        self,
+        module: str,
+        *,
+        size: int,
+        seconds: float,
+        memory_bytes: int,
+        settings: dict[str, str] | None = None,
+        idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         self._command = make_python_command("-m", "kinemacolor.web.helper", module, str(memory_bytes))
         self._seconds, self._settings = seconds, settings or {}
@@ -62,19 +90,20 @@ class HelperPool:
         self._lock = threading.Lock()
         self._idle: list[subprocess.Popen[str]] = []
         self._busy: set[subprocess.Popen[str]] = set()
+        self._timer = IdleTimer(idle_seconds, self._end_idle)
         self._closings = 0  # how often it was closed; it is open again for whoever calls then
 
-    def call(self, name: str, *, patient: bool = False, **arguments: object) -> Any:
+    def call(self, name: str, *, patient: bool = False, topic: str | None = None, **arguments: object) -> Any:
         """Have a function called with arguments that JSON can hold; gives what it returns, as JSON gives it back.
 
-        A ``patient`` call lets all others go before it.
+        A ``patient`` call lets all others go before it. One on a ``topic`` takes the place of those that still wait.
 
         Raises what the function raises, InputError where the process breaks or takes too long, ResourceError where
-        none can be started.
+        none can be started, UsageError where a newer call took its place.
         """
         line = json.dumps({"call": name, "arguments": arguments})
         closings = self._closings
-        with self._places.take(patient=patient):
+        with self._places.take(patient=patient, topic=topic):
             began = time.monotonic()
             process, answer = self._ask_one(line, closings)
             # Perhaps somebody ended the process: another one is asked before the file is blamed.
@@ -97,9 +126,14 @@ class HelperPool:
         """End all processes; calls that wait for one raise InputError."""
         with self._lock:
             self._closings += 1
-            idle, self._idle = self._idle, []
             for process in self._busy:
                 process.kill()  # whoever asked it frees the rest
+        self._timer.cancel()
+        self._end_idle()
+
+    def _end_idle(self) -> None:
+        with self._lock:
+            idle, self._idle = self._idle, []
         for process in idle:
             end_process(process)
 
@@ -168,6 +202,7 @@ class HelperPool:
             self._busy.discard(process)
             if self._closings == closings and process.poll() is None:
                 self._idle.append(process)
+                self._timer.restart()
                 return
         end_process(process)
 

@@ -72,9 +72,17 @@ class RemotePreviewer:
     def spread_strokes(
         self, project: Project, frame: int, layer: str, painted_on: str | None, frames: Sequence[int]
     ) -> list[SpreadFrame]:
-        """As `FramePreviewer.spread_strokes`."""
-        sent = {"frame": frame, "layer": layer, "painted_on": painted_on, "frames": list(frames)}
-        return self._ask(list[SpreadFrame], "spread_strokes", project, patient=False, **sent)
+        """As `FramePreviewer.spread_strokes`; where this is asked for again meanwhile, only the newest is answered."""
+        return self._ask(
+            list[SpreadFrame],
+            "spread_strokes",
+            project,
+            topic=f"spread {project.folder}",
+            frame=frame,
+            layer=layer,
+            painted_on=painted_on,
+            frames=list(frames),
+        )
 
     def color_first_look(self, project: Project) -> FirstLook:
         """As `FramePreviewer.color_first_look`."""
@@ -92,6 +100,15 @@ class RemotePreviewer:
         finally:
             self._warming.release()
 
-    def _ask(self, wanted: type[T], method: str, project: Project, *, patient: bool = False, **arguments: object) -> T:
-        answer = self._pool.call(method, patient=patient, folder=str(project.folder), **arguments)
+    def _ask(
+        self,
+        wanted: type[T],
+        method: str,
+        project: Project,
+        *,
+        patient: bool = False,
+        topic: str | None = None,
+        **arguments: object,
+    ) -> T:
+        answer = self._pool.call(method, patient=patient, topic=topic, folder=str(project.folder), **arguments)
         return TypeAdapter(wanted).validate_python(answer)

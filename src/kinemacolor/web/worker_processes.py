@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from kinemacolor.utils.processes import OWN_GROUP_FLAG, end_process, make_python_command, make_python_environment
+from kinemacolor.web.idle_timer import IdleTimer
 from kinemacolor.web.job_messages import JobOrder
 
 WORKER = ("-m", "kinemacolor.web.worker_process")
@@ -23,7 +24,7 @@ class WorkerProcesses:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._spare: subprocess.Popen[str] | None = None
-        self._timer: threading.Timer | None = None
+        self._timer = IdleTimer(SPARE_SECONDS, self._end_idle)
         self._is_closed = False
 
     def prepare(self) -> None:
@@ -35,7 +36,7 @@ class WorkerProcesses:
                 self._end_spare()
                 with suppress(OSError):  # whoever has a job is told
                     self._spare = _start_process()
-            self._wait_anew()
+            self._timer.restart()
 
     def start(self, order: JobOrder) -> "subprocess.Popen[str]":
         """Have a job done by the spare process, or by a new one. Raises OSError where no process can be started."""
@@ -60,21 +61,13 @@ class WorkerProcesses:
             self._is_closed = True
             self._end_spare()
 
-    def _wait_anew(self) -> None:
-        if self._timer:
-            self._timer.cancel()
-        self._timer = threading.Timer(SPARE_SECONDS, self._end_idle)
-        self._timer.daemon = True
-        self._timer.start()
-
     def _end_idle(self) -> None:
         with self._lock:
             self._end_spare()
 
     def _end_spare(self) -> None:
-        if self._timer:
-            self._timer.cancel()
-        spare, self._spare, self._timer = self._spare, None, None
+        self._timer.cancel()
+        spare, self._spare = self._spare, None
         if spare:
             end_process(spare)
 
