@@ -17,10 +17,11 @@ from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
 from kinemacolor.video.display import iter_color_frames
 from kinemacolor.video.images import read_color_picture
 from kinemacolor.web import first_look, frame_colorizer, picture_cache
+from kinemacolor.web.film_part import restrict_project
 from kinemacolor.web.frame_previews import FramePreviewer
 from kinemacolor.web.picture_cache import write_picture_file
 from kinemacolor.web.project import Project
-from kinemacolor.web.project_creation import create_project_at, restrict_project
+from kinemacolor.web.project_creation import create_project_at
 from kinemacolor.web.requests import MakePlan, RenderFilm, make_output_target
 from kinemacolor.web.worker import make_project_plan
 from kinemacolor.weights.registry import load_model

@@ -14,10 +14,11 @@ from kinemacolor.errors import InputError, UsageError
 from kinemacolor.options import RenderOptions
 from kinemacolor.web import history
 from kinemacolor.web.changes import ShotOptionsChange
+from kinemacolor.web.film_part import restrict_project
 from kinemacolor.web.frame_passes import read_planned_frames
 from kinemacolor.web.history import ProjectHistory
 from kinemacolor.web.project import Project
-from kinemacolor.web.project_creation import create_project, move_in_history, rename_project, restrict_project
+from kinemacolor.web.project_creation import create_project, move_in_history, rename_project
 from kinemacolor.web.project_export import export_project
 from kinemacolor.web.requests import AnalyzeFilm, MakePlan
 from kinemacolor.web.shot_edits import edit_cuts, set_shot_options

@@ -19,9 +19,12 @@ from kinemacolor.plan.planner import carry_over_choices
 from kinemacolor.references.load import load_reference
 from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
 from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
+from kinemacolor.web.changes import ShotOptionsChange
+from kinemacolor.web.film_part import restrict_project
 from kinemacolor.web.project import Project
-from kinemacolor.web.project_creation import create_project, create_project_at, restrict_project
+from kinemacolor.web.project_creation import create_project, create_project_at, move_in_history
 from kinemacolor.web.requests import AnalyzeFilm, MakePlan, RenderFilm, format_render_command, make_output_target
+from kinemacolor.web.shot_edits import edit_cuts, set_shot_options
 from kinemacolor.web.storage import NotFoundError
 from kinemacolor.web.worker import analyze_film, make_project_plan
 from kinemacolor.weights.registry import load_model
@@ -377,6 +380,62 @@ def test_another_part_of_a_film_is_looked_at_anew(planned: Project, give: Give) 
     assert plan.film.start_seconds == 0.1
     assert plan.film.frames < 8
     assert all(entry.frame is None for entry in plan.references.values())
+
+
+def test_what_the_user_did_moves_with_the_frames_when_the_start_moves_on(planned: Project, give: Give) -> None:
+    """At 24 frames a second the part begins with frame 2 and ends before frame 7."""
+    for frame in (1, 2, 5, 7):
+        planned.add_reference("a.png", give(picture_bytes(frame)), frame)
+    edit_cuts(planned, (), "split", 2, 6)
+    plan = make_project_plan(planned, MakePlan(), quiet)
+    planned.assign_references({1: ["second"], 2: ["second", "ref_000005"]})
+    set_shot_options(planned, {3: ShotOptionsChange(saturation=0.5)})
+    assert [(shot.first, shot.last) for shot in plan.shots] == [(0, 3), (4, 5), (6, 7)]
+    restrict_project(planned, 2 / 24, 7 / 24)
+    assert names(planned) == [
+        *("earlier_ref_000001.png", "earlier_ref_000007.png", "first.png"),
+        *("ref_000000.png", "ref_000003.png", "second.png"),
+    ]
+    assert planned.list_references()[3].read_bytes() == picture_bytes(2)
+    plan = make_project_plan(planned, MakePlan(), quiet)
+    assert [(shot.first, shot.last) for shot in plan.shots] == [(0, 1), (2, 3), (4, 4)]
+    assert plan.shots[0].references == {"second": None}
+    assert plan.shots[1].references == {"second": None, "ref_000003": None}
+    assert [shot.options.saturation for shot in plan.shots] == [None, None, 0.5]
+    move_in_history(planned, -1)  # the plan
+    move_in_history(planned, -1)  # the part
+    assert [(shot.first, shot.last) for shot in planned.require_plan().shots] == [(0, 3), (4, 5), (6, 7)]
+    assert "ref_000005.png" in names(planned)
+    assert "earlier_ref_000001.png" not in names(planned)
+
+
+def test_a_later_end_leaves_what_was_chosen_for_the_last_shot(planned: Project) -> None:
+    restrict_project(planned, 0, 0.5)
+    make_project_plan(planned, MakePlan(), quiet)
+    set_shot_options(planned, {2: ShotOptionsChange(saturation=0.5)})
+    restrict_project(planned, 0, None)
+    plan = make_project_plan(planned, MakePlan(), quiet)
+    assert [(shot.first, shot.last) for shot in plan.shots] == [(0, 3), (4, 7)]
+    assert plan.shots[1].options.saturation == 0.5
+
+
+def test_an_earlier_start_takes_places_and_choices(planned: Project, give: Give) -> None:
+    restrict_project(planned, 2 / 24, None)
+    make_project_plan(planned, MakePlan(), quiet)
+    planned.add_reference("a.png", give(picture_bytes(5)), 3)
+    planned.assign_references({1: ["second"]})
+    restrict_project(planned, 0, None)
+    assert names(planned) == ["earlier_ref_000003.png", "first.png", "second.png"]
+    assert make_project_plan(planned, MakePlan(), quiet).shots[0].references != {"second": None}
+
+
+def test_a_part_behind_all_that_is_known_keeps_the_options_of_the_film(planned: Project) -> None:
+    set_shot_options(planned, {2: ShotOptionsChange(saturation=0.5)})
+    restrict_project(planned, 0, 2 / 24)
+    restrict_project(planned, 3 / 24, 5 / 24)
+    plan = make_project_plan(planned, MakePlan(), quiet)
+    assert plan.options.short_side == 64
+    assert {shot.options.saturation for shot in plan.shots} == {None}
 
 
 def test_another_end_leaves_what_was_chosen_for_shots(planned: Project) -> None:

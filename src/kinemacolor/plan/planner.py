@@ -158,14 +158,19 @@ def plan_from_survey(
 def carry_over_choices(plan: Plan, previous: Plan | None) -> Plan:
     """Return a new plan in which the shots of the ``previous`` one keep what a person chose for them.
 
-    That is references without a score, and options of their own. Nothing is kept where the previous plan is for a part
-    with another start: shots are known by their frames, which count from there.
+    That is references without a score, and options of their own. Shots are the same that have the same frames, as far
+    as both plans go. Nothing is kept where the previous plan is for a part with another start, from which frames count.
     """
     if previous is None or previous.film.start_seconds != plan.film.start_seconds:
         return plan
-    options = {(shot.first, shot.last): shot.options for shot in previous.shots}
+    end = min(plan.film.frames, previous.film.frames)
+
+    def identify(shot: ShotEntry) -> tuple[int, int]:
+        return shot.first, min(shot.last, end - 1)
+
+    options = {identify(shot): shot.options for shot in previous.shots}
     user_choices = {
-        (shot.first, shot.last): set(shot.references)
+        identify(shot): set(shot.references)
         for shot in previous.shots
         if any(score is None for score in shot.references.values())
     }
@@ -173,10 +178,10 @@ def carry_over_choices(plan: Plan, previous: Plan | None) -> Plan:
     current_names = {entry.path: name for name, entry in plan.references.items()}
 
     def restore_choices(shot: ShotEntry) -> ShotEntry:
-        chosen = user_choices.get((shot.first, shot.last), ())
+        chosen = user_choices.get(identify(shot), ())
         names = {current_names[paths[name]] for name in chosen if paths[name] in current_names}
         kept = shot.with_references(names, is_user_choice=True) if names else shot
-        return kept.model_copy(update={"options": options.get((shot.first, shot.last), shot.options)})
+        return kept.model_copy(update={"options": options.get(identify(shot), shot.options)})
 
     return plan.model_copy(update={"shots": tuple(map(restore_choices, plan.shots))})
 

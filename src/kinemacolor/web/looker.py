@@ -95,9 +95,9 @@ class Looker:
         changed = project.survey_folder.stat().st_ctime_ns
         return self._cuts(project.folder, None if firsts is None else tuple(firsts), changed)
 
-    def count_frames_before(self, project: Project, end_seconds: float) -> int | None:
+    def count_frames_before(self, project: Project, seconds: float) -> int | None:
         """Count the frames of a project's film before a time; None before it was looked at."""
-        found = self._pool.call("count_frames_before", folder=str(project.folder), end_seconds=end_seconds)
+        found = self._pool.call("count_frames_before", folder=str(project.folder), seconds=seconds)
         return None if found is None else int(found)
 
     def list_archive(self, path: Path) -> dict[str, int]:

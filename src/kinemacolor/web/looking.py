@@ -20,9 +20,9 @@ from kinemacolor.video.reader import probe_film
 from kinemacolor.web import first_look, frame_reading, frame_regions, frame_times, import_checks
 from kinemacolor.web.archive_checks import list_entries
 from kinemacolor.web.film_card import describe_film as describe_film_of
+from kinemacolor.web.film_part import count_frames_before as count_frames
 from kinemacolor.web.picture_cache import REFERENCE_SIDE, fit_preview_size, write_picture_file
 from kinemacolor.web.project import Project
-from kinemacolor.web.project_creation import count_frames_before as count_frames
 from kinemacolor.web.upload_checks import check_film_content, check_name_fits, check_reference_content
 
 POSTER_SIDE = 480  # px: the longer side of the picture of a film
@@ -93,9 +93,9 @@ def describe_cuts(folder: str, firsts: list[int] | None) -> dict[str, object] | 
     }
 
 
-def count_frames_before(folder: str, end_seconds: float) -> int | None:
-    """Count the frames of a project's film before a time; None before it was looked at."""
-    return count_frames(Project(Path(folder)), end_seconds)
+def count_frames_before(folder: str, seconds: float) -> int | None:
+    """As `film_part.count_frames_before`."""
+    return count_frames(Project(Path(folder)), seconds)
 
 
 def list_archive(path: str) -> dict[str, int]:

@@ -101,7 +101,7 @@ class Project(ProjectFolder):
             frame = ReferenceSpec(Path(file_name)).list_references()[0].frame
         if frame is not None:
             self._check_reference_frame(frame, suffix)
-            file_name = f"{_stem_at_frame(frame)}{suffix}"
+            file_name = f"{name_at_frame(frame)}{suffix}"
         target = self.folder / "references" / file_name
         with translate_disk_errors(target), TemporaryDirectory(dir=upload.parent) as upload_folder:
             arrived = upload.replace(Path(upload_folder, file_name))
@@ -175,7 +175,7 @@ class Project(ProjectFolder):
         does not have, InputError for a picture that cannot be a reference.
         """
         with self.exclusive_changes(f"Frame {frame} corrected"):
-            name = _stem_at_frame(frame)
+            name = name_at_frame(frame)
             path = self.folder / "references" / f"{name}.png"
             changed = place_correction(self.require_plan(), frame, path)
             fresh = path.with_name(f".{name}.png")
@@ -277,6 +277,6 @@ def _name_choices(chosen: Mapping[int, Sequence[str]]) -> str:
     return f"Pictures of shot {next(iter(chosen))}" if len(chosen) == 1 else f"Pictures of {len(chosen)} shots"
 
 
-def _stem_at_frame(frame: int) -> str:
+def name_at_frame(frame: int) -> str:
     """Return the file name, without suffix, that places a picture at a frame (`ReferenceSpec`)."""
     return f"ref_{frame:06d}"

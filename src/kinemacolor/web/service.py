@@ -16,17 +16,14 @@ from kinemacolor.web.changes import (
     ProjectChange,
 )
 from kinemacolor.web.film_card import FilmCard
+from kinemacolor.web.film_part import restrict_project
 from kinemacolor.web.history import ProjectHistory
 from kinemacolor.web.intake import Intake
 from kinemacolor.web.job import JobView
 from kinemacolor.web.looker import Looker
 from kinemacolor.web.picture_cache import renew
 from kinemacolor.web.project import Project
-from kinemacolor.web.project_creation import (
-    move_in_history,
-    rename_project,
-    restrict_project,
-)
+from kinemacolor.web.project_creation import move_in_history, rename_project
 from kinemacolor.web.project_views import (
     ProjectView,
     compute_revision,

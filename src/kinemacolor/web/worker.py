@@ -34,13 +34,13 @@ from kinemacolor.shots.shot import Shot
 from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.web.comparison_video import write_comparison_video
 from kinemacolor.web.edited_cuts import read_edited_shots
+from kinemacolor.web.film_part import displace_lost_references
 from kinemacolor.web.job import JobEntry
 from kinemacolor.web.job_messages import JobOrder
 from kinemacolor.web.job_progress import CountingEncoder, ProgressCallback, expect_frames, expect_pictures
 from kinemacolor.web.made_from import hash_pictures, note_made_from
 from kinemacolor.web.preview_clip import find_clip_start, write_clip_start
 from kinemacolor.web.project import Project
-from kinemacolor.web.project_creation import displace_lost_references
 from kinemacolor.web.project_entry import FilmPart
 from kinemacolor.web.requests import AnalyzeFilm, MakePlan, PreviewClip, RenderFilm, make_output_target
 from kinemacolor.weights.registry import load_model

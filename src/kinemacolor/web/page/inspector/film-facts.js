@@ -86,7 +86,7 @@ class FilmFacts extends LitElement {
             </div>
             ${this.partProblem ? html`<p class="problem" role="alert">${this.partProblem}</p>` : nothing}
             <button class="button">Take this part</button>
-            <p class="quiet">Shots are looked for anew; pictures that lie at a frame lose their place if the start moves.</p>
+            <p class="quiet">Shots are looked for anew. What you placed, cut or chose stays with its frames, but not if the start moves back.</p>
           </form>
         </details>
       </div>
