@@ -78,7 +78,8 @@ export class FilmRouter {
     if (this.isGoing || !state.shots || (state.frame === before.frame && state.panel === before.panel)) return;
     const now = this.#place();
     const isOther = now.panel !== readPlace(location.search).panel;
-    const isLeap = state.frame !== before.frame && this.timer === 0 && this.#isOtherShot(now);
+    const isPassing = state.isPassing && before.isPassing;
+    const isLeap = state.frame !== before.frame && !isPassing && this.timer === 0 && this.#isOtherShot(now);
     if (isOther || isLeap) {
       this.#write(before);
       history.pushState(null, "", this.#address(now));

@@ -1,4 +1,4 @@
-/** What the film is, and the part of it that is worked on. */
+/** What the film is, or the photograph, and the part of it that is worked on. */
 import { css, html, LitElement, nothing } from "../vendor/lit.js";
 import { clockTenth } from "../core/format.js";
 import { icon } from "../core/icons.js";
@@ -72,7 +72,9 @@ class FilmFacts extends LitElement {
   render() {
     const project = this.store?.state.project;
     if (!project?.film) return nothing;
-    return html`${project.is_photograph ? nothing : this.#drawPart(project.film)} ${this.#drawFacts(project.film)}`;
+    return html`${project.is_photograph ? nothing : this.#drawPart(project.film)} ${
+      this.#drawFacts(project.film, project.is_photograph)
+    }`;
   }
 
   /** @param {import("../core/api.d.ts").FilmCard} film */
@@ -101,8 +103,8 @@ class FilmFacts extends LitElement {
     `;
   }
 
-  /** @param {import("../core/api.d.ts").FilmCard} film */
-  #drawFacts(film) {
+  /** @param {import("../core/api.d.ts").FilmCard} film @param {boolean} isPhotograph */
+  #drawFacts(film, isPhotograph) {
     const facts = [
       ["Size", `${film.width} × ${film.height}`],
       ["Rate", film.rate ? `${film.rate} a second` : "varies"],
@@ -113,7 +115,7 @@ class FilmFacts extends LitElement {
     return html`
       <div class="part">
         <details>
-          <summary>${icon("chevron-right")} What the film is</summary>
+          <summary>${icon("chevron-right")} What the ${isPhotograph ? "picture" : "film"} is</summary>
           <div class="inner">
             <dl>${facts.map(([name, value]) =>
               html`
