@@ -79,6 +79,18 @@ Deno.test("a film that plays is one step, however many shots it passes", async (
   router.stop();
 });
 
+Deno.test("the address follows a frame whose number changes with the part of the film", async () => {
+  const entries = makeWindow("/films/a?shot=2&frame=15");
+  const store = new FilmStore("a", () => {});
+  const project = (/** @type {number} */ start) => /** @type {any} */ ({ film: { start_seconds: start, rate: 10 } });
+  store.set({ shots: SHOTS, frame: 15, project: project(0) });
+  const router = new FilmRouter(store);
+  store.setShots(null, { project: project(1) });
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  assertEquals(entries, ["/films/a?frame=5"]);
+  router.stop();
+});
+
 Deno.test("going back shows what the address says", async () => {
   makeWindow("/films/a?shot=2&panel=report");
   const store = new FilmStore("a", () => {});
