@@ -1,5 +1,6 @@
 """What was removed: it goes, whatever the disk refuses, and what was restored stays."""
 
+import asyncio
 import errno
 import os
 import shutil
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("fastapi")
-from kinemacolor.errors import UsageError
+from kinemacolor.errors import ResourceError, UsageError
 from kinemacolor.web import server, storage
 from kinemacolor.web.project import Project
 from kinemacolor.web.project_entry import ProjectEntry
@@ -20,6 +21,7 @@ from kinemacolor.web.server_options import ServerOptions
 from kinemacolor.web.service import Service
 from kinemacolor.web.storage import NotFoundError
 from kinemacolor.web.trash import mark_expired, mark_removed
+from support.waiting import PATIENCE
 
 ME = "a" * 24
 LONG_AGO = (time.time() - 90_000,) * 2
@@ -174,3 +176,29 @@ def test_a_folder_that_became_no_project_goes_after_a_day(service: Service) -> N
         os.utime(folder, LONG_AGO)
     service.empty_trash()
     assert sorted(one.name for one in old.parent.iterdir()) == sorted((kept.name, fresh.name))
+
+
+def test_the_hourly_sweep_goes_on_after_errors(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "SWEEP_SECONDS", 0)
+    calls: list[str] = []
+
+    def fail(name: str, error: Exception) -> Callable[..., None]:
+        def call(_: Any) -> None:
+            calls.append(name)
+            if calls.count(name) == 1:
+                raise error
+
+        return call
+
+    monkeypatch.setattr(storage.Storage, "remove_old_uploads", fail("uploads", PermissionError("read-only")))
+    monkeypatch.setattr(Service, "empty_trash", fail("trash", ResourceError("full")))
+
+    async def sweep() -> None:
+        sweeper = asyncio.create_task(server._sweep_hourly(service))
+        async with asyncio.timeout(PATIENCE):
+            while len(calls) < 4 and not sweeper.done():
+                await asyncio.sleep(0.01)
+        sweeper.cancel()
+
+    asyncio.run(sweep())
+    assert calls[:4] == ["uploads", "trash"] * 2

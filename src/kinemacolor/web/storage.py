@@ -168,12 +168,13 @@ class Storage:
         """Remove uploads that no project has taken within this time."""
         limit = time.time() - older_than_seconds
         for path in self.uploads_folder.iterdir() if self.uploads_folder.is_dir() else ():
-            if path.lstat().st_mtime >= limit:
-                continue
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+            with suppress(OSError):  # it is being taken, or the disk refuses: the others go
+                if path.lstat().st_mtime >= limit:
+                    continue
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink()
 
     def _user_folder(self, user: str) -> Path:
         return self.root / "users" / user
