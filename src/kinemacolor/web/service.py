@@ -126,6 +126,8 @@ class Service:
 
     def select_part(self, user: str, project: Project, start_seconds: float, end_seconds: float | None) -> None:
         """Restrict a project to a part of its film, and queue its analysis or plan. Raises UsageError for no part."""
+        if project.is_photograph:
+            raise UsageError("a photograph has no parts")
         length = self.describe_film(project).duration_seconds
         if end_seconds is not None and end_seconds <= start_seconds:
             raise UsageError("the part ends before it begins: correct its times")
@@ -134,7 +136,7 @@ class Service:
         if (start_seconds, end_seconds) == project.entry.part:
             return
         self.queue.forget_project(user, project)
-        restrict_project(project, start_seconds, end_seconds, self.looker.count_frames_before)
+        restrict_project(project, start_seconds, end_seconds)
         self.submit_task(user, project, MakePlan() if project.list_references() else AnalyzeFilm())
 
     def remove_project(self, user: str, project: Project, *, for_good: bool = False) -> None:

@@ -49,10 +49,18 @@ class FilmFacts extends LitElement {
   takePart(event) {
     event.preventDefault();
     const fields = /** @type {HTMLFormElement} */ (event.target).elements;
-    /** @param {string} name */
-    const textOf = (name) => /** @type {HTMLInputElement} */ (fields.namedItem(name)).value;
+    /** What a field says; what is shown there in tenths stays exact. @param {string} name @param {number | null} now */
+    const readTime = (name, now) => {
+      const { value } = /** @type {HTMLInputElement} */ (fields.namedItem(name));
+      return now !== null && value === clockTenth(now) ? now : parseTime(value);
+    };
+    const film = this.store?.state.project?.film;
+    if (!film) return;
     try {
-      const changes = { start_seconds: parseTime(textOf("from")) ?? 0, end_seconds: parseTime(textOf("to")) };
+      const changes = {
+        start_seconds: readTime("from", film.start_seconds) ?? 0,
+        end_seconds: readTime("to", film.end_seconds),
+      };
       this.partProblem = "";
       void this.store?.actions.changeProject(changes);
     } catch (error) {
@@ -86,7 +94,7 @@ class FilmFacts extends LitElement {
             </div>
             ${this.partProblem ? html`<p class="problem" role="alert">${this.partProblem}</p>` : nothing}
             <button class="button">Take this part</button>
-            <p class="quiet">Shots are looked for anew. What you placed, cut or chose stays with its frames, but not if the start moves back.</p>
+            <p class="quiet">Shots are looked for anew; what you placed, cut or chose stays with its frames.</p>
           </form>
         </details>
       </div>
