@@ -139,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
         gray = re.fullmatch(r"/api/projects/f/frames/(\d+)/(gray|color)", path)
-        if query:
+        if gray and gray[2] == "color":
             self.film.asked.append(query)
         if self.film.broken and self.film.broken in path:
             self._send(500, json.dumps({"error": "The film is damaged there.", "exit_code": 3}).encode(), TYPES[".js"])
