@@ -1,10 +1,13 @@
 """One film's folder: how it begins, and every change that its user makes."""
 
+import io
 import shlex
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -12,17 +15,22 @@ import pytest
 from support.films import scene, write_film
 
 pytest.importorskip("fastapi")
-from kinemacolor.errors import InputError, UsageError
+from kinemacolor.errors import InputError, ResourceError, UsageError
 from kinemacolor.options import RenderOptions
+from kinemacolor.plan import document
 from kinemacolor.plan.document import Plan
 from kinemacolor.plan.planner import carry_over_choices
 from kinemacolor.references.load import load_reference
 from kinemacolor.rendering.output import OutputSpec, prepare_plan_output
 from kinemacolor.rendering.renderer import RenderPlan, execute_render_plan
+from kinemacolor.utils.files import write_file_atomically
+from kinemacolor.web import history
+from kinemacolor.web import project as project_module
 from kinemacolor.web.changes import ShotOptionsChange
 from kinemacolor.web.film_part import restrict_project
 from kinemacolor.web.project import Project
 from kinemacolor.web.project_creation import create_project, create_project_at, move_in_history
+from kinemacolor.web.project_export import export_project
 from kinemacolor.web.requests import AnalyzeFilm, MakePlan, RenderFilm, format_render_command, make_output_target
 from kinemacolor.web.shot_edits import edit_cuts, set_shot_options
 from kinemacolor.web.storage import NotFoundError
@@ -419,14 +427,104 @@ def test_a_later_end_leaves_what_was_chosen_for_the_last_shot(planned: Project) 
     assert plan.shots[1].options.saturation == 0.5
 
 
-def test_an_earlier_start_takes_places_and_choices(planned: Project, give: Give) -> None:
-    restrict_project(planned, 2 / 24, None)
+def test_an_earlier_start_gives_back_its_frames(planned: Project, give: Give) -> None:
+    """Also two changes before the film was looked at again, and one back again."""
+    edit_cuts(planned, (), "split", 2, 6)
     make_project_plan(planned, MakePlan(), quiet)
-    planned.add_reference("a.png", give(picture_bytes(5)), 3)
-    planned.assign_references({1: ["second"]})
+    set_shot_options(planned, {2: ShotOptionsChange(saturation=0.5)})
+    planned.add_reference("a.png", give(picture_bytes(5)), 5)
+    make_project_plan(planned, MakePlan(), quiet)
+    for start in (3 / 24, 2 / 24, 1 / 24):
+        restrict_project(planned, start, None)
+    assert names(planned) == ["first.png", "ref_000004.png", "second.png"]
+    plan = make_project_plan(planned, MakePlan(), quiet)
+    assert [(shot.first, shot.last) for shot in plan.shots] == [(0, 2), (3, 4), (5, 6)]
+    assert [shot.options.saturation for shot in plan.shots] == [None, 0.5, None]
     restrict_project(planned, 0, None)
-    assert names(planned) == ["earlier_ref_000003.png", "first.png", "second.png"]
-    assert make_project_plan(planned, MakePlan(), quiet).shots[0].references != {"second": None}
+    assert names(planned) == ["first.png", "ref_000005.png", "second.png"]
+    plan = make_project_plan(planned, MakePlan(), quiet)
+    assert [(shot.first, shot.last) for shot in plan.shots] == [(0, 3), (4, 5), (6, 7)]
+    assert [shot.options.saturation for shot in plan.shots] == [None, 0.5, None]
+
+
+def test_a_start_before_all_that_was_looked_at_takes_places_and_choices(project: Project, give: Give) -> None:
+    restrict_project(project, 2 / 24, None)
+    for name in ("first.png", "second.png"):
+        project.add_reference(name, give(picture_bytes(5)))
+    make_project_plan(project, MakePlan(options=RenderOptions(short_side=64)), quiet)
+    project.add_reference("a.png", give(picture_bytes(5)), 3)
+    project.assign_references({1: ["second"]})
+    restrict_project(project, 0, None)
+    assert names(project) == ["earlier_ref_000003.png", "first.png", "second.png"]
+    plan = make_project_plan(project, MakePlan(), quiet)
+    assert plan.options.short_side == 64
+    assert plan.shots[0].references != {"second": None}
+
+
+def test_cuts_and_choices_stay_where_a_part_grows(planned: Project) -> None:
+    """Behind the frames that the user has seen, the cuts count that are found."""
+    restrict_project(planned, 0, 3 / 24)
+    make_project_plan(planned, MakePlan(), quiet)
+    edit_cuts(planned, (), "split", 1, 2)
+    set_shot_options(planned, {2: ShotOptionsChange(saturation=0.5)})
+    restrict_project(planned, 0, None)
+    plan = make_project_plan(planned, MakePlan(), quiet)
+    assert [(shot.first, shot.last) for shot in plan.shots] == [(0, 1), (2, 3), (4, 7)]
+    assert [shot.options.saturation for shot in plan.shots] == [None, 0.5, None]
+
+
+def test_a_part_goes_out_before_it_has_a_plan(planned: Project) -> None:
+    """Without the plan of a render that names pictures under other names."""
+    planned.require_plan().write(planned.rendered_plan_file)
+    planned.add_correction(5, np.full((48, 64, 3), (99, 50, 20), np.uint8))
+    planned.require_plan().write(planned.rendered_plan_file)
+    assert {"plan.json", "rendered.plan.json"} <= list_exported(planned)
+    restrict_project(planned, 2 / 24, None)
+    assert {"last.plan.json", "references/ref_000003.png"} <= list_exported(planned)
+    assert not {"plan.json", "rendered.plan.json"} & list_exported(planned)
+    planned.remove_reference("ref_000003")
+    assert "last.plan.json" not in list_exported(planned)
+
+
+def list_exported(project: Project) -> set[str]:
+    """Names in the zip of a project."""
+    return set(ZipFile(io.BytesIO(b"".join(export_project(project, [])))).namelist())
+
+
+@pytest.mark.parametrize("full", ["last.plan.json", "index.json", "move", "project.json"])
+def test_a_part_that_cannot_be_written_leaves_what_was_or_is_finished_later(
+    planned: Project, give: Give, monkeypatch: pytest.MonkeyPatch, full: str
+) -> None:
+    planned.add_reference("a.png", give(picture_bytes(5)), 5)
+    before = planned.require_plan()
+    with monkeypatch.context() as patch:
+        for module in (document, history, project_module):
+            patch.setattr(module, "write_file_atomically", refuse(full))
+        with pytest.raises(ResourceError):
+            restrict_project(planned, 2 / 24, None)
+        if full != "project.json":
+            assert planned.require_plan() == before
+            assert "ref_000005.png" in names(planned)
+            assert planned.entry.start_seconds == 0
+        else:
+            with pytest.raises(ResourceError):  # nothing else is changed meanwhile
+                planned.assign_references({1: ["second"]})
+    with planned.exclusive_changes("Nothing"):
+        pass
+    is_done = full == "project.json"
+    assert (planned.entry.start_seconds > 0, planned.read_plan() is None) == (is_done, is_done)
+    assert ("ref_000003.png" in names(planned)) == is_done
+
+
+def refuse(name: str) -> Callable[[Path], AbstractContextManager[BinaryIO]]:
+    """A disk that has no room for files of this name."""
+
+    def write(path: Path) -> AbstractContextManager[BinaryIO]:
+        if path.name == name:
+            raise ResourceError("no room")
+        return write_file_atomically(path)
+
+    return write
 
 
 def test_a_part_behind_all_that_is_known_keeps_the_options_of_the_film(planned: Project) -> None:

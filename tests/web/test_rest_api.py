@@ -187,6 +187,8 @@ def test_a_photograph_is_coloured_at_once(client: TestClient) -> None:
     name = upload(mine, "Grüße.jpg", picture_bytes(3, ".jpg", gray=True))
     assert mine.get("/api/jobs").json()["jobs"] == []
     add_reference(mine, name, "still.png", picture_bytes())
+    answer = mine.patch(f"/api/projects/{name}", json={"start_seconds": 0.01})
+    assert (answer.status_code, answer.json()["error"]) == (400, "a photograph has no parts")
     done = job(mine, name, {"kind": "render"})
     assert done["state"] == "done", done
     answer = mine.get(done["result"][0]["url"])

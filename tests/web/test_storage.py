@@ -108,6 +108,17 @@ def test_only_uploads_that_nobody_came_for_are_swept(place: Storage) -> None:
     assert project.is_dir()
 
 
+def test_an_upload_that_vanishes_meanwhile_does_not_end_the_sweep(
+    place: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = place.uploads_folder / "old"
+    old.write_bytes(b"x")
+    os.utime(old, (0, 0))
+    monkeypatch.setattr(Path, "iterdir", lambda folder: iter((folder / "gone", folder / "old")))
+    place.remove_old_uploads()
+    assert not old.exists()
+
+
 def test_a_project_is_its_users_alone(place: Storage) -> None:
     mine, other = make_user_key("me"), make_user_key("you")
     folder = place.create_project_folder(mine)

@@ -14,6 +14,7 @@ _MAX_PLAN_BYTES, _MAX_RECORD_BYTES = 16_000_000, 2_000_000  # a record tells of 
 TEXTS = {  # with the most bytes of each
     "project.json": 64_000,
     "plan.json": _MAX_PLAN_BYTES,
+    "last.plan.json": _MAX_PLAN_BYTES,
     "shots.json": _MAX_PLAN_BYTES,
     "rendered.plan.json": _MAX_PLAN_BYTES,
 }

@@ -120,8 +120,23 @@ class ProjectHistory:
         for sha256 in (state.plan, state.shots, *state.references.values()):
             if sha256 and not (self._object(sha256).is_file() and compute_file_sha256(self._object(sha256)) == sha256):
                 raise UsageError("a file of the state before is damaged: it cannot be had again")
-        with write_file_atomically(self._move_file) as stream:
-            stream.write(str(at).encode())
+        self._write_move(at)
+
+    def begin_change(
+        self, label: str, change: Callable[[ProjectState], ProjectState], shots: bytes | None, *, is_waiting: bool
+    ) -> None:
+        """Note to go on to a changed state, as `begin_move` does; ``shots``: contents of its cuts.
+
+        Raises ResourceError where the disk is full or refuses; then nothing is changed.
+        """
+        self.record("Change")
+        index = self._read_index()
+        state = self._read_state(index.steps[index.at].state)
+        changed = change(state).model_copy(update={"shots": None if shots is None else self._keep_content(shots)})
+        step = HistoryStep(label=label, state=self._keep_content(_format_state(changed)), is_waiting=is_waiting)
+        steps = [*index.steps[: index.at + 1], step]
+        self._write_index(index.model_copy(update={"steps": steps}))
+        self._write_move(len(steps) - 1)
 
     @property
     def is_moving(self) -> bool:
@@ -170,6 +185,10 @@ class ProjectHistory:
         with write_file_atomically(self._folder / "index.json") as stream:
             stream.write(index.model_dump_json().encode())
 
+    def _write_move(self, at: int) -> None:
+        with write_file_atomically(self._move_file) as stream:
+            stream.write(str(at).encode())
+
     def _read_state(self, sha256: str) -> ProjectState:
         try:
             return ProjectState.model_validate_json(self._object(sha256).read_text(encoding="utf-8"))
@@ -181,12 +200,15 @@ class ProjectHistory:
         with translate_disk_errors(self._folder):
             (self._folder / "objects").mkdir(parents=True, exist_ok=True)
         state, fresh = self._snapshot(known, self._keep_file)
-        text = json.dumps(state.model_dump(), sort_keys=True).encode()
-        sha256 = hashlib.sha256(text).hexdigest()
+        return self._keep_content(_format_state(state)), fresh
+
+    def _keep_content(self, content: bytes) -> str:
+        """Keep an object of this content; gives its sha256."""
+        sha256 = hashlib.sha256(content).hexdigest()
         if not self._object(sha256).is_file():
             with write_file_atomically(self._object(sha256)) as stream:
-                stream.write(text)
-        return sha256, fresh
+                stream.write(content)
+        return sha256
 
     def _snapshot(
         self, known: dict[str, tuple[int, int, str]], keep: Callable[[Path, str], None]
@@ -257,6 +279,10 @@ class ProjectHistory:
 
     def _object(self, sha256: str) -> Path:
         return self._folder / "objects" / sha256
+
+
+def _format_state(state: ProjectState) -> bytes:
+    return json.dumps(state.model_dump(), sort_keys=True).encode()
 
 
 def _find_step(index: HistoryIndex, by: int) -> int | None:

@@ -23,7 +23,7 @@ def check_texts(unpacked: Path) -> None:
     for path in iter_files(project.results_folder):
         if path.suffix == ".json":
             _check_json(path)
-    for file in (project.plan_file, project.rendered_plan_file):
+    for file in (project.plan_file, project.last_plan_file, project.rendered_plan_file):
         if file.is_file():
             _check_plan(file, unpacked, film)
     if project.shots_file.is_file():

@@ -95,11 +95,6 @@ class Looker:
         changed = project.survey_folder.stat().st_ctime_ns
         return self._cuts(project.folder, None if firsts is None else tuple(firsts), changed)
 
-    def count_frames_before(self, project: Project, seconds: float) -> int | None:
-        """Count the frames of a project's film before a time; None before it was looked at."""
-        found = self._pool.call("count_frames_before", folder=str(project.folder), seconds=seconds)
-        return None if found is None else int(found)
-
     def list_archive(self, path: Path) -> dict[str, int]:
         """Return the files of the zip of a project, with their sizes in bytes. Raises InputError as `list_entries`."""
         return TypeAdapter(dict[str, int]).validate_python(self._pool.call("list_archive", path=str(path)))

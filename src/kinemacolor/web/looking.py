@@ -20,7 +20,6 @@ from kinemacolor.video.reader import probe_film
 from kinemacolor.web import first_look, frame_reading, frame_regions, frame_times, import_checks
 from kinemacolor.web.archive_checks import list_entries
 from kinemacolor.web.film_card import describe_film as describe_film_of
-from kinemacolor.web.film_part import count_frames_before as count_frames
 from kinemacolor.web.picture_cache import REFERENCE_SIDE, fit_preview_size, write_picture_file
 from kinemacolor.web.project import Project
 from kinemacolor.web.upload_checks import check_film_content, check_name_fits, check_reference_content
@@ -93,11 +92,6 @@ def describe_cuts(folder: str, firsts: list[int] | None) -> dict[str, object] | 
     }
 
 
-def count_frames_before(folder: str, seconds: float) -> int | None:
-    """As `film_part.count_frames_before`."""
-    return count_frames(Project(Path(folder)), seconds)
-
-
 def list_archive(path: str) -> dict[str, int]:
     """Return the files of the zip of a project, with their sizes."""
     return list_entries(Path(path))
@@ -152,6 +146,6 @@ def prepare() -> dict[str, Callable[..., object]]:
     cv2.setNumThreads(1)
     Image.MAX_IMAGE_PIXELS = MAX_PICTURE_PIXELS
     calls = (check_film, check_reference, describe_reference, shrink_reference)
-    more = (save_poster, describe_cuts, describe_film, list_archive, check_texts, count_frames_before)
+    more = (save_poster, describe_cuts, describe_film, list_archive, check_texts)
     frames = (save_gray_frame, export_frame, save_regions, save_first_look, measure_video, list_frame_times)
     return {call.__name__: call for call in (*calls, *more, *frames)}

@@ -42,12 +42,13 @@ class Project(ProjectFolder):
         """Lock plan, cuts and references against changes by others, in this process or another.
 
         What has changed when the block ends is a step that can be undone: ``label`` says what, in a few words for the
-        user; ``is_waiting`` as in `ProjectHistory.record`. On a full disk there is no step.
+        user; ``is_waiting`` as in `ProjectHistory.record`. On a full disk there is no step. Raises ResourceError where
+        a step that was begun before cannot be finished.
         """
         history = ProjectHistory(self)
         with self.change_lock:
+            self.finish_move()
             with suppress(ResourceError):
-                self.finish_move()
                 history.begin()
             yield
             with suppress(ResourceError):

@@ -51,18 +51,17 @@ def export_project(project: Project, results: Sequence[Path] | None) -> Iterator
     is_folder = film.is_dir()
     inside = Path("film", "pictures" if is_folder else safe_file_name(film.name))
     texts = {"project.json": project.entry.model_copy(update={"film": inside}).model_dump_json()}
-    plans = {"plan.json": project.plan_file} | (
-        {"rendered.plan.json": project.rendered_plan_file} if results is not None else {}
-    )
+    plan_files = [project.plan_file if project.plan_file.is_file() else project.last_plan_file]
+    plan_files += [project.rendered_plan_file] if results is not None else []
     kept = list(project.list_references())
-    for name, file in plans.items():
-        if file.is_file():
-            plan = Plan.read(file)
-            texts[name] = _place_film(plan, project.folder / inside).to_json(project.folder)
-            for entry in plan.references.values():
-                if name == "plan.json" and not entry.path.is_file():
-                    raise InputError(f"{entry.path.name} is gone: give it again, or remove it from the references")
-                kept.append(entry.path)
+    for file in filter(Path.is_file, plan_files):
+        plan = Plan.read(file)
+        gone = [entry.path for entry in plan.references.values() if not entry.path.is_file()]
+        if gone and file == project.plan_file:
+            raise InputError(f"{gone[0].name} is gone: give it again, or remove it from the references")
+        if not gone:  # an earlier plan may name pictures that were removed since; it is left out
+            texts[file.name] = _place_film(plan, project.folder / inside).to_json(project.folder)
+            kept += [entry.path for entry in plan.references.values()]
     if project.shots_file.is_file():
         texts["shots.json"] = project.shots_file.read_text(encoding="utf-8")
     kept += results or []

@@ -1,6 +1,7 @@
 """Builds and runs the server: access rules, HTTP interface, page, and job queue."""
 
 import asyncio
+import logging
 import socket
 import tempfile
 import webbrowser
@@ -32,6 +33,7 @@ from kinemacolor.web.service import Service
 from kinemacolor.web.storage import Storage
 from kinemacolor.web.visitors import Doorkeeper, PasswordDoorkeeper, TokenDoorkeeper, make_owner_key
 
+_log = logging.getLogger(__name__)
 STOP_SECONDS = 3
 SWEEP_SECONDS = 3600
 # Films and pictures are small already, and players ask for ranges of them.
@@ -140,10 +142,13 @@ def make_config(app: FastAPI, limits: ServerLimits) -> uvicorn.Config:
 
 
 async def _sweep_hourly(service: Service) -> None:
-    """Remove old uploads, and empty the trash, now and every hour."""
+    """Remove old uploads, and empty the trash, now and every hour, also where the disk refuses now and then."""
     while True:
-        await asyncio.to_thread(service.storage.remove_old_uploads)
-        await asyncio.to_thread(service.empty_trash)
+        for sweep in (service.storage.remove_old_uploads, service.empty_trash):
+            try:
+                await asyncio.to_thread(sweep)
+            except (OSError, KinemacolorError) as error:
+                _log.warning("what nobody needs any more is not removed, and tried again in an hour: %s", error)
         await asyncio.sleep(SWEEP_SECONDS)
 
 

@@ -1,13 +1,14 @@
 """All that users can do with films, references, plans and jobs, for the page and the HTTP interface alike."""
 
 import hashlib
+import logging
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from kinemacolor.errors import InputError, UsageError
+from kinemacolor.errors import InputError, KinemacolorError, ResourceError, UsageError
 from kinemacolor.models.catalog import check_fill, find_model
 from kinemacolor.plan.document import Plan
 from kinemacolor.utils.times import format_time
@@ -41,8 +42,18 @@ from kinemacolor.web.requests import AnalyzeFilm, MakePlan, PreviewClip, Project
 from kinemacolor.web.server_options import ServerOptions
 from kinemacolor.web.size_meter import SizeMeter
 from kinemacolor.web.storage import NotFoundError, Storage, is_kept_file
-from kinemacolor.web.trash import find_time_of_removal, is_restorable, mark_expired, mark_removed, unmark
+from kinemacolor.web.trash import (
+    begin_deletion,
+    find_time_of_removal,
+    is_removed,
+    is_restorable,
+    mark_expired,
+    mark_removed,
+    unmark,
+)
 from kinemacolor.weights.manifest import weights_sha256
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -56,6 +67,7 @@ class Service:
     options: ServerOptions
     sizes: SizeMeter = field(default_factory=SizeMeter)
     _emptying: threading.Lock = field(default_factory=threading.Lock)
+    _restoring: threading.Lock = field(default_factory=threading.Lock)
 
     @cached_property
     def intake(self) -> Intake:
@@ -114,6 +126,8 @@ class Service:
 
     def select_part(self, user: str, project: Project, start_seconds: float, end_seconds: float | None) -> None:
         """Restrict a project to a part of its film, and queue its analysis or plan. Raises UsageError for no part."""
+        if project.is_photograph:
+            raise UsageError("a photograph has no parts")
         length = self.describe_film(project).duration_seconds
         if end_seconds is not None and end_seconds <= start_seconds:
             raise UsageError("the part ends before it begins: correct its times")
@@ -122,7 +136,7 @@ class Service:
         if (start_seconds, end_seconds) == project.entry.part:
             return
         self.queue.forget_project(user, project)
-        restrict_project(project, start_seconds, end_seconds, self.looker.count_frames_before)
+        restrict_project(project, start_seconds, end_seconds)
         self.submit_task(user, project, MakePlan() if project.list_references() else AnalyzeFilm())
 
     def remove_project(self, user: str, project: Project, *, for_good: bool = False) -> None:
@@ -139,28 +153,47 @@ class Service:
 
         Raises NotFoundError for one that is not there, or not any more.
         """
-        folder = self.storage.find_removed_folder(user, name)
-        unmark(folder)
+        with self._restoring:
+            folder = self.storage.find_removed_folder(user, name)
+            unmark(folder)
         project = Project(folder)
         if not project.survey_folder.is_dir() and not project.is_photograph:
             self.queue.submit_task(user, project, AnalyzeFilm())
         return project
 
     def empty_trash(self) -> None:
-        """Delete what was removed a day ago or for good, and, the oldest first, what leaves its user no room."""
+        """Delete what was removed a day ago or for good, and, the oldest first, what leaves its user no room.
+
+        Also what an earlier server left half made or half deleted. What cannot be deleted is left for the next time.
+        """
         with self._emptying:
+            for leftover in self.storage.list_leftovers():
+                Project(leftover).delete_folder()
             for user in self.storage.list_users():
                 removed = sorted(self.storage.list_project_folders(user, removed=True), key=find_time_of_removal)
                 for folder in removed:
-                    if not is_restorable(folder) or self.storage.is_crowded(user):
-                        self._delete_removed(user, Project(folder))
+                    try:
+                        self._delete_unwanted(user, Project(folder))
+                    except (OSError, KinemacolorError) as error:
+                        _log.warning("%s is not deleted yet: %s", folder, error)
 
-    def _delete_removed(self, user: str, project: Project) -> None:
-        """Delete a removed project when its jobs have stopped; one that does not stop is left for the next time."""
-        with suppress(UsageError):
-            mark_expired(project.folder)  # nobody restores it any more
-            self.queue.forget_project(user, project)
-            project.delete_folder()
+    def _delete_unwanted(self, user: str, project: Project) -> None:
+        """Delete a removed project that is not kept any longer, when its jobs have stopped, unless it is restored.
+
+        Raises UsageError where a job does not stop, OSError where the disk refuses.
+        """
+        is_crowded = is_restorable(project.folder) and self.storage.is_crowded(user)
+        with self._restoring:
+            if not is_removed(project.folder) or (is_restorable(project.folder) and not is_crowded):
+                return
+            with suppress(ResourceError):
+                mark_expired(project.folder)  # nobody restores it any more
+        self.queue.forget_project(user, project)
+        with self._restoring:
+            if not is_removed(project.folder):  # restored, as the disk refused to mark it
+                return
+            deleting = begin_deletion(project.folder)
+        Project(deleting).delete_folder()
 
     def submit_task(self, user: str, project: Project, task: ProjectTask) -> JobView:
         """Queue a task. Raises UsageError where it cannot be done yet, and as `JobQueue.submit_task`.

@@ -16,7 +16,7 @@ from kinemacolor.web.changes import (
     ShotOptionsChange,
     SplitShot,
 )
-from kinemacolor.web.edited_cuts import read_edited_shots, write_edited_shots
+from kinemacolor.web.edited_cuts import apply_edited_cuts, write_edited_shots
 from kinemacolor.web.project import Project
 
 CutChange = Literal["merge", "split", "move"]
@@ -57,8 +57,8 @@ def edit_cuts(project: Project, detected: Sequence[Shot], change: CutChange, num
             project.write_plan(plan.model_copy(update={"shots": fit_dissolves(entries)}))
             shots = [entry.to_shot() for entry in fit_dissolves(entries)]
         else:
-            current = read_edited_shots(project, detected[-1].end) if detected else None
-            entries = [ShotEntry.from_shot(shot, {}) for shot in current or detected]
+            current = apply_edited_cuts(project, detected) or detected
+            entries = [ShotEntry.from_shot(shot, {}) for shot in current]
             shots = [entry.to_shot() for entry in fit_dissolves(_CHANGES[change](entries, number, frame))]
         write_edited_shots(project, shots)
 

@@ -11,7 +11,7 @@ from kinemacolor.errors import InputError
 from kinemacolor.options import ShotRenderOptions
 from kinemacolor.plan.document import ShotEntry
 from kinemacolor.shots.shot import Shot, Transition
-from kinemacolor.web.edited_cuts import read_edited_shots
+from kinemacolor.web.edited_cuts import apply_edited_cuts
 from kinemacolor.web.frame_passes import read_planned_frames
 from kinemacolor.web.looker import CutFacts, Looker
 from kinemacolor.web.made_from import find_unchanged_shots
@@ -111,11 +111,11 @@ def list_current_shots(project: Project, looker: Looker) -> tuple[list[ShotEntry
     """Return the shots as `view_shots` takes them, and whether the user has edited them."""
     plan = project.read_plan()
     if plan:
-        return list(plan.shots), read_edited_shots(project, plan.film.frames) is not None
+        return list(plan.shots), apply_edited_cuts(project, [shot.to_shot() for shot in plan.shots]) is not None
     cuts = looker.describe_cuts(project)
     if cuts is None:
         return [], False
-    edited = read_edited_shots(project, cuts.frames)
+    edited = apply_edited_cuts(project, cuts.shots)
     return [ShotEntry.from_shot(shot, {}) for shot in edited or cuts.shots], edited is not None
 
 

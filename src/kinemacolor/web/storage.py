@@ -15,7 +15,7 @@ from pathlib import Path
 from kinemacolor.errors import ResourceError, UsageError
 from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.video.images import FILM_SUFFIXES, find_pictures
-from kinemacolor.web.trash import is_removed, is_restorable
+from kinemacolor.web.trash import DELETING, is_removed, is_restorable
 
 UPLOAD_LIFETIME_SECONDS = 24 * 3600
 LEAST_FREE_BYTES = 10**9  # of the disk: with less the trash is emptied
@@ -115,6 +115,15 @@ class Storage:
             if _ID.fullmatch(folder.name):
                 yield folder.parent.name, folder
 
+    def list_leftovers(self) -> list[Path]:
+        """List the folders that an earlier server was just deleting, and those of a day ago that became no project."""
+        limit, found = time.time() - UPLOAD_LIFETIME_SECONDS, []
+        for folder in (self.root / "users").glob("*/*"):
+            with suppress(OSError):  # where the disk does not tell, it may be a project
+                if folder.name.endswith(DELETING) or (_ID.fullmatch(folder.name) and _is_abandoned(folder, limit)):
+                    found.append(folder)
+        return found
+
     def list_films(self) -> list[str]:
         """List films and folders of numbered pictures in ``films``, as relative paths for `resolve_film`."""
         found: list[str] = []
@@ -159,12 +168,13 @@ class Storage:
         """Remove uploads that no project has taken within this time."""
         limit = time.time() - older_than_seconds
         for path in self.uploads_folder.iterdir() if self.uploads_folder.is_dir() else ():
-            if path.lstat().st_mtime >= limit:
-                continue
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+            with suppress(OSError):  # it is being taken, or the disk refuses: the others go
+                if path.lstat().st_mtime >= limit:
+                    continue
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink()
 
     def _user_folder(self, user: str) -> Path:
         return self.root / "users" / user
@@ -186,6 +196,18 @@ def measure_folder(folder: Path) -> int:
                     seen.add((status.st_dev, status.st_ino))
                 size += status.st_size
     return size
+
+
+def _is_abandoned(folder: Path, limit: float) -> bool:
+    """Whether a folder has no `project.json`, which is written last, and nothing came into it since ``limit``.
+
+    Raises OSError where the disk does not tell.
+    """
+    try:
+        (folder / "project.json").lstat()
+    except FileNotFoundError:
+        return folder.stat().st_mtime < limit
+    return False
 
 
 def _is_readable_film(path: Path) -> bool:

@@ -1,5 +1,6 @@
 """Removed projects: a note in the folder hides one, until it is restored, or deleted for good after a day."""
 
+import os
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -9,6 +10,7 @@ from kinemacolor.utils.files import translate_disk_errors, write_file_atomically
 TRASH_SECONDS = 24 * 3600
 _NOTE = "removed.note"
 _EARLIER_NOTE = "removed"  # a file, of earlier versions; else the folder of `Project.move_to_trash`
+DELETING = ".deleting"  # behind the name of a folder
 
 
 def mark_removed(folder: Path) -> None:
@@ -18,9 +20,23 @@ def mark_removed(folder: Path) -> None:
 
 
 def mark_expired(folder: Path) -> None:
-    """Remove a project for good: it cannot be restored, and is deleted soon. Raises as `mark_removed`."""
-    with write_file_atomically(folder / _NOTE) as stream:
-        stream.write(b"for good")
+    """Remove a project for good: it cannot be restored, and is deleted soon. Raises as `mark_removed`.
+
+    The note gets a time that is long past, for which even a full disk has room.
+    """
+    if not is_removed(folder):
+        mark_removed(folder)
+    with translate_disk_errors(folder):
+        for note in _list_notes(folder):
+            os.utime(note, (0, 0))
+
+
+def begin_deletion(folder: Path) -> Path:
+    """Give a folder a name that no project has, so that one that is half deleted never comes back; gives the new path.
+
+    Raises OSError.
+    """
+    return folder.rename(folder.with_name(folder.name + DELETING))
 
 
 def unmark(folder: Path) -> None:
@@ -36,10 +52,10 @@ def is_removed(folder: Path) -> bool:
 
 
 def is_restorable(folder: Path) -> bool:
-    """Whether a project was removed and can be restored."""
-    with suppress(OSError):
+    """Whether a project was removed and can be restored. Raises OSError where the disk does not tell."""
+    with suppress(FileNotFoundError):
         notes = [note.stat() for note in _list_notes(folder)]
-        return bool(notes) and all(one.st_size == 0 and time.time() - one.st_mtime < TRASH_SECONDS for one in notes)
+        return bool(notes) and all(time.time() - one.st_mtime < TRASH_SECONDS for one in notes)
     return False
 
 

@@ -33,11 +33,12 @@ from kinemacolor.report.write import write_report
 from kinemacolor.shots.shot import Shot
 from kinemacolor.utils.files import write_file_atomically
 from kinemacolor.web.comparison_video import write_comparison_video
-from kinemacolor.web.edited_cuts import read_edited_shots
+from kinemacolor.web.edited_cuts import apply_edited_cuts
 from kinemacolor.web.film_part import displace_lost_references
 from kinemacolor.web.job import JobEntry
 from kinemacolor.web.job_messages import JobOrder
 from kinemacolor.web.job_progress import CountingEncoder, ProgressCallback, expect_frames, expect_pictures
+from kinemacolor.web.known_times import keep_known_times
 from kinemacolor.web.made_from import hash_pictures, note_made_from
 from kinemacolor.web.preview_clip import find_clip_start, write_clip_start
 from kinemacolor.web.project import Project
@@ -82,6 +83,7 @@ def _analyze_part(
         with write_file_atomically(project.folder / "suggestions.json") as stream:
             stream.write(json.dumps(rows).encode())
         save_survey(film_survey, project.survey_folder)
+        keep_known_times(project, part, film_survey)
     return film_survey
 
 
@@ -117,7 +119,7 @@ def _find_survey(project: Project, report_progress: ProgressCallback) -> tuple[F
 
 def _list_shots(project: Project, film_survey: Survey) -> tuple[Shot, ...]:
     """Return the shots as the user has cut the film, else as they were found."""
-    return read_edited_shots(project, film_survey.index.frames) or film_survey.shots
+    return apply_edited_cuts(project, film_survey.shots) or film_survey.shots
 
 
 def _make_plan_request(project: Project, task: MakePlan) -> PlanRequest:

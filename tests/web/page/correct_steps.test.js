@@ -145,6 +145,7 @@ Deno.test("strokes that were not kept are there again for their film, frame and 
   assert.equal(drafts.load(12, 16, 12), null);
   assert.equal(drafts.load(13, 8, 6), null);
   assert.deepEqual([new Drafts("other", shared).frames(), new Drafts("other", shared).latest()], [[], null]);
+  assert.deepEqual(new Drafts("film", shared, 1.5).frames(), []); // another part of the film: other frames
   drafts.drop(3);
   drafts.save(12, { ...draft, history: history.undo(draft.history) });
   assert.deepEqual(drafts.frames(), []); // nothing is painted, but it can be done again

@@ -6,6 +6,14 @@ Deno.test("times are read as on a clock", () => {
   assertEquals([0, 4.06, 59.97, -1].map(format.clockTenth), ["0:00.0", "0:04.1", "1:00.0", "0:00.0"]);
 });
 
+Deno.test("a part is as long as the film goes in it", () => {
+  const film = { duration_seconds: 9, start_seconds: 2, end_seconds: null };
+  assertEquals(format.lengthOf(film), 7);
+  assertEquals(format.lengthOf({ ...film, end_seconds: 5 }), 3);
+  assertEquals(format.lengthOf({ ...film, end_seconds: 99 }), 7);
+  assertEquals(format.lengthOf({ ...film, duration_seconds: null }), null);
+});
+
 Deno.test("what is left is told in words of one size", () => {
   assertEquals([0.2, 99, 240, 7500, 7200, 300000].map(format.span), [
     "1 s",

@@ -64,6 +64,33 @@ Deno.test("another shot is a step to come back to, another frame is none", async
   router.stop();
 });
 
+Deno.test("a film that plays is one step, however many shots it passes", async () => {
+  const entries = makeWindow("/films/a?shot=1&frame=5");
+  const store = new FilmStore("a", () => {});
+  store.set({ shots: SHOTS, frame: 5 });
+  const router = new FilmRouter(store);
+  for (const frame of [10, 20]) {
+    store.set({ frame, isPassing: true });
+    await new Promise((resolve) => setTimeout(resolve, 400));
+  }
+  store.set({ frame: 29, isPassing: false }); // it stops
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  assertEquals(entries, ["/films/a?shot=1&frame=5", "/films/a?shot=3&frame=29"]);
+  router.stop();
+});
+
+Deno.test("the address follows a frame whose number changes with the part of the film", async () => {
+  const entries = makeWindow("/films/a?shot=2&frame=15");
+  const store = new FilmStore("a", () => {});
+  const project = (/** @type {number} */ start) => /** @type {any} */ ({ film: { start_seconds: start, rate: 10 } });
+  store.set({ shots: SHOTS, frame: 15, project: project(0) });
+  const router = new FilmRouter(store);
+  store.setShots(null, { project: project(1) });
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  assertEquals(entries, ["/films/a?frame=5"]);
+  router.stop();
+});
+
 Deno.test("going back shows what the address says", async () => {
   makeWindow("/films/a?shot=2&panel=report");
   const store = new FilmStore("a", () => {});

@@ -23,6 +23,22 @@ Deno.test("the shot of a frame is found among many", () => {
   assertEquals([0, 99, 100, 149_999].map((frame) => store.shotNumber(frame)), [1, 1, 2, 1500]);
 });
 
+Deno.test("the frame that is looked at stays where the part of the film begins elsewhere", () => {
+  const store = new FilmStore("a", () => {});
+  const project = (/** @type {number} */ start, rate = 24) => /** @type {any} */ ({
+    film: { start_seconds: start, rate },
+  });
+  store.set({ frame: 120 });
+  store.setShots(null, { project: project(1) }); // it is opened
+  assertEquals(store.state.frame, 120);
+  store.setShots(null, { project: project(3) });
+  assertEquals(store.state.frame, 72);
+  store.setShots(null, { project: project(0) });
+  assertEquals(store.state.frame, 144);
+  store.setShots(null, { project: project(60) });
+  assertEquals(store.state.frame, 0);
+});
+
 /** Answers of a server that come when they are let go, in any order. */
 function slowServer() {
   /** @type {{path: string, answer: (body: unknown) => void}[]} */

@@ -180,17 +180,25 @@ Deno.test("a frame is never shown with the colours of another", () => {
   assertEquals(choosePictures(planned, 5, null, 1)?.color, "c");
   for (const state of [stateWith({ plan: {}, look, frame: 6 }), planned]) {
     const shown = choosePictures(state, 6, null, 1);
-    assertEquals([shown?.color, shown?.gray], [null, "/api/projects/f/frames/6/gray"]);
+    assertEquals([shown?.color, shown?.gray], [null, "/api/projects/f/frames/6/gray?start=0"]);
   }
+});
+
+Deno.test("a frame of another part has another address", () => {
+  const addresses = [0, 1.5].map((start) =>
+    choosePictures(stateWith({ plan: {}, project: { references: [], film: { start_seconds: start } } }), 5, null, 1)
+  );
+  assertEquals(new Set(addresses.map((one) => one?.gray)).size, 2);
+  assertEquals(new Set(addresses.map((one) => one?.key)).size, 2);
 });
 
 Deno.test("a trial is asked for by its values, and known by its strength", () => {
   const state = stateWith({ plan: {}, look: { frame: 5, gray: "g", color: "c", confidence: "u" } });
   const shown = choosePictures(state, 5, { edge_filter: "fgs" }, 1.1);
-  assertEquals([shown?.color, shown?.saturation], ["/api/projects/f/frames/5/color?edge_filter=fgs", 1.1]);
+  assertEquals([shown?.color, shown?.saturation], ["/api/projects/f/frames/5/color?edge_filter=fgs&of=c", 1.1]);
   const other = choosePictures(state, 5, { saturation: 0.5, edge_filter: "fgs" }, 1.1);
   assertEquals([other?.color, other?.saturation], [
-    "/api/projects/f/frames/5/color?saturation=0.5&edge_filter=fgs",
+    "/api/projects/f/frames/5/color?saturation=0.5&edge_filter=fgs&of=c",
     0.5,
   ]);
 });
@@ -211,6 +219,7 @@ Deno.test("before the plan: an invitation, then the first look, gray beside it",
   const state = stateWith({ project: { references }, firstLook: { ...firstLook, color: "c" } });
   assertEquals(chooseNotice(state, false), "first");
   assertEquals(choosePictures(state, 5, null, 1)?.color, "c");
+  assertEquals(choosePictures({ ...state, plan: /** @type {any} */ ({}) }, 5, null, 1)?.color, "c"); // until there is a look
   assertEquals(choosePictures({ ...state, frame: 6 }, 6, null, 1), null);
   assertEquals(chooseSize(state), { width: 320, height: 240 });
   assertEquals(chooseReferences(state, null), references);

@@ -26,6 +26,7 @@ import { Store } from "./store.js";
  * @property {JobView[]} jobs all of the user, of this film and others
  * @property {number} others jobs of other users that run or wait
  * @property {number} frame that is looked at, from 0
+ * @property {boolean} isPassing it is one of many that run by, as in playing
  * @property {FrameLook | null} look the pictures of `frame`; null while they are made, or where they cannot be
  * @property {string | null} lookProblem why there are none
  * @property {boolean} isLooking a picture of `frame` is being made
@@ -50,6 +51,7 @@ const makeState = (id) => ({
   jobs: [],
   others: 0,
   frame: 0,
+  isPassing: false,
   look: null,
   lookProblem: null,
   isLooking: false,
@@ -64,6 +66,25 @@ const makeState = (id) => ({
   chosen: new Set(),
   doubts: new Map(),
 });
+
+/**
+ * From where the frames of the film are counted, in seconds: in another part, a number means another frame.
+ * @param {Pick<FilmState, "project">} state
+ */
+export const startOf = ({ project }) => project?.film?.start_seconds ?? 0;
+
+/** The gray picture of a frame; in another part of the film it has another address. @param {FilmState} state @param {number} frame */
+export const grayOf = (state, frame) => `/api/projects/${state.id}/frames/${frame}/gray?start=${startOf(state)}`;
+
+/**
+ * The number that the frame has, which is looked at, in a project that may begin elsewhere in the film.
+ * @param {FilmState} state @param {ProjectView | null} [project]
+ */
+export function frameIn({ project: before, frame }, project) {
+  const [from, rate] = [before?.film?.start_seconds, project?.film?.rate];
+  if (from === undefined || !rate) return frame;
+  return Math.max(0, frame + Math.round((from - startOf({ project: project ?? null })) * rate));
+}
 
 /** @extends {Store<FilmState>} */
 export class FilmStore extends Store {
@@ -106,12 +127,14 @@ export class FilmStore extends Store {
   }
 
   /**
-   * Other shots: where there are more or fewer, they have other numbers, and none stays chosen.
+   * Other shots: where there are more or fewer, they have other numbers, and none stays chosen. The frame that is looked at
+   * stays the same where its number changes.
    * @param {ShotList | null} shots @param {Partial<FilmState>} [changes] that belong to them
    */
   setShots(shots, changes = {}) {
     const isSame = shots?.shots.length === this.state.shots?.shots.length;
-    this.set({ ...changes, shots, chosen: isSame ? this.state.chosen : new Set() });
+    const frame = frameIn(this.state, changes.project);
+    this.set({ frame, ...changes, shots, chosen: isSame ? this.state.chosen : new Set() });
   }
 
   /**
@@ -270,7 +293,7 @@ function makeActions(store) {
       const wanted = Math.max(0, Math.min(last, Math.round(frame)));
       if (wanted === store.state.frame && store.state.look && !again) return;
       store.asking.stop();
-      store.set({ frame: wanted, isLooking: true, lookProblem: null, origin: null });
+      store.set({ frame: wanted, isPassing: false, isLooking: true, lookProblem: null, origin: null });
       try {
         await store.looking.run(
           (signal) => lookAt(wanted, again, signal),

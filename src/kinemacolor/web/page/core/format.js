@@ -14,6 +14,14 @@ export function clockTenth(seconds) {
   return `${clock(Math.floor(tenths / 10))}.${tenths % 10}`;
 }
 
+/**
+ * How long the part of a film is that is worked on, in seconds; null where the film does not say how long it is.
+ * @param {{duration_seconds: number | null, start_seconds: number, end_seconds: number | null}} film
+ */
+export function lengthOf({ duration_seconds: all, start_seconds: start, end_seconds: end }) {
+  return all === null ? null : Math.max(0, Math.min(all, end ?? all) - start);
+}
+
 /** How long something lasts, in words: `9 s`, `4 min`, `2 h 5 min`, `3 days`. @param {number} seconds */
 export function span(seconds) {
   if (seconds < 100) return `${Math.max(1, Math.round(seconds))} s`;

@@ -3,6 +3,8 @@
  * frame is none, and is written when it has rested.
  */
 
+import { startOf } from "./film-store.js";
+
 /** @typedef {import("./film-store.js").FilmStore} FilmStore */
 /** @typedef {{shot: number | null, frame: number | null, panel: import("./film-store.js").Panel}} Place */
 
@@ -75,10 +77,13 @@ export class FilmRouter {
    * @param {import("./film-store.js").FilmState} before
    */
   #follow(state, before) {
-    if (this.isGoing || !state.shots || (state.frame === before.frame && state.panel === before.panel)) return;
+    const isSame = state.frame === before.frame && state.panel === before.panel;
+    const isMoved = before.project !== null && startOf(state) !== startOf(before); // the shots are looked for anew
+    if (this.isGoing || isSame || !(state.shots || isMoved)) return;
     const now = this.#place();
     const isOther = now.panel !== readPlace(location.search).panel;
-    const isLeap = state.frame !== before.frame && this.timer === 0 && this.#isOtherShot(now);
+    const isPassing = state.isPassing && before.isPassing;
+    const isLeap = state.frame !== before.frame && !isPassing && this.timer === 0 && this.#isOtherShot(now);
     if (isOther || isLeap) {
       this.#write(before);
       history.pushState(null, "", this.#address(now));

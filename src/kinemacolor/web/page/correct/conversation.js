@@ -125,10 +125,10 @@ export class Conversation {
   /** The report, where there is one; it is asked for again only when something was changed. */
   async readReport() {
     const { film } = this.painting;
-    const { revision, state = "new" } = film.state.project ?? {};
+    const { revision, state = "new", is_photograph: isPhotograph } = film.state.project ?? {};
     if (this.reportOf === revision) return;
     this.reportOf = revision;
-    if (!["rendered", "outdated"].includes(state)) return this.painting.set({ report: null });
+    if (isPhotograph || !["rendered", "outdated"].includes(state)) return this.painting.set({ report: null });
     try {
       this.painting.set({ report: await get(film.path("/report")) });
     } catch (error) {

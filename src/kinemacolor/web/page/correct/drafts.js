@@ -1,5 +1,6 @@
 /**
- * Strokes that were not kept yet, of each frame: they outlive another frame, a reload, and a browser that was closed.
+ * Strokes that were not kept yet, of each frame: they outlive another frame, a reload, and a browser that was closed. Those of
+ * another part of the film wait until it is taken again.
  */
 import { EMPTY, operationsOf, packHistory, unpackHistory } from "./history.js";
 
@@ -11,16 +12,17 @@ const DAYS = 30;
 const FIRST = "kinemacolor.strokes";
 
 export class Drafts {
-  /** @param {string} film @param {Shelf} shelf */
-  constructor(film, shelf) {
+  /** @param {string} film @param {Shelf} shelf @param {number} [start] from where frames are counted, in seconds */
+  constructor(film, shelf, start = 0) {
     this.film = film;
     this.shelf = shelf;
+    this.start = start;
     this.#sweep();
   }
 
-  /** @param {number} frame */
-  #name(frame) {
-    return `${FIRST}.${this.film}.${frame}`;
+  /** Of a frame; without one, what the names of all begin with. @param {number | string} [frame] */
+  #name(frame = "") {
+    return `${FIRST}.${this.film}.${Math.round(1000 * this.start)}.${frame}`;
   }
 
   /** All names on the shelf that are of strokes. */
@@ -38,9 +40,9 @@ export class Drafts {
 
   /** Frames with strokes that were not kept. @returns {number[]} */
   frames() {
-    const start = `${FIRST}.${this.film}.`;
-    return this.#names().filter((name) => name.startsWith(start) && read(this.shelf, name)?.count > 0)
-      .map((name) => Number(name.slice(start.length)))
+    const first = this.#name();
+    return this.#names().filter((name) => name.startsWith(first) && read(this.shelf, name)?.count > 0)
+      .map((name) => Number(name.slice(first.length)))
       .sort((one, other) => one - other);
   }
 

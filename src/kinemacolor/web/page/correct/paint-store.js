@@ -5,6 +5,7 @@
  * with their frame. What has to do with the server after a stroke (its spread, keeping it) is in `conversation.js`.
  */
 import { get } from "../core/client.js";
+import { startOf } from "../core/film-store.js";
 import { Store } from "../core/store.js";
 import { Regions } from "./areas.js";
 import { Conversation } from "./conversation.js";
@@ -90,7 +91,7 @@ export class PaintStore extends Store {
       said: "",
     });
     this.film = film;
-    this.drafts = new Drafts(film.state.id, localStorage);
+    this.drafts = new Drafts(film.state.id, localStorage, startOf(film.state));
     this.conversation = new Conversation(this);
     /** @type {PaintLayer | null} */
     this.layer = null;
@@ -129,8 +130,10 @@ export class PaintStore extends Store {
   async open(frame) {
     this.opening.abort();
     const { signal } = this.opening = new AbortController();
-    const isOther = frame !== this.state.frame;
+    const start = startOf(this.film.state);
+    const isOther = frame !== this.state.frame || start !== this.drafts.start;
     if (isOther) {
+      this.drafts.start = start;
       this.layer = null;
       this.conversation.stop();
       this.set({
@@ -142,6 +145,7 @@ export class PaintStore extends Store {
         selection: NONE,
         spread: NO_SPREAD,
         offer: null,
+        drafts: this.drafts.frames(),
       });
     }
     try {

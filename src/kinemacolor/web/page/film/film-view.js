@@ -1,8 +1,8 @@
 /** The window of a film: what stands where, its bar, and the store that all its parts share. */
 import { listenTo, live } from "../core/client.js";
 import { html, LitElement, nothing } from "../vendor/lit.js";
-import { FilmStore } from "../core/film-store.js";
-import { clockTenth } from "../core/format.js";
+import { FilmStore, startOf } from "../core/film-store.js";
+import { clockTenth, lengthOf } from "../core/format.js";
 import { icon } from "../core/icons.js";
 import { Shortcuts } from "../core/keys.js";
 import "../core/menu.js";
@@ -24,8 +24,9 @@ const PANELS = [["look", "Look"], ["correct", "Correct"], ["render", "Render"], 
 /** @type {Record<Panel, string>} */
 const PANEL_KEYS = { look: "Shift+L", correct: "Shift+C", render: "Shift+R", report: "Shift+P" };
 
-/** The frame that somebody painted on last, and did not keep. @param {string} film */
-const findDraft = async (film) => new (await import("../correct/drafts.js")).Drafts(film, localStorage).latest();
+/** The frame that somebody painted on last, and did not keep. @param {import("../core/film-store.js").FilmState} state */
+const findDraft = async (state) =>
+  new (await import("../correct/drafts.js")).Drafts(state.id, localStorage, startOf(state)).latest();
 
 class Film extends LitElement {
   static properties = { film: {}, place: { state: true }, isMissing: { state: true } };
@@ -130,7 +131,7 @@ class Film extends LitElement {
     this.isMissing = isThere === false;
     void hear();
     const hasPlace = shot !== null || store.state.plan;
-    const drafted = panel === "correct" && frame === null && shot === null ? await findDraft(this.film) : null;
+    const drafted = panel === "correct" && frame === null && shot === null ? await findDraft(store.state) : null;
     if (store.state.plan && store.state.frame !== (frame ?? 0)) return; // somebody went to another frame meanwhile
     if (drafted !== null) await store.actions.showFrame(drafted);
     else if (store.state.shots && frame === null && hasPlace) await router.go();
@@ -312,7 +313,8 @@ class Film extends LitElement {
     if (!film) return "";
     const facts = [`${film.width} × ${film.height}`];
     if (film.rate && film.frames !== 1) facts.push(`${Number(film.rate.toFixed(2))}/s`);
-    if (film.duration_seconds && film.frames !== 1) facts.push(clockTenth(film.duration_seconds));
+    const length = lengthOf(film);
+    if (length && film.frames !== 1) facts.push(clockTenth(length));
     return facts.join(" · ");
   }
 }

@@ -1,6 +1,6 @@
 /** The films there are, as cards: found, ordered, opened, renamed, exported, removed. */
 import { hasUnfinished, live, patch, post, Problem, remove } from "../core/client.js";
-import { bytes, clock, count, day } from "../core/format.js";
+import { bytes, clock, count, day, lengthOf } from "../core/format.js";
 import { hideBroken, icon } from "../core/icons.js";
 import "../core/menu.js";
 import { load, notify } from "../core/notify.js";
@@ -303,8 +303,9 @@ class FilmList extends LitElement {
   #drawFilm(project) {
     const jobs = live.state.jobs.filter((job) => job.project === project.id);
     const state = describeState(project, jobs);
+    const length = project.film && lengthOf(project.film);
     const facts = [
-      project.is_photograph || !project.film?.duration_seconds ? null : clock(project.film.duration_seconds),
+      project.is_photograph || !length ? null : clock(length),
       project.size_bytes === null ? null : bytes(project.size_bytes),
       day(project.changed),
     ];

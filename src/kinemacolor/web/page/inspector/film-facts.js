@@ -1,4 +1,4 @@
-/** What the film is, and the part of it that is worked on. */
+/** What the film is, or the photograph, and the part of it that is worked on. */
 import { css, html, LitElement, nothing } from "../vendor/lit.js";
 import { clockTenth } from "../core/format.js";
 import { icon } from "../core/icons.js";
@@ -49,10 +49,18 @@ class FilmFacts extends LitElement {
   takePart(event) {
     event.preventDefault();
     const fields = /** @type {HTMLFormElement} */ (event.target).elements;
-    /** @param {string} name */
-    const textOf = (name) => /** @type {HTMLInputElement} */ (fields.namedItem(name)).value;
+    /** What a field says; what is shown there in tenths stays exact. @param {string} name @param {number | null} now */
+    const readTime = (name, now) => {
+      const { value } = /** @type {HTMLInputElement} */ (fields.namedItem(name));
+      return now !== null && value === clockTenth(now) ? now : parseTime(value);
+    };
+    const film = this.store?.state.project?.film;
+    if (!film) return;
     try {
-      const changes = { start_seconds: parseTime(textOf("from")) ?? 0, end_seconds: parseTime(textOf("to")) };
+      const changes = {
+        start_seconds: readTime("from", film.start_seconds) ?? 0,
+        end_seconds: readTime("to", film.end_seconds),
+      };
       this.partProblem = "";
       void this.store?.actions.changeProject(changes);
     } catch (error) {
@@ -64,7 +72,9 @@ class FilmFacts extends LitElement {
   render() {
     const project = this.store?.state.project;
     if (!project?.film) return nothing;
-    return html`${project.is_photograph ? nothing : this.#drawPart(project.film)} ${this.#drawFacts(project.film)}`;
+    return html`${project.is_photograph ? nothing : this.#drawPart(project.film)} ${
+      this.#drawFacts(project.film, project.is_photograph)
+    }`;
   }
 
   /** @param {import("../core/api.d.ts").FilmCard} film */
@@ -86,15 +96,15 @@ class FilmFacts extends LitElement {
             </div>
             ${this.partProblem ? html`<p class="problem" role="alert">${this.partProblem}</p>` : nothing}
             <button class="button">Take this part</button>
-            <p class="quiet">Shots are looked for anew. What you placed, cut or chose stays with its frames, but not if the start moves back.</p>
+            <p class="quiet">Shots are looked for anew; what you placed, cut or chose stays with its frames.</p>
           </form>
         </details>
       </div>
     `;
   }
 
-  /** @param {import("../core/api.d.ts").FilmCard} film */
-  #drawFacts(film) {
+  /** @param {import("../core/api.d.ts").FilmCard} film @param {boolean} isPhotograph */
+  #drawFacts(film, isPhotograph) {
     const facts = [
       ["Size", `${film.width} × ${film.height}`],
       ["Rate", film.rate ? `${film.rate} a second` : "varies"],
@@ -105,7 +115,7 @@ class FilmFacts extends LitElement {
     return html`
       <div class="part">
         <details>
-          <summary>${icon("chevron-right")} What the film is</summary>
+          <summary>${icon("chevron-right")} What the ${isPhotograph ? "picture" : "film"} is</summary>
           <div class="inner">
             <dl>${facts.map(([name, value]) =>
               html`

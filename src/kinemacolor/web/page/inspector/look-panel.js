@@ -291,6 +291,10 @@ function segments(name, offered, value, choose, told) {
 
 /** Why nothing can be chosen yet. @param {FilmStore} store */
 function waiting({ state }) {
-  if (!state.project?.references.length) return "Give a colour picture: then you see here how it may look.";
-  return "Pictures are being chosen for the shots. The first frame is in colour already.";
+  if (!state.project) return "";
+  if (!state.project.references.length) return "Give a colour picture: then you see here how it may look.";
+  if (state.project.is_photograph) return "The picture is being coloured.";
+  return `Pictures are being chosen for the shots. ${
+    state.firstLook?.color ? "The first frame is in colour already." : ""
+  }`;
 }

@@ -21,6 +21,11 @@ export const panel = css`
     border-bottom: 0;
     min-width: 0;
   }
+  p.part {
+    display: flex;
+    align-items: start;
+    gap: var(--space-2);
+  }
   .part:first-child {
     border-top: 0;
     padding-top: var(--space-1);

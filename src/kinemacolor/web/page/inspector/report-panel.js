@@ -43,7 +43,9 @@ class ReportPanel extends LitElement {
     const revision = this.store?.state.project?.revision ?? "";
     if (!this.store || revision === this.revision) return;
     this.revision = revision;
-    if (["rendered", "outdated"].includes(this.store.state.project?.state ?? "")) void this.#read(this.store);
+    const { project } = this.store.state;
+    const isRendered = project?.state === "rendered" || project?.state === "outdated";
+    if (isRendered && !project.is_photograph) void this.#read(this.store);
     else {
       this.reading.stop();
       this.report = null;
@@ -72,8 +74,13 @@ class ReportPanel extends LitElement {
       </div>
       <div class="scroll">${report
         ? this.#draw(store)
-        : html`<p class="part told">${report === null ? "The report comes with the rendered film." : ""}</p>`}</div>
+        : html`<p class="part told">${report === null ? this.#explain(store) : ""}</p>`}</div>
     `;
+  }
+
+  /** Why there is none. @param {FilmStore} store */
+  #explain({ state }) {
+    return state.project?.is_photograph ? "A photograph has no report." : "The report comes with the rendered film.";
   }
 
   #page() {

@@ -1,4 +1,5 @@
 /** A frame of the film that the user could colour: to take away and give back, or to paint here. */
+import { grayOf } from "../core/film-store.js";
 import { hideBroken, icon } from "../core/icons.js";
 import { css, html, nothing } from "../vendor/lit.js";
 import { nameOfFrame } from "./frame-names.js";
@@ -65,7 +66,10 @@ export function drawFrame(store, frame, words, more = "") {
   return html`
     <figure>
       <button class="look" aria-label="Show frame ${frame}" title="Show frame ${frame}" @click=${show}>
-        <img @error=${hideBroken} @load=${hideBroken} .style=${shape} src="${path}/gray" alt="" loading="lazy"
+        <img @error=${hideBroken} @load=${hideBroken} .style=${shape} src=${grayOf(
+          store.state,
+          frame,
+        )} alt="" loading="lazy"
           decoding="async" draggable="false">
       </button>
       <figcaption>

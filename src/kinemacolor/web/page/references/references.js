@@ -171,8 +171,8 @@ class References extends LitElement {
     const press = (event) => event.key === "Delete" && void this.#remove(store, reference);
     return html`
       <li class=${classMap({ reference: true, chosen: hasChosen })}>
-        <button class="item" aria-pressed=${hasChosen} title="${name}: ${facts}"
-          aria-label="${name}, ${facts}${reference.is_partial ? ", partial" : ""}${used.length
+        <button class="item" aria-pressed=${hasChosen} title=${[name, facts].filter(Boolean).join(": ")}
+          aria-label="${[name, facts].filter(Boolean).join(", ")}${reference.is_partial ? ", partial" : ""}${used.length
             ? ": choose its shots"
             : ""}"
           @click=${() => this.#chooseShots(reference)} @keydown=${press}

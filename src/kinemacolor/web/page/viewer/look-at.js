@@ -1,5 +1,7 @@
 /** Which pictures show the frame that is looked at. Pure. */
 
+import { grayOf, startOf } from "../core/film-store.js";
+
 /** @typedef {import("../core/film-store.js").FilmState} FilmState */
 /** @typedef {import("./picture.js").Pictures} Pictures */
 /** @typedef {import("../core/api.d.ts").ReferenceView} Reference */
@@ -13,25 +15,25 @@
  */
 export function choosePictures(state, frame, trial, planned) {
   if (!state.project) return null;
-  const path = `/api/projects/${state.id}/frames/${frame}`;
-  const key = `${state.id}:${state.project.film?.start_seconds ?? 0}:${frame}`;
+  const key = `${state.id}:${startOf(state)}:${frame}`;
   if (isFirstLook(state, frame)) return { key, frame, ...onlyPictures(state.firstLook), saturation: 1 };
   const look = state.look?.frame === frame && frame === state.frame ? state.look : null;
   if (!look && !state.plan && !state.shots) return null; // the server has no frames before it has found shots
-  if (!look) return { key, frame, gray: `${path}/gray`, color: null, confidence: null, saturation: 1 };
+  if (!look) return { key, frame, gray: grayOf(state, frame), color: null, confidence: null, saturation: 1 };
   if (!trial || !look.color) return { key, frame, ...onlyPictures(look), saturation: planned };
   const query = new URLSearchParams(Object.entries(trial).map(([name, value]) => [name, String(value)]));
+  query.set("of", look.color.split("/").at(-1) ?? ""); // what is tried is another picture where the plan gives another one
   return {
     key,
     frame,
     ...onlyPictures(look),
-    color: `${path}/color?${query}`,
+    color: `/api/projects/${state.id}/frames/${frame}/color?${query}`,
     saturation: trial.saturation ?? planned,
   };
 }
 
-/** Whether a frame is the one that was coloured before there is a plan. @param {FilmState} state @param {number} frame */
-export const isFirstLook = (state, frame) => !state.plan && state.firstLook?.frame === frame;
+/** Whether a frame is shown as it was coloured before there was a plan. @param {FilmState} state @param {number} frame */
+export const isFirstLook = (state, frame) => !(state.plan && state.look) && state.firstLook?.frame === frame;
 
 /** @param {any} look */
 const onlyPictures = ({ gray, color, confidence }) => ({

@@ -166,7 +166,9 @@ export class Playback {
     this.tell({ frame });
     const store = this.find();
     // The other parts of the window follow from shot to shot.
-    if (store && this.isPlaying && store.shotNumber(frame) !== store.shotNumber()) store.set({ frame });
+    if (store && this.isPlaying && store.shotNumber(frame) !== store.shotNumber()) {
+      store.set({ frame, isPassing: true });
+    }
   }
 
   onChange() {

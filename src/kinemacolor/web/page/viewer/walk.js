@@ -1,4 +1,5 @@
 /** Goes from frame to frame. Of frames that follow each other fast only the last one is asked for. */
+import { grayOf } from "../core/film-store.js";
 import { loadAhead } from "./picture-loader.js";
 
 const SOON_MS = 160;
@@ -80,6 +81,6 @@ export class Walk {
     const state = this.find()?.state;
     if (!state?.shots || this.wanted !== null || state.look?.frame !== state.frame || this.playback.isPlaying) return;
     const next = state.frame + this.direction;
-    if (next >= 0 && next < state.shots.frames) loadAhead(`/api/projects/${state.id}/frames/${next}/gray`);
+    if (next >= 0 && next < state.shots.frames) loadAhead(grayOf(state, next));
   }
 }
