@@ -199,7 +199,7 @@ def test_a_disk_that_refuses_is_no_mistake_of_the_server(
     upload = send(client, "film.mp4", b"x")
     with monkeypatch.context() as refusing:
         refusing.setattr(shutil, "rmtree", refuse(error))
-        tells_of_the_disk(client.delete(f"/api/uploads/{upload}"))
+        tells_of_the_disk(client.delete(f"/api/uploads/{upload}"), "the upload may not be written")
     assert client.delete(f"/api/uploads/{upload}").status_code == 204
     assert client.get(f"/api/uploads/{upload}").status_code == 404
 

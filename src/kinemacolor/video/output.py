@@ -71,7 +71,7 @@ def translate_encoding_errors(path: Path) -> Iterator[None]:
         raise
     except (av.error.FFmpegError, OSError) as error:
         if error.errno in NO_SPACE_ERRNOS:
-            kept = "; what was written is kept there" if path.stem.endswith(".partial") else ""
+            kept = "; what was written is kept there" if ".partial" in path.suffixes else ""
             raise ResourceError(f"no space is left for {path}: free some{kept}") from error
         if machine_fault := find_machine_fault(error):
             raise ResourceError(f"{path} cannot be written: {machine_fault}") from error

@@ -19,6 +19,7 @@ from kinemacolor.web.storage import NotFoundError, Storage, is_identifier
 
 MAX_PIECE_BYTES = 16 * 2**20
 MAX_OPEN_UPLOADS = 20_000  # of a user: the pictures of a film come one by one
+SHOWN = Path("the upload")  # in words for its user, who does not know the names of folders
 
 
 class UploadView(BaseModel):
@@ -67,7 +68,7 @@ class Upload:
 
     def renew(self) -> None:
         """Have it kept for a day from now on. Raises ResourceError where the disk refuses."""
-        with translate_disk_errors(self.folder), suppress(FileNotFoundError):  # `make_view` tells that it is gone
+        with translate_disk_errors(SHOWN), suppress(FileNotFoundError):  # `make_view` tells that it is gone
             os.utime(self.folder)
 
     def lend(self) -> Path:
@@ -76,7 +77,7 @@ class Upload:
         Raises ResourceError where the disk is full or refuses.
         """
         lent = self.folder / "lent"
-        with translate_disk_errors(lent):
+        with translate_disk_errors(SHOWN):
             lent.unlink(missing_ok=True)  # of a server that was killed
             try:
                 os.link(self.data_file, lent)
@@ -98,7 +99,7 @@ class PieceWriter:
         """Write the next bytes. Raises UsageError where they are too many; then none of them is written."""
         if self.stream.tell() + len(data) > self.left:
             raise UsageError(f"that is more than the upload has, or than a piece may: {MAX_PIECE_BYTES} bytes")
-        with translate_disk_errors(Path("the upload")):
+        with translate_disk_errors(SHOWN):
             self.stream.write(data)
             self.stream.flush()  # what came stays, whatever happens next
 
@@ -120,7 +121,7 @@ class UploadStore:
             raise ResourceError("there is no space for a file of this size: remove some of your films")
         upload = Upload(self.storage.uploads_folder / f"{user}-{secrets.token_hex(8)}")
         try:
-            with translate_disk_errors(upload.folder):
+            with translate_disk_errors(SHOWN):
                 upload.folder.mkdir(mode=0o700)
                 upload.data_file.touch()
             with write_file_atomically(upload.folder / "entry.json") as stream:
@@ -158,7 +159,7 @@ class UploadStore:
             self._busy.add(upload.folder)
         try:
             upload.renew()  # it is swept a day after its last piece
-            with translate_disk_errors(upload.folder):
+            with translate_disk_errors(SHOWN):
                 stream = upload.data_file.open("r+b")
             with stream:
                 stream.seek(offset)
@@ -203,7 +204,7 @@ class UploadStore:
     def discard(self, user: str, name: str) -> None:
         """Remove an upload. Raises as `find`, ResourceError where the disk refuses."""
         upload = self.find(user, name)
-        with translate_disk_errors(upload.folder), suppress(FileNotFoundError):  # another tab may be removing it
+        with translate_disk_errors(SHOWN), suppress(FileNotFoundError):  # another tab may be removing it
             shutil.rmtree(upload.folder)
 
     def _list_folders(self, user: str) -> list[Path]:
