@@ -61,6 +61,7 @@ _MACHINE_ERRNOS = {
     **dict.fromkeys((errno.ENOMEM, errno.EAGAIN), "out of memory: try a smaller --size, or close other programs"),
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), "too many open files: close other programs, or raise `ulimit -n`"),
     **dict.fromkeys(_DISK_ERRNOS, "no space is left on the disk: free some, or choose another folder"),
+    errno.EROFS: "the disk is read-only: make it writable, or choose another folder",
 }
 _NO_SUCH_FILE_ERRNOS = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 # How C++ libraries that have no class of their own for it say that memory is out (torch, OpenCV, the loader of Linux).
@@ -71,7 +72,7 @@ _OUT_OF_MEMORY_WORDS = (
 
 
 def find_machine_fault(error: BaseException) -> ResourceError | None:
-    """Return what an error says of the machine and not of the data: memory, descriptors or disk are used up.
+    """Return what an error says of the machine and not of the data: that something is used up, or a disk read-only.
 
     Any error may be given, of any library; None for one that tells of something else.
     """

@@ -185,7 +185,7 @@ def test_a_patient_call_waits_for_the_others_and_none_outlives_the_end() -> None
             threads.submit(take, "hurried")
             until(lambda: pool._places._impatient == 2)
             pool.close()
-        with pytest.raises(InputError, match="stops"):
+        with pytest.raises(ResourceError, match="stops"):
             waiting.result()
     assert order == ["hurried", "patient"]
     assert not pool.is_started

@@ -148,7 +148,7 @@ def receiving(
             await asyncio.sleep(PATIENCE)
         return messages.pop(0)
 
-    return LimitedReceive(receive, most, "too much", pause, others, "ada")
+    return LimitedReceive(receive, most, HTTPException(413, "too much"), pause, others, "ada")
 
 
 def test_uploads_at_the_same_time_count_together() -> None:

@@ -14,7 +14,7 @@ from kinemacolor.utils.arrays import UIntArray
 from kinemacolor.video.info import NO_EXTRAS, FrameExtras
 
 NO_SPACE_ERRNOS = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
-REFUSED_ERRNOS = (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
+REFUSED_ERRNOS = (errno.EACCES, errno.EPERM, errno.EIO)
 
 
 class FilmWriter(Protocol):
@@ -71,7 +71,8 @@ def translate_encoding_errors(path: Path) -> Iterator[None]:
         raise
     except (av.error.FFmpegError, OSError) as error:
         if error.errno in NO_SPACE_ERRNOS:
-            raise ResourceError(f"no space is left for {path}: free some; what was written is kept there") from error
+            kept = "; what was written is kept there" if ".partial" in path.suffixes else ""
+            raise ResourceError(f"no space is left for {path}: free some{kept}") from error
         if machine_fault := find_machine_fault(error):
             raise ResourceError(f"{path} cannot be written: {machine_fault}") from error
         if error.errno in REFUSED_ERRNOS:

@@ -1,15 +1,17 @@
 """Refuses requests of other sites and of those who may not come in, and bounds what the others may take."""
 
+import shutil
 from collections import Counter
-from collections.abc import Callable
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kinemacolor.web.response_headers import set_common_headers
 from kinemacolor.web.server_options import AccessRules
+from kinemacolor.web.storage import Storage
 from kinemacolor.web.usage import (
     LimitedReceive,
     RequestKind,
@@ -27,14 +29,11 @@ class AccessMiddleware:
     """ASGI middleware that refuses requests by `AccessRules`, and tells the application who asks.
 
     ``scope["state"]`` gets ``user``, the name of the user's folder (`make_user_key`), and ``login``, the name of the
-    user, None without passwords. ``measure_left``: how many bytes this user may still store; it is asked
-    before an upload.
+    user, None without passwords. ``storage`` tells before an upload how many bytes this user may still store.
     """
 
-    def __init__(
-        self, app: ASGIApp, rules: AccessRules, doorkeeper: Doorkeeper, measure_left: Callable[[str], int]
-    ) -> None:
-        self._app, self._rules, self._doorkeeper, self._measure_left = app, rules, doorkeeper, measure_left
+    def __init__(self, app: ASGIApp, rules: AccessRules, doorkeeper: Doorkeeper, storage: Storage) -> None:
+        self._app, self._rules, self._doorkeeper, self._storage = app, rules, doorkeeper, storage
         self._usage = UsageCounter(rules.limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,19 +69,26 @@ class AccessMiddleware:
         """Let the application answer, with a body that has its limits."""
         limits = self._rules.limits
         most = find_largest_body(kind, scope["path"], limits)
-        refusal, received = _too_large_message(most), Counter[str]()
+        refusal, received = HTTPException(413, _too_large_message(most)), Counter[str]()
         if kind == "upload":
-            left = await run_in_threadpool(self._measure_left, scope["state"]["user"])
+            left = await run_in_threadpool(self._storage.measure_left, scope["state"]["user"])
             if left < most:
-                most, refusal = left, f"your films take all of the {limits.disk_per_user / 1e9:g} GB: remove some"
+                most, refusal = left, self._make_refusal(left)
             received = self._usage.received_bytes
         limited = LimitedReceive(receive, most, refusal, limits.pause_seconds, received, caller)
         size = int(Headers(scope=scope).get("content-length", "0"))
-        app = error_response(413, refusal) if size > most else self._app
+        app = error_response(refusal.status_code, refusal.detail) if size > most else self._app
         try:
             await app(scope, limited, send)
         finally:
             limited.forget()
+
+    def _make_refusal(self, left: int) -> HTTPException:
+        """Say why a user may send only ``left`` bytes: the user's share of the disk is taken, or the disk itself."""
+        share = self._storage.disk_per_user
+        if share and left < shutil.disk_usage(self._storage.root).free:
+            return HTTPException(413, f"your films take all of the {share / 1e9:g} GB: remove some")
+        return HTTPException(507, "there is no space for this on the disk: remove some of your films")
 
     def _refuse_request(self, method: str, path: str, headers: Headers) -> Response | None:
         """Return the error response for a request that is not allowed, whoever it comes from; None for others."""

@@ -99,7 +99,7 @@ class HelperPool:
         A ``patient`` call lets all others go before it. One on a ``topic`` takes the place of those that still wait.
 
         Raises what the function raises, InputError where the process breaks or takes too long, ResourceError where
-        none can be started, UsageError where a newer call took its place.
+        none can be started or the pool is closed, UsageError where a newer call took its place.
         """
         line = json.dumps({"call": name, "arguments": arguments})
         closings = self._closings
@@ -123,7 +123,7 @@ class HelperPool:
             return bool(self._idle or self._busy)
 
     def close(self) -> None:
-        """End all processes; calls that wait for one raise InputError."""
+        """End all processes; calls that wait for one raise ResourceError."""
         with self._lock:
             self._closings += 1
             for process in self._busy:
@@ -144,7 +144,7 @@ class HelperPool:
         return process, answer
 
     def _take_process(self, closings: int) -> "subprocess.Popen[str]":
-        """Take or start a process. Raises InputError where the pool was closed since the call."""
+        """Take or start a process. Raises ResourceError where the pool was closed since the call."""
         with self._lock:
             self._check_open(closings)
             while self._idle:
@@ -159,7 +159,7 @@ class HelperPool:
 
     def _check_open(self, closings: int) -> None:
         if self._closings != closings:
-            raise InputError("the server stops: try again when it runs")
+            raise ResourceError("the server stops: try again when it runs")
 
     def _start_process(self) -> "subprocess.Popen[str]":
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import assert_never
 
-from kinemacolor.errors import UsageError
+from kinemacolor.errors import ResourceError, UsageError
 from kinemacolor.options import SAMPLE_FILM, SAMPLE_REFERENCE
 from kinemacolor.utils.files import translate_disk_errors
 from kinemacolor.web.changes import FilmInFolder, FilmSource, SampleFilm, UploadedFilm
@@ -51,7 +51,6 @@ class Intake:
 
     def create_uploaded_project(self, user: str, films: Sequence[tuple[str, Path]]) -> Project:
         """Create a project of uploaded files, and queue the analysis of its film. Raises as `create_project`."""
-        self.storage.remove_old_uploads()
         project = create_project(self.storage.create_project_folder(user), films, self.looker.check_upload)
         return self._queue_analysis(user, project)
 
@@ -104,13 +103,20 @@ class Intake:
             folder = self.storage.create_project_folder(user)
             with ExitStack() as failing:
                 failing.callback(shutil.rmtree, folder, ignore_errors=True)
-                project = self._queue_analysis(user, adopt_unpacked(Path(place), folder, checks))
+                project = adopt_unpacked(Path(place), folder, checks)
                 failing.pop_all()
-            return project
+            return self._queue_analysis(user, project)
 
     def _queue_analysis(self, user: str, project: Project) -> Project:
-        """Queue the analysis of a new project's film; a photograph needs none."""
+        """Queue the analysis of a new project's film; a photograph needs none.
+
+        Raises ResourceError where the disk is full or refuses; then the project is removed.
+        """
         self.warm_up()
-        if not project.is_photograph:
-            self.queue.submit_task(user, project, AnalyzeFilm())
+        try:
+            if not project.is_photograph:
+                self.queue.submit_task(user, project, AnalyzeFilm())
+        except ResourceError:
+            project.delete_folder()
+            raise
         return project

@@ -33,11 +33,9 @@ def write_if_missing(path: Path, make: Callable[[], UInt8Array]) -> Path:
 
 def renew(path: Path) -> bool:
     """Whether a picture is there; its time is renewed then: what was just named to somebody is removed last."""
-    try:
+    with suppress(OSError):  # it is gone, or the disk is read-only
         os.utime(path)
-    except FileNotFoundError:
-        return False
-    return True
+    return path.is_file()
 
 
 def write_picture_file(path: Path, picture: UInt8Array, most: int = MAX_CACHED_FILES) -> None:
@@ -47,10 +45,14 @@ def write_picture_file(path: Path, picture: UInt8Array, most: int = MAX_CACHED_F
     """
     rgb = np.dstack([picture] * 3) if picture.ndim == 2 else picture
     fresh = path.with_name(f".{os.getpid()}-{threading.get_ident()}-{path.name}")
-    with translate_disk_errors(path):
-        path.parent.mkdir(exist_ok=True)
-        write_picture(fresh, rgb)
-        fresh.replace(path)
+    try:
+        with translate_disk_errors(path):
+            path.parent.mkdir(exist_ok=True)
+            write_picture(fresh, rgb)
+            fresh.replace(path)
+    finally:
+        with suppress(OSError):  # there is one only where the disk is full
+            fresh.unlink()
     _remove_oldest(path.parent, most)
 
 

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from kinemacolor.errors import KinemacolorError, ResourceError, find_machine_fault
 from kinemacolor.web.service import Service
 from kinemacolor.web.storage import NotFoundError
+from kinemacolor.web.visitors import find_exit_code
 
 
 class Problem(BaseModel):
@@ -42,7 +43,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {  # JSON also where a route gives 
 
 async def raise_unless_machine_fault(request: Request, error: Exception) -> JSONResponse:
     """Answer an error of the system that tells of the machine; others go on, to be printed as mistakes."""
-    if not find_machine_fault(error):
+    if not _find_fault(error):
         raise error
     return await handle_error(request, error)
 
@@ -57,14 +58,24 @@ async def handle_error(request: Request, error: Exception) -> JSONResponse:
         wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         return _problem_response(422, Problem(error=wrong))
     if isinstance(error, HTTPException):
-        return _problem_response(error.status_code, Problem(error=str(error.detail)))
+        if not (machine_fault := _find_fault(error.__cause__)):  # why a form could not be read
+            told = Problem(error=str(error.detail), exit_code=find_exit_code(error.status_code))
+            return _problem_response(error.status_code, told)
+        error = machine_fault
     if not isinstance(error, KinemacolorError):
-        if not (machine_fault := find_machine_fault(error)):
+        if not (machine_fault := _find_fault(error)):
             return _problem_response(500, Problem(error="the server made a mistake: see what it prints", exit_code=1))
         error = machine_fault
     status = 404 if isinstance(error, NotFoundError) else 507 if isinstance(error, ResourceError) else 400
     text = service.storage.hide_server_paths(str(error))
     return _problem_response(status, Problem(error=text, exit_code=error.exit_code))
+
+
+def _find_fault(error: BaseException | None) -> ResourceError | None:
+    """Return what an error says of the machine, also that a disk refuses: the server writes only to its own folder."""
+    if isinstance(error, PermissionError):
+        return ResourceError(f"the disk refuses ({error}): make the server's folder writable")
+    return find_machine_fault(error) if error else None
 
 
 def _problem_response(status: int, content: Problem) -> JSONResponse:

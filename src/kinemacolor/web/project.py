@@ -180,15 +180,16 @@ class Project(ProjectFolder):
             path = self.folder / "references" / f"{name}.png"
             changed = place_correction(self.require_plan(), frame, path)
             fresh = path.with_name(f".{name}.png")
-            with translate_disk_errors(path):
-                path.parent.mkdir(exist_ok=True)
-                write_picture(fresh, picture)
             try:
+                with translate_disk_errors(path):
+                    path.parent.mkdir(exist_ok=True)
+                    write_picture(fresh, picture)
                 _check_reference(fresh, f"the picture of frame {frame}")
                 self.move_to_trash(path, copy=True)
                 fresh.replace(path)
             finally:
-                fresh.unlink(missing_ok=True)
+                with suppress(OSError):  # the reason of a failure must not be lost
+                    fresh.unlink()
             changed = self.write_plan(changed)
             self._replace_duplicates(path)
             return changed

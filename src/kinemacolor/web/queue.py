@@ -259,8 +259,8 @@ class JobQueue:
         return [job for job in self._jobs if job.user == user and job.folder == project.folder]
 
     def _drop_job(self, job: WebJob) -> None:
-        self._jobs.remove(job)
         job.delete_files()
+        self._jobs.remove(job)
         self._changed.notify_all()
 
     def _drop_old_jobs(self, folder: Path) -> None:

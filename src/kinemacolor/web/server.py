@@ -72,7 +72,7 @@ def create_app(options: ServerOptions) -> FastAPI:
         AccessMiddleware,
         rules=options.access_rules,
         doorkeeper=_make_doorkeeper(options, app),
-        measure_left=storage.measure_left,
+        storage=storage,
     )
     return app
 

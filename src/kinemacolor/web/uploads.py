@@ -12,13 +12,14 @@ from typing import BinaryIO
 
 from pydantic import BaseModel, Field
 
-from kinemacolor.errors import ResourceError, UsageError
+from kinemacolor.errors import InputError, ResourceError, UsageError, find_machine_fault
 from kinemacolor.utils.files import translate_disk_errors, write_file_atomically
 from kinemacolor.web.names import safe_file_name
 from kinemacolor.web.storage import NotFoundError, Storage, is_identifier
 
 MAX_PIECE_BYTES = 16 * 2**20
 MAX_OPEN_UPLOADS = 20_000  # of a user: the pictures of a film come one by one
+SHOWN = Path("the upload")  # in words for its user, who does not know the names of folders
 
 
 class UploadView(BaseModel):
@@ -65,6 +66,27 @@ class Upload:
             raise NotFoundError("this upload is gone: begin it again") from error
         return UploadView(id=self.folder.name.rpartition("-")[2], received=received, **entry.model_dump())
 
+    def renew(self) -> None:
+        """Have it kept for a day from now on. Raises ResourceError where the disk refuses."""
+        with translate_disk_errors(SHOWN), suppress(FileNotFoundError):  # `make_view` tells that it is gone
+            os.utime(self.folder)
+
+    def lend(self) -> Path:
+        """Return a second name of what came, which may be moved away, or its only one on a disk that has no second.
+
+        Raises ResourceError where the disk is full or refuses.
+        """
+        lent = self.folder / "lent"
+        with translate_disk_errors(SHOWN):
+            lent.unlink(missing_ok=True)  # of a server that was killed
+            try:
+                os.link(self.data_file, lent)
+            except OSError as error:
+                if find_machine_fault(error):
+                    raise
+                return self.data_file
+        return lent
+
 
 @dataclass(frozen=True)
 class PieceWriter:
@@ -77,7 +99,7 @@ class PieceWriter:
         """Write the next bytes. Raises UsageError where they are too many; then none of them is written."""
         if self.stream.tell() + len(data) > self.left:
             raise UsageError(f"that is more than the upload has, or than a piece may: {MAX_PIECE_BYTES} bytes")
-        with translate_disk_errors(Path("the upload")):
+        with translate_disk_errors(SHOWN):
             self.stream.write(data)
             self.stream.flush()  # what came stays, whatever happens next
 
@@ -98,11 +120,15 @@ class UploadStore:
         if size > self.storage.measure_left(user):
             raise ResourceError("there is no space for a file of this size: remove some of your films")
         upload = Upload(self.storage.uploads_folder / f"{user}-{secrets.token_hex(8)}")
-        with translate_disk_errors(upload.folder):
-            upload.folder.mkdir(mode=0o700)
-            upload.data_file.touch()
-        with write_file_atomically(upload.folder / "entry.json") as stream:
-            stream.write(entry.model_dump_json().encode())
+        try:
+            with translate_disk_errors(SHOWN):
+                upload.folder.mkdir(mode=0o700)
+                upload.data_file.touch()
+            with write_file_atomically(upload.folder / "entry.json") as stream:
+                stream.write(entry.model_dump_json().encode())
+        except ResourceError:
+            shutil.rmtree(upload.folder, ignore_errors=True)
+            raise
         return upload.make_view()
 
     def list_views(self, user: str) -> list[UploadView]:
@@ -132,8 +158,8 @@ class UploadStore:
                 raise OffsetError(view)
             self._busy.add(upload.folder)
         try:
-            with translate_disk_errors(upload.folder):
-                os.utime(upload.folder)  # it is swept a day after its last piece
+            upload.renew()  # it is swept a day after its last piece
+            with translate_disk_errors(SHOWN):
                 stream = upload.data_file.open("r+b")
             with stream:
                 stream.seek(offset)
@@ -146,9 +172,13 @@ class UploadStore:
     def take(self, user: str, names: Sequence[str]) -> Iterator[list[tuple[str, Path]]]:
         """Give the file name and path of complete uploads, to be moved away; what is left of them goes at the end.
 
-        Raises NotFoundError for unknown ones, UsageError for one that is not complete, or named twice; then all stay.
+        They stay where the block fails for another reason than the files or what was asked: a full disk, for one.
+        Raises NotFoundError for unknown ones, UsageError for one that is not complete, or named twice, ResourceError
+        where the disk refuses; then all stay.
         """
         uploads = [self.find(user, name) for name in names]
+        for upload in uploads:
+            upload.renew()  # what its project is made of is not swept meanwhile
         views = [upload.make_view() for upload in uploads]
         with self._lock:
             for upload, view in zip(uploads, views, strict=True):
@@ -157,20 +187,25 @@ class UploadStore:
             if len(set(uploads)) < len(uploads):
                 raise UsageError("an upload is named twice")
             self._busy.update(upload.folder for upload in uploads)
+        is_over = False
         try:
-            yield [(view.name, upload.data_file) for upload, view in zip(uploads, views, strict=True)]
+            yield [(view.name, upload.lend()) for upload, view in zip(uploads, views, strict=True)]
+            is_over = True
+        except (InputError, UsageError):
+            is_over = True
+            raise
         finally:
             for upload in uploads:
-                self._remove(upload)
+                if is_over:
+                    shutil.rmtree(upload.folder, ignore_errors=True)
+            with self._lock:
+                self._busy.difference_update(upload.folder for upload in uploads)
 
     def discard(self, user: str, name: str) -> None:
-        """Remove an upload. Raises as `find`."""
-        self._remove(self.find(user, name))
-
-    def _remove(self, upload: Upload) -> None:
-        shutil.rmtree(upload.folder, ignore_errors=True)
-        with self._lock:
-            self._busy.discard(upload.folder)
+        """Remove an upload. Raises as `find`, ResourceError where the disk refuses."""
+        upload = self.find(user, name)
+        with translate_disk_errors(SHOWN), suppress(FileNotFoundError):  # another tab may be removing it
+            shutil.rmtree(upload.folder)
 
     def _list_folders(self, user: str) -> list[Path]:
         return sorted(folder for folder in self.storage.uploads_folder.glob(f"{user}-*") if folder.is_dir())

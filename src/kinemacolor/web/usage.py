@@ -70,13 +70,19 @@ class UsageCounter:
 
 
 class LimitedReceive:
-    """Receives a request's body; raises HTTPException 413 for more than ``most`` bytes, 408 for a pause in it.
+    """Receives a request's body; raises ``refusal`` for more than ``most`` bytes, HTTPException 408 for a pause in it.
 
     ``others``: the bytes that came with other uploads of the user count as well.
     """
 
     def __init__(
-        self, receive: Receive, most: int, refusal: str, pause_seconds: float, others: Counter[str], user: str
+        self,
+        receive: Receive,
+        most: int,
+        refusal: HTTPException,
+        pause_seconds: float,
+        others: Counter[str],
+        user: str,
     ) -> None:
         self._receive, self._most, self._refusal, self._pause_seconds = receive, most, refusal, pause_seconds
         self._others, self._user = others, user
@@ -94,7 +100,7 @@ class LimitedReceive:
         self._others[self._user] += size
         self._is_complete = not message.get("more_body", False)
         if self._others[self._user] > self._most:
-            raise HTTPException(413, self._refusal)
+            raise self._refusal
         return message
 
     def forget(self) -> None:

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from math import ceil
 from typing import Protocol
 from urllib.parse import parse_qsl, quote, urlencode
@@ -12,7 +13,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import Scope
 
-from kinemacolor.errors import UsageError
+from kinemacolor.errors import ResourceError, UsageError
 from kinemacolor.web.access_token import AccessToken
 from kinemacolor.web.passwords import PasswordGuard
 from kinemacolor.web.plain_pages import make_sign_in_page, wants_page
@@ -126,7 +127,12 @@ def make_owner_key(rules: AccessRules) -> str:
 
 def error_response(status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
     """Return a response as those of the HTTP interface, before anything of it is reached."""
-    return JSONResponse({"error": message, "exit_code": UsageError.exit_code}, status, headers)
+    return JSONResponse({"error": message, "exit_code": find_exit_code(status)}, status, headers)
+
+
+def find_exit_code(status: int) -> int:
+    """Return the exit code that the command line has for what a status of HTTP tells."""
+    return ResourceError.exit_code if status == HTTPStatus.INSUFFICIENT_STORAGE else UsageError.exit_code
 
 
 def _read_cookies(headers: Headers) -> dict[str, str]:
