@@ -1,6 +1,12 @@
 import { deepStrictEqual as assertEquals, rejects as assertRejects } from "node:assert";
-import { live } from "../../../src/kinemacolor/web/page/core/client.js";
-import { listBegun, Stopped, surroundings, uploadFile } from "../../../src/kinemacolor/web/page/core/uploads.js";
+import { live, Problem } from "../../../src/kinemacolor/web/page/core/client.js";
+import {
+  listBegun,
+  makeOf,
+  Stopped,
+  surroundings,
+  uploadFile,
+} from "../../../src/kinemacolor/web/page/core/uploads.js";
 
 /** What a server does with uploads, and how it may fail: `fail(request)` gives an answer in place of the right one. */
 class FakeServer {
@@ -140,4 +146,15 @@ Deno.test("who stops an upload leaves nothing at the server", async () => {
   server.fail = (request) => (request.startsWith("PATCH") && live.state.uploads[0].stop(), null);
   await assertRejects(uploadFile(file()), Stopped);
   assertEquals([server.uploads.size, await listBegun()], [0, []]);
+});
+
+Deno.test("what the server could not use for want of room is not sent again", async () => {
+  for (const [status, sent] of /** @type {[number, string[]][]} */ ([[507, ["u0", "u0"]], [400, ["u0", "u1"]]])) {
+    const server = new FakeServer();
+    const upload = await uploadFile(file());
+    const refused = makeOf([file()], [upload], () => Promise.reject(new Problem("no room", status)));
+    await assertRejects(refused, { message: "no room" });
+    assertEquals([upload.id, (await uploadFile(file())).id], sent);
+    assertEquals(server.bytes.length / BYTES.length, new Set(sent).size);
+  }
 });

@@ -80,6 +80,20 @@ export async function dropBegun(upload) {
   await remove(`/uploads/${upload.id}`);
 }
 
+/**
+ * Has the server make something of files that it has. Where the fault is its own, as on a full disk, it keeps them: they are
+ * not sent again when they are given again.
+ * @template T @param {Source[]} files @param {Upload[]} uploads of them @param {() => Promise<T>} work @returns {Promise<T>}
+ */
+export async function makeOf(files, uploads, work) {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof Problem && error.status >= 500) files.forEach((file, at) => begun.add(file, uploads[at].id));
+    throw error;
+  }
+}
+
 /** The file that is sent before. @type {Promise<unknown>} */
 let before = Promise.resolve();
 

@@ -2,7 +2,7 @@
 import { post, Problem, readSession } from "../core/client.js";
 import { count } from "../core/format.js";
 import { load, notify } from "../core/notify.js";
-import { uploadFile } from "../core/uploads.js";
+import { makeOf, uploadFile } from "../core/uploads.js";
 import { settle, sortFiles } from "./sort-files.js";
 
 const SAMPLE = 48; // px of a side: enough to see whether a picture has colours
@@ -20,7 +20,8 @@ export async function takeIn(files) {
     if (!film.length) return await importProject(projects[0]);
     const sent = [...film, ...references].map((file) => uploadFile(file));
     const uploads = await Promise.all(sent);
-    const project = await post("/projects/open", { uploads: uploads.slice(0, film.length).map(({ id }) => id) });
+    const ids = uploads.slice(0, film.length).map(({ id }) => id);
+    const project = await makeOf(film, uploads, () => post("/projects/open", { uploads: ids }));
     await addReferences(project.id, uploads.slice(film.length));
     await startPlan(project.id, references.length > 0);
     return project.id;
@@ -62,8 +63,8 @@ async function addReferences(project, uploads) {
 
 /** @param {File} file @returns {Promise<string>} id */
 async function importProject(file) {
-  const { id } = await uploadFile(file);
-  return (await post("/projects/import", { upload: id })).id;
+  const upload = await uploadFile(file);
+  return (await makeOf([file], [upload], () => post("/projects/import", { upload: upload.id }))).id;
 }
 
 /** @param {File[]} files */
