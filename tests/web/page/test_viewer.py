@@ -134,7 +134,8 @@ def test_what_is_tried_is_seen_at_once_and_then_exact(page: Any, film: Film) -> 
     filter_of = "() => viewer.picture.renderRoot.querySelector('div.color').style.filter"
     page.evaluate("() => store.set({ trial: { saturation: 1.5 } })")
     until(lambda: page.evaluate(filter_of) == "saturate(1.5)" or film.asked, "the trial")
-    until(lambda: film.asked == ["saturation=1.5&of=color-0.png"] and page.evaluate(filter_of) == "", "the exact picture")
+    asked = ["saturation=1.5&of=color-0.png"]
+    until(lambda: film.asked == asked and page.evaluate(filter_of) == "", "the exact picture")
 
 
 def test_zoom_keeps_what_is_below_the_pointer(page: Any) -> None:

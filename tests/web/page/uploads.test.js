@@ -153,7 +153,7 @@ Deno.test("what the server could not use for want of room is not sent again", as
     const server = new FakeServer();
     const upload = await uploadFile(file());
     const refused = makeOf([file()], [upload], () => Promise.reject(new Problem("no room", status)));
-    await assertRejects(refused, { message: "no room" });
+    await assertRejects(refused, { message: "No room" });
     assertEquals([upload.id, (await uploadFile(file())).id], sent);
     assertEquals(server.bytes.length / BYTES.length, new Set(sent).size);
   }
