@@ -133,14 +133,12 @@ def test_a_disk_that_does_not_tell_has_nothing_deleted(service: Service, monkeyp
     def fail(path: Path, **_: Any) -> None:
         raise OSError(errno.EIO, "Input/output error", str(path))
 
-    for name in ("stat", "lstat"):
+    for name, silent in (("stat", "removed.note"), ("lstat", "removed.note"), ("iterdir", begun.name)):
         usual: Any = getattr(Path, name)
         monkeypatch.setattr(
             Path,
             name,
-            lambda path, usual=usual, **how: (
-                fail(path) if path.name in ("removed.note", "project.json") else usual(path, **how)
-            ),
+            lambda path, usual=usual, silent=silent, **how: fail(path) if path.name == silent else usual(path, **how),
         )
     monkeypatch.setattr(Path, "is_file", lambda path: os.path.isfile(path))  # says no more of errors, as from 3.14
     service.empty_trash()
@@ -169,13 +167,14 @@ def test_a_film_whose_deletion_was_killed_does_not_come_back(service: Service, m
 
 def test_a_folder_that_became_no_project_goes_after_a_day(service: Service) -> None:
     kept = begin(service)
-    fresh, old = (service.storage.create_project_folder(ME) for _ in range(2))
+    fresh, old, damaged = (service.storage.create_project_folder(ME) for _ in range(3))
     (old / "film").mkdir()
     (old / "film" / "film.mp4").write_bytes(b"x" * 100)
-    for folder in (kept.folder, old):
+    (damaged / "survey").mkdir()  # it was a project, whose notes somebody may bring back
+    for folder in (kept.folder, old, damaged):
         os.utime(folder, LONG_AGO)
     service.empty_trash()
-    assert sorted(one.name for one in old.parent.iterdir()) == sorted((kept.name, fresh.name))
+    assert sorted(one.name for one in old.parent.iterdir()) == sorted((kept.name, fresh.name, damaged.name))
 
 
 def test_the_hourly_sweep_goes_on_after_errors(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

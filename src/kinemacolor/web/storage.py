@@ -199,15 +199,12 @@ def measure_folder(folder: Path) -> int:
 
 
 def _is_abandoned(folder: Path, limit: float) -> bool:
-    """Whether a folder has no `project.json`, which is written last, and nothing came into it since ``limit``.
+    """Whether a folder never became a project, as nobody has looked at its film, and nothing came since ``limit``.
 
     Raises OSError where the disk does not tell.
     """
-    try:
-        (folder / "project.json").lstat()
-    except FileNotFoundError:
-        return folder.stat().st_mtime < limit
-    return False
+    names = {path.name for path in folder.iterdir()}
+    return not names & {"project.json", "survey", "history"} and folder.stat().st_mtime < limit
 
 
 def _is_readable_film(path: Path) -> bool:
