@@ -410,9 +410,10 @@ def test_what_the_user_did_moves_with_the_frames_when_the_start_moves_on(planned
     assert plan.shots[0].references == {"second": None}
     assert plan.shots[1].references == {"second": None, "ref_000003": None}
     assert [shot.options.saturation for shot in plan.shots] == [None, None, 0.5]
-    move_in_history(planned, -1)  # the plan
-    move_in_history(planned, -1)  # the part
+    assert move_in_history(planned, -1), "the part goes with its plan"
+    assert planned.entry.start_seconds == 0
     assert [(shot.first, shot.last) for shot in planned.require_plan().shots] == [(0, 3), (4, 5), (6, 7)]
+    assert planned.require_plan().shots[2].options.saturation == 0.5
     assert "ref_000005.png" in names(planned)
     assert "earlier_ref_000001.png" not in names(planned)
 
