@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 from gpu_transfer.command_line import main as run_gpu_tool
-from gpu_transfer.pieces import collect_pieces, extract_archive, list_piece_paths
+from gpu_transfer.pieces import TransferError, collect_pieces, extract_archive, list_piece_paths
 from gpu_transfer.shards import SHARDS_PER_TRANSFER, reduce_optimizer_state
 from gpu_transfer.working_tree import exclude_from_git
 
@@ -220,6 +221,17 @@ def test_what_is_held_out_is_not_packed(data: Path, tmp_path: Path) -> None:
     )
     index, _ = read_pack(tmp_path / "pack", SIZE)
     assert [source.path.name for source in index.sources if source.kind == "photograph"] == ["12.png"]
+
+
+@pytest.mark.parametrize(("name", "kind"), [("../x", tarfile.REGTYPE), ("/x", tarfile.REGTYPE), ("x", tarfile.SYMTYPE)])
+def test_an_archive_leads_nowhere_else(tmp_path: Path, name: str, kind: bytes) -> None:
+    entry = tarfile.TarInfo(str(tmp_path / "y") if name == "/x" else name)
+    entry.type, entry.linkname = kind, str(tmp_path)
+    with tarfile.open(tmp_path / "piece", "w:gz") as archive:
+        archive.addfile(entry)
+    with pytest.raises(TransferError, match="no pack has"):
+        extract_archive([tmp_path / "piece"], tmp_path / "here")
+    assert [one.name for one in tmp_path.iterdir()] == ["piece"]
 
 
 def test_parts_keep_their_size(parts: list[Path]) -> None:
