@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -31,7 +32,7 @@ from kinemacolor.models.deep_exemplar import (
 )
 from kinemacolor.nn.backbones import ResNet101, vgg19_layer_indices
 from kinemacolor.weights.import_export import export_weights, import_weights
-from kinemacolor.weights.manifest import package_manifest, stored_parts
+from kinemacolor.weights.manifest import describe_model, package_manifest, stored_parts
 from kinemacolor.weights.registry import MODELS, load_model
 from kinemacolor.weights.store import user_file, user_folder
 from support.archives import packed
@@ -391,6 +392,30 @@ def test_own_files_that_tell_nonsense_are_refused(tmp_path: Path) -> None:
     assert user_file("kinema").is_file()
     assert [part.state for part in stored_parts("kinema")] == ["imported"]
     load_model("kinema")
+
+
+def test_an_int8_file_is_a_quarter_as_large_and_says_what_training_chose(tmp_path: Path) -> None:
+    parts = truth("color2embed")
+    import_weights("color2embed", save(tmp_path, published("color2embed", parts)))
+    (whole,), (small,) = (
+        export_weights("color2embed", tmp_path / name, int8=int8) for name, int8 in (("a", False), ("b", True))
+    )
+    assert small.stat().st_size < 0.4 * whole.stat().st_size  # of so few channels many bytes are names
+    with safe_open(small, "pt") as opened:
+        rows = json.loads(opened.metadata()["parts"])
+    rows["color2embed-unet"]["options"] = {"short_side": 128}
+    save_file(load_file(small), small, {"parts": json.dumps(rows)})
+    import_weights("color2embed", [small])
+    model = load_model("color2embed")
+    assert model.spec.short_side == describe_model("color2embed")["short_side"] == 128
+    kernel, wanted = model.unet.outlet[0].weight, parts["color2embed-unet"]["outlet.0.weight"]
+    assert (kernel - wanted).abs().max() <= wanted.abs().max() / 200
+    assert torch.equal(model.unet.outlet[0].bias, parts["color2embed-unet"]["outlet.0.bias"])
+    for odd in ({"short_side": "128"}, {"nobody": 1}, [1], {"short_side": 12.5}):
+        rows["color2embed-unet"]["options"] = odd
+        save_file(load_file(small), small, {"parts": json.dumps(rows)})
+        with pytest.raises(WeightsError, match="says of color2embed-unet what cannot be"):
+            import_weights("color2embed", [small])
 
 
 def test_a_damaged_member_of_an_archive_is_told_and_nothing_is_stored(tmp_path: Path) -> None:

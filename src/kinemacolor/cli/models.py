@@ -126,6 +126,9 @@ def export_model(
             help="The one size of frames that the files of --onnx take; default: 16:9 at the working size (384x216).",
         ),
     ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="A quarter of the bytes: kernels in 8 bits, a scale for each channel.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
     """Write the weights of MODEL as files.
@@ -134,6 +137,8 @@ def export_model(
     """
     if onnx and official:
         raise UsageError("--onnx and --official are two kinds of files: say one of them")
+    if int8 and (official or onnx):
+        raise UsageError("--int8 is for our own file: leave out --official and --onnx")
     if size is not None and not onnx:
         raise UsageError("--size is for --onnx: weights fit every size")
     check_outside_bags(target)
@@ -145,7 +150,7 @@ def export_model(
     else:
         from kinemacolor.weights.import_export import export_weights
 
-        paths = export_weights(model, target, official=official, overwrite=overwrite)
+        paths = export_weights(model, target, official=official, int8=int8, overwrite=overwrite)
     for path in paths:
         print(path)
 

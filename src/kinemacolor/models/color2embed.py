@@ -5,7 +5,7 @@ each other. Equation numbers are the paper's.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import MappingProxyType
 
@@ -20,14 +20,18 @@ from kinemacolor.nn.backbones import VGG19, vgg19_layer_indices
 from kinemacolor.nn.layers import pad_to_multiple
 from kinemacolor.nn.partial import fill_unpainted
 
-REFERENCE_SIZE = 256  # px a side of a reference before the encoder
 UNKNOWN_CONFIDENCE = 0.5  # the published network predicts no confidence
 
 
 @dataclass(frozen=True)
 class Color2EmbedOptions:
-    """Options of the network: ``width`` scales all channels."""
+    """Options of the network.
 
+    ``short_side`` is that of frames and both sides of references, px: those of the pictures which it learned from.
+    ``width`` scales all channels.
+    """
+
+    short_side: int = 256
     width: float = 1
 
 
@@ -45,13 +49,13 @@ class Color2Embed(Colorizer):
     of them is painted.
     """
 
-    spec = MODEL_CATALOG["color2embed"].spec
     options_type = Color2EmbedOptions
     parts = MappingProxyType({"color2embed-encoder": "encoder", "color2embed-unet": "unet"})
 
     def __init__(self, options: Color2EmbedOptions | None = None) -> None:
         super().__init__()
         self.options = options or Color2EmbedOptions()
+        self.spec = replace(MODEL_CATALOG["color2embed"].spec, short_side=self.options.short_side)
         self.encoder = ColorEncoder(self.options.width)
         self.unet = ColorUNet(self.options.width)
 
@@ -59,8 +63,9 @@ class Color2Embed(Colorizer):
         batch, count = references.shape[:2]
         lightness, ab = references.flatten(0, 1).split_with_sizes([1, 2], 1)
         rgb = lab_to_rgb(torch.cat([lightness, fill_unpainted(ab, paint_mask, (1, 1))], 1))
-        if rgb.shape[-2:] != (REFERENCE_SIZE, REFERENCE_SIZE):
-            rgb = F.interpolate(rgb, (REFERENCE_SIZE, REFERENCE_SIZE), mode="bilinear", antialias=True)
+        square = (self.options.short_side, self.options.short_side)
+        if rgb.shape[-2:] != square:
+            rgb = F.interpolate(rgb, square, mode="bilinear", antialias=True)
         embeddings = self.encoder(rgb).reshape(batch, count, -1, 1, 1)
         if paint_mask is None:
             return Color2EmbedState(embeddings.mean(1))
@@ -79,7 +84,7 @@ class Color2Embed(Colorizer):
 
 
 class ColorEncoder(nn.Module):
-    """Encoder of a reference: sRGB B 3 256 256 to its colour embedding B 512 1 1 (Eq. 1)."""
+    """Encoder of a reference: sRGB B 3 s s to its colour embedding B 512 1 1 (Eq. 1)."""
 
     def __init__(self, width: float = 1) -> None:
         super().__init__()

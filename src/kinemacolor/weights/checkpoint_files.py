@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from kinemacolor.errors import WeightsError, translate_foreign_errors
+from kinemacolor.weights.int8_form import unpack_int8
 
 CHECKPOINT_NAME = re.compile(r"(.*/)?[^/.][^/]*\.(pth|pt|ckpt|safetensors)")  # members of an archive that are read
 MAX_CHECKPOINT_BYTES = 4 << 30  # bytes of a checkpoint in an archive
@@ -75,7 +76,7 @@ def load_tensors(label: str, path: Path) -> tuple[dict[str, Tensor], dict[str, s
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as opened:
                 metadata = opened.metadata() or {}
-            return load_file(path), metadata
+            return unpack_int8(label, load_file(path)), metadata
         with path.open("rb") as stream:
             start = stream.read(2)
         if not (zipfile.is_zipfile(path) or start[:1] == pickle.PROTO):

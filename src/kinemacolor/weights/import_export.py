@@ -20,9 +20,17 @@ from kinemacolor.errors import UsageError, WeightsError
 from kinemacolor.utils.files import compute_file_sha256, translate_disk_errors
 from kinemacolor.weights.checkpoint_files import iter_checkpoint_files, load_tensors
 from kinemacolor.weights.formats import PartTensors, WeightsFormat, own_format, published_formats
+from kinemacolor.weights.int8_form import pack_int8
 from kinemacolor.weights.manifest import StoredPart, package_manifest, stored_parts
 from kinemacolor.weights.misfit import find_earlier_form
-from kinemacolor.weights.registry import MODELS, WeightsNotice, make_meta_parts, read_part, recorded_options
+from kinemacolor.weights.registry import (
+    MODELS,
+    WeightsNotice,
+    are_options,
+    make_meta_parts,
+    read_part,
+    recorded_options,
+)
 from kinemacolor.weights.store import WeightsEntry, download_file, staging_folder, store_parts
 from kinemacolor.weights.trial import try_weights
 
@@ -79,10 +87,13 @@ def _warn_of_useless_weights(name: str, imported: PartTensors) -> None:
             warnings.warn(notice, WeightsNotice, stacklevel=3)
 
 
-def export_weights(name: str, target: Path, *, official: bool = False, overwrite: bool = False) -> list[Path]:
+def export_weights(
+    name: str, target: Path, *, official: bool = False, int8: bool = False, overwrite: bool = False
+) -> list[Path]:
     """Write a model's weights into a folder, or into a file where one is enough; gives the paths.
 
-    Writes one safetensors file of ours or, with ``official``, the files of its authors. Raises UsageError for an
+    Writes one safetensors file of ours, with ``int8`` in the form of `int8_form`, or, with ``official``, the files of
+    its authors. Raises UsageError for an
     unknown model, a model without published files or a file that exists, WeightsError for untrained or damaged
     weights, ResourceError where they cannot be written.
     """
@@ -104,7 +115,7 @@ def export_weights(name: str, target: Path, *, official: bool = False, overwrite
         with translate_disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
-                _write_weights_file(Path(folder) / path.name, row, tensors).replace(path)
+                _write_weights_file(Path(folder) / path.name, row, tensors, int8=int8).replace(path)
     return paths
 
 
@@ -131,13 +142,13 @@ def _read_checkpoints(name: str, file: Path | str, folder: Path) -> list[_Checkp
                     compute_file_sha256(member_path),
                     file_format,
                     parts,
-                    _read_part_fields(member, file_format, metadata, known_formats),
+                    _read_part_fields(member, file_format, metadata),
                 )
             )
         else:
-            owner = next(model for model, other in MODELS.items() if file_format.modules.keys() & other.parts.keys())
             errors.append(
-                f"{member} is {file_format.name}, {name} has no such part: kinemacolor models import {owner} {file}"
+                f"{member} is {file_format.name}, {name} has no such part: "
+                f"kinemacolor models import {_find_owner(file_format)} {file}"
             )
     if not checkpoints:
         raise WeightsError("; ".join(errors[:3]) or f"{label} is an archive without checkpoints: name another")
@@ -194,9 +205,7 @@ def _match_tensors(
     return parts
 
 
-def _read_part_fields(
-    label: str, file_format: WeightsFormat, metadata: Mapping[str, str], known_formats: list[WeightsFormat]
-) -> dict[str, dict[str, Any]]:
+def _read_part_fields(label: str, file_format: WeightsFormat, metadata: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """Collect the fields of the manifest that a file decides, by part.
 
     Our own files record them in their metadata. Raises WeightsError where these are damaged or impossible.
@@ -216,10 +225,15 @@ def _read_part_fields(
     except (ValueError, LookupError, TypeError) as error:
         raise WeightsError(f"{label} has damaged metadata ({error}): export it again") from error
     for part, row in rows.items():
-        possible = [{}, *(other.options for other in known_formats if part in other.modules)]
-        if row["options"] not in possible or not all(isinstance(row[key], str) for key in EXPORTED_FIELDS[:3]):
+        are_texts = all(isinstance(row[key], str) for key in EXPORTED_FIELDS[:3])
+        if not are_texts or not are_options(_find_owner(file_format), row["options"]):
             raise WeightsError(f"{label} says of {part} what cannot be ({row}): export it again")
     return rows
+
+
+def _find_owner(file_format: WeightsFormat) -> str:
+    """Find the model that has all parts of a format; the first, where several do."""
+    return next(name for name, model in MODELS.items() if file_format.modules.keys() <= model.parts.keys())
 
 
 def _download_missing(name: str, missing: list[StoredPart], folder: Path) -> list[_Checkpoint]:
@@ -267,13 +281,13 @@ def _official_formats(name: str, meta_parts: PartTensors) -> list[WeightsFormat]
 
 
 def _write_weights_file(
-    path: Path, file_format: WeightsFormat, parts: list[tuple[StoredPart, dict[str, Tensor]]]
+    path: Path, file_format: WeightsFormat, parts: list[tuple[StoredPart, dict[str, Tensor]]], *, int8: bool
 ) -> Path:
     """Write parts as one file of a format; gives its path. Our own format records `EXPORTED_FIELDS` too."""
     tensors = {file_format.key_in_file(part.name, ours): tensor for part, of in parts for ours, tensor in of.items()}
     if path.suffix == ".safetensors":
         rows = {part.name: {key: asdict(part.entry)[key] for key in EXPORTED_FIELDS} for part, _ in parts}
-        save_file(tensors, path, {"parts": json.dumps(rows)})
+        save_file(pack_int8(tensors) if int8 else tensors, path, {"parts": json.dumps(rows)})
     else:
         wrapped = {
             wrapper: {key.partition(".")[2]: tensor for key, tensor in tensors.items() if key.startswith(wrapper)}

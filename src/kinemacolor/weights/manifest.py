@@ -106,7 +106,9 @@ def describe_model(name: str) -> dict[str, Any]:
     return {
         "name": name,
         "parameters": model.parameters,
-        "short_side": model.spec.short_side,
+        "short_side": next(
+            (row["options"]["short_side"] for row in rows if "short_side" in row["options"]), model.spec.short_side
+        ),
         "block": model.spec.block_size,
         "weights": next(state for state in ("untrained", "imported", "built in") if state in states),
         **{key: "; ".join(dict.fromkeys(row[key] for row in rows)) for key in ("licence", "trained_on", "provenance")},

@@ -1,10 +1,13 @@
 """Builds models and loads their weights, which are verified before they are used."""
 
+import json
 import warnings
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -91,6 +94,14 @@ def recorded_options(name: str) -> Any:
         return MODELS[name].options_type(**recorded)
     except TypeError as error:
         raise WeightsError(f"the weights of {name} want unknown options ({error}): import them again") from error
+
+
+def are_options(name: str, options: object) -> bool:
+    """Whether ``options`` are fields of a model's ``options_type`` with values of their types."""
+    with suppress(ValueError, TypeError):
+        checked: Any = TypeAdapter(MODELS[name].options_type).validate_json(json.dumps(options), strict=True)
+        return isinstance(options, dict) and options.keys() <= asdict(checked).keys()
+    return False
 
 
 def read_part(part: StoredPart) -> dict[str, Tensor]:
