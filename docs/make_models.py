@@ -4,7 +4,7 @@ python docs/make_models.py
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 
@@ -145,6 +145,11 @@ FIGURES = {
         ],
     ),
 }
+FIGURES["long-term-small"] = replace(
+    FIGURES["long-term"],
+    boxes=FIGURES["long-term"].boxes
+    | {"backbone": Box(1, 0.5, "network", "ResNet-50", "no first max-pool", "backbone")},
+)
 
 
 def main() -> None:

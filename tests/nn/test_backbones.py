@@ -2,7 +2,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from kinemacolor.nn.backbones import VGG19, EfficientNetLite0, ResNet101, SameConv2d, vgg19_layer_indices
+from kinemacolor.nn.backbones import (
+    VGG19,
+    EfficientNetLite0,
+    ResNet101,
+    SameConv2d,
+    to_torchvision_input,
+    vgg19_layer_indices,
+)
 
 
 @pytest.mark.parametrize("size", [(64, 64), (65, 97), (216, 384), (70, 113)])
@@ -72,6 +79,17 @@ def test_variants_of_vgg19_want_their_own_colours() -> None:
 
 
 @torch.inference_mode()
+def test_weights_for_the_input_of_caffe_take_that_of_torchvision() -> None:
+    torch.manual_seed(0)
+    caffe = VGG19(("relu2_2",), variant="caffe", width=1 / 16)
+    torchvision = VGG19(("relu2_2",), variant="torchvision", width=1 / 16)
+    torchvision.load_state_dict(to_torchvision_input(caffe.state_dict()))
+    rgb = torch.rand(1, 3, 32, 32)
+    (one,), (other,) = caffe(rgb), torchvision(rgb)
+    inner = (..., slice(3, -3), slice(3, -3))  # borders of zeros are other colours
+    torch.testing.assert_close(other[inner], one[inner], atol=1e-3, rtol=1e-4)
+
+
 def test_resnet101_gives_the_maps_of_the_long_term_paper() -> None:
     maps = ResNet101(width=1 / 16).eval()(torch.rand(1, 3, 64, 96))
     assert [tuple(x.shape[1:]) for x in maps] == [(16, 32, 48), (32, 16, 24), (64, 8, 12), (64, 8, 12)]

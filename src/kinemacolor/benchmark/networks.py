@@ -17,7 +17,8 @@ from kinemacolor.benchmark.original_order import make_original_order
 from kinemacolor.benchmark.process_cost import read_own_peak_memory_mb
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.color2embed import Color2Embed
-from kinemacolor.models.long_term.model import LongTerm, LongTermOptions
+from kinemacolor.models.long_term.model import LongTerm
+from kinemacolor.models.long_term.subnets import LongTermOptions
 from kinemacolor.utils.processes import CleanSpawnContext
 from kinemacolor.weights.registry import MODELS, WeightsNotice, load_model
 

@@ -91,6 +91,16 @@ MODEL_CATALOG: Mapping[str, ModelEntry] = MappingProxyType(
                 "long-term-colorization": 36_415_618,
             },
         ),
+        "long-term-small": ModelEntry(
+            "kinemacolor.models.long_term.small:LongTermSmall",
+            ModelSpec("long-term-small", short_side=216, block_size=3, matches=True),
+            {
+                "resnet50": 8_512_704,
+                "long-term-small-correspondence": 12_839_110,
+                "long-term-small-linkage": 372_480,
+                "long-term-small-colorization": 9_111_618,
+            },
+        ),
     }
 )
 

@@ -4,6 +4,7 @@ A correspondence net warps the ab of references to the frame, a colorization net
 the last frame's colours. Equation and table numbers are the paper's.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product, zip_longest
 from types import MappingProxyType
@@ -31,6 +32,8 @@ from kinemacolor.nn.layers import (
 )
 from kinemacolor.nn.partial import fill_unpainted, painted_cells
 from kinemacolor.nn.precision import promote_to_float32
+from kinemacolor.nn.principal_start import set_identities, set_pointwise, set_projections
+from kinemacolor.nn.unary_start import start_as_copy
 
 CELL_SIZE = 4  # px, a side of a cell of the matching
 
@@ -136,8 +139,12 @@ class DeepExemplar(Colorizer):
 
     def _compute_descriptors(self, rgb: Tensor) -> Tensor:
         """Descriptor map ``B C h/4 w/4`` of sRGB pictures, from VGG maps at length 1 along their channels."""
-        descriptors: Tensor = self.correspondence([F.normalize(promote_to_float32(x), dim=1) for x in self.vgg(rgb)])
+        descriptors: Tensor = self.correspondence(self.compute_matching_maps(rgb))
         return descriptors
+
+    def compute_matching_maps(self, rgb: Tensor) -> list[Tensor]:
+        """Compute the maps of sRGB pictures that the correspondence net takes."""
+        return [F.normalize(promote_to_float32(x), dim=1) for x in self.vgg(rgb)]
 
 
 class CorrespondenceNet(nn.Module):
@@ -167,6 +174,15 @@ class CorrespondenceNet(nn.Module):
         branches[-1] = F.pad(branches[-1], (column, column, row, row), "replicate")
         descriptors: Tensor = self.residual(torch.cat(branches, 1))
         return descriptors
+
+    def start_from_covariances(self, covariances: Sequence[Tensor], generator: torch.Generator) -> None:
+        """Begin as projections on the principal components of the maps; see `nn.principal_start`."""
+        branches = (self.relu2, self.relu3, self.relu4, self.relu5)
+        for branch, covariance in zip(branches, covariances, strict=True):
+            set_projections(branch, covariance, generator)
+        set_identities(self.residual)
+        for conv in (self.theta, self.phi):
+            set_pointwise(conv, torch.eye(conv.in_channels))
 
 
 class ColorizationNet(nn.Module):
@@ -210,6 +226,13 @@ class ColorizationNet(nn.Module):
         x = instance_norm(quarter(x, skips[2]))
         x = instance_norm(half(x, skips[1]))
         return torch.tanh(self.ab(whole(x, skips[0]))) * 128
+
+    def start_as_copy(self) -> None:
+        """Begin by handing on the warped ab; see `nn.unary_start`."""
+        encoder, decoder = self.blocks[0], self.rise[2]
+        assert isinstance(encoder, nn.Sequential)
+        assert isinstance(decoder, UpBlock)
+        start_as_copy(encoder, decoder, self.ab, channels=(1, 2))
 
 
 def official_correspondence_names() -> dict[str, str]:

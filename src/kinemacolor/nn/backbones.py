@@ -3,7 +3,7 @@
 A backbone takes ``B 3 h w`` sRGB 0..1 (gray: three equal channels) and gives a tuple of maps.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import torch
@@ -14,6 +14,8 @@ from kinemacolor.nn.constants import get_constant
 from kinemacolor.nn.pointwise import multiply_rows
 
 VGGVariant = Literal["caffe", "torchvision", "normalised"]
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of RGB 0..1, as torchvision has them
+CAFFE_MEAN = (0.40760392, 0.45795686, 0.48501961)  # of BGR 0..1
 
 
 class SameConv2d(nn.Conv2d):
@@ -197,12 +199,29 @@ class VGG19(nn.Module):
         """Scale sRGB 0..1 as the weights of this variant expect it."""
         if self.variant == "torchvision":
             return standardize_for_imagenet(rgb)
-        return (rgb.flip(-3) - get_constant((0.40760392, 0.45795686, 0.48501961), rgb)[:, None, None]) * 255
+        return standardize_for_caffe(rgb)
+
+
+def to_torchvision_input(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Let the weights of a VGG19 that takes Caffe's input take torchvision's: the first layer undoes the difference.
+
+    Exact but at the borders, where other colours are repeated or taken as 0.
+    """
+    kernel = 255 * weights["conv1_1.weight"].flip(1)  # of RGB 0..1 less Caffe's mean
+    mean, std, caffe_mean = (torch.tensor(x) for x in (IMAGENET_MEAN, IMAGENET_STD, CAFFE_MEAN[::-1]))
+    moved = (kernel * (mean - caffe_mean)[:, None, None]).sum((1, 2, 3))
+    first = {"conv1_1.weight": kernel * std[:, None, None], "conv1_1.bias": weights["conv1_1.bias"] + moved}
+    return {**weights, **first}
+
+
+def standardize_for_caffe(rgb: Tensor) -> Tensor:
+    """Turn sRGB 0..1 ``B 3 h w`` into BGR 0..255 less the mean colour of ImageNet, for Caffe's networks."""
+    return (rgb.flip(-3) - get_constant(CAFFE_MEAN, rgb)[:, None, None]) * 255
 
 
 def standardize_for_imagenet(rgb: Tensor) -> Tensor:
     """Subtract ImageNet's mean from sRGB 0..1 ``B 3 h w`` and divide by its deviation, for torchvision's networks."""
-    mean, std = get_constant((0.485, 0.456, 0.406), rgb), get_constant((0.229, 0.224, 0.225), rgb)
+    mean, std = get_constant(IMAGENET_MEAN, rgb), get_constant(IMAGENET_STD, rgb)
     return (rgb - mean[:, None, None]) / std[:, None, None]
 
 
@@ -214,9 +233,10 @@ class ResNet101(nn.Module):
     ``width`` scales the channels.
     """
 
-    taps = ("layer1.1", "layer2.2", "layer3.2", "layer3.18")
+    taps: tuple[str, ...] = ("layer1.1", "layer2.2", "layer3.2", "layer3.18")
     widths = (256, 512, 1024, 1024)
     _stages = ((3, 64, 1), (4, 128, 2), (19, 256, 2))  # blocks, inner width, stride of the first
+    _strides_at_once = False
 
     def __init__(self, *, width: float = 1) -> None:
         super().__init__()
@@ -226,13 +246,15 @@ class ResNet101(nn.Module):
         for number, (count, inner, stride) in enumerate(self._stages, 1):
             stage = nn.Sequential()
             for index in range(count):
-                block = _Bottleneck(width_in, int(inner * width), stride if index == 0 else 1)
+                block = _Bottleneck(
+                    width_in, int(inner * width), stride if index == 0 else 1, strides_at_once=self._strides_at_once
+                )
                 stage.append(block)
                 width_in = 4 * int(inner * width)
             self.add_module(f"layer{number}", stage)
 
     def forward(self, rgb: Tensor) -> tuple[Tensor, ...]:
-        x = F.relu(self.bn1(self.conv1(rgb)))
+        x = F.relu(self.bn1(self.conv1(self._standardize_input(rgb))))
         maps = []
         for number in range(1, len(self._stages) + 1):
             stage = self.get_submodule(f"layer{number}")
@@ -242,15 +264,38 @@ class ResNet101(nn.Module):
                     maps.append(x)
         return tuple(maps)
 
+    def _standardize_input(self, rgb: Tensor) -> Tensor:
+        """Leave sRGB 0..1 as it is: the paper's code does not standardise it."""
+        return rgb
+
+
+class ResNet50(ResNet101):
+    """ResNet-50 with Caffe's weights, cut as `ResNet101` is: layer1.1, layer2.2, layer3.2 and layer3.5, its last.
+
+    It takes BGR 0..255 less the mean colour, and its blocks halve maps in their first convolution.
+    """
+
+    taps = ("layer1.1", "layer2.2", "layer3.2", "layer3.5")
+    _stages = ((3, 64, 1), (4, 128, 2), (6, 256, 2))
+    _strides_at_once = True
+
+    def _standardize_input(self, rgb: Tensor) -> Tensor:
+        """Scale sRGB 0..1 as Caffe does."""
+        return standardize_for_caffe(rgb)
+
 
 class _Bottleneck(nn.Module):
-    """Bottleneck block of ResNet: 1×1, 3×3 and 1×1 convolutions around a shortcut; names are torchvision's."""
+    """Bottleneck block of ResNet: 1×1, 3×3 and 1×1 convolutions around a shortcut; names are torchvision's.
 
-    def __init__(self, width_in: int, inner: int, stride: int) -> None:
+    ``stride`` is that of the 3×3 convolution, or, where it ``strides_at_once``, of the first one.
+    """
+
+    def __init__(self, width_in: int, inner: int, stride: int, *, strides_at_once: bool) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(width_in, inner, 1, bias=False)
+        first, second = (stride, 1) if strides_at_once else (1, stride)
+        self.conv1 = nn.Conv2d(width_in, inner, 1, first, bias=False)
         self.bn1 = _FrozenBatchNorm2d(inner)
-        self.conv2 = nn.Conv2d(inner, inner, 3, stride, 1, bias=False)
+        self.conv2 = nn.Conv2d(inner, inner, 3, second, 1, bias=False)
         self.bn2 = _FrozenBatchNorm2d(inner)
         self.conv3 = nn.Conv2d(inner, 4 * inner, 1, bias=False)
         self.bn3 = _FrozenBatchNorm2d(4 * inner)

@@ -51,7 +51,10 @@ def published_formats(meta_parts: PartTensors) -> list[WeightsFormat]:
     duplicated_keys = r"(colorEncoder\.vgg\.(vgg_model|vgg_feature\.3[24])|g_optim)\..*"
     nonlocal_net = {"deep-exemplar-correspondence": official_correspondence_names()}
     colornet = {"deep-exemplar-colorization": official_colorization_names()}
-    resnet101 = {"resnet101": {module: module for module in _module_names(meta_parts.get("resnet101", ()))}}
+    resnet101, resnet50 = (
+        {part: {module: module for module in _module_names(meta_parts.get(part, ()))}}
+        for part in ("resnet101", "resnet50")
+    )
     formats = [
         WeightsFormat("Caffe's VGG19", "vgg19_conv.pth", caffe, r"conv5_[34]\..*", {"vgg": "caffe"}),
         WeightsFormat(
@@ -66,6 +69,7 @@ def published_formats(meta_parts: PartTensors) -> list[WeightsFormat]:
         WeightsFormat("Deep Exemplar's correspondence net", "nonlocal_net.pth", nonlocal_net),
         WeightsFormat("Deep Exemplar's colorization net", "colornet.pth", colornet),
         WeightsFormat("torchvision's ResNet-101", "resnet101.pth", resnet101, r"(layer3\.(19|2[0-2])|layer4|fc)\..*"),
+        WeightsFormat("Caffe's ResNet-50", "resnet50.pth", resnet50),
         WeightsFormat(
             "Color2Embed's checkpoint",
             "color2embed.pt",

@@ -11,7 +11,8 @@ from torch import Tensor
 from kinemacolor.color import lab_to_rgb
 from kinemacolor.models.base import ModelOutput
 from kinemacolor.models.long_term.cnn_transformer import CNNTransformer, MultiHeadAttention, sine_position_encoding
-from kinemacolor.models.long_term.model import LongTerm, LongTermOptions, LongTermState
+from kinemacolor.models.long_term.model import LongTerm, LongTermState
+from kinemacolor.models.long_term.subnets import LongTermOptions
 
 TINY = LongTermOptions(width=1 / 16)
 

@@ -13,6 +13,9 @@ from torch import Tensor, nn
 
 from kinemacolor.nn.backbones import instance_norm
 from kinemacolor.nn.layers import flatten_grid
+from kinemacolor.nn.principal_start import set_pointwise
+
+LIFT = 6.0  # deviations
 
 
 class CNNTransformer(nn.Module):
@@ -36,6 +39,12 @@ class CNNTransformer(nn.Module):
         for layer in self.layers:
             maps, tokens = layer(maps, tokens, position_encoding)
         return maps, tokens
+
+    def start_as_identity(self) -> None:
+        """Let the maps begin as what comes in, normalised; what tokens bring is learned."""
+        for layer in self.layers:
+            assert isinstance(layer, _ParallelLayer)
+            layer.start_as_identity()
 
 
 class _ParallelLayer(nn.Module):
@@ -63,6 +72,13 @@ class _ParallelLayer(nn.Module):
             return fused, tokens
         map_tokens = torch.cat([flatten_grid(group, batch) for group in maps], 1)
         return fused, self.to_tokens(torch.cat([map_tokens, tokens], -1))
+
+    def start_as_identity(self) -> None:
+        """Let the convolutions hand on their input, lifted so far that the ReLU cuts little off, and its maps leave."""
+        size = self.to_maps.out_channels
+        for index in (0, 2, 4):
+            set_pointwise(self.convs[index], torch.eye(size), bias=LIFT if index == 0 else 0.0)
+        set_pointwise(self.to_maps, torch.eye(size, self.to_maps.in_channels))
 
 
 class TransformerLayer(nn.Module):
