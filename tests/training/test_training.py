@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -83,6 +84,7 @@ def tiny(name: str, folder: Path, **changes: Any) -> Recipe:
         "optimizer": {"lr": 1e-3, "lr_by_module": {}} | ({"frozen": []} if name == "kinema" else {}),
         "lr_schedule": {"kind": "constant", "warmup": 0},
         "validation": {"every": 0, "share": 0},
+        "precision": "float32",  # in which processes and resumed runs agree to the last digits
         "steps": 6,
         "batch_size": 2,
         "gradient_accumulation": 1,
@@ -183,7 +185,8 @@ def small_vgg(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_model_has_a_recipe_with_the_settings_of_its_paper() -> None:
-    assert list_packaged_recipes() == sorted([*MODELS, "kinema-descriptors"])
+    others = ("kinema-descriptors", "color2embed-small", "deep-exemplar-small")
+    assert list_packaged_recipes() == sorted([*MODELS, *others])
     recipes = {name: read_recipe(name) for name in list_packaged_recipes()}
     assert all(name.startswith(recipe.model.name) for name, recipe in recipes.items())
     weights = {name: {key: x.weight for key, x in one.losses.active_terms().items()} for name, one in recipes.items()}
@@ -337,6 +340,11 @@ def test_the_recipes_learn(name: str, data: Path, tmp_path: Path, small_vgg: Non
             "batch_size": 1,
             "model": {"options": {"width": TINY, "block": 2, "layers": 1}},
             "gradient_checkpointing": False,
+        },
+        "long-term-small": {
+            "batch_size": 1,
+            "model": {"options": {"width": TINY, "block": 2, "layers": 1}},
+            "optimizer": {"frozen": [], "lr": 3e-3},
         },
     }
     recipe = tiny(name, data, steps=20, checkpoint_every=20, losses=judge, **less.get(name, {}))
@@ -779,6 +787,32 @@ def test_a_submodule_begins_with_its_share_of_a_part(data: Path, home: Path) -> 
     assert not torch.equal(begun["fusion.stem.weight"], whole["fusion.stem.weight"])
     first = build_model(plain_kinema(data, model={"start_from": {"features": "imagenet-backbone"}}).model, 5)
     assert same(dict(first.get_submodule("features").state_dict()), dict(load_imagenet_backbone().state_dict()))
+
+
+def test_a_network_begins_with_what_its_backbone_sees_and_its_guide_says(data: Path, tmp_path: Path) -> None:
+    rules = {"correspondence": "principal-components", "colorization": "copy"}
+    frozen = {"frozen": ["vgg", "correspondence"]}
+    changes: dict[str, Any] = {"optimizer": frozen, "losses": {"adversarial": 0, "perceptual": 0, "contextual": 0}}
+    for rule in ({}, rules):
+        model = {"start_from": rule, "options": {"width": 1 / 4, "temperature": 0.01}}
+        recipe = tiny("deep-exemplar", data, steps=1, ema_decay=0.5, model=model, **changes)
+        train(recipe, tmp_path / f"{len(rule)}")
+    plain, ruled = (load_file(tmp_path / name / "weights/deep-exemplar.safetensors") for name in ("0", "2"))
+    assert torch.equal(plain["vgg.conv1_1.weight"], ruled["vgg.conv1_1.weight"])
+    kernel = ruled["correspondence.residual.0.conv1.weight"]
+    assert torch.equal(kernel[..., 1, 1], torch.eye(len(kernel)))
+    assert not torch.equal(plain["correspondence.relu5.0.conv.weight"], ruled["correspondence.relu5.0.conv.weight"])
+    assert (ruled["colorization.blocks.0.2.weight"] - plain["colorization.blocks.0.2.weight"]).abs().max() > 1
+    with safe_open(tmp_path / "2/weights/deep-exemplar.safetensors", "pt") as opened:
+        rows = json.loads(opened.metadata()["parts"])
+    assert rows["deep-exemplar-colorization"]["options"] == {"temperature": 0.01, "width": 1 / 4}
+    assert rows["vgg19"]["options"] == {"vgg": "caffe"}
+    for start, said in (
+        ({"vgg": "copy"}, "vgg of deep-exemplar has no guide to copy"),
+        ({"colorization": "principal-components"}, "colorization of deep-exemplar cannot begin with principal"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            train(tiny("deep-exemplar", data, model={"start_from": start}, **changes), tmp_path / "odd")
 
 
 def test_weights_that_are_needed_and_not_here_are_named(data: Path, tmp_path: Path, home: Path) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kinemacolor.utils.machine import find_available_memory, has_vnni
+from kinemacolor.utils.machine import find_available_memory, has_quick_bfloat16, has_vnni
 
 
 def test_memory_is_the_least_of_machine_and_container(tmp_path: Path) -> None:
@@ -25,3 +25,7 @@ def test_instructions_of_a_cpu_are_those_that_linux_lists(tmp_path: Path) -> Non
     for flags, wanted in (("fpu avx2 avx512f", False), ("fpu avx2 avx_vnni", True), ("avx512_vnni fma", True)):
         (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {flags}\nbugs\t\t: avx_vnni\n")
         assert has_vnni(tmp_path) == wanted
+    assert not has_quick_bfloat16(tmp_path)
+    for flag in ("avx512_bf16", "amx_bf16"):
+        (tmp_path / "cpuinfo").write_text(f"flags\t\t: fpu {flag} fma\n")
+        assert has_quick_bfloat16(tmp_path)

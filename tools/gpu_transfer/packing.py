@@ -20,7 +20,7 @@ from kinemacolor.errors import KinemacolorError
 from kinemacolor.training.checkpoint import CheckpointFolder, load_checkpoint
 from kinemacolor.training.initialization import find_stored_part
 from kinemacolor.training.objective import required_vgg_taps
-from kinemacolor.training.recipe import Recipe, is_weights_file
+from kinemacolor.training.recipe import Recipe, is_stored_part, is_weights_file
 from kinemacolor.training.recipe_file import read_recipe, recipe_to_dict
 from kinemacolor.weights.registry import load_imagenet_backbone
 from kinemacolor.weights.store import user_folder
@@ -190,7 +190,7 @@ def _add_weights(archive: ArchiveWriter, recipe: Recipe, content: dict[str, Any]
             path = f"start/{number}/{Path(source).name}"
             content["model"]["start_from"][module] = path
             archive.add_file(path, Path(source))
-        else:
+        elif is_stored_part(source):
             parts.add(source)
     for name in sorted(parts):
         _add_stored_part(archive, name)

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,7 +15,7 @@ from safetensors.torch import save
 from kinemacolor.errors import UsageError, WeightsError, translate_foreign_errors
 from kinemacolor.models.base import Colorizer
 from kinemacolor.training.initialization import find_stored_part
-from kinemacolor.training.recipe import Recipe, is_weights_file
+from kinemacolor.training.recipe import Recipe, is_stored_part
 from kinemacolor.training.recipe_file import find_differing_keys, recipe_to_dict, restore_recipe
 from kinemacolor.utils.files import translate_disk_errors, write_file_atomically
 
@@ -152,11 +152,11 @@ def export_weights(model: Colorizer, recipe: Recipe, trained_on: str, target: Pa
 
 
 def _describe_part(part: str, path: str, model: Colorizer, recipe: Recipe, trained_on: str) -> dict[str, Any]:
-    """Licence, provenance and options of a part, in the form that `kinemacolor.weights.import_export` reads."""
+    """Licence, provenance and the options of training, in the form that `kinemacolor.weights.import_export` reads."""
     source = recipe.model.start_from.get(path)
     variant = getattr(model.get_submodule(path), "variant", None)
-    options = {"vgg": variant} if part == "vgg19" else {}
-    if source and not is_weights_file(source) and path in recipe.optimizer.frozen:
+    options = {"vgg": variant} if part == "vgg19" else _list_changed_options(model)
+    if source and is_stored_part(source) and path in recipe.optimizer.frozen:
         entry = find_stored_part(source).entry
         return {
             "licence": entry.licence,
@@ -165,7 +165,9 @@ def _describe_part(part: str, path: str, model: Colorizer, recipe: Recipe, train
             "non_commercial": entry.non_commercial,
             "options": options,
         }
-    started_with = f", begun with {Path(source).name}" if source else ""
+    starts = recipe.model.start_from.items()
+    begun = [Path(one).name for at, one in starts if not at or f"{at}.".startswith(f"{path}.")]
+    started_with = f", begun with {', '.join(begun)}" if begun else ""
     return {
         "licence": "its makers' choice; mind the licences of the data",
         "provenance": f"kinemacolor train, seed {recipe.seed}{started_with}",
@@ -173,3 +175,9 @@ def _describe_part(part: str, path: str, model: Colorizer, recipe: Recipe, train
         "non_commercial": False,
         "options": options,
     }
+
+
+def _list_changed_options(model: Colorizer) -> dict[str, Any]:
+    """List the model's options that are not the defaults, less the variant of VGG19, which belongs to that part."""
+    defaults = asdict(model.options_type())
+    return {key: x for key, x in asdict(model.options).items() if x != defaults[key] and key != "vgg"}

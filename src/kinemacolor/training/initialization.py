@@ -7,31 +7,45 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from kinemacolor.color import lab_to_rgb
+from kinemacolor.data.dataset import ClipDataset
 from kinemacolor.errors import UsageError, WeightsError, translate_foreign_errors
 from kinemacolor.losses.networks import LossNetworks
 from kinemacolor.models.base import Colorizer
-from kinemacolor.nn.backbones import VGG19
+from kinemacolor.nn.backbones import VGG19, to_torchvision_input
+from kinemacolor.nn.layers import pad_to_multiple
+from kinemacolor.nn.principal_start import HasMatchingMaps, PrincipalStart, compute_covariance
+from kinemacolor.nn.unary_start import CopyStart
 from kinemacolor.training.objective import needs_backbone, required_vgg_taps
-from kinemacolor.training.recipe import ModelConfig, is_weights_file
+from kinemacolor.training.recipe import COPY, PRINCIPAL_COMPONENTS, ModelConfig, is_stored_part, is_weights_file
 from kinemacolor.training.recipe_losses import LossesConfig
+from kinemacolor.weights.int8_form import unpack_int8
 from kinemacolor.weights.manifest import BACKBONE_PART, StoredPart, stored_backbone_part, stored_parts
 from kinemacolor.weights.misfit import explain_misfit
 from kinemacolor.weights.registry import MODELS, load_imagenet_backbone, read_part, recorded_options
+
+PRINCIPAL_CLIPS = 50  # whose maps the principal components are of
 
 
 def build_model(config: ModelConfig, seed: int) -> Colorizer:
     """Build the model of a recipe on the CPU, with the weights of ``start_from``; all others are random by ``seed``.
 
+    What begins with principal components waits for clips: `start_from_clips`.
     Raises UsageError for a submodule that it lacks, WeightsError for weights that are missing or do not fit.
     """
     model_type = MODELS[config.name]
-    parts = {source for source in config.start_from.values() if not is_weights_file(source)}
+    parts = {source for source in config.start_from.values() if is_stored_part(source)}
     defaults = recorded_options(config.name) if parts & model_type.parts.keys() else model_type.options_type()
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         model = model_type(config.build_options(defaults))
     for path, source in config.start_from.items():
         module = get_submodule(model, path, "model.start_from")
+        if source == PRINCIPAL_COMPONENTS:
+            continue
+        if source == COPY:
+            _start_as_copy(module, config.name, path)
+            continue
         tensors = read_weights_file(Path(source)) if is_weights_file(source) else _read_part_for(source, module)
         if source in model_type.parts:
             tensors = _select_submodule_weights(tensors, model_type.parts[source], path)
@@ -41,6 +55,42 @@ def build_model(config: ModelConfig, seed: int) -> Colorizer:
             misfit = explain_misfit(tensors, module.state_dict())
             raise WeightsError(f"{source} does not fit {path or config.name}: {misfit}") from error
     return model
+
+
+def start_from_clips(
+    model: Colorizer, config: ModelConfig, clips: ClipDataset, seed: int, device: torch.device
+) -> None:
+    """Let submodules that begin with principal components do so: of what the backbone makes of the first clips.
+
+    The model is on ``device``. Raises UsageError for a submodule that cannot.
+    """
+    paths = [path for path, source in config.start_from.items() if source == PRINCIPAL_COMPONENTS]
+    for path in paths:
+        network = get_submodule(model, path, "model.start_from")
+        if not isinstance(network, PrincipalStart) or not isinstance(model, HasMatchingMaps):
+            raise UsageError(f"model.start_from: {path} of {config.name} cannot begin with {PRINCIPAL_COMPONENTS}")
+        covariances = _measure_covariances(model, clips, device)
+        network.start_from_covariances(covariances, torch.Generator().manual_seed(seed))
+
+
+def _start_as_copy(module: torch.nn.Module, name: str, path: str) -> None:
+    """Let a network begin as a copy of its guide's colours. Raises UsageError for one that cannot."""
+    if not isinstance(module, CopyStart):
+        raise UsageError(f"model.start_from: {path} of {name} has no guide to {COPY}")
+    module.start_as_copy()
+
+
+def _measure_covariances(model: HasMatchingMaps, clips: ClipDataset, device: torch.device) -> list[Tensor]:
+    """Measure the covariance of each map that the matching takes, over the first clips and their references."""
+    sums: list[Tensor] = []
+    with torch.no_grad():
+        for clip in map(clips.__getitem__, range(PRINCIPAL_CLIPS)):
+            gray, colored = clip.lightness[:1].expand(-1, 3, -1, -1) / 100, lab_to_rgb(clip.references[:1])
+            for rgb in (gray, colored):
+                maps = model.compute_matching_maps(pad_to_multiple(rgb.to(device), 16))
+                found = [compute_covariance(x).cpu() for x in maps]
+                sums = [a + b for a, b in zip(sums, found, strict=True)] if sums else found
+    return [x / (2 * PRINCIPAL_CLIPS) for x in sums]
 
 
 def get_submodule(model: Colorizer, path: str, key: str) -> torch.nn.Module:
@@ -87,8 +137,7 @@ def read_weights_file(path: Path) -> Mapping[str, Tensor]:
         lambda _: WeightsError(f"{path} is no whole file of weights: name another for model.start_from")
     ):
         if path.suffix == ".safetensors":
-            tensors: Mapping[str, Tensor] = load_file(path)
-            return tensors
+            return unpack_int8(str(path), load_file(path))
         train_state = torch.load(path, map_location="cpu", weights_only=True)["learner"]
         weights: Mapping[str, Tensor] = train_state["average"] or train_state["model"]
         return weights
@@ -105,10 +154,13 @@ def _load_vgg(taps: tuple[str, ...]) -> VGG19:
 
 
 def _read_part_for(name: str, module: torch.nn.Module) -> Mapping[str, Tensor]:
-    """Weights of a stored part; raises WeightsError for a VGG19 of the wrong variant."""
+    """Weights of a stored part; raises WeightsError for a VGG19 of the wrong variant, unless only its input differs."""
     part = find_stored_part(name)
     variant = part.entry.options.get("vgg")
     if isinstance(module, VGG19) and variant and variant != module.variant:
+        if module.variant == "torchvision":
+            wanted = module.state_dict()
+            return {name: x for name, x in to_torchvision_input(read_part(part)).items() if name in wanted}
         raise WeightsError(f"the VGG19 on this machine is of the {variant} kind, {module.variant} is wanted")
     return read_part(part)
 

@@ -14,6 +14,8 @@ from kinemacolor.models.catalog import MODEL_CATALOG
 from kinemacolor.training.recipe_losses import LossesConfig
 from kinemacolor.training.recipe_section import STRICT_CONFIG, RecipeSection
 
+PRINCIPAL_COMPONENTS, COPY = "principal-components", "copy"  # sources of ``start_from`` that are rules
+
 
 class ModelConfig(RecipeSection):
     """The section ``model``: which model, and the weights that it starts from.
@@ -21,8 +23,9 @@ class ModelConfig(RecipeSection):
     ``name``: name of the model. ``options``: fields of its options class (`Colorizer.options_type`).
     ``start_from``: paths of submodules (``""`` is the whole model) and the weights that they start from. That is a part
     stored on this machine (see `kinemacolor models info`; of a part that holds more than the submodule, only the
-    submodule's weights are taken), or the path of a ``.safetensors`` file or of a run's checkpoint, ``.pt``. All other
-    weights are random by the recipe's ``seed``.
+    submodule's weights are taken), the path of a ``.safetensors`` file or of a run's checkpoint, ``.pt``,
+    ``principal-components`` (projections of what the submodule will see of the first clips, `nn.principal_start`), or
+    ``copy`` (the colours of its guide, `nn.unary_start`). All other weights are random by the recipe's ``seed``.
     """
 
     name: str
@@ -165,6 +168,11 @@ class Recipe(RecipeSection):
         return self
 
 
+def is_stored_part(source: str) -> bool:
+    """Whether a source of ``start_from`` is the name of a stored part."""
+    return source not in (PRINCIPAL_COMPONENTS, COPY) and not is_weights_file(source)
+
+
 def is_weights_file(source: object) -> bool:
-    """Whether a source of ``start_from`` is a path of a file; else it is the name of a stored part."""
+    """Whether a source of ``start_from`` is a path of a file."""
     return isinstance(source, str) and source.endswith((".safetensors", ".pt"))

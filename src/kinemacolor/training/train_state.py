@@ -25,6 +25,7 @@ from kinemacolor.training.objective import compute_discriminator_loss, compute_l
 from kinemacolor.training.recipe import OptimizerConfig, Recipe
 from kinemacolor.training.recipe_losses import AdversarialLossConfig
 from kinemacolor.training.schedule import lr_factor
+from kinemacolor.utils.machine import has_quick_bfloat16
 
 STAGES = ("clips", "forward", "losses", "backward", "optimizer")  # of a step, as a profiler names them
 
@@ -116,6 +117,11 @@ class TrainState:
     def inference_model(self) -> Colorizer:
         """The model to validate and export: the running mean (EMA) where the recipe has one."""
         return self.ema_model or self.model
+
+    def restart_average(self) -> None:
+        """Let the running mean of the weights begin anew, with the weights that the model has now."""
+        if self.ema_model:
+            self.ema_model.load_state_dict(self.model.state_dict())
 
     def train_step(self, parts: Sequence[Batch], step: int) -> dict[str, Tensor]:
         """Do step ``step``, from 0 on, with this process's parts of the batch; return the means of the losses.
@@ -257,7 +263,10 @@ def describe_precision_fallback(recipe: Recipe, device: torch.device) -> str | N
 
 def _choose_autocast_dtype(recipe: Recipe, device: torch.device) -> torch.dtype | None:
     """The dtype of autocast; None for float32."""
-    has_bfloat16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    if device.type == "cuda":
+        has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        has_bfloat16 = device.type == "cpu" and has_quick_bfloat16()
     return torch.bfloat16 if has_bfloat16 and recipe.precision == "bfloat16" else None
 
 

@@ -32,7 +32,7 @@ from kinemacolor.training.datasets import (
 )
 from kinemacolor.training.device_errors import translate_device_errors
 from kinemacolor.training.distributed import ProcessGroup, join_process_group
-from kinemacolor.training.initialization import build_model, load_loss_networks
+from kinemacolor.training.initialization import build_model, load_loss_networks, start_from_clips
 from kinemacolor.training.logs import RunLog
 from kinemacolor.training.loss_window import LossWindow
 from kinemacolor.training.recipe import Recipe
@@ -121,9 +121,13 @@ class Trainer:
             write_state(folder / RECIPE_FILE, recipe_to_dict(recipe))  # for people, and as the mark of a run
         networks = load_loss_networks(recipe.losses)
         self.train_state = TrainState(build_model(recipe.model, recipe.seed), recipe, process_group, networks)
+        self.training_data = _load_data_main_first(recipe, process_group, strict, on_message)
         if restored:
             self.train_state.load_state_dict(restored["learner"])
-        self.training_data = _load_data_main_first(recipe, process_group, strict, on_message)
+        else:
+            clips, device = self.training_data.clips, process_group.device
+            start_from_clips(self.train_state.model, recipe.model, clips, recipe.seed, device)
+            self.train_state.restart_average()
         if recipe.data.on_device:
             self.training_data = move_data_to_device(self.training_data, process_group.device)
         self.psnr: float | None = None

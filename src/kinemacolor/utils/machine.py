@@ -21,11 +21,21 @@ def find_available_memory(proc: Path = Path("/proc"), cgroup: Path = _CGROUP) ->
 
 def has_vnni(proc: Path = Path("/proc")) -> bool:
     """Whether the CPU has instructions that add products of eight bits in 32; False where the machine does not tell."""
+    return not {"avx512_vnni", "avx_vnni"}.isdisjoint(_read_cpu_flags(proc))
+
+
+def has_quick_bfloat16(proc: Path = Path("/proc")) -> bool:
+    """Whether the CPU has instructions that multiply bfloat16; False where the machine does not tell."""
+    return not {"avx512_bf16", "amx_bf16"}.isdisjoint(_read_cpu_flags(proc))
+
+
+def _read_cpu_flags(proc: Path) -> set[str]:
+    """Read the names of the instruction sets of the CPU; none where the machine does not tell."""
     try:
         flags = re.search(r"^flags\s*:(.*)$", (proc / "cpuinfo").read_text(), re.MULTILINE)
     except OSError:
-        return False
-    return flags is not None and not {"avx512_vnni", "avx_vnni"}.isdisjoint(flags[1].split())
+        return set()
+    return set(flags[1].split()) if flags else set()
 
 
 def _read_number(file: Path, name: str | None = None) -> int | None:
