@@ -49,7 +49,7 @@ OPTION_PANELS = {
     "Result": (
         *("--output", "--overwrite", "--archive", "--bag", "--credentials", "--key"),
         *("--vcodec", "--vprofile", "--lossless", "--crf", "--preset", "--pix-fmt", "--parts"),
-        *("--layer", "--confidence-out", "--markers", "--exact", "--work", "--official", "--onnx"),
+        *("--layer", "--confidence-out", "--markers", "--exact", "--work", "--official", "--int8", "--onnx"),
     ),
     "Instead of training": ("--status", "--stop", "--report", "--check-data", "--profile"),
     "Who may come in": ("--host", "--port", "--auth", "--shared", "--adopt", "--browser"),
