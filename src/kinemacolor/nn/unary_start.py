@@ -15,7 +15,8 @@ from torch import nn
 
 from kinemacolor.nn.layers import UpBlock
 
-LEVELS = (1.0, 3.0, 6.0, 10.0, 15.0, 22.0, 32.0, 46.0, 64.0)  # ab, Lab units; colours beyond the last are cut to it
+FIRST_LEVEL, LAST_LEVEL, LEVEL_POWER = 1.0, 80.0, 1.5  # ab, Lab units, and how levels lie; colours beyond are cut
+LEARNING_SHARE = 1 / 4  # of the maps, which begin at random: lightness and much else must come through
 STEEPNESS = 10.0  # of the step at the mean of a normalised map
 COUNT_SCALE = 32.0  # Lab units that a count of 1 stands for
 LEAK = 0.2  # of the LeakyReLU behind the count
@@ -35,12 +36,13 @@ def start_as_copy(encoder: Iterable[nn.Module], decoder: UpBlock, ab: nn.Conv2d,
     """Let a network begin as a copy of ``channels`` of its input, the a and b of its guide.
 
     ``encoder``: two or three convolutions, each followed by a ReLU, normalised at the end. ``decoder``: the block that
-    gets its maps and is followed by a LeakyReLU and ``ab``. A narrow network codes every second, fourth or eighth of
-    `LEVELS`.
+    gets its maps and is followed by a LeakyReLU and ``ab``. Wide networks code more levels.
     """
     *split, ramps, steps = (module for module in encoder if isinstance(module, nn.Conv2d))
     room = min(ramps.out_channels, steps.out_channels, decoder.up.out_channels // 2)
-    levels = next(levels for step in (1, 2, 4, 8) if 4 * (len(levels := LEVELS[::step]) - 1) <= room)
+    count = max(1, int((1 - LEARNING_SHARE) * room / 4))
+    span = LAST_LEVEL - FIRST_LEVEL
+    levels = [FIRST_LEVEL + span * (level / count) ** LEVEL_POWER for level in range(count + 1)]
     codes = list(product(range(4), range(len(levels) - 1)))  # (a, -a, b, -b) × levels
     sources = [(channel, sign) for channel in channels for sign in (1.0, -1.0)]
     if split:  # signs first, so that the ramps take four maps only
