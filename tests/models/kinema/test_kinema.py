@@ -11,7 +11,7 @@ from torch import Tensor
 from kinemacolor.models.base import Colorizer
 from kinemacolor.models.kinema import keys as references
 from kinemacolor.models.kinema.descriptors import Descriptors
-from kinemacolor.models.kinema.fine import FINE_WIDTH, FineMatching
+from kinemacolor.models.kinema.fine import FINE_WIDTH, FineMatching, keep_coarse
 from kinemacolor.models.kinema.fusion import CERTAINTY_SLOPE, MAX_CORRECTION, Fusion, FusionInput, cells_to_ab
 from kinemacolor.models.kinema.keys import COLOR_CHANNELS, QUARTERS, MatchingState, pool_cell_quarters
 from kinemacolor.models.kinema.matching import (
@@ -46,11 +46,7 @@ def encode(keys: Tensor, lab: Tensor, paint_mask: Tensor | None = None) -> Match
 def match(keys: Tensor, state: MatchingState) -> tuple[MatchEvidence, MatchingState]:
     """Match a frame and mix history and reference by similarity alone, as an untrained fine stage does."""
     coarse = match_frame(keys, state, OPTIONS)
-    values, weight = coarse.reference.values, None
-    if coarse.history is not None:
-        weight = torch.sigmoid(weigh_history(coarse, OPTIONS))
-        values = torch.lerp(values, coarse.history.match.values, weight)
-    evidence = make_evidence(coarse, values, weight, OPTIONS)
+    evidence = make_evidence(coarse, *keep_coarse(coarse, OPTIONS), OPTIONS)
     merged = evidence.merged
     after = dataclasses.replace(
         state,

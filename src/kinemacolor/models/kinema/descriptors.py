@@ -26,10 +26,10 @@ class Descriptors(nn.Module):
         self.project = nn.Linear(sum(EfficientNetLite0.widths), DESCRIPTOR_WIDTH, bias=False)
         self.context = nn.ModuleList(_Context(DESCRIPTOR_WIDTH, dilation) for dilation in DILATIONS)
 
-    def forward(self, maps: Sequence[Tensor], grid: tuple[int, int]) -> Tensor:
+    def forward(self, maps: Sequence[Tensor], grid: tuple[int, int], *, with_context: bool = True) -> Tensor:
         """Compute unit descriptors ``B h w C`` of the cells of ``grid`` from maps of `standardize_maps`."""
         x = normalize_channels(self._project(maps, grid))
-        for block in self.context:
+        for block in self.context if with_context else ():
             x = block(x)
         return F.normalize(promote_to_float32(x).permute(0, 2, 3, 1), dim=-1)
 

@@ -45,6 +45,15 @@ class _Source(NamedTuple):
     largest_weight: Tensor
 
 
+def keep_coarse(coarse: CoarseMatch, options: MatchingOptions) -> FineChoice:
+    """Choose nothing: the values of whole cells, of references and history by their similarity."""
+    found, history = coarse.reference.values, coarse.history
+    if history is None:
+        return FineChoice(found, None)
+    weight = torch.sigmoid(weigh_history(coarse, options))
+    return FineChoice(torch.lerp(found, history.match.values, weight), weight)
+
+
 class FineMatching(nn.Module):
     """Attention from quarters to quarters, and a gate for each quarter over what was found.
 

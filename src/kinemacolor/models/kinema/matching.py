@@ -5,7 +5,7 @@ Nothing here has weights; measurements of it are in docs/results.md.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,6 +19,8 @@ from kinemacolor.models.kinema.keys import (
 from kinemacolor.nn.attention import gather_rows, match_keys, match_nearby_keys
 from kinemacolor.nn.block_attention import attend_to_blocks, from_blocks, to_blocks
 from kinemacolor.nn.layers import std_from_moments
+
+ModelPart = Literal["history", "fine", "prior", "context"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class MatchingOptions:
     less where reference and picture show two scenes; fitted by logistic regression on training clips.
 
     ``fill``: where the references show nothing plausible, colours come from what photographs of such things have.
+
+    ``without``: parts that are left out, to see what each is worth: the match to the frame before, the fine stage, the
+    prior, the context of descriptors.
     """
 
     temperature: float = 0.03
@@ -52,6 +57,7 @@ class MatchingOptions:
     apart: float = 20.0
     certainty: tuple[float, float, float] = (8.6, 8.7, -10.8)
     fill: bool = False
+    without: tuple[ModelPart, ...] = ()
 
 
 class MatchResult(NamedTuple):
@@ -191,7 +197,7 @@ def _match_previous_frame(keys: Tensor, state: MatchingState, options: MatchingO
     Similarity of the history is that of the weakest link of its chain: the similarity with which its colours were
     first matched, or that of the current match to the last frame, whichever is less.
     """
-    if state.past_keys.shape[1:] != keys.shape[1:]:
+    if state.past_keys.shape[1:] != keys.shape[1:] or "history" in options.without:
         return None
     rows, columns = (torch.arange(size, dtype=keys.dtype, device=keys.device) for size in keys.shape[1:3])
     places = torch.stack(torch.meshgrid(rows, columns, indexing="ij"), -1).expand(len(keys), -1, -1, -1)

@@ -15,10 +15,11 @@ from torch import Tensor
 from kinemacolor.models.base import Colorizer, ModelOutput, State, TensorNames
 from kinemacolor.models.catalog import MODEL_CATALOG
 from kinemacolor.models.kinema.descriptors import DESCRIPTOR_WIDTH, Descriptors
-from kinemacolor.models.kinema.fine import FineMatching
+from kinemacolor.models.kinema.fine import FineChoice, FineMatching, keep_coarse
 from kinemacolor.models.kinema.fusion import Fusion, FusionAnswer, FusionInput, cells_to_ab, cells_to_confidence
 from kinemacolor.models.kinema.keys import CELL_SIZE, MatchingState, encode_references
 from kinemacolor.models.kinema.matching import (
+    CoarseMatch,
     MatchEvidence,
     MatchingOptions,
     locate_in_references,
@@ -32,6 +33,7 @@ from kinemacolor.models.kinema.semantic import (
     SemanticColors,
     SemanticDescription,
     SemanticMemory,
+    make_flat_prior,
 )
 from kinemacolor.nn.backbones import EfficientNetLite0, extract_gray_maps
 from kinemacolor.nn.layers import pad_to_multiple, resize_bilinear
@@ -181,10 +183,9 @@ class Kinema(Colorizer):
         """Compute the fields of `Encoding` for pictures by their L, ``B 1 8h 8w``."""
         maps, keys, fine_keys = self._extract_all(lightness)
         described = self.semantic.describe(lightness)
+        prior = make_flat_prior(described.prior) if "prior" in self.options.without else described.prior
         deep = torch.cat(maps[3:], 1)
-        return Encoding(
-            maps[1], maps[2], deep, keys, fine_keys, described.descriptors, described.lightness, *described.prior
-        )
+        return Encoding(maps[1], maps[2], deep, keys, fine_keys, described.descriptors, described.lightness, *prior)
 
     def attend(self, *seen: Tensor) -> tuple[Tensor, ...]:
         """Compute colours and deviation of `SemanticColors`.
@@ -202,7 +203,8 @@ class Kinema(Colorizer):
     def extract_features(self, lightness: Tensor) -> tuple[list[Tensor], Tensor]:
         """Compute standardised maps of gray pictures ``B 1 h w`` and their unit descriptors ``B h/4 w/4 C``."""
         maps = extract_gray_maps(self.features, lightness)
-        return maps, self.describe(maps, (-(-lightness.shape[-2] // CELL_SIZE), -(-lightness.shape[-1] // CELL_SIZE)))
+        grid = (-(-lightness.shape[-2] // CELL_SIZE), -(-lightness.shape[-1] // CELL_SIZE))
+        return maps, self.describe(maps, grid, with_context="context" not in self.options.without)
 
     def _extract_all(self, lightness: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
         """Compute what `extract_features` does, and the fine descriptors, of pictures of multiples of `PADDING`."""
@@ -232,7 +234,7 @@ class Kinema(Colorizer):
         )
         for frame, frame_keys, frame_fine_keys, colors in zip(*by_time, strict=True):
             coarse = match_frame(frame_keys, state, self.options)
-            choice = self.fine(frame_fine_keys, frame, coarse, state, self.options)
+            choice = self._choose_values(frame_fine_keys, frame, coarse, state)
             evidence = make_evidence(coarse, choice.values, choice.history_weight, self.options)
             colors = colors.permute(0, 2, 3, 1)
             if coarse.history is not None:
@@ -251,6 +253,13 @@ class Kinema(Colorizer):
             steady.append(colors)
         colors = torch.stack(steady, 1).flatten(0, 1).permute(0, 3, 1, 2)
         return stack_evidence(found), semantic._replace(colors=colors), state
+
+    def _choose_values(self, keys: Tensor, frame: Tensor, coarse: CoarseMatch, state: KinemaState) -> FineChoice:
+        """Choose the values of a frame's cells by the fine stage, unless it is left out."""
+        if "fine" in self.options.without:
+            return keep_coarse(coarse, self.options)
+        choice: FineChoice = self.fine(keys, frame, coarse, state, self.options)
+        return choice
 
 
 def _to_rows(lightness: Tensor) -> Tensor:

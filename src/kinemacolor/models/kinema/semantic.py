@@ -180,6 +180,11 @@ def lookup_plausibility(plausibility: Tensor, ab: Tensor) -> Tensor:
     return plausibility.gather(1, nearest_bin(ab)[:, None])
 
 
+def make_flat_prior(prior: Prior) -> Prior:
+    """Make the prior that knows nothing: all classes are as likely as anywhere."""
+    return _make_prior(torch.zeros_like(prior.logits))
+
+
 def _scale_channels(x: Tensor) -> Tensor:
     """Scale maps to a mean square of 1 over their channels."""
     scaled: Tensor = normalize_channels(promote_to_float32(x)) * x.shape[1] ** 0.5
