@@ -98,7 +98,7 @@ MODEL_CATALOG: Mapping[str, ModelEntry] = MappingProxyType(
                 "resnet50": 8_512_704,
                 "long-term-small-correspondence": 12_839_110,
                 "long-term-small-linkage": 372_480,
-                "long-term-small-colorization": 9_111_618,
+                "long-term-small-colorization": 9_233_666,
             },
         ),
     }

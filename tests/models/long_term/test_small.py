@@ -14,7 +14,8 @@ def test_channels_are_halved_and_those_of_the_backbone_are_not() -> None:
     assert model.backbone.conv1.out_channels == 64
     assert model.correspondence.to_maps.weight.shape[:2] == (256, 2048)
     assert model.linkage.dim == 192
-    assert model.colorization.ab.in_channels == 32
+    assert model.colorization.ab.in_channels == 64
+    assert model.colorization.enter[0].out_channels == 256
 
 
 def test_resnet50_is_cut_where_resnet101_is() -> None:

@@ -56,13 +56,14 @@ class LongTermState(State):
 class LongTerm(Colorizer):
     """The published network for frames of any size; each of several references is a picture of the block.
 
-    ``backbone_type`` is the network whose maps it matches, at ``backbone_width`` times the other channels' width.
+    ``backbone_type`` is the network whose maps it matches; its width, and that of maps at full size, is ``outer_width``
+    times the others'.
     """
 
     name: ClassVar[str] = "long-term"
     options_type = LongTermOptions
     backbone_type: ClassVar[type[ResNet101]] = ResNet101
-    backbone_width: ClassVar[float] = 1
+    outer_width: ClassVar[float] = 1
     parts = MappingProxyType(
         {
             "resnet101": "backbone",
@@ -76,8 +77,9 @@ class LongTerm(Colorizer):
         super().__init__()
         self.options = options or self.options_type()
         self.spec = replace(MODEL_CATALOG[self.name].spec, block_size=self.options.block)
-        self.backbone = self.backbone_type(width=self.backbone_width * self.options.width)
-        sizes = LayerSizes.from_width(self.options.width, self.backbone_width * self.options.width)
+        outer_width = self.outer_width * self.options.width
+        self.backbone = self.backbone_type(width=outer_width)
+        sizes = LayerSizes.from_width(self.options.width, outer_width)
         self.correspondence = CorrespondenceSubnet(self.options, sizes)
         self.linkage = LinkageSubnet(sizes.dim, self.options.other_heads)
         self.colorization = ColorizationSubnet(self.options, sizes)

@@ -1,4 +1,4 @@
-"""The Long-term network at a size that two cores can train: ResNet-50 for ResNet-101, half the channels behind it."""
+"""The Long-term network at a size that two cores can train: ResNet-50 for ResNet-101, fewer channels behind it."""
 
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -16,12 +16,15 @@ class LongTermSmallOptions(LongTermOptions):
 
 
 class LongTermSmall(LongTerm):
-    """`LongTerm` with half the channels and the whole of ResNet-50; not the paper's network, so not its quality."""
+    """`LongTerm` with the whole of ResNet-50, and half the channels behind it but for maps at full size.
+
+    It is not the paper's network, so its quality is not the paper's.
+    """
 
     name = "long-term-small"
     options_type = LongTermSmallOptions
     backbone_type = ResNet50
-    backbone_width = 2
+    outer_width = 2
     parts = MappingProxyType(
         {
             "resnet50": "backbone",

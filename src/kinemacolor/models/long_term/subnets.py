@@ -48,19 +48,21 @@ class LongTermOptions:
 
 
 class LayerSizes(NamedTuple):
-    """Channels of maps on the 1/8 grid, tokens, the Transformer's inner layer, descriptors, and the backbone."""
+    """Channels of maps on the 1/8 grid, tokens, their inner layer, descriptors, the backbone, and maps at full size."""
 
     channels: int
     dim: int
     inner: int
     descriptor: int
     backbone: tuple[int, ...]
+    whole: int
 
     @classmethod
-    def from_width(cls, width: float, backbone_width: float) -> "LayerSizes":
-        """Return the published sizes times ``width``, those of the backbone times its own."""
+    def from_width(cls, width: float, outer_width: float) -> "LayerSizes":
+        """Return the published sizes times ``width``; those of the backbone and of whole maps times ``outer_width``."""
         channels, dim, inner, descriptor = (int(full * width) for full in (512, 384, 2048, 256))
-        return cls(channels, dim, inner, descriptor, tuple(int(full * backbone_width) for full in ResNet101.widths))
+        backbone = tuple(int(full * outer_width) for full in ResNet101.widths)
+        return cls(channels, dim, inner, descriptor, backbone, int(64 * outer_width))
 
 
 class CorrespondenceSubnet(nn.Module):
@@ -153,7 +155,7 @@ class ColorizationSubnet(nn.Module):
 
     def __init__(self, options: LongTermOptions, sizes: LayerSizes) -> None:
         super().__init__()
-        channels, (small, middle, large) = sizes.channels, (sizes.channels // n for n in (8, 4, 2))
+        channels, small, (middle, large) = sizes.channels, sizes.whole, (sizes.channels // n for n in (4, 2))
         self.down = nn.ModuleList(
             [
                 _make_conv_block(7, small, 1, 2),
