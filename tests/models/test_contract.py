@@ -21,7 +21,7 @@ def cases() -> list[ParameterSet]:
     found = []
     for name, kind in sorted(MODELS.items()):
         scaled = any(field.name == "width" for field in dataclasses.fields(kind.options_type))
-        found.append(pytest.param(name, {"width": TINY} if scaled else {}, id=f"{name}-small" if scaled else name))
+        found.append(pytest.param(name, {"width": TINY} if scaled else {}, id=f"{name}-tiny" if scaled else name))
         if scaled:
             found.append(pytest.param(name, {}, id=f"{name}-full", marks=pytest.mark.slow))
     return found

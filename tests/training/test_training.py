@@ -344,6 +344,7 @@ def test_the_recipes_learn(name: str, data: Path, tmp_path: Path, small_vgg: Non
         "long-term-small": {
             "batch_size": 1,
             "model": {"options": {"width": TINY, "block": 2, "layers": 1}},
+            "clips": {"frames": 2},
             "optimizer": {"frozen": [], "lr": 3e-3},
         },
     }
