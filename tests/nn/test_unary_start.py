@@ -36,8 +36,25 @@ def test_what_is_not_the_copy_learns() -> None:
     network, guide = ColorizationNet(7, width=1 / 4), draw_guide()
     network.start_as_copy()
     network(guide).square().mean().backward()
-    slopes = [network.ab.weight.grad, network.rise[2].up.weight.grad]
-    assert all(slope is not None and (slope != 0).any() for slope in slopes)
+    slopes = network.rise[2].up.weight.grad
+    assert slopes is not None
+    assert (slopes != 0).any()
+
+
+def test_deeper_maps_move_the_colours_in_proportion() -> None:
+    torch.manual_seed(0)
+    network, guide = ColorizationNet(7), draw_guide()[:1]
+    network.start_as_copy()
+    up = network.rise[2].up
+    change, found = torch.randn(up.weight.shape) / 500, []
+    change[:96] = 0  # twelve levels of ±a and ±b, two maps each
+    with torch.no_grad():
+        for scale in (0, 1, -2):
+            up.weight.copy_(scale * change)
+            found.append(torch.atanh(network(guide) / 128))
+    first, second = found[1] - found[0], found[2] - found[0]
+    assert first.abs().mean() > 1e-3
+    torch.testing.assert_close(second, -2 * first, atol=0.2 * float(first.abs().mean()), rtol=0.1)
 
 
 @pytest.mark.parametrize("width", [0.5, 1 / 8])

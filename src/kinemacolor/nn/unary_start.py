@@ -3,7 +3,8 @@
 Instance normalisation takes mean and scale from every map, and with them the colours that the guide has; a network
 begun at random needs many thousands of steps to find a way around that. Here the first maps are a unary code of the
 guide's a and b: one map for each level, 0 below it and 1 above, which after normalisation is still negative below and
-positive above. The last block counts the levels. Everything else begins at random, and adds nothing before it learned.
+positive above. The last block counts the levels, by differences of large numbers, which small changes at random spoil:
+what codes and counts is best frozen until the rest has learned. That begins at random, and adds nothing at first.
 """
 
 from collections.abc import Iterable, Sequence
@@ -71,8 +72,9 @@ def _set_count(decoder: UpBlock, ab: nn.Conv2d, codes: Sequence[tuple[int, int]]
     assert isinstance(count, nn.Conv2d)
     assert decoder.short.bias is not None
     for conv in (decoder.short, decoder.up):
-        _clear(conv, 2 * len(codes))
+        _clear(conv, conv.out_channels)
     _clear(count, 4)
+    _open_path(decoder, count, range(2 * len(codes), decoder.up.out_channels))
     for row, (color, level) in enumerate(codes):  # a step from 0 to 1 is the difference of two ReLU
         _set_tap(decoder.short, 2 * row, row, STEEPNESS)
         _set_tap(decoder.short, 2 * row + 1, row, STEEPNESS)
@@ -86,6 +88,21 @@ def _set_count(decoder: UpBlock, ab: nn.Conv2d, codes: Sequence[tuple[int, int]]
     ab.weight.zero_()
     for out, sign in product(range(2), range(2)):
         ab.weight[out, 2 * out + sign] = (-1) ** sign * COUNT_SCALE / AB_RANGE / (1 + LEAK)
+
+
+def _open_path(decoder: UpBlock, count: nn.Conv2d, rows: Sequence[int]) -> None:
+    """Let what deeper maps will say in ``rows`` be added to the count: lifted over the ReLU, of both signs, in sum 0.
+
+    So the way from the deeper maps to the colours is linear, and `UpBlock.up` alone needs to learn.
+    """
+    assert decoder.short.bias is not None
+    decoder.short.bias[list(rows)] = 1
+    for color in range(2):
+        signs = torch.tensor([(-1.0) ** (place >> color) for place in range(len(rows))])
+        for sign in (0, 1):
+            taps = count.weight[2 * color + sign, list(rows)]
+            taps[:, 1, 1] = (signs - signs.mean()) * (-1) ** sign / len(rows) ** 0.5
+            count.weight[2 * color + sign, list(rows)] = taps
 
 
 def _clear(conv: nn.Conv2d, rows: int) -> None:
