@@ -132,7 +132,7 @@ class Recipe(RecipeSection):
     ``steps``: steps of the optimizer. ``batch_size``: clips of a step, over all devices. ``gradient_accumulation``:
     number of parts into which a device divides its share of a batch, to save memory. ``gradient_checkpointing``: the
     activations of a block of frames are computed twice instead of stored. ``precision``: of the networks, where the
-    device supports it; a CPU trains in float32. ``ema_decay``: decay of the running mean of the weights, which is
+    device has instructions for it, else float32. ``ema_decay``: decay of the running mean of the weights, which is
     validated and exported; 0 turns it off. ``clip_norm``: largest norm of the gradient; 0 is no limit. ``seed``: of
     weights, clips and their order. ``checkpoint_every``, ``log_every``: in steps. ``keep_checkpoints``: number of
     checkpoints that are kept.
