@@ -93,9 +93,8 @@ def export_weights(
     """Write a model's weights into a folder, or into a file where one is enough; gives the paths.
 
     Writes one safetensors file of ours, with ``int8`` in the form of `int8_form`, or, with ``official``, the files of
-    its authors. Raises UsageError for an
-    unknown model, a model without published files or a file that exists, WeightsError for untrained or damaged
-    weights, ResourceError where they cannot be written.
+    its authors. Raises UsageError for an unknown model, a model without published files or a file that exists,
+    WeightsError for untrained or damaged weights, ResourceError where they cannot be written.
     """
     stored = stored_parts(name)
     untrained = [part.name for part in stored if not part.path]

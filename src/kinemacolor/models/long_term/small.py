@@ -10,7 +10,7 @@ from kinemacolor.nn.backbones import ResNet50
 
 @dataclass(frozen=True)
 class LongTermSmallOptions(LongTermOptions):
-    """Options of `LongTermOptions`; the channels are half of the published ones."""
+    """Options of `LongTermOptions`; ``width`` 0.5 is half of the published channels."""
 
     width: float = 0.5
 
