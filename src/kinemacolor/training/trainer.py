@@ -124,7 +124,7 @@ class Trainer:
         self.training_data = _load_data_main_first(recipe, process_group, strict, on_message)
         if restored:
             self.train_state.load_state_dict(restored["learner"])
-        else:
+        else:  # behind the optimizer: it loads what torch's random generators need, where torch was imported quickly
             clips, device = self.training_data.clips, process_group.device
             start_from_clips(self.train_state.model, recipe.model, clips, recipe.seed, device)
             self.train_state.restart_average()
